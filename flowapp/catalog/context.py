@@ -1,0 +1,155 @@
+"""What an action may reach: nothing but the StepContext that it is handed.
+
+The services are protocols: `tasks.py` wires the real ones, tests and the simulation hand in recording ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """Answer of a call. `json` is the parsed body where its type says JSON, else None. `text` is cut at 1 MiB."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    json: Any
+    duration_ms: int
+
+
+class Http(Protocol):
+    """Outgoing HTTP behind the egress guard. Raises StepError (network, timeout) and EgressError."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float = 30.0,
+    ) -> HttpResponse: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An e-mail to send. Addresses are bare (`a@b.c`) or with a name (`Ann <a@b.c>`)."""
+
+    to: Sequence[str]
+    subject: str
+    text: str = ""
+    html: str = ""
+    sender: str = ""
+    reply_to: str = ""
+    cc: Sequence[str] = ()
+    bcc: Sequence[str] = ()
+    message_id: str = ""
+
+
+class Mail(Protocol):
+    """Sends e-mail; raises StepError, permanent for refused recipients and 5xx answers. Returns the Message-ID."""
+
+    def send(self, letter: Letter, *, integration: str | None = None) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What `Tables.save` did: the stored records (with id, created_at, updated_at) and how many of each kind."""
+
+    records: list[dict[str, Any]]
+    created: int
+    updated: int
+
+
+class Tables(Protocol):
+    """The data tables of the execution's project. Raises StepError naming the table or column that is wrong."""
+
+    def save(
+        self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
+    ) -> Saved: ...
+
+    def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[dict[str, Any]]: ...
+
+    def select(
+        self,
+        table: str,
+        *,
+        where: Mapping[str, Any] | None = None,
+        columns: Sequence[str] = (),
+        order_by: str = "",
+        descending: bool = False,
+        limit: int = 100,
+    ) -> list[dict[str, Any]]: ...
+
+
+class Schemas(Protocol):
+    """Named validation schemas of the project: slug or name to the list of rules (see studio.schemas.Rule)."""
+
+    def validate(self, schema: str | Mapping[str, Any] | Sequence[Any], data: Any) -> list[dict[str, str]]:
+        """Problems as [{"field", "message"}], empty when `data` is valid. StepError where the schema is unknown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationHandle:
+    """A configured integration as an action sees it, credentials decrypted."""
+
+    id: str
+    name: str
+    integration_type: str
+    config: Mapping[str, Any]
+    credentials: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+
+class Logger(Protocol):
+    """Writes a line to the execution's log, shown live."""
+
+    def __call__(self, message: str, level: LogLevel = "info", **data: Any) -> None: ...
+
+
+class Render(Protocol):
+    """Evaluates expressions inside `value` (any JSON shape) against the execution; `extra` adds names such as item."""
+
+    def __call__(self, value: Any, **extra: Any) -> Any: ...
+
+
+class Test(Protocol):
+    """Evaluates a condition group; returns (truth, explanation) where explanation lists each rule with its values."""
+
+    def __call__(self, conditions: Any, **extra: Any) -> tuple[bool, list[dict[str, Any]]]: ...
+
+
+@dataclass(slots=True)
+class StepContext:
+    """Everything that a step may use. `idempotency_key` is the same for every attempt of one visit."""
+
+    execution_id: str
+    workflow_id: str
+    organization_id: str
+    project_id: str
+    step_id: str
+    step_name: str
+    attempt: int
+    iteration: int
+    idempotency_key: str
+    timeout: float
+    now: Callable[[], datetime]
+    timezone: str
+    log: Logger
+    render: Render
+    test: Test
+    http: Http
+    mail: Mail
+    tables: Tables
+    schemas: Schemas
+    integration: Callable[[str], IntegrationHandle]

@@ -1,0 +1,91 @@
+"""Parameters of actions and triggers: one pydantic model gives the form, the API's check, the JSON Schema and the docs.
+
+`ui()` adds to a field what a form needs. Texts are English msgids, marked with N_ and translated where they are shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Widget = Literal[
+    "text",  # one line; expressions welcome, with the variable picker
+    "textarea",  # several lines; expressions welcome
+    "number",  # a number or an expression
+    "select",  # a Literal's values, or `choices`
+    "checkbox",
+    "duration",  # "90 seconds", "2 days", ISO 8601
+    "datetime",
+    "timezone",
+    "keyvalue",  # dict: rows of name and value
+    "lines",  # list of texts: one a line
+    "rows",  # list of models: a row of fields each
+    "conditions",  # condition group (engine.condition)
+    "mapping",  # column -> value of the data table chosen in the field named by `depends_on`, or one expression
+    "table",  # slug of a data table
+    "schema",  # slug of a validation schema
+    "form",  # slug of a form
+    "integration",  # id of an integration; `integration_type` narrows
+    "step",  # step_id of this workflow
+    "cron",
+    "sql",
+    "secret",  # stored encrypted, never shown again
+    "hidden",  # set by the app
+]
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's usual name
+    """Marks a text for the catalogues without translating it."""
+    return text
+
+
+class Params(BaseModel):
+    """Base of every parameter model: unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+def ui(
+    label: str,
+    help: str = "",  # noqa: A002 - the word the form shows it under
+    *,
+    widget: Widget = "text",
+    raw: bool = False,
+    placeholder: str = "",
+    advanced: bool = False,
+    choices: list[tuple[str, str]] | None = None,
+    depends_on: str = "",
+    integration_type: str = "",
+    show_if: dict[str, list[str]] | None = None,
+) -> dict[str, Any]:
+    """`json_schema_extra` of a field. `raw`: expressions inside are left to the action (ctx.render, ctx.test).
+
+    `show_if`: {"mode": ["update"]} shows the field only while field `mode` has one of these values.
+    """
+    return {
+        "ui": {
+            "label": label,
+            "help": help,
+            "widget": widget,
+            "raw": raw,
+            "placeholder": placeholder,
+            "advanced": advanced,
+            "choices": choices,
+            "depends_on": depends_on,
+            "integration_type": integration_type,
+            "show_if": show_if,
+        }
+    }
+
+
+def ui_of(model: type[BaseModel], name: str) -> dict[str, Any]:
+    """The `ui` part of a field, empty where it has none."""
+    extra = model.model_fields[name].json_schema_extra
+    found = extra.get("ui", {}) if isinstance(extra, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def raw_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Names of the fields whose expressions the action itself evaluates."""
+    return frozenset(n for n in model.model_fields if ui_of(model, n).get("raw"))

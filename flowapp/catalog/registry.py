@@ -1,0 +1,164 @@
+"""The registry: @action, @trigger and @connector fill it, `load()` imports every room that may declare one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from flowapp.catalog.context import StepContext
+from flowapp.catalog.outcome import Outcome
+from flowapp.catalog.params import Params, raw_fields
+from flowapp.errors import NotFoundError
+
+Effect = Literal["pure", "idempotent", "once"]
+Source = Literal["person", "hook", "form", "clock", "api", "event"]
+ActionFunction = Callable[[StepContext, Any], Outcome]
+ParamsClass = type[Params]  # a name of its own: the specs have a field called type
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One step type. `branches` are the edge names it may follow; `result` describes what later steps can use."""
+
+    type: str
+    label: str
+    description: str
+    group: str
+    icon: str
+    effect: Effect
+    params: ParamsClass
+    run: ActionFunction
+    aliases: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ("next",)
+    result: Mapping[str, str] = field(default_factory=dict)
+    raw: frozenset[str] = frozenset()
+
+
+class NextFire(Protocol):
+    """The first time after `after` (aware, UTC) at which a clock trigger fires; None: never again."""
+
+    def __call__(self, config: Any, after: datetime) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerSpec:
+    """One way to start a workflow.
+
+    `source` says who fires it; `sample` is an input to try steps with; `prepare` completes a config when the trigger
+    is saved (for instance a webhook's key); `event_type` is the bus event of a `form` or `event` trigger;
+    `summary` says in one line what a config means.
+    """
+
+    type: str
+    label: str
+    description: str
+    group: str
+    icon: str
+    source: Source
+    params: ParamsClass
+    sample: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    next_fire: NextFire | None = None
+    prepare: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    check: Callable[[Any], None] | None = None
+    matches: Callable[[Any, Mapping[str, Any]], bool] | None = None
+    event_type: str = ""
+    summary: Callable[[Any], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """The code behind one integration type. `test` raises StepError when the service cannot be used.
+
+    `test` receives the validated config and credentials models and a StepContext-like object with `http` and `mail`.
+    """
+
+    type: str
+    label: str
+    description: str
+    icon: str
+    config: ParamsClass
+    credentials: ParamsClass
+    test: Callable[[Any, Any, Any], str]
+    providers: tuple[str, ...] = ()
+    default_action: str = ""
+    actions: Mapping[str, ActionFunction] = field(default_factory=dict)
+
+
+ACTIONS: dict[str, ActionSpec] = {}
+TRIGGERS: dict[str, TriggerSpec] = {}
+CONNECTORS: dict[str, ConnectorSpec] = {}
+_ALIASES: dict[str, dict[str, str]] = {"action": {}, "trigger": {}}
+
+
+def action(
+    type: str,  # noqa: A002 - the word of the definition language
+    *,
+    label: str,
+    description: str,
+    group: str,
+    icon: str,
+    effect: Effect,
+    params: ParamsClass,
+    aliases: tuple[str, ...] = (),
+    branches: tuple[str, ...] = ("next",),
+    result: Mapping[str, str] | None = None,
+) -> Callable[[ActionFunction], ActionFunction]:
+    """Declares a step type; the decorated function runs one attempt of it."""
+
+    def register(function: ActionFunction) -> ActionFunction:
+        ACTIONS[type] = ActionSpec(
+            type, label, description, group, icon, effect, params, function, aliases, branches, result or {},
+            raw_fields(params),
+        )  # fmt: skip
+        _ALIASES["action"].update(dict.fromkeys(aliases, type))
+        return function
+
+    return register
+
+
+def trigger(spec: TriggerSpec) -> TriggerSpec:
+    """Declares a trigger type."""
+    TRIGGERS[spec.type] = spec
+    _ALIASES["trigger"].update(dict.fromkeys(spec.aliases, spec.type))
+    return spec
+
+
+def connector(spec: ConnectorSpec) -> ConnectorSpec:
+    """Declares an integration type."""
+    CONNECTORS[spec.type] = spec
+    return spec
+
+
+def canonical_type(kind: Literal["action", "trigger"], name: str) -> str:
+    """The lower-case name of a type, aliases resolved; unknown names come back as they are, in lower case."""
+    name = name.strip().lower()
+    return _ALIASES[kind].get(name, name)
+
+
+def get_action(name: str) -> ActionSpec:
+    """The step type called `name` or one of its aliases. NotFoundError where there is none."""
+    try:
+        return ACTIONS[canonical_type("action", name)]
+    except KeyError:
+        raise NotFoundError(f"There is no step type “{name}”. Known: {', '.join(sorted(ACTIONS))}.") from None
+
+
+def get_trigger(name: str) -> TriggerSpec:
+    """The trigger type called `name` or one of its aliases. NotFoundError where there is none."""
+    try:
+        return TRIGGERS[canonical_type("trigger", name)]
+    except KeyError:
+        raise NotFoundError(f"There is no trigger type “{name}”. Known: {', '.join(sorted(TRIGGERS))}.") from None
+
+
+def load() -> None:
+    """Imports every file of actions/, triggers/ and connectors/, so that each declares itself."""
+    for room in ("actions", "triggers", "connectors"):
+        package = importlib.import_module(f"flowapp.{room}")
+        for info in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{info.name}")

@@ -1,0 +1,170 @@
+"""The one tree of errors.
+
+Every error that Flowapp raises on purpose is a `FlowError`. The web layer turns it into a page or a
+problem+json answer with `status`; the engine turns a `StepError` into a failed attempt. `message` is always
+written for the person who reads it: it names what is wrong and what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: `path` is dotted (`steps.0.params.url`), `message` names the remedy."""
+
+    path: str
+    message: str
+    step_id: str | None = None
+    code: str = "invalid"
+
+    def as_json(self) -> dict[str, Any]:
+        return {"path": self.path, "message": self.message, "step_id": self.step_id, "code": self.code}
+
+
+class FlowError(Exception):
+    """Base of the tree. `status` is the HTTP status that the web layer answers with."""
+
+    status = 500
+    title = "Something went wrong"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ConfigError(FlowError):
+    """A setting that cannot be used; raised at start-up."""
+
+    title = "Wrong setting"
+
+
+class InvalidError(FlowError):
+    """Input that cannot be accepted. Carries every problem found, each with its field's path."""
+
+    status = 422
+    title = "Invalid input"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{p.path}: {p.message}" if p.path else p.message for p in problems))
+        self.problems = problems
+
+    @classmethod
+    def at(cls, path: str, message: str, code: str = "invalid") -> InvalidError:
+        """One problem at one field."""
+        return cls([Problem(path, message, code=code)])
+
+
+class NotFoundError(FlowError):
+    """No such row, or somebody else's: both look the same from outside."""
+
+    status = 404
+    title = "Not found"
+
+
+class ConflictError(FlowError):
+    """The row is in a state that does not allow this."""
+
+    status = 409
+    title = "Conflict"
+
+
+class StaleError(FlowError):
+    """The row was changed since it was read (If-Match, or a lost lease)."""
+
+    status = 412
+    title = "Changed meanwhile"
+
+
+class ForbiddenError(FlowError):
+    """The member's role does not allow this."""
+
+    status = 403
+    title = "Not allowed"
+
+
+class UnauthenticatedError(FlowError):
+    """Nobody is signed in, or the token is unknown or has expired."""
+
+    status = 401
+    title = "Sign in first"
+
+
+class TooLargeError(FlowError):
+    """A body or value over its limit."""
+
+    status = 413
+    title = "Too large"
+
+
+class UnsupportedMediaError(FlowError):
+    """A content type that is not read here."""
+
+    status = 415
+    title = "Unsupported content type"
+
+
+class MalformedError(FlowError):
+    """A body that is not what its content type says."""
+
+    status = 400
+    title = "Malformed body"
+
+
+class ThrottledError(FlowError):
+    """Too many attempts; try again after `retry_after` seconds."""
+
+    status = 429
+    title = "Too many attempts"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UnavailableError(FlowError):
+    """A service that is needed (database, Redis) does not answer."""
+
+    status = 503
+    title = "Unavailable"
+
+
+class ExpressionError(FlowError):
+    """An expression that does not parse, names a missing field, or exceeds its budget."""
+
+    status = 422
+    title = "Wrong expression"
+
+
+class MissingFieldError(ExpressionError):
+    """An expression names a field that is not there; `suggestion` is the nearest name, if any."""
+
+    def __init__(self, message: str, suggestion: str | None = None) -> None:
+        super().__init__(message)
+        self.suggestion = suggestion
+
+
+class StepError(FlowError):
+    """An attempt of a step failed. `permanent` says that trying again cannot help; the engine alone decides."""
+
+    title = "Step failed"
+
+    def __init__(self, message: str, *, permanent: bool = False, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.details = details or {}
+
+
+class EgressError(StepError):
+    """An outgoing call to an address that is not allowed (private, loopback, metadata)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
+class FencedError(FlowError):
+    """This worker lost its lease: another one runs the execution now, nothing more may be written."""
+
+    title = "Lease lost"
