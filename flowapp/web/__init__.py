@@ -1,0 +1,48 @@
+"""What stands between a request and a view: who calls, errors, headers, language, navigation, rendering."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, g
+from flask_login import AnonymousUserMixin
+
+from flowapp.extensions import csrf, db, htmx, limiter, login
+from flowapp.models import User
+from flowapp.models.tenancy import system_session
+from flowapp.web import access, assets, headers, locale, nav, problems
+from flowapp.web.sessions import SessionInterface
+
+
+def _load_user(key: str) -> User | None:
+    user_id, _, epoch = key.partition(":")
+    with system_session(db.engine) as system:
+        user = system.get(User, user_id)
+        return user if user and str(user.session_epoch) == epoch else None
+
+
+class Nobody(AnonymousUserMixin):  # type: ignore[misc]
+    """The user of a request without a session."""
+
+    name = ""
+    email = ""
+
+
+def _context() -> dict[str, Any]:
+    return {"actor": g.get("actor"), "organization": g.get("organization"), "member": g.get("member")}
+
+
+def init_app(app: Flask) -> None:
+    """Installs it all on the app."""
+    app.session_interface = SessionInterface()
+    htmx.init_app(app)
+    csrf.init_app(app)
+    limiter.init_app(app)
+    login.init_app(app)
+    login.user_loader(_load_user)
+    login.anonymous_user = Nobody
+    login.session_protection = "basic"
+    for part in (headers, locale, nav, assets, problems):
+        part.init_app(app)
+    app.context_processor(_context)
+    app.before_request(access.guard)

@@ -1,0 +1,177 @@
+"""Every setting, typed, read once. The README's table is made from `DOCS`, and a test holds the two together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from flowapp.errors import ConfigError
+
+DOCS: dict[str, str] = {
+    "PORT": "Port of the web server.",
+    "FLOWAPP_DATA_DIR": "Folder of the embedded database, broker, generated keys and uploads.",
+    "DATABASE_URL": "postgresql://user:password@host/name in production; default: SQLite in the data folder.",
+    "REDIS_URL": "redis://host:6379/0; default: an embedded Valkey on a unix socket in the data folder.",
+    "FLOWAPP_SECRET_KEY": "Signs sessions; generated into the data folder when absent.",
+    "FLOWAPP_ENCRYPTION_KEYS": "Fernet keys, comma separated, newest first; generated into the data folder when absent.",
+    "INTEGRATION_ENCRYPTION_KEY": "One more Fernet key, read after FLOWAPP_ENCRYPTION_KEYS.",
+    "FLOWAPP_ADMIN_EMAIL": "E-mail of the first owner; without it the first visit asks.",
+    "FLOWAPP_ADMIN_PASSWORD": "Password of the first owner.",
+    "FLOWAPP_BASE_URL": "Public address of this installation, used in links of e-mails; default: that of the request.",
+    "SMTP_URL": "smtp://user:password@host:587 (STARTTLS when offered) or smtps://…:465; default: the mail catcher page.",
+    "SMTP_HOST": "Mail server, where SMTP_URL is not set.",
+    "SMTP_PORT": "Port of SMTP_HOST.",
+    "FLOWAPP_MAIL_FROM": "Sender of e-mails that name none.",
+    "SENDGRID_API_KEY": "Sends e-mail through SendGrid's SMTP service, where neither SMTP_URL nor SMTP_HOST is set.",
+    "SENTRY_DSN": "Shown by `flask doctor`; errors are reported by the log.",
+    "FLOWAPP_EGRESS_ALLOW": "Hosts or CIDRs, comma separated, that outgoing calls may reach besides public addresses.",
+    "FLOWAPP_TRUSTED_PROXIES": "How many reverse proxies stand in front (their X-Forwarded-* are believed).",
+    "FLOWAPP_COOKIE_SECURE": "yes: cookies only over HTTPS; auto: when the request came over HTTPS.",
+    "FLOWAPP_MAX_BODY": "Largest request body in bytes; a larger one gets 413.",
+    "FLOWAPP_SQLITE_SYNCHRONOUS": "NORMAL survives kill -9, FULL also power loss (slower).",
+    "FLOWAPP_WORKERS": "Worker processes.",
+    "FLOWAPP_THREADS": "Threads in each worker process.",
+    "FLOWAPP_MAX_SOCKETS": "Open WebSockets that one web process accepts.",
+    "FLOWAPP_LEASE_SECONDS": "How long a silent worker keeps an execution before another one takes it over.",
+    "FLOWAPP_LOG_LEVEL": "debug, info, warning or error.",
+    "FLOWAPP_LOG_FORMAT": "console or json.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says. Sizes in bytes, times in seconds."""
+
+    data_dir: Path
+    database_url: str
+    redis_url: str
+    secret_key: str
+    encryption_keys: tuple[str, ...]
+    port: int = 8000
+    admin_email: str = ""
+    admin_password: str = ""
+    base_url: str = ""
+    smtp_url: str = ""
+    mail_from: str = "Flowapp <flowapp@localhost>"
+    sentry_dsn: str = ""
+    egress_allow: tuple[str, ...] = ()
+    trusted_proxies: int = 0
+    cookie_secure: str = "auto"
+    max_body: int = 1_048_576
+    sqlite_synchronous: str = "NORMAL"
+    workers: int = 2
+    threads: int = 8
+    max_sockets: int = 200
+    lease_seconds: int = 10
+    log_level: str = "info"
+    log_format: str = "console"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Reads the environment; ConfigError names the variable that cannot be used."""
+        env = os.environ if env is None else env
+        data_dir = Path(env.get("FLOWAPP_DATA_DIR") or "var").resolve()
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return cls(
+            data_dir=data_dir,
+            database_url=_database_url(env, data_dir),
+            redis_url=env.get("REDIS_URL") or f"unix://{data_dir}/valkey.sock",
+            secret_key=env.get("FLOWAPP_SECRET_KEY")
+            or _kept(data_dir / "secret_key", lambda: secrets.token_urlsafe(48)),
+            encryption_keys=_encryption_keys(env, data_dir),
+            port=_number(env, "PORT", 8000, 1, 65535),
+            admin_email=env.get("FLOWAPP_ADMIN_EMAIL", "").strip().lower(),
+            admin_password=env.get("FLOWAPP_ADMIN_PASSWORD", ""),
+            base_url=env.get("FLOWAPP_BASE_URL", "").rstrip("/"),
+            smtp_url=_smtp_url(env),
+            mail_from=env.get("FLOWAPP_MAIL_FROM") or "Flowapp <flowapp@localhost>",
+            sentry_dsn=env.get("SENTRY_DSN", ""),
+            egress_allow=_list(env.get("FLOWAPP_EGRESS_ALLOW", "")),
+            trusted_proxies=_number(env, "FLOWAPP_TRUSTED_PROXIES", 0, 0, 10),
+            cookie_secure=_choice(env, "FLOWAPP_COOKIE_SECURE", "auto", ("auto", "yes", "no")),
+            max_body=_number(env, "FLOWAPP_MAX_BODY", 1_048_576, 1024, 1 << 30),
+            sqlite_synchronous=_choice(env, "FLOWAPP_SQLITE_SYNCHRONOUS", "NORMAL", ("NORMAL", "FULL")),
+            workers=_number(env, "FLOWAPP_WORKERS", min(2, os.cpu_count() or 1), 1, 64),
+            threads=_number(env, "FLOWAPP_THREADS", 8, 1, 256),
+            max_sockets=_number(env, "FLOWAPP_MAX_SOCKETS", 200, 1, 100_000),
+            lease_seconds=_number(env, "FLOWAPP_LEASE_SECONDS", 10, 2, 3600),
+            log_level=_choice(env, "FLOWAPP_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+            log_format=_choice(env, "FLOWAPP_LOG_FORMAT", "console", ("console", "json")),
+        )
+
+
+def _database_url(env: Mapping[str, str], data_dir: Path) -> str:
+    url = env.get("DATABASE_URL") or f"sqlite:///{data_dir}/flowapp.db"
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ConfigError("DATABASE_URL must start with sqlite:/// or postgresql://.")
+    return url
+
+
+def _smtp_url(env: Mapping[str, str]) -> str:
+    if env.get("SMTP_URL"):
+        return env["SMTP_URL"]
+    if env.get("SMTP_HOST"):
+        return f"smtp://{env['SMTP_HOST']}:{_number(env, 'SMTP_PORT', 25, 1, 65535)}"
+    if env.get("SENDGRID_API_KEY"):
+        return f"smtp://apikey:{env['SENDGRID_API_KEY']}@smtp.sendgrid.net:587"
+    return ""
+
+
+def _encryption_keys(env: Mapping[str, str], data_dir: Path) -> tuple[str, ...]:
+    from cryptography.fernet import Fernet
+
+    keys = _list(env.get("FLOWAPP_ENCRYPTION_KEYS", "")) + _list(env.get("INTEGRATION_ENCRYPTION_KEY", ""))
+    keys = keys or _list(_kept(data_dir / "encryption_keys", lambda: Fernet.generate_key().decode()))
+    for key in keys:
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise ConfigError(f"FLOWAPP_ENCRYPTION_KEYS holds a key that is not a Fernet key: {error}.") from None
+    return keys
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """The text of the file, made on first use; mode 0600. Several processes may race: the first one wins."""
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(make(), encoding="ascii")
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+    return path.read_text(encoding="ascii").strip()
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not “{text}”.")
+    return int(text)
+
+
+def _choice(env: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    text = env.get(name) or default
+    for value in allowed:
+        if value.lower() == text.lower():
+            return value
+    raise ConfigError(f"{name} must be one of {', '.join(allowed)}, not “{text}”.")
+
+
+def setting_names() -> list[str]:
+    """Names of the fields of Settings, for `flask doctor`."""
+    return [f.name for f in fields(Settings)]

@@ -1,0 +1,49 @@
+"""record(): the one way to state a fact. The row is written in the caller's transaction; the scheduler hands it on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from flowapp.models import AuditEntry, Event
+
+
+def record(
+    session: Session,
+    type: str,  # noqa: A002 - the word of the bus
+    *,
+    entity: tuple[str, str] = ("", ""),
+    payload: dict[str, Any] | None = None,
+    actor_id: str | None = None,
+) -> Event:
+    """States that something happened, for instance `form.submitted`. `entity` is (type, id)."""
+    event = Event(
+        type=type, entity_type=entity[0], entity_id=entity[1], payload=payload or {}, actor_id=actor_id
+    )  # fmt: skip
+    session.add(event)
+    return event
+
+
+def audit(
+    session: Session,
+    action: str,
+    *,
+    actor: tuple[str | None, str] = (None, "system"),
+    target: tuple[str, str, str] = ("", "", ""),
+    details: dict[str, Any] | None = None,
+    ip: str = "",
+) -> None:
+    """Writes a line of the audit trail. `actor` is (user id, label), `target` (type, id, label)."""
+    session.add(
+        AuditEntry(
+            action=action,
+            actor_id=actor[0],
+            actor_label=actor[1],
+            object_type=target[0],
+            object_id=target[1],
+            object_label=target[2][:300],
+            details=details or {},
+            ip=ip,
+        )
+    )

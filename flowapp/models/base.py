@@ -1,0 +1,76 @@
+"""What every table shares: ids, times, JSON, the tenant's column."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import uuid_utils
+from sqlalchemy import DateTime, ForeignKey, String, TypeDecorator, Uuid
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import JSON
+
+from flowapp.extensions import metadata as flowapp_metadata
+
+# JSON, not JSONB: the order of keys is the user's (columns, form fields), and writing is cheaper.
+Json = dict[str, Any]
+Id = Uuid(as_uuid=False)
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562): sorts by time."""
+    return str(uuid_utils.uuid7())
+
+
+def utcnow() -> datetime:
+    """Now, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times on every database; SQLite keeps them as text without a zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("times must be aware")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of every model."""
+
+    metadata = flowapp_metadata
+    type_annotation_map = {datetime: UtcDateTime, Json: JSON, list[Any]: JSON, str: String}  # noqa: RUF012
+
+
+class HasId:
+    """A UUIDv7 as primary key."""
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+
+
+class Timestamps:
+    """When a row was made and last changed."""
+
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+
+
+class Tenant:
+    """A row that belongs to exactly one organization. Sessions see only their own (models.tenancy)."""
+
+    organization_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("organizations.id", ondelete="CASCADE"), index=True, sort_order=-10
+    )

@@ -1,0 +1,155 @@
+"""One run of a version: its execution, the attempts of its steps, its log, its timers; and the outbox of events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flowapp.models.base import Base, HasId, Id, Json, Tenant, utcnow
+
+EXECUTION_STATUSES = (
+    "pending", "running", "waiting", "completed", "goal_reached", "failed", "cancelled", "skipped",
+)  # fmt: skip
+TERMINAL = ("completed", "goal_reached", "failed", "cancelled", "skipped")
+STEP_STATUSES = ("running", "waiting", "completed", "failed", "uncertain", "cancelled")
+_OPEN = "status IN ('pending', 'running', 'waiting')"
+AnyJson = JSON(none_as_null=True)
+
+
+class Execution(HasId, Tenant, Base):
+    """One run of one version.
+
+    `state` is the engine's (engine.state); `fence` grows with every claim, and every write of a worker carries it;
+    `seq` counts the messages of this execution (log lines, step starts and ends), so that a live page misses nothing.
+    """
+
+    __tablename__ = "executions"
+    __table_args__ = (
+        CheckConstraint(f"status IN {EXECUTION_STATUSES}", name="status"),
+        UniqueConstraint("workflow_id", "idempotency_key"),
+        Index("ix_executions_workflow_id_id", "workflow_id", "id"),
+        Index("ix_executions_workflow_id_status", "workflow_id", "status"),
+        Index("ix_executions_organization_id_id", "organization_id", "id"),
+        Index("ix_executions_open", "status", "rung_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+    )
+
+    organization_id: Mapped[str] = mapped_column(Id, ForeignKey("organizations.id", ondelete="CASCADE"), sort_order=-10)
+    workflow_id: Mapped[str] = mapped_column(Id, ForeignKey("workflows.id", ondelete="CASCADE"))
+    version_id: Mapped[str] = mapped_column(Id, ForeignKey("versions.id", ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(String(16), default="pending")
+    trigger_id: Mapped[str | None] = mapped_column(Id)
+    trigger_type: Mapped[str] = mapped_column(String(64), default="manual")
+    trigger_entity_type: Mapped[str] = mapped_column(String(64), default="")
+    trigger_entity_id: Mapped[str] = mapped_column(String(64), default="")
+    input_data: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    output_data: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    context: Mapped[Json] = mapped_column(default=dict)
+    state: Mapped[Json] = mapped_column(default=dict)
+    current_step_id: Mapped[str] = mapped_column(String(64), default="")
+    error_message: Mapped[str] = mapped_column(Text, default="")
+    goal_reached: Mapped[bool] = mapped_column(default=False)
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    retry_of_id: Mapped[str | None] = mapped_column(Id)
+    started_by: Mapped[str | None] = mapped_column(Id)
+    success_count: Mapped[int] = mapped_column(default=0)
+    failure_count: Mapped[int] = mapped_column(default=0)
+    seq: Mapped[int] = mapped_column(default=0)
+    fence: Mapped[int] = mapped_column(BigInteger, default=0)
+    crashes: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    lease_owner: Mapped[str] = mapped_column(String(100), default="")
+    rung_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+
+
+class StepRun(Tenant, Base):
+    """One attempt of one visit of one step. Its key is the execution and the sequence number of its start."""
+
+    __tablename__ = "step_runs"
+    __table_args__ = (CheckConstraint(f"status IN {STEP_STATUSES}", name="status"),)
+
+    organization_id: Mapped[str] = mapped_column(Id, sort_order=-10)
+    execution_id: Mapped[str] = mapped_column(Id, ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ended_seq: Mapped[int | None]
+    step_id: Mapped[str] = mapped_column(String(64))
+    step_name: Mapped[str] = mapped_column(String(200))
+    action_type: Mapped[str] = mapped_column(String(64))
+    token: Mapped[str] = mapped_column(String(32))
+    iteration: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=1)
+    status: Mapped[str] = mapped_column(String(16))
+    branch: Mapped[str] = mapped_column(String(64), default="")
+    input: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    output: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    explanation: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    error_message: Mapped[str] = mapped_column(Text, default="")
+    error_details: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    idempotency_key: Mapped[str] = mapped_column(String(64), default="")
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class LogLine(Tenant, Base):
+    """A line of an execution's log."""
+
+    __tablename__ = "log_lines"
+
+    organization_id: Mapped[str] = mapped_column(Id, sort_order=-10)
+    execution_id: Mapped[str] = mapped_column(Id, ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    step_id: Mapped[str] = mapped_column(String(64), default="")
+    level: Mapped[str] = mapped_column(String(8))
+    message: Mapped[str] = mapped_column(Text)
+    data: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Timer(HasId, Tenant, Base):
+    """When a waiting or retrying token must wake."""
+
+    __tablename__ = "timers"
+    __table_args__ = (UniqueConstraint("execution_id", "token"),)
+
+    execution_id: Mapped[str] = mapped_column(Id, ForeignKey("executions.id", ondelete="CASCADE"))
+    token: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(16))
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    rung_at: Mapped[datetime | None]
+
+
+class Event(HasId, Tenant, Base):
+    """A fact recorded on the bus; also the outbox row: `published_at` is empty until the scheduler handed it on."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index(
+            "ix_events_unpublished",
+            "id",
+            sqlite_where=text("published_at IS NULL"),
+            postgresql_where=text("published_at IS NULL"),
+        ),
+    )
+
+    type: Mapped[str] = mapped_column(String(100), index=True)
+    entity_type: Mapped[str] = mapped_column(String(64), default="")
+    entity_id: Mapped[str] = mapped_column(String(64), default="")
+    payload: Mapped[Json] = mapped_column(default=dict)
+    actor_id: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    published_at: Mapped[datetime | None]
+
+
+class Lease(Base):
+    """Which process may do a job that only one should do at a time. Belongs to the installation, not to a tenant."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(100))
+    until: Mapped[datetime]

@@ -1,0 +1,123 @@
+"""Who may sign in, where, and as what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from flowapp.models.base import Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+
+ROLES = ("owner", "admin", "editor", "operator", "viewer")
+_ROLE_CHECK = f"role IN {ROLES}"
+
+
+class Organization(HasId, Timestamps, Base):
+    """The tenant."""
+
+    __tablename__ = "organizations"
+
+    name: Mapped[str] = mapped_column(String(200))
+    timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+
+
+class User(HasId, Timestamps, Base):
+    """A person. `session_epoch` is part of each session: raising it signs the user out everywhere."""
+
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(200), default="")
+    locale: Mapped[str] = mapped_column(String(8), default="")
+    timezone: Mapped[str] = mapped_column(String(64), default="")
+    session_epoch: Mapped[int] = mapped_column(default=0)
+    is_superuser: Mapped[bool] = mapped_column(default=False)
+    last_login_at: Mapped[datetime | None]
+
+    # Flask-Login's protocol
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        return f"{self.id}:{self.session_epoch}"
+
+
+class Member(HasId, Tenant, Timestamps, Base):
+    """A user in an organization, with a role."""
+
+    __tablename__ = "members"
+    __table_args__ = (UniqueConstraint("organization_id", "user_id"), CheckConstraint(_ROLE_CHECK, name="role"))
+
+    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str] = mapped_column(String(16))
+
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class Invitation(HasId, Tenant, Timestamps, Base):
+    """An open invitation; only the hash of its token is stored."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (UniqueConstraint("organization_id", "email"), CheckConstraint(_ROLE_CHECK, name="role"))
+
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[str] = mapped_column(String(16))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    invited_by: Mapped[str] = mapped_column(Id)
+    expires_at: Mapped[datetime]
+
+
+class AccessToken(HasId, Tenant, Timestamps, Base):
+    """What an API client signs in with; only its SHA-256 is stored, `prefix` helps to recognise it."""
+
+    __tablename__ = "access_tokens"
+    __table_args__ = (CheckConstraint(_ROLE_CHECK, name="role"),)
+
+    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(16))
+    prefix: Mapped[str] = mapped_column(String(16))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship(lazy="joined")
+
+
+class AuditEntry(HasId, Tenant, Base):
+    """Who did what to which object, when, from where. Never changed."""
+
+    __tablename__ = "audit_entries"
+
+    actor_id: Mapped[str | None] = mapped_column(Id)
+    actor_label: Mapped[str] = mapped_column(String(254))
+    action: Mapped[str] = mapped_column(String(100), index=True)
+    object_type: Mapped[str] = mapped_column(String(64))
+    object_id: Mapped[str] = mapped_column(String(64), default="")
+    object_label: Mapped[str] = mapped_column(String(300), default="")
+    details: Mapped[Json] = mapped_column(default=dict)
+    ip: Mapped[str] = mapped_column(String(64), default="")
+    created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
+
+
+class Integration(HasId, Tenant, Timestamps, Base):
+    """A configured connection to a service. `credentials` is Fernet-encrypted JSON."""
+
+    __tablename__ = "integrations"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    name: Mapped[str] = mapped_column(String(200))
+    integration_type: Mapped[str] = mapped_column(String(64), index=True)
+    provider: Mapped[str] = mapped_column(String(64), default="")
+    config: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    credentials: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    is_active: Mapped[bool] = mapped_column(default=True)
+    last_tested_at: Mapped[datetime | None]
+    last_test_message: Mapped[str] = mapped_column(String(1000), default="")
+    last_test_ok: Mapped[bool | None]

@@ -1,0 +1,117 @@
+"""One organization a session: what a session reads and writes is its own organization's, or it is an error.
+
+Three nets, one below the other: ORM statements get the organization as a criterion; rows are stamped at flush; and on
+PostgreSQL forced row-level security refuses what raw SQL or Core statements would still let through
+(`flowapp.organization` is set on the connection before each transaction).
+A session is for one organization for its whole life: the identity map must never mix two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction, with_loader_criteria
+
+from flowapp.config import Settings
+from flowapp.errors import FlowError
+from flowapp.extensions import ENGINE_OPTIONS
+from flowapp.models.base import Tenant
+from flowapp.models.sqlite import prepare_sqlite
+
+SYSTEM = "system"
+
+
+class TenantMissingError(FlowError):
+    """Code touched a tenant's table in a session that belongs to no organization: a bug, never the user's fault."""
+
+
+def bind_tenant(session: Session, organization_id: str) -> None:
+    """Makes `session` that organization's. A session that already serves another one is refused."""
+    known = session.info.get("organization_id")
+    if known not in (None, organization_id):
+        raise TenantMissingError("This session already serves another organization.")
+    session.info["organization_id"] = organization_id
+
+
+def make_engine(settings: Settings) -> Engine:
+    """The database engine of a process without Flask."""
+    return create_engine(settings.database_url, **engine_options(settings))
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Options that every engine is made with."""
+    options = dict(ENGINE_OPTIONS, pool_size=max(10, settings.threads + 2), max_overflow=20, pool_timeout=10)
+    return options if settings.is_sqlite else dict(options, pool_pre_ping=False)
+
+
+def prepare_engine(engine: Engine, settings: Settings) -> None:
+    """Sets up connections: SQLite's pragmas and its way of starting transactions; PostgreSQL's UTC."""
+    if engine.dialect.name == "sqlite":
+        prepare_sqlite(engine, settings.sqlite_synchronous)
+    else:
+        event.listen(engine, "rollback", _forget_tenant)
+
+
+@contextmanager
+def tenant_session(engine: Engine, organization_id: str) -> Iterator[Session]:
+    """A session of one organization; closed at the end, commits are the caller's."""
+    with Session(engine, info={"organization_id": organization_id}, expire_on_commit=False) as session:
+        yield session
+
+
+@contextmanager
+def system_session(engine: Engine) -> Iterator[Session]:
+    """A session over all organizations: for signing in, hooks by key, and the scheduler. Nothing else."""
+    with Session(engine, info={SYSTEM: True}, expire_on_commit=False) as session:
+        yield session
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _criterion(state: ORMExecuteState) -> None:
+    if state.session.info.get(SYSTEM) or state.is_column_load:
+        return
+    organization_id = state.session.info.get("organization_id")
+    if organization_id is None:
+        if any(issubclass(mapper.class_, Tenant) for mapper in state.all_mappers):
+            raise TenantMissingError("A tenant's table was read without an organization.")
+        return
+    state.statement = state.statement.options(
+        with_loader_criteria(
+            Tenant, lambda cls: cls.organization_id == organization_id, include_aliases=True, propagate_to_loaders=False
+        )
+    )
+
+
+@event.listens_for(Session, "before_flush")
+def _stamp(session: Session, _context: UOWTransaction, _instances: Any) -> None:
+    if session.info.get(SYSTEM):
+        return
+    organization_id = session.info.get("organization_id")
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if not isinstance(row, Tenant):
+            continue
+        if organization_id is None:
+            raise TenantMissingError("A tenant's row was written without an organization.")
+        if row.organization_id is None:
+            row.organization_id = organization_id
+        elif row.organization_id != organization_id:
+            raise TenantMissingError("A row of another organization was written.")
+
+
+@event.listens_for(Session, "after_begin")
+def _tell_database(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    """Sets the organization for row-level security, only where the connection served another one before."""
+    if connection.dialect.name != "postgresql":
+        return
+    wanted = SYSTEM if session.info.get(SYSTEM) else session.info.get("organization_id", "")
+    if connection.info.get("tenant") != wanted:
+        connection.exec_driver_sql("SELECT set_config('flowapp.organization', %s, false)", (wanted,))
+        connection.info["tenant"] = wanted
+
+
+def _forget_tenant(connection: Connection) -> None:
+    # A rollback takes back what set_config did inside the transaction: ask again next time.
+    connection.info.pop("tenant", None)

@@ -1,0 +1,87 @@
+"""Workflows, their immutable versions and their triggers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from flowapp.models.base import Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.models.studio import InProject
+
+WORKFLOW_STATUSES = ("draft", "active", "paused", "archived")
+
+
+class Workflow(HasId, InProject, Timestamps, Base):
+    """A named automation: one mutable draft (canonical definition), many immutable versions.
+
+    `revision` grows with every change of the draft (ETag, If-Match); `draft_fingerprint` tells whether the draft
+    differs from what is published.
+    """
+
+    __tablename__ = "workflows"
+    __table_args__ = (CheckConstraint(f"status IN {WORKFLOW_STATUSES}", name="status"),)
+
+    name: Mapped[str] = mapped_column(String(200), index=True)
+    description: Mapped[str] = mapped_column(Text, default="")
+    status: Mapped[str] = mapped_column(String(16), default="draft", index=True)
+    draft: Mapped[Json] = mapped_column(default=dict)
+    draft_fingerprint: Mapped[str] = mapped_column(String(64), default="")
+    revision: Mapped[int] = mapped_column(default=1)
+    canvas_data: Mapped[Json | None]
+    is_template: Mapped[bool] = mapped_column(default=False)
+    published_version_id: Mapped[str | None] = mapped_column(
+        Id, ForeignKey("versions.id", use_alter=True, ondelete="SET NULL")
+    )
+    created_by: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))
+
+    published: Mapped[Version | None] = relationship(foreign_keys=[published_version_id], viewonly=True)
+
+
+class Version(HasId, Tenant, Base):
+    """A published definition; never changed. `number` is None for a snapshot of a draft that was only tried."""
+
+    __tablename__ = "versions"
+    __table_args__ = (
+        UniqueConstraint("workflow_id", "number"),
+        Index("ix_versions_workflow_id_fingerprint", "workflow_id", "fingerprint"),
+    )
+
+    workflow_id: Mapped[str] = mapped_column(Id, ForeignKey("workflows.id", ondelete="CASCADE"))
+    number: Mapped[int | None]
+    definition: Mapped[Json]
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str] = mapped_column(String(500), default="")
+    created_by: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Trigger(HasId, Tenant, Timestamps, Base):
+    """A trigger of a workflow's published version (id = uuid5(workflow, key)).
+
+    `hook_key` is the public address of a webhook; `source` what an event trigger listens to (a form's slug);
+    `next_fire_at` when a clock trigger is due.
+    """
+
+    __tablename__ = "triggers"
+    __table_args__ = (
+        UniqueConstraint("workflow_id", "key"),
+        Index("ix_triggers_due", "next_fire_at", sqlite_where=text("is_active"), postgresql_where=text("is_active")),
+        Index("ix_triggers_source", "trigger_type", "source"),
+    )
+
+    workflow_id: Mapped[str] = mapped_column(Id, ForeignKey("workflows.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(String(64))
+    trigger_type: Mapped[str] = mapped_column(String(64))
+    config: Mapped[Json] = mapped_column(default=dict)
+    conditions: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    hook_key: Mapped[str | None] = mapped_column(String(64), unique=True)
+    source: Mapped[str] = mapped_column(String(200), default="")
+    next_fire_at: Mapped[datetime | None]
+    last_fired_at: Mapped[datetime | None]
+    last_error: Mapped[str] = mapped_column(String(1000), default="")
+
+    workflow: Mapped[Workflow] = relationship()

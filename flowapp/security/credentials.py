@@ -1,0 +1,69 @@
+"""Secrets at rest: Fernet, with several keys so that they can be rotated (MultiFernet: newest first).
+
+Inside JSON (a trigger's config) a secret is sealed as {"$secret": "<fernet token>"}; outside it shows as SHOWN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from flowapp.errors import ConfigError
+
+SHOWN = "••••••••"
+_KEY = "$secret"
+
+
+class Vault:
+    """Encrypts and decrypts with the installation's keys."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    def encrypt(self, value: Any) -> bytes:
+        """A JSON value as a Fernet token."""
+        return self._fernet.encrypt(orjson.dumps(value))
+
+    def decrypt(self, token: bytes) -> Any:
+        """The JSON value of a token. ConfigError when no key of this installation made it."""
+        if not token:
+            return {}
+        try:
+            return orjson.loads(self._fernet.decrypt(token))
+        except InvalidToken:
+            raise ConfigError(
+                "A stored secret was encrypted with a key that is not in FLOWAPP_ENCRYPTION_KEYS."
+            ) from None
+
+    def rotate(self, token: bytes) -> bytes:
+        """The same secret under the newest key."""
+        return self._fernet.rotate(token) if token else token
+
+    def seal(self, value: Any, names: Iterable[str], before: Mapping[str, Any] | None = None) -> Any:
+        """A copy of a config with the values of `names` sealed. SHOWN means: as it was `before`."""
+        sealed = dict(value)
+        for name in names:
+            given = sealed.get(name)
+            if given == SHOWN:
+                sealed[name] = (before or {}).get(name, "")
+            elif isinstance(given, str) and given:
+                sealed[name] = {_KEY: self.encrypt(given).decode()}
+        return sealed
+
+    def open(self, value: Any) -> Any:
+        """A copy of a JSON value with every sealed secret opened."""
+        if isinstance(value, dict):
+            if set(value) == {_KEY}:
+                return self.decrypt(str(value[_KEY]).encode())
+            return {key: self.open(item) for key, item in value.items()}
+        return [self.open(item) for item in value] if isinstance(value, list) else value
+
+
+def hide(value: Any) -> Any:
+    """A copy of a JSON value as it may be shown: every sealed secret as SHOWN."""
+    if isinstance(value, dict):
+        return SHOWN if set(value) == {_KEY} else {key: hide(item) for key, item in value.items()}
+    return [hide(item) for item in value] if isinstance(value, list) else value

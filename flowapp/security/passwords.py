@@ -1,0 +1,34 @@
+"""Passwords: argon2id with the library's defaults (RFC 9106, low-memory profile)."""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from flowapp.errors import InvalidError
+
+MIN_LENGTH = 10
+MAX_LENGTH = 200
+_hasher = PasswordHasher()
+_DUMMY = _hasher.hash("no such user")
+
+
+def hash_password(password: str) -> str:
+    """The hash to store. InvalidError for a password that is too short, too long or on everybody's list."""
+    if len(password) < MIN_LENGTH:
+        raise InvalidError.at("password", f"The password needs at least {MIN_LENGTH} characters.")
+    if len(password) > MAX_LENGTH:
+        raise InvalidError.at("password", f"The password may have at most {MAX_LENGTH} characters.")
+    if len(set(password)) < 4 or password.lower() in {"1234567890", "password123", "motdepasse", "qwertyuiop"}:
+        raise InvalidError.at(
+            "password", "This password is among the first that anyone would guess. Choose another one."
+        )
+    return _hasher.hash(password)
+
+
+def check_password(stored: str, password: str) -> bool:
+    """Whether `password` is the one. Takes as long for a user who does not exist (`stored` empty)."""
+    try:
+        return _hasher.verify(stored or _DUMMY, password) and bool(stored)
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,93 @@
+"""Language, time zone and theme of the person: their choice, else the browser's, else English, UTC, the system's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from flask import Flask, g, request
+from flask_babel import format_datetime, get_locale, ngettext
+from flask_babel import gettext as _
+
+from flowapp.extensions import babel
+from flowapp.models import utcnow
+
+LOCALES = ("en", "fr")
+THEMES = ("auto", "light", "dark")
+
+
+def select_locale() -> str:
+    """The chosen language: cookie, then the browser's."""
+    chosen = request.cookies.get("locale", "") if request else ""
+    if chosen in LOCALES:
+        return chosen
+    return (request.accept_languages.best_match(LOCALES) if request else None) or "en"
+
+
+def select_timezone() -> str:
+    """The member's zone, else the organization's, else UTC."""
+    actor, organization = g.get("actor"), g.get("organization")
+    for zone in (actor.user.timezone if actor else "", organization.timezone if organization else ""):
+        if zone and zone in available_timezones():
+            return str(zone)
+    return "UTC"
+
+
+def select_theme() -> str:
+    """auto, light or dark."""
+    theme = request.cookies.get("theme", "auto")
+    return theme if theme in THEMES else "auto"
+
+
+def when(moment: datetime | None) -> str:
+    """A time in the reader's zone and language, to the second."""
+    return str(format_datetime(moment, "medium")) if moment else ""
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago, in words."""
+    if moment is None:
+        return ""
+    seconds = int((utcnow() - moment).total_seconds())
+    if seconds < 0:
+        return when(moment)
+    if seconds < 60:
+        return str(_("just now"))
+    if seconds < 3600:
+        return str(ngettext("%(num)d minute ago", "%(num)d minutes ago", seconds // 60))
+    if seconds < 86400:
+        return str(ngettext("%(num)d hour ago", "%(num)d hours ago", seconds // 3600))
+    return str(ngettext("%(num)d day ago", "%(num)d days ago", seconds // 86400))
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time: 12 ms, 3.4 s, 2 min 5 s, 3 h 4 min, 2 d 3 h."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def zone() -> ZoneInfo:
+    """The reader's zone."""
+    return ZoneInfo(select_timezone())
+
+
+def _context() -> dict[str, Any]:
+    return {"locale": str(get_locale() or "en"), "theme": select_theme(), "timezone": select_timezone()}
+
+
+def init_app(app: Flask) -> None:
+    """Installs Babel and the template filters when, ago, duration."""
+    babel.init_app(app, locale_selector=select_locale, timezone_selector=select_timezone)
+    app.context_processor(_context)
+    app.jinja_env.filters.update(when=when, ago=ago, duration=duration)

@@ -1,0 +1,63 @@
+"""The main navigation, made of what the pages declare: a page module has `NAV = Nav(...)`, and that is all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, g, request, url_for
+from flask_babel import gettext as _
+
+from flowapp.security.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Nav:
+    """One entry: its place, its label (a msgid), its icon, where it leads, and whose role shows it.
+
+    `prefix` is the path under which it counts as the current section. `group` "settings" lists it on the settings page.
+    """
+
+    order: int
+    label: str
+    icon: str
+    endpoint: str
+    prefix: str
+    role: Role = Role.VIEWER
+    group: str = "main"
+
+
+ENTRIES: list[Nav] = []
+
+
+def add(declared: Nav | list[Nav] | None) -> None:
+    """Takes up what a page module declares."""
+    for entry in declared if isinstance(declared, list) else [declared]:
+        if entry is not None and entry not in ENTRIES:
+            ENTRIES.append(entry)
+
+
+def entries(group: str) -> list[dict[str, Any]]:
+    """The entries of a group as the templates draw them."""
+    actor = g.get("actor")
+    return [
+        {
+            "label": _(entry.label),
+            "icon": entry.icon,
+            "url": url_for(entry.endpoint),
+            "active": request.path == entry.prefix
+            or (entry.prefix != "/" and request.path.startswith(entry.prefix.rstrip("/") + "/")),
+        }
+        for entry in sorted(ENTRIES, key=lambda e: e.order)
+        if entry.group == group and actor is not None and actor.role >= entry.role
+    ]
+
+
+def _context() -> dict[str, Any]:
+    return {"nav": entries("main") if g.get("actor") else []}
+
+
+def init_app(app: Flask) -> None:
+    """Gives the templates `nav` and `settings_nav()`."""
+    app.context_processor(_context)
+    app.jinja_env.globals["settings_nav"] = lambda: entries("settings")

@@ -1,0 +1,99 @@
+"""Errors as answers: problem+json (RFC 9457) for clients, a page for people. No stack trace leaves the process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+
+from flowapp.errors import FlowError, InvalidError, ThrottledError, UnauthenticatedError
+from flowapp.extensions import db
+from flowapp.logs import get_logger
+
+log = get_logger(__name__)
+_API = ("/api/", "/hooks/", "/ws/", "/openapi.json", "/metrics", "/healthz", "/readyz")
+
+
+def wants_json() -> bool:
+    """Clients of the API, and whoever prefers JSON, get problem+json."""
+    if request.path.startswith(_API):
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
+    return best == "application/json"
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> Response:
+    """An answer of type application/problem+json."""
+    response = jsonify({"type": "about:blank", "title": title, "status": status, "detail": detail, **more})
+    response.status_code = status
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def _answer(status: int, title: str, detail: str, **more: Any) -> Response:
+    if wants_json():
+        return problem(status, title, detail, **more)
+    return make_response(render_template("errors/error.html", status=status, title=title, detail=detail), status)
+
+
+def _flow_error(error: FlowError) -> Response:
+    db.session.rollback()
+    if isinstance(error, UnauthenticatedError) and not wants_json():
+        return make_response(redirect(url_for("login.show", next=request.full_path.rstrip("?")), code=303))
+    if error.status >= 500:
+        log.error("request failed", path=request.path, error=error.message, exc_info=error)
+    more: dict[str, Any] = {}
+    if isinstance(error, InvalidError):
+        more["errors"] = [p.as_json() for p in error.problems]
+    response = _answer(error.status, _(error.title), error.message, **more)
+    if isinstance(error, ThrottledError):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, UnauthenticatedError):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    db.session.rollback()
+    status = error.code or 500
+    if status < 400:
+        return make_response(error.get_response())
+    detail = error.description or ""
+    if isinstance(error, CSRFError):
+        detail = _("This form is too old, or was opened in another session. Reload the page and send it again.")
+    response = _answer(status, error.name, detail)
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after", "x-ratelimit-limit"):
+            response.headers[name] = value
+    return response
+
+
+def _database_error(error: DBAPIError) -> Response:
+    """Values that no column can hold (a NUL character, a number too large) are the sender's; the rest is ours."""
+    db.session.rollback()
+    if type(error).__name__ == "DataError":
+        return _answer(
+            422,
+            _("Invalid input"),
+            _("A value cannot be stored: it is too long or holds a character that is not text."),
+        )
+    log.error("database failed", path=request.path, exc_info=error)
+    return _answer(503, _("Unavailable"), _("The database does not answer right now. Try again in a moment."))
+
+
+def _unexpected(error: Exception) -> Response:
+    db.session.rollback()
+    log.error("unexpected error", path=request.path, exc_info=error)
+    return _answer(500, _("Something went wrong"), _("This is our fault; it was logged. Try again, or go back."))
+
+
+def init_app(app: Flask) -> None:
+    """Installs the handlers."""
+    app.register_error_handler(FlowError, _flow_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(Exception, _unexpected)
