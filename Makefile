@@ -1,0 +1,55 @@
+# Everything is set up on first use: Python 3.11+ and make are enough.
+
+PYTHON ?= python3
+PY = .venv/bin/python
+
+.PHONY: help run test bench lint format lock setup setup-dev clean python
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## Set up what is missing and serve http://127.0.0.1:8000 (another port: make run PORT=8001)
+	@exec $(PY) -m flowapp.launcher
+
+test: setup-dev lint ## Set up what is missing and run every check and every test
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not faults"
+	$(PY) -m pytest -m "e2e or faults"
+
+bench: setup-dev ## Measure, print a table, write JSON to bench/results/
+	@$(PY) scripts/servers.py
+	@exec $(PY) -m bench
+
+lint: setup-dev ## Run the linters and the type checker
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	.venv/bin/yamllint --strict .
+
+format: setup-dev ## Format the code and mend what the linter can mend
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+lock: setup-dev ## Pin requirements/*.in anew, with hashes
+	$(PY) -m pip install --quiet uv
+	for name in app dev node; do \
+	  .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	done
+
+setup: python
+	@$(PYTHON) scripts/setup.py app
+
+setup-dev: python
+	@$(PYTHON) scripts/setup.py dev
+	@$(PYTHON) scripts/servers.py
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo 'Flowapp needs Python 3.11 or newer, which $(PYTHON) is not; name it: make PYTHON=python3.11 $(MAKECMDGOALS)' >&2; \
+	  exit 1; }
+
+clean: ## Remove what was installed and built (the data in var/ stays)
+	rm -rf .venv node_modules static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

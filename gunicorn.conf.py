@@ -1,0 +1,25 @@
+"""How gunicorn serves Flowapp; a command-line option (`-b`, `-k gevent`, `--threads`) wins over this file."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+bind = f"127.0.0.1:{os.environ.get('PORT') or '8000'}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or "1")
+worker_class = "gthread"
+threads = 256  # an open WebSocket holds one
+preload_app = workers > 1  # shares memory; with one worker the master stays small without the application
+keepalive = 5
+graceful_timeout = 3  # open WebSockets hold the worker to the end of it, and the whole group stops within 5 s
+loglevel = "warning"
+control_socket_disable = True
+
+# The heartbeat file must not wait for a busy disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """A worker ends with its master, also when that is killed with -9."""
+    from flowapp.launcher.lifeline import die_with_parent  # the master stays free of the application
+
+    die_with_parent()
