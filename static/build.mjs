@@ -1,0 +1,59 @@
+// Builds static/src into static/dist: hashed files, an icon sprite and manifest.json ({"app.css": "app-HASH.css"}).
+import { createHash } from "node:crypto";
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const src = path.join(here, "src");
+const dist = path.join(here, "dist");
+const iconDir = path.join(here, "../node_modules/@tabler/icons/icons/outline");
+const manifest = {};
+
+async function emit(name, text) {
+  const hash = createHash("sha256").update(text).digest("hex").slice(0, 10);
+  const { name: stem, ext } = path.parse(name);
+  manifest[name] = `${stem}-${hash}${ext}`;
+  await writeFile(path.join(dist, manifest[name]), text);
+}
+
+async function bundle() {
+  const common = { bundle: true, minify: true, write: false, target: ["es2022"], legalComments: "none", logLevel: "warning" };
+  const results = await Promise.all([
+    build({ ...common, entryPoints: [path.join(src, "app.js")], format: "esm" }),
+    // Runs before the first paint, so it is a classic script on its own.
+    build({ ...common, entryPoints: [path.join(src, "theme.js")], format: "iife" }),
+    build({ ...common, entryPoints: [path.join(src, "app.css")], loader: { ".svg": "dataurl" }, target: ["es2022", "chrome123", "firefox128", "safari17.5"] }),
+  ]);
+  const names = ["app.js", "theme.js", "app.css"];
+  await Promise.all(results.map((result, i) => emit(names[i], result.outputFiles[0].text)));
+}
+
+async function symbol(name) {
+  const file = path.join(iconDir, `${name}.svg`);
+  const svg = await readFile(file, "utf8").catch(() => {
+    throw new Error(`static/src/icons.txt names "${name}", which @tabler/icons does not have`);
+  });
+  const body = svg.slice(svg.indexOf(">") + 1, svg.lastIndexOf("</svg>")).replace(/<path stroke="none"[^>]*\/>/, "").replace(/\s+/g, " ").trim();
+  return `<symbol id="${name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round">${body}</symbol>`;
+}
+
+async function sprite() {
+  const names = (await readFile(path.join(src, "icons.txt"), "utf8")).split("\n").map((line) => line.trim()).filter(Boolean);
+  const symbols = await Promise.all([...new Set(names)].sort().map(symbol));
+  await emit("icons.svg", `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>`);
+}
+
+async function dropStale() {
+  const current = new Set([...Object.values(manifest), "manifest.json"]);
+  const stale = (await readdir(dist, { withFileTypes: true })).filter((entry) => entry.isFile() && !current.has(entry.name));
+  await Promise.all(stale.map((entry) => rm(path.join(dist, entry.name))));
+}
+
+await mkdir(dist, { recursive: true });
+await Promise.all([bundle(), sprite(), readFile(path.join(src, "favicon.svg"), "utf8").then((text) => emit("favicon.svg", text))]);
+// The manifest comes last and at once: a server that reads it meanwhile sees the old build, whole.
+await writeFile(path.join(dist, "manifest.json.new"), JSON.stringify(manifest, null, 2));
+await rename(path.join(dist, "manifest.json.new"), path.join(dist, "manifest.json"));
+await dropStale();

@@ -1,0 +1,62 @@
+// htmx 4: CSRF, refusal of eval, errors as toasts, open details kept in morphs, focus after swaps.
+import htmx from "htmx.org";
+import { text, toast } from "./toast.js";
+
+window.htmx = htmx;
+
+const refuse = function () {
+  return { call() { throw new Error("Attributes that hold script are not run here."); } };
+};
+
+htmx.registerExtension("flowapp", {
+  init(api) { api.initSecurity(null, refuse, refuse); },
+  // Which details are open, and which dialog, is the reader's choice: the server does not know it.
+  htmx_before_morph_attr(element, detail) {
+    return !(detail.attrName === "open" && /^(DETAILS|DIALOG)$/.test(element.tagName));
+  },
+});
+
+document.addEventListener("htmx:config:request", (event) => {
+  const { request } = event.detail.ctx;
+  if (request.method !== "GET") request.headers["X-CSRFToken"] = document.querySelector("meta[name=csrf-token]")?.content ?? "";
+});
+
+document.addEventListener("htmx:error", (event) => {
+  // A throw inside a swap is ours and is in the console; only the network is the user's business.
+  if (event.detail.ctx && !event.detail.ctx.response) toast(text("Network"), "danger");
+});
+
+document.addEventListener("htmx:response:error", (event) => {
+  const { response, text: body } = event.detail.ctx;
+  if (response.status === 422) return;
+  if (response.status === 401) return toast(text("SignedOut"), "danger");
+  const page = new DOMParser().parseFromString(body ?? "", "text/html");
+  const said = page.querySelector("[data-error-message]")?.textContent.trim();
+  toast(said || text(response.status >= 500 ? "Server" : "Refused"), "danger");
+});
+
+function refocus(before, target) {
+  const lost = !document.activeElement || document.activeElement === document.body;
+  const invalid = target.querySelector("[aria-invalid=true]");
+  if (invalid && before?.submits) return invalid.focus();
+  if (!lost || !before) return;
+  const again = (before.id && document.getElementById(before.id))
+    || (before.name && target.querySelector(`[name="${CSS.escape(before.name)}"]`));
+  if (again && !again.disabled) return again.focus();
+  if (!target.hasAttribute("tabindex")) target.setAttribute("tabindex", "-1");
+  target.focus({ preventScroll: true });
+}
+
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx } = event.detail;
+  const active = document.activeElement;
+  const inside = ctx.target instanceof Element && ctx.target.contains(active);
+  ctx.focusBefore = inside ? { id: active.id, name: active.name, submits: ctx.request?.method === "POST" } : null;
+  ctx.targetId = ctx.target?.id;
+});
+
+document.addEventListener("htmx:after:swap", (event) => {
+  const { ctx } = event.detail;
+  const target = ctx.target?.isConnected ? ctx.target : ctx.targetId && document.getElementById(ctx.targetId);
+  if (target) refocus(ctx.focusBefore, target);
+});
