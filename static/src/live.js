@@ -1,6 +1,6 @@
 // Live pages: a WebSocket that brings log lines and tells which parts of the page to fetch again.
 //   data-live="/ws/automation/execution/<id>/"  data-after="<seq>"  data-throttle="150"
-// inside it: data-live-log (a list), data-live-template, data-live-refresh (hx-get, hx-swap="outerMorph"), .live-badge
+// inside it: data-live-log (a list) and data-live-template; anywhere: data-live-refresh (hx-get, hx-trigger="refresh", hx-swap="outerMorph") and .live-badge
 import htmx from "htmx.org";
 
 const MAX_ROWS = 2000;
@@ -62,7 +62,7 @@ class LivePage {
     if (this.timer) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      for (const part of this.root.querySelectorAll("[data-live-refresh]")) htmx.trigger(part, "refresh");
+      for (const part of document.querySelectorAll("[data-live-refresh]")) htmx.trigger(part, "refresh");
     }, this.wait);
   }
 
@@ -83,7 +83,7 @@ class LivePage {
   }
 
   show(state) {
-    for (const badge of this.root.querySelectorAll(".live-badge")) {
+    for (const badge of document.querySelectorAll(".live-badge")) {
       badge.dataset.liveState = state;
       badge.querySelector("[data-live-text]").textContent = badge.dataset[`text${state[0].toUpperCase()}${state.slice(1)}`] ?? "";
     }
