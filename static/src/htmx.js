@@ -35,14 +35,31 @@ document.addEventListener("htmx:response:error", (event) => {
   toast(said || text(response.status >= 500 ? "Server" : "Refused"), "danger");
 });
 
-function refocus(before, target) {
-  const lost = !document.activeElement || document.activeElement === document.body;
-  const invalid = target.querySelector("[aria-invalid=true]");
-  if (invalid && before?.submits) return invalid.focus();
-  if (!lost || !before) return;
+// A pressed button may be gone, or have done its work: where the hand goes next.
+function nextPlace(ctx, target) {
+  const { name, value } = ctx.request?.submitter ?? {};
+  const box = value && (document.getElementById(value) ?? document.getElementById(value.replace(/-items$/, "")));
+  if (ctx.response?.status === 422) return target.querySelector("[aria-invalid=true]");
+  if (name === "_add" && box) return [...box.querySelectorAll(":scope > .row-item")].at(-1)?.querySelector("input, select, textarea");
+  if (name === "_remove") return document.getElementById(`${value.replace(/(-items)?-\d+$/, "")}-add`);
+  return null;
+}
+
+function sameAgain(before, target) {
   const again = (before.id && document.getElementById(before.id))
     || (before.name && target.querySelector(`[name="${CSS.escape(before.name)}"]`));
-  if (again && !again.disabled) return again.focus();
+  if (!again?.disabled) return again;
+  return again.parentElement.querySelector("button:not(:disabled)");
+}
+
+function refocus(ctx, target) {
+  const before = ctx.focusBefore;
+  if (!before) return;
+  const next = nextPlace(ctx, target);
+  if (next) return next.focus();
+  if (document.activeElement && document.activeElement !== document.body && !document.activeElement.disabled) return;
+  const again = sameAgain(before, target);
+  if (again) return again.focus();
   if (!target.hasAttribute("tabindex")) target.setAttribute("tabindex", "-1");
   target.focus({ preventScroll: true });
 }
@@ -51,12 +68,12 @@ document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
   const active = document.activeElement;
   const inside = ctx.target instanceof Element && ctx.target.contains(active);
-  ctx.focusBefore = inside ? { id: active.id, name: active.name, submits: ctx.request?.method === "POST" } : null;
+  ctx.focusBefore = inside ? { id: active.id, name: active.name } : null;
   ctx.targetId = ctx.target?.id;
 });
 
 document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
   const target = ctx.target?.isConnected ? ctx.target : ctx.targetId && document.getElementById(ctx.targetId);
-  if (target) refocus(ctx.focusBefore, target);
+  if (target) refocus(ctx, target);
 });
