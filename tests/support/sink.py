@@ -1,0 +1,115 @@
+"""A real HTTP server that records what it is sent and answers as it is told to."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.support.processes import wait_until
+
+
+@dataclass
+class Received:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Answer:
+    """`delay` in seconds before it; `close` hangs up without one."""
+
+    status: int = 200
+    body: bytes = b'{"ok": true}'
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    delay: float = 0
+    close: bool = False
+
+
+@dataclass
+class Sink:
+    """`answers` are used up one by one, then `default` is given to every further request."""
+
+    port: int = 0
+    requests: list[Received] = field(default_factory=list)
+    answers: deque[Answer] = field(default_factory=deque)
+    default: Answer = field(default_factory=Answer)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def url(self, path: str = "/") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def wait_for(self, count: int = 1, seconds: float = 20) -> list[Received]:
+        """The requests, once there are that many."""
+        wait_until(lambda: len(self.requests) >= count, seconds, f"{count} request(s) did not arrive")
+        return list(self.requests)
+
+    def take(self, received: Received) -> Answer:
+        with self._lock:
+            self.requests.append(received)
+            return self.answers.popleft() if self.answers else self.default
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    sink: Sink
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        answer = self.sink.take(Received(self.command, self.path, dict(self.headers.items()), body))
+        time.sleep(answer.delay)
+        if answer.close:
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Silent: `sink.requests` tells more."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+
+@contextmanager
+def running_sink() -> Iterator[Sink]:
+    """A sink on a free loopback port."""
+    sink = Sink()
+    with _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"sink": sink})) as server:
+        sink.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield sink
+        finally:
+            server.shutdown()
+            thread.join()
