@@ -1,13 +1,10 @@
-"""Every Dramatiq actor, and the runtime they share. An actor loads, calls, commits and rings: nothing more.
-
-This is also where the services that a StepContext promises are wired (tasks_context), so that no lower room imports an
-upper one.
-"""
+"""What a process needs to run executions or to ring for them."""
 
 from __future__ import annotations
 
 import os
 import socket
+import threading
 from dataclasses import dataclass, field
 
 import dramatiq
@@ -24,32 +21,35 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Runtime:
-    """What a process needs to run or ring executions. `name` identifies the process in leases."""
+    """The settings, database, broker and keys of this process. `name` identifies it in leases."""
 
     settings: Settings
     engine: Engine
     broker: DoorbellBroker
     redis: redis.Redis
     vault: Vault
+    stopping: threading.Event = field(default_factory=threading.Event)
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @classmethod
     def make(cls, settings: Settings, engine: Engine) -> Runtime:
         """The runtime of this process; connects to nothing yet."""
-        return cls(settings, engine, make_broker(settings.redis_url), connect(settings.redis_url), Vault(settings.encryption_keys))
+        broker = make_broker(settings.redis_url)
+        broker.declare_queue(QUEUE)
+        return cls(settings, engine, broker, connect(settings.redis_url), Vault(settings.encryption_keys))
 
 
-_runtime: list[Runtime] = []
+_current: list[Runtime] = []
 
 
 def init(runtime: Runtime) -> None:
     """Makes `runtime` this process's."""
-    _runtime[:] = [runtime]
+    _current[:] = [runtime]
 
 
 def runtime() -> Runtime:
     """This process's runtime."""
-    return _runtime[0]
+    return _current[0]
 
 
 def ring(execution_id: str, organization_id: str) -> None:

@@ -1,0 +1,75 @@
+"""What people do to executions: cancel them, settle what is uncertain. In the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from flowapp.errors import ConflictError
+from flowapp.models import TERMINAL, Execution, StepRun, Timer, utcnow
+
+# A worker that still runs may have published messages that it can no longer commit: the end comes after them.
+_BEYOND = 1000
+
+
+def cancel(session: Session, execution: Execution) -> None:
+    """Ends the execution as cancelled. Raising the fence makes every later write of its worker fail.
+
+    ConflictError where it has already ended; a step that is just running is not interrupted, its outcome is dropped.
+    """
+    now = utcnow()
+    ended = session.execute(
+        update(Execution)
+        .where(Execution.id == execution.id, Execution.status.not_in(TERMINAL))
+        .values(
+            status="cancelled",
+            completed_at=now,
+            fence=Execution.fence + 1,
+            seq=Execution.seq + _BEYOND,
+            lease_until=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if ended.rowcount != 1:  # type: ignore[attr-defined]
+        session.refresh(execution)
+        raise ConflictError(f"This execution has already ended: {execution.status}.")
+    session.execute(
+        update(StepRun)
+        .where(StepRun.execution_id == execution.id, StepRun.status.in_(("running", "waiting")))
+        .values(status="cancelled", ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(delete(Timer).where(Timer.execution_id == execution.id))
+    session.refresh(execution)
+
+
+def decide(
+    session: Session, execution: Execution, seq: int, decision: Literal["resend", "done"], *, result: Any = None
+) -> None:
+    """Settles an uncertain attempt (`seq`): run it again, or treat it as done with `result`. The caller rings.
+
+    ConflictError where nothing is uncertain there any more.
+    """
+    run = session.get(StepRun, (execution.id, seq))
+    state = dict(execution.state or {})
+    tokens = {k: dict(v) for k, v in state.get("tokens", {}).items()}
+    token = tokens.get(run.token) if run else None
+    if run is None or token is None or token["status"] != "uncertain" or execution.status != "waiting":
+        raise ConflictError("There is nothing to decide here any more.")
+    if decision == "resend":
+        token["status"] = "ready"
+        run.status = "failed"
+    else:
+        token.update(status="waiting", until=0, branch="next", result=result, seq=seq)
+    changed = session.execute(
+        update(Execution)
+        .where(Execution.id == execution.id, Execution.status == "waiting", Execution.fence == execution.fence)
+        .values(state={**state, "tokens": tokens}, status="pending", fence=Execution.fence + 1, rung_at=utcnow())
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        raise ConflictError("The execution moved on meanwhile. Reload the page.")
+    session.flush()
+    session.refresh(execution)

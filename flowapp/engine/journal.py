@@ -1,0 +1,196 @@
+"""The journal: the engine's SQL, all of it, in view. Every write carries the fence of the claim.
+
+Statements are Core statements over one organization, named in each of them (and by row-level security on PostgreSQL):
+this is the one audited place where the sessions' tenant criterion does not reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete, func, insert, or_, select, update
+
+from flowapp.errors import FencedError
+from flowapp.models import Execution, LogLine, StepRun, Timer, Version, Workflow, new_id
+from flowapp.models.tenancy import use_tenant
+
+_executions = cast(Table, Execution.__table__)
+_runs = cast(Table, StepRun.__table__)
+_lines = cast(Table, LogLine.__table__)
+_timers = cast(Table, Timer.__table__)
+
+# An execution may be claimed when it is open and nobody holds it. A lease that ran out while running is a crash.
+_CLAIM = (
+    update(_executions)
+    .where(
+        _executions.c.id == bindparam("execution_id"),
+        _executions.c.organization_id == bindparam("org"),
+        _executions.c.status.in_(("pending", "running", "waiting")),
+        or_(_executions.c.lease_until.is_(None), _executions.c.lease_until < bindparam("at")),
+    )
+    .values(
+        status="running",
+        fence=_executions.c.fence + 1,
+        crashes=_executions.c.crashes + case((_executions.c.status == "running", 1), else_=0),
+        lease_until=bindparam("until"),
+        lease_owner=bindparam("owner"),
+        started_at=func.coalesce(_executions.c.started_at, bindparam("at")),
+    )
+    .returning(
+        *(
+            _executions.c[name]
+            for name in (
+                "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
+                "context", "started_at", "trigger_type",
+            )
+        )
+    )
+)  # fmt: skip
+_WRITE = and_(
+    _executions.c.id == bindparam("execution_id"),
+    _executions.c.organization_id == bindparam("org"),
+    _executions.c.fence == bindparam("held"),
+    _executions.c.status == "running",
+)
+SETTLED = ("ended_seq", "status", "branch", "output", "error_message", "ended_at")
+ENDED = (*SETTLED, "input", "explanation", "error_details")
+
+
+def _end(names: tuple[str, ...]) -> Any:
+    """How an attempt begun in an earlier transaction ends; parameters b_execution_id, b_seq and the columns."""
+    return (
+        update(_runs)
+        .where(_runs.c.execution_id == bindparam("b_execution_id"), _runs.c.seq == bindparam("b_seq"))
+        .values({name: bindparam(name) for name in names})
+    )
+
+
+_END, _SETTLE = _end(ENDED), _end(SETTLED)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is written together.
+
+    `columns` of the execution; attempts `started` (whole rows) and `ended` (rows begun in an earlier commit), attempts of
+    another worker that are `settled`; log `lines`; `timers`, None: as they are.
+    """
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    started: list[dict[str, Any]] = field(default_factory=list)
+    ended: list[dict[str, Any]] = field(default_factory=list)
+    settled: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    timers: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a worker holds: the row it claimed, with its fence."""
+
+    row: Mapping[str, Any]
+
+    @property
+    def key(self) -> dict[str, Any]:
+        return {
+            "execution_id": self.row["id"],
+            "org": self.row["organization_id"],
+            "held": self.row["fence"],
+        }
+
+
+class Journal:
+    """The engine's reads and writes of one organization. `lease` is the length of a lease."""
+
+    def __init__(self, engine: Engine, organization_id: str, owner: str, lease: timedelta) -> None:
+        self.engine = engine
+        self.organization_id = organization_id
+        self.owner = owner
+        self.lease = lease
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that sees only this organization."""
+        with self.engine.connect() as connection, connection.begin():
+            use_tenant(connection, self.organization_id)
+            yield connection
+
+    def claim(self, execution_id: str, now: datetime) -> Claim | None:
+        """Takes the execution, unless it has ended or another worker holds it."""
+        with self.transaction() as connection:
+            row = connection.execute(
+                _CLAIM,
+                {
+                    "execution_id": execution_id,
+                    "org": self.organization_id,
+                    "at": now,
+                    "until": now + self.lease,
+                    "owner": self.owner,
+                },
+            )
+            found = row.mappings().one_or_none()
+        return Claim(dict(found)) if found else None
+
+    def definition(self, version_id: str) -> tuple[dict[str, Any], str]:
+        """The definition of a version, and the project of its workflow."""
+        versions, workflows = Version.__table__, Workflow.__table__
+        with self.transaction() as connection:
+            row = connection.execute(
+                select(versions.c.definition, workflows.c.project_id)
+                .join(workflows, workflows.c.id == versions.c.workflow_id)
+                .where(versions.c.id == version_id, versions.c.organization_id == self.organization_id)
+            ).one()
+        return row.definition, row.project_id
+
+    def results(self, execution_id: str) -> list[Mapping[str, Any]]:
+        """The attempts so far, oldest first: what a resuming worker needs to know."""
+        with self.transaction() as connection:
+            rows = connection.execute(
+                select(
+                    _runs.c.seq, _runs.c.ended_seq, _runs.c.step_id, _runs.c.token, _runs.c.status, _runs.c.output,
+                    _runs.c.error_message, _runs.c.iteration, _runs.c.attempt,
+                )
+                .where(_runs.c.execution_id == execution_id, _runs.c.organization_id == self.organization_id)
+                .order_by(_runs.c.seq)
+            )  # fmt: skip
+            return [dict(row) for row in rows.mappings()]
+
+    def write(self, claim: Claim, batch: Batch) -> None:
+        """Writes a batch in one transaction. FencedError, and nothing written, where the claim was lost."""
+        with self.transaction() as connection:
+            held = connection.execute(update(_executions).where(_WRITE).values(**batch.columns), claim.key)
+            if held.rowcount != 1:
+                raise FencedError("The execution was cancelled, or another worker has taken it over.")
+            if batch.started:
+                connection.execute(insert(_runs), batch.started)
+            if batch.ended:
+                connection.execute(_END, batch.ended)
+            if batch.settled:
+                connection.execute(_SETTLE, batch.settled)
+            if batch.lines:
+                connection.execute(insert(_lines), batch.lines)
+            if batch.timers is not None:
+                connection.execute(delete(_timers).where(_timers.c.execution_id == claim.row["id"]))
+                if batch.timers:
+                    connection.execute(insert(_timers), batch.timers)
+
+    def extend(self, claim: Claim, now: datetime) -> bool:
+        """Prolongs the lease; False where the claim was lost."""
+        with self.transaction() as connection:
+            statement = update(_executions).where(_WRITE).values(lease_until=now + self.lease)
+            return bool(connection.execute(statement, claim.key).rowcount == 1)
+
+    def timer(self, execution_id: str, token: str, kind: str, due_at: datetime) -> dict[str, Any]:
+        """A row of timers."""
+        return {
+            "id": new_id(),
+            "organization_id": self.organization_id,
+            "execution_id": execution_id,
+            "token": token,
+            "kind": kind,
+            "due_at": due_at,
+        }

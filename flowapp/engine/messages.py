@@ -1,0 +1,75 @@
+"""The messages of an execution, as the WebSocket sends them; the runner publishes them, replay rebuilds them from rows.
+
+`seq` numbers them in one order for each execution, without gaps that a client could miss: a client that comes back with
+its last one gets what came after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+Message = dict[str, Any]
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def step_started(run: Mapping[str, Any]) -> Message:
+    """An attempt has begun; `run` is a row of step_runs."""
+    return {
+        "type": "step_started",
+        "seq": run["seq"],
+        "step_id": run["step_id"],
+        "step_name": run["step_name"],
+        "action_type": run["action_type"],
+        "attempt": run["attempt"],
+        "iteration": run["iteration"],
+        "at": _time(run["started_at"]),
+    }
+
+
+def step_ended(run: Mapping[str, Any]) -> Message:
+    """An attempt is over: step_completed (also for a wait that began) or step_failed."""
+    failed = run["status"] in ("failed", "uncertain")
+    message = {
+        "type": "step_failed" if failed else "step_completed",
+        "seq": run["ended_seq"],
+        "step_id": run["step_id"],
+        "step_name": run["step_name"],
+        "status": run["status"],
+        "attempt": run["attempt"],
+        "iteration": run["iteration"],
+        "branch": run["branch"],
+        "at": _time(run["ended_at"]),
+    }
+    return {**message, "error": run["error_message"]} if failed else {**message, "result": run["output"]}
+
+
+def log_line(row: Mapping[str, Any]) -> Message:
+    """A line of the log; `row` is a row of log_lines."""
+    return {
+        "type": "log",
+        "seq": row["seq"],
+        "log": {
+            "level": row["level"],
+            "message": row["message"],
+            "step_id": row["step_id"],
+            "data": row["data"],
+            "at": _time(row["created_at"]),
+        },
+    }
+
+
+def execution_completed(execution_id: str, seq: int, status: str, error: str, output: Any) -> Message:
+    """The execution has ended, whatever its status."""
+    return {
+        "type": "execution_completed",
+        "seq": seq,
+        "execution_id": execution_id,
+        "status": status,
+        "error_message": error,
+        "output_data": output,
+    }

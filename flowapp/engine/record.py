@@ -1,0 +1,180 @@
+"""What an execution leaves behind: rows of attempts and log lines, and the messages that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from flowapp.catalog import ActionSpec
+from flowapp.engine import messages as m
+from flowapp.engine.definition import StepDef
+from flowapp.engine.journal import ENDED, SETTLED, Batch
+from flowapp.engine.visit import Attempt
+from flowapp.logs import mask_text
+
+MAX_MESSAGE = 10_000
+
+
+class Recorder:
+    """Collects rows until they are taken for a commit. `seq` is the number of the last message."""
+
+    def __init__(self, execution_id: str, organization_id: str, seq: int, now: Callable[[], datetime]) -> None:
+        self.execution_id, self.organization_id, self.seq, self.now = execution_id, organization_id, seq, now
+        self.batch = Batch()
+        self.news: list[m.Message] = []
+        self.last_start = 0
+        self._row: dict[str, Any] = {}
+        self._written = False
+
+    @property
+    def size(self) -> int:
+        """Rows not yet taken."""
+        return len(self.batch.started) + len(self.batch.lines)
+
+    def take(self) -> tuple[Batch, list[m.Message]]:
+        """The batch to write and the messages to publish after it; both start anew."""
+        batch, news = self.batch, self.news
+        self.batch, self.news = Batch(), []
+        return batch, news
+
+    def start(self, step: StepDef, token: str, place: Mapping[str, Any], spec: ActionSpec) -> None:
+        """An attempt begins."""
+        self.seq += 1
+        self.last_start = self.seq
+        self._written = False
+        self._row = {
+            "organization_id": self.organization_id,
+            "execution_id": self.execution_id,
+            "seq": self.seq,
+            "ended_seq": None,
+            "step_id": step.step_id,
+            "step_name": step.name,
+            "action_type": spec.type,
+            "token": token,
+            "iteration": place["iteration"],
+            "attempt": place["attempt"],
+            "status": "running",
+            "branch": "",
+            "input": None,
+            "output": None,
+            "explanation": None,
+            "error_message": "",
+            "error_details": None,
+            "idempotency_key": "",
+            "started_at": self.now(),
+            "ended_at": None,
+        }
+        self.news.append(m.step_started(self._row))
+
+    def open_intent(self, key: str) -> None:
+        """The attempt is written before it runs: it has an effect."""
+        self._row["idempotency_key"] = key
+        self.batch.started.append(dict(self._row))
+        self._written = True
+
+    def end(
+        self,
+        status: str,
+        attempt: Attempt,
+        *,
+        branch: str = "",
+        output: Any = None,
+        error: str = "",
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        """The attempt is over."""
+        self.seq += 1
+        self._close(status, attempt, branch=branch, output=output, error=error, details=details)
+        self._row.update(ended_seq=self.seq, ended_at=self.now())
+        self._keep()
+        self.news.append(m.step_ended(self._row))
+
+    def wait(self, attempt: Attempt, until: datetime) -> None:
+        """The attempt is a wait: it ends when its time comes (end_wait)."""
+        self._close("waiting", attempt)
+        self._keep()
+        self.line(self._row["step_id"], "info", f"Waiting until {until:%Y-%m-%d %H:%M:%S} UTC.", None)
+
+    def end_wait(self, past: Mapping[str, Any], name: str, branch: str, output: Any) -> None:
+        """A wait that began earlier is over."""
+        self._end_past(past, name, "completed", branch=branch, output=output)
+
+    def end_earlier(self, past: Mapping[str, Any], status: str, error: str) -> None:
+        """An attempt of a worker that died is settled."""
+        self._end_past(past, past["step_id"], status, error=error)
+
+    def line(self, step_id: str, level: str, message: str, data: dict[str, Any] | None) -> m.Message:
+        """A line of the log. Secrets are masked before anything is cut."""
+        self.seq += 1
+        text = mask_text(str(message).replace("\x00", "\ufffd"))
+        row = {
+            "organization_id": self.organization_id,
+            "execution_id": self.execution_id,
+            "seq": self.seq,
+            "step_id": step_id,
+            "level": level,
+            "message": text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " …",
+            "data": data,
+            "created_at": self.now(),
+        }
+        self.batch.lines.append(row)
+        message_ = m.log_line(row)
+        self.news.append(message_)
+        return message_
+
+    def _close(
+        self,
+        status: str,
+        attempt: Attempt,
+        *,
+        branch: str = "",
+        output: Any = None,
+        error: str = "",
+        details: Any = None,
+    ) -> None:
+        self._row.update(
+            status=status,
+            branch=branch,
+            input=attempt.params,
+            output=output,
+            explanation=attempt.explanation,
+            error_message=mask_text(error.replace("\x00", "\ufffd")),
+            error_details=details,
+        )
+
+    def _keep(self) -> None:
+        if self._written:
+            self.batch.ended.append(self._values(self._row, ENDED))
+        else:
+            self.batch.started.append(self._row)
+
+    def _values(self, row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+        return {"b_execution_id": self.execution_id, "b_seq": row["seq"], **{name: row[name] for name in names}}
+
+    def _end_past(
+        self,
+        past: Mapping[str, Any],
+        name: str,
+        status: str,
+        *,
+        branch: str = "",
+        output: Any = None,
+        error: str = "",
+    ) -> None:
+        self.seq += 1
+        row = {
+            "seq": past["seq"],
+            "ended_seq": self.seq,
+            "step_id": past["step_id"],
+            "step_name": name,
+            "attempt": past["attempt"],
+            "iteration": past["iteration"],
+            "status": status,
+            "branch": branch,
+            "output": output,
+            "error_message": error,
+            "ended_at": self.now(),
+        }
+        self.batch.settled.append(self._values(row, SETTLED))
+        self.news.append(m.step_ended(row))

@@ -1,0 +1,80 @@
+"""The runner: claims an execution and runs as many steps as it can, token by token, until it ends or must wait.
+
+Pure steps cost no commit of their own: their attempts and log lines are kept and written with the next commit. A step
+with an effect gets its intent committed before it runs. After a crash between intent and outcome, a pure or idempotent
+step runs again under the same key; one that must happen once becomes uncertain, and a person decides.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flowapp.engine import messages as m
+from flowapp.engine.journal import Claim, Journal
+from flowapp.engine.leases import Keeper
+from flowapp.engine.program import Program, Programs
+from flowapp.engine.run import Run
+from flowapp.engine.visit import Services
+from flowapp.errors import FencedError, FlowError
+from flowapp.logs import get_logger
+from flowapp.models import utcnow
+
+MAX_CRASHES = 3
+Publish = Callable[[str, str, list[m.Message]], None]  # organization, execution, messages
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs executions of any organization in this process.
+
+    `services(organization_id, project_id)` opens what steps may use; `publish` hands messages to the live bus after a
+    commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries.
+    """
+
+    journal: Callable[[str], Journal]
+    services: Callable[[str, str], Services]
+    publish: Publish
+    programs: Programs
+    keeper: Keeper
+    stopping: Callable[[], bool] = lambda: False
+    now: Callable[[], datetime] = utcnow
+    chance: Callable[[], float] = random.random
+
+    def run(self, execution_id: str, organization_id: str) -> None:
+        """Runs an execution as far as it goes now. Returns at once where there is nothing to do."""
+        journal = self.journal(organization_id)
+        claim = journal.claim(execution_id, self.now())
+        if claim is None:
+            return
+        with self.keeper.holding(journal, claim):
+            try:
+                self._drive(journal, claim)
+            except FencedError:
+                log.info("lease lost", execution_id=execution_id)
+
+    def _drive(self, journal: Journal, claim: Claim) -> None:
+        run = Run(self, journal, claim)
+        try:
+            program = self._program(journal, claim.row["version_id"])
+        except FlowError as error:  # a stored version that this release cannot read
+            run.end("failed", f"The workflow's version cannot be run: {error.message}")
+            return
+        run.open(program)
+        if claim.row["crashes"] >= MAX_CRASHES:
+            run.end("failed", f"Set aside: its worker died {MAX_CRASHES} times in a row, last at step “{run.current}”.")
+            return
+        while not run.over:
+            if self.stopping():
+                run.give_back()
+                return
+            if not run.step():
+                return
+
+    def _program(self, journal: Journal, version_id: str) -> Program:
+        found = self.programs.get(version_id)
+        return found or self.programs.make(version_id, *journal.definition(version_id))

@@ -1,0 +1,77 @@
+"""Starting an execution: one row in the caller's transaction. The caller commits, then rings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from flowapp.engine.condition import evaluate
+from flowapp.engine.scope import Scope
+from flowapp.models import Execution, Trigger, Version, Workflow, new_id, utcnow
+
+
+def start(
+    session: Session,
+    workflow: Workflow,
+    version: Version,
+    *,
+    trigger_type: str = "manual",
+    trigger: Trigger | None = None,
+    input_data: Any = None,
+    context: dict[str, Any] | None = None,
+    idempotency_key: str | None = None,
+    entity: tuple[str, str] = ("", ""),
+    started_by: str | None = None,
+) -> tuple[Execution, bool]:
+    """The new execution, pending, and True; or the first one with this idempotency key, and False.
+
+    Where the trigger's conditions are not met the execution is recorded as skipped. `entity` is (type, id) of what the
+    trigger is about. The row is written at once, so two callers with the same key cannot both be first.
+    """
+    now = utcnow()
+    met, why = _met(trigger, input_data, context or {}, now.isoformat(timespec="seconds"))
+    row = {
+        "id": new_id(),
+        "organization_id": workflow.organization_id,
+        "workflow_id": workflow.id,
+        "version_id": version.id,
+        "status": "pending" if met else "skipped",
+        "trigger_id": trigger.id if trigger else None,
+        "trigger_type": trigger.trigger_type if trigger else trigger_type,
+        "trigger_entity_type": entity[0],
+        "trigger_entity_id": entity[1],
+        "input_data": input_data if input_data is not None else {},
+        "context": {**(context or {}), **({} if met else {"skipped_because": why})},
+        "state": {},
+        "idempotency_key": idempotency_key,
+        "started_by": started_by,
+        "rung_at": now,
+        "created_at": now,
+        "seq": 0 if met else 1,
+        "completed_at": None if met else now,
+    }
+    if _insert(session, row):
+        return session.get_one(Execution, row["id"]), True
+    first = session.scalars(
+        select(Execution).where(Execution.workflow_id == workflow.id, Execution.idempotency_key == idempotency_key)
+    ).one()
+    return first, False
+
+
+def _met(trigger: Trigger | None, data: Any, context: dict[str, Any], now: str) -> tuple[bool, list[dict[str, Any]]]:
+    if trigger is None or not trigger.conditions:
+        return True, []
+    return evaluate(trigger.conditions, Scope(input=data, context=context, now=now))
+
+
+def _insert(session: Session, row: dict[str, Any]) -> bool:
+    """Whether the row was new. The unique key decides, in the database."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(Execution).values(row)
+    if row["idempotency_key"] is not None:
+        statement = statement.on_conflict_do_nothing(index_elements=["workflow_id", "idempotency_key"])
+    inserted = session.execute(statement.returning(Execution.id)).scalar_one_or_none()
+    return inserted is not None

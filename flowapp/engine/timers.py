@@ -1,0 +1,59 @@
+"""What has to be rung: due timers, executions whose message was lost, executions whose worker died. Over all tenants."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from flowapp.models import Execution, Timer
+
+AT_ONCE = 500
+RING_AGAIN = timedelta(seconds=5)
+RING_QUEUED_AGAIN = timedelta(seconds=60)  # while messages wait in the queue, ours is most likely among them
+
+Bell = tuple[str, str]  # execution id, organization id
+
+
+def due_timers(session: Session, now: datetime) -> list[Bell]:
+    """Executions with a timer that is due and was not rung within the last seconds; marks them as rung."""
+    found = session.execute(
+        select(Timer.id, Timer.execution_id, Timer.organization_id)
+        .where(Timer.due_at <= now, or_(Timer.rung_at.is_(None), Timer.rung_at < now - RING_AGAIN))
+        .order_by(Timer.due_at)
+        .limit(AT_ONCE)
+    ).all()
+    if found:
+        session.execute(
+            update(Timer).where(Timer.id.in_([row.id for row in found])).values(rung_at=now)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    return list(dict.fromkeys((row.execution_id, row.organization_id) for row in found))
+
+
+def lost(session: Session, now: datetime, *, queue_is_empty: bool) -> list[Bell]:
+    """Executions that are pending though their bell rang long ago, or running though their lease ran out."""
+    pending = Execution.rung_at < now - (RING_AGAIN if queue_is_empty else RING_QUEUED_AGAIN)
+    statement = (
+        select(Execution.id, Execution.organization_id)
+        .where(
+            or_(
+                and_(Execution.status == "pending", or_(Execution.rung_at.is_(None), pending)),
+                and_(
+                    Execution.status == "running",
+                    Execution.lease_until < now,
+                    or_(Execution.rung_at.is_(None), Execution.rung_at < now - RING_AGAIN),
+                ),
+            )
+        )
+        .order_by(Execution.id)
+        .limit(AT_ONCE)
+    )
+    found = [(row.id, row.organization_id) for row in session.execute(statement)]
+    if found:
+        session.execute(
+            update(Execution).where(Execution.id.in_([bell[0] for bell in found])).values(rung_at=now)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    return found

@@ -1,0 +1,126 @@
+"""One attempt of one step: parameters, context, action, outcome. Knows nothing of tokens, leases or the database."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from flowapp.catalog import Branch, Done, Fail, Outcome, StepContext
+from flowapp.catalog.context import Http, IntegrationHandle, Logger, Mail, Schemas, Tables
+from flowapp.engine.condition import evaluate
+from flowapp.engine.expression import compile_value
+from flowapp.engine.program import Step
+from flowapp.engine.scope import Scope
+from flowapp.errors import FlowError, StepError
+from flowapp.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class Services(Protocol):
+    """What the world offers to the steps of one execution (wired in flowapp.tasks)."""
+
+    http: Http
+    mail: Mail
+    schemas: Schemas
+    timezone: str
+
+    def tables(self, idempotency_key: str) -> Tables: ...
+
+    def integration(self, reference: str) -> IntegrationHandle: ...
+
+
+@dataclass(slots=True)
+class Visit:
+    """What identifies an attempt, and what it may use."""
+
+    execution_id: str
+    workflow_id: str
+    organization_id: str
+    project_id: str
+    attempt: int
+    iteration: int
+    services: Services
+    now: Callable[[], datetime]
+    log: Logger
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What came out: the outcome, the parameters as they were used, the explanation of conditions."""
+
+    outcome: Outcome
+    params: Any
+    explanation: list[dict[str, Any]] | None = None
+
+
+def idempotency_key(execution_id: str, step_id: str, iteration: int) -> str:
+    """The same for every attempt of one visit: hex SHA-256 of execution, step and iteration."""
+    return hashlib.sha256(f"{execution_id}:{step_id}:{iteration}".encode()).hexdigest()
+
+
+def run(step: Step, scope: Scope, visit: Visit) -> Attempt:
+    """Runs one attempt. Never raises: what goes wrong becomes a Fail, for the person who built the step."""
+    attempt = Attempt(Fail("The step did not run."), step.definition.params)
+    try:
+        params, attempt.params = step.params(scope)
+        attempt.outcome = step.spec.run(_context(step, scope, visit, attempt), params)
+    except StepError as error:
+        attempt.outcome = Fail(error.message, error.permanent, error.details or None)
+    except FlowError as error:
+        attempt.outcome = Fail(error.message, permanent=True)
+    except Exception as error:
+        log.exception("action failed unexpectedly", action=step.spec.type, execution_id=visit.execution_id)
+        attempt.outcome = Fail(f"{step.spec.label} failed unexpectedly ({type(error).__name__}).")
+    return attempt
+
+
+def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepContext:
+    key = idempotency_key(visit.execution_id, step.definition.step_id, visit.iteration)
+    services = visit.services
+
+    def render(value: Any, **extra: Any) -> Any:
+        return compile_value(value).evaluate(_with(scope, extra))
+
+    def test(conditions: Any, **extra: Any) -> tuple[bool, list[dict[str, Any]]]:
+        truth, why = evaluate(conditions, _with(scope, extra))
+        if not extra:
+            attempt.explanation = why
+        return truth, why
+
+    return StepContext(
+        execution_id=visit.execution_id,
+        workflow_id=visit.workflow_id,
+        organization_id=visit.organization_id,
+        project_id=visit.project_id,
+        step_id=step.definition.step_id,
+        step_name=step.definition.name,
+        attempt=visit.attempt,
+        iteration=visit.iteration,
+        idempotency_key=key,
+        timeout=float(step.definition.timeout),
+        now=visit.now,
+        timezone=services.timezone,
+        log=visit.log,
+        render=render,
+        test=test,
+        http=services.http,
+        mail=services.mail,
+        tables=services.tables(key),
+        schemas=services.schemas,
+        integration=services.integration,
+    )
+
+
+def _with(scope: Scope, extra: Mapping[str, Any]) -> Scope:
+    if not extra:
+        return scope
+    return scope.extended(extra)
+
+
+def branch_and_result(outcome: Done | Branch) -> tuple[str, Any]:
+    """Where the flow goes on, and with what."""
+    return (outcome.name if isinstance(outcome, Branch) else outcome.branch), outcome.result

@@ -1,0 +1,56 @@
+"""The Dramatiq actors: load, call, commit, ring."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import dramatiq
+
+from flowapp.broker import QUEUE
+from flowapp.engine.journal import Journal
+from flowapp.engine.leases import Keeper
+from flowapp.engine.program import Programs
+from flowapp.engine.runner import Runner
+from flowapp.logs import get_logger
+from flowapp.models import utcnow
+from flowapp.tasks.bus import publish
+from flowapp.tasks.runtime import Runtime, runtime
+from flowapp.tasks.services import StepServices, http_service
+
+log = get_logger(__name__)
+_runner: list[Runner] = []
+
+
+def make_runner(current: Runtime, **changes: Any) -> Runner:
+    """The runner of a process; `changes` replace parts of it in tests."""
+    lease = timedelta(seconds=current.settings.lease_seconds)
+    http = http_service(current.settings.egress_allow)
+    parts: dict[str, Any] = {
+        "journal": lambda organization_id: Journal(current.engine, organization_id, current.name, lease),
+        "services": lambda organization_id, project_id: StepServices(current, http, organization_id, project_id),
+        "publish": publish,
+        "programs": Programs(),
+        "keeper": Keeper(lease.total_seconds(), utcnow),
+        "stopping": current.stopping.is_set,
+    }
+    return Runner(**{**parts, **changes})
+
+
+def run_now(execution_id: str, organization_id: str) -> None:
+    """Runs an execution in this thread, as far as it goes."""
+    if not _runner:
+        _runner.append(make_runner(runtime()))
+    _runner[0].run(execution_id, organization_id)
+
+
+def declare() -> None:
+    """Declares the actors on the process's broker."""
+
+    @dramatiq.actor(actor_name="run_execution", queue_name=QUEUE)
+    def run_execution(execution_id: str, organization_id: str) -> None:
+        """Runs one execution. An error here is a bug or a database that is away: the scheduler rings again."""
+        try:
+            run_now(execution_id, organization_id)
+        except Exception:
+            log.exception("run failed, the scheduler will ring again", execution_id=execution_id)

@@ -1,0 +1,92 @@
+"""The live bus: Redis publish/subscribe. Whoever watches hears at once; whoever was away replays the rows.
+
+Channels: live:<execution> with every message of an execution; monitor:<organization> with starts and ends.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+import redis
+from sqlalchemy.orm import Session
+
+from flowapp.logs import get_logger
+from flowapp.models import TERMINAL, Execution
+from flowapp.models.tenancy import tenant_session
+from flowapp.tasks.runtime import runtime
+
+log = get_logger(__name__)
+
+
+def live_channel(execution_id: str) -> str:
+    """The channel of one execution."""
+    return f"live:{execution_id}"
+
+
+def monitor_channel(organization_id: str) -> str:
+    """The channel of an organization: its executions' starts and ends."""
+    return f"monitor:{organization_id}"
+
+
+def publish(organization_id: str, execution_id: str, messages: list[dict[str, Any]]) -> None:
+    """Sends messages to whoever watches. Failing to is no failure: the rows are there to be replayed."""
+    try:
+        pipeline = runtime().redis.pipeline(transaction=False)
+        for message in messages:
+            pipeline.publish(live_channel(execution_id), orjson.dumps(message, default=str))
+            if message["type"] == "execution_completed":
+                pipeline.publish(monitor_channel(organization_id), orjson.dumps(message, default=str))
+        pipeline.execute()
+    except redis.RedisError as error:
+        log.warning("live bus does not answer", execution_id=execution_id, error=str(error))
+
+
+def announce_end(execution: Execution) -> None:
+    """Tells who watches that an execution was ended from outside (cancelled). Call after the commit."""
+    from flowapp.engine.messages import execution_completed
+
+    message = execution_completed(
+        execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
+    )
+    publish(execution.organization_id, execution.id, [message])
+
+
+def announce_start(execution: Execution) -> None:
+    """Tells the organization's monitors that an execution began. Call after the commit."""
+    message = {
+        "type": "execution_started",
+        "seq": 0,
+        "execution": {
+            "id": execution.id,
+            "workflow": execution.workflow_id,
+            "status": execution.status,
+            "trigger_type": execution.trigger_type,
+        },
+    }
+    try:
+        runtime().redis.publish(monitor_channel(execution.organization_id), orjson.dumps(message))
+    except redis.RedisError as error:
+        log.warning("live bus does not answer", execution_id=execution.id, error=str(error))
+
+
+def wait(execution_id: str, organization_id: str, seconds: float) -> Execution | None:
+    """The execution once it has ended; None if that takes longer than `seconds`."""
+    current = runtime()
+    end = time.monotonic() + seconds
+    with current.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.subscribe(live_channel(execution_id))
+        while True:
+            with tenant_session(current.engine, organization_id) as session:
+                found = _ended(session, execution_id)
+            left = end - time.monotonic()
+            if found is not None or left <= 0:
+                return found
+            # Any message may be the last one; a second at most, in case one was lost.
+            pubsub.get_message(timeout=min(left, 1.0))
+
+
+def _ended(session: Session, execution_id: str) -> Execution | None:
+    execution = session.get(Execution, execution_id)
+    return execution if execution and execution.status in TERMINAL else None

@@ -1,0 +1,153 @@
+"""The services that a StepContext promises, wired to the rooms that provide them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import Http, IntegrationHandle, Letter, Mail, Saved
+from flowapp.connectors.smtp import SmtpMail
+from flowapp.errors import StepError
+from flowapp.models import CaughtMail, Integration, Organization
+from flowapp.models.tenancy import tenant_session
+from flowapp.security.egress import SafeHttp
+from flowapp.studio.schemas import ProjectSchemas
+from flowapp.studio.wiring import ProjectTables
+from flowapp.tasks.runtime import Runtime
+
+T = TypeVar("T")
+
+
+class StepServices:
+    """What the steps of one execution may use. Everything is opened when first used."""
+
+    def __init__(self, runtime: Runtime, http: Http, organization_id: str, project_id: str) -> None:
+        self._runtime, self.http = runtime, http
+        self.organization_id, self.project_id = organization_id, project_id
+        self.mail: Mail = _Post(self)
+        self.schemas = _Schemas(self)
+
+    def within(self, work: Callable[[Session], T]) -> T:
+        """Runs `work` in a session of the organization, committed at its end."""
+        with tenant_session(self._runtime.engine, self.organization_id) as session:
+            result = work(session)
+            session.commit()
+            return result
+
+    @cached_property
+    def timezone(self) -> str:
+        """The organization's zone."""
+        found = self.within(
+            lambda s: s.scalar(select(Organization.timezone).where(Organization.id == self.organization_id))
+        )
+        return found or "UTC"
+
+    @property
+    def settings(self) -> Any:
+        """The process's settings."""
+        return self._runtime.settings
+
+    def tables(self, idempotency_key: str) -> _Tables:
+        """The project's data tables, for one visit of a step."""
+        return _Tables(self, idempotency_key)
+
+    def integration(self, reference: str) -> IntegrationHandle:
+        """The integration with this id, name, type or provider, credentials opened."""
+        row = self.within(lambda s: _find_integration(s, reference))
+        if row is None:
+            raise StepError(
+                f"There is no active integration “{reference}”. Add it under Settings, Integrations.", permanent=True
+            )
+        return IntegrationHandle(
+            row.id, row.name, row.integration_type, row.config, self._runtime.vault.decrypt(row.credentials)
+        )
+
+
+def _find_integration(session: Session, reference: str) -> Integration | None:
+    rows = session.scalars(select(Integration).where(Integration.is_active.is_(True)).order_by(Integration.id)).all()
+    for column in ("id", "name", "integration_type", "provider"):
+        for row in rows:
+            if str(getattr(row, column)).lower() == reference.lower():
+                return row
+    return None
+
+
+class _Tables:
+    def __init__(self, services: StepServices, key: str) -> None:
+        self._services, self._key = services, key
+
+    def _tables(self, session: Session) -> ProjectTables:
+        return ProjectTables(session, self._services.project_id, self._key)
+
+    def save(
+        self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
+    ) -> Saved:
+        return self._services.within(lambda s: self._tables(s).save(table, rows, mode=mode, match=match))
+
+    def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[dict[str, Any]]:
+        return self._services.within(lambda s: self._tables(s).query(sql, params, limit=limit))
+
+    def select(
+        self,
+        table: str,
+        *,
+        where: Mapping[str, Any] | None = None,
+        columns: Sequence[str] = (),
+        order_by: str = "",
+        descending: bool = False,
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        return self._services.within(
+            lambda s: self._tables(s).select(
+                table, where=where, columns=columns, order_by=order_by, descending=descending, limit=limit
+            )
+        )
+
+
+class _Schemas:
+    def __init__(self, services: StepServices) -> None:
+        self._services = services
+
+    def validate(self, schema: str | Mapping[str, Any] | Sequence[Any], data: Any) -> list[dict[str, str]]:
+        return self._services.within(lambda s: ProjectSchemas(s, self._services.project_id).validate(schema, data))
+
+
+class _Post:
+    """Sends through the named integration, else the configured server, else into the mail catcher."""
+
+    def __init__(self, services: StepServices) -> None:
+        self._services = services
+
+    def send(self, letter: Letter, *, integration: str | None = None) -> str:
+        settings = self._services.settings
+        if integration:
+            return SmtpMail.of(self._services.integration(integration), settings.mail_from).send(letter)
+        if settings.smtp_url:
+            return SmtpMail(settings.smtp_url, settings.mail_from).send(letter)
+        return self._services.within(lambda s: catch(s, letter, settings.mail_from))
+
+
+def catch(session: Session, letter: Letter, sender: str) -> str:
+    """Keeps a letter in the mail catcher; sending it again under the same Message-ID keeps one."""
+    known = session.scalar(select(CaughtMail.message_id).where(CaughtMail.message_id == letter.message_id))
+    if known is None:
+        session.add(
+            CaughtMail(
+                message_id=letter.message_id,
+                sender=letter.sender or sender,
+                recipients=[*letter.to, *letter.cc, *letter.bcc],
+                subject=letter.subject[:998],
+                text=letter.text,
+                html=letter.html,
+            )
+        )
+    return letter.message_id
+
+
+def http_service(allow: tuple[str, ...]) -> Http:
+    """The outgoing HTTP of this process, behind the egress guard."""
+    return SafeHttp(allow)
