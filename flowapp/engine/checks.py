@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, Params, TriggerSpec, ui_of
 from flowapp.engine.condition import check_conditions
+from flowapp.engine.condition import references as condition_references
 from flowapp.engine.expression import check as check_expressions
 from flowapp.engine.expression import has_expression, references
 from flowapp.engine.graph import Graph
@@ -243,19 +244,10 @@ def _wrong_references(scene: _Scene) -> Findings:
             yield Problem(f"triggers.{at}.conditions", message, code="not_before")
 
 
-def _names(value: Any, ui: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    yield from references(value)
-    if ui.get("widget") == "conditions":
-        yield from _condition_fields(value)
-
-
-def _condition_fields(value: Any) -> Iterator[tuple[str, ...]]:
-    """The paths in `field` of a condition group, which are written without braces."""
-    if isinstance(value, dict) and isinstance(value.get("field"), str) and not has_expression(value["field"]):
-        yield tuple(value["field"].strip().split("."))
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        if isinstance(inner, dict | list):
-            yield from _condition_fields(inner)
+def _names(value: Any, ui: dict[str, Any]) -> list[tuple[str, ...]]:
+    """What the expressions of a param begin with; the fields of conditions need no braces."""
+    conditions = ui.get("widget") == "conditions" and isinstance(value, dict | list)
+    return condition_references(value) if conditions else references(value)
 
 
 def _missing_things(scene: _Scene) -> Findings:

@@ -39,14 +39,16 @@ _STEP = {
     "name": ("name", "label"),
 }
 _IN_ACTIONS = {
-    **_STEP,
     "step_id": ("id", "step_id", "node_id"),
     "action_type": ("type", "action_type", "action", "node_type"),
+    "params": ("config", "params", "configuration"),
+    "name": ("name", "label"),
 }
 _IN_NODES = {
-    **_STEP,
     "step_id": ("node_id", "step_id", "id"),
     "action_type": ("node_type", "action_type", "action", "type"),
+    "params": ("configuration", "params", "config"),
+    "name": ("label", "name"),
 }
 _SPELLINGS = {"steps": _STEP, "nodes": _IN_NODES, "actions": _IN_ACTIONS}
 _TRIGGER = {"trigger_type": ("trigger_type", "type"), "config": ("config", "configuration", "trigger_config")}

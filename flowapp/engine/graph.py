@@ -78,7 +78,8 @@ class Graph:
         """Every step after the steps that lead to it, edges that go back disregarded; unreachable ones last."""
         done: deque[str] = deque()
         seen: set[str] = set()
-        for first in (*reversed(self.start), *(s for s in reversed(self.steps) if s not in self.reachable())):
+        reached = self.reachable()
+        for first in (*reversed(self.start), *(s for s in reversed(self.steps) if s not in reached)):
             if first in seen:
                 continue
             seen.add(first)
@@ -92,7 +93,6 @@ class Graph:
                 else:
                     seen.add(target)
                     stack.append((target, iter(reversed(self._after[target]))))
-        reached = self.reachable()
         return sorted(done, key=lambda s: s not in reached)
 
     def _flows_to(self, step_id: str) -> set[str]:

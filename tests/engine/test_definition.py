@@ -350,3 +350,53 @@ def test_anything_json_like_is_parsed_or_refused(data):
         json.dumps([problem.as_json() for problem in error.problems])
     else:
         assert parse(definition.canonical()) == definition
+
+
+VALUES = st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False, allow_infinity=False)
+PLAIN = st.recursive(
+    VALUES | st.sampled_from(["é", "x" * 9, "{{ input.a }} b"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xyz"), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def right(draw: st.DrawFn) -> dict[str, Any]:
+    """Definitions that are right in every way."""
+    ids = draw(
+        st.lists(st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,5}", fullmatch=True), unique=True, min_size=1, max_size=5)
+    )
+    optional = {
+        "name": st.text("abé {}", max_size=9), "order": st.integers(0, 9), "retry_count": st.integers(0, 20), "on_error": st.just("retry"),
+        "timeout": st.integers(1, 3600), "position": st.fixed_dictionaries({"x": st.integers(-9, 9), "y": st.floats(-9, 9)}),
+        "goto_step": st.sampled_from([None, *ids]),
+    }  # fmt: skip
+    steps = [
+        {"step_id": s, "action_type": "Ring", "params": {"url": "http://x", "json": draw(PLAIN)}, **draw(st.fixed_dictionaries({}, optional=optional))}
+        for s in ids
+    ]  # fmt: skip
+    ends = st.tuples(st.sampled_from(ids), st.sampled_from(ids), st.sampled_from(["next", "yes", "Variant A"]))
+    edges = [
+        dict(zip(("source", "target", "branch"), e, strict=True)) for e in draw(st.lists(ends, unique=True, max_size=6))
+    ]
+    rule = {"field": "a.b", "operator": "==", "value": draw(VALUES)}
+    conditions = st.sampled_from(
+        [None, rule, {"any": [rule, {"not": [rule]}]}, {"operator": "or", "conditions": [rule, rule]}]
+    )
+    triggers = [{"trigger_type": "manual", "conditions": c} for c in draw(st.lists(conditions, max_size=3))]
+    return flow(
+        *steps,
+        edges=edges,
+        triggers=triggers,
+        variables=draw(st.dictionaries(st.text("ab", max_size=2), PLAIN, max_size=2)),
+    )
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(right())
+def test_what_is_right_comes_back_the_same_through_json(data):
+    definition = parse(data)
+    again = parse(json.loads(json.dumps(definition.canonical())))
+    assert again == definition
+    assert again.fingerprint() == definition.fingerprint()
+    assert Definition.model_validate(definition.canonical()) == definition
