@@ -1,0 +1,37 @@
+"""The container files: what a build machine is not needed for to see."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_image_is_pinned_and_does_not_run_as_root() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    images = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert len(images) == 3
+    assert all(re.fullmatch(r"[a-z]+:\d+\.\d+[\w.-]*", image) for image in images), images
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users
+    assert all(user not in ("root", "0") for user in users)
+    assert any(line.startswith("HEALTHCHECK ") for line in lines)
+
+
+def test_everything_that_the_image_copies_is_there() -> None:
+    for line in (ROOT / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY ") and "--from=" not in line:
+            *sources, _target = line.split()[1:]
+            assert all((ROOT / source).exists() for source in sources), line
+
+
+def test_compose_runs_every_process_of_the_procfile_and_pins_every_server() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    procfile = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    assert set(procfile) <= set(services)
+    for name in ("worker", "scheduler"):
+        assert " ".join(services[name]["command"]) == procfile[name]
+    assert all(re.search(r":\d", services[name]["image"]) for name in ("postgres", "valkey"))
