@@ -1,0 +1,91 @@
+"""The names that an expression may use (DESIGN §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# `organisation` is what the CRM's users call a company.
+_ALIASES = {"organisation": "company", "company": "organisation"}
+
+
+class StepView(dict[str, Any]):
+    """What is known of one step: result, status, error. Other keys are looked up in its result."""
+
+    def __missing__(self, key: str) -> Any:
+        result = self.get("result")
+        if isinstance(result, dict):
+            return result[key]
+        raise KeyError(key)
+
+
+class StepsView(dict[str, Any]):
+    """The steps that have run, by step_id."""
+
+    def __getitem__(self, key: str) -> Any:
+        step = super().__getitem__(key)
+        return StepView(step) if isinstance(step, dict) else step
+
+
+class Scope(dict[str, Any]):
+    """Looks up the names of an expression: `scope["input"]`; KeyError where a name is unknown.
+
+    `steps` maps step_id to {"result", "status", "error"}; `now` is an ISO time in UTC; `timezone` is the zone in which
+    conditions count days. `extra` (item, index …) wins over everything. Any other name is looked up in the input, then
+    in the context (contact, deal …), then in the variables; organisation and company are the same name there.
+    The values are used as they are: whoever receives a result must not change it in place.
+    """
+
+    __slots__ = ("_steps", "timezone")
+
+    def __init__(  # noqa: PLR0917 - the order of DESIGN §4, given by name
+        self,
+        input: Any = None,  # noqa: A002 - the word of the language
+        variables: Mapping[str, Any] | None = None,
+        steps: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        now: str = "",
+        extra: Mapping[str, Any] | None = None,
+        timezone: str = "UTC",
+    ) -> None:
+        super().__init__(input=input, variables=variables or {}, context=context or {}, now=now)
+        if extra:
+            self.update(extra)
+        self._steps = steps or {}
+        self.timezone = timezone
+
+    def __missing__(self, name: str) -> Any:
+        if name == "steps":
+            value: Any = StepsView(self._steps)
+            self[name] = value  # the next look-up finds it at once
+            return value
+        if name == "timestamp":
+            return compact(self["now"])
+        for key in (name, _ALIASES.get(name, name)):
+            for place in ("input", "context", "variables"):
+                source = self[place]
+                if isinstance(source, dict) and key in source:
+                    return source[key]
+        raise KeyError(name)
+
+    def extended(self, extra: Mapping[str, Any]) -> Scope:
+        """The same scope with more names (item, index …)."""
+        return Scope(steps=self._steps, extra={**self, **extra}, timezone=self.timezone)
+
+    def names(self) -> list[str]:
+        """Every name that can be used now: the fixed ones, then those of input, context and variables."""
+        found = dict.fromkeys([*self, "steps", "timestamp"])
+        for place in ("input", "context", "variables"):
+            source = self[place]
+            if isinstance(source, dict):
+                found.update(dict.fromkeys(str(key) for key in source))
+        for name, other in _ALIASES.items():
+            if name in found:
+                found[other] = None
+        return list(found)
+
+
+def compact(moment: str) -> str:
+    """An ISO time in UTC as 20251018T103000Z, good in a file name."""
+    digits = "".join(char for char in moment[:19] if char.isdigit())
+    return f"{digits[:8]}T{digits[8:14]:0<6}Z" if digits else ""

@@ -1,0 +1,234 @@
+"""Durations and relative times as people write them, in English and French; ISO 8601 too. Pure: `now` is passed in."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+
+from flowapp.errors import ExpressionError
+
+MAX_DURATION = timedelta(days=3660)  # ten years
+MAX_YEARS = 200  # of a relative time: "-18 years" asks for an age
+
+_WORDS = {
+    "milliseconds": "ms millisecond milliseconds milliseconde millisecondes",
+    "seconds": "s sec secs second seconds seconde secondes",
+    "minutes": "m min mins minute minutes",
+    "hours": "h hr hrs hour hours heure heures",
+    "days": "d day days j jour jours",
+    "weeks": "w wk week weeks sem semaine semaines",
+    "months": "mo month months mois",
+    "years": "y yr year years a an ans année années annee annees",
+    "business": "bd businessday businessdays workingday workingdays workday workdays jourouvré joursouvrés"
+    " jourouvre joursouvres jourouvrable joursouvrables",
+}
+_UNITS = {word: unit for unit, words in _WORDS.items() for word in words.split()}
+_BUSINESS = re.compile(r"\b(business|working)\s+(days?)|\b(jours?)\s+(ouvr[ée]s?|ouvrables?)")
+_PART = re.compile(r"([0-9]+(?:[.,][0-9]+)?)\s*([a-zà-ÿ]+)\s*(?:,|\band\b|\bet\b)?\s*")
+_ISO = re.compile(
+    r"P(?=[0-9T])(?:([0-9.,]+)Y)?(?:([0-9.,]+)M)?(?:([0-9.,]+)W)?(?:([0-9.,]+)D)?"
+    r"(?:T(?=[0-9])(?:([0-9.,]+)H)?(?:([0-9.,]+)M)?(?:([0-9.,]+)S)?)?"
+)
+_ISO_UNITS = ("years", "months", "weeks", "days", "hours", "minutes", "seconds")
+_HALF_HOUR = re.compile(r"([0-9]{1,4})\s*h\s*([0-9]{1,2})")  # 1h30, as the French write it
+_SECONDS = re.compile(r"[0-9]+([.,][0-9]+)?")
+
+_DATE_PART = re.compile(r"%(-?[A-Za-z%])")
+_DATE_PARTS = "YmdHMSyBbAajIpzZ%"
+
+_ACCEPTED_DURATION = "Write for example “90 seconds”, “2 days”, “1h30m” or “PT90S”."
+_ACCEPTED_TIME = (
+    "Write for example “+3 days”, “-2 hours”, “+7 business days”, “P2D” or a date such as “2025-10-18” "
+    "or “2025-10-18T09:30:00+02:00”."
+)
+
+
+class _Span(NamedTuple):
+    """Calendar part (kept on the wall clock), business days, exact part."""
+
+    calendar: relativedelta
+    business: int
+    exact: timedelta
+
+
+def parse_duration(value: Any) -> timedelta:
+    """A length of time: text such as "2 days", "1h30m", "1,5 heure", "PT90S", or a number of seconds.
+
+    From zero to ten years; a month is 30 days and a year 365. Raises ExpressionError.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = f"{value:f}" if abs(value) < 1e12 else "∞"
+    if not isinstance(value, str):
+        raise ExpressionError(f"A duration is missing. {_ACCEPTED_DURATION}")
+    text = value.strip().removeprefix("+").strip()
+    parts = {"seconds": _decimal(text)} if len(text) < 30 and _SECONDS.fullmatch(text) else _parts(text)
+    if not parts or "business" in parts:
+        raise ExpressionError(f"“{value[:100]}” is not a duration. {_ACCEPTED_DURATION}")
+    parts["days"] = parts.get("days", 0) + 30 * parts.pop("months", 0) + 365 * parts.pop("years", 0)
+    try:
+        duration = timedelta(**parts)
+    except OverflowError:
+        duration = timedelta.max
+    if duration > MAX_DURATION:
+        raise ExpressionError(f"“{value[:100]}” is too long: ten years at most.")
+    return duration
+
+
+def resolve_relative(value: Any, now: datetime, tz: str = "UTC") -> datetime:
+    """The moment (aware, UTC) that `value` means: "+3 days", "-2 hours", "+7 business days", "P2D", "now", ISO date or time.
+
+    Days, weeks, months and years keep the wall clock of `tz` across a change of clocks, hours and less are exact.
+    A date is its first moment in `tz`, and so is a time without an offset read. Business days are Monday to Friday;
+    holidays are not known. Without a sign the time lies ahead. Raises ExpressionError.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    if text.lower() == "now":
+        return now.astimezone(UTC)
+    moment = parse_moment(text, tz)
+    if moment is not None:
+        return moment
+    return shift(text, now.astimezone(zone(tz))).astimezone(UTC)
+
+
+def parse_moment(text: str, tz: str = "UTC") -> datetime | None:
+    """An ISO date or time as an aware UTC datetime; None where `text` is neither."""
+    if not 10 <= len(text) <= 40 or not text[:4].isdecimal():
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        local = moment if moment.tzinfo else moment.replace(tzinfo=zone(tz))
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def shift(text: str, moment: datetime) -> datetime:
+    """`moment` moved by a relative time, calendar parts on its own wall clock. Raises ExpressionError."""
+    span = _span(text)
+    try:
+        moved = moment + span.calendar if span.calendar else moment
+        moved = _add_business_days(moved, span.business) if span.business else moved
+        result = moved if not span.exact else (moved.astimezone(UTC) + span.exact).astimezone(moment.tzinfo)
+        # A wall time that a change of clocks leaves out becomes the one that comes after it.
+        return result.astimezone(UTC).astimezone(moment.tzinfo)
+    except (OverflowError, ValueError):
+        raise ExpressionError(f"“{text[:100]}” leads out of the calendar.") from None
+
+
+def zone(tz: str) -> ZoneInfo:
+    """The time zone called `tz`. Raises ExpressionError."""
+    try:
+        return ZoneInfo(tz)
+    except (KeyError, ValueError, OSError):
+        raise ExpressionError(f"“{tz[:100]}” is not a time zone. Write for example “Europe/Paris” or “UTC”.") from None
+
+
+def shift_text(text: str, by: str) -> str:
+    """An ISO date or time moved by `by`, in the same form: a date stays a date where whole days are added."""
+    moment = _iso(text)
+    moved = shift(by, moment.replace(tzinfo=moment.tzinfo or UTC))
+    if len(text) == 10 and moved.time() == time():
+        return moved.date().isoformat()
+    return (moved if moment.tzinfo else moved.replace(tzinfo=None)).isoformat()
+
+
+def write(text: str, pattern: str, tz: str | None = None, locale: str = "en") -> str:
+    """An ISO date or time in a pattern of strftime's (its portable parts; `%-d` without a leading zero).
+
+    Into `tz` where one is given; a time without an offset is in UTC, like every time in the database.
+    """
+    moment = _iso(text)
+    if tz is not None:
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(zone(tz))
+    return _DATE_PART.sub(lambda match: _date_part(moment, match[1], locale), pattern)
+
+
+def _iso(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        message = f"“{text[:50]}” is not an ISO date or time such as 2025-10-18T09:30:00Z."
+        raise ExpressionError(message) from None
+
+
+def _date_part(moment: datetime, code: str, locale: str) -> str:
+    bare = code.removeprefix("-")
+    if bare not in _DATE_PARTS:
+        raise ExpressionError(f"%{code} is not known. Known are: {' '.join('%' + part for part in _DATE_PARTS)}.")
+    if bare in "AaBb" and locale.lower().startswith("fr"):
+        from babel.dates import get_day_names, get_month_names
+
+        width: Literal["wide", "abbreviated"] = "wide" if bare in "AB" else "abbreviated"
+        names = get_day_names(width, locale="fr") if bare in "Aa" else get_month_names(width, locale="fr")
+        return str(names[moment.weekday() if bare in "Aa" else moment.month])
+    if bare == "Y":
+        return f"{moment.year:04d}"  # strftime writes the year 33 as 33 on some systems
+    written = moment.strftime(f"%{bare}")
+    return (written.lstrip("0") or "0") if code != bare else written
+
+
+def _span(text: str) -> _Span:
+    sign = -1 if text.startswith("-") else 1
+    parts = _parts(text.lstrip("+-").strip()) if text[1:2] not in {"+", "-"} else {}
+    whole = all(parts.get(unit, 0) % 1 == 0 for unit in ("months", "years", "business"))
+    if not parts or not whole:
+        raise ExpressionError(f"“{text[:100]}” is not a date or a relative time. {_ACCEPTED_TIME}")
+    days = parts.get("days", 0) + 7 * parts.get("weeks", 0)
+    months = int(parts.get("months", 0) + 12 * parts.get("years", 0))
+    business = int(parts.get("business", 0))
+    exact = {unit: parts.get(unit, 0) for unit in ("hours", "minutes", "seconds", "milliseconds")}
+    exact["days"] = days % 1  # half a day is twelve hours
+    try:
+        rest = timedelta(**exact)
+    except OverflowError:
+        rest = timedelta.max
+    if months > MAX_YEARS * 12 or max(days, business, rest / timedelta(days=1)) > MAX_YEARS * 366:
+        raise ExpressionError(f"“{text[:100]}” is too far away: {MAX_YEARS} years at most.")
+    return _Span(relativedelta(months=sign * months, days=sign * int(days)), sign * business, sign * rest)
+
+
+def _parts(text: str) -> dict[str, float]:
+    """Units and their amounts, empty where `text` is not written in any of the forms."""
+    if len(text) > 100:
+        return {}
+    iso = _ISO.fullmatch(text.upper())
+    if iso:
+        return {unit: _decimal(part) for unit, part in zip(_ISO_UNITS, iso.groups(), strict=True) if part}
+    text = _BUSINESS.sub(lambda m: "".join(part for part in m.groups() if part), text.lower())
+    half = _HALF_HOUR.fullmatch(text)
+    if half:
+        return {"hours": float(half[1]), "minutes": float(half[2])}
+    parts: dict[str, float] = {}
+    at = 0
+    while at < len(text):
+        match = _PART.match(text, at)
+        unit = _UNITS.get(match[2].replace(" ", "")) if match else None
+        if match is None or unit is None:
+            return {}
+        parts[unit] = parts.get(unit, 0) + _decimal(match[1])
+        at = match.end()
+    return parts
+
+
+def _decimal(text: str) -> float:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:  # 1.2.3 in an ISO duration
+        raise ExpressionError(f"“{text[:100]}” is not a number. {_ACCEPTED_DURATION}") from None
+
+
+def _add_business_days(moment: datetime, days: int) -> datetime:
+    """Whole weeks at once, the rest day by day; from a weekend the first business day counts as one."""
+    step = 1 if days > 0 else -1
+    while moment.weekday() >= 5:  # so that "+5" from a Saturday is Friday, as "+5" from the Friday before
+        moment -= timedelta(days=step)
+    weeks, rest = divmod(abs(days), 5)
+    moment += timedelta(weeks=step * weeks)
+    while rest:
+        moment += timedelta(days=step)
+        rest -= moment.weekday() < 5
+    return moment

@@ -1,0 +1,186 @@
+"""JSON values as expressions and conditions see them: as text, as numbers, compared, measured.
+
+One rule for both languages: text that looks like a number (`"50"`, `"-1.5"`; plain digits and a point, no thousands
+separators) compares and computes as that number when it meets a number, since what people type into forms is text.
+Two texts stay texts where equality is asked (`"007"` is not `"7"`); for greater and less two numeric texts are numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Final
+
+from flowapp.errors import ExpressionError
+
+MAX_TEXT = 4 * 2**20  # characters of one text
+MAX_DEPTH = 100  # lists and objects inside each other
+MAX_BITS = 256  # of a whole number
+
+Number = int | float | Decimal
+_NUMERIC = re.compile(r"\s*[+-]?([0-9]+|[0-9]*\.[0-9]+|[0-9]+\.)([eE][+-]?[0-9]{1,3})?\s*")
+
+
+class Missing:
+    """The type of MISSING: what a lenient evaluation gives for a field that is not there. It is false."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+
+
+class Absent(Exception):  # noqa: N818 - not an error for whoever asks `default` or `is defined`
+    """A path that leads nowhere; becomes MissingFieldError where nothing catches it. `container` is the last value."""
+
+    def __init__(self, path: tuple[str | int, ...], container: Any) -> None:
+        super().__init__(path)
+        self.path = path
+        self.container = container
+
+
+def kind(value: Any) -> str:
+    """The word by which messages call a value."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "yes/no"
+    if isinstance(value, int | float | Decimal):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    return "a list" if isinstance(value, list | tuple) else "an object"
+
+
+def number_text(value: Number) -> str:
+    """A number as people write it: no exponent in sight, no rounding noise (0.1 + 0.2 is 0.3), 3.0 is 3."""
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Decimal):
+        return format(value, "f") if value.is_finite() and abs(value.adjusted()) < 100 else str(value)
+    if not math.isfinite(value):
+        return str(value)
+    text = format(value, ".15g")
+    return format(Decimal(text), "f") if "e" in text and 1e-30 < abs(value) < 1e30 else text
+
+
+def to_text(value: Any) -> str:
+    """The text form: empty for null, JSON words for booleans, JSON for lists and objects."""
+    if isinstance(value, str):
+        return value
+    if value is None or value is MISSING:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return number_text(value) if isinstance(value, int | float | Decimal) else to_json(value)
+
+
+def to_json(value: Any) -> str:
+    """`value` as JSON text; ExpressionError where it is too large, too deep or not JSON."""
+    measure(value, MAX_TEXT)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_decimal_json)
+    except (TypeError, ValueError) as error:
+        raise ExpressionError(f"This value cannot be written as JSON: {error}") from None
+
+
+def _decimal_json(value: Any) -> int | float:
+    if isinstance(value, Decimal) and value.is_finite():
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def as_number(value: Any) -> Number | None:
+    """`value` where it is a finite number or text that looks like one, else None. Booleans are no numbers."""
+    if isinstance(value, str):
+        if len(value) > 60 or not _NUMERIC.fullmatch(value):
+            return None
+        value = float(value) if re.search(r"[.eE]", value) else int(value)
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < 400 else None
+
+
+def bounded(value: Any) -> Number:
+    """A result of arithmetic, refused where it is not a finite number of sane size."""
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise ExpressionError("The number is too large.")
+    found = None if isinstance(value, complex) else as_number(value)
+    if found is None:
+        raise ExpressionError("The result is not a number that can be written down.")
+    return found
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Equality of JSON values; a number equals numeric text, yes/no equals the words true and false."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return bool(_word(left) == _word(right))
+    if isinstance(left, str) == isinstance(right, str):
+        return bool(left == right)
+    if isinstance(left, list | dict) or isinstance(right, list | dict):
+        return False
+    first, second = as_number(left), as_number(right)
+    return first is not None and second is not None and bool(first == second)
+
+
+def _word(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.strip().lower() if isinstance(value, str) else (value,)
+
+
+def order(left: Any, right: Any) -> int | None:
+    """-1, 0 or 1 as `left` is less than, equal to or greater than `right`; None where they cannot be compared."""
+    first, second = as_number(left), as_number(right)
+    if first is not None and second is not None:
+        return (first > second) - (first < second)
+    if isinstance(left, str) and isinstance(right, str):
+        return (left > right) - (left < right)
+    return None
+
+
+def contains(container: Any, item: Any) -> bool | None:
+    """Whether a text contains a text, a list an item, an object a key; None where `container` is none of these."""
+    if isinstance(container, str):
+        return None if isinstance(item, list | dict) else to_text(item) in container
+    if isinstance(container, list | tuple):
+        return any(equal(entry, item) for entry in container)
+    if isinstance(container, dict):
+        return isinstance(item, str) and item in container
+    return None
+
+
+def measure(value: Any, limit: int) -> int:
+    """About how many characters `value` has as JSON, in one pass that stops at `limit` with an ExpressionError.
+
+    What is referred to twice counts twice, as it is written twice: small expressions cannot make huge values.
+    """
+    total = 0
+    level: list[Any] = [value]
+    depth = 0
+    while level:
+        depth += 1
+        total += sum(len(entry) + 2 if isinstance(entry, str) else 4 for entry in level)
+        if total > limit:
+            raise ExpressionError(f"The value is too large: more than {limit:,} characters.")
+        if depth > MAX_DEPTH:
+            raise ExpressionError(f"The value is nested too deeply: more than {MAX_DEPTH} levels.")
+        level = [child for entry in level if isinstance(entry, dict | list | tuple) for child in _children(entry)]
+        if len(level) * 4 > limit:
+            raise ExpressionError(f"The value is too large: more than {limit:,} characters.")
+    return total
+
+
+def _children(entry: Any) -> Iterable[Any]:
+    return (part for pair in entry.items() for part in pair) if isinstance(entry, dict) else entry
