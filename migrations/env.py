@@ -35,6 +35,7 @@ def run() -> None:
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()
+    database.engine.dispose()  # SQLite then folds its WAL into the file
 
 
 if context.is_offline_mode():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import Flask, g
@@ -45,4 +46,5 @@ def init_app(app: Flask) -> None:
     for part in (headers, locale, nav, assets, problems):
         part.init_app(app)
     app.context_processor(_context)
+    app.jinja_env.filters["pretty_json"] = lambda data: json.dumps(data, indent=2, ensure_ascii=False, default=str)
     app.before_request(access.guard)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Flask, Response, jsonify, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from flowapp.errors import FlowError, InvalidError, ThrottledError, UnauthenticatedError
 from flowapp.extensions import db
 from flowapp.logs import get_logger
+from flowapp.web.render import to_url
 
 log = get_logger(__name__)
 _API = ("/api/", "/hooks/", "/ws/", "/openapi.json", "/metrics", "/healthz", "/readyz")
@@ -43,7 +44,7 @@ def _answer(status: int, title: str, detail: str, **more: Any) -> Response:
 def _flow_error(error: FlowError) -> Response:
     db.session.rollback()
     if isinstance(error, UnauthenticatedError) and not wants_json():
-        return make_response(redirect(url_for("login.show", next=request.full_path.rstrip("?")), code=303))
+        return to_url(url_for("login.show", next=request.full_path.rstrip("?") if request.method == "GET" else "/"))
     if error.status >= 500:
         log.error("request failed", path=request.path, error=error.message, exc_info=error)
     more: dict[str, Any] = {}
