@@ -5,7 +5,7 @@
 - Numbers meet numeric text as numbers (`"50" > 9`); see `values`. What cannot be compared is false, with a note.
 - `in` takes a list, or text with commas; a list in the field is in it where one of its entries is.
 - `matches` searches anywhere (`^` and `$` anchor), with Rust's regex engine, whose time is linear in the text:
-  look-around and back references do not exist, patterns are bounded in length and compiled size.
+  look-around and back references do not exist, patterns are bounded in length and weight.
 - `changed` reads `input.changes.<field>` ({"old", "new"}), else `input.old_<field>` and `input.new_<field>`, else
   `input.previous.<field>` against the field itself.
 - `before` and `after` take ISO dates and times, or relative times counted from `now`.
@@ -24,7 +24,7 @@ from flowapp.errors import ExpressionError
 
 __all__ = ["OPERATORS", "check_conditions", "evaluate", "normalize", "references"]
 
-MAX_MATCHED = 100_000  # characters that `matches` looks through
+MAX_MATCHED = 20_000  # characters that `matches` looks through
 
 Judge = Callable[[Any, Any], bool | None]
 

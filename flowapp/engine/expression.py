@@ -21,6 +21,7 @@ from flowapp.errors import ExpressionError, MissingFieldError, Problem
 __all__ = ["MISSING", "Compiled", "check", "compile_value", "has_expression", "references", "render"]
 
 MAX_TEMPLATE = 2**20  # characters of one text with expressions in it
+MAX_EXPRESSIONS = 2_000  # in one text
 _CACHED = 4096  # longer texts are compiled each time: they would fill the cache
 _OPEN, _CLOSE = "{{", "}}"
 
@@ -139,6 +140,8 @@ def _entry(part: Compiled) -> Run:
 def _compile_text(text: str) -> Compiled:
     if len(text) > MAX_TEMPLATE:
         raise ExpressionError(f"The text is too long to hold expressions: more than {MAX_TEMPLATE:,} characters.")
+    if text.count(_OPEN) > MAX_EXPRESSIONS:
+        raise ExpressionError(f"There are too many expressions in one text: {MAX_EXPRESSIONS:,} at most.")
     parts = [part if literal else _expression(part) for literal, part in _cut(text)]
     runs = [part for part in parts if not isinstance(part, str)]
     found = tuple(dict.fromkeys(path for _, paths in runs for path in paths))

@@ -7,6 +7,7 @@ Canonical: `{"all": [{"field", "operator", "value"}, {"any": [...]}, {"not": [..
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,7 @@ from flowapp.errors import ExpressionError, InvalidError, Problem
 MAX_RULES = 500
 MAX_LEVELS = 10
 MAX_PATTERN = 500
+MAX_WEIGHT = 500  # parts of a pattern once its {n,m} are written out: time is this times the length of the text
 
 Json = dict[str, Any]
 _SPELLINGS = {
@@ -192,6 +194,28 @@ def _check_value(name: str, value: Any) -> None:
         times.resolve_relative(value, datetime(2000, 1, 1, tzinfo=UTC))
 
 
+_PATTERN_PART = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\{([0-9]+)(?:,([0-9]*))?\}|.", re.DOTALL)
+
+
+def _weight(pattern: str) -> int:
+    """How many parts `pattern` has when its counted repetitions are written out."""
+    sums, last = [0], 1
+    for part in _PATTERN_PART.finditer(pattern):
+        if part[1]:
+            times_over = max(int(part[1][:6]), int((part[2] or "0")[:6]))
+            sums[-1] += last * (times_over - 1)
+            last *= times_over
+        elif part[0] == "(":
+            sums.append(0)
+        elif part[0] == ")" and len(sums) > 1:
+            last = sums.pop()
+            sums[-1] += last
+        else:
+            last = 1
+            sums[-1] += 1
+    return sum(sums)
+
+
 @lru_cache(maxsize=512)
 def _pattern(text: str) -> SchemaValidator:
     return SchemaValidator(core_schema.str_schema(pattern=text))
@@ -201,8 +225,10 @@ def pattern(value: Any) -> SchemaValidator:
     """A compiled pattern of `matches`. Raises ExpressionError."""
     if not isinstance(value, str) or not value or len(value) > MAX_PATTERN:
         raise ExpressionError(f"matches needs a pattern of 1 to {MAX_PATTERN} characters.")
+    if re.search(r"\(\?[a-zA-Z-]*x", value) or _weight(value) > MAX_WEIGHT:
+        raise ExpressionError("The pattern is too heavy: use smaller numbers between { and }, and no (?x).")
     try:
         return _pattern(value)
     except (SchemaError, ValueError) as error:
-        reason = str(error).strip().rsplit("\n", 1)[-1].removeprefix("error: ")[:200]
+        reason = str(error).strip().rsplit("\n", 1)[-1].strip().removeprefix("SchemaError: ").removeprefix("error: ")[:200]
         raise ExpressionError(f"The pattern cannot be used: {reason}") from None

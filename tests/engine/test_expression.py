@@ -388,6 +388,11 @@ def test_a_megabyte_of_text_and_deep_values():
         render("{{ x|tojson }}", {"x": data})
 
 
+def test_the_expressions_of_one_text_are_counted():
+    with pytest.raises(ExpressionError, match="too many expressions"):
+        render("{{ 1 }}" * 2001, SCOPE)
+
+
 def test_references_are_listed_once_in_order():
     value = {
         "a": "{{ steps.save.id }} {{ input.x[0].y|default(variables.z) }}",
