@@ -17,7 +17,11 @@ def include_name(name: str | None, kind: str, _parents: Any) -> bool:
 
 def render_item(kind: str, item: Any, _context: Any) -> str | bool:
     """Migrations stand on SQLAlchemy's own types, not on this application's, which may change."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and type(item).__name__ == "UtcDateTime" else False
+    if kind != "type":
+        return False
+    if type(item).__name__ == "JSON":
+        return 'sa.JSON(none_as_null=True).with_variant(sa.Text(), "sqlite")'
+    return "sa.DateTime(timezone=True)" if type(item).__name__ == "UtcDateTime" else False
 
 
 def run() -> None:

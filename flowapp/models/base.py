@@ -5,17 +5,34 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import uuid_utils
-from sqlalchemy import DateTime, ForeignKey, String, TypeDecorator, Uuid
+from sqlalchemy import JSON, DateTime, ForeignKey, String, Text, TypeDecorator, Uuid
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import JSON
 
+from flowapp.extensions import dump_json
 from flowapp.extensions import metadata as flowapp_metadata
 
-# JSON, not JSONB: the order of keys is the user's (columns, form fields), and writing is cheaper.
 Json = dict[str, Any]
 Id = Uuid(as_uuid=False)
+
+
+class TextJson(TypeDecorator[Any]):
+    """JSON as text: SQLite's JSON columns have numeric affinity, which would turn "7" and large numbers into others."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else dump_json(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        return None if value is None else orjson.loads(value)
+
+
+# JSON, not JSONB: the order of keys is the user's (columns, form fields), and writing is cheaper. None is NULL.
+AnyJson = JSON(none_as_null=True).with_variant(TextJson(), "sqlite")
 
 
 def new_id() -> str:
@@ -52,7 +69,7 @@ class Base(DeclarativeBase):
     """Base of every model."""
 
     metadata = flowapp_metadata
-    type_annotation_map = {datetime: UtcDateTime, Json: JSON, list[Any]: JSON, str: String}  # noqa: RUF012
+    type_annotation_map = {datetime: UtcDateTime, Json: AnyJson, list[Any]: AnyJson, str: String}  # noqa: RUF012
 
 
 class HasId:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flowapp.models.base import Base, HasId, Id, Json, Tenant, utcnow
+from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, utcnow
 
 EXECUTION_STATUSES = (
     "pending", "running", "waiting", "completed", "goal_reached", "failed", "cancelled", "skipped",
@@ -16,7 +16,6 @@ EXECUTION_STATUSES = (
 TERMINAL = ("completed", "goal_reached", "failed", "cancelled", "skipped")
 STEP_STATUSES = ("running", "waiting", "completed", "failed", "uncertain", "cancelled")
 _OPEN = "status IN ('pending', 'running', 'waiting')"
-AnyJson = JSON(none_as_null=True)
 
 
 class Execution(HasId, Tenant, Base):

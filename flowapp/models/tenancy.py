@@ -104,10 +104,12 @@ def _stamp(session: Session, _context: UOWTransaction, _instances: Any) -> None:
 @event.listens_for(Session, "after_begin")
 def _tell_database(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     """Sets the organization for row-level security, only where the connection served another one before."""
-    if connection.dialect.name != "postgresql":
-        return
-    wanted = SYSTEM if session.info.get(SYSTEM) else session.info.get("organization_id", "")
-    if connection.info.get("tenant") != wanted:
+    use_tenant(connection, SYSTEM if session.info.get(SYSTEM) else session.info.get("organization_id", ""))
+
+
+def use_tenant(connection: Connection, wanted: str) -> None:
+    """Tells PostgreSQL whose rows this connection may see from now on (an organization's id, or SYSTEM)."""
+    if connection.dialect.name == "postgresql" and connection.info.get("tenant") != wanted:
         connection.exec_driver_sql("SELECT set_config('flowapp.organization', %s, false)", (wanted,))
         connection.info["tenant"] = wanted
 

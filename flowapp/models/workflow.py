@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from flowapp.models.base import Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, Timestamps, utcnow
 from flowapp.models.studio import InProject
 
 WORKFLOW_STATUSES = ("draft", "active", "paused", "archived")
@@ -76,7 +76,7 @@ class Trigger(HasId, Tenant, Timestamps, Base):
     key: Mapped[str] = mapped_column(String(64))
     trigger_type: Mapped[str] = mapped_column(String(64))
     config: Mapped[Json] = mapped_column(default=dict)
-    conditions: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    conditions: Mapped[Any] = mapped_column(AnyJson, nullable=True)
     is_active: Mapped[bool] = mapped_column(default=True)
     hook_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     source: Mapped[str] = mapped_column(String(200), default="")

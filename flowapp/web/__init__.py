@@ -11,8 +11,13 @@ from flask_login import AnonymousUserMixin
 from flowapp.extensions import csrf, db, htmx, limiter, login
 from flowapp.models import User
 from flowapp.models.tenancy import system_session
-from flowapp.web import access, assets, headers, locale, nav, problems
+from flowapp.web import assets, headers, locale, nav, problems
+from flowapp.web.access import access, guard, public
+from flowapp.web.nav import Nav
+from flowapp.web.render import go, page, safe_next, to_url, wants_fragment
 from flowapp.web.sessions import SessionInterface
+
+__all__ = ["Nav", "access", "go", "init_app", "page", "public", "safe_next", "to_url", "wants_fragment"]
 
 
 def _load_user(key: str) -> User | None:
@@ -47,4 +52,4 @@ def init_app(app: Flask) -> None:
         part.init_app(app)
     app.context_processor(_context)
     app.jinja_env.filters["pretty_json"] = lambda data: json.dumps(data, indent=2, ensure_ascii=False, default=str)
-    app.before_request(access.guard)
+    app.before_request(guard)
