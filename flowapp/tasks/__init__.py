@@ -1,9 +1,19 @@
 """The work that does not happen in a request: the actors, the doorbell, the live bus, the services of steps."""
 
+from typing import Any
+
 from flowapp.tasks.bus import announce_end, announce_start, live_channel, monitor_channel, publish, wait
 from flowapp.tasks.runtime import Runtime, init, ring, runtime
 
+
+def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Tries one step (tasks.trial.test_step). Imported when used: the actions' services are heavy."""
+    from flowapp.tasks.trial import test_step as try_it
+
+    return try_it(*args, **kwargs)
+
+
 __all__ = [
     "Runtime", "announce_end", "announce_start", "init", "live_channel", "monitor_channel", "publish", "ring",
-    "runtime", "wait",
+    "runtime", "test_step", "wait",
 ]  # fmt: skip

@@ -1,0 +1,82 @@
+"""Trying one step: the real action, in the real context, outside any execution. Nothing is recorded."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flowapp.catalog import Branch, Done, Fail, Stop, Wait
+from flowapp.engine.definition import Definition
+from flowapp.engine.program import Program
+from flowapp.engine.scope import Scope
+from flowapp.engine.visit import Attempt, Visit, run
+from flowapp.errors import FlowError
+from flowapp.logs import mask, mask_text
+from flowapp.models import Workflow, new_id, utcnow
+from flowapp.models.tenancy import tenant_session
+from flowapp.tasks.runtime import runtime
+from flowapp.tasks.services import StepServices, http_service
+
+
+def test_step(
+    organization_id: str,
+    workflow_id: str,
+    definition: dict[str, Any],
+    step_id: str,
+    input_data: Any,
+    prior: dict[str, Any],
+) -> dict[str, Any]:
+    """Runs one attempt of a step. `prior` gives the results of earlier steps by step_id.
+
+    Returns {"status": completed|waiting|failed, "input", "result", "error", "branch", "logs": [{"level", "message"}],
+    "duration_ms", "explanation"}. Effects are real: an e-mail is sent, a row is saved.
+    """
+    current = runtime()
+    with tenant_session(current.engine, organization_id) as session:
+        project_id = session.get_one(Workflow, workflow_id).project_id
+    services = StepServices(current, http_service(current.settings.egress_allow), organization_id, project_id)
+    lines: list[dict[str, Any]] = []
+
+    def log(message: str, level: str = "info", **_data: Any) -> None:
+        lines.append({"level": level, "message": mask_text(str(message))})
+
+    visit = Visit(new_id(), workflow_id, organization_id, project_id, 1, 0, services, utcnow, log)
+    began = time.perf_counter()
+    try:
+        step = Program(Definition.model_validate(definition), project_id).step(step_id)
+        attempt = run(step, _scope(definition, input_data, prior, services.timezone), visit)
+    except FlowError as error:
+        attempt = Attempt(Fail(error.message), None)
+    return {
+        **_told(attempt),
+        "input": mask(attempt.params),
+        "logs": lines,
+        "duration_ms": round((time.perf_counter() - began) * 1000, 1),
+        "explanation": attempt.explanation,
+    }
+
+
+def _scope(definition: dict[str, Any], input_data: Any, prior: dict[str, Any], timezone: str) -> Scope:
+    return Scope(
+        input=input_data,
+        variables=definition.get("variables") or {},
+        steps={key: {"result": value, "status": "completed", "error": ""} for key, value in prior.items()},
+        context={},
+        now=utcnow().isoformat(timespec="seconds"),
+        timezone=timezone,
+    )
+
+
+def _told(attempt: Attempt) -> dict[str, Any]:
+    outcome = attempt.outcome
+    match outcome:
+        case Fail():
+            return {"status": "failed", "result": None, "error": mask_text(outcome.message), "branch": ""}
+        case Wait():
+            return {"status": "waiting", "result": {"until": outcome.until.isoformat()}, "error": "", "branch": ""}
+        case Branch():
+            return {"status": "completed", "result": outcome.result, "error": "", "branch": outcome.name}
+        case Done():
+            return {"status": "completed", "result": outcome.result, "error": "", "branch": outcome.branch}
+        case Stop():
+            return {"status": "completed", "result": outcome.result, "error": outcome.message, "branch": "stop"}
