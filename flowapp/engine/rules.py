@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
-from flowapp.engine import expression, times
+from flowapp.catalog import times
+from flowapp.engine import expression
 from flowapp.engine.values import kind
 from flowapp.errors import ExpressionError, InvalidError, Problem
 
@@ -230,5 +231,6 @@ def pattern(value: Any) -> SchemaValidator:
     try:
         return _pattern(value)
     except (SchemaError, ValueError) as error:
-        reason = str(error).strip().rsplit("\n", 1)[-1].strip().removeprefix("SchemaError: ").removeprefix("error: ")[:200]
+        line = str(error).strip().rsplit("\n", 1)[-1].strip()
+        reason = line.removeprefix("SchemaError: ").removeprefix("error: ")[:200]
         raise ExpressionError(f"The pattern cannot be used: {reason}") from None
