@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowapp.engine import expression, times
+from flowapp.catalog import times
+from flowapp.engine import expression
 from flowapp.engine.evaluator import Key, lookup, split_path
 from flowapp.engine.rules import OPERATORS, WITHOUT_VALUE, Json, check_conditions, normalize, pattern
 from flowapp.engine.values import MISSING, Absent, contains, equal, kind, measure, order, to_text

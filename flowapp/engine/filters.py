@@ -17,8 +17,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from flowapp.catalog import N_
-from flowapp.engine import times
+from flowapp.catalog import N_, times
 from flowapp.engine.values import (
     MAX_TEXT,
     Number,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowapp.engine.times import parse_duration, parse_moment, resolve_relative
+from flowapp.catalog.times import parse_duration, parse_moment, resolve_relative
 from flowapp.errors import ExpressionError
 
 NOW = datetime(2025, 10, 17, 10, 30, tzinfo=UTC)  # a Friday
