@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +24,8 @@ if TYPE_CHECKING:  # definition uses the first half of this file
     from flowapp.engine.definition import Definition, StepDef
 
 MAX_PARAMS_BYTES = 1 << 20
+MAX_PROBLEMS = 100  # of one kind: more help nobody, and each costs a search for the nearest name
+MAX_COMPARED = 200
 Findings = Iterator[Problem]
 
 # What an expression may begin with (DESIGN §4 and §8); other names are looked for in the input.
@@ -75,9 +79,10 @@ _WORDS = {
     "greater_than": "Write more than {gt}.",
     "less_than_equal": "Write {le} or less.",
     "less_than": "Write less than {lt}.",
-    "finite_number": "Write a number.",
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "Write a whole number."),
-    **dict.fromkeys(("float_type", "float_parsing", "decimal_type", "decimal_parsing"), "Write a number."),
+    **dict.fromkeys(
+        ("float_type", "float_parsing", "finite_number", "decimal_type", "decimal_parsing"), "Write a number."
+    ),
     **dict.fromkeys(("bool_type", "bool_parsing"), "Choose yes or no (true or false)."),
     **dict.fromkeys(("list_type", "tuple_type", "set_type"), "Write a list: […]."),
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "Write an object with named fields: {{…}}."),
@@ -96,7 +101,7 @@ def plain_problems(
     The alternatives of a union complain one by one: they become one problem at one path.
     """
     found: dict[str, dict[str, str]] = {}
-    for detail in error.errors(include_url=False):
+    for detail in error.errors(include_url=False)[:MAX_PROBLEMS]:
         if not excused(detail):
             where = ".".join(filter(None, (path, _place(detail, data))))
             found.setdefault(where, {})[_message(detail, model)] = detail["type"]
@@ -148,8 +153,9 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """“ Did you mean …?” where a known name is near, else nothing."""
-    close = get_close_matches(name.lower(), sorted(known), n=1)
+    """“ Did you mean …?” where a known name is near, else nothing; nothing too where comparing would take long."""
+    names = sorted(known)
+    close = get_close_matches(name.lower(), names, n=1) if max(len(name), len(names)) <= MAX_COMPARED else []
     return f" Did you mean “{close[0]}”?" if close else ""
 
 
@@ -158,7 +164,6 @@ def known_list(known: Iterable[str]) -> str:
 
 
 def as_problems(error: FlowError, path: str) -> list[Problem]:
-    """The problems of an error that a model's own check raised about the value at `path`."""
     if not isinstance(error, InvalidError):
         return [Problem(path, error.message)]
     return [Problem(".".join(filter(None, (path, p.path))), p.message, code=p.code) for p in error.problems]
@@ -211,16 +216,13 @@ def _with_hints(
 def check(definition: Definition, known: Known | None = None) -> tuple[list[Problem], list[Problem]]:
     """(errors, warnings) of a definition that `parse` accepted: the errors keep it from being published."""
     scene = _Scene(definition, known or Known())
-    errors = [problem for find in _ERRORS for problem in find(scene)]
-    return errors, [problem for find in _WARNINGS for problem in find(scene)]
+    errors = [problem for find in _ERRORS for problem in islice(find(scene), MAX_PROBLEMS)]
+    return errors, [problem for find in _WARNINGS for problem in islice(find(scene), MAX_PROBLEMS)]
 
 
-def _no_steps(scene: _Scene) -> Findings:
+def _what_never_runs(scene: _Scene) -> Findings:
     if not scene.definition.steps:
         yield Problem("steps", "This workflow does nothing yet: add a step.", code="no_steps")
-
-
-def _unreachable(scene: _Scene) -> Findings:
     for step in scene.definition.steps:
         if step.step_id not in scene.reachable:
             message = f"“{step.name}” is never reached: connect a step to it, or delete it."
@@ -245,7 +247,6 @@ def _wrong_references(scene: _Scene) -> Findings:
 
 
 def _names(value: Any, ui: dict[str, Any]) -> list[tuple[str, ...]]:
-    """What the expressions of a param begin with; the fields of conditions need no braces."""
     conditions = ui.get("widget") == "conditions" and isinstance(value, dict | list)
     return condition_references(value) if conditions else references(value)
 
@@ -287,8 +288,7 @@ def _lost_edges(scene: _Scene) -> Findings:
 def _own_gotos(scene: _Scene) -> Findings:
     for step in scene.definition.steps:
         if step.step_id in step.targets():
-            message = "A step cannot go to itself after an error: choose retry, or another step."
-            yield scene.problem(step, "goto_step", message, "goto_self")
+            yield scene.problem(step, "goto_step", "An error cannot go to its own step: choose retry.", "goto_self")
 
 
 def _loops(scene: _Scene, *, endless: bool) -> Iterator[tuple[StepDef, bool]]:
@@ -352,8 +352,7 @@ def _idle_settings(scene: _Scene) -> Findings:
         if retries and step.retry_count == 0:
             yield scene.problem(step, "retry_count", "With 0 retries the step is not tried again.", "idle")
         if retries and spec and spec.effect == "pure":
-            message = "This step only computes: trying again gives the same error."
-            yield scene.problem(step, "on_error", message, "idle")
+            yield scene.problem(step, "on_error", "This step only computes: again gives the same error.", "idle")
         if not retries and step.on_exhausted != "stop":
             yield scene.problem(step, "on_exhausted", "This counts only where “on error” is retry.", "idle")
         if step.goto_step and not step.targets():
@@ -379,18 +378,23 @@ def _unknown_names(scene: _Scene) -> Findings:
                     yield scene.problem(step, f"params.{name}", message, "unknown_name")
 
 
-def _doubtful_params(scene: _Scene) -> Findings:
+def _params(scene: _Scene, *, doubtful: bool) -> Findings:
+    """Of a definition that was stored, since types and their params may have changed."""
     for step in scene.definition.steps:
-        if spec := ACTIONS.get(step.action_type):
+        spec = ACTIONS.get(step.action_type)
+        if spec:
             path = f"steps.{scene.place[step.step_id]}.params"
-            for found in check_params(spec.params, step.params, path)[1]:
-                yield Problem(found.path, found.message, step.step_id, "doubtful")
+            for found in check_params(spec.params, step.params, path)[doubtful]:
+                yield Problem(found.path, found.message, step.step_id, "doubtful" if doubtful else found.code)
+        elif not doubtful:
+            yield scene.problem(step, "action_type", f"There is no step type “{step.action_type}”.", "unknown_type")
 
 
 _Find = Callable[[_Scene], Findings]
 _ERRORS: tuple[_Find, ...] = (
-    _no_steps, _unreachable, _wrong_references, _missing_things, _lost_edges, _own_gotos, _endless_loops,
+    _what_never_runs, partial(_params, doubtful=False), _wrong_references, _missing_things, _lost_edges, _own_gotos, _endless_loops,
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (
-    _no_trigger, _several_starts, _open_branches, _odd_loops, _idle_settings, _unknown_names, _doubtful_params,
+    _no_trigger, _several_starts, _open_branches, _odd_loops, _idle_settings, _unknown_names,
+    partial(_params, doubtful=True),
 )  # fmt: skip

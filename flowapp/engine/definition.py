@@ -14,13 +14,14 @@ import math
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from flowapp.catalog import ACTIONS, TRIGGERS, canonical_type, get_action, get_trigger
-from flowapp.engine.checks import as_problems, check_params, known_list, nearest, plain_problems
+from flowapp.engine.checks import MAX_PROBLEMS, as_problems, check_params, known_list, nearest, plain_problems
 from flowapp.engine.condition import check_conditions, normalize
 from flowapp.engine.expression import check
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
@@ -206,7 +207,7 @@ def json_schema() -> Json:
 
 
 def parse(data: Any) -> Definition:
-    """Reads the canonical form as a person or a client sent it. InvalidError carries every problem found."""
+    """Reads the canonical form as a person or a client sent it. InvalidError carries every problem (100 of a kind)."""
     problems = json_problems(data)
     if problems:
         raise InvalidError(problems)
@@ -216,7 +217,8 @@ def parse(data: Any) -> Definition:
     except ValidationError as error:
         problems = plain_problems(error, data, Definition)
     if isinstance(data, dict):
-        problems += [*_trigger_problems(data), *_step_problems(data), *_edge_problems(data)]
+        for find in (_trigger_problems, _step_problems, _edge_problems):
+            problems += islice(find(data), MAX_PROBLEMS)
     if definition is None or problems:
         raise InvalidError([_with_step(problem, data) for problem in problems])
     triggers = [t.model_copy(update={"conditions": normalize(t.conditions) or None}) for t in definition.triggers]
@@ -232,12 +234,11 @@ def _entries(data: Json, name: str) -> Iterator[tuple[str, Json]]:
 
 
 def _with_step(problem: Problem, data: Any) -> Problem:
-    parts = problem.path.split(".")
-    if parts[0] != "steps" or len(parts) < 2 or not isinstance(data["steps"], list):
-        return problem
-    step = data["steps"][int(parts[1])]
-    step_id = step.get("step_id") if isinstance(step, dict) else None
-    return Problem(problem.path, problem.message, step_id if isinstance(step_id, str) else None, problem.code)
+    """The problem with the id of the step that it lies in."""
+    for path, step in _entries(data, "steps") if isinstance(data, dict) else ():
+        if f"{problem.path}.".startswith(f"{path}.") and isinstance(step.get("step_id"), str):
+            return Problem(problem.path, problem.message, step["step_id"], problem.code)
+    return problem
 
 
 def _twice(entries: Iterator[tuple[str, Json]], field: str) -> Iterator[Problem]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import Field, model_validator
 
-from flowapp.catalog import ACTIONS, TRIGGERS, Done, Params, TriggerSpec, action, registry, trigger, ui
+from flowapp.catalog import ACTIONS, TRIGGERS, Done, Params, TriggerSpec, action, load, registry, trigger, ui
 from flowapp.engine.checks import Known, check
-from flowapp.engine.definition import parse
+from flowapp.engine.definition import Definition, parse
 
 
 class AnyParams(Params):
@@ -36,6 +36,7 @@ class FormParams(Params):
 
 @pytest.fixture(autouse=True, scope="module")
 def catalog():
+    load()  # now, so that no other test does it while the catalog is a small one
     kept = dict(ACTIONS), dict(TRIGGERS), copy.deepcopy(registry._ALIASES)
     ACTIONS.clear()
     TRIGGERS.clear()
@@ -215,3 +216,14 @@ def test_unknown_names_are_only_shown():
 
 def test_a_model_that_objects_to_an_expression_is_shown():
     assert look("a", a=with_params(text="{{ input.a }}", data=1)) == ({}, {"doubtful": "steps.0.params"})
+
+
+def test_types_and_params_that_changed_since_the_draft_was_stored():
+    steps = [{"step_id": "a", "action_type": "gone"}, {"step_id": "b", "action_type": "note", "params": {"texd": "x"}}]
+    errors, warnings = check(
+        Definition.model_validate({"name": "Flow", "steps": steps, "triggers": [{"trigger_type": "manual"}]})
+    )
+    assert [(p.path, p.code, p.step_id) for p in errors] == [
+        ("steps.0.action_type", "unknown_type", "a"), ("steps.1.params.texd", "unknown_field", "b"),
+    ]  # fmt: skip
+    assert warnings == []

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, field_validator, model_validator
 
-from flowapp.catalog import ACTIONS, TRIGGERS, Done, Params, TriggerSpec, action, registry, trigger, ui
+from flowapp.catalog import ACTIONS, TRIGGERS, Done, Params, TriggerSpec, action, load, registry, trigger, ui
 from flowapp.engine.definition import Definition, entity_id, json_schema, parse
-from flowapp.errors import InvalidError
+from flowapp.errors import InvalidError, StepError
 
 WORKFLOW = "018f3a5e-7c1b-7cc4-9b1a-2f6d3c9a1e11"
 
@@ -32,6 +32,13 @@ class CallParams(Params):
     conditions: Any = Field(default=None, json_schema_extra=ui("If", widget="conditions", raw=True))
     json_body: Any = Field(default=None, alias="json")
     form: dict[str, str] | None = None
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _known_method(cls, method: Any) -> Any:
+        if method == "BREW":
+            raise StepError("This is no teapot.")
+        return method
 
     @field_validator("url")
     @classmethod
@@ -59,6 +66,7 @@ def _fires(config: ClockParams) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def catalog():
+    load()  # now, so that no other test does it while the catalog is a small one
     kept = dict(ACTIONS), dict(TRIGGERS), copy.deepcopy(registry._ALIASES)
     ACTIONS.clear()
     TRIGGERS.clear()
@@ -194,7 +202,7 @@ def test_entity_ids_depend_on_workflow_kind_and_key_only():
         (flow(step("a"), edges=[{"source": "a"}]), "edges.0.target", "required"),
         (flow(step("a"), edges=[{"source": "a", "target": "a"}] * 2), "edges.1", "same edge"),
         (flow(step("a"), edges=[{"source": "a", "target": "a", "branch": ""}]), "edges.0.branch", "empty"),
-        (flow({"step_id": "a", "action_type": "cal"}), "steps.0.action_type", "Did you mean “call”? Known: call, note."),
+        (flow({"step_id": "a", "action_type": "cal"}), "steps.0.action_type", "Did you mean “call”? Known: call, note"),
         (flow(triggers=[{"trigger_type": "clok"}]), "triggers.0.trigger_type", "Did you mean “clock”"),
         (flow(triggers=[{"config": {}}]), "triggers.0.trigger_type", "required"),
         (flow(triggers=[{"trigger_type": "manual", "key": "k"}] * 2), "triggers.1.key", "used twice"),
@@ -207,6 +215,8 @@ def test_entity_ids_depend_on_workflow_kind_and_key_only():
         (call(url="{{ input. }}"), "steps.0.params.url", ""),
         (call(url="http://x", urll=1), "steps.0.params.urll", "Did you mean “url”"),
         (call(url="http://x", urll="{{ input.a }}"), "steps.0.params.urll", "There is no field"),
+        (call(url="http://x", method="BREW"), "steps.0.params", "teapot"),
+        ({"name": "F", "steps.0": 1, "steps.x": 2, "steps": [step()]}, "steps.x", "no field"),
         (call(url="http://x", method="PUT"), "steps.0.params.method", "'GET' or 'POST'"),
         (call(url="http://x", tries="many"), "steps.0.params.tries", "whole number"),
         (call(url="http://x", limit=[]), "steps.0.params.limit", " Or: "),
@@ -281,6 +291,13 @@ def test_trigger_conditions_are_checked_and_normalized():
         triggers=[{"trigger_type": "manual", "conditions": {"all": [{"field": "a", "operator": "≈", "value": 1}]}}]
     )
     assert any(path.startswith("triggers.0.conditions") for path in refused(bad))
+
+
+def test_a_hundred_problems_of_a_kind_are_enough():
+    edges = [{"source": f"step_numbre_{n}", "target": f"stpe_number_{n}"} for n in range(500)]
+    found = refused(flow(*[step(f"step_number_{n}") for n in range(500)], edges=edges))
+    assert len(found) == 100
+    assert all("There is no step" in message for message in found.values())
 
 
 def test_json_schema_names_every_field_and_refuses_others():

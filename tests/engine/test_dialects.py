@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from flowapp.catalog import ACTIONS, TRIGGERS, Done, Params, TriggerSpec, action, registry, trigger, ui
+from flowapp.catalog import ACTIONS, TRIGGERS, Done, Params, TriggerSpec, action, load, registry, trigger, ui
 from flowapp.engine.definition import parse
 from flowapp.engine.dialects import parse_body, read
 from flowapp.errors import InvalidError
@@ -57,6 +57,7 @@ ACTION_PARAMS = {
 
 @pytest.fixture(autouse=True, scope="module")
 def catalog():
+    load()  # now, so that no other test does it while the catalog is a small one
     kept = dict(ACTIONS), dict(TRIGGERS), copy.deepcopy(registry._ALIASES)
     ACTIONS.clear()
     TRIGGERS.clear()
