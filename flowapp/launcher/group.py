@@ -16,8 +16,8 @@ from flowapp.errors import FlowError
 from flowapp.launcher.child import Child
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_KILL_AFTER = 4.2  # seconds after the first stop signal; the broker, which goes last, has until _KILL_LAST_AFTER
-_KILL_LAST_AFTER = 4.7
+_KILL_AFTER = 4.5  # seconds after the first stop signal; the broker, which goes last, has until _KILL_LAST_AFTER
+_KILL_LAST_AFTER = 4.8
 _HEALTHY_AFTER = 10.0  # a child that lived this long did not crash at its start
 _MOST_CRASHES = 5  # in a row
 _LONGEST_PAUSE = 8.0
