@@ -23,10 +23,17 @@ log = get_logger(__name__)
 class Services(Protocol):
     """What the world offers to the steps of one execution (wired in flowapp.tasks)."""
 
-    http: Http
-    mail: Mail
-    schemas: Schemas
-    timezone: str
+    @property
+    def http(self) -> Http: ...
+
+    @property
+    def mail(self) -> Mail: ...
+
+    @property
+    def schemas(self) -> Schemas: ...
+
+    @property
+    def timezone(self) -> str: ...
 
     def tables(self, idempotency_key: str) -> Tables: ...
 

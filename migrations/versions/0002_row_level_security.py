@@ -19,6 +19,7 @@ TABLES = (
     "invitations", "log_lines", "members", "projects", "schemas", "step_runs", "submissions", "timers", "triggers",
     "versions", "workflows",
 )  # fmt: skip
+KEY = "fk_workflows_published_version_id_versions"
 MINE = (
     "current_setting('flowapp.organization', true) = 'system' "
     "OR organization_id::text = current_setting('flowapp.organization', true)"
@@ -28,6 +29,8 @@ MINE = (
 def upgrade() -> None:
     if op.get_bind().dialect.name != "postgresql":
         return
+    # Workflows and versions point at each other: PostgreSQL takes the second key once both tables are there.
+    op.create_foreign_key(KEY, "workflows", "versions", ["published_version_id"], ["id"], ondelete="SET NULL")
     for table in TABLES:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
@@ -41,3 +44,4 @@ def downgrade() -> None:
         op.execute(f"DROP POLICY tenant ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+    op.drop_constraint(KEY, "workflows", type_="foreignkey")

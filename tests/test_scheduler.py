@@ -1,0 +1,171 @@
+"""The scheduler on real databases and a real Valkey: what it rings for, and that each slot starts once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flowapp import catalog, tasks
+from flowapp.broker import queue_length
+from flowapp.catalog import get_trigger
+from flowapp.engine.clock import slots
+from flowapp.models import Execution, Timer, Trigger, Workflow, new_id
+from flowapp.scheduler import Scheduler
+from tests.engine.conftest import Place, step
+
+pytest_plugins = ["tests.engine.conftest"]
+
+
+@pytest.fixture
+def scheduler(place: Place, settings: Any) -> Iterator[Scheduler]:
+    catalog.load()
+    runtime = tasks.Runtime.make(settings, place.engine)
+    tasks.init(runtime)
+    yield Scheduler(runtime, place.now)
+    runtime.broker.close()
+
+
+def rung(scheduler: Scheduler) -> int:
+    count = queue_length(scheduler.runtime.broker)
+    scheduler.runtime.redis.flushall()
+    return count
+
+
+def test_a_due_timer_rings_once_and_again_only_later(place: Place, scheduler: Scheduler) -> None:
+    execution_id = place.begin(place.workflow([step("w", do="wait", until=60)]))
+    place.runner.run(execution_id, place.org)
+    scheduler.tick()
+    assert rung(scheduler) == 0
+    place.later(60)
+    scheduler.tick()
+    assert rung(scheduler) == 1
+    scheduler.tick()
+    assert rung(scheduler) == 0
+    place.later(6)
+    scheduler.tick()
+    assert rung(scheduler) == 1
+
+
+def test_emptied_redis_loses_nothing(place: Place, scheduler: Scheduler) -> None:
+    with place.session() as session:
+        session.query(Execution).delete()
+        session.commit()
+    for _ in range(3):
+        place.begin(place.workflow([step("a")]))
+    with place.session() as session:
+        session.query(Execution).update({"rung_at": place.time})
+        session.commit()
+    scheduler.runtime.redis.flushall()
+    scheduler.tick()
+    assert rung(scheduler) == 0
+    place.later(6)
+    scheduler.tick()
+    assert rung(scheduler) == 3
+
+
+def test_a_queued_bell_is_not_rung_again_at_once(place: Place, scheduler: Scheduler) -> None:
+    execution_id = place.begin(place.workflow([step("a")]))
+    with place.session() as session:
+        session.query(Execution).update({"rung_at": place.time})
+        session.commit()
+    tasks.ring(execution_id, place.org)
+    place.later(6)
+    scheduler.tick()
+    assert queue_length(scheduler.runtime.broker) == 1
+    place.later(60)
+    scheduler.tick()
+    assert rung(scheduler) == 2
+
+
+def test_a_dead_workers_execution_is_rung(place: Place, scheduler: Scheduler) -> None:
+    execution_id = place.begin(place.workflow([step("a")]))
+    with place.session() as session:
+        session.query(Execution).filter_by(id=execution_id).update(
+            {"status": "running", "lease_until": place.time + timedelta(seconds=10), "rung_at": place.time}
+        )
+        session.commit()
+    place.later(9)
+    scheduler.tick()
+    assert rung(scheduler) == 0
+    place.later(2)
+    scheduler.tick()
+    assert rung(scheduler) == 1
+
+
+def test_of_two_schedulers_one_works_until_its_lease_is_over(place: Place, scheduler: Scheduler) -> None:
+    other = Scheduler(scheduler.runtime, place.now)
+    other.runtime.name = scheduler.runtime.name
+    execution_id = place.begin(place.workflow([step("w", do="wait", until=1)]))
+    place.runner.run(execution_id, place.org)
+    scheduler.tick()
+    scheduler.runtime.name = "another process"
+    place.later(1)
+    other.tick()
+    assert rung(scheduler) == 0
+    place.later(7)
+    other.tick()
+    assert rung(scheduler) == 1
+
+
+def clock_trigger(place: Place, due: datetime, **config: Any) -> str:
+    workflow_id = place.workflow([step("a")])
+    with place.session() as session:
+        trigger = Trigger(
+            id=new_id(), workflow_id=workflow_id, key="clock", trigger_type="schedule", next_fire_at=due,
+            config={"cron": "*/10 * * * *", "timezone": "UTC", **config},
+        )
+        session.add(trigger)
+        session.commit()
+        return workflow_id
+
+
+def test_each_slot_starts_exactly_once(place: Place, scheduler: Scheduler) -> None:
+    clock_trigger(place, place.time + timedelta(minutes=10))
+    for _ in range(35):
+        place.later(60)
+        scheduler.tick()
+        scheduler.tick()
+    with place.session() as session:
+        keys = [e.input_data["scheduled_at"][11:16] for e in session.query(Execution).order_by(Execution.id)]
+        (trigger,) = session.query(Trigger)
+    assert keys == ["12:10", "12:20", "12:30"]
+    assert trigger.next_fire_at == datetime(2026, 3, 1, 12, 40, tzinfo=UTC)
+
+
+def test_a_paused_workflow_does_not_fire(place: Place, scheduler: Scheduler) -> None:
+    workflow_id = clock_trigger(place, place.time)
+    with place.session() as session:
+        session.query(Workflow).filter_by(id=workflow_id).update({"status": "paused"})
+        session.commit()
+    scheduler.tick()
+    assert rung(scheduler) == 0
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("skip", []), ("once", ["13:50"]), ("all", 11)])
+def test_missed_slots(policy: str, expected: Any) -> None:
+    catalog.load()
+    config = {"cron": "*/10 * * * *", "timezone": "UTC", "missed": policy}
+    first, now = datetime(2026, 3, 1, 12, 10, tzinfo=UTC), datetime(2026, 3, 1, 13, 55, tzinfo=UTC)
+    found = slots(get_trigger("schedule"), config, first, now)
+    assert (len(found) if isinstance(expected, int) else [f"{s:%H:%M}" for s in found]) == expected
+
+
+def test_a_slot_on_time_runs_whatever_was_missed() -> None:
+    catalog.load()
+    config = {"cron": "*/10 * * * *", "timezone": "UTC", "missed": "skip"}
+    first, now = datetime(2026, 3, 1, 12, 10, tzinfo=UTC), datetime(2026, 3, 1, 13, 50, 30, tzinfo=UTC)
+    assert [f"{s:%H:%M}" for s in slots(get_trigger("schedule"), config, first, now)] == ["13:50"]
+
+
+def test_timers_of_ended_executions_are_gone(place: Place, scheduler: Scheduler) -> None:
+    execution_id = place.begin(place.workflow([step("w", do="wait", until=5)]))
+    place.runner.run(execution_id, place.org)
+    place.later(5)
+    place.runner.run(execution_id, place.org)
+    with place.session() as session:
+        assert session.query(Timer).count() == 0
+    scheduler.tick()
+    assert rung(scheduler) == 0
