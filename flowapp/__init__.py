@@ -1,19 +1,18 @@
-"""Flowapp: self-hosted workflow automation with its own CRM."""
+"""Flowapp: self-hosted workflow automation with its own CRM.
+
+Imports are made inside create_app(): the launcher lives in this package too, and must stay small.
+"""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from apiflask import APIFlask
-from werkzeug.middleware.proxy_fix import ProxyFix
+if TYPE_CHECKING:
+    from apiflask import APIFlask
 
-from flowapp import catalog, logs, tasks, web
-from flowapp.config import Settings
-from flowapp.extensions import db, migrate, sock
-from flowapp.models.tenancy import engine_options, prepare_engine
+    from flowapp.config import Settings
 
 __version__ = "0.1.0"
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def create_app(settings: Settings | None = None) -> APIFlask:
     """The application: settings, extensions, catalog, pages, API. ConfigError where a setting cannot be used."""
+    from apiflask import APIFlask
+
+    from flowapp import catalog, logs, web
+    from flowapp.config import Settings
+    from flowapp.extensions import sock
+
     settings = settings or Settings.from_env()
     logs.configure(settings.log_level, settings.log_format)
     app = APIFlask(
@@ -35,21 +40,21 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         static_folder=str(ROOT / "static"),
         static_url_path="/static",
     )
+    app.extensions["settings"] = settings
     _configure(app, settings)
-    db.init_app(app)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    _connect(app, settings)
     sock.init_app(app)
     web.init_app(app)
-    with app.app_context():
-        prepare_engine(db.engine, settings)
-        tasks.init(tasks.Runtime.make(settings, db.engine))
-    app.extensions["settings"] = settings
     catalog.load()
     _register_rooms(app)
     return app
 
 
 def _configure(app: APIFlask, settings: Settings) -> None:
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from flowapp.models.tenancy import engine_options
+
     redis_url = settings.redis_url.replace("unix://", "redis+unix://")
     app.config.update(
         SECRET_KEY=settings.secret_key,
@@ -74,16 +79,33 @@ def _configure(app: APIFlask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
 
 
+def _connect(app: APIFlask, settings: Settings) -> None:
+    """Database and broker; neither is spoken to yet."""
+    from flowapp import tasks
+    from flowapp.extensions import db, migrate
+    from flowapp.models.tenancy import prepare_engine
+
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    with app.app_context():
+        prepare_engine(db.engine, settings)
+        tasks.init(tasks.Runtime.make(settings, db.engine))
+
+
 def _register_rooms(app: APIFlask) -> None:
     """Every file of pages/ and api/ brings its own `bp` (and a page its NAV entries): adding one touches nothing else."""
+    import importlib
+    import pkgutil
+
+    from flowapp import cli, live
+    from flowapp.web import nav
+
     for room in ("pages", "api"):
         package = importlib.import_module(f"flowapp.{room}")
         for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda i: i.name):
             module = importlib.import_module(f"{package.__name__}.{info.name}")
             if hasattr(module, "bp"):
                 app.register_blueprint(module.bp)
-            web.nav.add(getattr(module, "NAV", None))
-    from flowapp import cli, live
-
+            nav.add(getattr(module, "NAV", None))
     live.init_app(app)
     cli.init_app(app)

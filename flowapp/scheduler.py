@@ -6,7 +6,6 @@ Any number may run: a lease in the database decides which one works; the others 
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import threading
 import time
@@ -136,8 +135,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     scheduler = Scheduler(runtime)
-    parent = os.getppid()
-    while not stop.is_set() and os.getppid() == parent:
+    while not stop.is_set():
         began = time.monotonic()
         try:
             scheduler.tick()

@@ -16,6 +16,7 @@ from setproctitle import setproctitle
 
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
+from flowapp.launcher.lifeline import die_with_parent
 from flowapp.models.tenancy import make_engine, prepare_engine
 from flowapp.tasks.actors import declare
 
@@ -25,6 +26,7 @@ log = logs.get_logger(__name__)
 
 def work(settings: Settings) -> None:
     """One worker process: runs until SIGTERM."""
+    die_with_parent()
     setproctitle("flowapp worker")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,10 +38,7 @@ def work(settings: Settings) -> None:
     declare()
     worker = dramatiq.Worker(runtime.broker, worker_threads=settings.threads, worker_timeout=5000)
     worker.start()
-    parent = os.getppid()
-    while not stop.wait(1.0):
-        if os.getppid() != parent:  # the parent was killed: so must we
-            break
+    stop.wait()
     runtime.stopping.set()
     worker.stop(timeout=int(STOP_SECONDS * 1000))
     engine.dispose()
