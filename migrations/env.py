@@ -1,4 +1,7 @@
-"""Alembic's environment: runs on the app's engine; leaves the tables that users defined (ud_*) alone."""
+"""Alembic's environment. Runs for `flask db …` and, without building the application, for `alembic` itself (the launcher).
+
+The tables that users defined (ud_*) are left alone.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,24 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import Engine
 
-database = current_app.extensions["migrate"].db
+from flowapp.config import Settings
+from flowapp.models import Base
+from flowapp.models.tenancy import make_engine, prepare_engine
+
+
+def settings() -> Settings:
+    """Those of the running application, else the environment's."""
+    found: Settings = current_app.extensions["settings"] if current_app else Settings.from_env()
+    return found
+
+
+def open_engine() -> Engine:
+    """An engine of its own: its connections are closed at the end, and SQLite then folds its WAL into the file."""
+    engine = make_engine(settings())
+    prepare_engine(engine, settings())
+    return engine
 
 
 def include_name(name: str | None, kind: str, _parents: Any) -> bool:
@@ -26,10 +45,11 @@ def render_item(kind: str, item: Any, _context: Any) -> str | bool:
 
 def run() -> None:
     """Runs the migrations in one transaction each."""
-    with database.engine.connect() as connection:
+    engine = open_engine()
+    with engine.connect() as connection:
         context.configure(
             connection=connection,
-            target_metadata=database.metadata,
+            target_metadata=Base.metadata,
             include_name=include_name,
             render_item=render_item,
             render_as_batch=True,
@@ -39,7 +59,7 @@ def run() -> None:
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()
-    database.engine.dispose()  # SQLite then folds its WAL into the file
+    engine.dispose()
 
 
 if context.is_offline_mode():

@@ -150,7 +150,7 @@ def base_environ(data_dir: Path) -> dict[str, str]:
 def _migrate(database_url: str, folder: Path) -> None:
     """Runs the command that production runs; a failure shows what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
+        [sys.executable, "-m", "alembic", "-c", "migrations/alembic.ini", "upgrade", "head"],
         cwd=ROOT,
         env=base_environ(folder) | {"DATABASE_URL": database_url},
         capture_output=True,

@@ -20,23 +20,22 @@ from tests.support.group import ROOT, Group, alive
 from tests.support.processes import wait_until
 
 WSGI = """
-import os, click
+import os
 from flask import Flask
-from flask.cli import AppGroup
 
 app = Flask(__name__)
-db = AppGroup("db")
-app.cli.add_command(db)
-
-@db.command("upgrade")
-def upgrade():
-    click.echo("migrated")
-    if os.path.exists("unmigratable"):
-        raise SystemExit(3)
 
 @app.get("/healthz")
 def healthz():
     return {"worker": os.getpid()}
+"""
+
+# Alembic's environment, in place of the application's.
+MIGRATE = """
+import os
+print("migrated", flush=True)
+if os.path.exists("unmigratable"):
+    raise SystemExit(3)
 """
 
 # Says which signals it got; ends half a second after the first, dies at the second; leaves no orphan itself.
@@ -64,6 +63,9 @@ while True:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "wsgi.py").write_text(WSGI)
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\n")
+    (tmp_path / "migrations" / "env.py").write_text(MIGRATE)
     (tmp_path / "work.py").write_text(WORKER)
     (tmp_path / "gunicorn.conf.py").write_text((ROOT / "gunicorn.conf.py").read_text())
     (tmp_path / "Procfile").write_text("web: gunicorn -c gunicorn.conf.py wsgi:app\nworker: python work.py $PORT\n")

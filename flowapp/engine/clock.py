@@ -80,7 +80,8 @@ def slots(spec: TriggerSpec, config: dict[str, Any], first: datetime, now: datet
 
     missed: skip leaves them out, once runs the last of them, all runs each (at most 1,000).
     """
-    found, slot = [], first
+    found: list[datetime] = []
+    slot = first
     while slot <= now and len(found) < MOST_MISSED:
         found.append(slot)
         upcoming = _next(spec, config, slot)

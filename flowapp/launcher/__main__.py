@@ -38,7 +38,7 @@ def _run(group: Group, data_dir: Path) -> int:
         commands = procfile.parse((group.cwd / "Procfile").read_text(encoding="utf-8"), group.env)
         if not group.env.get("REDIS_URL"):
             _start_broker(group, data_dir)
-        group.run("migrate", ["flask", "--app", "wsgi", "db", "upgrade"])
+        group.run("migrate", ["alembic", "-c", "migrations/alembic.ini", "upgrade", "head"])
         for name, argv in commands.items():
             group.start(name, argv)
         port = int(group.env["PORT"])
