@@ -53,8 +53,9 @@ def start(
         "seq": 0 if met else 1,
         "completed_at": None if met else now,
     }
-    if _insert(session, row):
-        return session.get_one(Execution, row["id"]), True
+    new = _insert(session, row)
+    if new is not None:
+        return new, True
     first = session.scalars(
         select(Execution).where(Execution.workflow_id == workflow.id, Execution.idempotency_key == idempotency_key)
     ).one()
@@ -67,11 +68,10 @@ def _met(trigger: Trigger | None, data: Any, context: dict[str, Any], now: str) 
     return evaluate(trigger.conditions, Scope(input=data, context=context, now=now))
 
 
-def _insert(session: Session, row: dict[str, Any]) -> bool:
-    """Whether the row was new. The unique key decides, in the database."""
+def _insert(session: Session, row: dict[str, Any]) -> Execution | None:
+    """The row, if it was new. The unique key decides, in the database."""
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     statement = dialect.insert(Execution).values(row)
     if row["idempotency_key"] is not None:
         statement = statement.on_conflict_do_nothing(index_elements=["workflow_id", "idempotency_key"])
-    inserted = session.execute(statement.returning(Execution.id)).scalar_one_or_none()
-    return inserted is not None
+    return session.scalars(statement.returning(Execution)).one_or_none()
