@@ -1,0 +1,153 @@
+"""What a parameter model says about each of its fields, in the words of a form."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
+
+from flowapp.catalog import ui_of
+
+
+class Absent:
+    """The type of ABSENT: a parameter that is not set."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """One parameter. `key` is its name in the params, `name` the one in the model; `default` may be ABSENT."""
+
+    key: str
+    name: str
+    label: str
+    help: str
+    widget: str
+    annotation: Any
+    required: bool
+    default: Any
+    placeholder: str = ""
+    advanced: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+    depends_on: str = ""
+    integration_type: str = ""
+    show_if: dict[str, list[str]] | None = None
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name under which the parameter may be stored, the usual one first."""
+        return self.key, self.name, *self.aliases
+
+
+def infos(model: type[BaseModel]) -> list[Info]:
+    """Every parameter of the model, in its order."""
+    return [_info(model, name, field) for name, field in model.model_fields.items()]
+
+
+def _info(model: type[BaseModel], name: str, field: FieldInfo) -> Info:
+    ui = ui_of(model, name)
+    return Info(
+        key=field.alias or name,
+        name=name,
+        label=ui.get("label") or name.replace("_", " ").capitalize(),
+        help=ui.get("help", ""),
+        widget=_widget(field.annotation, ui.get("widget", "text")),
+        annotation=field.annotation,
+        required=field.is_required(),
+        default=ABSENT if field.is_required() else as_json(field.get_default(call_default_factory=True)),
+        placeholder=ui.get("placeholder", ""),
+        advanced=bool(ui.get("advanced")) and not field.is_required(),
+        choices=tuple(ui.get("choices") or ((value, _words(value)) for value in literals(field.annotation))),
+        depends_on=ui.get("depends_on", ""),
+        integration_type=ui.get("integration_type", ""),
+        show_if=ui.get("show_if"),
+        aliases=_aliases(field.validation_alias),
+    )
+
+
+def _aliases(alias: Any) -> tuple[str, ...]:
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return tuple(choice for choice in choices if isinstance(choice, str))
+
+
+def as_json(value: Any) -> Any:
+    """A default as it would stand in the params."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    if isinstance(value, list | tuple):
+        return [as_json(entry) for entry in value]
+    return value
+
+
+def _words(value: str) -> str:
+    return value if value.isupper() else value.replace("_", " ").capitalize()
+
+
+def arms(annotation: Any) -> list[Any]:
+    """The alternatives of a type, None left out: of `str | None` it is [str]."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return arms(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [inner for arm in get_args(annotation) for inner in arms(arm)]
+    return [] if annotation in (None, type(None)) else [annotation]
+
+
+def literals(annotation: Any) -> dict[str, Any]:
+    """The values that a Literal allows, by their text."""
+    return {str(value): value for arm in arms(annotation) if get_origin(arm) is Literal for value in get_args(arm)}
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a field, or the entries of its list, may be."""
+    found: list[type[BaseModel]] = []
+    for arm in arms(annotation):
+        if isinstance(arm, type) and issubclass(arm, BaseModel):
+            found.append(arm)
+        elif get_origin(arm) is list:
+            found += models_in(get_args(arm)[0])
+    return found
+
+
+def accepts(annotation: Any, *kinds: type) -> bool:
+    """Whether one of the alternatives is one of these types."""
+    return any(arm in kinds or get_origin(arm) in kinds for arm in arms(annotation))
+
+
+def _widget(annotation: Any, declared: str) -> str:
+    """The declared widget; where only the default was declared, the one that suits the type."""
+    if declared != "text" or accepts(annotation, str) or Any in arms(annotation):
+        return declared
+    return next(_suiting(annotation), "json")
+
+
+def _suiting(annotation: Any) -> Iterator[str]:
+    if literals(annotation):
+        yield "select"
+    if models_in(annotation):
+        yield "rows" if accepts(annotation, list) else "model"
+    for widget, kinds in _BY_TYPE.items():
+        if accepts(annotation, *kinds):
+            yield widget
+
+
+_BY_TYPE: dict[str, tuple[type, ...]] = {
+    "checkbox": (bool,),
+    "number": (int, float, Decimal),
+    "keyvalue": (dict,),
+    "lines": (list,),
+}

@@ -1,0 +1,52 @@
+"""What the selects of a form offer: the project's tables, schemas and forms, the integrations, the other steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from flowapp.models import DataTable, Form, Integration, Schema
+
+Choices = Sequence[tuple[str, str]]
+Columns = Sequence[dict[str, Any]]
+
+
+def _no_columns(_table: str) -> Columns:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Choices are (value, name). `integrations` are (id, name, type); `columns` gives a table's by its slug."""
+
+    tables: Choices = ()
+    schemas: Choices = ()
+    forms: Choices = ()
+    steps: Choices = ()
+    integrations: Sequence[tuple[str, str, str]] = ()
+    columns: Callable[[str], Columns] = _no_columns
+
+
+def of_project(session: Session, project_id: str, steps: Choices = ()) -> Providers:
+    """What a project has; `steps` are the other steps of the workflow."""
+    tables = session.scalars(select(DataTable).filter_by(project_id=project_id).order_by(DataTable.name)).all()
+    columns = {table.slug: table.columns for table in tables}
+    return Providers(
+        tables=[(table.slug, table.name) for table in tables],
+        schemas=_pairs(session, select(Schema.slug, Schema.name).filter_by(project_id=project_id)),
+        forms=_pairs(session, select(Form.slug, Form.name).filter_by(project_id=project_id)),
+        steps=steps,
+        integrations=[
+            (row.id, row.name, row.integration_type)
+            for row in session.scalars(select(Integration).order_by(Integration.name))
+        ],
+        columns=lambda slug: columns.get(slug, ()),
+    )
+
+
+def _pairs(session: Session, statement: Select[str, str]) -> list[tuple[str, str]]:
+    return sorted(((slug, name) for slug, name in session.execute(statement)), key=lambda pair: pair[1].lower())
