@@ -1,0 +1,118 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+
+import redis
+from flask import Blueprint, Response, current_app, request, session
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user, login_user, logout_user
+from flask_wtf import FlaskForm
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter, RateLimiter
+from wtforms import BooleanField, EmailField, PasswordField
+
+from flowapp.errors import ThrottledError
+from flowapp.events import audit
+from flowapp.extensions import csrf, db, limiter
+from flowapp.models import Member, User
+from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.studio import accounts
+from flowapp.web.access import public
+from flowapp.web.render import page, safe_next, to_url
+
+bp = Blueprint("login", __name__)
+# Guessing one person's password, and trying one password on many people, from one address.
+PER_PERSON = RateLimitItemPerMinute(10, 15)
+PER_ADDRESS = RateLimitItemPerMinute(100, 15)
+
+
+class LoginForm(FlaskForm):  # type: ignore[misc]
+    email = EmailField(_l("E-mail"), render_kw={"autocomplete": "username", "autofocus": True, "required": True})
+    password = PasswordField(_l("Password"), render_kw={"autocomplete": "current-password", "required": True})
+    remember = BooleanField(_l("Stay signed in for 14 days"), default=True)
+
+
+@bp.get("/login")
+@public("One signs in here.")
+def show() -> Response:
+    """The sign-in form; who is signed in goes on."""
+    if current_user.is_authenticated:
+        return to_url(safe_next(request.args.get("next"), "/"))
+    return page("login/show.html", form=LoginForm())
+
+
+@bp.post("/login")
+@public("One signs in here.")
+def enter() -> Response:
+    """Signs in, in a new session. An unknown e-mail and a wrong password look the same and take the same time."""
+    csrf.protect()
+    form = LoginForm()
+    form.validate()
+    email, address = (form.email.data or "").strip().lower(), request.remote_addr or ""
+    throttle(email, address)
+    user = accounts.sign_in(db.engine, email, form.password.data or "")
+    if user is None:
+        form.form_errors.append(_("The e-mail or the password is wrong."))
+        return page("login/show.html", form=form, status=422)
+    _limiter().clear(PER_PERSON, "login", email, address)
+    session.clear()
+    login_user(user)
+    session.permanent = bool(form.remember.data)
+    _note("user.signed_in", user)
+    response = to_url(safe_next(request.args.get("next"), "/"))
+    if user.locale:
+        response.set_cookie("locale", user.locale, max_age=31_536_000, samesite="Lax", secure=request.is_secure)
+    return response
+
+
+@bp.post("/logout")
+@public("Whoever is not signed in is signed out already.")
+def leave() -> Response:
+    """Signs out of this browser."""
+    csrf.protect()
+    if current_user.is_authenticated:
+        _note("user.signed_out", current_user)
+    logout_user()
+    session.clear()
+    return to_url("/login")
+
+
+def _note(action: str, user: User) -> None:
+    """An audit line in each organization of the user."""
+    with system_session(db.engine) as system:
+        places = [member.organization_id for member in system.query(Member).filter_by(user_id=user.id)]
+    for organization_id in places:
+        with tenant_session(db.engine, organization_id) as own:
+            audit(own, action, actor=(user.id, user.email), target=("user", user.id, user.email), ip=request.remote_addr or "")  # fmt: skip
+            own.commit()
+
+
+def throttle(email: str, address: str) -> None:
+    """Counts an attempt. ThrottledError once there were too many."""
+    for limit, key in ((PER_PERSON, ("login", email, address)), (PER_ADDRESS, ("login", address))):
+        if not _limiter().hit(limit, *key):
+            seconds = max(1, int(_limiter().get_window_stats(limit, *key).reset_time - time.time()) + 1)
+            minutes = -(-seconds // 60)
+            raise ThrottledError(
+                _("Too many attempts to sign in. Try again in %(minutes)s min.", minutes=minutes), seconds
+            )
+
+
+def _limiter() -> RateLimiter:
+    """Counts in Redis, for all processes together; while Redis does not answer, in this process."""
+    try:
+        if limiter.storage.check():
+            return limiter.limiter
+    except redis.RedisError:
+        current_app.logger.warning("Redis does not answer: attempts to sign in are counted in this process only")
+    return _own_limiter()
+
+
+@lru_cache(maxsize=1)
+def _own_limiter() -> RateLimiter:
+    return FixedWindowRateLimiter(MemoryStorage())

@@ -1,0 +1,102 @@
+"""The first visit: while nobody has an account, every page leads here."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from flask import Blueprint, Response, current_app, request, session
+from flask.blueprints import BlueprintSetupState
+from flask_babel import lazy_gettext as _l
+from flask_login import login_user
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+
+from flowapp.errors import ConflictError, InvalidError
+from flowapp.extensions import csrf, db
+from flowapp.security.passwords import MIN_LENGTH
+from flowapp.studio import accounts
+from flowapp.web.access import public
+from flowapp.web.problems import wants_json
+from flowapp.web.render import go, page, to_url
+
+bp = Blueprint("setup", __name__)
+
+
+class SetupForm(FlaskForm):  # type: ignore[misc]
+    name = StringField(_l("Your name"), render_kw={"autocomplete": "name", "autofocus": True, "required": True})
+    email = EmailField(_l("E-mail"), render_kw={"autocomplete": "username", "required": True})
+    password = PasswordField(
+        _l("Password"),
+        description=_l("At least %(length)s characters.", length=MIN_LENGTH),
+        render_kw={"autocomplete": "new-password", "required": True},
+    )
+    organization = StringField(
+        _l("Organization"), description=_l("Your company, club or team."), render_kw={"autocomplete": "organization"}
+    )
+    timezone = SelectField(_l("Time zone"), default="UTC", validate_choice=False)
+    demo = BooleanField(_l("Add an example workflow with its form and data table"), default=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timezone.choices = [SelectChoice(zone, zone) for zone in sorted(available_timezones())]
+
+
+def _is_set_up() -> bool:
+    """Asked before each request: once somebody has an account, the answer is kept and costs nothing."""
+    known: dict[str, bool] = current_app.extensions.setdefault("flowapp.set_up", {})
+    if not known.get("done"):
+        known["done"] = accounts.ensure_admin(db.engine, current_app.extensions["settings"])
+    return known["done"]
+
+
+def _lead_here() -> Response | None:
+    endpoint = request.endpoint or ""
+    if wants_json() or endpoint.startswith(("setup.", "preferences.")) or endpoint.endswith("static"):
+        return None
+    return None if _is_set_up() else go("setup.show")
+
+
+@bp.record
+def _first_of_all(state: BlueprintSetupState) -> None:
+    # Before the guard, which would send a visitor to the sign-in page of a place where nobody can sign in.
+    state.app.before_request_funcs.setdefault(None, []).insert(0, _lead_here)
+
+
+@bp.get("/setup")
+@public("There is nobody yet who could sign in.")
+def show() -> Response:
+    """The form of the first visit."""
+    if _is_set_up():
+        return go("login.show")
+    return page("setup/show.html", form=SetupForm())
+
+
+@bp.post("/setup")
+@public("There is nobody yet who could sign in.")
+def create() -> Response:
+    """Makes the first owner and signs them in. The second of two visitors is sent to sign in."""
+    csrf.protect()
+    if _is_set_up():
+        raise ConflictError("This Flowapp has an owner already. Sign in instead.")
+    form = SetupForm()
+    form.validate()
+    try:
+        user = accounts.set_up(
+            db.engine,
+            name=form.name.data or "",
+            email=form.email.data or "",
+            password=form.password.data or "",
+            organization=form.organization.data or "",
+            timezone=form.timezone.data or "UTC",
+            with_demo=form.demo.data,
+            ip=request.remote_addr or "",
+        )
+    except InvalidError as error:
+        for problem in error.problems:
+            form[problem.path].errors = [problem.message]
+        return page("setup/show.html", form=form, status=422)
+    session.clear()
+    login_user(user)
+    session.permanent = True
+    return to_url("/")

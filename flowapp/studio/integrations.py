@@ -1,0 +1,109 @@
+"""Integrations: configured connections to services. Their credentials are encrypted as one JSON and never shown again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from flask_babel import gettext as _
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params
+from flowapp.engine.checks import plain_problems
+from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
+from flowapp.models import Integration, utcnow
+from flowapp.security.credentials import Vault
+
+Json = dict[str, Any]
+
+
+def get(session: Session, integration_id: str) -> Integration:
+    """NotFoundError for an unknown id, or another organization's."""
+    row = session.get(Integration, integration_id)
+    if row is None:
+        raise NotFoundError(_("There is no such integration."))
+    return row
+
+
+def connector(integration_type: str) -> ConnectorSpec:
+    """The code behind a type. NotFoundError names the known types."""
+    try:
+        return CONNECTORS[integration_type]
+    except KeyError:
+        known = ", ".join(sorted(CONNECTORS))
+        message = _("There is no integration type “%(type)s”. Known: %(known)s.", type=integration_type, known=known)
+        raise NotFoundError(message) from None
+
+
+def check(model: type[Params], values: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with a config or with credentials; paths are the fields' names."""
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        return plain_problems(error, dict(values), model)
+    return []
+
+
+def save(
+    session: Session,
+    vault: Vault,
+    row: Integration,
+    *,
+    name: str,
+    config: Json,
+    credentials: Json,
+    is_active: bool = True,
+) -> Integration:
+    """Stores an integration, new or changed, and forgets its last test.
+
+    InvalidError with paths name, config.… and credentials.….
+    """
+    spec = connector(row.integration_type)
+    problems = _name_problems(session, row, name)
+    for part, model, values in (("config", spec.config, config), ("credentials", spec.credentials, credentials)):
+        problems += [Problem(f"{part}.{p.path}".rstrip("."), p.message) for p in check(model, values)]
+    if problems:
+        raise InvalidError(problems)
+    row.name, row.config, row.is_active = name.strip(), config, is_active
+    row.provider = str(config.get("provider") or (spec.providers[0] if spec.providers else ""))
+    row.credentials = vault.encrypt(credentials)
+    row.last_test_ok, row.last_tested_at, row.last_test_message = None, None, ""
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _name_problems(session: Session, row: Integration, name: str) -> list[Problem]:
+    name = name.strip()
+    if not 0 < len(name) <= 200 or "\0" in name:
+        return [Problem("name", _("Write a name of at most 200 characters."))]
+    with session.no_autoflush:
+        other = session.scalar(select(Integration.id).filter_by(name=name))
+    return [Problem("name", _("Another integration has this name."))] if other not in (None, row.id) else []
+
+
+def opened(vault: Vault, row: Integration) -> Json:
+    """The credentials in clear. ConfigError when no key of this installation opens them."""
+    found = vault.decrypt(row.credentials or b"")
+    return found if isinstance(found, dict) else {}
+
+
+def try_out(vault: Vault, row: Integration, http: Http) -> Json:
+    """Asks the service for a sign of life: {"success": bool, "message": str}; the row remembers the answer."""
+    try:
+        spec = connector(row.integration_type)
+        config = spec.config.model_validate(row.config)
+        credentials = spec.credentials.model_validate(opened(vault, row))
+        row.last_test_message, row.last_test_ok = spec.test(config, credentials, SimpleNamespace(http=http)), True
+    except ValidationError as error:
+        row.last_test_message, row.last_test_ok = (
+            f"Its settings are no longer complete: {error.errors()[0]['msg']}",
+            False,
+        )
+    except FlowError as error:
+        row.last_test_message, row.last_test_ok = error.message, False
+    row.last_test_message, row.last_tested_at = row.last_test_message[:1000], utcnow()
+    return {"success": row.last_test_ok, "message": row.last_test_message}
