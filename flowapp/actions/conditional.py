@@ -1,0 +1,35 @@
+"""Goes on along `yes` or `no`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from flowapp.catalog import N_, Branch, Outcome, Params, StepContext, action, ui
+
+
+class ConditionalParams(Params):
+    """A condition group (DESIGN §4)."""
+
+    conditions: dict[str, Any] | list[Any] = Field(
+        json_schema_extra=ui(N_("Conditions"), widget="conditions", raw=True)
+    )
+
+
+@action(
+    "conditional",
+    label=N_("If / else"),
+    description=N_("Goes on along Yes where the conditions hold, along No where they do not."),
+    group=N_("Flow"),
+    icon="arrows-split-2",
+    effect="pure",
+    params=ConditionalParams,
+    aliases=("condition",),
+    branches=("yes", "no"),
+    result={"matched": N_("Whether the conditions hold"), "explanation": N_("Each rule with the values it saw")},
+)
+def conditional(ctx: StepContext, params: ConditionalParams) -> Outcome:
+    """Tests the conditions."""
+    matched, explanation = ctx.test(params.conditions)
+    return Branch("yes" if matched else "no", {"matched": matched, "explanation": explanation})

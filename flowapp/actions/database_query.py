@@ -1,0 +1,130 @@
+"""Reads records of the project's data tables: by choosing in a form, or by SQL."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from flowapp.actions.fields import Lines
+from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.errors import StepError
+
+MAX_ROWS = 10_000
+_EXPRESSION = r"\{\{.*?\}\}"
+# Comments and quoted names are passed over; a text in quotes may hold expressions; an expression may stand alone.
+_PARTS = re.compile(
+    rf"""--[^\n]*|/\*.*?\*/|"[^"]*"|(?P<text>'(?:{_EXPRESSION}|''|[^'])*')|(?P<alone>{_EXPRESSION})""", re.DOTALL
+)
+_BUILDER, _SQL = {"mode": ["builder"]}, {"mode": ["sql"]}
+
+
+class DatabaseQueryParams(Params):
+    """`query` alone means mode sql. Expressions in the query become bound parameters, never SQL."""
+
+    mode: Literal["builder", "sql"] = Field(
+        "builder",
+        json_schema_extra=ui(
+            N_("How"), widget="select", choices=[("builder", N_("Choose table and filter")), ("sql", N_("Write SQL"))]
+        ),
+    )
+    table: str = Field("", max_length=64, json_schema_extra=ui(N_("Table"), widget="table", show_if=_BUILDER))
+    where: dict[str, Any] = Field(
+        {},
+        json_schema_extra=ui(
+            N_("Where"), N_("Column and the value it must have."), widget="keyvalue", show_if=_BUILDER
+        ),
+    )
+    columns: Lines = Field(
+        [], json_schema_extra=ui(N_("Columns"), N_("Empty: all."), widget="lines", advanced=True, show_if=_BUILDER)
+    )
+    order_by: str = Field("", max_length=64, json_schema_extra=ui(N_("Sort by"), show_if=_BUILDER))
+    descending: bool = Field(False, json_schema_extra=ui(N_("Largest first"), widget="checkbox", show_if=_BUILDER))
+    query: str = Field(
+        "",
+        max_length=20_000,
+        json_schema_extra=ui(
+            N_("SQL"),
+            N_("SELECT on the tables of this project, as in PostgreSQL. :name stands for a parameter."),
+            widget="sql",
+            raw=True,
+            placeholder="SELECT * FROM contacts WHERE city = :city",
+            show_if=_SQL,
+        ),
+    )
+    params: dict[str, Any] = Field({}, json_schema_extra=ui(N_("Parameters"), widget="keyvalue", show_if=_SQL))
+    limit: int = Field(
+        100, ge=1, le=MAX_ROWS, json_schema_extra=ui(N_("At most"), N_("Number of records."), widget="number")
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "mode" not in data and data.get("query"):
+            return {"limit": 1000, **data, "mode": "sql"}
+        return data
+
+    @model_validator(mode="after")
+    def _complete(self) -> DatabaseQueryParams:
+        if self.mode == "builder" and not self.table:
+            raise ValueError("Choose the table to read, or write a query.")
+        if self.mode == "sql" and not self.query.strip():
+            raise ValueError("Write the query, for example SELECT * FROM contacts.")
+        return self
+
+
+@action(
+    "database_query",
+    label=N_("Find records"),
+    description=N_("Reads records of your data tables."),
+    group=N_("Data"),
+    icon="database-search",
+    effect="pure",
+    params=DatabaseQueryParams,
+    result={
+        "results": N_("The records found"),
+        "count": N_("How many"),
+        "first": N_("The first record, empty where there is none"),
+    },
+)
+def database_query(ctx: StepContext, params: DatabaseQueryParams) -> Outcome:
+    """Reads and changes nothing."""
+    if params.mode == "sql":
+        sql, bound = bind(ctx, params.query, params.params)
+        rows = ctx.tables.query(sql, bound, limit=params.limit)
+    else:
+        rows = ctx.tables.select(
+            params.table,
+            where=params.where,
+            columns=params.columns,
+            order_by=params.order_by,
+            descending=params.descending,
+            limit=params.limit,
+        )
+    return Done({"results": rows, "count": len(rows), "first": rows[0] if rows else None})
+
+
+def bind(ctx: StepContext, query: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The query with each expression replaced by a parameter of its own, and all parameters.
+
+    `'%{{ x }}%'` becomes one text parameter, quotes included; `{{ x }}` keeps its type.
+    """
+    bound = dict(params)
+
+    def replace(found: re.Match[str]) -> str:
+        text, alone = found["text"], found["alone"]
+        if alone is None and (text is None or "{{" not in text):
+            return found[0]
+        value = ctx.render(alone if alone is not None else text[1:-1].replace("''", "'"))
+        if isinstance(value, dict) or (isinstance(value, list) and text is not None):
+            raise StepError(f"{found[0]} is not a single value: use one of its fields.", permanent=True)
+        if text is not None and value is not None and not isinstance(value, str):
+            value = str(value)
+        name = f"value_{len(bound) + 1}"
+        while name in bound:
+            name += "_"
+        bound[name] = value
+        return f":{name}"
+
+    return _PARTS.sub(replace, query), bound

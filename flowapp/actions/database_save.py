@@ -1,0 +1,86 @@
+"""Saves records in a data table of the project."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from flowapp.actions.fields import Lines
+from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.errors import StepError
+
+MAX_ROWS = 10_000
+
+
+class DatabaseSaveParams(Params):
+    """`data` is one record, a list of records, or an expression that gives either."""
+
+    table: str = Field(min_length=1, max_length=64, json_schema_extra=ui(N_("Table"), widget="table"))
+    data: dict[str, Any] | list[dict[str, Any]] = Field(
+        json_schema_extra=ui(
+            N_("Data"),
+            N_("A value for each column, or one expression such as {{ form_data }}."),
+            widget="mapping",
+            depends_on="table",
+        )
+    )
+    mode: Literal["insert", "update", "upsert"] = Field(
+        "insert",
+        json_schema_extra=ui(
+            N_("How"),
+            widget="select",
+            choices=[
+                ("insert", N_("Add a record")),
+                ("update", N_("Change the records that match")),
+                ("upsert", N_("Change the record that matches, or add it")),
+            ],
+        ),
+    )
+    match: Lines = Field(
+        [],
+        json_schema_extra=ui(
+            N_("Matching columns"),
+            N_("Records with the same values in these columns are changed."),
+            widget="lines",
+            placeholder="email",
+            show_if={"mode": ["update", "upsert"]},
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _can_match(self) -> DatabaseSaveParams:
+        if self.mode != "insert" and not self.match:
+            raise ValueError("Name the columns in match by which existing records are found.")
+        return self
+
+
+@action(
+    "database_save",
+    label=N_("Save record"),
+    description=N_("Adds a record to a data table, or changes one."),
+    group=N_("Data"),
+    icon="database-import",
+    effect="idempotent",
+    params=DatabaseSaveParams,
+    result={
+        "id": N_("Id of the record"),
+        "count": N_("How many records were saved"),
+        "created": N_("How many were added"),
+        "updated": N_("How many were changed"),
+        "records": N_("The records, where a list was saved"),
+    },
+)
+def database_save(ctx: StepContext, params: DatabaseSaveParams) -> Outcome:
+    """One record saved: its columns are the result's. Running again under the same key adds nothing (`ctx.tables`)."""
+    many = isinstance(params.data, list)
+    rows = params.data if isinstance(params.data, list) else [params.data]
+    if len(rows) > MAX_ROWS:
+        raise StepError(f"At most {MAX_ROWS:,} records can be saved at once, here are {len(rows):,}.", permanent=True)
+    saved = ctx.tables.save(params.table, rows, mode=params.mode, match=params.match)
+    counts = {"count": len(saved.records), "created": saved.created, "updated": saved.updated}
+    if not saved.records and rows:
+        ctx.log(f"No record of “{params.table}” matched, so nothing was changed.", "warning")
+    if not many and len(saved.records) == 1:
+        return Done({**counts, **saved.records[0]})
+    return Done({**counts, "records": saved.records})

@@ -1,0 +1,76 @@
+"""Field types that several actions share. They accept what an expression gives: a number where text is asked, say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import getaddresses
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from flowapp.catalog.times import parse_duration, resolve_relative
+from flowapp.errors import ExpressionError, StepError
+
+
+def _as_text(value: Any) -> Any:
+    """A JSON value as text: nothing for null, JSON for lists and objects."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return str(value).lower() if isinstance(value, bool) else f"{value}"
+    return orjson.dumps(value, default=str).decode()
+
+
+def _as_lines(value: Any) -> Any:
+    """A list of names: as a list, or as text with commas or line breaks between."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.replace("\n", ",").split(",") if part.strip()]
+    return [] if value is None else value
+
+
+def _as_addresses(value: Any) -> Any:
+    """E-mail addresses: a list of texts, or one text with commas between; names with commas are quoted."""
+    texts = [value] if isinstance(value, str) else [] if value is None else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("Write addresses such as ann@example.com, with commas between.")
+    if any("\n" in text or "\r" in text for text in texts):
+        raise ValueError("An address must be on one line.")
+    return [f'"{name}" <{spec}>' if name else spec for name, spec in getaddresses(texts) if name or spec]
+
+
+def _is_duration(value: Any) -> Any:
+    if not has_expression(value):
+        try:
+            parse_duration(value)
+        except ExpressionError as error:
+            raise ValueError(error.message) from None
+    return value
+
+
+def _is_moment(value: str) -> str:
+    if value.strip() and not has_expression(value):
+        try:
+            resolve_relative(value, datetime.now(UTC))
+        except ExpressionError as error:
+            raise ValueError(error.message) from None
+    return value
+
+
+def has_expression(value: Any) -> bool:
+    """Whether text is to be evaluated first, so that it cannot be checked yet."""
+    return isinstance(value, str) and "{{" in value
+
+
+Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": "string"})]
+Lines = Annotated[list[str], BeforeValidator(_as_lines)]
+Addresses = Annotated[list[str], BeforeValidator(_as_addresses)]
+Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(_is_moment), WithJsonSchema({"type": "string"})]
+Duration = Annotated[str | int | float, AfterValidator(_is_duration)]
+
+
+def wrong(error: ExpressionError) -> StepError:
+    """A parameter that cannot be read will be as wrong the next time."""
+    return StepError(error.message, permanent=True)

@@ -1,0 +1,46 @@
+"""Writes a line to the execution's log."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from flowapp.actions.fields import Text
+from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+
+
+class LogParams(Params):
+    """What to write."""
+
+    message: Text = Field(json_schema_extra=ui(N_("Message"), widget="textarea"))
+    level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        "info",
+        json_schema_extra=ui(
+            N_("Level"),
+            widget="select",
+            choices=[
+                ("debug", N_("Debug")),
+                ("info", N_("Info")),
+                ("warning", N_("Warning")),
+                ("error", N_("Error")),
+                ("critical", N_("Critical")),
+            ],
+        ),
+    )
+
+
+@action(
+    "log",
+    label=N_("Write to the log"),
+    description=N_("Shows a line in the execution's log."),
+    group=N_("Flow"),
+    icon="notes",
+    effect="pure",
+    params=LogParams,
+    result={"message": N_("The line as it was written"), "level": N_("Its level")},
+)
+def log(ctx: StepContext, params: LogParams) -> Outcome:
+    """Writes the line."""
+    ctx.log(params.message, params.level)
+    return Done({"message": params.message, "level": params.level})

@@ -1,0 +1,122 @@
+"""Sends an e-mail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from flowapp.actions.fields import Addresses, Text
+from flowapp.catalog import N_, Done, Letter, Outcome, Params, StepContext, action, ui
+from flowapp.errors import StepError
+
+MAX_RECIPIENTS = 100
+
+
+class SendEmailParams(Params):
+    """A letter with a `message` (or `html`), or with the `template` called so and the `data` it lists."""
+
+    to: Addresses = Field(
+        min_length=1,
+        max_length=MAX_RECIPIENTS,
+        json_schema_extra=ui(
+            N_("To"), N_("Several addresses with commas between."), placeholder="{{ form_data.email }}"
+        ),
+    )
+    subject: Text = Field("", max_length=998, json_schema_extra=ui(N_("Subject")))
+    message: Text = Field("", json_schema_extra=ui(N_("Message"), widget="textarea"))
+    html: Text = Field("", json_schema_extra=ui(N_("Message as HTML"), widget="textarea", advanced=True))
+    template: Text = Field(
+        "", json_schema_extra=ui(N_("Template"), N_("Used where there is no message: lists the data."), advanced=True)
+    )
+    data: Any = Field(None, json_schema_extra=ui(N_("Data of the template"), advanced=True))
+    cc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Copy to"), advanced=True))
+    bcc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Blind copy to"), advanced=True))
+    reply_to: Text = Field("", json_schema_extra=ui(N_("Answers go to"), advanced=True))
+    sender: Text = Field("", json_schema_extra=ui(N_("From"), N_("Empty: the usual sender."), advanced=True))
+    integration: str = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Send through"),
+            N_("Empty: the mail server of this installation."),
+            widget="integration",
+            integration_type="email",
+            advanced=True,
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> SendEmailParams:
+        if not (self.message or self.html or self.template):
+            raise ValueError("Write a message, or name a template.")
+        if not self.subject.strip() and not self.template:
+            raise ValueError("Write a subject.")
+        if any(c in self.subject for c in "\r\n"):
+            raise ValueError("The subject must be one line.")
+        return self
+
+
+@action(
+    "send_email",
+    label=N_("Send e-mail"),
+    description=N_("Sends an e-mail to one or several people."),
+    group=N_("Send"),
+    icon="mail",
+    effect="once",
+    params=SendEmailParams,
+    result={
+        "message_id": N_("Message-ID of the e-mail"),
+        "to": N_("Who it went to"),
+        "subject": N_("Its subject"),
+    },
+)
+def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
+    """Sends; the Message-ID comes from the idempotency key, so that a receiver recognises a second copy."""
+    text = params.message
+    if not (text or params.html):
+        text = listing(params.data)
+    subject = params.subject.strip() or params.template.replace("_", " ").replace("-", " ").strip().capitalize()
+    letter = Letter(
+        to=params.to,
+        subject=subject,
+        text=text,
+        html=params.html,
+        sender=params.sender,
+        reply_to=params.reply_to,
+        cc=params.cc,
+        bcc=params.bcc,
+        message_id=f"<{ctx.idempotency_key}@flowapp>",
+    )
+    message_id = ctx.mail.send(letter, integration=params.integration or None)
+    return Done({"message_id": message_id, "to": params.to, "subject": subject})
+
+
+def listing(data: Any, indent: str = "") -> str:
+    """Data as a person reads it: one `name: value` a line, inner data indented."""
+    if data is None or data in ({}, []):
+        raise StepError(
+            "The e-mail has a template but no data and no message: there is nothing to send.", permanent=True
+        )
+    return "\n".join(_lines(data, indent)) + "\n"
+
+
+def _lines(data: Any, indent: str) -> list[str]:
+    if isinstance(data, dict):
+        pairs = [(f"{name}:", value) for name, value in data.items()]
+    elif isinstance(data, list):
+        pairs = [("-", value) for value in data]
+    else:
+        return [f"{indent}{_shown(data)}"]
+    lines: list[str] = []
+    for label, value in pairs:
+        if isinstance(value, dict | list) and value:
+            lines += [f"{indent}{label}", *_lines(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{label} {_shown(value)}".rstrip())
+    return lines
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None or value in ({}, []) else str(value)

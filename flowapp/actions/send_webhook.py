@@ -1,0 +1,167 @@
+"""Calls a web address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+from urllib.parse import urljoin, urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from flowapp.actions.fields import Text, has_expression
+from flowapp.catalog import N_, Done, HttpResponse, Outcome, Params, StepContext, action, ui
+from flowapp.errors import StepError
+from flowapp.security.addresses import credentials_of
+
+_TEMPORARY = frozenset({408, 425, 429})  # besides the 500s
+_BODIES = {"method": ["POST", "PUT", "PATCH", "DELETE"]}
+
+
+class SendWebhookParams(Params):
+    """At most one of `json`, `form` and `body`. With an integration, `url` may be a path under its base address."""
+
+    url: Text = Field(
+        min_length=1, max_length=4000, json_schema_extra=ui(N_("Address"), placeholder="https://example.com/hook")
+    )
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = Field(
+        "POST", json_schema_extra=ui(N_("Method"), widget="select")
+    )
+    json_: Any = Field(
+        None, alias="json", json_schema_extra=ui(N_("JSON"), N_("Name and value."), widget="keyvalue", show_if=_BODIES)
+    )
+    form: dict[str, Text] | None = Field(
+        None,
+        json_schema_extra=ui(
+            N_("Form fields"), N_("Sent as a web form."), widget="keyvalue", advanced=True, show_if=_BODIES
+        ),
+    )
+    body: Text = Field("", json_schema_extra=ui(N_("Text"), N_("Sent as it is."), widget="textarea", show_if=_BODIES))
+    headers: dict[str, Text] = Field({}, json_schema_extra=ui(N_("Headers"), widget="keyvalue", advanced=True))
+    integration: str = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Sign in with"),
+            N_("Empty: not at all."),
+            widget="integration",
+            integration_type="webhook",
+            advanced=True,
+        ),
+    )
+    timeout: float = Field(
+        30, gt=0, le=300, json_schema_extra=ui(N_("Timeout"), N_("Seconds."), widget="number", advanced=True)
+    )
+    expect: Literal["success", "any"] = Field(
+        "success",
+        json_schema_extra=ui(
+            N_("Answers of 400 and above"),
+            widget="select",
+            choices=[("success", N_("The step fails")), ("any", N_("Are a result like any other"))],
+            advanced=True,
+        ),
+    )
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _sendable(self) -> SendWebhookParams:
+        bodies = [self.json_ not in (None, {}, ""), bool(self.form), bool(self.body)]
+        if sum(bodies) > 1:
+            raise ValueError("Choose one of json, form and body.")
+        known = has_expression(self.url) or self.integration
+        if not known and not self.url.lower().startswith(("http://", "https://")):
+            raise ValueError("The address must start with http:// or https://.")
+        return self
+
+
+@action(
+    "send_webhook",
+    label=N_("Call a web address"),
+    description=N_(
+        "Sends data to a web service. After a crash it may arrive twice, with the same Idempotency-Key header."
+    ),
+    group=N_("Send"),
+    icon="world-upload",
+    effect="idempotent",
+    params=SendWebhookParams,
+    aliases=("call_webhook", "webhook"),
+    result={
+        "status": N_("Status of the answer, 200 for example"),
+        "body": N_("The answer: its JSON, else its text"),
+        "headers": N_("Headers of the answer"),
+        "ok": N_("Whether the status is below 400"),
+        "duration_ms": N_("How long it took, in milliseconds"),
+    },
+)
+def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
+    """Calls; an answer of 400 and above is a StepError, unless any answer is expected."""
+    url, headers, basic = _target(ctx, params)
+    if "idempotency-key" not in map(str.lower, headers):
+        headers["Idempotency-Key"] = ctx.idempotency_key
+    if params.body and "content-type" not in map(str.lower, headers):
+        headers["Content-Type"] = "text/plain; charset=utf-8"
+    bodyless = params.method in ("GET", "HEAD")
+    answer = ctx.http.request(
+        params.method,
+        url,
+        headers=headers,
+        json=None if bodyless or params.json_ in ({}, "") else params.json_,
+        form=None if bodyless else params.form or None,
+        body=None if bodyless or not params.body else params.body.encode(),
+        auth=basic,
+        timeout=min(params.timeout, ctx.timeout),
+    )
+    if answer.status >= 400 and params.expect == "success":
+        raise _refused(params.method, url, answer, ctx.now())
+    return Done(
+        {
+            "status": answer.status,
+            "ok": answer.status < 400,
+            "headers": dict(answer.headers),
+            "body": answer.text if answer.json is None else answer.json,
+            "duration_ms": answer.duration_ms,
+        }
+    )
+
+
+def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str, str], tuple[str, str] | None]:
+    """Address, headers and basic authentication. A secret goes to its integration's host only."""
+    headers: dict[str, str] = dict(params.headers)
+    if not params.integration:
+        return params.url, headers, None
+    handle = ctx.integration(params.integration)
+    if handle.integration_type != "webhook":
+        raise StepError(f"The integration “{handle.name}” is not an HTTP service.", permanent=True)
+    base = str(handle.config.get("base_url") or "")
+    url = urljoin(base.rstrip("/") + "/", params.url.lstrip("/") if params.url.startswith("/") else params.url)
+    if urlsplit(url)[:2] != urlsplit(base)[:2]:
+        raise StepError(f"“{handle.name}” signs in at {base} only: use an address under it.", permanent=True)
+    signed, basic = credentials_of(handle.config, handle.credentials)
+    return url, {**headers, **signed}, basic
+
+
+def _refused(method: str, url: str, answer: HttpResponse, now: datetime) -> StepError:
+    permanent = answer.status < 500 and answer.status not in _TEMPORARY
+    details: dict[str, Any] = {"status": answer.status, "body": answer.text[:2000]}
+    delay = _retry_after(answer.headers, now)
+    if delay is not None:
+        details["retry_after"] = delay
+    told = " ".join(answer.text.split())[:200]
+    place = urlsplit(url)._replace(query="", fragment="").geturl()  # a query may hold a key
+    message = f"{method} {place} answered {answer.status}" + (f": {told}" if told else ".")
+    return StepError(message, permanent=permanent, details=details)
+
+
+def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait as the server asks (RFC 9110, 10.2.3: a number or a date), None where it does not."""
+    text = headers.get("retry-after", "").strip()
+    if text.isdecimal() and len(text) < 9:
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (TypeError, ValueError):  # no date, or one without a zone
+        return None

@@ -1,0 +1,42 @@
+"""Ends the whole execution."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from flowapp.actions.fields import Text
+from flowapp.catalog import N_, Outcome, Params, StepContext, Stop, action, ui
+
+
+class StopParams(Params):
+    """How it ends."""
+
+    status: Literal["completed", "failed", "cancelled"] = Field(
+        "completed",
+        json_schema_extra=ui(
+            N_("Ends as"),
+            widget="select",
+            choices=[("completed", N_("Completed")), ("failed", N_("Failed")), ("cancelled", N_("Cancelled"))],
+        ),
+    )
+    message: Text = Field("", json_schema_extra=ui(N_("Message"), N_("Shown with the execution.")))
+    output: Any = Field(
+        None, json_schema_extra=ui(N_("Output"), N_("What the execution gives as its result."), advanced=True)
+    )
+
+
+@action(
+    "stop",
+    label=N_("Stop"),
+    description=N_("Ends the workflow here, also its parallel branches."),
+    group=N_("Flow"),
+    icon="player-stop",
+    effect="pure",
+    params=StopParams,
+    branches=(),
+)
+def stop(_ctx: StepContext, params: StopParams) -> Outcome:
+    """Ends the execution with its status."""
+    return Stop(params.status, params.message, params.output)

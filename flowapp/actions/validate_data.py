@@ -1,0 +1,146 @@
+"""Checks data against a named schema, rules or a JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from jsonschema import Draft202012Validator, SchemaError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from flowapp.actions.fields import Text
+from flowapp.catalog import N_, Branch, Done, Outcome, Params, StepContext, action, ui
+from flowapp.errors import StepError
+
+RuleName = Literal[
+    "required", "email", "number", "integer", "min", "max", "min_length", "max_length", "pattern", "one_of", "date",
+    "url", "phone", "boolean",
+]  # fmt: skip
+
+
+class Rule(BaseModel):
+    """One demand on one field (dotted path). `value` is the bound, pattern or list that the rule speaks of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    field: str = Field(min_length=1, max_length=200, json_schema_extra=ui(N_("Field"), placeholder="email"))
+    rule: RuleName = Field(
+        json_schema_extra=ui(
+            N_("Rule"),
+            widget="select",
+            choices=[
+                ("required", N_("is required")),
+                ("email", N_("is an e-mail address")),
+                ("number", N_("is a number")),
+                ("integer", N_("is a whole number")),
+                ("min", N_("is at least")),
+                ("max", N_("is at most")),
+                ("min_length", N_("has at least so many characters")),
+                ("max_length", N_("has at most so many characters")),
+                ("pattern", N_("matches the pattern")),
+                ("one_of", N_("is one of")),
+                ("date", N_("is a date")),
+                ("url", N_("is a web address")),
+                ("phone", N_("is a phone number")),
+                ("boolean", N_("is yes or no")),
+            ],
+        )
+    )
+    value: Any = Field(None, json_schema_extra=ui(N_("Value")))
+    message: Text = Field(
+        "", max_length=500, json_schema_extra=ui(N_("Message"), N_("Shown instead of the usual one."))
+    )
+
+
+class ValidateDataParams(Params):
+    """One of `schema` (a name; or a JSON Schema, or rules), `rules` and `json_schema`."""
+
+    schema_: str | dict[str, Any] | list[Rule] = Field(
+        "",
+        alias="schema",
+        json_schema_extra=ui(N_("Schema"), N_("A schema of this project, or write rules below."), widget="schema"),
+    )
+    rules: list[Rule] = Field(
+        [], max_length=200, json_schema_extra=ui(N_("Rules"), N_("Used where no schema is chosen."), widget="rows")
+    )
+    json_schema: dict[str, Any] | None = Field(
+        None, json_schema_extra=ui(N_("JSON Schema"), widget="textarea", advanced=True)
+    )
+    data: Any = Field(
+        None,
+        json_schema_extra=ui(N_("Data"), N_("Empty: the form's answers, else the input."), placeholder="{{ input }}"),
+    )
+    on_invalid: Literal["fail", "branch"] = Field(
+        "fail",
+        json_schema_extra=ui(
+            N_("If it is not valid"),
+            widget="select",
+            choices=[("fail", N_("The step fails")), ("branch", N_("Go on along “invalid”"))],
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _one_schema(self) -> ValidateDataParams:
+        if sum(map(bool, (self.schema_, self.rules, self.json_schema))) != 1:
+            raise ValueError("Choose a schema, or write rules, or give a JSON Schema: exactly one of them.")
+        given = self.schema_ if isinstance(self.schema_, dict) else self.json_schema
+        if given:
+            _check_schema(given)
+        return self
+
+    @property
+    def wanted(self) -> str | dict[str, Any] | list[dict[str, Any]]:
+        """The schema in the form that `ctx.schemas` takes."""
+        chosen = self.schema_ or self.rules or self.json_schema or ""
+        return [rule.model_dump() for rule in chosen] if isinstance(chosen, list) else chosen
+
+
+def _check_schema(schema: dict[str, Any]) -> None:
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"This is no JSON Schema: {error.message}") from None
+    if any(not ref.startswith("#") for ref in _references(schema)):
+        raise ValueError("A $ref must stay inside this JSON Schema: begin it with #.")
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        for name in ("$ref", "$dynamicRef"):
+            if isinstance(schema.get(name), str):
+                yield schema[name]
+        for part in schema.values():
+            yield from _references(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _references(part)
+
+
+@action(
+    "validate_data",
+    label=N_("Validate data"),
+    description=N_("Checks that data has what it needs, field by field."),
+    group=N_("Data"),
+    icon="checklist",
+    effect="pure",
+    params=ValidateDataParams,
+    branches=("next", "invalid"),
+    result={
+        "valid": N_("Whether the data is valid"),
+        "data": N_("The data that was checked"),
+        "errors": N_("The problems: a list of field and message"),
+    },
+)
+def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
+    """Done where the data is valid; else a permanent StepError, or the branch `invalid`."""
+    data = params.data
+    if data is None or data == "":
+        data = ctx.render("{{ form_data | default(input) }}")
+    problems = ctx.schemas.validate(params.wanted, data)
+    result = {"valid": not problems, "data": data, "errors": problems}
+    if not problems:
+        return Done(result)
+    if params.on_invalid == "branch":
+        return Branch("invalid", result)
+    told = "; ".join(f"{p['field']}: {p['message']}" if p.get("field") else p["message"] for p in problems[:10])
+    raise StepError(f"The data is not valid. {told}", permanent=True, details={"problems": problems})

@@ -1,0 +1,77 @@
+"""The integration type `webhook`: how outgoing calls sign in, kept in one place instead of in every step."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from flowapp.catalog import N_, ConnectorSpec, Params, connector, ui
+from flowapp.errors import StepError
+from flowapp.security.addresses import credentials_of
+
+
+class HttpConfig(Params):
+    """`base_url` bounds where the secret goes: calls through this integration stay under it."""
+
+    base_url: str = Field(
+        min_length=1,
+        max_length=2000,
+        json_schema_extra=ui(
+            N_("Base address"),
+            N_("Calls with this integration go to this host only; a step may then name just the path."),
+            placeholder="https://api.example.com",
+        ),
+    )
+    auth: Literal["none", "bearer", "basic", "header"] = Field(
+        "bearer",
+        json_schema_extra=ui(
+            N_("Sign in with"),
+            widget="select",
+            choices=[
+                ("none", N_("Nothing")),
+                ("bearer", N_("Bearer token")),
+                ("basic", N_("User and password")),
+                ("header", N_("A header of its own")),
+            ],
+        ),
+    )
+    username: str = Field("", json_schema_extra=ui(N_("User name"), show_if={"auth": ["basic"]}))
+    header_name: str = Field("X-Api-Key", json_schema_extra=ui(N_("Name of the header"), show_if={"auth": ["header"]}))
+
+    @model_validator(mode="after")
+    def _is_address(self) -> HttpConfig:
+        if not self.base_url.lower().startswith(("http://", "https://")):
+            raise ValueError("The base address must start with http:// or https://.")
+        return self
+
+
+class HttpCredentials(Params):
+    """Token, password or the header's value."""
+
+    secret: str = Field("", json_schema_extra=ui(N_("Token or password"), widget="secret"))
+
+
+def try_service(config: HttpConfig, credentials: HttpCredentials, context: Any) -> str:
+    """GETs the base address. Any answer but 401, 403 and the 500s shows that the service can be used."""
+    headers, basic = credentials_of(config.model_dump(), credentials.model_dump())
+    answer = context.http.request("GET", config.base_url, headers=headers, auth=basic, timeout=15.0)
+    if answer.status in (401, 403):
+        raise StepError(f"{config.base_url} refused the credentials: it answered {answer.status}.", permanent=True)
+    if answer.status >= 500:
+        raise StepError(f"{config.base_url} answered {answer.status}: it cannot be used now.")
+    return f"{config.base_url} answered {answer.status}."
+
+
+connector(
+    ConnectorSpec(
+        type="webhook",
+        label=N_("HTTP service"),
+        description=N_("Calls a web service with a token, a password or a header of its own."),
+        icon="world",
+        config=HttpConfig,
+        credentials=HttpCredentials,
+        test=try_service,
+        providers=("http",),
+    )
+)

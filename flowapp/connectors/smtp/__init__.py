@@ -1,0 +1,85 @@
+"""E-mail through an SMTP server (RFC 5321): the integration type `email`, and the service behind `ctx.mail`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, model_validator
+
+from flowapp.catalog import N_, ConnectorSpec, IntegrationHandle, Params, connector, ui
+from flowapp.connectors.smtp.mail import SmtpMail
+from flowapp.connectors.smtp.server import SENDGRID, server_of
+
+__all__ = ["EmailConfig", "EmailCredentials", "SmtpMail"]
+
+
+class EmailConfig(Params):
+    """Where and as whom to send."""
+
+    provider: Literal["smtp", "sendgrid"] = Field(
+        "smtp",
+        json_schema_extra=ui(N_("Provider"), widget="select", choices=[("smtp", "SMTP"), ("sendgrid", "SendGrid")]),
+    )
+    host: str = Field(
+        "",
+        max_length=253,
+        validation_alias=AliasChoices("host", "smtp_host"),
+        json_schema_extra=ui(N_("Host"), placeholder="smtp.example.com", show_if={"provider": ["smtp"]}),
+    )
+    port: int = Field(
+        587,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("port", "smtp_port"),
+        json_schema_extra=ui(N_("Port"), widget="number", show_if={"provider": ["smtp"]}),
+    )
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        json_schema_extra=ui(
+            N_("Encryption"),
+            N_("STARTTLS is usual on port 587, TLS from the start on port 465."),
+            widget="select",
+            choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", N_("None (not safe)"))],
+            show_if={"provider": ["smtp"]},
+        ),
+    )
+    username: str = Field("", json_schema_extra=ui(N_("User name"), show_if={"provider": ["smtp"]}))
+    from_email: str = Field("", json_schema_extra=ui(N_("Sender's address"), placeholder="hello@example.com"))
+    from_name: str = Field("", json_schema_extra=ui(N_("Sender's name")))
+
+    @model_validator(mode="after")
+    def _has_host(self) -> EmailConfig:
+        if self.provider == "smtp" and not self.host.strip():
+            raise ValueError("Write the host of the mail server, for example smtp.example.com.")
+        return self
+
+
+class EmailCredentials(Params):
+    """Empty for a server that asks for none."""
+
+    password: str = Field("", json_schema_extra=ui(N_("Password"), widget="secret"))
+    api_key: str = Field(
+        "", json_schema_extra=ui(N_("API key"), N_("For SendGrid, instead of a password."), widget="secret")
+    )
+
+
+def try_server(config: EmailConfig, credentials: EmailCredentials, context: Any) -> str:
+    """Signs in without sending anything. `context.http.guard` says which hosts may be reached."""
+    handle = IntegrationHandle("", "", "email", config.model_dump(), credentials.model_dump())
+    server = server_of(handle, "")
+    SmtpMail(server, guard=context.http.guard).check()
+    return f"Connected to {server.host}, port {server.port}."
+
+
+connector(
+    ConnectorSpec(
+        type="email",
+        label=N_("E-mail"),
+        description=N_("Sends e-mail through your own mail server or SendGrid."),
+        icon="mail",
+        config=EmailConfig,
+        credentials=EmailCredentials,
+        test=try_server,
+        providers=("smtp", SENDGRID),
+    )
+)

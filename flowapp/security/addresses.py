@@ -1,0 +1,125 @@
+"""Where outgoing connections may go: public addresses, and what FLOWAPP_EGRESS_ALLOW names.
+
+A name is resolved once, every address found is judged, and the socket is opened to an address that passed: a name that
+answers differently the second time (DNS rebinding) gains nothing. HTTP (security.egress) and SMTP (connectors.smtp)
+open their sockets here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Any
+
+from flowapp.errors import EgressError, StepError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolve = Callable[[str, int], list[str]]
+Connect = Callable[[str, int, float], socket.socket]
+
+# Global by the registry, yet they lead inside: to the cloud host (Azure's wire server) or, wrapped, to any IPv4 address
+# (6to4 and its relay, NAT64, Teredo); older Pythons also take some of these for global.
+_INSIDE = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "64:ff9b::/96", "64:ff9b:1::/48", "100:0:0:1::/64",
+        "2001::/23", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fec0::/10",
+    )
+)  # fmt: skip
+
+
+def is_public(address: Address) -> bool:
+    """Whether `address` is an ordinary one of the public Internet. An IPv4 address inside an IPv6 one is never."""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return False
+    if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
+        return False
+    return not any(address in network for network in _INSIDE)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The addresses of `host`, in the order of the system's resolver. OSError where there is none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def connect(address: str, port: int, timeout: float) -> socket.socket:
+    """A TCP connection to a literal address; `timeout` in seconds."""
+    made = socket.create_connection((address, port), timeout)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
+
+
+class Guard:
+    """`allow` lists CIDRs, addresses or host names that may be reached besides public addresses."""
+
+    def __init__(self, allow: Iterable[str] = (), *, resolve: Resolve = resolve, connect: Connect = connect) -> None:
+        self._networks: list[Network] = []
+        self._hosts: set[str] = set()
+        self._resolve = resolve
+        self._connect = connect
+        for entry in allow:
+            try:
+                self._networks.append(ipaddress.ip_network(entry.strip("[]"), strict=False))
+            except ValueError:
+                self._hosts.add(entry.lower().rstrip("."))
+
+    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
+        """A connection to `host`, within `timeout` seconds in all.
+
+        EgressError where no address of it is allowed, StepError (temporary) where it has none or none answers.
+        """
+        deadline = monotonic() + timeout
+        last: OSError | None = None
+        for address in self.addresses(host, port):
+            try:
+                return self._connect(address, port, max(deadline - monotonic(), 0.001))
+            except OSError as error:
+                last = error
+        reason = "it did not answer in time" if isinstance(last, TimeoutError) else f"{last}"
+        raise StepError(f"No connection to {host}, port {port}: {reason}.") from last
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """The allowed addresses of `host`; EgressError where there is none, StepError where the name is unknown."""
+        try:
+            found = self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise StepError(f"The host “{host}” was not found: check the address, or try again later.") from error
+        if host.lower().rstrip(".") in self._hosts:
+            return found
+        allowed = [address for address in found if self._allows(address)]
+        if not allowed:
+            shown = ", ".join(found) if found != [host] else "this address"
+            raise EgressError(
+                f"“{host}” may not be reached: {shown} is not public. "
+                "An administrator can permit it with FLOWAPP_EGRESS_ALLOW."
+            )
+        return allowed
+
+    def _allows(self, text: str) -> bool:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return False
+        return is_public(address) or any(address in network for network in self._networks)
+
+
+def credentials_of(config: Any, credentials: Any) -> tuple[dict[str, str], tuple[str, str] | None]:
+    """(headers, basic) by which a call signs in as an integration of type `webhook` (see connectors.http).
+
+    `config` has auth (none, bearer, basic, header), username and header_name; `credentials` has secret.
+    """
+    secret = str(credentials.get("secret") or "")
+    auth = config.get("auth") or "none"
+    if auth == "none":
+        return {}, None
+    if not secret:
+        raise StepError("The integration has no secret: open it and save one.", permanent=True)
+    if auth == "basic":
+        return {}, (str(config.get("username") or ""), secret)
+    if auth == "bearer":
+        return {"Authorization": f"Bearer {secret}"}, None
+    return {str(config.get("header_name") or "X-Api-Key"): secret}, None

@@ -1,0 +1,289 @@
+"""Outgoing HTTP: the service `ctx.http`. One pool of kept connections a process, every socket opened by the guard.
+
+urllib3 is used directly: `requests` on top of it costs as much again as the call itself.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import ssl
+from collections.abc import Iterable, Mapping
+from functools import partial
+from http.client import HTTPException
+from http.client import HTTPResponse as WireResponse
+from time import monotonic
+from typing import Any
+from urllib.parse import urlencode, urljoin
+
+import certifi
+import orjson
+from urllib3 import HTTPConnectionPool, PoolManager, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Url, make_headers, parse_url
+
+from flowapp.catalog import HttpResponse
+from flowapp.errors import StepError
+from flowapp.security.addresses import Guard
+
+MAX_READ = 10 * 2**20  # bytes of an answer, unpacked
+MAX_TEXT = 2**20  # characters that are kept as text
+MAX_REDIRECTS = 5
+MAX_IDLE = 1.5  # seconds; servers close idle connections after 2 s (gunicorn), 5 s (Node) or more
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"})
+_HARMLESS = frozenset({"accept", "accept-language", "content-type", "user-agent", "idempotency-key"})
+
+
+class _TimedReader(io.RawIOBase):
+    """The reading side of a socket under one deadline: a server that sends drop by drop gains no time."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock, self._deadline = sock, deadline
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(WireResponse):
+    def __init__(self, sock: socket.socket, *args: Any, deadline: float, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedReader(sock, deadline))
+
+
+class _Guarded:
+    """Mixed into urllib3's connections: sockets come from the guard, and long idle ones are not used again."""
+
+    guard: Guard
+    response_class: Any
+    _used = float("inf")
+
+    def _new_conn(self: Any) -> socket.socket:
+        return self.guard.connect(self._dns_host.strip("[]"), self.port, float(self.timeout))  # type: ignore[no-any-return]
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(super().is_connected) and monotonic() - self._used < MAX_IDLE  # type: ignore[misc]
+
+    def getresponse(self: Any) -> Any:
+        self._used = monotonic()
+        self.response_class = partial(_TimedResponse, deadline=self._used + self.timeout)
+        return super().getresponse()  # type: ignore[misc]
+
+
+class _Http(_Guarded, HTTPConnection):
+    pass
+
+
+class _Https(_Guarded, HTTPSConnection):
+    pass
+
+
+class _Pools(PoolManager):
+    """urllib3's pools (thread-safe), their connections guarded."""
+
+    def __init__(self, guard: Guard) -> None:
+        super().__init__(num_pools=64, maxsize=32)
+        self._tls: ssl.SSLContext | None = None
+        self._plain = type("Http", (_Http,), {"guard": guard})
+        self._secure = type("Https", (_Https,), {"guard": guard})
+
+    def _new_pool(
+        self, scheme: str, host: str, port: int, request_context: dict[str, Any] | None = None
+    ) -> HTTPConnectionPool:
+        context = dict(request_context or self.connection_pool_kw)
+        if scheme == "https":
+            context["ssl_context"] = self._trust()
+        pool = super()._new_pool(scheme, host, port, context)
+        pool.ConnectionCls = self._secure if scheme == "https" else self._plain
+        return pool
+
+    def _trust(self) -> ssl.SSLContext:
+        """The system's certificates (a company's own among them) and certifi's; read once, they take 20 ms."""
+        if self._tls is None:
+            context = ssl.create_default_context()
+            context.load_verify_locations(certifi.where())
+            self._tls = context
+        return self._tls
+
+
+class SafeHttp:
+    """Implements `catalog.Http`. `timeout` (seconds) bounds the whole call: connections, redirects, the answer's body.
+
+    `allow` is FLOWAPP_EGRESS_ALLOW; a `guard` given stands in its place.
+    """
+
+    def __init__(self, allow: Iterable[str] = (), *, guard: Guard | None = None) -> None:
+        self.guard = guard or Guard(allow)
+        self._pools = _Pools(self.guard)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float = 30.0,
+    ) -> HttpResponse:
+        """Calls `url` and follows up to 5 redirects; secrets go to the first origin only.
+
+        Raises EgressError, and StepError: permanent for an address or header that cannot be used, temporary for the
+        network and for time running out.
+        """
+        begun = monotonic()
+        sent = _headers(headers or {}, auth)
+        if json is not None:
+            body, kind = orjson.dumps(json, default=str), "application/json"
+        elif form is not None:
+            body, kind = urlencode(form).encode(), "application/x-www-form-urlencoded"
+        else:
+            kind = ""
+        if kind and "content-type" not in map(str.lower, sent):
+            sent["Content-Type"] = kind
+        target = _parsed(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._send(method, target, sent, body, begun + timeout)
+            location = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or not location:
+                return _read(answer, target, begun)
+            answer.drain_conn()
+            before, target = target, _parsed(urljoin(target.url, location))
+            if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
+                method, body = ("HEAD" if method == "HEAD" else "GET"), None
+            sent = _for_redirect(sent, before, target, has_body=body is not None)
+        raise StepError(f"{_name(_parsed(url))} redirects more than {MAX_REDIRECTS} times.", permanent=True)
+
+    def _send(
+        self, method: str, target: Url, headers: dict[str, Any], body: bytes | None, deadline: float
+    ) -> BaseHTTPResponse:
+        left = max(deadline - monotonic(), 0.001)
+        try:
+            return self._pools.connection_from_host(target.host, target.port, target.scheme).urlopen(
+                method,
+                target.request_uri,
+                body=body,
+                headers=headers,
+                retries=False,
+                redirect=False,
+                timeout=Timeout(total=left),
+                preload_content=False,
+            )
+        except (HTTPError, HTTPException, OSError) as error:
+            raise _broken(error, target) from error
+
+
+def _parsed(url: str) -> Url:
+    try:
+        target = parse_url(url.strip())
+    except LocationParseError:
+        target = Url()
+    if target.scheme not in ("http", "https") or not target.host or any(c.isspace() for c in target.url):
+        raise StepError(f"“{url[:200]}” is no web address: write http:// or https:// and a host.", permanent=True)
+    if target.auth:
+        raise StepError("Write user and password into an integration, not into the address.", permanent=True)
+    return target
+
+
+def _headers(given: Mapping[str, str], auth: tuple[str, str] | None) -> dict[str, Any]:
+    """The headers to send, values as UTF-8. StepError for one that cannot be sent."""
+    headers: dict[str, Any] = {"User-Agent": "Flowapp", "Accept-Encoding": "gzip, deflate"}
+    for name, value in given.items():
+        if name.lower() in _OURS:
+            raise StepError(f"The header “{name}” is set by Flowapp itself: remove it.", permanent=True)
+        if not name.isascii() or not name or any(c in name for c in ' :\r\n\t\0"(),/;<=>?@[\\]{}'):
+            raise StepError(f"“{name[:100]}” is no name of a header.", permanent=True)
+        if any(c in str(value) for c in "\r\n\0"):
+            raise StepError(f"The header “{name}” must be one line of text.", permanent=True)
+        for own in [own for own in headers if own.lower() == name.lower()]:
+            del headers[own]
+        headers[name] = str(value).encode()
+    if auth is not None:
+        headers["Authorization"] = make_headers(basic_auth=f"{auth[0]}:{auth[1]}")["authorization"]
+    return headers
+
+
+def _for_redirect(headers: dict[str, Any], before: Url, target: Url, *, has_body: bool) -> dict[str, Any]:
+    """Headers for the next address: without the body's where it is gone, without anything private elsewhere."""
+    kept = headers if has_body else {n: v for n, v in headers.items() if n.lower() != "content-type"}
+    if (before.scheme, before.host, before.port) == (target.scheme, target.host, target.port):
+        return kept
+    return {n: v for n, v in kept.items() if n.lower() in _HARMLESS or n == "Accept-Encoding"}
+
+
+def _read(answer: BaseHTTPResponse, target: Url, begun: float) -> HttpResponse:
+    kind = answer.headers.get("content-type", "").lower()
+    is_json = kind.split(";")[0].strip().endswith(("/json", "+json"))
+    chunks, size = [], 0
+    try:
+        while size <= MAX_READ and (chunk := answer.read(65536)):
+            chunks.append(chunk)
+            size += len(chunk)
+    except (HTTPError, HTTPException, OSError) as error:
+        raise _broken(error, target) from error
+    if size > MAX_READ:
+        answer.close()  # the rest is not read, so the connection cannot be used again
+        if is_json:
+            raise StepError(f"{_name(target)} answered with more than 10 MiB: ask it for less.", permanent=True)
+    else:
+        answer.release_conn()
+    data = b"".join(chunks)
+    return HttpResponse(
+        status=answer.status,
+        headers={name.lower(): value for name, value in answer.headers.items()},
+        text=_text(data, kind),
+        json=_json(data) if is_json else None,
+        duration_ms=round((monotonic() - begun) * 1000),
+    )
+
+
+def _text(data: bytes, kind: str) -> str:
+    charset = kind.partition("charset=")[2].split(";")[0].strip(" \"'")
+    try:
+        text = data[: MAX_TEXT * 4].decode(charset or "utf-8", "replace")
+    except LookupError:  # a charset that does not exist
+        text = data[: MAX_TEXT * 4].decode("utf-8", "replace")
+    return text[:MAX_TEXT]
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:  # says JSON and is not: the text is there to look at
+        return None
+
+
+def _name(target: Url) -> str:
+    """The address as messages show it: without query, which may hold a key."""
+    return f"{target.scheme}://{target.netloc}{target.path or ''}"
+
+
+def _broken(error: Exception, target: Url) -> StepError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, StepError):  # of the guard, wrapped by urllib3
+            return cause
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return StepError(f"{_name(target)} shows a certificate that is not valid: {cause.verify_message}.")
+        if isinstance(cause, TimeoutError):
+            return StepError(f"{_name(target)} did not answer in time.", details={"timeout": True})
+        cause = cause.__cause__ or cause.__context__
+    return StepError(f"The connection to {_name(target)} failed: {error}.")

@@ -1,0 +1,170 @@
+"""Another service calls POST /hooks/<key>. Its body is the input; who may call is checked by `verify`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
+from flowapp.errors import InvalidError, Problem, UnauthenticatedError
+from flowapp.security.signatures import Custom, Preset, same, standard_key
+from flowapp.security.signatures import verify as verify_signature
+from flowapp.security.tokens import make_key
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+_ONLY_HMAC = {"auth": ["hmac"]}
+_ONLY_CUSTOM = {"preset": ["custom"]}
+
+
+class WebhookParams(Params):
+    """`secret` is text, or the sealed form ({"$secret": …}) in which it is stored."""
+
+    key: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_-]*$", json_schema_extra=ui(N_("Key"), widget="hidden"))
+    methods: list[Method] = Field(
+        ["POST"],
+        min_length=1,
+        json_schema_extra=ui(N_("Methods"), widget="lines", advanced=True),
+    )
+    auth: Literal["none", "header", "basic", "hmac"] = Field(
+        "none",
+        json_schema_extra=ui(
+            N_("Who may call"),
+            widget="select",
+            choices=[
+                ("none", N_("Whoever knows the address")),
+                ("header", N_("Callers with a secret header")),
+                ("basic", N_("Callers with user and password")),
+                ("hmac", N_("Callers who sign what they send")),
+            ],
+        ),
+    )
+    header_name: str = Field(
+        "X-Webhook-Secret",
+        min_length=1,
+        max_length=100,
+        json_schema_extra=ui(N_("Name of the header"), show_if={"auth": ["header"]}),
+    )
+    username: str = Field("", max_length=200, json_schema_extra=ui(N_("User name"), show_if={"auth": ["basic"]}))
+    preset: Preset = Field(
+        "github",
+        json_schema_extra=ui(
+            N_("Signed as by"),
+            widget="select",
+            choices=[
+                ("github", "GitHub"),
+                ("stripe", "Stripe"),
+                ("slack", "Slack"),
+                ("standard_webhooks", "Standard Webhooks"),
+                ("custom", N_("Another service")),
+            ],
+            show_if=_ONLY_HMAC,
+        ),
+    )
+    secret: str | dict[str, str] = Field(
+        "", json_schema_extra=ui(N_("Secret"), widget="secret", show_if={"auth": ["header", "basic", "hmac"]})
+    )
+    signature_header: str = Field(
+        "X-Signature", min_length=1, json_schema_extra=ui(N_("Header with the signature"), show_if=_ONLY_CUSTOM)
+    )
+    algorithm: Literal["sha256", "sha1", "sha512"] = Field(
+        "sha256", json_schema_extra=ui(N_("Algorithm"), widget="select", show_if=_ONLY_CUSTOM)
+    )
+    encoding: Literal["hex", "base64"] = Field(
+        "hex", json_schema_extra=ui(N_("Written as"), widget="select", show_if=_ONLY_CUSTOM)
+    )
+    prefix: str = Field(
+        "", json_schema_extra=ui(N_("Text before the signature"), placeholder="sha256=", show_if=_ONLY_CUSTOM)
+    )
+    response: Literal["at_once", "last_step"] = Field(
+        "at_once",
+        json_schema_extra=ui(
+            N_("Answer"),
+            widget="select",
+            choices=[
+                ("at_once", N_("At once, with the execution's address")),
+                ("last_step", N_("When it is done, with the last step's result")),
+            ],
+        ),
+    )
+
+
+def prepare(config: dict[str, Any]) -> dict[str, Any]:
+    """Gives the hook its key, a part of its address that nobody guesses."""
+    return config if config.get("key") else {**config, "key": make_key()}
+
+
+def check(config: WebhookParams) -> None:
+    """InvalidError where the chosen way to sign in lacks what it needs."""
+    problems = []
+    if config.auth != "none" and not config.secret:
+        problems.append(Problem("secret", "Write the secret that both sides know.", code="missing"))
+    if config.auth == "basic" and not config.username:
+        problems.append(Problem("username", "Write the user name that callers send.", code="missing"))
+    standard = config.auth == "hmac" and config.preset == "standard_webhooks"
+    shown = isinstance(config.secret, str) and not config.secret.startswith("•")
+    if standard and config.secret and shown and standard_key(str(config.secret)) is None:
+        problems.append(Problem("secret", "This is no Standard Webhooks secret: whsec_ and base64."))
+    if problems:
+        raise InvalidError(problems)
+
+
+def verify(config: WebhookParams, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+    """Returns if the caller may call; UnauthenticatedError otherwise. The config's secret is opened, `now` is aware."""
+    if config.auth == "none":
+        return
+    secret = config.secret if isinstance(config.secret, str) else ""
+    if not secret:
+        raise UnauthenticatedError("This webhook has no secret yet, so nothing is accepted: save one first.")
+    if config.auth == "hmac":
+        custom = Custom(config.signature_header, config.algorithm, config.encoding, config.prefix)
+        verify_signature(config.preset, secret, headers, body, now=now, custom=custom)
+        return
+    lower = {name.lower(): value for name, value in headers.items()}
+    if config.auth == "header":
+        right = same(lower.get(config.header_name.lower(), ""), secret)
+        message = f"The header {config.header_name} is missing or wrong."
+    else:
+        user, password = _basic(lower.get("authorization", ""))
+        right = same(user, config.username) & same(password, secret)
+        message = "User and password are missing or wrong."
+    if not right:
+        raise UnauthenticatedError(message)
+
+
+def _basic(header: str) -> tuple[str, str]:
+    """User and password of an Authorization header (RFC 7617), empty where it holds none."""
+    scheme, _, packed = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(packed.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return "", ""
+    return user, password
+
+
+def summary(config: WebhookParams) -> str:
+    """Methods and address, without the host."""
+    return f"{', '.join(config.methods)} /hooks/{config.key or '…'}"
+
+
+trigger(
+    TriggerSpec(
+        type="webhook",
+        label=N_("Webhook"),
+        description=N_("Another service calls an address that you give it."),
+        group=N_("Programs"),
+        icon="webhook",
+        source="hook",
+        params=WebhookParams,
+        sample={"event": "order.created", "order": {"id": 1001, "total": 129.9, "email": "ada@example.com"}},
+        prepare=prepare,
+        check=check,
+        summary=summary,
+    )
+)

@@ -1,0 +1,121 @@
+"""A StepContext for one action: real expressions, conditions, HTTP and SMTP; tables and schemas that only record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from flowapp.catalog import IntegrationHandle, Letter, Outcome, Saved, StepContext, get_action, load
+from flowapp.engine import condition, expression
+from flowapp.engine.program import validate
+from flowapp.engine.scope import Scope
+from flowapp.errors import StepError
+from flowapp.security.egress import SafeHttp
+
+NOW = datetime(2025, 10, 18, 10, 30, tzinfo=UTC)  # a Saturday
+
+
+@dataclass
+class RecordingTables:
+    """Gives back what it is asked to save; `found` is the answer of every query."""
+
+    found: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    matching: bool = True
+
+    def save(self, table: str, rows: Any, *, mode: str = "insert", match: Any = ()) -> Saved:
+        self.calls.append(("save", table, list(rows), mode, list(match)))
+        records = [{"id": f"id-{at}", **row} for at, row in enumerate(rows, 1)] if self.matching else []
+        return Saved(records, len(records) if mode == "insert" else 0, 0 if mode == "insert" else len(records))
+
+    def query(self, sql: str, params: Any, *, limit: int = 1000) -> list[dict[str, Any]]:
+        self.calls.append(("query", sql, dict(params), limit))
+        return self.found
+
+    def select(self, table: str, **options: Any) -> list[dict[str, Any]]:
+        self.calls.append(("select", table, options))
+        return self.found
+
+
+@dataclass
+class RecordingSchemas:
+    problems: list[dict[str, str]] = field(default_factory=list)
+    calls: list[tuple[Any, Any]] = field(default_factory=list)
+
+    def validate(self, schema: Any, data: Any) -> list[dict[str, str]]:
+        self.calls.append((schema, data))
+        return self.problems
+
+
+@dataclass
+class RecordingMail:
+    sent: list[tuple[Letter, str | None]] = field(default_factory=list)
+
+    def send(self, letter: Letter, *, integration: str | None = None) -> str:
+        self.sent.append((letter, integration))
+        return letter.message_id
+
+
+@dataclass
+class Bench:
+    """Runs actions as the engine does: parameters rendered, then validated, then the function called."""
+
+    scope: dict[str, Any] = field(default_factory=dict)
+    tables: RecordingTables = field(default_factory=RecordingTables)
+    schemas: RecordingSchemas = field(default_factory=RecordingSchemas)
+    mail: RecordingMail = field(default_factory=RecordingMail)
+    http: Any = field(default_factory=lambda: SafeHttp(("127.0.0.1",)))
+    integrations: dict[str, IntegrationHandle] = field(default_factory=dict)
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    now: datetime = NOW
+    timezone: str = "UTC"
+
+    def __call__(self, action_type: str, /, input_data: Any = None, **params: Any) -> Outcome:
+        spec = get_action(action_type)
+        scope = Scope(input=input_data, now=self.now.isoformat(), **self.scope)
+        rest = {name: value for name, value in params.items() if name not in spec.raw}
+        raw = {name: value for name, value in params.items() if name in spec.raw}
+        return spec.run(self.context(scope), validate(spec, {**expression.render(rest, scope), **raw}))
+
+    def context(self, scope: Scope) -> StepContext:
+        return StepContext(
+            execution_id="execution", workflow_id="workflow", organization_id="organization", project_id="project",
+            step_id="step", step_name="Step", attempt=1, iteration=0, idempotency_key="key-of-this-visit", timeout=30.0,
+            now=lambda: self.now, timezone=self.timezone,
+            log=lambda message, level="info", **_data: self.lines.append((level, message)),
+            render=lambda value, **extra: expression.render(value, scope.extended(extra)),
+            test=lambda conditions, **extra: condition.evaluate(conditions, scope.extended(extra)),
+            http=self.http, mail=self.mail, tables=self.tables, schemas=self.schemas, integration=self._integration,
+        )  # fmt: skip
+
+    def _integration(self, name: str) -> IntegrationHandle:
+        try:
+            return self.integrations[name]
+        except KeyError:
+            raise StepError(f"There is no integration “{name}”.", permanent=True) from None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _catalog() -> None:
+    load()
+
+
+@pytest.fixture
+def run() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def refused(run: Bench) -> Callable[..., StepError]:
+    """Runs an action that must fail, and gives the error."""
+
+    def attempt(*args: Any, **params: Any) -> StepError:
+        with pytest.raises(StepError) as caught:
+            run(*args, **params)
+        return caught.value
+
+    return attempt

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from flowapp.actions.send_email import listing
+from flowapp.catalog import Done, Letter
+
+
+def test_a_message_goes_out_under_the_key_of_the_visit(run) -> None:
+    outcome = run(
+        "send_email",
+        {"email": "ada@example.com", "n": 3},
+        to="{{ input.email }}, Bob <bob@example.com>",
+        cc=["carl@example.com"],
+        subject="Order {{ input.n }}",
+        message="{{ input.n }}",
+        integration="office",
+    )
+    letter, integration = run.mail.sent[0]
+    assert letter == Letter(
+        to=["ada@example.com", '"Bob" <bob@example.com>'],
+        cc=["carl@example.com"],
+        bcc=[],
+        subject="Order 3",
+        text="3",
+        message_id="<key-of-this-visit@flowapp>",
+    )
+    assert integration == "office"
+    assert outcome == Done({"message_id": letter.message_id, "to": letter.to, "subject": "Order 3"})
+
+
+def test_a_template_lists_its_data(run) -> None:
+    data = {"name": "Ada", "ok": True, "tags": ["a", {"b": 1}], "none": None, "empty": []}
+    run("send_email", {"form_data": data}, to="a@example.com", template="new_contact", data="{{ form_data }}")
+    letter = run.mail.sent[0][0]
+    assert letter.subject == "New contact"
+    assert letter.text == "name: Ada\nok: yes\ntags:\n  - a\n  -\n    b: 1\nnone:\nempty:\n"
+
+
+def test_a_message_wins_over_the_template(run) -> None:
+    run("send_email", {}, to="a@example.com", subject="s", template="t", message="hello")
+    assert run.mail.sent[0][0].text == "hello"
+
+
+@pytest.mark.parametrize(("data", "text"), [("plain", "plain\n"), ([1, 2], "- 1\n- 2\n"), (False, "no\n")])
+def test_listings(data, text) -> None:
+    assert listing(data) == text
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"to": ""}, "to"),
+        ({"to": "{{ input.none }}"}, "to"),
+        ({"to": {"a": 1}}, "with commas between"),
+        ({"to": "a@b.c\r\nBcc: x@y.z"}, "one line"),
+        ({"subject": ""}, "Write a subject"),
+        ({"subject": "a\nb"}, "one line"),
+        ({"message": ""}, "Write a message"),
+        ({"message": "", "template": "t"}, "nothing to send"),
+        ({"to": ", ".join(f"a{n}@example.com" for n in range(101))}, "to"),
+    ],
+)
+def test_letters_that_cannot_be_sent_are_refused(run, refused, params, told) -> None:
+    error = refused("send_email", {"none": None}, **{"to": "a@b.c", "subject": "s", "message": "m", **params})
+    assert error.permanent
+    assert told in error.message
+    assert run.mail.sent == []
