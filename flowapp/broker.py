@@ -17,7 +17,7 @@ from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed
 
 QUEUE = "flowapp"
-_BLOCK_SECONDS = 5.0
+_BLOCK_SECONDS = 1.0  # a stopping worker waits that long for its consumers
 _WAKE_LENGTH = 32  # more waiting tokens than that would only cause empty fetches
 
 
@@ -80,7 +80,7 @@ def wake_key(queue_name: str) -> str:
 
 
 def connect(url: str) -> redis.Redis:
-    """A Redis client; commands time out after 10 s (blocking ones wait at most 5 s)."""
+    """A Redis client; commands time out after 10 s (blocking ones wait a second)."""
     return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30)
 
 
