@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 
-.PHONY: help run test bench lint format lock setup setup-dev clean python
+.PHONY: help run test bench lint format docs lock setup setup-dev clean python
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: setup-dev ## Run the linters and the type checker
 format: setup-dev ## Format the code and mend what the linter can mend
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+docs: setup-dev ## Make docs/steps.md and the README's table of settings from the declarations
+	@$(PY) scripts/make_docs.py
 
 lock: setup-dev ## Pin requirements/*.in anew, with hashes
 	$(PY) -m pip install --quiet uv

@@ -1,0 +1,96 @@
+"""Writes docs/steps.md and the README's table of settings from the declarations: `make docs`. A guard test compares."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from flowapp import catalog  # noqa: E402 - the checkout is on the path only now
+from flowapp.config import DOCS, Settings  # noqa: E402
+
+STEPS_HEAD = """# Steps and triggers
+
+Made by `make docs` from the declarations in `flowapp/actions/` and `flowapp/triggers/`; do not edit.
+Every text parameter may hold expressions such as `{{ input.email }}` or `{{ steps.save.id }}`.
+"""
+EFFECTS = {
+    "pure": "touches nothing outside",
+    "idempotent": "may run again after a crash, under the same idempotency key",
+    "once": "never runs twice on its own: after a crash a person decides",
+}
+
+
+def steps_page() -> str:
+    """docs/steps.md."""
+    catalog.load()
+    parts = [STEPS_HEAD, "\n## Steps\n"]
+    for action in sorted(catalog.ACTIONS.values(), key=lambda a: (a.group, a.type)):
+        parts.append(f"\n### `{action.type}` · {action.label}\n\n{action.description}\n\n")
+        parts.append(f"Group: {action.group}. Effect: {action.effect} ({EFFECTS[action.effect]}). ")
+        parts.append(f"Branches: {', '.join(f'`{b}`' for b in action.branches)}.")
+        if action.aliases:
+            parts.append(f" Also called: {', '.join(f'`{a}`' for a in action.aliases)}.")
+        parts.append("\n" + parameters(action.params))
+        if action.result:
+            rows = "".join(f"| `{k}` | {v} |\n" for k, v in action.result.items())
+            parts.append(f"\n| later steps can use | |\n| --- | --- |\n{rows}")
+    parts.append("\n## Triggers\n")
+    for trigger in sorted(catalog.TRIGGERS.values(), key=lambda t: t.type):
+        parts.append(f"\n### `{trigger.type}` · {trigger.label}\n\n{trigger.description}\n")
+        if trigger.aliases:
+            parts.append(f"\nAlso called: {', '.join(f'`{a}`' for a in trigger.aliases)}.\n")
+        parts.append(parameters(trigger.params))
+    return "".join(parts)
+
+
+def parameters(model: type[catalog.Params]) -> str:
+    """A table of a model's fields."""
+    rows = []
+    for name, field in model.model_fields.items():
+        ui = catalog.ui_of(model, name)
+        meaning = " ".join(x for x in (ui.get("label", ""), f"— {ui['help']}" if ui.get("help") else "") if x)
+        default = "required" if field.is_required() else shown(field.get_default(call_default_factory=True))
+        rows.append(f"| `{name}` | {meaning.replace('|', chr(92) + '|')} | {default} |\n")
+    if not rows:
+        return "\nIt has no parameters.\n"
+    return "\n| parameter | meaning | default |\n| --- | --- | --- |\n" + "".join(rows)
+
+
+def shown(value: Any) -> str:
+    """A default as the table shows it."""
+    return "" if value in (None, "", [], {}, ()) else f"`{str(value).replace('|', chr(92) + '|')}`"
+
+
+def settings_table() -> str:
+    """The README's table of environment variables."""
+    defaults = {f"FLOWAPP_{name.upper()}": field.default for name, field in Settings.__dataclass_fields__.items()}
+    defaults["PORT"] = 8000
+    rows = []
+    for name, meaning in DOCS.items():
+        default = defaults.get(name, "")
+        text = f"`{default}`" if isinstance(default, int | str) and default not in ("",) else ""
+        rows.append(f"| `{name}` | {meaning} | {text} |\n")
+    return "| variable | meaning | default |\n| --- | --- | --- |\n" + "".join(rows)
+
+
+def readme(text: str) -> str:
+    """The README with its table of settings made anew."""
+    return re.sub(
+        r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", lambda _: settings_table(), text, flags=re.DOTALL
+    )
+
+
+def main() -> None:
+    """Writes both."""
+    (ROOT / "docs" / "steps.md").write_text(steps_page(), encoding="utf-8")
+    path = ROOT / "README.md"
+    path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What exists is documented: settings, actions, triggers, pages, end points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowapp import catalog
+from flowapp.config import DOCS, Settings
+
+
+class Recording(Mapping[str, str]):
+    """An environment that remembers what was asked for."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self.values_, self.asked = values, set[str]()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return self.values_[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_)
+
+    def __len__(self) -> int:
+        return len(self.values_)
+
+
+def test_every_setting_is_documented(tmp_path: Path) -> None:
+    asked: set[str] = set()
+    for extra in ({}, {"SMTP_HOST": "h"}):
+        environment = Recording({"FLOWAPP_DATA_DIR": str(tmp_path), **extra})
+        Settings.from_env(environment)
+        asked |= environment.asked
+    assert asked == set(DOCS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _catalog() -> None:
+    catalog.load()
+
+
+def specs() -> list[Any]:
+    catalog.load()
+    return [*catalog.ACTIONS.values(), *catalog.TRIGGERS.values()]
+
+
+@pytest.mark.parametrize("spec", specs(), ids=lambda s: s.type)
+def test_every_step_and_trigger_says_what_it_is(spec: Any) -> None:
+    assert spec.label
+    assert len(spec.description) > 10
+    assert spec.icon
+    for name in spec.params.model_fields:
+        ui = catalog.ui_of(spec.params, name)
+        assert ui.get("label") or ui.get("widget") == "hidden", f"{spec.type}.{name} has no label"
+
+
+def test_the_generated_docs_are_up_to_date() -> None:
+    """Run `make docs` and commit what it changes."""
+    from scripts import make_docs
+
+    assert Path("docs/steps.md").read_text(encoding="utf-8") == make_docs.steps_page()
+    text = Path("README.md").read_text(encoding="utf-8")
+    assert make_docs.readme(text) == text
