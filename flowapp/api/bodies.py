@@ -1,0 +1,116 @@
+"""Reading what a client sent: JSON bodies and query parameters. Bad input is named, never guessed."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import orjson
+from flask import request
+from pydantic import BaseModel, ValidationError
+
+from flowapp import tasks
+from flowapp.engine.checks import plain_problems
+from flowapp.errors import InvalidError, MalformedError, StaleError, TooLargeError, UnsupportedMediaError
+from flowapp.extensions import db
+from flowapp.models import Workflow
+from flowapp.studio.workflows import Page
+from flowapp.studio.workflows.extras import refuse_other_organization
+
+MAX_NESTING = 64
+_Read = TypeVar("_Read", bound=BaseModel)
+
+
+def raw_body() -> bytes:
+    """The body as it came. TooLargeError over FLOWAPP_MAX_BODY, also where no length was announced."""
+    limit = tasks.runtime().settings.max_body
+    if (request.content_length or 0) > limit:
+        raise TooLargeError(f"The body may have at most {limit} bytes.")
+    raw = request.get_data(cache=True)
+    if len(raw) > limit:
+        raise TooLargeError(f"The body may have at most {limit} bytes.")
+    return raw
+
+
+def parse_json(raw: bytes) -> Any:
+    """The JSON value of a body. MalformedError for what is not JSON (NaN neither), not UTF-8, nested over 64 levels."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise MalformedError(f"The body is not JSON in UTF-8: {error}.") from None
+    if raw.count(b"{") + raw.count(b"[") > MAX_NESTING and _deeper_than(value, MAX_NESTING):
+        raise MalformedError(f"The body is nested more than {MAX_NESTING} levels deep.")
+    if b"\\u0000" in raw and _has_nul(value):
+        raise MalformedError("The body holds a NUL character, which cannot be stored.")
+    return value
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [inner for item in level for inner in _inside(item)]
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _inside(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    names = value if isinstance(value, dict) else ()
+    return any("\0" in name for name in names) or any(_has_nul(inner) for inner in _inside(value))
+
+
+def read_object() -> dict[str, Any]:
+    """The JSON object of the body, {} where there is no body. `organization` may only name the caller's own."""
+    raw = raw_body()
+    if not raw.strip():
+        return {}
+    if not request.is_json:
+        raise UnsupportedMediaError("Send JSON, with Content-Type: application/json.")
+    value = parse_json(raw)
+    if not isinstance(value, dict):
+        raise InvalidError.at("", "Send a JSON object: {…}.")
+    refuse_other_organization(db.session(), value.get("organization"))
+    return value
+
+
+def read_model(model: type[_Read]) -> _Read:
+    """The body as `model`. InvalidError names every field that is wrong."""
+    body = read_object()
+    return validated(model, {key: value for key, value in body.items() if key != "organization"})
+
+
+def read_query(model: type[_Read]) -> _Read:
+    """The query parameters as `model`; those that it does not know are left alone."""
+    known = {f.alias or name for name, f in model.model_fields.items()}
+    return validated(model, {key: value for key, value in request.args.items() if key in known and value != ""})
+
+
+def validated(model: type[_Read], data: dict[str, Any]) -> _Read:
+    """`data` as `model`, or InvalidError."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InvalidError(plain_problems(error, data, model)) from None
+
+
+def list_of(page: Page, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """A list as the API prints it: `next` and `previous` are the paths of those pages, or null."""
+    return {"count": page.total, "next": _at(page.next), "previous": _at(page.previous), "results": results}
+
+
+def _at(cursor: str | None) -> str | None:
+    return f"{request.path}?{urlencode({**request.args, 'cursor': cursor})}" if cursor else None
+
+
+def expected_revision(workflow: Workflow) -> int | None:
+    """What If-Match asks for, None where it asks for nothing. StaleError where it names another revision."""
+    tags = request.if_match
+    if "If-Match" not in request.headers or tags.star_tag:
+        return None
+    if str(workflow.revision) not in tags.as_set(include_weak=True):
+        raise StaleError("This workflow was changed meanwhile: If-Match names another revision than its ETag.")
+    return workflow.revision

@@ -1,0 +1,95 @@
+"""What a webhook's request says: its input, its context, and the id that tells a repeated delivery."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import request
+
+from flowapp.api.bodies import parse_json
+from flowapp.errors import MalformedError, UnsupportedMediaError
+
+MAX_FIELDS = 1000
+_SECRET = re.compile(
+    r"authori[sz]ation|cookie|secret|token|password|credential|signature|api[-_]?key|x-hub-|csrf", re.IGNORECASE
+)
+_DELIVERIES = ("Idempotency-Key", "Webhook-Id", "X-GitHub-Delivery", "X-Gitlab-Event-UUID", "X-Shopify-Webhook-Id")
+_IN_BODY = {"Stripe-Signature": "id", "X-Slack-Signature": "event_id"}
+
+
+def read_input(raw: bytes) -> Any:
+    """The body as the workflow's `input`; of a GET, and of a request without a body, the query.
+
+    UnsupportedMediaError for a type that is not read, MalformedError for a body that is not what it says.
+    """
+    kind = request.mimetype
+    if not raw:
+        return query()
+    if kind == "application/json" or kind.endswith("+json"):
+        return parse_json(raw)
+    if kind == "application/x-www-form-urlencoded":
+        return _urlencoded(raw)
+    if kind == "multipart/form-data":
+        return _multipart(raw)
+    raise UnsupportedMediaError(
+        "Send application/json, application/x-www-form-urlencoded or multipart/form-data, "
+        f"and say so in Content-Type; this says “{kind[:100] or 'nothing'}”."
+    )
+
+
+def _urlencoded(raw: bytes) -> dict[str, Any]:
+    try:
+        fields = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise MalformedError(f"The form cannot be read: {error}.") from None
+    return _gathered(fields)
+
+
+def _multipart(raw: bytes) -> dict[str, Any]:
+    fields: list[tuple[str, Any]] = list(request.form.items(multi=True))
+    if any("\ufffd" in text for field in fields for text in field) and "\ufffd".encode() not in raw:
+        raise MalformedError("The form is not UTF-8.")
+    for name, file in request.files.items(multi=True):
+        size = len(file.stream.read())
+        fields.append((name, {"filename": file.filename or "", "content_type": file.mimetype, "size": size}))
+    if not fields:
+        raise MalformedError("The form has no field, or its parts are not separated as Content-Type says.")
+    return _gathered(fields)
+
+
+def _gathered(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """One value as itself, several of one name as a list."""
+    found: dict[str, list[Any]] = {}
+    for name, value in fields:
+        if "\0" in name or (isinstance(value, str) and "\0" in value):
+            raise MalformedError("The request holds a NUL character, which cannot be stored.")
+        found.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+
+def query() -> dict[str, Any]:
+    """The query parameters."""
+    return _gathered(list(request.args.items(multi=True)))
+
+
+def context(secret_headers: set[str]) -> dict[str, Any]:
+    """Method, query and headers, those left out that hold a secret or prove who sent it; names in lower case."""
+    hidden = {name.lower() for name in secret_headers}
+    headers = {
+        name.lower(): value
+        for name, value in request.headers.items()
+        if name.lower() not in hidden and not _SECRET.search(name)
+    }
+    return {"method": request.method, "query": query(), "headers": headers}
+
+
+def delivery_id(data: Any) -> str | None:
+    """What the sender repeats when it sends the same delivery again; at most 64 characters."""
+    found = next((request.headers[name] for name in _DELIVERIES if request.headers.get(name)), "")
+    for header, field in _IN_BODY.items():
+        if not found and header in request.headers and isinstance(data, dict) and isinstance(data.get(field), str):
+            found = data[field]
+    return found if len(found) <= 64 else hashlib.sha256(found.encode()).hexdigest()

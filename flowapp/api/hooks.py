@@ -1,0 +1,138 @@
+"""POST /hooks/<key>: the public address of a webhook trigger.
+
+This is the busiest way in, so it is short: one select, one insert, one commit, one ring.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import MethodNotAllowed
+
+from flowapp import tasks
+from flowapp.api import schemas
+from flowapp.api.bodies import raw_body
+from flowapp.api.hook_bodies import context, delivery_id, read_input
+from flowapp.api.routes import route
+from flowapp.api.starting import commit_and_ring
+from flowapp.catalog import N_
+from flowapp.engine.start import start
+from flowapp.errors import NotFoundError
+from flowapp.extensions import db, limiter
+from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
+from flowapp.models.tenancy import system_session
+from flowapp.triggers.webhook import WebhookParams, verify
+from flowapp.web.access import enter_organization, public
+from flowapp.web.problems import problem
+
+bp = Blueprint("hooks", __name__)
+WAIT_SECONDS = 25  # most senders give up after 30
+METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What a request needs to know of its trigger; the rows are as `start` reads them, and in no session."""
+
+    trigger: Trigger
+    workflow: Workflow
+    version: Version
+    config: WebhookParams
+
+
+@route(
+    bp, "/hooks/<key>/", *METHODS, tag=N_("Webhooks"), summary=N_("Start a workflow from outside"),
+    answer=schemas.HookOut, status=202, root=True,
+)  # fmt: skip
+@limiter.exempt
+@public("the key in the path, and what the trigger asks for, say who may call")
+def receive(key: str) -> Response | tuple[Response, int]:
+    """202 once the execution is stored; a repeated delivery answers with the first one.
+
+    The body (JSON, urlencoded, multipart) is the workflow's `input`. A trigger may ask for a header, basic
+    authentication or a signature, and may answer with the workflow's output (200) in place of 202.
+    """
+    raw = raw_body()
+    hook = _hook(key)
+    if request.method not in hook.config.methods:
+        raise MethodNotAllowed(valid_methods=list(hook.config.methods))
+    verify(hook.config, dict(request.headers), raw, utcnow())
+    data = read_input(raw)
+    if isinstance(data, dict) and data.get("type") == "url_verification" and isinstance(data.get("challenge"), str):
+        return jsonify({"challenge": data["challenge"]})
+    execution = _start(db.session(), hook, data)
+    if hook.config.response == "last_step":
+        return _outcome(execution)
+    return _accepted(execution)
+
+
+def _hook(key: str) -> Hook:
+    """The active trigger of that key. NotFoundError where there is none."""
+    if _KEY.fullmatch(key) is None:
+        raise NotFoundError("There is no such webhook.")
+    enter_organization(_organization_of(key))
+    found = db.session().execute(
+        select(
+            Trigger.id, Trigger.key, Trigger.trigger_type, Trigger.config, Trigger.conditions,
+            Workflow.id.label("workflow_id"), Workflow.organization_id, Workflow.published_version_id,
+        )
+        .join(Workflow, Workflow.id == Trigger.workflow_id)
+        .where(Trigger.hook_key == key, Trigger.is_active, Workflow.status == "active")
+    ).one_or_none()  # fmt: skip
+    if found is None or found.published_version_id is None:
+        _organization_of.cache_clear()  # the key may have moved to another organization
+        raise NotFoundError("There is no such webhook, or its workflow is not active.")
+    return Hook(
+        Trigger(id=found.id, key=found.key, trigger_type=found.trigger_type, conditions=found.conditions),
+        Workflow(id=found.workflow_id, organization_id=found.organization_id),
+        Version(id=found.published_version_id),
+        WebhookParams.model_validate(tasks.runtime().vault.open(found.config)),
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _organization_of(key: str) -> str:
+    """Whose hook it is: the one thing that must be known before the organization's own session can look."""
+    with system_session(db.engine) as system:
+        found = system.scalar(select(Trigger.organization_id).where(Trigger.hook_key == key))
+    if found is None:
+        raise NotFoundError("There is no such webhook.")
+    return found
+
+
+def _start(session: Session, hook: Hook, data: Any) -> Execution:
+    delivery = delivery_id(data)
+    execution, created = start(
+        session,
+        hook.workflow,
+        hook.version,
+        trigger=hook.trigger,
+        input_data=data,
+        context=context({hook.config.header_name, hook.config.signature_header}),
+        idempotency_key=f"{hook.trigger.key}:{delivery}" if delivery else None,
+    )
+    commit_and_ring(session, execution, created=created)
+    return execution
+
+
+def _accepted(execution: Execution) -> tuple[Response, int]:
+    base = tasks.runtime().settings.base_url or request.host_url.rstrip("/")
+    status_url = f"{base}/api/v1/automation/executions/{execution.id}/"
+    return jsonify({"execution_id": execution.id, "status_url": status_url}), 202
+
+
+def _outcome(execution: Execution) -> Response | tuple[Response, int]:
+    """The output of the last step; 202 where the workflow takes too long, 502 where it failed."""
+    ended = tasks.wait(execution.id, execution.organization_id, WAIT_SECONDS)
+    if ended is None:
+        return _accepted(execution)
+    if ended.status in ("failed", "cancelled"):
+        return problem(502, "The workflow failed", f"It ended as {ended.status}.", execution_id=execution.id)
+    return jsonify(ended.output_data)

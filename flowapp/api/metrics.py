@@ -1,0 +1,85 @@
+"""Prometheus metrics: what is stored and queued in the whole installation, and what this web process served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import redis
+from flask import Blueprint, Response, g, request
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+
+from flowapp import tasks
+from flowapp.api.routes import route
+from flowapp.broker import queue_length
+from flowapp.catalog import N_
+from flowapp.errors import ForbiddenError
+from flowapp.extensions import db, limiter
+from flowapp.models import EXECUTION_STATUSES, Execution
+from flowapp.models.tenancy import system_session
+from flowapp.web.access import identify, public
+
+bp = Blueprint("metrics", __name__)
+_LOOPBACK = ("127.0.0.1", "::1")
+
+registry = CollectorRegistry()
+REQUESTS = Counter(
+    "flowapp_http_requests", "Requests this web process answered.", ("method", "endpoint", "status"), registry=registry
+)
+
+
+class Stored(Collector):
+    """Asks the database and the broker at each scrape."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Executions by status, and the length of the queue; the latter is left out while the broker is down."""
+        executions = GaugeMetricFamily("flowapp_executions", "Stored executions by status.", labels=["status"])
+        with system_session(tasks.runtime().engine) as system:
+            grouped = select(Execution.status, func.count(Execution.id).label("stored")).group_by(Execution.status)
+            counts = {row.status: row.stored for row in system.execute(grouped)}
+        for status in EXECUTION_STATUSES:
+            executions.add_metric([status], counts.get(status, 0))
+        yield executions
+        try:
+            length = queue_length(tasks.runtime().broker)
+        except redis.RedisError:
+            return
+        yield GaugeMetricFamily("flowapp_queue_length", "Messages that wait for a worker.", value=length)
+
+
+@bp.after_app_request
+def count(response: Response) -> Response:
+    """Counts every answered request, by its endpoint: paths would be without end."""
+    REQUESTS.labels(request.method, request.endpoint or "none", response.status_code).inc()
+    return response
+
+
+@route(bp, "/metrics", "GET", tag=N_("Health"), summary=N_("Metrics for Prometheus"), root=True)
+@limiter.exempt
+@public("a scraper on this machine needs no token; anybody else needs a superuser's")
+def metrics() -> Response:
+    """Prometheus text. From this machine without a token; through a proxy or from elsewhere with a superuser's token."""
+    through_proxy = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded"))
+    if (through_proxy or request.remote_addr not in _LOOPBACK) and not _superuser():
+        raise ForbiddenError("Metrics of the whole installation are for a superuser's token, or from this machine.")
+    db.session.remove()
+    return Response(generate_latest(_collected), content_type=CONTENT_TYPE_LATEST)
+
+
+def _superuser() -> bool:
+    identify()
+    return bool(g.actor.user.is_superuser)
+
+
+class _Collected(Collector):
+    """The process's counters together with what is asked at each scrape."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from registry.collect()
+        yield from Stored().collect()
+
+
+_collected = _Collected()

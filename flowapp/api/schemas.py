@@ -1,0 +1,333 @@
+"""What the JSON API takes and gives, as pydantic models: they check what comes in and document both (DESIGN §8)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flowapp.engine.definition import EdgeDef, StepDef, TriggerDef, WorkflowConfig
+
+
+class In(BaseModel):
+    """What comes in: unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Out(BaseModel):
+    """What goes out: exactly these names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageQuery(BaseModel):
+    """One page of a list."""
+
+    limit: int = Field(default=25, ge=1, le=200, description="Rows of a page.")
+    cursor: str | None = Field(default=None, max_length=1000, description="From `next` or `previous` of a page.")
+
+
+class WorkflowQuery(PageQuery):
+    """Which workflows."""
+
+    status: str = Field(default="", description="draft, active, paused (or inactive), archived; several with commas.")
+    trigger_type: str = Field(default="", max_length=100, description="One that has such a trigger.")
+    is_template: bool | None = None
+    project: str = Field(default="", max_length=64, description="Id of a project.")
+    search: str = Field(default="", max_length=200, description="Part of the name or the description.")
+    sort: str = Field(
+        default="-updated_at",
+        max_length=40,
+        description="name, status, created_at, updated_at, execution_count or last_executed_at; - for the highest first.",
+    )
+
+
+class ExecutionQuery(PageQuery):
+    """Which executions."""
+
+    status: str = Field(default="", description="One or several with commas; success and canceled are read too.")
+    workflow: str = Field(default="", max_length=64, description="Id of a workflow.")
+    trigger_type: str = Field(default="", max_length=100)
+
+
+class LogQuery(BaseModel):
+    """Which lines of a log."""
+
+    level: str = Field(
+        default="", pattern="^(?i:debug|info|warning|error|critical)?$", description="This level or above."
+    )
+    after: int = Field(default=0, ge=0, description="Lines after this sequence number.")
+    limit: int = Field(default=500, ge=1, le=5000)
+
+
+class WorkflowIn(BaseModel):
+    """A workflow in the canonical form; the other dialects (DESIGN §4) are read as well, mixed key by key."""
+
+    name: str = Field(min_length=1, max_length=200)
+    description: str = ""
+    status: str = Field(default="draft", description="draft, active, paused (or inactive) or archived, in any case.")
+    project: str | None = Field(default=None, description="Id or slug; absent: the default project.")
+    variables: dict[str, Any] = {}
+    config: WorkflowConfig = WorkflowConfig()
+    triggers: list[TriggerDef] = []
+    steps: list[StepDef] = []
+    edges: list[EdgeDef] = []
+    canvas_data: dict[str, Any] = {}
+    is_template: bool = False
+
+
+class ActivateIn(In):
+    """Nothing, or which way."""
+
+    status: str = Field(default="active", description="active or inactive.")
+
+
+class PublishIn(In):
+    """A note for the list of versions."""
+
+    note: str = Field(default="", max_length=500)
+
+
+class DuplicateIn(In):
+    """What the copy is called."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class ExecuteIn(In):
+    """What to run a workflow with."""
+
+    input_data: Any = Field(default_factory=dict, description="What the steps see as `input`.")
+    async_execution: bool = Field(default=True, description="false waits for the end, up to a minute.")
+    trigger_entity_type: str | None = Field(default=None, max_length=64)
+    trigger_entity_id: str | int | None = None
+    context: dict[str, Any] = Field(default_factory=dict)
+    idempotency_key: str | None = Field(default=None, min_length=1, max_length=255)
+
+
+class WorkflowOut(Out):
+    """A workflow. `success_rate`: percent of all ended executions; `version`: null before the first publication."""
+
+    id: str
+    name: str
+    description: str
+    status: str
+    organization: str
+    project: str
+    variables: dict[str, Any]
+    config: WorkflowConfig
+    steps: list[StepDef]
+    edges: list[EdgeDef]
+    triggers: list[TriggerDef]
+    canvas_data: dict[str, Any]
+    version: int | None
+    is_template: bool
+    created_by: str | None
+    created_at: datetime
+    updated_at: datetime
+    execution_count: int
+    success_count: int
+    failure_count: int
+    success_rate: float
+    last_executed_at: datetime | None
+    triggers_count: int
+    steps_count: int
+
+
+class LogLineOut(Out):
+    """A line of a log; `seq` orders it among the steps."""
+
+    seq: int
+    level: str
+    message: str
+    step_id: str
+    data: Any
+    created_at: datetime
+
+
+class ActionOut(Out):
+    """An action that was executed."""
+
+    step_id: str
+    action_type: str
+    status: str
+
+
+class ExecutionOut(Out):
+    """An execution. Durations are seconds, null until it ends; `execution_path` has a step for each visit."""
+
+    id: str
+    workflow: str
+    version: int | None
+    status: str
+    trigger_type: str
+    trigger_entity_type: str
+    trigger_entity_id: str
+    contact: str | None
+    input_data: Any
+    output_data: Any
+    context: dict[str, Any]
+    current_step_id: str
+    completed_steps: list[str]
+    execution_path: list[str]
+    goal_reached: bool
+    actions_executed: list[ActionOut]
+    execution_logs: list[LogLineOut]
+    error_message: str
+    idempotency_key: str | None
+    success_count: int
+    failure_count: int
+    started_at: datetime | None
+    completed_at: datetime | None
+    duration: float | None
+    duration_seconds: float | None
+
+
+class StepRunOut(Out):
+    """One attempt of one visit of a step."""
+
+    seq: int
+    step_id: str
+    step_name: str
+    action_type: str
+    status: str
+    attempt: int
+    iteration: int
+    branch: str
+    input: Any
+    output: Any
+    explanation: Any
+    error_message: str
+    error_details: Any
+    started_at: datetime
+    ended_at: datetime | None
+    duration: float | None
+
+
+class ExecutionDetailsOut(ExecutionOut):
+    """An execution with its steps."""
+
+    steps: list[StepRunOut]
+
+
+class ListOut(Out):
+    """A page of a list."""
+
+    count: int
+    next: str | None
+    previous: str | None
+
+
+class WorkflowsOut(ListOut):
+    results: list[WorkflowOut]
+
+
+class ExecutionsOut(ListOut):
+    results: list[ExecutionOut]
+
+
+class LogsOut(Out):
+    """Lines of a log; `next_after` continues it, null at the end."""
+
+    count: int
+    next_after: int | None
+    results: list[LogLineOut]
+
+
+class ProblemOut(Out):
+    path: str
+    message: str
+    step_id: str | None
+    code: str
+
+
+class ValidationOut(Out):
+    """Errors keep a draft from being published; warnings do not."""
+
+    valid: bool
+    errors: list[ProblemOut]
+    warnings: list[ProblemOut]
+
+
+class PublishOut(Out):
+    """The version that runs now."""
+
+    version: int
+    workflow: WorkflowOut
+
+
+class StartedOut(BaseModel):
+    """An execution was started. `async` is true where the answer came before its end."""
+
+    message: str
+    task_id: str
+    execution_id: str
+    is_async: bool = Field(alias="async")
+    status: str | None = None
+    output_data: Any = None
+    error_message: str | None = None
+
+
+class StatsOut(Out):
+    """Counts of a workflow; the average is that of successful executions, in seconds."""
+
+    total_executions: int
+    success_count: int
+    failed_count: int
+    skipped_count: int
+    cancelled_count: int
+    goal_reached_count: int
+    running_count: int
+    success_rate: float
+    avg_duration_seconds: float | None
+    last_execution: datetime | None
+
+
+class TypeOut(BaseModel):
+    """A kind of trigger, step or integration; `schema` is the JSON Schema of its parameters."""
+
+    type: str
+    label: str
+    description: str
+    group: str = ""
+    icon: str
+    aliases: list[str] = []
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
+class ActionTypeOut(TypeOut):
+    effect: str
+    branches: list[str]
+    result: dict[str, str]
+
+
+class CatalogOut(Out):
+    triggers: list[TypeOut]
+    actions: list[ActionTypeOut]
+    connectors: list[TypeOut]
+
+
+class HookOut(Out):
+    """The execution is committed, and will run."""
+
+    execution_id: str
+    status_url: str
+
+
+class Problem(BaseModel):
+    """application/problem+json (RFC 9457); `errors` name the fields of a 422."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemOut] = []
+
+
+class HealthOut(Out):
+    """`status`: ok or unavailable; `checks`: ok or failing, each."""
+
+    status: str
+    checks: dict[str, str]

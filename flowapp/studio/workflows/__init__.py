@@ -1,0 +1,18 @@
+"""The workflow service: the only writer of workflows, versions and triggers.
+
+Every function works in the caller's transaction and never commits. The session is one organization's. A draft is the
+canonical definition (engine.definition) with the secrets of its triggers sealed.
+"""
+
+from flowapp.studio.workflows.drafts import create, delete, duplicate, save_draft, update
+from flowapp.studio.workflows.listing import find, find_page
+from flowapp.studio.workflows.paging import Page, paginate
+from flowapp.studio.workflows.publishing import activate, archive, pause, publish, validate, version_to_run
+from flowapp.studio.workflows.reading import as_json, definition_of, get, shown_definition
+from flowapp.studio.workflows.statistics import Stats, statistics, totals
+
+__all__ = [
+    "Page", "Stats", "activate", "archive", "as_json", "create", "definition_of", "delete", "duplicate", "find",
+    "find_page", "get", "paginate", "pause", "publish", "save_draft", "shown_definition", "statistics", "totals",
+    "update", "validate", "version_to_run",
+]  # fmt: skip

@@ -1,0 +1,56 @@
+"""What every change of a workflow begins and ends with: the lock on its row, and the record of what happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CursorResult, update
+from sqlalchemy.orm import Session
+
+from flowapp import events
+from flowapp.errors import NotFoundError, StaleError
+from flowapp.models import User, Workflow
+
+
+def lock(session: Session, workflow: Workflow, expected_revision: int | None = None) -> None:
+    """Keeps others from changing the workflow until the transaction ends, and reads it as it is now.
+
+    An UPDATE that changes nothing takes PostgreSQL's row lock, and on SQLite the write lock. StaleError where the
+    draft is no longer the one that the caller saw.
+    """
+    session.flush()
+    touched = session.execute(
+        update(Workflow)
+        .where(Workflow.id == workflow.id)
+        .values(revision=Workflow.revision, updated_at=Workflow.updated_at)
+        .execution_options(synchronize_session=False)
+    )
+    if isinstance(touched, CursorResult) and touched.rowcount == 0:
+        raise NotFoundError("There is no such workflow.")
+    session.refresh(workflow)
+    if expected_revision is not None and expected_revision != workflow.revision:
+        raise StaleError("This workflow was changed meanwhile. Load it again, then repeat your change.")
+
+
+def tell(
+    session: Session, workflow: Workflow, verb: str, actor_id: str | None, *, event: str = "updated", **details: Any
+) -> None:
+    """Records the event `automation.workflow.<event>` and the audit line `workflow.<verb>`."""
+    payload = {
+        "workflow_id": workflow.id,
+        "name": workflow.name,
+        "organization_id": workflow.organization_id,
+        "status": workflow.status,
+    }
+    actor = session.get(User, actor_id) if actor_id else None
+    target = ("workflow", workflow.id, workflow.name)
+    events.record(
+        session, f"automation.workflow.{event}", entity=target[:2], payload=payload, actor_id=actor_id
+    )  # fmt: skip
+    events.audit(
+        session,
+        f"workflow.{verb}",
+        actor=(actor_id, actor.email if actor else "system"),
+        target=target,
+        details=details,
+    )

@@ -1,0 +1,91 @@
+"""Pages of a list by key and id: stable while rows are added, as cheap on the last page as on the first."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, Select, func, literal, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from flowapp.errors import InvalidError
+from flowapp.models.base import UtcDateTime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list; `next` and `previous` are cursors, None where there is nothing more. `total` counts all."""
+
+    rows: list[Any]
+    next: str | None
+    previous: str | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page begins: after the row with this key and id, or, going `back`, before it."""
+
+    key: Any
+    id: str
+    back: bool
+
+    def write(self) -> str:
+        return base64.urlsafe_b64encode(orjson.dumps([self.key, self.id, self.back])).decode().rstrip("=")
+
+
+def paginate(
+    session: Session,
+    statement: Select[Any],
+    *,
+    key: ColumnElement[Any] | InstrumentedAttribute[Any],
+    id_column: InstrumentedAttribute[str],
+    descending: bool = True,
+    limit: int = 25,
+    cursor: str | None = None,
+) -> Page:
+    """The page of `statement` (a select of one entity) that `cursor` names. InvalidError for a broken cursor.
+
+    `key` must never be null. The count is taken over the same entity, so that the tenant's criterion holds for it too.
+    """
+    total = session.scalar(statement.with_only_columns(func.count(id_column), maintain_column_froms=True)) or 0
+    place = _read(cursor, key) if cursor else None
+    back = place is not None and place.back
+    falling = descending != back
+    if place is not None:
+        here, there = tuple_(key, id_column), tuple_(literal(place.key, key.type), literal(place.id, id_column.type))
+        statement = statement.where(here < there if falling else here > there)
+    columns = (key, id_column)
+    ordered = statement.order_by(*(column.desc() if falling else column.asc() for column in columns))
+    found = session.execute(ordered.add_columns(*columns).limit(limit + 1)).all()
+    more, found = len(found) > limit, found[:limit]
+    if back:
+        found = found[::-1]
+    first, last = (found[0], found[-1]) if found else (None, None)
+    return Page(
+        [row[0] for row in found],
+        _write(last, back=False) if more or back else None,
+        _write(first, back=True) if place is not None and (more or not back) else None,
+        total,
+    )
+
+
+def _write(row: Any, *, back: bool) -> str | None:
+    return _Place(row[-2], row[-1], back).write() if row is not None else None
+
+
+def _read(cursor: str, key: Any) -> _Place:
+    try:
+        value, row_id, back = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        place = _Place(
+            datetime.fromisoformat(value) if isinstance(key.type, UtcDateTime) else value, str(UUID(row_id)), back
+        )
+    except (ValueError, TypeError, AttributeError):
+        place = None
+    if place is None or not isinstance(place.key, key.type.python_type) or not isinstance(place.back, bool):
+        raise InvalidError.at("cursor", "This is not a cursor that a list gave. Begin again without one.")
+    return place

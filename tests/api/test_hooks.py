@@ -1,0 +1,253 @@
+"""POST /hooks/<key>."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import io
+import json
+from typing import Any
+
+import pytest
+
+from flowapp.config import Settings
+from flowapp.models import Trigger
+from flowapp.models.tenancy import system_session
+from flowapp.security.credentials import SHOWN
+from tests.api.conftest import Api
+from tests.api.people import workflow_body
+
+
+@pytest.fixture
+def hook(api: Api) -> str:
+    return made(api)
+
+
+def made(api: Api, conditions: Any = None, steps: Any = None, **config: Any) -> str:
+    trigger = {"trigger_type": "webhook", "config": config, "conditions": conditions}
+    body = workflow_body(status="active", triggers=[trigger], **({"steps": steps} if steps else {}))
+    return f"/hooks/{api.post('/workflows/', body, 201)['triggers'][0]['config']['key']}"
+
+
+def execution_of(api: Api, answer: Any) -> Any:
+    return api.get(f"/executions/{answer.json['execution_id']}/")
+
+
+def test_202_means_stored(api: Api, hook: str) -> None:
+    answer = api.client.post(
+        f"{hook}?source=shop",
+        json={"name": "Ann"},
+        headers={"X-Shop": "1", "Authorization": "Bearer x", "Cookie": "a=b", "X-Api-Key": "k"},
+    )
+    assert answer.status_code == 202
+    assert set(answer.json) == {"execution_id", "status_url"}
+    found = execution_of(api, answer)
+    assert answer.json["status_url"].endswith(f"/api/v1/automation/executions/{found['id']}/")
+    assert found["input_data"] == {"name": "Ann"}
+    assert found["trigger_type"] == "webhook"
+    assert found["version"] == 1
+    assert found["status"] == "pending"
+    assert found["context"]["query"] == {"source": "shop"}
+    assert found["context"]["method"] == "POST"
+    headers = found["context"]["headers"]
+    assert headers["x-shop"] == "1"
+    assert not {"authorization", "cookie", "x-api-key"} & set(headers)
+
+
+def test_it_runs(api: Api, worker: None) -> None:
+    hook = made(api, response="last_step")
+    answer = api.client.post(hook, json={"name": "Ann"})
+    assert (answer.status_code, answer.json) == (200, {"text": "Hello Ann"})
+    failed = api.client.post(hook, json={})
+    assert failed.status_code == 502
+    assert failed.json["execution_id"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Idempotency-Key": "x1"}, {}),
+        ({"X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958"}, {}),
+        ({"webhook-id": "msg_" + "x" * 400}, {}),
+        ({"Stripe-Signature": "t=1,v1=abc"}, {"id": "evt_1"}),
+        ({"X-Slack-Signature": "v0=abc"}, {"event_id": "Ev1"}),
+    ],
+)
+def test_repeated_delivery_gives_the_first_execution(api: Api, hook: str, headers: dict[str, str], body: Any) -> None:
+    first = api.client.post(hook, json=body, headers=headers)
+    again = api.client.post(hook, json=body, headers=headers)
+    assert (again.status_code, again.json) == (202, first.json)
+    assert api.get("/executions/")["count"] == 1
+    other = api.client.post(made(api), json=body, headers=headers)
+    assert other.json["execution_id"] != first.json["execution_id"]
+
+
+GOOD = [
+    (b'{"a": [1, {"b": null}]}', "application/json; charset=utf-8", {"a": [1, {"b": None}]}),
+    (b"[1, 2]", "application/json", [1, 2]),
+    (b'{"a": 1}', "application/cloudevents+json", {"a": 1}),
+    (b"a=1&b=x+y&b=%C3%A9&c=", "application/x-www-form-urlencoded", {"a": "1", "b": ["x y", "é"], "c": ""}),
+    (b"", "", {"q": "1"}),
+    (b"", "application/json", {"q": "1"}),
+]
+
+
+@pytest.mark.parametrize(("raw", "kind", "expected"), GOOD, ids=range(len(GOOD)))
+def test_bodies(api: Api, hook: str, raw: bytes, kind: str, expected: Any) -> None:
+    answer = api.client.post(f"{hook}?q=1", data=raw, content_type=kind)
+    assert answer.status_code == 202
+    assert execution_of(api, answer)["input_data"] == expected
+
+
+def test_multipart_gives_fields_and_the_names_of_files(api: Api, hook: str) -> None:
+    answer = api.client.post(hook, data={"name": "Ann", "cv": (io.BytesIO(b"12345"), "cv.pdf", "application/pdf")})
+    assert answer.status_code == 202
+    assert execution_of(api, answer)["input_data"] == {
+        "name": "Ann",
+        "cv": {"filename": "cv.pdf", "content_type": "application/pdf", "size": 5},
+    }
+
+
+PART = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n%s\r\n--b--\r\n'
+BAD = [
+    (b"{", "application/json", 400),
+    (b"not json", "application/json", 400),
+    (b'{"a": NaN}', "application/json", 400),
+    (b'{"a": Infinity}', "application/json", 400),
+    (b'{"a": "\xff"}', "application/json", 400),
+    ('{"a": 1}'.encode("utf-16"), "application/json", 400),
+    (b'{"a": "\\ud800"}', "application/json", 400),
+    (b'{"a": "\\u0000"}', "application/json", 400),
+    (b'{"\\u0000": 1}', "application/json", 400),
+    (b"[" * 65 + b"]" * 65, "application/json", 400),
+    (b"[" * 5000 + b"]" * 5000, "application/json", 400),
+    (b'{"a":' * 65 + b"1" + b"}" * 65, "application/json", 400),
+    (b"a=%FF", "application/x-www-form-urlencoded", 400),
+    (b"a=%00", "application/x-www-form-urlencoded", 400),
+    (b"a=\xff", "application/x-www-form-urlencoded", 400),
+    (b"&".join(b"a%d=1" % n for n in range(1500)), "application/x-www-form-urlencoded", 400),
+    (PART % b"\xff", "multipart/form-data; boundary=b", 400),
+    (PART % b"\0", "multipart/form-data; boundary=b", 400),
+    (PART % b"x", "multipart/form-data; boundary=other", 400),
+    (PART % b"x", "multipart/form-data", 400),
+    (b"<a/>", "text/xml", 415),
+    (b"hello", "text/plain", 415),
+    (b"{}", "", 415),
+    (b'{"a": "' + b"x" * 1_100_000 + b'"}', "application/json", 413),
+]
+
+
+@pytest.mark.parametrize(("raw", "kind", "status"), BAD, ids=range(len(BAD)))
+def test_bad_bodies(api: Api, hook: str, raw: bytes, kind: str, status: int) -> None:
+    answer = api.client.post(hook, data=raw, content_type=kind)
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["detail"]
+    assert api.get("/executions/")["count"] == 0
+
+
+def test_64_levels_are_read(api: Api, hook: str) -> None:
+    assert api.client.post(hook, data=b"[" * 64 + b"]" * 64, content_type="application/json").status_code == 202
+
+
+@pytest.mark.parametrize("size", [2_000_000, 1_060_000])
+def test_too_large_without_a_length(api: Api, hook: str, size: int) -> None:
+    answer = api.client.post(
+        hook, input_stream=io.BytesIO(b" " * size), content_type="application/json", environ_overrides={"wsgi.input_terminated": True}
+    )  # fmt: skip
+    assert answer.status_code == 413
+
+
+def test_unknown_and_inactive_keys(api: Api) -> None:
+    for key in ("nope", "a" * 24, "%00", "x" * 500, "a b", "é"):
+        assert api.client.post(f"/hooks/{key}", json={}).status_code == 404
+    made_ = api.post("/workflows/", workflow_body(status="active"), 201)
+    hook = f"/hooks/{made_['triggers'][0]['config']['key']}"
+    assert api.client.post(hook, json={}).status_code == 202
+    api.post(f"/workflows/{made_['id']}/pause/")
+    assert api.client.post(hook, json={}).status_code == 404
+    api.post(f"/workflows/{made_['id']}/activate/")
+    assert api.client.post(f"{hook}/", json={}).status_code == 202
+    off = [{**made_["triggers"][0], "is_active": False}]
+    api.patch(f"/workflows/{made_['id']}/", {"triggers": off, "status": "active"})
+    api.post(f"/workflows/{made_['id']}/activate/")
+    assert api.client.post(hook, json={}).status_code == 404
+
+
+def test_methods(api: Api, hook: str) -> None:
+    refused = api.client.get(hook)
+    assert refused.status_code == 405
+    assert refused.headers["Allow"] == "POST"
+    both = made(api, methods=["GET", "PUT"])
+    answer = api.client.get(f"{both}?a=1&a=2&b=3")
+    assert execution_of(api, answer)["input_data"] == {"a": ["1", "2"], "b": "3"}
+    assert api.client.put(both, json={"x": 1}).status_code == 202
+    assert api.client.post(both, json={}).status_code == 405
+    assert api.client.head(both).status_code == 405
+
+
+def test_header_secret(api: Api, app: Any, settings: Settings) -> None:
+    hook = made(api, auth="header", header_name="X-Word", secret="open sesame")
+    assert api.client.post(hook, json={}).status_code == 401
+    assert api.client.post(hook, json={}, headers={"X-Word": "wrong"}).status_code == 401
+    answer = api.client.post(hook, json={}, headers={"X-Word": "open sesame"})
+    assert answer.status_code == 202
+    assert "x-word" not in execution_of(api, answer)["context"]["headers"]
+    row = api.get("/workflows/")["results"][0]
+    assert row["triggers"][0]["config"]["secret"] == SHOWN
+    with app.app_context(), system_session(app.extensions["sqlalchemy"].engine) as session:
+        assert "open sesame" not in json.dumps(session.query(Trigger).one().config)
+    assert api("PUT", f"/workflows/{row['id']}/", row, 200).headers["ETag"] == '"1"'
+    api.post(f"/workflows/{row['id']}/activate/")
+    assert api.client.post(hook, json={}, headers={"X-Word": "open sesame"}).status_code == 202
+
+
+def test_basic(api: Api) -> None:
+    hook = made(api, auth="basic", username="ann", secret="pass word")
+    right = {"Authorization": "Basic " + base64.b64encode(b"ann:pass word").decode()}
+    assert api.client.post(hook, json={}, headers=right).status_code == 202
+    wrong = {"Authorization": "Basic " + base64.b64encode(b"ann:x").decode()}
+    assert api.client.post(hook, json={}, headers=wrong).status_code == 401
+    assert api.client.post(hook, json={}, headers={"Authorization": "Basic !"}).status_code == 401
+
+
+def test_signature_over_the_bytes_that_came(api: Api) -> None:
+    hook = made(api, auth="hmac", preset="github", secret="topsecret")
+    raw = b'{"name":  "Ann" }'
+    signature = "sha256=" + hmac.new(b"topsecret", raw, hashlib.sha256).hexdigest()
+    options: dict[str, Any] = {"data": raw, "content_type": "application/json"}
+    answer = api.client.post(hook, headers={"X-Hub-Signature-256": signature}, **options)
+    assert answer.status_code == 202
+    assert "x-hub-signature-256" not in execution_of(api, answer)["context"]["headers"]
+    assert api.client.post(hook, headers={"X-Hub-Signature-256": signature[:-1] + "x"}, **options).status_code == 401
+    assert api.client.post(hook, **options).status_code == 401
+
+
+def test_challenge_is_answered_at_once(api: Api, hook: str) -> None:
+    answer = api.client.post(hook, json={"type": "url_verification", "challenge": "abc", "token": "x"})
+    assert (answer.status_code, answer.json) == (200, {"challenge": "abc"})
+    assert api.get("/executions/")["count"] == 0
+
+
+def test_conditions(api: Api) -> None:
+    hook = made(api, conditions={"all": [{"field": "input.amount", "operator": ">", "value": 10}]})
+    assert execution_of(api, api.client.post(hook, json={"amount": 5}))["status"] == "skipped"
+    assert execution_of(api, api.client.post(hook, json={"amount": 50}))["status"] == "pending"
+
+
+def test_a_key_is_one_workflows_own(api: Api) -> None:
+    key = made(api).rsplit("/", 1)[-1]
+    stolen = workflow_body(triggers=[{"trigger_type": "webhook", "config": {"key": key}}])
+    assert api.post("/workflows/", stolen, 422)["errors"][0]["path"] == "triggers.0.config.key"
+    twice = [{"trigger_type": "webhook", "config": {"key": "k" * 20}}] * 2
+    assert api.post("/workflows/", workflow_body(triggers=twice), 422)["errors"][0]["path"] == "triggers.1.config.key"
+
+
+def test_a_key_stays_when_the_trigger_is_sent_without_it(api: Api) -> None:
+    row = api.post("/workflows/", workflow_body(), 201)
+    key = row["triggers"][0]["config"]["key"]
+    changed = api.patch(
+        f"/workflows/{row['id']}/", {"triggers": [{"trigger_type": "webhook", "config": {"methods": ["PUT"]}}]}
+    )
+    assert changed["triggers"][0]["config"]["key"] == key
