@@ -1,0 +1,183 @@
+"""Every route says who may call it, and holds to it: each route with each role, and each route with somebody else's ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from werkzeug.routing import Rule
+
+from flowapp.extensions import db
+from flowapp.models import (
+    AccessToken,
+    CaughtMail,
+    DataTable,
+    Execution,
+    Form,
+    Integration,
+    Invitation,
+    Member,
+    Schema,
+    Submission,
+    Version,
+    Workflow,
+    new_id,
+    utcnow,
+)
+from flowapp.models.tenancy import system_session
+from flowapp.security.roles import Role
+from tests.support.tenant import Tenant, add_member, make_tenant
+
+DEFINITION = {
+    "name": "Theirs",
+    "triggers": [{"key": "manual_1", "trigger_type": "manual", "config": {}}],
+    "steps": [{"step_id": "log", "name": "Log", "action_type": "log", "params": {"message": "x"}, "order": 1}],
+}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@pytest.fixture(params=["sqlite"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
+    """SQLite is enough here: tests/guards/test_models.py shows PostgreSQL's own net."""
+    import shutil
+
+    shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "flowapp.db")
+    return f"sqlite:///{tmp_path}/flowapp.db"
+
+
+@pytest.fixture
+def mine(app: Any) -> Iterator[Tenant]:
+    with app.app_context():
+        yield make_tenant(db.engine, "Mine")
+
+
+def rules(app: Any) -> list[tuple[Rule, str]]:
+    """Each rule with each of its methods."""
+    return [
+        (rule, method)
+        for rule in app.url_map.iter_rules()
+        for method in METHODS
+        if rule.endpoint != "static" and method in (rule.methods or ()) and not rule.websocket
+    ]
+
+
+def access_of(app: Any, rule: Rule) -> Any:
+    return getattr(app.view_functions[rule.endpoint], "access", None)
+
+
+def url(app: Any, rule: Rule, values: dict[str, Any]) -> str:
+    with app.test_request_context():
+        adapter = app.create_url_adapter(None) or app.url_map.bind("localhost")
+        path: str = adapter.build(rule.endpoint, {a: values[a] for a in rule.arguments}, force_external=False)
+    return path
+
+
+def test_every_route_declares_who_may_call_it(app: Any) -> None:
+    silent = {r.endpoint for r in app.url_map.iter_rules() if r.endpoint != "static" and access_of(app, r) is None}
+    assert not silent
+
+
+def test_every_public_route_says_why(app: Any) -> None:
+    for rule in app.url_map.iter_rules():
+        rule_access = access_of(app, rule)
+        if rule.endpoint != "static" and rule_access.role is None:
+            assert len(rule_access.public) > 10, rule.endpoint
+
+
+def some_values(rule: Rule) -> dict[str, Any]:
+    return {name: new_id() if "id" in name else "1" for name in rule.arguments}
+
+
+def test_a_lower_role_is_refused_everywhere(app: Any, mine: Tenant) -> None:
+    members = {role: add_member(db.engine, mine, role.label) for role in Role}
+    client, wrong = app.test_client(), []
+    for rule, method in rules(app):
+        role = access_of(app, rule).role
+        for lower in [r for r in Role if role is not None and r < role]:
+            answer = client.open(url(app, rule, some_values(rule)), method=method, headers=members[lower].headers)
+            if answer.status_code != 403:
+                wrong.append((rule.rule, method, lower.label, answer.status_code))
+    assert not wrong
+
+
+def test_nobody_is_sent_to_sign_in(app: Any, mine: Tenant) -> None:
+    client, wrong = app.test_client(), []
+    for rule, method in rules(app):
+        if access_of(app, rule).role is None:
+            continue
+        answer = client.open(url(app, rule, some_values(rule)), method=method)
+        signed_out = answer.status_code == 401 or (
+            answer.status_code == 303 and answer.headers["Location"].startswith("/login")
+        )
+        if not signed_out:
+            wrong.append((rule.rule, method, answer.status_code))
+    assert not wrong
+
+
+def test_the_role_that_is_asked_for_is_let_in(app: Any, mine: Tenant) -> None:
+    members = {role: add_member(db.engine, mine, role.label) for role in Role}
+    client, wrong = app.test_client(), []
+    for rule, method in rules(app):
+        role = access_of(app, rule).role
+        if role is not None:
+            answer = client.open(url(app, rule, some_values(rule)), method=method, headers=members[role].headers)
+            if answer.status_code in (401, 403) or answer.status_code >= 500:
+                wrong.append((rule.rule, method, role.label, answer.status_code))
+    assert not wrong
+
+
+def theirs(tenant: Tenant) -> dict[str, Any]:
+    """One of everything in another organization: the name of a route's argument to the id."""
+    own: dict[str, Any] = {"organization_id": tenant.organization_id}
+    project = {**own, "project_id": tenant.project_id}
+    with system_session(db.engine) as session:
+        workflow = Workflow(**project, name="Theirs", status="active", draft=DEFINITION)
+        session.add(workflow)
+        session.flush()
+        version = Version(**own, workflow_id=workflow.id, number=1, definition=DEFINITION, fingerprint="f")
+        session.add(version)
+        session.flush()
+        execution = Execution(**own, workflow_id=workflow.id, version_id=version.id)
+        table = DataTable(**project, name="Theirs", slug="theirs", physical_name="ud_theirs", columns=[])
+        schema = Schema(**project, name="Theirs", slug="theirs", rules=[])
+        form = Form(**project, name="Theirs", slug="theirs", key="theirs-key", fields=[])
+        integration = Integration(**own, name="Theirs", integration_type="webhook")
+        mail = CaughtMail(**own, message_id="<1@theirs>")
+        invitation = Invitation(
+            **own, email="a@b.example", role="viewer", token_hash="h", invited_by=tenant.user_id, expires_at=utcnow()
+        )
+        session.add_all([execution, table, schema, form, integration, mail, invitation])
+        session.flush()
+        submission = Submission(**own, form_id=form.id, data={})
+        session.add(submission)
+        session.commit()
+        member = session.query(Member).filter_by(organization_id=tenant.organization_id).one()
+        token = session.query(AccessToken).filter_by(organization_id=tenant.organization_id).one()
+        return {
+            "workflow_id": workflow.id, "execution_id": execution.id, "exec_id": execution.id, "table_id": table.id,
+            "schema_id": schema.id, "form_id": form.id, "integration_id": integration.id, "mail_id": mail.id,
+            "invitation_id": invitation.id, "submission_id": submission.id, "member_id": member.id,
+            "token_id": token.id, "version_id": version.id, "record_id": new_id(), "step_id": "log",
+            "trigger_key": "manual_1", "key": "manual_1", "seq": 1, "number": 1, "integration_type": "webhook", "action_type": "log", "trigger_type": "manual",
+        }  # fmt: skip
+
+
+# Routes whose argument is no id of a tenant's object: a choice from the catalog.
+NO_IDS = {"integrations.new"}
+
+
+def test_somebody_elses_ids_are_not_found_anywhere(app: Any, mine: Tenant) -> None:
+    values = theirs(make_tenant(db.engine, "Theirs"))
+    client, wrong = app.test_client(), []
+    for rule, method in rules(app):
+        if not rule.arguments or access_of(app, rule).role is None or rule.endpoint in NO_IDS:
+            continue
+        unknown = rule.arguments - set(values)
+        assert not unknown, f"{rule.rule}: tell this guard what {unknown} is"
+        answer = client.open(
+            url(app, rule, values), method=method, headers=mine.headers, json={} if "/api" in rule.rule else None
+        )
+        if answer.status_code != 404:
+            wrong.append((rule.rule, method, answer.status_code))
+    assert not wrong
