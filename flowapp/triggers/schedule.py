@@ -166,12 +166,12 @@ def next_fire(config: ScheduleParams, after: datetime) -> datetime | None:
     elapsed = parts[1] == ["*"]  # every hour
     best: datetime | None = None
     for slot in _slots(config, _begin(after, config.timezone, elapsed=elapsed)):
-        if best is not None and slot > best.astimezone(tz).replace(tzinfo=None):
+        first, second = (slot.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
+        if best is not None and min(first, second) > best:
             break
-        folds = [slot.replace(tzinfo=tz, fold=fold) for fold in ((0, 1) if elapsed else (0,))]
-        moments = [moment.astimezone(UTC) for moment in folds]
+        moments = [first]
         if elapsed:  # a time that the clocks leave out comes back as another one
-            moments = [m for m in moments if m.astimezone(tz).replace(tzinfo=None) == slot]
+            moments = [m for m in (first, second) if m.astimezone(tz).replace(tzinfo=None) == slot]
         best = min([m for m in (*moments, best) if m is not None and m > after], default=None)
     return best
 

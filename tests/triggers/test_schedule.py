@@ -1,0 +1,198 @@
+"""Schedules on the wall clock, through both changes of clocks in several zones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from flowapp.catalog import get_trigger, load
+from flowapp.errors import InvalidError
+from flowapp.triggers.schedule import ScheduleParams, check, describe, expression, next_fire, upcoming
+
+PARIS = "Europe/Paris"  # 2025: forward on 30 March 02:00, back on 26 October 03:00
+NEW_YORK = "America/New_York"  # forward on 9 March 02:00, back on 2 November 02:00
+
+
+def schedule(**values) -> ScheduleParams:
+    return ScheduleParams.model_validate(values)
+
+
+def cron(text: str, zone: str = "UTC") -> ScheduleParams:
+    return schedule(cron=text, timezone=zone)
+
+
+def walls(config: ScheduleParams, begin: str, end: str) -> list[str]:
+    """Wall times (month-day hour:minute and offset) of all firings after `begin` until `end`, given as wall times."""
+    zone = ZoneInfo(config.timezone)
+    at, last = (datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC) for text in (begin, end))
+    found = []
+    while (moment := next_fire(config, at)) is not None and moment <= last:
+        assert moment > at
+        found.append(moment.astimezone(zone).strftime("%m-%d %H:%M%z"))
+        at = moment
+    return found
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (cron("0 9 * * 1-5"), "2025-10-20T09:00:00"),
+        (cron("*/15 * * * *"), "2025-10-18T10:45:00"),
+        (cron("30 10 * * *"), "2025-10-19T10:30:00"),
+        (cron("*/20 * * * * *"), "2025-10-18T10:30:20"),
+        (cron("15 30 10 * * *"), "2025-10-18T10:30:15"),
+        (cron("0 0 29 2 *"), "2028-02-29T00:00:00"),
+        (cron("0 0 31 2 1"), "2026-02-02T00:00:00"),
+        (cron("@daily"), "2025-10-19T00:00:00"),
+        (cron("0 2 * * *", PARIS), "2025-10-19T00:00:00"),
+        (schedule(every="hourly", minute=5), "2025-10-18T11:05:00"),
+        (schedule(every="daily"), "2025-10-19T09:00:00"),
+        (schedule(every="daily", at="7:05", timezone="Asia/Tokyo"), "2025-10-18T22:05:00"),
+        (schedule(every="weekly"), "2025-10-20T09:00:00"),
+        (schedule(every="weekly", weekday="sunday", at="00:00"), "2025-10-19T00:00:00"),
+        (schedule(every="monthly", day=3), "2025-11-03T09:00:00"),
+        (schedule(every="monthly", day="last"), "2025-10-31T09:00:00"),
+        (schedule(every="monthly", day="12", cron=""), "2025-11-12T09:00:00"),
+        (schedule(cron_expression="0 2 * * *"), "2025-10-19T02:00:00"),
+    ],
+)
+def test_the_next_firing(config, expected) -> None:
+    after = datetime(2025, 10, 18, 10, 30, tzinfo=UTC)
+    assert next_fire(config, after) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+    check(config)
+
+
+def test_microseconds_do_not_lose_a_slot() -> None:
+    after = datetime(2025, 10, 18, 10, 29, 59, 999_999, tzinfo=UTC)
+    assert next_fire(cron("30 10 * * *"), after) == datetime(2025, 10, 18, 10, 30, tzinfo=UTC)
+    assert next_fire(cron("30 10 * * *"), after + timedelta(microseconds=2)) == datetime(
+        2025, 10, 19, 10, 30, tzinfo=UTC
+    )
+
+
+def test_after_may_be_in_any_zone() -> None:
+    after = datetime(2025, 10, 18, 10, 30, tzinfo=ZoneInfo("Asia/Tokyo"))
+    assert next_fire(cron("0 2 * * *"), after) == datetime(2025, 10, 18, 2, 0, tzinfo=UTC)
+
+
+def test_an_hour_that_is_left_out_fires_that_much_later() -> None:
+    assert walls(cron("30 2 * * *", PARIS), "2025-03-29T00:00", "2025-04-01T00:00") == [
+        "03-29 02:30+0100", "03-30 03:30+0200", "03-31 02:30+0200",
+    ]  # fmt: skip
+    assert walls(cron("*/30 2-3 * * *", PARIS), "2025-03-30T00:00", "2025-03-31T00:00") == [
+        "03-30 03:00+0200", "03-30 03:30+0200",
+    ]  # fmt: skip
+    assert walls(cron("45 1,2 * * *", NEW_YORK), "2025-03-09T00:00", "2025-03-10T00:00") == [
+        "03-09 01:45-0500", "03-09 03:45-0400",
+    ]  # fmt: skip
+
+
+def test_a_shifted_slot_does_not_hide_those_before_it() -> None:
+    assert walls(cron("30 2,3 * * *", PARIS), "2025-03-30T00:00", "2025-03-31T00:00") == ["03-30 03:30+0200"]
+    found = walls(cron("0,50 2,3 * * *", PARIS), "2025-03-30T00:00", "2025-03-31T00:00")
+    assert found == ["03-30 03:00+0200", "03-30 03:50+0200"]
+    found = walls(cron("10 2-4 * * *", PARIS), "2025-03-30T00:00", "2025-03-31T00:00")
+    assert found == ["03-30 03:10+0200", "03-30 04:10+0200"]
+
+
+def test_an_hour_that_comes_twice_fires_once() -> None:
+    assert walls(cron("30 2 * * *", PARIS), "2025-10-25T12:00", "2025-10-27T12:00") == [
+        "10-26 02:30+0200",
+        "10-27 02:30+0100",
+    ]
+    assert walls(cron("*/20 1 * * *", NEW_YORK), "2025-11-02T00:00", "2025-11-02T12:00") == [
+        "11-02 01:00-0400", "11-02 01:20-0400", "11-02 01:40-0400",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", [PARIS, NEW_YORK, "Australia/Lord_Howe", "America/Havana", "Asia/Kolkata"])
+@pytest.mark.parametrize("day", ["2025-03-08", "2025-03-29", "2025-04-05", "2025-10-04", "2025-10-25", "2025-11-01"])
+def test_where_every_hour_counts_elapsed_time_does(zone, day) -> None:
+    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    found = upcoming(cron("*/30 * * * *", zone), begin, 100)
+    assert {second - first for first, second in pairwise(found)} == {timedelta(minutes=30)}
+
+
+@pytest.mark.parametrize("zone", [PARIS, NEW_YORK, "Australia/Lord_Howe", "America/Havana", "Pacific/Apia"])
+@pytest.mark.parametrize("text", ["0 0 * * *", "30 0 * * *", "15 1 * * *", "30 2 * * *", "0 3 * * *", "45 23 * * *"])
+def test_a_daily_slot_fires_once_on_every_day_of_the_year(zone, text) -> None:
+    begin = datetime(2025, 1, 1, tzinfo=ZoneInfo(zone))
+    found = upcoming(cron(text, zone), begin - timedelta(microseconds=1), 365)
+    days = [moment.astimezone(ZoneInfo(zone)).date() for moment in found]
+    assert days == [begin.date() + timedelta(days=at) for at in range(365)]
+
+
+def test_asking_from_any_moment_gives_the_same_firings() -> None:
+    for text in ("30 2 * * *", "*/20 1-3 * * *", "*/30 * * * *", "10 2-4 * * *"):
+        for begin in ("2025-03-29T22:00", "2025-10-25T22:00"):
+            config = cron(text, PARIS)
+            start = datetime.fromisoformat(begin).replace(tzinfo=UTC)
+            found = upcoming(config, start, 12)
+            for minute in range(0, 6 * 60, 5):
+                after = start + timedelta(minutes=minute)
+                assert next_fire(config, after) == next(moment for moment in found if moment > after)
+
+
+@pytest.mark.parametrize("text", ["0 0 31 2 *", "0 0 30 2 *", "0 0 31 4,6 *"])
+def test_what_never_fires_is_refused(text) -> None:
+    assert next_fire(cron(text), datetime(2025, 1, 1, tzinfo=UTC)) is None
+    assert upcoming(cron(text), datetime(2025, 1, 1, tzinfo=UTC)) == []
+    with pytest.raises(InvalidError, match="never fires") as caught:
+        check(cron(text))
+    assert caught.value.problems[0].path == "cron"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"cron": "* * * *"}, {"cron": "* * * * * * *"}, {"cron": "61 * * * *"}, {"cron": "soon"}, {"cron": "@reboot"},
+        {"cron": "H 2 * * *"}, {"cron": "R R * * *"}, {"cron": "0 9 * * MOO"}, {"cron": "0 9 * * * é"}, {"cron": "*/0 * * * *"},
+        {"cron": "0-5-9 * * * *"}, {"cron": "0 0 32 * *"}, {"cron": "x" * 300}, {"every": "daily", "at": "25:00"},
+        {"every": "daily", "at": "9"}, {"every": "sometimes"}, {"every": "monthly", "day": 29}, {"every": "hourly", "minute": 60},
+        {"cron": "0 9 * * *", "timezone": "Mars/Base"}, {"cron": "0 9 * * *", "timezone": "../etc/passwd"},
+        {"cron": "0 9 * * *", "timezone": ""}, {"cron": "0 9 * * *", "missed": "maybe"}, {"crom": "0 9 * * *"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused(values) -> None:
+    with pytest.raises(ValidationError):
+        schedule(**values)
+
+
+def test_a_schedule_without_an_expression_is_refused() -> None:
+    with pytest.raises(InvalidError, match="Write a cron expression"):
+        check(schedule())
+
+
+@pytest.mark.parametrize(
+    ("config", "english", "french"),
+    [
+        (cron("0 9 * * 1-5", PARIS), "At 09:00, Monday through Friday (Europe/Paris)", "À 09:00, de lundi à vendredi (Europe/Paris)"),
+        (cron("*/15 * * * *"), "Every 15 minutes (UTC)", "Toutes les 15 minutes (UTC)"),
+        (cron("@daily"), "At 00:00 (UTC)", "À 00:00 (UTC)"),
+        (schedule(every="monthly", day="last"), "At 09:00, on the last day of the month (UTC)", "À 09:00, le dernier jour du mois (UTC)"),
+    ],
+)  # fmt: skip
+def test_schedules_in_words(config, english, french) -> None:
+    assert describe(config) == english
+    assert describe(config, "fr_FR") == french
+    assert describe(config, "xx") == english
+
+
+def test_months_in_words() -> None:
+    assert describe(cron("0 9 1 5 *"), "fr").endswith("mai (UTC)")
+    assert "May" not in describe(cron("0 9 1 5 *"), "fr")
+
+
+def test_the_trigger_says_all_this_to_the_engine() -> None:
+    load()
+    spec = get_trigger("scheduled")
+    config = spec.params.model_validate({"cron": " 0 9 * * * "})
+    assert spec.next_fire is not None
+    assert spec.next_fire(config, datetime(2025, 1, 1, tzinfo=UTC)) == datetime(2025, 1, 1, 9, tzinfo=UTC)
+    assert spec.summary is not None
+    assert spec.summary(config) == "At 09:00 (UTC)"
+    assert expression(config) == "0 9 * * *"  # type: ignore[arg-type]
