@@ -36,7 +36,7 @@ def work(settings: Settings) -> None:
     runtime = tasks.Runtime.make(settings, engine)
     tasks.init(runtime)
     declare()
-    worker = dramatiq.Worker(runtime.broker, worker_threads=settings.threads, worker_timeout=5000)
+    worker = dramatiq.Worker(runtime.broker, worker_threads=settings.threads, worker_timeout=1000)
     worker.start()
     stop.wait()
     runtime.stopping.set()
