@@ -102,7 +102,7 @@ class ScheduleParams(Params):
     )
     timezone: str = Field("UTC", json_schema_extra=ui(N_("Time zone"), widget="timezone"))
     missed: Literal["skip", "once", "all"] = Field(
-        "once",
+        "skip",
         json_schema_extra=ui(
             N_("If Flowapp was off at that time"),
             widget="select",
@@ -236,7 +236,7 @@ trigger(
         icon="calendar-clock",
         source="clock",
         params=ScheduleParams,
-        sample={"scheduled_at": "2025-10-18T09:00:00Z"},
+        sample={"scheduled_at": "2025-10-18T09:00:00+00:00", "fired_at": "2025-10-18T09:00:00.412000+00:00"},
         aliases=("scheduled",),
         next_fire=next_fire,
         check=check,

@@ -158,20 +158,22 @@ def _addresses(given: Iterable[str], name: str) -> list[Address]:
             raise StepError(f"The addresses in “{name}” must be on one line.", permanent=True)
         for label, spec in getaddresses([text]):
             try:
-                found.append(_address(label, spec))
+                found.append(_address(label, spec, text))
             except (ValueError, IndexError, MessageError):
                 shown = (spec or text)[:100]
                 raise StepError(f"“{shown}” in “{name}” is no e-mail address.", permanent=True) from None
     return found
 
 
-def _address(label: str, spec: str) -> Address:
+def _address(label: str, spec: str, written: str) -> Address:
     """The domain becomes ASCII (IDNA); letters outside ASCII before the @ need a server with SMTPUTF8."""
     user, at, domain = spec.rpartition("@")
-    if not at or not user or not domain or " " in spec:
+    if not at or not user or not domain or " " in spec or spec not in written:  # the parser drops inner spaces
         raise ValueError(spec)
     plain = domain if domain.isascii() else domain.encode("idna").decode()
-    return Address(label, addr_spec=f"{user}@{plain}")
+    if user.isascii():
+        return Address(label, addr_spec=f"{user}@{plain}")
+    return Address(label, user, Address(addr_spec=f"x@{plain}").domain)
 
 
 def _needs_utf8(addresses: Iterable[Address]) -> bool:
@@ -194,7 +196,8 @@ def _step_error(error: Exception, server: Server) -> StepError:
         return StepError(f"{server.host} cannot do what its settings ask for: {error}", permanent=True)
     if isinstance(error, ssl.SSLCertVerificationError):
         return StepError(f"{server.host} shows a certificate that is not valid: {error.verify_message}.")
-    reason = "it did not answer in time" if isinstance(error, TimeoutError) else f"{error}"
+    late = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+    reason = "it did not answer in time" if late else f"{error}"
     return StepError(f"No connection to the mail server {server.host}, port {server.port}: {reason}.")
 
 

@@ -1,0 +1,332 @@
+"""SmtpMail against a real SMTP server on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from pydantic import ValidationError
+
+from flowapp.catalog import CONNECTORS, IntegrationHandle, Letter
+from flowapp.connectors.smtp import EmailConfig, EmailCredentials, SmtpMail, try_server
+from flowapp.connectors.smtp.server import Server, server_from_url, server_of
+from flowapp.errors import ConfigError, EgressError, StepError
+from flowapp.security.addresses import Guard
+from flowapp.security.egress import SafeHttp
+from tests.support.processes import free_port
+
+SENDER = "Flowapp <flow@example.com>"
+
+
+def letter(**values) -> Letter:
+    return Letter(
+        **{"to": ["ada@example.com"], "subject": "Hello", "text": "Hi there", "message_id": "<m1@flowapp>", **values}
+    )
+
+
+@pytest.fixture
+def mail(smtp) -> SmtpMail:
+    return SmtpMail(smtp.url, SENDER)
+
+
+def test_a_letter_arrives_as_it_was_written(mail, smtp) -> None:
+    message_id = mail.send(
+        letter(
+            to=["Zoé Müller <zoe@example.com>", "bob@example.com"],
+            cc=["carl@example.com"],
+            bcc=["dora@example.com, bob@example.com"],
+            subject="Bonjour été ✓ " + "long " * 40,
+            text="Grüße\n.\nend",
+            html="<p>Grüße</p>",
+            reply_to="desk@example.com",
+        )
+    )
+    [received] = smtp.wait_for(1)
+    message = received.message
+    assert message_id == "<m1@flowapp>" == message["Message-ID"]
+    assert received.sender == "flow@example.com"
+    assert received.recipients == ["zoe@example.com", "bob@example.com", "carl@example.com", "dora@example.com"]
+    assert message["From"] == SENDER
+    assert [a.display_name for a in message["To"].addresses] == ["Zoé Müller", ""]
+    assert message["Cc"] == "carl@example.com"
+    assert message["Bcc"] is None
+    assert message["Reply-To"] == "desk@example.com"
+    assert message["Subject"].rstrip() == ("Bonjour été ✓ " + "long " * 40).rstrip()
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert abs(message["Date"].datetime - datetime.now(UTC)) < timedelta(minutes=5)
+    assert message.get_content_type() == "multipart/alternative"
+    assert message.get_body(("plain",)).get_content() == "Grüße\n.\nend\n"
+    assert message.get_body(("html",)).get_content() == "<p>Grüße</p>\n"
+
+
+def test_html_alone_and_an_empty_letter(mail, smtp) -> None:
+    mail.send(letter(text="", html="<b>x</b>"))
+    mail.send(letter(text="", message_id=""))
+    html, empty = smtp.wait_for(2)
+    assert html.message.get_content_type() == "text/html"
+    assert empty.message.get_content_type() == "text/plain"
+    assert empty.message["Message-ID"].endswith("@example.com>")
+
+
+def test_addresses_outside_ascii(mail, smtp) -> None:
+    mail.send(letter(to=["ann@bücher.example"]))
+    mail.send(letter(to=["jörg@example.com"], sender="Büro <büro@example.com>"))
+    idna, utf8 = smtp.wait_for(2)
+    assert idna.recipients == ["ann@xn--bcher-kva.example"]
+    assert utf8.recipients == ["jörg@example.com"]
+    assert utf8.sender == "büro@example.com"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"subject": "a\nBcc: evil@example.com"},
+        {"subject": "a\rb"},
+        {"to": ["a@example.com\nBcc: evil@example.com"]},
+        {"to": ["A <a@example.com>\r\n"]},
+        {"reply_to": "a@example.com\r\nX: y"},
+        {"sender": "Flow\nX: y <a@example.com>"},
+        {"message_id": "<a>\r\nX: y"},
+        {"to": ["nobody"]},
+        {"to": ["a@"]},
+        {"to": ["@example.com"]},
+        {"to": ["a b@example.com"]},
+        {"to": ["a@exa mple.com"]},
+        {"to": ["x@" + "ü" * 80 + ".example"]},
+        {"to": []},
+        {"to": [""]},
+        {"cc": ["nobody"]},
+    ],
+)
+def test_what_cannot_stand_in_a_header_is_never_sent(mail, smtp, values) -> None:
+    with pytest.raises(StepError) as caught:
+        mail.send(letter(**values))
+    assert caught.value.permanent
+    assert smtp.inbox == []
+
+
+def test_refused_recipients_are_permanent_deferred_ones_temporary(mail, smtp) -> None:
+    smtp.refused.add("ada@example.com")
+    with pytest.raises(StepError, match="No such mailbox") as caught:
+        mail.send(letter())
+    assert caught.value.permanent
+    assert caught.value.details == {"refused": {"ada@example.com": "550 5.1.1 No such mailbox"}}
+    smtp.deferred.add("bob@example.com")
+    with pytest.raises(StepError, match="Try again later") as caught:
+        mail.send(letter(to=["ada@example.com", "bob@example.com"]))
+    assert not caught.value.permanent
+    assert smtp.inbox == []
+
+
+def test_partly_refused_is_said_and_never_sent_again(mail, smtp) -> None:
+    smtp.refused.add("bob@example.com")
+    with pytest.raises(StepError, match=r"Sent to ada@example\.com, but the server refused bob@example\.com") as caught:
+        mail.send(letter(to=["ada@example.com", "bob@example.com"]))
+    assert caught.value.permanent
+    assert caught.value.details == {"accepted": ["ada@example.com"], "refused": ["bob@example.com"]}
+    assert smtp.wait_for(1)[0].recipients == ["ada@example.com"]
+
+
+def scripted(*answers: bytes | None) -> tuple[int, threading.Thread]:
+    """A server that gives these answers one by one; None hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        with listener, contextlib.suppress(OSError), listener.accept()[0] as connection:
+            stream = connection.makefile("rwb")
+            for answer in answers:
+                if answer is None:
+                    return
+                stream.write(answer + b"\r\n")
+                stream.flush()
+                line = stream.readline()
+                while answer.startswith(b"354") and line not in (b".\r\n", b""):
+                    line = stream.readline()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return listener.getsockname()[1], thread
+
+
+@pytest.mark.parametrize(
+    ("answers", "told", "permanent"),
+    [
+        ((b"220 hi", b"250 ok", b"250 ok", b"250 ok", b"354 go", b"554 spam"), "554 spam", True),
+        ((b"220 hi", b"250 ok", b"250 ok", b"250 ok", b"354 go", b"451 busy"), "451 busy", False),
+        ((b"220 hi", b"250 ok", b"250 ok", b"250 ok", b"354 go", None), "may have been sent", True),
+        ((b"220 hi", b"250 ok", b"550 not you"), "550 not you", True),
+        ((b"554 go away",), "554 go away", True),
+        ((b"421 later",), "421 later", False),
+        ((None,), "No connection", False),
+    ],
+)
+def test_answers_of_the_server(answers, told, permanent) -> None:
+    port, thread = scripted(*answers)
+    with pytest.raises(StepError, match=told) as caught:
+        SmtpMail(Server("127.0.0.1", port, "none"), guard=None).send(letter(sender="a@example.com"))
+    thread.join(5)
+    assert caught.value.permanent is permanent
+    assert caught.value.details.get("uncertain", False) is ("may have been" in told)
+
+
+def test_a_server_that_does_not_answer(mail) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = Server("127.0.0.1", silent.getsockname()[1], "none")
+        with pytest.raises(StepError, match="in time") as caught:
+            SmtpMail(server, timeout=0.2).send(letter(sender="a@example.com"))
+    assert not caught.value.permanent
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory) -> tuple[ssl.SSLContext, Path]:
+    from tests.security.test_egress import self_signed
+
+    folder = tmp_path_factory.mktemp("tls")
+    return self_signed(folder), folder / "cert.pem"
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.users: list[str] = []
+        self.count = 0
+
+    async def handle_DATA(self, _server, _session, _envelope) -> str:
+        self.count += 1
+        return "250 OK"
+
+    def sign_in(self, _server, _session, _envelope, _mechanism, data) -> AuthResult:
+        self.users.append(data.login.decode())
+        return AuthResult(success=data.password == b"p@ss", handled=False)
+
+
+@pytest.fixture(params=["starttls", "tls"])
+def secure(request, tls) -> Iterator[tuple[str, int, Inbox]]:
+    inbox, port = Inbox(), free_port()
+    options = {"authenticator": inbox.sign_in, "auth_require_tls": False}
+    if request.param == "starttls":
+        controller = Controller(
+            inbox, hostname="127.0.0.1", port=port, tls_context=tls[0], require_starttls=True, **options
+        )
+    else:
+        controller = Controller(inbox, hostname="127.0.0.1", port=port, ssl_context=tls[0], **options)
+    controller.start()
+    yield request.param, port, inbox
+    controller.stop()
+
+
+def test_encrypted_and_signed_in(secure, tls, monkeypatch) -> None:
+    security, port, inbox = secure
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls[1]))
+    server = Server("localhost", port, security, "ann", "p@ss", SENDER)
+    SmtpMail(server).send(letter())
+    SmtpMail(server).check()
+    assert (inbox.users, inbox.count) == (["ann", "ann"], 1)
+    with pytest.raises(StepError, match="refused user and password") as caught:
+        SmtpMail(Server("localhost", port, security, "ann", "wrong", SENDER)).check()
+    assert caught.value.permanent
+    assert "wrong" not in caught.value.message
+
+
+def test_a_certificate_that_is_not_valid_stops_everything(secure) -> None:
+    security, port, inbox = secure
+    with pytest.raises(StepError, match="certificate that is not valid"):
+        SmtpMail(Server("localhost", port, security, "ann", "p@ss", SENDER)).send(letter())
+    assert inbox.users == []
+
+
+def test_starttls_is_asked_for_and_a_password_is_not_sent_in_clear(smtp) -> None:
+    with pytest.raises(StepError, match="cannot do what its settings ask for") as caught:
+        SmtpMail(Server("127.0.0.1", smtp.port, "starttls", sender=SENDER)).send(letter())
+    assert caught.value.permanent
+
+    def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    guard = Guard(["mail.example"], resolve=resolve)
+    server = Server("mail.example", smtp.port, "offered", "ann", "secret", SENDER)
+    with pytest.raises(StepError, match="the password was not sent"):
+        SmtpMail(server, guard=guard).send(letter())
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail.example", Server("mail.example", 25, "offered", sender="s")),
+        ("smtp://a%40b:p%3Aw@mail.example:587", Server("mail.example", 587, "offered", "a@b", "p:w", "s")),
+        ("smtps://u:p@mail.example", Server("mail.example", 465, "tls", "u", "p", "s")),
+        ("smtp://mail.example:26?security=none", Server("mail.example", 26, "none", sender="s")),
+        ("smtp://[::1]:2525", Server("::1", 2525, "offered", sender="s")),
+    ],
+)
+def test_urls(url, server) -> None:
+    assert server_from_url(url, "s") == server
+
+
+@pytest.mark.parametrize(
+    "url", ["mail.example", "http://mail.example", "smtp://", "smtp://a:99999", "smtp://a?security=maybe"]
+)
+def test_urls_that_cannot_be_used(url) -> None:
+    with pytest.raises(ConfigError, match="SMTP_URL"):
+        SmtpMail(url, "s")
+
+
+def handle(config, credentials=None, kind="email") -> IntegrationHandle:
+    return IntegrationHandle("1", "office", kind, config, credentials or {})
+
+
+def test_servers_of_integrations() -> None:
+    own = handle(
+        {
+            "host": "mail.example",
+            "port": 26,
+            "security": "none",
+            "username": "u",
+            "from_email": "a@b.example",
+            "from_name": "Zoé",
+        },
+        {"password": "p"},
+    )
+    server = server_of(own, "s")
+    assert (server.host, server.port, server.security, server.username, server.password) == (
+        "mail.example",
+        26,
+        "none",
+        "u",
+        "p",
+    )
+    assert server.sender.endswith("<a@b.example>")
+    assert "p" not in repr(server).split("sender")[0].split("username='u'")[1]
+    sendgrid = server_of(handle({"provider": "sendgrid"}, {"api_key": "SG.x"}), "s")
+    assert sendgrid == Server("smtp.sendgrid.net", 587, "starttls", "apikey", "SG.x", "s")
+    with pytest.raises(StepError, match="does not send e-mail"):
+        server_of(handle({}, kind="slack"), "s")
+
+
+def test_an_integration_is_behind_the_guard(smtp) -> None:
+    own = handle({"host": "127.0.0.1", "port": smtp.port, "security": "none"})
+    with pytest.raises(EgressError, match="FLOWAPP_EGRESS_ALLOW"):
+        SmtpMail.of(own, SENDER).send(letter())
+    SmtpMail.of(own, SENDER, ("127.0.0.1",)).send(letter())
+    assert smtp.wait_for(1)[0].sender == "flow@example.com"
+
+
+def test_the_connector_is_declared_and_tries_its_server(smtp) -> None:
+    spec = CONNECTORS["email"]
+    assert spec.providers == ("smtp", "sendgrid")
+    config = EmailConfig.model_validate({"smtp_host": "127.0.0.1", "smtp_port": smtp.port, "security": "none"})
+    context = SimpleNamespace(http=SafeHttp(("127.0.0.1",)))
+    assert try_server(config, EmailCredentials(), context) == f"Connected to 127.0.0.1, port {smtp.port}."
+    with pytest.raises(EgressError):
+        try_server(config, EmailCredentials(), SimpleNamespace(http=SafeHttp()))
+    with pytest.raises(ValidationError, match="Write the host"):
+        EmailConfig.model_validate({"provider": "smtp"})
+    EmailConfig.model_validate({"provider": "sendgrid", "from_email": "noreply@example.com"})
