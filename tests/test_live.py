@@ -1,0 +1,590 @@
+"""The sockets, against a real server, a real Valkey and a real runner."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pytest
+import websocket
+from werkzeug.serving import make_server
+
+from flowapp import create_app, tasks
+from flowapp.broker import connect
+from flowapp.catalog import Done, Outcome, Params, StepContext
+from flowapp.catalog.registry import ACTIONS, action
+from flowapp.engine.control import cancel
+from flowapp.engine.definition import parse
+from flowapp.engine.journal import Journal
+from flowapp.engine.leases import Keeper
+from flowapp.engine.program import Programs
+from flowapp.engine.runner import Runner
+from flowapp.engine.start import start
+from flowapp.extensions import db
+from flowapp.live import line as line_module
+from flowapp.models import AccessToken, Execution, Member, Organization, Project, User, Version, Workflow, utcnow
+from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.security.tokens import make_token
+from tests.support.processes import server as process
+from tests.support.processes import wait_until
+
+SECONDS = 15
+
+
+class TryParams(Params):
+    """Parameters of the test's own action."""
+
+    value: Any = None
+
+
+class Steps:
+    """What the test's steps wait for."""
+
+    gates: ClassVar[dict[str, threading.Event]] = {}
+
+    @classmethod
+    def open(cls, step_id: str) -> None:
+        cls.gates[step_id].set()
+
+
+def behave(ctx: StepContext, params: TryParams) -> Outcome:
+    ctx.log(f"{ctx.step_id} before")
+    gate = Steps.gates.get(ctx.step_id)
+    if gate is not None:
+        assert gate.wait(SECONDS)
+    ctx.log(f"{ctx.step_id} after", "warning")
+    return Done(params.value)
+
+
+class NoServices:
+    """These tests' steps reach for nothing."""
+
+    http = mail = schemas = None
+    timezone = "UTC"
+
+    def tables(self, _key: str) -> None:
+        return None
+
+    def integration(self, _reference: str) -> None:
+        return None
+
+
+class Place:
+    """A served application with two organizations, and a runner that publishes as a worker does."""
+
+    def __init__(self, app: Any, port: int) -> None:
+        self.app, self.port = app, port
+        with app.app_context():
+            self.engine = db.engine
+        self.tokens: dict[str, str] = {}
+        self.orgs: dict[str, str] = {}
+        self.users: dict[str, User] = {}
+        for name in ("ours", "theirs"):
+            self._organization(name)
+        self.org = self.orgs["ours"]
+        self.runner = Runner(
+            journal=lambda org: Journal(self.engine, org, "worker", timedelta(seconds=10)),
+            services=lambda _org, _project: NoServices(),  # type: ignore[arg-type,return-value]
+            publish=tasks.publish,
+            programs=Programs(),
+            keeper=Keeper(1000, utcnow),
+        )
+        self.threads: list[threading.Thread] = []
+
+    def _organization(self, name: str) -> None:
+        token, prefix, token_hash = make_token()
+        with system_session(self.engine) as session:
+            organization = Organization(name=name)
+            user = User(email=f"{name}@example.test", name=name)
+            session.add_all([organization, user])
+            session.flush()
+            session.add_all(
+                [
+                    Member(organization_id=organization.id, user_id=user.id, role="owner"),
+                    Project(organization_id=organization.id, name="P", slug="p", is_default=True),
+                    AccessToken(
+                        organization_id=organization.id,
+                        user_id=user.id,
+                        name="t",
+                        role="viewer",
+                        prefix=prefix,
+                        token_hash=token_hash,
+                    ),
+                ]
+            )
+            session.commit()
+            self.orgs[name], self.tokens[name], self.users[name] = organization.id, token, user
+
+    def begin(self, *steps: tuple[str, str], org: str = "ours") -> str:
+        """Starts an execution of steps (id, effect)."""
+        data = [{"step_id": s, "name": s.title(), "action_type": f"try_{effect}"} for s, effect in steps]
+        definition = parse({"name": "W", "steps": data}).canonical()
+        with tenant_session(self.engine, self.orgs[org]) as session:
+            project = session.query(Project).one()
+            workflow = Workflow(project_id=project.id, name="W", status="active", draft=definition)
+            session.add(workflow)
+            session.flush()
+            version = Version(workflow_id=workflow.id, number=1, definition=definition, fingerprint="f")
+            session.add(version)
+            session.flush()
+            execution, _ = start(session, workflow, version, input_data={"a": 1})
+            session.commit()
+            tasks.announce_start(execution)
+            return execution.id
+
+    def run(self, execution_id: str, *, background: bool = False) -> None:
+        if not background:
+            self.runner.run(execution_id, self.org)
+            return
+        thread = threading.Thread(target=self.runner.run, args=(execution_id, self.org))
+        thread.start()
+        self.threads.append(thread)
+
+    def cancel(self, execution_id: str) -> None:
+        with tenant_session(self.engine, self.org) as session:
+            execution = session.get_one(Execution, execution_id)
+            cancel(session, execution)
+            session.commit()
+            tasks.announce_end(execution)
+
+    def connect(self, path: str, token: str | None = "ours", **options: Any) -> Client:
+        query = "&".join(f"{k}={v}" for k, v in options.pop("query", {}).items())
+        if token:
+            query += f"&token={self.tokens[token]}"
+        return Client(f"ws://127.0.0.1:{self.port}{path}?{query}", **options)
+
+    def watch(self, execution_id: str, after: int | None = None, **options: Any) -> Client:
+        query = {} if after is None else {"after": after}
+        return self.connect(f"/ws/automation/execution/{execution_id}/", query=query, **options)
+
+    def cookie(self) -> str:
+        client = self.app.test_client()
+        with client.session_transaction() as session:
+            session.update(_user_id=self.users["ours"].get_id(), _fresh=True, organization_id=self.org)
+        return f"flowapp_session={client.get_cookie('flowapp_session').value}"
+
+
+class Client:
+    """A WebSocket client that keeps what it got."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self.socket = websocket.create_connection(url, timeout=SECONDS, **options)
+        self.got: list[dict[str, Any]] = []
+
+    def next(self) -> dict[str, Any]:
+        text = self.socket.recv()
+        assert text, f"closed with {self.socket.sock and 'data'} after {self.got}"
+        self.got.append(json.loads(text))
+        return self.got[-1]
+
+    def until(self, kind: str) -> dict[str, Any]:
+        while (message := self.next())["type"] != kind:
+            pass
+        return message
+
+    def ask(self, question: Any) -> None:
+        self.socket.send(question if isinstance(question, str) else json.dumps(question))
+
+    def close_code(self) -> int:
+        """Reads to the close frame."""
+        while True:
+            opcode, data = self.socket.recv_data()
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                return int.from_bytes(data[:2], "big")
+            self.got.append(json.loads(data))
+
+    def close(self) -> None:
+        self.socket.close()
+        self.socket.shutdown()  # close() leaves the socket open where the server closed first
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextmanager
+def serving(settings: Any) -> Iterator[Place]:
+    application = create_app(settings)
+    listener = make_server("127.0.0.1", 0, application, threaded=True)
+    listener.daemon_threads = True
+    thread = threading.Thread(target=listener.serve_forever, daemon=True)
+    thread.start()
+    place = Place(application, listener.server_port)
+    try:
+        yield place
+    finally:
+        for gate in Steps.gates.values():
+            gate.set()
+        for running in place.threads:
+            running.join(SECONDS)
+        application.extensions["live"].close_all()
+        wait_until(lambda: not lines(place), message="sockets did not close")
+        listener.shutdown()
+        listener.server_close()
+        place.engine.dispose()
+
+
+def lines(place: Place) -> int:
+    return sum(map(len, place.app.extensions["live"]._lines.values()))
+
+
+@pytest.fixture(autouse=True)
+def _actions() -> Iterator[None]:
+    before = dict(ACTIONS)
+    for effect in ("pure", "once"):
+        action(
+            f"try_{effect}",
+            label=effect,
+            description="",
+            group="",
+            icon="",
+            effect=effect,
+            params=TryParams,  # type: ignore[arg-type]
+        )(behave)
+    Steps.gates = {}
+    yield
+    ACTIONS.clear()
+    ACTIONS.update(before)
+
+
+@pytest.fixture
+def place(settings: Any) -> Iterator[Place]:
+    with serving(settings) as served:
+        yield served
+
+
+def gate(step_id: str) -> None:
+    Steps.gates[step_id] = threading.Event()
+
+
+def story(messages: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What is told, in short."""
+    return [
+        (m["seq"], m["type"], m["log"]["message"] if m["type"] == "log" else m.get("step_id", m.get("status")))
+        for m in messages
+        if m["type"] not in ("initial_state", "logs")
+    ]
+
+
+WHOLE = [
+    (1, "step_started", "one"),
+    (2, "log", "one before"),
+    (3, "log", "one after"),
+    (4, "step_completed", "one"),
+    (5, "step_started", "two"),
+    (6, "log", "two before"),
+    (7, "log", "two after"),
+    (8, "step_completed", "two"),
+    (9, "execution_completed", "completed"),
+]
+
+
+def test_each_step_and_line_comes_as_it_happens(place: Place) -> None:
+    gate("one")
+    execution_id = place.begin(("one", "once"), ("two", "once"))
+    with place.watch(execution_id) as client:
+        state = client.next()
+        assert (state["type"], state["seq"], state["execution"]["status"]) == ("initial_state", 0, "pending")
+        place.run(execution_id, background=True)
+        assert client.until("log")["log"]["step_name"] == "One"  # the step still stands at its gate
+        Steps.open("one")
+        ended = client.until("execution_completed")
+        assert story(client.got) == WHOLE
+        assert (ended["status"], client.got[4]["result"]) == ("completed", None)
+        assert client.got[1]["step_name"] == "One"
+
+
+def test_a_client_that_comes_back_gets_what_it_does_not_know(place: Place) -> None:
+    execution_id = place.begin(("one", "once"), ("two", "pure"))
+    place.run(execution_id)
+    for after in range(10):
+        with place.watch(execution_id, after=after) as client:
+            assert client.next()["execution"]["status"] == "completed"
+            if after < 9:
+                client.until("execution_completed")
+            client.ask({"action": "get_logs"})
+            client.until("logs")
+            assert story(client.got) == WHOLE[after:]
+
+
+def test_who_comes_late_without_a_number_gets_state_and_end(place: Place) -> None:
+    execution_id = place.begin(
+        ("one", "pure"),
+    )
+    place.run(execution_id)
+    with place.watch(execution_id) as client:
+        state = client.next()["execution"]
+        assert [(s["step_id"], s["status"]) for s in state["steps"]] == [("one", "completed")]
+        assert state["completed_steps"] == state["execution_path"] == ["one"]
+        assert client.next()["type"] == "execution_completed"
+
+
+def test_who_comes_in_the_middle_of_a_step_misses_no_line(place: Place) -> None:
+    gate("one")
+    execution_id = place.begin(("one", "once"), ("two", "once"))
+    with place.watch(execution_id, after=0) as early:
+        place.run(execution_id, background=True)
+        early.until("log")
+        with place.watch(execution_id, after=0) as late:  # "one before" is published, but not yet written
+            assert late.until("step_started")["seq"] == 1
+            Steps.open("one")
+            late.until("execution_completed")
+            early.until("execution_completed")
+            assert story(late.got) == story(early.got) == WHOLE
+
+
+def test_cancelled_from_outside(place: Place) -> None:
+    gate("one")
+    execution_id = place.begin(
+        ("one", "once"),
+    )
+    with place.watch(execution_id) as client:
+        place.run(execution_id, background=True)
+        client.until("log")
+        place.cancel(execution_id)
+        assert client.until("execution_completed")["status"] == "cancelled"
+
+
+def test_lost_messages_are_read_from_the_database(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.runner.publish = lambda *_: None
+    execution_id = place.begin(("one", "once"), ("two", "once"))
+    with place.watch(execution_id, after=0) as client:
+        place.run(execution_id)
+        client.until("execution_completed")
+        assert story(client.got) == WHOLE
+
+
+def test_a_crowd_of_messages_reaches_a_slow_client(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "MAX_NEWS", 3)
+    steps = [(f"s{n}", "pure") for n in range(60)]
+    execution_id = place.begin(*steps)
+    with place.watch(execution_id) as client:
+        client.next()
+        place.run(execution_id)
+        client.until("execution_completed")
+        assert [m["seq"] for m in client.got[1:]] == list(range(1, 60 * 4 + 2))
+
+
+def test_questions(place: Place) -> None:
+    execution_id = place.begin(
+        ("one", "pure"),
+    )
+    place.run(execution_id)
+    with place.watch(execution_id) as client:
+        client.until("execution_completed")
+        client.ask({"action": "get_logs"})
+        answer = client.next()
+        assert (answer["type"], answer["seq"]) == ("logs", 5)
+        assert [(entry["level"], entry["message"], entry["step_name"]) for entry in answer["logs"]] == [
+            ("info", "one before", "One"),
+            ("warning", "one after", "One"),
+        ]
+        client.ask({"action": "get_logs", "after": answer["logs"][0]["seq"]})
+        assert len(client.next()["logs"]) == 1
+        for wrong in (
+            "not JSON",
+            "[]",
+            '{"action": 7}',
+            '{"action": "dance"}',
+            '{"action": "get_logs", "after": "x"}',
+            "\x00",
+        ):
+            client.ask(wrong)
+            assert client.next()["type"] == "error", wrong
+        client.socket.send_binary(b"\xff\xfe")
+        assert client.next()["type"] == "error"
+        client.ask({"action": "get_logs"})
+        assert client.next()["type"] == "logs"
+
+
+def test_messages_over_64_kib_are_refused(place: Place) -> None:
+    execution_id = place.begin(
+        ("one", "pure"),
+    )
+    with place.watch(execution_id) as client:
+        client.next()
+        client.ask("x" * 70_000)
+        assert client.close_code() == 1009
+
+
+@pytest.mark.parametrize("execution_id", ["theirs", "00000000-0000-0000-0000-000000000000", "nonsense"])
+def test_what_is_not_ours_is_not_there(place: Place, execution_id: str) -> None:
+    if execution_id == "theirs":
+        execution_id = place.begin(("one", "pure"), org="theirs")
+    with place.watch(execution_id) as client:
+        assert client.close_code() == 4404
+        assert (client.got[0]["type"], client.got[0]["status"]) == ("error", 404)
+
+
+def test_a_wrong_number_is_refused(place: Place) -> None:
+    execution_id = place.begin(
+        ("one", "pure"),
+    )
+    with place.connect(f"/ws/automation/execution/{execution_id}/", query={"after": "x"}) as client:
+        assert client.close_code() == 4422
+
+
+def refused(connect_: Callable[[], Any]) -> int:
+    with pytest.raises(websocket.WebSocketBadStatusException) as error:
+        connect_()
+    return int(error.value.status_code)
+
+
+def test_who_may_connect(place: Place) -> None:
+    execution_id = place.begin(
+        ("one", "pure"),
+    )
+    path = f"/ws/automation/execution/{execution_id}"
+    cookie = place.cookie()
+    bearer = {"Authorization": f"Bearer {place.tokens['ours']}"}
+    assert refused(lambda: place.connect(path, token=None)) == 401
+    assert refused(lambda: place.connect(path, token=None, header={"Authorization": "Bearer fla_wrong"})) == 401
+    assert refused(lambda: place.connect(path, token=None, cookie=cookie, origin="http://evil.example")) == 403
+    assert refused(lambda: place.connect(path, token=None, cookie=cookie, origin="null")) == 403
+    for allowed in (
+        {"cookie": cookie},
+        {"cookie": cookie, "origin": f"http://127.0.0.1:{place.port}"},
+        {"header": bearer},
+        {"header": bearer, "origin": "http://other.example"},
+    ):
+        with place.connect(path, token=None, **allowed) as client:
+            assert client.next()["type"] == "initial_state"
+
+
+def test_a_broken_handshake_is_a_problem(place: Place) -> None:
+    path = f"/ws/automation/monitor/?token={place.tokens['ours']}"
+    client = place.app.test_client()
+    assert client.get(path).status_code == 400
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    with pytest.raises(websocket.WebSocketBadStatusException) as error:
+        websocket.create_connection(
+            f"ws://127.0.0.1:{place.port}{path}", header={"Sec-WebSocket-Version": "1", **headers}, timeout=SECONDS
+        )
+    assert error.value.status_code == 400
+
+
+def test_a_revoked_token_ends_the_connection(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "CHECK_SECONDS", 0.0)
+    execution_id = place.begin(
+        ("one", "pure"),
+    )
+    with place.watch(execution_id) as client:
+        client.next()
+        with system_session(place.engine) as session:
+            session.query(AccessToken).filter_by(organization_id=place.org).one().revoked_at = utcnow()
+            session.commit()
+        client.ask({"action": "get_logs"})
+        assert client.close_code() == 4401
+
+
+def test_the_monitor(place: Place) -> None:
+    first = place.begin(
+        ("one", "pure"),
+    )
+    place.begin(("one", "pure"), org="theirs")
+    with place.connect("/ws/automation/monitor") as client:
+        greeting = client.next()
+        assert (greeting["type"], greeting["stats"]["total_executions"], greeting["stats"]["pending"]) == (
+            "initial_stats",
+            1,
+            1,
+        )
+        wait_until(lambda: subscribed(place))
+        place.run(first)
+        second = place.begin(
+            ("one", "pure"),
+        )
+        ended, began = client.until("execution_completed"), client.until("execution_started")
+        assert (ended["execution_id"], ended["status"], began["execution"]["id"]) == (first, "completed", second)
+        assert greeting["seq"] < ended["seq"] < began["seq"]
+        client.ask({"action": "get_stats"})
+        stats = client.until("stats")["stats"]
+        assert (stats["completed"], stats["active_executions"], stats["success_rate"]) == (1, 1, 100.0)
+        client.ask({"action": "get_logs"})
+        assert client.next()["type"] == "error"
+    third = place.begin(
+        ("one", "pure"),
+    )
+    place.run(third)
+    with place.connect("/ws/automation/monitor/", query={"after": began["seq"]}) as client:
+        while client.next().get("execution_id") != third:
+            pass
+        assert client.got[0]["type"] == "initial_stats"
+        assert third in [m["execution"]["id"] for m in client.got if m["type"] == "execution_started"]
+
+
+def subscribed(place: Place) -> bool:
+    return any(count for _, count in tasks.runtime().redis.pubsub_numsub(tasks.monitor_channel(place.org)))
+
+
+def test_places_are_limited(settings: Any) -> None:
+    with serving(replace(settings, max_sockets=1)) as place:
+        execution_id = place.begin(
+            ("one", "pure"),
+        )
+        with place.watch(execution_id) as first:
+            first.next()
+            with place.watch(execution_id) as second:
+                assert second.close_code() == 1013
+        wait_until(lambda: not lines(place))
+        with place.watch(execution_id) as third:
+            assert third.next()["type"] == "initial_state"
+
+
+def test_fifty_sockets_leave_nothing_behind(place: Place) -> None:
+    execution_id = place.begin(
+        ("one", "pure"),
+    )
+
+    def cycle(polite: bool) -> None:
+        client = place.watch(execution_id)
+        client.next()
+        client.close() if polite else client.socket.shutdown()
+
+    def quiet() -> bool:
+        return not lines(place) and place.app.extensions["live"]._thread is None
+
+    cycle(True)
+    wait_until(quiet)
+    threads = threading.active_count()
+    for number in range(50):
+        cycle(bool(number % 2))
+    wait_until(quiet, message="the hub still runs")
+    wait_until(lambda: threading.active_count() <= threads, message="threads are left")
+    assert place.engine.pool.checkedout() == 0
+
+
+def test_redis_dies_and_comes_back(settings: Any, tmp_path: Path) -> None:
+    from flowapp.launcher import broker
+
+    folder = tmp_path / "v"
+    folder.mkdir()
+    path = folder / "valkey.sock"
+    argv = [*broker.command(folder, path), "--appendonly", "no"]
+    gate("one"), gate("two")
+    with serving(replace(settings, redis_url=broker.url(path))) as place:
+        execution_id = place.begin(("one", "once"), ("two", "once"))
+        with process(argv, tmp_path / "first.log", stop_with=9):
+            wait_until(lambda: broker.answers(path))
+            client = place.watch(execution_id, after=0)
+            place.run(execution_id, background=True)
+            client.until("log")
+        Steps.open("one")  # Redis is gone: step one ends, step two begins
+        client.until("step_completed")
+        path.unlink(missing_ok=True)
+        with process(argv, tmp_path / "second.log", stop_with=9):
+            wait_until(lambda: broker.answers(path))
+            channel = tasks.live_channel(execution_id)
+            wait_until(lambda: connect(broker.url(path)).pubsub_numsub(channel)[0][1], message="not subscribed again")
+            Steps.open("two")
+            client.until("execution_completed")
+            assert story(client.got) == WHOLE
+            client.close()
