@@ -10,8 +10,10 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from flowapp.config import Settings
+from flowapp.extensions import db
 from flowapp.models import Trigger
 from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import SHOWN
@@ -251,3 +253,20 @@ def test_a_key_stays_when_the_trigger_is_sent_without_it(api: Api) -> None:
         f"/workflows/{row['id']}/", {"triggers": [{"trigger_type": "webhook", "config": {"methods": ["PUT"]}}]}
     )
     assert changed["triggers"][0]["config"]["key"] == key
+
+
+def test_few_statements(api: Api, hook: str, app: Any) -> None:
+    """The busiest way in: one select, one insert."""
+    assert api.client.post(hook, json={}).status_code == 202
+    seen: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        seen.append(statement.split(maxsplit=1)[0])
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    assert api.client.post(hook, json={}).status_code == 202
+    event.remove(engine, "before_cursor_execute", note)
+    assert [word for word in seen if word in ("SELECT", "INSERT")][-2:] == ["SELECT", "INSERT"]
+    assert len(seen) <= 3  # PostgreSQL may tell the connection its organization first

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, cast, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from flowapp.engine.dialects import type_name
 from flowapp.errors import InvalidError
-from flowapp.models import Execution, Workflow
+from flowapp.models import Execution, Version, Workflow
 from flowapp.models.base import UtcDateTime
 from flowapp.studio.workflows.extras import read_status
 from flowapp.studio.workflows.paging import Page, paginate
@@ -51,7 +51,7 @@ def find_page(
 
     InvalidError names the filter that cannot be used.
     """
-    statement = select(Workflow)
+    statement = select(Workflow).options(selectinload(Workflow.published).load_only(Version.number))
     if search:
         needle = search.strip()
         statement = statement.where(

@@ -55,6 +55,8 @@ def _publish(session: Session, workflow: Workflow, actor_id: str | None, note: s
     session.add(version)
     session.flush()
     workflow.published_version_id = version.id
+    session.flush()
+    session.expire(workflow, ["published"])
     tell(session, workflow, "published", actor_id, version=version.number)
     return version
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.engine.definition import Definition
 from flowapp.errors import NotFoundError
-from flowapp.models import Version, Workflow
+from flowapp.models import Workflow
 from flowapp.security.credentials import hide
 from flowapp.studio.workflows.statistics import Stats, statistics
 
@@ -43,7 +43,6 @@ def as_json(session: Session, workflow: Workflow, stats: Stats | None = None) ->
     """
     stats = stats or statistics(session, [workflow.id])[workflow.id]
     draft = shown_definition(workflow)
-    version = session.get(Version, workflow.published_version_id) if workflow.published_version_id else None
     return {
         "id": workflow.id,
         "name": workflow.name,
@@ -53,7 +52,7 @@ def as_json(session: Session, workflow: Workflow, stats: Stats | None = None) ->
         "project": workflow.project_id,
         **{name: draft[name] for name in ("variables", "config", "steps", "edges", "triggers")},
         "canvas_data": workflow.canvas_data or {},
-        "version": version.number if version else None,
+        "version": workflow.published.number if workflow.published else None,
         "is_template": workflow.is_template,
         "created_by": workflow.created_by,
         "created_at": workflow.created_at.isoformat(),

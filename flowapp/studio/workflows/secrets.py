@@ -80,12 +80,12 @@ def _kept(trigger: Json, old: Json | None) -> Json:
 
 
 def _refuse_sealed(definition: Definition) -> None:
-    """A secret is sent in clear or as SHOWN: a sealed form that is not the stored one could not be opened."""
+    """A sealed form, and SHOWN, mean the secret that is stored: where none is, it must be sent in clear."""
     problems = [
-        Problem(f"triggers.{at}.config.{name}", "Write the secret as text.")
+        Problem(f"triggers.{at}.config.{name}", "Write the secret itself: none is stored for this trigger yet.")
         for at, trigger in enumerate(definition.triggers)
         for name in secret_fields(trigger.trigger_type)
-        if not isinstance(trigger.config.get(name, ""), str)
+        if trigger.config.get(name, "") == SHOWN or not isinstance(trigger.config.get(name, ""), str)
     ]
     if problems:
         raise InvalidError(problems)
