@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from email.utils import getaddresses
 from typing import Annotated, Any
 
-import orjson
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from flowapp.catalog.times import parse_duration, resolve_relative
@@ -21,7 +21,7 @@ def _as_text(value: Any) -> Any:
         return ""
     if isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else f"{value}"
-    return orjson.dumps(value, default=str).decode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _as_lines(value: Any) -> Any:

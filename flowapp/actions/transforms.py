@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
-
-import orjson
 
 from flowapp.actions.operation import Operation
 from flowapp.catalog import StepContext
@@ -151,14 +150,14 @@ def _limit(ctx: StepContext, operation: Operation, data: Any) -> list[Any]:
 
 
 def _dedupe(_ctx: StepContext, operation: Operation, data: Any) -> list[Any]:
-    first: dict[bytes, Any] = {}
+    first: dict[str, Any] = {}
     for item in _items(data, operation):
         first.setdefault(_identity(_value(item, operation.field)), item)
     return list(first.values())
 
 
 def _group(_ctx: StepContext, operation: Operation, data: Any) -> list[dict[str, Any]]:
-    groups: dict[bytes, dict[str, Any]] = {}
+    groups: dict[str, dict[str, Any]] = {}
     for item in _items(data, operation):
         value = _value(item, operation.field)
         key = None if value is MISSING else value
@@ -245,8 +244,8 @@ def _order(value: Any) -> tuple[int, Any]:
         return 1, value.casefold() if isinstance(value, str) else str(value)
 
 
-def _identity(value: Any) -> bytes:
-    return b"" if value is MISSING else orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
+def _identity(value: Any) -> str:
+    return "" if value is MISSING else json.dumps(value, sort_keys=True, default=str)
 
 
 def _number(value: Any, name: str) -> Decimal:

@@ -152,7 +152,7 @@ class SafeHttp:
         begun = monotonic()
         sent = _headers(headers or {}, auth)
         if json is not None:
-            body, kind = orjson.dumps(json, default=str), "application/json"
+            body, kind = _packed(json), "application/json"
         elif form is not None:
             body, kind = urlencode(form).encode(), "application/x-www-form-urlencoded"
         else:
@@ -189,6 +189,13 @@ class SafeHttp:
             )
         except (HTTPError, HTTPException, OSError) as error:
             raise _broken(error, target) from error
+
+
+def _packed(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str)
+    except orjson.JSONEncodeError as error:  # a number beyond 64 bits, half a surrogate pair
+        raise StepError(f"This cannot be sent as JSON: {error}.", permanent=True) from None
 
 
 def _parsed(url: str) -> Url:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from babel.dates import get_day_names, get_month_names
 from cron_descriptor import Options, get_description
 from croniter import CroniterError, croniter
-from pydantic import AliasChoices, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
 from flowapp.catalog.times import zone
@@ -91,7 +91,6 @@ class ScheduleParams(Params):
     cron: str = Field(
         "",
         max_length=200,
-        validation_alias=AliasChoices("cron", "cron_expression"),
         json_schema_extra=ui(
             N_("Cron expression"),
             N_("Minute, hour, day, month, weekday; a sixth field in front counts seconds."),

@@ -103,6 +103,10 @@ def test_calculations_that_stand_together_see_the_same_items(run) -> None:
     }  # fmt: skip
 
 
+def test_very_large_whole_numbers_stay_whole(run) -> None:
+    assert transform(run, [2**70, 1, 2**70], {"op": "dedupe"}, {"op": "aggregate"}) == {"sum": 2**70 + 1}
+
+
 def test_calculations_over_nothing(run) -> None:
     operations = [{"op": "aggregate", "function": name} for name in ("sum", "avg", "min", "count", "last")]
     assert transform(run, [], *operations) == {"sum": 0, "avg": None, "min": None, "count": 0, "last": None}

@@ -270,6 +270,13 @@ def test_headers_that_cannot_be_sent(http: SafeHttp, sink, name, value) -> None:
     assert sink.requests == []
 
 
+def test_json_that_cannot_be_written(http: SafeHttp, sink) -> None:
+    with pytest.raises(StepError, match="cannot be sent as JSON") as caught:
+        http.request("POST", sink.url(), json={"n": 2**70})
+    assert caught.value.permanent
+    assert sink.requests == []
+
+
 def serve_once(behave: Callable[[socket.socket], None]) -> tuple[int, threading.Thread]:
     """A server for one connection that need not speak HTTP."""
     listener = socket.create_server(("127.0.0.1", 0))

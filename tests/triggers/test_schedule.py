@@ -57,7 +57,6 @@ def walls(config: ScheduleParams, begin: str, end: str) -> list[str]:
         (schedule(every="monthly", day=3), "2025-11-03T09:00:00"),
         (schedule(every="monthly", day="last"), "2025-10-31T09:00:00"),
         (schedule(every="monthly", day="12", cron=""), "2025-11-12T09:00:00"),
-        (schedule(cron_expression="0 2 * * *"), "2025-10-19T02:00:00"),
     ],
 )
 def test_the_next_firing(config, expected) -> None:
