@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,7 +36,7 @@ class WorkflowQuery(PageQuery):
     status: str = Field(default="", description="draft, active, paused (or inactive), archived; several with commas.")
     trigger_type: str = Field(default="", max_length=100, description="One that has such a trigger.")
     is_template: bool | None = None
-    project: str = Field(default="", max_length=64, description="Id of a project.")
+    project: UUID | None = Field(default=None, description="Id of a project.")
     search: str = Field(default="", max_length=200, description="Part of the name or the description.")
     sort: str = Field(
         default="-updated_at",

@@ -45,7 +45,7 @@ def list_workflows() -> Response:
         status=query.status,
         trigger_type=query.trigger_type,
         is_template=query.is_template,
-        project_id=query.project,
+        project_id=str(query.project or ""),
         sort=query.sort,
         limit=query.limit,
         cursor=query.cursor,

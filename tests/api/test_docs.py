@@ -104,3 +104,10 @@ def test_unknown_paths_are_problems(api: Api) -> None:
     assert answer.mimetype == "application/problem+json"
     refused = api("DELETE", "/workflows/", None, 405)
     assert "POST" in refused.headers["Allow"]
+
+
+def test_docs_page_has_the_products_frame_for_members(api: Api) -> None:
+    page = api.client.get("/api/docs", headers=api.place.headers())
+    assert page.status_code == 200
+    assert "Acme" in page.text
+    assert "Acme" not in api.client.get("/api/docs").text

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -270,3 +271,12 @@ def test_few_statements(api: Api, hook: str, app: Any) -> None:
     event.remove(engine, "before_cursor_execute", note)
     assert [word for word in seen if word in ("SELECT", "INSERT")][-2:] == ["SELECT", "INSERT"]
     assert len(seen) <= 3  # PostgreSQL may tell the connection its organization first
+
+
+def test_the_same_delivery_at_the_same_time_runs_once(api: Api, hook: str, app: Any) -> None:
+    def deliver(_: int) -> str:
+        return app.test_client().post(hook, json={}, headers={"Idempotency-Key": "k"}).json["execution_id"]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(deliver, range(8)))) == 1
+    assert api.get("/executions/")["count"] == 1

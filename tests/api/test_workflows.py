@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -316,3 +317,46 @@ def test_list_pages(api: Api, sort: str) -> None:
         page = api.client.get(page["previous"], headers=api.place.headers()).json
         back = [row["id"] for row in page["results"]] + back
     assert back == every[:4]
+
+
+def test_changes_at_the_same_time_all_count(api: Api, app: Any) -> None:
+    row = api.post("/workflows/", workflow_body(), 201)
+    path = f"/api/workflows/{row['id']}/"
+
+    def change(number: int) -> tuple[int, int]:
+        client, headers = app.test_client(), api.place.headers()
+        changed = client.patch(path, json={"description": str(number)}, headers=headers)
+        return changed.status_code, client.post(f"{path}publish/", json={}, headers=headers).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(change, range(6))) == [(200, 200)] * 6
+    assert api("GET", f"/workflows/{row['id']}/").headers["ETag"] == '"7"'
+    assert api.post(f"/workflows/{row['id']}/publish/")["version"] == api.get(f"/workflows/{row['id']}/")["version"]
+
+
+def test_a_browsers_session_needs_the_csrf_header(api: Api, app: Any) -> None:
+    browser = app.test_client()
+    with browser.session_transaction() as session:
+        session["_user_id"] = f"{api.place.user_id}:0"
+    assert browser.get("/api/workflows/").status_code == 200
+    refused = browser.post("/api/workflows/", json=workflow_body())
+    assert (refused.status_code, refused.mimetype) == (400, "application/problem+json")
+    assert api.get("/workflows/")["count"] == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "cursor=W251bGwsbnVsbCxudWxsXQ", "cursor=WzEsMiwzXQ", "cursor=eyJhIjoxfQ", "cursor=%FF", "cursor=" + "A" * 2000,
+        "limit=99999999999999999999", "status=%00",
+    ],
+)  # fmt: skip
+def test_queries_that_cannot_be(api: Api, query: str) -> None:
+    api.get(f"/workflows/?{query}", 422)
+    api.get(f"/executions/?{query}", 422)
+
+
+@pytest.mark.parametrize("query", ["search=%00", "project=nope", "project=%00", "trigger_type=%00", "workflow=%00"])
+def test_queries_that_find_nothing_are_no_fault_of_ours(api: Api, query: str) -> None:
+    for path in ("/workflows/", "/executions/"):
+        assert api("GET", f"{path}?{query}").status_code in (200, 422)
