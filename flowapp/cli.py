@@ -13,6 +13,7 @@ import redis
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -55,6 +56,7 @@ class _Told(click.ClickException):
 @click.option("--name", default="", help="Default: the part of the e-mail before the @.")
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
 @click.option("--organization", default="", help="Name of the organization, where there is none yet.")
+@with_appcontext
 def create_superuser(email: str, name: str, password: str, organization: str) -> None:
     """Makes an owner; on a new installation the organization too."""
     try:
@@ -70,6 +72,7 @@ def create_superuser(email: str, name: str, password: str, organization: str) ->
 @click.option("--email", required=True, help="Whose token it is.")
 @click.option("--role", type=click.Choice(ROLES, case_sensitive=False), help="Default: the member's own role.")
 @click.option("--name", default="Command line", help="How it is listed.")
+@with_appcontext
 def create_token(email: str, role: str | None, name: str) -> None:
     """Makes an API token; it stands alone on the last line."""
     try:
@@ -93,6 +96,7 @@ def create_token(email: str, role: str | None, name: str) -> None:
 
 
 @click.command("seed-demo")
+@with_appcontext
 def seed_demo() -> None:
     """Adds the template and the example (form, data table, schema, workflow) to each organization that lacks them."""
     with system_session(db.engine) as system:
@@ -113,6 +117,7 @@ def seed_demo() -> None:
 
 
 @click.command("rotate-keys")
+@with_appcontext
 def rotate_keys() -> None:
     """Encrypts every stored secret again, with the first of FLOWAPP_ENCRYPTION_KEYS. Then older keys can go."""
     vault = tasks.runtime().vault
@@ -179,6 +184,7 @@ def _changed(before: dict[str, Any], fingerprint: str, after: dict[str, Any]) ->
 
 
 @click.command("doctor")
+@with_appcontext
 def doctor() -> None:
     """Says what is set and whether it works. Ends with 1 where something does not."""
     settings: Settings = current_app.extensions["settings"]

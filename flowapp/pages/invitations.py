@@ -10,7 +10,7 @@ from wtforms import PasswordField, StringField
 
 from flowapp.errors import ForbiddenError, InvalidError
 from flowapp.extensions import csrf, db
-from flowapp.models import Invitation, Organization, User
+from flowapp.models import Invitation, Organization, User, utcnow
 from flowapp.security.passwords import MIN_LENGTH
 from flowapp.studio import accounts
 from flowapp.web.access import public
@@ -72,6 +72,7 @@ def join(token: str) -> Response:
         for problem in error.problems:
             form[problem.path].errors = [problem.message]
         return _page(found, form, 422)
+    user.last_login_at = utcnow()
     accounts.accept(db.engine, invitation, user, ip=request.remote_addr or "")
     session.clear()
     login_user(user)

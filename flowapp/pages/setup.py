@@ -32,7 +32,9 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
         render_kw={"autocomplete": "new-password", "required": True},
     )
     organization = StringField(
-        _l("Organization"), description=_l("Your company, club or team."), render_kw={"autocomplete": "organization"}
+        _l("Organization"),
+        description=_l("Your company, club or team; may stay empty."),
+        render_kw={"autocomplete": "organization"},
     )
     timezone = SelectField(_l("Time zone"), default="UTC", validate_choice=False)
     demo = BooleanField(_l("Add an example workflow with its form and data table"), default=True)
@@ -91,6 +93,7 @@ def create() -> Response:
             timezone=form.timezone.data or "UTC",
             with_demo=form.demo.data,
             ip=request.remote_addr or "",
+            signs_in=True,
         )
     except InvalidError as error:
         for problem in error.problems:

@@ -71,6 +71,7 @@ def set_up(
     timezone: str = "UTC",
     with_demo: bool = False,
     ip: str = "",
+    signs_in: bool = False,
 ) -> User:
     """The first account: an owner with an organization, its default project and the template.
 
@@ -78,6 +79,7 @@ def set_up(
     """
     user = make_user(name=name, email=email, password=password)
     user.is_superuser = True
+    user.last_login_at = utcnow() if signs_in else None
     place = Organization(
         id=new_id(),
         name=clean_name(organization or _("My organization"), "organization"),

@@ -1,0 +1,182 @@
+"""People, without pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from flowapp.extensions import db
+from flowapp.models import AccessToken, Invitation, Member, Organization, User, utcnow
+from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.security.roles import Role
+from flowapp.studio import accounts, demo
+from tests.support.browser import PASSWORD
+
+
+@pytest.fixture
+def ada(app: Any) -> Iterator[User]:
+    """The owner of an organization, inside the application's context."""
+    with app.app_context():
+        yield accounts.set_up(db.engine, name="Ada", email="ada@example.com", password=PASSWORD, organization="Acme")
+
+
+@pytest.fixture
+def session(ada: User) -> Iterator[Session]:
+    with system_session(db.engine) as system:
+        organization_id = system.scalars(select(Organization.id)).one()
+    with tenant_session(db.engine, organization_id) as own:
+        yield own
+
+
+def join(session: Session, email: str, role: Role) -> Member:
+    """A new member."""
+    user = accounts.make_user(name=email.partition("@")[0], email=email, password=PASSWORD)
+    session.add(user)
+    session.flush()
+    session.add(Member(user_id=user.id, role=role.label))
+    session.commit()
+    return session.scalars(select(Member).filter_by(user_id=user.id)).one()
+
+
+def me(session: Session, user: User) -> Member:
+    return session.scalars(select(Member).filter_by(user_id=user.id)).one()
+
+
+def test_of_two_first_visits_at_once_one_wins(app: Any) -> None:
+    barrier = Barrier(2)
+
+    def visit(number: int) -> str:
+        with app.app_context():
+            barrier.wait(10)
+            try:
+                return accounts.set_up(db.engine, name="A", email=f"a{number}@example.com", password=PASSWORD).email
+            except ConflictError:
+                return "late"
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(visit, range(2)))
+    assert outcomes.count("late") == 1
+    with app.app_context(), system_session(db.engine) as system:
+        assert system.scalars(select(User.email)).all() == [next(o for o in outcomes if o != "late")]
+        assert system.scalar(select(func.count()).select_from(Organization)) == 1
+    with app.app_context(), pytest.raises(ConflictError):
+        accounts.set_up(db.engine, name="B", email="b@example.com", password=PASSWORD)
+
+
+def test_sign_in_asks_for_the_right_password(ada: User) -> None:
+    assert accounts.sign_in(db.engine, " ADA@example.com", PASSWORD).id == ada.id
+    assert accounts.sign_in(db.engine, "ada@example.com", PASSWORD + "x") is None
+    assert accounts.sign_in(db.engine, "eve@example.com", PASSWORD) is None
+
+
+def test_another_password_ends_the_sessions(session: Session, ada: User) -> None:
+    user = session.get_one(User, ada.id)
+    with pytest.raises(InvalidError) as caught:
+        accounts.change_password(user, "wrong", "a new password")
+    assert [p.path for p in caught.value.problems] == ["current_password"]
+    key = user.get_id()
+    accounts.change_password(user, PASSWORD, "a new password")
+    session.commit()
+    assert user.get_id() != key
+    assert accounts.sign_in(db.engine, "ada@example.com", "a new password")
+
+
+def test_the_last_owner_stays(session: Session, ada: User) -> None:
+    member = me(session, ada)
+    for act in (
+        lambda: accounts.set_role(session, member, Role.ADMIN, by=Role.OWNER),
+        lambda: accounts.remove_member(session, member, by=Role.OWNER),
+    ):
+        with pytest.raises(ConflictError, match="last owner"):
+            act()
+    join(session, "bob@example.com", Role.OWNER)
+    accounts.set_role(session, member, Role.VIEWER, by=Role.OWNER)
+    assert member.role == "viewer"
+
+
+def test_admins_cannot_touch_owners(session: Session, ada: User) -> None:
+    bob = join(session, "bob@example.com", Role.EDITOR)
+    for act in (
+        lambda: accounts.set_role(session, me(session, ada), Role.ADMIN, by=Role.ADMIN),
+        lambda: accounts.remove_member(session, me(session, ada), by=Role.ADMIN),
+        lambda: accounts.set_role(session, bob, Role.OWNER, by=Role.ADMIN),
+    ):
+        with pytest.raises(ForbiddenError):
+            act()
+    accounts.set_role(session, bob, Role.ADMIN, by=Role.ADMIN)
+    assert bob.role == "admin"
+
+
+def test_whoever_leaves_takes_no_token_along(session: Session) -> None:
+    bob = join(session, "bob@example.com", Role.EDITOR)
+    row, text = accounts.create_token(session, bob.user_id, "Website", Role.VIEWER, by=Role.EDITOR)
+    assert text not in (row.token_hash, row.prefix)
+    accounts.remove_member(session, bob, by=Role.OWNER)
+    session.commit()
+    assert session.get_one(AccessToken, row.id).revoked_at
+
+
+def test_a_token_is_never_above_its_maker(session: Session, ada: User) -> None:
+    with pytest.raises(InvalidError, match="role"):
+        accounts.create_token(session, ada.id, "x", Role.ADMIN, by=Role.EDITOR)
+
+
+def test_tokens_of_others_are_for_admins(session: Session, ada: User) -> None:
+    row, _text = accounts.create_token(session, ada.id, "x", Role.VIEWER, by=Role.OWNER)
+    bob = join(session, "bob@example.com", Role.EDITOR)
+    with pytest.raises(NotFoundError):
+        accounts.revoke_token(session, row.id, user_id=bob.user_id, by=Role.EDITOR)
+    assert accounts.revoke_token(session, row.id, user_id=bob.user_id, by=Role.ADMIN).revoked_at
+
+
+def test_an_invitation_works_once(session: Session, ada: User) -> None:
+    _row, token = accounts.invite(session, "Bob@Example.com", Role.EDITOR, by=Role.ADMIN, actor_id=ada.id)
+    session.commit()
+    invitation, place, known = accounts.find_invitation(db.engine, token)
+    assert (invitation.email, place.name, known) == ("bob@example.com", "Acme", None)
+    bob = accounts.make_user(name="Bob", email=invitation.email, password=PASSWORD)
+    accounts.accept(db.engine, invitation, bob)
+    assert me(session, bob).role == "editor"
+    with pytest.raises(NotFoundError):
+        accounts.find_invitation(db.engine, token)
+    with pytest.raises(NotFoundError):
+        accounts.accept(db.engine, invitation, bob)
+
+
+def test_a_newer_invitation_replaces_the_older(session: Session, ada: User) -> None:
+    _row, first = accounts.invite(session, "bob@example.com", Role.EDITOR, by=Role.OWNER, actor_id=ada.id)
+    row, second = accounts.invite(session, "bob@example.com", Role.VIEWER, by=Role.OWNER, actor_id=ada.id)
+    session.commit()
+    with pytest.raises(NotFoundError):
+        accounts.find_invitation(db.engine, first)
+    assert accounts.find_invitation(db.engine, second)[0].role == "viewer"
+    session.get_one(Invitation, row.id).expires_at = utcnow() - timedelta(seconds=1)
+    session.commit()
+    with pytest.raises(NotFoundError):
+        accounts.find_invitation(db.engine, second)
+
+
+@pytest.mark.parametrize(
+    ("email", "role", "path"),
+    [("ada@example.com", Role.VIEWER, "email"), ("x", Role.VIEWER, "email"), ("b@example.com", Role.OWNER, "role")],
+)
+def test_who_cannot_be_invited(session: Session, ada: User, email: str, role: Role, path: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        accounts.invite(session, email, role, by=Role.ADMIN, actor_id=ada.id)
+    assert [p.path for p in caught.value.problems] == [path]
+
+
+def test_the_demo_is_added_once(session: Session, ada: User) -> None:
+    organization = session.scalars(select(Organization)).one()
+    first = demo.seed_demo(session, organization, ada.id)
+    session.commit()
+    assert demo.seed_demo(session, organization, ada.id).id == first.id
+    assert demo.seed_template(session, ada.id).id == demo.seed_template(session, ada.id).id
