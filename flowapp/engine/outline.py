@@ -16,12 +16,15 @@ from flowapp.engine.graph import ENDS_WITHOUT_EDGES, Graph
 
 Json = dict[str, Any]
 Edge = tuple[str, str, str]  # source, target, branch
-End = Literal["end", "join", "jump"]
+End = Literal["end", "join", "jump", "closed"]
 
 
 @dataclass(slots=True)
 class Lane:
-    """What happens on a branch. `end`: the flow ends, joins the lane around it, or goes on at `target`."""
+    """What happens on a branch. `end`: the flow ends, joins the lane around it, or goes on at `target`.
+
+    Closed: its last block has only lanes of its own, nothing follows it.
+    """
 
     branch: str
     source: str = ""
@@ -129,6 +132,8 @@ class _Reader:
         step, ways = self.steps[step_id], self.next.get(step_id, [])
         if len(ways) < 2:
             block = _block_of(step, self.edges)
+            if ways and ways[0][1] in self.done:
+                return self.jumping(block, *ways[0])
             if ways:
                 block.through = ways[0][0]
                 block.lanes = [Lane(b, step_id) for b in branches_of(step, self.edges) if b != block.through]
@@ -144,11 +149,21 @@ class _Reader:
             ]
         return block
 
+    def jumping(self, block: Block, branch: str, target: str) -> Block:
+        """The only way leads to a step that is drawn already."""
+        block.lanes = [lane for lane in block.lanes if lane.branch != branch]
+        block.lanes.append(Lane(branch, block.step_id, [], "jump", target))
+        if block.through == branch:
+            block.through, block.exits = "", []
+        return block
+
     def side(self, step_id: str, branch: str, target: str, stops: frozenset[str], block: Block, join: str) -> Lane:
         blocks, following = self.lane(target, stops)
         lane = Lane(branch, step_id, blocks, "join" if following and following == join else "end", following)
         if following and following != join:
             lane.end = "jump"
+        elif not following and blocks and not blocks[-1].through:
+            lane.end = "closed"
         for inner in blocks:
             block.members |= inner.members
         if lane.end == "join":

@@ -98,6 +98,8 @@ class Field:
     @property
     def switch(self) -> str:
         """The other way in which this parameter can be filled in, as `_mode` wants it; empty: there is none."""
+        if self.alternative == "expression" and not self.form.picker:
+            return ""
         return self.alternative if not self.mode else "plain"
 
 

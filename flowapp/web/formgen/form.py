@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from flowapp.catalog import Params
 from flowapp.engine.checks import check_params
+from flowapp.engine.definition import json_problems
 from flowapp.errors import Problem
 from flowapp.web.formgen.field import Field, Posted, make
 from flowapp.web.formgen.info import ABSENT, infos
@@ -24,8 +25,11 @@ _VERBS = {"_add": "add", "_add_group": "add_group", "_remove": "remove", "_up": 
 class Form:
     """`fields` in the model's order. `acted`: the post only asked for another row or another view, nothing to save.
 
-    `errors` maps the name of each wrong field to its messages; `form_errors` belong to no field.
+    `picker`: expressions are evaluated here, so values of the workflow may be inserted. `errors` maps the name of each wrong field to its messages; `form_errors` belong to no field.
     """
+
+    picker = True
+    live = False  # every change is shown at once
 
     def __init__(
         self,
@@ -80,13 +84,20 @@ class Form:
 
     def read(self, data: Posted) -> dict[str, Any]:
         """The params as posted. Fills `errors`, unless a row button or a refresh was pressed (`acted`)."""
+        if not self.take(data):
+            self.judge()
+        return self.params()
+
+    def take(self, data: Posted) -> bool:
+        """Takes up what was posted and does what a row button asked for; True where one did."""
         self.load(data)
         self.acted = any([self._act(data), "_refresh" in data])
-        params = self.params()
-        if not self.acted:
-            self.check()
-            self.place(self._check(params))
-        return params
+        return self.acted
+
+    def judge(self) -> None:
+        """Fills `errors`."""
+        self.check()
+        self.place(self._check(self.params()))
 
     def check(self) -> None:
         """Marks what the params could not tell, such as a name that was written twice."""
@@ -143,7 +154,7 @@ class Form:
 
     def _check_params(self, params: dict[str, Any]) -> list[Problem]:
         assert issubclass(self.model, Params)  # noqa: S101 - only Params are the top of a form
-        return check_params(self.model, params, "")[0]
+        return json_problems(params) or check_params(self.model, params, "")[0]
 
     def _act(self, data: Posted) -> bool:
         acted = False
@@ -163,7 +174,7 @@ class Form:
         """Which fields other fields hang on, and which are out of sight now."""
         watched = {name for field in self.fields for name in (*(field.info.show_if or {}), field.info.depends_on)}
         for field in self.fields:
-            field.refreshes = bool(watched & {field.info.key, field.info.name})
+            field.refreshes = self.live or bool(watched & set(field.info.names))
             field.hidden = field.info.widget == "hidden" or not self._applies(field)
 
     def _applies(self, field: Field) -> bool:

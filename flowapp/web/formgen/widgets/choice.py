@@ -63,7 +63,8 @@ class SelectField(Field):
 
     @property
     def switch(self) -> str:
-        return "expression" if accepts(self.info.annotation, str) and not self.info.show_if else ""
+        free = accepts(self.info.annotation, str) and self.info.widget != "step"
+        return "expression" if free and self.form.picker else ""
 
     def _offered(self) -> Choices:
         offer, widget = self.form.providers, self.info.widget

@@ -59,7 +59,3 @@ class MappingField(KeyValueField):
 
     def required(self, row: Pair) -> bool:
         return any(column["key"] == row.key and column.get("required") for column in self.columns)
-
-    @property
-    def switch(self) -> str:
-        return "expression"

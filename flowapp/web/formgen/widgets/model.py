@@ -24,6 +24,7 @@ class ModelField(Field):
         from flowapp.web.formgen.form import Form
 
         self.inner = Form(models_in(self.info.annotation)[0], value or {}, self.form.providers, f"{self.name}-")
+        self.inner.picker = self.form.picker
 
     def load(self, data: Posted) -> None:
         self.inner.load(data)

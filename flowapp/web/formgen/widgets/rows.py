@@ -22,6 +22,7 @@ class Row:
         model = field.model_of(self.kind)
         rest = {key: entry for key, entry in value.items() if key != field.tag}
         self.form = Form(model, rest, field.form.providers, f"{field.name}-{at}-")
+        self.form.picker = field.form.picker
         self.form.fields = [inner for inner in self.form.fields if inner.info.key != field.tag]
 
     def json(self, tag: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class TextField(Field):
     @property
     def picker(self) -> bool:
         """Whether values of the execution may be inserted."""
-        return True
+        return self.form.picker
 
     @property
     def hint(self) -> str:

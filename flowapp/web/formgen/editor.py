@@ -1,0 +1,141 @@
+"""One step in the editor: its form, the values it can use, and the trial beside it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import gettext as _
+from pydantic import Field
+
+from flowapp.catalog import N_, Params, get_action, ui
+from flowapp.engine import edit
+from flowapp.engine.definition import StepDef
+from flowapp.engine.sample import Group
+from flowapp.web.formgen.draft import Draft
+from flowapp.web.formgen.form import Form
+from flowapp.web.formgen.providers import Providers
+from flowapp.web.formgen.steps import StepForm
+
+Json = dict[str, Any]
+_KINDS = {"input": N_("Trigger"), "variables": N_("Variables of this workflow"), "general": N_("Always there")}
+
+
+class OwnInput(Params):
+    """An input that a person writes to try a step with."""
+
+    data: dict[str, Any] = Field(
+        default_factory=dict,
+        json_schema_extra=ui(N_("Your own values"), N_("What the trigger would give."), widget="keyvalue"),
+    )
+
+
+class OwnForm(Form):
+    """Plain values: nothing is evaluated in them."""
+
+    picker = False
+
+
+class Editor:
+    """A step being made (at `after` and `branch`, or before `before`) or changed.
+
+    `definition` holds the step as it is in the form, in its place, so that what runs before it is known.
+    """
+
+    def __init__(self, draft: Draft, step_id: str = "", action_type: str = "") -> None:
+        self.draft = draft
+        self.new = not step_id
+        self.place = {name: request.values.get(name, "")[:200] for name in ("after", "branch", "before")}
+        step = new_step(draft.definition, action_type) if self.new else edit.step_of(draft.definition, step_id)
+        self.origin = dict(step)
+        self.form = StepForm(step, draft.providers(step["step_id"]))
+        self.own = OwnForm(OwnInput, {}, Providers(), "t-")
+        self.source = request.form.get("t-source", "sample")
+        self.revision = str(draft.workflow.revision)
+
+    def read(self) -> None:
+        """Takes up the post."""
+        self.form.read(request.form)
+        if self.new and self.form.name:
+            self.form.step["step_id"] = edit.free_step_id(self.draft.definition, self.form.name)
+        self.own.take(request.form)
+
+    @property
+    def acted(self) -> bool:
+        return self.form.acted or self.own.acted
+
+    @property
+    def definition(self) -> Json:
+        """The draft with the step as the form has it. NotFoundError where its place is gone."""
+        return self._with(self.form.step)
+
+    def _with(self, step: Json) -> Json:
+        if not self.new:
+            steps = [step if s["step_id"] == step["step_id"] else s for s in self.draft.definition["steps"]]
+            return {**self.draft.definition, "steps": steps}
+        if self.place["before"]:
+            return edit.insert_before(self.draft.definition, step, self.place["before"])
+        return edit.insert_after(self.draft.definition, step, self.place["after"] or None, self.place["branch"])
+
+    @property
+    def url(self) -> str:
+        """Where the form posts to."""
+        return self._url("steps")
+
+    @property
+    def try_url(self) -> str:
+        """Where the form posts to, to try the step."""
+        return self._url("step_test")
+
+    def _url(self, page: str) -> str:
+        workflow_id = self.draft.workflow.id
+        if self.new:
+            return url_for(f"{page}.new", workflow_id=workflow_id, action_type=self.form.spec.type)
+        return url_for(f"{page}.change", workflow_id=workflow_id, step_id=self.form.step["step_id"])
+
+    def groups(self) -> list[Json]:
+        """The values to insert, as `ui.value_list` shows them."""
+        return shown_groups(self.draft.values(self._with(self.origin), self.origin["step_id"]))
+
+    def inputs(self) -> list[tuple[str, str]]:
+        """What the step can be tried with."""
+        runs = [
+            (run.id, str(_("The execution of %(when)s", when=f"{run.created_at:%Y-%m-%d %H:%M} UTC")))
+            for run in self.draft.executions()
+        ]
+        return [("sample", str(_("An example"))), *runs, ("own", str(_("My own values")))]
+
+    def input_data(self) -> tuple[Any, str | None]:
+        """The chosen input, and the execution that it is from."""
+        if self.source == "own":
+            return self.own.params().get("data", {}), None
+        run = next((run for run in self.draft.executions() if run.id == self.source), None)
+        return (run.input_data, run.id) if run else (self.draft.sample(), None)
+
+    def preview(self) -> str:
+        """The chosen input as JSON text."""
+        return json.dumps(self.input_data()[0], ensure_ascii=False, indent=2)
+
+    def context(self) -> Json:
+        """What steps/edit.html needs."""
+        return {"editor": self, "form": self.form, "workflow": self.draft.workflow, "trial": None, "ask": False}
+
+
+def shown_groups(groups: list[Group]) -> list[Json]:
+    """Groups of values in the reader's language."""
+    return [
+        {
+            "label": group.name if group.kind == "step" else str(_(_KINDS[group.kind])),
+            "items": [{**item, "label": str(_(item["label"])) if item["label"] else ""} for item in group.items],
+        }
+        for group in groups
+    ]
+
+
+def new_step(definition: Json, action_type: str) -> Json:
+    """A step of that type with everything at its default. NotFoundError for an unknown type."""
+    spec = get_action(action_type)
+    name = str(_(spec.label))
+    step = StepDef(step_id=edit.free_step_id(definition, name), name=name, action_type=spec.type)
+    return step.model_dump(exclude_none=True) | {"goto_step": None}

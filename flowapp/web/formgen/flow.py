@@ -1,0 +1,120 @@
+"""The flow view: what `templates/steps/_flow.html` draws of a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_babel import gettext as _
+
+from flowapp.catalog import ACTIONS, N_, TRIGGERS
+from flowapp.engine.outline import Block, Lane, loose, outline
+from flowapp.errors import Problem
+from flowapp.web.formgen.providers import Providers
+from flowapp.web.formgen.summary import conditions_line, step_line, trigger_line
+
+Json = dict[str, Any]
+_LABELS = {
+    "next": N_("Then"), "yes": N_("If yes"), "no": N_("If no"), "error": N_("If it fails"),
+    "timeout": N_("If nothing came in time"), "each": N_("For each"), "done": N_("When done"), "invalid": N_("If invalid"),
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Card:
+    """A step or a trigger, ready to be drawn. `policy` is empty where the workflow simply stops on an error."""
+
+    id: str
+    name: str
+    label: str
+    icon: str
+    line: str
+    note: str = ""
+    policy: str = ""
+    active: bool = True
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Flow:
+    """`lane` holds the blocks of the main lane, `cards` each step by its id, `loose` the steps nothing leads to."""
+
+    lane: list[Block]
+    cards: dict[str, Card]
+    triggers: list[Card]
+    loose: list[Card]
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def folds(self, block: Block) -> bool:
+        """Every way leads straight on: the block is drawn as a plain step."""
+        return bool(block.lanes) and all(lane.end == "join" and not lane.blocks for lane in block.lanes)
+
+    def side(self, block: Block) -> list[Lane]:
+        """The lanes that are drawn."""
+        return [] if self.folds(block) else block.lanes
+
+    @staticmethod
+    def word(branch: str) -> str:
+        """A branch as people call it."""
+        return str(_(_LABELS[branch])) if branch in _LABELS else branch.replace("_", " ").capitalize()
+
+
+def flow(
+    definition: Json, providers: Providers, errors: Iterable[Problem] = (), warnings: Iterable[Problem] = ()
+) -> Flow:
+    """The view of a canonical definition. The problems are those of `workflows.validate`."""
+    lane = outline(definition)
+    cards = {step["step_id"]: step_card(step, providers) for step in definition["steps"]}
+    triggers = [trigger_card(trigger, providers) for trigger in definition["triggers"]]
+    found = Flow(lane, cards, triggers, [cards[step_id] for step_id in loose(definition, lane)])
+    for problems, kind in ((errors, "errors"), (warnings, "warnings")):
+        for problem in problems:
+            getattr(_owner(found, problem), kind).append(str(_(problem.message)))
+    return found
+
+
+def step_card(step: Json, providers: Providers) -> Card:
+    """A step's card."""
+    spec = ACTIONS.get(step["action_type"])
+    label = str(_(spec.label)) if spec else step["action_type"]
+    card = Card(step["step_id"], step["name"] or label, label, spec.icon if spec else "x", step_line(step, providers))
+    card.policy = _policy(step, providers)
+    return card
+
+
+def trigger_card(trigger: Json, providers: Providers) -> Card:
+    """A trigger's card."""
+    spec = TRIGGERS.get(trigger["trigger_type"])
+    label = str(_(spec.label)) if spec else trigger["trigger_type"]
+    line = trigger_line(trigger, providers) or (str(_(spec.description)) if spec else "")
+    card = Card(trigger["key"], label, label, spec.icon if spec else "x", line, active=trigger.get("is_active", True))
+    if trigger.get("conditions"):
+        card.note = str(_("Only when %(conditions)s", conditions=conditions_line(trigger["conditions"])))
+    return card
+
+
+def _policy(step: Json, providers: Providers) -> str:
+    kind = step.get("on_error", "stop")
+    if kind == "stop":
+        return ""
+    if kind == "retry":
+        return str(_("Tries %(count)d more times", count=step["retry_count"]))
+    if kind == "goto":
+        name = dict(providers.steps).get(step.get("goto_step") or "", "?")
+        return str(_("If it fails: go to “%(step)s”", step=name))
+    return str(_("If it fails: goes on"))
+
+
+def _owner(found: Flow, problem: Problem) -> Flow | Card:
+    parts = problem.path.split(".")
+    if problem.step_id in found.cards:
+        return found.cards[problem.step_id]
+    if parts[0] == "triggers" and len(parts) > 1 and int(parts[1]) < len(found.triggers):
+        return found.triggers[int(parts[1])]
+    return found
+
+
+__all__ = ["Card", "Flow", "flow", "step_card", "trigger_card"]

@@ -1,0 +1,95 @@
+"""A step or a trigger in one line, for its card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from pydantic import ValidationError
+
+from flowapp.catalog import ACTIONS, TRIGGERS, TriggerSpec
+from flowapp.engine.rules import normalize
+from flowapp.errors import FlowError
+from flowapp.web.formgen.info import Info, infos
+from flowapp.web.formgen.providers import Choices, Providers
+from flowapp.web.formgen.text import shown
+
+Json = dict[str, Any]
+LENGTH = 110
+_JOIN = {"all": " · ", "any": " / ", "not": " · "}
+
+
+def step_line(step: Json, providers: Providers) -> str:
+    """What the step does, from its first filled parameters."""
+    spec = ACTIONS.get(step["action_type"])
+    if spec is None:
+        return ""
+    parts = [_part(info, value, providers) for info in infos(spec.params) if (value := _value(info, step["params"]))]
+    return _cut(" · ".join(part for part in parts[:3] if part))
+
+
+def trigger_line(trigger: Json, providers: Providers) -> str:
+    """What starts the workflow, in the trigger's own words."""
+    spec = TRIGGERS.get(trigger["trigger_type"])
+    if spec is None:
+        return ""
+    if spec.source == "form":
+        slug = str(trigger["config"].get("form_id", ""))
+        return dict(providers.forms).get(slug, slug)
+    try:
+        return _cut(described(spec, trigger["config"]))
+    except (ValidationError, FlowError):
+        return ""
+
+
+def described(spec: TriggerSpec, config: Json) -> str:
+    """A config in words. ValidationError or FlowError where it is not complete."""
+    if spec.summary is None:
+        return ""
+    model = spec.params.model_validate(config)
+    if spec.source == "clock":
+        return str(spec.summary(model, str(get_locale() or "en")))  # type: ignore[call-arg]
+    return spec.summary(model)
+
+
+def conditions_line(conditions: Any) -> str:
+    """A group of conditions in a few words."""
+    try:
+        return _cut(_group(normalize(conditions)))
+    except FlowError:
+        return ""
+
+
+def _group(group: Json) -> str:
+    if "field" in group:
+        return f"{group['field']} {group['operator']} {shown(group.get('value', ''))}".strip()
+    mode = next(iter(group), "all")
+    text = _JOIN[mode].join(_group(entry) for entry in group.get(mode, ()))
+    return str(_("none of: %(rules)s", rules=text)) if mode == "not" else text
+
+
+def _value(info: Info, params: Json) -> Any:
+    value = next((params[name] for name in info.names if name in params), None)
+    return None if info.advanced or info.widget in ("hidden", "secret") else value
+
+
+def _part(info: Info, value: Any, providers: Providers) -> str:
+    if info.widget == "conditions":
+        return conditions_line(value)
+    names: Choices = {
+        "table": providers.tables, "schema": providers.schemas, "form": providers.forms, "step": providers.steps
+    }.get(info.widget, info.choices)  # fmt: skip
+    if isinstance(value, str):
+        return str(_(dict(names).get(value, value)))
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        return ", ".join(value)
+    if isinstance(value, dict | list):
+        inner = ", ".join(value) if isinstance(value, dict) else str(len(value))
+        return f"{_(info.label)}: {inner}"
+    return f"{_(info.label)}: {shown(value)}"
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LENGTH else text[: LENGTH - 1] + "…"

@@ -1,0 +1,131 @@
+"""The form of one trigger (settings, conditions), for the trigger editor and the wizard.
+
+form = TriggerForm(trigger, providers)
+trigger = form.read(request.form)       # as the definition holds it
+if form.acted or form.errors: …         # render again: `{% import "triggers/_form.html" as parts %}{{ parts.trigger(form) }}`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from flowapp.catalog import N_, Params, get_trigger, ui
+from flowapp.engine.definition import check_trigger_config, json_problems
+from flowapp.errors import FlowError, Problem
+from flowapp.models import utcnow
+from flowapp.web.formgen.field import Posted
+from flowapp.web.formgen.form import Form
+from flowapp.web.formgen.providers import Providers
+from flowapp.web.formgen.summary import described
+
+Json = dict[str, Any]
+FIRINGS = 5
+
+
+class Conditions(Params):
+    """When a trigger that fired really starts the workflow."""
+
+    conditions: Any = Field(
+        default=None,
+        json_schema_extra=ui(
+            N_("Only start when"),
+            N_("Without conditions, it always starts. Otherwise the execution is marked as skipped."),
+            widget="conditions",
+            raw=True,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A clock trigger in words, and its next firings (aware, UTC)."""
+
+    words: str
+    moments: list[datetime]
+
+
+class ConfigForm(Form):
+    """Nothing is evaluated in a trigger's settings."""
+
+    picker = False
+
+
+class ClockForm(ConfigForm):
+    """Its preview follows each change."""
+
+    live = True
+
+
+class TriggerForm:
+    """`config` and `conditions` are forms; `trigger` is as last read."""
+
+    def __init__(self, trigger: Json, providers: Providers) -> None:
+        self.trigger = {"config": {}, "conditions": None, "is_active": True, **trigger}
+        self.spec = get_trigger(trigger["trigger_type"])
+        self.active = bool(self.trigger["is_active"])
+        kind = ClockForm if self.spec.source == "clock" else ConfigForm
+        self.config = kind(self.spec.params, self.trigger["config"], providers, "p-", self._check)
+        stored = {"conditions": self.trigger["conditions"]} if self.trigger["conditions"] else {}
+        self.conditions = Form(Conditions, stored, providers, "c-")
+
+    @property
+    def acted(self) -> bool:
+        return self.config.acted or self.conditions.acted
+
+    @property
+    def errors(self) -> dict[str, list[str]]:
+        return {**self.config.errors, **self.conditions.errors}
+
+    @property
+    def conditions_open(self) -> bool:
+        return bool(self.conditions.errors or self.conditions["conditions"].group["items"])  # type: ignore[attr-defined]
+
+    def read(self, data: Posted) -> Json:
+        """The trigger as posted. Fills `errors` unless the post only `acted`."""
+        if "active-there" in data:
+            self.active = "active" in data
+        acted = [form.take(data) for form in (self.config, self.conditions)]
+        if not any(acted):
+            self.config.judge()
+            self.conditions.judge()
+        conditions = self.conditions.params().get("conditions")
+        self.trigger |= {"config": self.config.params(), "conditions": conditions, "is_active": self.active}
+        return self.trigger
+
+    def preview(self) -> Preview | None:
+        """What a clock trigger means as it is filled in now; None for others, and while it is not complete."""
+        if self.spec.next_fire is None:
+            return None
+        try:
+            model = self.spec.params.model_validate(self.config.params())
+            if self.spec.check is not None:
+                self.spec.check(model)
+            words = described(self.spec, self.config.params())
+            moments: list[datetime] = []
+            after = utcnow()
+            while len(moments) < FIRINGS and (moment := self.spec.next_fire(model, after)) is not None:
+                moments.append(moment)
+                after = moment
+        except (ValidationError, FlowError, ValueError):
+            return None
+        return Preview(words, moments)
+
+    def place(self, problems: Iterable[Problem], at: int) -> None:
+        """Shows the problems of a refused save; this trigger's are at `triggers.<at>.…`."""
+        for problem in problems:
+            parts = problem.path.split(".")
+            part = parts[2] if parts[:2] == ["triggers", str(at)] and len(parts) > 2 else ""
+            if part == "config":
+                self.config.place([Problem(".".join(parts[3:]), problem.message)])
+            elif part == "conditions":
+                self.conditions.place([Problem(".".join(parts[2:]), problem.message)])
+            else:
+                self.config.form_errors.append(problem.message)
+
+    def _check(self, params: Json) -> list[Problem]:
+        return json_problems(params) or check_trigger_config(self.spec.type, params, "")
