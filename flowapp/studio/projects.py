@@ -88,7 +88,7 @@ def suggestion(name: str, known_names: Iterable[str]) -> str:
 
 def slugify(text: str, limit: int, fallback: str) -> str:
     """A name for machines: lower-case letters, digits and underscores, a letter first."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower().replace("e-mail", "email")
     slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     if slug and not slug[0].isalpha():
         slug = f"{fallback}_{slug}"

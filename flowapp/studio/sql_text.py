@@ -176,6 +176,8 @@ def _result_columns(tree: exp.Expr) -> list[tuple[str, str]]:
     from flowapp.studio.sqlite_sql import kind_of
 
     selects: list[exp.Expr] = tree.selects  # type: ignore[attr-defined]
+    if any(select.is_star for select in selects):
+        raise _wrong("It is not clear what * stands for here: name the columns.")
     names = [select.alias_or_name for select in selects]
     for name in names:
         if names.count(name) > 1:
