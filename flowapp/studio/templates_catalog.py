@@ -1,0 +1,92 @@
+"""Workflows to begin with, built in. They need no credentials and no other thing than the address in their variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """`body` is a definition without its name."""
+
+    key: str
+    icon: str
+    name: str
+    description: str
+    body: Json
+
+
+def templates(recipient: str) -> list[Template]:
+    """Every built-in template in the reader's language; e-mails go to `recipient` until the variable is changed."""
+    return [_notice(recipient), _reminder(recipient), _watch(recipient)]
+
+
+def _notice(recipient: str) -> Template:
+    return Template(
+        "webhook_notice",
+        "webhook",
+        _("E-mail me when another service calls"),
+        _("A webhook: whatever arrives is written into an e-mail."),
+        {
+            "variables": {"recipient": recipient},
+            "triggers": [{"trigger_type": "webhook"}],
+            "steps": [
+                _step("note", _("Note what arrived"), "log", message=_("Received: %(input)s", input="{{ input }}")),
+                _step(
+                    "mail", _("Send the e-mail"), "send_email",
+                    to="{{ variables.recipient }}", subject=_("Something arrived"), message="{{ input }}",
+                ),
+            ],
+        },
+    )  # fmt: skip
+
+
+def _reminder(recipient: str) -> Template:
+    return Template(
+        "weekly_reminder",
+        "calendar-event",
+        _("Remind me every Monday"),
+        _("The clock: an e-mail at the beginning of each week."),
+        {
+            "variables": {"recipient": recipient},
+            "triggers": [{"trigger_type": "schedule", "config": {"every": "weekly", "weekday": "monday", "at": "08:00"}}],
+            "steps": [
+                _step(
+                    "mail", _("Send the reminder"), "send_email",
+                    to="{{ variables.recipient }}", subject=_("A new week"), message=_("What will you finish this week?"),
+                )
+            ],
+        },
+    )  # fmt: skip
+
+
+def _watch(recipient: str) -> Template:
+    down = {"all": [{"field": "steps.call.status", "operator": "!=", "value": 200}]}
+    call = _step("call", _("Call the site"), "send_webhook", url="{{ variables.site }}", method="GET")
+    return Template(
+        "site_watch",
+        "world",
+        _("Tell me when a site is down"),
+        _("Every hour it calls an address, and writes an e-mail if the answer is not as it should be."),
+        {
+            "variables": {"recipient": recipient, "site": "https://example.com/"},
+            "triggers": [{"trigger_type": "schedule", "config": {"every": "hourly"}}],
+            "steps": [
+                call | {"on_error": "continue"},
+                _step("down", _("Is it down?"), "conditional", conditions=down),
+                _step(
+                    "mail", _("Send the alarm"), "send_email", to="{{ variables.recipient }}",
+                    subject=_("The site is down"), message=_("%(site)s does not answer.", site="{{ variables.site }}"),
+                ),
+            ],
+        },
+    )  # fmt: skip
+
+
+def _step(step_id: str, name: str, action_type: str, **params: Any) -> Json:
+    return {"step_id": step_id, "name": name, "action_type": action_type, "params": params}
