@@ -1,0 +1,323 @@
+"""The pages of executions."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from flowapp import tasks
+from flowapp.engine.definition import parse
+from flowapp.engine.journal import Journal
+from flowapp.engine.leases import Keeper
+from flowapp.engine.program import Programs
+from flowapp.engine.runner import Runner
+from flowapp.engine.start import start
+from flowapp.extensions import db
+from flowapp.models import (
+    AuditEntry,
+    Execution,
+    Member,
+    Organization,
+    Project,
+    StepRun,
+    Timer,
+    User,
+    Version,
+    Workflow,
+    utcnow,
+)  # fmt: skip
+from flowapp.models.tenancy import system_session, tenant_session
+
+LOG = {
+    "step_id": "note",
+    "name": "Note it",
+    "action_type": "log",
+    "params": {"message": "Got {{input.a}}", "level": "warning"},
+}
+CHECK = {
+    "step_id": "check", "name": "Is it large?", "action_type": "conditional",
+    "params": {"conditions": {"all": [{"field": "input.a", "operator": ">", "value": 10}]}},
+}  # fmt: skip
+WAIT = {"step_id": "pause", "name": "Pause", "action_type": "wait_time", "params": {"duration": "1 day"}}
+FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+class NoServices:
+    http = mail = schemas = None
+    timezone = "UTC"
+
+    def tables(self, _key: str) -> None:
+        return None
+
+    def integration(self, _reference: str) -> None:
+        return None
+
+
+class Place:
+    """A signed-in member, and what has run."""
+
+    def __init__(self, app: Any, role: str = "operator") -> None:
+        self.app = app
+        with app.app_context():
+            self.engine = db.engine
+        with system_session(self.engine) as session:
+            organization, user = (
+                Organization(name="Ours", timezone="Europe/Paris"),
+                User(email="a@example.test", name="Ada"),
+            )
+            session.add_all([organization, user])
+            session.flush()
+            self.member = Member(organization_id=organization.id, user_id=user.id, role=role)
+            session.add(self.member)
+            project = Project(organization_id=organization.id, name="P", slug="p", is_default=True)
+            session.add(project)
+            session.commit()
+            self.org, self.user, self.project = organization.id, user, project.id
+        self.client = self.browser()
+
+    def browser(self) -> Any:
+        client = self.app.test_client()
+        with client.session_transaction() as session:
+            session.update(_user_id=self.user.get_id(), _fresh=True, organization_id=self.org)
+        return client
+
+    def session(self) -> Any:
+        return tenant_session(self.engine, self.org)
+
+    def begin(
+        self, *steps: dict[str, Any], name: str = "Orders", run: bool = True, data: Any = None, **more: Any
+    ) -> str:
+        definition = parse({"name": name, "steps": list(steps)}).canonical()
+        with self.session() as session:
+            workflow = Workflow(project_id=self.project, name=name, status="active", draft=definition)
+            session.add(workflow)
+            session.flush()
+            version = Version(workflow_id=workflow.id, number=1, definition=definition, fingerprint="f")
+            session.add(version)
+            session.flush()
+            workflow.published_version_id = version.id
+            execution, _ = start(session, workflow, version, input_data=data or {"a": 7}, **more)
+            session.commit()
+        if run:
+            self.run(execution.id)
+        return execution.id
+
+    def run(self, execution_id: str) -> None:
+        Runner(
+            journal=lambda org: Journal(self.engine, org, "worker", timedelta(seconds=10)),
+            services=lambda _org, _project: NoServices(),  # type: ignore[arg-type,return-value]
+            publish=tasks.publish,
+            programs=Programs(),
+            keeper=Keeper(1000, utcnow),
+        ).run(execution_id, self.org)
+
+    def get(self, execution_id: str) -> Execution:
+        with self.session() as session:
+            return session.get_one(Execution, execution_id)
+
+    def html(self, path: str, status: int = 200, **options: Any) -> str:
+        answer = self.client.get(path, **options)
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+    def post(self, path: str, **form: str) -> Any:
+        token = re.search(r'name="csrf_token" value="([^"]+)"', self.html("/executions"))
+        return self.client.post(path, data={"csrf_token": token[1], **form})
+
+    def audited(self) -> list[str]:
+        with self.session() as session:
+            return [entry.action for entry in session.query(AuditEntry).order_by(AuditEntry.id)]
+
+
+@pytest.fixture
+def place(app: Any) -> Place:
+    return Place(app)
+
+
+def listed(html: str) -> list[str]:
+    return re.findall(r'<td class="main"><a href="/executions/([0-9a-f-]{36})"', html)
+
+
+def test_the_list_is_filtered_and_paged(place: Place) -> None:
+    first = place.begin(LOG, name="First")
+    second = place.begin(WAIT, name="Second", trigger_type="webhook")
+    many = [place.begin(LOG, name="Many", run=False) for _ in range(25)]
+    html = place.html("/executions")
+    assert listed(html) == many[::-1]
+    following = re.search(r'rel="next" href="([^"]+)"', html)
+    assert listed(place.html(following[1].replace("&amp;", "&"))) == [second, first]
+    assert listed(place.html("/executions?status=waiting")) == [second]
+    assert listed(place.html("/executions?trigger=webhook")) == [second]
+    assert listed(place.html(f"/executions?workflow={place.get(first).workflow_id}")) == [first]
+    assert listed(place.html(f"/executions?q={first}")) == [first]
+    assert listed(place.html(f"/executions?q={first.replace('-', '').upper()}")) == [first]
+    today = utcnow().date()
+    assert (
+        len(listed(place.html(f"/executions?since={today - timedelta(days=1)}&until={today + timedelta(days=1)}")))
+        == 25
+    )
+    assert "No execution matches" in place.html(f"/executions?until={today - timedelta(days=2)}")
+
+
+@pytest.mark.parametrize("query", ["status=x", "since=never", "until=9999-12-31", "cursor=broken", "workflow=x"])
+def test_filters_without_sense_are_left_out(place: Place, query: str) -> None:
+    execution_id = place.begin(LOG)
+    assert listed(place.html(f"/executions?{query}")) == [execution_id]
+
+
+def test_searching_for_what_is_no_id_finds_nothing(place: Place) -> None:
+    place.begin(LOG)
+    for text in ("zzz", "%", "a" * 60):
+        assert "No execution matches" in place.html("/executions", query_string={"q": text})
+
+
+def test_an_empty_list_says_what_to_do(place: Place) -> None:
+    assert "Nothing has run yet" in place.html("/executions")
+
+
+def test_the_page_tells_what_happened_and_why(place: Place) -> None:
+    execution_id = place.begin(LOG, CHECK)
+    html = place.html(f"/executions/{execution_id}")
+    for text in (
+        "Note it",
+        "Is it large?",
+        "Got 7",
+        "<code>input.a</code>",
+        "actual value: 7",
+        "Run again",
+        "Completed",
+    ):
+        assert text in html, text
+    assert 'http-equiv="refresh"' not in html
+    assert f'data-live="/ws/automation/execution/{execution_id}/" data-after="{place.get(execution_id).seq}"' in html
+    assert 'data-level="error"' in place.html(f"/executions/{execution_id}?level=error")
+    assert "/cancel" not in html
+
+
+def test_parts_are_fetched_alone(place: Place) -> None:
+    execution_id = place.begin(LOG)
+    for part, text in {"state": "Completed", "actions": "Run again", "live": "Note it", "data": "context"}.items():
+        html = place.html(f"/executions/{execution_id}?part={part}", headers=FRAGMENT)
+        assert "<html" not in html and f'id="{part}"' in html, part
+        assert text in html or part == "data"
+        assert "<html" in place.html(f"/executions/{execution_id}?part={part}")
+
+
+def test_a_running_page_works_without_script(place: Place) -> None:
+    execution_id = place.begin(LOG, run=False)
+    html = place.html(f"/executions/{execution_id}")
+    assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in html
+    assert "It is in the queue" in html
+
+
+def test_waiting_says_until_when_in_the_readers_zone(place: Place) -> None:
+    execution_id = place.begin(WAIT)
+    with place.session() as session:
+        session.query(Timer).one().due_at = utcnow().replace(year=2030, month=1, day=2, hour=11, minute=30, second=0)
+        session.commit()
+    html = place.html(f"/executions/{execution_id}").replace("\u202f", " ")
+    assert "It goes on by itself at Jan 2, 2030, 12:30:00 PM." in html
+    assert "Waits until Jan 2, 2030, 12:30:00 PM." in html
+
+
+def test_secrets_are_masked_and_large_values_cut(place: Place) -> None:
+    execution_id = place.begin(LOG, data={"a": 7, "password": "hunter22", "blob": "x" * 70_000})
+    html = place.html(f"/executions/{execution_id}")
+    assert "hunter22" not in html
+    assert len(html) < 60_000
+    assert f"/executions/{execution_id}/input_data.json" in html
+    answer = place.client.get(f"/executions/{execution_id}/input_data.json")
+    assert answer.mimetype == "application/json"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert json.loads(answer.text) == {"a": 7, "password": "••••••", "blob": "x" * 70_000}
+    assert json.loads(place.html(f"/executions/{execution_id}/steps/1/output.json"))["message"] == "Got 7"
+    for wrong in ("state.json", "steps/1/token.json", "steps/99/input.json", f"steps/{2**40}/input.json"):
+        place.html(f"/executions/{execution_id}/{wrong}", 404)
+
+
+def test_long_executions_are_shown_in_pieces(place: Place) -> None:
+    steps = [{**LOG, "step_id": f"s{n}", "name": f"Step {n} of many"} for n in range(230)]
+    html = place.html(f"/executions/{place.begin(*steps)}")
+    assert html.count('class="step-run ') == 200
+    earlier = re.search(r'href="([^"]+before=\d+)"', html)
+    html = place.html(earlier[1])
+    assert html.count('class="step-run ') == 30
+    assert "Step 0 of many" in html and "Newest steps" in html
+
+
+def test_failed_says_what_to_do_next(place: Place) -> None:
+    execution_id = place.begin({**LOG, "params": {"message": "{{input.b}}"}})
+    html = place.html(f"/executions/{execution_id}")
+    assert "Mend its settings or the data" in html
+    assert re.search(r'<details class="step-details" id="[^"]+" open>', html)
+
+
+def test_cancel_and_run_again(place: Place) -> None:
+    execution_id = place.begin(WAIT)
+    path = f"/executions/{execution_id}"
+    assert place.post(f"{path}/cancel").status_code == 303
+    assert place.get(execution_id).status == "cancelled"
+    assert place.post(f"{path}/cancel").status_code == 303
+    assert "had already ended" in place.html(path)
+    again = place.post(f"{path}/run-again")
+    new = place.get(again.location.rsplit("/", 1)[1])
+    assert (new.retry_of_id, new.input_data, new.status, new.started_by) == (
+        execution_id,
+        {"a": 7},
+        "pending",
+        place.user.id,
+    )
+    assert "A repetition of an earlier execution" in place.html(again.location)
+    assert place.audited() == ["execution.cancelled", "execution.run_again"]
+
+
+@pytest.mark.parametrize("decision", ["resend", "done"])
+def test_deciding_on_what_is_uncertain(place: Place, decision: str) -> None:
+    execution_id = place.begin(WAIT)
+    with place.session() as session:
+        execution, run = session.get_one(Execution, execution_id), session.query(StepRun).one()
+        run.status = "uncertain"
+        state = execution.state
+        token = {"step": "pause", "status": "uncertain", "attempt": 1, "iteration": 0}
+        execution.state = {**state, "tokens": {run.token: token}}
+        session.query(Timer).delete()
+        session.commit()
+    path = f"/executions/{execution_id}"
+    assert "Treat as done" in place.html(path)
+    assert place.post(f"{path}/steps/1/decide", decision="maybe").status_code == 422
+    assert place.post(f"{path}/steps/9/decide", decision="done").status_code == 404
+    assert place.post(f"{path}/steps/1/decide", decision=decision).status_code == 303
+    assert place.get(execution_id).status == "pending"
+    assert place.post(f"{path}/steps/1/decide", decision=decision).status_code == 303
+    assert "decided meanwhile" in place.html(path)
+    place.run(execution_id)
+    assert place.get(execution_id).status == ("completed" if decision == "done" else "waiting")
+
+
+def test_viewers_only_look(app: Any) -> None:
+    place = Place(app, role="viewer")
+    execution_id = place.begin(WAIT)
+    html = place.html(f"/executions/{execution_id}")
+    assert "Run again" not in html and "/cancel" not in html
+    assert place.client.post(f"/executions/{execution_id}/cancel").status_code == 403
+    assert place.get(execution_id).status == "waiting"
+
+
+def test_of_another_organization_nothing_is_there(place: Place, app: Any) -> None:
+    execution_id = place.begin(WAIT)
+    with system_session(place.engine) as session:
+        other = Organization(name="Theirs")
+        session.add(other)
+        session.flush()
+        session.get_one(Member, place.member.id).organization_id = other.id
+        session.commit()
+        place.org = other.id
+    place.client = place.browser()
+    for path in ("", "/input_data.json", "/steps/1/input.json"):
+        place.html(f"/executions/{execution_id}{path}", 404)
+    for path in ("/cancel", "/run-again", "/steps/1/decide"):
+        assert place.post(f"/executions/{execution_id}{path}").status_code == 404
