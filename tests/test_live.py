@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +23,7 @@ from flowapp import create_app, tasks
 from flowapp.broker import connect
 from flowapp.catalog import Done, Outcome, Params, StepContext
 from flowapp.catalog.registry import ACTIONS, action
+from flowapp.config import Settings
 from flowapp.engine.control import cancel
 from flowapp.engine.definition import parse
 from flowapp.engine.journal import Journal
@@ -31,8 +36,9 @@ from flowapp.live import line as line_module
 from flowapp.models import AccessToken, Execution, Member, Organization, Project, User, Version, Workflow, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.tokens import make_token
+from tests.conftest import ROOT, base_environ
+from tests.support.processes import free_port, wait_until
 from tests.support.processes import server as process
-from tests.support.processes import wait_until
 
 SECONDS = 15
 
@@ -121,7 +127,7 @@ class Place:
             session.commit()
             self.orgs[name], self.tokens[name], self.users[name] = organization.id, token, user
 
-    def begin(self, *steps: tuple[str, str], org: str = "ours") -> str:
+    def begin(self, *steps: tuple[str, str], org: str = "ours", data: Any = None) -> str:
         """Starts an execution of steps (id, effect)."""
         data = [{"step_id": s, "name": s.title(), "action_type": f"try_{effect}"} for s, effect in steps]
         definition = parse({"name": "W", "steps": data}).canonical()
@@ -133,7 +139,7 @@ class Place:
             version = Version(workflow_id=workflow.id, number=1, definition=definition, fingerprint="f")
             session.add(version)
             session.flush()
-            execution, _ = start(session, workflow, version, input_data={"a": 1})
+            execution, _ = start(session, workflow, version, input_data=data or {"a": 1})
             session.commit()
             tasks.announce_start(execution)
             return execution.id
@@ -588,3 +594,58 @@ def test_redis_dies_and_comes_back(settings: Any, tmp_path: Path) -> None:
             client.until("execution_completed")
             assert story(client.got) == WHOLE
             client.close()
+
+
+CONFIG = """
+exec(open({root!r} + "/gunicorn.conf.py").read())
+
+def post_worker_init(worker):
+    from flowapp.live import close_on_sigterm
+    close_on_sigterm()
+"""
+
+
+@pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
+def test_under_gunicorn(worker_class: str, sqlite_template: Path, valkey_url: str, tmp_path: Path) -> None:
+    """A large message arrives whole, and open sockets do not hold up the end of the server."""
+    shutil.copyfile(sqlite_template, tmp_path / "flowapp.db")
+    environ = base_environ(tmp_path / "data") | {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/flowapp.db",
+        "REDIS_URL": valkey_url,
+    }
+    config = tmp_path / "gunicorn.conf.py"
+    config.write_text(CONFIG.format(root=str(ROOT)) + "graceful_timeout = 60\n")
+    port = free_port()
+    argv = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        str(config),
+        "-k",
+        worker_class,
+        "-b",
+        f"127.0.0.1:{port}",
+        "wsgi:app",
+    ]
+    place = Place(create_app(Settings.from_env(environ)), port)
+    execution_id = place.begin(("one", "pure"), data={"a": "é" * 3_000_000})
+    with process(argv, tmp_path / "log", stop_with=signal.SIGTERM, cwd=ROOT, env=environ) as server_process:
+        wait_until(lambda: answers(port), message="gunicorn did not answer")
+        clients = [place.watch(execution_id) for _ in range(20)]
+        for client in clients:
+            assert len(client.next()["execution"]["input_data"]["a"]) == 3_000_000
+        place.run(execution_id)
+        for client in clients:
+            client.until("execution_completed")
+        server_process.terminate()
+        assert [client.close_code() for client in clients] == [1001] * 20
+        assert server_process.wait(20) == 0
+    for client in clients:
+        client.close()
+    place.engine.dispose()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

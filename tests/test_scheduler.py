@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures are imported by their names
 """The scheduler on real databases and a real Valkey: what it rings for, and that each slot starts once."""
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from flowapp.catalog import get_trigger
 from flowapp.engine.clock import slots
 from flowapp.models import Execution, Timer, Trigger, Workflow, new_id
 from flowapp.scheduler import Scheduler
-from tests.engine.conftest import Place, step
+from tests.engine.place import Place, _actions, place, step
 
-pytest_plugins = ["tests.engine.conftest"]
+__all__ = ["_actions", "place"]
 
 
 @pytest.fixture

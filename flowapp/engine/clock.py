@@ -90,7 +90,7 @@ def slots(spec: TriggerSpec, config: dict[str, Any], first: datetime, now: datet
         slot = upcoming
     on_time = [slot for slot in found if now - slot <= GRACE]
     missed = [slot for slot in found if now - slot > GRACE]
-    policy = config.get("missed", "skip")
+    policy = getattr(spec.params.model_validate(config), "missed", "skip")
     if policy == "all":
         return found
     if policy == "once" and missed and not on_time:

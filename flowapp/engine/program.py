@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from flowapp.catalog import ActionSpec, Params, get_action
+from flowapp.engine.checks import plain_problems
 from flowapp.engine.definition import Definition, StepDef
 from flowapp.engine.expression import Compiled, compile_value, has_expression
 from flowapp.engine.graph import Graph
@@ -42,7 +43,7 @@ def validate(spec: ActionSpec, values: dict[str, Any]) -> Params:
     try:
         return spec.params.model_validate(values)
     except ValidationError as error:
-        details = {".".join(str(p) for p in e["loc"]): e["msg"] for e in error.errors(include_url=False)}
+        details = {p.path: p.message for p in plain_problems(error, values, spec.params)}
         text = "; ".join(f"{path}: {message}" for path, message in details.items())
         raise StepError(f"The parameters do not fit: {text}", permanent=True, details={"params": details}) from None
 

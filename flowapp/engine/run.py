@@ -181,6 +181,11 @@ class Run:
         self._advance({"type": "stopped", "status": outcome.status})
 
     def _fail(self, number: str, step: Step, attempt: Attempt, outcome: Any) -> None:
+        details = outcome.details or {}
+        if step.spec.effect == "once" and details.get("uncertain"):
+            self.record.end("uncertain", attempt, error=outcome.message, details=details)
+            self._advance({"type": "uncertain", "token": number})
+            return
         self.record.end("failed", attempt, error=outcome.message, details=outcome.details)
         self._remember(step.definition.step_id, None, "failed", outcome.message)
         self.error = f"{step.definition.name}: {outcome.message}"

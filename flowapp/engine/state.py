@@ -11,7 +11,8 @@ Outcomes (what happened):
     {"type": "done", "token", "branch"}                          the flow follows the branch
     {"type": "waiting", "token", "branch", "until"}              the token sleeps, then follows the branch
     {"type": "woken", "token"}                                   its time has come
-    {"type": "failed", "token", "permanent", "now", "jitter"}    error edge, retry, continue, goto or stop
+    {"type": "failed", "token", "permanent", "now", "jitter", "after"?}    error edge, retry, continue, goto or stop;
+                                                                 `after`: seconds that the other side asked to wait
     {"type": "uncertain", "token"}                               crashed inside an effect that must not run twice
     {"type": "stopped", "status"}                                a step ends the execution
 Effects (what to do): {"do": "end", "status", "reason"?}.
@@ -139,6 +140,7 @@ def _failed(flow: Flow, state: State, outcome: Outcome) -> Effects:
     if how == "retry":
         if not outcome["permanent"] and token["attempt"] <= policy["retry_count"]:
             delay = retry_delay(policy["retry_delay"], token["attempt"], outcome["jitter"])
+            delay = max(delay, min(outcome.get("after", 0), MAX_RETRY_DELAY))
             token.update(status="retry", until=outcome["now"] + delay)
             return []
         how = policy["on_exhausted"]

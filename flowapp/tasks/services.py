@@ -125,7 +125,8 @@ class _Post:
     def send(self, letter: Letter, *, integration: str | None = None) -> str:
         settings = self._services.settings
         if integration:
-            return SmtpMail.of(self._services.integration(integration), settings.mail_from).send(letter)
+            handle = self._services.integration(integration)
+            return SmtpMail.of(handle, settings.mail_from, settings.egress_allow).send(letter)
         if settings.smtp_url:
             return SmtpMail(settings.smtp_url, settings.mail_from).send(letter)
         return self._services.within(lambda s: catch(s, letter, settings.mail_from))

@@ -101,7 +101,7 @@ class ScheduleParams(Params):
     )
     timezone: str = Field("UTC", json_schema_extra=ui(N_("Time zone"), widget="timezone"))
     missed: Literal["skip", "once", "all"] = Field(
-        "skip",
+        "once",
         json_schema_extra=ui(
             N_("If Flowapp was off at that time"),
             widget="select",

@@ -1,6 +1,7 @@
 import "./htmx.js";
 import "./confirm.js";
 import "./copy.js";
+import "./editor.js";
 import "./live.js";
 import "./menus.js";
 import "./picker.js";

@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures are imported by their names
 """The runner on real databases: what it runs, what it writes, and what survives crashes."""
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import pytest
 from flowapp.engine.control import cancel, decide
 from flowapp.engine.replay import messages
 from flowapp.errors import ConflictError
-from tests.engine.conftest import Place, World, step
+from tests.engine.place import Place, World, _actions, place, step
+
+__all__ = ["_actions", "place"]
 
 
 class Killed(BaseException):
@@ -178,6 +181,12 @@ def test_a_crash_inside_a_once_step_is_uncertain_and_a_person_decides(place: Pla
     assert [c[0] for c in World.calls] == ["a", "b"]
     with place.session() as session, pytest.raises(ConflictError):
         decide(session, session.merge(done), run.seq, "resend")
+
+
+def test_an_effect_that_may_have_happened_is_uncertain(place: Place) -> None:
+    waiting = place.run([step("a", "once", do="lost", value="the line went dead", on_error="retry")])
+    assert waiting.status == "waiting"
+    assert [(r.status, r.error_message) for r in place.runs(waiting.id)] == [("uncertain", "the line went dead")]
 
 
 def test_resend_runs_the_uncertain_step_again(place: Place) -> None:

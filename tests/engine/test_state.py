@@ -71,6 +71,12 @@ def test_retry_doubles_its_delay_then_gives_up() -> None:
     assert state["failed"] == 1
 
 
+def test_retry_waits_as_long_as_the_other_side_asks() -> None:
+    flow = Flow({}, ["a"], a={"on_error": "retry"})
+    state, _ = machine.advance(flow, begin(flow), {**failed(), "after": 120})
+    assert state["tokens"]["1"]["until"] == 220.0
+
+
 def test_a_permanent_failure_is_not_retried() -> None:
     flow = Flow({}, ["a"], a={"on_error": "retry"})
     _, effects = machine.advance(flow, begin(flow), failed(permanent=True))

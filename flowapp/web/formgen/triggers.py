@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask_babel import format_datetime
 from pydantic import Field, ValidationError
 
 from flowapp.catalog import N_, Params, get_trigger, ui
@@ -43,10 +44,10 @@ class Conditions(Params):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A clock trigger in words, and its next firings (aware, UTC)."""
+    """A clock trigger in words, and its next firings in the reader's zone and language."""
 
     words: str
-    moments: list[datetime]
+    times: list[str]
 
 
 class ConfigForm(Form):
@@ -113,7 +114,7 @@ class TriggerForm:
                 after = moment
         except (ValidationError, FlowError, ValueError):
             return None
-        return Preview(words, moments)
+        return Preview(words, [str(format_datetime(moment, "EEEE d MMMM y, HH:mm:ss")) for moment in moments])
 
     def place(self, problems: Iterable[Problem], at: int) -> None:
         """Shows the problems of a refused save; this trigger's are at `triggers.<at>.…`."""

@@ -46,6 +46,8 @@ def behave(ctx: StepContext, params: TryParams) -> Outcome:
         return Wait(ctx.now() + timedelta(seconds=params.until), result=params.value)
     if params.do == "fail":
         return Fail(str(params.value), permanent=False)
+    if params.do == "lost":
+        return Fail(str(params.value), permanent=True, details={"uncertain": True})
     if params.do == "boom":
         raise RuntimeError(params.value)
     if params.do == "stop":
