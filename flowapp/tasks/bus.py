@@ -5,6 +5,7 @@ Channels: live:<execution> with every message of an execution; monitor:<organiza
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -76,15 +77,23 @@ def wait(execution_id: str, organization_id: str, seconds: float) -> Execution |
     current = runtime()
     end = time.monotonic() + seconds
     with current.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-        pubsub.subscribe(live_channel(execution_id))
+        with contextlib.suppress(redis.RedisError):
+            pubsub.subscribe(live_channel(execution_id))
         while True:
             with tenant_session(current.engine, organization_id) as session:
                 found = _ended(session, execution_id)
             left = end - time.monotonic()
             if found is not None or left <= 0:
                 return found
-            # Any message may be the last one; a second at most, in case one was lost.
-            pubsub.get_message(timeout=min(left, 1.0))
+            _pause(pubsub, min(left, 1.0))
+
+
+def _pause(pubsub: Any, seconds: float) -> None:
+    """Until the next message, which may be the last one; a second at most, in case one was lost or Redis is away."""
+    try:
+        pubsub.get_message(timeout=seconds)
+    except (redis.RedisError, RuntimeError):  # RuntimeError: never subscribed
+        time.sleep(min(seconds, 0.2))
 
 
 def _ended(session: Session, execution_id: str) -> Execution | None:
