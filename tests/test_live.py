@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -127,7 +127,7 @@ class Place:
             session.commit()
             self.orgs[name], self.tokens[name], self.users[name] = organization.id, token, user
 
-    def begin(self, *steps: tuple[str, str], org: str = "ours", data: Any = None) -> str:
+    def begin(self, *steps: tuple[str, str], org: str = "ours", input_data: Any = None) -> str:
         """Starts an execution of steps (id, effect)."""
         data = [{"step_id": s, "name": s.title(), "action_type": f"try_{effect}"} for s, effect in steps]
         definition = parse({"name": "W", "steps": data}).canonical()
@@ -139,7 +139,7 @@ class Place:
             version = Version(workflow_id=workflow.id, number=1, definition=definition, fingerprint="f")
             session.add(version)
             session.flush()
-            execution, _ = start(session, workflow, version, input_data=data or {"a": 1})
+            execution, _ = start(session, workflow, version, input_data=input_data or {"a": 1})
             session.commit()
             tasks.announce_start(execution)
             return execution.id
@@ -629,20 +629,19 @@ def test_under_gunicorn(worker_class: str, sqlite_template: Path, valkey_url: st
         "wsgi:app",
     ]
     place = Place(create_app(Settings.from_env(environ)), port)
-    execution_id = place.begin(("one", "pure"), data={"a": "é" * 3_000_000})
-    with process(argv, tmp_path / "log", stop_with=signal.SIGTERM, cwd=ROOT, env=environ) as server_process:
+    execution_id = place.begin(("one", "pure"), input_data={"a": "é" * 3_000_000})
+    running = process(argv, tmp_path / "log", stop_with=signal.SIGTERM, cwd=ROOT, env=environ)
+    with running as gunicorn, ExitStack() as stack:
         wait_until(lambda: answers(port), message="gunicorn did not answer")
-        clients = [place.watch(execution_id) for _ in range(20)]
+        clients = [stack.enter_context(place.watch(execution_id)) for _ in range(20)]
         for client in clients:
             assert len(client.next()["execution"]["input_data"]["a"]) == 3_000_000
         place.run(execution_id)
         for client in clients:
             client.until("execution_completed")
-        server_process.terminate()
+        gunicorn.terminate()
         assert [client.close_code() for client in clients] == [1001] * 20
-        assert server_process.wait(20) == 0
-    for client in clients:
-        client.close()
+        assert gunicorn.wait(20) == 0
     place.engine.dispose()
 
 

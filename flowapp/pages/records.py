@@ -179,8 +179,9 @@ def load(table_id: str) -> Response:
         _note("record.imported", table, count=len(trial.good), left_out=len(trial.bad_lines))
         flash(_("%(count)s records imported.", count=len(trial.good)), "success")
         return go("records.index", table_id=table.id)
-    status = 422 if "_import" in request.form else 200
-    return _import(table, sheet=sheet, trial=trial, mapping=mapping, packed=csvfiles.pack(text), status=status)
+    refused = "_import" in request.form
+    preview = {"sheet": sheet, "trial": trial, "mapping": mapping, "packed": csvfiles.pack(text), "refused": refused}
+    return _import(table, status=422 if refused else 200, **preview)
 
 
 def _mapping(sheet: csvfiles.Sheet, table: DataTable) -> dict[int, str]:

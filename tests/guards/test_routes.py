@@ -159,7 +159,7 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
             "schema_id": schema.id, "form_id": form.id, "integration_id": integration.id, "mail_id": mail.id,
             "invitation_id": invitation.id, "submission_id": submission.id, "member_id": member.id,
             "token_id": token.id, "version_id": version.id, "record_id": new_id(), "step_id": "log",
-            "trigger_key": "manual_1", "key": "manual_1", "seq": 1, "number": 1, "integration_type": "webhook", "action_type": "log", "trigger_type": "manual",
+            "trigger_key": "manual_1", "key": "manual_1", "seq": 1, "number": 1, "integration_type": "webhook", "action_type": "log", "trigger_type": "manual", "name": "input",
         }  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from flowapp.models.tenancy import system_session
 from flowapp.pages import login
 from tests.support.browser import PASSWORD, Browser
 
-
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # nothing here asks the database much
 
 

@@ -171,6 +171,6 @@ def test_the_environment_may_name_the_owner(named: Any) -> None:
 
 
 def test_an_owner_from_the_environment_who_cannot_be_is_named(settings: Any) -> None:
-    wanted = pytest.raises(ConfigError, match="FLOWAPP_ADMIN_PASSWORD.*at least 10")
+    wanted = pytest.raises(ConfigError, match=r"FLOWAPP_ADMIN_PASSWORD.*at least 10")
     with _with(settings, admin_email="root@example.com", admin_password="short") as app, app.app_context(), wanted:
         accounts.ensure_admin(db.engine, app.extensions["settings"])
