@@ -80,7 +80,8 @@ class Scheduler:
             for trigger in clock.due_triggers(session, now):
                 started = clock.fire(session, trigger, now)
                 session.commit()
-                self._ring([(execution.id, execution.organization_id) for execution in started])
+                for execution in started:
+                    tasks.begin(execution)
 
     def publish_events(self, now: datetime) -> None:
         """Hands recorded events to the bus, in their order."""

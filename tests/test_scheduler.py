@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures are imported by their names
 """The scheduler on real databases and a real Valkey: what it rings for, and that each slot starts once."""
 
 from __future__ import annotations
@@ -115,7 +114,11 @@ def clock_trigger(place: Place, due: datetime, **config: Any) -> str:
     workflow_id = place.workflow([step("a")])
     with place.session() as session:
         trigger = Trigger(
-            id=new_id(), workflow_id=workflow_id, key="clock", trigger_type="schedule", next_fire_at=due,
+            id=new_id(),
+            workflow_id=workflow_id,
+            key="clock",
+            trigger_type="schedule",
+            next_fire_at=due,
             config={"cron": "*/10 * * * *", "timezone": "UTC", **config},
         )
         session.add(trigger)

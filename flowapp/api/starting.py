@@ -13,5 +13,4 @@ def commit_and_ring(session: Session, execution: Execution, *, created: bool) ->
     session.expunge(execution)
     session.commit()
     if created and execution.status == "pending":
-        tasks.ring(execution.id, execution.organization_id)
-        tasks.announce_start(execution)
+        tasks.begin(execution)

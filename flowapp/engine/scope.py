@@ -38,7 +38,7 @@ class Scope(dict[str, Any]):
 
     __slots__ = ("_steps", "timezone")
 
-    def __init__(  # noqa: PLR0917 - the order of DESIGN §4, given by name
+    def __init__(
         self,
         input: Any = None,  # noqa: A002 - the word of the language
         variables: Mapping[str, Any] | None = None,

@@ -219,8 +219,7 @@ def run_again(execution_id: UUID) -> Response:
     execution.retry_of_id = old.id
     _audit(session, "execution.run_again", execution, {"of": old.id})
     _commit(session, execution)
-    tasks.ring(execution.id, execution.organization_id)
-    tasks.announce_start(execution)
+    tasks.begin(execution)
     return go("executions.show", execution_id=execution.id)
 
 

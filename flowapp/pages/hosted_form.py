@@ -56,7 +56,7 @@ def submit(key: str) -> Response:
     db.session.commit()
     for execution in executions:
         if execution.status == "pending":
-            tasks.ring(execution.id, execution.organization_id)
+            tasks.begin(execution)
     return _accepted(submission, executions) if request.is_json else _page(form, {}, {}, done=True)
 
 

@@ -180,7 +180,13 @@ def load(table_id: str) -> Response:
         flash(_("%(count)s records imported.", count=len(trial.good)), "success")
         return go("records.index", table_id=table.id)
     refused = "_import" in request.form
-    preview = {"sheet": sheet, "trial": trial, "mapping": mapping, "packed": csvfiles.pack(text), "refused": refused}
+    preview: dict[str, Any] = {
+        "sheet": sheet,
+        "trial": trial,
+        "mapping": mapping,
+        "packed": csvfiles.pack(text),
+        "refused": refused,
+    }
     return _import(table, status=422 if refused else 200, **preview)
 
 

@@ -112,9 +112,13 @@ def move(workflow_id: UUID, step_id: str) -> Response:
 def order(workflow_id: UUID) -> Response:
     """The order of one lane after a drag."""
     wanted = request.form.getlist("order")
-    if not wanted:
-        raise ConflictError(_("There is nothing to move."))
-    return _changed(workflow_id, lambda found: edit.reorder(found, wanted), "")
+
+    def reordered(found: Json) -> Json:
+        if not wanted:
+            raise ConflictError(_("There is nothing to move."))
+        return edit.reorder(found, wanted)
+
+    return _changed(workflow_id, reordered, "")
 
 
 @bp.post("/steps/<step_id>/duplicate")

@@ -150,6 +150,5 @@ def _start(workflow: Workflow, data: dict[str, Any]) -> Response:
     session.flush()
     session.expunge(execution)
     session.commit()
-    tasks.ring(execution.id, execution.organization_id)
-    tasks.announce_start(execution)
+    tasks.begin(execution)
     return go("executions.show", execution_id=execution.id)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flowapp.tasks.bus import announce_end, announce_start, live_channel, monitor_channel, publish, wait
+from flowapp.tasks.bus import announce_end, begin, live_channel, monitor_channel, publish, wait
 from flowapp.tasks.runtime import Runtime, init, ring, runtime
 
 
@@ -14,6 +14,6 @@ def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 __all__ = [
-    "Runtime", "announce_end", "announce_start", "init", "live_channel", "monitor_channel", "publish", "ring",
+    "Runtime", "announce_end", "begin", "init", "live_channel", "monitor_channel", "publish", "ring",
     "runtime", "test_step", "wait",
 ]  # fmt: skip

@@ -19,7 +19,6 @@ from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.tasks.services import StepServices, http_service
 
 log = get_logger(__name__)
-_runner: list[Runner] = []
 
 
 def make_runner(current: Runtime, **changes: Any) -> Runner:
@@ -39,9 +38,10 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
 
 def run_now(execution_id: str, organization_id: str) -> None:
     """Runs an execution in this thread, as far as it goes."""
-    if not _runner:
-        _runner.append(make_runner(runtime()))
-    _runner[0].run(execution_id, organization_id)
+    current = runtime()
+    if current.runner is None:
+        current.runner = make_runner(current)
+    current.runner.run(execution_id, organization_id)
 
 
 def declare() -> None:

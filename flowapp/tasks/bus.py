@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from flowapp.logs import get_logger
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
-from flowapp.tasks.runtime import runtime
+from flowapp.tasks.runtime import ring, runtime
 
 log = get_logger(__name__)
 
@@ -54,8 +54,9 @@ def announce_end(execution: Execution) -> None:
     publish(execution.organization_id, execution.id, [message])
 
 
-def announce_start(execution: Execution) -> None:
-    """Tells the organization's monitors that an execution began. Call after the commit."""
+def begin(execution: Execution) -> None:
+    """Has a new execution run, and tells the organization's monitors of it. Call after the commit."""
+    ring(execution.id, execution.organization_id)
     message = {
         "type": "execution_started",
         "seq": 0,

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from flowapp.broker import QUEUE, DoorbellBroker, connect, make_broker
 from flowapp.config import Settings
+from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
 from flowapp.security.credentials import Vault
 
@@ -28,6 +29,7 @@ class Runtime:
     broker: DoorbellBroker
     redis: redis.Redis
     vault: Vault
+    runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 

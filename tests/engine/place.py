@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy.orm import Session
@@ -58,8 +58,8 @@ def behave(ctx: StepContext, params: TryParams) -> Outcome:
 class World:
     """What the test's actions did."""
 
-    calls: list[tuple[str, int, int, str]] = []
-    hooks: dict[str, Callable[[StepContext], None]] = {}
+    calls: ClassVar[list[tuple[str, int, int, str]]] = []
+    hooks: ClassVar[dict[str, Callable[[StepContext], None]]] = {}
 
 
 class NoServices:
@@ -81,7 +81,13 @@ def _actions() -> Iterator[None]:
     before = dict(ACTIONS)
     for effect in ("pure", "idempotent", "once"):
         action(
-            f"try_{effect}", label=effect, description="", group="", icon="", effect=effect, params=TryParams  # type: ignore[arg-type]
+            f"try_{effect}",
+            label=effect,
+            description="",
+            group="",
+            icon="",
+            effect=effect,
+            params=TryParams,  # type: ignore[arg-type]
         )(behave)
     World.calls, World.hooks = [], {}
     yield

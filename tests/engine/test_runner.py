@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures are imported by their names
 """The runner on real databases: what it runs, what it writes, and what survives crashes."""
 
 from __future__ import annotations
@@ -32,7 +31,11 @@ def die_at(place: Place, step_id: str, execution_id: str) -> None:
 
 def test_steps_see_what_came_before(place: Place) -> None:
     done = place.run(
-        [step("a", value={"id": 7}), step("b", value="{{ steps.a.id }}"), step("c", value="{{ steps.b.result }}/{{ input.x }}")],
+        [
+            step("a", value={"id": 7}),
+            step("b", value="{{ steps.a.id }}"),
+            step("c", value="{{ steps.b.result }}/{{ input.x }}"),
+        ],
         input_data={"x": "y"},
     )
     assert (done.status, done.output_data) == ("completed", "7/y")
@@ -102,7 +105,9 @@ def test_retry_waits_with_a_timer_and_tries_again(place: Place) -> None:
 
 
 def test_a_wait_sleeps_in_the_database_and_goes_on(place: Place) -> None:
-    execution = place.run([step("w", do="wait", until=3 * 365 * 86400, value="slept"), step("b", value="{{ steps.w.result }}")])
+    execution = place.run(
+        [step("w", do="wait", until=3 * 365 * 86400, value="slept"), step("b", value="{{ steps.w.result }}")]
+    )
     assert execution.status == "waiting"
     assert [t.due_at for t in place.timers(execution.id)] == [place.time.replace(year=2029, day=28, month=2)]
     place.later(3 * 365 * 86400)

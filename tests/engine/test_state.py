@@ -128,7 +128,12 @@ def test_stop_ends_every_token() -> None:
 
 STEPS = ["a", "b", "c", "d"]
 graphs = st.fixed_dictionaries(
-    {s: st.fixed_dictionaries({b: st.lists(st.sampled_from(STEPS), max_size=2, unique=True) for b in ("next", "error")}) for s in STEPS}
+    {
+        s: st.fixed_dictionaries(
+            {b: st.lists(st.sampled_from(STEPS), max_size=2, unique=True) for b in ("next", "error")}
+        )
+        for s in STEPS
+    }
 )
 policies = st.fixed_dictionaries(
     {
@@ -138,7 +143,9 @@ policies = st.fixed_dictionaries(
         "retry_count": st.integers(0, 2),
     }
 )
-choices = st.lists(st.tuples(st.sampled_from(["done", "failed", "waiting", "permanent"]), st.integers(0, 5)), max_size=40)
+choices = st.lists(
+    st.tuples(st.sampled_from(["done", "failed", "waiting", "permanent"]), st.integers(0, 5)), max_size=40
+)
 
 
 def model(flow: Flow, tokens: list[list[Any]], pick: int, what: str) -> str:
@@ -175,7 +182,9 @@ def model(flow: Flow, tokens: list[list[Any]], pick: int, what: str) -> str:
 
 @settings(max_examples=300, deadline=None)
 @given(graphs, policies, choices)
-def test_it_agrees_with_a_naive_model(edges: dict[str, Any], policy: dict[str, Any], steps: list[tuple[str, int]]) -> None:
+def test_it_agrees_with_a_naive_model(
+    edges: dict[str, Any], policy: dict[str, Any], steps: list[tuple[str, int]]
+) -> None:
     """Whatever happens, the steps with tokens on them, their attempts and the end are those of the naive model."""
     flow = Flow(edges, ["a"], **dict.fromkeys(STEPS, policy))
     state, naive = begin(flow), [["a", 1, "ready"]]
@@ -194,7 +203,9 @@ def test_it_agrees_with_a_naive_model(edges: dict[str, Any], policy: dict[str, A
                 return
             continue
         step = state["tokens"][number]["step"]
-        first = next(t for t in naive if t[2] == "ready" and t[0] == step and t[1] == state["tokens"][number]["attempt"])
+        first = next(
+            t for t in naive if t[2] == "ready" and t[0] == step and t[1] == state["tokens"][number]["attempt"]
+        )
         naive.remove(first)
         naive.insert(0, first)
         outcome = {
