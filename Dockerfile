@@ -4,7 +4,7 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --include=dev --ignore-scripts --no-audit --no-fund
 COPY static static
-COPY templates templates
+COPY flowapp flowapp
 RUN node static/build.mjs
 
 FROM python:3.11.14-slim-bookworm AS packages

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 
-.PHONY: help run test bench lint format docs lock setup setup-dev clean python
+.PHONY: help run test bench lint format docs texts lock setup setup-dev clean python
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ format: setup-dev ## Format the code and mend what the linter can mend
 
 docs: setup-dev ## Make docs/steps.md and the README's table of settings from the declarations
 	@$(PY) scripts/make_docs.py
+
+texts: setup-dev ## Bring the French catalogue up to date with the texts in the code; new ones stand empty in it
+	.venv/bin/pybabel --quiet extract -F babel.cfg -k N_ --no-location --omit-header -o .venv/messages.pot .
+	.venv/bin/pybabel --quiet update -i .venv/messages.pot -d flowapp/translations -w 100 --no-fuzzy-matching --ignore-obsolete
 
 lock: setup-dev ## Pin requirements/*.in anew, with hashes
 	$(PY) -m pip install --quiet uv

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST_NODE = 20
+ICON_ROOMS = ("actions", "triggers", "connectors")  # each file there names its icon
 
 
 def main(arguments: list[str]) -> None:
@@ -66,6 +67,7 @@ def install_frontend() -> None:
 
 def build_assets() -> None:
     sources = sorted(path for path in (ROOT / "static" / "src").rglob("*") if path.is_file())
+    sources += sorted(path for room in ICON_ROOMS for path in (ROOT / "flowapp" / room).rglob("*.py"))
     script = ROOT / "static" / "build.mjs"
     once(
         "Building the assets",

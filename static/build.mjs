@@ -8,6 +8,8 @@ import { build } from "esbuild";
 const here = path.dirname(fileURLToPath(import.meta.url));
 const src = path.join(here, "src");
 const dist = path.join(here, "dist");
+// Adding an action, a trigger or a connector touches one file: their icons are read from it.
+const rooms = ["actions", "triggers", "connectors"].map((room) => path.join(here, "../flowapp", room));
 const iconDir = path.join(here, "../node_modules/@tabler/icons/icons/outline");
 const manifest = {};
 
@@ -33,15 +35,22 @@ async function bundle() {
 async function symbol(name) {
   const file = path.join(iconDir, `${name}.svg`);
   const svg = await readFile(file, "utf8").catch(() => {
-    throw new Error(`static/src/icons.txt names "${name}", which @tabler/icons does not have`);
+    throw new Error(`An icon is named "${name}", but @tabler/icons has none of that name`);
   });
   const body = svg.slice(svg.indexOf(">") + 1, svg.lastIndexOf("</svg>")).replace(/<path stroke="none"[^>]*\/>/, "").replace(/\s+/g, " ").trim();
   return `<symbol id="${name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round">${body}</symbol>`;
 }
 
+async function declaredIcons(room) {
+  const files = (await readdir(room, { recursive: true })).filter((name) => name.endsWith(".py"));
+  const texts = await Promise.all(files.map((name) => readFile(path.join(room, name), "utf8")));
+  return texts.flatMap((text) => [...text.matchAll(/\bicon="([a-z0-9-]+)"/g)].map((found) => found[1]));
+}
+
 async function sprite() {
-  const names = (await readFile(path.join(src, "icons.txt"), "utf8")).split("\n").map((line) => line.trim()).filter(Boolean);
-  const symbols = await Promise.all([...new Set(names)].sort().map(symbol));
+  const listed = (await readFile(path.join(src, "icons.txt"), "utf8")).split("\n").map((line) => line.trim()).filter(Boolean);
+  const declared = (await Promise.all(rooms.map(declaredIcons))).flat();
+  const symbols = await Promise.all([...new Set([...listed, ...declared])].sort().map(symbol));
   await emit("icons.svg", `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>`);
 }
 

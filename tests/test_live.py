@@ -141,7 +141,7 @@ class Place:
             session.flush()
             execution, _ = start(session, workflow, version, input_data=input_data or {"a": 1})
             session.commit()
-            tasks.announce_start(execution)
+            tasks.begin(execution)
             return execution.id
 
     def run(self, execution_id: str, *, background: bool = False) -> None:

@@ -106,7 +106,6 @@ def working() -> Iterator[None]:
     """A real Dramatiq worker in this process."""
     from flowapp.tasks import actors
 
-    actors._runner.clear()  # the one before served another test's database
     actors.declare()
     worker = dramatiq.Worker(runtime().broker, worker_threads=1, worker_timeout=100)
     worker.start()

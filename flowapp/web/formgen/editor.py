@@ -122,12 +122,16 @@ class Editor:
         return {"editor": self, "form": self.form, "workflow": self.draft.workflow, "trial": None, "ask": False}
 
 
+def _in_words(text: str) -> str:
+    return _(text) if text else ""
+
+
 def shown_groups(groups: list[Group]) -> list[Json]:
     """Groups of values in the reader's language."""
     return [
         {
             "label": group.name if group.kind == "step" else str(_(_KINDS[group.kind])),
-            "items": [{**item, "label": str(_(item["label"])) if item["label"] else ""} for item in group.items],
+            "items": [{**item, "label": _in_words(item["label"])} for item in group.items],
         }
         for group in groups
     ]
