@@ -21,7 +21,7 @@ from flowapp.logs import get_logger
 from flowapp.models import new_id
 
 RETRY_SECONDS = 0.5
-CONFIRM_SECONDS = 1.0
+CONFIRM_SECONDS = 5.0
 
 log = get_logger(__name__)
 
@@ -40,7 +40,7 @@ class Hub:
     def join(self, channel: str, line: Line) -> None:
         """From now on `line` gets what is published on `channel`, or is told to read the database when that begins.
 
-        Waits a second at most for Redis. UnavailableError where all places are taken.
+        Waits a few seconds at most for Redis. UnavailableError where all places are taken.
         """
         with self._lock:
             if sum(map(len, self._lines.values())) >= self._limit:
