@@ -3,37 +3,106 @@
 Reads before the first write run on their own (each sees what is committed, as in PostgreSQL's READ COMMITTED); the first
 write begins with BEGIN IMMEDIATE. So no transaction ever upgrades from reading to writing, which SQLite would refuse with
 "database is locked" at once instead of waiting.
+
+SQLite lets writers wait in a loop whose pauses grow to 100 ms, so that under load some wait for seconds. Here the threads
+of a process queue for a lock of their own, and the one whose turn it is asks SQLite every millisecond.
 """
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+import time
 from typing import Any
 
 from sqlalchemy import Engine, event
 
-BUSY_MILLISECONDS = 15_000
+BUSY_SECONDS = 15.0
+_ASK_AGAIN = 0.001
+_PATIENT = f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}"
 _READS = ("SELECT", "PRAGMA", "EXPLAIN", "VALUES")
+
+
+class WaitingConnection(sqlite3.Connection):
+    """A connection whose write transactions wait their turn in `turn`, the lock of the process's engine."""
+
+    turn: threading.Lock
+    _mine = False
+
+    def begin(self) -> None:
+        """Begins a write transaction. sqlite3.OperationalError where the database is busy for BUSY_SECONDS."""
+        end = time.monotonic() + BUSY_SECONDS
+        if not self.turn.acquire(timeout=BUSY_SECONDS):
+            raise sqlite3.OperationalError("database is locked")
+        self._mine = True
+        try:
+            self.execute("PRAGMA busy_timeout=0")
+            while not self._try_begin(time.monotonic() > end):
+                time.sleep(_ASK_AGAIN)
+            self.execute(_PATIENT)
+        except BaseException:
+            self._leave()
+            raise
+
+    def commit(self) -> None:
+        """Commits, and lets the next one write."""
+        try:
+            super().commit()
+        finally:
+            self._leave()
+
+    def rollback(self) -> None:
+        """Rolls back, and lets the next one write."""
+        try:
+            super().rollback()
+        finally:
+            self._leave()
+
+    def close(self) -> None:
+        """Closes; what was not committed is rolled back."""
+        super().close()
+        if self._mine:
+            self._mine = False
+            self.turn.release()
+
+    def _try_begin(self, last: bool) -> bool:
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        return True
+
+    def _leave(self) -> None:
+        if self._mine and not self.in_transaction:
+            self._mine = False
+            self.turn.release()
 
 
 def prepare_sqlite(engine: Engine, synchronous: str) -> None:
     """Installs the pragmas and the lazy BEGIN IMMEDIATE on an engine."""
+    turn = threading.Lock()
+
+    @event.listens_for(engine, "do_connect")
+    def _waiting(_dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
+        options["factory"] = WaitingConnection
 
     @event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _record: Any) -> None:
+    def _pragmas(connection: WaitingConnection, _record: Any) -> None:
+        connection.turn = turn
         connection.isolation_level = None  # transactions are begun below, not by the driver
-        cursor = connection.cursor()
+        connection.execute(_PATIENT).close()
         for pragma in (
-            f"busy_timeout={BUSY_MILLISECONDS}",
             "journal_mode=WAL",
             f"synchronous={synchronous}",
             "foreign_keys=ON",
             "temp_store=MEMORY",
             "cache_size=-8000",
         ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+            connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "before_cursor_execute")
     def _begin(_c: Any, cursor: Any, statement: str, _p: Any, _context: Any, _many: bool) -> None:
         if not cursor.connection.in_transaction and not statement.lstrip()[:7].upper().startswith(_READS):
-            cursor.execute("BEGIN IMMEDIATE")
+            cursor.connection.begin()

@@ -56,7 +56,6 @@ def announce_end(execution: Execution) -> None:
 
 def begin(execution: Execution) -> None:
     """Has a new execution run, and tells the organization's monitors of it. Call after the commit."""
-    ring(execution.id, execution.organization_id)
     message = {
         "type": "execution_started",
         "seq": 0,
@@ -67,10 +66,8 @@ def begin(execution: Execution) -> None:
             "trigger_type": execution.trigger_type,
         },
     }
-    try:
-        runtime().redis.publish(monitor_channel(execution.organization_id), orjson.dumps(message))
-    except redis.RedisError as error:
-        log.warning("live bus does not answer", execution_id=execution.id, error=str(error))
+    news = {monitor_channel(execution.organization_id): orjson.dumps(message)}
+    ring(execution.id, execution.organization_id, news)
 
 
 def wait(execution_id: str, organization_id: str, seconds: float) -> Execution | None:

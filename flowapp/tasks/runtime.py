@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import dramatiq
 import redis
 from sqlalchemy import Engine
 
@@ -54,15 +54,12 @@ def runtime() -> Runtime:
     return _current[0]
 
 
-def ring(execution_id: str, organization_id: str) -> None:
-    """Tells the workers that an execution has something to do. Call after the commit.
+def ring(execution_id: str, organization_id: str, news: Mapping[str, bytes] | None = None) -> None:
+    """Tells the workers that an execution has something to do, and publishes `news` by channel. Call after the commit.
 
     Redis may be down: then nothing is lost, the scheduler rings again once it is back.
     """
-    message: dramatiq.Message[None] = dramatiq.Message(
-        queue_name=QUEUE, actor_name="run_execution", args=(execution_id, organization_id), kwargs={}, options={}
-    )
     try:
-        runtime().broker.enqueue(message)
+        runtime().broker.ring("run_execution", execution_id, organization_id, news=news)
     except redis.RedisError as error:
         log.warning("broker does not answer, the scheduler will ring", execution_id=execution_id, error=str(error))
