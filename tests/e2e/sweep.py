@@ -1,0 +1,177 @@
+"""An installation in which every page has something to show, and the addresses of all its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+
+from flowapp import tasks
+from flowapp.catalog import ACTIONS, CONNECTORS, TRIGGERS
+from flowapp.engine.start import start
+from flowapp.extensions import db
+from flowapp.models import CaughtMail, DataTable, Execution, Form, Integration, Organization, Schema, User, Workflow
+from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.security.roles import Role
+from flowapp.studio import accounts, integrations, records, workflows
+from tests.support.browser import Browser
+from tests.support.processes import wait_until
+
+Values = dict[str, str]
+
+REPORT: dict[str, Any] = {
+    "name": "Nightly report to the accounting department",
+    "description": "Fetches the day's invoices, adds them up, and tells the team. It waits a day between two tries.",
+    "triggers": [
+        {"trigger_type": "schedule", "config": {"every": "daily", "at": "02:30", "timezone": "Europe/Paris"}},
+        {"trigger_type": "webhook", "config": {}},
+    ],
+    "steps": [
+        {"step_id": "large", "name": "Is it a large amount?", "action_type": "conditional", "order": 1,
+         "params": {"conditions": {"all": [{"field": "input.amount", "operator": ">", "value": 1000}]}}},
+        {"step_id": "pause", "name": "Wait until tomorrow", "action_type": "wait_time", "order": 2,
+         "params": {"duration": "1 day"}},
+        {"step_id": "tell", "name": "Tell the team", "action_type": "log", "order": 3,
+         "params": {"message": "Invoice {{ input.number }} over {{ input.amount }}", "level": "warning"}},
+    ],
+    "edges": [
+        {"source": "large", "target": "tell", "branch": "yes"},
+        {"source": "large", "target": "pause", "branch": "no"},
+    ],
+}  # fmt: skip
+# Answers whose body is not ours to judge.
+NOT_OURS = {"mail.html": "the text of an e-mail, as somebody sent it"}
+
+
+@dataclass
+class Place:
+    """What was made: one set of route arguments for each thing; the cookies of the owner who made it."""
+
+    cookies: Values
+    sets: list[Values] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Page:
+    endpoint: str
+    path: str
+    signed_in: bool
+    has_static_title: bool
+
+
+def furnish(app: Flask) -> Place:
+    """Sets Flowapp up with its demo, and adds what the demo lacks. The workers of `app`'s data folder must run."""
+    browser = Browser(app).set_up(demo="y")
+    cookie = browser.client.get_cookie("flowapp_session")
+    place = Place({"flowapp_session": cookie.value})
+    with app.app_context():
+        with system_session(db.engine) as system:
+            organization, owner = system.scalars(select(Organization)).one(), system.scalars(select(User)).one()
+        with tenant_session(db.engine, organization.id) as session:
+            _run(session, place)
+            _fill(session, place, owner)
+            session.commit()
+    return place
+
+
+def _run(session: Session, place: Place) -> None:
+    """The demo's executions, and one that waits, one that failed, one whose workflow nobody has filled yet."""
+    demo = session.scalars(select(Workflow).filter_by(status="active")).one()
+    report = workflows.create(session, REPORT, actor_id=None)
+    workflows.activate(session, report, actor_id=None)
+    empty = workflows.create(session, {"name": "Not begun"}, actor_id=None)
+    session.commit()
+    ends = [
+        (demo, {}, "completed"),
+        (report, {"number": "2026-118", "amount": 250}, "waiting"),
+        (report, {"amount": 4200}, "failed"),
+    ]
+    for workflow, given, status in ends:
+        execution = _start(session, workflow, given)
+        wait_until(lambda e=execution, s=status: _reached(session, e, s), message=f"no execution is {status}")
+        place.sets.append({"execution_id": execution.id})
+    for workflow in (demo, report, empty):
+        _name_all(place, workflow)
+    place.sets += [{"workflow_id": report.id, "action_type": kind} for kind in ACTIONS]
+    place.sets += [{"workflow_id": report.id, "trigger_type": kind} for kind in TRIGGERS]
+
+
+def _start(session: Session, workflow: Workflow, given: dict[str, Any]) -> Execution:
+    version = workflows.version_to_run(session, workflow, actor_id=None)
+    execution, _ = start(session, workflow, version, input_data=given)
+    session.commit()
+    tasks.begin(execution)
+    return execution
+
+
+def _reached(session: Session, execution: Execution, status: str) -> bool:
+    session.refresh(execution)
+    session.commit()
+    return execution.status == status
+
+
+def _name_all(place: Place, workflow: Workflow) -> None:
+    """The workflow, with each of its steps and each of its triggers."""
+    own, definition = {"workflow_id": workflow.id}, workflows.definition_of(workflow)
+    place.sets += [own]
+    place.sets += [own | {"step_id": step.step_id} for step in definition.steps]
+    place.sets += [own | {"key": trigger.key} for trigger in definition.triggers]
+
+
+def _fill(session: Session, place: Place, owner: User) -> None:
+    """Records, a token, an invitation, an integration; and the names of what the demo made."""
+    table, form, schema = (session.scalars(select(kind)).one() for kind in (DataTable, Form, Schema))
+    for number in range(30):
+        row = {"name": f"Person {number}", "email": f"person.{number}@example.com", "message": "Hello. " * number}
+        record = records.create(session, table, row)
+    accounts.create_token(session, owner.id, "Accounting", Role.EDITOR, by=Role.OWNER)
+    _, invitation = accounts.invite(session, "grace@example.com", Role.EDITOR, by=Role.OWNER, actor_id=owner.id)
+    service = Integration(integration_type="webhook")
+    config, credentials = {"base_url": "https://api.example.com", "auth": "bearer"}, {"secret": "s"}
+    integrations.save(session, tasks.runtime().vault, service, name="Ledger", config=config, credentials=credentials)
+    mail = wait_until(lambda: session.scalars(select(CaughtMail)).first(), message="the demo's e-mail was not caught")
+    place.sets += [
+        {"table_id": table.id},
+        {"table_id": table.id, "record_id": record["id"]},
+        {"form_id": form.id},
+        {"schema_id": schema.id},
+        {"key": form.key},
+        {"token": invitation},
+        {"integration_id": service.id},
+        {"mail_id": mail.id},
+        *({"integration_type": kind} for kind in CONNECTORS),
+    ]
+
+
+def pages(app: Flask, place: Place) -> list[Page]:
+    """Every page: the GET routes that answer HTML, with every set of arguments that fits. AssertionError for a route
+    whose arguments nothing fits, or that answers an error."""
+    return [page for rule in app.url_map.iter_rules() if _may_be_page(rule) for page in _pages_of(app, rule, place)]
+
+
+def _may_be_page(rule: Rule) -> bool:
+    is_read = "GET" in (rule.methods or ()) and not rule.websocket
+    is_data = "." in rule.rule.rpartition("/")[2] or (rule.rule.startswith("/api/") and rule.arguments)
+    return is_read and not is_data and rule.endpoint != "static" and rule.endpoint not in NOT_OURS
+
+
+def _pages_of(app: Flask, rule: Rule, place: Place) -> Iterator[Page]:
+    fitting = [values for values in [{}, *place.sets] if rule.arguments == set(values)]
+    assert fitting, f"{rule.rule}: tell tests/e2e/sweep.py what {sorted(rule.arguments)} may be"
+    signed_in = app.view_functions[rule.endpoint].access.role is not None
+    client = app.test_client()
+    if signed_in:
+        for name, value in place.cookies.items():
+            client.set_cookie(name, value)
+    for values in fitting:
+        with app.test_request_context():
+            path = str(app.url_map.bind("localhost").build(rule.endpoint, values))
+        answer = client.get(path, headers={"Accept": "text/html"})
+        if answer.mimetype == "text/html" and answer.status_code not in (301, 302, 303, 308):
+            assert answer.status_code == 200, f"{path}: {answer.status}"
+            yield Page(rule.endpoint, path, signed_in, not rule.arguments)

@@ -1,0 +1,167 @@
+"""Every page of a furnished installation: readable for everybody, in both themes, on a phone, without a complaint.
+
+A page added later is found by itself (tests/e2e/sweep.py says how).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+from flowapp import create_app
+from flowapp.config import Settings
+from flowapp.extensions import db
+from tests.conftest import base_environ
+from tests.e2e.sweep import Page, Place, furnish, pages
+from tests.support.group import ROOT, Group, running_group
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+AXE = """async theme => {
+  const settled = () => document.documentElement.dataset.bsTheme === theme && !document.getAnimations().length;
+  do { await new Promise(requestAnimationFrame); } while (!settled());
+  const found = (await axe.run({ resultTypes: ["violations"] })).violations;
+  return found.map(v => `${v.id}: ${v.help}: ${v.nodes.map(n => n.target.join(" ")).join(" | ")}`);
+}"""
+BROKEN = """<html data-bs-theme="light"><script>
+matchMedia("(prefers-color-scheme: dark)").onchange = event => {
+  document.documentElement.dataset.bsTheme = event.matches ? "dark" : "light";
+};
+console.error("oops");
+</script><body style="margin: 0"><h1>a</h1><h1>b</h1><img src="data:,"><div style="width: 500px">c</div></body></html>"""
+SAME_IN_FRENCH = {"Workflows"}
+OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
+
+
+@dataclass
+class Site:
+    group: Group
+    place: Place
+    pages: list[Page]
+    first_visit: list[str]
+    """What was wrong with the set-up page, which is gone once there is an account."""
+
+
+class Reader:
+    """One tab, kept for all pages; says what is wrong with each."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.url, self.complaints = url, []
+        self.tab = context.new_page()
+        self.tab.on(
+            "console", lambda message: self.complaints.append(message.text) if message.type == "error" else None
+        )
+        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def open(self, path: str, status: int = 200) -> list[str]:
+        """Wrong at first sight: the status, the address, the heading, the title."""
+        self.complaints.clear()
+        self.tab.set_viewport_size(WIDE)
+        self.tab.emulate_media(color_scheme="light")
+        answer = self.tab.goto(self.url + path)
+        found = [] if answer and answer.status == status else [f"answers {answer.status if answer else 'nothing'}"]
+        found += [] if self.tab.url == self.url + path else [f"leads to {self.tab.url}"]
+        found += [] if self.tab.locator("h1").count() == 1 else ["has not exactly one h1"]
+        found += [] if self.tab.title().removesuffix("· Flowapp").strip() else ["has no title"]
+        return found
+
+    def fits(self) -> list[str]:
+        """Nothing is wider than the window, on a desk and on a phone."""
+        found = []
+        for size in (WIDE, PHONE):
+            self.tab.set_viewport_size(size)
+            if wide := self.tab.evaluate(OVERFLOW):
+                found.append(f"is {wide} px too wide at {size['width']} px")
+        return found
+
+    def axe(self, theme: Any) -> list[str]:
+        """Violations of axe-core's rules in a theme."""
+        self.tab.emulate_media(color_scheme=theme)
+        if self.tab.evaluate("typeof axe") == "undefined":
+            self.tab.evaluate((ROOT / "node_modules/axe-core/axe.min.js").read_text())
+        return [f"in {theme}: {violation}" for violation in self.tab.evaluate(AXE, theme)]
+
+    def read(self, path: str, status: int = 200) -> list[str]:
+        """All that is wrong with a page."""
+        found = self.open(path, status) + self.axe("light") + self.fits() + self.axe("dark")
+        if status == 200:
+            found += [f"complains: {text}" for text in self.complaints]
+        return [f"{path} {problem}" for problem in found]
+
+
+@contextmanager
+def reader(browser: Browser, group: Group, cookies: dict[str, str] | None = None, **options: Any) -> Iterator[Reader]:
+    context = browser.new_context(reduced_motion="reduce", **({"locale": "en"} | options))
+    context.add_cookies([{"name": name, "value": value, "url": group.url} for name, value in (cookies or {}).items()])
+    try:
+        yield Reader(context, group.url)
+    finally:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The furnished installation, and this process's own application on the same data."""
+    with running_group(base_environ(tmp_path_factory.mktemp("sweep"))) as group:
+        with reader(browser, group) as visitor:
+            first_visit = visitor.read("/setup")
+        app = create_app(Settings.from_env(group.environ))
+        place = furnish(app)
+        yield Site(group, place, pages(app, place), first_visit)
+        with app.app_context():
+            db.engine.dispose()
+
+
+def by_person(site: Site, browser: Browser, wanted: Iterable[Page], **options: Any) -> Iterator[tuple[Page, Reader]]:
+    """Each wanted page with the reader who may see it: the owner, or somebody who has not signed in."""
+    for cookies in ({}, site.place.cookies):
+        with reader(browser, site.group, cookies, **options) as person:
+            yield from ((page, person) for page in wanted if page.signed_in == bool(cookies))
+
+
+def test_every_page_reads_well(site: Site, browser: Browser) -> None:
+    found = list(site.first_visit)
+    for page, person in by_person(site, browser, site.pages):
+        found += person.read(page.path)
+    assert not found, "\n".join(found)
+
+
+def test_error_pages_read_well(site: Site, browser: Browser) -> None:
+    found = []
+    for cookies in ({}, site.place.cookies):
+        with reader(browser, site.group, cookies) as person:
+            found += person.read("/no-such-page" if cookies else "/invite/no-such-invitation", status=404)
+    assert not found, "\n".join(found)
+
+
+def test_every_page_speaks_french(site: Site, browser: Browser) -> None:
+    titled, found = {}, []
+    for page, person in by_person(site, browser, [page for page in site.pages if page.has_static_title]):
+        titled[page.path] = heading(person, page)
+    one_of_each = {page.endpoint: page for page in site.pages}.values()
+    for page, person in by_person(site, browser, one_of_each, locale="fr-FR"):
+        french = heading(person, page)
+        if person.tab.locator("html").get_attribute("lang") != "fr":
+            found.append(f"{page.path} is not marked as French")
+        if french == titled.get(page.path) and french not in SAME_IN_FRENCH:
+            found.append(f"{page.path} is headed “{french}” in both languages")
+        found += [f"{page.path} {problem} in French" for problem in person.fits()]
+    assert not found, "\n".join(found)
+
+
+def heading(person: Reader, page: Page) -> str:
+    person.tab.goto(person.url + page.path)
+    return str(person.tab.locator("h1").inner_text())
+
+
+def test_the_reader_sees_what_is_wrong(browser: Browser, site: Site) -> None:
+    with reader(browser, site.group) as person:
+        person.tab.route("**/broken", lambda route: route.fulfill(body=BROKEN, content_type="text/html"))
+        found = "\n".join(person.read("/broken"))
+    for problem in ("exactly one h1", "no title", "110 px too wide at 390 px", "in dark: image-alt", "complains: oops"):
+        assert problem in found, found
