@@ -1,99 +1,122 @@
-"""The broker: Dramatiq on Redis, with a doorbell in place of polling.
+"""The broker: Dramatiq on a Redis list, without polling and without acknowledgements.
 
-Dramatiq's consumer polls an idle queue up to a second apart. This one blocks on a wake-up list that every enqueue
-pushes to, so an idle worker starts within milliseconds and costs next to nothing. A message only says "run execution X":
-the database is the truth, and the scheduler rings again for whatever was not run, so Redis may lose everything.
+Dramatiq's own Redis broker polls an idle queue up to a second apart, and keeps and acknowledges every message. Here a
+worker blocks on the list, so it starts within a millisecond and costs nothing while idle. A message is only a doorbell,
+"run execution X": the database is the truth, and the scheduler rings again for whatever was not run. So nothing is lost
+when a worker dies with messages in its hands, or when Redis loses all it has.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import dramatiq
 import redis
-from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
-from dramatiq.errors import ConnectionClosed
+from dramatiq.broker import Consumer, MessageProxy
+from dramatiq.errors import ConnectionClosed, QueueNotFound
 
 QUEUE = "flowapp"
 _BLOCK_SECONDS = 1.0  # a stopping worker waits that long for its consumers
-_WAKE_LENGTH = 32  # more waiting tokens than that would only cause empty fetches
 
 
-class DoorbellConsumer(_RedisConsumer):
-    """Blocks on the wake-up list while the queue is empty, and on its own acks while it has its fill."""
+class DoorbellConsumer(Consumer):
+    """Takes as many messages as threads are free. What waits here for a thread could run in another process."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.room = threading.Event()
+    def __init__(self, client: redis.Redis, key: str, threads: int, timeout: int) -> None:
+        self._client, self._key, self._free = client, key, threads
+        self._block = min(_BLOCK_SECONDS, timeout / 1000)
+        self._taken: deque[bytes] = deque()
+        self._room = threading.Condition()
 
-    def ack(self, message: Any) -> None:
-        super().ack(message)
-        self.room.set()
+    def ack(self, _message: MessageProxy) -> None:
+        """The message is done: its thread is free. There is nobody to tell."""
+        with self._room:
+            self._free += 1
+            self._room.notify()
 
-    def nack(self, message: Any) -> None:
-        super().nack(message)
-        self.room.set()
+    nack = ack
 
-    def __next__(self) -> Any:
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Puts back what a stopping worker has not begun."""
+        for message in messages:
+            self._client.lpush(self._key, message.encode())
+
+    def __next__(self) -> MessageProxy | None:
+        if not self._taken:
+            self._take()
+        return MessageProxy(dramatiq.Message.decode(self._taken.popleft())) if self._taken else None
+
+    def _take(self) -> None:
+        with self._room:
+            if not self._free and not self._room.wait(self._block):
+                return
+            free = self._free
         try:
-            if not self.message_cache:
-                self._fetch_or_wait()
-            return super().__next__() if self.message_cache else None
+            found: Any = self._client.blmpop(self._block, 1, self._key, direction="LEFT", count=free)
+        except redis.TimeoutError:
+            return
         except redis.ConnectionError as error:
             raise ConnectionClosed(error) from None
-
-    def _fetch_or_wait(self) -> None:
-        free = self.prefetch - self.outstanding_message_count
-        if free <= 0:
-            self.room.clear()
-            self.room.wait(0.05)
-            return
-        self.message_cache = self.broker.do_fetch(self.queue_name, free)
-        if not self.message_cache:
-            try:
-                self.broker.client.blpop([wake_key(self.queue_name)], timeout=min(_BLOCK_SECONDS, self.timeout / 1000))
-            except redis.TimeoutError:
-                return
+        if found:
+            self._taken.extend(found[1])
+            with self._room:
+                self._free -= len(found[1])
 
 
-class DoorbellBroker(RedisBroker):
-    """RedisBroker whose consumers wake at once."""
+class DoorbellBroker(dramatiq.Broker):
+    """Messages in a list for each queue. Not for results, delays or retries: those are the engine's."""
 
-    @property
-    def consumer_class(self) -> type[DoorbellConsumer]:
-        return DoorbellConsumer
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__(middleware=[])
+        self.client = client
 
-    def do_enqueue(self, queue_name: str, message_id: str, data: bytes, news: Mapping[str, bytes] | None = None) -> None:
-        """Puts the message into the queue, wakes a worker and publishes `news` by channel, all in one round trip.
+    def declare_queue(self, queue_name: str) -> None:
+        """Makes the queue known; has no effect the second time."""
+        if queue_name not in self.queues:
+            self.queues[queue_name] = None
+            self.emit_after("declare_queue", queue_name)
 
-        The first two commands are what Dramatiq's own script does for "enqueue".
-        """
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 1000) -> DoorbellConsumer:
+        """A consumer; Dramatiq's worker asks for twice as many messages as it has threads. QueueNotFound."""
+        if queue_name not in self.queues:
+            raise QueueNotFound(queue_name)
+        return DoorbellConsumer(self.client, _key(queue_name), max(1, prefetch // 2), timeout)
+
+    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
+        """Puts the message at the end of its queue. ValueError for a delay: timers are rows (engine/timers.py)."""
+        if delay is not None:
+            raise ValueError("This broker delays nothing.")
+        self.client.rpush(_key(message.queue_name), message.encode())
+        return message
+
+    def ring(self, actor_name: str, *args: str, news: Mapping[str, bytes] | None = None) -> None:
+        """Has a worker call the actor, and publishes `news` by channel, in one round trip. redis.RedisError."""
+        message: dramatiq.Message[Any] = dramatiq.Message(
+            queue_name=QUEUE, actor_name=actor_name, args=args, kwargs={}, options={}
+        )
         pipeline = self.client.pipeline(transaction=False)
-        pipeline.hset(f"{self.namespace}:{queue_name}.msgs", message_id, data)
-        pipeline.rpush(f"{self.namespace}:{queue_name}", message_id)
-        pipeline.lpush(wake_key(queue_name), 1)
-        pipeline.ltrim(wake_key(queue_name), 0, _WAKE_LENGTH - 1)
+        pipeline.rpush(_key(QUEUE), message.encode())
         for channel, text in (news or {}).items():
             pipeline.publish(channel, text)
         pipeline.execute()
 
-    def ring(self, actor_name: str, *args: str, news: Mapping[str, bytes] | None = None) -> None:
-        """Has a worker call the actor, and publishes `news` by channel. redis.RedisError where Redis is away."""
-        message_id = str(uuid4())
-        message: dramatiq.Message[Any] = dramatiq.Message(
-            queue_name=QUEUE, actor_name=actor_name, args=args, kwargs={},
-            message_id=message_id, options={"redis_message_id": message_id},
-        )  # fmt: skip
-        self.do_enqueue(QUEUE, message_id, message.encode(), news)
+    def flush(self, queue_name: str) -> None:
+        """Drops the messages of a queue."""
+        self.client.delete(_key(queue_name))
+
+    def flush_all(self) -> None:
+        """Drops all messages."""
+        for queue_name in self.queues:
+            self.flush(queue_name)
 
 
-def wake_key(queue_name: str) -> str:
-    """Name of the wake-up list of a queue."""
-    return f"flowapp:wake:{queue_name}"
+def _key(queue_name: str) -> str:
+    return f"flowapp:queue:{queue_name}"
 
 
 def connect(url: str) -> redis.Redis:
@@ -102,18 +125,21 @@ def connect(url: str) -> redis.Redis:
 
 
 def make_broker(url: str) -> DoorbellBroker:
-    """The broker of this process, set as Dramatiq's global one.
-
-    Dramatiq's retries, time limits and results are left out: the engine retries, and keeps its results in the database.
-    """
-    broker = DoorbellBroker(client=connect(url), middleware=[], maintenance_chance=100_000, heartbeat_timeout=15_000)
+    """The broker of this process, set as Dramatiq's global one."""
+    broker = DoorbellBroker(connect(url))
     dramatiq.set_broker(broker)
     return broker
 
 
 def queue_length(broker: DoorbellBroker) -> int:
     """How many messages wait in the queue (not those a worker already holds)."""
-    return int(broker.client.llen(f"{broker.namespace}:{QUEUE}"))
+    return int(broker.client.llen(_key(QUEUE)))
+
+
+def oldest_message(broker: DoorbellBroker) -> datetime | None:
+    """When the first message of the queue was put there; None where the queue is empty. redis.RedisError."""
+    head: Any = broker.client.lindex(_key(QUEUE), 0)
+    return datetime.fromtimestamp(dramatiq.Message.decode(head).message_timestamp / 1000, UTC) if head else None
 
 
 def wait_for(client: redis.Redis, seconds: float) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from flowapp import catalog, logs, tasks
-from flowapp.broker import queue_length
+from flowapp.broker import oldest_message
 from flowapp.config import Settings
 from flowapp.engine import clock, timers
 from flowapp.models import Event, Lease, utcnow
@@ -66,11 +66,11 @@ class Scheduler:
     def ring_lost(self, now: datetime) -> None:
         """Rings again for what was not run."""
         try:
-            empty = queue_length(self.runtime.broker) == 0
+            since = oldest_message(self.runtime.broker)
         except redis.RedisError:
             return
         with system_session(self.runtime.engine) as session:
-            bells = timers.lost(session, now, queue_is_empty=empty)
+            bells = timers.lost(session, now, queued_since=since)
             session.commit()
         self._ring(bells)
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import dramatiq
+from dramatiq.brokers.redis import RedisBroker
 from flask import Flask, request
 from sqlalchemy import insert
 
 from bench.bare.store import QUEUE, metadata, open_engine, runs
-from flowapp.broker import make_broker
 from flowapp.config import Settings
 from flowapp.models import new_id
 
 settings = Settings.from_env()
 engine = open_engine(settings)
 metadata.create_all(engine)
-broker = make_broker(settings.redis_url)
+broker = RedisBroker(url=settings.redis_url, middleware=[])
+dramatiq.set_broker(broker)
 broker.declare_queue(QUEUE)
 app = Flask(__name__)
 

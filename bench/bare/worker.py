@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import dramatiq
 import orjson
 import urllib3
+from dramatiq.brokers.redis import RedisBroker
 from sqlalchemy import update
 
 from bench.bare.store import QUEUE, open_engine, runs
-from flowapp.broker import make_broker
 from flowapp.config import Settings
 from flowapp.launcher.lifeline import die_with_parent
 
@@ -24,7 +24,8 @@ def work(settings: Settings) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     engine = open_engine(settings)
-    broker = make_broker(settings.redis_url)
+    broker = RedisBroker(url=settings.redis_url, middleware=[])
+    dramatiq.set_broker(broker)
     pool = urllib3.PoolManager(maxsize=32)
     sink = os.environ["BENCH_SINK"]
 

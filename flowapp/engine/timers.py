@@ -11,7 +11,6 @@ from flowapp.models import Execution, Timer
 
 AT_ONCE = 500
 RING_AGAIN = timedelta(seconds=5)
-RING_QUEUED_AGAIN = timedelta(seconds=60)  # while messages wait in the queue, ours is most likely among them
 
 Bell = tuple[str, str]  # execution id, organization id
 
@@ -32,9 +31,12 @@ def due_timers(session: Session, now: datetime) -> list[Bell]:
     return list(dict.fromkeys((row.execution_id, row.organization_id) for row in found))
 
 
-def lost(session: Session, now: datetime, *, queue_is_empty: bool) -> list[Bell]:
-    """Executions that are pending though their bell rang long ago, or running though their lease ran out."""
-    pending = Execution.rung_at < now - (RING_AGAIN if queue_is_empty else RING_QUEUED_AGAIN)
+def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> list[Bell]:
+    """Executions that are pending though no bell of theirs is in the queue, or running though their lease ran out.
+
+    The queue is first in, first out: what rang before `queued_since`, the time of its first bell, is no longer in it.
+    """
+    pending = Execution.rung_at < min(now, queued_since or now) - RING_AGAIN
     statement = (
         select(Execution.id, Execution.organization_id)
         .where(

@@ -1,0 +1,92 @@
+"""A real Chromium on the real process group. What a page complains about in its console fails the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, expect, sync_playwright
+
+from tests.conftest import base_environ
+from tests.support.group import ROOT, Group, running_group
+from tests.support.smtp import SmtpServer
+
+SECONDS = 8
+Visit = Callable[..., BrowserContext]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    assert program, "Chromium is missing; scripts/servers.py says how to get it."
+    expect.set_options(timeout=SECONDS * 1000)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory: pytest.TempPathFactory, _smtp: SmtpServer) -> Iterator[Group]:
+    """A Flowapp without an account, one for each file of tests; it may call this machine and sends real mail."""
+    environ = base_environ(tmp_path_factory.mktemp("group"))
+    with running_group(environ | {"SMTP_URL": _smtp.url, "FLOWAPP_EGRESS_ALLOW": "127.0.0.0/8"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bare_group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    """A Flowapp that was told nothing: no account, no keys, no addresses."""
+    environ = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": os.environ["HOME"]}
+    with running_group(environ | {"FLOWAPP_DATA_DIR": str(tmp_path_factory.mktemp("bare"))}) as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """visit(group) is a new person at a new browser; the test fails if a page of theirs complained."""
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def arrive(group: Group, **options: Any) -> BrowserContext:
+        options = {"viewport": {"width": 1440, "height": 900}, "locale": "en", "timezone_id": "UTC"} | options
+        context = browser.new_context(base_url=group.url, **options)
+        context.set_default_timeout(SECONDS * 1000)
+        context.on("weberror", lambda error: complaints.append(_uncaught(error)))
+        context.on("console", lambda message: complaints.extend(_complaint(message)))
+        contexts.append(context)
+        return context
+
+    yield arrive
+    for context in contexts:
+        context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def picture() -> Callable[[Page, str], None]:
+    """picture(page, "steps") writes docs/images/steps.png, where FLOWAPP_SCREENSHOTS=1 asks for the README's pictures."""
+
+    def take(page: Page, name: str) -> None:
+        if os.environ.get("FLOWAPP_SCREENSHOTS") == "1":
+            page.screenshot(path=ROOT / "docs" / "images" / f"{name}.png", animations="disabled")
+
+    return take
+
+
+def _uncaught(error: WebError) -> str:
+    return f"{error.page.url if error.page else ''}: {error.error}"
+
+
+def _complaint(message: ConsoleMessage) -> list[str]:
+    """Console errors, where CSP violations are too. A refused form (422) is one for Chromium, but not for us."""
+    if message.type != "error" or "the server responded with a status of 422" in message.text:
+        return []
+    return [f"{message.page.url if message.page else ''}: {message.text}"]

@@ -1,0 +1,142 @@
+"""The contact workflow: a person builds it in forms, a visitor starts it, and the builder watches it run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.people import set_up
+from tests.support.group import Group
+from tests.support.sink import Sink
+from tests.support.smtp import SmtpServer
+
+pytestmark = pytest.mark.e2e
+
+
+def test_contact_workflow(group: Group, visit: Callable, smtp: SmtpServer, sink: Sink, picture: Callable) -> None:
+    page = visit(group).new_page()
+    set_up(page, demo=False)
+    make_table(page)
+    make_schema(page)
+    link = make_form(page)
+    build(page, sink, picture)
+    assert link
+
+
+def make_table(page: Page) -> None:
+    page.get_by_role("link", name="Data tables", exact=True).click()
+    page.get_by_role("link", name="New table").click()
+    page.get_by_role("textbox", name="Name", exact=True).first.fill("Contacts")
+    for number, (label, kind) in enumerate([("Name", "Text"), ("Email", "E-mail")]):
+        row = page.locator(f"#columns-{number}-row")
+        if not row.count():
+            page.get_by_role("button", name="Add column").click()
+        row.get_by_label("Name", exact=True).fill(label)
+        row.get_by_label("Type").select_option(kind)
+    page.get_by_role("button", name="Create table").click()
+    expect(page.get_by_role("heading", name="Contacts", exact=True)).to_be_visible()
+    expect(page.locator(".page-subtitle code")).to_have_text("contacts")
+
+
+def make_schema(page: Page) -> None:
+    page.get_by_role("link", name="Schemas", exact=True).click()
+    page.get_by_role("link", name="New schema").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Contact schema")
+    for number, (field, rule) in enumerate([("name", "is required"), ("email", "is an e-mail address")]):
+        row = page.locator(f"#rules-{number}-row")
+        if not row.count():
+            page.get_by_role("button", name="Add rule").click()
+        row.get_by_label("Field").fill(field)
+        row.get_by_role("combobox", name="Rule", exact=True).select_option(rule)
+    page.get_by_role("button", name="Save schema").click()
+    expect(page.get_by_role("link", name="Contact schema")).to_be_visible()
+
+
+def make_form(page: Page) -> str:
+    """Its address for visitors."""
+    page.get_by_role("link", name="Forms", exact=True).click()
+    page.get_by_role("link", name="New form").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Contact form")
+    page.get_by_role("button", name="Save form").click()
+    return page.get_by_role("textbox", name="Link of the form").input_value()
+
+
+def build(page: Page, sink: Sink, picture: Callable) -> None:
+    """Through the wizard, up to the workflow's own page, active."""
+    page.get_by_role("link", name="Workflows", exact=True).click()
+    page.get_by_role("link", name="New workflow").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Answer a new contact")
+    page.get_by_role("button", name="Next: trigger").click()
+    page.locator("#type-form_submit").click()
+    page.get_by_role("combobox", name="Form", exact=True).select_option("Contact form")
+    page.get_by_role("button", name="Next: conditions").click()
+    page.get_by_role("button", name="Next: steps").click()
+    page.get_by_role("link", name="Add the first step").click()
+    add_check(page)
+    add_save(page)
+    add_mail(page)
+    add_call(page, sink)
+    picture(page, "steps")
+    page.get_by_role("link", name="Next: review").click()
+    page.get_by_role("button", name="Create and activate").click()
+    expect(page.locator(".page-head")).to_contain_text("Active")
+
+
+def choose(page: Page, kind: str, name: str) -> None:
+    """Takes a step from the catalog and names it."""
+    page.get_by_role("link", name=kind).click()
+    page.get_by_label("Name of the step").fill(name)
+
+
+def add(page: Page, name: str) -> None:
+    page.get_by_role("button", name="Add step").click()
+    expect(page.locator("#flow").get_by_role("link", name=name)).to_be_visible()
+
+
+def more(page: Page) -> None:
+    page.get_by_role("link", name="Add a step", exact=True).click()
+
+
+def add_check(page: Page) -> None:
+    choose(page, "Validate data", "Check the answers")
+    page.get_by_role("combobox", name="Schema", exact=True).select_option("Contact schema")
+    page.get_by_role("button", name="Try this step").click()
+    expect(page.locator("#trial").get_by_text("Completed")).to_be_visible()
+    add(page, "Check the answers")
+
+
+def add_save(page: Page) -> None:
+    """The values come from the picker."""
+    more(page)
+    choose(page, "Save record", "Keep the contact")
+    page.get_by_role("combobox", name="Table", exact=True).select_option("Contacts")
+    pick(page, "Name", "form_data.name")
+    pick(page, "Email", "form_data.email")
+    add(page, "Keep the contact")
+
+
+def pick(page: Page, field: str, path: str) -> None:
+    page.get_by_role("button", name=f"Insert value: {field}", exact=True).click()
+    picker = page.get_by_role("dialog", name="Insert value")
+    picker.get_by_role("searchbox").fill(path)
+    picker.get_by_role("button", name=path).click()
+    expect(page.get_by_role("textbox", name=field, exact=True)).to_have_value(f"{{{{ {path} }}}}")
+
+
+def add_mail(page: Page) -> None:
+    more(page)
+    choose(page, "Send e-mail", "Thank them")
+    pick(page, "To", "form_data.email")
+    page.get_by_role("textbox", name="Subject", exact=True).fill("Welcome, {{ form_data.name }}")
+    page.get_by_role("textbox", name="Message", exact=True).fill("Hello {{ form_data.name }}, we will write soon.")
+    add(page, "Thank them")
+
+
+def add_call(page: Page, sink: Sink) -> None:
+    more(page)
+    choose(page, "Call a web address", "Tell the team")
+    page.get_by_role("textbox", name="Address", exact=True).fill(sink.url("/team"))
+    page.get_by_role("textbox", name="Text", exact=True).fill("Nouveau contact: {{form_data.name}}")
+    add(page, "Tell the team")
