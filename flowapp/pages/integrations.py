@@ -40,6 +40,7 @@ class IntegrationForm:
             secrets, self.unreadable = {}, True
         self.config = formgen.build(self.spec.config, row.config or {}, prefix="config-", check=lambda _params: [])
         self.credentials = formgen.build(self.spec.credentials, secrets, prefix="secret-", check=lambda _params: [])
+        self.config.picker = self.credentials.picker = False  # nothing is evaluated here
 
     @property
     def has_errors(self) -> bool:
