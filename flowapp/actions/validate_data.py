@@ -125,6 +125,7 @@ def _references(schema: Any) -> Iterator[str]:
     effect="pure",
     params=ValidateDataParams,
     branches=("next", "invalid"),
+    branch_if={"invalid": ("on_invalid", "branch")},
     result={
         "valid": N_("Whether the data is valid"),
         "data": N_("The data that was checked"),

@@ -22,7 +22,10 @@ ParamsClass = type[Params]  # a name of its own: the specs have a field called t
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """One step type. `branches` are the edge names it may follow; `result` describes what later steps can use."""
+    """One step type. `branches` are the edge names it may follow; `result` describes what later steps can use.
+
+    `branch_if` names the param and the value without which a step never ends on that branch.
+    """
 
     type: str
     label: str
@@ -36,6 +39,18 @@ class ActionSpec:
     branches: tuple[str, ...] = ("next",)
     result: Mapping[str, str] = field(default_factory=dict)
     raw: frozenset[str] = frozenset()
+    branch_if: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+
+    def ways(self, params: Mapping[str, Any]) -> list[str]:
+        """The branches that a step with these params can end on; "*" is left out."""
+        return [branch for branch in self.branches if branch != "*" and self._is_open(branch, params)]
+
+    def _is_open(self, branch: str, params: Mapping[str, Any]) -> bool:
+        if branch not in self.branch_if:
+            return True
+        name, wanted = self.branch_if[branch]
+        given = params.get(name)
+        return bool(given == wanted) or (isinstance(given, str) and "{{" in given)
 
 
 class NextFire(Protocol):
@@ -107,13 +122,14 @@ def action(
     aliases: tuple[str, ...] = (),
     branches: tuple[str, ...] = ("next",),
     result: Mapping[str, str] | None = None,
+    branch_if: Mapping[str, tuple[str, Any]] | None = None,
 ) -> Callable[[ActionFunction], ActionFunction]:
     """Declares a step type; the decorated function runs one attempt of it."""
 
     def register(function: ActionFunction) -> ActionFunction:
         ACTIONS[type] = ActionSpec(
             type, label, description, group, icon, effect, params, function, aliases, branches, result or {},
-            raw_fields(params),
+            raw_fields(params), branch_if or {},
         )  # fmt: skip
         _ALIASES["action"].update(dict.fromkeys(aliases, type))
         return function

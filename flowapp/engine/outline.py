@@ -51,7 +51,7 @@ class Block:
 def branches_of(step: Json, edges: list[Edge]) -> list[str]:
     """The branches a step can end on: its type's, then those that edges name."""
     spec = ACTIONS.get(step["action_type"])
-    own = [branch for branch in spec.branches if branch != "*"] if spec else ["next"]
+    own = spec.ways(step["params"]) if spec else ["next"]
     used = [branch for source, _, branch in edges if source == step["step_id"]]
     return list(dict.fromkeys([*own, *used])) or ["next"]
 

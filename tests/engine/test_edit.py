@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -203,3 +204,15 @@ def test_unknown_steps() -> None:
         edit.move(flow("a"), "z", up=True)
     with pytest.raises(NotFoundError):
         edit.insert_after(flow("a"), step("b"), "z")
+
+
+def test_a_way_that_the_settings_rule_out_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        ACTIONS, "check", replace(ACTIONS["log"], branches=("next", "bad"), branch_if={"bad": ("how", "branch")})
+    )
+    found = flow("a", "b")
+    found["steps"][0]["action_type"] = "check"
+    assert shape(outline(found)) == "a b"
+    for how in ("branch", "{{ input.how }}"):
+        found["steps"][0]["params"] = {"how": how}
+        assert "bad:" in shape(outline(found))
