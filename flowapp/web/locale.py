@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from flask import Flask, g, request
-from flask_babel import format_datetime, get_locale, ngettext
+from flask_babel import format_datetime, format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
 
 from flowapp.extensions import babel
@@ -62,19 +62,19 @@ def ago(moment: datetime | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time: 12 ms, 3.4 s, 2 min 5 s, 3 h 4 min, 2 d 3 h."""
+    """A length of time: 12 ms, 3.4 s, 2 min 5 s, 3 h 4 min, 2 d 3 h; 3,4 s and 2 j 3 h in French."""
     if seconds is None:
         return ""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{format_decimal(seconds, '0.0')} s"
     whole = int(seconds)
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+    return str(_("%(days)d d %(hours)d h", days=whole // 86400, hours=whole % 86400 // 3600))
 
 
 def zone() -> ZoneInfo:
