@@ -81,6 +81,8 @@ def database_save(ctx: StepContext, params: DatabaseSaveParams) -> Outcome:
     counts = {"count": len(saved.records), "created": saved.created, "updated": saved.updated}
     if not saved.records and rows:
         ctx.log(f"No record of “{params.table}” matched, so nothing was changed.", "warning")
+    else:
+        ctx.log(f"“{params.table}”: {saved.created} added, {saved.updated} changed.")
     if not many and len(saved.records) == 1:
         return Done({**counts, **saved.records[0]})
     return Done({**counts, "records": saved.records})

@@ -117,6 +117,7 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
     )
     if answer.status >= 400 and params.expect == "success":
         raise _refused(params.method, url, answer, ctx.now())
+    ctx.log(_answered(params.method, url, answer.status))
     return Done(
         {
             "status": answer.status,
@@ -151,9 +152,13 @@ def _refused(method: str, url: str, answer: HttpResponse, now: datetime) -> Step
     if delay is not None:
         details["retry_after"] = delay
     told = " ".join(answer.text.split())[:200]
-    place = urlsplit(url)._replace(query="", fragment="").geturl()  # a query may hold a key
-    message = f"{method} {place} answered {answer.status}" + (f": {told}" if told else ".")
+    message = _answered(method, url, answer.status)[:-1] + (f": {told}" if told else ".")
     return StepError(message, permanent=permanent, details=details)
+
+
+def _answered(method: str, url: str, status: int) -> str:
+    place = urlsplit(url)._replace(query="", fragment="").geturl()  # a query may hold a key
+    return f"{method} {place} answered {status}."
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -25,6 +25,7 @@ def test_saving_a_list_gives_the_records(run) -> None:
     assert outcome.result["updated"] == 2
     assert [record["id"] for record in outcome.result["records"]] == ["id-1", "id-2"]
     assert run.tables.calls == [("save", "t", rows, "upsert", ["a", "b"])]
+    assert run.lines == [("info", "“t”: 0 added, 2 changed.")]
     assert run("database_save", {}, table="t", data=[]).result == {
         "count": 0,
         "created": 0,

@@ -26,6 +26,7 @@ def test_a_message_goes_out_under_the_key_of_the_visit(run) -> None:
         message_id="<key-of-this-visit@flowapp>",
     )
     assert integration == "office"
+    assert run.lines == [("info", 'Sent “Order 3” to ada@example.com, "Bob" <bob@example.com>.')]
     assert outcome == Done({"message_id": letter.message_id, "to": letter.to, "subject": "Order 3"})
 
 

@@ -22,6 +22,7 @@ def test_json_goes_out_and_the_answer_comes_back(run, sink) -> None:
     assert received.json == {"text": "Nouveau contact: Zoé"}
     assert received.headers["Content-Type"] == "application/json"
     assert received.headers["Idempotency-Key"] == "key-of-this-visit"
+    assert run.lines == [("info", f"POST {sink.url('/in')} answered 200.")]
     result = outcome.result
     assert (result["status"], result["ok"], result["body"]) == (200, True, {"ok": True})
     assert result["headers"]["content-type"] == "application/json"

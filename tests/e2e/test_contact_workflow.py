@@ -2,27 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.people import set_up
 from tests.support.group import Group
-from tests.support.sink import Sink
+from tests.support.sink import Answer, Received, Sink
 from tests.support.smtp import SmtpServer
 
 pytestmark = pytest.mark.e2e
 
 
-def test_contact_workflow(group: Group, visit: Callable, smtp: SmtpServer, sink: Sink, picture: Callable) -> None:
+def test_contact_workflow(
+    group: Group, visit: Callable, smtp: SmtpServer, sink: Sink, picture: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = visit(group).new_page()
     set_up(page, demo=False)
     make_table(page)
     make_schema(page)
     link = make_form(page)
-    build(page, sink, picture)
-    assert link
+    build(page, sink)
+    page.goto(page.url + "/steps")
+    picture(page, "steps")
+    page.get_by_role("link", name="Overview").click()
+
+    mailed, called = hold(monkeypatch, smtp, sink)
+    answer(visit(group).new_page(), link)
+    with watched(page) as frames:
+        follow(page, mailed, called)
+    assert {"step_started", "step_completed", "log", "execution_completed"} <= {frame["type"] for frame in frames}
+    picture(page, "execution")
+
+    mail = smtp.wait_for()[0]
+    assert mail.recipients == ["grace@example.com"]
+    assert mail.message["Subject"] == "Welcome, Grace Hopper"
+    assert mail.text.strip() == "Hello Grace Hopper, we will write soon."
+    assert [(got.method, got.path, got.body.decode()) for got in sink.requests] == [
+        ("POST", "/team", "Nouveau contact: Grace Hopper")
+    ]
+    read_table(page)
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, smtp: SmtpServer, sink: Sink) -> tuple[Event, Event]:
+    """The mail server and the sink take what they get, but answer only once their event is set."""
+    mailed, called = Event(), Event()
+    receive, take = smtp.handle_DATA, sink.take
+
+    async def receive_slowly(*arguments: Any) -> str:
+        status = await receive(*arguments)
+        await asyncio.to_thread(mailed.wait, 60)
+        return status
+
+    def take_slowly(received: Received) -> Answer:
+        found = take(received)
+        called.wait(60)
+        return found
+
+    monkeypatch.setattr(smtp, "handle_DATA", receive_slowly)
+    monkeypatch.setattr(sink, "take", take_slowly)
+    return mailed, called
+
+
+def answer(visitor: Page, link: str) -> None:
+    """Somebody who is not signed in: one mistake, then the answers."""
+    visitor.goto(link)
+    visitor.get_by_role("textbox", name="Name", exact=True).fill("Grace Hopper")
+    visitor.get_by_role("textbox", name="E-mail").fill("grace")
+    visitor.get_by_role("button", name="Send").click()
+    expect(visitor.locator(".field-error")).to_be_visible()
+    visitor.get_by_role("textbox", name="E-mail").fill("grace@example.com")
+    visitor.get_by_role("button", name="Send").click()
+    expect(visitor.get_by_role("heading", name="Thank you")).to_be_visible()
+
+
+@contextmanager
+def watched(page: Page) -> Iterator[list[dict[str, Any]]]:
+    """The WebSocket messages of the execution's page. The link to it appears on the workflow's page by itself."""
+    frames: list[dict[str, Any]] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(json.loads(frame))))
+    page.locator("#last").get_by_role("listitem").get_by_role("link").click()
+    expect(page.locator("#state")).to_be_visible()
+    frames.clear()
+    page.evaluate("window.same = true")
+    yield frames
+    assert page.evaluate("window.same"), "The page was loaded anew."
+
+
+def follow(page: Page, mailed: Event, called: Event) -> None:
+    """What the builder sees while the mail server, then the sink, then nobody keeps the workflow waiting."""
+    steps, log = page.locator("#timeline > li"), page.locator("#log")
+    expect(steps).to_have_text([done("Check the answers"), done("Keep the contact"), busy("Thank them")])
+    expect(page.locator("#state")).to_have_text("Running")
+    mailed.set()
+    expect(steps.nth(2)).to_have_text(done("Thank them"))
+    expect(steps.nth(3)).to_have_text(busy("Tell the team"))
+    expect(log).to_contain_text("Sent “Welcome, Grace Hopper” to grace@example.com.")
+    called.set()
+    expect(steps.nth(3)).to_have_text(done("Tell the team"))
+    expect(log).to_contain_text("/team answered 200.")
+    expect(page.locator("#state")).to_have_text("Completed")
+    expect(page.locator(".live-badge")).to_have_text("Ended")
+
+
+def done(name: str) -> re.Pattern[str]:
+    return re.compile(f"{name}.*Completed", re.DOTALL)
+
+
+def busy(name: str) -> re.Pattern[str]:
+    return re.compile(f"{name}.*Running", re.DOTALL)
+
+
+def read_table(page: Page) -> None:
+    """The real table, in its grid and as CSV."""
+    page.get_by_role("link", name="Data tables", exact=True).click()
+    page.get_by_role("link", name="Contacts", exact=True).click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Grace Hopper")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export CSV").click()
+    rows = list(csv.DictReader(download.value.path().read_text(encoding="utf-8-sig").splitlines()))
+    assert [(row["name"], row["email"]) for row in rows] == [("Grace Hopper", "grace@example.com")]
 
 
 def make_table(page: Page) -> None:
@@ -63,7 +170,7 @@ def make_form(page: Page) -> str:
     return page.get_by_role("textbox", name="Link of the form").input_value()
 
 
-def build(page: Page, sink: Sink, picture: Callable) -> None:
+def build(page: Page, sink: Sink) -> None:
     """Through the wizard, up to the workflow's own page, active."""
     page.get_by_role("link", name="Workflows", exact=True).click()
     page.get_by_role("link", name="New workflow").click()
@@ -78,7 +185,6 @@ def build(page: Page, sink: Sink, picture: Callable) -> None:
     add_save(page)
     add_mail(page)
     add_call(page, sink)
-    picture(page, "steps")
     page.get_by_role("link", name="Next: review").click()
     page.get_by_role("button", name="Create and activate").click()
     expect(page.locator(".page-head")).to_contain_text("Active")
@@ -96,7 +202,7 @@ def add(page: Page, name: str) -> None:
 
 
 def more(page: Page) -> None:
-    page.get_by_role("link", name="Add a step", exact=True).click()
+    page.get_by_role("link", name="Add a step here").last.click()
 
 
 def add_check(page: Page) -> None:

@@ -38,14 +38,6 @@ def test_first_green_run_within_five_clicks(bare_group: Group, visit: Callable, 
     expect(page.locator("#log")).to_contain_text("Hello, world!")
     assert len(clicks) <= 5, clicks
 
-
-def test_demo_shows_every_part(bare_group: Group, visit: Callable) -> None:
-    """The example that the first visit offers is there, ready to run."""
-    page = visit(bare_group).new_page()
-    page.goto("/login")
-    page.get_by_label("E-mail").fill("ada@example.com")
-    page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="Workflows", exact=True).click()
     page.get_by_role("link", name="Welcome a new contact").click()
     expect(page.locator(".page-head")).to_contain_text("Active")
