@@ -33,7 +33,7 @@ class DoorbellConsumer(Consumer):
         self._taken: deque[bytes] = deque()
         self._room = threading.Condition()
 
-    def ack(self, _message: MessageProxy) -> None:
+    def ack(self, message: MessageProxy) -> None:  # noqa: ARG002 - there is nobody to tell
         """The message is done: its thread is free. There is nobody to tell."""
         with self._room:
             self._free += 1

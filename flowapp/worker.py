@@ -41,6 +41,7 @@ def work(settings: Settings) -> None:
     stop.wait()
     runtime.stopping.set()
     worker.stop(timeout=int(STOP_SECONDS * 1000))
+    runtime.outbox.close(0.3)
     engine.dispose()
 
 

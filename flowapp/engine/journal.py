@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete, func, insert, or_, select, update
 
 from flowapp.errors import FencedError
-from flowapp.models import Execution, LogLine, StepRun, Timer, Version, Workflow, new_id
+from flowapp.models import Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
 from flowapp.models.tenancy import use_tenant
 
+_organizations = cast(Table, Organization.__table__)
 _executions = cast(Table, Execution.__table__)
 _runs = cast(Table, StepRun.__table__)
 _lines = cast(Table, LogLine.__table__)
@@ -47,7 +49,11 @@ _CLAIM = (
                 "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
                 "context", "started_at", "trigger_type",
             )
-        )
+        ),
+        select(_organizations.c.timezone)
+        .where(_organizations.c.id == bindparam("org"))
+        .scalar_subquery()
+        .label("timezone"),
     )
 )  # fmt: skip
 _WRITE = and_(
@@ -70,6 +76,14 @@ def _end(names: tuple[str, ...]) -> Any:
 
 
 _END, _SETTLE = _end(ENDED), _end(SETTLED)
+_START, _LOG, _SET = insert(_runs), insert(_lines), insert(_timers)
+_UNSET = delete(_timers).where(_timers.c.execution_id == bindparam("execution_id"))
+
+
+@cache
+def _change(names: tuple[str, ...]) -> Any:
+    """A write of these columns of the execution; their parameters are named new_<column>."""
+    return update(_executions).where(_WRITE).values({name: bindparam(f"new_{name}") for name in names})
 
 
 @dataclass(slots=True)
@@ -162,27 +176,28 @@ class Journal:
     def write(self, claim: Claim, batch: Batch) -> None:
         """Writes a batch in one transaction. FencedError, and nothing written, where the claim was lost."""
         with self.transaction() as connection:
-            held = connection.execute(update(_executions).where(_WRITE).values(**batch.columns), claim.key)
+            new = {f"new_{name}": value for name, value in batch.columns.items()}
+            held = connection.execute(_change(tuple(batch.columns)), {**claim.key, **new})
             if held.rowcount != 1:
                 raise FencedError("The execution was cancelled, or another worker has taken it over.")
             if batch.started:
-                connection.execute(insert(_runs), batch.started)
+                connection.execute(_START, batch.started)
             if batch.ended:
                 connection.execute(_END, batch.ended)
             if batch.settled:
                 connection.execute(_SETTLE, batch.settled)
             if batch.lines:
-                connection.execute(insert(_lines), batch.lines)
+                connection.execute(_LOG, batch.lines)
             if batch.timers is not None:
-                connection.execute(delete(_timers).where(_timers.c.execution_id == claim.row["id"]))
+                connection.execute(_UNSET, {"execution_id": claim.row["id"]})
                 if batch.timers:
-                    connection.execute(insert(_timers), batch.timers)
+                    connection.execute(_SET, batch.timers)
 
     def extend(self, claim: Claim, now: datetime) -> bool:
         """Prolongs the lease; False where the claim was lost."""
         with self.transaction() as connection:
-            statement = update(_executions).where(_WRITE).values(lease_until=now + self.lease)
-            return bool(connection.execute(statement, claim.key).rowcount == 1)
+            held = connection.execute(_change(("lease_until",)), {**claim.key, "new_lease_until": now + self.lease})
+            return bool(held.rowcount == 1)
 
     def timer(self, execution_id: str, token: str, kind: str, due_at: datetime) -> dict[str, Any]:
         """A row of timers."""

@@ -51,7 +51,7 @@ class Run:
             self._advance({"type": "started"})
         else:
             self._resume()
-        self.services = self.runner.services(self.row["organization_id"], program.project_id)
+        self.services = self.runner.services(self.row["organization_id"], program.project_id, self.row["timezone"])
 
     def _resume(self) -> None:
         """Takes up results; settles attempts whose worker died; wakes what is due."""

@@ -32,12 +32,12 @@ log = get_logger(__name__)
 class Runner:
     """Runs executions of any organization in this process.
 
-    `services(organization_id, project_id)` opens what steps may use; `publish` hands messages to the live bus after a
+    `services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
     commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries.
     """
 
     journal: Callable[[str], Journal]
-    services: Callable[[str, str], Services]
+    services: Callable[[str, str, str], Services]
     publish: Publish
     programs: Programs
     keeper: Keeper

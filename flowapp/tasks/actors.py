@@ -27,7 +27,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
     http = http_service(current.settings.egress_allow)
     parts: dict[str, Any] = {
         "journal": lambda organization_id: Journal(current.engine, organization_id, current.name, lease),
-        "services": lambda organization_id, project_id: StepServices(current, http, organization_id, project_id),
+        "services": lambda *place: StepServices(current, http, *place),
         "publish": publish,
         "programs": Programs(),
         "keeper": Keeper(lease.total_seconds(), utcnow),

@@ -32,16 +32,15 @@ def monitor_channel(organization_id: str) -> str:
 
 
 def publish(organization_id: str, execution_id: str, messages: list[dict[str, Any]]) -> None:
-    """Sends messages to whoever watches. Failing to is no failure: the rows are there to be replayed."""
-    try:
-        pipeline = runtime().redis.pipeline(transaction=False)
-        for message in messages:
-            pipeline.publish(live_channel(execution_id), orjson.dumps(message, default=str))
-            if message["type"] == "execution_completed":
-                pipeline.publish(monitor_channel(organization_id), orjson.dumps(message, default=str))
-        pipeline.execute()
-    except redis.RedisError as error:
-        log.warning("live bus does not answer", execution_id=execution_id, error=str(error))
+    """Sends messages to whoever watches, soon and in order."""
+    channel = live_channel(execution_id)
+    news = [(channel, orjson.dumps(message, default=str)) for message in messages]
+    news += [
+        (monitor_channel(organization_id), text)
+        for message, (_, text) in zip(messages, news, strict=True)
+        if message["type"] == "execution_completed"
+    ]
+    runtime().outbox.put(news)
 
 
 def announce_end(execution: Execution) -> None:

@@ -16,6 +16,7 @@ from flowapp.config import Settings
 from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
 from flowapp.security.credentials import Vault
+from flowapp.tasks.outbox import Outbox
 
 log = get_logger(__name__)
 
@@ -29,6 +30,7 @@ class Runtime:
     broker: DoorbellBroker
     redis: redis.Redis
     vault: Vault
+    outbox: Outbox
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
@@ -38,7 +40,8 @@ class Runtime:
         """The runtime of this process; connects to nothing yet."""
         broker = make_broker(settings.redis_url)
         broker.declare_queue(QUEUE)
-        return cls(settings, engine, broker, connect(settings.redis_url), Vault(settings.encryption_keys))
+        client = connect(settings.redis_url)
+        return cls(settings, engine, broker, client, Vault(settings.encryption_keys), Outbox(client))
 
 
 _current: list[Runtime] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import Http, IntegrationHandle, Letter, Mail, Saved
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.errors import StepError
-from flowapp.models import CaughtMail, Integration, Organization
+from flowapp.models import CaughtMail, Integration
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.egress import SafeHttp
 from flowapp.studio.schemas import ProjectSchemas
@@ -25,9 +24,9 @@ T = TypeVar("T")
 class StepServices:
     """What the steps of one execution may use. Everything is opened when first used."""
 
-    def __init__(self, runtime: Runtime, http: Http, organization_id: str, project_id: str) -> None:
+    def __init__(self, runtime: Runtime, http: Http, organization_id: str, project_id: str, timezone: str) -> None:
         self._runtime, self.http = runtime, http
-        self.organization_id, self.project_id = organization_id, project_id
+        self.organization_id, self.project_id, self.timezone = organization_id, project_id, timezone
         self.mail: Mail = _Post(self)
         self.schemas = _Schemas(self)
 
@@ -37,14 +36,6 @@ class StepServices:
             result = work(session)
             session.commit()
             return result
-
-    @cached_property
-    def timezone(self) -> str:
-        """The organization's zone."""
-        found = self.within(
-            lambda s: s.scalar(select(Organization.timezone).where(Organization.id == self.organization_id))
-        )
-        return found or "UTC"
 
     @property
     def settings(self) -> Any:

@@ -12,7 +12,7 @@ from flowapp.engine.scope import Scope
 from flowapp.engine.visit import Attempt, Visit, run
 from flowapp.errors import FlowError
 from flowapp.logs import mask, mask_text
-from flowapp.models import Workflow, new_id, utcnow
+from flowapp.models import Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.services import StepServices, http_service
@@ -34,7 +34,9 @@ def test_step(
     current = runtime()
     with tenant_session(current.engine, organization_id) as session:
         project_id = session.get_one(Workflow, workflow_id).project_id
-    services = StepServices(current, http_service(current.settings.egress_allow), organization_id, project_id)
+        timezone = session.get_one(Organization, organization_id).timezone
+    http = http_service(current.settings.egress_allow)
+    services = StepServices(current, http, organization_id, project_id, timezone)
     lines: list[dict[str, Any]] = []
 
     def log(message: str, level: str = "info", **_data: Any) -> None:

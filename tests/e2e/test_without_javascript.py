@@ -53,11 +53,11 @@ def start(page: Page) -> None:
 
 
 def add_wait(page: Page) -> None:
-    page.get_by_role("link", name=re.compile("^Wait for a time")).click()
+    page.get_by_role("link", name="Waits for minutes").click()
     page.get_by_label("Name of the step").fill("Take a breath")
     page.get_by_role("button", name="Add step").click()
     expect(page.locator(".field-error")).to_be_visible()
-    page.get_by_role("textbox", name="Duration").fill("2 seconds")
+    page.get_by_role("textbox", name="Wait for").fill("2 seconds")
     page.get_by_role("button", name="Add step").click()
 
 

@@ -123,7 +123,7 @@ class Place:
     def make_runner(self, owner: str) -> Runner:
         return Runner(
             journal=lambda org: Journal(self.engine, org, owner, timedelta(seconds=10)),
-            services=lambda _org, _project: NoServices(),  # type: ignore[arg-type,return-value]
+            services=lambda *_: NoServices(),  # type: ignore[arg-type,return-value]
             publish=lambda _org, _execution, news: self.published.extend(news),
             programs=Programs(),
             keeper=Keeper(1000, self.now),

@@ -109,7 +109,7 @@ class Place:
     def run(self, execution_id: str) -> None:
         Runner(
             journal=lambda org: Journal(self.engine, org, "worker", timedelta(seconds=10)),
-            services=lambda _org, _project: NoServices(),  # type: ignore[arg-type,return-value]
+            services=lambda *_: NoServices(),  # type: ignore[arg-type,return-value]
             publish=tasks.publish,
             programs=Programs(),
             keeper=Keeper(1000, utcnow),
