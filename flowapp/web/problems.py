@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
@@ -16,6 +17,11 @@ from flowapp.logs import get_logger
 from flowapp.web.render import to_url
 
 log = get_logger(__name__)
+# What Werkzeug says of these is neither in the reader's language nor in our words.
+_WORDS = {
+    404: (_l("Not found"), _l("There is nothing at this address. It may have been moved or deleted.")),
+    405: (_l("Not allowed"), _l("This address does not take such a request.")),
+}
 _API = ("/api/", "/hooks/", "/ws/", "/openapi.json", "/metrics", "/healthz", "/readyz")
 
 
@@ -63,10 +69,12 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return make_response(error.get_response())
-    detail = error.description or ""
+    title, detail = error.name, error.description or ""
+    if status in _WORDS and detail == type(error).description:
+        title, detail = (str(text) for text in _WORDS[status])
     if isinstance(error, CSRFError):
         detail = _("This form is too old, or was opened in another session. Reload the page and send it again.")
-    response = _answer(status, error.name, detail)
+    response = _answer(status, title, detail)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after", "x-ratelimit-limit"):
             response.headers[name] = value
