@@ -1,6 +1,7 @@
 // Without script a confirm button is a <details> with the real button inside; with script it is a modal dialog.
 const dialog = document.getElementById("confirm-dialog");
 const ok = dialog?.querySelector("[value=ok]");
+let settle;
 
 export function ask({ title, message, label, danger = true }) {
   const heading = document.getElementById("confirm-dialog-title");
@@ -11,10 +12,12 @@ export function ask({ title, message, label, danger = true }) {
   ok.className = `btn ${danger ? "btn-danger" : "btn-primary"}`;
   dialog.returnValue = "cancel";
   dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok"), { once: true });
-  });
+  settle?.(false);
+  return new Promise((resolve) => { settle = resolve; });
 }
+
+// The event comes a moment after closing: the dialog may already ask the next question, which it does not answer.
+dialog?.addEventListener("close", () => { if (!dialog.open) settle?.(dialog.returnValue === "ok"); });
 
 document.addEventListener("click", async (event) => {
   const summary = event.target.closest?.("[data-confirm] > summary");

@@ -16,7 +16,7 @@ from tests.conftest import base_environ
 from tests.support.group import ROOT, Group, running_group
 from tests.support.smtp import SmtpServer
 
-SECONDS = 8
+SECONDS = 30
 Visit = Callable[..., BrowserContext]
 
 

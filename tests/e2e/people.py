@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Event
+
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import PASSWORD
+from tests.support.sink import Answer, Received, Sink
 
 
 def set_up(page: Page, *, demo: bool = True) -> None:
@@ -18,9 +22,14 @@ def set_up(page: Page, *, demo: bool = True) -> None:
     expect(page.get_by_role("heading", name="Dashboard", exact=True)).to_be_visible()
 
 
-def sign_in(page: Page) -> None:
-    """As the person of the first visit."""
-    page.goto("/login")
-    page.get_by_label("E-mail").fill("ada@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+def hold(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> Event:
+    """The sink takes what it gets, but answers only once the event is set."""
+    released, take = Event(), sink.take
+
+    def take_slowly(received: Received) -> Answer:
+        found = take(received)
+        released.wait(60)
+        return found
+
+    monkeypatch.setattr(sink, "take", take_slowly)
+    return released

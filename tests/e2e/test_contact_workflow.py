@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.people import set_up
+from tests.e2e.people import hold, set_up
 from tests.support.group import Group
-from tests.support.sink import Answer, Received, Sink
+from tests.support.sink import Sink
 from tests.support.smtp import SmtpServer
 
 pytestmark = pytest.mark.e2e
@@ -35,7 +35,7 @@ def test_contact_workflow(
     picture(page, "steps")
     page.get_by_role("link", name="Overview").click()
 
-    mailed, called = hold(monkeypatch, smtp, sink)
+    mailed, called = hold_mail(monkeypatch, smtp), hold(monkeypatch, sink)
     answer(visit(group).new_page(), link)
     with watched(page) as frames:
         follow(page, mailed, called)
@@ -52,24 +52,17 @@ def test_contact_workflow(
     read_table(page)
 
 
-def hold(monkeypatch: pytest.MonkeyPatch, smtp: SmtpServer, sink: Sink) -> tuple[Event, Event]:
-    """The mail server and the sink take what they get, but answer only once their event is set."""
-    mailed, called = Event(), Event()
-    receive, take = smtp.handle_DATA, sink.take
+def hold_mail(monkeypatch: pytest.MonkeyPatch, smtp: SmtpServer) -> Event:
+    """The mail server takes what it gets, but says so only once the event is set."""
+    released, receive = Event(), smtp.handle_DATA
 
     async def receive_slowly(*arguments: Any) -> str:
         status = await receive(*arguments)
-        await asyncio.to_thread(mailed.wait, 60)
+        await asyncio.to_thread(released.wait, 60)
         return status
 
-    def take_slowly(received: Received) -> Answer:
-        found = take(received)
-        called.wait(60)
-        return found
-
     monkeypatch.setattr(smtp, "handle_DATA", receive_slowly)
-    monkeypatch.setattr(sink, "take", take_slowly)
-    return mailed, called
+    return released
 
 
 def answer(visitor: Page, link: str) -> None:
