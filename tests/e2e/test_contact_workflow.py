@@ -33,7 +33,8 @@ def test_contact_workflow(
     build(page, sink)
     page.goto(page.url + "/steps")
     picture(page, "steps")
-    page.get_by_role("link", name="Overview").click()
+    page.get_by_role("link", name="Executions").last.click()
+    expect(page.locator("#list")).to_contain_text("It has not run yet")
 
     mailed, called = hold_mail(monkeypatch, smtp), hold(monkeypatch, sink)
     answer(visit(group).new_page(), link)
@@ -79,10 +80,10 @@ def answer(visitor: Page, link: str) -> None:
 
 @contextmanager
 def watched(page: Page) -> Iterator[list[dict[str, Any]]]:
-    """The WebSocket messages of the execution's page. The link to it appears on the workflow's page by itself."""
+    """The WebSocket messages of the execution's page. The link to it appears in the workflow's list by itself."""
     frames: list[dict[str, Any]] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(json.loads(frame))))
-    page.locator("#last").get_by_role("listitem").get_by_role("link").click()
+    page.locator("#list td.main a").click()
     expect(page.locator("#state")).to_be_visible()
     frames.clear()
     page.evaluate("window.same = true")
