@@ -2,13 +2,16 @@
 
 Every error that Flowapp raises on purpose is a `FlowError`. The web layer turns it into a page or a
 problem+json answer with `status`; the engine turns a `StepError` into a failed attempt. `message` is always
-written for the person who reads it: it names what is wrong and what to do.
+written for the person who reads it: it names what is wrong and what to do. Made by `texts.say`, it is English that a
+page can still put into the reader's language.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+from flowapp.texts import join
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class InvalidError(FlowError):
     title = "Invalid input"
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(f"{p.path}: {p.message}" if p.path else p.message for p in problems))
+        super().__init__(join("; ", (join(": ", filter(None, (p.path, p.message))) for p in problems)))
         self.problems = problems
 
     @classmethod

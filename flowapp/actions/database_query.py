@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from flowapp.actions.fields import Lines
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 MAX_ROWS = 10_000
 _EXPRESSION = r"\{\{.*?\}\}"
@@ -68,9 +69,9 @@ class DatabaseQueryParams(Params):
     @model_validator(mode="after")
     def _complete(self) -> DatabaseQueryParams:
         if self.mode == "builder" and not self.table:
-            raise ValueError("Choose the table to read, or write a query.")
+            raise ValueError(say("Choose the table to read, or write a query."))
         if self.mode == "sql" and not self.query.strip():
-            raise ValueError("Write the query, for example SELECT * FROM contacts.")
+            raise ValueError(say("Write the query, for example SELECT * FROM contacts."))
         return self
 
 

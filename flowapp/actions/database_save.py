@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from flowapp.actions.fields import Lines
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 MAX_ROWS = 10_000
 
@@ -51,7 +52,7 @@ class DatabaseSaveParams(Params):
     @model_validator(mode="after")
     def _can_match(self) -> DatabaseSaveParams:
         if self.mode != "insert" and not self.match:
-            raise ValueError("Name the columns in match by which existing records are found.")
+            raise ValueError(say("Name the columns in match by which existing records are found."))
         return self
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from flowapp.catalog.times import parse_duration, resolve_relative
 from flowapp.errors import ExpressionError, StepError
+from flowapp.texts import say
 
 
 def _as_text(value: Any) -> Any:
@@ -35,9 +36,9 @@ def _as_addresses(value: Any) -> Any:
     """E-mail addresses: a list of texts, or one text with commas between; names with commas are quoted."""
     texts = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        raise ValueError("Write addresses such as ann@example.com, with commas between.")
+        raise ValueError(say("Write addresses such as ann@example.com, with commas between."))
     if any("\n" in text or "\r" in text for text in texts):
-        raise ValueError("An address must be on one line.")
+        raise ValueError(say("An address must be on one line."))
     return [f'"{name}" <{spec}>' if name else spec for name, spec in getaddresses(texts) if name or spec]
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flowapp.actions.fields import Lines
 from flowapp.catalog import N_, ui
+from flowapp.texts import either, say
 
 Name = Literal[
     "set", "rename", "pick", "remove", "default", "map", "filter", "sort", "limit", "dedupe", "aggregate", "group",
@@ -87,7 +88,7 @@ class Operation(BaseModel):
     def _complete(self) -> Operation:
         needs = _NEEDS.get(self.op, ())
         if needs and not any(getattr(self, name) not in (None, "", [], {}) for name in needs):
-            raise ValueError(f"“{self.op}” needs {' or '.join(needs)}.")
+            raise ValueError(say("“%(op)s” needs %(names)s.", op=self.op, names=either(needs)))
         if self.op == "rename" and not self.values and not self.to:
-            raise ValueError("“rename” needs the new name in to.")
+            raise ValueError(say("“rename” needs the new name in to."))
         return self

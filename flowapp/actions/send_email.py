@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from flowapp.actions.fields import Addresses, Text
 from flowapp.catalog import N_, Done, Letter, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 MAX_RECIPIENTS = 100
 
@@ -48,11 +49,11 @@ class SendEmailParams(Params):
     @model_validator(mode="after")
     def _complete(self) -> SendEmailParams:
         if not (self.message or self.html or self.template):
-            raise ValueError("Write a message, or name a template.")
+            raise ValueError(say("Write a message, or name a template."))
         if not self.subject.strip() and not self.template:
-            raise ValueError("Write a subject.")
+            raise ValueError(say("Write a subject."))
         if any(c in self.subject for c in "\r\n"):
-            raise ValueError("The subject must be one line.")
+            raise ValueError(say("The subject must be one line."))
         return self
 
 

@@ -14,6 +14,7 @@ from flowapp.actions.fields import Text, has_expression
 from flowapp.catalog import N_, Done, HttpResponse, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
 from flowapp.security.addresses import credentials_of
+from flowapp.texts import say
 
 _TEMPORARY = frozenset({408, 425, 429})  # besides the 500s
 _BODIES = {"method": ["POST", "PUT", "PATCH", "DELETE"]}
@@ -71,10 +72,10 @@ class SendWebhookParams(Params):
     def _sendable(self) -> SendWebhookParams:
         bodies = [self.json_ not in (None, {}, ""), bool(self.form), bool(self.body)]
         if sum(bodies) > 1:
-            raise ValueError("Choose one of json, form and body.")
+            raise ValueError(say("Choose one of json, form and body."))
         known = has_expression(self.url) or self.integration
         if not known and not self.url.lower().startswith(("http://", "https://")):
-            raise ValueError("The address must start with http:// or https://.")
+            raise ValueError(say("The address must start with http:// or https://."))
         return self
 
 

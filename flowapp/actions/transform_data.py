@@ -10,6 +10,7 @@ from flowapp.actions.operation import Operation
 from flowapp.actions.transforms import apply, set_path
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 
 class TransformDataParams(Params):
@@ -34,7 +35,7 @@ class TransformDataParams(Params):
     @model_validator(mode="after")
     def _something(self) -> TransformDataParams:
         if not self.operations and not self.set and self.data is None:
-            raise ValueError("Set a field or add an operation.")
+            raise ValueError(say("Set a field or add an operation."))
         return self
 
 

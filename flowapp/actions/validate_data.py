@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flowapp.actions.fields import Text
 from flowapp.catalog import N_, Branch, Done, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 RuleName = Literal[
     "required", "email", "number", "integer", "min", "max", "min_length", "max_length", "pattern", "one_of", "date",
@@ -82,7 +83,7 @@ class ValidateDataParams(Params):
     @model_validator(mode="after")
     def _one_schema(self) -> ValidateDataParams:
         if sum(map(bool, (self.schema_, self.rules, self.json_schema))) != 1:
-            raise ValueError("Choose a schema, or write rules, or give a JSON Schema: exactly one of them.")
+            raise ValueError(say("Choose a schema, or write rules, or give a JSON Schema: exactly one of them."))
         given = self.schema_ if isinstance(self.schema_, dict) else self.json_schema
         if given:
             _check_schema(given)
@@ -99,9 +100,9 @@ def _check_schema(schema: dict[str, Any]) -> None:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        raise ValueError(f"This is no JSON Schema: {error.message}") from None
+        raise ValueError(say("This is no JSON Schema: %(reason)s", reason=error.message)) from None
     if any(not ref.startswith("#") for ref in _references(schema)):
-        raise ValueError("A $ref must stay inside this JSON Schema: begin it with #.")
+        raise ValueError(say("A $ref must stay inside this JSON Schema: begin it with #."))
 
 
 def _references(schema: Any) -> Iterator[str]:

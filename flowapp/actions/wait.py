@@ -10,6 +10,7 @@ from flowapp.actions.fields import Duration, Moment
 from flowapp.actions.wait_time import RESULT, WaitTimeParams, wait_time
 from flowapp.actions.wait_until import OFFSET, UNTIL, WaitUntilParams, wait_until
 from flowapp.catalog import N_, Outcome, Params, StepContext, action, ui
+from flowapp.texts import say
 
 
 class WaitParams(Params):
@@ -43,9 +44,9 @@ class WaitParams(Params):
     @model_validator(mode="after")
     def _complete(self) -> WaitParams:
         if self.kind == "time" and self.duration == "":
-            raise ValueError("Say how long to wait, for example “2 days”.")
+            raise ValueError(say("Say how long to wait, for example “2 days”."))
         if self.kind == "until" and not self.until.strip():
-            raise ValueError("Say until when to wait.")
+            raise ValueError(say("Say until when to wait."))
         return self
 
 

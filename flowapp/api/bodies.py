@@ -10,7 +10,7 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 
 from flowapp import tasks
-from flowapp.engine.checks import plain_problems
+from flowapp.engine.wording import plain_problems
 from flowapp.errors import InvalidError, MalformedError, StaleError, TooLargeError, UnsupportedMediaError
 from flowapp.extensions import db
 from flowapp.models import Workflow

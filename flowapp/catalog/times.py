@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 from flowapp.errors import ExpressionError
+from flowapp.texts import join, say
 
 MAX_DURATION = timedelta(days=3660)  # ten years
 MAX_YEARS = 200  # of a relative time: "-18 years" asks for an age
@@ -40,8 +41,8 @@ _SECONDS = re.compile(r"[0-9]+([.,][0-9]+)?")
 _DATE_PART = re.compile(r"%(-?[A-Za-z%])")
 _DATE_PARTS = "YmdHMSyBbAajIpzZ%"
 
-_ACCEPTED_DURATION = "Write for example “90 seconds”, “2 days”, “1h30m” or “PT90S”."
-_ACCEPTED_TIME = (
+_ACCEPTED_DURATION = say("Write for example “90 seconds”, “2 days”, “1h30m” or “PT90S”.")
+_ACCEPTED_TIME = say(
     "Write for example “+3 days”, “-2 hours”, “+7 business days”, “P2D” or a date such as “2025-10-18” "
     "or “2025-10-18T09:30:00+02:00”."
 )
@@ -63,18 +64,19 @@ def parse_duration(value: Any) -> timedelta:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = f"{value:f}" if abs(value) < 1e12 else "∞"
     if not isinstance(value, str):
-        raise ExpressionError(f"A duration is missing. {_ACCEPTED_DURATION}")
+        raise ExpressionError(join(" ", (say("A duration is missing."), _ACCEPTED_DURATION)))
     text = value.strip().removeprefix("+").strip()
     parts = {"seconds": _decimal(text)} if len(text) < 30 and _SECONDS.fullmatch(text) else _parts(text)
     if not parts or "business" in parts:
-        raise ExpressionError(f"“{value[:100]}” is not a duration. {_ACCEPTED_DURATION}")
+        wrong = say("“%(text)s” is not a duration.", text=value[:100])
+        raise ExpressionError(join(" ", (wrong, _ACCEPTED_DURATION)))
     parts["days"] = parts.get("days", 0) + 30 * parts.pop("months", 0) + 365 * parts.pop("years", 0)
     try:
         duration = timedelta(**parts)
     except OverflowError:
         duration = timedelta.max
     if duration > MAX_DURATION:
-        raise ExpressionError(f"“{value[:100]}” is too long: ten years at most.")
+        raise ExpressionError(say("“%(text)s” is too long: ten years at most.", text=value[:100]))
     return duration
 
 
@@ -116,7 +118,7 @@ def shift(text: str, moment: datetime) -> datetime:
         # A wall time that a change of clocks leaves out becomes the one that comes after it.
         return result.astimezone(UTC).astimezone(moment.tzinfo)
     except (OverflowError, ValueError):
-        raise ExpressionError(f"“{text[:100]}” leads out of the calendar.") from None
+        raise ExpressionError(say("“%(text)s” leads out of the calendar.", text=text[:100])) from None
 
 
 def zone(tz: str) -> ZoneInfo:
@@ -124,7 +126,8 @@ def zone(tz: str) -> ZoneInfo:
     try:
         return ZoneInfo(tz)
     except (KeyError, ValueError, OSError):
-        raise ExpressionError(f"“{tz[:100]}” is not a time zone. Write for example “Europe/Paris” or “UTC”.") from None
+        message = say("“%(zone)s” is not a time zone. Write for example “Europe/Paris” or “UTC”.", zone=tz[:100])
+        raise ExpressionError(message) from None
 
 
 def shift_text(text: str, by: str) -> str:
@@ -151,14 +154,15 @@ def _iso(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        message = f"“{text[:50]}” is not an ISO date or time such as 2025-10-18T09:30:00Z."
+        message = say("“%(text)s” is not an ISO date or time such as 2025-10-18T09:30:00Z.", text=text[:50])
         raise ExpressionError(message) from None
 
 
 def _date_part(moment: datetime, code: str, locale: str) -> str:
     bare = code.removeprefix("-")
     if bare not in _DATE_PARTS:
-        raise ExpressionError(f"%{code} is not known. Known are: {' '.join('%' + part for part in _DATE_PARTS)}.")
+        known = " ".join(f"%{part}" for part in _DATE_PARTS)
+        raise ExpressionError(say("%(part)s is not known. Known are: %(known)s.", part=f"%{code}", known=known))
     if bare in "AaBb" and locale.lower().startswith("fr"):
         from babel.dates import get_day_names, get_month_names
 
@@ -176,7 +180,8 @@ def _span(text: str) -> _Span:
     parts = _parts(text.lstrip("+-").strip()) if text[1:2] not in {"+", "-"} else {}
     whole = all(parts.get(unit, 0) % 1 == 0 for unit in ("months", "years", "business"))
     if not parts or not whole:
-        raise ExpressionError(f"“{text[:100]}” is not a date or a relative time. {_ACCEPTED_TIME}")
+        wrong = say("“%(text)s” is not a date or a relative time.", text=text[:100])
+        raise ExpressionError(join(" ", (wrong, _ACCEPTED_TIME)))
     days = parts.get("days", 0) + 7 * parts.get("weeks", 0)
     months = int(parts.get("months", 0) + 12 * parts.get("years", 0))
     business = int(parts.get("business", 0))
@@ -187,7 +192,7 @@ def _span(text: str) -> _Span:
     except OverflowError:
         rest = timedelta.max
     if months > MAX_YEARS * 12 or max(days, business, rest / timedelta(days=1)) > MAX_YEARS * 366:
-        raise ExpressionError(f"“{text[:100]}” is too far away: {MAX_YEARS} years at most.")
+        raise ExpressionError(say("“%(text)s” is too far away: %(max)s years at most.", text=text[:100], max=MAX_YEARS))
     return _Span(relativedelta(months=sign * months, days=sign * int(days)), sign * business, sign * rest)
 
 
@@ -218,7 +223,8 @@ def _decimal(text: str) -> float:
     try:
         return float(text.replace(",", "."))
     except ValueError:  # 1.2.3 in an ISO duration
-        raise ExpressionError(f"“{text[:100]}” is not a number. {_ACCEPTED_DURATION}") from None
+        wrong = say("“%(text)s” is not a number.", text=text[:100])
+        raise ExpressionError(join(" ", (wrong, _ACCEPTED_DURATION))) from None
 
 
 def _add_business_days(moment: datetime, days: int) -> datetime:

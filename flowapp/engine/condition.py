@@ -22,6 +22,7 @@ from flowapp.engine.evaluator import Key, lookup, split_path
 from flowapp.engine.rules import OPERATORS, WITHOUT_VALUE, Json, check_conditions, normalize, pattern
 from flowapp.engine.values import MISSING, Absent, contains, equal, kind, measure, order, to_text
 from flowapp.errors import ExpressionError
+from flowapp.texts import join, say
 
 __all__ = ["OPERATORS", "check_conditions", "evaluate", "normalize", "references"]
 
@@ -83,7 +84,7 @@ def _explain(rule: Json, scope: Mapping[str, Any]) -> Json:
         else:
             result = _judge(name, actual, wanted)
     except ExpressionError as error:
-        raise ExpressionError(f"{field} {name}: {error.message}") from None
+        raise ExpressionError(join(": ", (f"{field} {name}", error.message))) from None
     explained = {
         "field": field,
         "operator": name,
@@ -97,10 +98,12 @@ def _explain(rule: Json, scope: Mapping[str, Any]) -> Json:
 
 def _note(result: bool | None, name: str, actual: Any, wanted: Any) -> str:
     if actual is MISSING and name not in WITHOUT_VALUE:
-        return "The field is not there."
+        return say("The field is not there.")
     if wanted is MISSING:
-        return "The value to compare with is not there."
-    return f"{kind(actual)} cannot be compared with {kind(wanted)} here." if result is None else ""
+        return say("The value to compare with is not there.")
+    if result is not None:
+        return ""
+    return say("%(one)s cannot be compared with %(other)s here.", one=kind(actual), other=kind(wanted))
 
 
 def _read(field: str, scope: Mapping[str, Any]) -> Any:
@@ -196,7 +199,7 @@ def _text(test: Callable[[str, str], bool]) -> Judge:
 
 def _matches(actual: str, wanted: str) -> bool:
     if len(actual) > MAX_MATCHED:
-        raise ExpressionError(f"The text is too long for matches: more than {MAX_MATCHED:,} characters.")
+        raise ExpressionError(say("The text is too long for matches: more than %(max)s characters.", max=MAX_MATCHED))
     return bool(pattern(wanted).isinstance_python(actual))
 
 

@@ -20,11 +20,20 @@ from uuid import UUID, uuid5
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from flowapp.catalog import ACTIONS, TRIGGERS, canonical_type, get_action, get_trigger
-from flowapp.engine.checks import MAX_PROBLEMS, as_problems, check_params, known_list, nearest, plain_problems
+from flowapp.catalog import ACTIONS, N_, TRIGGERS, canonical_type, get_action, get_trigger
 from flowapp.engine.condition import check_conditions, normalize
 from flowapp.engine.expression import check
+from flowapp.engine.wording import (
+    MAX_PROBLEMS,
+    as_problems,
+    check_params,
+    known_list,
+    nearest,
+    no_step,
+    plain_problems,
+)
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
+from flowapp.texts import say
 
 MAX_DEPTH = 32
 MAX_INT_BITS = 1024
@@ -46,8 +55,8 @@ def _matching(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(match)
 
 
-_ID_WORDS = "Begin with a letter or _, then letters, digits, _ or -, at most 64 characters."
-_REENTRY_WORDS = "Write always, once, not_while_active or, for instance, after_30_days."
+_ID_WORDS = say("Begin with a letter or _, then letters, digits, _ or -, at most 64 characters.")
+_REENTRY_WORDS = say("Write always, once, not_while_active or, for instance, after_30_days.")
 StepId = Annotated[str, _matching(STEP_ID, _ID_WORDS), Field(json_schema_extra={"pattern": STEP_ID})]
 Reentry = Annotated[str, _matching(REENTRY, _REENTRY_WORDS), Field(json_schema_extra={"pattern": REENTRY})]
 ActionType = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(lambda t: canonical_type("action", t))]
@@ -139,7 +148,7 @@ class Definition(_Model):
     @classmethod
     def _not_blank(cls, name: str) -> str:
         if not name.strip():
-            raise ValueError("This must not be empty.")
+            raise ValueError(say("This must not be empty."))
         return name
 
     @model_validator(mode="before")
@@ -247,7 +256,8 @@ def _twice(entries: Iterator[tuple[str, Json]], field: str) -> Iterator[Problem]
         value = entry.get(field)
         if isinstance(value, str):
             if value in seen:
-                yield Problem(f"{path}.{field}", f"“{value}” is used twice: give each its own.", code="duplicate")
+                message = say("“%(value)s” is used twice: give each its own.", value=value)
+                yield Problem(f"{path}.{field}", message, code="duplicate")
             seen.add(value)
 
 
@@ -273,7 +283,7 @@ def _step_problems(data: Json) -> Iterator[Problem]:
     for path, step in _entries(data, "steps"):
         goto, jumps = step.get("goto_step"), "goto" in (step.get("on_error"), step.get("on_exhausted"))
         if goto is None and jumps:
-            yield Problem(f"{path}.goto_step", "Choose the step to go to.", code="missing")
+            yield Problem(f"{path}.goto_step", say("Choose the step to go to."), code="missing")
         elif isinstance(goto, str) and goto not in known:
             yield _no_step(f"{path}.goto_step", goto, known)
         name, params = step.get("action_type"), step.get("params", {})
@@ -297,7 +307,8 @@ def _edge_problems(data: Json) -> Iterator[Problem]:
                 yield _no_step(f"{path}.{field}", step_id, known)
         key = json.dumps(ends)
         if key in seen:
-            yield Problem(path, "The same edge is there already: remove one of the two.", code="duplicate")
+            message = say("The same edge is there already: remove one of the two.")
+            yield Problem(path, message, code="duplicate")
         seen.add(key)
 
 
@@ -306,11 +317,17 @@ def _step_ids(data: Json) -> set[str]:
 
 
 def _no_step(path: str, step_id: str, known: set[str]) -> Problem:
-    return Problem(path, f"There is no step “{step_id}”.{nearest(step_id, known)}", code="unknown_step")
+    return Problem(path, no_step(step_id, known), code="unknown_step")
 
 
-def _unknown(path: str, kind: str, name: str, known: set[str]) -> Problem:
-    message = f"There is no {kind} type “{name}”.{nearest(name, known)}{known_list(known)}"
+_UNKNOWN = {
+    "step": N_("There is no step type “%(name)s”.%(near)s%(known)s"),
+    "trigger": N_("There is no trigger type “%(name)s”.%(near)s%(known)s"),
+}
+
+
+def _unknown(path: str, kind: Literal["step", "trigger"], name: str, known: set[str]) -> Problem:
+    message = say(_UNKNOWN[kind], name=name, near=nearest(name, known), known=known_list(known))
     return Problem(path, message, code="unknown_type")
 
 
@@ -335,21 +352,22 @@ def json_problems(value: Any, path: str = "", depth: int = MAX_DEPTH + 3) -> lis
     wrong = ""
     if isinstance(value, dict | list):
         if depth == 0:
-            return [Problem(path, f"This is nested more than {MAX_DEPTH} levels deep.", code="too_deep")]
+            message = say("This is nested more than %(max)s levels deep.", max=MAX_DEPTH)
+            return [Problem(path, message, code="too_deep")]
         if isinstance(value, list):
             return [p for at, v in enumerate(value) for p in inner(v, f"{path}.{at}".lstrip("."))]
         if any(not isinstance(key, str) or json_problems(key) for key in value):
-            return [Problem(path, "Every name must be text that can be stored.")]
+            return [Problem(path, say("Every name must be text that can be stored."))]
         return [p for key, v in value.items() for p in inner(v, f"{path}.{key}".lstrip("."))]
     if isinstance(value, str):
         if "\0" in value or not _is_unicode(value):
-            wrong = "This text holds a character that cannot be stored (NUL or half a surrogate pair)."
+            wrong = say("This text holds a character that cannot be stored (NUL or half a surrogate pair).")
     elif isinstance(value, float) and not math.isfinite(value):
-        wrong = "This is not a finite number."
+        wrong = say("This is not a finite number.")
     elif isinstance(value, int) and value.bit_length() > MAX_INT_BITS:
-        wrong = "This number is too large."
+        wrong = say("This number is too large.")
     elif value is not None and not isinstance(value, bool | int | float):
-        wrong = "Only text, numbers, true, false, null, lists and objects are possible."
+        wrong = say("Only text, numbers, true, false, null, lists and objects are possible.")
     return [Problem(path, wrong)] if wrong else []
 
 

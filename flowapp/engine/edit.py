@@ -15,6 +15,7 @@ from flowapp.engine.definition import Definition
 from flowapp.engine.graph import Graph
 from flowapp.engine.outline import Block, Edge, branches_of, main_branch, outline, with_edges
 from flowapp.errors import ConflictError, NotFoundError
+from flowapp.texts import say
 
 Json = dict[str, Any]
 
@@ -24,7 +25,7 @@ def step_of(definition: Json, step_id: str) -> Json:
     for step in definition["steps"]:
         if step["step_id"] == step_id:
             return dict(step)
-    raise NotFoundError("There is no such step in this workflow.")
+    raise NotFoundError(say("There is no such step in this workflow."))
 
 
 def free_step_id(definition: Json, name: str) -> str:
@@ -115,7 +116,7 @@ def move(definition: Json, step_id: str, *, up: bool) -> Json:
     edited, edges = _open(definition)
     lane, at, parent = _find(outline(edited), step_id, None)
     if up and at == 0 and parent is None:
-        raise ConflictError("This is the first step already.")
+        raise ConflictError(say("This is the first step already."))
     if up and at == 0:
         return _put_before(edited, edges, lane[at], str(parent.step_id if parent else ""))
     if up:
@@ -125,7 +126,7 @@ def move(definition: Json, step_id: str, *, up: bool) -> Json:
         return _put_before(edited, edges, lane[at], before.step_id)
     if at + 1 == len(lane):
         if parent is None or parent.following is None:
-            raise ConflictError("This is the last step already.")
+            raise ConflictError(say("This is the last step already."))
         return _put_before(edited, edges, lane[at], parent.following)
     return _move_down(edited, edges, lane, at)
 
@@ -136,7 +137,7 @@ def reorder(definition: Json, wanted: list[str]) -> Json:
     lane, _, _ = _find(outline(edited), wanted[0], None)
     now = [block.step_id for block in lane]
     if sorted(now) != sorted(wanted):
-        raise ConflictError("The steps have changed meanwhile: load the page again.")
+        raise ConflictError(say("The steps have changed meanwhile: load the page again."))
     for moved in wanted:
         rest = [s for s in now if s != moved]
         if rest == [s for s in wanted if s != moved] and now != wanted:
@@ -191,7 +192,9 @@ def _put_behind(edited: Json, edges: list[Edge], block: Block, before: Block) ->
 def _cut(edges: list[Edge], block: Block) -> list[Edge]:
     """The edges once the block is out: what led to it leads to what followed it."""
     if not block.exits:
-        raise ConflictError("This step cannot be moved: its lanes do not join again. Move the steps around it instead.")
+        raise ConflictError(
+            say("This step cannot be moved: its lanes do not join again. Move the steps around it instead.")
+        )
     following = list(dict.fromkeys(t for s, t, b in edges if (s, b) in block.exits))
     cut: list[Edge] = []
     for source, target, branch in edges:
@@ -214,7 +217,7 @@ def _find(lane: list[Block], step_id: str, parent: Block | None) -> tuple[list[B
                 return _find(inner.blocks, step_id, block)
             except NotFoundError:
                 continue
-    raise NotFoundError("There is no such step in this workflow.")
+    raise NotFoundError(say("There is no such step in this workflow."))
 
 
 def _continuing(step: Json, edges: list[Edge]) -> str:

@@ -31,6 +31,7 @@ from flowapp.engine.operators import (
 )
 from flowapp.engine.values import MISSING, Absent, bounded, kind, measure, to_text
 from flowapp.errors import ExpressionError
+from flowapp.texts import say
 
 MAX_SOURCE = 10_000  # characters of one expression
 MAX_NODES = 1_000
@@ -60,23 +61,25 @@ class Program:
 def parse(source: str) -> nodes.Expr:
     """Jinja's tree of one expression. Raises ExpressionError with what the parser did not understand."""
     if len(source) > MAX_SOURCE:
-        raise ExpressionError(f"The expression is too long: more than {MAX_SOURCE:,} characters.")
+        raise ExpressionError(say("The expression is too long: more than %(max)s characters.", max=MAX_SOURCE))
     if not source.strip():
-        raise ExpressionError("The expression is empty: write a name such as input.email between the braces.")
+        raise ExpressionError(say("The expression is empty: write a name such as input.email between the braces."))
     # Python warns about escapes it does not know (`\d`): they mean themselves.
     source = _UNKNOWN_ESCAPE.sub(lambda m: m[0] if m[1] in "\\'\"abfnrtvxuUN\n" else "\\" + m[0], source)
     try:
         parser = Parser(_ENVIRONMENT, source, state="variable")
         tree = parser.parse_expression()
         if not parser.stream.eos:
-            raise ExpressionError(f"“{str(parser.stream.current.value)[:50]}” is not expected there.")
+            found = str(parser.stream.current.value)[:50]
+            raise ExpressionError(say("“%(found)s” is not expected there.", found=found))
     except TemplateError as error:
         message = str(error.message).replace("end of template", "end of the expression")
         raise ExpressionError(message[:200]) from None
     except RecursionError:
-        raise ExpressionError("The expression is nested too deeply.") from None
+        raise ExpressionError(say("The expression is nested too deeply.")) from None
     except (ValueError, OverflowError, SyntaxError) as error:
-        raise ExpressionError(f"A number or text in it cannot be read: {str(error)[:100]}") from None
+        reason = str(error)[:100]
+        raise ExpressionError(say("A number or text in it cannot be read: %(reason)s", reason=reason)) from None
     return tree
 
 
@@ -119,10 +122,10 @@ class _Builder:
         self.count += 1
         self.depth += 1
         if self.count > MAX_NODES or self.depth > MAX_NESTING:
-            raise ExpressionError("The expression is too long or nested too deeply. Split it over several steps.")
+            raise ExpressionError(say("The expression is too long or nested too deeply. Split it over several steps."))
         make = getattr(self, f"_{type(node).__name__.lower()}", None)
         if make is None:
-            raise ExpressionError(_REFUSED.get(type(node), "This kind of expression is not known here."))
+            raise ExpressionError(_REFUSED.get(type(node), say("This kind of expression is not known here.")))
         built: Node = make(node)
         self.depth -= 1
         return built
@@ -130,7 +133,7 @@ class _Builder:
     def _const(self, node: nodes.Const) -> Node:
         value = node.value
         if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
-            raise ExpressionError("The text holds half a character (an unpaired surrogate).")
+            raise ExpressionError(say("The text holds half a character (an unpaired surrogate)."))
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = bounded(value)
         return lambda _: value
@@ -164,11 +167,11 @@ class _Builder:
         ):
             key = node.attr if isinstance(node, nodes.Getattr) else node.arg.value  # type: ignore[attr-defined]
             if isinstance(key, bool) or not isinstance(key, str | int):
-                raise ExpressionError("Only a name or a whole number can stand between [ and ].")
+                raise ExpressionError(say("Only a name or a whole number can stand between [ and ]."))
             keys.insert(0, key)
             node = node.node
         if len(keys) > MAX_NESTING:
-            raise ExpressionError("The expression is nested too deeply.")
+            raise ExpressionError(say("The expression is nested too deeply."))
         if isinstance(node, nodes.Name):
             return self._path(node.name, tuple(keys))
         base, rest = self.build(node), tuple(keys)
@@ -198,15 +201,16 @@ class _Builder:
 
     def _slice(self, value: Node, node: nodes.Slice) -> Node:
         if node.step is not None:
-            raise ExpressionError("A range has a start and an end only: [1:3].")
+            raise ExpressionError(say("A range has a start and an end only: [1:3]."))
         ends = [self.build(end) if end is not None else (lambda _: None) for end in (node.start, node.stop)]
 
         def part(frame: Frame) -> Any:
             found, start, stop = value(frame), ends[0](frame), ends[1](frame)
             if not isinstance(found, str | list | tuple):
-                raise ExpressionError(f"Only a list or a text can be cut with [ : ], not {kind(found)}.")
+                message = say("Only a list or a text can be cut with [ : ], not %(kind)s.", kind=kind(found))
+                raise ExpressionError(message)
             if not all(end is None or type(end) is int for end in (start, stop)):
-                raise ExpressionError("Start and end of a range must be whole numbers.")
+                raise ExpressionError(say("Start and end of a range must be whole numbers."))
             frame.charge(len(found))
             return found[start:stop]
 
@@ -292,18 +296,20 @@ class _Builder:
         name = ALIASES.get(node.name, node.name)
         found = FILTERS.get(name)
         if found is None or node.node is None:
-            raise ExpressionError(f"There is no filter “{node.name[:50]}”.{nearest(node.name, FILTERS)}")
+            near = nearest(node.name, FILTERS)
+            raise ExpressionError(say("There is no filter “%(name)s”.%(near)s", name=node.name[:50], near=near))
         args, named = self._arguments(node)
         try:
             given = inspect.signature(found.function).bind(None, *args, **named).arguments
         except TypeError:
-            raise ExpressionError(f"The filter {name} is used like this: {found.usage}.") from None
+            message = say("The filter %(name)s is used like this: %(usage)s.", name=name, usage=found.usage)
+            raise ExpressionError(message) from None
         inner = self.build(node.node)
         return _default(inner, given) if name == "default" else _call(name, inner, args, named)
 
     def _arguments(self, node: nodes.Filter | nodes.Test) -> tuple[list[Node], dict[str, Node]]:
         if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise ExpressionError("* and ** are not known here.")
+            raise ExpressionError(say("* and ** are not known here."))
         named = {str(pair.key): self.build(pair.value) for pair in node.kwargs if isinstance(pair, nodes.Keyword)}
         return [self.build(arg) for arg in node.args], named
 
@@ -320,7 +326,8 @@ class _Builder:
             asks = TESTS_WITH_ARGUMENT[node.name]
             return lambda frame: asks(_soft(inner, frame), args[0](frame))
         known = ", ".join(["defined", "undefined", *TESTS, *TESTS_WITH_ARGUMENT])
-        raise ExpressionError(f"“is {node.name[:50]}” cannot be asked like this. Known: {known}.")
+        message = say("“is %(name)s” cannot be asked like this. Known: %(known)s.", name=node.name[:50], known=known)
+        raise ExpressionError(message)
 
 
 def _call(name: str, inner: Node, args: list[Node], named: dict[str, Node]) -> Node:
@@ -336,7 +343,11 @@ def _call(name: str, inner: Node, args: list[Node], named: dict[str, Node]) -> N
         try:
             result = function(value, *given, **{key: arg(frame) for key, arg in named.items()})
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            raise ExpressionError(f"The filter {name} cannot use {kind(value)}: {str(error)[:100]}") from None
+            reason = str(error)[:100]
+            message = say(
+                "The filter %(name)s cannot use %(kind)s: %(reason)s", name=name, kind=kind(value), reason=reason
+            )
+            raise ExpressionError(message) from None
         return checked(frame, result)
 
     return call
@@ -377,11 +388,11 @@ def _soft(inner: Node, frame: Frame) -> Any:
 
 
 _REFUSED: dict[type[nodes.Node], str] = {
-    nodes.Call: "Functions cannot be called. Use a filter instead, such as input.name|upper.",
+    nodes.Call: say("Functions cannot be called. Use a filter instead, such as input.name|upper."),
 }
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """` Did you mean …?`, empty where nothing is near."""
     found = difflib.get_close_matches(name[:100], [known[:100] for known in itertools.islice(names, 500)], n=1)
-    return f" Did you mean {found[0]}?" if found else ""
+    return say(" Did you mean %(name)s?", name=found[0]) if found else ""

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from flowapp.catalog import N_
 from flowapp.engine.evaluator import Program
 from flowapp.engine.operators import Frame, text_of
 from flowapp.engine.scope import Scope, StepView
 from flowapp.engine.values import MAX_DEPTH, MISSING, Absent, kind
 from flowapp.errors import ExpressionError, MissingFieldError, Problem
+from flowapp.texts import join, say
 
 __all__ = ["MISSING", "Compiled", "check", "compile_value", "has_expression", "references", "render"]
 
@@ -51,7 +53,7 @@ class Compiled:
         try:
             return run(Frame(scope, lenient))
         except RecursionError:
-            raise ExpressionError("The value is nested too deeply.") from None
+            raise ExpressionError(say("The value is nested too deeply.")) from None
 
 
 def compile_value(value: Any) -> Compiled:
@@ -106,7 +108,7 @@ def _texts(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
 
 def _check_depth(depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise ExpressionError(f"The value is nested too deeply: more than {MAX_DEPTH} levels.")
+        raise ExpressionError(say("The value is nested too deeply: more than %(max)s levels.", max=MAX_DEPTH))
 
 
 def _compile_container(value: dict[str, Any] | list[Any], depth: int) -> Compiled:
@@ -139,9 +141,11 @@ def _entry(part: Compiled) -> Run:
 
 def _compile_text(text: str) -> Compiled:
     if len(text) > MAX_TEMPLATE:
-        raise ExpressionError(f"The text is too long to hold expressions: more than {MAX_TEMPLATE:,} characters.")
+        raise ExpressionError(
+            say("The text is too long to hold expressions: more than %(max)s characters.", max=MAX_TEMPLATE)
+        )
     if text.count(_OPEN) > MAX_EXPRESSIONS:
-        raise ExpressionError(f"There are too many expressions in one text: {MAX_EXPRESSIONS:,} at most.")
+        raise ExpressionError(say("There are too many expressions in one text: %(max)s at most.", max=MAX_EXPRESSIONS))
     parts = [part if literal else _expression(part) for literal, part in _cut(text)]
     runs = [part for part in parts if not isinstance(part, str)]
     found = tuple(dict.fromkeys(path for _, paths in runs for path in paths))
@@ -162,7 +166,8 @@ def _expression(source: str) -> tuple[Run, tuple[Path, ...]]:
     try:
         program = Program(source)
     except ExpressionError as error:
-        raise ExpressionError(f"{_shown(source)} cannot be read: {error.message}") from None
+        message = say("%(expression)s cannot be read: %(reason)s", expression=_shown(source), reason=error.message)
+        raise ExpressionError(message) from None
     inner, plain = program.run, program.plain
 
     def run(frame: Frame) -> Any:
@@ -175,7 +180,7 @@ def _expression(source: str) -> tuple[Run, tuple[Path, ...]]:
                 return MISSING
             raise missing(absent) from None
         except ExpressionError as error:
-            raise ExpressionError(f"{_shown(source)}: {error.message}") from None
+            raise ExpressionError(join(": ", (_shown(source), error.message))) from None
         return value
 
     return run, program.paths
@@ -216,8 +221,14 @@ def _end(text: str, at: int) -> int:
         elif text.startswith(_CLOSE, at):
             return at
         at += 1
-    what = f"the quote {quote}" if quote else "the expression"
-    raise ExpressionError(f"“{{{{{text[start : start + 40]}”: {what} is not closed. An expression ends with }}}}.")
+    begin = _OPEN + text[start : start + 40]
+    if quote:
+        message = say(
+            "“%(text)s”: the quote %(quote)s is not closed. An expression ends with }}.", text=begin, quote=quote
+        )
+    else:
+        message = say("“%(text)s”: the expression is not closed. An expression ends with }}.", text=begin)
+    raise ExpressionError(message)
 
 
 def missing(absent: Absent) -> MissingFieldError:
@@ -227,10 +238,13 @@ def missing(absent: Absent) -> MissingFieldError:
     if isinstance(container, Mapping):
         return _no_such_name(full, parents, str(key), _names(container))
     if isinstance(container, list | tuple | str) and isinstance(key, int):
-        return MissingFieldError(f"{full} is not there: {parent} has {len(container)} entries, counted from 0.")
+        template = N_("%(path)s is not there: %(parent)s has %(count)s entries, counted from 0.")
+        return MissingFieldError(say(template, path=full, parent=parent, count=str(len(container))))
     if isinstance(container, list | tuple):
-        return MissingFieldError(f"{full} is not there: {parent} is a list. Write {parent}[0] for its first entry.")
-    return MissingFieldError(f"{full} is not there: {parent} is {kind(container)}, it has no fields.")
+        template = N_("%(path)s is not there: %(parent)s is a list. Write %(parent)s[0] for its first entry.")
+        return MissingFieldError(say(template, path=full, parent=parent))
+    template = N_("%(path)s is not there: %(parent)s is %(kind)s, it has no fields.")
+    return MissingFieldError(say(template, path=full, parent=parent, kind=kind(container)))
 
 
 def _no_such_name(full: str, parents: list[str | int], key: str, names: list[str]) -> MissingFieldError:
@@ -238,11 +252,12 @@ def _no_such_name(full: str, parents: list[str | int], key: str, names: list[str
     near = difflib.get_close_matches(key.lower()[:100], list(by_lower), n=1)
     if near:
         suggestion = _dotted([*parents, by_lower[near[0]]])
-        return MissingFieldError(f"{full} is not there. Did you mean {suggestion}?", suggestion)
-    known = ", ".join(name[:50] for name in names[:8])
+        message = say("%(path)s is not there. Did you mean %(near)s?", path=full, near=suggestion)
+        return MissingFieldError(message, suggestion)
+    known = ", ".join(name[:50] for name in names[:8]) + (" …" if len(names) > 8 else "")
     if not known:
-        return MissingFieldError(f"{full} is not there: {_dotted(parents)} is empty.")
-    return MissingFieldError(f"{full} is not there. There is: {known}{' …' if len(names) > 8 else ''}.")
+        return MissingFieldError(say("%(path)s is not there: %(parent)s is empty.", path=full, parent=_dotted(parents)))
+    return MissingFieldError(say("%(path)s is not there. There is: %(known)s.", path=full, known=known))
 
 
 def _names(container: Mapping[str, Any]) -> list[str]:

@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from flowapp.catalog import ActionSpec, Params, get_action
-from flowapp.engine.checks import plain_problems
 from flowapp.engine.definition import Definition, StepDef
 from flowapp.engine.expression import Compiled, compile_value, has_expression
 from flowapp.engine.graph import Graph
 from flowapp.engine.scope import Scope
+from flowapp.engine.wording import plain_problems
 from flowapp.errors import StepError
 
 _KEPT = 256

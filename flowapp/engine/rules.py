@@ -18,6 +18,7 @@ from flowapp.catalog import times
 from flowapp.engine import expression
 from flowapp.engine.values import kind
 from flowapp.errors import ExpressionError, InvalidError, Problem
+from flowapp.texts import say
 
 MAX_RULES = 500
 MAX_LEVELS = 10
@@ -87,14 +88,14 @@ class _Reader:
     def read(self, value: Any, path: str, level: int) -> Json:
         """A group or rule in canonical form; empty where nothing is asked or something is wrong."""
         if level > MAX_LEVELS:
-            return self.wrong(path, f"The groups are nested too deeply: {MAX_LEVELS} levels at most.")
+            return self.wrong(path, say("The groups are nested too deeply: %(max)s levels at most.", max=MAX_LEVELS))
         if value in (None, "", [], {}):
             return {}
         if isinstance(value, list):
             return self.group("all", value, path, level)
         if isinstance(value, dict):
             return self.rule(value, path) if "field" in value else self.keyed(value, path, level)
-        return self.wrong(path, "Write a group {“all”: […]} or a rule {“field”, “operator”, “value”}.")
+        return self.wrong(path, say("Write a group {“all”: […]} or a rule {“field”, “operator”, “value”}."))
 
     def keyed(self, value: Json, path: str, level: int) -> Json:
         """{"any": [...]}, or a group whose name stands beside its entries."""
@@ -105,7 +106,9 @@ class _Reader:
         name = _GROUPS.get(str(key).lower())
         if name and len(value) == 1:
             return self.group(name, value[key], _at(path, key), level)
-        return self.wrong(path, "A group has one of “all”, “any”, “not”; a rule has “field”, “operator” and “value”.")
+        return self.wrong(
+            path, say("A group has one of “all”, “any”, “not”; a rule has “field”, “operator” and “value”.")
+        )
 
     def named(self, value: Json, nested: str, path: str, level: int) -> Json:
         """{"operator": "AND", "conditions": [...]}"""
@@ -113,9 +116,9 @@ class _Reader:
         name = _GROUPS.get(str(value.get(key) or "and").strip().lower())
         unknown = sorted(str(other) for other in value if other not in {key, nested})
         if unknown:
-            return self.wrong(_at(path, unknown[0]), "This is not known in a group of conditions.")
+            return self.wrong(_at(path, unknown[0]), say("This is not known in a group of conditions."))
         if name is None:
-            return self.wrong(_at(path, key), "The operator of a group is AND, OR or NOT.")
+            return self.wrong(_at(path, key), say("The operator of a group is AND, OR or NOT."))
         return self.group(name, value[nested], _at(path, nested), level)
 
     def group(self, name: str, value: Any, path: str, level: int) -> Json:
@@ -126,7 +129,7 @@ class _Reader:
         elif value is None:
             entries = []
         else:
-            return self.wrong(path, "A list of conditions is needed here.")
+            return self.wrong(path, say("A list of conditions is needed here."))
         entries = [entry for entry in entries if entry]
         return {name: entries} if entries else {}
 
@@ -134,18 +137,22 @@ class _Reader:
         self.rules += 1
         if self.rules > MAX_RULES:
             if self.rules == MAX_RULES + 1:
-                self.wrong(path, f"There are too many rules: {MAX_RULES} at most.")
+                self.wrong(path, say("There are too many rules: %(max)s at most.", max=MAX_RULES))
             return {}
         before = len(self.problems)
         field, given = value["field"], value.get("operator", value.get("op", "=="))
         if not isinstance(field, str) or not field.strip():
-            self.wrong(_at(path, "field"), "Name the field to look at, such as contact.email.")
+            self.wrong(_at(path, "field"), say("Name the field to look at, such as contact.email."))
         name = operator_name(given)
         if name is None:
-            self.wrong(_at(path, "operator"), f"“{str(given)[:50]}” is not known. Known: {', '.join(OPERATORS)}.")
+            known = ", ".join(OPERATORS)
+            self.wrong(
+                _at(path, "operator"),
+                say("“%(name)s” is not known. Known: %(known)s.", name=str(given)[:50], known=known),
+            )
         for key in value:
             if key not in {"field", "operator", "op", "value"}:
-                self.wrong(_at(path, key), "A rule has a field, an operator and a value, nothing else.")
+                self.wrong(_at(path, key), say("A rule has a field, an operator and a value, nothing else."))
         self.problems += expression.check(field, _at(path, "field"))
         if name and name not in WITHOUT_VALUE:
             self.value(name, value, _at(path, "value"))
@@ -156,7 +163,7 @@ class _Reader:
 
     def value(self, name: str, rule: Json, path: str) -> None:
         if "value" not in rule:
-            self.wrong(path, f"{name} needs a value to compare with.")
+            self.wrong(path, say("%(name)s needs a value to compare with.", name=name))
             return
         value = rule["value"]
         found = expression.check(value, path)
@@ -186,9 +193,9 @@ def _check_value(name: str, value: Any) -> None:
     """ExpressionError where a value without expressions can never fit its operator."""
     if name in {"in", "not_in"}:
         if not isinstance(value, list | str):
-            raise ExpressionError(f"{name} needs a list, or text with commas.")
+            raise ExpressionError(say("%(name)s needs a list, or text with commas.", name=name))
     elif name in _TEXT_OR_NUMBER and (value is None or isinstance(value, list | dict)):
-        raise ExpressionError(f"{name} needs a text or a number, not {kind(value)}.")
+        raise ExpressionError(say("%(name)s needs a text or a number, not %(kind)s.", name=name, kind=kind(value)))
     elif name == "matches":
         pattern(value)
     elif name in {"before", "after"}:
@@ -225,12 +232,12 @@ def _pattern(text: str) -> SchemaValidator:
 def pattern(value: Any) -> SchemaValidator:
     """A compiled pattern of `matches`. Raises ExpressionError."""
     if not isinstance(value, str) or not value or len(value) > MAX_PATTERN:
-        raise ExpressionError(f"matches needs a pattern of 1 to {MAX_PATTERN} characters.")
+        raise ExpressionError(say("matches needs a pattern of 1 to %(max)s characters.", max=MAX_PATTERN))
     if re.search(r"\(\?[a-zA-Z-]*x", value) or _weight(value) > MAX_WEIGHT:
-        raise ExpressionError("The pattern is too heavy: use smaller numbers between { and }, and no (?x).")
+        raise ExpressionError(say("The pattern is too heavy: use smaller numbers between { and }, and no (?x)."))
     try:
         return _pattern(value)
     except (SchemaError, ValueError) as error:
         line = str(error).strip().rsplit("\n", 1)[-1].strip()
         reason = line.removeprefix("SchemaError: ").removeprefix("error: ")[:200]
-        raise ExpressionError(f"The pattern cannot be used: {reason}") from None
+        raise ExpressionError(say("The pattern cannot be used: %(reason)s", reason=reason)) from None

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from flowapp.errors import ExpressionError
+from flowapp.texts import say
 
 MAX_TEXT = 4 * 2**20  # characters of one text
 MAX_DEPTH = 100  # lists and objects inside each other
@@ -49,14 +50,14 @@ class Absent(Exception):  # noqa: N818 - not an error for whoever asks `default`
 def kind(value: Any) -> str:
     """The word by which messages call a value."""
     if value is None:
-        return "empty"
+        return say("empty")
     if isinstance(value, bool):
-        return "yes/no"
+        return say("yes/no")
     if isinstance(value, int | float | Decimal):
-        return "a number"
+        return say("a number")
     if isinstance(value, str):
-        return "a text"
-    return "a list" if isinstance(value, list | tuple) else "an object"
+        return say("a text")
+    return say("a list") if isinstance(value, list | tuple) else say("an object")
 
 
 def number_text(value: Number) -> str:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from sqlalchemy import select
 
 from flowapp.catalog import N_, Params, ui
-from flowapp.engine.checks import plain_problems
+from flowapp.engine.wording import plain_problems
 from flowapp.errors import InvalidError, Problem, StaleError
 from flowapp.extensions import db
 from flowapp.models import User, Version, Workflow

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params
-from flowapp.engine.checks import plain_problems
+from flowapp.engine.wording import plain_problems
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.models import Integration, utcnow
 from flowapp.security.credentials import Vault

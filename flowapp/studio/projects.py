@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.engine.checks import Known, nearest
+from flowapp.engine.checks import Known
+from flowapp.engine.wording import nearest
 from flowapp.models import DataTable, Form, Integration, Project, Schema
 
 Thing = DataTable | Schema | Form

@@ -20,6 +20,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
 from flowapp.catalog.times import zone
 from flowapp.errors import ExpressionError, InvalidError
+from flowapp.texts import say
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NAMED = {
@@ -118,7 +119,7 @@ class ScheduleParams(Params):
     @classmethod
     def _is_time(cls, value: str) -> str:
         if not _TIME.fullmatch(value):
-            raise ValueError("Write hour and minute, for example 09:00.")
+            raise ValueError(say("Write hour and minute, for example 09:00."))
         return value
 
     @field_validator("timezone")
@@ -153,9 +154,9 @@ def expression(config: ScheduleParams) -> str:
 def check(config: ScheduleParams) -> None:
     """InvalidError where the expression is missing, or means a day that never comes (31 February)."""
     if config.every == "custom" and not config.cron:
-        raise InvalidError.at("cron", "Write a cron expression, for example 0 9 * * 1-5.", "missing")
+        raise InvalidError.at("cron", say("Write a cron expression, for example 0 9 * * 1-5."), "missing")
     if next_fire(config, datetime.now(UTC)) is None:
-        raise InvalidError.at("cron", "This never fires: the calendar has no such day.")
+        raise InvalidError.at("cron", say("This never fires: the calendar has no such day."))
 
 
 def next_fire(config: ScheduleParams, after: datetime) -> datetime | None:
@@ -201,11 +202,11 @@ def _parsed(text: str) -> list[list[Any]]:
     """Croniter's reading of an expression. ValueError says what is wrong with it."""
     written = _NAMED.get(text.strip().lower(), text.strip())
     if len(written.split()) not in (5, 6) or _HASHED.search(written):
-        raise ValueError("Write 5 fields (minute, hour, day, month, weekday), or 6 with the seconds first.")
+        raise ValueError(say("Write 5 fields (minute, hour, day, month, weekday), or 6 with the seconds first."))
     try:
         return list(croniter.expand(written, second_at_beginning=True)[0])
     except (CroniterError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise ValueError(f"This is no cron expression: {error}") from None
+        raise ValueError(say("This is no cron expression: %(reason)s", reason=error)) from None
 
 
 def _begin(after: datetime, timezone: str, *, elapsed: bool) -> datetime:

@@ -15,6 +15,7 @@ from flowapp.errors import InvalidError, Problem, UnauthenticatedError
 from flowapp.security.signatures import Custom, Preset, same, standard_key
 from flowapp.security.signatures import verify as verify_signature
 from flowapp.security.tokens import make_key
+from flowapp.texts import say
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 _ONLY_HMAC = {"auth": ["hmac"]}
@@ -102,13 +103,13 @@ def check(config: WebhookParams) -> None:
     """InvalidError where the chosen way to sign in lacks what it needs."""
     problems = []
     if config.auth != "none" and not config.secret:
-        problems.append(Problem("secret", "Write the secret that both sides know.", code="missing"))
+        problems.append(Problem("secret", say("Write the secret that both sides know."), code="missing"))
     if config.auth == "basic" and not config.username:
-        problems.append(Problem("username", "Write the user name that callers send.", code="missing"))
+        problems.append(Problem("username", say("Write the user name that callers send."), code="missing"))
     standard = config.auth == "hmac" and config.preset == "standard_webhooks"
     shown = isinstance(config.secret, str) and not config.secret.startswith("•")
     if standard and config.secret and shown and standard_key(str(config.secret)) is None:
-        problems.append(Problem("secret", "This is no Standard Webhooks secret: whsec_ and base64."))
+        problems.append(Problem("secret", say("This is no Standard Webhooks secret: whsec_ and base64.")))
     if problems:
         raise InvalidError(problems)
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from flowapp.catalog import N_, ConnectorSpec, Params, connector, ui
 from flowapp.errors import StepError
 from flowapp.security.addresses import credentials_of
+from flowapp.texts import say
 
 
 class HttpConfig(Params):
@@ -42,7 +43,7 @@ class HttpConfig(Params):
     @model_validator(mode="after")
     def _is_address(self) -> HttpConfig:
         if not self.base_url.lower().startswith(("http://", "https://")):
-            raise ValueError("The base address must start with http:// or https://.")
+            raise ValueError(say("The base address must start with http:// or https://."))
         return self
 
 

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, model_validator
 from flowapp.catalog import N_, ConnectorSpec, IntegrationHandle, Params, connector, ui
 from flowapp.connectors.smtp.mail import SmtpMail
 from flowapp.connectors.smtp.server import SENDGRID, server_of
+from flowapp.texts import say
 
 __all__ = ["EmailConfig", "EmailCredentials", "SmtpMail"]
 
@@ -50,7 +51,7 @@ class EmailConfig(Params):
     @model_validator(mode="after")
     def _has_host(self) -> EmailConfig:
         if self.provider == "smtp" and not self.host.strip():
-            raise ValueError("Write the host of the mail server, for example smtp.example.com.")
+            raise ValueError(say("Write the host of the mail server, for example smtp.example.com."))
         return self
 
 

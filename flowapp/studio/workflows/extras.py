@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from flowapp.engine.checks import nearest
+from flowapp.engine.wording import nearest
 from flowapp.errors import NotFoundError, Problem
 from flowapp.models import WORKFLOW_STATUSES, Project
 

@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from pydantic import BaseModel
 
 from flowapp.catalog import Params
-from flowapp.engine.checks import check_params
 from flowapp.engine.definition import json_problems
+from flowapp.engine.wording import check_params
 from flowapp.errors import Problem
 from flowapp.web.formgen.field import Field, Posted, make
 from flowapp.web.formgen.info import ABSENT, infos

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from pydantic import Field, ValidationError
 
 from flowapp.catalog import N_, Params, get_action, ui
-from flowapp.engine.checks import plain_problems
+from flowapp.engine.wording import plain_problems
 from flowapp.errors import Problem
 from flowapp.web.formgen.field import Field as FormField
 from flowapp.web.formgen.field import Posted

@@ -1,0 +1,46 @@
+"""Messages that a page can still put into the reader's language, wherever they were made: in English, with their template.
+
+`raise FlowError(say("There is no step “%(step)s”.", step=step_id))`: the message is English text, as the API, the log and
+the database take it; `web.texts.translated` says it in another language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from typing import Self
+
+
+class Text(str):
+    """English, and what it was made of: `template` has gettext's placeholders, `%(name)s`, for the `values`.
+
+    Values may be Texts themselves. A whole number is written as a person writes it: 10,000. Without values the template
+    is the text.
+    """
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: Mapping[str, object]
+
+    def __new__(cls, template: str, values: Mapping[str, object] | None = None) -> Self:
+        shown = {name: f"{v:,}" if type(v) is int else v for name, v in (values or {}).items()}
+        text = super().__new__(cls, template % shown if shown else template)
+        text.template, text.values = template, values or {}
+        return text
+
+
+def say(template: str, /, **values: object) -> Text:
+    """A message for people. `make texts` finds the template here, and marked by N_ where it stands apart."""
+    return Text(template, values)
+
+
+def join(separator: str, texts: Iterable[str]) -> Text:
+    """The texts in a row, each of them still a Text where it was one."""
+    values = {f"text{at}": text for at, text in enumerate(texts)}
+    return Text(separator.join(f"%({name})s" for name in values), values)
+
+
+def either(names: Iterable[str]) -> str:
+    """“one or two or three” of at least one name."""
+    return reduce(lambda one, other: say("%(one)s or %(other)s", one=one, other=other), names)
