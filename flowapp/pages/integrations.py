@@ -21,6 +21,7 @@ from flowapp.web import formgen
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
+from flowapp.web.texts import translated
 
 bp = Blueprint("integrations", __name__, url_prefix="/settings/integrations")
 NAV = Nav(
@@ -58,7 +59,7 @@ class IntegrationForm:
             )
         except InvalidError as error:
             for problem in error.problems:
-                self._place(problem.path.split("."), problem.message)
+                self._place(problem.path.split("."), translated(problem.message))
             return False
         return True
 

@@ -15,6 +15,7 @@ from flowapp.security.passwords import MIN_LENGTH
 from flowapp.studio import accounts
 from flowapp.web.access import public
 from flowapp.web.render import page, to_url
+from flowapp.web.texts import translated
 
 bp = Blueprint("invitations", __name__)
 Found = tuple[Invitation, Organization, User | None]
@@ -70,7 +71,7 @@ def join(token: str) -> Response:
         )  # fmt: skip
     except InvalidError as error:
         for problem in error.problems:
-            form[problem.path].errors = [problem.message]
+            form[problem.path].errors = [translated(problem.message)]
         return _page(found, form, 422)
     user.last_login_at = utcnow()
     accounts.accept(db.engine, invitation, user, ip=request.remote_addr or "")

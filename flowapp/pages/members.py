@@ -21,6 +21,7 @@ from flowapp.studio import accounts
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
+from flowapp.web.texts import translated
 
 bp = Blueprint("members", __name__, url_prefix="/settings/members")
 NAV = Nav(30, N_("Members"), "users", "members.index", "/settings/members", role=Role.ADMIN, group="settings")
@@ -100,7 +101,7 @@ def send() -> Response:
         )
     except InvalidError as error:
         for problem in error.problems:
-            form[problem.path].errors = [problem.message]
+            form[problem.path].errors = [translated(problem.message)]
         return page("settings/invite.html", form=form, status=422)
     _note("member.invited", ("invitation", invitation.id, invitation.email), {"role": invitation.role})
     base = current_app.extensions["settings"].base_url
@@ -125,7 +126,7 @@ def _post(invitation: Invitation, link: str) -> tuple[bool, str]:
     try:
         SmtpMail(settings.smtp_url, settings.mail_from).send(Letter(to=[invitation.email], subject=subject, text=text))
     except StepError as error:
-        return False, error.message
+        return False, translated(error.message)
     return True, ""
 
 

@@ -21,6 +21,7 @@ from flowapp.studio import accounts
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
+from flowapp.web.texts import translated
 
 bp = Blueprint("organization", __name__, url_prefix="/settings/organization")
 NAV = Nav(
@@ -59,7 +60,7 @@ def save() -> Response:
     try:
         place.name = accounts.clean_name(form.name.data or "")
     except InvalidError as error:
-        form.name.errors = [problem.message for problem in error.problems]
+        form.name.errors = [translated(problem.message) for problem in error.problems]
         return page("settings/organization.html", form=form, status=422)
     place.timezone = form.timezone.data
     target = ("organization", place.id, place.name)

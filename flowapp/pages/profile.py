@@ -26,6 +26,7 @@ from flowapp.web.access import access
 from flowapp.web.locale import select_theme
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
+from flowapp.web.texts import translated
 
 bp = Blueprint("profile", __name__, url_prefix="/settings/profile")
 NAV = Nav(10, N_("Profile"), "user-circle", "profile.show", "/settings/profile", group="settings")
@@ -110,7 +111,7 @@ def save() -> Response:
     try:
         user.name = accounts.clean_name(form.name.data or "")
     except InvalidError as error:
-        form.name.errors = [problem.message for problem in error.problems]
+        form.name.errors = [translated(problem.message) for problem in error.problems]
         return _page(form)
     user.locale, user.timezone = form.locale.data, form.timezone.data
     _note("user.updated", user)
@@ -136,7 +137,7 @@ def password() -> Response:
         accounts.change_password(user, form.current_password.data or "", form.password.data or "")
     except InvalidError as error:
         for problem in error.problems:
-            form[problem.path].errors = [problem.message]
+            form[problem.path].errors = [translated(problem.message)]
         return _page(password_form=form)
     _note("user.password_changed", user)
     login_user(user)

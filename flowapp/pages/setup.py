@@ -19,6 +19,7 @@ from flowapp.studio import accounts
 from flowapp.web.access import public
 from flowapp.web.problems import wants_json
 from flowapp.web.render import go, page, to_url
+from flowapp.web.texts import translated
 
 bp = Blueprint("setup", __name__)
 
@@ -97,7 +98,7 @@ def create() -> Response:
         )
     except InvalidError as error:
         for problem in error.problems:
-            form[problem.path].errors = [problem.message]
+            form[problem.path].errors = [translated(problem.message)]
         return page("setup/show.html", form=form, status=422)
     session.clear()
     login_user(user)

@@ -18,6 +18,7 @@ from flowapp.studio import records, tables
 from flowapp.studio.columns import LABELS
 from flowapp.web import Nav, access, go, page
 from flowapp.web.rows import Row, change_rows, errors_of, number_rows, read_rows
+from flowapp.web.texts import translated
 
 bp = Blueprint("tables", __name__, url_prefix="/tables")
 NAV = Nav(50, N_("Data tables"), "table", "tables.index", "/tables")
@@ -143,7 +144,7 @@ def remove_column(table_id: str, key: str) -> Response:
     try:
         tables.remove_column(db.session(), table, key)
     except InvalidError as error:
-        flash(error.problems[0].message, "danger")
+        flash(translated(error.problems[0].message), "danger")
         return go("tables.columns", table_id=table.id)
     _note("table.column_removed", table, column=key)
     flash(_("The column was removed."), "success")

@@ -22,6 +22,7 @@ from flowapp.studio import accounts
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
+from flowapp.web.texts import translated
 
 bp = Blueprint("tokens", __name__, url_prefix="/settings/tokens")
 NAV = Nav(40, N_("API tokens"), "key", "tokens.index", "/settings/tokens", group="settings")
@@ -91,7 +92,7 @@ def create() -> Response:
         )
     except InvalidError as error:
         for problem in error.problems:
-            form[problem.path].errors = [problem.message]
+            form[problem.path].errors = [translated(problem.message)]
         return page("settings/token.html", form=form, status=422)
     _note("token.created", row)
     return page("settings/token_made.html", token=row, text=text)

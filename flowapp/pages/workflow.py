@@ -24,6 +24,7 @@ from flowapp.web import access, page, safe_next, to_url
 from flowapp.web.formgen.flow import Flow
 from flowapp.web.formgen.providers import of_project
 from flowapp.web.formgen.summary import conditions_line, described, step_line
+from flowapp.web.texts import told
 
 bp = Blueprint("workflow", __name__)
 Json = dict[str, Any]
@@ -47,8 +48,8 @@ def _overview(workflow: Workflow, status: int = 200) -> Response:
         status=status,
         workflow=workflow,
         tab="overview",
-        errors=errors,
-        warnings=warnings,
+        errors=told(errors),
+        warnings=told(warnings),
         stats=workflows.statistics(session, [workflow.id])[workflow.id],
         triggers=_trigger_details(workflow),
         steps=flow_of(workflow),

@@ -25,6 +25,7 @@ from flowapp.web.formgen.draft import Draft
 from flowapp.web.formgen.flow import flow
 from flowapp.web.formgen.triggers import TriggerForm
 from flowapp.web.locale import select_timezone
+from flowapp.web.texts import told, translated
 
 bp = Blueprint("workflow_new", __name__, url_prefix="/workflows")
 Json = dict[str, Any]
@@ -106,7 +107,7 @@ def _basics(draft: Draft | None, typed: dict[str, str], errors: dict[str, str]) 
 
 def _messages(error: InvalidError) -> dict[str, str]:
     """Messages by field; what belongs to no field of the form stands under ""."""
-    return {p.path if p.path in ("name", "description") else "": p.message for p in error.problems}
+    return {p.path if p.path in ("name", "description") else "": translated(p.message) for p in error.problems}
 
 
 @bp.get("/<uuid:workflow_id>/wizard/basics")
@@ -252,7 +253,7 @@ def finish(workflow_id: UUID) -> Response:
 def _review(draft: Draft, status: int = 200) -> Response:
     errors, warnings = workflows.validate(db.session(), draft.workflow)
     view = flow(draft.definition, draft.providers(), errors, warnings)
-    return _stage("review", draft, status=status, found=(errors, warnings), view=view)
+    return _stage("review", draft, status=status, found=(told(errors), told(warnings)), view=view)
 
 
 def _stage(name: str, draft: Draft | None, *, status: int = 200, **context: Any) -> Response:

@@ -23,6 +23,7 @@ from flowapp.studio import forms, workflows
 from flowapp.studio.projects import find
 from flowapp.web import access, formgen, go, page
 from flowapp.web.formgen.draft import Draft
+from flowapp.web.texts import translated
 
 bp = Blueprint("workflow_run", __name__)
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -129,7 +130,7 @@ def _answers(form: Form) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         return forms.answers(form, typed), {}
     except InvalidError as error:
-        return typed, {problem.path: problem.message for problem in error.problems}
+        return typed, {problem.path: translated(problem.message) for problem in error.problems}
 
 
 def _start(workflow: Workflow, data: dict[str, Any]) -> Response:

@@ -14,6 +14,7 @@ from flowapp.models import WORKFLOW_STATUSES
 from flowapp.security.roles import Role
 from flowapp.studio import workflows
 from flowapp.web import Nav, access, page
+from flowapp.web.texts import translated
 
 bp = Blueprint("workflows", __name__)
 NAV = Nav(20, N_("Workflows"), "automation", "workflows.index", "/workflows")
@@ -37,7 +38,7 @@ def index() -> Response:
     except InvalidError as error:
         found, problem = (
             workflows.find_page(session, is_template=False, limit=LIMIT, **_shown({"status": ""})),
-            error.problems[0].message,
+            translated(error.problems[0].message),
         )
     return page(
         "workflows/index.html",

@@ -15,6 +15,7 @@ from flowapp.errors import FlowError, InvalidError, ThrottledError, Unauthentica
 from flowapp.extensions import db
 from flowapp.logs import get_logger
 from flowapp.web.render import to_url
+from flowapp.web.texts import translated
 
 log = get_logger(__name__)
 # What Werkzeug says of these is neither in the reader's language nor in our words.
@@ -56,7 +57,8 @@ def _flow_error(error: FlowError) -> Response:
     more: dict[str, Any] = {}
     if isinstance(error, InvalidError):
         more["errors"] = [p.as_json() for p in error.problems]
-    response = _answer(error.status, _(error.title), error.message, **more)
+    detail = error.message if wants_json() else translated(error.message)  # clients read English
+    response = _answer(error.status, _(error.title), detail, **more)
     if isinstance(error, ThrottledError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, UnauthenticatedError):

@@ -8,6 +8,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from flowapp.errors import InvalidError
+from flowapp.web.texts import translated
 
 Row = dict[str, Any]
 
@@ -50,5 +51,5 @@ def errors_of(error: InvalidError) -> dict[str, str]:
     """Messages by the name of the input: `columns.0.label` stands at `columns-0-label`."""
     found: dict[str, str] = {}
     for problem in error.problems:
-        found.setdefault(problem.path.replace(".", "-"), problem.message)
+        found.setdefault(problem.path.replace(".", "-"), translated(problem.message))
     return found

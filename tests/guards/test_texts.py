@@ -12,7 +12,15 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment
 
 TEMPLATES = sorted(Path("templates").rglob("*.html"))
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "lazy_gettext": None, "N_": None, "pgettext": ((1, "c"), 2)}
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "lazy_gettext": None,
+    "N_": None,
+    "say": None,
+    "pgettext": ((1, "c"), 2),
+}
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 ATTRIBUTE = re.compile(r"""\b(?:placeholder|title|aria-label|alt|data-confirm)\s*=\s*["']([^"'{<]*)""")
 # Names and notations that are the same in every language.

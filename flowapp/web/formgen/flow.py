@@ -13,6 +13,7 @@ from flowapp.engine.outline import Block, Lane, loose, outline
 from flowapp.errors import Problem
 from flowapp.web.formgen.providers import Providers
 from flowapp.web.formgen.summary import conditions_line, step_line, trigger_line
+from flowapp.web.texts import translated
 
 Json = dict[str, Any]
 _LABELS = {
@@ -72,7 +73,7 @@ def flow(
     found = Flow(lane, cards, triggers, [cards[step_id] for step_id in loose(definition, lane)])
     for problems, kind in ((errors, "errors"), (warnings, "warnings")):
         for problem in problems:
-            getattr(_owner(found, problem), kind).append(str(_(problem.message)))
+            getattr(_owner(found, problem), kind).append(translated(problem.message))
     return found
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from flask_babel import gettext as _
 from pydantic import BaseModel
 
 from flowapp.catalog import Params
@@ -17,6 +16,7 @@ from flowapp.web.formgen.field import Field, Posted, make
 from flowapp.web.formgen.info import ABSENT, infos
 from flowapp.web.formgen.providers import Providers
 from flowapp.web.formgen.text import shown
+from flowapp.web.texts import translated
 
 Check = Callable[[dict[str, Any]], list[Problem]]
 _VERBS = {"_add": "add", "_add_group": "add_group", "_remove": "remove", "_up": "up", "_down": "down"}
@@ -139,7 +139,7 @@ class Form:
     def place(self, problems: Iterable[Problem]) -> None:
         """Shows problems beside their fields; their paths begin with a field's key."""
         for problem in problems:
-            self.place_at(problem.path.removeprefix(".").split("."), str(_(problem.message)))
+            self.place_at(problem.path.removeprefix(".").split("."), translated(problem.message))
 
     def place_at(self, path: Sequence[str], message: str) -> None:
         """Shows one problem."""

@@ -16,10 +16,12 @@ from pydantic import Field, ValidationError
 from flowapp.catalog import N_, Params, get_action, ui
 from flowapp.engine.wording import plain_problems
 from flowapp.errors import Problem
+from flowapp.texts import say
 from flowapp.web.formgen.field import Field as FormField
 from flowapp.web.formgen.field import Posted
 from flowapp.web.formgen.form import Form
 from flowapp.web.formgen.providers import Providers
+from flowapp.web.texts import translated
 
 Json = dict[str, Any]
 _RETRY = {"on_error": ["retry"]}
@@ -145,7 +147,7 @@ class StepForm:
             self.name_error = str(_("Give the step a name of at most 200 characters."))
         goes = "goto" in (self.step["on_error"], self.step["on_exhausted"])
         if goes and self.step["goto_step"] not in dict(self.policy.providers.steps):
-            self.policy.place([Problem("goto_step", N_("Choose the step to go to."))])
+            self.policy.place([Problem("goto_step", say("Choose the step to go to."))])
 
     def place(self, problems: Iterable[Problem]) -> bool:
         """Shows the problems of a refused save that are this step's (at `steps.N.…`). False: some are not."""
@@ -153,12 +155,12 @@ class StepForm:
         for problem in problems:
             parts = problem.path.split(".")[2:]
             if problem.step_id != self.step["step_id"] or not parts:
-                self.params.form_errors.append(str(_(problem.message)))
+                self.params.form_errors.append(translated(problem.message))
                 own = False
             elif parts[0] == "params":
                 self.params.place([Problem(".".join(parts[1:]), problem.message)])
             elif parts[0] == "name":
-                self.name_error = str(_(problem.message))
+                self.name_error = translated(problem.message)
             else:
                 self.policy.place([Problem(".".join(parts), problem.message)])
         return own

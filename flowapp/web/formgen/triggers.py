@@ -23,6 +23,7 @@ from flowapp.web.formgen.field import Posted
 from flowapp.web.formgen.form import Form
 from flowapp.web.formgen.providers import Providers
 from flowapp.web.formgen.summary import described
+from flowapp.web.texts import translated
 
 Json = dict[str, Any]
 FIRINGS = 5
@@ -126,7 +127,7 @@ class TriggerForm:
             elif part == "conditions":
                 self.conditions.place([Problem(".".join(parts[2:]), problem.message)])
             else:
-                self.config.form_errors.append(problem.message)
+                self.config.form_errors.append(translated(problem.message))
 
     def _check(self, params: Json) -> list[Problem]:
         return json_problems(params) or check_trigger_config(self.spec.type, params, "")
