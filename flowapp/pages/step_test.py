@@ -1,4 +1,4 @@
-"""“Try this step”: runs the step as it stands in the form, saved or not, and shows what came of it beside the form."""
+"""“Test this step”: runs the step as it stands in the form, saved or not, and shows what came of it beside the form."""
 
 from __future__ import annotations
 
