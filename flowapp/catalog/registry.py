@@ -13,6 +13,7 @@ from flowapp.catalog.context import StepContext
 from flowapp.catalog.outcome import Outcome
 from flowapp.catalog.params import Params, raw_fields
 from flowapp.errors import NotFoundError
+from flowapp.texts import say
 
 Effect = Literal["pure", "idempotent", "once"]
 Source = Literal["person", "hook", "form", "clock", "api", "event"]
@@ -161,7 +162,10 @@ def get_action(name: str) -> ActionSpec:
     try:
         return ACTIONS[canonical_type("action", name)]
     except KeyError:
-        raise NotFoundError(f"There is no step type “{name}”. Known: {', '.join(sorted(ACTIONS))}.") from None
+        known = ", ".join(sorted(ACTIONS))
+        raise NotFoundError(
+            say("There is no step type “%(name)s”. Known: %(known)s.", name=name, known=known)
+        ) from None
 
 
 def get_trigger(name: str) -> TriggerSpec:
@@ -169,7 +173,10 @@ def get_trigger(name: str) -> TriggerSpec:
     try:
         return TRIGGERS[canonical_type("trigger", name)]
     except KeyError:
-        raise NotFoundError(f"There is no trigger type “{name}”. Known: {', '.join(sorted(TRIGGERS))}.") from None
+        known = ", ".join(sorted(TRIGGERS))
+        raise NotFoundError(
+            say("There is no trigger type “%(name)s”. Known: %(known)s.", name=name, known=known)
+        ) from None
 
 
 def load() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.errors import ConflictError
 from flowapp.models import TERMINAL, Execution, StepRun, Timer, utcnow
+from flowapp.texts import say
 
 # A worker that still runs may have published messages that it can no longer commit: the end comes after them.
 _BEYOND = 1000
@@ -34,7 +35,7 @@ def cancel(session: Session, execution: Execution) -> None:
     )
     if ended.rowcount != 1:  # type: ignore[attr-defined]
         session.refresh(execution)
-        raise ConflictError(f"This execution has already ended: {execution.status}.")
+        raise ConflictError(say("This execution has already ended: %(status)s.", status=execution.status))
     session.execute(
         update(StepRun)
         .where(StepRun.execution_id == execution.id, StepRun.status.in_(("running", "waiting")))
@@ -57,7 +58,7 @@ def decide(
     tokens = {k: dict(v) for k, v in state.get("tokens", {}).items()}
     token = tokens.get(run.token) if run else None
     if run is None or token is None or token["status"] != "uncertain" or execution.status != "waiting":
-        raise ConflictError("There is nothing to decide here any more.")
+        raise ConflictError(say("There is nothing to decide here any more."))
     if decision == "resend":
         token["status"] = "ready"
         run.status = "failed"
@@ -70,6 +71,6 @@ def decide(
         .execution_options(synchronize_session=False)
     )
     if changed.rowcount != 1:  # type: ignore[attr-defined]
-        raise ConflictError("The execution moved on meanwhile. Reload the page.")
+        raise ConflictError(say("The execution moved on meanwhile. Reload the page."))
     session.flush()
     session.refresh(execution)

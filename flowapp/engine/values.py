@@ -116,10 +116,10 @@ def as_number(value: Any) -> Number | None:
 def bounded(value: Any) -> Number:
     """A result of arithmetic, refused where it is not a finite number of sane size."""
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
-        raise ExpressionError("The number is too large.")
+        raise ExpressionError(say("The number is too large."))
     found = None if isinstance(value, complex) else as_number(value)
     if found is None:
-        raise ExpressionError("The result is not a number that can be written down.")
+        raise ExpressionError(say("The result is not a number that can be written down."))
     return found
 
 
@@ -174,12 +174,12 @@ def measure(value: Any, limit: int) -> int:
         depth += 1
         total += sum(len(entry) + 2 if isinstance(entry, str) else 4 for entry in level)
         if total > limit:
-            raise ExpressionError(f"The value is too large: more than {limit:,} characters.")
+            raise ExpressionError(say("The value is too large: more than %(max)s characters.", max=limit))
         if depth > MAX_DEPTH:
-            raise ExpressionError(f"The value is nested too deeply: more than {MAX_DEPTH} levels.")
+            raise ExpressionError(say("The value is nested too deeply: more than %(max)s levels.", max=MAX_DEPTH))
         level = [child for entry in level if isinstance(entry, dict | list | tuple) for child in _children(entry)]
         if len(level) * 4 > limit:
-            raise ExpressionError(f"The value is too large: more than {limit:,} characters.")
+            raise ExpressionError(say("The value is too large: more than %(max)s characters.", max=limit))
     return total
 
 

@@ -13,6 +13,7 @@ from flowapp.extensions import csrf, db
 from flowapp.models import Invitation, Organization, User, utcnow
 from flowapp.security.passwords import MIN_LENGTH
 from flowapp.studio import accounts
+from flowapp.texts import say
 from flowapp.web.access import public
 from flowapp.web.render import page, to_url
 from flowapp.web.texts import translated
@@ -59,7 +60,7 @@ def join(token: str) -> Response:
     invitation, _organization, user = found
     if user is not None:
         if not current_user.is_authenticated or current_user.id != user.id:
-            raise ForbiddenError("Sign in as the invited person first.")
+            raise ForbiddenError(say("Sign in as the invited person first."))
         accounts.accept(db.engine, invitation, user, ip=request.remote_addr or "")
         session["organization_id"] = invitation.organization_id
         return to_url("/")

@@ -16,6 +16,7 @@ from flowapp.errors import ConflictError, InvalidError
 from flowapp.extensions import csrf, db
 from flowapp.security.passwords import MIN_LENGTH
 from flowapp.studio import accounts
+from flowapp.texts import say
 from flowapp.web.access import public
 from flowapp.web.problems import wants_json
 from flowapp.web.render import go, page, to_url
@@ -81,7 +82,7 @@ def create() -> Response:
     """Makes the first owner and signs them in. The second of two visitors is sent to sign in."""
     csrf.protect()
     if _is_set_up():
-        raise ConflictError("This Flowapp has an owner already. Sign in instead.")
+        raise ConflictError(say("This Flowapp has an owner already. Sign in instead."))
     form = SetupForm()
     form.validate()
     try:

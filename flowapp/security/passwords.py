@@ -6,6 +6,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from flowapp.errors import InvalidError
+from flowapp.texts import say
 
 MIN_LENGTH = 10
 MAX_LENGTH = 200
@@ -16,12 +17,12 @@ _DUMMY = _hasher.hash("no such user")
 def hash_password(password: str) -> str:
     """The hash to store. InvalidError for a password that is too short, too long or on everybody's list."""
     if len(password) < MIN_LENGTH:
-        raise InvalidError.at("password", f"The password needs at least {MIN_LENGTH} characters.")
+        raise InvalidError.at("password", say("The password needs at least %(min)s characters.", min=MIN_LENGTH))
     if len(password) > MAX_LENGTH:
-        raise InvalidError.at("password", f"The password may have at most {MAX_LENGTH} characters.")
+        raise InvalidError.at("password", say("The password may have at most %(max)s characters.", max=MAX_LENGTH))
     if len(set(password)) < 4 or password.lower() in {"1234567890", "password123", "motdepasse", "qwertyuiop"}:
         raise InvalidError.at(
-            "password", "This password is among the first that anyone would guess. Choose another one."
+            "password", say("This password is among the first that anyone would guess. Choose another one.")
         )
     return _hasher.hash(password)
 

@@ -15,6 +15,7 @@ from flowapp.errors import NotFoundError
 from flowapp.models import EXECUTION_STATUSES, TERMINAL, Execution, LogLine, StepRun, Version, Workflow, utcnow
 from flowapp.studio.workflows.paging import Page, paginate
 from flowapp.studio.workflows.statistics import percent
+from flowapp.texts import say
 
 STATS_HOURS = 24
 _SUCCESSES = ("completed", "goal_reached")
@@ -57,7 +58,7 @@ def get(session: Session, execution_id: str) -> Execution:
     """The execution of that id in the session's organization. NotFoundError where there is none."""
     found = session.get(Execution, execution_id)
     if found is None:
-        raise NotFoundError("There is no such execution.")
+        raise NotFoundError(say("There is no such execution."))
     return found
 
 

@@ -19,6 +19,7 @@ from flowapp.models import AccessToken, Member, Organization, User, utcnow
 from flowapp.models.tenancy import bind_tenant, system_session
 from flowapp.security.roles import Role, least
 from flowapp.security.tokens import hash_token
+from flowapp.texts import say
 
 View = TypeVar("View", bound=Callable[..., Any])
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -73,12 +74,13 @@ def guard() -> None:
     if rule is None and (request.endpoint or "").rsplit(".", 1)[-1] == "static":
         return
     if rule is None:
-        raise ForbiddenError("This route does not say who may call it.")
+        raise ForbiddenError(say("This route does not say who may call it."))
     if rule.role is None:
         return
     identify()
     if g.actor.role < rule.role:
-        raise ForbiddenError(f"This needs the role {rule.role.label}; yours is {g.actor.role.label}.")
+        needed, own = say(rule.role.label), say(g.actor.role.label)
+        raise ForbiddenError(say("This needs the role %(needed)s; yours is %(own)s.", needed=needed, own=own))
     if g.actor.token_id is None and request.method not in _SAFE:
         csrf.protect()
 
@@ -89,7 +91,7 @@ def identify() -> Actor:
     if header[:7].lower() == "bearer ":
         return identify_by_token(header[7:].strip())
     if not current_user.is_authenticated:
-        raise UnauthenticatedError("Sign in first.")
+        raise UnauthenticatedError(say("Sign in first."))
     return _identify_by_session(current_user.id)
 
 
@@ -98,10 +100,10 @@ def identify_by_token(token: str) -> Actor:
     with system_session(db.engine) as system:
         row = system.query(AccessToken).filter_by(token_hash=hash_token(token)).one_or_none()
         if row is None or row.revoked_at or (row.expires_at and row.expires_at <= utcnow()):
-            raise UnauthenticatedError("This access token is unknown, revoked or expired.")
+            raise UnauthenticatedError(say("This access token is unknown, revoked or expired."))
         member = system.query(Member).filter_by(organization_id=row.organization_id, user_id=row.user_id).one_or_none()
         if member is None:
-            raise UnauthenticatedError("The owner of this access token is no longer a member.")
+            raise UnauthenticatedError(say("The owner of this access token is no longer a member."))
         organization = system.get_one(Organization, row.organization_id)
         if not row.last_used_at or (utcnow() - row.last_used_at).total_seconds() > 60:
             row.last_used_at = utcnow()
@@ -115,7 +117,7 @@ def _identify_by_session(user_id: str) -> Actor:
         wanted = session.get("organization_id")
         member = next((m for m in members if m.organization_id == wanted), members[0] if members else None)
         if member is None:
-            raise UnauthenticatedError("You are not a member of any organization.")
+            raise UnauthenticatedError(say("You are not a member of any organization."))
         organization = system.get_one(Organization, member.organization_id)
         return _enter(member, organization, Role.read(member.role), None)
 

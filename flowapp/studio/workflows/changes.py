@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from flowapp import events
 from flowapp.errors import NotFoundError, StaleError
 from flowapp.models import User, Workflow
+from flowapp.texts import say
 
 
 def lock(session: Session, workflow: Workflow, expected_revision: int | None = None) -> None:
@@ -26,10 +27,10 @@ def lock(session: Session, workflow: Workflow, expected_revision: int | None = N
         .execution_options(synchronize_session=False)
     )
     if isinstance(touched, CursorResult) and touched.rowcount == 0:
-        raise NotFoundError("There is no such workflow.")
+        raise NotFoundError(say("There is no such workflow."))
     session.refresh(workflow)
     if expected_revision is not None and expected_revision != workflow.revision:
-        raise StaleError("This workflow was changed meanwhile. Load it again, then repeat your change.")
+        raise StaleError(say("This workflow was changed meanwhile. Load it again, then repeat your change."))
 
 
 def tell(

@@ -17,6 +17,7 @@ from flowapp.studio.workflows.changes import lock, tell
 from flowapp.studio.workflows.extras import Extras, read_extras
 from flowapp.studio.workflows.publishing import activate, archive, pause
 from flowapp.studio.workflows.secrets import settle, without_hook_keys
+from flowapp.texts import say
 
 Json = dict[str, Any]
 NAME_LENGTH = 200
@@ -83,7 +84,7 @@ def update(
     if extras.status is None or extras.status == workflow.status:
         return workflow
     if extras.status == "draft":
-        raise ConflictError("A workflow that was started once cannot become a draft again: pause it instead.")
+        raise ConflictError(say("A workflow that was started once cannot become a draft again: pause it instead."))
     move = {"active": activate, "paused": pause, "archived": archive}[extras.status]
     return move(session, workflow, actor_id=actor_id)
 
@@ -110,7 +111,7 @@ def _save(
     """Stores what differs; a change raises the revision, and is recorded."""
     changed = workflow.draft_fingerprint != definition.fingerprint()
     if changed and workflow.status == "archived":
-        raise ConflictError("This workflow is archived. Activate or pause it before you change it.")
+        raise ConflictError(say("This workflow is archived. Activate or pause it before you change it."))
     _lay(workflow, definition)
     for name in ("project_id", "canvas_data", "is_template"):
         value = getattr(extras, name)
@@ -135,7 +136,7 @@ def _lay(workflow: Workflow, definition: Definition) -> None:
 def duplicate(session: Session, workflow: Workflow, *, actor_id: str | None, name: str | None = None) -> Workflow:
     """A copy as a draft, with ids and hook keys of its own; secrets are kept. InvalidError for a name that is too long."""
     if name is not None and not 0 < len(name.strip()) <= NAME_LENGTH:
-        raise InvalidError([Problem("name", f"Write a name of at most {NAME_LENGTH} characters.")])
+        raise InvalidError([Problem("name", say("Write a name of at most %(max)s characters.", max=NAME_LENGTH))])
     name = name or f"{workflow.name[: NAME_LENGTH - 7]} (copy)"
     before = without_hook_keys(workflow.draft)
     copy = Workflow(

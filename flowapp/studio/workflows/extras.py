@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from flowapp.engine.wording import nearest
 from flowapp.errors import NotFoundError, Problem
 from flowapp.models import WORKFLOW_STATUSES, Project
+from flowapp.texts import say
 
 STATUS_ALIASES = {"inactive": "paused"}
 # Printed with each workflow, so that what was read can be sent back; never taken from a body.
@@ -43,7 +44,9 @@ def read_extras(session: Session, rest: dict[str, Any]) -> tuple[Extras, list[Pr
     """The extras and what is wrong with them. NotFoundError for another organization's name."""
     extras, problems = Extras(), []
     for key in rest.keys() - _KNOWN - READ_ONLY:
-        message = f"There is no field “{key[:100]}” here.{nearest(key, _KNOWN)}"
+        message = say(
+            "There is no field “%(name)s” here.%(near)s%(known)s", name=key[:100], near=nearest(key, _KNOWN), known=""
+        )
         problems.append(Problem(key[:100], message, code="unknown_field"))
     for key in ("organization", "organization_id"):
         refuse_other_organization(session, rest.get(key))

@@ -14,6 +14,7 @@ from flowapp.models import Execution, Version, Workflow
 from flowapp.models.base import UtcDateTime
 from flowapp.studio.workflows.extras import read_status
 from flowapp.studio.workflows.paging import Page, paginate
+from flowapp.texts import say
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,7 +84,7 @@ def find_page(
 def _statuses(text: str) -> list[str]:
     statuses = [read_status(part) for part in text.split(",")]
     if None in statuses:
-        raise InvalidError.at("status", "Choose from draft, active, paused (or inactive) and archived.")
+        raise InvalidError.at("status", say("Choose from draft, active, paused (or inactive) and archived."))
     return [status for status in statuses if status]
 
 
@@ -105,5 +106,6 @@ def _sort_key(name: str) -> Any:
         "last_executed_at": func.coalesce(latest.scalar_subquery(), _NEVER, type_=UtcDateTime()),
     }
     if name not in keys:
-        raise InvalidError.at("sort", f"Sort by one of: {', '.join(keys)}; with - in front from the highest.")
+        message = say("Sort by one of: %(names)s; with - in front from the highest.", names=", ".join(keys))
+        raise InvalidError.at("sort", message)
     return keys[name]

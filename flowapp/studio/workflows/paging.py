@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flowapp.errors import InvalidError
 from flowapp.models.base import UtcDateTime
+from flowapp.texts import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +88,5 @@ def _read(cursor: str, key: Any) -> _Place:
     except (ValueError, TypeError, AttributeError):
         place = None
     if place is None or not isinstance(place.key, key.type.python_type) or not isinstance(place.back, bool):
-        raise InvalidError.at("cursor", "This is not a cursor that a list gave. Begin again without one.")
+        raise InvalidError.at("cursor", say("This is not a cursor that a list gave. Begin again without one."))
     return place

@@ -16,6 +16,7 @@ from flowapp.studio.projects import find, known
 from flowapp.studio.workflows.changes import lock, tell
 from flowapp.studio.workflows.reading import definition_of
 from flowapp.studio.workflows.secrets import hook_key, settle, vault
+from flowapp.texts import say
 
 
 def validate(session: Session, workflow: Workflow) -> tuple[list[Problem], list[Problem]]:
@@ -72,7 +73,7 @@ def pause(session: Session, workflow: Workflow, *, actor_id: str | None) -> Work
     """Stops the triggers; running executions go on. Takes an archived workflow back, too."""
     lock(session, workflow)
     if workflow.status == "draft":
-        raise ConflictError("This workflow is a draft: there is nothing to pause before it was activated.")
+        raise ConflictError(say("This workflow is a draft: there is nothing to pause before it was activated."))
     return _become(session, workflow, "paused", actor_id, "paused")
 
 
@@ -147,7 +148,7 @@ def version_to_run(session: Session, workflow: Workflow, *, actor_id: str | None
     ConflictError for an archived workflow, InvalidError where a draft to try has errors.
     """
     if workflow.status == "archived":
-        raise ConflictError("This workflow is archived. Activate or pause it before you run it.")
+        raise ConflictError(say("This workflow is archived. Activate or pause it before you run it."))
     if workflow.published_version_id:
         return session.get_one(Version, workflow.published_version_id)
     errors, _ = validate(session, workflow)

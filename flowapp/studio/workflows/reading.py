@@ -12,6 +12,7 @@ from flowapp.errors import NotFoundError
 from flowapp.models import Workflow
 from flowapp.security.credentials import hide
 from flowapp.studio.workflows.statistics import Stats, statistics
+from flowapp.texts import say
 
 
 def get(session: Session, workflow_id: str) -> Workflow:
@@ -21,7 +22,7 @@ def get(session: Session, workflow_id: str) -> Workflow:
     except ValueError:
         found = None
     if found is None:
-        raise NotFoundError("There is no such workflow.")
+        raise NotFoundError(say("There is no such workflow."))
     return found
 
 

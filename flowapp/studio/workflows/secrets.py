@@ -17,6 +17,7 @@ from flowapp.errors import InvalidError, Problem
 from flowapp.models import Trigger
 from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import SHOWN, Vault
+from flowapp.texts import say
 
 Json = dict[str, Any]
 _HOOK_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -82,7 +83,7 @@ def _kept(trigger: Json, old: Json | None) -> Json:
 def _refuse_sealed(definition: Definition) -> None:
     """A sealed form, and SHOWN, mean the secret that is stored: where none is, it must be sent in clear."""
     problems = [
-        Problem(f"triggers.{at}.config.{name}", "Write the secret itself: none is stored for this trigger yet.")
+        Problem(f"triggers.{at}.config.{name}", say("Write the secret itself: none is stored for this trigger yet."))
         for at, trigger in enumerate(definition.triggers)
         for name in secret_fields(trigger.trigger_type)
         if trigger.config.get(name, "") == SHOWN or not isinstance(trigger.config.get(name, ""), str)
@@ -122,9 +123,11 @@ def _key_problems(session: Session, workflow_id: str, triggers: list[TriggerDef]
         if key is None:
             continue
         if not _HOOK_KEY.fullmatch(key):
-            problems.append(Problem(path, "Use 16 to 64 letters, digits, - or _; or leave it out to get a new one."))
+            problems.append(
+                Problem(path, say("Use 16 to 64 letters, digits, - or _; or leave it out to get a new one."))
+            )
         elif key in own:
-            problems.append(Problem(path, "Another trigger of this workflow has the same key.", code="duplicate"))
+            problems.append(Problem(path, say("Another trigger of this workflow has the same key."), code="duplicate"))
         own[key] = (path, entity_id(workflow_id, "trigger", trigger.key))
     return problems + _foreign_keys(session, own)
 
@@ -135,7 +138,7 @@ def _foreign_keys(session: Session, own: dict[str, tuple[str, str]]) -> list[Pro
         return []
     with system_session(session.get_bind()) as system:  # type: ignore[arg-type] # our sessions are bound to engines
         found = system.execute(select(Trigger.hook_key, Trigger.id).where(Trigger.hook_key.in_(own))).all()
-    message = "This key belongs to another workflow: leave it out to get a new one."
+    message = say("This key belongs to another workflow: leave it out to get a new one.")
     return [Problem(own[key][0], message, code="duplicate") for key, row_id in found if key and row_id != own[key][1]]
 
 
