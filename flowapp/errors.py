@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flowapp.texts import join
+from flowapp.texts import join, labelled, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class FlowError(Exception):
     """Base of the tree. `status` is the HTTP status that the web layer answers with."""
 
     status = 500
-    title = "Something went wrong"
+    title = say("Something went wrong")
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -41,17 +41,17 @@ class FlowError(Exception):
 class ConfigError(FlowError):
     """A setting that cannot be used; raised at start-up."""
 
-    title = "Wrong setting"
+    title = say("Wrong setting")
 
 
 class InvalidError(FlowError):
     """Input that cannot be accepted. Carries every problem found, each with its field's path."""
 
     status = 422
-    title = "Invalid input"
+    title = say("Invalid input")
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(join("; ", (join(": ", filter(None, (p.path, p.message))) for p in problems)))
+        super().__init__(join("; ", (labelled(problem.path, problem.message) for problem in problems)))
         self.problems = problems
 
     @classmethod
@@ -64,63 +64,63 @@ class NotFoundError(FlowError):
     """No such row, or somebody else's: both look the same from outside."""
 
     status = 404
-    title = "Not found"
+    title = say("Not found")
 
 
 class ConflictError(FlowError):
     """The row is in a state that does not allow this."""
 
     status = 409
-    title = "Conflict"
+    title = say("Conflict")
 
 
 class StaleError(FlowError):
     """The row was changed since it was read (If-Match, or a lost lease)."""
 
     status = 412
-    title = "Changed meanwhile"
+    title = say("Changed meanwhile")
 
 
 class ForbiddenError(FlowError):
     """The member's role does not allow this."""
 
     status = 403
-    title = "Not allowed"
+    title = say("Not allowed")
 
 
 class UnauthenticatedError(FlowError):
     """Nobody is signed in, or the token is unknown or has expired."""
 
     status = 401
-    title = "Sign in first"
+    title = say("Sign in first")
 
 
 class TooLargeError(FlowError):
     """A body or value over its limit."""
 
     status = 413
-    title = "Too large"
+    title = say("Too large")
 
 
 class UnsupportedMediaError(FlowError):
     """A content type that is not read here."""
 
     status = 415
-    title = "Unsupported content type"
+    title = say("Unsupported content type")
 
 
 class MalformedError(FlowError):
     """A body that is not what its content type says."""
 
     status = 400
-    title = "Malformed body"
+    title = say("Malformed body")
 
 
 class ThrottledError(FlowError):
     """Too many attempts; try again after `retry_after` seconds."""
 
     status = 429
-    title = "Too many attempts"
+    title = say("Too many attempts")
 
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
@@ -131,14 +131,14 @@ class UnavailableError(FlowError):
     """A service that is needed (database, Redis) does not answer."""
 
     status = 503
-    title = "Unavailable"
+    title = say("Unavailable")
 
 
 class ExpressionError(FlowError):
     """An expression that does not parse, names a missing field, or exceeds its budget."""
 
     status = 422
-    title = "Wrong expression"
+    title = say("Wrong expression")
 
 
 class MissingFieldError(ExpressionError):
@@ -152,7 +152,7 @@ class MissingFieldError(ExpressionError):
 class StepError(FlowError):
     """An attempt of a step failed. `permanent` says that trying again cannot help; the engine alone decides."""
 
-    title = "Step failed"
+    title = say("Step failed")
 
     def __init__(self, message: str, *, permanent: bool = False, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -170,4 +170,4 @@ class EgressError(StepError):
 class FencedError(FlowError):
     """This worker lost its lease: another one runs the execution now, nothing more may be written."""
 
-    title = "Lease lost"
+    title = say("Lease lost")

@@ -44,3 +44,8 @@ def join(separator: str, texts: Iterable[str]) -> Text:
 def either(names: Iterable[str]) -> str:
     """“one or two or three” of at least one name."""
     return reduce(lambda one, other: say("%(one)s or %(other)s", one=one, other=other), names)
+
+
+def labelled(label: str, text: str) -> str:
+    """“label: text”, just the text without a label."""
+    return say("%(label)s: %(value)s", label=label, value=text) if label else text

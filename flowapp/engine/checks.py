@@ -143,11 +143,12 @@ def _lost_edges(scene: _Scene) -> Findings:
     for at, edge in enumerate(scene.definition.edges):
         spec = ACTIONS.get(steps[edge.source].action_type)
         if spec and edge.branch not in (*spec.branches, "error") and "*" not in spec.branches:
+            ways = either(say("“%(name)s”", name=branch) for branch in spec.branches)
             message = say(
                 "“%(name)s” never ends on “%(branch)s”: it goes on along %(ways)s.",
                 name=steps[edge.source].name,
                 branch=edge.branch,
-                ways=either(f"“{b}”" for b in spec.branches),
+                ways=ways,
             )
             yield Problem(f"edges.{at}.branch", message, edge.source, "unknown_branch")
 

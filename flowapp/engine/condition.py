@@ -22,7 +22,7 @@ from flowapp.engine.evaluator import Key, lookup, split_path
 from flowapp.engine.rules import OPERATORS, WITHOUT_VALUE, Json, check_conditions, normalize, pattern
 from flowapp.engine.values import MISSING, Absent, contains, equal, kind, measure, order, to_text
 from flowapp.errors import ExpressionError
-from flowapp.texts import join, say
+from flowapp.texts import labelled, say
 
 __all__ = ["OPERATORS", "check_conditions", "evaluate", "normalize", "references"]
 
@@ -84,7 +84,7 @@ def _explain(rule: Json, scope: Mapping[str, Any]) -> Json:
         else:
             result = _judge(name, actual, wanted)
     except ExpressionError as error:
-        raise ExpressionError(join(": ", (f"{field} {name}", error.message))) from None
+        raise ExpressionError(labelled(f"{field} {name}", error.message)) from None
     explained = {
         "field": field,
         "operator": name,

@@ -13,6 +13,13 @@ from flowapp.texts import say
 
 # A worker that still runs may have published messages that it can no longer commit: the end comes after them.
 _BEYOND = 1000
+_ENDS = {
+    "completed": say("completed"),
+    "goal_reached": say("goal reached"),
+    "failed": say("failed"),
+    "cancelled": say("cancelled"),
+    "skipped": say("skipped"),
+}
 
 
 def cancel(session: Session, execution: Execution) -> None:
@@ -35,7 +42,7 @@ def cancel(session: Session, execution: Execution) -> None:
     )
     if ended.rowcount != 1:  # type: ignore[attr-defined]
         session.refresh(execution)
-        raise ConflictError(say("This execution has already ended: %(status)s.", status=execution.status))
+        raise ConflictError(say("This execution has already ended: %(status)s.", status=_ENDS[execution.status]))
     session.execute(
         update(StepRun)
         .where(StepRun.execution_id == execution.id, StepRun.status.in_(("running", "waiting")))

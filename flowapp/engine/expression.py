@@ -18,7 +18,7 @@ from flowapp.engine.operators import Frame, text_of
 from flowapp.engine.scope import Scope, StepView
 from flowapp.engine.values import MAX_DEPTH, MISSING, Absent, kind
 from flowapp.errors import ExpressionError, MissingFieldError, Problem
-from flowapp.texts import join, say
+from flowapp.texts import labelled, say
 
 __all__ = ["MISSING", "Compiled", "check", "compile_value", "has_expression", "references", "render"]
 
@@ -180,7 +180,7 @@ def _expression(source: str) -> tuple[Run, tuple[Path, ...]]:
                 return MISSING
             raise missing(absent) from None
         except ExpressionError as error:
-            raise ExpressionError(join(": ", (_shown(source), error.message))) from None
+            raise ExpressionError(labelled(_shown(source), error.message)) from None
         return value
 
     return run, program.paths

@@ -23,6 +23,13 @@ from flowapp.texts import say
 
 View = TypeVar("View", bound=Callable[..., Any])
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_ROLES = {
+    Role.VIEWER: say("viewer"),
+    Role.OPERATOR: say("operator"),
+    Role.EDITOR: say("editor"),
+    Role.ADMIN: say("admin"),
+    Role.OWNER: say("owner"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def guard() -> None:
         return
     identify()
     if g.actor.role < rule.role:
-        needed, own = say(rule.role.label), say(g.actor.role.label)
+        needed, own = _ROLES[rule.role], _ROLES[g.actor.role]
         raise ForbiddenError(say("This needs the role %(needed)s; yours is %(own)s.", needed=needed, own=own))
     if g.actor.token_id is None and request.method not in _SAFE:
         csrf.protect()

@@ -12,6 +12,7 @@ from flowapp.catalog import Params
 from flowapp.engine.definition import json_problems
 from flowapp.engine.wording import check_params
 from flowapp.errors import Problem
+from flowapp.texts import labelled
 from flowapp.web.formgen.field import Field, Posted, make
 from flowapp.web.formgen.info import ABSENT, infos
 from flowapp.web.formgen.providers import Providers
@@ -148,7 +149,7 @@ class Form:
         except KeyError:
             field = None
         if field is None or field.hidden:
-            self.form_errors.append(f"{field.label}: {message}" if field else message)
+            self.form_errors.append(translated(labelled(field.label if field else "", message)))
         else:
             field.place(path[1:], message)
 

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 
 from flask_babel import gettext as _
 
+from flowapp.texts import labelled
 from flowapp.web.formgen.field import Field, Posted, clean, widget
 from flowapp.web.formgen.info import ABSENT
 from flowapp.web.formgen.text import shown
+from flowapp.web.texts import translated
 
 
 class JsonField(Field):
@@ -40,9 +42,8 @@ class JsonField(Field):
             self.errors.append(self.problem)
 
     def place(self, path: Sequence[str], message: str) -> None:
-        where = ".".join(path)
         if not self.problem:  # text that is not JSON has no other fault
-            self.errors.append(f"{where}: {message}" if where else message)
+            self.errors.append(translated(labelled(".".join(path), message)))
 
     @property
     def problem(self) -> str:
