@@ -11,8 +11,8 @@ from sqlalchemy import JSON, DateTime, ForeignKey, String, Text, TypeDecorator, 
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from flowapp.extensions import dump_json
-from flowapp.extensions import metadata as flowapp_metadata
+from flowapp.database import dump_json
+from flowapp.database import metadata as flowapp_metadata
 
 Json = dict[str, Any]
 Id = Uuid(as_uuid=False)

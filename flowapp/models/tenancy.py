@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction, with_loader_criteria
 
 from flowapp.config import Settings
+from flowapp.database import ENGINE_OPTIONS
 from flowapp.errors import FlowError
-from flowapp.extensions import ENGINE_OPTIONS
 from flowapp.models.base import Tenant
 from flowapp.models.sqlite import prepare_sqlite
 
