@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,7 @@ def test_every_visible_text_is_marked(path: Path) -> None:
     assert not bare, f"put these into _(): {sorted(bare)}"
 
 
+@cache
 def extracted() -> dict[str, str]:
     """Every marked text, with the place of its first use."""
     methods = [("flowapp/**.py", "python"), ("templates/**.html", "jinja2")]
@@ -66,6 +69,19 @@ def extracted() -> dict[str, str]:
         first = message[0] if isinstance(message, tuple) else message
         found.setdefault(first, f"{file}:{line}")
     return found
+
+
+def test_every_message_is_found() -> None:
+    """The extractor passes over a call of say inside another one."""
+    calls = [
+        node
+        for path in Path("flowapp").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "N_")
+    ]
+    texts = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    assert "Write a number." in texts
+    assert not texts - set(extracted())
 
 
 def test_french_is_complete() -> None:
