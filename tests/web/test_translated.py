@@ -1,6 +1,6 @@
 """What engine and services object to, on pages in French."""
 
-# ruff: noqa: RUF001 - French is written with ’
+# ruff: noqa: RUF001 - French has apostrophes of its own
 
 from __future__ import annotations
 
