@@ -77,6 +77,11 @@ def duration(seconds: float | None) -> str:
     return str(_("%(days)d d %(hours)d h", days=whole // 86400, hours=whole % 86400 // 3600))
 
 
+def percent(rate: float) -> str:
+    """A rate of 0 to 100: 66.7 %; 66,7 % in French."""
+    return f"{format_decimal(rate, '0.#')}\N{NO-BREAK SPACE}%"
+
+
 def zone() -> ZoneInfo:
     """The reader's zone."""
     return ZoneInfo(select_timezone())
@@ -87,7 +92,7 @@ def _context() -> dict[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    """Installs Babel and the template filters when, ago, duration."""
+    """Installs Babel and the template filters when, ago, duration, percent."""
     babel.init_app(app, locale_selector=select_locale, timezone_selector=select_timezone)
     app.context_processor(_context)
-    app.jinja_env.filters.update(when=when, ago=ago, duration=duration)
+    app.jinja_env.filters.update(when=when, ago=ago, duration=duration, percent=percent)

@@ -50,15 +50,24 @@ class Group:
             start_new_session=True,
             preexec_fn=tie_to_this_process(),  # noqa: PLW1509 - two system calls, no lock
         )
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self.reader.start()
         return self
 
     def wait_for(self, pattern: str, seconds: float = 60) -> re.Match[str]:
         """The first match in what was printed; AssertionError shows what was printed instead."""
         try:
-            return wait_until(lambda: re.search(pattern, self.text), seconds, f"“{pattern}” was not printed")
+            return wait_until(lambda: self._printed(pattern), seconds, f"“{pattern}” was not printed")
         except AssertionError as error:
             raise AssertionError(f"{error}:\n{self.text}") from None
+
+    def _printed(self, pattern: str) -> re.Match[str] | None:
+        found = re.search(pattern, self.text)
+        if found is None and self.process is not None and self.process.poll() is not None:
+            self.reader.join(5)  # what it printed last
+            found = re.search(pattern, self.text)
+            assert found, "the launcher has ended"
+        return found
 
     def wait_ready(self, seconds: float = 60) -> Group:
         self.wait_for(r"Flowapp serves http", seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 
 from flowapp.catalog import N_, ConnectorSpec, IntegrationHandle, Params, connector, ui
 from flowapp.connectors.smtp.mail import SmtpMail
@@ -23,6 +23,7 @@ class EmailConfig(Params):
     )
     host: str = Field(
         "",
+        validate_default=True,
         max_length=253,
         validation_alias=AliasChoices("host", "smtp_host"),
         json_schema_extra=ui(N_("Host"), placeholder="smtp.example.com", show_if={"provider": ["smtp"]}),
@@ -48,11 +49,12 @@ class EmailConfig(Params):
     from_email: str = Field("", json_schema_extra=ui(N_("Sender's address"), placeholder="hello@example.com"))
     from_name: str = Field("", json_schema_extra=ui(N_("Sender's name")))
 
-    @model_validator(mode="after")
-    def _has_host(self) -> EmailConfig:
-        if self.provider == "smtp" and not self.host.strip():
+    @field_validator("host")
+    @classmethod
+    def _has_host(cls, host: str, info: ValidationInfo) -> str:
+        if info.data.get("provider") == "smtp" and not host.strip():
             raise ValueError(say("Write the host of the mail server, for example smtp.example.com."))
-        return self
+        return host
 
 
 class EmailCredentials(Params):

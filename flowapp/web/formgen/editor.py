@@ -17,6 +17,7 @@ from flowapp.web.formgen.draft import Draft
 from flowapp.web.formgen.form import Form
 from flowapp.web.formgen.providers import Providers
 from flowapp.web.formgen.steps import StepForm
+from flowapp.web.locale import when
 
 Json = dict[str, Any]
 _KINDS = {"input": N_("Trigger"), "variables": N_("Variables of this workflow"), "general": N_("Always there")}
@@ -101,8 +102,7 @@ class Editor:
     def inputs(self) -> list[tuple[str, str]]:
         """What the step can be tried with."""
         runs = [
-            (run.id, str(_("The execution of %(when)s", when=f"{run.created_at:%Y-%m-%d %H:%M} UTC")))
-            for run in self.draft.executions()
+            (run.id, str(_("The execution of %(when)s", when=when(run.created_at)))) for run in self.draft.executions()
         ]
         return [("sample", str(_("An example"))), *runs, ("own", str(_("My own values")))]
 
