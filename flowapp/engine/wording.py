@@ -92,7 +92,7 @@ def plain_problems(
     found: dict[str, dict[str, str]] = {}
     for detail in error.errors(include_url=False)[:MAX_PROBLEMS]:
         if not excused(detail):
-            where = ".".join(filter(None, (path, _place(detail, data))))
+            where = ".".join(filter(None, (path, _place(detail, data, model))))
             found.setdefault(where, {})[_message(detail, model)] = detail["type"]
     codes = {"missing": "missing", "extra_forbidden": "unknown_field"}
     return [
@@ -105,11 +105,14 @@ def _alternative(one: str, other: str) -> str:
     return say("%(one)s Or: %(other)s", one=one, other=other)
 
 
-def _place(detail: Any, data: Any) -> str:
+def _place(detail: Any, data: Any, model: type[BaseModel]) -> str:
     """The error's place as the sender sees it, without pydantic's own steps such as the name of a union's arm."""
     parts: list[str] = []
     for at, part in enumerate(detail["loc"], start=1):
-        absent = detail["type"] == "missing" and at == len(detail["loc"])
+        owner = _model_at(model, detail["loc"][: at - 1])
+        absent = at == len(detail["loc"]) and (
+            detail["type"] == "missing" or bool(owner and isinstance(data, dict) and part in owner.model_fields)
+        )
         inside = isinstance(data, dict) and part in data
         if inside or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
             data = data[part]
