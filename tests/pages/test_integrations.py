@@ -133,20 +133,6 @@ def test_a_mail_server_without_a_host_is_refused_at_the_host(app: Any, ada: Brow
     assert stored(app) == []
 
 
-def test_a_mail_server_without_a_host_is_refused_at_the_host(app: Any, ada: Browser) -> None:
-    data = {
-        "name": "Post",
-        "config-provider": "smtp",
-        "config-host": "",
-        "config-port": "25",
-        "config-security": "none",
-    }
-    ada.post(f"{BASE}/new/email", data, 422)
-    at = ada.text.index('id="config-host-error"')
-    assert "Write the host of the mail server" in ada.text[at : at + 300]
-    assert stored(app) == []
-
-
 def test_what_is_wrong_as_a_whole_stands_above(app: Any, ada: Browser, sink: Any) -> None:
     ada.post(f"{BASE}/new/webhook", service(sink, **{"config-base_url": "ftp://x"}), 422)
     assert "must start with http:// or https://" in ada.text
