@@ -68,6 +68,32 @@ def test_a_schedule_is_shown_in_words_and_dates_before_it_is_saved(site: Site) -
     assert "At 08:30" in site.get("/steps")
 
 
+def test_the_wizard_shows_the_next_times_too(site: Site) -> None:
+    html = site.get("/wizard/trigger?type=schedule")
+    times = re.search(r'class="trigger-times">(.*?)</ol>', html, re.DOTALL)[1]  # type: ignore[index]
+    assert times.count("<li>") == 5
+    assert times.count("09:00:00") == 5
+
+
+@pytest.mark.parametrize("path", ["/new-trigger/schedule", "/wizard/trigger"])
+@pytest.mark.parametrize(
+    ("cron", "text"),
+    [
+        ("0 0 31 2 *", "This never fires"),
+        ("61 * * * *", "This is no cron expression"),
+        ("every day", "Write 5 fields"),
+        ("", "once the fields above are filled in"),
+    ],
+)
+def test_the_preview_says_what_is_wrong_while_it_is_typed(site: Site, path: str, cron: str, text: str) -> None:
+    data = {"trigger_type": "schedule", "p__every": "custom", "p__cron": cron, "p__timezone": "UTC", "_refresh": "1"}
+    html = site.post(path, **data, headers=HX).get_data(as_text=True)
+    preview = html.partition('id="preview"')[2].partition("</form>")[0]
+    assert text in preview
+    assert html.count(text) == 1
+    assert "trigger-times" not in preview
+
+
 @pytest.mark.parametrize(
     ("kind", "data", "text"),
     [

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import format_datetime
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from flowapp.catalog import N_, Params, get_trigger, ui
 from flowapp.engine.definition import check_trigger_config, json_problems
-from flowapp.errors import FlowError, Problem
+from flowapp.errors import Problem
 from flowapp.models import utcnow
 from flowapp.web.formgen.field import Posted
 from flowapp.web.formgen.form import Form
@@ -45,10 +45,11 @@ class Conditions(Params):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A clock trigger in words, and its next firings in the reader's zone and language."""
+    """A clock trigger in words, and its next firings in the reader's zone and language; else what is wrong with it."""
 
-    words: str
-    times: list[str]
+    words: str = ""
+    times: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 class ConfigForm(Form):
@@ -100,22 +101,19 @@ class TriggerForm:
         return self.trigger
 
     def preview(self) -> Preview | None:
-        """What a clock trigger means as it is filled in now; None for others, and while it is not complete."""
-        if self.spec.next_fire is None:
+        """What a clock trigger means as it is filled in now; None for others, and while nothing is filled in."""
+        config = self.config.params()
+        problems = self._check(config)
+        if self.spec.next_fire is None or any(problem.code == "missing" for problem in problems):
             return None
-        try:
-            model = self.spec.params.model_validate(self.config.params())
-            if self.spec.check is not None:
-                self.spec.check(model)
-            words = described(self.spec, self.config.params())
-            moments: list[datetime] = []
-            after = utcnow()
-            while len(moments) < FIRINGS and (moment := self.spec.next_fire(model, after)) is not None:
-                moments.append(moment)
-                after = moment
-        except (ValidationError, FlowError, ValueError):
-            return None
-        return Preview(words, [str(format_datetime(moment, "EEEE d MMMM y, HH:mm:ss")) for moment in moments])
+        if problems:
+            return Preview(faults=tuple(translated(problem.message) for problem in problems))
+        model = self.spec.params.model_validate(config)
+        moments: list[datetime] = []
+        while len(moments) < FIRINGS and (next_one := self.spec.next_fire(model, moments[-1] if moments else utcnow())):
+            moments.append(next_one)
+        times = (str(format_datetime(moment, "EEEE d MMMM y, HH:mm:ss")) for moment in moments)
+        return Preview(described(self.spec, config), tuple(times))
 
     def place(self, problems: Iterable[Problem], at: int) -> None:
         """Shows the problems of a refused save; this trigger's are at `triggers.<at>.…`."""
