@@ -40,12 +40,20 @@ def _try(editor: Editor) -> Response:
     effect = editor.form.spec.effect != "pure"
     if editor.form.errors:
         context["trial"] = {"status": "unread", "error": _("Correct the marked fields first.")}
-        return page("steps/edit.html", block="editor", status=422, **context)
+        return _whole(page("steps/edit.html", block="editor", status=422, **context))
     if effect and "_sure" not in request.form:
         context["ask"] = True
     else:
         context["trial"] = _run(editor)
+    if "_marked" in request.form:  # errors on the page that no longer hold
+        return _whole(page("steps/edit.html", block="editor", **context))
     return page("steps/edit.html", block="trial", **context)
+
+
+def _whole(response: Response) -> Response:
+    """The answer takes the place of the form too, not of the trial alone."""
+    response.headers["HX-Retarget"] = "#editor"
+    return response
 
 
 def _run(editor: Editor) -> dict[str, Any]:

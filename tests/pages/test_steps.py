@@ -293,6 +293,22 @@ def test_trying_what_is_not_filled_in_shows_what_is_missing(site: Site) -> None:
     assert "This field is required." in response.get_data(as_text=True)
 
 
+def test_trying_what_was_corrected_takes_the_errors_away_and_keeps_what_was_typed(site: Site) -> None:
+    refused = site.post("/new-step/log", name="Greet", p__message="hi {{ input.x ", headers=HX)
+    html = refused.get_data(as_text=True)
+    assert refused.status_code == 422
+    assert "Please correct the marked fields." in html
+    marks = dict.fromkeys(re.findall(r'type="hidden" name="(_marked)" value="1"', html), "1")
+    tried = site.post("/try/new/log", name="Greet", p__message="hi there", headers=HX, **marks)
+    html = tried.get_data(as_text=True)
+    assert tried.headers["HX-Retarget"] == "#editor"
+    assert "Completed" in html
+    assert 'value="Greet"' in html
+    assert "hi there</textarea>" in html
+    assert "Please correct the marked fields." not in html
+    assert "field-error" not in html
+
+
 def test_trying_with_the_input_and_results_of_a_real_execution(site: Site) -> None:
     with site.app.app_context(), tenant_session(db.engine, site.organization_id) as session:
         version = Version(workflow_id=site.id, definition=site.draft, fingerprint="f")
