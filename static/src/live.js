@@ -1,6 +1,6 @@
 // Live pages: a WebSocket that brings log lines and tells which parts of the page to fetch again.
 //   data-live="/ws/automation/execution/<id>/"  data-after="<seq>"  data-throttle="150"
-// inside it: data-live-log (a list) and data-live-template; anywhere: data-live-refresh (hx-get, hx-trigger="refresh", hx-swap="outerMorph") and .live-badge
+// inside it: data-live-log (a list) and data-live-template; anywhere: data-live-refresh (hx-get, hx-trigger="refresh", hx-swap="outerMorph"), data-ended (the page shows a last status) and .live-badge
 import htmx from "htmx.org";
 
 const MAX_ROWS = 2000;
@@ -55,7 +55,12 @@ class LivePage {
     if (this.done) return;
     // Log lines may still be on their way; the line is left open and only the badge changes.
     this.done = true;
-    this.show("ended");
+    this.settle();
+  }
+
+  // “Ended” stands beside the status, which is fetched a moment later: it waits for it.
+  settle() {
+    if (this.done && document.querySelector("[data-ended]")) this.show("ended");
   }
 
   refresh() {
@@ -99,7 +104,10 @@ function clock(value, timeZone) {
 const pages = new WeakMap();
 
 function attach() {
-  for (const root of document.querySelectorAll("[data-live]")) if (!pages.has(root)) pages.set(root, new LivePage(root));
+  for (const root of document.querySelectorAll("[data-live]")) {
+    if (!pages.has(root)) pages.set(root, new LivePage(root));
+    pages.get(root).settle();
+  }
 }
 
 document.addEventListener("change", (event) => {

@@ -78,6 +78,15 @@ def answer(visitor: Page, link: str) -> None:
     expect(visitor.get_by_role("heading", name="Thank you")).to_be_visible()
 
 
+# Which status stood beside the badge when that first said “Ended”.
+NOTE_WHAT_ENDED = """() => {
+  const badge = document.querySelector(".live-badge");
+  new MutationObserver(() => {
+    if (badge.textContent.trim() === "Ended") window.endedAs ??= document.querySelector("#state").textContent.trim();
+  }).observe(badge, { childList: true, subtree: true });
+}"""
+
+
 @contextmanager
 def watched(page: Page) -> Iterator[list[dict[str, Any]]]:
     """The WebSocket messages of the execution's page. The link to it appears in the workflow's list by itself."""
@@ -87,6 +96,7 @@ def watched(page: Page) -> Iterator[list[dict[str, Any]]]:
     expect(page.locator("#state")).to_be_visible()
     frames.clear()
     page.evaluate("window.same = true")
+    page.evaluate(NOTE_WHAT_ENDED)
     yield frames
     assert page.evaluate("window.same"), "The page was loaded anew."
 
@@ -105,6 +115,7 @@ def follow(page: Page, mailed: Event, called: Event) -> None:
     expect(log).to_contain_text("/team answered 200.")
     expect(page.locator("#state")).to_have_text("Completed")
     expect(page.locator(".live-badge")).to_have_text("Ended")
+    assert page.evaluate("window.endedAs") == "Completed"
 
 
 def done(name: str) -> re.Pattern[str]:
