@@ -34,7 +34,10 @@ def audit(
     details: dict[str, Any] | None = None,
     ip: str = "",
 ) -> None:
-    """Writes a line of the audit trail. `actor` is (user id, label), `target` (type, id, label)."""
+    """Writes a line of the audit trail. `actor` is (user id, label), `target` (type, id, label).
+
+    `ip` is the caller's address, by default the one that the session of a request knows.
+    """
     session.add(
         AuditEntry(
             action=action,
@@ -44,6 +47,6 @@ def audit(
             object_id=target[1],
             object_label=target[2][:300],
             details=details or {},
-            ip=ip,
+            ip=ip or str(session.info.get("ip", "")),
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -111,21 +112,30 @@ def bind(ctx: StepContext, query: str, params: dict[str, Any]) -> tuple[str, dic
 
     `'%{{ x }}%'` becomes one text parameter, quotes included; `{{ x }}` keeps its type.
     """
-    bound = dict(params)
 
-    def replace(found: re.Match[str]) -> str:
+    def value_of(found: re.Match[str]) -> Any:
         text, alone = found["text"], found["alone"]
-        if alone is None and (text is None or "{{" not in text):
-            return found[0]
         value = ctx.render(alone if alone is not None else text[1:-1].replace("''", "'"))
         if isinstance(value, dict) or (isinstance(value, list) and text is not None):
             raise StepError(f"{found[0]} is not a single value: use one of its fields.", permanent=True)
-        if text is not None and value is not None and not isinstance(value, str):
-            value = str(value)
+        return str(value) if text is not None and value is not None else value
+
+    return replace_expressions(query, params, value_of)
+
+
+def replace_expressions(
+    query: str, params: dict[str, Any], value_of: Callable[[re.Match[str]], Any] = lambda _: None
+) -> tuple[str, dict[str, Any]]:
+    """The query with a parameter in place of each expression, and all parameters; `value_of` gives the new ones."""
+    bound = dict(params)
+
+    def replace(found: re.Match[str]) -> str:
+        if found["alone"] is None and (found["text"] is None or "{{" not in found["text"]):
+            return found[0]
         name = f"value_{len(bound) + 1}"
         while name in bound:
             name += "_"
-        bound[name] = value
+        bound[name] = value_of(found)
         return f":{name}"
 
     return _PARTS.sub(replace, query), bound

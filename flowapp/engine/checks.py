@@ -31,12 +31,16 @@ ROOTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the project has, each under every name that a step may call it by. None: not checked."""
+    """What the project has, each under every name that a step may call it by. None: not checked.
+
+    `sql(query, parameters)` says why a query cannot run, or nothing.
+    """
 
     integrations: frozenset[str] | None = None
     tables: frozenset[str] | None = None
     forms: frozenset[str] | None = None
     schemas: frozenset[str] | None = None
+    sql: Callable[[str, dict[str, Any]], str] | None = None
 
 
 _THINGS = {
@@ -136,6 +140,17 @@ def _missing(scene: _Scene, value: Any, widget: str) -> str:
     if known is None or value.casefold() in {name.casefold() for name in known}:
         return ""
     return say(_THINGS[widget], name=value, near=nearest(value, known))
+
+
+def _wrong_sql(scene: _Scene) -> Findings:
+    fault_of = scene.known.sql
+    for step in scene.definition.steps if fault_of else ():
+        for name, value, ui in scene.fields(step):
+            shown = all(step.params.get(at, way[0]) in way for at, way in (ui.get("show_if") or {}).items())
+            if fault_of and ui.get("widget") == "sql" and isinstance(value, str) and value.strip() and shown:
+                fault = fault_of(value, step.params.get("params") or {})
+                if fault:
+                    yield scene.problem(step, f"params.{name}", fault, "wrong_sql")
 
 
 def _lost_edges(scene: _Scene) -> Findings:
@@ -277,7 +292,7 @@ def _params(scene: _Scene, *, doubtful: bool) -> Findings:
 
 _Find = Callable[[_Scene], Findings]
 _ERRORS: tuple[_Find, ...] = (
-    _what_never_runs, partial(_params, doubtful=False), _wrong_references, _missing_things, _lost_edges, _own_gotos, _endless_loops,
+    _what_never_runs, partial(_params, doubtful=False), _wrong_references, _missing_things, _wrong_sql, _lost_edges, _own_gotos, _endless_loops,
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (
     _no_trigger, _several_starts, _open_branches, _odd_loops, _idle_settings, _unknown_names,

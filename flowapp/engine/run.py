@@ -188,6 +188,7 @@ class Run:
             return
         self.record.end("failed", attempt, error=outcome.message, details=outcome.details)
         self._remember(step.definition.step_id, None, "failed", outcome.message)
+        self.record.line(step.definition.step_id, "error", outcome.message, None)
         self.error = f"{step.definition.name}: {outcome.message}"
         now = self.runner.now().timestamp()
         jitter = self.runner.chance()

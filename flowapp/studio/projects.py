@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -51,6 +52,7 @@ def _choices(session: Session, model: type[Thing]) -> Choices:
 def known(session: Session, project_id: str) -> Known:
     """Every name that a step of this project may call a thing by, for engine.checks."""
     return Known(
+        sql=lambda query, params: _sql_fault(session, project_id, query, params),
         tables=_names(session, DataTable, project_id),
         schemas=_names(session, Schema, project_id),
         forms=_names(session, Form, project_id),
@@ -61,6 +63,13 @@ def known(session: Session, project_id: str) -> Known:
             if name
         ),
     )
+
+
+def _sql_fault(session: Session, project_id: str, query: str, params: dict[str, Any]) -> str:
+    from flowapp.studio.sql_text import fault  # only who writes SQL pays for its parser
+
+    available = session.scalars(select(DataTable).where(DataTable.project_id == project_id)).all()
+    return fault(available, query, params, session.get_bind().dialect.name)
 
 
 def _names(session: Session, model: type[Thing], project_id: str) -> frozenset[str]:

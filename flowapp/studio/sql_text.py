@@ -66,6 +66,18 @@ def prepare(available: Sequence[DataTable], sql: str, params: Mapping[str, Any],
     return Query(text, values, columns, frozenset(t.physical_name for t in used))
 
 
+def fault(available: Sequence[DataTable], sql: str, params: Mapping[str, Any], dialect: str) -> str:
+    """Why a query cannot run, before it does; nothing where it can. Expressions in it become parameters."""
+    from flowapp.actions.database_query import replace_expressions
+
+    text, names = replace_expressions(sql, dict.fromkeys(params))
+    try:
+        prepare(available, text, names, dialect, 1)
+    except StepError as error:
+        return error.message
+    return ""
+
+
 def _wrong(message: str) -> StepError:
     return StepError(message, permanent=True)
 
@@ -86,7 +98,7 @@ def _parse(sql: str) -> exp.Expr:
     if len(statements) != 1:
         raise _wrong("Write exactly one SELECT.")
     if not isinstance(statements[0], exp.Select | exp.SetOperation | exp.Subquery):
-        raise _wrong("Only SELECT is possible here. To change data, use the step “Save to a table”.")
+        raise _wrong("Only SELECT is possible here. To change data, use the step “Save record”.")
     return statements[0]
 
 

@@ -72,9 +72,14 @@ def create(session: Session, body: Mapping[str, Any], *, project_id: str | None 
     """A new table from {"name", "description", "columns": [{"label", "key", "type", …}]}. InvalidError by path."""
     problems, columns = _read_columns(body.get("columns") or [])
     name, faults = _read_name(body)
+    project_id = project_id or projects.default_project(session).id
+    same = sa.select(DataTable.name).where(
+        DataTable.project_id == project_id, sa.func.lower(DataTable.name) == name.lower()
+    )
+    if session.scalars(same.limit(1)).first():
+        faults.append(Problem("name", _("There is a data table of this name already: use it, or choose another name.")))
     if problems + faults:
         raise InvalidError(faults + problems)
-    project_id = project_id or projects.default_project(session).id
     table = DataTable(
         project_id=project_id,
         name=name,

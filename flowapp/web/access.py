@@ -139,3 +139,4 @@ def _enter(member: Member, organization: Organization, role: Role, token_id: str
 def enter_organization(organization_id: str) -> None:
     """Binds this request's database session to an organization (also for hooks and hosted forms, found by key)."""
     bind_tenant(db.session(), organization_id)
+    db.session().info["ip"] = request.remote_addr or ""

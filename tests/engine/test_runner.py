@@ -68,6 +68,8 @@ def test_a_failing_step_ends_the_execution_with_its_words(place: Place) -> None:
     done = place.run([step("a", do="fail", value="no such thing"), step("b")])
     assert (done.status, done.error_message) == ("failed", "A: no such thing")
     assert [(r.step_id, r.status) for r in place.runs(done.id)] == [("a", "failed")]
+    last = place.lines(done.id)[-1]
+    assert (last.step_id, last.level, last.message) == ("a", "error", "no such thing")
 
 
 def test_an_action_that_raises_is_a_failure_without_a_trace(place: Place) -> None:

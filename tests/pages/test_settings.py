@@ -237,3 +237,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     yield
+
+
+def test_the_audit_knows_from_where_a_workflow_was_changed(app: Any, ada: Browser) -> None:
+    with app.app_context(), system_session(db.engine) as session:
+        known = set(session.scalars(select(AuditEntry.id)))
+    workflow = ada.post("/workflows/new", {"name": "Invoices"}).location
+    assert "/workflows/" in workflow
+    with app.app_context(), system_session(db.engine) as session:
+        rows = session.scalars(select(AuditEntry).where(AuditEntry.id.not_in(known))).all()
+    assert [(row.action, row.ip) for row in rows] == [("workflow.created", "127.0.0.1")]

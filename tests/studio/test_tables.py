@@ -112,7 +112,12 @@ def test_wrong_definitions_are_refused_by_path(session, project, body, path):
 
 
 def test_slugs_are_unique_in_the_project(session, contacts):
-    assert tables.create(session, {**CONTACTS, "name": "contacts"}).slug == "contacts_2"
+    assert tables.create(session, {**CONTACTS, "name": "contacts!"}).slug == "contacts_2"
+
+
+def test_of_one_name_there_is_one_table(session, contacts):
+    with pytest.raises(InvalidError, match="of this name already"):
+        tables.create(session, {**CONTACTS, "name": contacts.name.upper()})
 
 
 def test_columns_are_added_changed_and_removed(session, contacts):

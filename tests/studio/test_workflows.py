@@ -16,7 +16,7 @@ from flowapp.extensions import db
 from flowapp.models import AuditEntry, Event, Execution, Form, Project, Trigger, Version, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.credentials import SHOWN
-from flowapp.studio import workflows
+from flowapp.studio import tables, workflows
 from tests.api.people import Place, install_fakes, make_place, workflow_body
 
 
@@ -242,3 +242,23 @@ def test_deleting_takes_the_history_along(session: Session, place: Place) -> Non
     session.commit()
     for model in (Workflow, Version, Trigger, Execution):
         assert session.scalars(select(model)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("DELETE FROM contacts", "Only SELECT"),
+        ("SELEC name FROM contacts", "cannot be read as SQL"),
+        ("SELECT * FROM users", "There is no data table “users”"),
+        ("SELECT phone FROM contacts", "phone"),
+        ("SELECT name FROM contacts WHERE name = :who", "asks for :who"),
+        ("SELECT name FROM contacts; DROP TABLE contacts", "exactly one SELECT"),
+        ("SELECT name FROM contacts WHERE name = {{ input.name }} AND name = :name LIMIT 5", ""),
+    ],
+)
+def test_sql_is_checked_before_it_is_published(session: Session, place: Place, query: str, words: str) -> None:
+    tables.create(session, {"name": "Contacts", "columns": [{"label": "Name"}]}, project_id=place.project_id)
+    step = {"step_id": "find", "action_type": "database_query", "params": {"query": query, "params": {"name": "Ann"}}}
+    workflow = make(session, place, steps=[step])
+    errors, _warnings = workflows.validate(session, workflow)
+    assert [(e.path, words in e.message) for e in errors] == ([("steps.0.params.query", True)] if words else [])
