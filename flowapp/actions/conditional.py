@@ -10,7 +10,7 @@ from flowapp.catalog import N_, Branch, Outcome, Params, StepContext, action, ui
 
 
 class ConditionalParams(Params):
-    """A condition group (DESIGN §4)."""
+    """A condition, or a group of them joined by all, any or not."""
 
     conditions: dict[str, Any] | list[Any] = Field(
         json_schema_extra=ui(N_("Conditions"), widget="conditions", raw=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -18,6 +20,8 @@ from flowapp.studio.workflows import Page
 from flowapp.studio.workflows.extras import refuse_other_organization
 
 MAX_NESTING = 64
+INTEGERS = range(-(2**63), 2**64)  # what orjson reads exactly; beyond, it makes a float without a word
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _Read = TypeVar("_Read", bound=BaseModel)
 
 
@@ -33,16 +37,36 @@ def raw_body() -> bytes:
 
 
 def parse_json(raw: bytes) -> Any:
-    """The JSON value of a body. MalformedError for what is not JSON (NaN neither), not UTF-8, nested over 64 levels."""
+    """The JSON value of a body.
+
+    MalformedError for what is not JSON (NaN neither), not UTF-8, nested over 64 levels, or a whole number over 64 bits.
+    """
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise MalformedError(f"The body is not JSON in UTF-8: {error}.") from None
+        raise MalformedError(_fault(raw, error)) from None
     if raw.count(b"{") + raw.count(b"[") > MAX_NESTING and _deeper_than(value, MAX_NESTING):
         raise MalformedError(f"The body is nested more than {MAX_NESTING} levels deep.")
     if b"\\u0000" in raw and _has_nul(value):
         raise MalformedError("The body holds a NUL character, which cannot be stored.")
+    if _LONG_NUMBER.search(raw):
+        json.loads(raw, parse_int=_exact)
     return value
+
+
+def _fault(raw: bytes, error: orjson.JSONDecodeError) -> str:
+    try:
+        raw.decode()
+    except UnicodeDecodeError as wrong:
+        return f"The body is not UTF-8: its byte {wrong.start + 1} does not fit."
+    return f"The body is not JSON: {error}."
+
+
+def _exact(digits: str) -> int:
+    """A whole number as JSON writes it. MalformedError where it would lose digits."""
+    if len(digits) > 20 or int(digits) not in INTEGERS:
+        raise MalformedError(f"The whole number {digits[:30]} has more than 64 bits: send it as text, in quotes.")
+    return int(digits)
 
 
 def _deeper_than(value: Any, levels: int) -> bool:

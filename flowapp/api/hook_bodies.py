@@ -43,6 +43,8 @@ def read_input(raw: bytes) -> Any:
 def _urlencoded(raw: bytes) -> dict[str, Any]:
     try:
         fields = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except UnicodeDecodeError:
+        raise MalformedError("The form is not UTF-8.") from None
     except ValueError as error:
         raise MalformedError(f"The form cannot be read: {error}.") from None
     return _gathered(fields)

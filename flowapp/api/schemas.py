@@ -64,7 +64,7 @@ class LogQuery(BaseModel):
 
 
 class WorkflowIn(BaseModel):
-    """A workflow in the canonical form; the other dialects (DESIGN §4) are read as well, mixed key by key."""
+    """A workflow in the canonical form; other common ways to write it are read as well, mixed key by key."""
 
     name: str = Field(min_length=1, max_length=200)
     description: str = ""

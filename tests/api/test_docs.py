@@ -62,6 +62,12 @@ def test_catalog(api: Api) -> None:
     assert api.client.get("/api/catalog/").status_code == 401
 
 
+def test_descriptions_do_not_lean_on_our_own_papers(api: Api) -> None:
+    for path in ("/catalog/", "/catalog/schema/"):
+        assert not re.search("§|DESIGN", api("GET", path, None, 200).text)
+    assert not re.search("§|DESIGN", api.client.get("/openapi.json").get_data(as_text=True))
+
+
 def test_definition_schema_accepts_what_is_stored(api: Api) -> None:
     schema = api.client.get("/api/v1/catalog/schema").json
     row = api.post("/workflows/", workflow_body(), 201)

@@ -91,9 +91,12 @@ GOOD = [
     (b"[1, 2]", "application/json", [1, 2]),
     (b'{"a": 1}', "application/cloudevents+json", {"a": 1}),
     (b"a=1&b=x+y&b=%C3%A9&c=", "application/x-www-form-urlencoded", {"a": "1", "b": ["x y", "é"], "c": ""}),
+    (b'{"a": [18446744073709551615, -9223372036854775808]}', "application/json", {"a": [2**64 - 1, -(2**63)]}),
+    (b'{"a": "12345678901234567890123", "b": 0.12345678901234567890123}', "application/json",
+     {"a": "12345678901234567890123", "b": 0.12345678901234568}),
     (b"", "", {"q": "1"}),
     (b"", "application/json", {"q": "1"}),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("raw", "kind", "expected"), GOOD, ids=range(len(GOOD)))
@@ -148,6 +151,25 @@ def test_bad_bodies(api: Api, hook: str, raw: bytes, kind: str, status: int) -> 
     assert answer.mimetype == "application/problem+json"
     assert answer.json["detail"]
     assert api.get("/executions/")["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "said"),
+    [
+        (b'{"m": 12345678901234567890123}', "application/json", "send it as text"),
+        (b'{"m": [18446744073709551616]}', "application/json", "18446744073709551616 has more than 64 bits"),
+        (b"-9223372036854775809", "application/json", "send it as text"),
+        (b"1" * 60, "application/json", "send it as text"),
+        (b'{"a": "\xff"}', "application/json", "not UTF-8"),
+        (b'{"a": "\\ud800"}', "application/json", "not JSON"),
+        (b"a=%FF", "application/x-www-form-urlencoded", "not UTF-8"),
+    ],
+    ids=range(7),
+)
+def test_what_is_wrong_with_a_body(api: Api, hook: str, raw: bytes, kind: str, said: str) -> None:
+    answer = api.client.post(hook, data=raw, content_type=kind)
+    assert answer.status_code == 400
+    assert said in answer.json["detail"]
 
 
 def test_64_levels_are_read(api: Api, hook: str) -> None:
