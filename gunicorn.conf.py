@@ -10,7 +10,7 @@ worker_class = "gthread"
 threads = 256  # an open WebSocket holds one
 preload_app = workers > 1  # shares memory; with one worker the master stays small without the application
 keepalive = 5
-graceful_timeout = 3  # open WebSockets hold the worker to the end of it, and the whole group stops within 5 s
+graceful_timeout = 2  # what is still open then is cut, and the whole group stops within 5 s
 loglevel = "warning"
 control_socket_disable = True
 
