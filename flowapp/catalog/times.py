@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from typing import Any, Literal, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from dateutil.relativedelta import relativedelta
 
@@ -13,6 +15,7 @@ from flowapp.errors import ExpressionError
 from flowapp.texts import join, say
 
 MAX_DURATION = timedelta(days=3660)  # ten years
+_NO_ZONES = {"Factory", "localtime"}  # in the machine's list, but a placeholder, and whatever that machine is set to
 MAX_YEARS = 200  # of a relative time: "-18 years" asks for an age
 
 _WORDS = {
@@ -121,13 +124,20 @@ def shift(text: str, moment: datetime) -> datetime:
         raise ExpressionError(say("“%(text)s” leads out of the calendar.", text=text[:100])) from None
 
 
+@cache
+def timezones() -> tuple[str, ...]:
+    """The names of all time zones, in order."""
+    return tuple(sorted(available_timezones() - _NO_ZONES))
+
+
 def zone(tz: str) -> ZoneInfo:
     """The time zone called `tz`. Raises ExpressionError."""
-    try:
-        return ZoneInfo(tz)
-    except (KeyError, ValueError, OSError):
-        message = say("“%(zone)s” is not a time zone. Write for example “Europe/Paris” or “UTC”.", zone=tz[:100])
-        raise ExpressionError(message) from None
+    with suppress(KeyError, ValueError, OSError):
+        if tz not in _NO_ZONES:
+            return ZoneInfo(tz)
+    raise ExpressionError(
+        say("“%(zone)s” is not a time zone. Write for example “Europe/Paris” or “UTC”.", zone=tz[:100])
+    )
 
 
 def shift_text(text: str, by: str) -> str:

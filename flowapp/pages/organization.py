@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -12,6 +10,7 @@ from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from flowapp.catalog import N_
+from flowapp.catalog.times import timezones
 from flowapp.errors import InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
@@ -37,7 +36,7 @@ class OrganizationForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, **values: str) -> None:
         super().__init__(**values)
-        self.timezone.choices = [SelectChoice(zone, zone) for zone in sorted(available_timezones())]
+        self.timezone.choices = [SelectChoice(zone, zone) for zone in timezones()]
 
 
 @bp.get("")

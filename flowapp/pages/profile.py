@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from flask import Blueprint, Response, flash, g, request, session
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -14,6 +12,7 @@ from wtforms import PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from flowapp.catalog import N_
+from flowapp.catalog.times import timezones
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.events import audit
 from flowapp.extensions import db
@@ -56,7 +55,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]
     def __init__(self, **values: str) -> None:
         super().__init__(**values)
         like = _("That of the organization (%(zone)s)", zone=g.organization.timezone)
-        zones = [SelectChoice(zone, zone) for zone in sorted(available_timezones())]
+        zones = [SelectChoice(zone, zone) for zone in timezones()]
         self.timezone.choices = [SelectChoice("", like), *zones]
 
 

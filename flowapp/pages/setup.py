@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from flask import Blueprint, Response, current_app, request, session
 from flask.blueprints import BlueprintSetupState
 from flask_babel import lazy_gettext as _l
@@ -12,6 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
+from flowapp.catalog.times import timezones
 from flowapp.errors import ConflictError, InvalidError
 from flowapp.extensions import csrf, db
 from flowapp.security.passwords import MIN_LENGTH
@@ -43,7 +42,7 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.timezone.choices = [SelectChoice(zone, zone) for zone in sorted(available_timezones())]
+        self.timezone.choices = [SelectChoice(zone, zone) for zone in timezones()]
 
 
 def _is_set_up() -> bool:

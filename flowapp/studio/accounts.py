@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
 from sqlalchemy import Engine, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from flowapp.catalog.times import timezones
 from flowapp.config import Settings
 from flowapp.errors import ConfigError, ConflictError, ForbiddenError, InvalidError, NotFoundError, Problem
 from flowapp.events import audit
@@ -47,7 +47,7 @@ def clean_name(text: str, path: str = "name") -> str:
 
 def clean_timezone(text: str) -> str:
     """A zone of the IANA database. InvalidError for any other text."""
-    if text not in available_timezones():
+    if text not in timezones():
         raise InvalidError.at("timezone", _("Choose a time zone from the list, for example Europe/Paris."))
     return text
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from flask import Flask, g, request
 from flask_babel import format_datetime, format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
 
+from flowapp.catalog.times import timezones
 from flowapp.extensions import babel
 from flowapp.models import utcnow
 
@@ -29,7 +30,7 @@ def select_timezone() -> str:
     """The member's zone, else the organization's, else UTC."""
     actor, organization = g.get("actor"), g.get("organization")
     for zone in (actor.user.timezone if actor else "", organization.timezone if organization else ""):
-        if zone and zone in available_timezones():
+        if zone and zone in timezones():
             return str(zone)
     return "UTC"
 

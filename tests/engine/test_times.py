@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowapp.catalog.times import parse_duration, parse_moment, resolve_relative
+from flowapp.catalog.times import parse_duration, parse_moment, resolve_relative, timezones, zone
 from flowapp.errors import ExpressionError
 
 NOW = datetime(2025, 10, 17, 10, 30, tzinfo=UTC)  # a Friday
@@ -160,3 +160,12 @@ def test_business_days_are_the_weekdays_counted_one_by_one(count, start):
         while expected.weekday() >= 5:
             expected += timedelta(days=step)
     assert resolve_relative(f"{count:+d} business days", moment) == expected
+
+
+def test_zones_are_real_ones() -> None:
+    names = timezones()
+    assert {"UTC", "Europe/Paris"} <= set(names)
+    assert not {"Factory", "localtime"} & set(names)
+    for name in ("Factory", "localtime", "Mars/Phobos", ""):
+        with pytest.raises(ExpressionError, match="is not a time zone"):
+            zone(name)

@@ -115,6 +115,7 @@ def _token(organization_id: str, user_id: str) -> tuple[Any, str]:
         ("password", "short", "at least 10 characters"),
         ("name", " ", "Write a name"),
         ("timezone", "Mars/Phobos", "Choose a time zone"),
+        ("timezone", "localtime", "Choose a time zone"),
         ("name", "A\0a", "Write a name"),
     ],
 )

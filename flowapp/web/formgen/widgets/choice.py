@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
+from flowapp.catalog.times import timezones
 from flowapp.web.formgen.field import Field, Posted
 from flowapp.web.formgen.info import ABSENT, Info, accepts, literals
 from flowapp.web.formgen.text import kind, number, shown, typed
@@ -83,7 +83,7 @@ class TimezoneField(SelectField):
 
     @property
     def zones(self) -> list[str]:
-        return sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
+        return [zone for zone in timezones() if "/" in zone or zone == "UTC"]
 
     @property
     def switch(self) -> str:
