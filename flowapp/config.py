@@ -79,7 +79,7 @@ class Settings:
         """Reads the environment; ConfigError names the variable that cannot be used."""
         env = os.environ if env is None else env
         data_dir = Path(env.get("FLOWAPP_DATA_DIR") or "var").resolve()
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(
             data_dir=data_dir,
             database_url=_database_url(env, data_dir),

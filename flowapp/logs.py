@@ -12,7 +12,8 @@ import structlog
 
 MASK = "••••••"
 _SECRET_KEY = re.compile(
-    r"(pass(word|wd|phrase)?|secret|token|api[_-]?key|authorization|cookie|credential|private[_-]?key|signature)",
+    r"(pass(word|wd|phrase)?|secret|token|(api|access|auth|subscription|private)[_-]?key|authorization|cookie"
+    r"|credential|signature)",
     re.IGNORECASE,
 )
 _SECRET_TEXT = (
@@ -21,6 +22,11 @@ _SECRET_TEXT = (
     re.compile(r"\b(?:sk|rk|pk|whsec|xox[abp]|ghp|SG)[_.-][A-Za-z0-9_.-]{10,}"),
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
 )
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what stands under this name (a header, a field) is likely a secret."""
+    return _SECRET_KEY.search(name) is not None
 
 
 def mask_text(text: str, known: tuple[str, ...] = ()) -> str:

@@ -217,6 +217,15 @@ def test_a_data_folder_whose_path_is_too_long_for_a_socket(group: Group, folder:
     path.parent.rmdir()
 
 
+def test_what_it_stores_is_for_its_owner_only(group: Group, folder: Path) -> None:
+    (folder / "work.py").write_text("open('var/flowapp.db', 'w').close()\n" + WORKER)
+    group.start().wait_ready()
+    group.wait_for("working")
+    assert (folder / "var").stat().st_mode & 0o777 == 0o700
+    assert (folder / "var" / "flowapp.db").stat().st_mode & 0o777 == 0o600
+    assert group.stop() == 0
+
+
 def test_an_external_redis_is_used_as_it_is(group: Group, valkey_url: str, folder: Path) -> None:
     group.environ["REDIS_URL"] = valkey_url
     group.start().wait_ready()

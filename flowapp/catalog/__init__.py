@@ -16,7 +16,7 @@ from flowapp.catalog.context import (
     Test,
 )
 from flowapp.catalog.outcome import Branch, Done, Fail, Outcome, Stop, Wait
-from flowapp.catalog.params import N_, Params, raw_fields, ui, ui_of
+from flowapp.catalog.params import N_, Params, raw_fields, secret_fields, secret_key_fields, ui, ui_of
 from flowapp.catalog.registry import (
     ACTIONS,
     CONNECTORS,
@@ -68,6 +68,8 @@ __all__ = [
     "get_trigger",
     "load",
     "raw_fields",
+    "secret_fields",
+    "secret_key_fields",
     "trigger",
     "ui",
     "ui_of",

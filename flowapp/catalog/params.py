@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -52,6 +53,7 @@ def ui(
     *,
     widget: Widget = "text",
     raw: bool = False,
+    secret_keys: bool = False,
     placeholder: str = "",
     advanced: bool = False,
     choices: list[tuple[str, str]] | None = None,
@@ -61,6 +63,8 @@ def ui(
 ) -> dict[str, Any]:
     """`json_schema_extra` of a field. `raw`: expressions inside are left to the action (ctx.render, ctx.test).
 
+    `secret_keys`: texts in this dict under a name such as Authorization are stored encrypted, and never shown again.
+
     `show_if`: {"mode": ["update"]} shows the field only while field `mode` has one of these values.
     """
     return {
@@ -69,6 +73,7 @@ def ui(
             "help": help,
             "widget": widget,
             "raw": raw,
+            "secret_keys": secret_keys,
             "placeholder": placeholder,
             "advanced": advanced,
             "choices": choices,
@@ -89,3 +94,18 @@ def ui_of(model: type[BaseModel], name: str) -> dict[str, Any]:
 def raw_fields(model: type[BaseModel]) -> frozenset[str]:
     """Names of the fields whose expressions the action itself evaluates."""
     return frozenset(n for n in model.model_fields if ui_of(model, n).get("raw"))
+
+
+def secret_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Names of the fields, as params may write them, that are stored encrypted."""
+    return _written(model, lambda hints: hints.get("widget") == "secret")
+
+
+def secret_key_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Names of the dicts, as params may write them, in which texts under secret names are stored encrypted."""
+    return _written(model, lambda hints: bool(hints.get("secret_keys")))
+
+
+def _written(model: type[BaseModel], wanted: Callable[[dict[str, Any]], bool]) -> frozenset[str]:
+    fields = {name: field.alias for name, field in model.model_fields.items() if wanted(ui_of(model, name))}
+    return frozenset(fields) | frozenset(filter(None, fields.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,9 +95,13 @@ def _compile(step: StepDef) -> Step:
 
 
 class Programs:
-    """The programs of this process, by version id: versions never change, so a program is never stale."""
+    """The programs of this process, by version id: versions never change, so a program is never stale.
 
-    def __init__(self) -> None:
+    `open_secrets` gives a copy of stored JSON with its sealed secrets in clear.
+    """
+
+    def __init__(self, open_secrets: Callable[[Any], Any] = lambda stored: stored) -> None:
+        self._open = open_secrets
         self._programs: OrderedDict[str, Program] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -110,7 +115,8 @@ class Programs:
 
     def make(self, version_id: str, definition: dict[str, Any], project_id: str) -> Program:
         """Makes and keeps the program of a version. InvalidError where this release cannot read it."""
-        program = Program(Definition.model_validate(definition), project_id)
+        opened = {**definition, "steps": self._open(definition.get("steps", []))}
+        program = Program(Definition.model_validate(opened), project_id)
         with self._lock:
             self._programs[version_id] = program
             if len(self._programs) > _KEPT:

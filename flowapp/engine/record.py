@@ -10,7 +10,7 @@ from flowapp.catalog import ActionSpec
 from flowapp.engine import messages as m
 from flowapp.engine.definition import StepDef
 from flowapp.engine.journal import ENDED, SETTLED, Batch
-from flowapp.engine.visit import Attempt
+from flowapp.engine.visit import Attempt, shown_params
 from flowapp.logs import mask_text
 
 MAX_MESSAGE = 10_000
@@ -25,6 +25,7 @@ class Recorder:
         self.news: list[m.Message] = []
         self.last_start = 0
         self._row: dict[str, Any] = {}
+        self._spec: ActionSpec | None = None
         self._written = False
 
     @property
@@ -43,6 +44,7 @@ class Recorder:
         self.seq += 1
         self.last_start = self.seq
         self._written = False
+        self._spec = spec
         self._row = {
             "organization_id": self.organization_id,
             "execution_id": self.execution_id,
@@ -136,7 +138,7 @@ class Recorder:
         self._row.update(
             status=status,
             branch=branch,
-            input=attempt.params,
+            input=shown_params(self._spec, attempt.params) if self._spec else None,
             output=output,
             explanation=attempt.explanation,
             error_message=mask_text(error.replace("\x00", "\ufffd")),

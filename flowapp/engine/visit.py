@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from flowapp.catalog import Branch, Done, Fail, Outcome, StepContext
+from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, StepContext, secret_fields
 from flowapp.catalog.context import Http, IntegrationHandle, Logger, Mail, Schemas, Tables
 from flowapp.engine.condition import evaluate
 from flowapp.engine.expression import compile_value
 from flowapp.engine.program import Step
 from flowapp.engine.scope import Scope
 from flowapp.errors import FlowError, StepError
-from flowapp.logs import get_logger
+from flowapp.logs import MASK, get_logger, mask
 
 log = get_logger(__name__)
 
@@ -62,6 +62,15 @@ class Attempt:
     outcome: Outcome
     params: Any
     explanation: list[dict[str, Any]] | None = None
+
+
+def shown_params(spec: ActionSpec, params: Any) -> Any:
+    """The parameters of an attempt as they may be kept and shown: without secrets."""
+    shown = mask(params)
+    for name in secret_fields(spec.params) if isinstance(shown, dict) else ():
+        if shown.get(name):
+            shown[name] = MASK
+    return shown
 
 
 def idempotency_key(execution_id: str, step_id: str, iteration: int) -> str:

@@ -15,6 +15,7 @@ from flowapp.engine.condition import check_conditions
 from flowapp.engine.expression import check as check_expressions
 from flowapp.engine.expression import has_expression
 from flowapp.errors import FlowError, InvalidError, Problem
+from flowapp.security.credentials import hide
 from flowapp.texts import Text, either, say
 
 MAX_PARAMS_BYTES = 1 << 20
@@ -31,6 +32,7 @@ def check_params(model: type[Params], params: dict[str, Any], path: str) -> tupl
     if len(json.dumps(params, ensure_ascii=False).encode()) > MAX_PARAMS_BYTES:
         message = say("This is larger than 1 MiB: keep large data in a table or file.")
         return [Problem(path, message, code="too_large")], []
+    params = hide(params)  # a sealed secret counts as a text, whatever it is
     refused: list[Problem] = []
     for name, value in params.items():
         shown = name in model.model_fields and ui_of(model, name).get("widget") == "conditions"

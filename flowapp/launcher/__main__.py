@@ -62,7 +62,7 @@ def _start_broker(group: Group, data_dir: Path) -> None:
 def _data_dir(env: dict[str, str]) -> Path:
     path = Path(env.get("FLOWAPP_DATA_DIR") or "var").resolve()
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"The data folder {path} cannot be made: {error.strerror}. Set FLOWAPP_DATA_DIR.") from None
     env["FLOWAPP_DATA_DIR"] = os.fspath(path)

@@ -42,6 +42,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077,  # what it writes, the database above all, is for its owner only
                 preexec_fn=tie_to_this_process(),  # noqa: PLW1509 - the launcher has one thread only
             )
         except OSError as error:

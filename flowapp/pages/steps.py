@@ -150,7 +150,7 @@ def connect(workflow_id: UUID) -> Response:
 
 def _changed(workflow_id: UUID, change: Callable[[Json], Json], step_id: str) -> Response:
     draft = Draft(workflow_id)
-    draft.save(change(draft.definition), request.form.get("revision", ""))
+    draft.save(change(draft.workflow.draft), request.form.get("revision", ""))
     if wants_fragment():
         return _flow_page(Draft(workflow_id))
     return to_url(_address(draft, step_id))

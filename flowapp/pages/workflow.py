@@ -186,7 +186,7 @@ def flow_of(workflow: Workflow) -> list[Json]:
     definition = workflows.definition_of(workflow)
     graph = Graph(definition)
     order = graph.topological()
-    written = {step["step_id"]: step for step in workflow.draft["steps"]}
+    written = {step["step_id"]: step for step in workflows.shown_definition(workflow)["steps"]}
     providers = of_project(db.session(), workflow.project_id, [(s.step_id, s.name) for s in definition.steps])
     steps = []
     for at, step_id in enumerate(order):

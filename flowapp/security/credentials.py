@@ -1,6 +1,6 @@
 """Secrets at rest: Fernet, with several keys so that they can be rotated (MultiFernet: newest first).
 
-Inside JSON (a trigger's config) a secret is sealed as {"$secret": "<fernet token>"}; outside it shows as SHOWN.
+Inside JSON (a trigger's config, a step's params) a secret is sealed as {"$secret": "<fernet token>"}; outside it shows as SHOWN.
 """
 
 from __future__ import annotations
@@ -50,20 +50,29 @@ class Vault:
             if given == SHOWN:
                 sealed[name] = (before or {}).get(name, "")
             elif isinstance(given, str) and given:
-                sealed[name] = {_KEY: self.encrypt(given).decode()}
+                sealed[name] = self.sealed(given)
         return sealed
+
+    def sealed(self, text: str) -> dict[str, str]:
+        """A secret as it stands inside JSON."""
+        return {_KEY: self.encrypt(text).decode()}
 
     def open(self, value: Any) -> Any:
         """A copy of a JSON value with every sealed secret opened."""
         if isinstance(value, dict):
-            if set(value) == {_KEY}:
+            if is_sealed(value):
                 return self.decrypt(str(value[_KEY]).encode())
             return {key: self.open(item) for key, item in value.items()}
         return [self.open(item) for item in value] if isinstance(value, list) else value
 
 
+def is_sealed(value: Any) -> bool:
+    """Whether this JSON value is a sealed secret."""
+    return isinstance(value, dict) and set(value) == {_KEY}
+
+
 def hide(value: Any) -> Any:
     """A copy of a JSON value as it may be shown: every sealed secret as SHOWN."""
     if isinstance(value, dict):
-        return SHOWN if set(value) == {_KEY} else {key: hide(item) for key, item in value.items()}
+        return SHOWN if is_sealed(value) else {key: hide(item) for key, item in value.items()}
     return [hide(item) for item in value] if isinstance(value, list) else value

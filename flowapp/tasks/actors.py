@@ -29,7 +29,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "journal": lambda organization_id: Journal(current.engine, organization_id, current.name, lease),
         "services": lambda *place: StepServices(current, http, *place),
         "publish": publish,
-        "programs": Programs(),
+        "programs": Programs(current.vault.open),
         "keeper": Keeper(lease.total_seconds(), utcnow),
         "stopping": current.stopping.is_set,
     }

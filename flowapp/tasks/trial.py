@@ -9,12 +9,13 @@ from flowapp.catalog import Branch, Done, Fail, Stop, Wait
 from flowapp.engine.definition import Definition
 from flowapp.engine.program import Program
 from flowapp.engine.scope import Scope
-from flowapp.engine.visit import Attempt, Visit, run
-from flowapp.errors import FlowError
-from flowapp.logs import mask, mask_text
+from flowapp.engine.visit import Attempt, Visit, run, shown_params
+from flowapp.errors import FlowError, InvalidError
+from flowapp.logs import mask_text
 from flowapp.models import Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
-from flowapp.tasks.runtime import runtime
+from flowapp.studio.workflows import step_secrets
+from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.tasks.services import StepServices, http_service
 
 
@@ -33,7 +34,8 @@ def test_step(
     """
     current = runtime()
     with tenant_session(current.engine, organization_id) as session:
-        project_id = session.get_one(Workflow, workflow_id).project_id
+        workflow = session.get_one(Workflow, workflow_id)
+        project_id, stored = workflow.project_id, workflow.draft["steps"]
         timezone = session.get_one(Organization, organization_id).timezone
     http = http_service(current.settings.egress_allow)
     services = StepServices(current, http, organization_id, project_id, timezone)
@@ -45,17 +47,31 @@ def test_step(
     visit = Visit(new_id(), workflow_id, organization_id, project_id, 1, 0, services, utcnow, log)
     began = time.perf_counter()
     try:
-        step = Program(Definition.model_validate(definition), project_id).step(step_id)
+        step = _program(definition, stored, step_id, current, project_id).step(step_id)
         attempt = run(step, _scope(definition, input_data, prior, services.timezone), visit)
+        shown = shown_params(step.spec, attempt.params)
     except FlowError as error:
-        attempt = Attempt(Fail(error.message), None)
+        attempt, shown = Attempt(Fail(error.message), None), None
     return {
         **_told(attempt),
-        "input": mask(attempt.params),
+        "input": shown,
         "logs": lines,
         "duration_ms": round((time.perf_counter() - began) * 1000, 1),
         "explanation": attempt.explanation,
     }
+
+
+def _program(
+    definition: dict[str, Any], stored: list[dict[str, Any]], step_id: str, current: Runtime, project_id: str
+) -> Program:
+    """The definition's program, with the secrets that it keeps from the `stored` steps. InvalidError where none is."""
+    steps = step_secrets.opened(definition["steps"], stored, current.vault)
+    opened = Definition.model_validate({**definition, "steps": steps})
+    for at, step in enumerate(opened.steps):
+        problems = step_secrets.unknown(step, f"steps.{at}") if step.step_id == step_id else []
+        if problems:
+            raise InvalidError(problems)
+    return Program(opened, project_id)
 
 
 def _scope(definition: dict[str, Any], input_data: Any, prior: dict[str, Any], timezone: str) -> Scope:

@@ -1,7 +1,7 @@
 """The workflow service: the only writer of workflows, versions and triggers.
 
 Every function works in the caller's transaction and never commits. The session is one organization's. A draft is the
-canonical definition (engine.definition) with the secrets of its triggers sealed.
+canonical definition (engine.definition) with the secrets of its triggers and steps sealed.
 """
 
 from flowapp.studio.workflows.drafts import create, delete, duplicate, save_draft, update

@@ -1,4 +1,4 @@
-"""Trigger configs between what is sent and what is stored: secrets sealed, hook keys stable and nobody else's."""
+"""Definitions between what is sent and what is stored: secrets sealed, hook keys stable and nobody else's."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from flowapp.errors import InvalidError, Problem
 from flowapp.models import Trigger
 from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import SHOWN, Vault
+from flowapp.studio.workflows import step_secrets
 from flowapp.texts import say
 
 Json = dict[str, Any]
@@ -40,13 +41,17 @@ def settle(session: Session, workflow_id: str, data: Json, before: Json) -> Defi
     InvalidError carries every problem, at canonical paths.
     """
     stored = {trigger["key"]: trigger for trigger in before.get("triggers", ())}
+    steps = before.get("steps", [])
+    if "steps" in data:
+        data = {**data, "steps": step_secrets.opened(data["steps"], steps, vault())}
     definition = parse(_opened(data, stored))
     _refuse_sealed(definition)
     triggers = [_prepared(trigger, stored.get(trigger.key)) for trigger in definition.triggers]
     problems = _key_problems(session, workflow_id, triggers)
     if problems:
         raise InvalidError(problems)
-    return definition.model_copy(update={"triggers": triggers})
+    changed = {"triggers": triggers, "steps": step_secrets.sealed(definition.steps, steps, vault())}
+    return definition.model_copy(update=changed)
 
 
 def _opened(data: Json, stored: dict[str, Json]) -> Json:
@@ -88,6 +93,8 @@ def _refuse_sealed(definition: Definition) -> None:
         for name in secret_fields(trigger.trigger_type)
         if trigger.config.get(name, "") == SHOWN or not isinstance(trigger.config.get(name, ""), str)
     ]
+    for at, step in enumerate(definition.steps):
+        problems += step_secrets.unknown(step, f"steps.{at}")
     if problems:
         raise InvalidError(problems)
 

@@ -1,0 +1,124 @@
+"""Secrets in the params of steps: sealed where they are stored, opened only where the step runs.
+
+A secret is what stands in a field with the widget "secret", and in the dicts that their model marks `secret_keys`
+each text under a name such as Authorization. An expression is none: it only says where the secret is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flowapp.catalog import ACTIONS, secret_fields, secret_key_fields
+from flowapp.engine.definition import StepDef
+from flowapp.engine.dialects import type_name
+from flowapp.errors import Problem
+from flowapp.logs import is_secret_name
+from flowapp.security.credentials import SHOWN, Vault, is_sealed
+from flowapp.texts import say
+
+Json = dict[str, Any]
+Turn = Callable[[Any, Any], Any]  # a value, and what is stored in its place
+
+_EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_OPENING = re.compile(r"\s*([A-Za-z]{1,16}\s*[ =:]\s*)?")  # “Bearer ”, “session=”
+
+
+def opened(steps: Any, before: list[Json], vault: Vault) -> Any:
+    """`steps` as they were sent, with what they keep from the stored ones filled in, in clear.
+
+    SHOWN keeps what is stored in its place; a sealed form is taken from whichever step of `before` it stands in.
+    """
+    if not isinstance(steps, list):
+        return steps
+    stored = _by_id(before)
+    known = {value["$secret"] for step in before for _, value in _leaves(step["params"], "") if is_sealed(value)}
+
+    def open_(value: Any, old: Any) -> Any:
+        if value == SHOWN and is_sealed(old):
+            value = old
+        return vault.open(value) if is_sealed(value) and value["$secret"] in known else value
+
+    return [
+        {**step, "params": _turned(step, stored, open_)} if _is_step(step) else step  # parse complains of the others
+        for step in steps
+    ]
+
+
+def unknown(step: StepDef, path: str) -> list[Problem]:
+    """The sealed forms and SHOWN that are left once the stored secrets were opened: nobody knows what they mean."""
+    message = say("Write the secret itself: none is stored for this step yet.")
+    return [
+        Problem(where, message, step.step_id)
+        for where, value in _leaves(step.params, f"{path}.params")
+        if is_sealed(value) or value == SHOWN
+    ]
+
+
+def sealed(steps: list[StepDef], before: list[Json], vault: Vault) -> list[StepDef]:
+    """The steps with their secrets sealed; a secret that did not change keeps its sealed form."""
+    stored = _by_id(before)
+
+    def seal(value: Any, old: Any) -> Any:
+        if not isinstance(value, str) or not value or _only_names(value):
+            return value
+        return old if is_sealed(old) and vault.open(old) == value else vault.sealed(value)
+
+    return [step.model_copy(update={"params": _turned(step.model_dump(), stored, seal)}) for step in steps]
+
+
+def _only_names(text: str) -> bool:
+    """Whether expressions give all of it, but for a word in front."""
+    rest, count = _EXPRESSION.subn("", text)
+    return count > 0 and _OPENING.fullmatch(rest) is not None
+
+
+def _is_step(step: Any) -> bool:
+    return (
+        isinstance(step, dict)
+        and isinstance(step.get("action_type"), str)
+        and isinstance(step.get("step_id"), str)
+        and isinstance(step.get("params"), dict)
+    )
+
+
+def _by_id(steps: list[Json]) -> dict[tuple[str, str], Json]:
+    return {(step["step_id"], step["action_type"]): step["params"] for step in steps}
+
+
+def _turned(step: Json, stored: dict[tuple[str, str], Json], turn: Turn) -> Json:
+    """The step's params with `turn` applied to each place of a secret."""
+    kind, params = type_name("action", step["action_type"]), step["params"]
+    spec, old = ACTIONS.get(kind), stored.get((step["step_id"], kind), {})
+    if spec is None:
+        return dict(params)
+    whole, keyed = secret_fields(spec.params), secret_key_fields(spec.params)
+    done = {}
+    for name, value in params.items():
+        if name in whole:
+            done[name] = turn(value, old.get(name))
+        else:
+            done[name] = _turned_keys(value, old.get(name), turn) if name in keyed else value
+    return done
+
+
+def _turned_keys(value: Any, old: Any, turn: Turn) -> Any:
+    if not isinstance(value, dict):
+        return value
+    old = old if isinstance(old, dict) else {}
+    return {
+        key: turn(entry, old.get(key))
+        if is_secret_name(key) and (isinstance(entry, str) or is_sealed(entry))
+        else _turned_keys(entry, old.get(key), turn)
+        for key, entry in value.items()
+    }
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every value that holds no others, and every sealed form, with its path."""
+    if isinstance(value, dict | list) and not is_sealed(value):
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(entry, f"{path}.{key}")
+    else:
+        yield path, value
