@@ -107,6 +107,7 @@ BAD_BODIES: list[tuple[str, Any, str]] = [
     ("step is a number", workflow_body(steps=[5]), "steps.0"),
     ("unknown action", workflow_body(steps=[{"step_id": "a", "action_type": "nope"}]), "steps.0.action_type"),
     ("unknown param", workflow_body(steps=[{"step_id": "a", "action_type": "test_echo", "params": {"x": 1}}]), "steps.0.params.x"),
+    ("file address", workflow_body(steps=[{"step_id": "a", "action_type": "send_webhook", "params": {"url": "file:///etc/passwd"}}]), "steps.0.params.url"),
     ("edge to nowhere", workflow_body(edges=[{"source": "hello", "target": "x"}]), "edges.0.target"),
     ("duplicate step", workflow_body(steps=[{"step_id": "a", "action_type": "test_echo"}] * 2), "steps.1.step_id"),
     ("expression", workflow_body(steps=[{"step_id": "a", "action_type": "test_echo", "params": {"text": "{{ 1 + }}"}}]), "steps.0.params.text"),

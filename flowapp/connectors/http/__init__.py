@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from flowapp.catalog import N_, ConnectorSpec, Params, connector, ui
 from flowapp.errors import StepError
@@ -40,11 +40,12 @@ class HttpConfig(Params):
     username: str = Field("", json_schema_extra=ui(N_("User name"), show_if={"auth": ["basic"]}))
     header_name: str = Field("X-Api-Key", json_schema_extra=ui(N_("Name of the header"), show_if={"auth": ["header"]}))
 
-    @model_validator(mode="after")
-    def _is_address(self) -> HttpConfig:
-        if not self.base_url.lower().startswith(("http://", "https://")):
+    @field_validator("base_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if not value.lower().startswith(("http://", "https://")):
             raise ValueError(say("The base address must start with http:// or https://."))
-        return self
+        return value
 
 
 class HttpCredentials(Params):
