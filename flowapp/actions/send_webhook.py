@@ -21,11 +21,45 @@ _BODIES = {"method": ["POST", "PUT", "PATCH", "DELETE"]}
 
 
 class SendWebhookParams(Params):
-    """At most one of `json`, `form` and `body`. With an integration, `url` may be a path under its base address.
+    """At most one of `json`, `form` and `body`. With an integration, `url` may be a path under its base address."""
 
-    (The check of `url` needs `integration`, so that stands first.)
-    """
-
+    # The check of `url` needs to know it, so it stands first.
+    integration: str = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Sign in with"),
+            N_("Empty: not at all."),
+            widget="integration",
+            integration_type="webhook",
+            advanced=True,
+        ),
+    )
+    url: Text = Field(
+        min_length=1, max_length=4000, json_schema_extra=ui(N_("Address"), placeholder="https://example.com/hook")
+    )
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = Field(
+        "POST", json_schema_extra=ui(N_("Method"), widget="select")
+    )
+    json_: Any = Field(
+        None,
+        alias="json",
+        json_schema_extra=ui(N_("JSON"), N_("Name and value."), widget="keyvalue", secret_keys=True, show_if=_BODIES),
+    )
+    form: dict[str, Text] | None = Field(
+        None,
+        json_schema_extra=ui(
+            N_("Form fields"),
+            N_("Sent as a web form."),
+            widget="keyvalue",
+            secret_keys=True,
+            advanced=True,
+            show_if=_BODIES,
+        ),
+    )
+    body: Text = Field("", json_schema_extra=ui(N_("Text"), N_("Sent as it is."), widget="textarea", show_if=_BODIES))
+    headers: dict[str, Text] = Field(
+        {}, json_schema_extra=ui(N_("Headers"), widget="keyvalue", secret_keys=True, advanced=True)
+    )
     timeout: float = Field(
         30, gt=0, le=300, json_schema_extra=ui(N_("Timeout"), N_("Seconds."), widget="number", advanced=True)
     )
@@ -43,14 +77,6 @@ class SendWebhookParams(Params):
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
-
-    @field_validator("url")
-    @classmethod
-    def _is_address(cls, value: str, info: ValidationInfo) -> str:
-        known = has_expression(value) or info.data.get("integration")
-        if not known and not value.lower().startswith(("http://", "https://")):
-            raise ValueError(say("The address must start with http:// or https://."))
-        return value
 
     @field_validator("url")
     @classmethod
