@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import current_app, g, request, session
 from flask_login import current_user
 
-from flowapp.errors import ForbiddenError, UnauthenticatedError
+from flowapp.errors import FlowError, ForbiddenError, UnauthenticatedError
 from flowapp.extensions import csrf, db
 from flowapp.models import AccessToken, Member, Organization, User, utcnow
 from flowapp.models.tenancy import bind_tenant, system_session
@@ -100,6 +101,13 @@ def identify() -> Actor:
     if not current_user.is_authenticated:
         raise UnauthenticatedError(say("Sign in first."))
     return _identify_by_session(current_user.id)
+
+
+def recognize() -> None:
+    """Whoever has a session, on routes that ask for nobody and on addresses without a route; nothing is refused."""
+    if g.get("actor") is None and current_user.is_authenticated:
+        with suppress(FlowError):  # no member any more, or this request serves another organization
+            _identify_by_session(current_user.id)
 
 
 def identify_by_token(token: str) -> Actor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, jsonify, make_response, render_template, request, url_for
+from flask import Flask, Response, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from flowapp.errors import FlowError, InvalidError, ThrottledError, UnauthenticatedError
 from flowapp.extensions import db
 from flowapp.logs import get_logger
+from flowapp.web.access import recognize
 from flowapp.web.render import to_url
 from flowapp.web.texts import translated
 
@@ -45,6 +46,8 @@ def problem(status: int, title: str, detail: str, **more: Any) -> Response:
 def _answer(status: int, title: str, detail: str, **more: Any) -> Response:
     if wants_json():
         return problem(status, title, detail, **more)
+    if status < 500:
+        recognize()  # the menu stays in sight
     return make_response(render_template("errors/error.html", status=status, title=title, detail=detail), status)
 
 
@@ -71,6 +74,9 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return make_response(error.get_response())
+    elsewhere = _without_slash() if status == 404 else ""
+    if elsewhere:
+        return make_response(redirect(elsewhere, 308))
     title, detail = error.name, error.description or ""
     if status in _WORDS and detail == type(error).description:
         title, detail = (str(text) for text in _WORDS[status])
@@ -81,6 +87,17 @@ def _http_error(error: HTTPException) -> Response:
         if name.lower() in ("allow", "retry-after", "x-ratelimit-limit"):
             response.headers[name] = value
     return response
+
+
+def _without_slash() -> str:
+    """The address of the page that was asked for with a slash too many; empty where there is none."""
+    if request.method != "GET" or request.routing_exception is None or not request.path.endswith("/"):
+        return ""
+    try:
+        endpoint, values = current_app.create_url_adapter(request).match(request.path.rstrip("/"))  # type: ignore[union-attr]
+    except HTTPException:
+        return ""
+    return url_for(endpoint, **{**request.args.to_dict(flat=False), **values})
 
 
 def _database_error(error: DBAPIError) -> Response:
