@@ -13,7 +13,7 @@ from flowapp.catalog import N_
 from flowapp.extensions import db
 from flowapp.models import Form, Integration, Workflow
 from flowapp.security.roles import Role
-from flowapp.studio import overview
+from flowapp.studio import demo, overview
 from flowapp.web import Nav, access, page
 from flowapp.web.locale import zone
 
@@ -60,8 +60,8 @@ def _next_steps(*, succeeded: bool) -> list[NextStep]:
     if g.actor.role < Role.EDITOR:
         return []
     session = db.session()
-    own = session.scalar(select(Workflow.id).filter_by(is_template=False).limit(1)) is not None
-    form = session.scalar(select(Form.id).limit(1)) is not None
+    own = demo.has_own(session, Workflow, Workflow.is_template.is_(False))
+    form = demo.has_own(session, Form)
     mail = bool(current_app.extensions["settings"].smtp_url) or _has_mail()
     steps = [
         NextStep(_("Run your first workflow"), _("One click, nothing to set up."), "", succeeded),

@@ -8,15 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from flowapp.models import DataTable, Form, Organization, Project, Schema, User, Workflow
+from flowapp.events import audit
+from flowapp.models import AuditEntry, DataTable, Form, Organization, Project, Schema, User, Workflow
 from flowapp.studio import forms, schemas, tables, workflows
 from flowapp.studio.projects import default_project
 
 Json = dict[str, Any]
 TEMPLATE = "Hello, Flowapp"
+ADDED = "example.added"  # the audit line of what a person did not make
 FORM, TABLE, SCHEMA = "contact_form_1", "contacts", "contact_schema"
 
 
@@ -38,9 +40,23 @@ def seed_demo(session: Session, organization: Organization, actor_id: str | None
     return workflow
 
 
+def has_own(session: Session, model: type[Workflow | Form], *where: ColumnElement[bool]) -> bool:
+    """Whether somebody here made one, besides the example's."""
+    example = session.scalars(select(AuditEntry.object_id).where(AuditEntry.action == ADDED)).all()
+    return session.scalar(select(model.id).where(model.id.not_in(example), *where).limit(1)) is not None
+
+
+def _added(session: Session, kind: str, row: Workflow | Form) -> None:
+    audit(session, ADDED, target=(kind, row.id, row.name))
+
+
 def _workflow(session: Session, body: Json, actor_id: str | None, *, is_template: bool = False) -> Workflow:
     known = session.scalars(select(Workflow).filter_by(name=body["name"]).limit(1)).first()
-    return known or workflows.create(session, body | {"is_template": is_template}, actor_id=actor_id)
+    if known:
+        return known
+    made = workflows.create(session, body | {"is_template": is_template}, actor_id=actor_id)
+    _added(session, "workflow", made)
+    return made
 
 
 def _missing(session: Session, model: type[DataTable | Schema | Form], project: Project, slug: str) -> bool:
@@ -75,7 +91,7 @@ def _form(session: Session, project: Project) -> None:
             {"key": "message", "label": _("Message"), "type": "textarea"},
         ]
         body = {"name": "Contact form 1", "title": _("Contact us"), "fields": fields}
-        forms.create(session, body, project_id=project.id)
+        _added(session, "form", forms.create(session, body, project_id=project.id))
 
 
 def _template() -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -59,6 +60,24 @@ def test_the_setup_makes_an_owner_who_is_signed_in(app: Any) -> None:
     assert "organization.created" in {e.action for e in everything(app, AuditEntry)}
     browser.get("/settings/profile")
     assert "ada@example.com" in browser.text
+
+
+def test_the_example_takes_no_first_step_off_the_list(app: Any) -> None:
+    browser = Browser(app).set_up(demo="y")
+
+    def done() -> dict[str, bool]:
+        browser.get("/")
+        items = re.findall(r'<li class="list-group-item.*?</li>', browser.text, re.DOTALL)
+        return {name: "Done" in item for name in ("Make a form", "Build your own") for item in items if name in item}
+
+    assert len(everything(app, Form)) == 1
+    assert len(everything(app, Workflow)) == 2
+    assert done() == {"Make a form": False, "Build your own": False}
+    field = {"fields-0-label": "Name", "fields-0-type": "text"}
+    browser.post("/forms/new", {"name": "Order", "title": "Order", **field})
+    assert done() == {"Make a form": True, "Build your own": False}
+    browser.post("/workflows/new", {"name": "Mine"})
+    assert done() == {"Make a form": True, "Build your own": True}
 
 
 def test_without_demo_data_there_is_one_template(app: Any) -> None:
