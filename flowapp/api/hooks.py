@@ -26,7 +26,7 @@ from flowapp.engine.start import start
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db, limiter
 from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
-from flowapp.models.tenancy import system_session
+from flowapp.models.tenancy import at_once, system_session
 from flowapp.triggers.webhook import WebhookParams, verify
 from flowapp.web.access import enter_organization, public
 from flowapp.web.problems import problem
@@ -93,7 +93,8 @@ def _hook(key: str) -> Hook:
         raise NotFoundError("There is no such webhook.")
     organization_id = _organization_of(key)
     enter_organization(organization_id)
-    found = db.session.connection().execute(_FIND, {"key": key, "organization_id": organization_id}).one_or_none()
+    connection = db.session.connection(execution_options=at_once(db.engine.dialect.name))
+    found = connection.execute(_FIND, {"key": key, "organization_id": organization_id}).one_or_none()
     if found is None or found.published_version_id is None:
         _organization_of.cache_clear()  # the key may have moved to another organization
         raise NotFoundError("There is no such webhook, or its workflow is not active.")

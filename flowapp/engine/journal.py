@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete,
 
 from flowapp.errors import FencedError
 from flowapp.models import Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
-from flowapp.models.tenancy import use_tenant
+from flowapp.models.tenancy import at_once, use_tenant
 
 _organizations = cast(Table, Organization.__table__)
 _executions = cast(Table, Execution.__table__)
@@ -127,15 +127,15 @@ class Journal:
         self.lease = lease
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A transaction that sees only this organization."""
-        with self.engine.connect() as connection, connection.begin():
+    def transaction(self, **options: Any) -> Iterator[Connection]:
+        """A transaction that sees only this organization. `options`: of its connection."""
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
             use_tenant(connection, self.organization_id)
             yield connection
 
     def claim(self, execution_id: str, now: datetime) -> Claim | None:
         """Takes the execution, unless it has ended or another worker holds it."""
-        with self.transaction() as connection:
+        with self.transaction(**at_once(self.engine.dialect.name)) as connection:
             row = connection.execute(
                 _CLAIM,
                 {
