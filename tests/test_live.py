@@ -19,7 +19,7 @@ import pytest
 import websocket
 from werkzeug.serving import make_server
 
-from flowapp import create_app, tasks
+from flowapp import catalog, create_app, tasks
 from flowapp.broker import connect
 from flowapp.catalog import Done, Outcome, Params, StepContext
 from flowapp.catalog.registry import ACTIONS, action
@@ -244,6 +244,7 @@ def lines(place: Place) -> int:
 
 @pytest.fixture(autouse=True)
 def _actions() -> Iterator[None]:
+    catalog.load()  # before the copy, or what is put back is empty
     before = dict(ACTIONS)
     for effect in ("pure", "once"):
         action(
