@@ -125,7 +125,7 @@ class EdgeDef(_Model):
 
     source: StepId
     target: StepId
-    branch: str = Field(default="next", min_length=1, max_length=200)
+    branch: str = Field(default="next", min_length=1, max_length=64)
 
     @property
     def key(self) -> str:

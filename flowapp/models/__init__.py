@@ -1,6 +1,7 @@
 """The tables: one file for each family of nouns."""
 
 from flowapp.models.base import Base, Tenant, new_id, utcnow
+from flowapp.models.crm import Contact
 from flowapp.models.execution import (
     EXECUTION_STATUSES,
     TERMINAL,
@@ -21,12 +22,11 @@ from flowapp.models.identity import (
     Organization,
     User,
 )
+from flowapp.models.operations import REPLAY_STATUSES, JobRun, Notification, Replay
+from flowapp.models.signal import BranchCount, Signal, Subscription
 from flowapp.models.studio import CaughtMail, DataTable, Form, Project, Schema, Submission
 from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow
 
 __all__ = [
-    "EXECUTION_STATUSES", "ROLES", "TERMINAL", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "CaughtMail",
-    "DataTable", "Event", "Execution", "Form", "Integration", "Invitation", "Lease", "LogLine", "Member",
-    "Organization", "Project", "Schema", "StepRun", "Submission", "Tenant", "Timer", "Trigger", "User", "Version",
-    "Workflow", "new_id", "utcnow",
+    "EXECUTION_STATUSES", "REPLAY_STATUSES", "ROLES", "TERMINAL", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "new_id", "utcnow",
 ]  # fmt: skip

@@ -18,11 +18,20 @@ STEP_STATUSES = ("running", "waiting", "completed", "failed", "uncertain", "canc
 _OPEN = "status IN ('pending', 'running', 'waiting')"
 
 
+def _some(*columns: str) -> Index:
+    """An index of the rows that have the first of these columns: few do."""
+    given = text(f"{columns[0]} IS NOT NULL")
+    return Index(f"ix_executions_{columns[0]}", *columns, sqlite_where=given, postgresql_where=given)
+
+
 class Execution(HasId, Tenant, Base):
     """One run of one version.
 
     `state` is the engine's (engine.state); `fence` grows with every claim, and every write of a worker carries it;
     `seq` counts the messages of this execution (log lines, step starts and ends), so that a live page misses nothing.
+    `held`: it waits for a free place (concurrency), and may not be claimed; `start_after`: nor before then (debounce).
+    `options` is what few executions have: {"parent": [execution id, token], "depth", "run_to", "pins", "reuse", "test"}.
+    `response` is what a `respond` step answers to the waiting caller.
     """
 
     __tablename__ = "executions"
@@ -33,6 +42,27 @@ class Execution(HasId, Tenant, Base):
         Index("ix_executions_workflow_id_status", "workflow_id", "status"),
         Index("ix_executions_organization_id_id", "organization_id", "id"),
         Index("ix_executions_open", "status", "rung_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+        _some("contact_id", "workflow_id"),
+        _some("parent_id"),
+        _some("replay_id"),
+        _some("retry_of_id"),
+        _some("concurrency_key", "workflow_id", "status"),
+        _some("debounce_key", "workflow_id", "status"),
+        Index(
+            "ix_executions_failed",
+            "organization_id",
+            "error_fingerprint",
+            "completed_at",
+            sqlite_where=text("status = 'failed'"),
+            postgresql_where=text("status = 'failed'"),
+        ),
+        Index(
+            "ix_executions_held",
+            "workflow_id",
+            "id",
+            sqlite_where=text("held AND status = 'pending'"),
+            postgresql_where=text("held AND status = 'pending'"),
+        ),
     )
 
     organization_id: Mapped[str] = mapped_column(Id, ForeignKey("organizations.id", ondelete="CASCADE"), sort_order=-10)
@@ -49,9 +79,19 @@ class Execution(HasId, Tenant, Base):
     state: Mapped[Json] = mapped_column(default=dict)
     current_step_id: Mapped[str] = mapped_column(String(64), default="")
     error_message: Mapped[str] = mapped_column(Text, default="")
+    error_fingerprint: Mapped[str] = mapped_column(String(16), default="")
     goal_reached: Mapped[bool] = mapped_column(default=False)
+    response: Mapped[Json | None]
+    options: Mapped[Json] = mapped_column(default=dict)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     retry_of_id: Mapped[str | None] = mapped_column(Id)
+    replay_id: Mapped[str | None] = mapped_column(Id)
+    parent_id: Mapped[str | None] = mapped_column(Id)
+    contact_id: Mapped[str | None] = mapped_column(Id)
+    concurrency_key: Mapped[str | None] = mapped_column(String(200))
+    debounce_key: Mapped[str | None] = mapped_column(String(200))
+    held: Mapped[bool] = mapped_column(default=False)
+    start_after: Mapped[datetime | None]
     started_by: Mapped[str | None] = mapped_column(Id)
     success_count: Mapped[int] = mapped_column(default=0)
     failure_count: Mapped[int] = mapped_column(default=0)
@@ -67,7 +107,11 @@ class Execution(HasId, Tenant, Base):
 
 
 class StepRun(Tenant, Base):
-    """One attempt of one visit of one step. Its key is the execution and the sequence number of its start."""
+    """One attempt of one visit of one step. Its key is the execution and the sequence number of its start.
+
+    `frame` says in which items of which loops it ran ("3:0/5:2", loop:index); `source` where its outcome came from when
+    the step did not run: reused (from the execution that this one repeats) or pinned.
+    """
 
     __tablename__ = "step_runs"
     __table_args__ = (CheckConstraint(f"status IN {STEP_STATUSES}", name="status"),)
@@ -80,6 +124,8 @@ class StepRun(Tenant, Base):
     step_name: Mapped[str] = mapped_column(String(200))
     action_type: Mapped[str] = mapped_column(String(64))
     token: Mapped[str] = mapped_column(String(32))
+    frame: Mapped[str] = mapped_column(String(255), default="")
+    source: Mapped[str] = mapped_column(String(8), default="")
     iteration: Mapped[int] = mapped_column(default=0)
     attempt: Mapped[int] = mapped_column(default=1)
     status: Mapped[str] = mapped_column(String(16))

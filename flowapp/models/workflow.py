@@ -18,7 +18,8 @@ class Workflow(HasId, InProject, Timestamps, Base):
     """A named automation: one mutable draft (canonical definition), many immutable versions.
 
     `revision` grows with every change of the draft (ETag, If-Match); `draft_fingerprint` tells whether the draft
-    differs from what is published.
+    differs from what is published. `test_data` is for trying the draft: {"input", "pins": {step_id: result},
+    "execution_id"}. `alerted_at` is set while its failures are announced, until it succeeds again.
     """
 
     __tablename__ = "workflows"
@@ -36,6 +37,8 @@ class Workflow(HasId, InProject, Timestamps, Base):
         Id, ForeignKey("versions.id", use_alter=True, ondelete="SET NULL")
     )
     created_by: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))
+    test_data: Mapped[Json | None]
+    alerted_at: Mapped[datetime | None]
 
     published: Mapped[Version | None] = relationship(foreign_keys=[published_version_id], viewonly=True)
 

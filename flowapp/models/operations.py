@@ -1,0 +1,60 @@
+"""Keeping the installation in order: runs of background jobs, replays of many executions, notifications to people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, utcnow
+
+REPLAY_STATUSES = ("pending", "running", "completed", "cancelled")
+
+
+class JobRun(Base):
+    """The last run of a background job. Belongs to the installation; `result` holds counts, never a tenant's data."""
+
+    __tablename__ = "job_runs"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    started_at: Mapped[datetime]
+    duration_ms: Mapped[int] = mapped_column(default=0)
+    ok: Mapped[bool] = mapped_column(default=True)
+    result: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    error: Mapped[str] = mapped_column(String(1000), default="")
+
+
+class Replay(HasId, Tenant, Base):
+    """Many executions run again: which (`filters`), how, and how far it is. `after` is the last one that was taken."""
+
+    __tablename__ = "replays"
+    __table_args__ = (CheckConstraint(f"status IN {REPLAY_STATUSES}", name="status"),)
+
+    filters: Mapped[Json] = mapped_column(default=dict)
+    from_step: Mapped[str] = mapped_column(String(16), default="start")
+    version: Mapped[str] = mapped_column(String(16), default="same")
+    status: Mapped[str] = mapped_column(String(16), default="pending")
+    total: Mapped[int] = mapped_column(default=0)
+    done: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[int] = mapped_column(default=0)
+    after: Mapped[str | None] = mapped_column(Id)
+    created_by: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    completed_at: Mapped[datetime | None]
+
+
+class Notification(HasId, Tenant, Base):
+    """A message to a member, shown in the app until it is read."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (Index("ix_notifications_user_id_id", "user_id", "id"),)
+
+    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
+    level: Mapped[str] = mapped_column(String(8), default="info")
+    title: Mapped[str] = mapped_column(String(300))
+    body: Mapped[str] = mapped_column(Text, default="")
+    link: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    read_at: Mapped[datetime | None]
