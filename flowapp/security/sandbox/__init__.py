@@ -1,0 +1,226 @@
+"""Runs the Python of `custom_code` where it can harm nobody: see zygote.py for the processes and their limits."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowapp.catalog import N_
+from flowapp.errors import StepError
+from flowapp.security.sandbox import zygote
+from flowapp.texts import say
+
+LONGEST = 30.0  # seconds on the clock, whatever the step allows
+_START = 15.0  # seconds that a process may take to start on a machine that is busy
+_MAX_ANSWER = 2 * (zygote.MAX_OUTPUT + zygote.MAX_LOG)
+_LIMITS = {
+    "seconds": zygote.CPU_SECONDS,
+    "memory": zygote.MEMORY // zygote.MIB,
+    "output": zygote.MAX_OUTPUT // 1024,
+    "lines": zygote.MAX_LINES,
+    "log": zygote.MAX_LOG // 1024,
+    "levels": zygote.MAX_DEPTH,
+}
+# Kinds of failure that the zygote tells apart: what they mean to the person who wrote the code.
+_MESSAGES = {
+    "syntax": N_("The code cannot be read, line %(line)s: %(message)s."),
+    "error": N_("The code failed in line %(line)s: %(type)s: %(message)s"),
+    "error_somewhere": N_("The code failed: %(type)s: %(message)s"),
+    "cpu": N_("The code took longer than %(seconds)s seconds of processor time."),
+    "time": N_("The code took longer than %(timeout)s seconds."),
+    "sleep": N_("The code cannot sleep: put a Wait step before or after it."),
+    "memory": N_("The code needs more than %(memory)s MB of memory."),
+    "output": N_("The code's output is larger than %(output)s KiB: hand on less."),
+    "printed": N_("The code's output is larger than %(output)s KiB: print less."),
+    "type": N_(
+        "%(where)s is of the type %(type)s, which is not JSON: "
+        "hand on text, numbers, True, False, None, and lists and dicts of them."
+    ),
+    "key": N_("%(where)s has a key of the type %(type)s, which is not JSON: make it text."),
+    "infinite": N_("%(where)s is not a finite number, so it is not JSON."),
+    "big": N_("%(where)s is a whole number of more than 64 bits: hand it on as text."),
+    "deep": N_("The code's result is nested deeper than %(levels)s levels."),
+    "crashed": N_("The code made the interpreter crash: it needs too much memory, or nests too deeply."),
+    "lost": N_("The code's output is too large or too deeply nested, or took too long to hand on."),
+    "cut": N_("More was printed; the log keeps the first %(lines)s lines, or %(log)s KiB, of a run."),
+}
+
+
+@dataclass
+class _Answer:
+    """What a run said: `last` is its final message, None where it ended without one."""
+
+    lines: list[str]
+    last: list[Any] | None = None
+
+
+class _Lost(Exception):  # noqa: N818 - control flow between two functions of this file
+    """The process that runs code has gone or hangs."""
+
+
+class ProcessSandbox:
+    """Custom code in processes of its own, for any number of threads. The first run starts them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._owner = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process from which runs are forked, once there is one."""
+        return self._process.pid if self._process else None
+
+    def run(self, source: str, inputs: Mapping[str, Any], *, timeout: float, on_print: Callable[[str], None]) -> Any:
+        """The code's result, JSON. `inputs` (JSON) are its variables; `timeout` in seconds, at most 30.
+
+        Printed lines come when the run has ended. Raises StepError in words for the person who wrote the code.
+        """
+        seconds = min(timeout, LONGEST)
+        try:
+            request = json.dumps({"source": source, "inputs": dict(inputs), "timeout": seconds}).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise StepError(say("The input is not JSON: %(why)s", why=str(error)), permanent=True) from None
+        answer = self._attempt(request, seconds) or self._attempt(request, seconds)
+        if answer is None:
+            raise StepError(say("The process that runs code could not be started. Try again; see the server's log."))
+        for line in answer.lines:
+            on_print(line)
+        match answer.last:
+            case ["done", result]:
+                return result
+            case ["failed", str(kind), *details]:
+                raise StepError(_message(kind, next(iter(details), {}), seconds), permanent=True)
+            case ["unable", str(why)]:
+                raise StepError(say("This machine cannot run code: %(why)s", why=why))
+        raise StepError(_message("lost", {}, seconds), permanent=True)
+
+    def close(self) -> None:
+        """Ends the processes; a run in flight fails. A later run starts them anew."""
+        with self._lock:
+            self._stop()
+
+    def _attempt(self, request: bytes, seconds: float) -> _Answer | None:
+        """One run; None where its process was lost through no fault of the code, which changes nothing and may run again."""
+        process = None
+        try:
+            process, channel = self._open()
+            with channel:
+                answer = _converse(channel, request, seconds)
+            if answer.last is None and _has_ended(process):
+                raise _Lost  # noqa: TRY301
+        except (_Lost, OSError):
+            with self._lock:
+                if process is None or process is self._process:  # else another thread has replaced it already
+                    self._stop()
+            return None
+        return answer
+
+    def _open(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """A channel to a new run, and the process it is forked from."""
+        with self._lock:
+            if self._owner != os.getpid():  # this process was forked: the other one's is not ours to end
+                self._process = self._control = None
+            if self._process is None or self._control is None or self._process.poll() is not None:
+                self._stop()
+                self._process, self._control = _start()
+                self._owner = os.getpid()
+            mine, theirs = socket.socketpair()
+            with theirs:
+                try:
+                    self._control.settimeout(_START)
+                    socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+                except OSError:
+                    mine.close()
+                    raise
+            return self._process, mine
+
+    def _stop(self) -> None:
+        if self._control:
+            self._control.close()
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+        self._process = self._control = None
+
+
+def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    mine, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-I", str(Path(zygote.__file__)), str(theirs.fileno())],
+            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # the interpreter writes there what code makes it write
+            pass_fds=[theirs.fileno()],
+        )
+    return process, mine
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(0.5)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _converse(channel: socket.socket, request: bytes, seconds: float) -> _Answer:
+    """Sends the request and hears the run out. _Lost where it does not even begin, or goes on after its end."""
+    heard = bytearray()
+    channel.settimeout(_START)
+    heard += _receive(channel)
+    if heard:
+        channel.sendall(request)
+        channel.shutdown(socket.SHUT_WR)
+    end = time.monotonic() + seconds + zygote.GRACE + _START
+    while len(heard) <= _MAX_ANSWER and (left := end - time.monotonic()) > 0:
+        channel.settimeout(left)
+        if not (part := _receive(channel)):
+            return _understood(heard)
+        heard += part
+    if len(heard) > _MAX_ANSWER:
+        return _Answer([], ["failed", "output"])
+    raise _Lost
+
+
+def _receive(channel: socket.socket) -> bytes:
+    try:
+        return channel.recv(65536)
+    except ConnectionResetError:
+        return b""
+
+
+def _understood(heard: bytearray) -> _Answer:
+    """The messages in what was heard; a last one that broke off was none."""
+    answer = _Answer([])
+    for line in heard.split(b"\n")[:-1]:
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            return answer
+        match message:
+            case ["print", str(text)]:
+                answer.lines.append(text)
+            case ["cut"]:
+                answer.lines.append(_message("cut", {}, 0))
+            case ["done" | "failed" | "unable", *_]:
+                answer.last = message
+    return answer
+
+
+def _message(kind: str, details: Mapping[str, str], seconds: float) -> str:
+    """What went wrong, for the person who wrote the code."""
+    return say(_MESSAGES[kind], **{**_LIMITS, "timeout": f"{seconds:g}", **details})

@@ -1,0 +1,317 @@
+"""The process that custom code runs under: a script of its own that imports nothing of Flowapp.
+
+`ProcessSandbox` starts it with a clean environment and one socket. It imports the interpreter once, gives up what it may
+do, and forks a *runner* for each run; the runner starts the interpreter (the program `monty`, a process of its own),
+locks it up and hands it the code. It ends when the socket is closed: when whoever started it has ended.
+
+On the socket comes one byte for each run, together with that run's channel. On a channel: in, the request, a JSON object
+{source, inputs, timeout (seconds)} until end of file; out, a line of JSON for each message: ["ready"], ["print", text]
+…, and as the last ["done", result] or ["failed", kind, details].
+
+All limits are the kernel's. Namespaces and the change to “nobody” are taken where the system grants them.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import ctypes
+import importlib
+import json
+import keyword
+import math
+import os
+import pwd
+import resource
+import shutil
+import signal
+import socket
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pydantic_monty import MontySession
+
+MIB = 1024 * 1024
+CPU_SECONDS = 2
+MEMORY = 128 * MIB
+MAX_OUTPUT = 256 * 1024
+MAX_LINES = 200
+MAX_LOG = 64 * 1024
+MAX_MESSAGE = 2000
+MAX_DEPTH = 100  # the most that expressions read
+GRACE = 1  # seconds past the timeout until the kernel ends a runner that did not end its run itself
+# Address space, as measured: the interpreter reserves 178 MiB while it starts; the runner, 40 MiB with its libraries
+# and up to 200 MiB while it takes over the largest result that the interpreter can hold.
+INTERPRETER_SPACE = 192 * MIB + MEMORY
+RUNNER_SPACE = 512 * MIB
+NEW_NETWORK, NEW_USERS = 0x40000000, 0x10000000  # linux/sched.h: CLONE_NEW…
+DEATH_SIGNAL, NO_NEW_PRIVILEGES = 1, 38  # linux/prctl.h: PR_SET_…
+
+
+class Interpreter:
+    """The interpreter of one run, as its process: locked up before it sees any code."""
+
+    def __init__(self) -> None:
+        children = Path("/proc/self/task").glob("*/children")
+        self._pid = next((int(pid) for file in children for pid in file.read_text().split()), 0)
+        if sys.platform == "linux":
+            if not self._pid:
+                raise RuntimeError("The interpreter's process was not found.")
+            # It has its threads and its pipes. From here on it can open nothing: no file, no socket, no process.
+            for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE):
+                resource.prlimit(self._pid, limit, (0, 0))
+            resource.prlimit(self._pid, resource.RLIMIT_AS, (INTERPRETER_SPACE, INTERPRETER_SPACE))
+
+    def kill(self) -> None:
+        """Ends it in the middle of its run. Elsewhere than on Linux, its limits do."""
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+
+
+class Printer:
+    """Passes on whole lines until there are too many; ends the interpreter that floods it."""
+
+    def __init__(self, channel: socket.socket, interpreter: Interpreter) -> None:
+        self.flooded = False
+        self._channel, self._interpreter = channel, interpreter
+        self._rest = ""
+        self._lines = self._taken = self._logged = 0
+
+    def __call__(self, _stream: Literal["stdout", "stderr"], text: str) -> None:
+        self._taken += len(text.encode())
+        if self._taken > MAX_OUTPUT:
+            if not self.flooded:
+                self.flooded = True
+                self._interpreter.kill()
+            return
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._pass_on(line)
+
+    def close(self) -> None:
+        """Passes on a last line without an end."""
+        if self._rest:
+            self._pass_on(self._rest)
+
+    def _pass_on(self, line: str) -> None:
+        self._lines += 1
+        self._logged += len(line.encode())
+        if self._lines <= MAX_LINES and self._logged <= MAX_LOG:
+            send(self._channel, "print", line)
+        elif self._lines <= MAX_LINES or self._lines == MAX_LINES + 1:
+            self._lines = MAX_LINES + 1
+            send(self._channel, "cut")
+
+
+def send(channel: socket.socket, *message: object) -> None:
+    """One message."""
+    channel.sendall(json.dumps(message, ensure_ascii=False).encode(errors="replace") + b"\n")
+
+
+def main(control: socket.socket) -> None:
+    """Forks a runner for each channel that comes, until the socket is closed."""
+    # What runners need: they may not be let into the folders of the libraries any more.
+    for library in ("pydantic_monty", "datetime", "decimal", "fractions", "traceback", "uuid", "zoneinfo"):
+        importlib.import_module(library)
+    program = find_interpreter()
+    give_up_rights()
+    signal.signal(signal.SIGCHLD, bury)
+    while True:
+        byte, channels, _flags, _address = socket.recv_fds(control, 1, 1)
+        if not byte:
+            return
+        with contextlib.suppress(OSError):  # no process to be had: the closed channel says it
+            if os.fork() == 0:
+                control.close()
+                become_runner(socket.socket(fileno=channels[0]), program)
+        os.close(channels[0])
+
+
+def find_interpreter() -> str:
+    """Its path; held open where possible, since “nobody” may not be let into the folder that it is in."""
+    places = os.pathsep.join((sysconfig.get_path("scripts"), os.environ["PATH"]))
+    path = shutil.which("monty", path=places)
+    if path is None:
+        raise FileNotFoundError("monty, of pydantic-monty-runtime, is not installed.")
+    return f"/proc/self/fd/{os.open(path, os.O_RDONLY)}" if sys.platform == "linux" else path
+
+
+def give_up_rights() -> None:
+    """No network, no rights of root, none to be got back."""
+    root = os.geteuid() == 0
+    if sys.platform == "linux":
+        unshare(NEW_NETWORK if root else NEW_USERS | NEW_NETWORK)
+    if root:
+        nobody = pwd.getpwnam("nobody")
+        os.setgroups([])
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+    if sys.platform == "linux":
+        prctl(NO_NEW_PRIVILEGES, 1)
+
+
+def unshare(flags: int) -> bool:
+    """Whether the kernel gave namespaces of one's own: in many containers it may not."""
+    return bool(ctypes.CDLL(None).unshare(flags) == 0)
+
+
+def prctl(option: int, value: int) -> None:
+    """A setting of this process that the kernel keeps; it never fails for the ones used here."""
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def bury(_signal: int, _frame: object) -> None:
+    """Ends what is left of the groups of runners that have ended: their interpreters. Only then are their ids free."""
+    with contextlib.suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(ended.si_pid, signal.SIGKILL)
+            os.waitpid(ended.si_pid, 0)
+
+
+def become_runner(channel: socket.socket, program: str) -> None:
+    """Does one run, in a process group of its own, and never comes back."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setpgid(0, 0)
+        if sys.platform == "linux":
+            prctl(DEATH_SIGNAL, signal.SIGKILL)
+        for limit, most in (
+            (resource.RLIMIT_AS, RUNNER_SPACE),
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_NOFILE, 32),
+        ):
+            with contextlib.suppress(ValueError, OSError):  # the space cannot be limited on macOS
+                resource.setrlimit(limit, (most, most))
+        # The interpreter inherits it. SIGXCPU, unlike what the hard limit sends, says what happened.
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+        send(channel, "ready")
+        with channel.makefile("rb") as request:
+            serve(channel, json.load(request), program)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it was not the code's doing
+        send(channel, "unable", f"{type(error).__name__}: {error}"[:MAX_MESSAGE])
+    finally:
+        os._exit(0)
+
+
+def serve(channel: socket.socket, request: dict[str, Any], program: str) -> None:
+    """Runs the code and sends what came of it; the kernel ends the run where this cannot."""
+    from pydantic_monty import Monty, MontyError
+
+    timeout = request["timeout"]
+    signal.setitimer(signal.ITIMER_REAL, timeout + GRACE)
+    with (
+        Monty(binary_path=program, max_processes=1) as pool,
+        pool.checkout(
+            limits={"max_memory": MEMORY, "max_feed_duration_secs": timeout, "max_total_sleep_secs": 0.0}
+        ) as session,
+    ):
+        session.feed_run("None")  # it is up, and has all its threads
+        interpreter = Interpreter()
+        printer = Printer(channel, interpreter)
+        try:
+            value = evaluate(session, request["source"], request["inputs"], printer)
+            printer.close()
+            answer(channel, value)
+        except (MontyError, MemoryError, RecursionError) as error:
+            printer.close()
+            send(channel, "failed", *(("printed",) if printer.flooded else reason(error)))
+        os._exit(0)  # the zygote ends the interpreter
+
+
+def evaluate(session: MontySession, source: str, inputs: dict[str, Any], printer: Printer) -> Any:
+    """What the code hands on: `result` if it sets one, else what it returns, else the value of its last line.
+
+    A `return` wins over `result`: whoever writes it means it.
+    """
+    from pydantic_monty import MontyRuntimeError
+
+    names = {name: value for name, value in inputs.items() if name.isidentifier() and not keyword.iskeyword(name)}
+    value = session.feed_run(source, inputs={**names, "input": inputs}, print_callback=printer)
+    if value is not None and returns(source):
+        return value
+    try:
+        return session.feed_run("result")
+    except MontyRuntimeError as error:
+        if isinstance(error.exception(), NameError):
+            return value
+        raise
+
+
+def returns(source: str) -> bool:
+    """Whether the code itself, not a function in it, has a `return`."""
+    try:
+        return any(isinstance(node, ast.Return) for node in of_the_code_itself(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def of_the_code_itself(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes that are not inside a function or class."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield child
+            yield from of_the_code_itself(child)
+
+
+def answer(channel: socket.socket, value: Any) -> None:
+    """Sends the result if it is JSON and of decent size."""
+    if bad := objection(value):
+        send(channel, "failed", *bad)
+        return
+    text = json.dumps(value, ensure_ascii=False).encode(errors="replace")
+    if len(text) > MAX_OUTPUT:
+        send(channel, "failed", "output")
+    else:
+        channel.sendall(b'["done", ' + text + b"]\n")
+
+
+def objection(value: Any, where: str = "result", depth: int = 0) -> tuple[str, dict[str, str]] | None:
+    """Why a value cannot be handed on as JSON, and which part of it; None for a good one."""
+    kind = ""
+    if isinstance(value, dict | list | tuple):
+        kind = "deep" if depth == MAX_DEPTH else ""
+    elif isinstance(value, int):
+        kind = "" if -(2**63) <= value < 2**63 else "big"
+    elif isinstance(value, float):
+        kind = "" if math.isfinite(value) else "infinite"
+    elif not isinstance(value, str | None):
+        kind = "type"
+    if kind:
+        name = value.name if type(value).__module__ == "pydantic_monty" else type(value).__name__
+        return kind, {"where": where[:MAX_MESSAGE], "type": str(name)}
+    if isinstance(value, dict):
+        odd = next((key for key in value if not isinstance(key, str | int | float | None)), None)
+        if odd is not None:
+            return "key", {"where": where[:MAX_MESSAGE], "type": type(odd).__name__}
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    return next(filter(None, (objection(part, f"{where}[{key!r:.50}]", depth + 1) for key, part in parts)), None)
+
+
+def reason(error: Exception) -> tuple[str, dict[str, str]]:
+    """What went wrong, as a kind and what the message about it needs."""
+    from pydantic_monty import MontyCrashedError, MontyRuntimeError, MontySyntaxError
+
+    if isinstance(error, MontyCrashedError):
+        return "time" if error.timed_out else "cpu" if "SIGXCPU" in str(error) else "crashed", {}
+    if not isinstance(error, MontySyntaxError | MontyRuntimeError):
+        return "lost", {}  # what it gave could not be taken over
+    inner, frames = error.exception(), error.traceback()
+    message = str(inner)
+    if isinstance(inner, MemoryError) and "memory limit" in message:
+        return "memory", {}
+    if isinstance(inner, TimeoutError) and "limit exceeded" in message:
+        return "sleep" if message.startswith("sleep") else "time", {}
+    details = {"type": type(inner).__name__, "message": message[:MAX_MESSAGE]}
+    if frames:
+        details["line"] = str(frames[-1].line)
+    return "syntax" if isinstance(error, MontySyntaxError) else "error" if frames else "error_somewhere", details
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
