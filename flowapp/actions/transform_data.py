@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from flowapp.actions.operation import Operation
-from flowapp.actions.transforms import apply, set_path
+from flowapp.actions.transforms import apply
+from flowapp.actions.transforms_base import Work, set_path
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -31,18 +32,31 @@ class TransformDataParams(Params):
         {},
         json_schema_extra=ui(N_("Set fields"), N_("Name and value; values may be expressions."), widget="keyvalue"),
     )
+    hmac_key: str = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Key for HMAC"),
+            N_("Signs what the operation “Make a hash” makes with HMAC."),
+            widget="secret",
+            advanced=True,
+        ),
+    )
 
     @model_validator(mode="after")
     def _something(self) -> TransformDataParams:
         if not self.operations and not self.set and self.data is None:
             raise ValueError(say("Set a field or add an operation."))
+        if not self.hmac_key and any(op.op == "hash" and op.algorithm.startswith("hmac") for op in self.operations):
+            raise ValueError(say("HMAC needs a key: fill in “Key for HMAC”."))
         return self
 
 
 @action(
     "transform_data",
     label=N_("Transform data"),
-    description=N_("Sets, renames, filters, sorts, groups and calculates."),
+    description=N_(
+        "Sets, renames, filters, sorts, groups, merges, calculates; reads and writes texts, numbers, dates, JSON and CSV."
+    ),
     group=N_("Data"),
     icon="transform",
     effect="pure",
@@ -55,7 +69,7 @@ def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
         data: Any = {}
     else:
         data = ctx.render("{{ input }}") if params.data is None else params.data
-    data = apply(ctx, params.operations, data)
+    data = apply(Work(ctx, params.hmac_key), params.operations, data)
     if not params.set:
         return Done(data)
     if not isinstance(data, dict):
