@@ -74,6 +74,11 @@ class Settings:
     def is_sqlite(self) -> bool:
         return self.database_url.startswith("sqlite")
 
+    @property
+    def public_url(self) -> str:
+        """The address of this installation in links that are made outside a request."""
+        return self.base_url or f"http://127.0.0.1:{self.port}"
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Reads the environment; ConfigError names the variable that cannot be used."""

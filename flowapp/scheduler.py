@@ -16,14 +16,16 @@ import orjson
 import redis
 from setproctitle import setproctitle
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from flowapp import catalog, logs, tasks
 from flowapp.broker import oldest_message
 from flowapp.config import Settings
-from flowapp.engine import clock, timers
-from flowapp.models import Event, Lease, utcnow
+from flowapp.engine import admission, clock, dispatch, timers
+from flowapp.engine.ending import FAILED_EVENT
+from flowapp.engine.failures import start_error_workflow
+from flowapp.models import Event, Lease, Trigger, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session
 
 TICK = 0.5
@@ -39,16 +41,22 @@ class Scheduler:
         self.leased_until: datetime | None = None
 
     def tick(self) -> None:
-        """One round, if this process holds the lease."""
+        """One round, if this process holds the lease. A job that fails keeps none of the others from its work."""
         now = self.now()
         if not self._hold(now):
             return
-        for job in (self.ring_timers, self.ring_lost, self.fire_clocks, self.publish_events):
-            job(now)
+        jobs = (self.ring_timers, self.ring_lost, self.ring_signals, self.admit, self.fire_clocks, self.publish_events)
+        for job in jobs:
+            try:
+                job(now)
+            except (SQLAlchemyError, redis.RedisError) as error:
+                log.warning("job failed, trying again", job=job.__name__, error=str(error))
+            except Exception:
+                log.exception("job failed unexpectedly, trying again", job=job.__name__)
 
     def _hold(self, now: datetime) -> bool:
         """Takes or keeps the lease; it is written only when half of it is over."""
-        if self.leased_until and now < self.leased_until - LEASE / 2:
+        if self.leased_until and self.leased_until - LEASE <= now < self.leased_until - LEASE / 2:
             return True
         with system_session(self.runtime.engine) as session:
             held = take_lease(session, "scheduler", self.runtime.name, now, now + LEASE)
@@ -74,17 +82,41 @@ class Scheduler:
             session.commit()
         self._ring(bells)
 
-    def fire_clocks(self, now: datetime) -> None:
-        """Starts what schedules say."""
+    def ring_signals(self, now: datetime) -> None:
+        """Wakes tokens whose signal was not heard."""
         with system_session(self.runtime.engine) as session:
-            for trigger in clock.due_triggers(session, now):
-                started = clock.fire(session, trigger, now)
+            bells = timers.unheard(session, now)
+            session.commit()
+        self._ring(bells)
+
+    def admit(self, now: datetime) -> None:
+        """Gives free places to executions that are held back, where whoever ended one could not."""
+        with system_session(self.runtime.engine) as session:
+            for workflow_id in admission.with_held(session):
+                bells = admission.release(session, workflow_id, now)
                 session.commit()
-                for execution in started:
-                    tasks.begin(execution)
+                self._ring(bells)
+
+    def fire_clocks(self, now: datetime) -> None:
+        """Starts what schedules say. A schedule that fails keeps none of the others from firing."""
+        with system_session(self.runtime.engine) as session:
+            due = [trigger.id for trigger in clock.due_triggers(session, now)]
+        for trigger_id in due:
+            try:
+                self._fire(trigger_id, now)
+            except Exception:
+                log.exception("schedule failed, trying again", trigger_id=trigger_id)
+
+    def _fire(self, trigger_id: str, now: datetime) -> None:
+        with system_session(self.runtime.engine) as session:
+            trigger = session.get(Trigger, trigger_id)
+            started = clock.fire(session, trigger, now) if trigger else []
+            session.commit()
+        for execution in started:
+            tasks.begin(execution)
 
     def publish_events(self, now: datetime) -> None:
-        """Hands recorded events to the bus, in their order."""
+        """Hands recorded events to the bus, in their order, and to the executions that wait for them."""
         with system_session(self.runtime.engine) as session:
             rows = session.scalars(
                 select(Event).where(Event.published_at.is_(None)).order_by(Event.id).limit(500)
@@ -93,7 +125,13 @@ class Scheduler:
                 body = {"id": row.id, "type": row.type, "entity": [row.entity_type, row.entity_id], **row.payload}
                 self.runtime.redis.publish(f"events:{row.organization_id}", orjson.dumps(body, default=str))
                 row.published_at = now
+            bells = dispatch.deliver(session, rows, now)
+            failures = [row for row in rows if row.type == FAILED_EVENT]
+            started = [found for row in failures if (found := start_error_workflow(session, row))]
             session.commit()
+        self._ring(bells)
+        for execution in started:
+            tasks.begin(execution)
 
     def _ring(self, bells: list[timers.Bell]) -> None:
         for execution_id, organization_id in bells:
@@ -101,10 +139,13 @@ class Scheduler:
 
 
 def take_lease(session: Session, name: str, owner: str, now: datetime, until: datetime) -> bool:
-    """Takes, keeps or fails to get a lease. The caller commits."""
+    """Takes, keeps or fails to get a lease. The caller commits.
+
+    A lease that ends later than anybody would ask for was written by a clock that ran ahead: it is nobody's.
+    """
     taken = session.execute(
         update(Lease)
-        .where(Lease.name == name, (Lease.owner == owner) | (Lease.until < now))
+        .where(Lease.name == name, (Lease.owner == owner) | (Lease.until < now) | (Lease.until > until + (until - now)))
         .values(owner=owner, until=until)
         .execution_options(synchronize_session=False)
     )
@@ -140,7 +181,7 @@ def main() -> None:
         began = time.monotonic()
         try:
             scheduler.tick()
-        except (DBAPIError, redis.RedisError) as error:
+        except (SQLAlchemyError, redis.RedisError) as error:
             log.warning("tick failed, trying again", error=str(error))
             stop.wait(1.0)
         stop.wait(max(0.0, TICK - (time.monotonic() - began)))

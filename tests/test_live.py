@@ -39,6 +39,7 @@ from flowapp.security.tokens import make_token
 from tests.conftest import ROOT, base_environ
 from tests.support.processes import free_port, wait_until
 from tests.support.processes import server as process
+from tests.support.services import NoServices
 
 SECONDS = 15
 
@@ -66,19 +67,6 @@ def behave(ctx: StepContext, params: TryParams) -> Outcome:
         assert gate.wait(SECONDS)
     ctx.log(f"{ctx.step_id} after", "warning")
     return Done(params.value)
-
-
-class NoServices:
-    """These tests' steps reach for nothing."""
-
-    http = mail = schemas = None
-    timezone = "UTC"
-
-    def tables(self, _key: str) -> None:
-        return None
-
-    def integration(self, _reference: str) -> None:
-        return None
 
 
 class Place:

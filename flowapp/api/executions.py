@@ -201,7 +201,7 @@ def cancel_execution(execution_id: str) -> Response:
     """409 where it has ended already."""
     session = db.session()
     execution = _find(session, execution_id)
-    cancel(session, execution)
+    ended = cancel(session, execution)
     events.audit(
         session,
         "execution.cancelled",
@@ -210,7 +210,7 @@ def cancel_execution(execution_id: str) -> Response:
         ip=request.remote_addr or "",
     )
     session.commit()
-    tasks.announce_end(execution)
+    tasks.announce_ends(ended)
     return _details(session, execution)
 
 

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flowapp.engine.definition import EdgeDef, StepDef, TriggerDef, WorkflowConfig
+from flowapp.engine.definition import EdgeDef, StepDef, TriggerDef
+from flowapp.engine.workflow_config import WorkflowConfig
 
 
 class In(BaseModel):

@@ -111,6 +111,46 @@ class IntegrationHandle:
     credentials: Mapping[str, Any] = field(repr=False, default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Why a parked step runs again. `kind`: event, resume, approval or child; `payload`: what came with it.
+
+    event {"type", "entity": [type, id], …} · resume: the body of the call · approval {"decision", "by", "comment"} ·
+    child {"execution_id", "status", "output", "error"}.
+    """
+
+    kind: str
+    payload: Any
+
+
+class Sandbox(Protocol):
+    """Runs a user's Python apart from everything. StepError (permanent) says what went wrong, in the code's lines."""
+
+    def run(
+        self, source: str, inputs: Mapping[str, Any], *, timeout: float, on_print: Callable[[str], None]
+    ) -> Any: ...
+
+
+class Workflows(Protocol):
+    """Starts other workflows of the project, once for each visit of a step (its idempotency key)."""
+
+    def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
+        """The new execution's id; where `wait`, its end sends a child signal. StepError: unknown, circular, too deep."""
+        ...
+
+
+class People(Protocol):
+    """Members of the organization, by role (that role or a higher one)."""
+
+    def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:
+        """Tells them in the app, and those in `emails` by e-mail. The number of people told."""
+        ...
+
+    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> int:
+        """Asks every member with the role to approve or reject this visit. The number of people asked."""
+        ...
+
+
 class Logger(Protocol):
     """Writes a line to the execution's log, shown live."""
 
@@ -131,7 +171,11 @@ class Test(Protocol):
 
 @dataclass(slots=True)
 class StepContext:
-    """Everything that a step may use. `idempotency_key` is the same for every attempt of one visit."""
+    """Everything that a step may use. `idempotency_key` is the same for every attempt of one visit.
+
+    `timezone` is the contact's, else the organization's. `signal` is set where a parked step runs again. `entity` is
+    (type, id) of what the execution is about. `business_hours`: the workflow's config, see catalog.hours.
+    """
 
     execution_id: str
     workflow_id: str
@@ -153,3 +197,10 @@ class StepContext:
     tables: Tables
     schemas: Schemas
     integration: Callable[[str], IntegrationHandle]
+    sandbox: Sandbox
+    workflows: Workflows
+    people: People
+    signal: Signal | None = None
+    contact_id: str = ""
+    entity: tuple[str, str] = ("", "")
+    business_hours: Mapping[str, Any] | None = None

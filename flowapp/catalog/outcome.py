@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -50,4 +51,60 @@ class Fail:
     details: dict[str, Any] | None = None
 
 
-Outcome = Done | Branch | Wait | Stop | Fail
+@dataclass(frozen=True, slots=True)
+class Park:
+    """The token waits for a signal: an event of a type in `events`, a resume call, a decision, a sub-workflow's end.
+
+    Each signal has the step run again, with `ctx.signal` set and without a new intent; it may park again. At `until`
+    (None: never) the flow goes on along `timeout_branch`. `same_entity`: only events about the execution's contact or
+    entity count. `accepts`: kinds of signals; `waits_for` says in words what is waited for. `result` is what later steps see after
+    a timeout.
+    """
+
+    waits_for: str
+    accepts: tuple[str, ...]
+    until: datetime | None = None
+    timeout_branch: str = "timeout"
+    events: tuple[str, ...] = ()
+    same_entity: bool = True
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A loop: the branch `each` runs for each of `items`, at most `at_once` of them at a time, then `done`.
+
+    `keep_going`: a failing item does not end the execution, it is counted. The step's result, once all are through, is
+    {"count", "ok", "failed", "results": the last result of each item, "errors": [{"index", "error"}]}.
+    """
+
+    items: list[Any]
+    at_once: int = 1
+    keep_going: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Parallel branches come together: `all` that can still arrive, or the `first`. At `until`: along `timeout`."""
+
+    mode: Literal["all", "first"] = "all"
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The goal is reached: the execution will end as goal_reached. `result` as of Done."""
+
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answers the caller who waits for this execution (a webhook), once; the flow goes on along `next`."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+
+Outcome = Done | Branch | Wait | Stop | Fail | Park | Each | Join | Goal | Respond

@@ -25,7 +25,9 @@ ParamsClass = type[Params]  # a name of its own: the specs have a field called t
 class ActionSpec:
     """One step type. `branches` are the edge names it may follow; `result` describes what later steps can use.
 
-    `branch_if` names the param and the value without which a step never ends on that branch.
+    `branch_if` names the param and the value without which a step never ends on that branch. `own_branches` reads the
+    names of branches out of stored params, which may hold anything (cases, variants); "*" stands for them in `branches`.
+    `counted`: how often each branch was taken is kept for each version.
     """
 
     type: str
@@ -41,10 +43,14 @@ class ActionSpec:
     result: Mapping[str, str] = field(default_factory=dict)
     raw: frozenset[str] = frozenset()
     branch_if: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    own_branches: Callable[[Mapping[str, Any]], list[str]] | None = None
+    counted: bool = False
 
     def ways(self, params: Mapping[str, Any]) -> list[str]:
-        """The branches that a step with these params can end on; "*" is left out."""
-        return [branch for branch in self.branches if branch != "*" and self._is_open(branch, params)]
+        """The branches that a step with these params can end on: its own first, then the fixed ones."""
+        own = [name for name in self.own_branches(params) if name] if self.own_branches else []
+        fixed = [branch for branch in self.branches if branch != "*" and self._is_open(branch, params)]
+        return list(dict.fromkeys([*own, *fixed]))
 
     def _is_open(self, branch: str, params: Mapping[str, Any]) -> bool:
         if branch not in self.branch_if:
@@ -124,13 +130,15 @@ def action(
     branches: tuple[str, ...] = ("next",),
     result: Mapping[str, str] | None = None,
     branch_if: Mapping[str, tuple[str, Any]] | None = None,
+    own_branches: Callable[[Mapping[str, Any]], list[str]] | None = None,
+    counted: bool = False,
 ) -> Callable[[ActionFunction], ActionFunction]:
     """Declares a step type; the decorated function runs one attempt of it."""
 
     def register(function: ActionFunction) -> ActionFunction:
         ACTIONS[type] = ActionSpec(
             type, label, description, group, icon, effect, params, function, aliases, branches, result or {},
-            raw_fields(params), branch_if or {},
+            raw_fields(params), branch_if or {}, own_branches, counted,
         )  # fmt: skip
         _ALIASES["action"].update(dict.fromkeys(aliases, type))
         return function

@@ -12,9 +12,11 @@ from flowapp.catalog import TRIGGERS, TriggerSpec, get_trigger
 from flowapp.engine.start import start
 from flowapp.errors import FlowError
 from flowapp.models import Execution, Trigger, Version, Workflow
+from flowapp.texts import say
 
 GRACE = timedelta(seconds=60)  # a slot that is later than this was missed
 MOST_MISSED = 1000
+_INSTANT = timedelta(microseconds=1)
 
 
 def due_triggers(session: Session, now: datetime) -> list[Trigger]:
@@ -36,17 +38,30 @@ def due_triggers(session: Session, now: datetime) -> list[Trigger]:
 
 
 def fire(session: Session, trigger: Trigger, now: datetime) -> list[Execution]:
-    """Starts what is due and sets the next time. Empty where another scheduler was faster; the caller commits."""
+    """Starts what is due and sets the next time. Empty where another scheduler was faster; the caller commits.
+
+    A trigger whose settings cannot be read any more says so in `last_error` and fires no more.
+    """
     spec = get_trigger(trigger.trigger_type)
     first = trigger.next_fire_at
-    if first is None or not _advance(session, trigger, spec, first, now):
+    if first is None or first > now:
+        return []
+    due: list[datetime] = []
+    upcoming, problem = None, ""
+    try:
+        due, upcoming = slots(spec, trigger.config, first, now), _next(spec, trigger.config, now)
+    except FlowError as error:
+        problem = error.message
+    except ValueError:
+        problem = say("The settings of this trigger cannot be read any more. Open the trigger and save it again.")
+    if not _advance(session, trigger, upcoming, problem, now):
         return []
     workflow = session.get_one(Workflow, trigger.workflow_id)
     if workflow.published_version_id is None:
         return []
     version = session.get_one(Version, workflow.published_version_id)
     started = []
-    for slot in slots(spec, trigger.config, first, now):
+    for slot in due:
         execution, created = start(
             session,
             workflow,
@@ -60,15 +75,11 @@ def fire(session: Session, trigger: Trigger, now: datetime) -> list[Execution]:
     return started
 
 
-def _advance(session: Session, trigger: Trigger, spec: TriggerSpec, first: datetime, now: datetime) -> bool:
+def _advance(session: Session, trigger: Trigger, upcoming: datetime | None, problem: str, now: datetime) -> bool:
     """Moves next_fire_at on by compare-and-swap; False where somebody else did."""
-    try:
-        upcoming, problem = _next(spec, trigger.config, now), ""
-    except FlowError as error:
-        upcoming, problem = None, error.message
     moved = session.execute(
         update(Trigger)
-        .where(Trigger.id == trigger.id, Trigger.next_fire_at == first)
+        .where(Trigger.id == trigger.id, Trigger.next_fire_at == trigger.next_fire_at)
         .values(next_fire_at=upcoming, last_fired_at=now, last_error=problem)
         .execution_options(synchronize_session=False)
     )
@@ -78,24 +89,38 @@ def _advance(session: Session, trigger: Trigger, spec: TriggerSpec, first: datet
 def slots(spec: TriggerSpec, config: dict[str, Any], first: datetime, now: datetime) -> list[datetime]:
     """The slots to run, from `first` to `now`: those on time, and of the missed ones what the config says.
 
-    missed: skip leaves them out, once runs the last of them, all runs each (at most 1,000).
+    missed: skip leaves them out, once runs the last of them, all runs each (the first 1,000).
     """
-    found: list[datetime] = []
-    slot = first
-    while slot <= now and len(found) < MOST_MISSED:
-        found.append(slot)
-        upcoming = _next(spec, config, slot)
-        if upcoming is None:
-            break
-        slot = upcoming
-    on_time = [slot for slot in found if now - slot <= GRACE]
-    missed = [slot for slot in found if now - slot > GRACE]
+    late = now - GRACE
     policy = getattr(spec.params.model_validate(config), "missed", "skip")
+    if first >= late:
+        return [first, *_after(spec, config, first, now)]
+    on_time = _after(spec, config, late - _INSTANT, now)
     if policy == "all":
-        return found
-    if policy == "once" and missed and not on_time:
-        return missed[-1:]
+        return [first, *_after(spec, config, first, late - _INSTANT), *on_time]
+    if policy == "once" and not on_time:
+        return [_last(spec, config, first, late)]
     return on_time
+
+
+def _after(spec: TriggerSpec, config: dict[str, Any], begin: datetime, last: datetime) -> list[datetime]:
+    """The first slots after `begin`, up to `last`."""
+    found: list[datetime] = []
+    slot = _next(spec, config, begin)
+    while slot is not None and slot <= last and len(found) < MOST_MISSED - 1:
+        found.append(slot)
+        slot = _next(spec, config, slot)
+    return found
+
+
+def _last(spec: TriggerSpec, config: dict[str, Any], first: datetime, late: datetime) -> datetime:
+    """The last slot from `first` to before `late`. Looked for backwards: a long time off costs no more than a short one."""
+    back = GRACE
+    while (begin := late - back) > first:
+        if found := _after(spec, config, begin, late - _INSTANT):
+            return found[-1]
+        back *= 2
+    return [first, *_after(spec, config, first, late - _INSTANT)][-1]
 
 
 def _next(spec: TriggerSpec, config: dict[str, Any], after: datetime) -> datetime | None:

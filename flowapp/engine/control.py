@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.errors import ConflictError
-from flowapp.models import TERMINAL, Execution, StepRun, Timer, utcnow
+from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, Timer, utcnow
 from flowapp.texts import say
 
 # A worker that still runs may have published messages that it can no longer commit: the end comes after them.
@@ -22,8 +22,9 @@ _ENDS = {
 }
 
 
-def cancel(session: Session, execution: Execution) -> None:
-    """Ends the execution as cancelled. Raising the fence makes every later write of its worker fail.
+def cancel(session: Session, execution: Execution) -> list[Execution]:
+    """Ends the execution as cancelled, and the sub-workflows that it waits for. Raising the fence makes every later
+    write of its worker fail. Returns what was ended: the caller commits, then announces each.
 
     ConflictError where it has already ended; a step that is just running is not interrupted, its outcome is dropped.
     """
@@ -49,8 +50,27 @@ def cancel(session: Session, execution: Execution) -> None:
         .values(status="cancelled", ended_at=now)
         .execution_options(synchronize_session=False)
     )
-    session.execute(delete(Timer).where(Timer.execution_id == execution.id))
+    for table in (Timer, Signal, Subscription):
+        session.execute(delete(table).where(table.execution_id == execution.id))
     session.refresh(execution)
+    _tell_parent(session, execution)
+    children = session.scalars(
+        select(Execution).where(Execution.parent_id == execution.id, Execution.status.not_in(TERMINAL))
+    ).all()
+    waited_for = [child for child in children if (child.options or {}).get("parent")]
+    return [execution, *(ended for child in waited_for for ended in cancel(session, child))]
+
+
+def _tell_parent(session: Session, execution: Execution) -> None:
+    parent = (execution.options or {}).get("parent")
+    waits = select(Execution.id).where(Execution.id == parent[0], Execution.status.not_in(TERMINAL)) if parent else None
+    if parent and session.scalar(waits) is not None:  # type: ignore[arg-type]
+        payload = {"execution_id": execution.id, "status": execution.status, "output": None, "error": ""}
+        now = utcnow()
+        session.add(
+            Signal(execution_id=parent[0], token=parent[1], kind="child", payload=payload, created_at=now, rung_at=now)
+        )
+        session.flush()
 
 
 def decide(

@@ -11,14 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid5
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS, canonical_type, get_action, get_trigger
 from flowapp.engine.condition import check_conditions, normalize
@@ -32,33 +31,20 @@ from flowapp.engine.wording import (
     no_step,
     plain_problems,
 )
+from flowapp.engine.workflow_config import Model, WorkflowConfig, matching
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.texts import say
 
 MAX_DEPTH = 32
 MAX_INT_BITS = 1024
 STEP_ID = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
-REENTRY = r"^(always|once|not_while_active|after_[1-9][0-9]{0,3}_days)$"
 
 OnError = Literal["stop", "continue", "retry", "goto"]
 OnExhausted = Literal["stop", "continue", "goto"]
 
 
-def _matching(pattern: str, words: str) -> AfterValidator:
-    """A pattern whose complaint is in words."""
-
-    def match(text: str) -> str:
-        if re.fullmatch(pattern, text) is None:
-            raise ValueError(words)
-        return text
-
-    return AfterValidator(match)
-
-
 _ID_WORDS = say("Begin with a letter or _, then letters, digits, _ or -, at most 64 characters.")
-_REENTRY_WORDS = say("Write always, once, not_while_active or, for instance, after_30_days.")
-StepId = Annotated[str, _matching(STEP_ID, _ID_WORDS), Field(json_schema_extra={"pattern": STEP_ID})]
-Reentry = Annotated[str, _matching(REENTRY, _REENTRY_WORDS), Field(json_schema_extra={"pattern": REENTRY})]
+StepId = Annotated[str, matching(STEP_ID, _ID_WORDS), Field(json_schema_extra={"pattern": STEP_ID})]
 ActionType = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(lambda t: canonical_type("action", t))]
 TriggerType = Annotated[
     str, Field(min_length=1, max_length=100), AfterValidator(lambda t: canonical_type("trigger", t))
@@ -66,29 +52,14 @@ TriggerType = Annotated[
 Json = dict[str, Any]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Position(_Model):
+class Position(Model):
     """Where a person put the step on the canvas."""
 
     x: float
     y: float
 
 
-class WorkflowConfig(_Model):
-    """Settings of the whole workflow. `concurrency`: executions at once, null: any number; `timeout`: seconds.
-
-    `reentry` says whether the same contact may enter again: always, once, not_while_active, or after_30_days.
-    """
-
-    concurrency: int | None = Field(default=None, ge=1, le=10_000)
-    timeout: int | None = Field(default=None, ge=1, le=31_536_000)
-    reentry: Reentry = "always"
-
-
-class TriggerDef(_Model):
+class TriggerDef(Model):
     """What starts the workflow. `key` stays the same when the trigger is edited; absent, it is made: webhook_1."""
 
     key: StepId
@@ -98,7 +69,7 @@ class TriggerDef(_Model):
     is_active: bool = True
 
 
-class StepDef(_Model):
+class StepDef(Model):
     """One step. `retry_delay` and `timeout` are seconds; `order` counts where there are no edges."""
 
     step_id: StepId
@@ -120,7 +91,7 @@ class StepDef(_Model):
         return (self.goto_step,) if uses_goto and self.goto_step else ()
 
 
-class EdgeDef(_Model):
+class EdgeDef(Model):
     """From step to step, followed when the source ends on `branch`."""
 
     source: StepId
@@ -133,7 +104,7 @@ class EdgeDef(_Model):
         return f"{self.source}>{self.target}>{self.branch}"
 
 
-class Definition(_Model):
+class Definition(Model):
     """A whole workflow in canonical form."""
 
     name: str = Field(min_length=1, max_length=200)

@@ -66,6 +66,10 @@ class Graph:
             self._before[step_id] = _reach(self._sources[step_id], self._sources)
         return self._before[step_id]
 
+    def leads(self, step_id: str, target: str) -> bool:
+        """Whether the flow can come from a step to another, or back to the same one."""
+        return step_id in self.before(target)
+
     def reachable(self) -> frozenset[str]:
         """The steps that can run at all."""
         return _reach(self.start, self._after)

@@ -15,8 +15,9 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete, func, insert, or_, select, update
 
+from flowapp.engine import mailbox
 from flowapp.errors import FencedError
-from flowapp.models import Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
+from flowapp.models import Contact, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
 from flowapp.models.tenancy import at_once, use_tenant
 
 _organizations = cast(Table, Organization.__table__)
@@ -24,6 +25,7 @@ _executions = cast(Table, Execution.__table__)
 _runs = cast(Table, StepRun.__table__)
 _lines = cast(Table, LogLine.__table__)
 _timers = cast(Table, Timer.__table__)
+_contacts = cast(Table, Contact.__table__)
 
 # An execution may be claimed when it is open and nobody holds it. A lease that ran out while running is a crash.
 _CLAIM = (
@@ -33,6 +35,8 @@ _CLAIM = (
         _executions.c.organization_id == bindparam("org"),
         _executions.c.status.in_(("pending", "running", "waiting")),
         or_(_executions.c.lease_until.is_(None), _executions.c.lease_until < bindparam("at")),
+        _executions.c.held.is_(False),
+        or_(_executions.c.start_after.is_(None), _executions.c.start_after <= bindparam("at")),
     )
     .values(
         status="running",
@@ -47,7 +51,8 @@ _CLAIM = (
             _executions.c[name]
             for name in (
                 "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
-                "context", "started_at", "trigger_type",
+                "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
+                "options", "concurrency_key",
             )
         ),
         select(_organizations.c.timezone)
@@ -59,7 +64,7 @@ _CLAIM = (
 _WRITE = and_(
     _executions.c.id == bindparam("execution_id"),
     _executions.c.organization_id == bindparam("org"),
-    _executions.c.fence == bindparam("held"),
+    _executions.c.fence == bindparam("claimed"),
     _executions.c.status == "running",
 )
 SETTLED = ("ended_seq", "status", "branch", "output", "error_message", "ended_at")
@@ -91,7 +96,8 @@ class Batch:
     """What is written together.
 
     `columns` of the execution; attempts `started` (whole rows) and `ended` (rows begun in an earlier commit), attempts of
-    another worker that are `settled`; log `lines`; `timers`, None: as they are.
+    another worker that are `settled`; log `lines`; `timers`, None: as they are; `consumed` signals (ids), `signals` to
+    others, what the execution is `listening` for (None: as it was), branches `taken` to be counted, `events` to state.
     """
 
     columns: dict[str, Any] = field(default_factory=dict)
@@ -100,6 +106,11 @@ class Batch:
     settled: list[dict[str, Any]] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
     timers: list[dict[str, Any]] | None = None
+    consumed: list[str] = field(default_factory=list)
+    signals: list[dict[str, Any]] = field(default_factory=list)
+    listening: list[dict[str, Any]] | None = None
+    taken: list[mailbox.Count] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +124,15 @@ class Claim:
         return {
             "execution_id": self.row["id"],
             "org": self.row["organization_id"],
-            "held": self.row["fence"],
+            "claimed": self.row["fence"],
         }
+
+
+def contact_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A contact in expressions: its own fields beside the fixed ones, and its full name."""
+    fixed = {name: row[name] for name in ("id", "email", "first_name", "last_name", "timezone")}
+    name = f"{row['first_name']} {row['last_name']}".strip() or row["email"]
+    return {**row["fields"], **fixed, "name": name}
 
 
 class Journal:
@@ -166,7 +184,7 @@ class Journal:
             rows = connection.execute(
                 select(
                     _runs.c.seq, _runs.c.ended_seq, _runs.c.step_id, _runs.c.token, _runs.c.status, _runs.c.output,
-                    _runs.c.error_message, _runs.c.iteration, _runs.c.attempt,
+                    _runs.c.error_message, _runs.c.iteration, _runs.c.attempt, _runs.c.frame,
                 )
                 .where(_runs.c.execution_id == execution_id, _runs.c.organization_id == self.organization_id)
                 .order_by(_runs.c.seq)
@@ -192,6 +210,23 @@ class Journal:
                 connection.execute(_UNSET, {"execution_id": claim.row["id"]})
                 if batch.timers:
                     connection.execute(_SET, batch.timers)
+            mailbox.write(connection, claim.row, batch)
+
+    def signals(self, execution_id: str) -> list[dict[str, Any]]:
+        """What has come for an execution that waits."""
+        with self.transaction() as connection:
+            return mailbox.waiting(connection, execution_id, self.organization_id)
+
+    def contact(self, contact_id: str) -> dict[str, Any] | None:
+        """The contact as expressions see it now; None where it was deleted."""
+        with self.transaction() as connection:
+            row = connection.execute(
+                select(_contacts).where(
+                    _contacts.c.id == contact_id, _contacts.c.organization_id == self.organization_id
+                )
+            ).mappings()
+            found = row.one_or_none()
+        return contact_view(dict(found)) if found else None
 
     def extend(self, claim: Claim, now: datetime) -> bool:
         """Prolongs the lease; False where the claim was lost."""

@@ -63,6 +63,11 @@ def log_line(row: Mapping[str, Any]) -> Message:
     }
 
 
+def responded(seq: int) -> Message:
+    """A `respond` step has answered: whoever waits for it reads it in the execution's row."""
+    return {"type": "responded", "seq": seq}
+
+
 def execution_completed(execution_id: str, seq: int, status: str, error: str, output: Any) -> Message:
     """The execution has ended, whatever its status."""
     return {

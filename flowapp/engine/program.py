@@ -60,10 +60,19 @@ class Program:
         self._steps: dict[str, Step] = {}
         self._policies: dict[str, dict[str, Any]] = {}
         self.timeout = definition.config.timeout
+        self.max_visits = definition.config.max_visits
+        self.goals = [s.step_id for s in definition.steps if s.action_type == "goal" and s.params.get("conditions")]
+        self.asks_resume_url = any("resume_url" in str(step.params) for step in definition.steps)
+        hours = definition.config.business_hours
+        self.business_hours = hours.model_dump() if hours else None
 
     def next(self, step_id: str, branch: str) -> list[str]:
         """Where the flow goes from a step along a branch."""
         return self.graph.next(step_id, branch)
+
+    def leads(self, step_id: str, target: str) -> bool:
+        """Whether the flow can come from a step to another, or back to the same one."""
+        return self.graph.leads(step_id, target)
 
     def policy(self, step_id: str) -> dict[str, Any]:
         """What to do when the step fails."""

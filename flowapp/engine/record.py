@@ -54,6 +54,8 @@ class Recorder:
             "step_name": step.name,
             "action_type": spec.type,
             "token": token,
+            "frame": place.get("frame", ""),
+            "source": "",
             "iteration": place["iteration"],
             "attempt": place["attempt"],
             "status": "running",
@@ -92,15 +94,28 @@ class Recorder:
         self._keep()
         self.news.append(m.step_ended(self._row))
 
-    def wait(self, attempt: Attempt, until: datetime) -> None:
-        """The attempt is a wait: it ends when its time comes (end_wait)."""
-        self._close("waiting", attempt)
-        self._keep()
-        self.line(self._row["step_id"], "info", f"Waiting until {until:%Y-%m-%d %H:%M:%S} UTC.", None)
+    def reopen(self, step: StepDef, token: str, place: Mapping[str, Any], spec: ActionSpec) -> None:
+        """A parked attempt, begun earlier as number `place["seq"]`, is taken up by a signal."""
+        seq, news = self.seq, list(self.news)
+        self.start(step, token, place, spec)
+        self.seq, self.news, self.last_start = seq, news, place["seq"]
+        self._row["seq"] = place["seq"]
+        self._written = True
 
-    def end_wait(self, past: Mapping[str, Any], name: str, branch: str, output: Any) -> None:
+    def pinned(self) -> None:
+        """The attempt's outcome is the one that a person pinned: the step does not run."""
+        self._row["source"] = "pinned"
+
+    def wait(self, attempt: Attempt, words: str, output: Any = None) -> None:
+        """The attempt waits: it ends when its time or its signal comes (end_wait, reopen)."""
+        self._close("waiting", attempt, output=output)
+        self._keep()
+        if words:
+            self.line(self._row["step_id"], "info", words, None)
+
+    def end_wait(self, past: Mapping[str, Any], name: str, branch: str, output: Any, status: str = "completed") -> None:
         """A wait that began earlier is over."""
-        self._end_past(past, name, "completed", branch=branch, output=output)
+        self._end_past(past, name, status, branch=branch, output=output)
 
     def end_earlier(self, past: Mapping[str, Any], status: str, error: str) -> None:
         """An attempt of a worker that died is settled."""

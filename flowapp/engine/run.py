@@ -7,35 +7,42 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from flowapp.catalog import Branch, Done, Fail, Stop, Wait
+from flowapp.catalog import Done, Signal
+from flowapp.engine import effects, ending, outcomes
 from flowapp.engine import messages as m
 from flowapp.engine import state as machine
+from flowapp.engine.inbox import Inbox
 from flowapp.engine.journal import Claim, Journal
+from flowapp.engine.memory import Memory
+from flowapp.engine.opening import take_up
 from flowapp.engine.program import Program, Step
 from flowapp.engine.record import Recorder
 from flowapp.engine.scope import Scope
-from flowapp.engine.visit import Attempt, Visit, idempotency_key, run
+from flowapp.engine.tokens import Outcome, State
+from flowapp.engine.visit import Attempt, Services, Visit, idempotency_key, run
 
 if TYPE_CHECKING:
     from flowapp.engine.runner import Runner
 
 _FLUSH_ROWS = 400
 _FLUSH_SECONDS = 0.5
-UNCERTAIN = "The worker died while this step was running. Nobody knows whether it took effect: send it again, or treat it as done."
 
 
 class Run:
     """Drives one execution. `over` is true once it has ended or was given back."""
 
     program: Program
+    services: Services
 
     def __init__(self, runner: Runner, journal: Journal, claim: Claim) -> None:
         self.runner, self.journal, self.claim = runner, journal, claim
         self.row: Mapping[str, Any] = claim.row
-        self.state: machine.State = self.row["state"] or machine.new_state()
+        self.options: Mapping[str, Any] = self.row["options"] or {}
+        self.state: State = self.row["state"] or machine.new_state()
         self.record = Recorder(claim.row["id"], claim.row["organization_id"], claim.row["seq"], runner.now)
-        self.results: dict[str, dict[str, Any]] = {}
-        self.output: Any = None
+        self.memory = Memory()
+        self.inbox = Inbox()
+        self.contact: dict[str, Any] | None = None
         self.error = ""
         self.current = ""
         self.over = False
@@ -47,51 +54,13 @@ class Run:
     def open(self, program: Program) -> None:
         """Starts the execution, or takes it up where it stands."""
         self.program = program
-        if not self.state["total"]:
-            self._advance({"type": "started"})
-        else:
-            self._resume()
         self.services = self.runner.services(self.row["organization_id"], program.project_id, self.row["timezone"])
-
-    def _resume(self) -> None:
-        """Takes up results; settles attempts whose worker died; wakes what is due."""
-        open_runs: dict[str, Mapping[str, Any]] = {}
-        for past in self.journal.results(self.row["id"]):
-            if past["status"] == "running":
-                open_runs[past["token"]] = past
-            elif past["status"] == "completed":
-                self._remember(past["step_id"], past["output"], "completed", "")
-            elif past["status"] == "failed":
-                self._remember(past["step_id"], None, "failed", past["error_message"])
-        for number, token in list(self.state["tokens"].items()):
-            self.current = token["step"]
-            if token["status"] == "running":
-                self._settle(number, open_runs.get(number))
-
-    def _settle(self, number: str, past: Mapping[str, Any] | None) -> None:
-        """An attempt was begun and never ended: its worker died. Run it again, or let a person decide."""
-        step = self.program.step(self.state["tokens"][number]["step"])
-        if step.spec.effect == "once" and past is not None:
-            self.record.end_earlier(past, "uncertain", UNCERTAIN)
-            self._advance({"type": "uncertain", "token": number})
-            return
-        if past is not None:
-            self.record.end_earlier(past, "failed", "The worker died while this step was running; it runs again.")
-        self.state["tokens"][number]["status"] = "ready"
-
-    def _wake(self, number: str) -> None:
-        token = self.state["tokens"][number]
-        if token["status"] == "waiting":
-            past = {
-                "seq": token["seq"],
-                "step_id": token["step"],
-                "iteration": token["iteration"],
-                "attempt": token["attempt"],
-            }
-            step = self.program.step(token["step"])
-            self.record.end_wait(past, step.definition.name, token["branch"], token.get("result"))
-            self._remember(token["step"], token.get("result"), "completed", "")
-        self._advance({"type": "woken", "token": number})
+        if self.row["contact_id"]:
+            self.contact = self.journal.contact(self.row["contact_id"])
+        if not self.state["total"]:
+            self.advance({"type": "started"})
+        else:
+            take_up(self)
 
     # --- going on
 
@@ -100,44 +69,93 @@ class Run:
         if self._timed_out():
             self.end("failed", "The workflow took longer than its timeout allows.")
             return False
-        for due in machine.due(self.state, self.runner.now().timestamp()):
-            self._wake(due)
-        number = machine.next_ready(self.state)
+        self._wake_due()
         if self.over:
             return False
+        number, signal = self.inbox.next(self.state["tokens"])
+        number = number or machine.next_ready(self.state)
         if number is None:
             self.rest()
             return False
+        self._visit(number, signal)
+        return not self.over
+
+    def _wake_due(self) -> None:
+        for number in machine.due(self.state, self.runner.now().timestamp()):
+            token = self.state["tokens"].get(number)
+            if token is None or self.over:
+                continue
+            if token["status"] in ("waiting", "parked"):
+                self.current = token["step"]
+                self.finish_wait(token, token.get("result"), token["branch"])
+            self.advance({"type": "woken", "token": number})
+
+    def _visit(self, number: str, signal: Signal | None) -> None:
+        """One attempt of the step that a token is on; a parked one is taken up by its signal."""
         token = self.state["tokens"][number]
         self.current = token["step"]
         step = self.program.step(token["step"])
-        self.record.start(step.definition, number, token, step.spec)
-        if step.spec.effect != "pure":
-            self._intend(number)
-        attempt = run(step, self._scope(), self._visit(token, step))
-        self._settled(number, step, attempt)
-        if not self.over and (step.spec.effect == "once" or self._much()):
+        if signal is not None:
+            self.record.reopen(step.definition, number, token, step.spec)
+            self.record.batch.consumed += self.inbox.taken()
+        else:
+            self.record.start(step.definition, number, token, step.spec)
+            if step.spec.effect != "pure" and not self._pinned():
+                self._intend(number)
+        outcomes.apply(self, number, step, self._attempt(number, token, step, signal))
+        self.progressed = True
+        if self.over:
+            return
+        if self.options.get("run_to") == step.definition.step_id and number not in self.waiting():
+            self.end("completed", "")
+        elif step.spec.effect == "once" or self._much():
             self.flush()
-        return not self.over
+
+    def waiting(self) -> list[str]:
+        """Tokens that are neither ready nor running."""
+        return [n for n, t in self.state["tokens"].items() if t["status"] not in ("ready", "running")]
+
+    def _pinned(self) -> bool:
+        return self.current in (self.options.get("pins") or {})
+
+    def _attempt(self, number: str, token: dict[str, Any], step: Step, signal: Signal | None) -> Attempt:
+        if self._pinned():
+            self.record.pinned()
+            ways = step.spec.ways(step.definition.params)
+            result = self.options["pins"][self.current]
+            return Attempt(Done(result, "next" if "next" in ways or not ways else ways[0]), step.definition.params)
+        return run(step, self.scope(token), self._circumstances(number, token, step, signal))
 
     def _intend(self, number: str) -> None:
-        self._advance({"type": "intent", "token": number})
-        self.record.open_intent(
-            idempotency_key(self.row["id"], self.current, self.state["tokens"][number]["iteration"])
-        )
+        self.advance({"type": "intent", "token": number})
+        key = idempotency_key(self.row["id"], self.current, self.state["tokens"][number]["iteration"])
+        self.record.open_intent(key)
         self.flush()
 
-    def _scope(self) -> Scope:
+    def scope(self, token: Mapping[str, Any]) -> Scope:
+        """What the expressions of a step on this token can name."""
+        frame = token.get("frame", "")
+        extra = self.memory.names(frame)
+        if self.contact is not None:
+            extra = {**contact_names(self.contact), **extra}
+        if self.program.asks_resume_url:
+            extra["resume_url"] = self.services.resume_url(self.row["id"])
         return Scope(
             input=self.row["input_data"],
             variables=self.program.definition.variables,
-            steps=self.results,
+            steps=self.memory.seen(frame),
             context=self.row["context"],
             now=self.runner.now().astimezone(UTC).isoformat(timespec="seconds"),
-            timezone=self.services.timezone,
+            extra=extra,
+            timezone=self.timezone,
         )
 
-    def _visit(self, token: dict[str, Any], step: Step) -> Visit:
+    @property
+    def timezone(self) -> str:
+        """The contact's, else the organization's."""
+        return (self.contact or {}).get("timezone") or self.services.timezone
+
+    def _circumstances(self, number: str, token: dict[str, Any], step: Step, signal: Signal | None) -> Visit:
         live = step.spec.effect != "pure"
 
         def write(message: str, level: str = "info", **data: Any) -> None:
@@ -155,63 +173,28 @@ class Run:
             services=self.services,
             now=self.runner.now,
             log=write,
+            token=number,
+            timezone=self.timezone,
+            signal=signal,
+            contact_id=self.row["contact_id"] or "",
+            entity=(self.row["trigger_entity_type"], self.row["trigger_entity_id"]),
+            business_hours=self.program.business_hours,
+            ancestors=self.options.get("ancestors", ()),
         )
 
-    def _settled(self, number: str, step: Step, attempt: Attempt) -> None:
-        self.progressed = True
-        handler = {Done: self._done, Branch: self._done, Wait: self._wait, Stop: self._stop, Fail: self._fail}
-        handler[type(attempt.outcome)](number, step, attempt, attempt.outcome)
+    def advance(self, outcome: Outcome) -> None:
+        """Lets the state machine take in what happened, and does what it says."""
+        self.state, todo = machine.advance(self.program, self.state, outcome)
+        for effect in todo:
+            effects.carry_out(self, effect)
 
-    def _done(self, number: str, step: Step, attempt: Attempt, outcome: Any) -> None:
-        branch = outcome.name if isinstance(outcome, Branch) else outcome.branch
-        self.record.end("completed", attempt, branch=branch, output=outcome.result)
-        self._remember(step.definition.step_id, outcome.result, "completed", "")
-        self._advance({"type": "done", "token": number, "branch": branch})
-
-    def _wait(self, number: str, _step: Step, attempt: Attempt, outcome: Any) -> None:
-        self.record.wait(attempt, outcome.until)
-        until = outcome.until.timestamp()
-        self._advance({"type": "waiting", "token": number, "branch": outcome.branch, "until": until})
-        self.state["tokens"][number].update(result=outcome.result, seq=self.record.last_start)
-
-    def _stop(self, _number: str, step: Step, attempt: Attempt, outcome: Any) -> None:
-        self.record.end("completed", attempt, branch="", output=outcome.result)
-        self._remember(step.definition.step_id, outcome.result, "completed", "")
-        self.error = outcome.message if outcome.status == "failed" else ""
-        self._advance({"type": "stopped", "status": outcome.status})
-
-    def _fail(self, number: str, step: Step, attempt: Attempt, outcome: Any) -> None:
-        details = outcome.details or {}
-        if step.spec.effect == "once" and details.get("uncertain"):
-            self.record.end("uncertain", attempt, error=outcome.message, details=details)
-            self._advance({"type": "uncertain", "token": number})
-            return
-        self.record.end("failed", attempt, error=outcome.message, details=outcome.details)
-        self._remember(step.definition.step_id, None, "failed", outcome.message)
-        self.record.line(step.definition.step_id, "error", outcome.message, None)
-        self.error = f"{step.definition.name}: {outcome.message}"
-        now = self.runner.now().timestamp()
-        jitter = self.runner.chance()
-        self._advance({"type": "failed", "token": number, "permanent": outcome.permanent, "now": now, "jitter": jitter})
-        token = self.state["tokens"].get(number)
-        if token and token["status"] == "retry":
-            self.record.line(
-                step.definition.step_id,
-                "warning",
-                f"Attempt {token['attempt']} failed; the next one follows in {token['until'] - now:.0f} s.",
-                None,
-            )
-
-    def _remember(self, step_id: str, result: Any, status: str, error: str) -> None:
-        self.results[step_id] = {"result": result, "status": status, "error": error}
+    def finish_wait(self, token: Mapping[str, Any], result: Any, branch: str, status: str = "completed") -> None:
+        """The attempt that a waiting token began earlier is over."""
+        past = {"seq": token["seq"], "step_id": token["step"], "iteration": token["iteration"]}
+        name = self.program.step(token["step"]).definition.name
+        self.record.end_wait({**past, "attempt": token["attempt"]}, name, branch, result, status)
         if status == "completed":
-            self.output = result
-
-    def _advance(self, outcome: machine.Outcome) -> None:
-        self.state, effects = machine.advance(self.program, self.state, outcome)
-        for effect in effects:
-            failed = effect["status"] == "failed"
-            self.end(effect["status"], effect.get("reason") or (self.error if failed else ""))
+            self.memory.keep(token.get("frame", ""), token["step"], result, status)
 
     def _timed_out(self) -> bool:
         limit = self.program.timeout
@@ -234,7 +217,9 @@ class Run:
             "failure_count": self.state["failed"],
             **columns,
         }
-        batch.timers = self._timers(columns.get("status"))
+        status = columns.get("status")
+        batch.timers = self._timers(status)
+        batch.listening = self.inbox.listening(self, status)
         self.journal.write(self.claim, batch)
         self.flushed = monotonic()
         self._publish(news)
@@ -245,6 +230,8 @@ class Run:
             return None
         alarms = machine.alarms(self.state) if status == "waiting" else []
         rows = [self.journal.timer(self.row["id"], n, kind, self._alarm(at)) for n, kind, at in alarms]
+        if status == "waiting" and not rows and self.program.timeout is not None:
+            rows = [self.journal.timer(self.row["id"], "*", "timeout", self._alarm(float("inf")))]
         return rows if rows or self.row["state"] else None
 
     def _alarm(self, at: float) -> datetime:
@@ -253,9 +240,11 @@ class Run:
         return datetime.fromtimestamp(at, UTC)
 
     def rest(self) -> None:
-        """Nothing is ready: the execution waits for its timers, or for a person."""
+        """Nothing is ready: the execution waits for its timers, for signals, or for a person."""
         self.over = True
         self.flush(status="waiting", lease_until=None)
+        if self.inbox.has_news(self):  # came after the inbox was read, while nobody could be woken
+            self.runner.ring(self.row["id"], self.row["organization_id"])
 
     def give_back(self) -> None:
         """The process ends: another worker goes on."""
@@ -266,18 +255,30 @@ class Run:
         """The execution has ended."""
         self.over = True
         self.record.seq += 1
-        now = self.runner.now()
-        self.record.news.append(m.execution_completed(self.row["id"], self.record.seq, status, error, self.output))
-        self.state["tokens"] = {}
+        output = self.memory.output
+        self.record.news.append(m.execution_completed(self.row["id"], self.record.seq, status, error, output))
+        columns = ending.prepare(self, status, error)
         self.flush(
             status=status,
-            output_data=self.output,
+            output_data=output,
             error_message=error,
-            completed_at=now,
+            completed_at=self.runner.now(),
             lease_until=None,
             goal_reached=status == "goal_reached",
+            **columns,
         )
+        self.runner.ended(self.row, status)
 
     def _publish(self, news: list[m.Message]) -> None:
         if news:
             self.runner.publish(self.row["organization_id"], self.row["id"], news)
+
+
+def contact_names(contact: Mapping[str, Any]) -> dict[str, Any]:
+    """The names under which expressions find the contact: nested and flat (DESIGN §8)."""
+    return {
+        "contact": contact,
+        "contact_id": contact["id"],
+        "contact_name": contact["name"],
+        "contact_email": contact["email"],
+    }

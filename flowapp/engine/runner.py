@@ -8,9 +8,10 @@ step runs again under the same key; one that must happen once becomes uncertain,
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flowapp.engine import messages as m
 from flowapp.engine.journal import Claim, Journal
@@ -33,7 +34,8 @@ class Runner:
     """Runs executions of any organization in this process.
 
     `services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
-    commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries.
+    commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
+    `ring` has an execution looked at again; `ended(row, status)` is told of an end after its commit.
     """
 
     journal: Callable[[str], Journal]
@@ -44,6 +46,8 @@ class Runner:
     stopping: Callable[[], bool] = lambda: False
     now: Callable[[], datetime] = utcnow
     chance: Callable[[], float] = random.random
+    ring: Callable[[str, str], None] = lambda _execution, _organization: None
+    ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
 
     def run(self, execution_id: str, organization_id: str) -> None:
         """Runs an execution as far as it goes now. Returns at once where there is nothing to do."""

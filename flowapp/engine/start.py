@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
@@ -9,7 +10,9 @@ from sqlalchemy import Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, make_transient_to_detached
 
+from flowapp.engine import admission
 from flowapp.engine.condition import evaluate
+from flowapp.engine.control import cancel
 from flowapp.engine.scope import Scope
 from flowapp.models import Execution, Trigger, Version, Workflow, new_id, utcnow
 
@@ -29,11 +32,14 @@ def start(
     idempotency_key: str | None = None,
     entity: tuple[str, str] = ("", ""),
     started_by: str | None = None,
+    contact_id: str | None = None,
+    more: dict[str, Any] | None = None,
 ) -> tuple[Execution, bool]:
     """The new execution, pending, and True; or the first one with this idempotency key, and False.
 
-    Where the trigger's conditions are not met the execution is recorded as skipped. `entity` is (type, id) of what the
-    trigger is about. The row is written at once, so two callers with the same key cannot both be first.
+    Where the trigger's conditions are not met, or the workflow's config says no, the execution is recorded as skipped.
+    `entity` is (type, id) of what the trigger is about: with the type contact it is the contact. `more`: further columns.
+    The row is written at once, so two callers with the same key cannot both be first.
     """
     now = utcnow()
     met, why = _met(trigger, input_data, context or {}, now.isoformat(timespec="seconds"))
@@ -50,15 +56,21 @@ def start(
         "input_data": input_data if input_data is not None else {},
         "context": {**(context or {}), **({} if met else {"skipped_because": why})},
         "state": {},
+        "options": {},
         "idempotency_key": idempotency_key,
         "started_by": started_by,
         "rung_at": now,
         "created_at": now,
         "seq": 0 if met else 1,
         "completed_at": None if met else now,
+        "contact_id": contact_id or (entity[1] if entity[0] == "contact" else None),
+        **(more or {}),
     }
+    replaced = _check_in(session, row, now) if met else []
     new = _insert(session, row)
     if new is not None:
+        for earlier in replaced:
+            cancel(session, earlier)
         return new, True
     first = session.scalars(
         select(Execution).where(Execution.workflow_id == workflow.id, Execution.idempotency_key == idempotency_key)
@@ -70,6 +82,27 @@ def _met(trigger: Trigger | None, data: Any, context: dict[str, Any], now: str) 
     if trigger is None or not trigger.conditions:
         return True, []
     return evaluate(trigger.conditions, Scope(input=data, context=context, now=now))
+
+
+def _check_in(session: Session, row: dict[str, Any], now: datetime) -> list[Execution]:
+    """What the workflow's config says about beginning now. Returns the executions that this one replaces."""
+    gate = admission.gate_of(session, row["version_id"])
+    if gate is None or _known(session, row):
+        return []
+    return admission.check_in(session, row, gate, now)
+
+
+def _known(session: Session, row: dict[str, Any]) -> bool:
+    """Whether the idempotency key was used before: then nothing begins."""
+    if row["idempotency_key"] is None:
+        return False
+    return bool(
+        session.scalar(
+            select(Execution.id).where(
+                Execution.workflow_id == row["workflow_id"], Execution.idempotency_key == row["idempotency_key"]
+            )
+        )
+    )
 
 
 def _insert(session: Session, row: dict[str, Any]) -> Execution | None:

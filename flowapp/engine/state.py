@@ -1,43 +1,46 @@
 """The state machine of an execution: pure. JSON in, JSON out; no clock, no chance, no I/O: those are passed in.
 
-State: {"tokens": {"1": Token}, "visits": {step_id: count}, "total": visits so far, "next": next token's number,
-"ok": steps done, "failed": steps failed}.
-Token: {"step", "status": ready|running|waiting|retry|uncertain, "attempt", "iteration", "until"?, "branch"?}.
-`until` is an epoch in seconds: when a waiting or retrying token goes on.
+State: {"tokens": {"1": Token}, "visits": {step_id: count}, "total": visits so far, "next": number of the next token or
+loop, "ok": steps done, "failed": steps failed, "loops"?: {number: Loop} (engine.moves), "goal"?: true}.
+Token: {"step", "status", "attempt", "iteration", "until"?, "branch"?, "frame"?, "from"?, "late"?}.
+    status   ready | running | waiting | retry | uncertain | parked | joined (at a merge) | looping
+    until    epoch in seconds when a waiting, retrying, parked or joined token goes on; None or absent: not by time
+    branch   along which it goes on then
+    frame    the items of loops that it is in, "3:0/5:2": item 2 of loop 5 inside item 0 of loop 3
+    from     the step that it came from
+    late     merges that somebody passed first: it ends there
 
 Outcomes (what happened):
-    {"type": "started"}                                          tokens on every start step
+    {"type": "started", "at"?: [step_id]}                        tokens on every start step
     {"type": "intent", "token"}                                  an attempt with an effect is about to run
     {"type": "done", "token", "branch"}                          the flow follows the branch
     {"type": "waiting", "token", "branch", "until"}              the token sleeps, then follows the branch
+    {"type": "parked", "token", "branch", "until", "accepts"}    it waits for a signal; at `until` it follows the branch
     {"type": "woken", "token"}                                   its time has come
+    {"type": "looping", "token", "total", "at_once", "keep_going"}    the branch `each` runs for each item
+    {"type": "joined", "token", "mode": all|first, "until"}      it arrived at a merge
+    {"type": "goal", "token"}                                    done, and the goal is reached
+    {"type": "jump", "step"}                                     everything is left, the flow goes on at a step
     {"type": "failed", "token", "permanent", "now", "jitter", "after"?}    error edge, retry, continue, goto or stop;
                                                                  `after`: seconds that the other side asked to wait
     {"type": "uncertain", "token"}                               crashed inside an effect that must not run twice
     {"type": "stopped", "status"}                                a step ends the execution
-Effects (what to do): {"do": "end", "status", "reason"?}.
+Effects (what to do):
+    {"do": "end", "status", "reason"?}         the execution has ended
+    {"do": "item", "loop", "index", "error"?}  an item of a loop is through
+    {"do": "looped", "loop", "token": Token}   all items are
+    {"do": "merged", "tokens": [Token], "branch"}    they came together; the first one goes on
+    {"do": "dropped", "tokens": [Token]}       these were left where they were
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from flowapp.engine import joins, moves
+from flowapp.engine.moves import follow, move
+from flowapp.engine.tokens import Effects, Flow, Outcome, State, Token, place
 
-State = dict[str, Any]
-Outcome = dict[str, Any]
-Effects = list[dict[str, Any]]
-
-VISIT_BUDGET = 10_000
 MAX_RETRY_DELAY = 86_400.0
-
-
-class Flow(Protocol):
-    """What the machine must know of a definition (engine.graph.Graph has it)."""
-
-    start: list[str]
-
-    def next(self, step_id: str, branch: str) -> list[str]: ...
-
-    def policy(self, step_id: str) -> dict[str, Any]: ...
+TIMED = ("waiting", "retry", "parked", "joined")
 
 
 def new_state() -> State:
@@ -48,13 +51,17 @@ def new_state() -> State:
 def advance(flow: Flow, state: State, outcome: Outcome) -> tuple[State, Effects]:
     """The state after `outcome`, and what is to be done about it. The given state is left as it is."""
     state = {**state, "tokens": {k: dict(v) for k, v in state["tokens"].items()}, "visits": dict(state["visits"])}
+    if "loops" in state:
+        state["loops"] = {k: {**v, "errors": list(v["errors"])} for k, v in state["loops"].items()}
     effects = _HANDLERS[outcome["type"]](flow, state, outcome)
-    if not effects and not state["tokens"]:
-        effects = [{"do": "end", "status": "completed"}]
-    if not effects and state["total"] > VISIT_BUDGET:
-        effects = [
-            {"do": "end", "status": "failed", "reason": f"More than {VISIT_BUDGET} steps: the flow runs in circles."}
-        ]
+    if any(effect["do"] == "end" for effect in effects):
+        return state, effects
+    effects += joins.settle(flow, state)
+    if not state["tokens"]:
+        effects.append({"do": "end", "status": "goal_reached" if state.get("goal") else "completed"})
+    elif state["total"] > flow.max_visits:
+        reason = f"More than {flow.max_visits} steps: the flow runs in circles."
+        effects.append({"do": "end", "status": "failed", "reason": reason})
     return state, effects
 
 
@@ -68,7 +75,7 @@ def next_ready(state: State) -> str | None:
 
 def due(state: State, now: float) -> list[str]:
     """Tokens whose time has come."""
-    return [n for n, t in state["tokens"].items() if t["status"] in ("waiting", "retry") and t["until"] <= now]
+    return [n for n, _, until in alarms(state) if until <= now]
 
 
 def alarms(state: State) -> list[tuple[str, str, float]]:
@@ -76,32 +83,13 @@ def alarms(state: State) -> list[tuple[str, str, float]]:
     return [
         (n, "retry" if t["status"] == "retry" else "wait", t["until"])
         for n, t in state["tokens"].items()
-        if t["status"] in ("waiting", "retry")
+        if t["status"] in TIMED and t.get("until") is not None
     ]
 
 
-def _place(state: State, number: str, step_id: str) -> None:
-    visits = state["visits"].get(step_id, 0)
-    state["visits"][step_id] = visits + 1
-    state["total"] += 1
-    state["tokens"][number] = {"step": step_id, "status": "ready", "attempt": 1, "iteration": visits}
-
-
-def _follow(flow: Flow, state: State, number: str, branch: str) -> None:
-    """Moves a token along every edge of a branch: the first keeps its number, the others are new; none: it ends."""
-    targets = flow.next(state["tokens"][number]["step"], branch)
-    if not targets:
-        del state["tokens"][number]
-        return
-    _place(state, number, targets[0])
-    for target in targets[1:]:
-        _place(state, str(state["next"]), target)
-        state["next"] += 1
-
-
-def _started(flow: Flow, state: State, _outcome: Outcome) -> Effects:
-    for step_id in flow.start:
-        _place(state, str(state["next"]), step_id)
+def _started(flow: Flow, state: State, outcome: Outcome) -> Effects:
+    for step_id in outcome.get("at") or flow.start:
+        place(state, str(state["next"]), step_id, {})
         state["next"] += 1
     return []
 
@@ -113,8 +101,7 @@ def _intent(_flow: Flow, state: State, outcome: Outcome) -> Effects:
 
 def _done(flow: Flow, state: State, outcome: Outcome) -> Effects:
     state["ok"] += 1
-    _follow(flow, state, outcome["token"], outcome["branch"])
-    return []
+    return follow(flow, state, outcome["token"], outcome["branch"])
 
 
 def _waiting(_flow: Flow, state: State, outcome: Outcome) -> Effects:
@@ -123,13 +110,48 @@ def _waiting(_flow: Flow, state: State, outcome: Outcome) -> Effects:
     return []
 
 
+def _parked(_flow: Flow, state: State, outcome: Outcome) -> Effects:
+    state["tokens"][outcome["token"]].update(
+        status="parked", until=outcome["until"], branch=outcome["branch"], accepts=outcome["accepts"]
+    )
+    return []
+
+
 def _woken(flow: Flow, state: State, outcome: Outcome) -> Effects:
-    token = state["tokens"][outcome["token"]]
+    number = outcome["token"]
+    token = state["tokens"].get(number)
+    if token is None:  # merged or dropped since it was seen to be due
+        return []
     if token["status"] == "retry":
         token.update(status="ready", attempt=token["attempt"] + 1)
         del token["until"]
         return []
-    return _done(flow, state, {"token": outcome["token"], "branch": token["branch"]})
+    if token["status"] == "joined":
+        return joins.expire(flow, state, number)
+    return _done(flow, state, {"token": number, "branch": token["branch"]})
+
+
+def _looping(flow: Flow, state: State, outcome: Outcome) -> Effects:
+    return moves.begin(flow, state, outcome["token"], outcome)
+
+
+def _joined(flow: Flow, state: State, outcome: Outcome) -> Effects:
+    state["ok"] += 1
+    return joins.arrive(flow, state, outcome)
+
+
+def _goal(flow: Flow, state: State, outcome: Outcome) -> Effects:
+    state["goal"] = True
+    return _done(flow, state, {"token": outcome["token"], "branch": "next"})
+
+
+def _jump(_flow: Flow, state: State, outcome: Outcome) -> Effects:
+    left: list[Token] = list(state["tokens"].values())
+    state["tokens"] = {}
+    state.pop("loops", None)
+    place(state, str(state["next"]), outcome["step"], {})
+    state["next"] += 1
+    return [{"do": "dropped", "tokens": left}]
 
 
 def _failed(flow: Flow, state: State, outcome: Outcome) -> Effects:
@@ -147,14 +169,13 @@ def _failed(flow: Flow, state: State, outcome: Outcome) -> Effects:
     state["failed"] += 1
     # Retrying does not leave the step; where the flow leaves it, an error edge wins over stop, continue and goto.
     if flow.next(token["step"], "error"):
-        _follow(flow, state, number, "error")
-    elif how == "continue":
-        _follow(flow, state, number, "next")
-    elif how == "goto":
-        _place(state, number, policy["goto_step"])
-    else:
-        return [{"do": "end", "status": "failed"}]
-    return []
+        return follow(flow, state, number, "error")
+    if how == "continue":
+        return follow(flow, state, number, "next")
+    if how == "goto":
+        return move(flow, state, number, [policy["goto_step"]])
+    caught = moves.catch(flow, state, token, outcome.get("error", ""))
+    return [{"do": "end", "status": "failed"}] if caught is None else caught
 
 
 def retry_delay(base: float, attempt: int, jitter: float) -> float:
@@ -169,8 +190,10 @@ def _uncertain(_flow: Flow, state: State, outcome: Outcome) -> Effects:
 
 def _stopped(_flow: Flow, state: State, outcome: Outcome) -> Effects:
     state["ok" if outcome["status"] == "completed" else "failed"] += 1
+    left = [token for number, token in state["tokens"].items() if number != outcome.get("token")]
     state["tokens"].clear()
-    return [{"do": "end", "status": outcome["status"]}]
+    dropped = [{"do": "dropped", "tokens": left}] if left else []
+    return [*dropped, {"do": "end", "status": outcome["status"]}]
 
 
 _HANDLERS = {
@@ -178,7 +201,12 @@ _HANDLERS = {
     "intent": _intent,
     "done": _done,
     "waiting": _waiting,
+    "parked": _parked,
     "woken": _woken,
+    "looping": _looping,
+    "joined": _joined,
+    "goal": _goal,
+    "jump": _jump,
     "failed": _failed,
     "uncertain": _uncertain,
     "stopped": _stopped,

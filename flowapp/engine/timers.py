@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from flowapp.models import Execution, Timer
+from flowapp.models import Execution, Signal, Timer
 
 AT_ONCE = 500
 RING_AGAIN = timedelta(seconds=5)
+SIGNAL_AGAIN = timedelta(seconds=20)
 
 Bell = tuple[str, str]  # execution id, organization id
 
@@ -41,7 +42,15 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
         select(Execution.id, Execution.organization_id)
         .where(
             or_(
-                and_(Execution.status == "pending", or_(Execution.rung_at.is_(None), pending)),
+                and_(
+                    Execution.status == "pending",
+                    Execution.held.is_(False),
+                    or_(
+                        and_(Execution.start_after.is_(None), or_(Execution.rung_at.is_(None), pending)),
+                        and_(Execution.start_after <= now, Execution.rung_at < Execution.start_after),
+                        and_(Execution.start_after < now, or_(Execution.rung_at.is_(None), pending)),
+                    ),
+                ),
                 and_(
                     Execution.status == "running",
                     Execution.lease_until < now,
@@ -59,3 +68,22 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
             .execution_options(synchronize_session=False)
         )  # fmt: skip
     return found
+
+
+def unheard(session: Session, now: datetime) -> list[Bell]:
+    """Waiting executions with a signal whose bell was lost, or came while their worker could not be woken."""
+    found = session.execute(
+        select(Signal.id, Signal.execution_id, Signal.organization_id)
+        .join(Execution, Execution.id == Signal.execution_id)
+        .where(
+            Execution.status == "waiting",
+            or_(Signal.rung_at.is_(None), Signal.rung_at < now - SIGNAL_AGAIN),
+        )
+        .limit(AT_ONCE)
+    ).all()
+    if found:
+        session.execute(
+            update(Signal).where(Signal.id.in_([row.id for row in found])).values(rung_at=now)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    return list(dict.fromkeys((row.execution_id, row.organization_id) for row in found))

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, StepContext, secret_fields
-from flowapp.catalog.context import Http, IntegrationHandle, Logger, Mail, Schemas, Tables
+from flowapp.catalog.context import (
+    Http,
+    IntegrationHandle,
+    Logger,
+    Mail,
+    People,
+    Sandbox,
+    Schemas,
+    Signal,
+    Tables,
+    Workflows,
+)
 from flowapp.engine.condition import evaluate
 from flowapp.engine.expression import compile_value
 from flowapp.engine.program import Step
@@ -37,7 +48,22 @@ class Services(Protocol):
 
     def tables(self, idempotency_key: str) -> Tables: ...
 
+    @property
+    def sandbox(self) -> Sandbox: ...
+
     def integration(self, reference: str) -> IntegrationHandle: ...
+
+    def resume_url(self, execution_id: str) -> str:
+        """Where a POST resumes this execution."""
+        ...
+
+    def workflows(self, visit: Visit, token: str, key: str) -> Workflows:
+        """Starts sub-workflows for a token of this visit's execution; `key` makes it once."""
+        ...
+
+    def people(self, visit: Visit, step_id: str, key: str) -> People:
+        """Notifies members on behalf of a step."""
+        ...
 
 
 @dataclass(slots=True)
@@ -53,6 +79,13 @@ class Visit:
     services: Services
     now: Callable[[], datetime]
     log: Logger
+    token: str = ""
+    timezone: str = "UTC"
+    signal: Signal | None = None
+    contact_id: str = ""
+    entity: tuple[str, str] = ("", "")
+    business_hours: Mapping[str, Any] | None = None
+    ancestors: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -119,7 +152,7 @@ def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepCo
         idempotency_key=key,
         timeout=float(step.definition.timeout),
         now=visit.now,
-        timezone=services.timezone,
+        timezone=visit.timezone,
         log=visit.log,
         render=render,
         test=test,
@@ -128,6 +161,13 @@ def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepCo
         tables=services.tables(key),
         schemas=services.schemas,
         integration=services.integration,
+        sandbox=services.sandbox,
+        workflows=services.workflows(visit, visit.token, key),
+        people=services.people(visit, step.definition.step_id, key),
+        signal=visit.signal,
+        contact_id=visit.contact_id,
+        entity=visit.entity,
+        business_hours=visit.business_hours,
     )
 
 

@@ -182,14 +182,14 @@ def cancel(execution_id: UUID) -> Response:
     session = db.session()
     execution = history.get(session, str(execution_id))
     try:
-        control.cancel(session, execution)
+        ended = control.cancel(session, execution)
     except ConflictError:
         session.rollback()
         flash(_("This execution had already ended."), "info")
         return go("executions.show", execution_id=execution_id)
     _audit(session, "execution.cancelled", execution)
     _commit(session, execution)
-    tasks.announce_end(execution)
+    tasks.announce_ends(ended)
     flash(_("The execution was cancelled."), "success")
     return go("executions.show", execution_id=execution_id)
 

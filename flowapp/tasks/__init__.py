@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from flowapp.tasks.bus import announce_end, begin, live_channel, monitor_channel, publish, wait
+from flowapp.tasks.bus import begin, live_channel, monitor_channel, publish, wait
+from flowapp.tasks.endings import announce_ends, release
 from flowapp.tasks.runtime import Runtime, init, ring, runtime
 
 
@@ -14,6 +15,6 @@ def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 __all__ = [
-    "Runtime", "announce_end", "begin", "init", "live_channel", "monitor_channel", "publish", "ring",
+    "Runtime", "announce_ends", "begin", "init", "live_channel", "monitor_channel", "publish", "release", "ring",
     "runtime", "test_step", "wait",
 ]  # fmt: skip

@@ -15,7 +15,8 @@ from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
 from flowapp.models import utcnow
 from flowapp.tasks.bus import publish
-from flowapp.tasks.runtime import Runtime, runtime
+from flowapp.tasks.endings import ended
+from flowapp.tasks.runtime import Runtime, ring, runtime
 from flowapp.tasks.services import StepServices, http_service
 
 log = get_logger(__name__)
@@ -32,6 +33,8 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "programs": Programs(current.vault.open),
         "keeper": Keeper(lease.total_seconds(), utcnow),
         "stopping": current.stopping.is_set,
+        "ring": ring,
+        "ended": ended,
     }
     return Runner(**{**parts, **changes})
 

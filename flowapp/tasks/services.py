@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Http, IntegrationHandle, Letter, Mail, Saved
+from flowapp.catalog import Http, IntegrationHandle, Letter, Mail, Sandbox, Saved
 from flowapp.connectors.smtp import SmtpMail
+from flowapp.engine.visit import Visit
 from flowapp.errors import StepError
 from flowapp.models import CaughtMail, Integration
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.egress import SafeHttp
+from flowapp.security.links import sign
+from flowapp.security.sandbox import ProcessSandbox
 from flowapp.studio.schemas import ProjectSchemas
 from flowapp.studio.wiring import ProjectTables
+from flowapp.tasks.people import Members
 from flowapp.tasks.runtime import Runtime
+from flowapp.tasks.subflows import SubWorkflows
 
 T = TypeVar("T")
 
@@ -45,6 +51,23 @@ class StepServices:
     def tables(self, idempotency_key: str) -> _Tables:
         """The project's data tables, for one visit of a step."""
         return _Tables(self, idempotency_key)
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where users' code runs."""
+        return sandbox()
+
+    def resume_url(self, execution_id: str) -> str:
+        """Where a POST resumes an execution that waits for it."""
+        return f"{self.settings.public_url}/resume/{sign(self.settings.secret_key, 'resume', execution_id)}"
+
+    def workflows(self, visit: Visit, token: str, key: str) -> SubWorkflows:
+        """Starts sub-workflows."""
+        return SubWorkflows(self, visit, token, key)
+
+    def people(self, visit: Visit, step_id: str, key: str) -> Members:
+        """Tells or asks members."""
+        return Members(self, visit, step_id, key)
 
     def integration(self, reference: str) -> IntegrationHandle:
         """The integration with this id, name, type or provider, credentials opened."""
@@ -138,6 +161,12 @@ def catch(session: Session, letter: Letter, sender: str) -> str:
             )
         )
     return letter.message_id
+
+
+@cache
+def sandbox() -> ProcessSandbox:
+    """The sandbox of this process; it starts with its first use."""
+    return ProcessSandbox()
 
 
 def http_service(allow: tuple[str, ...]) -> Http:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flowapp.catalog import Branch, Done, Fail, Stop, Wait
+from flowapp.catalog import Branch, Done, Each, Fail, Park, Respond, Stop, Wait
 from flowapp.engine.definition import Definition
 from flowapp.engine.program import Program
 from flowapp.engine.scope import Scope
@@ -87,14 +87,22 @@ def _scope(definition: dict[str, Any], input_data: Any, prior: dict[str, Any], t
 
 def _told(attempt: Attempt) -> dict[str, Any]:
     outcome = attempt.outcome
-    match outcome:
-        case Fail():
-            return {"status": "failed", "result": None, "error": mask_text(outcome.message), "branch": ""}
-        case Wait():
-            return {"status": "waiting", "result": {"until": outcome.until.isoformat()}, "error": "", "branch": ""}
-        case Branch():
-            return {"status": "completed", "result": outcome.result, "error": "", "branch": outcome.name}
-        case Done():
-            return {"status": "completed", "result": outcome.result, "error": "", "branch": outcome.branch}
-        case Stop():
-            return {"status": "completed", "result": outcome.result, "error": outcome.message, "branch": "stop"}
+    if isinstance(outcome, Fail):
+        return {"status": "failed", "result": None, "error": mask_text(outcome.message), "branch": ""}
+    if isinstance(outcome, Wait | Park):
+        return {"status": "waiting", "result": _waits(outcome), "error": "", "branch": ""}
+    if isinstance(outcome, Stop):
+        return {"status": "completed", "result": outcome.result, "error": outcome.message, "branch": "stop"}
+    branch, result = "next", getattr(outcome, "result", None)
+    if isinstance(outcome, Branch | Done):
+        branch = outcome.name if isinstance(outcome, Branch) else outcome.branch
+    elif isinstance(outcome, Each):
+        branch, result = "each", {"items": outcome.items}
+    elif isinstance(outcome, Respond):
+        result = {"status": outcome.status, "headers": dict(outcome.headers), "body": outcome.body}
+    return {"status": "completed", "result": result, "error": "", "branch": branch}
+
+
+def _waits(outcome: Wait | Park) -> dict[str, Any]:
+    until = outcome.until.isoformat() if outcome.until else None
+    return {"until": until, **({"waits_for": outcome.waits_for} if isinstance(outcome, Park) else {})}

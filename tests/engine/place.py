@@ -21,6 +21,7 @@ from flowapp.engine.runner import Runner
 from flowapp.engine.start import start
 from flowapp.models import Execution, LogLine, Organization, Project, StepRun, Timer, Version, Workflow
 from flowapp.models.tenancy import bind_tenant, make_engine, prepare_engine
+from tests.support.services import NoServices
 
 
 class TryParams(Params):
@@ -60,19 +61,6 @@ class World:
 
     calls: ClassVar[list[tuple[str, int, int, str]]] = []
     hooks: ClassVar[dict[str, Callable[[StepContext], None]]] = {}
-
-
-class NoServices:
-    """These tests' steps reach for nothing."""
-
-    http = mail = schemas = None
-    timezone = "UTC"
-
-    def tables(self, _key: str) -> None:
-        return None
-
-    def integration(self, _reference: str) -> None:
-        return None
 
 
 @pytest.fixture(autouse=True)

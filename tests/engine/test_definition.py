@@ -105,7 +105,11 @@ def test_the_smallest_definition_gets_every_default():
         "name": "Flow",
         "description": "",
         "variables": {},
-        "config": {"concurrency": None, "timeout": None, "reentry": "always"},
+        "config": {
+            "concurrency": None, "concurrency_key": "", "concurrency_policy": "queue", "debounce_key": "",
+            "debounce_seconds": 0, "timeout": None, "reentry": "always", "error_workflow": "", "alert_after": 3,
+            "max_visits": 10_000, "business_hours": None, "retention_days": None,
+        },
         "triggers": [],
         "steps": [
             {

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flowapp.engine import state as machine
 
+BUDGET = 1000
 POLICY = {"on_error": "stop", "on_exhausted": "stop", "goto_step": None, "retry_count": 2, "retry_delay": 10}
 
 
@@ -18,9 +19,18 @@ class Flow:
 
     def __init__(self, edges: dict[str, dict[str, list[str]]], start: list[str], **policies: dict[str, Any]) -> None:
         self.edges, self.start, self.policies = edges, start, policies
+        self.max_visits = BUDGET
 
     def next(self, step_id: str, branch: str) -> list[str]:
         return self.edges.get(step_id, {}).get(branch, [])
+
+    def leads(self, step_id: str, target: str) -> bool:
+        found, waiting = set(), [step_id]
+        while waiting:
+            for targets in self.edges.get(waiting.pop(), {}).values():
+                waiting += [t for t in targets if t not in found]
+                found.update(targets)
+        return target in found
 
     def policy(self, step_id: str) -> dict[str, Any]:
         return {**POLICY, **self.policies.get(step_id, {})}
@@ -107,22 +117,23 @@ def test_a_wait_follows_its_branch_when_its_time_comes() -> None:
     assert machine.next_ready(state) is None
     assert machine.alarms(state) == [("1", "wait", 500.0)]
     state, _ = machine.advance(flow, state, {"type": "woken", "token": "1"})
-    assert state["tokens"]["1"] == {"step": "b", "status": "ready", "attempt": 1, "iteration": 0}
+    assert state["tokens"]["1"] == {"step": "b", "status": "ready", "attempt": 1, "iteration": 0, "from": "a"}
 
 
 def test_a_loop_counts_iterations_and_runs_into_the_budget() -> None:
     flow = Flow({"a": {"next": ["a"]}}, ["a"])
     state, effects = begin(flow), []
-    for _ in range(machine.VISIT_BUDGET):
+    for _ in range(BUDGET):
         state, effects = machine.advance(flow, state, {"type": "done", "token": "1", "branch": "next"})
-    assert state["tokens"]["1"]["iteration"] == machine.VISIT_BUDGET
+    assert state["tokens"]["1"]["iteration"] == BUDGET
     assert effects[0]["status"] == "failed"
 
 
 def test_stop_ends_every_token() -> None:
     flow = Flow({}, ["a", "b"])
     state, effects = machine.advance(flow, begin(flow), {"type": "stopped", "status": "cancelled"})
-    assert effects == [{"do": "end", "status": "cancelled"}]
+    assert [effect["do"] for effect in effects] == ["dropped", "end"]
+    assert effects[-1]["status"] == "cancelled"
     assert state["tokens"] == {}
 
 

@@ -31,6 +31,7 @@ from flowapp.models import (
     utcnow,
 )  # fmt: skip
 from flowapp.models.tenancy import system_session, tenant_session
+from tests.support.services import NoServices
 
 LOG = {
     "step_id": "note",
@@ -44,17 +45,6 @@ CHECK = {
 }  # fmt: skip
 WAIT = {"step_id": "pause", "name": "Pause", "action_type": "wait_time", "params": {"duration": "1 day"}}
 FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-class NoServices:
-    http = mail = schemas = None
-    timezone = "UTC"
-
-    def tables(self, _key: str) -> None:
-        return None
-
-    def integration(self, _reference: str) -> None:
-        return None
 
 
 class Place:

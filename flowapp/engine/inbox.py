@@ -1,0 +1,101 @@
+"""The signals that have come for a claimed execution, and what it listens for when it rests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flowapp.catalog import Signal
+from flowapp.models import new_id
+
+if TYPE_CHECKING:
+    from flowapp.engine.run import Run
+
+Json = dict[str, Any]
+GOALS = "*"
+
+
+class Inbox:
+    """Hands each signal to the parked token that it is for. A signal without a taker waits in the database."""
+
+    def __init__(self) -> None:
+        self._signals: list[Json] = []
+        self._seen: set[str] = set()
+        self._taken: list[str] = []
+
+    def fill(self, signals: list[Json]) -> None:
+        """What the database holds."""
+        self._signals = signals
+        self._seen = {signal["id"] for signal in signals}
+        self._taken += [signal["id"] for signal in signals if signal["token"] == GOALS]
+
+    def next(self, tokens: Mapping[str, Json]) -> tuple[str | None, Signal | None]:
+        """A parked token with its oldest signal; `taken` then names what the commit is to delete."""
+        for signal in self._signals if self._signals else ():
+            for number, token in tokens.items():
+                if _is_for(signal, number, token):
+                    self._signals.remove(signal)
+                    self._taken.append(signal["id"])
+                    return number, Signal(signal["kind"], signal["payload"])
+        return None, None
+
+    def taken(self) -> list[str]:
+        """Ids of the signals that were handed out since the last call."""
+        taken, self._taken = self._taken, []
+        return taken
+
+    def has_news(self, run: Run) -> bool:
+        """Whether a signal came for one of the tokens since the inbox was read."""
+        tokens = run.state["tokens"]
+        if not any(token["status"] == "parked" for token in tokens.values()):
+            return False
+        return any(
+            signal["id"] not in self._seen and any(_is_for(signal, number, token) for number, token in tokens.items())
+            for signal in run.journal.signals(run.row["id"])
+        )
+
+    def listening(self, run: Run, status: str | None) -> list[Json] | None:
+        """Rows of subscriptions for the state that is being written; None: as they are."""
+        if status is None or status == "pending":
+            return None
+        rows = _subscriptions(run) if status == "waiting" else []
+        return rows if rows or run.row["state"] else None
+
+
+def _is_for(signal: Json, number: str, token: Json) -> bool:
+    if token["status"] != "parked" or signal["kind"] not in token["accepts"]:
+        return False
+    if signal["token"]:
+        return bool(signal["token"] == number and (not signal["step_id"] or signal["step_id"] == token["step"]))
+    return signal["step_id"] in ("", token["step"])
+
+
+def _subscriptions(run: Run) -> list[Json]:
+    about = _about(run)
+    rows = [
+        _row(run, number, event, about if token["same_entity"] else ("", ""))
+        for number, token in run.state["tokens"].items()
+        if token["status"] == "parked"
+        for event in token["events"]
+    ]
+    if run.program.goals and not run.state.get("goal") and about != ("", ""):
+        rows.append(_row(run, GOALS, f"{about[0]}.*", about))
+    return rows
+
+
+def _about(run: Run) -> tuple[str, str]:
+    if run.row["contact_id"]:
+        return "contact", run.row["contact_id"]
+    return run.row["trigger_entity_type"], run.row["trigger_entity_id"]
+
+
+def _row(run: Run, token: str, event_type: str, entity: tuple[str, str]) -> Json:
+    return {
+        "id": new_id(),
+        "organization_id": run.row["organization_id"],
+        "execution_id": run.row["id"],
+        "token": token,
+        "event_type": event_type,
+        "entity_type": entity[0],
+        "entity_id": entity[1],
+    }

@@ -1,0 +1,102 @@
+"""Signals to executions, their subscriptions to events, and counts of branches: the SQL beside the journal's.
+
+All of it runs in the journal's transactions: a signal is deleted in the one that acts on it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from flowapp.models import BranchCount, Event, Signal, Subscription, new_id
+
+_signals = cast(Table, Signal.__table__)
+_subscriptions = cast(Table, Subscription.__table__)
+_counts = cast(Table, BranchCount.__table__)
+_events = cast(Table, Event.__table__)
+_OF = _subscriptions.c.execution_id == bindparam("of")
+_OPEN = (
+    select(_signals.c.id, _signals.c.token, _signals.c.step_id, _signals.c.kind, _signals.c.payload)
+    .where(_signals.c.execution_id == bindparam("of"), _signals.c.organization_id == bindparam("org"))
+    .order_by(_signals.c.id)
+)
+
+Count = tuple[str, str, str]  # version, step, branch
+
+
+def waiting(connection: Connection, execution_id: str, organization_id: str) -> list[dict[str, Any]]:
+    """The signals that have come for an execution, oldest first."""
+    rows = connection.execute(_OPEN, {"of": execution_id, "org": organization_id})
+    return [dict(row) for row in rows.mappings()]
+
+
+def consume(connection: Connection, ids: list[str]) -> None:
+    """Deletes signals that were acted on."""
+    connection.execute(delete(_signals).where(_signals.c.id.in_(ids)))
+
+
+def send(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Addresses signals to executions; see `row`."""
+    connection.execute(insert(_signals), rows)
+
+
+def row(
+    organization_id: str, execution_id: str, kind: str, payload: Any, at: datetime, *, token: str = "", step: str = ""
+) -> dict[str, Any]:
+    """A row of signals."""
+    return {
+        "id": new_id(),
+        "organization_id": organization_id,
+        "execution_id": execution_id,
+        "token": token,
+        "step_id": step,
+        "kind": kind,
+        "payload": payload,
+        "created_at": at,
+        "rung_at": at,
+    }
+
+
+def subscribe(connection: Connection, execution_id: str, rows: list[dict[str, Any]]) -> None:
+    """Replaces what an execution listens for."""
+    connection.execute(delete(_subscriptions).where(_OF), {"of": execution_id})
+    if rows:
+        connection.execute(insert(_subscriptions), rows)
+
+
+def state_events(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Records facts in the outbox, as events.record does."""
+    connection.execute(insert(_events), rows)
+
+
+def count(connection: Connection, organization_id: str, taken: Iterable[Count]) -> None:
+    """Adds to the counts of branches. Sorted, so that two transactions never wait for each other."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    for (version_id, step_id, branch), number in sorted(Counter(taken).items()):
+        new = dialect.insert(_counts).values(
+            organization_id=organization_id, version_id=version_id, step_id=step_id, branch=branch, count=number
+        )
+        connection.execute(
+            new.on_conflict_do_update(
+                index_elements=["version_id", "step_id", "branch"], set_={"count": _counts.c.count + number}
+            )
+        )
+
+
+def write(connection: Connection, execution: Mapping[str, Any], batch: Any) -> None:
+    """What a journal's batch has for this room: consumed, signals, listening, taken, events."""
+    if batch.consumed:
+        consume(connection, batch.consumed)
+    if batch.signals:
+        send(connection, batch.signals)
+    if batch.listening is not None:
+        subscribe(connection, execution["id"], batch.listening)
+    if batch.taken:
+        count(connection, execution["organization_id"], batch.taken)
+    if batch.events:
+        state_events(connection, batch.events)

@@ -1,0 +1,94 @@
+"""The settings of a whole workflow (`config` of the definition)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from flowapp.texts import say
+
+REENTRY = r"^(always|once|not_while_active|after_[1-9][0-9]{0,3}_days)$"
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+MAX_VISITS = 10_000
+
+
+class Model(BaseModel):
+    """Base of every part of a definition: unknown names and loose types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def matching(pattern: str, words: str) -> AfterValidator:
+    """A pattern whose complaint is in words."""
+
+    def match(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(match)
+
+
+def _clock(text: str) -> str:
+    try:
+        return time.fromisoformat(text).strftime("%H:%M")
+    except ValueError:
+        raise ValueError(say("Write a time of day, for example 09:00.")) from None
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(say("Write a date as 2026-12-25.")) from None
+
+
+_REENTRY_WORDS = say("Write always, once, not_while_active or, for instance, after_30_days.")
+Reentry = Annotated[str, matching(REENTRY, _REENTRY_WORDS), Field(json_schema_extra={"pattern": REENTRY})]
+Clock = Annotated[str, AfterValidator(_clock)]
+Day = Annotated[str, AfterValidator(_day)]
+
+
+class BusinessHours(Model):
+    """When waits in business hours count: `days`, from `start` to `end` (later the same day), not on `holidays`."""
+
+    days: list[Weekday] = Field(default=["mon", "tue", "wed", "thu", "fri"], min_length=1)
+    start: Clock = "09:00"
+    end: Clock = "17:00"
+    holidays: list[Day] = Field(default_factory=list, max_length=366)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> BusinessHours:
+        if self.end <= self.start:
+            raise ValueError(say("The business day must end after it begins."))
+        return self
+
+
+class WorkflowConfig(Model):
+    """Settings of the whole workflow.
+
+    `concurrency`: executions at once, null: any number; with `concurrency_key` (an expression over the input), for each
+    value of it; `concurrency_policy`: one too many waits its turn (queue), is skipped (drop), or ends the oldest
+    (replace). `debounce_seconds`: a start waits that long, and the next one with the same `debounce_key` takes its place.
+    `timeout`: seconds. `reentry`: whether the same contact may enter again: always, once, not_while_active, after_30_days.
+    `error_workflow`: id or name of the workflow that is started with a failure. `alert_after`: failures in a row until
+    people are told, 0: never. `max_visits`: steps that one execution may run. `retention_days`: how long ended
+    executions are kept, null: as the installation says.
+    """
+
+    concurrency: int | None = Field(default=None, ge=1, le=10_000)
+    concurrency_key: str = Field(default="", max_length=500)
+    concurrency_policy: Literal["queue", "drop", "replace"] = "queue"
+    debounce_key: str = Field(default="", max_length=500)
+    debounce_seconds: int = Field(default=0, ge=0, le=86_400)
+    timeout: int | None = Field(default=None, ge=1, le=31_536_000)
+    reentry: Reentry = "always"
+    error_workflow: str = Field(default="", max_length=200)
+    alert_after: int = Field(default=3, ge=0, le=1000)
+    max_visits: int = Field(default=MAX_VISITS, ge=1, le=1_000_000)
+    business_hours: BusinessHours | None = None
+    retention_days: int | None = Field(default=None, ge=1, le=3650)

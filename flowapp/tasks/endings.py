@@ -1,0 +1,40 @@
+"""What follows an execution's end, besides what its own transaction wrote: free places, and parents to wake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowapp.engine import admission
+from flowapp.models import Execution, utcnow
+from flowapp.models.tenancy import tenant_session
+from flowapp.tasks.bus import announce_end
+from flowapp.tasks.runtime import ring, runtime
+
+
+def ended(row: Mapping[str, Any], _status: str) -> None:
+    """Called after the commit of an end. Nothing here must happen: the scheduler makes up for what is missed."""
+    parent = (row["options"] or {}).get("parent")
+    if parent:
+        ring(parent[0], row["organization_id"])
+    if row["concurrency_key"] is not None:
+        release(row["workflow_id"], row["organization_id"])
+
+
+def release(workflow_id: str, organization_id: str) -> None:
+    """Admits held executions of a workflow, and has them run."""
+    with tenant_session(runtime().engine, organization_id) as session:
+        bells = admission.release(session, workflow_id, utcnow())
+        session.commit()
+    for bell in bells:
+        ring(*bell)
+
+
+def announce_ends(executions: list[Execution]) -> None:
+    """Tells who watches, and who waits, that executions were ended from outside. Call after the commit."""
+    for execution in executions:
+        announce_end(execution)
+        row = {
+            name: getattr(execution, name) for name in ("options", "concurrency_key", "workflow_id", "organization_id")
+        }
+        ended(row, execution.status)
