@@ -81,9 +81,11 @@ class Operation(BaseModel):
     coding: Coding = Field("encode", json_schema_extra=_ways(N_("What to do"), BASE64))
     algorithm: Algorithm = Field("sha256", json_schema_extra=_ways(N_("Algorithm"), HASH))
     field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=_when("field")))
-    to: str = Field("", json_schema_extra=ui(N_("New name"), show_if=_when("to")))
+    to: str = Field("", json_schema_extra=ui(N_("New name"), N_("Empty: it keeps its name."), show_if=_when("to")))
     value: Any = Field(None, json_schema_extra=ui(N_("Value"), show_if=_when("value")))
-    values: dict[str, Any] = Field({}, json_schema_extra=ui(N_("Several fields"), widget="keyvalue", advanced=True))
+    values: dict[str, Any] = Field(
+        {}, json_schema_extra=ui(N_("Several fields"), widget="keyvalue", advanced=True, show_if=_when("values"))
+    )
     fields: Lines = Field([], json_schema_extra=ui(N_("Fields"), widget="lines", show_if=_when("fields")))
     conditions: Any = Field(
         None, json_schema_extra=ui(N_("Conditions"), widget="conditions", show_if=_when("conditions"))

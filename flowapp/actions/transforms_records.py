@@ -33,7 +33,7 @@ def _pairs(operation: Operation) -> Json:
     return operation.values or {operation.field: operation.to if operation.op == "rename" else operation.value}
 
 
-@RECORDS.add("set", N_("Set a field"), ("field", "value"), ("values", "field"))
+@RECORDS.add("set", N_("Set a field"), ("field", "value", "values"), ("values", "field"))
 @_each
 def _set(work: Work, operation: Operation, record: Json, at: int) -> Json:
     for path, value in work.ctx.render(_pairs(operation), item=record, index=at).items():
@@ -41,7 +41,7 @@ def _set(work: Work, operation: Operation, record: Json, at: int) -> Json:
     return record
 
 
-@RECORDS.add("rename", N_("Rename a field"), ("field", "to"), ("values", "field"))
+@RECORDS.add("rename", N_("Rename a field"), ("field", "to", "values"), ("values", "field"))
 @_each
 def _rename(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
     for old, new in _pairs(operation).items():
@@ -70,7 +70,7 @@ def _remove(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
     return record
 
 
-@RECORDS.add("default", N_("Fill an empty field"), ("field", "value"), ("values", "field"))
+@RECORDS.add("default", N_("Fill an empty field"), ("field", "value", "values"), ("values", "field"))
 @_each
 def _default(work: Work, operation: Operation, record: Json, at: int) -> Json:
     for path, value in _pairs(operation).items():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Any, Literal
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
 
+import pydantic_core
 from jsonschema import Draft202012Validator, SchemaError
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import SchemaValidator, core_schema
 
-from flowapp.actions.fields import Text
+from flowapp.actions.fields import Text, has_expression
 from flowapp.catalog import N_, Branch, Done, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -17,6 +21,10 @@ RuleName = Literal[
     "required", "email", "number", "integer", "min", "max", "min_length", "max_length", "pattern", "one_of", "date",
     "url", "phone", "boolean",
 ]  # fmt: skip
+
+_NUMERIC = ("min", "max", "min_length", "max_length")
+MAX_TOLD = 10
+MAX_PROBLEMS = 500
 
 
 class Rule(BaseModel):
@@ -47,10 +55,40 @@ class Rule(BaseModel):
             ],
         )
     )
-    value: Any = Field(None, json_schema_extra=ui(N_("Value")))
+    value: Any = Field(None, json_schema_extra=ui(N_("Value"), show_if={"rule": [*_NUMERIC, "pattern", "one_of"]}))
     message: Text = Field(
         "", max_length=500, json_schema_extra=ui(N_("Message"), N_("Shown instead of the usual one."))
     )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Rule:
+        if self.rule in (*_NUMERIC, "pattern", "one_of") and self.value in (None, "", []):
+            raise ValueError(say("The rule “%(rule)s” needs a value.", rule=self.rule))
+        if self.rule in _NUMERIC and not has_expression(self.value):
+            try:
+                Decimal(str(self.value).strip())
+            except InvalidOperation:
+                raise ValueError(say("The value of the rule “%(rule)s” is a number.", rule=self.rule)) from None
+        if self.rule == "pattern" and not has_expression(self.value):
+            _check_pattern(str(self.value))
+        return self
+
+
+def _check_pattern(text: str) -> None:
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=f"^(?:{text})$"))
+    except pydantic_core.SchemaError:
+        raise ValueError(say("This is no pattern: write a regular expression without look-around.")) from None
+
+
+def _read_text(value: Any) -> Any:
+    """A JSON Schema as a form sends it; text with expressions becomes an object only when the step runs."""
+    if not isinstance(value, str) or has_expression(value):
+        return value
+    try:
+        return json.loads(value) if value.strip() else None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(say("This is not JSON: %(reason)s", reason=str(error))) from None
 
 
 class ValidateDataParams(Params):
@@ -64,12 +102,18 @@ class ValidateDataParams(Params):
     rules: list[Rule] = Field(
         [], max_length=200, json_schema_extra=ui(N_("Rules"), N_("Used where no schema is chosen."), widget="rows")
     )
-    json_schema: dict[str, Any] | None = Field(
+    json_schema: Annotated[dict[str, Any] | None, BeforeValidator(_read_text)] = Field(
         None, json_schema_extra=ui(N_("JSON Schema"), widget="textarea", advanced=True)
     )
     data: Any = Field(
         None,
         json_schema_extra=ui(N_("Data"), N_("Empty: the form's answers, else the input."), placeholder="{{ input }}"),
+    )
+    each: bool = Field(
+        False,
+        json_schema_extra=ui(
+            N_("Check each item of a list"), N_("Problems name the item: 2.email."), widget="checkbox", advanced=True
+        ),
     )
     on_invalid: Literal["fail", "branch"] = Field(
         "fail",
@@ -138,11 +182,25 @@ def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
     data = params.data
     if data is None or data == "":
         data = ctx.render("{{ form_data | default(input) }}")
-    problems = ctx.schemas.validate(params.wanted, data)
+    if params.each and not isinstance(data, list):
+        raise StepError("The data is no list: turn off “Check each item of a list”, or choose a list.", permanent=True)
+    problems = _of_each(ctx, params, data) if params.each else ctx.schemas.validate(params.wanted, data)
     result = {"valid": not problems, "data": data, "errors": problems}
     if not problems:
         return Done(result)
     if params.on_invalid == "branch":
         return Branch("invalid", result)
-    told = "; ".join(f"{p['field']}: {p['message']}" if p.get("field") else p["message"] for p in problems[:10])
-    raise StepError(f"The data is not valid. {told}", permanent=True, details={"problems": problems})
+    told = "; ".join(f"{p['field']}: {p['message']}" if p.get("field") else p["message"] for p in problems[:MAX_TOLD])
+    more = f"; and {len(problems) - MAX_TOLD} more" if len(problems) > MAX_TOLD else ""
+    raise StepError(f"The data is not valid. {told}{more}", permanent=True, details={"problems": problems})
+
+
+def _of_each(ctx: StepContext, params: ValidateDataParams, items: list[Any]) -> list[dict[str, str]]:
+    """Problems of the items, each with the item's index before its field; enough of them to go on with."""
+    problems: list[dict[str, str]] = []
+    for at, item in enumerate(items):
+        found = ctx.schemas.validate(params.wanted, item)
+        problems += [{**p, "field": f"{at}.{p['field']}" if p.get("field") else str(at)} for p in found]
+        if len(problems) >= MAX_PROBLEMS:
+            break
+    return problems

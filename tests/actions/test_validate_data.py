@@ -57,6 +57,12 @@ def test_invalid_data_may_branch(run) -> None:
         ({"schema": "a", "rules": RULES}, "exactly one"),
         ({"rules": [{"field": "a", "rule": "nice"}]}, "rules.0.rule"),
         ({"rules": [{"field": "", "rule": "email"}]}, "rules.0.field"),
+        ({"rules": [{"field": "a", "rule": "min"}]}, "“min” needs a value"),
+        ({"rules": [{"field": "a", "rule": "one_of", "value": []}]}, "“one_of” needs a value"),
+        ({"rules": [{"field": "a", "rule": "max_length", "value": "long"}]}, "“max_length” is a number"),
+        ({"rules": [{"field": "a", "rule": "pattern", "value": "(?=a)"}]}, "without look-around"),
+        ({"json_schema": "{"}, "This is not JSON"),
+        ({"json_schema": "[1]"}, "json_schema"),
         ({"json_schema": {"type": "thing"}}, "no JSON Schema"),
         ({"json_schema": {"properties": {"a": {"$ref": "http://127.0.0.1/x"}}}}, "$ref must stay inside"),
     ],
@@ -65,3 +71,41 @@ def test_schemas_that_cannot_be_used_are_refused(refused, params, told) -> None:
     error = refused("validate_data", {}, **params)
     assert error.permanent
     assert told in error.message
+
+
+def test_a_json_schema_may_be_text_as_a_form_sends_it(run) -> None:
+    run("validate_data", {}, data=5, json_schema='{"type": "integer"}')
+    assert run.schemas.calls == [({"type": "integer"}, 5)]
+
+
+def test_a_rule_s_value_may_come_from_an_expression(run) -> None:
+    run("validate_data", {"least": 3}, rules=[{"field": "a", "rule": "min", "value": "{{ input.least }}"}])
+    assert run.schemas.calls[0][0][0]["value"] == 3
+
+
+def test_each_item_of_a_list_is_checked(run) -> None:
+    run.schemas.problems = PROBLEMS
+    outcome = run("validate_data", [{}, {"name": 1}], rules=RULES, each=True, on_invalid="branch")
+    assert [problem["field"] for problem in outcome.result["errors"]] == ["0.name", "0", "1.name", "1"]
+    assert [data for _schema, data in run.schemas.calls] == [{}, {"name": 1}]
+
+
+def test_an_empty_list_is_valid(run) -> None:
+    assert run("validate_data", [], rules=RULES, each=True) == Done({"valid": True, "data": [], "errors": []})
+
+
+def test_each_item_needs_a_list(refused) -> None:
+    assert "is no list" in refused("validate_data", {"a": 1}, rules=RULES, each=True).message
+
+
+def test_what_is_left_out_of_the_message_is_counted(run, refused) -> None:
+    run.schemas.problems = [{"field": f"f{at}", "message": "is wrong"} for at in range(12)]
+    error = refused("validate_data", {}, schema="s")
+    assert error.message.endswith("f9: is wrong; and 2 more")
+    assert len(error.details["problems"]) == 12
+
+
+def test_hostile_data_of_many_items_ends_early(run) -> None:
+    run.schemas.problems = PROBLEMS
+    outcome = run("validate_data", [{}] * 10_000, rules=RULES, each=True, on_invalid="branch")
+    assert len(outcome.result["errors"]) == 500
