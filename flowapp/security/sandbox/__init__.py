@@ -21,7 +21,7 @@ from flowapp.texts import say
 
 LONGEST = 30.0  # seconds on the clock, whatever the step allows
 _START = 15.0  # seconds that a process may take to start on a machine that is busy
-_MAX_ANSWER = 2 * (zygote.MAX_OUTPUT + zygote.MAX_LOG)
+_MAX_ANSWER = zygote.MIB
 _LIMITS = {
     "seconds": zygote.CPU_SECONDS,
     "memory": zygote.MEMORY // zygote.MIB,
@@ -163,7 +163,6 @@ def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # the interpreter writes there what code makes it write
             pass_fds=[theirs.fileno()],
         )
     return process, mine

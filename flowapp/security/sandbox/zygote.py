@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import ctypes
+import errno
 import importlib
 import json
 import keyword
@@ -26,6 +27,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -43,51 +45,34 @@ MAX_LINES = 200
 MAX_LOG = 64 * 1024
 MAX_MESSAGE = 2000
 MAX_DEPTH = 100  # the most that expressions read
-GRACE = 1  # seconds past the timeout until the kernel ends a runner that did not end its run itself
+GRACE = 3  # seconds past the timeout until the kernel ends a runner that did not end its run itself
 # Address space, as measured: the interpreter reserves 178 MiB while it starts; the runner, 40 MiB with its libraries
 # and up to 200 MiB while it takes over the largest result that the interpreter can hold.
 INTERPRETER_SPACE = 192 * MIB + MEMORY
 RUNNER_SPACE = 512 * MIB
 NEW_NETWORK, NEW_USERS = 0x40000000, 0x10000000  # linux/sched.h: CLONE_NEW…
-DEATH_SIGNAL, NO_NEW_PRIVILEGES = 1, 38  # linux/prctl.h: PR_SET_…
-
-
-class Interpreter:
-    """The interpreter of one run, as its process: locked up before it sees any code."""
-
-    def __init__(self) -> None:
-        children = Path("/proc/self/task").glob("*/children")
-        self._pid = next((int(pid) for file in children for pid in file.read_text().split()), 0)
-        if sys.platform == "linux":
-            if not self._pid:
-                raise RuntimeError("The interpreter's process was not found.")
-            # It has its threads and its pipes. From here on it can open nothing: no file, no socket, no process.
-            for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE):
-                resource.prlimit(self._pid, limit, (0, 0))
-            resource.prlimit(self._pid, resource.RLIMIT_AS, (INTERPRETER_SPACE, INTERPRETER_SPACE))
-
-    def kill(self) -> None:
-        """Ends it in the middle of its run. Elsewhere than on Linux, its limits do."""
-        if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
+DEATH_SIGNAL, FILTER, NO_NEW_PRIVILEGES = 1, 22, 38  # linux/prctl.h: PR_SET_…
+# What reaches another process: kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal, ptrace,
+# process_vm_readv, process_vm_writev, pidfd_open, pidfd_getfd; by machine, after its number in linux/audit.h.
+REACHING_OUT = {
+    "x86_64": (0xC000003E, (62, 200, 234, 129, 297, 424, 101, 310, 311, 434, 438)),
+    "aarch64": (0xC00000B7, (129, 130, 131, 138, 240, 424, 117, 270, 271, 434, 438)),
+}
 
 
 class Printer:
-    """Passes on whole lines until there are too many; ends the interpreter that floods it."""
+    """Passes on whole lines until there are too many; ends a run that floods it."""
 
-    def __init__(self, channel: socket.socket, interpreter: Interpreter) -> None:
-        self.flooded = False
-        self._channel, self._interpreter = channel, interpreter
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
         self._rest = ""
         self._lines = self._taken = self._logged = 0
 
     def __call__(self, _stream: Literal["stdout", "stderr"], text: str) -> None:
         self._taken += len(text.encode())
         if self._taken > MAX_OUTPUT:
-            if not self.flooded:
-                self.flooded = True
-                self._interpreter.kill()
-            return
+            send(self._channel, "failed", "printed")
+            os._exit(0)
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._pass_on(line)
@@ -119,6 +104,7 @@ def main(control: socket.socket) -> None:
         importlib.import_module(library)
     program = find_interpreter()
     give_up_rights()
+    os.dup2(1, 2)  # until here, the server's log; the interpreter writes there what code makes it write
     signal.signal(signal.SIGCHLD, bury)
     while True:
         byte, channels, _flags, _address = socket.recv_fds(control, 1, 1)
@@ -159,10 +145,46 @@ def unshare(flags: int) -> bool:
     return bool(ctypes.CDLL(None).unshare(flags) == 0)
 
 
-def prctl(option: int, value: int) -> None:
-    """A setting of this process that the kernel keeps; it never fails for the ones used here."""
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+def prctl(option: int, value: int, pointer: int = 0) -> None:
+    """A setting of this process that the kernel keeps."""
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, ctypes.c_void_p(pointer), 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
+
+
+def keep_off_other_processes() -> None:
+    """Whatever runs from here on cannot read, trace or signal a process, not even one of the same user.
+
+    A filter of system calls: a list of instructions {code, jump if true, jump if false, value}, see linux/filter.h.
+    """
+    if os.uname().machine not in REACHING_OUT:
+        return
+    architecture, calls = REACHING_OUT[os.uname().machine]
+    no = len(calls) + 5
+    lines = [
+        (0x20, 0, 0, 4),  # load the architecture
+        (0x15, 0, no - 2, architecture),
+        (0x20, 0, 0, 0),  # load the call's number
+        (0x35, no - 4, 0, 0x40000000),  # the same calls by other numbers
+        *((0x15, no - at, 0, call) for at, call in enumerate(calls, 5)),
+        (0x06, 0, 0, 0x7FFF0000),  # yes
+        (0x06, 0, 0, 0x00050000 | errno.EPERM),
+    ]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+    program = ctypes.create_string_buffer(struct.pack("HP", len(lines), ctypes.addressof(code)))
+    with contextlib.suppress(OSError):  # a kernel without filters
+        prctl(FILTER, 2, ctypes.addressof(program))
+
+
+def lock_up_interpreter() -> None:
+    """It has its threads and its pipes: from here on it can open no file, no socket, and start nothing."""
+    if sys.platform != "linux":
+        return
+    children = [int(pid) for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()]
+    if len(children) != 1:
+        raise RuntimeError("The interpreter's process is not to be found under /proc.")
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE):
+        resource.prlimit(children[0], limit, (0, 0))
+    resource.prlimit(children[0], resource.RLIMIT_AS, (INTERPRETER_SPACE, INTERPRETER_SPACE))
 
 
 def bury(_signal: int, _frame: object) -> None:
@@ -181,6 +203,7 @@ def become_runner(channel: socket.socket, program: str) -> None:
         os.setpgid(0, 0)
         if sys.platform == "linux":
             prctl(DEATH_SIGNAL, signal.SIGKILL)
+            keep_off_other_processes()
         for limit, most in (
             (resource.RLIMIT_AS, RUNNER_SPACE),
             (resource.RLIMIT_CORE, 0),
@@ -212,15 +235,15 @@ def serve(channel: socket.socket, request: dict[str, Any], program: str) -> None
         ) as session,
     ):
         session.feed_run("None")  # it is up, and has all its threads
-        interpreter = Interpreter()
-        printer = Printer(channel, interpreter)
+        lock_up_interpreter()
+        printer = Printer(channel)
         try:
             value = evaluate(session, request["source"], request["inputs"], printer)
             printer.close()
             answer(channel, value)
         except (MontyError, MemoryError, RecursionError) as error:
             printer.close()
-            send(channel, "failed", *(("printed",) if printer.flooded else reason(error)))
+            send(channel, "failed", *reason(error))
         os._exit(0)  # the zygote ends the interpreter
 
 

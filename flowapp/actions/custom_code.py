@@ -1,0 +1,79 @@
+"""Runs a person's own Python on the data."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.texts import say
+
+_TAKEN = ("input", "result")  # the code's names for the whole mapping, and for what it hands on
+
+
+class CustomCodeParams(Params):
+    """`code` hands on the variable `result`, or what it returns, or the value of its last line."""
+
+    code: str = Field(
+        max_length=50_000,
+        json_schema_extra=ui(
+            N_("Code"),
+            N_(
+                "Python. What it puts into “result” is the step's result; without it, what it returns, or the value of "
+                "the last line. print() writes to the log. It has no files, no network, 2 seconds and 128 MB."
+            ),
+            widget="textarea",
+            raw=True,
+            placeholder="result = {'total': sum(line['amount'] for line in lines)}",
+        ),
+    )
+    input: dict[str, Any] = Field(
+        {},
+        json_schema_extra=ui(
+            N_("Input"),
+            N_("Each name is a variable in the code, and “input” has all of them."),
+            widget="keyvalue",
+        ),
+    )
+
+    @field_validator("code")
+    @classmethod
+    def _readable(cls, code: str) -> str:
+        try:
+            tree = ast.parse(code)
+        except SyntaxError as error:
+            if error.lineno is None:
+                raise ValueError(say("The code cannot be read: %(message)s.", message=error.msg)) from None
+            raise ValueError(
+                say("The code cannot be read, line %(line)s: %(message)s.", line=str(error.lineno), message=error.msg)
+            ) from None
+        except (ValueError, RecursionError, MemoryError):
+            raise ValueError(say("The code cannot be read: it nests too deeply, or holds a null character.")) from None
+        if not tree.body:
+            raise ValueError(say("Write some code."))
+        return code
+
+    @field_validator("input")
+    @classmethod
+    def _free_names(cls, names: dict[str, Any]) -> dict[str, Any]:
+        for name in _TAKEN:
+            if name in names:
+                raise ValueError(say("Choose another name than “%(name)s”: the code needs it.", name=name))
+        return names
+
+
+@action(
+    "custom_code",
+    label=N_("Custom code"),
+    description=N_("Runs your own Python on the data."),
+    group=N_("Data"),
+    icon="code",
+    effect="pure",
+    params=CustomCodeParams,
+    result={"": N_("What the code handed on: an object, a list or a value")},
+)
+def custom_code(ctx: StepContext, params: CustomCodeParams) -> Outcome:
+    """The result is the code's, so that later steps find its fields directly."""
+    return Done(ctx.sandbox.run(params.code, params.input, timeout=ctx.timeout, on_print=ctx.log))
