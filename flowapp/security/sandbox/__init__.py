@@ -129,9 +129,8 @@ class ProcessSandbox:
     def _open(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         """A channel to a new run, and the process it is forked from."""
         with self._lock:
-            if self._owner != os.getpid():  # this process was forked: the other one's is not ours to end
-                self._process = self._control = None
-            if self._process is None or self._control is None or self._process.poll() is not None:
+            ours = self._owner == os.getpid()
+            if not ours or self._process is None or self._control is None or self._process.poll() is not None:
                 self._stop()
                 self._process, self._control = _start()
                 self._owner = os.getpid()
@@ -148,7 +147,7 @@ class ProcessSandbox:
     def _stop(self) -> None:
         if self._control:
             self._control.close()
-        if self._process:
+        if self._process and self._owner == os.getpid():  # after a fork, the other one's is not ours to end
             self._process.kill()
             self._process.wait()
         self._process = self._control = None
