@@ -1,0 +1,128 @@
+"""What is set, and whether it works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import redis
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from flowapp import tasks
+from flowapp.broker import queue_length
+from flowapp.config import Settings
+from flowapp.connectors.smtp import SmtpMail
+from flowapp.errors import FlowError
+from flowapp.extensions import db, migrate
+from flowapp.models import Integration, Lease, utcnow
+from flowapp.models.tenancy import system_session
+from flowapp.studio import accounts
+
+
+@click.command("doctor")
+@with_appcontext
+def doctor() -> None:
+    """Says what is set and whether it works. Ends with 1 where something does not."""
+    settings: Settings = current_app.extensions["settings"]
+    click.echo("Settings")
+    for name, value in asdict(settings).items():
+        click.echo(f"  {name:20} {_masked(name, value)}")
+    click.echo("Checks")
+    sound = True
+    for name, check in _CHECKS:
+        try:
+            mark, message = "ok", check(settings)
+        except (FlowError, SQLAlchemyError, redis.RedisError, OSError) as error:
+            sound, mark = False, "WRONG"
+            message = error.message if isinstance(error, FlowError) else _without_passwords(str(error).splitlines()[0])
+        click.echo(f"  {mark:6} {name:14} {message}")
+    if not sound:
+        raise click.exceptions.Exit(1)
+
+
+def _masked(name: str, value: Any) -> str:
+    if name in ("secret_key", "admin_password") and value:
+        return "(set)"
+    if name == "encryption_keys":
+        return f"({len(value)} set)"
+    if name == "sentry_dsn" and value:
+        return f"(set, {urlsplit(value).hostname})"
+    return _without_passwords(", ".join(value) if isinstance(value, tuple) else str(value))
+
+
+def _without_passwords(text_: str) -> str:
+    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:•••@", text_)
+
+
+def _check_database(settings: Settings) -> str:
+    with db.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    return "SQLite, for one machine" if settings.is_sqlite else "PostgreSQL"
+
+
+def _check_migrations(_settings: Settings) -> str:
+    head = ScriptDirectory(str(migrate.directory)).get_current_head()
+    with db.engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current != head:
+        raise OSError(f"at {current or 'nothing'}, not at {head}: run “flask --app wsgi db upgrade”")
+    return f"at {head}"
+
+
+def _check_redis(_settings: Settings) -> str:
+    runtime = tasks.runtime()
+    runtime.redis.ping()
+    return f"answers, {queue_length(runtime.broker)} executions wait in the queue"
+
+
+def _check_scheduler(_settings: Settings) -> str:
+    with system_session(db.engine) as system:
+        lease = system.get(Lease, "scheduler")
+    return f"{lease.owner} runs" if lease and lease.until > utcnow() else "none runs now"
+
+
+def _check_keys(_settings: Settings) -> str:
+    vault, count = tasks.runtime().vault, 0
+    with system_session(db.engine) as system:
+        for row in system.scalars(select(Integration)):
+            vault.decrypt(row.credentials)
+            count += 1
+    return f"open the credentials of {count} integrations"
+
+
+def _check_mail(settings: Settings) -> str:
+    if not settings.smtp_url:
+        return "no server: the mail catcher keeps what is sent"
+    SmtpMail(settings.smtp_url, settings.mail_from).check()
+    return "the server answers"
+
+
+def _check_people(settings: Settings) -> str:
+    if accounts.has_users(db.engine):
+        return "there is an owner"
+    if settings.admin_email and settings.admin_password:
+        accounts.make_user(name="owner", email=settings.admin_email, password=settings.admin_password)
+        return f"{settings.admin_email} is made at the first visit"
+    return "nobody yet: the first visit asks"
+
+
+_CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+    ("database", _check_database),
+    ("migrations", _check_migrations),
+    ("redis", _check_redis),
+    ("scheduler", _check_scheduler),
+    ("keys", _check_keys),
+    ("mail", _check_mail),
+    ("people", _check_people),
+)
+
+COMMANDS = (doctor,)

@@ -1,0 +1,85 @@
+"""Accounts, tokens and the demo."""
+
+from __future__ import annotations
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import select
+
+from flowapp.cli.words import ToldError
+from flowapp.errors import FlowError
+from flowapp.events import audit
+from flowapp.extensions import db
+from flowapp.models import Member, Organization, User
+from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.security.roles import Role
+from flowapp.studio import accounts, demo
+
+ROLES = [role.label for role in Role]
+_ACTOR = (None, "command line")
+
+
+@click.command("create-superuser")
+@click.option("--email", prompt="E-mail", help="Where the account exists already, it gets the password and the role.")
+@click.option("--name", default="", help="Default: the part of the e-mail before the @.")
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@click.option("--organization", default="", help="Name of the organization, where there is none yet.")
+@with_appcontext
+def create_superuser(email: str, name: str, password: str, organization: str) -> None:
+    """Makes an owner; on a new installation the organization too."""
+    try:
+        user, is_new = accounts.add_owner(
+            db.engine, name=name or email.partition("@")[0], email=email, password=password, organization=organization
+        )
+    except FlowError as error:
+        raise ToldError(error) from None
+    click.echo(f"{user.email} was made." if is_new else f"{user.email} has a new password and is an owner.")
+
+
+@click.command("create-token")
+@click.option("--email", required=True, help="Whose token it is.")
+@click.option("--role", type=click.Choice(ROLES, case_sensitive=False), help="Default: the member's own role.")
+@click.option("--name", default="Command line", help="How it is listed.")
+@with_appcontext
+def create_token(email: str, role: str | None, name: str) -> None:
+    """Makes an API token; it stands alone on the last line."""
+    try:
+        accounts.ensure_admin(db.engine, current_app.extensions["settings"])
+    except FlowError as error:
+        raise ToldError(error) from None
+    with system_session(db.engine) as system:
+        query = select(Member).join(User, User.id == Member.user_id).where(User.email == email.strip().lower())
+        member = system.scalars(query.order_by(Member.id).limit(1)).first()
+    if member is None:
+        raise click.ClickException(f"There is no member with the e-mail “{email}”.")
+    own = Role.read(member.role)
+    with tenant_session(db.engine, member.organization_id) as session:
+        try:
+            row, token = accounts.create_token(session, member.user_id, name, Role.read(role) if role else own, by=own)
+        except FlowError as error:
+            raise ToldError(error) from None
+        audit(session, "token.created", actor=_ACTOR, target=("token", row.id, row.name))
+        session.commit()
+    click.echo(token)
+
+
+@click.command("seed-demo")
+@with_appcontext
+def seed_demo() -> None:
+    """Adds the template and the example (form, data table, schema, workflow) to each organization that lacks them."""
+    with system_session(db.engine) as system:
+        owners = select(Member).where(Member.role == Role.OWNER.label).order_by(Member.id.desc())
+        places = {m.organization_id: m.user_id for m in system.scalars(owners)}
+    if not places:
+        raise click.ClickException("There is no organization yet: run create-superuser first.")
+    for organization_id, user_id in places.items():
+        with tenant_session(db.engine, organization_id) as session:
+            organization = session.get_one(Organization, organization_id)
+            demo.seed_template(session, user_id)
+            workflow = demo.seed_demo(session, organization, user_id)
+            session.commit()
+            click.echo(f"{organization.name}: “{workflow.name}” is ready.")
+
+
+COMMANDS = (create_superuser, create_token, seed_demo)
