@@ -20,15 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def create_app(settings: Settings | None = None) -> APIFlask:
     """The application: settings, extensions, catalog, pages, API. ConfigError where a setting cannot be used."""
-    from apiflask import APIFlask
-
     from flowapp import catalog, logs, web
     from flowapp.config import Settings
     from flowapp.extensions import sock
+    from flowapp.web.lean import Application
 
     settings = settings or Settings.from_env()
     logs.configure(settings.log_level, settings.log_format)
-    app = APIFlask(
+    app = Application(
         "flowapp",
         title="Flowapp",
         version=__version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,8 +17,8 @@ MAX_FIELDS = 1000
 _SECRET = re.compile(
     r"authori[sz]ation|cookie|secret|token|password|credential|signature|api[-_]?key|x-hub-|csrf", re.IGNORECASE
 )
-_DELIVERIES = ("Idempotency-Key", "Webhook-Id", "X-GitHub-Delivery", "X-Gitlab-Event-UUID", "X-Shopify-Webhook-Id")
-_IN_BODY = {"Stripe-Signature": "id", "X-Slack-Signature": "event_id"}
+_DELIVERIES = ("idempotency-key", "webhook-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id")
+_IN_BODY = {"stripe-signature": "id", "x-slack-signature": "event_id"}
 
 
 def read_input(raw: bytes) -> Any:
@@ -77,21 +78,26 @@ def query() -> dict[str, Any]:
     return _gathered(list(request.args.items(multi=True)))
 
 
-def context(secret_headers: set[str]) -> dict[str, Any]:
-    """Method, query and headers, those left out that hold a secret or prove who sent it; names in lower case."""
-    hidden = {name.lower() for name in secret_headers}
-    headers = {
-        name.lower(): value
-        for name, value in request.headers.items()
-        if name.lower() not in hidden and not _SECRET.search(name)
-    }
-    return {"method": request.method, "query": query(), "headers": headers}
+def headers() -> dict[str, str]:
+    """The request's headers, names in lower case."""
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
-def delivery_id(data: Any) -> str | None:
+def context(sent: dict[str, str], hidden: set[str]) -> dict[str, Any]:
+    """Method, query and headers, those left out that are `hidden`, hold a secret or prove who sent it."""
+    shown = {name: value for name, value in sent.items() if name not in hidden and not _secret(name)}
+    return {"method": request.method, "query": query() if request.query_string else {}, "headers": shown}
+
+
+@lru_cache(maxsize=1000)
+def _secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
+
+
+def delivery_id(data: Any, sent: dict[str, str]) -> str | None:
     """What the sender repeats when it sends the same delivery again; at most 64 characters."""
-    found = next((request.headers[name] for name in _DELIVERIES if request.headers.get(name)), "")
+    found = next((sent[name] for name in _DELIVERIES if sent.get(name)), "")
     for header, field in _IN_BODY.items():
-        if not found and header in request.headers and isinstance(data, dict) and isinstance(data.get(field), str):
+        if not found and header in sent and isinstance(data, dict) and isinstance(data.get(field), str):
             found = data[field]
     return found if len(found) <= 64 else hashlib.sha256(found.encode()).hexdigest()

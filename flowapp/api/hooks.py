@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from flask import Blueprint, Response, jsonify, request
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.sansio.utils import get_current_url
 
 from flowapp import tasks
 from flowapp.api import schemas
 from flowapp.api.bodies import raw_body
-from flowapp.api.hook_bodies import context, delivery_id, read_input
+from flowapp.api.hook_bodies import context, delivery_id, headers, read_input
 from flowapp.api.routes import route
 from flowapp.api.starting import commit_and_ring
 from flowapp.catalog import N_
@@ -29,10 +31,12 @@ from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
 from flowapp.models.tenancy import at_once, system_session
 from flowapp.triggers.webhook import WebhookParams, verify
 from flowapp.web.access import enter_organization, public
+from flowapp.web.lean import lean
 from flowapp.web.problems import problem
 
 bp = Blueprint("hooks", __name__)
 WAIT_SECONDS = 25  # most senders give up after 30
+KEPT = 1000  # hooks that a process remembers
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -61,11 +65,15 @@ class Hook:
     config: WebhookParams
 
 
+_hooks: dict[str, tuple[Row[*tuple[Any, ...]], Hook]] = {}
+
+
 @route(
     bp, "/hooks/<key>/", *METHODS, tag=N_("Webhooks"), summary=N_("Start a workflow from outside"),
     answer=schemas.HookOut, status=202, root=True,
 )  # fmt: skip
 @limiter.exempt
+@lean
 @public("the key in the path, and what the trigger asks for, say who may call")
 def receive(key: str) -> Response | tuple[Response, int]:
     """202 once the execution is stored; a repeated delivery answers with the first one.
@@ -77,11 +85,12 @@ def receive(key: str) -> Response | tuple[Response, int]:
     hook = _hook(key)
     if request.method not in hook.config.methods:
         raise MethodNotAllowed(valid_methods=list(hook.config.methods))
-    verify(hook.config, dict(request.headers), raw, utcnow())
+    sent = headers()
+    verify(hook.config, sent, raw, utcnow())
     data = read_input(raw)
     if isinstance(data, dict) and data.get("type") == "url_verification" and isinstance(data.get("challenge"), str):
         return jsonify({"challenge": data["challenge"]})
-    execution = _start(db.session(), hook, data)
+    execution = _start(db.session(), hook, data, sent)
     if hook.config.response == "last_step":
         return _outcome(execution)
     return _accepted(execution)
@@ -98,12 +107,24 @@ def _hook(key: str) -> Hook:
     if found is None or found.published_version_id is None:
         _organization_of.cache_clear()  # the key may have moved to another organization
         raise NotFoundError("There is no such webhook, or its workflow is not active.")
-    return Hook(
-        Trigger(id=found.id, key=found.key, trigger_type=found.trigger_type, conditions=found.conditions),
-        Workflow(id=found.workflow_id, organization_id=found.organization_id),
-        Version(id=found.published_version_id),
-        WebhookParams.model_validate(tasks.runtime().vault.open(found.config)),
+    return _made(key, found)
+
+
+def _made(key: str, row: Row[*tuple[Any, ...]]) -> Hook:
+    """What the row says, made once: as long as the row is the same, so is the hook."""
+    kept = _hooks.get(key)
+    if kept is not None and kept[0] == row:
+        return kept[1]
+    hook = Hook(
+        Trigger(id=row.id, key=row.key, trigger_type=row.trigger_type, conditions=row.conditions),
+        Workflow(id=row.workflow_id, organization_id=row.organization_id),
+        Version(id=row.published_version_id),
+        WebhookParams.model_validate(tasks.runtime().vault.open(row.config)),
     )
+    if len(_hooks) >= KEPT:
+        _hooks.clear()
+    _hooks[key] = (row, hook)
+    return hook
 
 
 @lru_cache(maxsize=10_000)
@@ -116,25 +137,31 @@ def _organization_of(key: str) -> str:
     return found
 
 
-def _start(session: Session, hook: Hook, data: Any) -> Execution:
-    delivery = delivery_id(data)
+def _start(session: Session, hook: Hook, data: Any, sent: dict[str, str]) -> Execution:
+    delivery = delivery_id(data, sent)
     execution, created = start(
         session,
         hook.workflow,
         hook.version,
         trigger=hook.trigger,
         input_data=data,
-        context=context({hook.config.header_name, hook.config.signature_header}),
+        context=context(sent, {hook.config.header_name.lower(), hook.config.signature_header.lower()}),
         idempotency_key=f"{hook.trigger.key}:{delivery}" if delivery else None,
     )
     commit_and_ring(session, execution, created=created)
     return execution
 
 
-def _accepted(execution: Execution) -> tuple[Response, int]:
-    base = tasks.runtime().settings.base_url or request.host_url.rstrip("/")
+def _accepted(execution: Execution) -> Response:
+    base = tasks.runtime().settings.base_url or _origin(request.scheme, request.host)
     status_url = f"{base}/api/v1/automation/executions/{execution.id}/"
-    return jsonify({"execution_id": execution.id, "status_url": status_url}), 202
+    body = orjson.dumps({"execution_id": execution.id, "status_url": status_url})
+    return Response(body, 202, mimetype="application/json")
+
+
+@lru_cache(maxsize=1000)
+def _origin(scheme: str, host: str) -> str:
+    return get_current_url(scheme, host).rstrip("/")
 
 
 def _outcome(execution: Execution) -> Response | tuple[Response, int]:

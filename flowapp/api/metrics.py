@@ -21,6 +21,7 @@ from flowapp.extensions import db, limiter
 from flowapp.models import EXECUTION_STATUSES, Execution
 from flowapp.models.tenancy import system_session
 from flowapp.web.access import identify, public
+from flowapp.web.lean import lean
 
 bp = Blueprint("metrics", __name__)
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -51,6 +52,7 @@ class Stored(Collector):
 
 
 @bp.after_app_request
+@lean
 def count(response: Response) -> Response:
     """Counts every answered request, by its endpoint: paths would be without end."""
     REQUESTS.labels(request.method, request.endpoint or "none", response.status_code).inc()

@@ -6,6 +6,17 @@ import secrets
 
 from flask import Flask, Response, g
 
+from flowapp.web.lean import lean
+
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+)
+_OF_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 
 def csp_nonce() -> str:
     """The nonce of this response; scripts and styles in templates carry it."""
@@ -30,14 +41,13 @@ def _policy() -> str:
     )
 
 
+@lean
 def _set_headers(response: Response) -> Response:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", _policy())
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+    if "Content-Security-Policy" not in headers:
+        headers["Content-Security-Policy"] = _OF_DATA if response.is_json else _policy()
+    for name, value in _ALWAYS:
+        headers.setdefault(name, value)
     if response.mimetype == "text/html":
         headers.setdefault("Cache-Control", "no-store")
     return response
