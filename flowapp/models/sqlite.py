@@ -5,15 +5,20 @@ write begins with BEGIN IMMEDIATE. So no transaction ever upgrades from reading 
 "database is locked" at once instead of waiting.
 
 SQLite lets writers wait in a loop whose pauses grow to 100 ms, so that under load some wait for seconds. Here the threads
-of a process queue for a lock of their own, and the one whose turn it is asks SQLite every millisecond.
+of a process queue for a lock of their own, and the one whose turn it is asks every millisecond for that of a file beside
+the database, which all processes of Flowapp share; the system frees it when its holder dies. Whoever has both finds
+SQLite's own lock free, unless another program writes: that one is waited for as SQLite does it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
+import tempfile
 import threading
 import time
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from sqlalchemy import Engine, event
 
@@ -27,19 +32,17 @@ class WaitingConnection(sqlite3.Connection):
     """A connection whose write transactions wait their turn in `turn`, the lock of the process's engine."""
 
     turn: threading.Lock
+    gate: IO[bytes]  # of this connection alone: what is opened before a fork would be one lock for both
     _mine = False
 
     def begin(self) -> None:
         """Begins a write transaction. sqlite3.OperationalError where the database is busy for BUSY_SECONDS."""
-        end = time.monotonic() + BUSY_SECONDS
         if not self.turn.acquire(timeout=BUSY_SECONDS):
             raise sqlite3.OperationalError("database is locked")
         self._mine = True
         try:
-            self.execute("PRAGMA busy_timeout=0")
-            while not self._try_begin(time.monotonic() > end):
-                time.sleep(_ASK_AGAIN)
-            self.execute(_PATIENT)
+            self._pass_gate()
+            self.execute("BEGIN IMMEDIATE")
         except BaseException:
             self._leave()
             raise
@@ -61,23 +64,34 @@ class WaitingConnection(sqlite3.Connection):
     def close(self) -> None:
         """Closes; what was not committed is rolled back."""
         super().close()
+        self.gate.close()
         if self._mine:
             self._mine = False
             self.turn.release()
 
-    def _try_begin(self, last: bool) -> bool:
-        try:
-            self.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            return False
-        return True
+    def _pass_gate(self) -> None:
+        end = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                fcntl.flock(self.gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise sqlite3.OperationalError("database is locked") from None
+                time.sleep(_ASK_AGAIN)
+            else:
+                return
 
     def _leave(self) -> None:
         if self._mine and not self.in_transaction:
             self._mine = False
+            fcntl.flock(self.gate, fcntl.LOCK_UN)
             self.turn.release()
+
+
+def _gate(database: str | None) -> IO[bytes]:
+    if not database or database == ":memory:":
+        return tempfile.TemporaryFile()
+    return Path(f"{database}-turn").open("ab")
 
 
 def prepare_sqlite(engine: Engine, synchronous: str) -> None:
@@ -90,7 +104,7 @@ def prepare_sqlite(engine: Engine, synchronous: str) -> None:
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: WaitingConnection, _record: Any) -> None:
-        connection.turn = turn
+        connection.turn, connection.gate = turn, _gate(engine.url.database)
         connection.isolation_level = None  # transactions are begun below, not by the driver
         connection.execute(_PATIENT).close()
         for pragma in (
