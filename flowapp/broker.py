@@ -28,15 +28,16 @@ class DoorbellConsumer(Consumer):
     """Takes as many messages as threads are free. What waits here for a thread could run in another process."""
 
     def __init__(self, client: redis.Redis, key: str, threads: int, timeout: int) -> None:
-        self._client, self._key, self._free = client, key, threads
+        self._client, self._key = client, key
+        self._threads = self._free = threads
         self._block = min(_BLOCK_SECONDS, timeout / 1000)
         self._taken: deque[bytes] = deque()
         self._room = threading.Condition()
 
     def ack(self, message: MessageProxy) -> None:  # noqa: ARG002 - there is nobody to tell
-        """The message is done: its thread is free. There is nobody to tell."""
+        """The message is done: its thread is free. It may have been taken by a consumer that lost its connection."""
         with self._room:
-            self._free += 1
+            self._free = min(self._free + 1, self._threads)
             self._room.notify()
 
     nack = ack

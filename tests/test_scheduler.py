@@ -174,3 +174,50 @@ def test_timers_of_ended_executions_are_gone(place: Place, scheduler: Scheduler)
         assert session.query(Timer).count() == 0
     scheduler.tick()
     assert rung(scheduler) == 0
+
+
+def test_of_many_missed_slots_the_last_runs_and_the_one_on_time_is_never_left_out() -> None:
+    catalog.load()
+    spec, first = get_trigger("schedule"), datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
+    minutely = {"cron": "* * * * *", "timezone": "UTC"}
+    on_time = first + timedelta(days=2, seconds=10)
+    assert slots(spec, {**minutely, "missed": "skip"}, first, on_time) == [on_time - timedelta(seconds=10)]
+    assert slots(spec, {**minutely, "missed": "once"}, first, on_time) == [on_time - timedelta(seconds=10)]
+    assert slots(spec, {**minutely, "missed": "all"}, first, on_time)[-1] == on_time - timedelta(seconds=10)
+    daily = {"cron": "0 9 * * *", "timezone": "UTC", "missed": "once"}
+    assert slots(spec, daily, first, first + timedelta(days=400, hours=1)) == [first + timedelta(days=399, hours=9)]
+
+
+def test_a_schedule_that_cannot_be_read_keeps_no_other_from_firing(place: Place, scheduler: Scheduler) -> None:
+    broken = clock_trigger(place, place.time - timedelta(minutes=1), timezone="Mars/Base")
+    clock_trigger(place, place.time)
+    scheduler.tick()
+    assert rung(scheduler) == 1
+    with place.session() as session:
+        trigger = session.query(Trigger).filter_by(workflow_id=broken).one()
+    assert trigger.next_fire_at is None
+    assert trigger.last_error
+
+
+def test_a_job_that_fails_keeps_no_other_from_its_work(
+    place: Place, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_now: datetime) -> None:
+        raise LookupError("as a bug would")
+
+    monkeypatch.setattr(scheduler, "ring_timers", fails)
+    clock_trigger(place, place.time)
+    scheduler.tick()
+    assert rung(scheduler) == 1
+
+
+def test_a_lease_that_a_clock_running_ahead_has_written_is_nobodys(place: Place, scheduler: Scheduler) -> None:
+    scheduler.runtime.name = "died since"
+    place.later(3600)
+    scheduler.tick()
+    place.later(-3600)
+    other = Scheduler(scheduler.runtime, place.now)
+    other.runtime.name = "goes on"
+    clock_trigger(place, place.time)
+    other.tick()
+    assert rung(scheduler) == 1

@@ -126,7 +126,8 @@ class Group:
         self._bury(child)
         quick = time.monotonic() - child.started_at < _HEALTHY_AFTER
         crashes = self._crashes[child.name] = self._crashes.get(child.name, 0) + 1 if quick else 1
-        if crashes >= _MOST_CRASHES:
+        killed = child.exit_code == -signal.SIGKILL  # from outside: that is no sign that it cannot run
+        if crashes >= _MOST_CRASHES and not killed:
             raise GroupFailedError(f"{child.name} ended {crashes} times in a row ({child.ending}); giving up.")
         pause = min(_LONGEST_PAUSE, 0.25 * 2**crashes)
         self.say(child.name, f"ended unexpectedly ({child.ending}); starting it again in {pause:g} s")

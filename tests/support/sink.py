@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,12 +40,13 @@ class Answer:
 
 @dataclass
 class Sink:
-    """`answers` are used up one by one, then `default` is given to every further request."""
+    """`ask` may answer; else `answers` are used up one by one, then `default` is given to every further request."""
 
     port: int = 0
     requests: list[Received] = field(default_factory=list)
     answers: deque[Answer] = field(default_factory=deque)
     default: Answer = field(default_factory=Answer)
+    ask: Callable[[Received], Answer | None] = lambda _request: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def url(self, path: str = "/") -> str:
@@ -59,6 +60,9 @@ class Sink:
     def take(self, received: Received) -> Answer:
         with self._lock:
             self.requests.append(received)
+        if (answer := self.ask(received)) is not None:
+            return answer
+        with self._lock:
             return self.answers.popleft() if self.answers else self.default
 
 
