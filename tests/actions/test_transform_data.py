@@ -3,6 +3,10 @@ from __future__ import annotations
 import copy
 
 import pytest
+from pydantic import ValidationError
+
+from flowapp.actions.operation import KINDS, Operation
+from flowapp.catalog import ui_of
 
 ORDERS = [
     {"id": 1, "who": {"name": "Ada"}, "amount": "10.1", "tags": ["a", "b"]},
@@ -182,3 +186,27 @@ def test_nothing_to_do_is_refused(refused) -> None:
 
 def test_set_needs_an_object(refused) -> None:
     assert "needs an object" in refused("transform_data", {}, data=[1], set={"a": 1}).message
+
+
+def test_every_field_of_the_form_is_declared_by_an_operation_and_shown_for_it() -> None:
+    fields = set(Operation.model_fields) - {"op"}
+    declared = {name for kind in KINDS.values() for name in fields if kind.uses(name) or name == kind.choice}
+    assert declared == fields
+    for name in fields:
+        shown = ui_of(Operation, name)["show_if"]
+        assert set(shown["op"]) == {op for op, kind in KINDS.items() if kind.uses(name) or name == kind.choice}
+        assert set(shown) <= {"op"} | {kind.choice for kind in KINDS.values()}
+
+
+@pytest.mark.parametrize("op", KINDS)
+def test_every_way_can_be_written_down(op) -> None:
+    """With what it needs filled in, and by its name alone in the form's select."""
+    kind = KINDS[op]
+    for way, declared in (kind.ways or {"": None}).items():
+        needed = {*kind.needs[:1], *(declared.needs if declared else ())}
+        values = {name: {"fields": ["a"], "values": {"a": "b"}}.get(name, "1") for name in needed}
+        choice = {kind.choice: way} if kind.choice else {}
+        assert Operation.model_validate({"op": op, **choice, **values}).op == op
+        if needed:
+            with pytest.raises(ValidationError):
+                Operation.model_validate({"op": op, **choice})
