@@ -118,6 +118,6 @@ class Hub:
             for line in lines:
                 line.read_again()
         elif kind == "message" and lines:
-            news = orjson.loads(data)
-            for line in lines:
-                line.offer(news)
+            for news in orjson.loads(data):
+                for line in lines:
+                    line.offer(news)

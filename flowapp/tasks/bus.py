@@ -1,6 +1,7 @@
 """The live bus: Redis publish/subscribe. Whoever watches hears at once; whoever was away replays the rows.
 
-Channels: live:<execution> with every message of an execution; monitor:<organization> with starts and ends.
+Channels: live:<execution> with every message of an execution; monitor:<organization> with starts and ends. What is
+published is a JSON list of messages: those of one commit together.
 """
 
 from __future__ import annotations
@@ -33,13 +34,10 @@ def monitor_channel(organization_id: str) -> str:
 
 def publish(organization_id: str, execution_id: str, messages: list[dict[str, Any]]) -> None:
     """Sends messages to whoever watches, soon and in order."""
-    channel = live_channel(execution_id)
-    news = [(channel, orjson.dumps(message, default=str)) for message in messages]
-    news += [
-        (monitor_channel(organization_id), text)
-        for message, (_, text) in zip(messages, news, strict=True)
-        if message["type"] == "execution_completed"
-    ]
+    news = [(live_channel(execution_id), orjson.dumps(messages, default=str))]
+    ends = [message for message in messages if message["type"] == "execution_completed"]
+    if ends:
+        news.append((monitor_channel(organization_id), orjson.dumps(ends, default=str)))
     runtime().outbox.put(news)
 
 
@@ -65,7 +63,7 @@ def begin(execution: Execution) -> None:
             "trigger_type": execution.trigger_type,
         },
     }
-    news = {monitor_channel(execution.organization_id): orjson.dumps(message)}
+    news = {monitor_channel(execution.organization_id): orjson.dumps([message])}
     ring(execution.id, execution.organization_id, news)
 
 
