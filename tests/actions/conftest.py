@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from flowapp.catalog import IntegrationHandle, Letter, Outcome, Saved, StepContext, get_action, load
+from flowapp.catalog import IntegrationHandle, Letter, Outcome, Saved, Signal, StepContext, get_action, load
 from flowapp.engine import condition, expression
 from flowapp.engine.program import validate
 from flowapp.engine.scope import Scope
@@ -73,6 +73,13 @@ class Bench:
     lines: list[tuple[str, str]] = field(default_factory=list)
     now: datetime = NOW
     timezone: str = "UTC"
+    sandbox: Any = None
+    workflows: Any = None
+    people: Any = None
+    signal: Signal | None = None
+    contact_id: str = ""
+    entity: tuple[str, str] = ("", "")
+    business_hours: Mapping[str, Any] | None = None
 
     def __call__(self, action_type: str, /, input_data: Any = None, **params: Any) -> Outcome:
         spec = get_action(action_type)
@@ -90,6 +97,8 @@ class Bench:
             render=lambda value, **extra: expression.render(value, scope.extended(extra)),
             test=lambda conditions, **extra: condition.evaluate(conditions, scope.extended(extra)),
             http=self.http, mail=self.mail, tables=self.tables, schemas=self.schemas, integration=self._integration,
+            sandbox=self.sandbox, workflows=self.workflows, people=self.people, signal=self.signal,
+            contact_id=self.contact_id, entity=self.entity, business_hours=self.business_hours,
         )  # fmt: skip
 
     def _integration(self, name: str) -> IntegrationHandle:
