@@ -46,16 +46,15 @@ else:
 
 
 def _when(name: str) -> dict[str, list[str]]:
-    """Where the field is shown: for the operations that use it, and for those of their ways that do.
+    """Where the field is shown: for the operations that use it, of a family for those of its ways that do.
 
-    A condition on another select also holds for operations that do not have it, by that select's default.
+    A form can ask two questions only where both have one answer: families share no field of single ways.
     """
     users = {op: kind for op, kind in KINDS.items() if kind.uses(name) or name == kind.choice}
     shown = {"op": list(users)}
     for kind in users.values():
-        ways = [way for way, declared in kind.ways.items() if name in declared.fields]
-        if name not in (*kind.fields, kind.choice) and (len(users) == 1 or next(iter(kind.ways)) in ways):
-            shown[kind.choice] = ways
+        if name not in (*kind.fields, kind.choice):
+            shown[kind.choice] = [way for way, declared in kind.ways.items() if name in declared.fields]
     return shown
 
 
@@ -186,6 +185,15 @@ class Operation(BaseModel):
     )
     maximum: int | float | str | None = Field(
         None, json_schema_extra=ui(N_("Maximum"), widget="number", show_if=_when("maximum"))
+    )
+    notation: Literal["en", "fr"] = Field(
+        "en",
+        json_schema_extra=ui(
+            N_("Written as"),
+            widget="select",
+            choices=[("en", N_("1,234.50 (English)")), ("fr", N_("1 234,50 (French)"))],
+            show_if=_when("notation"),
+        ),
     )
     language: Literal["en", "fr"] = Field(
         "en",

@@ -20,9 +20,9 @@ _SIGNED = re.compile(r"([+\u2212-]?)([0-9]+(?:[.,][0-9]+)*|[.,][0-9]+)")
 _GROUPS = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3})+")
 
 
-@NUMBER.add("parse", N_("Read a number in a text"), ("language",))
+@NUMBER.add("parse", N_("Read a number in a text"), ("notation",))
 def _parse(value: Any, operation: Operation, work: Work) -> int | float:
-    """“1 234,50 €”, “$1,234.50”, “12,5 %” (0.125). Where “1,234” may mean either, the language decides."""
+    """“1 234,50 €”, “$1,234.50”, “12,5 %” (0.125). Where “1,234” may mean either, the notation decides."""
     if not isinstance(value, str):
         return plain(number_of(value))
     text = text_of(value, work)
@@ -30,20 +30,20 @@ def _parse(value: Any, operation: Operation, work: Work) -> int | float:
     bare = "".join(c for c in text if not c.isspace() and c not in "'\u2019%" and unicodedata.category(c) != "Sc")
     bare = re.sub(r"^[A-Z]{3}(?=[0-9+-])|(?<=[0-9])[A-Z]{3}$", "", bare)
     found = _SIGNED.fullmatch(bare) if len(bare) < 100 else None
-    digits = _with_point(found[2], operation.language) if found else ""
+    digits = _with_point(found[2], operation.notation) if found else ""
     if not found or not digits:
         raise StepError(f"“{brief(value)}” is not a number. Write for example 1234.50 or 1 234,50 €.")
     number = number_of(f"{'-' if found[1] in ('-', chr(0x2212)) else ''}{digits}")
     return plain(number / 100 if percent else number)
 
 
-def _with_point(digits: str, language: str) -> str:
+def _with_point(digits: str, notation: str) -> str:
     """Digits as a program writes them; empty where the marks make no sense."""
     marks = [char for char in digits if char in ".,"]
     if not marks:
         return digits
     last = marks[-1]
-    thousands = "," if language == "en" else "."
+    thousands = "," if notation == "en" else "."
     grouped = _GROUPS.fullmatch(digits) and len(set(marks)) == 1
     if grouped and (len(marks) > 1 or (last == thousands and not digits.startswith("0"))):
         return digits.replace(last, "")
@@ -58,7 +58,7 @@ def _round(value: Any, operation: Operation, _work: Work) -> int | float:
     return plain(rounded(number_of(value), _decimals(operation, 0)))
 
 
-@NUMBER.add("format", N_("Write for people"), ("decimals", "currency", "language"))
+@NUMBER.add("format", N_("Write for people"), ("decimals", "currency", "notation"))
 def _format(value: Any, operation: Operation, _work: Work) -> str:
     from babel.numbers import format_currency, format_decimal, get_currency_precision
 
@@ -70,22 +70,22 @@ def _format(value: Any, operation: Operation, _work: Work) -> str:
         number = rounded(number, _decimals(operation, get_currency_precision(code)))
         return str(
             format_currency(
-                number, code, _pattern("¤", number, operation), locale=operation.language, currency_digits=False
+                number, code, _pattern("¤", number, operation), locale=operation.notation, currency_digits=False
             )
         )
     if operation.decimals not in (None, ""):
         number = rounded(number, _decimals(operation, 0))
-    return str(format_decimal(number, _pattern("", number, operation), locale=operation.language))
+    return str(format_decimal(number, _pattern("", number, operation), locale=operation.notation))
 
 
 def _pattern(sign: str, number: Decimal, operation: Operation) -> str:
     """Babel's pattern: https://babel.pocoo.org/en/latest/numbers.html"""
     places = max(-int(number.as_tuple().exponent), 0)
     digits = "#,##0" + ("." + "0" * places if places else "")
-    return digits if not sign else f"{sign}{digits}" if operation.language == "en" else f"{digits}\u00a0{sign}"
+    return digits if not sign else f"{sign}{digits}" if operation.notation == "en" else f"{digits}\u00a0{sign}"
 
 
-@NUMBER.add("percent", N_("Write as a percentage"), ("decimals", "language"))
+@NUMBER.add("percent", N_("Write as a percentage"), ("decimals", "notation"))
 def _percent(value: Any, operation: Operation, _work: Work) -> str:
     from babel.numbers import format_decimal
 
@@ -94,8 +94,8 @@ def _percent(value: Any, operation: Operation, _work: Work) -> str:
         number = rounded(number, _decimals(operation, 0))
     else:
         number = number_of(plain(number))
-    text = str(format_decimal(number, _pattern("", number, operation), locale=operation.language))
-    return f"{text}%" if operation.language == "en" else f"{text}\u00a0%"
+    text = str(format_decimal(number, _pattern("", number, operation), locale=operation.notation))
+    return f"{text}%" if operation.notation == "en" else f"{text}\u00a0%"
 
 
 @NUMBER.add("between", N_("Keep within bounds"), ("minimum", "maximum"))

@@ -17,7 +17,7 @@ def change(run, value, way, **params):
 
 
 @pytest.mark.parametrize(
-    ("text", "language", "number"),
+    ("text", "notation", "number"),
     [
         ("1 234,50 €", "fr", 1234.5),
         ("1\u202f234,50\u00a0€", "fr", 1234.5),
@@ -44,8 +44,8 @@ def change(run, value, way, **params):
         ("99999999999999999999", "en", 99999999999999999999),
     ],
 )
-def test_parse(run, text, language, number) -> None:
-    found = change(run, text, "parse", language=language)
+def test_parse(run, text, notation, number) -> None:
+    found = change(run, text, "parse", notation=notation)
     assert found == number
     assert type(found) is type(number)
 
@@ -61,14 +61,14 @@ def test_parse(run, text, language, number) -> None:
         (1e250, "round", {"decimals": 2}, int(Decimal("1e250"))),
         (1234.5, "format", {}, "1,234.5"),
         (1234.5, "format", {"decimals": 2}, "1,234.50"),
-        (1234.5, "format", {"decimals": 2, "language": "fr"}, "1\u202f234,50"),
-        (1234.565, "format", {"currency": "EUR", "language": "fr"}, "1\u202f234,57\u00a0€"),
+        (1234.5, "format", {"decimals": 2, "notation": "fr"}, "1\u202f234,50"),
+        (1234.565, "format", {"currency": "EUR", "notation": "fr"}, "1\u202f234,57\u00a0€"),
         (1234.5, "format", {"currency": "usd"}, "$1,234.50"),
         (-3, "format", {"currency": "EUR"}, "-€3.00"),
         (1234.5, "format", {"currency": "JPY"}, "¥1,235"),
         (0, "format", {"decimals": 0}, "0"),
         (0.125, "percent", {}, "12.5%"),
-        (0.125, "percent", {"decimals": 0, "language": "fr"}, "13\u00a0%"),
+        (0.125, "percent", {"decimals": 0, "notation": "fr"}, "13\u00a0%"),
         (12, "percent", {}, "1,200%"),
         (5, "between", {"minimum": 0, "maximum": 3}, 3),
         (-5, "between", {"minimum": 0}, 0),
@@ -88,12 +88,12 @@ def test_rounding_is_at_most_half_a_unit_off(number, places) -> None:
 
 
 @given(st.decimals(-(10**12), 10**12, places=2), st.sampled_from(["en", "fr"]), st.sampled_from(["", "EUR"]))
-def test_what_is_written_is_read_again(number, language, currency) -> None:
+def test_what_is_written_is_read_again(number, notation, currency) -> None:
     from flowapp.actions.operation import Operation
     from flowapp.actions.transforms_base import Work
     from flowapp.actions.transforms_number import NUMBER
 
-    operation = Operation(op="number", field="", number="format", decimals=2, currency=currency, language=language)
+    operation = Operation(op="number", field="", number="format", decimals=2, currency=currency, notation=notation)
     work = Work(ctx=None)
     text = NUMBER.ways["format"].change(str(number), operation, work)
     assert NUMBER.ways["parse"].change(text, operation, work) == float(number)
