@@ -37,6 +37,7 @@ DOCS: dict[str, str] = {
     "FLOWAPP_THREADS": "Threads in each worker process.",
     "FLOWAPP_MAX_SOCKETS": "Open WebSockets that one web process accepts.",
     "FLOWAPP_LEASE_SECONDS": "How long a silent worker keeps an execution before another one takes it over.",
+    "FLOWAPP_RETENTION_DAYS": "How long ended executions and published events are kept; a workflow may say otherwise.",
     "FLOWAPP_LOG_LEVEL": "debug, info, warning or error.",
     "FLOWAPP_LOG_FORMAT": "console or json.",
 }
@@ -67,6 +68,7 @@ class Settings:
     threads: int = 8
     max_sockets: int = 200
     lease_seconds: int = 10
+    retention_days: int = 30
     log_level: str = "info"
     log_format: str = "console"
 
@@ -108,6 +110,7 @@ class Settings:
             threads=_number(env, "FLOWAPP_THREADS", 8, 1, 256),
             max_sockets=_number(env, "FLOWAPP_MAX_SOCKETS", 200, 1, 100_000),
             lease_seconds=_number(env, "FLOWAPP_LEASE_SECONDS", 10, 2, 3600),
+            retention_days=_number(env, "FLOWAPP_RETENTION_DAYS", 30, 1, 3650),
             log_level=_choice(env, "FLOWAPP_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=_choice(env, "FLOWAPP_LOG_FORMAT", "console", ("console", "json")),
         )

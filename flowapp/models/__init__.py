@@ -25,8 +25,8 @@ from flowapp.models.identity import (
 from flowapp.models.operations import REPLAY_STATUSES, JobRun, Notification, Replay
 from flowapp.models.signal import BranchCount, Signal, Subscription
 from flowapp.models.studio import CaughtMail, DataTable, Form, Project, Schema, Submission
-from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow
+from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "EXECUTION_STATUSES", "REPLAY_STATUSES", "ROLES", "TERMINAL", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "new_id", "utcnow",
+    "EXECUTION_STATUSES", "REPLAY_STATUSES", "ROLES", "TERMINAL", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "new_id", "utcnow",
 ]  # fmt: skip

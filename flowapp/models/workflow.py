@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, Timestamps, utcnow
@@ -41,6 +41,18 @@ class Workflow(HasId, InProject, Timestamps, Base):
     alerted_at: Mapped[datetime | None]
 
     published: Mapped[Version | None] = relationship(foreign_keys=[published_version_id], viewonly=True)
+    size: Mapped[WorkflowSize | None] = relationship(viewonly=True)
+
+
+class WorkflowSize(Tenant, Base):
+    """How much the executions of a workflow take, in bytes of data and text, as the job measure_workflow_sizes found."""
+
+    __tablename__ = "workflow_sizes"
+
+    workflow_id: Mapped[str] = mapped_column(Id, ForeignKey("workflows.id", ondelete="CASCADE"), primary_key=True)
+    executions: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    measured_at: Mapped[datetime]
 
 
 class Version(HasId, Tenant, Base):
