@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from flowapp.catalog import StepContext
 from flowapp.catalog.times import parse_duration, resolve_relative
 from flowapp.errors import ExpressionError, StepError
 from flowapp.texts import say
@@ -51,6 +52,10 @@ def _is_duration(value: Any) -> Any:
     return value
 
 
+def _is_duration_or_nothing(value: Any) -> Any:
+    return value if value == "" else _is_duration(value)
+
+
 def _is_moment(value: str) -> str:
     if value.strip() and not has_expression(value):
         try:
@@ -70,6 +75,17 @@ Lines = Annotated[list[str], BeforeValidator(_as_lines)]
 Addresses = Annotated[list[str], BeforeValidator(_as_addresses)]
 Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(_is_moment), WithJsonSchema({"type": "string"})]
 Duration = Annotated[str | int | float, AfterValidator(_is_duration)]
+OptionalDuration = Annotated[str | int | float, AfterValidator(_is_duration_or_nothing)]
+
+
+def until(ctx: StepContext, limit: str | float) -> datetime | None:
+    """When a limit that is counted from now is over; None where there is none. StepError where it cannot be read."""
+    if limit == "":
+        return None
+    try:
+        return ctx.now() + parse_duration(limit)
+    except ExpressionError as error:
+        raise wrong(error) from None
 
 
 def wrong(error: ExpressionError) -> StepError:

@@ -55,10 +55,10 @@ class Fail:
 class Park:
     """The token waits for a signal: an event of a type in `events`, a resume call, a decision, a sub-workflow's end.
 
-    Each signal has the step run again, with `ctx.signal` set and without a new intent; it may park again. At `until`
-    (None: never) the flow goes on along `timeout_branch`. `same_entity`: only events about the execution's contact or
-    entity count. `accepts`: kinds of signals; `waits_for` says in words what is waited for. `result` is what later steps see after
-    a timeout.
+    Each signal has the step run again, with `ctx.signal` set and without a new intent; it may park again, until the
+    moment that it named first. At `until` (None: never) the flow goes on along `timeout_branch`. `same_entity`: only
+    events about the execution's contact or entity count. `accepts`: kinds of signals; `waits_for` says in words what is
+    waited for. `result` is what later steps see after a timeout.
     """
 
     waits_for: str

@@ -29,6 +29,7 @@ Widget = Literal[
     "form",  # slug of a form
     "integration",  # id of an integration; `integration_type` narrows
     "step",  # step_id of this workflow
+    "workflow",  # id or name of another workflow
     "cron",
     "sql",
     "secret",  # stored encrypted, never shown again

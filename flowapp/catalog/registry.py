@@ -25,8 +25,9 @@ ParamsClass = type[Params]  # a name of its own: the specs have a field called t
 class ActionSpec:
     """One step type. `branches` are the edge names it may follow; `result` describes what later steps can use.
 
-    `branch_if` names the param and the value without which a step never ends on that branch. `own_branches` reads the
-    names of branches out of stored params, which may hold anything (cases, variants); "*" stands for them in `branches`.
+    `branch_if` names the param and the value without which a step never ends on that branch (None: any value).
+    `own_branches` reads the names of branches out of stored params, which may hold anything (cases, variants); "*"
+    stands for them in `branches`.
     `counted`: how often each branch was taken is kept for each version.
     """
 
@@ -57,6 +58,8 @@ class ActionSpec:
             return True
         name, wanted = self.branch_if[branch]
         given = params.get(name)
+        if wanted is None:
+            return given not in (None, "")
         return bool(given == wanted) or (isinstance(given, str) and "{{" in given)
 
 

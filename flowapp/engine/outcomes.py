@@ -44,9 +44,14 @@ def _wait(run: Run, number: str, _step: Step, attempt: Attempt, outcome: Wait) -
 
 
 def _park(run: Run, number: str, _step: Step, attempt: Attempt, outcome: Park) -> None:
+    token = run.state["tokens"][number]
     until = outcome.until.timestamp() if outcome.until else None
-    limit = f", until {outcome.until:%Y-%m-%d %H:%M:%S} UTC at the latest" if outcome.until else ""
-    run.record.wait(attempt, f"Waiting for {outcome.waits_for}{limit}.")
+    if token["status"] == "parked":  # again, after a signal: its patience is what it was
+        until = token["until"]
+        run.record.wait(attempt, "")
+    else:
+        limit = f", until {outcome.until:%Y-%m-%d %H:%M:%S} UTC at the latest" if outcome.until else ""
+        run.record.wait(attempt, f"Waiting for {outcome.waits_for}{limit}.")
     run.advance(
         {
             "type": "parked",

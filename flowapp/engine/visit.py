@@ -130,6 +130,8 @@ def run(step: Step, scope: Scope, visit: Visit) -> Attempt:
 def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepContext:
     key = idempotency_key(visit.execution_id, step.definition.step_id, visit.iteration)
     services = visit.services
+    if visit.signal is not None and visit.signal.kind == "event":
+        scope = scope.extended({"event": visit.signal.payload})
 
     def render(value: Any, **extra: Any) -> Any:
         return compile_value(value).evaluate(_with(scope, extra))
@@ -137,7 +139,7 @@ def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepCo
     def test(conditions: Any, **extra: Any) -> tuple[bool, list[dict[str, Any]]]:
         truth, why = evaluate(conditions, _with(scope, extra))
         if not extra:
-            attempt.explanation = why
+            attempt.explanation = [*(attempt.explanation or ()), *why]
         return truth, why
 
     return StepContext(

@@ -32,7 +32,7 @@ class Draft:
     def providers(self, without: str = "") -> Providers:
         """What selects offer; `without` is a step that is not offered to itself."""
         steps = [(s["step_id"], s["name"]) for s in self.definition["steps"] if s["step_id"] != without]
-        return of_project(db.session(), self.workflow.project_id, steps)
+        return of_project(db.session(), self.workflow.project_id, steps, self.workflow.id)
 
     def save(self, definition: Json, revision: str = "") -> None:
         """Saves and commits. StaleError where `revision`, as the page was loaded with, is past; InvalidError with problems."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from flowapp.models import DataTable, Form, Integration, Schema
+from flowapp.models import DataTable, Form, Integration, Schema, Workflow
 
 Choices = Sequence[tuple[str, str]]
 Columns = Sequence[dict[str, Any]]
@@ -27,12 +27,13 @@ class Providers:
     schemas: Choices = ()
     forms: Choices = ()
     steps: Choices = ()
+    workflows: Choices = ()
     integrations: Sequence[tuple[str, str, str]] = ()
     columns: Callable[[str], Columns] = _no_columns
 
 
-def of_project(session: Session, project_id: str, steps: Choices = ()) -> Providers:
-    """What a project has; `steps` are the other steps of the workflow."""
+def of_project(session: Session, project_id: str, steps: Choices = (), without: str = "") -> Providers:
+    """What a project has; `steps` are the other steps of the workflow, which `without` is the id of."""
     tables = session.scalars(select(DataTable).filter_by(project_id=project_id).order_by(DataTable.name)).all()
     columns = {table.slug: table.columns for table in tables}
     return Providers(
@@ -40,12 +41,19 @@ def of_project(session: Session, project_id: str, steps: Choices = ()) -> Provid
         schemas=_pairs(session, select(Schema.slug, Schema.name).filter_by(project_id=project_id)),
         forms=_pairs(session, select(Form.slug, Form.name).filter_by(project_id=project_id)),
         steps=steps,
+        workflows=_workflows(session, without),
         integrations=[
             (row.id, row.name, row.integration_type)
             for row in session.scalars(select(Integration).order_by(Integration.name))
         ],
         columns=lambda slug: columns.get(slug, ()),
     )
+
+
+def _workflows(session: Session, without: str) -> list[tuple[str, str]]:
+    """Every workflow of the organization, archived ones left out."""
+    found = select(Workflow.id, Workflow.name).where(Workflow.status != "archived", Workflow.id != without)
+    return _pairs(session, found)
 
 
 def _pairs(session: Session, statement: Select[str, str]) -> list[tuple[str, str]]:

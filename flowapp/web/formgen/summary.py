@@ -78,7 +78,8 @@ def _part(info: Info, value: Any, providers: Providers) -> str:
     if info.widget == "conditions":
         return conditions_line(value)
     names: Choices = {
-        "table": providers.tables, "schema": providers.schemas, "form": providers.forms, "step": providers.steps
+        "table": providers.tables, "schema": providers.schemas, "form": providers.forms, "step": providers.steps,
+        "workflow": providers.workflows,
     }.get(info.widget, info.choices)  # fmt: skip
     if isinstance(value, str):
         return str(_(dict(names).get(value, value)))

@@ -18,7 +18,7 @@ Choices = list[tuple[str, str]]
 class SelectField(Field):
     """One of the choices; a stored value that is none of them is offered too, and marked."""
 
-    widgets: ClassVar[tuple[str, ...]] = ("select", "table", "schema", "form", "integration", "step")
+    widgets: ClassVar[tuple[str, ...]] = ("select", "table", "schema", "form", "integration", "step", "workflow")
     template: ClassVar[str] = "formgen/select.html"
     alternative: ClassVar[str] = "expression"
 
@@ -71,7 +71,8 @@ class SelectField(Field):
         if widget == "integration":
             wanted = self.info.integration_type
             return [(key, name) for key, name, type_ in offer.integrations if wanted in ("", type_)]
-        found = {"table": offer.tables, "schema": offer.schemas, "form": offer.forms, "step": offer.steps}
+        found = {"table": offer.tables, "schema": offer.schemas, "form": offer.forms, "step": offer.steps,
+                 "workflow": offer.workflows}  # fmt: skip
         return list(found.get(widget, self.info.choices))
 
 
@@ -96,4 +97,5 @@ _EMPTY = {
     "form": N_("There is no form yet: make one on the page “Forms”, then come back."),
     "integration": N_("There is no such connection yet: add one under Settings, Integrations."),
     "step": N_("There is no other step yet."),
+    "workflow": N_("There is no other workflow yet."),
 }

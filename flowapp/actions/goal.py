@@ -1,0 +1,95 @@
+"""The goal of a workflow: once reached, the execution ends as goal_reached."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import Field
+
+from flowapp.actions.fields import OptionalDuration, Text, until
+from flowapp.catalog import N_, Done, Goal, Outcome, Params, Park, StepContext, action, ui
+from flowapp.errors import StepError
+
+_WAITING = {"unmet": ["wait"]}
+
+
+class GoalParams(Params):
+    """Without conditions the goal is reached by whoever comes here; with them, from anywhere once they hold."""
+
+    name: Text = Field(
+        "", max_length=200, json_schema_extra=ui(N_("Name of the goal"), placeholder=N_("Became a customer"))
+    )
+    conditions: dict[str, Any] | list[Any] | None = Field(
+        None,
+        json_schema_extra=ui(
+            N_("Reached when"),
+            N_("A contact anywhere in this workflow jumps here once this holds. Empty: reached by coming here."),
+            widget="conditions",
+            raw=True,
+        ),
+    )
+    value: Decimal | None = Field(
+        None,
+        max_digits=15,
+        json_schema_extra=ui(N_("Value"), N_("What reaching it is worth, for the statistics."), widget="number"),
+    )
+    unmet: Literal["continue", "wait"] = Field(
+        "continue",
+        json_schema_extra=ui(
+            N_("If it is not reached yet"),
+            N_("When the flow comes here by itself."),
+            widget="select",
+            choices=[("continue", N_("Go on")), ("wait", N_("Wait for it"))],
+        ),
+    )
+    timeout: OptionalDuration = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Wait no longer than"),
+            N_("Then the flow goes on along “timeout”. Empty: as long as it takes."),
+            widget="duration",
+            placeholder="30 days",
+            show_if=_WAITING,
+        ),
+    )
+
+
+@action(
+    "goal",
+    label=N_("Goal"),
+    description=N_(
+        "What the workflow is for. A contact who reaches it jumps here, and the execution counts as a success."
+    ),
+    group=N_("Flow"),
+    icon="target-arrow",
+    effect="pure",
+    params=GoalParams,
+    branches=("next", "timeout"),
+    branch_if={"timeout": ("timeout", None)},
+    result={
+        "reached": N_("Whether the goal is reached"),
+        "name": N_("Name of the goal"),
+        "value": N_("What it is worth"),
+    },
+)
+def goal(ctx: StepContext, params: GoalParams) -> Outcome:
+    """Reached, or not yet."""
+    met = ctx.test(params.conditions)[0] if params.conditions else True
+    if met:
+        return Goal({"reached": True, "name": params.name or ctx.step_name, "value": _number(params.value)})
+    result = {"reached": False, "name": params.name or ctx.step_name, "value": None}
+    if params.unmet == "continue":
+        return Done(result)
+    about = "contact" if ctx.contact_id else ctx.entity[0]
+    if not about:
+        raise StepError("There is no contact whose goal could be waited for: let it go on instead.", permanent=True)
+    events = (f"{about}.*",)
+    return Park("the goal's conditions to hold", ("event",), until(ctx, params.timeout), events=events, result=result)
+
+
+def _number(value: Decimal | None) -> int | float | None:
+    """The number as JSON has it; fifteen digits survive the way."""
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)

@@ -1,0 +1,57 @@
+"""Answers the caller of the webhook that started the execution."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from flowapp.actions.fields import Text
+from flowapp.catalog import N_, Outcome, Params, Respond, StepContext, action, ui
+from flowapp.texts import say
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 5.6.2
+
+
+class RespondParams(Params):
+    """What the caller gets: JSON where the body is not text."""
+
+    status: int = Field(200, ge=200, le=599, json_schema_extra=ui(N_("Status"), widget="number", placeholder="200"))
+    headers: dict[str, Text] = Field(
+        default_factory=dict, max_length=50, json_schema_extra=ui(N_("Headers"), widget="keyvalue", advanced=True)
+    )
+    body: Any = Field(
+        None,
+        json_schema_extra=ui(
+            N_("Answer"), N_("Text, or a value of the workflow, which is sent as JSON."), widget="textarea"
+        ),
+    )
+
+    @field_validator("headers")
+    @classmethod
+    def _writable(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if "{{" not in name and _NAME.fullmatch(name) is None:
+                raise ValueError(say("“%(name)s” cannot be the name of a header.", name=name[:50]))
+            if any(ord(char) < 32 or 126 < ord(char) < 160 or ord(char) > 255 for char in value if char != "\t"):
+                raise ValueError(
+                    say("The header “%(name)s” holds a character that cannot be sent (a line break, say).", name=name)
+                )
+        return headers
+
+
+@action(
+    "respond",
+    label=N_("Answer the webhook"),
+    description=N_("Answers the caller who waits for this execution, then goes on. Only the first answer counts."),
+    group=N_("Flow"),
+    icon="message-reply",
+    effect="pure",
+    params=RespondParams,
+    aliases=("respond_to_webhook", "webhook_response"),
+    result={"status": N_("Status that was sent"), "headers": N_("Headers"), "body": N_("The answer")},
+)
+def respond(_ctx: StepContext, params: RespondParams) -> Outcome:
+    """Hands the answer to the engine."""
+    return Respond(params.status, params.headers, params.body)

@@ -1,0 +1,79 @@
+"""Runs another workflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from flowapp.actions.fields import OptionalDuration, Text, until
+from flowapp.catalog import N_, Done, Fail, Outcome, Params, Park, StepContext, action, ui
+
+_GOOD = ("completed", "goal_reached")
+
+
+class RunWorkflowParams(Params):
+    """`input` is what the other workflow starts with: named values, or an expression that gives any value."""
+
+    workflow: Text = Field(
+        min_length=1,
+        max_length=200,
+        json_schema_extra=ui(N_("Workflow"), N_("It must be published."), widget="workflow"),
+    )
+    input: Any = Field(
+        default_factory=dict,
+        json_schema_extra=ui(N_("Its input"), N_("What it starts with."), widget="keyvalue"),
+    )
+    wait: bool = Field(
+        True, json_schema_extra=ui(N_("Wait until it is through"), N_("Its result is then this step's."))
+    )
+    timeout: OptionalDuration = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Wait no longer than"),
+            N_("Then the flow goes on along “timeout”; the other workflow runs on. Empty: as long as it takes."),
+            widget="duration",
+            placeholder="2 hours",
+            show_if={"wait": ["true"]},
+        ),
+    )
+
+
+@action(
+    "run_workflow",
+    label=N_("Run another workflow"),
+    description=N_("Starts another workflow with values of this one, and waits for its result or goes on."),
+    group=N_("Flow"),
+    icon="sitemap",
+    effect="idempotent",
+    params=RunWorkflowParams,
+    aliases=("sub_workflow", "subworkflow", "execute_workflow"),
+    branches=("next", "timeout"),
+    branch_if={"timeout": ("timeout", None)},
+    result={
+        "execution_id": N_("Id of its execution"),
+        "status": N_("How it ended"),
+        "output": N_("Its result"),
+    },
+)
+def run_workflow(ctx: StepContext, params: RunWorkflowParams) -> Outcome:
+    """Starts it, once for each attempt; the end of it comes as a signal."""
+    execution_id = ctx.workflows.start(params.workflow, params.input, wait=params.wait)
+    result: dict[str, Any] = {"execution_id": execution_id, "status": "pending", "output": None}
+    if not params.wait:
+        return Done(result)
+    child = ctx.signal.payload if ctx.signal else {}
+    if child.get("execution_id") == execution_id:
+        return _ended(child)
+    # Nothing yet, or the late end of another one that this token had given up waiting for.
+    waits_for = f"the workflow “{params.workflow}”"
+    return Park(waits_for, ("child",), until(ctx, params.timeout), result={**result, "status": "running"})
+
+
+def _ended(child: dict[str, Any]) -> Outcome:
+    if child["status"] in _GOOD:
+        return Done({name: child[name] for name in ("execution_id", "status", "output")})
+    how = "was cancelled" if child["status"] == "cancelled" else f"ended as {child['status']}"
+    error = f": {child['error']}" if child.get("error") else "."
+    details = {"execution_id": child["execution_id"]}
+    return Fail(f"The workflow that it ran {how}{error}", details=details)
