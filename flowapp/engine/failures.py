@@ -40,7 +40,7 @@ def start_error_workflow(session: Session, event: Event) -> Execution | None:
 def find(session: Session, organization_id: str, reference: str) -> Workflow | None:
     """The organization's workflow with this id or name (any case); the oldest, where several have it."""
     named = func.lower(Workflow.name) == reference.strip().lower()
-    exactly = Workflow.id == reference if _is_id(reference) else named
+    exactly = Workflow.id == reference if is_id(reference) else named
     return session.scalars(
         select(Workflow)
         .where(Workflow.organization_id == organization_id, or_(exactly, named))
@@ -49,7 +49,8 @@ def find(session: Session, organization_id: str, reference: str) -> Workflow | N
     ).first()
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Whether a text can be an id: PostgreSQL refuses to compare an id with anything else."""
     return len(text) == 36 and text.count("-") == 4 and all(c in "0123456789abcdef-" for c in text)
 
 

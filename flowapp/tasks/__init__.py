@@ -14,7 +14,14 @@ def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:
     return try_it(*args, **kwargs)
 
 
+def simulate_workflow(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Simulates a definition (tasks.simulation.simulate_workflow). Imported when used, like test_step."""
+    from flowapp.tasks.simulation import simulate_workflow as simulate_it
+
+    return simulate_it(*args, **kwargs)
+
+
 __all__ = [
     "Runtime", "announce_ends", "begin", "init", "live_channel", "monitor_channel", "publish", "release", "ring",
-    "runtime", "test_step", "wait",
+    "runtime", "simulate_workflow", "test_step", "wait",
 ]  # fmt: skip

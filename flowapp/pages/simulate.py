@@ -1,0 +1,116 @@
+"""Simulating a draft: with sample or past real input, what would happen, step by step, and what would go out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, g, request
+from flask_babel import gettext as _
+
+from flowapp import tasks
+from flowapp.catalog import ACTIONS
+from flowapp.errors import InvalidError
+from flowapp.extensions import db
+from flowapp.models import Execution
+from flowapp.security.roles import Role
+from flowapp.web.access import access
+from flowapp.web.formgen.draft import Draft
+from flowapp.web.render import page
+from flowapp.web.texts import translated
+
+bp = Blueprint("simulate", __name__, url_prefix="/workflows/<uuid:workflow_id>/simulate")
+Json = dict[str, Any]
+MAX_INPUT = 262_144
+
+
+@bp.get("")
+@access(Role.EDITOR)
+def ask(workflow_id: UUID) -> Response:
+    """The form, begun with a past input (`?execution=`), the draft's test data, or a sample."""
+    draft = Draft(workflow_id)
+    data, source = _begin(draft)
+    values = {"input": json.dumps(data, indent=2, ensure_ascii=False, default=str), "start": "", "contact": ""}
+    return _page(draft, values, {}, source=source)
+
+
+@bp.post("")
+@access(Role.EDITOR)
+def run(workflow_id: UUID) -> Response:
+    """Simulates, and shows what came of it below the form."""
+    draft = Draft(workflow_id)
+    values = {name: request.form.get(name, "") for name in ("input", "start", "contact")}
+    try:
+        report = tasks.simulate_workflow(
+            g.organization.id,
+            draft.workflow.id,
+            draft.workflow.draft,
+            input_data=_input(values["input"]),
+            start=_start(values["start"]),
+            contact=values["contact"],
+            pins=(draft.workflow.test_data or {}).get("pins") or {},
+        )
+    except InvalidError as error:
+        errors = {problem.path: translated(problem.message) for problem in error.problems}
+        return _page(draft, values, errors, status=422)
+    return _page(draft, values, {}, report=report)
+
+
+def _begin(draft: Draft) -> tuple[Any, Execution | None]:
+    wanted = request.args.get("execution", "")
+    past = next((execution for execution in draft.executions() if execution.id == wanted), None)
+    if past is not None:
+        return past.input_data, past
+    kept = (draft.workflow.test_data or {}).get("input")
+    return (draft.sample() if kept is None else kept), None
+
+
+def _input(text: str) -> Any:
+    if len(text) > MAX_INPUT:
+        raise InvalidError.at("input", _("This is too long: write at most 256 KiB."))
+    try:
+        return json.loads(text) if text.strip() else {}
+    except (ValueError, RecursionError) as error:
+        where = f" ({error})" if isinstance(error, json.JSONDecodeError) else ""
+        raise InvalidError.at("input", _("This is not JSON") + where + ".") from None
+
+
+def _start(text: str) -> datetime | None:
+    """What the field says, in the member's zone. None: now."""
+    if not text.strip():
+        return None
+    try:
+        local = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InvalidError.at("start", _("Write a date and time, for example 2026-12-24T09:00.")) from None
+    zone = ZoneInfo(g.organization.timezone)
+    return (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _page(
+    draft: Draft,
+    values: Json,
+    errors: dict[str, str],
+    *,
+    report: Json | None = None,
+    source: Execution | None = None,
+    status: int = 200,
+) -> Response:
+    db.session.rollback()
+    return page(
+        "simulate/show.html",
+        block="simulation",
+        status=status,
+        workflow=draft.workflow,
+        values=values,
+        errors=errors,
+        report=report,
+        source=source,
+        executions=draft.executions(),
+        pins=(draft.workflow.test_data or {}).get("pins") or {},
+        icon_of=lambda kind: ACTIONS[kind].icon if kind in ACTIONS else "circle",
+        label_of=lambda kind: ACTIONS[kind].label if kind in ACTIONS else kind,
+    )

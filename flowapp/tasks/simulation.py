@@ -1,0 +1,192 @@
+"""Simulating a workflow: services that record what would go out, and read what is really there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import HttpResponse, IntegrationHandle, Letter, Sandbox, Saved
+from flowapp.engine.failures import is_id
+from flowapp.engine.journal import contact_view
+from flowapp.engine.simulate import Clock, Scene, simulate
+from flowapp.engine.visit import Visit
+from flowapp.errors import InvalidError
+from flowapp.logs import MASK, mask
+from flowapp.models import Contact, Organization, Workflow, new_id, utcnow
+from flowapp.models.tenancy import tenant_session
+from flowapp.tasks.runtime import Runtime, runtime
+from flowapp.tasks.services import StepServices, http_service
+from flowapp.texts import say
+
+Json = dict[str, Any]
+
+
+class Recording:
+    """`ctx`'s services in a simulation. `calls`: what would have gone out, in order; each has step_id, at and kind."""
+
+    def __init__(self, real: StepServices, clock: Clock) -> None:
+        self._real, self._clock = real, clock
+        self.step_id = ""
+        self.calls: list[Json] = []
+        self.http, self.mail, self.schemas, self.timezone = _Http(self), _Mail(self), real.schemas, real.timezone
+
+    def note(self, kind: str, **what: Any) -> None:
+        """Something would have gone out."""
+        self.calls.append({"kind": kind, "step_id": self.step_id, "at": self._clock.time.isoformat(), **mask(what)})
+
+    @property
+    def sandbox(self) -> Sandbox:
+        return self._real.sandbox
+
+    def tables(self, key: str) -> _Tables:
+        return _Tables(self, self._real.tables(key))
+
+    def resume_url(self, execution_id: str) -> str:
+        return self._real.resume_url(execution_id)
+
+    def integration(self, reference: str) -> IntegrationHandle:
+        """The real one, without its credentials."""
+        found = self._real.integration(reference)
+        hidden = dict.fromkeys(found.credentials, MASK)
+        return IntegrationHandle(found.id, found.name, found.integration_type, found.config, hidden)
+
+    def workflows(self, _visit: Visit, _token: str, _key: str) -> _Workflows:
+        return _Workflows(self)
+
+    def people(self, _visit: Visit, step_id: str, _key: str) -> _People:
+        """The context of every step asks for its people before the step runs: from here it is known which step it is."""
+        self.step_id = step_id
+        return _People(self)
+
+
+class _Http:
+    def __init__(self, record: Recording) -> None:
+        self._record = record
+
+    def request(self, method: str, url: str, **how: Any) -> HttpResponse:
+        body = how.get("json") if how.get("json") is not None else how.get("form") or _text(how.get("body"))
+        self._record.note("http", method=method, url=url, headers=dict(how.get("headers") or {}), body=body)
+        return HttpResponse(200, {"Content-Type": "application/json"}, "{}", {}, 0)
+
+
+def _text(body: bytes | None) -> str | None:
+    return None if body is None else body.decode(errors="replace")
+
+
+class _Mail:
+    def __init__(self, record: Recording) -> None:
+        self._record = record
+
+    def send(self, letter: Letter, *, integration: str | None = None) -> str:
+        self._record.note(
+            "email",
+            to=list(letter.to),
+            cc=list(letter.cc),
+            bcc=list(letter.bcc),
+            subject=letter.subject,
+            text=letter.text,
+            html=letter.html,
+            integration=integration,
+        )
+        return letter.message_id
+
+
+class _Tables:
+    """Reads are real; what would be saved is recorded, and looks saved to the steps that follow."""
+
+    def __init__(self, record: Recording, real: Any) -> None:
+        self._record, self._real = record, real
+
+    def save(
+        self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
+    ) -> Saved:
+        self._record.note("save", table=table, mode=mode, match=list(match), rows=[dict(row) for row in rows])
+        at = self._record._clock.time.isoformat()  # noqa: SLF001 - one module
+        records = [{"id": new_id(), "created_at": at, "updated_at": at, **row} for row in rows]
+        return Saved(records, len(records), 0)
+
+    def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[Json]:
+        found: list[Json] = self._real.query(sql, params, limit=limit)
+        return found
+
+    def select(self, table: str, **how: Any) -> list[Json]:
+        found: list[Json] = self._real.select(table, **how)
+        return found
+
+
+class _Workflows:
+    def __init__(self, record: Recording) -> None:
+        self._record = record
+
+    def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
+        self._record.note("workflow", workflow=workflow, input=input_data, wait=wait)
+        return "simulation"
+
+
+class _People:
+    def __init__(self, record: Recording) -> None:
+        self._record = record
+
+    def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:
+        self._record.note("notification", role=role, title=title, body=body, link=link, emails=list(emails))
+        return 1
+
+    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> int:
+        self._record.note("approval", role=role, title=title, body=message, by_email=by_email)
+        return 1
+
+
+def simulate_workflow(
+    organization_id: str,
+    workflow_id: str,
+    definition: Json,
+    *,
+    input_data: Any = None,
+    start: datetime | None = None,
+    contact: str | None = None,
+    context: Json | None = None,
+    pins: Mapping[str, Any] | None = None,
+    answers: Mapping[str, Json] | None = None,
+) -> Json:
+    """Simulates a definition (canonical, secrets sealed) in the place of a workflow.
+
+    Returns engine.simulate's report with "calls": what would have gone out. `contact` is an id or an e-mail.
+    """
+    current = runtime()
+    with tenant_session(current.engine, organization_id) as session:
+        workflow = session.get_one(Workflow, workflow_id)
+        timezone = session.get_one(Organization, organization_id).timezone
+        found = _contact(session, contact)
+        project_id = workflow.project_id
+    services = _services(current, organization_id, project_id, timezone)
+    recorded: list[Recording] = []
+
+    def record(clock: Clock) -> Recording:
+        recorded.append(Recording(services, clock))
+        return recorded[0]
+
+    opened = {**definition, "steps": current.vault.open(definition.get("steps", []))}
+    scene = Scene(
+        opened, organization_id, project_id, workflow_id, start or utcnow(), input_data,
+        context=context or {}, contact=found, timezone=timezone, pins=pins or {}, answers=answers or {},
+    )  # fmt: skip
+    report = simulate(scene, record)
+    return {**report, "calls": recorded[0].calls if recorded else []}
+
+
+def _services(current: Runtime, organization_id: str, project_id: str, timezone: str) -> StepServices:
+    return StepServices(current, http_service(current.settings.egress_allow), organization_id, project_id, timezone)
+
+
+def _contact(session: Session, reference: str | None) -> Json | None:
+    if not reference or not reference.strip():
+        return None
+    text = reference.strip().lower()
+    known = Contact.email == text if "@" in text or not is_id(text) else Contact.id == text
+    row = session.query(Contact).filter(known).one_or_none()
+    if row is None:
+        raise InvalidError.at("contact", say("There is no such contact: give an id or an e-mail."))
+    return contact_view({column.key: getattr(row, column.key) for column in Contact.__table__.columns})
