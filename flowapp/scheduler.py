@@ -27,6 +27,8 @@ from flowapp.engine.ending import FAILED_EVENT
 from flowapp.engine.failures import start_error_workflow
 from flowapp.models import Event, Lease, Trigger, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session
+from flowapp.studio import replays
+from flowapp.tasks import repeating
 
 TICK = 0.5
 LEASE = timedelta(seconds=6)
@@ -39,13 +41,22 @@ class Scheduler:
     def __init__(self, runtime: tasks.Runtime, now: Callable[[], datetime] = utcnow) -> None:
         self.runtime, self.now = runtime, now
         self.leased_until: datetime | None = None
+        self.replays_rung_at: datetime | None = None
 
     def tick(self) -> None:
         """One round, if this process holds the lease. A job that fails keeps none of the others from its work."""
         now = self.now()
         if not self._hold(now):
             return
-        jobs = (self.ring_timers, self.ring_lost, self.ring_signals, self.admit, self.fire_clocks, self.publish_events)
+        jobs = (
+            self.ring_timers,
+            self.ring_lost,
+            self.ring_signals,
+            self.admit,
+            self.fire_clocks,
+            self.publish_events,
+            self.ring_replays,
+        )
         for job in jobs:
             try:
                 job(now)
@@ -132,6 +143,16 @@ class Scheduler:
         self._ring(bells)
         for execution in started:
             tasks.begin(execution)
+
+    def ring_replays(self, now: datetime) -> None:
+        """Has replays that stand still go on; looks for them twice a minute."""
+        if self.replays_rung_at and self.replays_rung_at <= now < self.replays_rung_at + replays.STILL / 2:
+            return
+        self.replays_rung_at = now
+        with system_session(self.runtime.engine) as session:
+            bells = replays.standing_still(session, now)
+        for replay_id, organization_id in bells:
+            repeating.ring_replay(replay_id, organization_id)
 
     def _ring(self, bells: list[timers.Bell]) -> None:
         for execution_id, organization_id in bells:

@@ -57,3 +57,13 @@ def declare() -> None:
             run_now(execution_id, organization_id)
         except Exception:
             log.exception("run failed, the scheduler will ring again", execution_id=execution_id)
+
+    @dramatiq.actor(actor_name="run_replay", queue_name=QUEUE)
+    def run_replay(replay_id: str, organization_id: str) -> None:
+        """Runs one batch of a replay again (tasks.repeating)."""
+        from flowapp.tasks import repeating
+
+        try:
+            repeating.run_replay(replay_id, organization_id)
+        except Exception:
+            log.exception("replay failed, the scheduler will ring again", replay_id=replay_id)

@@ -1,0 +1,87 @@
+"""Running executions again in the background: one from its failed step, or many, batch by batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from flowapp.engine.replays import repeat
+from flowapp.errors import ConflictError
+from flowapp.logs import get_logger
+from flowapp.models import Execution, Replay, utcnow
+from flowapp.models.tenancy import tenant_session
+from flowapp.studio import history, replays
+from flowapp.tasks.bus import begin
+from flowapp.tasks.runtime import runtime
+
+log = get_logger(__name__)
+BATCH = 50  # executions of one transaction
+_OPEN = ("pending", "running")
+
+
+def retry_failed_step(execution_id: str, organization_id: str) -> str:
+    """Runs a failed execution again from its failed step, on its own version. Returns the new one's id.
+
+    NotFoundError where there is no such execution, ConflictError where it cannot go on from there.
+    """
+    with tenant_session(runtime().engine, organization_id) as session:
+        new = repeat(session, history.get(session, execution_id), from_step="failed")
+        session.commit()
+    begin(new)
+    return new.id
+
+
+def ring_replay(replay_id: str, organization_id: str) -> None:
+    """Has a worker go on with a replay. Redis may be down: the scheduler rings again."""
+    try:
+        runtime().broker.ring("run_replay", replay_id, organization_id)
+    except redis.RedisError as error:
+        log.warning("broker does not answer, the scheduler will ring", replay_id=replay_id, error=str(error))
+
+
+def run_replay(replay_id: str, organization_id: str) -> None:
+    """Runs the next batch of a replay again, and rings for the one after it.
+
+    The batch and the replay's place (`after`) are committed together, and two workers take turns: a worker that dies
+    leaves a replay that goes on where it was, and no execution is repeated twice.
+    """
+    with tenant_session(runtime().engine, organization_id) as session:
+        replay = _take(session, replay_id)
+        begun = _batch(session, replay) if replay else []
+        session.commit()
+    for execution in begun:
+        if execution.status == "pending":
+            begin(execution)
+    if replay is not None and replay.status == "running":
+        ring_replay(replay_id, organization_id)
+
+
+def _take(session: Session, replay_id: str) -> Replay | None:
+    """The replay, locked until the commit; None where it is over."""
+    taken = session.execute(
+        update(Replay)
+        .where(Replay.id == replay_id, Replay.status.in_(_OPEN))
+        .values(status="running")
+        .execution_options(synchronize_session=False)
+    )
+    return session.get_one(Replay, replay_id) if taken.rowcount == 1 else None  # type: ignore[attr-defined]
+
+
+def _batch(session: Session, replay: Replay) -> list[Execution]:
+    how: dict[str, Any] = {"from_step": replay.from_step, "version": replay.version}
+    begun = []
+    found = replays.batch(session, replay, BATCH)
+    for execution in found:
+        try:
+            begun.append(repeat(session, execution, **how, started_by=replay.created_by, replay_id=replay.id))
+        except ConflictError as error:  # it does not fit any more: raised before anything is written
+            log.info("not run again", execution_id=execution.id, reason=error.message)
+            replay.refused += 1
+        replay.after = execution.id
+    replay.done += len(begun)
+    if len(found) < BATCH:
+        replay.status, replay.completed_at = "completed", utcnow()
+    return begun
