@@ -45,12 +45,16 @@ class Inbox:
         return taken
 
     def has_news(self, run: Run) -> bool:
-        """Whether a signal came for one of the tokens since the inbox was read."""
+        """Whether a signal came for one of the tokens, or for the goals, since the inbox was read."""
         tokens = run.state["tokens"]
-        if not any(token["status"] == "parked" for token in tokens.values()):
+        listening = [row for row in _subscriptions(run) if row["token"] == GOALS or _is_new(run, row["token"])]
+        if listening:
+            run.journal.catch_up(listening, run.since, run.runner.now())
+        elif not any(token["status"] == "parked" for token in tokens.values()):
             return False
         return any(
-            signal["id"] not in self._seen and any(_is_for(signal, number, token) for number, token in tokens.items())
+            signal["id"] not in self._seen
+            and (signal["token"] == GOALS or any(_is_for(signal, number, token) for number, token in tokens.items()))
             for signal in run.journal.signals(run.row["id"])
         )
 
@@ -68,6 +72,13 @@ def _is_for(signal: Json, number: str, token: Json) -> bool:
     if signal["token"]:
         return bool(signal["token"] == number and (not signal["step_id"] or signal["step_id"] == token["step"]))
     return signal["step_id"] in ("", token["step"])
+
+
+def _is_new(run: Run, number: str) -> bool:
+    """Whether the token came to wait here since the execution was claimed."""
+    before = (run.row["state"] or {}).get("tokens", {}).get(number, {})
+    token = run.state["tokens"][number]
+    return any(before.get(name) != token[name] for name in ("status", "step", "iteration"))
 
 
 def _subscriptions(run: Run) -> list[Json]:

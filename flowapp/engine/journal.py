@@ -6,7 +6,7 @@ this is the one audited place where the sessions' tenant criterion does not reac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete, func, insert, or_, select, update
 
-from flowapp.engine import mailbox
+from flowapp.engine import dispatch, mailbox
 from flowapp.errors import FencedError
 from flowapp.models import Contact, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
 from flowapp.models.tenancy import at_once, use_tenant
@@ -216,6 +216,13 @@ class Journal:
         """What has come for an execution that waits."""
         with self.transaction() as connection:
             return mailbox.waiting(connection, execution_id, self.organization_id)
+
+    def catch_up(self, listening: Sequence[Mapping[str, Any]], since: str, now: datetime) -> None:
+        """Signals for events that were handed on before anybody could see that the execution listens for them."""
+        with self.transaction() as connection:
+            missed = dispatch.catch_up(connection, listening, since, now)
+            if missed:
+                mailbox.send(connection, missed)
 
     def contact(self, contact_id: str) -> dict[str, Any] | None:
         """The contact as expressions see it now; None where it was deleted."""

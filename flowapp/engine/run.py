@@ -20,6 +20,7 @@ from flowapp.engine.record import Recorder
 from flowapp.engine.scope import Scope
 from flowapp.engine.tokens import Outcome, State
 from flowapp.engine.visit import Attempt, Services, Visit, idempotency_key, run
+from flowapp.models import new_id
 
 if TYPE_CHECKING:
     from flowapp.engine.runner import Runner
@@ -42,6 +43,7 @@ class Run:
         self.record = Recorder(claim.row["id"], claim.row["organization_id"], claim.row["seq"], runner.now)
         self.memory = Memory()
         self.inbox = Inbox()
+        self.since = new_id()  # of events recorded from now on, all ids are greater
         self.contact: dict[str, Any] | None = None
         self.error = ""
         self.current = ""
@@ -69,11 +71,12 @@ class Run:
         if self._timed_out():
             self.end("failed", "The workflow took longer than its timeout allows.")
             return False
-        self._wake_due()
-        if self.over:
-            return False
         number, signal = self.inbox.next(self.state["tokens"])
-        number = number or machine.next_ready(self.state)
+        if number is None:  # what came in time counts, also where nobody could act on it before the time was over
+            self._wake_due()
+            if self.over:
+                return False
+            number = machine.next_ready(self.state)
         if number is None:
             self.rest()
             return False

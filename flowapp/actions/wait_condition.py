@@ -1,0 +1,92 @@
+"""Waits until conditions hold; they are tested again when an event arrives that may have changed something."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from flowapp.actions.fields import Duration, Lines, wrong
+from flowapp.catalog import N_, Branch, Outcome, Params, Park, StepContext, action, ui
+from flowapp.catalog.times import parse_duration
+from flowapp.errors import ExpressionError, StepError
+
+TIMEOUT = ui(
+    N_("At most"),
+    N_("For example “3 days”; then it goes on along Timeout. Empty: as long as it takes."),
+    widget="duration",
+    placeholder="3 days",
+)
+
+
+class WaitConditionParams(Params):
+    """What must hold, and the events after which it is tested again."""
+
+    conditions: dict[str, Any] | list[Any] = Field(
+        json_schema_extra=ui(
+            N_("Until"),
+            N_("The contact is read anew each time; “event” is what arrived last, for example event.amount."),
+            widget="conditions",
+            raw=True,
+        )
+    )
+    events: Lines = Field(
+        [],
+        max_length=20,
+        json_schema_extra=ui(
+            N_("Test again at"),
+            N_("Types of events, one a line, such as contact.updated or order.*. Empty: any about the same contact."),
+            widget="lines",
+            advanced=True,
+        ),
+    )
+    timeout: Duration = Field("", validate_default=False, json_schema_extra=TIMEOUT)
+
+
+@action(
+    "wait_condition",
+    label=N_("Wait for a condition"),
+    description=N_("Waits until conditions hold, for example until a contact has been changed in some way."),
+    group=N_("Flow"),
+    icon="clock-check",
+    effect="pure",
+    params=WaitConditionParams,
+    branches=("next", "timeout"),
+    result={
+        "matched": N_("Whether the conditions hold"),
+        "explanation": N_("Each rule with the values it saw"),
+        "event": N_("The event that made them hold, if any"),
+    },
+)
+def wait_condition(ctx: StepContext, params: WaitConditionParams) -> Outcome:
+    """Tests the conditions: goes on at once, or waits for the next event."""
+    matched, explanation = ctx.test(params.conditions)
+    event = ctx.signal.payload if ctx.signal else None
+    result = {"matched": matched, "explanation": explanation, "event": event}
+    if matched:
+        return Branch("next", result)
+    about = about_what(ctx)
+    events = tuple(params.events) or ((f"{about}.*",) if about else ())
+    until = deadline(ctx, params.timeout)
+    if not events and until is None:
+        raise StepError(
+            "This execution is about no contact, so nothing would ever end the wait: name events, or a longest time.",
+            permanent=True,
+        )
+    return Park("the conditions to hold", ("event",), until, events=events, same_entity=bool(about), result=result)
+
+
+def about_what(ctx: StepContext) -> str:
+    """The type of what the execution is about: contact, or another entity; empty where it is about nothing."""
+    return "contact" if ctx.contact_id else ctx.entity[0] if ctx.entity[1] else ""
+
+
+def deadline(ctx: StepContext, timeout: str | float) -> datetime | None:
+    """When a wait that may take `timeout` is over; None: never. StepError (permanent) where it cannot be read."""
+    if timeout == "":
+        return None
+    try:
+        return ctx.now() + parse_duration(timeout)
+    except ExpressionError as error:
+        raise wrong(error) from None
