@@ -102,9 +102,13 @@ def _goal(run: Run, number: str, step: Step, attempt: Attempt, outcome: Goal) ->
 def _respond(run: Run, number: str, step: Step, attempt: Attempt, outcome: Respond) -> None:
     answer = {"status": outcome.status, "headers": dict(outcome.headers), "body": outcome.body}
     _completed(run, number, step, attempt, "next", answer)
+    if run.state.get("responded"):
+        run.record.line(step.definition.step_id, "warning", "The caller was answered before: only that counts.", None)
+    else:  # before the flow goes on: it may end here, and nothing can be written then
+        run.state["responded"] = True
+        run.flush(response=answer)
+        run.runner.publish(run.row["organization_id"], run.row["id"], [m.responded(run.record.seq)])
     run.advance({"type": "done", "token": number, "branch": "next"})
-    run.flush(response=answer)
-    run.runner.publish(run.row["organization_id"], run.row["id"], [m.responded(run.record.seq)])
 
 
 def _stop(run: Run, number: str, step: Step, attempt: Attempt, outcome: Stop) -> None:

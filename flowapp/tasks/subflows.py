@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.engine.failures import find
@@ -27,14 +28,22 @@ class SubWorkflows:
         self._key = f"{key}:{visit.attempt}"
 
     def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
-        """The new execution's id; the same one when this attempt runs again after a crash."""
+        """The new execution's id; the same one when this attempt runs again, after a crash or for a signal."""
         execution, created = self._services.within(lambda session: self._start(session, workflow, input_data, wait))
         if created and execution.status == "pending":
             begin(execution)
+        if created and wait and execution.status == "skipped":  # no end of it will ever be signalled
+            why = (execution.context or {}).get("skipped_because", "")
+            raise StepError(f"“{workflow}” was skipped: {why}", permanent=True)
         return execution.id
 
     def _start(self, session: Session, reference: str, input_data: Any, wait: bool) -> tuple[Execution, bool]:
         visit = self._visit
+        begun = session.scalars(
+            select(Execution).where(Execution.parent_id == visit.execution_id, Execution.idempotency_key == self._key)
+        ).first()
+        if begun is not None:  # whatever became of its workflow since
+            return begun, False
         target = find(session, visit.organization_id, reference)
         if target is None:
             raise StepError(f"There is no workflow “{reference}”.", permanent=True)
