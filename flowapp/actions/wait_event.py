@@ -152,9 +152,10 @@ def _answer(ctx: StepContext, params: WaitEventParams, signal: Signal) -> Outcom
     if params.kind == "url":
         return Branch("next", {"kind": "url", "payload": payload})
     if params.kind == "event":
-        wanted = any(fnmatchcase(payload.get("type", ""), pattern) for pattern in params.events)
+        arrived = payload.get("type") if isinstance(payload, dict) else None
+        wanted = arrived is None or any(fnmatchcase(arrived, pattern) for pattern in params.events)
         return Branch("next", {"kind": "event", "payload": payload}) if wanted else None
-    if payload.get("iteration") != ctx.iteration:  # a decision that came too late for an earlier visit
+    if payload.get("iteration", ctx.iteration) != ctx.iteration:  # a decision that came too late for an earlier visit
         return None
     decided = {name: payload.get(name) for name in ("decision", "by", "comment", "at")}
     ctx.log(f"{decided['decision'].capitalize()} by {decided['by']}." + (f" {decided['comment']}" if decided["comment"] else ""))  # fmt: skip

@@ -102,6 +102,9 @@ class MemoryJournal(Journal):
     def signals(self, execution_id: str) -> list[Json]:  # noqa: ARG002
         return list(self.inbox)
 
+    def catch_up(self, listening: Any, since: str, now: datetime) -> None:
+        """Nothing happens but what the simulation lets happen."""
+
     def contact(self, contact_id: str) -> Json | None:  # noqa: ARG002
         return self.scene.contact
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from email.headerregistry import Address
+from email.utils import parseaddr
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,11 +14,30 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import Letter
 from flowapp.engine.visit import Visit
 from flowapp.errors import StepError
-from flowapp.models import ROLES, Member, Notification, User
+from flowapp.models import ROLES, Member, Notification, Organization, User, Workflow
 from flowapp.security.links import sign
 
 if TYPE_CHECKING:
     from flowapp.tasks.services import StepServices
+
+_BUTTON = "display:inline-block;padding:10px 18px;border-radius:6px;color:#fff;text-decoration:none;font-weight:bold"
+_APPROVAL = """\
+{message}
+
+Workflow: {workflow}
+
+Approve: {link}?decision=approved
+Reject: {link}?decision=rejected
+
+These links decide in your name: do not pass this e-mail on.
+"""
+_APPROVAL_HTML = """\
+<p>{message}</p>
+<p>Workflow: {workflow}</p>
+<p><a href="{link}?decision=approved" style="{button};background:#2b8a3e">Approve</a>
+&nbsp; <a href="{link}?decision=rejected" style="{button};background:#c92a2a">Reject</a></p>
+<p><small>These links decide in your name: do not pass this e-mail on.</small></p>
+"""
 
 
 class Members:
@@ -29,9 +51,7 @@ class Members:
 
         def write(session: Session) -> int:
             people = with_role(session, role)
-            session.add_all(
-                Notification(user_id=user.id, title=title[:300], body=body, link=link[:500]) for user in people
-            )
+            notify(session, people, title, body, link)
             return len(people)
 
         told = self._services.within(write)
@@ -41,22 +61,61 @@ class Members:
         return told + len(emails)
 
     def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> int:
-        """A notification, and an e-mail with buttons, to everybody who may decide; each with a link of their own."""
-        people = self._services.within(lambda session: with_role(session, role))
+        """A notification, and an e-mail with buttons, to everybody who may decide; each with a link of their own.
+
+        Asking again for the same visit (its worker died) notifies nobody twice; the e-mails have the same Message-ID.
+        """
+        page = f"/executions/{self._visit.execution_id}#approval-{self._step_id}-{self._visit.iteration}"
+
+        def write(session: Session) -> tuple[list[User], str, str]:
+            people = with_role(session, role)
+            told = set(session.scalars(select(Notification.user_id).where(_to(people), Notification.link == page)))
+            notify(session, [user for user in people if user.id not in told], title, message, page)
+            return people, *_names(session, self._visit)
+
+        people, workflow, organization = self._services.within(write)
         if not people:
             raise StepError(f"Nobody in the organization has the role {role}: nobody could decide.", permanent=True)
-        page = f"/executions/{self._visit.execution_id}"
-        self.notify(role, title, message, page)
         for user in people if by_email else ():
-            self._services.mail.send(self._letter(user, title, message))
+            self._services.mail.send(self._letter(user, title, message, workflow, organization))
         return len(people)
 
-    def _letter(self, user: User, title: str, message: str) -> Letter:
+    def _letter(self, user: User, title: str, message: str, workflow: str, organization: str) -> Letter:
         settings = self._services.settings
-        token = sign(settings.secret_key, "approval", [self._visit.execution_id, self._step_id, user.id])
-        link = f"{settings.public_url}/approvals/{token}"
-        text = f"{message}\n\nApprove: {link}?decision=approved\nReject: {link}?decision=rejected"
-        return Letter([user.email], title, text, message_id=f"<{self._key}.{user.id}@flowapp>")
+        value = [self._visit.execution_id, self._step_id, user.id, self._visit.iteration]
+        link = f"{settings.public_url}/approvals/{sign(settings.secret_key, 'approval', value)}"
+        words = {"message": message.strip() or title, "workflow": workflow}
+        shown = {name: escape(text).replace("\n", "<br>") for name, text in words.items()}
+        return Letter(
+            [user.email],
+            " ".join(title.split()),
+            _APPROVAL.format(link=link, **words),
+            _APPROVAL_HTML.format(link=link, button=_BUTTON, **shown),
+            sender=sender(settings.mail_from, organization),
+            message_id=f"<{self._key}.{user.id}@flowapp>",
+        )
+
+
+def _to(people: list[User]) -> Any:
+    return Notification.user_id.in_([user.id for user in people])
+
+
+def _names(session: Session, visit: Visit) -> tuple[str, str]:
+    """What the workflow and the organization are called."""
+    return session.get_one(Workflow, visit.workflow_id).name, session.get_one(Organization, visit.organization_id).name
+
+
+def notify(session: Session, people: Sequence[User], title: str, body: str, link: str, *, level: str = "info") -> None:
+    """Writes a notification for each of them. The caller commits."""
+    session.add_all(
+        Notification(user_id=user.id, level=level, title=title[:300], body=body, link=link[:500]) for user in people
+    )
+
+
+def sender(mail_from: str, organization: str) -> str:
+    """The configured address under the organization's name: `Acme <flowapp@localhost>`."""
+    name = "".join(c for c in organization if c.isprintable())[:60]
+    return str(Address(name, addr_spec=parseaddr(mail_from)[1]))
 
 
 def with_role(session: Session, role: str) -> list[User]:

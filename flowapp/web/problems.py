@@ -31,6 +31,8 @@ def wants_json() -> bool:
     """Clients of the API, and whoever prefers JSON, get problem+json."""
     if request.path.startswith(_API):
         return True
+    if request.path.startswith("/resume/"):  # called by programs; a person's browser says that it wants a page
+        return not any(kind == "text/html" for kind, _quality in request.accept_mimetypes)
     best = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
     return best == "application/json"
 
