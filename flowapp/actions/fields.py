@@ -56,7 +56,8 @@ def _is_duration_or_nothing(value: Any) -> Any:
     return value if value == "" else _is_duration(value)
 
 
-def _is_moment(value: str) -> str:
+def is_moment(value: str) -> str:
+    """Refuses a text that means no moment."""
     if value.strip() and not has_expression(value):
         try:
             resolve_relative(value, datetime.now(UTC))
@@ -73,7 +74,7 @@ def has_expression(value: Any) -> bool:
 Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": "string"})]
 Lines = Annotated[list[str], BeforeValidator(_as_lines)]
 Addresses = Annotated[list[str], BeforeValidator(_as_addresses)]
-Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(_is_moment), WithJsonSchema({"type": "string"})]
+Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(is_moment), WithJsonSchema({"type": "string"})]
 Duration = Annotated[str | int | float, AfterValidator(_is_duration)]
 OptionalDuration = Annotated[str | int | float, AfterValidator(_is_duration_or_nothing)]
 

@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Any
 
-from flowapp.actions.fields import Duration, wrong
+from pydantic import AfterValidator, Field
+
+from flowapp.actions.fields import has_expression, wrong
 from flowapp.catalog import N_, Outcome, Params, StepContext, Wait, action, ui
+from flowapp.catalog.hours import Hours, add, opening, parse_span
 from flowapp.catalog.times import parse_duration
 from flowapp.errors import ExpressionError
 
 RESULT = {"until": N_("When it goes on"), "waited": N_("Whether it had to wait")}
 
 
-class WaitTimeParams(Params):
-    """How long, up to ten years."""
+def _is_length(value: Any) -> Any:
+    try:
+        if not has_expression(value) and parse_span(value) is None:
+            parse_duration(value)
+    except ExpressionError as error:
+        raise ValueError(error.message) from None
+    return value
 
-    duration: Duration = Field(
+
+Length = Annotated[str | int | float, AfterValidator(_is_length)]
+OnlyOpen = Annotated[
+    bool,
+    Field(
+        json_schema_extra=ui(
+            N_("Go on in business hours only"),
+            N_("Where it would be over at night or on a holiday, it lasts until the next business day begins."),
+            widget="checkbox",
+            advanced=True,
+        )
+    ),
+]
+
+
+class WaitTimeParams(Params):
+    """How long, up to ten years; business hours and days are those of the workflow's settings."""
+
+    duration: Length = Field(
         json_schema_extra=ui(
             N_("Wait for"),
-            N_("For example “90 seconds”, “2 days” or “1h30m”."),
+            N_("For example “90 seconds”, “2 days”, “1h30m”, “4 business hours” or “3 business days”."),
             widget="duration",
             placeholder="2 days",
         )
     )
+    only_business_hours: OnlyOpen = False
 
 
 @action(
@@ -37,9 +64,13 @@ class WaitTimeParams(Params):
     result=RESULT,
 )
 def wait_time(ctx: StepContext, params: WaitTimeParams) -> Outcome:
-    """Sleeps; the time is counted from now."""
+    """Sleeps; the time is counted from now, business time in the contact's zone."""
+    hours = Hours.of(ctx.business_hours)
     try:
-        until = ctx.now() + parse_duration(params.duration)
+        span = parse_span(params.duration)
+        until = add(ctx.now(), span, hours, ctx.timezone) if span else ctx.now() + parse_duration(params.duration)
+        if params.only_business_hours:
+            until = opening(until, hours, ctx.timezone)
     except ExpressionError as error:
         raise wrong(error) from None
     return Wait(until, {"until": until.isoformat(), "waited": True})

@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from flowapp.actions.fields import Moment, wrong
-from flowapp.actions.wait_time import RESULT
+from flowapp.actions.fields import Moment, Text, has_expression, is_moment, wrong
+from flowapp.actions.wait_time import RESULT, OnlyOpen
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, Wait, action, ui
+from flowapp.catalog.hours import Hours, at_time, opening, parse_clock, parse_next
 from flowapp.catalog.times import resolve_relative
 from flowapp.errors import ExpressionError
 
 UNTIL = ui(
     N_("Wait until"),
-    N_("A date, a time, a field that holds one, or “+7 business days” from now."),
+    N_("A date, a time, a field that holds one, “next monday 09:00”, or “+7 business days” from now."),
     widget="datetime",
     placeholder="2025-12-24T09:00",
 )
 OFFSET = ui(N_("Moved by"), N_("For example “-3 days” or “+2 business days”."), placeholder="-3 days", advanced=True)
+AT = ui(
+    N_("At what time of day"), N_("For a date without a time, such as a birthday."), placeholder="09:00", advanced=True
+)
+
+
+def _is_when(value: str) -> str:
+    try:
+        known = parse_next(value, datetime.now(UTC)) is not None
+    except ExpressionError as error:
+        raise ValueError(error.message) from None
+    return value if known else is_moment(value)
+
+
+def _is_clock(value: str) -> str:
+    if not value.strip() or has_expression(value):
+        return value
+    try:
+        return parse_clock(value).strftime("%H:%M")
+    except ExpressionError as error:
+        raise ValueError(error.message) from None
+
+
+When = Annotated[Text, AfterValidator(_is_when)]
+Clock = Annotated[Text, AfterValidator(_is_clock)]
 
 
 class WaitUntilParams(Params):
-    """`until` is read in the workflow's time zone; `offset` moves it."""
+    """`until` is read in the contact's time zone, else the organization's; `offset` moves it, `at` is its time of day."""
 
-    until: Moment = Field(min_length=1, json_schema_extra=UNTIL)
+    until: When = Field(min_length=1, json_schema_extra=UNTIL)
     offset: Moment = Field("", json_schema_extra=OFFSET)
+    at: Clock = Field("", json_schema_extra=AT)
+    only_business_hours: OnlyOpen = False
 
 
 @action(
@@ -40,20 +68,21 @@ class WaitUntilParams(Params):
 )
 def wait_until(ctx: StepContext, params: WaitUntilParams) -> Outcome:
     """Sleeps until the moment, if it lies ahead."""
-    return sleep(ctx, moment(ctx, params.until, params.offset))
-
-
-def moment(ctx: StepContext, until: str, offset: str) -> datetime:
-    """The moment meant, aware, UTC. StepError (permanent) where it cannot be read."""
     try:
-        found = resolve_relative(until, ctx.now(), ctx.timezone)
-        return resolve_relative(offset, found, ctx.timezone) if offset.strip() else found
+        until = _moment(ctx, params)
     except ExpressionError as error:
         raise wrong(error) from None
-
-
-def sleep(ctx: StepContext, until: datetime) -> Outcome:
-    """Wait where `until` lies ahead, else Done."""
     if until <= ctx.now():
         return Done({"until": until.isoformat(), "waited": False})
     return Wait(until, {"until": until.isoformat(), "waited": True})
+
+
+def _moment(ctx: StepContext, params: WaitUntilParams) -> datetime:
+    """The moment meant, aware, UTC."""
+    hours, tz = Hours.of(ctx.business_hours), ctx.timezone
+    found = parse_next(params.until, ctx.now(), tz, hours) or resolve_relative(params.until, ctx.now(), tz)
+    if params.offset.strip():
+        found = resolve_relative(params.offset, found, tz)
+    if params.at.strip():
+        found = at_time(found, params.at, tz)
+    return opening(found, hours, tz) if params.only_business_hours else found

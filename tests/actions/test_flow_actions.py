@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowapp.catalog import ACTIONS, Branch, Done, Stop, Wait, get_action, ui_of
+from flowapp.catalog import ACTIONS, Branch, Done, Park, Signal, Stop, Wait, get_action, ui_of
 from tests.actions.conftest import NOW
 
 
@@ -72,6 +72,92 @@ def test_wait_until_a_moment_in_the_workflows_zone(run, action, params, until) -
     assert outcome == Wait(until, {"until": until.isoformat(), "waited": True})
 
 
+OFFICE = {"days": ["mon", "tue", "wed", "thu", "fri"], "start": "08:00", "end": "16:00", "holidays": ["2025-10-20"]}
+
+
+@pytest.mark.parametrize(
+    ("params", "until"),
+    [  # now is Saturday the 18th, 12:30 in Paris, and Monday is a holiday
+        ({"duration": "2 business hours"}, datetime(2025, 10, 21, 8, 0, tzinfo=UTC)),
+        ({"duration": "3 business days"}, datetime(2025, 10, 23, 10, 30, tzinfo=UTC)),
+        ({"duration": "{{ input.n }} business hours"}, datetime(2025, 10, 21, 10, 0, tzinfo=UTC)),
+        ({"duration": "1 hour", "only_business_hours": True}, datetime(2025, 10, 21, 6, 0, tzinfo=UTC)),
+        ({"duration": "4 days", "only_business_hours": True}, datetime(2025, 10, 22, 10, 30, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("action", ["wait_time", "wait"])
+def test_waits_in_business_hours_of_the_contacts_zone(run, action, params, until) -> None:
+    run.timezone, run.business_hours = "Europe/Paris", OFFICE
+    assert run(action, {"n": 4}, **params).until == until
+
+
+@pytest.mark.parametrize(
+    ("params", "until"),
+    [
+        ({"until": "next monday 09:00"}, datetime(2025, 10, 20, 7, 0, tzinfo=UTC)),
+        ({"until": "next monday 09:00", "only_business_hours": True}, datetime(2025, 10, 21, 6, 0, tzinfo=UTC)),
+        ({"until": "next business day 09:30"}, datetime(2025, 10, 21, 7, 30, tzinfo=UTC)),
+        ({"until": "{{ contact.birthday }}", "at": "09:00"}, datetime(2025, 11, 2, 8, 0, tzinfo=UTC)),
+        (
+            {"until": "{{ contact.birthday }}", "offset": "-1 week", "at": "9h00"},
+            datetime(2025, 10, 26, 8, 0, tzinfo=UTC),
+        ),
+    ],
+)
+@pytest.mark.parametrize("action", ["wait_until", "wait"])
+def test_waits_until_a_weekday_or_a_date_of_the_contact(run, action, params, until) -> None:
+    run.timezone, run.business_hours, run.scope = (
+        "Europe/Paris",
+        OFFICE,
+        {"extra": {"contact": {"birthday": "2025-11-02"}}},
+    )
+    assert run(action, **params).until == until
+
+
+def test_wait_has_every_kind(run) -> None:
+    run.contact_id = "ada"
+    condition = run(
+        "wait", {}, conditions=[{"field": "contact.paid", "operator": "==", "value": True}], timeout="1 day"
+    )
+    assert isinstance(condition, Park)
+    assert (condition.accepts, condition.events) == (("event",), ("contact.*",))
+    event = run("wait", kind="event", events=["order.*"])
+    assert (event.accepts, event.events) == (("event",), ("order.*",))
+    assert run("wait", kind="url").accepts == ("resume",)
+    run.people = Asked()
+    assert run("wait", kind="approval", role="admin", title="Pay?").accepts == ("approval",)
+    assert run.people.asked == [("admin", "Pay?")]
+    run.signal = Signal("approval", {"decision": "rejected", "by": "a@b.c"})
+    assert run("wait", kind="approval", role="admin").name == "rejected"
+
+
+class Asked:
+    """Records whom a step asks."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def ask_approval(self, role: str, title: str, _message: str, *, by_email: bool) -> int:
+        assert by_email
+        self.asked.append((role, title))
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("params", "ways"),
+    [
+        ({"duration": "2 days"}, ["next"]),
+        ({"until": "2025-12-24"}, ["next"]),
+        ({"kind": "url", "timeout": "1 day"}, ["next", "timeout"]),
+        ({"conditions": [{"field": "a"}]}, ["next"]),
+        ({"kind": "approval", "timeout": "1 day"}, ["approved", "rejected", "timeout"]),
+        ({}, ["next"]),
+    ],
+)
+def test_the_ways_on_of_a_wait(params, ways) -> None:
+    assert get_action("wait").ways(params) == ways
+
+
 def test_a_moment_that_has_passed_does_not_wait(run) -> None:
     assert run("wait_until", until="2025-10-18T10:30:00Z").result == {
         "until": "2025-10-18T10:30:00+00:00",
@@ -89,6 +175,11 @@ def test_a_moment_that_has_passed_does_not_wait(run) -> None:
         ("wait_until", {"until": "2025-12-24", "offset": "later"}, "not a date"),
         ("wait", {}, "how long"),
         ("wait", {"kind": "until"}, "until when"),
+        ("wait", {"kind": "condition"}, "what must hold"),
+        ("wait", {"kind": "event"}, "which events"),
+        ("wait_time", {"duration": "1.5 business days"}, "whole business days"),
+        ("wait_until", {"until": "monday 25:00"}, "time of day"),
+        ("wait_until", {"until": "+1 day", "at": "noon"}, "time of day"),
         ("wait", {"kind": "sometime", "duration": "1 day"}, "kind"),
     ],
 )
