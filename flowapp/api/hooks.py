@@ -18,7 +18,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.sansio.utils import get_current_url
 
 from flowapp import tasks
-from flowapp.api import schemas
+from flowapp.api import hook_answers, schemas
 from flowapp.api.bodies import raw_body
 from flowapp.api.hook_bodies import context, delivery_id, headers, read_input
 from flowapp.api.routes import route
@@ -79,7 +79,8 @@ def receive(key: str) -> Response | tuple[Response, int]:
     """202 once the execution is stored; a repeated delivery answers with the first one.
 
     The body (JSON, urlencoded, multipart) is the workflow's `input`. A trigger may ask for a header, basic
-    authentication or a signature, and may answer with the workflow's output (200) in place of 202.
+    authentication or a signature, and may answer with the workflow's output (200), or with what a `respond` step says,
+    in place of 202.
     """
     raw = raw_body()
     hook = _hook(key)
@@ -91,8 +92,8 @@ def receive(key: str) -> Response | tuple[Response, int]:
     if isinstance(data, dict) and data.get("type") == "url_verification" and isinstance(data.get("challenge"), str):
         return jsonify({"challenge": data["challenge"]})
     execution = _start(db.session(), hook, data, sent)
-    if hook.config.response == "last_step":
-        return _outcome(execution)
+    if hook.config.response != "at_once":
+        return _outcome(execution, hook.config.response)
     return _accepted(execution)
 
 
@@ -164,11 +165,14 @@ def _origin(scheme: str, host: str) -> str:
     return get_current_url(scheme, host).rstrip("/")
 
 
-def _outcome(execution: Execution) -> Response | tuple[Response, int]:
-    """The output of the last step; 202 where the workflow takes too long, 502 where it failed."""
-    ended = tasks.wait(execution.id, execution.organization_id, WAIT_SECONDS)
-    if ended is None:
+def _outcome(execution: Execution, wanted: str) -> Response | tuple[Response, int]:
+    """What a `respond` step says, else the output of the last step; 202 where it takes too long, 502 where it failed."""
+    answered = wanted == "respond"
+    found = tasks.wait(execution.id, execution.organization_id, WAIT_SECONDS, answered=answered)
+    if found is None:
         return _accepted(execution)
-    if ended.status in ("failed", "cancelled"):
-        return problem(502, "The workflow failed", f"It ended as {ended.status}.", execution_id=execution.id)
-    return jsonify(ended.output_data)
+    if answered and found.response is not None:
+        return hook_answers.made(found.response)
+    if found.status in ("failed", "cancelled"):
+        return problem(502, "The workflow failed", f"It ended as {found.status}.", execution_id=execution.id)
+    return jsonify(found.output_data)

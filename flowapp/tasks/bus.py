@@ -67,8 +67,8 @@ def begin(execution: Execution) -> None:
     ring(execution.id, execution.organization_id, news)
 
 
-def wait(execution_id: str, organization_id: str, seconds: float) -> Execution | None:
-    """The execution once it has ended; None if that takes longer than `seconds`."""
+def wait(execution_id: str, organization_id: str, seconds: float, *, answered: bool = False) -> Execution | None:
+    """The execution once it has ended, or has `answered` its caller; None if that takes longer than `seconds`."""
     current = runtime()
     end = time.monotonic() + seconds
     with current.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
@@ -76,7 +76,7 @@ def wait(execution_id: str, organization_id: str, seconds: float) -> Execution |
             pubsub.subscribe(live_channel(execution_id))
         while True:
             with tenant_session(current.engine, organization_id) as session:
-                found = _ended(session, execution_id)
+                found = _settled(session, execution_id, answered)
             left = end - time.monotonic()
             if found is not None or left <= 0:
                 return found
@@ -91,6 +91,8 @@ def _pause(pubsub: Any, seconds: float) -> None:
         time.sleep(min(seconds, 0.2))
 
 
-def _ended(session: Session, execution_id: str) -> Execution | None:
+def _settled(session: Session, execution_id: str, answered: bool) -> Execution | None:
     execution = session.get(Execution, execution_id)
-    return execution if execution and execution.status in TERMINAL else None
+    if execution is None or execution.status in TERMINAL or (answered and execution.response is not None):
+        return execution
+    return None

@@ -81,7 +81,7 @@ class WebhookParams(Params):
     prefix: str = Field(
         "", json_schema_extra=ui(N_("Text before the signature"), placeholder="sha256=", show_if=_ONLY_CUSTOM)
     )
-    response: Literal["at_once", "last_step"] = Field(
+    response: Literal["at_once", "last_step", "respond"] = Field(
         "at_once",
         json_schema_extra=ui(
             N_("Answer"),
@@ -89,6 +89,7 @@ class WebhookParams(Params):
             choices=[
                 ("at_once", N_("At once, with the execution's address")),
                 ("last_step", N_("When it is done, with the last step's result")),
+                ("respond", N_("With what a step “Answer the webhook” says")),
             ],
         ),
     )

@@ -67,6 +67,47 @@ def test_it_runs(api: Api, worker: None) -> None:
     assert failed.json["execution_id"]
 
 
+def respond(**params: Any) -> dict[str, Any]:
+    return {"step_id": "answer", "action_type": "respond", "params": params}
+
+
+def test_a_respond_step_answers_while_the_workflow_goes_on(api: Api, worker: None) -> None:
+    answer = respond(
+        status=201,
+        headers={"X-Id": "{{ input.id }}", "Set-Cookie": "a=b", "Connection": "close"},
+        body={"id": "{{ input.id }}"},
+    )
+    sleeps = {"step_id": "w", "action_type": "wait_time", "params": {"duration": "1 hour"}}
+    hook = made(api, steps=[answer, sleeps], response="respond")
+    got = api.client.post(hook, json={"id": 7}, headers={"Idempotency-Key": "k"})
+    assert (got.status_code, got.json, got.headers["X-Id"]) == (201, {"id": 7}, "7")
+    assert not {"set-cookie", "connection"} & {name.lower() for name, _ in got.headers}
+    again = api.client.post(hook, json={"id": 8}, headers={"Idempotency-Key": "k"})
+    assert (again.status_code, again.json) == (201, {"id": 7}), "a repeated delivery gets the first answer"
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "kind", "body"),
+    [
+        ({"body": "<b>Hello</b>", "headers": {"Content-Type": "text/html"}}, 200, "text/html", b"<b>Hello</b>"),
+        ({"body": "Hello"}, 200, "text/plain; charset=utf-8", b"Hello"),
+        ({"body": "{{ input.list }}"}, 200, "application/json", b"[1,2]"),
+        ({"status": 204, "body": "x"}, 204, None, b""),
+        ({"status": 302, "headers": {"Location": "https://example.com/"}}, 302, None, b""),
+    ],
+)
+def test_answers_of_every_kind(api: Api, worker: None, params, status, kind, body) -> None:
+    got = api.client.post(made(api, steps=[respond(**params)], response="respond"), json={"list": [1, 2]})
+    assert (got.status_code, got.headers.get("Content-Type"), got.data) == (status, kind, body)
+    assert got.headers["Content-Security-Policy"].startswith("sandbox;"), "a page of it is no page of Flowapp's"
+
+
+def test_without_an_answer_the_end_is_the_answer(api: Api, worker: None) -> None:
+    hook = made(api, response="respond")
+    assert api.client.post(hook, json={"name": "Ann"}).json == {"text": "Hello Ann"}
+    assert api.client.post(hook, json={}).status_code == 502
+
+
 @pytest.mark.parametrize(
     ("headers", "body"),
     [

@@ -1,0 +1,35 @@
+"""The answer that a `respond` step gives to the caller of a webhook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Response
+
+# Hop by hop (RFC 9110 7.6.1), said by the server itself, or not a workflow's to say about Flowapp's own origin.
+_KEPT_BACK = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+     "transfer-encoding", "upgrade", "content-length", "date", "server", "set-cookie", "set-cookie2", "clear-site-data",
+     "content-security-policy", "strict-transport-security", "service-worker-allowed", "x-content-type-options"}
+)  # fmt: skip
+# Whatever a workflow answers is data: a page of it, opened in a member's browser, runs no script as that member.
+_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def made(answer: dict[str, Any]) -> Response:
+    """The response of an execution's `response`: a text as it is, anything else as JSON, nothing for null."""
+    status, body = int(answer["status"]), answer["body"]
+    headers = {name: str(value) for name, value in answer["headers"].items() if name.lower() not in _KEPT_BACK}
+    given = {name.lower() for name in headers}
+    if body is None or status in (204, 205, 304):
+        response = Response(b"", status)
+    elif isinstance(body, str):
+        response = Response(body, status, content_type="text/plain; charset=utf-8")
+    else:
+        response = Response(orjson.dumps(body), status, content_type="application/json")
+    if "content-type" in given or not response.data:
+        del response.headers["Content-Type"]
+    response.headers.extend(headers)
+    response.headers["Content-Security-Policy"] = _POLICY
+    return response
