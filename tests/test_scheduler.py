@@ -96,6 +96,28 @@ def test_a_dead_workers_execution_is_rung(place: Place, scheduler: Scheduler) ->
     assert rung(scheduler) == 1
 
 
+def test_of_executions_whose_worker_died_twice_each_is_tried_alone(place: Place, scheduler: Scheduler) -> None:
+    suspects = [place.begin(place.workflow([step("a")])) for _ in range(3)]
+    lease = timedelta(seconds=10)
+    with place.session() as session:
+        died = {"status": "running", "crashes": 1, "lease_until": place.time, "rung_at": place.time - lease}
+        session.query(Execution).filter(Execution.id.in_(suspects)).update(died)
+        session.commit()
+    rings = []
+    for _ in suspects:
+        place.later(6)
+        scheduler.tick()
+        (bell,) = scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
+        scheduler.runtime.redis.flushall()
+        rings.append(Message.decode(bell).args[0])
+        place.later(1)
+        scheduler.tick()
+        assert rung(scheduler) == 0, "one was rung before the last was tried"
+        place.runner.run(rings[-1], place.org)
+        assert place.get(rings[-1]).status == "completed"
+    assert rings == suspects
+
+
 def test_of_two_schedulers_one_works_until_its_lease_is_over(place: Place, scheduler: Scheduler) -> None:
     other = Scheduler(scheduler.runtime, place.now)
     other.runtime.name = scheduler.runtime.name

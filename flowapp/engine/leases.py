@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp.engine.journal import Claim, Journal
 from flowapp.logs import get_logger
@@ -49,5 +49,5 @@ class Keeper:
             for journal, claim in old:
                 try:
                     journal.extend(claim, now)
-                except DBAPIError as error:
-                    log.warning("lease not prolonged", execution_id=claim.row["id"], error=str(error.orig))
+                except SQLAlchemyError as error:  # also what follows a broken connection: this thread must not end
+                    log.warning("lease not prolonged", execution_id=claim.row["id"], error=str(error))

@@ -12,6 +12,7 @@ from flowapp.models import Execution, Signal, Timer
 AT_ONCE = 500
 RING_AGAIN = timedelta(seconds=5)
 SIGNAL_AGAIN = timedelta(seconds=20)
+ALONE = timedelta(seconds=30)
 
 Bell = tuple[str, str]  # execution id, organization id
 
@@ -36,6 +37,7 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
     """Executions that are pending though no bell of theirs is in the queue, or running though their lease ran out.
 
     The queue is first in, first out: what rang before `queued_since`, the time of its first bell, is no longer in it.
+    Those whose worker died twice in a row are rung one by one (`_suspect`).
     """
     pending = Execution.rung_at < min(now, queued_since or now) - RING_AGAIN
     statement = (
@@ -53,6 +55,7 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
                 ),
                 and_(
                     Execution.status == "running",
+                    Execution.crashes == 0,
                     Execution.lease_until < now,
                     or_(Execution.rung_at.is_(None), Execution.rung_at < now - RING_AGAIN),
                 ),
@@ -61,13 +64,29 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
         .order_by(Execution.id)
         .limit(AT_ONCE)
     )
-    found = [(row.id, row.organization_id) for row in session.execute(statement)]
+    found = [(row.id, row.organization_id) for row in session.execute(statement)] + _suspect(session, now)
     if found:
         session.execute(
             update(Execution).where(Execution.id.in_([bell[0] for bell in found])).values(rung_at=now)
             .execution_options(synchronize_session=False)
         )  # fmt: skip
     return found
+
+
+def _suspect(session: Session, now: datetime) -> list[Bell]:
+    """The next of the executions whose worker died twice in a row: one of them may be what kills it.
+
+    Each has up to ALONE to itself, so that no neighbour is set aside for a death that it only shared.
+    """
+    twice = and_(Execution.status == "running", Execution.crashes > 0)
+    tried = and_(
+        Execution.rung_at > now - ALONE, or_(Execution.lease_until >= now, Execution.rung_at >= now - RING_AGAIN)
+    )
+    if session.scalar(select(Execution.id).where(twice, tried).limit(1)) is not None:
+        return []
+    longest_waiting = (Execution.rung_at.is_not(None), Execution.rung_at, Execution.id)
+    statement = select(Execution.id, Execution.organization_id).where(twice, Execution.lease_until < now)
+    return [(row.id, row.organization_id) for row in session.execute(statement.order_by(*longest_waiting).limit(1))]
 
 
 def unheard(session: Session, now: datetime) -> list[Bell]:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp.engine.control import decide
 from flowapp.errors import ConflictError
@@ -47,7 +47,7 @@ class Books:
         try:
             statuses = self.statuses()
             self._settle([one for one, status in statuses.items() if status == "uncertain"])
-        except DBAPIError:  # the database is just being restarted
+        except SQLAlchemyError:  # the database is just being restarted
             return False
         return sum(status in TERMINAL for status in statuses.values()) >= count
 

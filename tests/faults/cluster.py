@@ -8,12 +8,11 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flowapp.launcher.lifeline import tie_to_this_process
-from tests.support.group import descendants
 from tests.support.postgres import Cluster, _programs, _unprivileged
 from tests.support.processes import wait_until
 
@@ -36,8 +35,15 @@ class CrashingCluster(Cluster):
         argv = [_programs() / "initdb", "-D", self._data, "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C"]
         subprocess.run([*argv, "--wal-segsize=1"], check=True, capture_output=True, cwd=self.folder, **self._owner)
 
-    def start(self) -> None:
+    def start(self, file_size: int = UNLIMITED) -> None:
+        """Starts the server. No file of it may grow past `file_size` bytes: writes beyond fail, as on a full disk."""
         settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        tie = tie_to_this_process()
+
+        def before() -> None:
+            tie()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, UNLIMITED))
+
         with (self.folder / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(_programs() / "postgres"), "-D", str(self._data), "-k", str(self.folder), *settings],
@@ -46,31 +52,16 @@ class CrashingCluster(Cluster):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=tie_to_this_process(),  # noqa: PLW1509 - two system calls, no lock
+                preexec_fn=before,  # noqa: PLW1509 - system calls only, no lock
                 **self._owner,
             )
         wait_until(self.answers, message="PostgreSQL did not answer")
 
     def crash(self) -> None:
         """Ends it at once, without a checkpoint."""
-        self._end(signal.SIGQUIT)
-
-    def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(number)
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait(30)
-
-    def limit_files(self, size: int) -> None:
-        """No file of the server may grow past `size` bytes from now on (UNLIMITED: as large as it likes)."""
-        assert self._process is not None
-        for pid in [self._process.pid, *descendants(self._process.pid)]:
-            limit_files(pid, size)
-
-
-def limit_files(pid: int, size: int) -> None:
-    """Writes of the process beyond `size` bytes of a file fail, as they do on a full disk."""
-    with suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, UNLIMITED))
 
 
 @contextmanager

@@ -14,13 +14,13 @@ LEASE = 4  # seconds; short, so that what a dead worker held is taken over soon
 class Sizes:
     """Counts of one run; `kills` are spread evenly over the kinds of processes."""
 
-    executions: int = 80
+    executions: int = 120
     kills: int = 8
     flushes: int = 4
     broker_kills: int = 2
     restarts: int = 2
     writer_kills: int = 8
-    far_timers: int = 20_000
+    far_timers: int = 5_000
     ticks: int = 150
     load: int = 150
 
@@ -35,6 +35,7 @@ SIZES = (
         writer_kills=200,
         ticks=2500,
         load=600,
+        far_timers=20_000,
     )
     if FULL
     else Sizes()

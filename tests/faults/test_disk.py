@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
+import resource
+import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.faults.books import Books
-from tests.faults.cluster import UNLIMITED, crashing_cluster, limit_files
+from tests.faults.cluster import UNLIMITED, crashing_cluster
 from tests.faults.feeder import Feeder
 from tests.faults.report import Row
 from tests.faults.site import Site, note, running_site
@@ -17,8 +20,9 @@ from tests.faults.test_database import environment
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.faults
-BODY = {"text": "0123456789abcdef" * 256}
-ROOM = 200_000  # bytes by which the largest file may still grow
+BODY = {"text": random.Random(8).randbytes(4000).hex()}
+ROOM = 200_000  # bytes by which SQLite's largest file may still grow
+ROOM_OF_TABLES = 2 << 20  # bytes of a file of PostgreSQL; the log's are 1 MiB
 
 
 def test_sqlite_on_a_full_disk(sqlite_template: Path, tmp_path: Path) -> None:
@@ -29,7 +33,7 @@ def test_sqlite_on_a_full_disk(sqlite_template: Path, tmp_path: Path) -> None:
         def limit(size: int) -> None:
             for kind in ("web", "worker", "scheduler"):
                 for pid in site.pids(kind):
-                    limit_files(pid, size)
+                    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, UNLIMITED))
 
         files = (path, path.with_name(path.name + "-wal"))
         size = max(file.stat().st_size for file in files) + ROOM
@@ -41,7 +45,22 @@ def test_postgresql_on_a_full_disk(tmp_path: Path) -> None:
     with crashing_cluster() as cluster:
         environ = environment(tmp_path, cluster.url(cluster.create_database(migrated=False)))
         with running_site(environ) as site:
-            fill_up(site, lambda: cluster.limit_files(1 << 20), lambda: cluster.limit_files(UNLIMITED))
+
+            def start(size: int) -> None:
+                cluster.crash()
+                cluster.start(size)
+                site.engine.dispose()
+                wait_until(lambda: ready(site), 30, "the application did not find the database again")
+
+            fill_up(site, lambda: start(ROOM_OF_TABLES), lambda: start(UNLIMITED))
+
+
+def ready(site: Site) -> bool:
+    try:
+        return bool(site.call("GET", "/readyz"))
+    except urllib.error.HTTPError as error:
+        with error:
+            return False
 
 
 def fill_up(site: Site, full: Callable[[], None], free: Callable[[], None]) -> None:

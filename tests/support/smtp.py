@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -30,12 +31,13 @@ class Mail:
 
 @dataclass
 class SmtpServer:
-    """`refused` addresses get 550, `deferred` ones 451; every accepted mail is in `inbox`."""
+    """`refused` addresses get 550, `deferred` ones 451; every accepted mail is in `inbox`, `delay` s before the answer."""
 
     port: int
     inbox: list[Mail] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     deferred: set[str] = field(default_factory=set)
+    delay: float = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -45,6 +47,7 @@ class SmtpServer:
     def reset(self) -> None:
         for kept in (self.inbox, self.refused, self.deferred):
             kept.clear()
+        self.delay = 0
 
     def wait_for(self, count: int = 1, seconds: float = 20) -> list[Mail]:
         """The inbox, once it holds that many mails."""
@@ -66,6 +69,7 @@ class SmtpServer:
         message = BytesParser(EmailMessage, policy=default).parsebytes(content)
         with self._lock:
             self.inbox.append(Mail(envelope.mail_from or "", list(envelope.rcpt_tos), message))
+        await asyncio.sleep(self.delay)
         return "250 Accepted"
 
 
