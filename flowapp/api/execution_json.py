@@ -37,7 +37,7 @@ def _one(execution: Execution, version: int | None, runs: list[Any], lines: list
         "trigger_type": execution.trigger_type,
         "trigger_entity_type": execution.trigger_entity_type,
         "trigger_entity_id": execution.trigger_entity_id,
-        "contact": execution.trigger_entity_id if execution.trigger_entity_type == "contact" else None,
+        "contact": execution.contact_id,
         "input_data": execution.input_data,
         "output_data": execution.output_data,
         "context": execution.context,

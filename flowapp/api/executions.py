@@ -17,6 +17,7 @@ from flowapp.api.execution_json import as_json, log_json, step_json
 from flowapp.api.routes import route
 from flowapp.api.starting import commit_and_ring
 from flowapp.catalog import N_
+from flowapp.crm import contacts
 from flowapp.engine.control import cancel
 from flowapp.engine.dialects import type_name
 from flowapp.engine.start import start
@@ -59,6 +60,7 @@ def execute_workflow(workflow_id: str) -> tuple[Response, int]:
         context={**body.context, "user_id": g.actor.user.id},
         idempotency_key=_idempotency_key(body),
         entity=(body.trigger_entity_type or "", _entity_id(body)),
+        contact_id=_contact_id(session, body),
         started_by=g.actor.user.id,
     )
     commit_and_ring(session, execution, created=created)
@@ -89,6 +91,18 @@ def _entity_id(body: schemas.ExecuteIn) -> str:
     if len(text) > 64:
         raise InvalidError.at("trigger_entity_id", "Write at most 64 characters.")
     return text
+
+
+def _contact_id(session: Session, body: schemas.ExecuteIn) -> str | None:
+    """The contact that the execution is about. InvalidError where it names one that is not there."""
+    about = _entity_id(body) if body.trigger_entity_type == "contact" else ""
+    for path, reference in (("contact", body.contact), ("trigger_entity_id", about)):
+        if reference:
+            try:
+                return contacts.find(session, reference).id
+            except NotFoundError as error:
+                raise InvalidError.at(path, error.message) from None
+    return None
 
 
 @route(

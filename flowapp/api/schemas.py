@@ -105,6 +105,7 @@ class ExecuteIn(In):
     async_execution: bool = Field(default=True, description="false waits for the end, up to a minute.")
     trigger_entity_type: str | None = Field(default=None, max_length=64)
     trigger_entity_id: str | int | None = None
+    contact: str | None = Field(default=None, max_length=254, description="Id or e-mail address of a contact.")
     context: dict[str, Any] = Field(default_factory=dict)
     idempotency_key: str | None = Field(default=None, min_length=1, max_length=255)
 
@@ -316,6 +317,83 @@ class HookOut(Out):
 
     execution_id: str
     status_url: str
+
+
+class ContactQuery(PageQuery):
+    """Which contacts."""
+
+    email: str = Field(default="", max_length=254, description="The one with this address.")
+
+
+class ContactChangeIn(In):
+    """What changes. `timezone` (empty: the organization's) is where waits count their hours; `fields` are your own."""
+
+    email: str = Field(default="", min_length=3, max_length=254)
+    first_name: str = Field(default="", max_length=200)
+    last_name: str = Field(default="", max_length=200)
+    timezone: str = Field(default="", max_length=64)
+    fields: dict[str, Any] = Field(default_factory=dict, max_length=200)
+
+
+class ContactIn(ContactChangeIn):
+    """A contact; nobody else of the organization has its address."""
+
+    email: str = Field(min_length=3, max_length=254)
+
+
+class ContactOut(Out):
+    """A contact; `name` is the full one, else the address."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    name: str
+    timezone: str
+    fields: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ContactsOut(ListOut):
+    results: list[ContactOut]
+
+
+class NotificationQuery(PageQuery):
+    """Which notifications."""
+
+    unread: bool = Field(default=False, description="Only those that were not read.")
+
+
+class NotificationsReadIn(In):
+    """Ids of notifications; absent: all."""
+
+    ids: list[UUID] | None = Field(default=None, max_length=200)
+
+
+class NotificationOut(Out):
+    """A message to the caller; `level`: info, success, warning or danger; `link`: a path of this application."""
+
+    id: str
+    level: str
+    title: str
+    body: str
+    link: str
+    created_at: datetime
+    read_at: datetime | None
+
+
+class NotificationsOut(ListOut):
+    """`unread`: of the newest hundred."""
+
+    results: list[NotificationOut]
+    unread: int
+
+
+class ReadOut(Out):
+    """How many became read."""
+
+    read: int
 
 
 class DecideIn(In):

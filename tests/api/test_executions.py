@@ -108,11 +108,13 @@ def test_the_published_version_runs(api: Api, worker: None) -> None:
 def test_list_filters_and_pages(api: Api) -> None:
     one, two = made(api), made(api, name="Two")
     ids = [api.post(f"{one}execute/", {}, 202)["execution_id"] for _ in range(3)]
-    other = api.post(f"{two}execute/", {"trigger_entity_type": "contact", "trigger_entity_id": 7}, 202)["execution_id"]
+    ann = api.post("/contacts/", {"email": "ann@b.example"}, 201)["id"]
+    about = {"trigger_entity_type": "contact", "trigger_entity_id": ann}
+    other = api.post(f"{two}execute/", about, 202)["execution_id"]
     page = api.get("/executions/")
     assert [row["id"] for row in page["results"]] == [other, *reversed(ids)]
     assert set(page["results"][0]) == set(ExecutionOut.model_fields)
-    assert (page["results"][0]["trigger_entity_type"], page["results"][0]["contact"]) == ("contact", "7")
+    assert (page["results"][0]["trigger_entity_type"], page["results"][0]["contact"]) == ("contact", ann)
     assert api.get(f"{two}executions/")["count"] == 1
     assert api.get(f"/executions/?workflow={two.split('/')[2]}")["count"] == 1
     assert api.get("/executions/?workflow=nope")["count"] == 0

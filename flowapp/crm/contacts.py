@@ -1,0 +1,131 @@
+"""Contacts: the only writer of their rows. Each change records its event, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flowapp import events
+from flowapp.engine.journal import contact_view
+from flowapp.errors import InvalidError, NotFoundError
+from flowapp.models import Contact
+from flowapp.studio.accounts import clean_email, clean_timezone
+from flowapp.studio.history import read_id
+from flowapp.texts import say
+
+MAX_NAME = 200
+
+
+def get(session: Session, contact_id: str) -> Contact:
+    """The contact of that id. NotFoundError where there is none."""
+    known = read_id(contact_id)
+    found = session.get(Contact, known) if known else None
+    if found is None:
+        raise NotFoundError(say("There is no such contact."))
+    return found
+
+
+def by_email(session: Session, email: str) -> Contact | None:
+    """The contact with that address, in any case; None where there is none."""
+    return session.scalar(select(Contact).where(Contact.email == email.strip().lower()))
+
+
+def find(session: Session, reference: str) -> Contact:
+    """The contact with that id or e-mail address. NotFoundError where there is none."""
+    found = by_email(session, reference) if "@" in reference else get(session, reference)
+    if found is None:
+        raise NotFoundError(say("There is no contact with the address %(email)s.", email=reference.strip()))
+    return found
+
+
+def create(session: Session, data: Mapping[str, Any], *, actor_id: str | None = None) -> Contact:
+    """A new contact; `data` has email, and any of first_name, last_name, timezone, fields. Records contact.created.
+
+    InvalidError where a value cannot be used, or another contact has the address.
+    """
+    if not data.get("email"):
+        raise InvalidError.at("email", say("Write an e-mail address, for example ann@example.com."))
+    contact = Contact(**_clean(data))
+    _write(session, contact)
+    _record(session, "contact.created", contact, {}, actor_id)
+    return contact
+
+
+def update(session: Session, contact: Contact, data: Mapping[str, Any], *, actor_id: str | None = None) -> Contact:
+    """Changes what `data` names; in `fields`, those that it names, and null removes one. Records contact.updated.
+
+    The event's `changes` are {name: {"old", "new"}}, own fields by their names. Nothing changed: no event.
+    """
+    before = view(contact)
+    clean = _clean(data)
+    if "fields" in clean:
+        merged = {**contact.fields, **clean["fields"]}
+        clean["fields"] = {name: value for name, value in merged.items() if value is not None}
+    for name, value in clean.items():
+        setattr(contact, name, value)
+    after = view(contact)
+    names = dict.fromkeys([*before, *after])
+    changes = {n: {"old": before.get(n), "new": after.get(n)} for n in names if before.get(n) != after.get(n)}
+    if changes:
+        _write(session, contact)
+        _record(session, "contact.updated", contact, changes, actor_id)
+    return contact
+
+
+def view(contact: Contact) -> dict[str, Any]:
+    """The contact as expressions see it: its own fields beside the fixed ones, and its full name."""
+    names = ("id", "email", "first_name", "last_name", "timezone", "fields")
+    return contact_view({name: getattr(contact, name) for name in names})
+
+
+def _clean(data: Mapping[str, Any]) -> dict[str, Any]:
+    clean: dict[str, Any] = {}
+    if "email" in data:
+        clean["email"] = clean_email(data["email"])
+    for name in ("first_name", "last_name"):
+        if name in data:
+            clean[name] = _name(data[name], name)
+    if "timezone" in data:
+        clean["timezone"] = clean_timezone(data["timezone"]) if data["timezone"] else ""
+    if "fields" in data:
+        clean["fields"] = _fields(data["fields"])
+    return clean
+
+
+def _name(text: str, path: str) -> str:
+    name = " ".join(text.split())
+    if len(name) > MAX_NAME or "\0" in name:
+        raise InvalidError.at(path, say("Write at most %(count)s characters.", count=MAX_NAME))
+    return name
+
+
+def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    fixed = {column.key for column in inspect(Contact).columns} | {"name"}
+    taken = sorted(fixed & set(fields))
+    if taken:
+        raise InvalidError.at(
+            f"fields.{taken[0]}", say("“%(name)s” is not an own field: choose another name.", name=taken[0])
+        )
+    return dict(fields)
+
+
+def _write(session: Session, contact: Contact) -> None:
+    try:
+        with session.begin_nested():
+            session.add(contact)
+            session.flush()
+    except IntegrityError:
+        raise InvalidError.at("email", say("There is a contact with this address already."), "taken") from None
+
+
+def _record(
+    session: Session, kind: str, contact: Contact, changes: dict[str, Any], actor_id: str | None
+) -> None:  # fmt: skip
+    shown = view(contact)
+    flat = {"contact_id": contact.id, "contact_name": shown["name"], "contact_email": contact.email}
+    payload = {"contact": shown, "changes": changes, **flat}
+    events.record(session, kind, entity=("contact", contact.id), payload=payload, actor_id=actor_id)
