@@ -43,7 +43,7 @@ class Graph:
             for target in targets:
                 self._sources[target].append(source)
         self.start: list[str] = self._find_start()
-        self._before: dict[str, frozenset[str]] = {}
+        self._before: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
 
     def next(self, step_id: str, branch: str = "next") -> list[str]:
         """Where the flow goes on when the step ends on `branch`; empty: this token ends."""
@@ -60,15 +60,22 @@ class Graph:
         """The steps that an edge (or, without edges, the order) leads here from, gotos left out: what a merge awaits."""
         return [s for s in self._sources[step_id] if step_id in self._flows_to(s)]
 
-    def before(self, step_id: str) -> frozenset[str]:
-        """The steps that can run before this one; itself too where the flow can come back to it."""
-        if step_id not in self._before:
-            self._before[step_id] = _reach(self._sources[step_id], self._sources)
-        return self._before[step_id]
+    def before(self, step_id: str, around: frozenset[str] = frozenset()) -> frozenset[str]:
+        """The steps that can run before this one; itself too where the flow can come back to it.
 
-    def leads(self, step_id: str, target: str) -> bool:
-        """Whether the flow can come from a step to another, or back to the same one."""
-        return step_id in self.before(target)
+        `around`: loops inside whose items one stays; what leads here only through them is left out.
+        """
+        key = step_id, around
+        if key not in self._before:
+            inside = self._sources
+            if around:
+                inside = {step: [s for s in sources if s not in around] for step, sources in inside.items()}
+            self._before[key] = _reach(inside[step_id], inside)
+        return self._before[key]
+
+    def leads(self, step_id: str, target: str, around: frozenset[str] = frozenset()) -> bool:
+        """Whether the flow can come from a step to another, or back to the same one; `around` as of `before`."""
+        return step_id in self.before(target, around)
 
     def reachable(self) -> frozenset[str]:
         """The steps that can run at all."""

@@ -27,8 +27,8 @@ def move(flow: Flow, state: State, number: str, targets: list[str]) -> Effects:
     came = state["tokens"][number]
     frame = came.get("frame", "")
     if frame:
-        looping = {state["loops"][entry.partition(":")[0]]["step"] for entry in frame.split("/")}
-        targets = [target for target in targets if target not in looping]
+        around = looping(state, frame)
+        targets = [target for target in targets if target not in around]
     if not targets:
         return remove(flow, state, number)
     place(state, number, targets[0], came)
@@ -91,6 +91,11 @@ def catch(flow: Flow, state: State, token: Token, error: str) -> Effects | None:
     return None
 
 
+def looping(state: State, frame: str) -> frozenset[str]:
+    """The steps of the loops that a frame is in."""
+    return frozenset(state["loops"][entry.partition(":")[0]]["step"] for entry in frame.split("/") if entry)
+
+
 def innermost(frame: str) -> tuple[str, int]:
     """Loop and index of a frame's last part."""
     loop, _, index = frame.rpartition("/")[2].partition(":")
@@ -100,7 +105,8 @@ def innermost(frame: str) -> tuple[str, int]:
 def _go_on(flow: Flow, state: State, loop: str) -> Effects:
     """Begins as many items as may run; after the last one the flow goes on along `done`."""
     held = state["loops"][loop]
-    targets = [target for target in flow.next(held["step"], "each") if target != held["step"]]
+    around = {held["step"], *looping(state, held["frame"])}
+    targets = [target for target in flow.next(held["step"], "each") if target not in around]
     if not targets:
         held["ok"], held["next"] = held["total"] - held["failed"], held["total"]
     while held["next"] < held["total"] and _running(held) < held["at_once"]:
@@ -117,7 +123,7 @@ def _go_on(flow: Flow, state: State, loop: str) -> Effects:
 def _enter(state: State, loop: str, held: dict[str, Any], targets: list[str]) -> None:
     frame = f"{held['frame']}/{loop}:{held['next']}".lstrip("/")
     held["next"] += 1
-    came = {**state["tokens"][held["token"]], "frame": frame}
+    came = {"step": held["step"], "frame": frame}  # merges that are late are those of the loop's own frame
     for target in targets:
         place(state, str(state["next"]), target, came)
         state["next"] += 1

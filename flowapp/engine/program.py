@@ -70,9 +70,9 @@ class Program:
         """Where the flow goes from a step along a branch."""
         return self.graph.next(step_id, branch)
 
-    def leads(self, step_id: str, target: str) -> bool:
-        """Whether the flow can come from a step to another, or back to the same one."""
-        return self.graph.leads(step_id, target)
+    def leads(self, step_id: str, target: str, around: frozenset[str]) -> bool:
+        """Whether the flow can come from a step to another without leaving the items of the loops `around` it."""
+        return self.graph.leads(step_id, target, around)
 
     def policy(self, step_id: str) -> dict[str, Any]:
         """What to do when the step fails."""

@@ -27,9 +27,10 @@ Outcomes (what happened):
     {"type": "stopped", "status"}                                a step ends the execution
 Effects (what to do):
     {"do": "end", "status", "reason"?}         the execution has ended
-    {"do": "item", "loop", "index", "error"?}  an item of a loop is through
-    {"do": "looped", "loop", "token": Token}   all items are
+    {"do": "item", "loop", "index", "frame", "error"?}    an item of a loop is through; with `error` it failed
+    {"do": "looped", "loop", "token": Token, "held": Loop}    all items are
     {"do": "merged", "tokens": [Token], "branch"}    they came together; the first one goes on
+    {"do": "late", "token": Token}             it came to a merge that somebody had passed, and ended there
     {"do": "dropped", "tokens": [Token]}       these were left where they were
 """
 
@@ -120,7 +121,7 @@ def _parked(_flow: Flow, state: State, outcome: Outcome) -> Effects:
 def _woken(flow: Flow, state: State, outcome: Outcome) -> Effects:
     number = outcome["token"]
     token = state["tokens"].get(number)
-    if token is None:  # merged or dropped since it was seen to be due
+    if token is None or token["status"] not in TIMED:  # it went on, or ended, since it was seen to be due
         return []
     if token["status"] == "retry":
         token.update(status="ready", attempt=token["attempt"] + 1)
@@ -152,6 +153,13 @@ def _jump(_flow: Flow, state: State, outcome: Outcome) -> Effects:
     place(state, str(state["next"]), outcome["step"], {})
     state["next"] += 1
     return [{"do": "dropped", "tokens": left}]
+
+
+def stops(flow: Flow, step_id: str) -> bool:
+    """Whether a failure of this step for good ends more than its token: the item it is in, or the execution."""
+    policy = flow.policy(step_id)
+    how = policy["on_exhausted"] if policy["on_error"] == "retry" else policy["on_error"]
+    return how == "stop" and not flow.next(step_id, "error")
 
 
 def _failed(flow: Flow, state: State, outcome: Outcome) -> Effects:

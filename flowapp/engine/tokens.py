@@ -20,8 +20,9 @@ class Flow(Protocol):
 
     def policy(self, step_id: str) -> dict[str, Any]: ...
 
-    def leads(self, step_id: str, target: str) -> bool:
-        """Whether the flow can come from a step to another, or back to the same one."""
+    def leads(self, step_id: str, target: str, around: frozenset[str]) -> bool:
+        """Whether the flow can come from a step to another, or back to the same one, without passing a step of `around`:
+        the loops inside whose items it stays."""
         ...
 
 
