@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.engine.checks import Known
 from flowapp.engine.wording import nearest
-from flowapp.models import DataTable, Form, Integration, Project, Schema
+from flowapp.models import DataTable, Form, Integration, Project, Schema, Workflow
 
 Thing = DataTable | Schema | Form
 Choices = list[tuple[str, str]]
@@ -56,6 +56,11 @@ def known(session: Session, project_id: str) -> Known:
         tables=_names(session, DataTable, project_id),
         schemas=_names(session, Schema, project_id),
         forms=_names(session, Form, project_id),
+        workflows=frozenset(
+            name
+            for row in session.execute(select(Workflow.id, Workflow.name).where(Workflow.status != "archived"))
+            for name in row
+        ),
         integrations=frozenset(
             name
             for row in session.scalars(select(Integration))

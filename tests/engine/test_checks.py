@@ -30,6 +30,18 @@ class AnyParams(Params):
         return self
 
 
+class SwitchParams(Params):
+    cases: list[dict[str, Any]] = Field(default_factory=list, json_schema_extra=ui("Cases", widget="rows", raw=True))
+
+
+class CallParams(Params):
+    workflow: str = Field("", json_schema_extra=ui("Workflow", widget="workflow"))
+
+
+class HookParams(Params):
+    response: str = "at_once"
+
+
 class FormParams(Params):
     form: str = Field(json_schema_extra=ui("Form", widget="form"))
 
@@ -46,12 +58,22 @@ def catalog():
         "loop": ("each", "done"),
         "split": ("*",),
         "wait_time": ("next",),
+        "merge": ("next", "timeout"),
+        "goal": ("next",),
+        "respond": ("next",),
+        "stop": (),
     }
     for name, ways in branches.items():
         action(
             name, label=name, description="", group="", icon="", params=AnyParams, branches=ways,
             effect="once" if name == "note" else "pure",
         )(lambda _c, _p: Done())  # fmt: skip
+    action(
+        "switch", label="switch", description="", group="", icon="", params=SwitchParams, effect="pure",
+        branches=("*", "default"), own_branches=lambda p: [c["name"] for c in p.get("cases") or ()],
+    )(lambda _c, _p: Done())  # fmt: skip
+    action("call", label="", description="", group="", icon="", params=CallParams, effect="pure")(lambda _c, _p: Done())
+    trigger(TriggerSpec("webhook", "", "", "", "", "hook", HookParams))
     trigger(TriggerSpec("manual", "", "", "", "", "person", Params))
     trigger(TriggerSpec("form", "", "", "", "", "form", FormParams, sample={"montant": 5}))
     yield
@@ -61,13 +83,20 @@ def catalog():
 
 
 def look(
-    steps: str, edges: str = "", known: Known | None = None, triggers: Any = None, variables: Any = None, **more: Any
+    steps: str,
+    edges: str = "",
+    known: Known | None = None,
+    triggers: Any = None,
+    variables: Any = None,
+    config: Any = None,
+    **more: Any,
 ):
     """`look("a:note b:if", "a-b b-yes-a", a={...})` gives ({code: path} of errors, the same of warnings)."""
     definition = parse(
         {
             "name": "Flow",
             "variables": variables or {},
+            "config": config or {},
             "triggers": [{"trigger_type": "manual"}] if triggers is None else triggers,
             "steps": [
                 {
@@ -177,7 +206,7 @@ def test_branches_without_an_edge_are_shown():
         ("a b:if", "a-b b-no-a", set(), {"odd_loop", "open_branch"}),
         ("a:wait_time b:if c", "a-b b-no-a b-yes-c", set(), set()),
         ("a:loop b c", "a-each-b b-a a-done-c", set(), set()),
-        ("a:loop b", "a-each-b b-a a-done-b", {"endless_loop"}, set()),
+        ("a:loop b", "a-each-b b-a a-done-b", {"endless_loop"}, {"inside_and_after"}),
     ],
 )
 def test_loops(steps, edges, errors, warnings):
@@ -205,7 +234,7 @@ def test_goto_itself_is_an_error():
 
 
 def test_unknown_names_are_only_shown():
-    text = "{{ variables.tva }} {{ tva }} {{ contact.email }} {{ item }}"
+    text = "{{ variables.tva }} {{ tva }} {{ contact.email }} {{ resume_url }}"
     assert look("a", a=with_params(text=text), variables={"tva": 20}) == ({}, {})
     assert look("a", a=with_params(text="{{ variables.tvq }}"), variables={"tva": 20})[1] == {
         "unknown_name": "steps.0.params.text"
@@ -227,3 +256,97 @@ def test_types_and_params_that_changed_since_the_draft_was_stored():
         ("steps.0.action_type", "unknown_type", "a"), ("steps.1.params.texd", "unknown_field", "b"),
     ]  # fmt: skip
     assert warnings == []
+
+
+CASES = [{"name": "x", "equals": 1}, {"name": "y", "conditions": [{"field": "steps.a.n", "operator": ">", "value": 3}]}]
+
+
+def test_edges_on_cases_that_are_not_there():
+    switch = with_params(cases=CASES)
+    assert look("a s:switch b", "a-s s-x-b s-y-b s-default-b", s=switch) == ({}, {})
+    assert look("a s:switch b", "a-s s-x-b s-z-b s-y-b s-default-b", s=switch)[0] == {
+        "unknown_branch": "edges.2.branch"
+    }
+    assert look("a s:switch b", "a-s s-x-b s-y-b", s=switch) == ({}, {"open_branch": "steps.1.step_id"})
+    assert look("a s:switch b", "a-s s-x-b")[0] == {}, "a switch without cases says so itself"
+
+
+def test_conditions_of_cases():
+    wrong = [{"name": "x", "conditions": [{"field": "a", "operator": "resembles", "value": 1}]}]
+    assert look("s:switch", s=with_params(cases=wrong))[0] == {
+        "condition": "steps.0.params.cases.0.conditions.0.operator"
+    }
+    assert look("s:switch a", "s-y-a s-x-a s-default-a", s=with_params(cases=CASES))[0] == {
+        "not_before": "steps.0.params.cases.1.conditions"
+    }
+
+
+def test_nothing_follows_a_step_that_ends_the_flow():
+    assert look("a:stop b c") == ({"unreachable": "steps.2.step_id"}, {})
+    assert look("a:stop b", "a-b")[0] == {"unknown_branch": "edges.0.branch"}
+    assert look("a:stop b", "a-error-b")[0] == {}
+    assert look("a:stop b", a={"on_error": "continue"})[0] == {}
+
+
+@pytest.mark.parametrize(
+    ("steps", "edges", "errors", "warnings"),
+    [
+        ("a:loop b c", "a-each-b a-done-c", {}, {}),
+        ("a:loop b", "a-each-b", {}, {}),
+        ("a:loop b", "", {"no_body": "steps.0.step_id"}, {}),
+        ("a:loop b", "a-done-b", {"no_body": "steps.0.step_id"}, {}),
+        ("a:loop b c", "a-each-b b-c a-done-c", {}, {"inside_and_after": "steps.2.step_id"}),
+        ("a:loop b:loop c d", "a-each-b b-each-c b-done-d", {}, {}),
+        ("a b c m:merge", "a-b a-c b-m c-m", {}, {}),
+        ("a m:merge", "a-m", {}, {"lonely_merge": "steps.1.step_id"}),
+        ("a m:merge", "", {}, {"lonely_merge": "steps.1.step_id"}),
+        ("a b m:merge c", "a-b m-c c-m", {"unreachable": "steps.3.step_id"}, {"odd_loop": "steps.2.step_id"}),
+    ],
+)
+def test_bodies_and_merges(steps, edges, errors, warnings):
+    assert look(steps, edges) == (errors, warnings)
+
+
+def test_what_is_inside_a_loop_is_not_there_after_it():
+    outside = look("a:loop b c", "a-each-b a-done-c", c=with_params(text="{{ steps.b.id }}"))
+    assert outside == ({}, {"inside_loop": "steps.2.params.text"})
+    inside = look("a:loop b c", "a-each-b b-c", c=with_params(text="{{ steps.b.id }} {{ steps.a.count }} {{ item }}"))
+    assert inside == ({}, {})
+    around = look("a:loop b:loop c d", "a-each-b b-each-c b-done-d", d=with_params(text="{{ steps.c.id }}"))
+    assert around == ({}, {"inside_loop": "steps.3.params.text"})
+    assert look("a", a=with_params(text="{{ item.id }}"))[1] == {"unknown_name": "steps.0.params.text"}
+
+
+def test_a_goal_with_conditions_is_reached_without_edges():
+    paid = with_params(conditions=[{"field": "contact.paid", "operator": "exists"}])
+    assert look("a b g:goal", "a-b", g=paid)[0] == {}
+    assert look("a b g:goal", "a-b")[0] == {"unreachable": "steps.2.step_id"}
+
+
+@pytest.mark.parametrize(
+    ("config", "errors"),
+    [
+        ({"concurrency_key": "{{ input.email }}", "debounce_key": "{{ contact.id }}"}, {}),
+        ({"concurrency_key": "{{ input.email "}, {"expression": "config.concurrency_key"}),
+        ({"debounce_key": "{{ open('x') }}"}, {"expression": "config.debounce_key"}),
+        ({"debounce_key": "{{ steps.a.id }}"}, {"not_before": "config.debounce_key"}),
+        ({"error_workflow": "On errors"}, {"missing_thing": "config.error_workflow"}),
+        ({"error_workflow": "alarm"}, {}),
+    ],
+)
+def test_the_config(config, errors):
+    assert look("a", config=config, known=Known(workflows=frozenset({"Alarm"})))[0] == errors
+
+
+def test_a_workflow_that_is_run_must_be_there():
+    known = Known(workflows=frozenset({"Invoice"}))
+    assert look("a:call", known=known, a=with_params(workflow="invoice"))[0] == {}
+    assert look("a:call", known=known, a=with_params(workflow="Invoise"))[0] == {
+        "missing_thing": "steps.0.params.workflow"
+    }
+
+
+def test_a_webhook_whose_answer_no_step_gives():
+    hook = [{"trigger_type": "webhook", "config": {"response": "respond"}}]
+    assert look("a", triggers=hook) == ({}, {"unanswered": "triggers.0.config.response"})
+    assert look("a r:respond", triggers=hook) == ({}, {})
