@@ -9,18 +9,16 @@ from uuid import UUID
 from flask import Blueprint, Response, flash, g, make_response, request
 from flask_babel import format_datetime
 from flask_babel import gettext as _
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp import events, tasks
 from flowapp.catalog import N_, TRIGGERS
 from flowapp.engine import control
-from flowapp.engine.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, TERMINAL, Execution, StepRun, User, Version, Workflow
 from flowapp.security.roles import Role
-from flowapp.studio import history, timeline, workflows
+from flowapp.studio import history, timeline
 from flowapp.web import Nav, access, go, page, wants_fragment
 from flowapp.web.locale import zone
 
@@ -47,14 +45,13 @@ def index() -> Response:
         rows, found = history.find(session, search, cursor=cursor)
     except InvalidError:  # a cursor of another list
         rows, found = history.find(session, search)
-    names = session.execute(select(Workflow.id, Workflow.name).order_by(Workflow.name).limit(500))
     return page(
         "executions/index.html",
         block="list",
         rows=rows,
         found=found,
         filtered=search != history.Search(),
-        workflows=[(workflow_id, name) for workflow_id, name in names],
+        workflows=history.workflow_names(session),
         triggers=[(spec.type, _(spec.label)) for spec in TRIGGERS.values()],
         statuses=EXECUTION_STATUSES,
     )
@@ -70,6 +67,8 @@ def _search() -> history.Search:
         since=_day(asked.get("since", "")),
         until=_day(asked.get("until", ""), days=1),
         text=asked.get("q", "")[:64],
+        fingerprint=asked.get("fingerprint", "")[:16],
+        replay_id=history.read_id(asked.get("replay", "")) or "",
     )
 
 
@@ -192,35 +191,6 @@ def cancel(execution_id: UUID) -> Response:
     tasks.announce_ends(ended)
     flash(_("The execution was cancelled."), "success")
     return go("executions.show", execution_id=execution_id)
-
-
-@bp.post("/<uuid:execution_id>/run-again")
-@access(Role.OPERATOR)
-def run_again(execution_id: UUID) -> Response:
-    """A new execution with the same input, on the newest published version."""
-    session = db.session()
-    old = history.get(session, str(execution_id))
-    workflow = session.get_one(Workflow, old.workflow_id)
-    try:
-        version = workflows.version_to_run(session, workflow, actor_id=g.actor.user.id)
-    except InvalidError:
-        session.rollback()
-        flash(_("This workflow cannot run now: its page says what is missing."), "danger")
-        return go("executions.show", execution_id=execution_id)
-    execution, _created = start(
-        session,
-        workflow,
-        version,
-        input_data=old.input_data,
-        context={name: value for name, value in (old.context or {}).items() if name != "skipped_because"},
-        entity=(old.trigger_entity_type, old.trigger_entity_id),
-        started_by=g.actor.user.id,
-    )
-    execution.retry_of_id = old.id
-    _audit(session, "execution.run_again", execution, {"of": old.id})
-    _commit(session, execution)
-    tasks.begin(execution)
-    return go("executions.show", execution_id=execution.id)
 
 
 @bp.post("/<uuid:execution_id>/steps/<int:seq>/decide")

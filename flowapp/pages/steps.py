@@ -14,7 +14,7 @@ from flowapp.engine import edit
 from flowapp.errors import ConflictError, InvalidError, StaleError
 from flowapp.extensions import db
 from flowapp.security.roles import Role
-from flowapp.studio import workflows
+from flowapp.studio import test_data, workflows
 from flowapp.web.access import access
 from flowapp.web.formgen.draft import Draft
 from flowapp.web.formgen.editor import Editor
@@ -35,6 +35,8 @@ def index(workflow_id: UUID) -> Response:
 def _flow_page(draft: Draft) -> Response:
     errors, warnings = workflows.validate(db.session(), draft.workflow)
     view = flow(draft.definition, draft.providers(), errors, warnings)
+    for step_id in test_data.of(draft.workflow)["pins"]:
+        view.cards[step_id].pinned = True
 
     def removes(step_id: str) -> list[str]:
         return [view.cards[other].name for other in edit.only_in_lanes(draft.definition, step_id)]

@@ -31,6 +31,8 @@ class Search:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+    fingerprint: str = ""
+    replay_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,10 @@ def find(session: Session, search: Search, *, limit: int = 25, cursor: str | Non
         statement = statement.where(Execution.id >= first_id(search.since))
     if search.until:
         statement = statement.where(Execution.id < first_id(search.until))
+    if search.fingerprint:
+        statement = statement.where(Execution.error_fingerprint == search.fingerprint)
+    if search.replay_id:
+        statement = statement.where(Execution.replay_id == search.replay_id)
     if search.text:
         statement = statement.where(_has_id(session, search.text))
     page = paginate(session, statement, key=Execution.id, id_column=Execution.id, limit=limit, cursor=cursor)
@@ -105,6 +111,12 @@ def rows(session: Session, executions: list[Execution]) -> list[Row]:
     found = session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(ids)))
     names = {workflow_id: name for workflow_id, name in found}  # noqa: C416 - to mypy a row is no pair
     return [Row(execution, names.get(execution.workflow_id, "")) for execution in executions]
+
+
+def workflow_names(session: Session) -> list[tuple[str, str]]:
+    """(id, name) of the workflows to choose from, 500 at most."""
+    found = session.execute(select(Workflow.id, Workflow.name).order_by(Workflow.name).limit(500))
+    return [(workflow_id, name) for workflow_id, name in found]
 
 
 def seconds(execution: Execution) -> float | None:
@@ -181,7 +193,7 @@ def as_json(session: Session, execution: Execution) -> dict[str, Any]:
         **{name: getattr(execution, name) for name in named},
         "workflow": execution.workflow_id,
         "version": session.scalar(select(Version.number).where(Version.id == execution.version_id)),
-        "contact": execution.trigger_entity_id if execution.trigger_entity_type == "contact" else None,
+        "contact": execution.contact_id,
         "completed_steps": list(dict.fromkeys(run.step_id for run in attempts if run.status == "completed")),
         "execution_path": [run.step_id for run in attempts if run.attempt == 1],
         "actions_executed": [

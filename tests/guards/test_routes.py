@@ -18,6 +18,7 @@ from flowapp.models import (
     Integration,
     Invitation,
     Member,
+    Replay,
     Schema,
     Submission,
     Version,
@@ -147,7 +148,8 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
         invitation = Invitation(
             **own, email="a@b.example", role="viewer", token_hash="h", invited_by=tenant.user_id, expires_at=utcnow()
         )
-        session.add_all([execution, table, schema, form, integration, mail, invitation])
+        replay = Replay(**own)
+        session.add_all([replay, execution, table, schema, form, integration, mail, invitation])
         session.flush()
         submission = Submission(**own, form_id=form.id, data={})
         session.add(submission)
@@ -158,7 +160,7 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
             "workflow_id": workflow.id, "execution_id": execution.id, "exec_id": execution.id, "table_id": table.id,
             "schema_id": schema.id, "form_id": form.id, "integration_id": integration.id, "mail_id": mail.id,
             "invitation_id": invitation.id, "submission_id": submission.id, "member_id": member.id,
-            "token_id": token.id, "version_id": version.id, "record_id": new_id(), "step_id": "log",
+            "token_id": token.id, "version_id": version.id, "replay_id": replay.id, "record_id": new_id(), "step_id": "log",
             "trigger_key": "manual_1", "key": "manual_1", "seq": 1, "number": 1, "integration_type": "webhook", "action_type": "log", "trigger_type": "manual", "name": "input",
         }  # fmt: skip
 

@@ -7,12 +7,20 @@ canonical definition (engine.definition) with the secrets of its triggers and st
 from flowapp.studio.workflows.drafts import create, delete, duplicate, save_draft, update
 from flowapp.studio.workflows.listing import find, find_page
 from flowapp.studio.workflows.paging import Page, paginate
-from flowapp.studio.workflows.publishing import activate, archive, pause, publish, validate, version_to_run
+from flowapp.studio.workflows.publishing import (
+    activate,
+    archive,
+    pause,
+    publish,
+    validate,
+    version_to_run,
+    version_to_test,
+)
 from flowapp.studio.workflows.reading import as_json, definition_of, get, shown_definition
 from flowapp.studio.workflows.statistics import Stats, statistics, totals
 
 __all__ = [
     "Page", "Stats", "activate", "archive", "as_json", "create", "definition_of", "delete", "duplicate", "find",
     "find_page", "get", "paginate", "pause", "publish", "save_draft", "shown_definition", "statistics", "totals",
-    "update", "validate", "version_to_run",
+    "update", "validate", "version_to_run", "version_to_test",
 ]  # fmt: skip

@@ -151,6 +151,11 @@ def version_to_run(session: Session, workflow: Workflow, *, actor_id: str | None
         raise ConflictError(say("This workflow is archived. Activate or pause it before you run it."))
     if workflow.published_version_id:
         return session.get_one(Version, workflow.published_version_id)
+    return version_to_test(session, workflow, actor_id=actor_id)
+
+
+def version_to_test(session: Session, workflow: Workflow, *, actor_id: str | None) -> Version:
+    """The draft as a version: one that has the same definition, else a snapshot. InvalidError where it has errors."""
     errors, _ = validate(session, workflow)
     if errors:
         raise InvalidError(errors)

@@ -14,7 +14,7 @@ from flowapp import tasks
 from flowapp.engine.sample import Group, before, sample_input, values
 from flowapp.extensions import db
 from flowapp.models import Execution, Form, StepRun, Workflow
-from flowapp.studio import workflows
+from flowapp.studio import test_data, workflows
 from flowapp.web.formgen.providers import Providers, of_project
 
 Json = dict[str, Any]
@@ -59,12 +59,13 @@ class Draft:
         return values(definition, step_id, data, results)
 
     def results(self, step_ids: list[str], execution_id: str | None) -> dict[str, Any]:
-        """Known results: of that execution, else of the last time that the step was tried."""
+        """Known results: pinned ones, else those of that execution, else of the last time that the step was tried."""
         found = self._tried(step_ids)
         if execution_id:
             runs = select(StepRun).filter_by(execution_id=execution_id, status="completed").order_by(StepRun.seq)
             found |= {run.step_id: run.output for run in db.session.scalars(runs) if run.step_id in step_ids}
-        return found
+        pins = test_data.of(self.workflow)["pins"]
+        return found | {step_id: pins[step_id] for step_id in step_ids if step_id in pins}
 
     def remember(self, step_id: str, result: Any) -> None:
         """Keeps what a tried step gave, for the steps behind it; nothing is lost where Redis does not answer."""

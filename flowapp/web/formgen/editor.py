@@ -13,6 +13,7 @@ from flowapp.catalog import N_, Params, get_action, ui
 from flowapp.engine import edit
 from flowapp.engine.definition import StepDef
 from flowapp.engine.sample import Group
+from flowapp.studio import test_data
 from flowapp.web.formgen.draft import Draft
 from flowapp.web.formgen.form import Form
 from flowapp.web.formgen.providers import Providers
@@ -52,7 +53,8 @@ class Editor:
         self.origin = dict(step)
         self.form = StepForm(step, draft.providers(step["step_id"]))
         self.own = OwnForm(OwnInput, {}, Providers(), "t-")
-        self.source = request.form.get("t-source", "sample")
+        self.kept = test_data.of(draft.workflow)
+        self.source = request.form.get("t-source", "test" if "input" in self.kept else "sample")
         self.revision = str(draft.workflow.revision)
 
     def read(self) -> None:
@@ -104,12 +106,15 @@ class Editor:
         runs = [
             (run.id, str(_("The execution of %(when)s", when=when(run.created_at)))) for run in self.draft.executions()
         ]
-        return [("sample", str(_("An example"))), *runs, ("own", str(_("My own values")))]
+        kept = [("test", str(_("The test data")))] if "input" in self.kept else []
+        return [*kept, ("sample", str(_("An example"))), *runs, ("own", str(_("My own values")))]
 
     def input_data(self) -> tuple[Any, str | None]:
         """The chosen input, and the execution that it is from."""
         if self.source == "own":
             return self.own.params().get("data", {}), None
+        if self.source == "test" and "input" in self.kept:
+            return self.kept["input"], self.kept["execution_id"]
         run = next((run for run in self.draft.executions() if run.id == self.source), None)
         return (run.input_data, run.id) if run else (self.draft.sample(), None)
 

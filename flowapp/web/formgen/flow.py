@@ -34,6 +34,7 @@ class Card:
     note: str = ""
     policy: str = ""
     active: bool = True
+    pinned: bool = False
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 

@@ -1,0 +1,109 @@
+"""Executions that failed, grouped by the reason: the same step of the same workflow, the same error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from flowapp.models import Execution, StepRun, Version, Workflow, utcnow
+from flowapp.studio.replays import NO_FINGERPRINT
+
+DAYS = 7
+MOST = 100
+_FAILED: ColumnElement[str] = literal_column("'failed'")  # a bound value would not find the partial index
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`count` failures for one reason; `message` and step are those of the newest, `execution_id`."""
+
+    workflow_id: str
+    workflow_name: str
+    fingerprint: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+    execution_id: str
+    message: str
+    step_id: str
+    step_name: str
+
+    @property
+    def mark(self) -> str:
+        """The fingerprint as filters name it."""
+        return self.fingerprint or NO_FINGERPRINT
+
+
+def groups(session: Session, *, since: datetime | None = None, workflow_id: str = "") -> list[Group]:
+    """The groups of what failed `since` (by default in the last 7 days), the latest first, 100 at most."""
+    where = [Execution.status == _FAILED, Execution.completed_at >= (since or utcnow() - timedelta(days=DAYS))]
+    if workflow_id:
+        where.append(Execution.workflow_id == workflow_id)
+    last = func.max(Execution.completed_at)
+    counted = (
+        select(
+            Execution.workflow_id,
+            Execution.error_fingerprint,
+            func.count().label("count"),
+            func.min(Execution.completed_at).label("first_at"),
+            last.label("last_at"),
+        )
+        .where(*where)
+        .group_by(Execution.workflow_id, Execution.error_fingerprint)
+        .order_by(last.desc())
+        .limit(MOST)
+    )
+    return [_group(session, row) for row in session.execute(counted).all()]
+
+
+def _group(session: Session, row: Any) -> Group:
+    newest = session.execute(
+        select(Execution.id, Execution.error_message, Execution.current_step_id, Workflow.name, Version.definition)
+        .join(Workflow, Workflow.id == Execution.workflow_id)
+        .join(Version, Version.id == Execution.version_id)
+        .where(
+            Execution.status == _FAILED,
+            Execution.error_fingerprint == row.error_fingerprint,
+            Execution.workflow_id == row.workflow_id,
+            Execution.completed_at == row.last_at,
+        )
+        .limit(1)
+    ).one()
+    names = {step["step_id"]: step["name"] for step in newest.definition.get("steps", ())}
+    return Group(
+        row.workflow_id,
+        newest.name,
+        row.error_fingerprint,
+        row.count,
+        row.first_at,
+        row.last_at,
+        newest.id,
+        newest.error_message,
+        newest.current_step_id,
+        names.get(newest.current_step_id, newest.current_step_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """An attempt of which nobody knows whether it took effect, and the name of its workflow."""
+
+    run: StepRun
+    workflow_name: str
+
+
+def undecided(session: Session, limit: int = 200) -> list[Undecided]:
+    """What waits for a person to say whether it happened, oldest first."""
+    found = session.execute(
+        select(StepRun, Workflow.name)
+        .join(Execution, Execution.id == StepRun.execution_id)
+        .join(Workflow, Workflow.id == Execution.workflow_id)
+        .where(StepRun.status == literal_column("'uncertain'"), Execution.status == "waiting")
+        .order_by(StepRun.execution_id, StepRun.seq)
+        .limit(limit)
+    )
+    return [Undecided(run, name) for run, name in found]
