@@ -1,0 +1,52 @@
+"""Tells people by e-mail how a workflow fares (studio.alerts). Not in the scheduler: a mail server may be slow."""
+
+from __future__ import annotations
+
+from flowapp.catalog import N_
+from flowapp.errors import InvalidError, StepError
+from flowapp.logs import get_logger
+from flowapp.models import Organization, Workflow, new_id
+from flowapp.models.tenancy import tenant_session
+from flowapp.tasks.jobs import Result, job, organization_of
+from flowapp.tasks.runtime import runtime
+from flowapp.texts import say
+
+log = get_logger(__name__)
+
+
+@job(
+    N_("Tells people by e-mail that a workflow keeps failing, or works again."),
+    when=N_("When it happens"),
+    counts={"sent": N_("Sent"), "refused": N_("Refused")},
+)
+def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
+    """How many e-mails were `sent`, and how many the mail server `refused`. InvalidError, NotFoundError."""
+    from flowapp.studio import alerts
+    from flowapp.tasks.people import sender
+    from flowapp.tasks.services import StepServices, http_service
+
+    if kind not in ("failing", "recovered"):
+        raise InvalidError.at("kind", say("Choose failing or recovered."))
+    current, organization_id = runtime(), organization_of(Workflow, workflow_id)
+    settings = current.settings
+    with tenant_session(current.engine, organization_id) as session:
+        workflow = session.get_one(Workflow, workflow_id)
+        name = session.get_one(Organization, organization_id).name
+        letters = alerts.letters(
+            session,
+            workflow,
+            "failing" if kind == "failing" else "recovered",
+            key=key or new_id(),
+            url=settings.public_url,
+            sender=sender(settings.mail_from, name),
+        )
+        project_id = workflow.project_id
+    mail = StepServices(current, http_service(settings.egress_allow), organization_id, project_id, "UTC").mail
+    sent = 0
+    for letter in letters:
+        try:
+            mail.send(letter)
+            sent += 1
+        except StepError as error:
+            log.warning("an alert could not be sent", workflow_id=workflow_id, to=letter.to, error=error.message)
+    return {"sent": sent, "refused": len(letters) - sent}
