@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,18 +17,13 @@ def carry_out(run: Run, effect: Effect) -> None:
 
 
 def _item(run: Run, effect: Effect) -> None:
-    run.memory.end_item(effect["frame"], failed=bool(effect.get("error")))
-    token = run.state["tokens"].get(_loop_token(run, effect["loop"]))
-    step_id = token["step"] if token else run.current
-    number, total = effect["index"] + 1, len(run.memory.items.get(effect["loop"], ()))
-    if effect.get("error"):
-        run.record.line(step_id, "warning", f"Item {number} of {total} failed: {effect['error']}", None)
+    failed = "error" in effect
+    run.memory.end_item(effect["frame"], failed=failed)
+    item = f"Item {effect['index'] + 1} of {effect['total']}"
+    if failed:
+        run.record.line(effect["step"], "warning", f"{item} failed: {effect['error']}", None)
     else:
-        run.record.line(step_id, "debug", f"Item {number} of {total} is through.", None)
-
-
-def _loop_token(run: Run, loop: str) -> str:
-    return str(run.state.get("loops", {}).get(loop, {}).get("token", ""))
+        run.record.line(effect["step"], "debug", f"{item} is through.", None)
 
 
 def _looped(run: Run, effect: Effect) -> None:
@@ -47,9 +42,18 @@ def _merged(run: Run, effect: Effect) -> None:
     run.finish_wait(first, {"arrived": len(effect["tokens"]), "inputs": inputs}, effect["branch"])
 
 
+def _late(run: Run, effect: Effect) -> None:
+    run.finish_wait(effect["token"], None, "", "cancelled")
+
+
 def _dropped(run: Run, effect: Effect) -> None:
-    for token in effect["tokens"]:
-        if "seq" in token and token["status"] in ("waiting", "parked", "joined", "looping"):
+    drop(run, effect["tokens"])
+
+
+def drop(run: Run, tokens: Iterable[Mapping[str, Any]]) -> None:
+    """The attempts of these tokens that wait are over: nobody waits for them any more."""
+    for token in tokens:
+        if token["status"] in ("waiting", "parked", "joined", "looping"):
             run.finish_wait(token, None, "", "cancelled")
 
 
@@ -62,6 +66,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "item": _item,
     "looped": _looped,
     "merged": _merged,
+    "late": _late,
     "dropped": _dropped,
     "end": _end,
 }

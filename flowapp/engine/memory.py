@@ -35,7 +35,7 @@ class Memory:
         """The steps' results as a token in `frame` sees them, by step_id."""
         if not frame:
             return self.results[""]
-        return ChainMap(*(self.results.setdefault(part, {}) for part in _around(frame)))
+        return ChainMap(*(self.results.setdefault(part, {}) for part in around(frame)))
 
     def names(self, frame: str) -> Json:
         """`item`, `index` and `items` of the innermost loop, `parent_item` of the one around it."""
@@ -76,7 +76,7 @@ class Memory:
         }
 
 
-def _around(frame: str) -> list[str]:
+def around(frame: str) -> list[str]:
     """The frame, those around it, and the flow outside loops, innermost first."""
     found = []
     while frame:

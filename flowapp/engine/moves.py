@@ -70,9 +70,9 @@ def left(flow: Flow, state: State, frame: str) -> Effects:
     """A token of this frame ended: where it was the last one, the item is through."""
     if _tokens_in(state, frame):
         return []
-    loop, index = innermost(frame)
+    loop, _index = innermost(frame)
     state["loops"][loop]["ok"] += 1
-    return [{"do": "item", "loop": loop, "index": index, "frame": frame}, *_go_on(flow, state, loop)]
+    return [_through(state, frame), *_go_on(flow, state, loop)]
 
 
 def catch(flow: Flow, state: State, token: Token, error: str) -> Effects | None:
@@ -85,8 +85,7 @@ def catch(flow: Flow, state: State, token: Token, error: str) -> Effects | None:
             dropped = _clear(state, frame, token)
             held["failed"] += 1
             held["errors"] = [*held["errors"], {"index": index, "error": error}][:MAX_ERRORS]
-            item = {"do": "item", "loop": loop, "index": index, "frame": frame, "error": error}
-            return [*dropped, item, *_go_on(flow, state, loop)]
+            return [*dropped, {**_through(state, frame), "error": error}, *_go_on(flow, state, loop)]
         frame = frame.rpartition("/")[0]
     return None
 
@@ -118,6 +117,12 @@ def _go_on(flow: Flow, state: State, loop: str) -> Effects:
     del state["loops"][loop]
     state["ok"] += 1
     return [done, *follow(flow, state, held["token"], "done")]
+
+
+def _through(state: State, frame: str) -> dict[str, Any]:
+    loop, index = innermost(frame)
+    held = state["loops"][loop]
+    return {"do": "item", "step": held["step"], "loop": loop, "index": index, "total": held["total"], "frame": frame}
 
 
 def _enter(state: State, loop: str, held: dict[str, Any], targets: list[str]) -> None:

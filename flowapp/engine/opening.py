@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flowapp.engine import state as machine
+from flowapp.engine.condition import evaluate
+from flowapp.engine.memory import around
+from flowapp.engine.scope import Scope
+from flowapp.errors import FlowError
+
 if TYPE_CHECKING:
     from flowapp.engine.run import Run
 
@@ -20,6 +26,7 @@ def take_up(run: Run) -> None:
             _settle(run, number, open_runs.get(number))
     if any(token["status"] == "parked" for token in run.state["tokens"].values()) or run.program.goals:
         run.inbox.fill(run.journal.signals(run.row["id"]))
+        run.record.batch.consumed += run.inbox.taken()
         _jump_to_goal(run)
 
 
@@ -27,20 +34,39 @@ def _remember(run: Run) -> dict[str, Mapping[str, Any]]:
     """What the steps gave. Returns the attempts that were begun and not ended, by token."""
     open_runs: dict[str, Mapping[str, Any]] = {}
     loops = {loop["token"]: number for number, loop in run.state.get("loops", {}).items()}
-    inside = [token.get("frame", "") for token in run.state["tokens"].values()]
-    for past in run.journal.results(run.row["id"]):
-        if past["status"] == "running":
+    rows = run.journal.results(run.row["id"])
+    last = {_attempt(row): row["seq"] for row in rows}
+    again = {_attempt(token) for token in run.state["tokens"].values() if token["status"] == "ready"}
+    broken: dict[str, bool] = {}  # by frame: whether what ended there last failed for good
+    for past in sorted(rows, key=lambda row: row["ended_seq"] or row["seq"]):
+        frame, step_id, status = past["frame"], past["step_id"], past["status"]
+        if status == "running":
             open_runs[past["token"]] = past
-        elif past["status"] == "waiting" and past["token"] in loops:
+        elif status == "waiting" and past["token"] in loops:
             run.memory.begin_loop(loops[past["token"]], past["output"]["items"])
-        elif past["status"] == "completed":
-            run.memory.keep(past["frame"], past["step_id"], past["output"], "completed")
-        elif past["status"] == "failed":
-            run.memory.keep(past["frame"], past["step_id"], None, "failed", past["error_message"])
-    for frame in [f for f in run.memory.results if f and not any(i == f or i.startswith(f"{f}/") for i in inside)]:
-        if frame in run.memory.results:
-            run.memory.end_item(frame)
+        elif status == "completed":
+            run.memory.keep(frame, step_id, past["output"], "completed")
+            broken.update(dict.fromkeys(around(frame), False))
+        elif status == "failed" and last[_attempt(past)] == past["seq"] and _attempt(past) not in again:
+            run.memory.keep(frame, step_id, None, "failed", past["error_message"])
+            known = step_id in run.program.graph.steps  # it may be gone, when a newer version goes on
+            broken.update(dict.fromkeys(around(frame), known and machine.stops(run.program, step_id)))
+    _end_items(run, broken)
     return open_runs
+
+
+def _attempt(of: Mapping[str, Any]) -> tuple[str, int, int]:
+    """Step, iteration and attempt of a row or a token. A failed attempt that was made again, or is to be, counts for
+    nothing: its worker died, or a person said resend."""
+    return of.get("step_id") or of["step"], of["iteration"], of["attempt"]
+
+
+def _end_items(run: Run, broken: Mapping[str, bool]) -> None:
+    """Lets go of what steps gave in items that are through."""
+    inside = {part for token in run.state["tokens"].values() for part in around(token.get("frame", ""))}
+    for frame in sorted(broken.keys() - inside - {""}, key=len):
+        if frame in run.memory.results:
+            run.memory.end_item(frame, failed=broken[frame])
 
 
 def _settle(run: Run, number: str, past: Mapping[str, Any] | None) -> None:
@@ -57,14 +83,19 @@ def _settle(run: Run, number: str, past: Mapping[str, Any] | None) -> None:
 
 def _jump_to_goal(run: Run) -> None:
     """A contact anywhere in the workflow jumps to a goal whose conditions came true."""
-    from flowapp.engine.condition import evaluate
-
     if run.state.get("goal") or not run.program.goals:
         return
     scope = run.scope({})
     for step_id in run.program.goals:
-        met, _why = evaluate(run.program.step(step_id).definition.params["conditions"], scope)
-        if met and not any(token["step"] == step_id for token in run.state["tokens"].values()):
+        if _holds(run, step_id, scope) and not any(token["step"] == step_id for token in run.state["tokens"].values()):
             run.record.line(step_id, "info", "The goal's conditions came true: the flow jumps to it.", None)
             run.advance({"type": "jump", "step": step_id})
             return
+
+
+def _holds(run: Run, step_id: str, scope: Scope) -> bool:
+    try:
+        return evaluate(run.program.step(step_id).definition.params["conditions"], scope)[0]
+    except FlowError as error:
+        run.record.line(step_id, "warning", f"The goal's conditions cannot be told: {error.message}", None)
+        return False

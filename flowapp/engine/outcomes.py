@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Park, Respond, Stop, Wait
@@ -25,7 +25,7 @@ def _frame(run: Run, number: str) -> str:
 
 def _completed(run: Run, number: str, step: Step, attempt: Attempt, branch: str, result: Any) -> None:
     run.record.end("completed", attempt, branch=branch, output=result)
-    run.memory.keep(_frame(run, number), step.definition.step_id, result, "completed")
+    run.gave(_frame(run, number), step.definition.step_id, result)
 
 
 def _done(run: Run, number: str, step: Step, attempt: Attempt, outcome: Any) -> None:
@@ -130,11 +130,17 @@ def _fail(run: Run, number: str, step: Step, attempt: Attempt, outcome: Fail) ->
     run.error = f"{step.definition.name}: {outcome.message}"
     now = run.runner.now().timestamp()
     failure = {"type": "failed", "token": number, "permanent": outcome.permanent, "error": outcome.message, "now": now}
-    run.advance({**failure, "jitter": run.runner.chance()})
+    run.advance({**failure, "jitter": run.runner.chance(), "after": _asked(details)})
     token = run.state["tokens"].get(number)
     if token and token["status"] == "retry":
         words = f"Attempt {token['attempt']} failed; the next one follows in {token['until'] - now:.0f} s."
         run.record.line(step_id, "warning", words, None)
+
+
+def _asked(details: Mapping[str, Any]) -> float:
+    """Seconds for which the other side asked to be left alone (details.retry_after)."""
+    after = details.get("retry_after")
+    return float(after) if isinstance(after, int | float) else 0.0
 
 
 _HANDLERS: dict[type, Callable[..., None]] = {

@@ -48,6 +48,8 @@ class Run:
         self.error = ""
         self.current = ""
         self.over = False
+        self.target = self.options.get("run_to")
+        self.arrived = False  # at `target`
         self.flushed = monotonic()
         self.progressed = False
 
@@ -86,12 +88,14 @@ class Run:
     def _wake_due(self) -> None:
         for number in machine.due(self.state, self.runner.now().timestamp()):
             token = self.state["tokens"].get(number)
-            if token is None or self.over:
-                continue
+            if token is None or token["status"] not in machine.TIMED or self.over:
+                continue  # what was woken before it let it go on, or ended it
             if token["status"] in ("waiting", "parked"):
                 self.current = token["step"]
                 self.finish_wait(token, token.get("result"), token["branch"])
             self.advance({"type": "woken", "token": number})
+        if self.arrived and not self.over:
+            self.end("completed", "")
 
     def _visit(self, number: str, signal: Signal | None) -> None:
         """One attempt of the step that a token is on; a parked one is taken up by its signal."""
@@ -109,7 +113,7 @@ class Run:
         self.progressed = True
         if self.over:
             return
-        if self.options.get("run_to") == step.definition.step_id and number not in self.waiting():
+        if self.arrived or (self.target == step.definition.step_id and number not in self.waiting()):
             self.end("completed", "")
         elif step.spec.effect == "once" or self._much():
             self.flush()
@@ -124,9 +128,9 @@ class Run:
     def _attempt(self, number: str, token: dict[str, Any], step: Step, signal: Signal | None) -> Attempt:
         if self._pinned():
             self.record.pinned()
-            ways = step.spec.ways(step.definition.params)
-            result = self.options["pins"][self.current]
-            return Attempt(Done(result, "next" if "next" in ways or not ways else ways[0]), step.definition.params)
+            ways = step.spec.ways(step.definition.params) or ("next",)
+            branch = next((way for way in ("next", "done") if way in ways), ways[0])
+            return Attempt(Done(self.options["pins"][self.current], branch), step.definition.params)
         return run(step, self.scope(token), self._circumstances(number, token, step, signal))
 
     def _intend(self, number: str) -> None:
@@ -191,13 +195,19 @@ class Run:
         for effect in todo:
             effects.carry_out(self, effect)
 
+    def gave(self, frame: str, step_id: str, result: Any) -> None:
+        """A step is through; later ones see its result."""
+        self.memory.keep(frame, step_id, result, "completed")
+        if step_id == self.target:
+            self.arrived = True
+
     def finish_wait(self, token: Mapping[str, Any], result: Any, branch: str, status: str = "completed") -> None:
-        """The attempt that a waiting token began earlier is over."""
+        """The attempt that a waiting token began earlier is over. Without a branch the token ended there."""
         past = {"seq": token["seq"], "step_id": token["step"], "iteration": token["iteration"]}
         name = self.program.step(token["step"]).definition.name
         self.record.end_wait({**past, "attempt": token["attempt"]}, name, branch, result, status)
-        if status == "completed":
-            self.memory.keep(token.get("frame", ""), token["step"], result, status)
+        if status == "completed" and branch:
+            self.gave(token.get("frame", ""), token["step"], result)
 
     def _timed_out(self) -> bool:
         limit = self.program.timeout
@@ -257,6 +267,8 @@ class Run:
     def end(self, status: str, error: str) -> None:
         """The execution has ended."""
         self.over = True
+        if status != "failed":  # a failed one can go on where it stands: what waits there is kept
+            effects.drop(self, self.state["tokens"].values())
         self.record.seq += 1
         output = self.memory.output
         self.record.news.append(m.execution_completed(self.row["id"], self.record.seq, status, error, output))

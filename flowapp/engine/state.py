@@ -27,7 +27,7 @@ Outcomes (what happened):
     {"type": "stopped", "status"}                                a step ends the execution
 Effects (what to do):
     {"do": "end", "status", "reason"?}         the execution has ended
-    {"do": "item", "loop", "index", "frame", "error"?}    an item of a loop is through; with `error` it failed
+    {"do": "item", "step", "loop", "index", "total", "frame", "error"?}    an item is through; with `error` it failed
     {"do": "looped", "loop", "token": Token, "held": Loop}    all items are
     {"do": "merged", "tokens": [Token], "branch"}    they came together; the first one goes on
     {"do": "late", "token": Token}             it came to a merge that somebody had passed, and ended there
