@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import signal
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,18 +19,20 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from flowapp import catalog, logs, tasks
-from flowapp.broker import oldest_message
 from flowapp.config import Settings
-from flowapp.engine import admission, clock, dispatch, timers
+from flowapp.engine import admission, dispatch
 from flowapp.engine.ending import FAILED_EVENT
 from flowapp.engine.failures import start_error_workflow
-from flowapp.models import Event, Lease, Trigger, utcnow
+from flowapp.errors import UnavailableError
+from flowapp.models import Event, Lease, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session
-from flowapp.studio import replays
-from flowapp.tasks import repeating
+from flowapp.studio import alerts, replays
+from flowapp.tasks import due, jobs, repeating
+from flowapp.tasks.upkeep import Notes, Upkeep
 
 TICK = 0.5
 LEASE = timedelta(seconds=6)
+RECOVERIES = timedelta(seconds=5)
 log = logs.get_logger(__name__)
 
 
@@ -41,7 +42,9 @@ class Scheduler:
     def __init__(self, runtime: tasks.Runtime, now: Callable[[], datetime] = utcnow) -> None:
         self.runtime, self.now = runtime, now
         self.leased_until: datetime | None = None
+        self.notes = Notes()
         self.replays_rung_at: datetime | None = None
+        self.recoveries_seen_at: datetime | None = None
 
     def tick(self) -> None:
         """One round, if this process holds the lease. A job that fails keeps none of the others from its work."""
@@ -55,7 +58,9 @@ class Scheduler:
             self.admit,
             self.fire_clocks,
             self.publish_events,
+            self.announce_recoveries,
             self.ring_replays,
+            self.notes.write,
         )
         for job in jobs:
             try:
@@ -64,6 +69,10 @@ class Scheduler:
                 log.warning("job failed, trying again", job=job.__name__, error=str(error))
             except Exception:
                 log.exception("job failed unexpectedly, trying again", job=job.__name__)
+
+    def leads(self) -> bool:
+        """Whether this process holds the lease."""
+        return self.leased_until is not None and self.now() < self.leased_until
 
     def _hold(self, now: datetime) -> bool:
         """Takes or keeps the lease; it is written only when half of it is over."""
@@ -77,28 +86,15 @@ class Scheduler:
 
     def ring_timers(self, now: datetime) -> None:
         """Wakes tokens whose time has come."""
-        with system_session(self.runtime.engine) as session:
-            bells = timers.due_timers(session, now)
-            session.commit()
-        self._ring(bells)
+        self.notes.count("process_waiting_executions", "timers", due.ring_timers, now)
 
     def ring_lost(self, now: datetime) -> None:
         """Rings again for what was not run."""
-        try:
-            since = oldest_message(self.runtime.broker)
-        except redis.RedisError:
-            return
-        with system_session(self.runtime.engine) as session:
-            bells = timers.lost(session, now, queued_since=since)
-            session.commit()
-        self._ring(bells)
+        self.notes.count("process_waiting_executions", "lost", due.ring_lost, now)
 
     def ring_signals(self, now: datetime) -> None:
         """Wakes tokens whose signal was not heard."""
-        with system_session(self.runtime.engine) as session:
-            bells = timers.unheard(session, now)
-            session.commit()
-        self._ring(bells)
+        self.notes.count("process_waiting_executions", "signals", due.ring_signals, now)
 
     def admit(self, now: datetime) -> None:
         """Gives free places to executions that are held back, where whoever ended one could not."""
@@ -106,25 +102,11 @@ class Scheduler:
             for workflow_id in admission.with_held(session):
                 bells = admission.release(session, workflow_id, now)
                 session.commit()
-                self._ring(bells)
+                due.ring_all(bells)
 
     def fire_clocks(self, now: datetime) -> None:
-        """Starts what schedules say. A schedule that fails keeps none of the others from firing."""
-        with system_session(self.runtime.engine) as session:
-            due = [trigger.id for trigger in clock.due_triggers(session, now)]
-        for trigger_id in due:
-            try:
-                self._fire(trigger_id, now)
-            except Exception:
-                log.exception("schedule failed, trying again", trigger_id=trigger_id)
-
-    def _fire(self, trigger_id: str, now: datetime) -> None:
-        with system_session(self.runtime.engine) as session:
-            trigger = session.get(Trigger, trigger_id)
-            started = clock.fire(session, trigger, now) if trigger else []
-            session.commit()
-        for execution in started:
-            tasks.begin(execution)
+        """Starts what schedules say."""
+        self.notes.count("process_scheduled_triggers", "started", due.fire_clocks, now)
 
     def publish_events(self, now: datetime) -> None:
         """Hands recorded events to the bus, in their order, and to the executions that wait for them."""
@@ -139,10 +121,22 @@ class Scheduler:
             bells = dispatch.deliver(session, rows, now)
             failures = [row for row in rows if row.type == FAILED_EVENT]
             started = [found for row in failures if (found := start_error_workflow(session, row))]
+            alerted = alerts.after_failures(session, failures, now)
             session.commit()
-        self._ring(bells)
+        due.ring_all(bells)
         for execution in started:
             tasks.begin(execution)
+        _send_alerts(alerted)
+
+    def announce_recoveries(self, now: datetime) -> None:
+        """Tells of workflows that work again; looks for them every few seconds."""
+        if self.recoveries_seen_at and self.recoveries_seen_at <= now < self.recoveries_seen_at + RECOVERIES:
+            return
+        self.recoveries_seen_at = now
+        with system_session(self.runtime.engine) as session:
+            alerted = alerts.recoveries(session, now)
+            session.commit()
+        _send_alerts(alerted)
 
     def ring_replays(self, now: datetime) -> None:
         """Has replays that stand still go on; looks for them twice a minute."""
@@ -154,9 +148,14 @@ class Scheduler:
         for replay_id, organization_id in bells:
             repeating.ring_replay(replay_id, organization_id)
 
-    def _ring(self, bells: list[timers.Bell]) -> None:
-        for execution_id, organization_id in bells:
-            tasks.ring(execution_id, organization_id)
+
+def _send_alerts(alerted: list[alerts.Alert]) -> None:
+    """By e-mail too: a worker does it. In the app they are told already."""
+    for alert in alerted:
+        try:
+            jobs.send("send_workflow_notification", workflow_id=alert.workflow_id, kind=alert.kind, key=alert.key)
+        except UnavailableError:
+            log.warning("broker does not answer, an alert goes to nobody by e-mail", workflow_id=alert.workflow_id)
 
 
 def take_lease(session: Session, name: str, owner: str, now: datetime, until: datetime) -> bool:
@@ -194,10 +193,11 @@ def main() -> None:
     tasks.init(runtime)
     gc.collect()
     gc.freeze()
-    stop = threading.Event()
+    stop = runtime.stopping
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     scheduler = Scheduler(runtime)
+    Upkeep(scheduler.leads, stop).start()
     while not stop.is_set():
         began = time.monotonic()
         try:

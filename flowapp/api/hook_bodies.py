@@ -1,10 +1,7 @@
-"""What a webhook's request says: its input, its context, and the id that tells a repeated delivery."""
+"""What a webhook's request says: its input and its context."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,13 +9,9 @@ from flask import request
 
 from flowapp.api.bodies import parse_json
 from flowapp.errors import MalformedError, UnsupportedMediaError
+from flowapp.tasks.deliveries import shown_headers
 
 MAX_FIELDS = 1000
-_SECRET = re.compile(
-    r"authori[sz]ation|cookie|secret|token|password|credential|signature|api[-_]?key|x-hub-|csrf", re.IGNORECASE
-)
-_DELIVERIES = ("idempotency-key", "webhook-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id")
-_IN_BODY = {"stripe-signature": "id", "x-slack-signature": "event_id"}
 
 
 def read_input(raw: bytes) -> Any:
@@ -85,19 +78,5 @@ def headers() -> dict[str, str]:
 
 def context(sent: dict[str, str], hidden: set[str]) -> dict[str, Any]:
     """Method, query and headers, those left out that are `hidden`, hold a secret or prove who sent it."""
-    shown = {name: value for name, value in sent.items() if name not in hidden and not _secret(name)}
+    shown = shown_headers(sent, hidden)
     return {"method": request.method, "query": query() if request.query_string else {}, "headers": shown}
-
-
-@lru_cache(maxsize=1000)
-def _secret(name: str) -> bool:
-    return _SECRET.search(name) is not None
-
-
-def delivery_id(data: Any, sent: dict[str, str]) -> str | None:
-    """What the sender repeats when it sends the same delivery again; at most 64 characters."""
-    found = next((sent[name] for name in _DELIVERIES if sent.get(name)), "")
-    for header, field in _IN_BODY.items():
-        if not found and header in sent and isinstance(data, dict) and isinstance(data.get(field), str):
-            found = data[field]
-    return found if len(found) <= 64 else hashlib.sha256(found.encode()).hexdigest()

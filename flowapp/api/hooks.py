@@ -20,7 +20,7 @@ from werkzeug.sansio.utils import get_current_url
 from flowapp import tasks
 from flowapp.api import hook_answers, schemas
 from flowapp.api.bodies import raw_body
-from flowapp.api.hook_bodies import context, delivery_id, headers, read_input
+from flowapp.api.hook_bodies import context, headers, read_input
 from flowapp.api.routes import route
 from flowapp.api.starting import commit_and_ring
 from flowapp.catalog import N_
@@ -29,6 +29,7 @@ from flowapp.errors import NotFoundError
 from flowapp.extensions import db, limiter
 from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
 from flowapp.models.tenancy import at_once, system_session
+from flowapp.tasks.deliveries import delivery_id
 from flowapp.triggers.webhook import WebhookParams, verify
 from flowapp.web.access import enter_organization, public
 from flowapp.web.lean import lean

@@ -182,4 +182,5 @@ def _delete_old(broom: Broom, table: Table, oldest: datetime, which: ColumnEleme
 
 def first_id(moment: datetime) -> str:
     """The smallest UUIDv7 (RFC 9562) of a moment."""
-    return str(UUID(f"{int(moment.timestamp() * 1000):012x}" + "0" * 20))
+    milliseconds = max(0, min(int(moment.timestamp() * 1000), 2**48 - 1))
+    return str(UUID(f"{milliseconds:012x}" + "0" * 20))

@@ -1,0 +1,72 @@
+"""The log and the steps of executions as a file to keep."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, stream_with_context
+from pydantic import BaseModel, Field
+
+from flowapp.api.bodies import read_query
+from flowapp.api.routes import route
+from flowapp.catalog import N_
+from flowapp.engine.failures import is_id
+from flowapp.errors import NotFoundError
+from flowapp.extensions import db
+from flowapp.security.roles import Role
+from flowapp.studio.exports import FORMATS, Wanted, export, known_format, moment
+from flowapp.texts import say
+from flowapp.web.access import access
+
+bp = Blueprint("exports", __name__)
+TAG = N_("Executions")
+
+
+class ExportQuery(BaseModel):
+    """How the file is written."""
+
+    export_format: str = Field(default="json", max_length=10, description="json, jsonl (an object a line) or csv.")
+
+
+class WorkflowExportQuery(ExportQuery):
+    """Which executions of the workflow, by the time they were made."""
+
+    since: str = Field(default="", max_length=40, description="ISO time, included.")
+    until: str = Field(default="", max_length=40, description="ISO time, left out.")
+
+
+@route(
+    bp, "/executions/<execution_id>/logs/export/", "GET", tag=TAG,
+    summary=N_("Export the log and the steps of an execution"), query=ExportQuery,
+)  # fmt: skip
+@access(Role.VIEWER)
+def export_execution(execution_id: str) -> Response:
+    """A file; streamed."""
+    query = read_query(ExportQuery)
+    return _file(Wanted(execution_id=_id(execution_id)), query, execution_id)
+
+
+@route(
+    bp, "/workflows/<workflow_id>/logs/export/", "GET", tag=TAG,
+    summary=N_("Export the logs and the steps of a workflow's executions"), query=WorkflowExportQuery,
+)  # fmt: skip
+@access(Role.VIEWER)
+def export_workflow(workflow_id: str) -> Response:
+    """A file; streamed, the oldest execution first."""
+    query = read_query(WorkflowExportQuery)
+    since, until = moment("since", query.since), moment("until", query.until)
+    return _file(Wanted(workflow_id=_id(workflow_id), since=since, until=until), query, workflow_id)
+
+
+def _id(text: str) -> str:
+    if not is_id(text.lower()):
+        raise NotFoundError(say("There is nothing with the id “%(id)s”.", id=text[:100]))
+    return text.lower()
+
+
+def _file(wanted: Wanted, query: ExportQuery, name: str) -> Response:
+    kind = known_format(query.export_format)
+    pieces = stream_with_context(export(db.session(), wanted, kind))
+    return Response(
+        pieces,
+        content_type=FORMATS[kind],
+        headers={"Content-Disposition": f'attachment; filename="{name.lower()}.{kind}"'},
+    )

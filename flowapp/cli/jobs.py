@@ -1,0 +1,57 @@
+"""A command for each background job, named as the job with dashes: `flask --app wsgi cleanup-old-executions --days 7`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+import orjson
+from flask.cli import with_appcontext
+
+from flowapp.cli.words import ToldError
+from flowapp.errors import FlowError
+from flowapp.tasks import jobs
+
+
+def _json(text: str) -> Any:
+    """A value written as JSON."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise click.BadParameter(f"This is not JSON: {error}.") from None
+
+
+_TYPES: dict[Any, Any] = {str: str, int: int, float: float, Any: _json}
+
+
+def _command(spec: jobs.JobSpec) -> click.Command:
+    """The command; its options are the parameters of the job's function."""
+    signature = inspect.signature(spec.run, eval_str=True)
+    options: list[click.Parameter] = [_option(parameter) for parameter in signature.parameters.values()]
+    help_ = f"{spec.description}\n\n{inspect.getdoc(spec.run)}"
+    return click.Command(spec.name.replace("_", "-"), params=options, callback=_run(spec.name), help=help_)
+
+
+def _option(parameter: inspect.Parameter) -> click.Option:
+    required = parameter.default is inspect.Parameter.empty
+    default = None if required else parameter.default
+    name = f"--{parameter.name.replace('_', '-')}"
+    return click.Option([name, parameter.name], type=_TYPES[parameter.annotation], required=required, default=default)
+
+
+def _run(name: str) -> Callable[..., None]:
+    @with_appcontext
+    def run(**params: Any) -> None:
+        try:
+            result = jobs.perform(name, **params)
+        except FlowError as error:
+            raise ToldError(error) from None
+        click.echo(json.dumps(result))
+
+    return run
+
+
+COMMANDS = tuple(_command(spec) for spec in jobs.load().values())

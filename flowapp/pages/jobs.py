@@ -1,0 +1,51 @@
+"""Background jobs: what each does, when it ran last, and how that went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, flash, g, request
+from flask_babel import gettext as _
+
+from flowapp.catalog import N_
+from flowapp.errors import NotFoundError
+from flowapp.events import audit
+from flowapp.extensions import db
+from flowapp.security.roles import Role
+from flowapp.tasks import jobs
+from flowapp.web.access import access
+from flowapp.web.nav import Nav
+from flowapp.web.render import go, page
+
+bp = Blueprint("jobs", __name__, url_prefix="/settings/jobs")
+NAV = Nav(70, N_("Background jobs"), "robot", "jobs.index", "/settings/jobs", role=Role.ADMIN, group="settings")
+
+
+@bp.get("")
+@access(Role.ADMIN)
+def index() -> Response:
+    """All jobs; those with a time of their own first."""
+    last = jobs.last_runs()
+    specs = sorted(jobs.load().values(), key=lambda spec: (not spec.button, spec.name))
+    rows = [{"spec": spec, "run": last.get(spec.name), "result": _result(spec, last.get(spec.name))} for spec in specs]
+    return page("settings/jobs.html", block="list", rows=rows)
+
+
+def _result(spec: jobs.JobSpec, run: Any) -> list[tuple[str, Any]]:
+    found = (run.result or {}) if run else {}
+    return [(_(label), found[key]) for key, label in spec.counts.items() if key in found]
+
+
+@bp.post("/run")
+@access(Role.ADMIN)
+def run() -> Response:
+    """Has a worker run a job now. NotFoundError for one that is not there, or needs to be told what to do."""
+    name = request.form.get("name", "")
+    spec = jobs.load().get(name)
+    if spec is None or not spec.button:
+        raise NotFoundError(_("There is no such job."))
+    jobs.send(name)
+    audit(db.session(), "job.started", actor=g.actor.audit, target=("job", "", name), ip=request.remote_addr or "")
+    db.session.commit()
+    flash(_("“%(name)s” was started. Its result stands here once it is done.", name=name), "success")
+    return go("jobs.index")

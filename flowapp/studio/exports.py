@@ -1,0 +1,188 @@
+"""The steps and the log of executions as a file, piece by piece: JSON, JSONL (one object a line) or CSV.
+
+Of one execution, or of a workflow's executions by the time they were made. Attempts and lines have the API's names.
+"""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.engine.retention import first_id
+from flowapp.errors import InvalidError, NotFoundError
+from flowapp.models import Execution, LogLine, StepRun, Workflow
+from flowapp.texts import say
+
+Json = dict[str, Any]
+FORMATS = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
+AT_ONCE = 500
+_EXECUTION = (
+    "id",
+    "workflow_id",
+    "status",
+    "trigger_type",
+    "error_message",
+    "created_at",
+    "started_at",
+    "completed_at",
+)
+_STEP = (
+    "seq", "step_id", "step_name", "action_type", "status", "attempt", "iteration", "branch", "input", "output",
+    "error_message", "started_at", "ended_at",
+)  # fmt: skip
+_LINE = ("seq", "level", "message", "step_id", "data", "created_at")
+_COLUMNS = (
+    "execution_id", "type", "seq", "time", "ended_at", "step_id", "step_name", "action_type", "status", "level",
+    "attempt", "iteration", "branch", "message", "data",
+)  # fmt: skip
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One execution, or those of a workflow that were made from `since` to before `until`."""
+
+    execution_id: str = ""
+    workflow_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def moment(field: str, text: str) -> datetime | None:
+    """An ISO time, UTC where it names no zone; None of an empty text. InvalidError at `field`."""
+    try:
+        found = datetime.fromisoformat(text.strip()) if text.strip() else None
+    except ValueError:
+        raise InvalidError.at(field, say("Write a time as 2026-03-01T12:00:00Z.")) from None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+
+
+def known_format(text: str) -> str:
+    """The format that is meant. InvalidError where there is none."""
+    if text.lower() not in FORMATS:
+        raise InvalidError.at("export_format", say("Choose json, jsonl or csv."))
+    return text.lower()
+
+
+def export(session: Session, wanted: Wanted, export_format: str, counts: Counter[str] | None = None) -> Iterator[str]:
+    """The pieces of the file; `counts` gets the executions, attempts and lines. NotFoundError before the first piece."""
+    model, row_id = (Execution, wanted.execution_id) if wanted.execution_id else (Workflow, wanted.workflow_id)
+    if session.get(model, row_id) is None:
+        raise NotFoundError(say("There is no such execution.") if wanted.execution_id else say("There is no such workflow."))  # fmt: skip
+    write = {"json": _json, "jsonl": _jsonl, "csv": _csv}[export_format]
+    return write(_Reader(session, wanted, Counter() if counts is None else counts))
+
+
+class _Reader:
+    """Reads a part at a time, so that a file may be larger than the memory."""
+
+    def __init__(self, session: Session, wanted: Wanted, counts: Counter[str]) -> None:
+        self.session, self.wanted, self.counts = session, wanted, counts
+
+    def executions(self) -> Iterator[Json]:
+        wanted = self.wanted
+        which = [Execution.id == wanted.execution_id] if wanted.execution_id else [
+            Execution.workflow_id == wanted.workflow_id,
+            *([Execution.id >= first_id(wanted.since)] if wanted.since else []),
+            *([Execution.id < first_id(wanted.until)] if wanted.until else []),
+        ]  # fmt: skip
+        return self._all("executions", Execution.id, _EXECUTION, *which)
+
+    def steps(self, execution_id: str) -> Iterator[Json]:
+        return self._all("attempts", StepRun.seq, _STEP, StepRun.execution_id == execution_id)
+
+    def lines(self, execution_id: str) -> Iterator[Json]:
+        return self._all("lines", LogLine.seq, _LINE, LogLine.execution_id == execution_id)
+
+    def entries(self, execution_id: str) -> Iterator[tuple[str, Json]]:
+        """Attempts and lines in the order in which they began."""
+        steps = (("step", row) for row in self.steps(execution_id))
+        lines = (("log", row) for row in self.lines(execution_id))
+        return heapq.merge(steps, lines, key=lambda entry: entry[1]["seq"])
+
+    def _all(self, kind: str, key: Any, names: tuple[str, ...], *which: Any) -> Iterator[Json]:
+        columns = [getattr(key.class_, name) for name in names]
+        after: list[Any] = []
+        while True:
+            rows = self.session.execute(select(*columns).where(*which, *after).order_by(key).limit(AT_ONCE)).all()
+            for row in rows:
+                self.counts[kind] += 1
+                yield dict(zip(names, row, strict=True))
+            if len(rows) < AT_ONCE:
+                return
+            after = [key > rows[-1][0]]
+
+
+def _dump(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+def _json(reader: _Reader) -> Iterator[str]:
+    if reader.wanted.execution_id:
+        for execution in reader.executions():
+            yield from _document(reader, execution)
+        return
+    yield f'{{"workflow_id": {_dump(reader.wanted.workflow_id)}, "executions": ['
+    yield from _joined(reader.executions(), lambda execution: _document(reader, execution))
+    yield "]}"
+
+
+def _document(reader: _Reader, execution: Json) -> Iterator[str]:
+    yield _dump(execution)[:-1]
+    for name, rows in (("steps", reader.steps), ("logs", reader.lines)):
+        yield f',"{name}":['
+        yield from _joined(rows(execution["id"]), lambda row: iter([_dump(row)]))
+        yield "]"
+    yield "}"
+
+
+def _joined(rows: Iterator[Json], write: Callable[[Json], Iterator[str]]) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        yield "," if number else ""
+        yield from write(row)
+
+
+def _jsonl(reader: _Reader) -> Iterator[str]:
+    for execution in reader.executions():
+        yield _dump({"type": "execution", **execution}) + "\n"
+        for kind, row in reader.entries(execution["id"]):
+            yield _dump({"type": kind, "execution_id": execution["id"], **row}) + "\n"
+
+
+def _csv(reader: _Reader) -> Iterator[str]:
+    yield "\ufeff" + _line(_COLUMNS)
+    for execution in reader.executions():
+        for kind, row in reader.entries(execution["id"]):
+            shown = {"execution_id": execution["id"], "type": kind, **row, **_told(kind, row)}
+            yield _line([_cell(shown.get(name)) for name in _COLUMNS])
+
+
+def _told(kind: str, row: Json) -> Json:
+    if kind == "log":
+        return {"time": row["created_at"], "data": None if row["data"] is None else _dump(row["data"])}
+    given = {"input": row["input"], "output": row["output"]}
+    return {"time": row["started_at"], "message": row["error_message"], "data": _dump(given)}
+
+
+def _cell(value: Any) -> str:
+    """A text that begins like a formula gets an apostrophe before it, so that no spreadsheet computes it."""
+    if value is None:
+        return ""
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def _line(cells: Any) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue()

@@ -1,0 +1,73 @@
+"""What the scheduler does at each tick, as anybody may: wake what is due, start what schedules say."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import redis
+
+from flowapp.broker import oldest_message
+from flowapp.engine import clock, timers
+from flowapp.logs import get_logger
+from flowapp.models import Trigger
+from flowapp.models.tenancy import system_session
+from flowapp.tasks.bus import begin
+from flowapp.tasks.runtime import ring, runtime
+
+log = get_logger(__name__)
+
+
+def ring_timers(now: datetime) -> int:
+    """Wakes tokens whose time has come; how many executions that were."""
+    with system_session(runtime().engine) as session:
+        bells = timers.due_timers(session, now)
+        session.commit()
+    return ring_all(bells)
+
+
+def ring_lost(now: datetime) -> int:
+    """Rings again for what was not run."""
+    try:
+        since = oldest_message(runtime().broker)
+    except redis.RedisError:
+        return 0
+    with system_session(runtime().engine) as session:
+        bells = timers.lost(session, now, queued_since=since)
+        session.commit()
+    return ring_all(bells)
+
+
+def ring_signals(now: datetime) -> int:
+    """Wakes tokens whose signal was not heard."""
+    with system_session(runtime().engine) as session:
+        bells = timers.unheard(session, now)
+        session.commit()
+    return ring_all(bells)
+
+
+def ring_all(bells: list[timers.Bell]) -> int:
+    """Has each of them run; how many there were."""
+    for execution_id, organization_id in bells:
+        ring(execution_id, organization_id)
+    return len(bells)
+
+
+def fire_clocks(now: datetime) -> int:
+    """Starts what schedules say; how many executions. A schedule that fails keeps none of the others from firing."""
+    with system_session(runtime().engine) as session:
+        due = [trigger.id for trigger in clock.due_triggers(session, now)]
+    return sum(_fire(trigger_id, now) for trigger_id in due)
+
+
+def _fire(trigger_id: str, now: datetime) -> int:
+    try:
+        with system_session(runtime().engine) as session:
+            trigger = session.get(Trigger, trigger_id)
+            started = clock.fire(session, trigger, now) if trigger else []
+            session.commit()
+    except Exception:
+        log.exception("schedule failed, trying again", trigger_id=trigger_id)
+        return 0
+    for execution in started:
+        begin(execution)
+    return len(started)

@@ -1,0 +1,171 @@
+"""Background jobs: ONE FILE EACH, named as the job. From its declaration come an actor, a command, and a row on a page.
+
+    @job(N_("What it does, in plain words."), counts={"started": N_("started")}, due=hourly, button=True)
+    def run(workflow_id: str, input_data: Any = None) -> Result: ...
+
+The last run of each is kept (models.JobRun): when, how long, how it went, and the numbers that it declares as `counts`.
+Nothing else of its result, and of an error its kind alone: the page is read by people of every organization.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import dramatiq
+import redis
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from flowapp.broker import QUEUE
+from flowapp.catalog import N_
+from flowapp.engine.failures import is_id
+from flowapp.errors import FlowError, NotFoundError, UnavailableError
+from flowapp.logs import get_logger
+from flowapp.models import JobRun, utcnow
+from flowapp.models.tenancy import system_session
+from flowapp.tasks.runtime import runtime
+from flowapp.texts import say
+
+Result = dict[str, Any]
+Due = Callable[[datetime], datetime]
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """A job. `when` says in words what starts it; `due(now)`: it must have begun at that time or later; `button`: a
+    person may start it on the page."""
+
+    name: str
+    run: Callable[..., Result]
+    description: str
+    when: str
+    counts: Mapping[str, str] = field(default_factory=dict)
+    due: Due | None = None
+    button: bool = False
+
+
+JOBS: dict[str, JobSpec] = {}
+
+
+def job(
+    description: str,
+    *,
+    counts: Mapping[str, str],
+    when: str = N_("On demand"),
+    due: Due | None = None,
+    button: bool = False,
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Declares the function as the job that its file is named after."""
+
+    def declared(run: Callable[..., Result]) -> Callable[..., Result]:
+        name = run.__module__.rpartition(".")[2]
+        JOBS[name] = JobSpec(name, run, description, when, counts, due, button)
+        return run
+
+    return declared
+
+
+def load() -> dict[str, JobSpec]:
+    """All jobs, by name."""
+    for info in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{info.name}")
+    return JOBS
+
+
+def hourly(now: datetime) -> datetime:
+    """Due when the last run is an hour ago."""
+    return now - timedelta(hours=1)
+
+
+def nightly(now: datetime) -> datetime:
+    """Due at 03:00 by the clock of the machine."""
+    local = now.astimezone()
+    at = local.replace(hour=3, minute=0, second=0, microsecond=0)
+    return at if at <= local else at - timedelta(days=1)
+
+
+def is_due(spec: JobSpec, last: datetime | None, now: datetime) -> bool:
+    """Whether it has to run now. A last run that lies ahead was written by a clock that was wrong."""
+    return spec.due is not None and (last is None or last > now or last < spec.due(now))
+
+
+def perform(name: str, *args: Any, **params: Any) -> Result:
+    """Runs a job here and now, and records it. Raises what the job raises."""
+    spec = JOBS[name]
+    began, clock = utcnow(), time.monotonic()
+    record(name, began, 0.0)  # it has begun: nobody else begins it
+    try:
+        result = spec.run(*args, **params)
+    except Exception as error:
+        words = error.title if isinstance(error, FlowError) else type(error).__name__
+        record(name, began, time.monotonic() - clock, error=words)
+        raise
+    counted = {key: value for key, value in result.items() if key in spec.counts}
+    record(name, began, time.monotonic() - clock, result=counted)
+    return result
+
+
+def record(name: str, began: datetime, seconds: float, *, result: Result | None = None, error: str = "") -> None:
+    """Keeps how the last run of a job went; a run without result and error is under way."""
+    new = {
+        "started_at": began,
+        "duration_ms": round(seconds * 1000),
+        "ok": not error,
+        "result": result,
+        "error": error[:1000],
+    }
+    with system_session(runtime().engine) as session:
+        insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(JobRun)
+        session.execute(
+            insert.values(name=name, **new).on_conflict_do_update(index_elements=["name"], set_=new)
+        )  # fmt: skip
+        session.commit()
+
+
+def last_runs() -> dict[str, JobRun]:
+    """The last run of each job that ever ran."""
+    with system_session(runtime().engine) as session:
+        return {run.name: run for run in session.scalars(select(JobRun))}
+
+
+def send(name: str, **params: Any) -> None:
+    """Has a worker run a job. UnavailableError where Redis does not answer: then it does not run."""
+    message: dramatiq.Message[Any] = dramatiq.Message(
+        queue_name=QUEUE, actor_name=name, args=(), kwargs=params, options={}
+    )  # fmt: skip
+    try:
+        runtime().broker.enqueue(message)
+    except redis.RedisError:
+        raise UnavailableError(say("Redis does not answer: the job could not be started. Try again.")) from None
+
+
+def declare() -> None:
+    """Declares an actor for each job, on the process's broker."""
+    for name in load():
+        dramatiq.actor(actor_name=name, queue_name=QUEUE)(_actor(name))
+
+
+def _actor(name: str) -> Callable[..., None]:
+    def act(*args: Any, **params: Any) -> None:
+        try:
+            perform(name, *args, **params)
+        except Exception:
+            log.exception("job failed", job=name)
+
+    return act
+
+
+def organization_of(model: Any, row_id: str) -> str:
+    """Whose row it is. NotFoundError where there is none."""
+    with system_session(runtime().engine) as session:
+        found = session.get(model, row_id) if is_id(row_id) else None
+    if found is None:
+        raise NotFoundError(say("There is nothing with the id “%(id)s”.", id=row_id))
+    return str(found.organization_id)

@@ -1,0 +1,33 @@
+"""Deletes what is older than the retention (engine.retention)."""
+
+from __future__ import annotations
+
+from flowapp.catalog import N_
+from flowapp.engine.retention import purge
+from flowapp.models import utcnow
+from flowapp.tasks.jobs import Result, job, nightly
+from flowapp.tasks.runtime import runtime
+
+
+@job(
+    N_("Deletes executions that ended long ago, with their steps and logs, and old events and read notifications."),
+    when=N_("Every night at 03:00"),
+    counts={
+        "executions": N_("Executions"),
+        "events": N_("Events"),
+        "notifications": N_("Notifications"),
+        "replays": N_("Repetitions"),
+        "files": N_("Exported files"),
+    },
+    due=nightly,
+    button=True,
+)
+def run(days: int = 0) -> Result:
+    """How many rows were deleted. `days`: instead of FLOWAPP_RETENTION_DAYS; a workflow's own setting holds anyway."""
+    from flowapp.tasks.exports import delete_old
+
+    current, now = runtime(), utcnow()
+    days = days or current.settings.retention_days
+    purged = purge(current.engine, now, days, current.stopping)
+    counts = {name: getattr(purged, name) for name in ("executions", "events", "notifications", "replays")}
+    return {**counts, "files": delete_old(now, days)}

@@ -1,0 +1,58 @@
+"""Ends executions that nothing can run (engine.stale)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import redis
+
+from flowapp.broker import oldest_message
+from flowapp.catalog import N_
+from flowapp.engine import stale
+from flowapp.models import Execution, utcnow
+from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.tasks.endings import announce_ends
+from flowapp.tasks.jobs import Result, hourly, job
+from flowapp.tasks.runtime import ring, runtime
+
+LAST_CALL = 30.0  # seconds that a worker has to take one up
+
+
+@job(
+    N_("Ends executions as failed that have been running for two hours though no worker can take them up."),
+    when=N_("Every hour"),
+    counts={"found": N_("Found"), "failed": N_("Ended as failed")},
+    due=hourly,
+    button=True,
+)
+def run(last_call: float = LAST_CALL) -> Result:
+    """How many were `found`, and how many `failed`: after a last call of that many seconds, which workers did hear."""
+    current = runtime()
+    with system_session(current.engine) as session:
+        found = stale.find(session, utcnow())
+    if not found:
+        return {"found": 0, "failed": 0}
+    called = utcnow()
+    for one in found:
+        ring(one.id, one.organization_id)
+    if current.stopping.wait(last_call) or not _heard(called):
+        return {"found": len(found), "failed": 0}
+    ended = [execution for one in found if (execution := _end(one))]
+    announce_ends(ended)
+    return {"found": len(found), "failed": len(ended)}
+
+
+def _heard(called: datetime) -> bool:
+    """Whether workers have taken all bells that were rung until then. Where none works, nothing is ended."""
+    try:
+        oldest = oldest_message(runtime().broker)
+    except redis.RedisError:
+        return False
+    return oldest is None or oldest > called
+
+
+def _end(one: stale.Stale) -> Execution | None:
+    with tenant_session(runtime().engine, one.organization_id) as session:
+        execution = stale.end(session, one, utcnow())
+        session.commit()
+    return execution

@@ -1,0 +1,20 @@
+"""Wakes executions whose time or signal has come, and those that nobody runs. The scheduler does it at each tick."""
+
+from __future__ import annotations
+
+from flowapp.catalog import N_
+from flowapp.models import utcnow
+from flowapp.tasks import due
+from flowapp.tasks.jobs import Result, job
+
+
+@job(
+    N_("Wakes executions whose waiting time is over, and takes up those whose worker has died."),
+    when=N_("Always"),
+    counts={"timers": N_("Woken by time"), "signals": N_("Woken by an event"), "lost": N_("Taken up again")},
+    button=True,
+)
+def run() -> Result:
+    """How many executions were rung for: due `timers`, unheard `signals`, `lost` messages and dead workers."""
+    now = utcnow()
+    return {"timers": due.ring_timers(now), "signals": due.ring_signals(now), "lost": due.ring_lost(now)}

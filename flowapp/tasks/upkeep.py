@@ -1,0 +1,69 @@
+"""Runs the jobs that have a time of their own, beside the scheduler's ticks: a purge takes longer than a tick may."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from flowapp.logs import get_logger
+from flowapp.models import utcnow
+from flowapp.tasks import jobs
+
+LOOK = 30.0  # seconds between two looks at what is due
+NOTE = timedelta(minutes=1)
+log = get_logger(__name__)
+
+
+class Upkeep(threading.Thread):
+    """The thread of a scheduler. `leads()` says whether this one holds the lease; `stop` ends it."""
+
+    def __init__(self, leads: Callable[[], bool], stop: threading.Event) -> None:
+        super().__init__(name="upkeep", daemon=True)
+        self.leads, self.stop = leads, stop
+
+    def run(self) -> None:
+        jobs.load()
+        while not self.stop.wait(LOOK):
+            try:
+                self.look(utcnow())
+            except Exception:
+                log.exception("looking at what is due failed, trying again")
+
+    def look(self, now: datetime) -> None:
+        """Runs what is due, one job after the other."""
+        last = jobs.last_runs() if self.leads() else {}
+        for name, spec in jobs.JOBS.items():
+            known = last.get(name)
+            if not self.leads() or self.stop.is_set():
+                return
+            if jobs.is_due(spec, known.started_at if known else None, now):
+                try:
+                    jobs.perform(name)
+                except Exception:
+                    log.exception("job failed, trying again when it is due next", job=name)
+
+
+class Notes:
+    """What the jobs of every tick did, written down once a minute: a row each tick would be a write each tick."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[str]] = {}
+        self._seconds: dict[str, float] = {}
+        self._written: datetime | None = None
+
+    def count(self, job: str, name: str, work: Callable[[datetime], int], now: datetime) -> None:
+        """Does the work, and counts what it did."""
+        began = time.monotonic()
+        self._counts.setdefault(job, Counter())[name] += work(now)
+        self._seconds[job] = self._seconds.get(job, 0.0) + time.monotonic() - began
+
+    def write(self, now: datetime) -> None:
+        """Writes the notes of the last minute down, if it is over."""
+        if self._written is not None and self._written <= now < self._written + NOTE:
+            return
+        for job, counts in self._counts.items():
+            jobs.record(job, now, self._seconds[job], result=dict(counts))
+        self._counts, self._seconds, self._written = {}, {}, now
