@@ -12,8 +12,17 @@ from copy import deepcopy
 from typing import Any
 
 from flowapp.engine.definition import Definition
-from flowapp.engine.graph import Graph
-from flowapp.engine.outline import Block, Edge, branches_of, main_branch, outline, with_edges
+from flowapp.engine.graph import ENDS_WITHOUT_EDGES, Graph
+from flowapp.engine.outline import (
+    Block,
+    Edge,
+    branches_of,
+    has_lanes,
+    main_branch,
+    open_ends,
+    outline,
+    with_edges,
+)
 from flowapp.errors import ConflictError, NotFoundError
 from flowapp.texts import say
 
@@ -39,26 +48,30 @@ def free_step_id(definition: Json, name: str) -> str:
     return next(free for n in range(2, len(taken) + 3) if (free := f"{stem}_{n}") not in taken)
 
 
-def insert_after(definition: Json, step: Json, after: str | None = None, branch: str = "") -> Json:
+def insert_after(
+    definition: Json, step: Json, after: str | None = None, branch: str = "", *, parallel: bool = False
+) -> Json:
     """Puts a new step behind `after` on one of its branches (the main one where none is named).
 
-    What followed there follows the new step. Without `after`, the step comes first.
+    What followed there follows the new step; where it is `parallel`, it stays, and both run at the same time. Without
+    `after`, the step comes first.
     """
     edited, edges = _open(definition)
     if after is None:
         starts = Graph(Definition.model_validate(edited)).start[:1]
         edited["steps"].append(step)
-        edges += [(step["step_id"], start, main_branch(step, edges)) for start in starts]
-        edges = [edge for edge in edges if edge[0] != edge[1]]
+        edges += [edge for start in starts for edge in _leading(step, start) if edge[0] != edge[1]]
         return _close(edited, edges, first=step["step_id"])
     source = step_of(edited, after)
-    branch = branch or main_branch(source, edges)
-    followers = [edge for edge in edges if (edge[0], edge[2]) == (after, branch)]
+    branch = branch or main_branch(source, edges) or "next"
     edited["steps"].append(step)
+    arriving = (after, step["step_id"], branch)
+    if parallel:
+        return _close(edited, [*edges, arriving])
+    followers = [edge for edge in edges if (edge[0], edge[2]) == (after, branch)]
     kept = [edge for edge in edges if edge not in followers]
-    main = main_branch(step, edges)
-    passed_on = [(step["step_id"], target, main) for _, target, _ in followers]
-    return _close(edited, [*kept, (after, step["step_id"], branch), *passed_on])
+    passed_on = [edge for _, target, _ in followers for edge in _leading(step, target)]
+    return _close(edited, [*kept, arriving, *passed_on])
 
 
 def insert_before(definition: Json, step: Json, before: str) -> Json:
@@ -68,8 +81,56 @@ def insert_before(definition: Json, step: Json, before: str) -> Json:
     first = before in Graph(Definition.model_validate(edited)).start
     edited["steps"].append(step)
     turned = [(s, step["step_id"] if t == before else t, b) for s, t, b in edges]
-    turned.append((step["step_id"], before, main_branch(step, edges)))
+    turned += _leading(step, before)
     return _close(edited, turned, first=step["step_id"] if first else "")
+
+
+def insert_below(definition: Json, step: Json, above: str) -> Json:
+    """Puts a new step where all lanes of `above` that lead nowhere come together."""
+    edited, edges = _open(definition)
+    lane, at, _ = _find(outline(edited), above, None)
+    edited["steps"].append(step)
+    return _close(edited, [*edges, *((source, step["step_id"], branch) for source, branch in open_ends(lane[at]))])
+
+
+def _leading(step: Json, target: str) -> list[Edge]:
+    """The edges by which a new step leads to what follows it: all its cases and variants, else its main branch."""
+    branches = branches_of(step, []) if has_lanes(step) else [main_branch(step, [])]
+    return [(step["step_id"], target, branch) for branch in branches if branch and branch not in ENDS_WITHOUT_EDGES]
+
+
+def change(definition: Json, step: Json) -> Json:
+    """The definition with a step as it is now. Edges follow cases and variants that were renamed.
+
+    New ones lead to where the lanes come together; of those that are gone, edges that only went there are gone too.
+    """
+    before = step_of(definition, step["step_id"])
+    old, new = branches_of(before, []), branches_of(step, [])
+    steps = [step if s["step_id"] == step["step_id"] else s for s in definition["steps"]]
+    if old == new or not (has_lanes(before) or has_lanes(step)):
+        return {**definition, "steps": steps}
+    edited, edges = _open(definition)
+    lane, at, _ = _find_anywhere(edited, step["step_id"])
+    join = lane[at].following if lane else None
+    edited["steps"] = steps
+    return _close(edited, _rebranched(edges, step["step_id"], old, new, join))
+
+
+def _rebranched(edges: list[Edge], step_id: str, old: list[str], new: list[str], join: str | None) -> list[Edge]:
+    gone, come = [b for b in old if b not in new], [b for b in new if b not in old]
+    if len(gone) == len(come):
+        renamed = dict(zip(gone, come, strict=True))
+        return [(s, t, renamed.get(b, b) if s == step_id else b) for s, t, b in edges]
+    kept = [edge for edge in edges if not (edge[0] == step_id and edge[2] in gone and edge[1] == join)]
+    return [*kept, *((step_id, join, branch) for branch in come if join and branch not in ENDS_WITHOUT_EDGES)]
+
+
+def _find_anywhere(edited: Json, step_id: str) -> tuple[list[Block], int, Block | None]:
+    """As `_find`; nothing for a step that is not connected."""
+    try:
+        return _find(outline(edited), step_id, None)
+    except NotFoundError:
+        return [], 0, None
 
 
 def duplicate(definition: Json, step_id: str, name: str) -> Json:
@@ -269,6 +330,6 @@ def _close(edited: Json, edges: list[Edge], first: str = "") -> Json:
 
 
 __all__ = [
-    "branches_of", "connect", "duplicate", "free_step_id", "insert_after", "insert_before",
-    "move", "only_in_lanes", "remove", "reorder", "step_of",
+    "branches_of", "change", "connect", "duplicate", "free_step_id", "insert_after", "insert_before",
+    "insert_below", "move", "only_in_lanes", "remove", "reorder", "step_of",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """The flow as lanes: blocks one below the other, a block with several ways on holding a lane for each.
 
 A way that leads nowhere is an empty lane. A block with one way that leads on (a condition used as a filter) goes on in
-the same lane; where several lead on, each has its lane up to the step at which they join again.
+the same lane; where several lead on, each has its lane up to the step at which they join again. Cases and variants
+always have a lane each. The body of a loop is a lane, and the flow goes on behind it along `done`.
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from flowapp.catalog import ACTIONS
+from flowapp.engine.bodies import is_loop
 from flowapp.engine.definition import Definition
 from flowapp.engine.graph import ENDS_WITHOUT_EDGES, Graph
 
 Json = dict[str, Any]
 Edge = tuple[str, str, str]  # source, target, branch
-End = Literal["end", "join", "jump", "closed"]
+End = Literal["end", "join", "jump", "closed", "item"]
 
 
 @dataclass(slots=True)
 class Lane:
     """What happens on a branch. `end`: the flow ends, joins the lane around it, or goes on at `target`.
 
-    Closed: its last block has only lanes of its own, nothing follows it.
+    Closed: its last block has only lanes of its own, nothing follows it. Item: the next item of a loop comes.
+    `parallel`: other lanes run at the same time.
     """
 
     branch: str
@@ -31,6 +34,7 @@ class Lane:
     blocks: list[Block] = field(default_factory=list)
     end: End = "end"
     target: str = ""
+    parallel: bool = False
 
 
 @dataclass(slots=True)
@@ -53,12 +57,18 @@ def branches_of(step: Json, edges: list[Edge]) -> list[str]:
     spec = ACTIONS.get(step["action_type"])
     own = spec.ways(step["params"]) if spec else ["next"]
     used = [branch for source, _, branch in edges if source == step["step_id"]]
-    return list(dict.fromkeys([*own, *used])) or ["next"]
+    return list(dict.fromkeys([*own, *used]))
 
 
 def main_branch(step: Json, edges: list[Edge]) -> str:
-    """The branch on which the flow usually goes on."""
-    return next((b for b in branches_of(step, edges) if b not in ENDS_WITHOUT_EDGES), "next")
+    """The branch on which the flow usually goes on; empty where the step ends it."""
+    return next((b for b in branches_of(step, edges) if b not in ENDS_WITHOUT_EDGES), "")
+
+
+def has_lanes(step: Json) -> bool:
+    """Whether the step's branches have names of its own, so that each has its lane."""
+    spec = ACTIONS.get(step["action_type"])
+    return bool(spec and spec.own_branches and len(spec.ways(step["params"])) > 1)
 
 
 def with_edges(definition: Json) -> list[Edge]:
@@ -92,9 +102,27 @@ def loose(definition: Json, lane: list[Block] | None = None) -> list[str]:
 
 
 def _block_of(step: Json, edges: list[Edge]) -> Block:
-    branches, main = branches_of(step, edges), main_branch(step, edges)
-    lanes = [Lane(branch, step["step_id"]) for branch in branches if branch != main]
-    return Block(step["step_id"], lanes, main, None, [(step["step_id"], main)], {step["step_id"]})
+    """A block that nothing follows."""
+    step_id, branches = step["step_id"], branches_of(step, edges)
+    if has_lanes(step):
+        ends = [(step_id, branch) for branch in branches if branch not in ("error", "timeout")]
+        return Block(step_id, [Lane(branch, step_id) for branch in branches], "", None, ends, {step_id})
+    main = main_branch(step, edges)
+    lanes = [Lane(branch, step_id) for branch in branches if branch != main]
+    return Block(step_id, lanes, main, None, [(step_id, main)] if main else [], {step_id})
+
+
+def open_ends(block: Block) -> list[tuple[str, str]]:
+    """The ends (step, branch) of the block's lanes that lead nowhere, those for errors and timeouts left out."""
+    found: list[tuple[str, str]] = []
+    for lane in block.lanes:
+        if lane.branch in ("error", "timeout", "each") or lane.end not in ("end", "item", "closed"):
+            continue
+        last = lane.blocks[-1] if lane.blocks else None
+        found += (
+            open_ends(last) if last and lane.end == "closed" else last.exits if last else [(lane.source, lane.branch)]
+        )
+    return found
 
 
 class _Reader:
@@ -109,6 +137,7 @@ class _Reader:
         self.start = graph.start
         self.rank = {step_id: at for at, step_id in enumerate(graph.topological())}
         self.done: set[str] = set()
+        self.loops: frozenset[str] = frozenset()  # those inside whose body one is
 
     def starts(self) -> list[Block]:
         """The lane that begins at the first start; further starts follow as blocks without a way to them."""
@@ -130,24 +159,61 @@ class _Reader:
     def block(self, step_id: str, stops: frozenset[str]) -> Block:
         self.done.add(step_id)
         step, ways = self.steps[step_id], self.next.get(step_id, [])
-        if len(ways) < 2:
-            block = _block_of(step, self.edges)
-            if ways and ways[0][1] in self.done:
-                return self.jumping(block, *ways[0])
-            if ways:
-                block.through = ways[0][0]
-                block.lanes = [Lane(b, step_id) for b in branches_of(step, self.edges) if b != block.through]
-                block.following, block.exits = ways[0][1], [(step_id, block.through)]
-            return block
+        if is_loop(step["action_type"]) and sum(branch == "done" for branch, _ in ways) < 2:
+            return self.loop(step_id, ways, stops)
+        if len(ways) < 2 and not (ways and has_lanes(step)):
+            return self.single(step, ways, stops)
         targets = [target for _, target in ways]
-        join = targets[0] if len(set(targets)) == 1 else self.join(targets, step_id)
-        inside = stops | ({join} if join else set())
+        join = targets[0] if len(set(targets)) == 1 < len(ways) else self.join(targets, step_id)
         block = Block(step_id, following=join or None, members={step_id})
-        for branch in branches_of(step, self.edges):
-            block.lanes += [self.side(step_id, *way, inside, block, join) for way in ways if way[0] == branch] or [
-                Lane(branch, step_id)
-            ]
+        self.fill(block, branches_of(step, self.edges), ways, stops | ({join} if join else set()), join)
         return block
+
+    def single(self, step: Json, ways: list[tuple[str, str]], stops: frozenset[str]) -> Block:
+        """A block with one way on at most."""
+        block = _block_of(step, self.edges)
+        for lane in block.lanes:
+            lane.end = self.end
+        if not ways:
+            return block
+        branch, target = ways[0]
+        if target in self.done and target not in stops:
+            return self.jumping(block, branch, target)
+        step_id = step["step_id"]
+        block.through, block.following, block.exits = branch, target, [(step_id, branch)]
+        block.lanes = [Lane(b, step_id, end=self.end) for b in branches_of(step, self.edges) if b != branch]
+        return block
+
+    def loop(self, step_id: str, ways: list[tuple[str, str]], stops: frozenset[str]) -> Block:
+        """A block with its body as a lane; the flow goes on along `done`."""
+        after = next((target for branch, target in ways if branch == "done"), "")
+        block = Block(step_id, [], "done", after or None, [(step_id, "done")], {step_id})
+        if after in self.done and after not in stops:
+            block.lanes.append(Lane("done", step_id, [], "jump", after))
+            block.through, block.following, block.exits = "", None, []
+        stops |= {step_id, after} - {""}
+        outer, self.loops = self.loops, self.loops | {step_id}
+        self.fill(block, ["each"], ways, stops, "")
+        self.loops = outer
+        others = [b for b in branches_of(self.steps[step_id], self.edges) if b not in ("each", "done")]
+        self.fill(block, others, ways, stops, "")
+        return block
+
+    def fill(
+        self, block: Block, branches: list[str], ways: list[tuple[str, str]], stops: frozenset[str], join: str
+    ) -> None:
+        """The lanes of a block; a branch that leads nowhere is an empty one."""
+        for branch in branches:
+            own = [target for name, target in ways if name == branch]
+            lanes = [self.side(block.step_id, branch, target, stops, block, join) for target in own]
+            for lane in lanes:
+                lane.parallel = len(lanes) > 1
+            block.lanes += lanes or [Lane(branch, block.step_id, end=self.end)]
+
+    @property
+    def end(self) -> End:
+        """What comes where a lane leads nowhere."""
+        return "item" if self.loops else "end"
 
     def jumping(self, block: Block, branch: str, target: str) -> Block:
         """The only way leads to a step that is drawn already."""
@@ -161,9 +227,11 @@ class _Reader:
         blocks, following = self.lane(target, stops)
         lane = Lane(branch, step_id, blocks, "join" if following and following == join else "end", following)
         if following and following != join:
-            lane.end = "jump"
+            lane.end = "item" if following in self.loops else "jump"
         elif not following and blocks and not blocks[-1].through:
             lane.end = "closed"
+        elif not following:
+            lane.end = self.end
         for inner in blocks:
             block.members |= inner.members
         if lane.end == "join":
@@ -171,16 +239,18 @@ class _Reader:
         return lane
 
     def join(self, targets: list[str], source: str) -> str:
-        """The first step that every way leads to; ways that end do not count, if two are left."""
+        """The first step that every way leads to, if there are several; none beyond the item that one is in."""
+        if len(targets) < 2:
+            return ""
         reached = [self.reach(target, source) for target in targets]
         common = set.intersection(*reached)
         return min(common, key=self.rank.__getitem__, default="")
 
     def reach(self, begin: str, without: str) -> set[str]:
-        found, waiting = {begin}, [begin]
+        found, waiting = {begin}, [begin] if begin not in self.loops else []
         while waiting:
             for _, target in self.next.get(waiting.pop(), ()):
-                if target not in found and target != without:
+                if target not in found and target != without and target not in self.loops:
                     found.add(target)
                     waiting.append(target)
-        return found
+        return found - self.loops
