@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,9 +19,10 @@ from flowapp.errors import ConflictError, InvalidError, NotFoundError
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, TERMINAL, Execution, StepRun, User, Version, Workflow
 from flowapp.security.roles import Role
-from flowapp.studio import history, timeline
+from flowapp.studio import history, timeline, why
 from flowapp.web import Nav, access, go, page, wants_fragment
 from flowapp.web.locale import zone
+from flowapp.web.texts import translated
 
 bp = Blueprint("executions", __name__, url_prefix="/executions")
 NAV = Nav(30, N_("Executions"), "activity", "executions.index", "/executions")
@@ -109,6 +111,7 @@ def _story(session: Session, execution: Execution, budget: timeline.Budget) -> d
     lines = [line for line in history.lines(session, execution, LINES) if line.seq <= execution.seq]
     names = history.step_names(session, execution)
     visits = timeline.visits(session, execution, runs, lines, budget)
+    story = why.Story(execution, names)
     return {
         "visits": visits,
         "older": runs[0].seq if more else None,
@@ -116,8 +119,14 @@ def _story(session: Session, execution: Execution, budget: timeline.Budget) -> d
         "lines": [_line(line, names) for line in lines],
         "lines_of": lambda visit: [_line(line, names) for line in visit.lines],
         "level": level if level in _LEVELS else "all",
-        "skipped_because": timeline.explained((execution.context or {}).get("skipped_because")),
+        "why": lambda visit: _told(why.of_visit(story, visit)),
+        "item_of": why.items_of,
+        "why_not": _told(why.of_execution(execution)),
     }
+
+
+def _told(reasons: list[why.Reason]) -> list[why.Reason]:
+    return [replace(reason, text=translated(reason.text)) for reason in reasons]
 
 
 def _line(line: Any, names: dict[str, str]) -> dict[str, str]:

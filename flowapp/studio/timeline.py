@@ -63,11 +63,6 @@ class Visit:
         spec = ACTIONS.get(self.run.action_type)
         return spec.label if spec else self.run.action_type
 
-    @property
-    def why(self) -> list[dict[str, Any]]:
-        """How its conditions were judged."""
-        return explained(self.run.explanation)
-
 
 class Budget:
     """How much text one page may still hold."""

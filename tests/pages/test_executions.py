@@ -79,9 +79,16 @@ class Place:
         return tenant_session(self.engine, self.org)
 
     def begin(
-        self, *steps: dict[str, Any], name: str = "Orders", run: bool = True, data: Any = None, **more: Any
+        self,
+        *steps: dict[str, Any],
+        name: str = "Orders",
+        run: bool = True,
+        data: Any = None,
+        flow: dict[str, Any] | None = None,
+        **more: Any,
     ) -> str:
-        definition = parse({"name": name, "steps": list(steps)}).canonical()
+        """A workflow of these steps, `flow` being what else is in its definition, and an execution of it."""
+        definition = parse({"name": name, "steps": list(steps), **(flow or {})}).canonical()
         with self.session() as session:
             workflow = Workflow(project_id=self.project, name=name, status="active", draft=definition)
             session.add(workflow)
