@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 
-.PHONY: help run test bench lint format docs texts lock setup setup-dev clean python
+.PHONY: help run test faults bench lint format docs texts lock setup setup-dev clean python
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ run: setup ## Set up what is missing and serve http://127.0.0.1:8000 (another po
 test: setup-dev lint ## Set up what is missing and run every check and every test
 	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not faults"
 	$(PY) -m pytest -m "e2e or faults"
+
+faults: setup-dev ## Kill, freeze, fill and restart everything in full form, print a table, write it to bench/results/
+	FLOWAPP_FAULTS=full $(PY) -m pytest -m faults
 
 bench: setup-dev ## Measure, print a table, write JSON to bench/results/
 	@$(PY) scripts/servers.py

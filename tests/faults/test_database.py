@@ -8,7 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from flowapp.config import Settings
+from flowapp.models.tenancy import make_engine, prepare_engine, system_session
 from tests.conftest import base_environ
 from tests.faults.books import Books
 from tests.faults.cluster import crashing_cluster
@@ -41,6 +45,25 @@ def test_postgresql_crashed_and_started_again(sink: Sink, tmp_path: Path) -> Non
             books = Books(site, flow)
             books.wait(feeder.asked)
             books.check(row, accepted, sink)
+            assert set(feeder.refusals) <= {503}
+
+
+@pytest.mark.postgres
+def test_a_session_whose_connection_broke_says_so_and_the_next_one_works(tmp_path: Path) -> None:
+    with crashing_cluster() as cluster:
+        url = cluster.url(cluster.create_database(migrated=False))
+        settings = Settings.from_env(environment(tmp_path, url))
+        engine = make_engine(settings)
+        prepare_engine(engine, settings)
+        with system_session(engine) as session:
+            session.execute(text("SELECT 1"))
+        cluster.crash()
+        cluster.start()
+        with pytest.raises(DBAPIError), system_session(engine) as session:
+            session.execute(text("SELECT 1"))
+        with system_session(engine) as session:
+            assert session.scalar(text("SELECT 1")) == 1
+        engine.dispose()
 
 
 def test_sqlite_survives_the_death_of_its_writers(sqlite_template: Path, sink: Sink, tmp_path: Path) -> None:
