@@ -10,17 +10,18 @@ import pytest
 from sqlalchemy.orm import Session
 
 from flowapp import catalog
-from flowapp.catalog import Branch, Done, Fail, Outcome, Params, StepContext, Stop, Wait
+from flowapp.catalog import Branch, Done, Fail, Outcome, Params, Park, StepContext, Stop, Wait
 from flowapp.catalog.registry import ACTIONS, action
 from flowapp.config import Settings
+from flowapp.engine import mailbox
 from flowapp.engine.definition import parse
 from flowapp.engine.journal import Journal
 from flowapp.engine.leases import Keeper
 from flowapp.engine.program import Programs
 from flowapp.engine.runner import Runner
 from flowapp.engine.start import start
-from flowapp.models import Execution, LogLine, Organization, Project, StepRun, Timer, Version, Workflow
-from flowapp.models.tenancy import bind_tenant, make_engine, prepare_engine
+from flowapp.models import Execution, LogLine, Organization, Project, Signal, StepRun, Timer, Version, Workflow
+from flowapp.models.tenancy import bind_tenant, make_engine, prepare_engine, use_tenant
 from tests.support.services import NoServices
 
 
@@ -49,11 +50,26 @@ def behave(ctx: StepContext, params: TryParams) -> Outcome:
         return Fail(str(params.value), permanent=False)
     if params.do == "lost":
         return Fail(str(params.value), permanent=True, details={"uncertain": True})
+    if params.do == "park":
+        return parked(ctx, params)
+    if params.do == "busy":
+        return Fail("It is busy.", details={"retry_after": params.value})
     if params.do == "boom":
         raise RuntimeError(params.value)
     if params.do == "stop":
         return Stop("completed", "enough", result=params.value)
     return Done(params.value)
+
+
+def parked(ctx: StepContext, params: TryParams) -> Outcome:
+    """Waits for a signal: `again` has it wait on, `no` is a failure, anything else its result."""
+    word = ctx.signal.payload if ctx.signal else "again"
+    if word == "no":
+        return Fail("They said no.")
+    if word != "again":
+        return Done(word)
+    until = ctx.now() + timedelta(seconds=params.until) if params.until else None
+    return Park("a word", ("resume", "child", "approval", "event"), until, result=params.value)
 
 
 class World:
@@ -92,6 +108,7 @@ class Place:
         self.time = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         self.published: list[dict[str, Any]] = []
         self.stop = False
+        self.rung: list[str] = []
         self.runner = self.make_runner("worker 1")
         with Session(self.engine, info={"system": True}) as session:
             organization = Organization(name="Test")
@@ -118,6 +135,7 @@ class Place:
             stopping=lambda: self.stop,
             now=self.now,
             chance=lambda: 0.0,
+            ring=lambda execution, _org: self.rung.append(execution),
         )
 
     def session(self) -> Session:
@@ -148,6 +166,24 @@ class Place:
 
     def run(self, steps: list[dict[str, Any]], edges: Any = None, input_data: Any = None, **more: Any) -> Execution:
         execution_id = self.begin(self.workflow(steps, edges, **more), input_data)
+        self.runner.run(execution_id, self.org)
+        return self.get(execution_id)
+
+    def signal(self, execution_id: str, payload: Any, kind: str = "resume", token: str = "", step: str = "") -> None:
+        """Something that the execution waits for happens; no bell is rung."""
+        with self.engine.begin() as connection:
+            use_tenant(connection, self.org)
+            row = mailbox.row(self.org, execution_id, kind, payload, self.time, token=token, step=step)
+            mailbox.send(connection, [row])
+
+    def signals(self, execution_id: str) -> list[Any]:
+        """Payloads of the signals that nobody has taken."""
+        with self.session() as session:
+            return [signal.payload for signal in session.query(Signal).filter_by(execution_id=execution_id)]
+
+    def ring(self, execution_id: str, *, later: float = 0) -> Execution:
+        """A worker looks at the execution, now or `later` seconds from now."""
+        self.later(later)
         self.runner.run(execution_id, self.org)
         return self.get(execution_id)
 
