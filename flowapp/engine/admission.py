@@ -1,7 +1,7 @@
 """May an execution begin now? Re-entry of a contact, debounce, and places (concurrency) of a workflow.
 
-Asked in the transaction that writes the execution's row, with the workflow locked where it is about counting. A held
-execution is admitted when a place is free: by whoever ends one, and in any case by the scheduler.
+Asked in the transaction that writes the execution's row, with the workflow locked: whoever starts at the same time
+waits. A held execution is admitted when a place is free: by whoever ends one, and in any case by the scheduler.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ Bell = tuple[str, str]
 _workflows = cast(Table, Workflow.__table__)
 _executions = cast(Table, Execution.__table__)
 _e = _executions.c
+_HELD = (_e.held, _e.status == "pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def _read(config: Mapping[str, Any]) -> Gate | None:
 
 def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Execution]:
     """Lets a new execution's row through, holds it, delays it or has it skipped. Returns executions to cancel for it."""
+    _lock(session, row["workflow_id"])
     why = _reentered(session, row, gate, now)
     if why:
         skip(row, why, now)
@@ -83,7 +85,6 @@ def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Exec
     if gate.concurrency is None:
         return []
     row["concurrency_key"] = _key(gate.concurrency_key, scope)
-    _lock(session, row["workflow_id"])
     taken = session.scalars(_places(row["workflow_id"], row["concurrency_key"]).order_by(Execution.id)).all()
     if len(taken) < gate.concurrency:
         return []
@@ -164,27 +165,14 @@ def _places(workflow_id: str, key: str) -> Any:
     )
 
 
-def release(session: Session, workflow_id: str, now: datetime) -> list[Bell]:
-    """Admits the oldest held executions of a workflow where places are free. The caller commits, then rings them."""
+def release(session: Session, workflow_id: str, now: datetime, key: str | None = None) -> list[Bell]:
+    """Admits the oldest held executions of a workflow where places are free: those of `key`, None: of every key.
+
+    The caller commits, then rings them.
+    """
     _lock(session, workflow_id)
-    held = session.execute(
-        select(_e.id, _e.organization_id, _e.concurrency_key, _e.version_id)
-        .where(_e.workflow_id == workflow_id, _e.held, _e.status == "pending")
-        .order_by(_e.id)
-        .limit(AT_ONCE)
-    ).all()
-    free: dict[str, int] = {}
-    admitted = []
-    for row in held:
-        gate = gate_of(session, row.version_id)
-        if row.concurrency_key not in free:
-            taken = session.scalar(
-                select(func.count()).select_from(_places(workflow_id, row.concurrency_key).subquery())
-            )
-            free[row.concurrency_key] = (gate.concurrency if gate and gate.concurrency else AT_ONCE) - int(taken or 0)
-        if free[row.concurrency_key] > 0:
-            free[row.concurrency_key] -= 1
-            admitted.append((row.id, row.organization_id))
+    keys = _keys_with_room(session, workflow_id) if key is None else [key]
+    admitted = [bell for one in keys for bell in _admitted(session, workflow_id, one)]
     if admitted:
         session.execute(
             update(_executions).where(_e.id.in_([bell[0] for bell in admitted])).values(held=False, rung_at=now)
@@ -192,8 +180,40 @@ def release(session: Session, workflow_id: str, now: datetime) -> list[Bell]:
     return admitted
 
 
+def _keys_with_room(session: Session, workflow_id: str) -> list[str]:
+    """Keys of which executions are held though places are free: only where somebody died before releasing them."""
+    held = session.execute(
+        select(_e.concurrency_key, _e.version_id).where(_e.workflow_id == workflow_id, *_HELD).distinct()
+    )
+    limits = {row.concurrency_key: _limit(session, row.version_id) for row in held}
+    counts = session.execute(
+        select(_e.concurrency_key, func.count())
+        .where(_e.workflow_id == workflow_id, _e.concurrency_key.is_not(None), _e.status.in_(OPEN), _e.held.is_(False))
+        .group_by(_e.concurrency_key)
+    )
+    taken = {row[0]: row[1] for row in counts}
+    return [key for key, limit in limits.items() if taken.get(key, 0) < limit][:AT_ONCE]
+
+
+def _admitted(session: Session, workflow_id: str, key: str) -> list[Bell]:
+    held = session.execute(
+        select(_e.id, _e.organization_id, _e.version_id)
+        .where(_e.workflow_id == workflow_id, _e.concurrency_key == key, *_HELD)
+        .order_by(_e.id)
+        .limit(AT_ONCE)
+    ).all()
+    if not held:
+        return []
+    taken = session.scalar(select(func.count()).select_from(_places(workflow_id, key).subquery())) or 0
+    free = max(0, _limit(session, held[0].version_id) - taken)
+    return [(row.id, row.organization_id) for row in held[:free]]
+
+
+def _limit(session: Session, version_id: str) -> int:
+    gate = gate_of(session, version_id)
+    return gate.concurrency if gate and gate.concurrency else AT_ONCE
+
+
 def with_held(session: Session) -> list[str]:
     """Workflows, of any organization, that hold executions back: the scheduler's question."""
-    return list(
-        session.scalars(select(_e.workflow_id).where(_e.held, _e.status == "pending").distinct().limit(AT_ONCE))
-    )
+    return list(session.scalars(select(_e.workflow_id).where(*_HELD).distinct().limit(AT_ONCE)))

@@ -18,13 +18,13 @@ def ended(row: Mapping[str, Any], _status: str) -> None:
     if parent:
         ring(parent[0], row["organization_id"])
     if row["concurrency_key"] is not None:
-        release(row["workflow_id"], row["organization_id"])
+        release(row["workflow_id"], row["organization_id"], row["concurrency_key"])
 
 
-def release(workflow_id: str, organization_id: str) -> None:
-    """Admits held executions of a workflow, and has them run."""
+def release(workflow_id: str, organization_id: str, key: str) -> None:
+    """Admits held executions of a workflow with that concurrency key, and has them run."""
     with tenant_session(runtime().engine, organization_id) as session:
-        bells = admission.release(session, workflow_id, utcnow())
+        bells = admission.release(session, workflow_id, utcnow(), key)
         session.commit()
     for bell in bells:
         ring(*bell)
