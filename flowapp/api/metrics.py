@@ -20,6 +20,7 @@ from flowapp.errors import ForbiddenError
 from flowapp.extensions import db, limiter
 from flowapp.models import EXECUTION_STATUSES, Execution
 from flowapp.models.tenancy import system_session
+from flowapp.tasks import jobs
 from flowapp.web.access import identify, public
 from flowapp.web.lean import lean
 
@@ -36,7 +37,7 @@ class Stored(Collector):
     """Asks the database and the broker at each scrape."""
 
     def collect(self) -> Iterator[Metric]:
-        """Executions by status, and the length of the queue; the latter is left out while the broker is down."""
+        """Executions by status, background jobs, and the queue's length, which is left out while the broker is down."""
         executions = GaugeMetricFamily("flowapp_executions", "Stored executions by status.", labels=["status"])
         with system_session(tasks.runtime().engine) as system:
             grouped = select(Execution.status, func.count(Execution.id).label("stored")).group_by(Execution.status)
@@ -44,11 +45,28 @@ class Stored(Collector):
         for status in EXECUTION_STATUSES:
             executions.add_metric([status], counts.get(status, 0))
         yield executions
+        yield from _jobs()
         try:
             length = queue_length(tasks.runtime().broker)
         except redis.RedisError:
             return
         yield GaugeMetricFamily("flowapp_queue_length", "Messages that wait for a worker.", value=length)
+
+
+def _jobs() -> Iterator[Metric]:
+    """The last run of each background job."""
+    metrics = [
+        GaugeMetricFamily(f"flowapp_job_{name}", words, labels=["job"])
+        for name, words in (
+            ("last_run_timestamp_seconds", "When the last run of a background job began."),
+            ("duration_seconds", "How long its last run took."),
+            ("ok", "1 where its last run went well."),
+        )
+    ]
+    for name, run in jobs.last_runs().items():
+        for metric, value in zip(metrics, (run.started_at.timestamp(), run.duration_ms / 1000, run.ok), strict=True):
+            metric.add_metric([name], float(value))
+    yield from metrics
 
 
 @bp.after_app_request

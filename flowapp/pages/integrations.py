@@ -129,6 +129,7 @@ def test(integration_id: Any) -> Response:
 def delete(integration_id: Any) -> Response:
     """Removes a connection with its credentials."""
     row = integrations.get(db.session(), str(integration_id))
+    integrations.tell(db.session(), row, "deleted")
     db.session.delete(row)
     _note("integration.deleted", row)
     flash(_("“%(name)s” was deleted.", name=row.name), "success")

@@ -8,9 +8,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
+from flowapp import events
 from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params
 from flowapp.engine.wording import plain_problems
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
@@ -57,10 +58,11 @@ def save(
     credentials: Json,
     is_active: bool = True,
 ) -> Integration:
-    """Stores an integration, new or changed, and forgets its last test.
+    """Stores an integration, new or changed, forgets its last test, and states the change as an event.
 
     InvalidError with paths name, config.… and credentials.….
     """
+    event = "updated" if inspect(row).has_identity else "created"
     spec = connector(row.integration_type)
     problems = _name_problems(session, row, name)
     for part, model, values in (("config", spec.config, config), ("credentials", spec.credentials, credentials)):
@@ -73,7 +75,14 @@ def save(
     row.last_test_ok, row.last_tested_at, row.last_test_message = None, None, ""
     session.add(row)
     session.flush()
+    tell(session, row, event)
     return row
+
+
+def tell(session: Session, row: Integration, event: str) -> None:
+    """Records `automation.integration.<event>`: created, updated or deleted. What it says holds no secret."""
+    payload = {"integration_id": row.id, "name": row.name, "integration_type": row.integration_type}
+    events.record(session, f"automation.integration.{event}", entity=("integration", row.id), payload=payload)
 
 
 def _name_problems(session: Session, row: Integration, name: str) -> list[Problem]:

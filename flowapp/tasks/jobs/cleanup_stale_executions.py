@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import redis
 
@@ -32,9 +32,9 @@ def run(last_call: float = LAST_CALL) -> Result:
         found = stale.find(session, utcnow())
     if not found:
         return {"found": 0, "failed": 0}
-    called = utcnow()
     for one in found:
         ring(one.id, one.organization_id)
+    called = utcnow() + timedelta(milliseconds=1)  # messages know their milliseconds only
     if current.stopping.wait(last_call) or not _heard(called):
         return {"found": len(found), "failed": 0}
     ended = [execution for one in found if (execution := _end(one))]

@@ -1,0 +1,289 @@
+"""The background jobs on real databases and a real Valkey: what each does, and what is kept of its last run."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dramatiq
+import pytest
+from dramatiq import Message
+
+from flowapp import tasks
+from flowapp.engine import sizes
+from flowapp.errors import ConflictError, InvalidError, NotFoundError, UnauthenticatedError
+from flowapp.models import Execution, JobRun, Trigger, Version, Workflow, WorkflowSize, new_id, utcnow
+from flowapp.tasks import jobs
+from flowapp.tasks.actors import declare
+from flowapp.tasks.upkeep import Notes, Upkeep
+from tests.engine.place import Place, _actions, place, step
+from tests.support.history import write_history
+from tests.support.processes import wait_until
+
+__all__ = ["_actions", "place"]
+
+
+@pytest.fixture
+def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
+    made = tasks.Runtime.make(settings, place.engine)
+    tasks.init(made)
+    jobs.load()
+    yield made
+    made.broker.close()
+    made.redis.close()
+
+
+def bells(runtime: tasks.Runtime) -> list[str]:
+    """What was rung for since the last look."""
+    found = runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
+    runtime.redis.delete("flowapp:queue:flowapp")
+    return [Message.decode(bell).args[0] for bell in found]
+
+
+def last(name: str) -> JobRun:
+    return jobs.last_runs()[name]
+
+
+def declared(monkeypatch: pytest.MonkeyPatch, run: Any, **more: Any) -> str:
+    monkeypatch.setitem(jobs.JOBS, "tried", jobs.JobSpec("tried", run, "d", "w", {"done": "Done"}, **more))
+    return "tried"
+
+
+def test_every_job_of_the_reference_is_there() -> None:
+    names = {
+        "execute_workflow_async", "process_webhook_trigger", "process_scheduled_triggers", "process_waiting_executions",
+        "cleanup_old_executions", "cleanup_stale_executions", "retry_failed_step", "export_workflow_execution_logs",
+    }  # fmt: skip
+    assert names <= set(jobs.load())
+
+
+def test_of_a_run_only_its_numbers_are_kept(runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = declared(monkeypatch, lambda: {"done": 3, "email": "ada@example.com"})
+    assert jobs.perform(name)["email"] == "ada@example.com"
+    run = last(name)
+    assert (run.ok, run.result, run.error) == (True, {"done": 3}, "")
+    assert utcnow() - run.started_at < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [(NotFoundError("There is no “Ada”."), "Not found"), (ValueError("ada@example.com"), "ValueError")],
+)
+def test_of_an_error_only_its_kind_is_kept(
+    runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch, error: Exception, kept: str
+) -> None:
+    def fails() -> jobs.Result:
+        raise error
+
+    name = declared(monkeypatch, fails)
+    with pytest.raises(type(error)):
+        jobs.perform(name)
+    assert (last(name).ok, last(name).error, last(name).result) == (False, kept, None)
+
+
+def test_a_run_that_goes_on_is_known(runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    name = declared(monkeypatch, lambda: seen.append(last("tried")) or {"done": 1})
+    jobs.perform(name)
+    assert (seen[0].ok, seen[0].result) == (True, None)
+
+
+def test_when_a_job_is_due() -> None:
+    def due(at: Any, ago: timedelta | None) -> bool:
+        now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+        spec = jobs.JobSpec("n", dict, "", "", due=at)
+        return jobs.is_due(spec, now - ago if ago is not None else None, now)
+
+    assert due(jobs.hourly, None)
+    assert due(jobs.hourly, timedelta(minutes=61))
+    assert not due(jobs.hourly, timedelta(minutes=59))
+    assert due(jobs.hourly, timedelta(minutes=-5)), "a clock that ran ahead must not stop it"
+    assert due(jobs.nightly, timedelta(hours=24, minutes=1))
+    assert not due(jobs.nightly, timedelta())
+    assert not due(None, None)
+
+
+def test_nightly_is_three_o_clock() -> None:
+    for hour in (2, 4):
+        now = datetime(2026, 3, 1, hour, 0).astimezone()
+        slot = jobs.nightly(now)
+        assert (slot.hour, slot.minute) == (3, 0)
+        assert timedelta() <= now - slot < timedelta(hours=24)
+
+
+def test_upkeep_runs_what_is_due_once_and_only_while_it_leads(
+    runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def fails() -> jobs.Result:
+        ran.append("fails")
+        raise LookupError("as a bug would")
+
+    specs = {
+        "fails": jobs.JobSpec("fails", fails, "", "", due=jobs.hourly),
+        "works": jobs.JobSpec("works", lambda: ran.append("works") or {}, "", "", due=jobs.hourly),
+        "asked": jobs.JobSpec("asked", lambda: ran.append("asked") or {}, "", ""),
+    }
+    monkeypatch.setattr(jobs, "JOBS", specs)
+    leads = [False]
+    upkeep = Upkeep(lambda: leads[0], threading.Event())
+    upkeep.look(utcnow())
+    assert ran == []
+    leads[0] = True
+    upkeep.look(utcnow())
+    upkeep.look(utcnow())
+    assert ran == ["fails", "works"]
+    upkeep.look(utcnow() + timedelta(minutes=61))
+    assert ran == ["fails", "works"] * 2
+
+
+def test_what_happens_at_each_tick_is_written_once_a_minute(runtime: tasks.Runtime) -> None:
+    notes, now = Notes(), datetime(2026, 3, 1, tzinfo=UTC)
+    written = []
+    for second in range(125):
+        at = now + timedelta(seconds=second)
+        notes.count("process_waiting_executions", "timers", lambda _now: 2, at)
+        notes.write(at)
+        written.append(last("process_waiting_executions").result["timers"])
+    assert (written[0], written[59], written[60], written[124]) == (2, 2, 120, 120)
+
+
+def test_execute_workflow_async_starts_and_rings(place: Place, runtime: tasks.Runtime) -> None:
+    params = {"workflow_id": place.workflow([step("a")]), "input_data": {"n": 1}, "idempotency_key": "k"}
+    first = jobs.perform("execute_workflow_async", **params)
+    assert bells(runtime) == [first["execution_id"]]
+    assert place.get(first["execution_id"]).input_data == {"n": 1}
+    again = jobs.perform("execute_workflow_async", **params)
+    assert again == {"started": 0, "execution_id": first["execution_id"]}
+    for nobody in (new_id(), "x"):
+        with pytest.raises(NotFoundError):
+            jobs.perform("execute_workflow_async", workflow_id=nobody)
+
+
+def test_process_webhook_trigger_asks_for_what_the_trigger_asks_for(place: Place, runtime: tasks.Runtime) -> None:
+    workflow_id = place.workflow([step("a")])
+    config = {"key": "kk", "auth": "hmac", "preset": "github", "secret": "s3cret"}
+    with place.session() as session:
+        session.add(Trigger(workflow_id=workflow_id, key="hook", trigger_type="webhook", hook_key="kk", config=config))
+        session.commit()
+    body = '{"event": "push"}'
+    signature = "sha256=" + hmac.new(b"s3cret", body.encode(), hashlib.sha256).hexdigest()
+    headers = {"X-Hub-Signature-256": signature, "X-GitHub-Delivery": "d1", "User-Agent": "GitHub"}
+    first = jobs.perform("process_webhook_trigger", key="kk", body=body, headers=headers)
+    execution = place.get(first["execution_id"])
+    assert (execution.input_data, execution.trigger_type) == ({"event": "push"}, "webhook")
+    assert execution.context["headers"] == {"user-agent": "GitHub", "x-github-delivery": "d1"}
+    assert bells(runtime) == [execution.id]
+    assert jobs.perform("process_webhook_trigger", key="kk", body=body, headers=headers)["started"] == 0
+    with pytest.raises(UnauthenticatedError):
+        jobs.perform("process_webhook_trigger", key="kk", body='{"event": "pull"}', headers=headers)
+    with pytest.raises(InvalidError):
+        jobs.perform("process_webhook_trigger", key="kk", body="{", headers=headers)
+    with place.session() as session:
+        session.query(Workflow).update({"status": "paused"})
+        session.commit()
+    for key in ("kk", "nobody"):
+        with pytest.raises(NotFoundError):
+            jobs.perform("process_webhook_trigger", key=key, body=body, headers=headers)
+
+
+def test_scheduled_and_waiting_are_done_as_the_scheduler_does_them(place: Place, runtime: tasks.Runtime) -> None:
+    workflow_id = place.workflow([step("w", do="wait", until=60)])
+    waiting = place.begin(workflow_id)
+    place.runner.run(waiting, place.org)  # by the clock of the place, its time came long ago
+    with place.session() as session:
+        clock = {"cron": "* * * * *", "timezone": "UTC", "missed": "once"}
+        due = utcnow() - timedelta(seconds=1)
+        session.add(
+            Trigger(workflow_id=workflow_id, key="c", trigger_type="schedule", config=clock, next_fire_at=due)
+        )  # fmt: skip
+        session.commit()
+    assert jobs.perform("process_waiting_executions") == {"timers": 1, "signals": 0, "lost": 0}
+    assert bells(runtime) == [waiting]
+    assert jobs.perform("process_scheduled_triggers") == {"started": 1}
+    assert jobs.perform("process_scheduled_triggers") == {"started": 0}
+
+
+def test_stale_executions_end_only_if_the_workers_heard_the_last_call(place: Place, runtime: tasks.Runtime) -> None:
+    execution_id = place.begin(place.workflow([step("a")]))
+    with place.session() as session:
+        long_ago = utcnow() - timedelta(hours=3)
+        session.query(Execution).update({"status": "running", "lease_until": long_ago, "rung_at": long_ago})
+        session.commit()
+    assert jobs.perform("cleanup_stale_executions", last_call=0.0) == {"found": 1, "failed": 0}
+    assert bells(runtime) == [execution_id]
+
+    def hear() -> None:
+        wait_until(lambda: bool(bells(runtime)), message="nobody rang")
+
+    worker = threading.Thread(target=hear)
+    worker.start()
+    assert jobs.perform("cleanup_stale_executions", last_call=1.0) == {"found": 1, "failed": 1}
+    worker.join()
+    assert place.get(execution_id).status == "failed"
+    assert jobs.perform("cleanup_stale_executions") == {"found": 0, "failed": 0}
+
+
+def test_retry_failed_step(place: Place, runtime: tasks.Runtime) -> None:
+    failed = place.run([step("a"), step("b", "once", do="fail", value="no")])
+    assert failed.status == "failed"
+    result = jobs.perform("retry_failed_step", execution_id=failed.id)
+    assert place.get(result["execution_id"]).retry_of_id == failed.id
+    assert bells(runtime) == [result["execution_id"]]
+    with pytest.raises(ConflictError):
+        jobs.perform("retry_failed_step", execution_id=result["execution_id"])
+
+
+def test_cleanup_old_executions_also_deletes_exported_files(place: Place, runtime: tasks.Runtime) -> None:
+    workflow_id = place.workflow([step("a")])
+    with place.session() as session:
+        version = session.query(Version).filter_by(workflow_id=workflow_id).one()
+    write_history(place.engine, version, utcnow() - timedelta(days=31), 3)
+    (kept,) = write_history(place.engine, version, utcnow() - timedelta(days=29), 1)
+    jobs.perform("export_workflow_execution_logs", execution_id=kept)
+    result = jobs.perform("cleanup_old_executions")
+    assert (result["executions"], result["files"]) == (3, 0)
+    assert jobs.perform("cleanup_old_executions", days=10)["executions"] == 1
+    assert last("cleanup_old_executions").result["executions"] == 1
+
+
+def test_sizes_of_workflows(place: Place, runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow_id = place.workflow([step("a")])
+    with place.session() as session:
+        version = session.query(Version).filter_by(workflow_id=workflow_id).one()
+    write_history(place.engine, version, utcnow(), 20)
+
+    def measured() -> tuple[int, int]:
+        assert jobs.perform("measure_workflow_sizes") == {"workflows": 1}
+        with place.session() as session:
+            size = session.get_one(WorkflowSize, workflow_id)
+            return size.executions, size.bytes
+
+    exactly = measured()
+    assert exactly[0] == 20
+    assert 20 * 2 * 200 < exactly[1] < 20 * 2000
+    monkeypatch.setattr(sizes, "SAMPLE", 3)
+    assert measured() == exactly, "equal executions: the sample says the same"
+    with place.session() as session:
+        session.query(Execution).delete()
+        session.commit()
+    assert jobs.perform("measure_workflow_sizes") == {"workflows": 0}
+    with place.session() as session:
+        assert session.get(WorkflowSize, workflow_id) is None
+
+
+def test_a_worker_runs_what_is_sent(runtime: tasks.Runtime) -> None:
+    declare()
+    assert set(jobs.JOBS) | {"run_execution"} <= set(runtime.broker.actors)
+    worker = dramatiq.Worker(runtime.broker, worker_threads=1, worker_timeout=100)
+    worker.start()
+    jobs.send("cleanup_old_executions", days=7)
+    wait_until(lambda: "cleanup_old_executions" in jobs.last_runs(), message="it did not run")
+    wait_until(lambda: last("cleanup_old_executions").result is not None, message="it did not end")
+    worker.stop(timeout=2000)
+    assert last("cleanup_old_executions").ok
