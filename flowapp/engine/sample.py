@@ -7,25 +7,31 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from flowapp.catalog import ACTIONS, TRIGGERS
+from flowapp.catalog import ACTIONS, N_, TRIGGERS
+from flowapp.engine.bodies import bodies
 from flowapp.engine.definition import Definition
+from flowapp.engine.expression import compile_value
 from flowapp.engine.graph import Graph
 from flowapp.engine.outline import with_edges
+from flowapp.engine.scope import Scope
+from flowapp.errors import FlowError
 
 Json = dict[str, Any]
 MOST = 40  # values of one group
 MAX_DEPTH = 4
+_CONTACT = {"email": "ada@example.com", "name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace", "timezone": "Europe/Paris"}  # fmt: skip
 _BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
 
 
 @dataclass(slots=True)
 class Group:
-    """Values that come from one place: the input, a step (`name`), the variables, or anywhere (general).
+    """Values that come from one place: the input, a step or the items of a loop (`name`), the contact, the variables, or
+    anywhere (general).
 
     `items`: {"path", "label", "sample"}; labels are English msgids or names that a person gave.
     """
 
-    kind: Literal["input", "step", "variables", "general"]
+    kind: Literal["input", "step", "loop", "contact", "variables", "general"]
     name: str = ""
     items: list[Json] = field(default_factory=list)
 
@@ -47,25 +53,77 @@ def sample_input(definition: Json, form_fields: Mapping[str, list[Json]] | None 
 def values(definition: Json, step_id: str | None, input_data: Any, results: Mapping[str, Any]) -> list[Group]:
     """The values that `step_id` (None: a trigger's condition) can use; `results` are known results by step_id."""
     groups = [Group("input", items=list(_input(input_data)))]
-    earlier = _before(definition, step_id) if step_id else []
-    groups += [Group("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier]
+    if step_id:
+        graph = _graph(definition)
+        groups = [*_loops(definition, graph, step_id, input_data, results), *groups]
+        earlier = _before(definition, graph, step_id)
+        groups += [Group("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier]
+    groups.append(Group("contact", items=list(_flat("contact", _CONTACT))))
     groups.append(Group("variables", items=list(_flat("variables", definition.get("variables") or {}, 2))))
-    now = datetime.now(UTC)
-    general = [("now", now.isoformat(timespec="seconds")), ("timestamp", now.strftime("%Y%m%dT%H%M%SZ"))]
-    groups.append(Group("general", items=[_item(path, example) for path, example in general]))
+    groups.append(Group("general", items=list(_general(step_id is not None))))
     return [Group(g.kind, g.name, g.items[:MOST]) for g in groups if g.items]
+
+
+def _general(in_step: bool) -> Iterator[Json]:
+    now = datetime.now(UTC)
+    yield _item("now", now.isoformat(timespec="seconds"))
+    yield _item("timestamp", now.strftime("%Y%m%dT%H%M%SZ"))
+    if in_step:
+        yield _item("resume_url", None, N_("Address that a waiting step is called at, to go on"))
 
 
 def before(definition: Json, step_id: str) -> list[str]:
     """The steps that can run before this one, in the order of the flow."""
-    return [step["step_id"] for step in _before(definition, step_id)]
+    return [step["step_id"] for step in _before(definition, _graph(definition), step_id)]
 
 
-def _before(definition: Json, step_id: str) -> list[Json]:
+def _graph(definition: Json) -> Graph:
     edges = [{"source": s, "target": t, "branch": b} for s, t, b in with_edges(definition)]
-    graph = Graph(Definition.model_validate({**definition, "edges": edges}))
-    found = graph.before(step_id)
+    return Graph(Definition.model_validate({**definition, "edges": edges}))
+
+
+def _before(definition: Json, graph: Graph, step_id: str) -> list[Json]:
+    """Those inside a loop are left out where the step is outside of it: they have no result there."""
+    hidden = frozenset[str]().union(*(body for body in bodies(graph).values() if step_id not in body))
+    found = graph.before(step_id) - hidden
     return [step for step in sorted(definition["steps"], key=lambda s: s["order"]) if step["step_id"] in found]
+
+
+def _loops(definition: Json, graph: Graph, step_id: str, data: Any, results: Mapping[str, Any]) -> Iterator[Group]:
+    """The item of the loop around the step, with the first one as the example; of the one around that, its item."""
+    inner = bodies(graph)
+    around = [loop for loop in inner if step_id in inner[loop]]
+    around = sorted(around, key=lambda loop: sum(loop in inner[other] for other in around))
+    known = {key: {"result": value, "status": "completed", "error": ""} for key, value in results.items()}
+    scope = Scope(input=data, variables=definition.get("variables") or {}, steps=known)
+    for depth, loop in enumerate(around):
+        step = graph.steps[loop]
+        items = _items(step.params, scope)
+        first = items[0] if items else None
+        scope = scope.extended({"item": first})
+        if depth == len(around) - 1:
+            rest = [_item("index", 0, N_("Its number, from 0")), _item("items", None, N_("The whole list"))]
+            yield Group("loop", step.name, [*_named("item", first), *rest])
+        elif depth == len(around) - 2:
+            yield Group("loop", step.name, list(_named("parent_item", first)))
+
+
+def _named(path: str, value: Any) -> Iterator[Json]:
+    """An item, and what is in it."""
+    yield _item(path, f"({len(value)})" if isinstance(value, list) else value, N_("The item"))
+    yield from (found for found in _flat(path, value) if found["path"] != path)
+
+
+def _items(params: Mapping[str, Any], scope: Scope) -> list[Any]:
+    """The items of a loop, as far as they are known before it runs."""
+    try:
+        items = compile_value(params.get("items")).evaluate(scope, lenient=True)
+    except FlowError:
+        return []
+    if not isinstance(items, list):
+        return []
+    size = params.get("batch_size")
+    return [items[:size]] if isinstance(size, int) and items else items
 
 
 def _input(data: Any) -> Iterator[Json]:

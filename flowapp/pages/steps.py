@@ -17,7 +17,7 @@ from flowapp.security.roles import Role
 from flowapp.studio import test_data, workflows
 from flowapp.web.access import access
 from flowapp.web.formgen.draft import Draft
-from flowapp.web.formgen.editor import Editor
+from flowapp.web.formgen.editor import PLACES, Editor
 from flowapp.web.formgen.flow import flow
 from flowapp.web.render import page, to_url, wants_fragment
 
@@ -48,7 +48,7 @@ def _flow_page(draft: Draft) -> Response:
 @access(Role.EDITOR)
 def catalog(workflow_id: UUID) -> Response:
     """Which kind of step to add."""
-    place = {name: request.args[name] for name in ("after", "branch", "before") if request.args.get(name)}
+    place = {name: request.args[name] for name in PLACES if request.args.get(name)}
     wanted = request.args.get("q", "").strip().lower()
     groups: dict[str, list[ActionSpec]] = {}
     for spec in sorted(ACTIONS.values(), key=lambda spec: str(_(spec.label)).lower()):

@@ -21,7 +21,13 @@ from flowapp.web.formgen.steps import StepForm
 from flowapp.web.locale import when
 
 Json = dict[str, Any]
-_KINDS = {"input": N_("Trigger"), "variables": N_("Variables of this workflow"), "general": N_("Always there")}
+PLACES = ("after", "branch", "before", "below", "parallel")
+_KINDS = {
+    "input": N_("Trigger"),
+    "contact": N_("Contact, where the workflow is about one"),
+    "variables": N_("Variables of this workflow"),
+    "general": N_("Always there"),
+}
 
 
 class OwnInput(Params):
@@ -40,7 +46,7 @@ class OwnForm(Form):
 
 
 class Editor:
-    """A step being made (at `after` and `branch`, or before `before`) or changed.
+    """A step being made (at `after` and `branch`, also `parallel`; before `before`; `below` lanes) or changed.
 
     `definition` holds the step as it is in the form, in its place, so that what runs before it is known.
     """
@@ -48,7 +54,7 @@ class Editor:
     def __init__(self, draft: Draft, step_id: str = "", action_type: str = "") -> None:
         self.draft = draft
         self.new = not step_id
-        self.place = {name: request.values.get(name, "")[:200] for name in ("after", "branch", "before")}
+        self.place = {name: request.values.get(name, "")[:200] for name in PLACES}
         step = new_step(draft.definition, action_type) if self.new else edit.step_of(draft.definition, step_id)
         self.origin = dict(step)
         self.form = StepForm(step, draft.providers(step["step_id"]))
@@ -74,12 +80,15 @@ class Editor:
         return self._with(self.form.step)
 
     def _with(self, step: Json) -> Json:
+        definition, place = self.draft.definition, self.place
         if not self.new:
-            steps = [step if s["step_id"] == step["step_id"] else s for s in self.draft.definition["steps"]]
-            return {**self.draft.definition, "steps": steps}
-        if self.place["before"]:
-            return edit.insert_before(self.draft.definition, step, self.place["before"])
-        return edit.insert_after(self.draft.definition, step, self.place["after"] or None, self.place["branch"])
+            return edit.change(definition, step)
+        if place["before"]:
+            return edit.insert_before(definition, step, place["before"])
+        if place["below"]:
+            return edit.insert_below(definition, step, place["below"])
+        parallel = bool(place["parallel"])
+        return edit.insert_after(definition, step, place["after"] or None, place["branch"], parallel=parallel)
 
     @property
     def url(self) -> str:
@@ -134,12 +143,15 @@ def _in_words(text: str) -> str:
 def shown_groups(groups: list[Group]) -> list[Json]:
     """Groups of values in the reader's language."""
     return [
-        {
-            "label": group.name if group.kind == "step" else str(_(_KINDS[group.kind])),
-            "items": [{**item, "label": _in_words(item["label"])} for item in group.items],
-        }
+        {"label": _label(group), "items": [{**item, "label": _in_words(item["label"])} for item in group.items]}
         for group in groups
     ]
+
+
+def _label(group: Group) -> str:
+    if group.kind == "loop":
+        return str(_("Each item of “%(name)s”", name=group.name))
+    return group.name if group.kind == "step" else str(_(_KINDS[group.kind]))
 
 
 def new_step(definition: Json, action_type: str) -> Json:

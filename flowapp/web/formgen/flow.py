@@ -9,7 +9,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS
-from flowapp.engine.outline import Block, Lane, loose, outline
+from flowapp.engine.outline import Block, Lane, has_lanes, loose, open_ends, outline
 from flowapp.errors import Problem
 from flowapp.web.formgen.providers import Providers
 from flowapp.web.formgen.summary import conditions_line, step_line, trigger_line
@@ -19,6 +19,7 @@ Json = dict[str, Any]
 _LABELS = {
     "next": N_("Then"), "yes": N_("If yes"), "no": N_("If no"), "error": N_("If it fails"),
     "timeout": N_("If nothing came in time"), "each": N_("For each"), "done": N_("When done"), "invalid": N_("If invalid"),
+    "default": N_("Otherwise"), "approved": N_("If approved"), "rejected": N_("If rejected"),
 }  # fmt: skip
 
 
@@ -35,6 +36,7 @@ class Card:
     policy: str = ""
     active: bool = True
     pinned: bool = False
+    own_lanes: bool = False
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -51,8 +53,9 @@ class Flow:
     warnings: list[str] = field(default_factory=list)
 
     def folds(self, block: Block) -> bool:
-        """Every way leads straight on: the block is drawn as a plain step."""
-        return bool(block.lanes) and all(lane.end == "join" and not lane.blocks for lane in block.lanes)
+        """Every way leads straight on, and none has a name of its own: the block is drawn as a plain step."""
+        straight = bool(block.lanes) and all(lane.end == "join" and not lane.blocks for lane in block.lanes)
+        return straight and not self.cards[block.step_id].own_lanes
 
     def side(self, block: Block) -> list[Lane]:
         """The lanes that are drawn."""
@@ -60,8 +63,16 @@ class Flow:
 
     @staticmethod
     def word(branch: str) -> str:
-        """A branch as people call it."""
-        return str(_(_LABELS[branch])) if branch in _LABELS else branch.replace("_", " ").capitalize()
+        """A branch as people call it: cases and variants by the name that they were given."""
+        return str(_(_LABELS[branch])) if branch in _LABELS else branch
+
+    def title(self, lane: Lane) -> str:
+        """What a lane is called."""
+        return str(_("At the same time")) if lane.parallel and lane.branch == "next" else self.word(lane.branch)
+
+    def meets(self, block: Block) -> bool:
+        """Whether lanes of a block that nothing follows could lead to a common step."""
+        return not block.through and not block.following and len(open_ends(block)) > 1
 
 
 def flow(
@@ -84,6 +95,7 @@ def step_card(step: Json, providers: Providers) -> Card:
     label = str(_(spec.label)) if spec else step["action_type"]
     card = Card(step["step_id"], step["name"] or label, label, spec.icon if spec else "x", step_line(step, providers))
     card.policy = _policy(step, providers)
+    card.own_lanes = has_lanes(step)
     return card
 
 
