@@ -95,7 +95,7 @@ class DoorbellBroker(dramatiq.Broker):
         self.client.rpush(_key(message.queue_name), message.encode())
         return message
 
-    def ring(self, actor_name: str, *args: str, news: Mapping[str, bytes] | None = None) -> None:
+    def ring(self, actor_name: str, *args: str | bool, news: Mapping[str, bytes] | None = None) -> None:
         """Has a worker call the actor, and publishes `news` by channel, in one round trip. redis.RedisError."""
         message: dramatiq.Message[Any] = dramatiq.Message(
             queue_name=QUEUE, actor_name=actor_name, args=args, kwargs={}, options={}

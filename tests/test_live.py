@@ -145,7 +145,7 @@ class Place:
             execution = session.get_one(Execution, execution_id)
             cancel(session, execution)
             session.commit()
-            tasks.announce_end(execution)
+            tasks.announce_ends([execution])
 
     def connect(self, path: str, token: str | None = "ours", **options: Any) -> Client:
         query = "&".join(f"{k}={v}" for k, v in options.pop("query", {}).items())
@@ -494,10 +494,11 @@ def test_the_monitor(place: Place) -> None:
         )
         wait_until(lambda: subscribed(place))
         place.run(first)
+        ended = client.until("execution_completed")
         second = place.begin(
             ("one", "pure"),
         )
-        ended, began = client.until("execution_completed"), client.until("execution_started")
+        began = client.until("execution_started")
         assert (ended["execution_id"], ended["status"], began["execution"]["id"]) == (first, "completed", second)
         assert greeting["seq"] < ended["seq"] < began["seq"]
         client.ask({"action": "get_stats"})

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -97,11 +98,13 @@ def raw_fields(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(n for n in model.model_fields if ui_of(model, n).get("raw"))
 
 
+@cache
 def secret_fields(model: type[BaseModel]) -> frozenset[str]:
     """Names of the fields, as params may write them, that are stored encrypted."""
     return _written(model, lambda hints: hints.get("widget") == "secret")
 
 
+@cache
 def secret_key_fields(model: type[BaseModel]) -> frozenset[str]:
     """Names of the dicts, as params may write them, in which texts under secret names are stored encrypted."""
     return _written(model, lambda hints: bool(hints.get("secret_keys")))

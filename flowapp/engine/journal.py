@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete, func, insert, or_, select, update
 
-from flowapp.engine import dispatch, mailbox
+from flowapp.engine import dispatch, mailbox, one_statement
 from flowapp.errors import FencedError
 from flowapp.models import Contact, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
 from flowapp.models.tenancy import at_once, use_tenant
@@ -27,6 +27,20 @@ _lines = cast(Table, LogLine.__table__)
 _timers = cast(Table, Timer.__table__)
 _contacts = cast(Table, Contact.__table__)
 
+_ROW = (
+    *(
+        _executions.c[name]
+        for name in (
+            "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
+            "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
+            "options", "concurrency_key",
+        )
+    ),
+    select(_organizations.c.timezone)
+    .where(_organizations.c.id == bindparam("org"))
+    .scalar_subquery()
+    .label("timezone"),
+)  # fmt: skip
 # An execution may be claimed when it is open and nobody holds it. A lease that ran out while running is a crash.
 _CLAIM = (
     update(_executions)
@@ -46,27 +60,29 @@ _CLAIM = (
         lease_owner=bindparam("owner"),
         started_at=func.coalesce(_executions.c.started_at, bindparam("at")),
     )
-    .returning(
-        *(
-            _executions.c[name]
-            for name in (
-                "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
-                "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
-                "options", "concurrency_key",
-            )
-        ),
-        select(_organizations.c.timezone)
-        .where(_organizations.c.id == bindparam("org"))
-        .scalar_subquery()
-        .label("timezone"),
-    )
+    .returning(*_ROW)
 )  # fmt: skip
-_WRITE = and_(
+_LOOK = select(*_ROW).where(
+    _executions.c.id == bindparam("execution_id"),
+    _executions.c.organization_id == bindparam("org"),
+    _executions.c.status == "pending",
+    _executions.c.fence == 0,
+    _executions.c.held.is_(False),
+    _executions.c.start_after.is_(None),
+)
+_MINE = (
     _executions.c.id == bindparam("execution_id"),
     _executions.c.organization_id == bindparam("org"),
     _executions.c.fence == bindparam("claimed"),
-    _executions.c.status == "running",
 )
+_WRITE = and_(*_MINE, _executions.c.status == "running")
+# The first write of a new execution is its claim at the same time: nobody else has, or may not.
+_FIRST = and_(*_MINE, _executions.c.status == "pending", _executions.c.held.is_(False))
+# The same two conditions for engine.one_statement.
+_IN_WORDS = {
+    True: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status = 'running'",
+    False: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status = 'pending' AND NOT held",
+}
 SETTLED = ("ended_seq", "status", "branch", "output", "error_message", "ended_at")
 ENDED = (*SETTLED, "input", "explanation", "error_details")
 
@@ -86,9 +102,10 @@ _UNSET = delete(_timers).where(_timers.c.execution_id == bindparam("execution_id
 
 
 @cache
-def _change(names: tuple[str, ...]) -> Any:
+def _change(names: tuple[str, ...], *, taken: bool = True) -> Any:
     """A write of these columns of the execution; their parameters are named new_<column>."""
-    return update(_executions).where(_WRITE).values({name: bindparam(f"new_{name}") for name in names})
+    mine = _WRITE if taken else _FIRST
+    return update(_executions).where(mine).values({name: bindparam(f"new_{name}") for name in names})
 
 
 @dataclass(slots=True)
@@ -113,19 +130,17 @@ class Batch:
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
-    """What a worker holds: the row it claimed, with its fence."""
+    """What a worker holds: the row it claimed, with its fence. Not `taken`: the first write is to claim it."""
 
     row: Mapping[str, Any]
+    fence: int
+    taken: bool = True
 
     @property
     def key(self) -> dict[str, Any]:
-        return {
-            "execution_id": self.row["id"],
-            "org": self.row["organization_id"],
-            "claimed": self.row["fence"],
-        }
+        return {"execution_id": self.row["id"], "org": self.row["organization_id"], "claimed": self.fence}
 
 
 def contact_view(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +180,18 @@ class Journal:
                 },
             )
             found = row.mappings().one_or_none()
-        return Claim(dict(found)) if found else None
+        return Claim(dict(found), found["fence"]) if found else None
+
+    def look(self, execution_id: str, now: datetime) -> Claim | None:
+        """A new execution that nobody has claimed, to be claimed by its first write. None: claim it in the usual way.
+
+        What runs before that write runs without a lease, so it may be nothing but pure steps.
+        """
+        with self.transaction(**at_once(self.engine.dialect.name)) as connection:
+            found = connection.execute(
+                _LOOK, {"execution_id": execution_id, "org": self.organization_id}
+            ).mappings().one_or_none()  # fmt: skip
+        return Claim({**found, "started_at": now}, found["fence"], taken=False) if found else None
 
     def definition(self, version_id: str) -> tuple[dict[str, Any], str]:
         """The definition of a version, and the project of its workflow."""
@@ -193,11 +219,36 @@ class Journal:
 
     def write(self, claim: Claim, batch: Batch) -> None:
         """Writes a batch in one transaction. FencedError, and nothing written, where the claim was lost."""
+        if not claim.taken:
+            batch.columns = {**self._taking(claim), **batch.columns}
+        given = one_statement.rows(batch) if self.engine.dialect.name == "postgresql" else None
+        if given is not None:
+            with self.transaction(**at_once("postgresql")) as connection:
+                held = one_statement.write(connection, _IN_WORDS[claim.taken], claim.key, batch, given, ENDED)
+        else:
+            held = self._write(claim, batch)
+        if not held:
+            raise FencedError("The execution was cancelled, or another worker has taken it over.")
+        if not claim.taken:
+            claim.fence, claim.taken = claim.fence + 1, True
+
+    def _taking(self, claim: Claim) -> dict[str, Any]:
+        """The columns of a claim."""
+        at = claim.row["started_at"]
+        return {
+            "status": "running",
+            "fence": claim.fence + 1,
+            "lease_until": at + self.lease,
+            "lease_owner": self.owner,
+            "started_at": at,
+        }
+
+    def _write(self, claim: Claim, batch: Batch) -> bool:
         with self.transaction() as connection:
             new = {f"new_{name}": value for name, value in batch.columns.items()}
-            held = connection.execute(_change(tuple(batch.columns)), {**claim.key, **new})
+            held = connection.execute(_change(tuple(batch.columns), taken=claim.taken), {**claim.key, **new})
             if held.rowcount != 1:
-                raise FencedError("The execution was cancelled, or another worker has taken it over.")
+                return False
             if batch.started:
                 connection.execute(_START, batch.started)
             if batch.ended:
@@ -211,6 +262,7 @@ class Journal:
                 if batch.timers:
                     connection.execute(_SET, batch.timers)
             mailbox.write(connection, claim.row, batch)
+        return True
 
     def signals(self, execution_id: str) -> list[dict[str, Any]]:
         """What has come for an execution that waits."""

@@ -45,7 +45,8 @@ class Keeper:
         while not pause.wait(self._every):
             now = self._now()
             with self._lock:
-                old = [(j, c) for j, c, since in self._held.values() if (now - since).total_seconds() >= self._every]
+                held = [(j, c) for j, c, since in self._held.values() if (now - since).total_seconds() >= self._every]
+            old = [(journal, claim) for journal, claim in held if claim.taken]
             for journal, claim in old:
                 try:
                     journal.extend(claim, now)

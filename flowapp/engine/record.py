@@ -156,7 +156,7 @@ class Recorder:
             input=shown_params(self._spec, attempt.params) if self._spec else None,
             output=output,
             explanation=attempt.explanation,
-            error_message=mask_text(error.replace("\x00", "\ufffd")),
+            error_message=mask_text(error.replace("\x00", "\ufffd")) if error else "",
             error_details=details,
         )
 

@@ -91,7 +91,7 @@ class MemoryJournal(Journal):
         }
 
     def claim(self, execution_id: str, now: datetime) -> Claim:  # noqa: ARG002
-        return Claim(dict(self.row))
+        return Claim(dict(self.row), 0)
 
     def definition(self, version_id: str) -> tuple[Json, str]:  # noqa: ARG002
         return self.scene.definition, self.scene.project_id

@@ -14,6 +14,7 @@ from flowapp.engine.program import Programs
 from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
 from flowapp.models import utcnow
+from flowapp.tasks import jobs
 from flowapp.tasks.bus import publish
 from flowapp.tasks.endings import ended
 from flowapp.tasks.runtime import Runtime, ring, runtime
@@ -39,31 +40,23 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
     return Runner(**{**parts, **changes})
 
 
-def run_now(execution_id: str, organization_id: str) -> None:
-    """Runs an execution in this thread, as far as it goes."""
+def run_now(execution_id: str, organization_id: str, *, fresh: bool = False) -> None:
+    """Runs an execution in this thread, as far as it goes. `fresh`: nobody has been asked to before."""
     current = runtime()
     if current.runner is None:
         current.runner = make_runner(current)
-    current.runner.run(execution_id, organization_id)
+    current.runner.run(execution_id, organization_id, fresh=fresh)
 
 
 def declare() -> None:
-    """Declares the actors on the process's broker."""
+    """Declares the actors on the process's broker: the doorbell, and one for each background job."""
 
     @dramatiq.actor(actor_name="run_execution", queue_name=QUEUE)
-    def run_execution(execution_id: str, organization_id: str) -> None:
+    def run_execution(execution_id: str, organization_id: str, fresh: bool = False) -> None:
         """Runs one execution. An error here is a bug or a database that is away: the scheduler rings again."""
         try:
-            run_now(execution_id, organization_id)
+            run_now(execution_id, organization_id, fresh=fresh)
         except Exception:
             log.exception("run failed, the scheduler will ring again", execution_id=execution_id)
 
-    @dramatiq.actor(actor_name="run_replay", queue_name=QUEUE)
-    def run_replay(replay_id: str, organization_id: str) -> None:
-        """Runs one batch of a replay again (tasks.repeating)."""
-        from flowapp.tasks import repeating
-
-        try:
-            repeating.run_replay(replay_id, organization_id)
-        except Exception:
-            log.exception("replay failed, the scheduler will ring again", replay_id=replay_id)
+    jobs.declare()

@@ -64,7 +64,7 @@ def begin(execution: Execution) -> None:
         },
     }
     news = {monitor_channel(execution.organization_id): orjson.dumps([message])}
-    ring(execution.id, execution.organization_id, news)
+    ring(execution.id, execution.organization_id, news, fresh=True)
 
 
 def wait(execution_id: str, organization_id: str, seconds: float, *, answered: bool = False) -> Execution | None:

@@ -1,0 +1,80 @@
+"""A batch of the journal as one statement that PostgreSQL commits by itself: one round trip in place of five.
+
+The update of the execution stands in a CTE, and every other part writes only where it found the row: the fence guards
+the whole batch as it does in a transaction of several statements. Rows come as JSON and are read by PostgreSQL as the
+table's own row type, so their columns may stand in any order.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import Connection, Table, bindparam, text
+
+from flowapp.database import dump_json
+from flowapp.models import Execution, LogLine, StepRun
+
+_executions, _runs = cast(Table, Execution.__table__), cast(Table, StepRun.__table__)
+_ROWS = "INSERT INTO {0} SELECT r.* FROM json_populate_recordset(NULL::{0}, CAST(:rows_{1} AS json)) r, held"
+_INSERTS = {
+    "started": _ROWS.format(StepRun.__tablename__, "started"),
+    "lines": _ROWS.format(LogLine.__tablename__, "lines"),
+}
+
+
+def rows(batch: Any) -> dict[str, str] | None:
+    """The batch's new rows as JSON; None where it cannot be written so.
+
+    Two attempts begun earlier would need a scan, since one is found by its key; and PostgreSQL makes no row of a text with
+    a null character in it, which a JSON column may well hold.
+    """
+    rest = (batch.settled, batch.consumed, batch.signals, batch.taken, batch.events)
+    if len(batch.ended) > 1 or any(rest) or batch.timers is not None or batch.listening is not None:
+        return None
+    given = {name: dump_json(found) for name in ("started", "lines") if (found := getattr(batch, name))}
+    return None if any("\\u0000" in text_ for text_ in given.values()) else given
+
+
+def write(
+    connection: Connection, guard: str, key: dict[str, Any], batch: Any, given: dict[str, str], ended: tuple[str, ...]
+) -> bool:
+    """Writes the batch where `guard`, a condition on the execution with parameters `key`, holds. False where not.
+
+    `given`: what `rows` made of it; `ended`: the columns of an attempt that was begun in an earlier commit.
+    """
+    earlier = batch.ended[0] if batch.ended else {}
+    statement = _statement(guard, tuple(key), tuple(batch.columns), tuple(given), ended if earlier else ())
+    values = {
+        **key,
+        **{f"new_{name}": value for name, value in batch.columns.items()},
+        **{f"rows_{name}": value for name, value in given.items()},
+        **{f"end_{name}": value for name, value in earlier.items()},
+    }
+    return bool(connection.execute(statement, values).scalar_one() == 1)
+
+
+@cache
+def _statement(
+    guard: str, key: tuple[str, ...], columns: tuple[str, ...], given: tuple[str, ...], ended: tuple[str, ...]
+) -> Any:
+    held = f"UPDATE executions SET {_changes('new_', columns)} WHERE {guard} RETURNING id"  # noqa: S608 - names of columns, from this code
+    parts = [f"held AS ({held})", *(f"{name} AS ({_INSERTS[name]})" for name in given)]
+    types: dict[str, Any] = {f"new_{name}": _executions.c[name].type for name in columns}
+    if ended:
+        mine = "execution_id = :end_b_execution_id AND seq = :end_b_seq AND EXISTS (SELECT FROM held)"
+        parts.append(f"ended AS (UPDATE step_runs SET {_changes('end_', ended)} WHERE {mine})")  # noqa: S608 - the same
+        types |= {f"end_{name}": _runs.c[name].type for name in ended}
+        types |= {"end_b_execution_id": _runs.c.execution_id.type, "end_b_seq": _runs.c.seq.type}
+    types |= {name: _executions.c[column].type for name, column in _KEY_TYPES.items() if name in key}
+    names = [*key, *(n for n in types if n not in key), *(f"rows_{name}" for name in given)]
+    return text(f"WITH {', '.join(parts)} SELECT count(*) FROM held").bindparams(  # noqa: S608 - the same
+        *(bindparam(name, type_=types.get(name)) for name in names)
+    )
+
+
+_KEY_TYPES = {"execution_id": "id", "org": "organization_id", "claimed": "fence"}
+
+
+def _changes(prefix: str, columns: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} = :{prefix}{name}" for name in columns)
