@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -97,14 +97,16 @@ class DoorbellBroker(dramatiq.Broker):
 
     def ring(self, actor_name: str, *args: str | bool, news: Mapping[str, bytes] | None = None) -> None:
         """Has a worker call the actor, and publishes `news` by channel, in one round trip. redis.RedisError."""
-        message: dramatiq.Message[Any] = dramatiq.Message(
-            queue_name=QUEUE, actor_name=actor_name, args=args, kwargs={}, options={}
-        )
         pipeline = self.client.pipeline(transaction=False)
-        pipeline.rpush(_key(QUEUE), message.encode())
+        pipeline.rpush(_key(QUEUE), _message(actor_name, args))
         for channel, text in (news or {}).items():
             pipeline.publish(channel, text)
         pipeline.execute()
+
+    def ring_many(self, actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
+        """Has workers call the actor once for each of these arguments, in one round trip. redis.RedisError."""
+        if calls:
+            self.client.rpush(_key(QUEUE), *(_message(actor_name, args) for args in calls))
 
     def flush(self, queue_name: str) -> None:
         """Drops the messages of a queue."""
@@ -114,6 +116,13 @@ class DoorbellBroker(dramatiq.Broker):
         """Drops all messages."""
         for queue_name in self.queues:
             self.flush(queue_name)
+
+
+def _message(actor_name: str, args: tuple[Any, ...]) -> bytes:
+    message: dramatiq.Message[Any] = dramatiq.Message(
+        queue_name=QUEUE, actor_name=actor_name, args=args, kwargs={}, options={}
+    )
+    return message.encode()
 
 
 def _key(queue_name: str) -> str:

@@ -115,3 +115,9 @@ def test_what_it_does_not_do(broker: DoorbellBroker) -> None:
         broker.enqueue(message, delay=5)
     broker.enqueue(message)
     assert queue_length(broker) == 1
+
+
+def test_many_rings_are_one_push(broker: DoorbellBroker) -> None:
+    broker.ring_many("run_execution", [])
+    broker.ring_many("run_execution", [("a", "o"), ("b", "o"), ("c", "o")])
+    assert queue_length(broker) == 3

@@ -17,11 +17,15 @@ ALONE = timedelta(seconds=30)
 Bell = tuple[str, str]  # execution id, organization id
 
 
-def due_timers(session: Session, now: datetime) -> list[Bell]:
-    """Executions with a timer that is due and was not rung within the last seconds; marks them as rung."""
+def due_timers(session: Session, now: datetime, *, queued_since: datetime | None = None) -> list[Bell]:
+    """Executions with a timer that is due and whose bell is not in the queue (see `lost`); marks them as rung.
+
+    At most AT_ONCE: where as many come back there may be more.
+    """
+    before = min(now, queued_since or now) - RING_AGAIN
     found = session.execute(
         select(Timer.id, Timer.execution_id, Timer.organization_id)
-        .where(Timer.due_at <= now, or_(Timer.rung_at.is_(None), Timer.rung_at < now - RING_AGAIN))
+        .where(Timer.due_at <= now, or_(Timer.rung_at.is_(None), Timer.rung_at < before))
         .order_by(Timer.due_at)
         .limit(AT_ONCE)
     ).all()

@@ -12,17 +12,29 @@ from flowapp.logs import get_logger
 from flowapp.models import Trigger
 from flowapp.models.tenancy import system_session
 from flowapp.tasks.bus import begin
-from flowapp.tasks.runtime import ring, runtime
+from flowapp.tasks.runtime import runtime
 
 log = get_logger(__name__)
 
 
+ROUNDS = 10  # of timers.AT_ONCE each, in one tick
+
+
 def ring_timers(now: datetime) -> int:
     """Wakes tokens whose time has come; how many executions that were."""
-    with system_session(runtime().engine) as session:
-        bells = timers.due_timers(session, now)
-        session.commit()
-    return ring_all(bells)
+    try:
+        since = oldest_message(runtime().broker)
+    except redis.RedisError:
+        return 0
+    rung = 0
+    for _ in range(ROUNDS):
+        with system_session(runtime().engine) as session:
+            bells = timers.due_timers(session, now, queued_since=since)
+            session.commit()
+        rung += ring_all(bells)
+        if len(bells) < timers.AT_ONCE / 2:  # several timers may be one execution's
+            break
+    return rung
 
 
 def ring_lost(now: datetime) -> int:
@@ -46,9 +58,11 @@ def ring_signals(now: datetime) -> int:
 
 
 def ring_all(bells: list[timers.Bell]) -> int:
-    """Has each of them run; how many there were."""
-    for execution_id, organization_id in bells:
-        ring(execution_id, organization_id)
+    """Has each of them run; how many there were. Redis may be down: then they are rung again later."""
+    try:
+        runtime().broker.ring_many("run_execution", bells)
+    except redis.RedisError as error:
+        log.warning("broker does not answer, the scheduler will ring", executions=len(bells), error=str(error))
     return len(bells)
 
 
