@@ -80,7 +80,7 @@ def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Exec
         skip(row, why, now)
         return []
     scope = Scope(input=row["input_data"], context=row["context"], now=now.isoformat(timespec="seconds"))
-    if gate.debounce_seconds:
+    if gate.debounce_seconds and not (row.get("options") or {}).get("parent"):  # whose parent would wait in vain
         _debounce(session, row, gate, scope, now)
     if gate.concurrency is None:
         return []

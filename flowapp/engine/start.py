@@ -85,7 +85,12 @@ def _met(trigger: Trigger | None, data: Any, context: dict[str, Any], now: str) 
 
 
 def _check_in(session: Session, row: dict[str, Any], now: datetime) -> list[Execution]:
-    """What the workflow's config says about beginning now. Returns the executions that this one replaces."""
+    """What the workflow's config says about beginning now. Returns the executions that this one replaces.
+
+    A test is not asked: it must not take the place of anything real.
+    """
+    if (row.get("options") or {}).get("test"):
+        return []
     gate = admission.gate_of(session, row["version_id"])
     if gate is None or _known(session, row):
         return []

@@ -304,3 +304,23 @@ def test_two_at_once_enter_once(place: Place) -> None:
         thread.join()
     with place.session() as session:
         assert session.query(Execution).filter_by(workflow_id=workflow_id, status="pending").count() == 1
+
+
+# --- who is not asked
+
+
+def test_a_test_takes_no_place_and_replaces_nobody(place: Place) -> None:
+    workflow_id = napping(place, concurrency=1, concurrency_policy="replace")
+    real = begin(place, workflow_id)
+    tried = begin(place, workflow_id, more={"options": {"test": True}})
+    assert statuses(place, real, tried) == ["pending", "pending"]
+    assert place.get(tried).concurrency_key is None
+
+
+def test_a_sub_workflow_is_not_debounced_since_its_parent_waits_for_it(place: Place) -> None:
+    workflow_id = place.workflow([step("a")], config={"debounce_seconds": 30})
+    parent = begin(place, workflow_id)
+    first = begin(place, workflow_id, more={"options": {"parent": [parent, "1"]}})
+    begin(place, workflow_id)
+    assert place.get(first).start_after is None
+    assert statuses(place, parent, first) == ["skipped", "pending"]
