@@ -24,6 +24,7 @@ from flowapp.api.hook_bodies import context, headers, read_input
 from flowapp.api.routes import route
 from flowapp.api.starting import commit_and_ring
 from flowapp.catalog import N_
+from flowapp.engine import admission
 from flowapp.engine.start import start
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db, limiter
@@ -141,6 +142,8 @@ def _organization_of(key: str) -> str:
 
 def _start(session: Session, hook: Hook, data: Any, sent: dict[str, str]) -> Execution:
     delivery = delivery_id(data, sent)
+    if admission.gate_of(session, hook.version.id) is not None:
+        session.commit()  # from here on a transaction: what admission counts, and the row that it lets in
     execution, created = start(
         session,
         hook.workflow,
