@@ -313,7 +313,7 @@ def test_a_test_takes_no_place_and_replaces_nobody(place: Place) -> None:
     workflow_id = napping(place, concurrency=1, concurrency_policy="replace")
     real = begin(place, workflow_id)
     tried = begin(place, workflow_id, more={"options": {"test": True}})
-    assert statuses(place, real, tried) == ["pending", "pending"]
+    assert statuses(place, real, tried) == ["waiting", "waiting"]
     assert place.get(tried).concurrency_key is None
 
 
@@ -323,4 +323,4 @@ def test_a_sub_workflow_is_not_debounced_since_its_parent_waits_for_it(place: Pl
     first = begin(place, workflow_id, more={"options": {"parent": [parent, "1"]}})
     begin(place, workflow_id)
     assert place.get(first).start_after is None
-    assert statuses(place, parent, first) == ["skipped", "pending"]
+    assert statuses(place, parent, first) == ["skipped", "completed"]
