@@ -43,7 +43,8 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
     The queue is first in, first out: what rang before `queued_since`, the time of its first bell, is no longer in it.
     Those whose worker died twice in a row are rung one by one (`_suspect`).
     """
-    pending = Execution.rung_at < min(now, queued_since or now) - RING_AGAIN
+    before = min(now, queued_since or now) - RING_AGAIN
+    pending = Execution.rung_at < before
     statement = (
         select(Execution.id, Execution.organization_id)
         .where(
@@ -61,14 +62,14 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
                     Execution.status == "running",
                     Execution.crashes == 0,
                     Execution.lease_until < now,
-                    or_(Execution.rung_at.is_(None), Execution.rung_at < now - RING_AGAIN),
+                    or_(Execution.rung_at.is_(None), Execution.rung_at < before),
                 ),
             )
         )
         .order_by(Execution.id)
         .limit(AT_ONCE)
     )
-    found = [(row.id, row.organization_id) for row in session.execute(statement)] + _suspect(session, now)
+    found = [(row.id, row.organization_id) for row in session.execute(statement)] + _suspect(session, now, before)
     if found:
         session.execute(
             update(Execution).where(Execution.id.in_([bell[0] for bell in found])).values(rung_at=now)
@@ -77,15 +78,13 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
     return found
 
 
-def _suspect(session: Session, now: datetime) -> list[Bell]:
+def _suspect(session: Session, now: datetime, before: datetime) -> list[Bell]:
     """The next of the executions whose worker died twice in a row: one of them may be what kills it.
 
-    Each has up to ALONE to itself, so that no neighbour is set aside for a death that it only shared.
+    `before`: bells older than that are no longer in the queue. Each has up to ALONE to itself, so that no neighbour is set aside for a death that it only shared.
     """
     twice = and_(Execution.status == "running", Execution.crashes > 0)
-    tried = and_(
-        Execution.rung_at > now - ALONE, or_(Execution.lease_until >= now, Execution.rung_at >= now - RING_AGAIN)
-    )
+    tried = and_(Execution.rung_at > now - ALONE, or_(Execution.lease_until >= now, Execution.rung_at >= before))
     if session.scalar(select(Execution.id).where(twice, tried).limit(1)) is not None:
         return []
     longest_waiting = (Execution.rung_at.is_not(None), Execution.rung_at, Execution.id)

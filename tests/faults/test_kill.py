@@ -26,7 +26,7 @@ def test_kill_9_at_random_moments_loses_nothing_and_doubles_nothing(
     environ: dict[str, str], sink: Sink, smtp: SmtpServer
 ) -> None:
     chance = random.Random(9)
-    sink.default, smtp.delay = Answer(delay=0.2), 0.2  # so that most kills hit effects that are under way
+    sink.default, smtp.delay = Answer(delay=0.2), 0.3  # so that most kills hit effects that are under way
     with running_site(environ, own_broker=True) as site:
         flow = site.workflow([post(sink), wait("1 second"), mail(), note()])
         row = Row("kill -9 of each kind", site.database)
