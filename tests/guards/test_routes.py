@@ -12,12 +12,14 @@ from flowapp.extensions import db
 from flowapp.models import (
     AccessToken,
     CaughtMail,
+    Contact,
     DataTable,
     Execution,
     Form,
     Integration,
     Invitation,
     Member,
+    Notification,
     Replay,
     Schema,
     Submission,
@@ -149,7 +151,9 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
             **own, email="a@b.example", role="viewer", token_hash="h", invited_by=tenant.user_id, expires_at=utcnow()
         )
         replay = Replay(**own)
-        session.add_all([replay, execution, table, schema, form, integration, mail, invitation])
+        contact = Contact(**own, email="a@b.example")
+        notification = Notification(**own, user_id=tenant.user_id, title="Theirs")
+        session.add_all([replay, execution, table, schema, form, integration, mail, invitation, contact, notification])
         session.flush()
         submission = Submission(**own, form_id=form.id, data={})
         session.add(submission)
@@ -160,6 +164,7 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
             "workflow_id": workflow.id, "execution_id": execution.id, "exec_id": execution.id, "table_id": table.id,
             "schema_id": schema.id, "form_id": form.id, "integration_id": integration.id, "mail_id": mail.id,
             "invitation_id": invitation.id, "submission_id": submission.id, "member_id": member.id,
+            "contact_id": contact.id, "notification_id": notification.id,
             "token_id": token.id, "version_id": version.id, "replay_id": replay.id, "record_id": new_id(), "step_id": "log",
             "trigger_key": "manual_1", "key": "manual_1", "seq": 1, "number": 1, "integration_type": "webhook", "action_type": "log", "trigger_type": "manual", "name": "input",
         }  # fmt: skip
