@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, stream_with_context
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, g
 from pydantic import BaseModel, Field
+from sqlalchemy import Engine
 
 from flowapp.api.bodies import read_query
 from flowapp.api.routes import route
@@ -11,8 +14,9 @@ from flowapp.catalog import N_
 from flowapp.engine.failures import is_id
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
+from flowapp.models.tenancy import tenant_session
 from flowapp.security.roles import Role
-from flowapp.studio.exports import FORMATS, Wanted, export, known_format, moment
+from flowapp.studio.exports import FORMATS, Wanted, check, export, known_format, moment
 from flowapp.texts import say
 from flowapp.web.access import access
 
@@ -62,11 +66,17 @@ def _id(text: str) -> str:
     return text.lower()
 
 
+def _pieces(engine: Engine, organization_id: str, wanted: Wanted, kind: str) -> Iterator[str]:
+    """In a session of its own: the request's ends before the first piece is sent."""
+    with tenant_session(engine, organization_id) as session:
+        yield from export(session, wanted, kind)
+
+
 def _file(wanted: Wanted, query: ExportQuery, name: str) -> Response:
     kind = known_format(query.export_format)
-    pieces = stream_with_context(export(db.session(), wanted, kind))
+    check(db.session(), wanted)
     return Response(
-        pieces,
+        _pieces(db.engine, g.organization.id, wanted, kind),
         content_type=FORMATS[kind],
         headers={"Content-Disposition": f'attachment; filename="{name.lower()}.{kind}"'},
     )

@@ -36,10 +36,11 @@ def _command(spec: jobs.JobSpec) -> click.Command:
 
 
 def _option(parameter: inspect.Parameter) -> click.Option:
-    required = parameter.default is inspect.Parameter.empty
-    default = None if required else parameter.default
-    name = f"--{parameter.name.replace('_', '-')}"
-    return click.Option([name, parameter.name], type=_TYPES[parameter.annotation], required=required, default=default)
+    names = [f"--{parameter.name.replace('_', '-')}", parameter.name]
+    kind = _TYPES[parameter.annotation]
+    if parameter.default is inspect.Parameter.empty:
+        return click.Option(names, type=kind, required=True)
+    return click.Option(names, type=kind, default=parameter.default)
 
 
 def _run(name: str) -> Callable[..., None]:

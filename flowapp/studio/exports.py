@@ -74,11 +74,16 @@ def known_format(text: str) -> str:
     return text.lower()
 
 
+def check(session: Session, wanted: Wanted) -> None:
+    """NotFoundError where there is no such execution or workflow."""
+    if wanted.execution_id and session.get(Execution, wanted.execution_id) is None:
+        raise NotFoundError(say("There is no such execution."))
+    if wanted.workflow_id and session.get(Workflow, wanted.workflow_id) is None:
+        raise NotFoundError(say("There is no such workflow."))
+
+
 def export(session: Session, wanted: Wanted, export_format: str, counts: Counter[str] | None = None) -> Iterator[str]:
-    """The pieces of the file; `counts` gets the executions, attempts and lines. NotFoundError before the first piece."""
-    model, row_id = (Execution, wanted.execution_id) if wanted.execution_id else (Workflow, wanted.workflow_id)
-    if session.get(model, row_id) is None:
-        raise NotFoundError(say("There is no such execution.") if wanted.execution_id else say("There is no such workflow."))  # fmt: skip
+    """The pieces of the file; `counts` gets the executions, attempts and lines."""
     write = {"json": _json, "jsonl": _jsonl, "csv": _csv}[export_format]
     return write(_Reader(session, wanted, Counter() if counts is None else counts))
 
