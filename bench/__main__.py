@@ -18,13 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import measure, scenarios
+from bench import history, measure, scenarios, sockets, waiting
 from bench.cluster import running_cluster
 from bench.stacks import BenchError, Product, bare, product
 from bench.stats import Row, table
 from tests.support.group import ROOT
 
-JOBS = ("memory", "idle", "W3", "L40")
+JOBS = ("memory", "idle", "W3", "L40", "WS500", "T100k", "P")
 TITLES = {
     "sqlite": "SQLite (WAL, synchronous=NORMAL: the default)",
     "postgresql": "PostgreSQL (fsync and synchronous_commit on)",
@@ -96,6 +96,15 @@ def run(database: str, options: argparse.Namespace) -> dict[str, Any]:
             keep(rows, details, "W3", measure.w3(ours, other, sink, sizes, is_sqlite=not server))
         if "L40" in options.only:
             keep(rows, details, "L40", measure.light(ours, sink, sizes))
+        if "WS500" in options.only:
+            watched = stack.enter_context(product(folder / "watched", urls[2], server, **sockets.ENVIRON))
+            prepare(watched, sink.url)
+            keep(rows, details, "WS500", sockets.measure(watched, sink, sizes.sockets, sizes.executions))
+        if "T100k" in options.only:
+            times = waiting.QUICK if options.quick else waiting.Sizes()
+            keep(rows, details, "T100k", waiting.measure(ours, sink, times))
+        if "P" in options.only:
+            keep(rows, details, "P", history.measure(ours, sink, sizes.past, sizes.calls))
     print(table(TITLES[database], rows))
     print(shares(details), end="\n\n", flush=True)
     return {"rows": [row.as_json() for row in rows], "details": details}
@@ -115,19 +124,13 @@ def prepare(ours: Product, sink: str) -> None:
 
 
 @contextmanager
-def databases(name: str) -> Iterator[tuple[tuple[str, str], int | None]]:
-    """The DATABASE_URLs of product and bare ("" is the default, SQLite), and the server's process."""
+def databases(name: str) -> Iterator[tuple[tuple[str, ...], int | None]]:
+    """The DATABASE_URLs of three stacks ("" is the default, SQLite), and the server's process."""
     if name == "sqlite":
-        yield ("", ""), None
+        yield ("", "", ""), None
         return
     with running_cluster() as (cluster, pid):
-        yield (
-            (
-                cluster.url(cluster.create_database(migrated=False)),
-                cluster.url(cluster.create_database(migrated=False)),
-            ),
-            pid,
-        )
+        yield tuple(cluster.url(cluster.create_database(migrated=False)) for _ in range(3)), pid
 
 
 def shares(details: dict[str, Any]) -> str:
