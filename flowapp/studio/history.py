@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, cast, func, select
+from sqlalchemy import String, cast, func, select, text
 from sqlalchemy.orm import Session
 
 from flowapp.engine.messages import log_line
@@ -152,7 +152,7 @@ def stats(session: Session) -> dict[str, Any]:
     )
     counts = dict.fromkeys(EXECUTION_STATUSES, 0) | {s: n for s, n in counted}  # noqa: C416 - to mypy a row is no pair
     still_open = session.scalar(
-        select(func.count(Execution.id)).where(Execution.status.in_(("pending", "running", "waiting")))
+        select(func.count(Execution.id)).where(text("status IN ('pending', 'running', 'waiting')"))  # as its index says
     )
     succeeded = sum(counts[status] for status in _SUCCESSES)
     return {

@@ -9,22 +9,29 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, Select, func, literal, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flowapp.errors import InvalidError
 from flowapp.models.base import UtcDateTime
 from flowapp.texts import say
 
+COUNTED = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a list; `next` and `previous` are cursors, None where there is nothing more. `total` counts all."""
+    """Some rows of a list; `next` and `previous` are cursors, None where there is nothing more.
+
+    `total` counts all, up to COUNTED; where there are more, it is COUNTED and `at_least` is true: counting a million
+    takes seconds.
+    """
 
     rows: list[Any]
     next: str | None
     previous: str | None
     total: int
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ def paginate(
 
     `key` must never be null. The count is taken over the same entity, so that the tenant's criterion holds for it too.
     """
-    total = session.scalar(statement.with_only_columns(func.count(id_column), maintain_column_froms=True)) or 0
+    some = statement.with_only_columns(id_column, maintain_column_froms=True).limit(COUNTED + 1)
+    total = session.scalar(select(func.count()).select_from(some.subquery())) or 0
     place = _read(cursor, key) if cursor else None
     back = place is not None and place.back
     falling = descending != back
@@ -71,7 +79,8 @@ def paginate(
         [row[0] for row in found],
         _write(last, back=False) if more or back else None,
         _write(first, back=True) if place is not None and (more or not back) else None,
-        total,
+        min(total, COUNTED),
+        total > COUNTED,
     )
 
 

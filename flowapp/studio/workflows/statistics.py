@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, extract, func, select
+from sqlalchemy import ColumnElement, and_, case, extract, func, select
 from sqlalchemy.orm import Session
 
+from flowapp.engine.retention import first_id
 from flowapp.models import TERMINAL, Execution, utcnow
 
 SPARKLINE_DAYS = 14
+MANY = 20_000
+PAST = timedelta(hours=1)
+REMEMBERED = 3600.0  # seconds
 _SUCCESSES = ("completed", "goal_reached")
 
 
@@ -41,50 +46,94 @@ class Stats:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Executions of one workflow, status and day (UTC): how many, and when the last began."""
+
+    status: str
+    day: date
+    count: int
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What was counted at a time (time.monotonic) of those executions whose ids are below `until`."""
+
+    until: str
+    groups: list[_Group]
+    at: float
+
+
+_pasts: dict[str, _Past] = {}
+
+
 def statistics(session: Session, ids: Iterable[str]) -> dict[str, Stats]:
-    """The counts of several workflows, in two queries."""
-    stats = {workflow_id: Stats() for workflow_id in ids}
-    ended = dict.fromkeys(stats, 0)
+    """The counts of several workflows.
+
+    To count a million executions takes seconds. So of a workflow with more than MANY, this process remembers for an
+    hour what it counted of those that began an hour before; what ends of them meanwhile is not seen.
+    """
+    groups: dict[str, list[_Group]] = {one: [] for one in ids}
+    now, until = time.monotonic(), first_id(utcnow() - PAST)
+    pasts = {one: past for one in groups if (past := _pasts.get(one)) and now - past.at < REMEMBERED}
+    for one, past in pasts.items():
+        groups[one] += past.groups
+        _count(session, and_(Execution.workflow_id == one, Execution.id >= past.until), until, groups)
+    fresh = [one for one in groups if one not in pasts]
+    if fresh:
+        old = _count(session, Execution.workflow_id.in_(fresh), until, groups)
+        many = {one: found for one, found in old.items() if sum(group.count for group in found) > MANY}
+        _pasts.update({one: _Past(until, found, now) for one, found in many.items()})
+    return {one: _stats(found) for one, found in groups.items()}
+
+
+def _count(
+    session: Session, which: ColumnElement[bool], until: str, groups: dict[str, list[_Group]]
+) -> dict[str, list[_Group]]:
+    """Adds to `groups`, and gives those below the id `until` once more."""
+    day, is_old = func.date(Execution.created_at), case((Execution.id < until, 1), else_=0)
     counted = (
-        select(Execution.workflow_id, Execution.status, func.count(Execution.id), func.max(Execution.created_at))
-        .where(Execution.workflow_id.in_(stats))
-        .group_by(Execution.workflow_id, Execution.status)
+        select(
+            Execution.workflow_id,
+            is_old,
+            Execution.status,
+            day,
+            func.count(Execution.id),
+            func.max(Execution.created_at),
+        )
+        .where(which)
+        .group_by(Execution.workflow_id, is_old, Execution.status, day)
     )
-    for workflow_id, status, count, latest in session.execute(counted):
-        one = stats[workflow_id]
-        one.execution_count += count
-        one.success_count += count if status in _SUCCESSES else 0
-        one.failure_count += count if status == "failed" else 0
-        one.last_executed_at = max(filter(None, (one.last_executed_at, latest)))
-        ended[workflow_id] += count if status in TERMINAL else 0
-    for workflow_id, one in stats.items():
-        one.success_rate = percent(one.success_count, ended[workflow_id])
-    _add_sparklines(session, stats)
+    old: dict[str, list[_Group]] = {}
+    for one, below, status, on, count, latest in session.execute(counted):
+        group = _Group(status, datetime.fromisoformat(str(on)).date(), count, latest)
+        groups[one].append(group)
+        if below:
+            old.setdefault(one, []).append(group)
+    return old
+
+
+def _stats(groups: list[_Group]) -> Stats:
+    stats, today, ended = Stats(), utcnow().date(), 0
+    for group in groups:
+        succeeded, failed = group.status in _SUCCESSES, group.status == "failed"
+        stats.execution_count += group.count
+        stats.success_count += group.count * succeeded
+        stats.failure_count += group.count * failed
+        ended += group.count * (group.status in TERMINAL)
+        stats.last_executed_at = max(filter(None, (stats.last_executed_at, group.latest)))
+        age = (today - group.day).days
+        if 0 <= age < SPARKLINE_DAYS:
+            before = stats.sparkline[-1 - age]
+            stats.sparkline[-1 - age] = (before[0] + group.count * succeeded, before[1] + group.count * failed)
+    stats.success_rate = percent(stats.success_count, ended)
     return stats
 
 
 def percent(part: int, whole: int) -> float:
     """With one decimal; 0 of nothing."""
     return round(100 * part / whole, 1) if whole else 0.0
-
-
-def _add_sparklines(session: Session, stats: dict[str, Stats]) -> None:
-    today = utcnow().date()
-    begin = utcnow().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=SPARKLINE_DAYS - 1)
-    day = func.date(Execution.created_at)
-    daily = (
-        select(Execution.workflow_id, day, _count(_SUCCESSES), _count(("failed",)))
-        .where(Execution.workflow_id.in_(stats), Execution.created_at >= begin)
-        .group_by(Execution.workflow_id, day)
-    )
-    for workflow_id, date, succeeded, failed in session.execute(daily):
-        age = (today - datetime.fromisoformat(str(date)).date()).days
-        if 0 <= age < SPARKLINE_DAYS:
-            stats[workflow_id].sparkline[SPARKLINE_DAYS - 1 - age] = (succeeded, failed)
-
-
-def _count(statuses: tuple[str, ...]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((Execution.status.in_(statuses), 1), else_=0)), 0)
 
 
 def totals(session: Session, workflow_id: str) -> dict[str, Any]:
