@@ -49,8 +49,11 @@ def _page(draft: Draft, wrong: Errors, status: int = 200) -> Response:
 
 
 def _input(draft: Draft) -> Any:
+    """What is kept, else an example, else what came last."""
     kept = test_data.of(draft.workflow)
-    return kept["input"] if "input" in kept else draft.sample()
+    if "input" in kept:
+        return kept["input"]
+    return draft.sample() or next((execution.input_data for execution in draft.executions()), {})
 
 
 def _source(execution_id: str | None) -> Execution | None:

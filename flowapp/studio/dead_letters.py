@@ -48,7 +48,7 @@ def groups(session: Session, *, since: datetime | None = None, workflow_id: str 
         select(
             Execution.workflow_id,
             Execution.error_fingerprint,
-            func.count().label("count"),
+            func.count().label("number"),
             func.min(Execution.completed_at).label("first_at"),
             last.label("last_at"),
         )
@@ -57,35 +57,50 @@ def groups(session: Session, *, since: datetime | None = None, workflow_id: str 
         .order_by(last.desc())
         .limit(MOST)
     )
-    return [_group(session, row) for row in session.execute(counted).all()]
-
-
-def _group(session: Session, row: Any) -> Group:
-    newest = session.execute(
-        select(Execution.id, Execution.error_message, Execution.current_step_id, Workflow.name, Version.definition)
-        .join(Workflow, Workflow.id == Execution.workflow_id)
-        .join(Version, Version.id == Execution.version_id)
-        .where(
-            Execution.status == _FAILED,
-            Execution.error_fingerprint == row.error_fingerprint,
-            Execution.workflow_id == row.workflow_id,
-            Execution.completed_at == row.last_at,
+    rows = session.execute(counted).all()
+    newest = _newest(session, counted.subquery())
+    workflows = dict(_pairs(session, Workflow.id, Workflow.name, {row.workflow_id for row in rows}))
+    versions = dict(_pairs(session, Version.id, Version.definition, {row.version_id for row in newest.values()}))
+    found = []
+    for row in rows:
+        one = newest[row.workflow_id, row.error_fingerprint]
+        names = {step["step_id"]: step["name"] for step in versions[one.version_id].get("steps", ())}
+        found.append(
+            Group(
+                row.workflow_id,
+                workflows[row.workflow_id],
+                row.error_fingerprint,
+                row.number,
+                row.first_at,
+                row.last_at,
+                one.id,
+                one.error_message,
+                one.current_step_id,
+                names.get(one.current_step_id, one.current_step_id),
+            )
         )
-        .limit(1)
-    ).one()
-    names = {step["step_id"]: step["name"] for step in newest.definition.get("steps", ())}
-    return Group(
-        row.workflow_id,
-        newest.name,
-        row.error_fingerprint,
-        row.count,
-        row.first_at,
-        row.last_at,
-        newest.id,
-        newest.error_message,
-        newest.current_step_id,
-        names.get(newest.current_step_id, newest.current_step_id),
+    return found
+
+
+def _newest(session: Session, counted: Any) -> dict[tuple[str, str], Any]:
+    """The newest execution of each group."""
+    e = Execution
+    found = session.execute(
+        select(e.id, e.workflow_id, e.error_fingerprint, e.version_id, e.error_message, e.current_step_id)
+        .join(
+            counted,
+            (e.workflow_id == counted.c.workflow_id)
+            & (e.error_fingerprint == counted.c.error_fingerprint)
+            & (e.completed_at == counted.c.last_at),
+        )
+        .where(e.status == _FAILED)
+        .order_by(e.id)
     )
+    return {(row.workflow_id, row.error_fingerprint): row for row in found}
+
+
+def _pairs(session: Session, key: Any, value: Any, ids: set[str]) -> list[Any]:
+    return [tuple(row) for row in session.execute(select(key, value).where(key.in_(ids)))]
 
 
 @dataclass(frozen=True, slots=True)
