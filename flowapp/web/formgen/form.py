@@ -160,8 +160,9 @@ class Form:
     def _act(self, data: Posted) -> bool:
         acted = False
         for name, verb in _VERBS.items():
-            if data.get(name, "").startswith(self.prefix):
-                acted |= self.act(verb, data[name])
+            target = data.get(name, "")
+            if target and target.startswith(self.prefix):
+                acted |= self.act(verb, target)
         name, _sep, mode = data.get("_mode", "").rpartition(":")
         for at, field in enumerate(self.fields):
             if field.name == name and mode in ("plain", "json", "expression"):

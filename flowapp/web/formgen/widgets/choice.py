@@ -28,6 +28,8 @@ class SelectField(Field):
 
     def set(self, value: Any) -> None:
         self.value, self.kind = shown(value), kind(value)
+        if self.info.widget == "workflow":  # stored by its name, it is offered by its id
+            self.value = {name.casefold(): key for key, name in self._offered()}.get(self.value.casefold(), self.value)
 
     def load(self, data: Posted) -> None:
         if self.name in data:
