@@ -68,8 +68,8 @@ def run(execution_id: UUID) -> Response:
 
 def _reason(error: ConflictError | InvalidError) -> str:
     if isinstance(error, InvalidError):
-        return _("This workflow cannot run now: its page says what is missing.")
-    return str(translated(error.message))
+        return str(_("This workflow cannot run now: its page says what is missing."))
+    return translated(error.message)
 
 
 def _repeat(session: Session, old: Execution) -> Execution:
