@@ -52,8 +52,8 @@ def of_project(session: Session, project_id: str, steps: Choices = (), without: 
 
 def _workflows(session: Session, without: str) -> list[tuple[str, str]]:
     """Every workflow of the organization, archived ones left out."""
-    found = select(Workflow.id, Workflow.name).where(Workflow.status != "archived", Workflow.id != without)
-    return _pairs(session, found)
+    found = select(Workflow.id, Workflow.name).where(Workflow.status != "archived")
+    return _pairs(session, found.where(Workflow.id != without) if without else found)
 
 
 def _pairs(session: Session, statement: Select[str, str]) -> list[tuple[str, str]]:
