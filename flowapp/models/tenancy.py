@@ -121,4 +121,5 @@ def at_once(dialect: str) -> dict[str, Any]:
 
 def _forget_tenant(connection: Connection) -> None:
     # A rollback takes back what set_config did inside the transaction: ask again next time.
-    connection.info.pop("tenant", None)
+    if not connection.invalidated:  # a broken one has nothing to ask, and would raise in place of the real error
+        connection.info.pop("tenant", None)
