@@ -16,6 +16,8 @@ def _usable(name: str) -> str:
     name = name.strip()
     if not name:
         raise ValueError(say("This must not be empty."))
+    if "{{" in name:
+        raise ValueError(say("A branch has a fixed name: write it without {{ }}."))
     if name.lower() in RESERVED:
         raise ValueError(say("“%(name)s” means something else already: choose another name.", name=name))
     return name

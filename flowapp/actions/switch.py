@@ -52,7 +52,10 @@ class SwitchParams(Params):
         min_length=1,
         max_length=50,
         json_schema_extra=ui(
-            N_("Cases"), N_("The first one that fits is taken; if none does, “default”."), widget="rows", raw=True
+            N_("Cases"),
+            N_("The first one that fits is taken; where none does, the lane “Otherwise”."),
+            widget="rows",
+            raw=True,
         ),
     )
 
@@ -72,7 +75,7 @@ def cases_of(params: Mapping[str, Any]) -> list[str]:
 @action(
     "switch",
     label=N_("Switch"),
-    description=N_("Goes on along the first of several cases that fits, along “default” where none does."),
+    description=N_("Goes on along the first of several cases that fits; where none does, along “Otherwise”."),
     group=N_("Flow"),
     icon="switch-3",
     effect="pure",

@@ -60,6 +60,7 @@ def test_the_value_of_a_case_may_be_an_expression(run) -> None:
         ({"value": "a", "cases": [{"name": "x", "equals": 1}, {"name": "x ", "equals": 2}]}, "twice"),
         ({"value": "a", "cases": [{"name": "default", "equals": 1}]}, "means something else"),
         ({"value": "a", "cases": [{"name": " ", "equals": 1}]}, "empty"),
+        ({"value": "a", "cases": [{"name": "{{ input.a }}", "equals": 1}]}, "fixed name"),
         ({"value": "a", "cases": [{"name": "x"}]}, "one of the two"),
         ({"value": "a", "cases": [{"name": "x", "equals": 1, "conditions": [{"field": "a"}]}]}, "one of the two"),
         ({"cases": [{"name": "x", "equals": 1}]}, "which value"),
