@@ -53,6 +53,7 @@ class WaitConditionParams(Params):
     effect="pure",
     params=WaitConditionParams,
     branches=("next", "timeout"),
+    branch_if={"timeout": ("timeout", None)},
     result={
         "matched": N_("Whether the conditions hold"),
         "explanation": N_("Each rule with the values it saw"),

@@ -111,6 +111,7 @@ def _ways(params: Mapping[str, Any]) -> list[str]:
     aliases=("approval", "wait_for_event", "wait_for_approval"),
     branches=("*", "timeout"),
     own_branches=_ways,
+    branch_if={"timeout": ("timeout", None)},
     result={
         "kind": N_("url, event or approval"),
         "payload": N_("What came with the call or the event"),

@@ -1,4 +1,4 @@
-"""Open approvals: `wait_event` steps that wait for a member's decision. Found, and decided once.
+"""Open approvals: steps (`wait_event`, or `wait` of that kind) that wait for a member's decision. Found, and decided once.
 
 A decision is a signal to the step's token, written while the execution's row is locked: of two people who decide at
 once, the second one finds the first one's signal.
@@ -16,13 +16,14 @@ from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.actions.wait_event import WaitEventParams
+from flowapp.catalog import get_action
 from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, User, Workflow, utcnow
 from flowapp.security.roles import Role
 from flowapp.studio.workflows.paging import Page, paginate
 from flowapp.texts import say
 
-ACTION = "wait_event"
+ACTIONS = ("wait_event", "wait")
 MAX_COMMENT = 2000
 Decision = Literal["approved", "rejected"]
 
@@ -90,7 +91,7 @@ def _waiting(session: Session, execution_ids: Iterable[str]) -> list[StepRun]:
             select(StepRun)
             .where(
                 StepRun.execution_id.in_(list(execution_ids)),
-                StepRun.action_type == ACTION,
+                StepRun.action_type.in_(ACTIONS),
                 StepRun.status == "waiting",
             )
             .order_by(StepRun.execution_id, StepRun.seq)
@@ -105,15 +106,20 @@ def _asked(session: Session, runs: list[StepRun]) -> list[Asked]:
         .where(Execution.id.in_({run.execution_id for run in runs}))
     )
     known = {execution.id: (execution, name) for execution, name in rows}
-    made = [Asked(run, *known[run.execution_id], WaitEventParams.model_validate(run.input)) for run in runs]
+    made = [Asked(run, *known[run.execution_id], _read(run)) for run in runs]
     return [asked for asked in made if asked.params.kind == "approval"]
+
+
+def _read(run: StepRun) -> WaitEventParams:
+    params: WaitEventParams = get_action(run.action_type).params.model_validate(run.input)  # type: ignore[assignment]
+    return params
 
 
 def find(
     session: Session, execution_id: str, *, step_id: str = "", iteration: int | None = None, seq: int | None = None
 ) -> Asked:
     """The newest visit of that step that asked for a decision. NotFoundError where there is none."""
-    statement = select(StepRun).where(StepRun.execution_id == execution_id, StepRun.action_type == ACTION)
+    statement = select(StepRun).where(StepRun.execution_id == execution_id, StepRun.action_type.in_(ACTIONS))
     if step_id:
         statement = statement.where(StepRun.step_id == step_id)
     if iteration is not None:

@@ -79,6 +79,21 @@ def test_the_list_shows_what_one_may_decide(api: Api) -> None:
     assert api.get("/approvals/")["results"] == []
 
 
+def test_the_step_for_every_kind_of_wait_asks_too(api: Api) -> None:
+    params = {"kind": "approval", "role": "editor", "title": "Really?", "by_email": False}
+    execution_id = waiting(api, {"step_id": "w", "action_type": "wait", "params": params})
+    assert [row["title"] for row in api.get("/approvals/")["results"]] == ["Really?"]
+    api.as_("operator").post(f"/executions/{execution_id}/approve/", {}, 403)
+    api.post(f"/executions/{execution_id}/approve/")
+    assert ended(api, execution_id)["steps"][0]["branch"] == "approved"
+
+
+def test_waits_of_other_kinds_are_no_approvals(api: Api) -> None:
+    execution_id = waiting(api, {"step_id": "w", "action_type": "wait", "params": {"duration": "1 hour"}})
+    api.post(f"/executions/{execution_id}/approve/", {}, 409)
+    assert api.get("/approvals/")["count"] == 0
+
+
 def test_of_two_at_once_the_first_counts(app: Any, api: Api) -> None:
     execution_id = ask(api, by_email=False)
     answers: list[tuple[str, int]] = []
