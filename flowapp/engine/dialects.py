@@ -16,12 +16,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any, Literal
 
 from pydantic import AliasChoices
 
 from flowapp.catalog import ACTIONS, TRIGGERS, Params, canonical_type
 from flowapp.engine.definition import Definition, free_key, json_problems, parse
+from flowapp.engine.spellings import PARAMS, TYPES
 from flowapp.errors import InvalidError, Problem
 
 Json = dict[str, Any]
@@ -58,27 +60,10 @@ _EDGE = {
     "target": ("target", "target_node"),
     "branch": ("branch", "condition_type"),
 }
-_BRANCHES = frozenset({"next", "yes", "no", "each", "done", "error", "timeout"})
+_BRANCHES = frozenset(
+    {"next", "yes", "no", "each", "done", "error", "timeout", "default", "approved", "rejected", "invalid"}
+)  # fmt: skip
 
-# Aliases of types whose code may not be there to declare them.
-_TYPES = {
-    "action": {
-        "condition": "conditional",
-        "call_webhook": "send_webhook",
-        "webhook": "send_webhook",
-        "wait": "wait_time",
-        "delay": "wait_time",
-        "internal_notification": "send_notification",
-    },
-    "trigger": {"scheduled": "schedule", "form_submitted": "form_submit", "api": "api_call"},
-}
-# Other names of params; one that the type's own model knows is left as it is.
-_PARAMS = {
-    "send_email": {"body": "message", "template_id": "template"},
-    "send_notification": {"body": "message"},
-    "schedule": {"cron_expression": "cron"},
-    "form_submit": {"form_id": "form"},
-}
 _UNITS = ("minutes", "hours", "days")
 
 
@@ -127,7 +112,7 @@ def type_name(kind: Literal["action", "trigger"], name: Any) -> Any:
         return name
     found = canonical_type(kind, name)
     registered = ACTIONS if kind == "action" else TRIGGERS
-    return found if found in registered else canonical_type(kind, _TYPES[kind].get(found, found))
+    return found if found in registered else canonical_type(kind, TYPES[kind].get(found, found))
 
 
 class _Reader:
@@ -305,7 +290,7 @@ class _Reader:
         self._rename_params(ACTIONS, step.get("action_type"), params, f"{to}.params")
 
     def _wait(self, step: Json, written: str, to: str) -> None:
-        """`wait_type` is part of the type's name; `wait_duration_hours` is a duration."""
+        """`wait_type` is part of the type's name; `wait_duration_hours` is a duration, `wait_timeout_days` a timeout."""
         params, path = step["params"], f"{to}.params"
         spec = ACTIONS.get(step["action_type"])
         if spec and _takes(spec.params, "wait_type"):
@@ -316,13 +301,13 @@ class _Reader:
             if written not in ("wait", "delay") and step["action_type"] != type_name("action", written):
                 self._wrong(_source(f"{path}.wait_type", self.paths), f"This is not what the type “{written}” says.")
         elif kind is not None:
-            self._wrong(_source(f"{path}.wait_type", self.paths), "Write time, until or condition.")
-        for unit in _UNITS:
-            amount = params.pop(f"wait_duration_{unit}", None)
+            self._wrong(_source(f"{path}.wait_type", self.paths), "Write time, until, condition or event.")
+        for name, unit in product(("duration", "timeout"), _UNITS):
+            amount = params.pop(f"wait_{name}_{unit}", None)
             if amount is not None:
-                source = _source(f"{path}.wait_duration_{unit}", self.paths)
+                source = _source(f"{path}.wait_{name}_{unit}", self.paths)
                 text = f"{amount} {unit[:-1] if amount == 1 else unit}"
-                self._move(params, "duration", text, source, path)
+                self._move(params, name, text, source, path)
 
     def _move(self, params: Json, name: str, value: Any, source: str, path: str) -> None:
         if params.get(name, value) != value:
@@ -334,7 +319,7 @@ class _Reader:
         if not isinstance(kind, str) or not isinstance(params, dict) or kind not in registered:
             return
         model: type[Params] = registered[kind].params
-        for old, new in _PARAMS.get(kind, {}).items():
+        for old, new in PARAMS.get(kind, {}).items():
             if old in params and not _takes(model, old) and _takes(model, new):
                 value = params.pop(old)
                 text = str(value) if old.endswith("_id") and isinstance(value, int) else value  # an id is text
