@@ -26,11 +26,14 @@ def test_the_page_names_every_job_with_its_last_run(app: Any, ada: Browser) -> N
     ada.get("/settings/jobs")
     for name in jobs.load():
         assert name in ada.text
-    assert "Executions: 0" not in ada.text
+    assert "Nothing to do" not in ada.text
     with app.app_context():
         jobs.perform("cleanup_old_executions")
+        jobs.record("cleanup_stale_executions", utcnow(), 1.0, result={"found": 3, "failed": 0})
     ada.get("/settings/jobs")
-    assert "Executions: 0" in ada.text
+    assert "Nothing to do" in ada.text
+    assert "Found: 3" in ada.text
+    assert "Ended as failed" not in ada.text
 
 
 def test_a_run_that_failed_or_goes_on_says_so(app: Any, ada: Browser) -> None:
