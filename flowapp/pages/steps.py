@@ -38,6 +38,8 @@ def _flow_page(draft: Draft) -> Response:
     for step_id in test_data.of(draft.workflow)["pins"]:
         view.cards[step_id].pinned = True
 
+    view.taken = workflows.taken(db.session(), draft.workflow)
+
     def removes(step_id: str) -> list[str]:
         return [view.cards[other].name for other in edit.only_in_lanes(draft.definition, step_id)]
 

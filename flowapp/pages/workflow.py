@@ -239,6 +239,8 @@ def problem_place(workflow: Workflow, problem: Problem) -> Json:
         return {"label": steps.get(problem.step_id, problem.step_id), "href": step_url(workflow, problem.step_id)}
     if problem.path.startswith("triggers") and g.actor.role >= Role.EDITOR:
         return {"label": _("Trigger"), "href": url_for("workflow_triggers.index", workflow_id=workflow.id)}
+    if problem.path.startswith("config") and g.actor.role >= Role.EDITOR:
+        return {"label": _("Settings"), "href": url_for("workflow_settings.show", workflow_id=workflow.id)}
     if problem.path.startswith("steps"):
         return {"label": _("Steps"), "href": step_url(workflow, None)}
     return {"label": "", "href": ""}

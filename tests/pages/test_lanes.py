@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from flowapp.engine.outline import outline
+from flowapp.extensions import db
+from flowapp.models import BranchCount
+from flowapp.models.tenancy import tenant_session
+from flowapp.studio import workflows
 from tests.engine.test_edit import shape
 from tests.pages.test_steps import LOG, Site, database_url
 
@@ -123,11 +127,8 @@ def test_the_picker_knows_the_item_inside_a_loop_only(site: Site) -> None:
     add(site, "loop", {"name": "Orders", "p-items": "{{ input.orders }}"}, after="note", branch="next")
     inside = site.get("/new-step/log?after=orders&branch=each")
     assert "Each item of “Orders”" in inside
-    assert (
-        "{{ item }}" in inside
-        or ">item<" in inside
-        or "item" in re.findall(r'data-[a-z-]*="([^"]*item[^"]*)"', inside)[0]
-    )
+    for path in ("item", "index", "items", "contact.email", "resume_url"):
+        assert f'data-value-path="{path}"' in inside
     outside = site.get("/new-step/log?after=orders&branch=done")
     assert "Each item of" not in outside
     assert "resume_url" in outside
@@ -143,3 +144,16 @@ def test_a_workflow_to_run_is_chosen_from_the_others(site: Site) -> None:
     add(site, "run_workflow", {"name": "Bill", "p-workflow": invoice, "p-wait": "y"}, after="note", branch="next")
     assert site.draft["steps"][1]["params"]["workflow"] == invoice
     assert "Invoice" in site.get("/steps")
+
+
+def test_the_lanes_of_a_split_show_how_many_took_them(site: Site) -> None:
+    add(site, "split", {"name": "Test"}, after="note", branch="next")
+    assert "flow-share" not in site.get("/steps")
+    with site.app.app_context(), tenant_session(db.engine, site.organization_id) as session:
+        version = workflows.publish(session, workflows.get(session, site.id), actor_id=None)
+        session.add(BranchCount(version_id=version.id, step_id="test", branch="B", count=3))
+        session.add(BranchCount(version_id=version.id, step_id="test", branch="A", count=1))
+        session.commit()
+    page = site.get("/steps")
+    assert "1 time (25%)" in page
+    assert "3 times (75%)" in page

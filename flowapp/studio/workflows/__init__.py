@@ -4,6 +4,7 @@ Every function works in the caller's transaction and never commits. The session 
 canonical definition (engine.definition) with the secrets of its triggers and steps sealed.
 """
 
+from flowapp.studio.workflows.branches import taken
 from flowapp.studio.workflows.drafts import create, delete, duplicate, save_draft, update
 from flowapp.studio.workflows.listing import find, find_page
 from flowapp.studio.workflows.paging import Page, paginate
@@ -21,6 +22,6 @@ from flowapp.studio.workflows.statistics import Stats, statistics, totals
 
 __all__ = [
     "Page", "Stats", "activate", "archive", "as_json", "create", "definition_of", "delete", "duplicate", "find",
-    "find_page", "get", "paginate", "pause", "publish", "save_draft", "shown_definition", "statistics", "totals",
-    "update", "validate", "version_to_run", "version_to_test",
+    "find_page", "get", "paginate", "pause", "publish", "save_draft", "shown_definition", "statistics", "taken",
+    "totals", "update", "validate", "version_to_run", "version_to_test",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask_babel import format_percent, ngettext
 from flask_babel import gettext as _
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS
@@ -43,7 +44,10 @@ class Card:
 
 @dataclass(slots=True)
 class Flow:
-    """`lane` holds the blocks of the main lane, `cards` each step by its id, `loose` the steps nothing leads to."""
+    """`lane` holds the blocks of the main lane, `cards` each step by its id, `loose` the steps nothing leads to.
+
+    `taken`: how often the branches of a split were taken, by step and branch.
+    """
 
     lane: list[Block]
     cards: dict[str, Card]
@@ -51,6 +55,16 @@ class Flow:
     loose: list[Card]
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    taken: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def share(self, lane: Lane) -> str:
+        """How many took a lane of a split since the version was published; empty where they are not counted."""
+        counts = self.taken.get(lane.source)
+        if not counts:
+            return ""
+        count = counts.get(lane.branch, 0)
+        part = format_percent(count / sum(counts.values()), "0%")
+        return str(ngettext("%(num)d time (%(part)s)", "%(num)d times (%(part)s)", count, part=part))
 
     def folds(self, block: Block) -> bool:
         """Every way leads straight on, and none has a name of its own: the block is drawn as a plain step."""
