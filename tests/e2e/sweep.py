@@ -18,7 +18,7 @@ from flowapp.extensions import db
 from flowapp.models import CaughtMail, DataTable, Execution, Form, Integration, Organization, Schema, User, Workflow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.roles import Role
-from flowapp.studio import accounts, integrations, records, workflows
+from flowapp.studio import accounts, integrations, records, replays, workflows
 from tests.support.browser import Browser
 from tests.support.processes import wait_until
 
@@ -144,8 +144,16 @@ def _fill(session: Session, place: Place, owner: User) -> None:
         {"token": invitation},
         {"integration_id": service.id},
         {"mail_id": mail.id},
+        {"replay_id": _replay(session, owner)},
         *({"integration_type": kind} for kind in CONNECTORS),
     ]
+
+
+def _replay(session: Session, owner: User) -> str:
+    """A replay that was cancelled before it began."""
+    replay = replays.create(session, replays.Choice(), "start", "same", created_by=owner.id)
+    replays.cancel(session, replay)
+    return replay.id
 
 
 def pages(app: Flask, place: Place) -> list[Page]:
