@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flowapp.catalog import Signal
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 GOALS = "*"
+PAUSE = timedelta(hours=1)
 
 
 class Inbox:
@@ -25,7 +27,7 @@ class Inbox:
 
     def fill(self, signals: list[Json]) -> None:
         """What the database holds."""
-        self._signals = signals
+        self._signals = [signal for signal in signals if signal["token"] != GOALS]
         self._seen = {signal["id"] for signal in signals}
         self._taken += [signal["id"] for signal in signals if signal["token"] == GOALS]
 
@@ -47,6 +49,8 @@ class Inbox:
     def has_news(self, run: Run) -> bool:
         """Whether a signal came for one of the tokens, or for the goals, since the inbox was read."""
         tokens = run.state["tokens"]
+        if self._signals:
+            self._set_aside(run)
         listening = [row for row in _subscriptions(run) if row["token"] == GOALS or _is_new(run, row["token"])]
         if listening:
             run.journal.catch_up(listening, run.since, run.runner.now())
@@ -57,6 +61,15 @@ class Inbox:
             and (signal["token"] == GOALS or any(_is_for(signal, number, token) for number, token in tokens.items()))
             for signal in run.journal.signals(run.row["id"])
         )
+
+    def _set_aside(self, run: Run) -> None:
+        """What nobody took: over, where it is for a token that went on; else nobody need be woken for it for a while."""
+        tokens, now = run.state["tokens"], run.runner.now()
+        left = [s for s in self._signals if not any(_is_for(s, number, token) for number, token in tokens.items())]
+        over = [s["id"] for s in left if s["token"] and s["kind"] in ("event", "approval")]
+        kept = [s["id"] for s in left if s["id"] not in over and (s["rung_at"] is None or s["rung_at"] <= now)]
+        if over or kept:
+            run.journal.set_aside(over, kept, now + PAUSE)
 
     def listening(self, run: Run, status: str | None) -> list[Json] | None:
         """Rows of subscriptions for the state that is being written; None: as they are."""

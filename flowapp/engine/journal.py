@@ -276,6 +276,12 @@ class Journal:
             if missed:
                 mailbox.send(connection, missed)
 
+    def set_aside(self, over: list[str], kept: list[str], until: datetime) -> None:
+        """Deletes signals that are over; the scheduler rings for those that are kept not before `until`."""
+        with self.transaction() as connection:
+            mailbox.consume(connection, over)
+            mailbox.silence(connection, kept, until)
+
     def contact(self, contact_id: str) -> dict[str, Any] | None:
         """The contact as expressions see it now; None where it was deleted."""
         with self.transaction() as connection:

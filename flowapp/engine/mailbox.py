@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowapp.models import BranchCount, Event, Signal, Subscription, new_id
@@ -21,7 +21,7 @@ _counts = cast(Table, BranchCount.__table__)
 _events = cast(Table, Event.__table__)
 _OF = _subscriptions.c.execution_id == bindparam("of")
 _OPEN = (
-    select(_signals.c.id, _signals.c.token, _signals.c.step_id, _signals.c.kind, _signals.c.payload)
+    select(_signals.c.id, _signals.c.token, _signals.c.step_id, _signals.c.kind, _signals.c.payload, _signals.c.rung_at)
     .where(_signals.c.execution_id == bindparam("of"), _signals.c.organization_id == bindparam("org"))
     .order_by(_signals.c.id)
 )
@@ -38,6 +38,11 @@ def waiting(connection: Connection, execution_id: str, organization_id: str) -> 
 def consume(connection: Connection, ids: list[str]) -> None:
     """Deletes signals that were acted on."""
     connection.execute(delete(_signals).where(_signals.c.id.in_(ids)))
+
+
+def silence(connection: Connection, ids: list[str], until: datetime) -> None:
+    """Has nobody rung for these signals before `until`."""
+    connection.execute(update(_signals).where(_signals.c.id.in_(ids)).values(rung_at=until))
 
 
 def send(connection: Connection, rows: list[dict[str, Any]]) -> None:

@@ -102,6 +102,9 @@ class MemoryJournal(Journal):
     def signals(self, execution_id: str) -> list[Json]:  # noqa: ARG002
         return list(self.inbox)
 
+    def set_aside(self, over: list[str], kept: list[str], until: datetime) -> None:  # noqa: ARG002
+        self.inbox = [signal for signal in self.inbox if signal["id"] not in over]
+
     def catch_up(self, listening: Any, since: str, now: datetime) -> None:
         """Nothing happens but what the simulation lets happen."""
 

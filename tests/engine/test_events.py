@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowapp import events
-from flowapp.engine import dispatch
+from flowapp.engine import dispatch, timers
 from flowapp.engine.mailbox import row
 from flowapp.models import Contact, Event, Execution, Signal, Subscription
 from flowapp.models.tenancy import system_session
@@ -174,6 +174,42 @@ def test_a_call_for_one_step_does_not_resume_another(place: Place) -> None:
     assert goes_on(place, execution_id).status == "waiting"
     signal(place, execution_id, "resume", 2, step="e")
     assert goes_on(place, execution_id).output_data["payload"] == 2
+
+
+def rings(place: Place) -> list[tuple[str, str]]:
+    """For whom the scheduler rings, a while later."""
+    place.later(60)
+    with system_session(place.engine) as session:
+        bells = timers.unheard(session, place.now())
+        session.commit()
+    return bells
+
+
+def test_nobody_is_woken_again_and_again_for_a_call_that_nobody_takes(place: Place) -> None:
+    execution_id = waiting(place, [wait_event(kind="event", events=["a.b"], same_entity=False), wait_event_two()])
+    signal(place, execution_id, "resume", "early")
+    assert rings(place) == [(execution_id, place.org)]
+    assert goes_on(place, execution_id).status == "waiting"
+    assert rings(place) == []
+    place.later(3600)
+    assert rings(place) == [(execution_id, place.org)]
+    assert record(place, "a.b")
+    assert goes_on(place, execution_id).output_data["payload"] == "early"
+
+
+def wait_event_two() -> dict[str, Any]:
+    return {**wait_event(kind="url"), "step_id": "second", "name": "Second"}
+
+
+def test_a_second_event_is_over_when_the_first_one_ended_the_wait(place: Place) -> None:
+    pause = {"step_id": "p", "name": "P", "action_type": "wait_time", "params": {"duration": "5 days"}}
+    execution_id = waiting(place, [wait_event(kind="event", events=["a.b"], same_entity=False), pause])
+    record(place, "a.b", n=1)
+    record(place, "a.b", n=2)
+    assert goes_on(place, execution_id).status == "waiting"
+    assert rings(place) == []
+    with place.session() as session:
+        assert session.query(Signal).count() == 0
 
 
 def test_a_call_in_time_counts_though_no_worker_was_there_until_later(place: Place) -> None:
