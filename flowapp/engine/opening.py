@@ -9,6 +9,7 @@ from flowapp.engine import state as machine
 from flowapp.engine.condition import evaluate
 from flowapp.engine.memory import around
 from flowapp.engine.scope import Scope
+from flowapp.engine.surroundings import scope
 from flowapp.errors import FlowError
 
 if TYPE_CHECKING:
@@ -85,17 +86,19 @@ def _jump_to_goal(run: Run) -> None:
     """A contact anywhere in the workflow jumps to a goal whose conditions came true."""
     if run.state.get("goal") or not run.program.goals:
         return
-    scope = run.scope({})
+    outside = scope(run, {})
     for step_id in run.program.goals:
-        if _holds(run, step_id, scope) and not any(token["step"] == step_id for token in run.state["tokens"].values()):
+        if _holds(run, step_id, outside) and not any(
+            token["step"] == step_id for token in run.state["tokens"].values()
+        ):
             run.record.line(step_id, "info", "The goal's conditions came true: the flow jumps to it.", None)
             run.advance({"type": "jump", "step": step_id})
             return
 
 
-def _holds(run: Run, step_id: str, scope: Scope) -> bool:
+def _holds(run: Run, step_id: str, known: Scope) -> bool:
     try:
-        return evaluate(run.program.step(step_id).definition.params["conditions"], scope)[0]
+        return evaluate(run.program.step(step_id).definition.params["conditions"], known)[0]
     except FlowError as error:
         run.record.line(step_id, "warning", f"The goal's conditions cannot be told: {error.message}", None)
         return False

@@ -17,9 +17,9 @@ from flowapp.engine.memory import Memory
 from flowapp.engine.opening import take_up
 from flowapp.engine.program import Program, Step
 from flowapp.engine.record import Recorder
-from flowapp.engine.scope import Scope
+from flowapp.engine.surroundings import circumstances, scope
 from flowapp.engine.tokens import Outcome, State
-from flowapp.engine.visit import Attempt, Services, Visit, idempotency_key, run
+from flowapp.engine.visit import Attempt, Services, idempotency_key, run
 from flowapp.models import new_id
 
 if TYPE_CHECKING:
@@ -131,63 +131,13 @@ class Run:
             ways = step.spec.ways(step.definition.params) or ("next",)
             branch = next((way for way in ("next", "done") if way in ways), ways[0])
             return Attempt(Done(self.options["pins"][self.current], branch), step.definition.params)
-        return run(step, self.scope(token), self._circumstances(number, token, step, signal))
+        return run(step, scope(self, token), circumstances(self, number, step, signal))
 
     def _intend(self, number: str) -> None:
         self.advance({"type": "intent", "token": number})
         key = idempotency_key(self.row["id"], self.current, self.state["tokens"][number]["iteration"])
         self.record.open_intent(key)
         self.flush()
-
-    def scope(self, token: Mapping[str, Any]) -> Scope:
-        """What the expressions of a step on this token can name."""
-        frame = token.get("frame", "")
-        extra = self.memory.names(frame)
-        if self.contact is not None:
-            extra = {**contact_names(self.contact), **extra}
-        if self.program.asks_resume_url:
-            extra["resume_url"] = self.services.resume_url(self.row["id"])
-        return Scope(
-            input=self.row["input_data"],
-            variables=self.program.definition.variables,
-            steps=self.memory.seen(frame),
-            context=self.row["context"],
-            now=self.runner.now().astimezone(UTC).isoformat(timespec="seconds"),
-            extra=extra,
-            timezone=self.timezone,
-        )
-
-    @property
-    def timezone(self) -> str:
-        """The contact's, else the organization's."""
-        return (self.contact or {}).get("timezone") or self.services.timezone
-
-    def _circumstances(self, number: str, token: dict[str, Any], step: Step, signal: Signal | None) -> Visit:
-        live = step.spec.effect != "pure"
-
-        def write(message: str, level: str = "info", **data: Any) -> None:
-            self.record.line(step.definition.step_id, level, message, data or None)
-            if live:
-                self._publish([self.record.news.pop()])
-
-        return Visit(
-            execution_id=self.row["id"],
-            workflow_id=self.row["workflow_id"],
-            organization_id=self.row["organization_id"],
-            project_id=self.program.project_id,
-            attempt=token["attempt"],
-            iteration=token["iteration"],
-            services=self.services,
-            now=self.runner.now,
-            log=write,
-            token=number,
-            timezone=self.timezone,
-            signal=signal,
-            contact_id=self.row["contact_id"] or "",
-            entity=(self.row["trigger_entity_type"], self.row["trigger_entity_id"]),
-            business_hours=self.program.business_hours,
-            ancestors=self.options.get("ancestors", ()),
-        )
 
     def advance(self, outcome: Outcome) -> None:
         """Lets the state machine take in what happened, and does what it says."""
@@ -235,7 +185,7 @@ class Run:
         batch.listening = self.inbox.listening(self, status)
         self.journal.write(self.claim, batch)
         self.flushed = monotonic()
-        self._publish(news)
+        self.publish(news)
 
     def _timers(self, status: str | None) -> list[dict[str, Any]] | None:
         """Timers are the alarm clocks of what the state says; they are set when the worker lets go."""
@@ -284,16 +234,7 @@ class Run:
         )
         self.runner.ended(self.row, status)
 
-    def _publish(self, news: list[m.Message]) -> None:
+    def publish(self, news: list[m.Message]) -> None:
+        """Tells who watches."""
         if news:
             self.runner.publish(self.row["organization_id"], self.row["id"], news)
-
-
-def contact_names(contact: Mapping[str, Any]) -> dict[str, Any]:
-    """The names under which expressions find the contact: nested and flat (DESIGN §8)."""
-    return {
-        "contact": contact,
-        "contact_id": contact["id"],
-        "contact_name": contact["name"],
-        "contact_email": contact["email"],
-    }

@@ -78,9 +78,9 @@ class MarkParams(Params):
 
 
 def mark(ctx: StepContext, params: MarkParams) -> Outcome:
-    """Gives its value, now or later; as an effect it stands in the book."""
-    if params.do == "park" and ctx.signal is None:
-        return Park("a word", ("resume",))
+    """Gives its value, now or later; as an effect it stands in the book. What parks has its effect before it does."""
+    if ctx.signal is not None:
+        return Done(f"{params.value}+{ctx.signal.payload}")
     if ctx.attempt <= params.fails:
         return Fail("Not at the first attempt.")
     if "bad" in str(params.value) and params.do == "check":
@@ -90,7 +90,7 @@ def mark(ctx: StepContext, params: MarkParams) -> Outcome:
     Book.fuse.point("before an effect")
     Book.effects.append((ctx.idempotency_key, ctx.step_id, str(params.value)))
     Book.fuse.point("after an effect")
-    return Done(f"{params.value}+{ctx.signal.payload}" if ctx.signal else params.value)
+    return Park("a word", ("resume",)) if params.do == "park" else Done(params.value)
 
 
 def register() -> None:
