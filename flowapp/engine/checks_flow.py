@@ -51,11 +51,12 @@ def lost_edges(scene: Scene) -> Findings:
         if list(taken) == ["error"]:
             message = say("“%(name)s” ends the flow: nothing can follow it.", name=step.name)
         else:
+            ways = either(say("“%(name)s”", name=branch) for branch in taken if branch != "error")
             message = say(
                 "“%(name)s” never ends on “%(branch)s”: it goes on along %(ways)s.",
                 name=step.name,
                 branch=edge.branch,
-                ways=either(say("“%(name)s”", name=branch) for branch in taken if branch != "error"),
+                ways=ways,
             )
         yield Problem(f"edges.{at}.branch", message, edge.source, "unknown_branch")
 
