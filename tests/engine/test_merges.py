@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.engine.place import Place, World, _actions, place, step
 from tests.engine.test_flow_branches import edges, real
-from tests.engine.test_runner import die_at
+from tests.engine.test_runner import Killed
 
 __all__ = ["_actions", "place"]
 
@@ -79,12 +81,20 @@ def test_an_attempt_whose_worker_died_does_not_hide_the_result_before_it(place: 
     }  # fmt: skip
     steps = [count, again, step("o", "idempotent"), step("z", value="{{ steps.n.result }}")]
     execution_id = place.begin(place.workflow(steps, edges("n>o o>if if>n:yes if>z:no")))
-    for deadly in ("n", "o", "n", "n"):
-        World.calls.clear()
-        die_at(place, deadly, execution_id)
+
+    def die(ctx: Any) -> None:
+        if ctx.iteration == 1:
+            raise Killed
+
+    World.hooks["n"] = die
+    for _ in range(2):
+        with pytest.raises(Killed):
+            place.ring(execution_id)
         place.later(11)
+    World.hooks.clear()
     done = place.ring(execution_id)
     assert (done.status, done.output_data) == ("completed", 3)
+    assert [output for status, _, output in of(place, done.id, "n") if status == "completed"] == [1, 2, 3]
 
 
 def test_what_waits_when_a_step_ends_the_execution_is_cancelled(place: Place) -> None:
