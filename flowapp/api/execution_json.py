@@ -49,6 +49,9 @@ def _one(execution: Execution, version: int | None, runs: list[Any], lines: list
         "execution_logs": [log_json(line) for line in lines],
         "error_message": execution.error_message,
         "idempotency_key": execution.idempotency_key,
+        "retry_of": execution.retry_of_id,
+        "replay": execution.replay_id,
+        "is_test": bool((execution.options or {}).get("test")),
         "success_count": execution.success_count,
         "failure_count": execution.failure_count,
         "started_at": iso(execution.started_at),
@@ -79,7 +82,7 @@ def _lines(session: Session, ids: list[str]) -> dict[str, list[LogLine]]:
 def step_json(run: StepRun) -> dict[str, Any]:
     """One attempt of one visit of a step."""
     names = (
-        "seq", "step_id", "step_name", "action_type", "status", "attempt", "iteration", "branch", "input", "output",
+        "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch", "input", "output",
         "explanation", "error_message", "error_details",
     )  # fmt: skip
     return {

@@ -212,7 +212,7 @@ def as_json(session: Session, execution: Execution) -> dict[str, Any]:
 
 def _run_json(run: StepRun) -> dict[str, Any]:
     named = (
-        "seq", "step_id", "step_name", "action_type", "status", "attempt", "iteration", "branch", "input", "output",
+        "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch", "input", "output",
         "explanation", "error_message", "error_details",
     )  # fmt: skip
     return {

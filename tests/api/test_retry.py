@@ -39,10 +39,13 @@ def test_a_failed_execution_goes_on_at_its_step(api: Api, worker: None) -> None:
     _, (old,) = failed(api)
     new = api.post(f"/executions/{old}/retry/", None, 202)
     assert ExecutionOut.model_validate(new)
-    assert new["id"] != old
+    assert (new["retry_of"], new["replay"], new["is_test"]) == (old, None, False)
     again = ended(api, new["id"])
     assert (again["status"], again["input_data"]) == ("failed", {"name": "Ann"})
-    assert [(s["step_id"], s["status"]) for s in again["steps"]] == [("hello", "completed"), ("broken", "failed")]
+    assert [(s["step_id"], s["status"], s["source"]) for s in again["steps"]] == [
+        ("hello", "completed", "reused"),
+        ("broken", "failed", ""),
+    ]
     assert not [line for line in again["execution_logs"] if line["step_id"] == "hello"]
 
 
