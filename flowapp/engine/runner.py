@@ -69,11 +69,14 @@ class Runner:
     def _drive(self, journal: Journal, claim: Claim) -> None:
         run = Run(self, journal, claim)
         try:
-            program = self._program(journal, claim.row["version_id"])
-        except FlowError as error:  # a stored version that this release cannot read
+            self._go(run, claim)
+        except FencedError:
+            raise
+        except FlowError as error:  # this release cannot read the stored version, or knows a step of it no more
             run.end("failed", f"The workflow's version cannot be run: {error.message}")
-            return
-        run.open(program)
+
+    def _go(self, run: Run, claim: Claim) -> None:
+        run.open(self._program(run.journal, claim.row["version_id"]))
         if claim.row["crashes"] >= MAX_CRASHES:
             run.end("failed", f"Set aside: its worker died {MAX_CRASHES} times in a row, last at step “{run.current}”.")
             return

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flowapp.catalog.registry import ACTIONS
 from flowapp.engine.control import cancel, decide
 from flowapp.engine.replay import messages
 from flowapp.errors import ConflictError
@@ -218,6 +219,16 @@ def test_a_step_that_kills_its_worker_each_time_is_set_aside(place: Place) -> No
     done = place.get(execution_id)
     assert done.status == "failed"
     assert "died 3 times" in done.error_message
+
+
+def test_a_step_that_this_release_does_not_know_fails_the_execution_at_once(place: Place) -> None:
+    """It must not pass for a worker that died."""
+    execution_id = place.begin(place.workflow([step("a"), step("b", "once")]))
+    del ACTIONS["try_once"]
+    done = place.ring(execution_id)
+    assert (done.status, done.crashes) == ("failed", 0)
+    assert "There is no step type “try_once”" in done.error_message
+    assert [r.step_id for r in place.runs(execution_id)] == ["a"]
 
 
 def test_a_lease_keeps_others_away_until_it_runs_out(place: Place) -> None:
