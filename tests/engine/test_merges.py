@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from flowapp.engine.ending import FAILED_EVENT
+from flowapp.models import BranchCount, Event
 from tests.engine.place import Place, World, _actions, place, step
 from tests.engine.test_flow_branches import edges, real
 from tests.engine.test_runner import Killed
@@ -156,3 +158,16 @@ def test_a_service_that_asks_to_be_left_alone_is(place: Place) -> None:
     steps = [step("a", "once", do="busy", value=600, on_error="retry", retry_count=1, retry_delay=30)]
     waiting = place.run(steps)
     assert [(t.due_at - place.time).total_seconds() for t in place.timers(waiting.id)] == [600]
+
+
+def test_a_test_run_counts_for_nothing(place: Place) -> None:
+    """No branch is counted for the split's statistics, and nobody is told of its failure."""
+    variants = [{"name": "A", "weight": 1}, {"name": "B", "weight": 1}]
+    steps = [real("sp", "split", variants=variants), step("f", do="fail", value="no")]
+    path = edges("sp>f:A sp>f:B")
+    for test, count in ((True, 0), (False, 1)):
+        execution_id = place.begin(place.workflow(steps, path), more={"options": {"test": test}})
+        assert place.ring(execution_id).status == "failed"
+        with place.session() as session:
+            assert session.query(BranchCount).count() == count
+            assert session.query(Event).filter_by(type=FAILED_EVENT).count() == count
