@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify
 
 from flowapp import tasks
-from flowapp.api import schemas
+from flowapp.api import people_schemas as schemas
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.execution_json import iso
 from flowapp.api.routes import route
+from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
@@ -24,12 +25,12 @@ TAG = N_("Approvals")
 
 @route(
     bp, "/approvals/", "GET", tag=TAG, summary=N_("List open approvals"),
-    query=schemas.PageQuery, answer=schemas.ApprovalsOut,
+    query=PageQuery, answer=schemas.ApprovalsOut,
 )  # fmt: skip
 @access(Role.VIEWER)
 def list_approvals() -> Response:
     """Those that the caller may decide, newest first."""
-    query = read_query(schemas.PageQuery)
+    query = read_query(PageQuery)
     asked, found = approvals.open_for(db.session(), g.actor.role, limit=query.limit, cursor=query.cursor)
     return jsonify(
         list_of(

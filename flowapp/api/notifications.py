@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, jsonify
 
-from flowapp.api import schemas
+from flowapp.api import people_schemas as schemas
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.execution_json import iso
 from flowapp.api.routes import route

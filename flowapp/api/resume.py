@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
-from flowapp.api import schemas
+from flowapp.api import people_schemas as schemas
 from flowapp.api.bodies import raw_body
 from flowapp.api.hook_bodies import query, read_input
 from flowapp.api.routes import route

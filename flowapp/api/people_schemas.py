@@ -1,0 +1,129 @@
+"""What the API takes and gives about contacts, approvals, resume calls and notifications."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from flowapp.api.schemas import In, ListOut, Out, PageQuery
+
+
+class ContactQuery(PageQuery):
+    """Which contacts."""
+
+    email: str = Field(default="", max_length=254, description="The one with this address.")
+
+
+class ContactChangeIn(In):
+    """What changes. `timezone` (empty: the organization's) is where waits count their hours; `fields` are your own."""
+
+    email: str = Field(default="", min_length=3, max_length=254)
+    first_name: str = Field(default="", max_length=200)
+    last_name: str = Field(default="", max_length=200)
+    timezone: str = Field(default="", max_length=64)
+    fields: dict[str, Any] = Field(default_factory=dict, max_length=200)
+
+
+class ContactIn(ContactChangeIn):
+    """A contact; nobody else of the organization has its address."""
+
+    email: str = Field(min_length=3, max_length=254)
+
+
+class ContactOut(Out):
+    """A contact; `name` is the full one, else the address."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    name: str
+    timezone: str
+    fields: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ContactsOut(ListOut):
+    results: list[ContactOut]
+
+
+class NotificationQuery(PageQuery):
+    """Which notifications."""
+
+    unread: bool = Field(default=False, description="Only those that were not read.")
+
+
+class NotificationsReadIn(In):
+    """Ids of notifications; absent: all."""
+
+    ids: list[UUID] | None = Field(default=None, max_length=200)
+
+
+class NotificationOut(Out):
+    """A message to the caller; `level`: info, success, warning or danger; `link`: a path of this application."""
+
+    id: str
+    level: str
+    title: str
+    body: str
+    link: str
+    created_at: datetime
+    read_at: datetime | None
+
+
+class NotificationsOut(ListOut):
+    """`unread`: of the newest hundred."""
+
+    results: list[NotificationOut]
+    unread: int
+
+
+class ReadOut(Out):
+    """How many became read."""
+
+    read: int
+
+
+class DecideIn(In):
+    """Why; and which step is meant, where the execution waits for several approvals."""
+
+    comment: str = Field(default="", max_length=2000)
+    step_id: str = Field(default="", max_length=64)
+
+
+class DecidedOut(Out):
+    """The decision is stored, and the execution goes on."""
+
+    execution_id: str
+    step_id: str
+    decision: str
+    by: str
+
+
+class ApprovalOut(Out):
+    """An open approval; `until`: when the execution goes on without it, null: never."""
+
+    execution_id: str
+    workflow: str
+    workflow_name: str
+    step_id: str
+    title: str
+    message: str
+    role: str
+    asked_at: datetime
+    until: datetime | None
+
+
+class ApprovalsOut(ListOut):
+    results: list[ApprovalOut]
+
+
+class ResumeOut(Out):
+    """The call is stored; `status` is the execution's before it went on."""
+
+    execution_id: str
+    status: str
