@@ -123,7 +123,8 @@ def _from_inside_loops(scene: Scene) -> Findings:
         around = scene.around(step.step_id)
         for name, value, hints in scene.fields(step):
             for step_id in dict.fromkeys(ref[1] for ref in names(value, hints) if ref[0] == "steps" and ref[1:]):
-                for loop in sorted(scene.around(step_id) - around):
+                hidden = scene.around(step_id) - around
+                for loop in [one for one in hidden if not scene.around(one) & hidden]:
                     message = say(
                         "“%(step)s” runs for each item of “%(loop)s”: outside of it, use steps.%(loop)s.results.",
                         step=step_id,

@@ -120,6 +120,8 @@ def several_starts(scene: Scene) -> Findings:
 
 def open_branches(scene: Scene) -> Findings:
     for step in scene.definition.steps if scene.definition.edges else ():
+        if scene.around(step.step_id):  # there, an item simply is through
+            continue
         branches = [branch for branch in scene.branches(step) if branch not in _END_QUIETLY]
         for branch in branches if len(branches) > 1 and step.step_id in scene.reachable else ():
             if not scene.graph.next(step.step_id, branch):

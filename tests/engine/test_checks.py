@@ -314,6 +314,9 @@ def test_what_is_inside_a_loop_is_not_there_after_it():
     assert inside == ({}, {})
     around = look("a:loop b:loop c d", "a-each-b b-each-c b-done-d", d=with_params(text="{{ steps.c.id }}"))
     assert around == ({}, {"inside_loop": "steps.3.params.text"})
+    deep = look("a:loop b:loop c e", "a-each-b b-each-c a-done-e", e=with_params(text="{{ steps.c.id }}"))
+    assert deep == ({}, {"inside_loop": "steps.3.params.text"})
+    assert look("a:loop b:if c", "a-each-b b-yes-c") == ({}, {}), "an item may end at a condition"
     assert look("a", a=with_params(text="{{ item.id }}"))[1] == {"unknown_name": "steps.0.params.text"}
 
 
