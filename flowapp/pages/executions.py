@@ -146,6 +146,7 @@ def _facts(session: Session, execution: Execution) -> dict[str, Any]:
         "starter": starter.name or starter.email if starter else "",
         "seconds": history.seconds(execution),
         "wakes_at": due[0].due_at if due else None,
+        "repetitions": history.repetitions(session, execution),
     }
 
 

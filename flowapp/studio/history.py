@@ -126,6 +126,12 @@ def seconds(execution: Execution) -> float | None:
     return ((execution.completed_at or utcnow()) - execution.started_at).total_seconds()
 
 
+def repetitions(session: Session, execution: Execution, limit: int = 5) -> list[Execution]:
+    """The executions that repeat this one, the newest first."""
+    found = select(Execution).where(Execution.retry_of_id == execution.id).order_by(Execution.id.desc()).limit(limit)
+    return list(session.scalars(found))
+
+
 def runs(session: Session, execution: Execution) -> list[StepRun]:
     """Every attempt of every step, in order."""
     found = select(StepRun).where(StepRun.execution_id == execution.id).order_by(StepRun.seq)

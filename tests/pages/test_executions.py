@@ -269,6 +269,7 @@ def test_cancel_and_run_again(place: Place) -> None:
         place.user.id,
     )
     assert "A repetition of an earlier execution" in place.html(again.location)
+    assert f'href="/executions/{new.id}"' in place.html(path)
     assert place.audited() == ["execution.cancelled", "execution.run_again"]
 
 
