@@ -16,7 +16,7 @@ from flowapp.engine.expression import Compiled, compile_value, has_expression
 from flowapp.engine.graph import Graph
 from flowapp.engine.scope import Scope
 from flowapp.engine.wording import plain_problems
-from flowapp.errors import StepError
+from flowapp.errors import InvalidError, StepError
 
 _KEPT = 256
 
@@ -125,7 +125,10 @@ class Programs:
     def make(self, version_id: str, definition: dict[str, Any], project_id: str) -> Program:
         """Makes and keeps the program of a version. InvalidError where this release cannot read it."""
         opened = {**definition, "steps": self._open(definition.get("steps", []))}
-        program = Program(Definition.model_validate(opened), project_id)
+        try:
+            program = Program(Definition.model_validate(opened), project_id)
+        except ValidationError as error:
+            raise InvalidError(plain_problems(error, opened, Definition)) from None
         with self._lock:
             self._programs[version_id] = program
             if len(self._programs) > _KEPT:

@@ -22,6 +22,7 @@ from flowapp.models.base import Tenant
 from flowapp.models.sqlite import prepare_sqlite
 
 SYSTEM = "system"
+IDLE = 0  # psycopg.pq.TransactionStatus: in no transaction
 
 
 class TenantMissingError(FlowError):
@@ -53,6 +54,7 @@ def prepare_engine(engine: Engine, settings: Settings) -> None:
         prepare_sqlite(engine, settings.sqlite_synchronous)
     else:
         event.listen(engine, "rollback", _forget_tenant)
+        event.listen(engine, "reset", _forget_unfinished)
 
 
 @contextmanager
@@ -123,3 +125,9 @@ def _forget_tenant(connection: Connection) -> None:
     # A rollback takes back what set_config did inside the transaction: ask again next time.
     if not connection.invalidated:  # a broken one has nothing to ask, and would raise in place of the real error
         connection.info.pop("tenant", None)
+
+
+def _forget_unfinished(dbapi_connection: Any, record: Any, _state: Any) -> None:
+    """A connection that comes back to the pool inside a transaction (its session was not closed) is rolled back there."""
+    if dbapi_connection.info.transaction_status != IDLE:
+        record.info.pop("tenant", None)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, g, request, stream_with_context
 from flask_babel import gettext as _
+from sqlalchemy import Engine
 
 from flowapp.errors import InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import DataTable
+from flowapp.models.tenancy import tenant_session
 from flowapp.security.roles import Role
 from flowapp.studio import csvfiles, records, tables
 from flowapp.studio.columns import Column, as_text
@@ -141,10 +144,15 @@ def delete(table_id: str) -> Response:
 def export(table_id: str) -> Response:
     """The whole table as CSV, streamed."""
     table = tables.get(db.session(), str(table_id))
-    pieces = stream_with_context(csvfiles.write(db.session(), table))
-    response = Response(pieces, mimetype="text/csv")
+    response = Response(stream_with_context(_pieces(db.engine, g.organization.id, table.id)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{table.slug}.csv"'
     return response
+
+
+def _pieces(engine: Engine, organization_id: str, table_id: str) -> Iterator[str]:
+    """In a session of its own: the request's ends before the first piece is sent."""
+    with tenant_session(engine, organization_id) as session:
+        yield from csvfiles.write(session, tables.get(session, table_id))
 
 
 @bp.get("/import")

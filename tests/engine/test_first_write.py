@@ -9,7 +9,7 @@ import pytest
 
 from flowapp.engine.control import cancel
 from flowapp.engine.journal import Journal
-from flowapp.models import Execution
+from flowapp.models import Execution, Version
 from tests.engine.place import Place, World, _actions, place, step
 from tests.engine.test_runner import Killed, die_at
 
@@ -104,3 +104,14 @@ def test_values_that_json_rows_cannot_carry_are_written_all_the_same(place: Plac
     place.runner.run(execution_id, place.org, fresh=True)
     assert place.get(execution_id).output_data == 2**60
     assert place.runs(execution_id)[0].output == value
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_version_that_this_release_cannot_read_ends_it_with_a_reason(place: Place, fresh: bool) -> None:
+    execution_id = begin(place, step("a"))
+    with place.session() as session:
+        session.query(Version).update({"definition": {"name": "W", "steps": [{"step_id": "a", "colour": "red"}]}})
+        session.commit()
+    place.runner.run(execution_id, place.org, fresh=fresh)
+    assert place.get(execution_id).status == "failed"
+    assert "colour" in place.get(execution_id).error_message
