@@ -40,7 +40,7 @@ class Subscription(HasId, Tenant, Base):
 
     __tablename__ = "subscriptions"
     __table_args__ = (
-        Index("ix_subscriptions_organization_id_event_type", "organization_id", "event_type"),
+        Index("ix_subscriptions_listening", "organization_id", "event_type", "entity_id"),
         Index("ix_subscriptions_execution_id", "execution_id"),
     )
 

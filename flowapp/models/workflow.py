@@ -23,7 +23,15 @@ class Workflow(HasId, InProject, Timestamps, Base):
     """
 
     __tablename__ = "workflows"
-    __table_args__ = (CheckConstraint(f"status IN {WORKFLOW_STATUSES}", name="status"),)
+    __table_args__ = (
+        CheckConstraint(f"status IN {WORKFLOW_STATUSES}", name="status"),
+        Index(
+            "ix_workflows_alerted",
+            "alerted_at",
+            sqlite_where=text("alerted_at IS NOT NULL"),
+            postgresql_where=text("alerted_at IS NOT NULL"),
+        ),
+    )
 
     name: Mapped[str] = mapped_column(String(200), index=True)
     description: Mapped[str] = mapped_column(Text, default="")
