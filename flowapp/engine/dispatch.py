@@ -38,6 +38,7 @@ def _signals(session: Session, event: Event, now: datetime) -> list[dict[str, An
         select(Subscription).where(
             Subscription.organization_id == event.organization_id,
             Subscription.event_type.in_((event.type, family(event.type))),
+            Subscription.entity_id.in_({"", *(key for _, key in about)}),  # what the index is there for
             or_(Subscription.entity_type == "", same),
         )
     )
