@@ -36,6 +36,7 @@ from tests.engine.place import Place, _actions, place
 __all__ = ["_actions", "place"]
 
 THOROUGH = os.environ.get("FLOWAPP_FAULTS") == "full"
+pytestmark = pytest.mark.timeout(3600 if THOROUGH else 180)
 chances = st.integers(0, 2**32 - 1).map(Random)
 
 
@@ -319,4 +320,4 @@ def drive(place: Place, examples: int) -> None:
 def test_whatever_happens_the_result_is_that_of_an_undisturbed_run(place: Place) -> None:
     """On SQLite at length, on PostgreSQL shorter."""
     on_postgres = place.engine.dialect.name == "postgresql"
-    drive(place, (1000 if THOROUGH else 20) // (4 if on_postgres else 1))
+    drive(place, (400 if THOROUGH else 20) // (4 if on_postgres else 1))

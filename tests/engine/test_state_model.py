@@ -11,6 +11,7 @@ from collections import Counter
 from random import Random
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -23,6 +24,7 @@ BRANCHES = ("next", "yes", "error", "timeout", "each", "done")
 MOVERS = ("ready", "running", "waiting", "retry", "parked", "uncertain")
 THOROUGH = os.environ.get("FLOWAPP_FAULTS") == "full"
 
+pytestmark = pytest.mark.timeout(3600 if THOROUGH else 180)
 chances = st.integers(0, 2**32 - 1).map(Random)  # one draw for each event: the rest follows from it
 
 
