@@ -51,6 +51,7 @@ class Execution(HasId, Tenant, Base):
         Index(
             "ix_executions_failed",
             "organization_id",
+            "workflow_id",
             "error_fingerprint",
             "completed_at",
             sqlite_where=text("status = 'failed'"),
@@ -114,7 +115,16 @@ class StepRun(Tenant, Base):
     """
 
     __tablename__ = "step_runs"
-    __table_args__ = (CheckConstraint(f"status IN {STEP_STATUSES}", name="status"),)
+    __table_args__ = (
+        CheckConstraint(f"status IN {STEP_STATUSES}", name="status"),
+        Index(
+            "ix_step_runs_uncertain",
+            "organization_id",
+            "execution_id",
+            sqlite_where=text("status = 'uncertain'"),
+            postgresql_where=text("status = 'uncertain'"),
+        ),
+    )
 
     organization_id: Mapped[str] = mapped_column(Id, sort_order=-10)
     execution_id: Mapped[str] = mapped_column(Id, ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True)
