@@ -87,8 +87,8 @@ def _part(info: Info, value: Any, providers: Providers) -> str:
         return ", ".join(value)
     if isinstance(value, dict | list):
         inner = ", ".join(value) if isinstance(value, dict) else str(len(value))
-        return f"{_(info.label)}: {inner}"
-    return f"{_(info.label)}: {shown(value)}"
+        return str(_("%(label)s: %(value)s", label=_(info.label), value=inner))
+    return str(_("%(label)s: %(value)s", label=_(info.label), value=shown(value)))
 
 
 def _cut(text: str) -> str:
