@@ -37,7 +37,7 @@ docs: setup-dev ## Make docs/steps.md and the README's table of settings from th
 	@$(PY) scripts/make_docs.py
 
 texts: setup-dev ## Bring the French catalogue up to date with the texts in the code; new ones stand empty in it
-	.venv/bin/pybabel --quiet extract -F babel.cfg -k N_ -k say --no-location --omit-header -o .venv/messages.pot .
+	.venv/bin/pybabel --quiet extract -F babel.cfg -k N_ -k say -k _l -k lazy_gettext --no-location --omit-header -o .venv/messages.pot .
 	.venv/bin/pybabel --quiet update -i .venv/messages.pot -d flowapp/translations -w 100 --no-fuzzy-matching --ignore-obsolete
 
 lock: setup-dev ## Pin requirements/*.in anew, with hashes

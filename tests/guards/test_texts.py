@@ -19,6 +19,7 @@ KEYWORDS = {
     "gettext": None,
     "ngettext": (1, 2),
     "lazy_gettext": None,
+    "_l": None,
     "N_": None,
     "say": None,
     "pgettext": ((1, "c"), 2),
