@@ -149,9 +149,20 @@ def the_one(session: Session, execution: Execution, step_id: str) -> Asked:
 
 def decision(session: Session, asked: Asked) -> dict[str, Any] | None:
     """{"decision", "by", "comment", "at"}, None where nobody has decided."""
-    output = asked.run.output
-    if asked.run.status == "completed" and isinstance(output, dict) and output.get("decision"):
-        return output
+    made = _taken_in(asked.run) or _on_its_way(session, asked)
+    if made is None:  # a worker may have taken it in between the two looks
+        session.refresh(asked.run)
+        made = _taken_in(asked.run)
+    return made
+
+
+def _taken_in(run: StepRun) -> dict[str, Any] | None:
+    output = run.output
+    known = run.status == "completed" and isinstance(output, dict) and output.get("decision")
+    return output if known else None
+
+
+def _on_its_way(session: Session, asked: Asked) -> dict[str, Any] | None:
     signals = session.scalars(
         select(Signal)
         .where(Signal.execution_id == asked.run.execution_id, Signal.kind == "approval")

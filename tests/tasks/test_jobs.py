@@ -39,8 +39,8 @@ def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
 
 def bells(runtime: tasks.Runtime) -> list[str]:
     """What was rung for since the last look."""
-    found = runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
-    runtime.redis.delete("flowapp:queue:flowapp")
+    with runtime.redis.pipeline() as together:
+        found, _ = together.lrange("flowapp:queue:flowapp", 0, -1).delete("flowapp:queue:flowapp").execute()
     return [Message.decode(bell).args[0] for bell in found]
 
 
