@@ -221,7 +221,6 @@ def cancel_execution(execution_id: str) -> Response:
         "execution.cancelled",
         actor=g.actor.audit,
         target=("execution", execution.id, ""),
-        ip=request.remote_addr or "",
     )
     session.commit()
     tasks.announce_ends(ended)

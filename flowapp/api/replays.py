@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, g, jsonify
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -104,7 +104,7 @@ def _audit(session: Session, action: str, replay: Replay) -> None:
     details = {"total": replay.total, "from": replay.from_step, "version": replay.version}
     target = ("replay", replay.id, "")
     events.audit(
-        session, action, actor=g.actor.audit, target=target, details=details, ip=request.remote_addr or ""
+        session, action, actor=g.actor.audit, target=target, details=details
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, g, jsonify
 from sqlalchemy.orm import Session
 
 from flowapp import events, tasks
@@ -133,5 +133,5 @@ def resolve_step(execution_id: str, seq: int) -> Response:
 def _audit(session: Session, action: str, execution: Execution, details: dict[str, Any]) -> None:
     target = ("execution", execution.id, "")
     events.audit(
-        session, action, actor=g.actor.audit, target=target, details=details, ip=request.remote_addr or ""
+        session, action, actor=g.actor.audit, target=target, details=details
     )  # fmt: skip

@@ -234,7 +234,7 @@ def _audit(session: Session, action: str, execution: Execution, details: dict[st
     label = session.get_one(Workflow, execution.workflow_id).name
     target = ("execution", execution.id, label)
     events.audit(
-        session, action, actor=g.actor.audit, target=target, details=details, ip=request.remote_addr or ""
+        session, action, actor=g.actor.audit, target=target, details=details
     )  # fmt: skip
 
 

@@ -151,5 +151,5 @@ def delete(form_id: str) -> Response:
 
 def _note(action: str, form: Form) -> None:
     target = ("form", form.id, form.name)
-    audit(db.session(), action, actor=g.actor.audit, target=target, ip=request.remote_addr or "")
+    audit(db.session(), action, actor=g.actor.audit, target=target)
     db.session.commit()

@@ -145,6 +145,5 @@ def _saved(row: Integration, action: str) -> Response:
 def _note(action: str, row: Integration, details: dict[str, Any] | None = None) -> None:
     audit(
         db.session(), action, actor=g.actor.audit, target=("integration", row.id, row.name), details=details,
-        ip=request.remote_addr or "",
     )  # fmt: skip
     db.session.commit()

@@ -46,7 +46,7 @@ def run() -> Response:
     if spec is None or not spec.button:
         raise NotFoundError(_("There is no such job."))
     jobs.send(name)
-    audit(db.session(), "job.started", actor=g.actor.audit, target=("job", "", name), ip=request.remote_addr or "")
+    audit(db.session(), "job.started", actor=g.actor.audit, target=("job", "", name))
     db.session.commit()
     flash(_("“%(name)s” was started. Its result stands here once it is done.", name=name), "success")
     return go("jobs.index")

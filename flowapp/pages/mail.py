@@ -74,7 +74,6 @@ def clear() -> Response:
         db.session.delete(mail)
     audit(
         db.session(), "mail.cleared", actor=g.actor.audit, target=("mail", "", str(len(mails))),
-        ip=request.remote_addr or "",
     )  # fmt: skip
     db.session.commit()
     flash(_("The mail catcher is empty."), "success")

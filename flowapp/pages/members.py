@@ -145,6 +145,6 @@ def withdraw(invitation_id: str) -> Response:
 
 def _note(action: str, target: tuple[str, str, str], details: dict[str, str] | None = None) -> None:
     audit(
-        db.session(), action, actor=g.actor.audit, target=target, details=details, ip=request.remote_addr or ""
+        db.session(), action, actor=g.actor.audit, target=target, details=details
     )  # fmt: skip
     db.session.commit()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, g, request
+from flask import Blueprint, Response, flash, g
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -65,7 +65,6 @@ def save() -> Response:
     target = ("organization", place.id, place.name)
     audit(
         db.session(), "organization.updated", actor=g.actor.audit, target=target, details={"before": before},
-        ip=request.remote_addr or "",
     )  # fmt: skip
     db.session.commit()
     flash(_("Saved"), "success")

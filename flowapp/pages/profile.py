@@ -156,5 +156,5 @@ def switch() -> Response:
 
 
 def _note(action: str, user: User) -> None:
-    audit(db.session(), action, actor=g.actor.audit, target=("user", user.id, user.email), ip=request.remote_addr or "")
+    audit(db.session(), action, actor=g.actor.audit, target=("user", user.id, user.email))
     db.session.commit()

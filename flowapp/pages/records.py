@@ -221,6 +221,5 @@ def _import(table: DataTable, *, status: int = 200, errors: dict[str, str] | Non
 def _note(action: str, table: DataTable, **details: Any) -> None:
     audit(
         db.session(), action, actor=g.actor.audit, target=("table", table.id, table.name), details=details,
-        ip=request.remote_addr or "",
     )  # fmt: skip
     db.session.commit()

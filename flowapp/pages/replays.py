@@ -167,5 +167,5 @@ def _audit(session: Session, action: str, replay: Replay) -> None:
     details = {"total": replay.total, "from": replay.from_step, "version": replay.version}
     target = ("replay", replay.id, "")
     events.audit(
-        session, action, actor=g.actor.audit, target=target, details=details, ip=request.remote_addr or ""
+        session, action, actor=g.actor.audit, target=target, details=details
     )  # fmt: skip

@@ -56,7 +56,6 @@ def run(execution_id: UUID) -> Response:
         actor=g.actor.audit,
         target=("execution", new.id, label),
         details={"of": old.id},
-        ip=request.remote_addr or "",
     )
     session.flush()
     session.expunge(new)

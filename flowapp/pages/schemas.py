@@ -112,5 +112,5 @@ def delete(schema_id: str) -> Response:
 
 def _note(action: str, schema: Schema) -> None:
     target = ("schema", schema.id, schema.name)
-    audit(db.session(), action, actor=g.actor.audit, target=target, ip=request.remote_addr or "")
+    audit(db.session(), action, actor=g.actor.audit, target=target)
     db.session.commit()

@@ -64,7 +64,7 @@ def _run(editor: Editor) -> dict[str, Any]:
     target = ("workflow", draft.workflow.id, draft.workflow.name)
     details = {"step_id": step["step_id"], "action_type": step["action_type"]}
     events.audit(
-        db.session(), "step.tried", actor=g.actor.audit, target=target, details=details, ip=request.remote_addr or ""
+        db.session(), "step.tried", actor=g.actor.audit, target=target, details=details
     )  # fmt: skip
     db.session.commit()
     result = tasks.test_step(

@@ -165,6 +165,5 @@ def delete(table_id: str) -> Response:
 def _note(action: str, table: DataTable, **details: Any) -> None:
     audit(
         db.session(), action, actor=g.actor.audit, target=("table", table.id, table.name), details=details,
-        ip=request.remote_addr or "",
     )  # fmt: skip
     db.session.commit()

@@ -190,5 +190,5 @@ def copy(execution_id: UUID) -> Response:
 def _audit(action: str, workflow: Workflow, details: dict[str, Any]) -> None:
     target = ("workflow", workflow.id, workflow.name)
     events.audit(
-        db.session(), action, actor=g.actor.audit, target=target, details=details, ip=request.remote_addr or ""
+        db.session(), action, actor=g.actor.audit, target=target, details=details
     )  # fmt: skip

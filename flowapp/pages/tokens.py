@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Blueprint, Response, flash, g, request
+from flask import Blueprint, Response, flash, g
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -111,6 +111,5 @@ def revoke(token_id: str) -> Response:
 def _note(action: str, row: AccessToken) -> None:
     audit(
         db.session(), action, actor=g.actor.audit, target=("token", row.id, row.name), details={"role": row.role},
-        ip=request.remote_addr or "",
     )  # fmt: skip
     db.session.commit()

@@ -89,7 +89,6 @@ def _decide(execution_id: str, seq: int, decision: Literal["resend", "done"], re
         actor=g.actor.audit,
         target=("execution", execution.id, label),
         details={"seq": seq, "decision": decision},
-        ip=request.remote_addr or "",
     )
     organization_id = execution.organization_id
     session.commit()

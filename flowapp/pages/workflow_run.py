@@ -145,9 +145,7 @@ def _start(workflow: Workflow, data: dict[str, Any]) -> Response:
     execution, _created = start(session, workflow, version, input_data=data, started_by=user.id)
     target = ("workflow", workflow.id, workflow.name)
     details = {"execution_id": execution.id}
-    events.audit(
-        session, "workflow.run", actor=g.actor.audit, target=target, details=details, ip=request.remote_addr or ""
-    )
+    events.audit(session, "workflow.run", actor=g.actor.audit, target=target, details=details)
     session.flush()
     session.expunge(execution)
     session.commit()
