@@ -6,7 +6,6 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -30,7 +29,9 @@ def _vault_of(keys: tuple[str, ...]) -> Vault:
 
 
 def vault() -> Vault:
-    """The vault of this installation; needs the application's context."""
+    """The vault of this installation; needs the application's context. Processes without one do not load Flask."""
+    from flask import current_app
+
     return _vault_of(current_app.extensions["settings"].encryption_keys)
 
 
