@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 
 from flowapp.logs import get_logger
 from flowapp.models import utcnow
+from flowapp.models.sqlite import refresh_statistics
 from flowapp.tasks import jobs
+from flowapp.tasks.runtime import runtime
 
 LOOK = 30.0  # seconds between two looks at what is due
 NOTE = timedelta(minutes=1)
@@ -26,6 +28,7 @@ class Upkeep(threading.Thread):
 
     def run(self) -> None:
         jobs.load()
+        refresh_statistics(runtime().engine)
         while not self.stop.wait(LOOK):
             try:
                 self.look(utcnow())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowapp.catalog import N_
 from flowapp.engine.retention import purge
 from flowapp.models import utcnow
+from flowapp.models.sqlite import refresh_statistics
 from flowapp.tasks.jobs import Result, job, nightly
 from flowapp.tasks.runtime import runtime
 
@@ -29,5 +30,6 @@ def run(days: int = 0) -> Result:
     current, now = runtime(), utcnow()
     days = days or current.settings.retention_days
     purged = purge(current.engine, now, days, current.stopping)
+    refresh_statistics(current.engine)
     counts = {name: getattr(purged, name) for name in ("executions", "events", "notifications", "replays")}
     return {**counts, "files": delete_old(now, days)}
