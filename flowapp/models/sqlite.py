@@ -125,9 +125,10 @@ def prepare_sqlite(engine: Engine, synchronous: str) -> None:
 def refresh_statistics(engine: Engine) -> None:
     """Has SQLite look at how its indexes are filled, a sample of each: without, it may read a million rows for a page.
 
-    PostgreSQL does so by itself. https://sqlite.org/pragma.html#pragma_optimize: 0x10002 means every table that may need it.
+    PostgreSQL does so by itself. With the limit it takes milliseconds: https://sqlite.org/lang_analyze.html#approx
     """
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA analysis_limit=400")
-            connection.exec_driver_sql("PRAGMA optimize=0x10002")
+            connection.exec_driver_sql("ANALYZE")
+            connection.commit()
