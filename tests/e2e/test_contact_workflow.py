@@ -207,7 +207,7 @@ def choose(page: Page, kind: str, name: str) -> None:
 
 def add(page: Page, name: str) -> None:
     page.get_by_role("button", name="Add step").click()
-    expect(page.locator("#flow").get_by_role("link", name=name)).to_be_visible()
+    expect(page.locator("#flow").get_by_role("link", name=name, exact=True)).to_be_visible()
 
 
 def more(page: Page) -> None:

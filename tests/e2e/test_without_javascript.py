@@ -73,7 +73,7 @@ def add_note(page: Page, name: str) -> None:
 
 
 def change(page: Page) -> None:
-    page.get_by_role("link", name="Second note").click()
+    page.get_by_role("link", name="Second note", exact=True).click()
     page.get_by_label("Name of the step").fill("Last note")
     page.get_by_role("textbox", name="Message").fill("Nobody pressed reload.")
     page.get_by_role("button", name="Save step").click()
@@ -85,7 +85,7 @@ def move_and_delete(page: Page) -> None:
     assert names(page) == ["Call the sink", "Last note", "First note"]
     page.get_by_label("Delete: First note").click()
     page.get_by_role("button", name="Delete step").click()
-    expect(page.get_by_role("link", name="First note")).to_have_count(0)
+    expect(page.get_by_role("link", name="First note", exact=True)).to_have_count(0)
 
 
 def names(page: Page) -> list[str]:
