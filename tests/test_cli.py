@@ -176,3 +176,11 @@ def test_rotate_keys_changes_nothing_where_a_key_is_missing(settings: Settings) 
 @pytest.mark.parametrize("command", ["create-superuser", "create-token", "seed-demo", "doctor", "rotate-keys"])
 def test_every_command_explains_itself(app: Any, command: str) -> None:
     assert len(run(app, command, "--help").splitlines()) > 3
+
+
+def test_a_database_that_is_not_set_up_is_said_in_a_sentence(tmp_path: Any, settings: Settings) -> None:
+    nothing = dataclasses.replace(settings, database_url=f"sqlite:///{tmp_path}/empty.db")
+    with running(nothing) as app:
+        said = run(app, "simulate", "x", code=1)
+        assert "flask --app wsgi db upgrade" in said
+        assert "Traceback" not in said

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
+import click
 from flask import Flask
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 
 def init_app(app: Flask) -> None:
     """Installs the commands."""
     for info in pkgutil.iter_modules(__path__):
         for command in getattr(importlib.import_module(f"{__name__}.{info.name}"), "COMMANDS", ()):
+            command.callback = _told(command.callback)
             app.cli.add_command(command)
+
+
+def _told(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """A database that is not there, or not set up, is said in a sentence."""
+
+    @wraps(callback)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return callback(*args, **kwargs)
+        except (OperationalError, ProgrammingError) as error:
+            reason = str(error.orig).splitlines()[0]
+            hint = "Is it set up? “flask --app wsgi db upgrade” does it."
+            raise click.ClickException(f"The database cannot be used: {reason}. {hint}") from None
+
+    return run

@@ -99,7 +99,8 @@ def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Exec
 
 def skip(row: Row, why: str, now: datetime) -> None:
     """The execution is recorded, and does not run."""
-    row.update(status="skipped", completed_at=now, seq=1, context={**row["context"], "skipped_because": why})
+    context = {**row["context"], "skipped_because": why}
+    row.update(status="skipped", completed_at=now, seq=1, error_message=why, context=context)
 
 
 def _key(template: str, scope: Scope) -> str:

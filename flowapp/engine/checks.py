@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS
 from flowapp.engine import checks_flow as flow
-from flowapp.engine import expression
 from flowapp.engine.condition import check_conditions
 from flowapp.engine.expression import has_expression
 from flowapp.engine.scene import Findings, Known, Scene, names, with_hints
@@ -108,9 +107,7 @@ def _wrong_config(scene: Scene) -> Findings:
     config = scene.definition.config
     for field in ("concurrency_key", "debounce_key"):
         value = getattr(config, field)
-        wrong = expression.check(value, f"config.{field}")
-        yield from wrong
-        if not wrong and any(ref[0] == "steps" for ref in names(value, {})):
+        if any(ref[0] == "steps" for ref in names(value, {})):
             message = say("No step has run when an execution begins: use the input here.")
             yield Problem(f"config.{field}", message, code="not_before")
     if missing := _missing(scene, config.error_workflow, "workflow"):

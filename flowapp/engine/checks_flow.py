@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from flowapp.catalog import ACTIONS, N_
 from flowapp.engine.bodies import beside
@@ -25,15 +26,32 @@ def what_never_runs(scene: Scene) -> Findings:
 
 
 def _behind_the_end(scene: Scene) -> Findings:
-    """Without edges, nothing follows a step that ends the flow."""
-    last = ""
+    """Without edges, nothing follows a step that ends the flow, unless an error goes there."""
+    reached, last = _reached_in_order(scene), ""
     for step in scene.graph.steps.values() if scene.graph.linear else ():
-        if last:
+        if step.step_id not in reached:
             message = say("“%(name)s” is never reached: “%(last)s” ends the flow before.", name=step.name, last=last)
             yield scene.problem(step, "step_id", message, "unreachable")
-        spec = ACTIONS.get(step.action_type)
-        if spec and not spec.branches and not _goes_on(step):
+        elif _ends(step):
             last = step.name
+
+
+def _reached_in_order(scene: Scene) -> set[str]:
+    following = dict(pairwise(scene.graph.steps))
+    reached: set[str] = set()
+    waiting = list(scene.graph.start)
+    while waiting:
+        step = scene.graph.steps[waiting.pop()]
+        if step.step_id not in reached:
+            reached.add(step.step_id)
+            after = [] if _ends(step) or step.step_id not in following else [following[step.step_id]]
+            waiting += [target for target in (*after, *step.targets()) if target in scene.graph.steps]
+    return reached
+
+
+def _ends(step: StepDef) -> bool:
+    spec = ACTIONS.get(step.action_type)
+    return bool(spec and not spec.branches and not _goes_on(step))
 
 
 def _goes_on(step: StepDef) -> bool:

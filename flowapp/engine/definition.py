@@ -197,7 +197,7 @@ def parse(data: Any) -> Definition:
     except ValidationError as error:
         problems = plain_problems(error, data, Definition)
     if isinstance(data, dict):
-        for find in (_trigger_problems, _step_problems, _edge_problems):
+        for find in (_config_problems, _trigger_problems, _step_problems, _edge_problems):
             problems += islice(find(data), MAX_PROBLEMS)
     if definition is None or problems:
         raise InvalidError([_with_step(problem, data) for problem in problems])
@@ -230,6 +230,13 @@ def _twice(entries: Iterator[tuple[str, Json]], field: str) -> Iterator[Problem]
                 message = say("“%(value)s” is used twice: give each its own.", value=value)
                 yield Problem(f"{path}.{field}", message, code="duplicate")
             seen.add(value)
+
+
+def _config_problems(data: Json) -> Iterator[Problem]:
+    config = data.get("config")
+    if isinstance(config, dict):
+        for field in ("concurrency_key", "debounce_key"):
+            yield from check(config.get(field), f"config.{field}")
 
 
 def _trigger_problems(data: Json) -> Iterator[Problem]:

@@ -147,7 +147,7 @@ def contact_view(row: Mapping[str, Any]) -> dict[str, Any]:
     """A contact in expressions: its own fields beside the fixed ones, and its full name."""
     fixed = {name: row[name] for name in ("id", "email", "first_name", "last_name", "timezone")}
     name = f"{row['first_name']} {row['last_name']}".strip() or row["email"]
-    return {**row["fields"], **fixed, "name": name}
+    return {**row["fields"], **fixed, "name": name, "fields": row["fields"]}
 
 
 class Journal:

@@ -24,12 +24,12 @@ class Memory:
         self.last: dict[str, Any] = {}
         self.output: Any = None
 
-    def keep(self, frame: str, step_id: str, result: Any, status: str, error: str = "") -> None:
-        """Notes how a step ended."""
+    def keep(self, frame: str, step_id: str, result: Any, status: str, error: str = "", *, late: bool = False) -> None:
+        """Notes how a step ended. `late`: on a branch that a merge has passed over; its result is not the output."""
         self.results.setdefault(frame, {})[step_id] = {"result": result, "status": status, "error": error}
         if status == "completed":
             self.last[frame] = result
-            self.output = result
+            self.output = self.output if late else result
 
     def seen(self, frame: str) -> Mapping[str, Json]:
         """The steps' results as a token in `frame` sees them, by step_id."""

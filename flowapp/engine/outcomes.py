@@ -25,7 +25,7 @@ def _frame(run: Run, number: str) -> str:
 
 def _completed(run: Run, number: str, step: Step, attempt: Attempt, branch: str, result: Any) -> None:
     run.record.end("completed", attempt, branch=branch, output=result)
-    run.gave(_frame(run, number), step.definition.step_id, result)
+    run.gave(run.state["tokens"][number], step.definition.step_id, result)
 
 
 def _done(run: Run, number: str, step: Step, attempt: Attempt, outcome: Any) -> None:

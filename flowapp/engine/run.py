@@ -145,9 +145,9 @@ class Run:
         for effect in todo:
             effects.carry_out(self, effect)
 
-    def gave(self, frame: str, step_id: str, result: Any) -> None:
+    def gave(self, token: Mapping[str, Any], step_id: str, result: Any) -> None:
         """A step is through; later ones see its result."""
-        self.memory.keep(frame, step_id, result, "completed")
+        self.memory.keep(token.get("frame", ""), step_id, result, "completed", late=bool(token.get("late")))
         if step_id == self.target:
             self.arrived = True
 
@@ -157,7 +157,7 @@ class Run:
         name = self.program.step(token["step"]).definition.name
         self.record.end_wait({**past, "attempt": token["attempt"]}, name, branch, result, status)
         if status == "completed" and branch:
-            self.gave(token.get("frame", ""), token["step"], result)
+            self.gave(token, token["step"], result)
 
     def _timed_out(self) -> bool:
         limit = self.program.timeout

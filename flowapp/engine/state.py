@@ -61,7 +61,7 @@ def advance(flow: Flow, state: State, outcome: Outcome) -> tuple[State, Effects]
     if not state["tokens"]:
         effects.append({"do": "end", "status": "goal_reached" if state.get("goal") else "completed"})
     elif state["total"] > flow.max_visits:
-        reason = f"More than {flow.max_visits} steps: the flow runs in circles."
+        reason = f"More than {flow.max_visits} steps: it runs in circles, or a loop is longer than “max_visits” allows."
         effects.append({"do": "end", "status": "failed", "reason": reason})
     return state, effects
 

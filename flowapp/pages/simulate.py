@@ -51,12 +51,19 @@ def run(workflow_id: UUID) -> Response:
             input_data=_input(values["input"]),
             start=_start(values["start"]),
             contact=values["contact"],
-            pins=(draft.workflow.test_data or {}).get("pins") or {},
+            pins=_pins(draft),
         )
     except InvalidError as error:
-        errors = {problem.path: translated(problem.message) for problem in error.problems}
+        errors = {problem.path.removesuffix("_at"): translated(problem.message) for problem in error.problems}
         return _page(draft, values, errors, status=422)
     return _page(draft, values, {}, report=report)
+
+
+def _pins(draft: Draft) -> Json:
+    """Pinned results of steps that are still there."""
+    steps = {step["step_id"] for step in draft.definition["steps"]}
+    pins = (draft.workflow.test_data or {}).get("pins") or {}
+    return {step_id: result for step_id, result in pins.items() if step_id in steps}
 
 
 def _begin(draft: Draft) -> tuple[Any, Execution | None]:
@@ -110,7 +117,7 @@ def _page(
         report=report,
         source=source,
         executions=draft.executions(),
-        pins=(draft.workflow.test_data or {}).get("pins") or {},
+        pins=_pins(draft),
         icon_of=lambda kind: ACTIONS[kind].icon if kind in ACTIONS else "circle",
         label_of=lambda kind: ACTIONS[kind].label if kind in ACTIONS else kind,
     )

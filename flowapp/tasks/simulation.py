@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from flowapp.engine.failures import is_id
 from flowapp.engine.journal import contact_view
 from flowapp.engine.simulate import Clock, Scene, simulate
 from flowapp.engine.visit import Visit
-from flowapp.errors import InvalidError
+from flowapp.errors import InvalidError, Problem
 from flowapp.logs import MASK, mask
 from flowapp.models import Contact, Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
@@ -22,6 +22,7 @@ from flowapp.tasks.services import StepServices, http_service
 from flowapp.texts import say
 
 Json = dict[str, Any]
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class Recording:
@@ -155,6 +156,7 @@ def simulate_workflow(
 
     Returns engine.simulate's report with "calls": what would have gone out. `contact` is an id or an e-mail.
     """
+    _refuse(definition, start, pins or {}, answers or {})
     current = runtime()
     with tenant_session(current.engine, organization_id) as session:
         workflow = session.get_one(Workflow, workflow_id)
@@ -175,6 +177,22 @@ def simulate_workflow(
     )  # fmt: skip
     report = simulate(scene, record)
     return {**report, "calls": recorded[0].calls if recorded else []}
+
+
+def _refuse(definition: Json, start: datetime | None, pins: Mapping[str, Any], answers: Mapping[str, Any]) -> None:
+    """InvalidError for a start that no wait could follow, and for steps that are not there."""
+    problems = []
+    if start is not None and not EARLIEST <= start <= LATEST:
+        problems.append(Problem("start_at", say("Choose a time between 1970 and 2200.")))
+    steps = {step["step_id"] for step in definition.get("steps", [])}
+    for field, given in (("pins", pins), ("answers", answers)):
+        problems += [
+            Problem(f"{field}.{step_id}", say("There is no step “%(step)s”.", step=step_id))
+            for step_id in given
+            if step_id not in steps
+        ]
+    if problems:
+        raise InvalidError(problems)
 
 
 def _services(current: Runtime, organization_id: str, project_id: str, timezone: str) -> StepServices:

@@ -129,3 +129,27 @@ def test_the_command(app: Any, api: Api) -> None:
     assert "after 1209600 s" in said
     assert "There is no workflow" in flask(app, "simulate", "nothing", code=1)
     assert "not JSON" in flask(app, "simulate", workflow, "--input", "-", input="{", code=1)
+
+
+def test_what_cannot_be_simulated_is_refused_by_name(api: Api) -> None:
+    workflow = make(api, wait("pause", "2 days"))
+    for body, path in (
+        ({"start_at": "9999-12-31T23:59:59Z"}, "start_at"),
+        ({"pins": {"nobody": 1}}, "pins.nobody"),
+        ({"answers": {"nobody": {}}}, "answers.nobody"),
+    ):
+        assert path in str(api.post(f"/workflows/{workflow}/simulate/", body, status=422))
+
+
+def test_a_merge_of_the_first_gives_its_own_output(api: Api) -> None:
+    steps = [
+        {"step_id": "begin", "action_type": "transform_data", "params": {"set": {"x": 1}}},
+        {"step_id": "quick", "action_type": "transform_data", "params": {"set": {"who": "quick"}}},
+        wait("slow", "1 day"),
+        {"step_id": "merge", "action_type": "merge", "params": {"mode": "first"}},
+        {"step_id": "after", "action_type": "transform_data", "params": {"set": {"last": True}}},
+    ]
+    edges = [("begin", "quick"), ("begin", "slow"), ("quick", "merge"), ("slow", "merge"), ("merge", "after")]
+    workflow = make(api, *steps, edges=[{"source": a, "target": b} for a, b in edges])
+    found = api.post(f"/workflows/{workflow}/simulate/", {})
+    assert (found["status"], found["output_data"]) == ("completed", {"last": True})

@@ -77,7 +77,7 @@ def change(page: Page) -> None:
     page.get_by_label("Name of the step").fill("Last note")
     page.get_by_role("textbox", name="Message").fill("Nobody pressed reload.")
     page.get_by_role("button", name="Save step").click()
-    expect(page.get_by_role("link", name="Last note")).to_be_visible()
+    expect(page.get_by_role("link", name="Last note", exact=True)).to_be_visible()
 
 
 def move_and_delete(page: Page) -> None:

@@ -324,3 +324,13 @@ def test_a_sub_workflow_is_not_debounced_since_its_parent_waits_for_it(place: Pl
     begin(place, workflow_id)
     assert place.get(first).start_after is None
     assert statuses(place, parent, first) == ["skipped", "completed"]
+
+
+def test_who_is_skipped_or_replaced_is_told_why(place: Place) -> None:
+    dropping = napping(place, concurrency=1, concurrency_policy="drop")
+    begin(place, dropping)
+    assert "drops" in place.get(begin(place, dropping)).error_message
+    replacing = napping(place, concurrency=1, concurrency_policy="replace")
+    old = begin(place, replacing)
+    begin(place, replacing)
+    assert (place.get(old).status, "later" in place.get(old).error_message) == ("cancelled", True)

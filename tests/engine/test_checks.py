@@ -330,8 +330,6 @@ def test_a_goal_with_conditions_is_reached_without_edges():
     ("config", "errors"),
     [
         ({"concurrency_key": "{{ input.email }}", "debounce_key": "{{ contact.id }}"}, {}),
-        ({"concurrency_key": "{{ input.email "}, {"expression": "config.concurrency_key"}),
-        ({"debounce_key": "{{ open('x') }}"}, {"expression": "config.debounce_key"}),
         ({"debounce_key": "{{ steps.a.id }}"}, {"not_before": "config.debounce_key"}),
         ({"error_workflow": "On errors"}, {"missing_thing": "config.error_workflow"}),
         ({"error_workflow": "alarm"}, {}),
@@ -353,3 +351,13 @@ def test_a_webhook_whose_answer_no_step_gives():
     hook = [{"trigger_type": "webhook", "config": {"response": "respond"}}]
     assert look("a", triggers=hook) == ({}, {"unanswered": "triggers.0.config.response"})
     assert look("a r:respond", triggers=hook) == ({}, {})
+
+
+def test_without_edges_an_error_may_go_behind_the_end():
+    steps = [
+        {"step_id": "a", "action_type": "stop", "on_error": "goto", "goto_step": "z"},
+        {"step_id": "b", "action_type": "note"},
+        {"step_id": "z", "action_type": "note"},
+    ]
+    errors, _ = check(parse({"name": "F", "steps": steps}))
+    assert [(e.step_id, e.code) for e in errors] == [("b", "unreachable")]

@@ -180,6 +180,8 @@ def test_entity_ids_depend_on_workflow_kind_and_key_only():
         ({"name": "F", "stepz": []}, "stepz", "Did you mean “steps”"),
         ({"name": "F", "config": {"concurency": 1}}, "config.concurency", "Did you mean “concurrency”"),
         ({"name": "F", "config": {"reentry": "sometimes"}}, "config.reentry", "after_30_days"),
+        ({"name": "F", "config": {"concurrency_key": "{{ input.email "}}, "config.concurrency_key", "not closed"),
+        ({"name": "F", "config": {"debounce_key": "{{ open('x') }}"}}, "config.debounce_key", "cannot be called"),
         ({"name": "F", "config": {"concurrency": 0}}, "config.concurrency", "1 or more"),
         ({"name": "F", "variables": []}, "variables", "object"),
         (flow("abc"), "steps.0", "object"),

@@ -287,3 +287,10 @@ def test_a_worker_runs_what_is_sent(runtime: tasks.Runtime) -> None:
     wait_until(lambda: last("cleanup_old_executions").result is not None, message="it did not end")
     worker.stop(timeout=2000)
     assert last("cleanup_old_executions").ok
+
+
+def test_a_negative_retention_deletes_nothing(place: Place, runtime: tasks.Runtime) -> None:
+    done = place.run([step("a")])
+    with pytest.raises(InvalidError, match="1 or more"):
+        jobs.perform("cleanup_old_executions", days=-5)
+    assert place.get(done.id).status == "completed"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flowapp.catalog import N_
 from flowapp.engine.retention import purge
+from flowapp.errors import InvalidError
 from flowapp.models import utcnow
 from flowapp.models.sqlite import refresh_statistics
 from flowapp.tasks.jobs import Result, job, nightly
 from flowapp.tasks.runtime import runtime
+from flowapp.texts import say
 
 
 @job(
@@ -27,6 +29,8 @@ def run(days: int = 0) -> Result:
     """How many rows were deleted. `days`: instead of FLOWAPP_RETENTION_DAYS; a workflow's own setting holds anyway."""
     from flowapp.tasks.exports import delete_old
 
+    if days < 0:
+        raise InvalidError.at("days", say("Write how many days are kept: 1 or more."))
     current, now = runtime(), utcnow()
     days = days or current.settings.retention_days
     purged = purge(current.engine, now, days, current.stopping)
