@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from flowapp.models import EXECUTION_STATUSES, TERMINAL, Execution, StepRun, Use
 from flowapp.security.roles import Role
 from flowapp.studio import history, timeline, why
 from flowapp.web import Nav, access, go, page, wants_fragment
-from flowapp.web.locale import zone
+from flowapp.web.locale import midnight
 from flowapp.web.texts import translated
 
 bp = Blueprint("executions", __name__, url_prefix="/executions")
@@ -66,21 +65,12 @@ def _search() -> history.Search:
         statuses=(status,) if status in EXECUTION_STATUSES else (),
         workflow_id=history.read_id(asked.get("workflow", "")) or "",
         trigger_type=asked.get("trigger", "")[:64],
-        since=_day(asked.get("since", "")),
-        until=_day(asked.get("until", ""), days=1),
+        since=midnight(asked.get("since", "")),
+        until=midnight(asked.get("until", ""), days=1),
         text=asked.get("q", "")[:64],
         fingerprint=asked.get("fingerprint", "")[:16],
         replay_id=history.read_id(asked.get("replay", "")) or "",
     )
-
-
-def _day(text: str, *, days: int = 0) -> datetime | None:
-    """Midnight in the reader's zone of a day, or `days` later."""
-    try:
-        day = date.fromisoformat(text) + timedelta(days=days)
-        return datetime(day.year, day.month, day.day, tzinfo=zone()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 # --- one execution

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from flowapp.studio import history, replays
 from flowapp.studio.side_effects import preview
 from flowapp.tasks.repeating import ring_replay
 from flowapp.web import access, go, page
-from flowapp.web.locale import zone
+from flowapp.web.locale import midnight
 
 bp = Blueprint("replays", __name__, url_prefix="/replays")
 SHOWN = 50
@@ -77,8 +76,8 @@ def _choice(fields: Fields) -> replays.Choice:
         statuses=tuple(status for status in fields.getlist("status") if status in TERMINAL),
         workflow_id=history.read_id(asked.get("workflow", "")) or "",
         fingerprint=asked.get("fingerprint", "")[:16],
-        since=_day(asked.get("since", "")),
-        until=_day(asked.get("until", ""), days=1),
+        since=midnight(asked.get("since", "")),
+        until=midnight(asked.get("until", ""), days=1),
         ids=ids,
         fresh="again" not in fields,
         limit=min(max(1, int(limit)), replays.MAX_LIMIT)
@@ -92,15 +91,6 @@ def _how(fields: Fields) -> dict[str, Any]:
         "from_step": "failed" if fields.get("from") == "failed" else "start",
         "version": "same" if fields.get("version") == "same" else "newest",
     }
-
-
-def _day(text: str, *, days: int = 0) -> datetime | None:
-    """Midnight in the reader's zone of a day, or `days` later."""
-    try:
-        day = date.fromisoformat(text) + timedelta(days=days)
-        return datetime(day.year, day.month, day.day, tzinfo=zone()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 @bp.post("")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -97,3 +97,12 @@ def init_app(app: Flask) -> None:
     babel.init_app(app, locale_selector=select_locale, timezone_selector=select_timezone)
     app.context_processor(_context)
     app.jinja_env.filters.update(when=when, ago=ago, duration=duration, percent=percent)
+
+
+def midnight(text: str, *, days: int = 0) -> datetime | None:
+    """Midnight in the reader's zone of a day, or `days` later; None where `text` is no day."""
+    try:
+        day = date.fromisoformat(text) + timedelta(days=days)
+        return datetime(day.year, day.month, day.day, tzinfo=zone()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
