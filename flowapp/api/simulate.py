@@ -85,6 +85,7 @@ def as_json(report: Json) -> Json:
         "ended_at": iso(report["ended_at"]),
         "steps": [_step(run) for run in report["steps"]],
         "logs": [_line(line) for line in report["logs"]],
+        "calls": [{**call, "at": iso(call["at"])} for call in report["calls"]],
     }
 
 

@@ -22,7 +22,7 @@ _ENDS = {
 }
 
 
-def cancel(session: Session, execution: Execution) -> list[Execution]:
+def cancel(session: Session, execution: Execution, reason: str = "") -> list[Execution]:
     """Ends the execution as cancelled, and the sub-workflows that it waits for. Raising the fence makes every later
     write of its worker fail. Returns what was ended: the caller commits, then announces each.
 
@@ -34,6 +34,7 @@ def cancel(session: Session, execution: Execution) -> list[Execution]:
         .where(Execution.id == execution.id, Execution.status.not_in(TERMINAL))
         .values(
             status="cancelled",
+            error_message=reason,
             completed_at=now,
             fence=Execution.fence + 1,
             seq=Execution.seq + _BEYOND,

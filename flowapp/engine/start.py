@@ -70,8 +70,7 @@ def start(
     new = _insert(session, row)
     if new is not None:
         for earlier in replaced:
-            cancel(session, earlier)
-            earlier.error_message = "A later execution took its place (concurrency)."
+            cancel(session, earlier, "A later execution took its place (concurrency).")
         return new, True
     first = session.scalars(
         select(Execution).where(Execution.workflow_id == workflow.id, Execution.idempotency_key == idempotency_key)

@@ -36,7 +36,7 @@ class Recording:
 
     def note(self, kind: str, **what: Any) -> None:
         """Something would have gone out."""
-        self.calls.append({"kind": kind, "step_id": self.step_id, "at": self._clock.time.isoformat(), **mask(what)})
+        self.calls.append({"kind": kind, "step_id": self.step_id, "at": self._clock.time, **mask(what)})
 
     @property
     def sandbox(self) -> Sandbox:

@@ -1,0 +1,73 @@
+"""The page of a simulation: what would go out stands there, in words and whole."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import pytest
+
+from flowapp.models import Workflow
+from tests.pages.test_executions import LOG, Place
+
+MAIL = {
+    "step_id": "mail", "name": "Write to them", "action_type": "send_email",
+    "params": {"to": "{{ input.email }}", "subject": "Hello {{ input.name }}", "message": "Good <morning>"},
+}  # fmt: skip
+CALL = {
+    "step_id": "call", "name": "Call them", "action_type": "send_webhook",
+    "params": {"url": "https://nowhere.example/x", "json": {"who": "{{ input.name }}"}},
+}  # fmt: skip
+ASK = {
+    "step_id": "ask", "name": "Ask", "action_type": "wait_event",
+    "params": {"kind": "approval", "role": "admin", "title": "May it go?"},
+}  # fmt: skip
+WAIT = {"step_id": "wait", "name": "Sleep", "action_type": "wait_time", "params": {"duration": "14 days"}}
+
+
+@pytest.fixture
+def place(app: Any) -> Place:
+    return Place(app, role="editor")
+
+
+def path_of(place: Place, *steps: dict[str, Any]) -> str:
+    execution = place.get(place.begin(*steps, run=False))
+    return f"/workflows/{execution.workflow_id}/simulate"
+
+
+def words(answer: Any) -> str:
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text)))
+
+
+def test_every_kind_of_call_is_shown(place: Place) -> None:
+    path = path_of(place, MAIL, WAIT, CALL, ASK)
+    answer = place.post(path, input='{"email": "q@example.com", "name": "Quinn"}')
+    assert answer.status_code == 200, answer.text
+    text = words(answer)
+    for shown in (
+        "Hello Quinn",
+        "q@example.com",
+        "Good <morning>",
+        "POST https://nowhere.example/x",
+        "May it go?",
+        "14 d",
+    ):
+        assert shown in text
+    assert "<morning>" not in answer.text
+
+
+def test_what_is_wrong_stands_beside_its_field(place: Place) -> None:
+    path = path_of(place, LOG)
+    for field, value in (("input", "{"), ("start", "soon"), ("start", "9999-12-31T00:00"), ("contact", "nobody")):
+        answer = place.post(path, **{"input": "{}", field: value})
+        assert answer.status_code == 422
+        assert f'aria-describedby="{field}-error' in answer.text or f'id="{field}-error' in answer.text, (field, value)
+
+
+def test_a_pin_of_a_step_that_is_gone_is_left_out(place: Place) -> None:
+    path = path_of(place, LOG)
+    with place.session() as session:
+        session.query(Workflow).update({"test_data": {"input": {}, "pins": {"gone": 1}}})
+        session.commit()
+    assert place.post(path, input="{}").status_code == 200
