@@ -71,9 +71,10 @@ class Recorder:
         }
         self.news.append(m.step_started(self._row))
 
-    def open_intent(self, key: str) -> None:
-        """The attempt is written before it runs: it has an effect."""
+    def open_intent(self, key: str, params: Any = None) -> None:
+        """The attempt is written before it runs: it has an effect. `params`: what with, for whoever may have to decide."""
         self._row["idempotency_key"] = key
+        self._row["input"] = shown_params(self._spec, params) if self._spec and params else None
         self.batch.started.append(dict(self._row))
         self._written = True
 

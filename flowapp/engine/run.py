@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import monotonic
@@ -20,6 +21,7 @@ from flowapp.engine.record import Recorder
 from flowapp.engine.surroundings import circumstances, scope
 from flowapp.engine.tokens import Outcome, State
 from flowapp.engine.visit import Attempt, Services, idempotency_key, run
+from flowapp.errors import FlowError
 from flowapp.models import new_id
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ class Run:
         else:
             self.record.start(step.definition, number, token, step.spec)
             if step.spec.effect != "pure" and not self._pinned():
-                self._intend(number)
+                self._intend(number, token, step)
         outcomes.apply(self, number, step, self._attempt(number, token, step, signal))
         self.progressed = True
         if self.over:
@@ -133,10 +135,14 @@ class Run:
             return Attempt(Done(self.options["pins"][self.current], branch), step.definition.params)
         return run(step, scope(self, token), circumstances(self, number, step, signal))
 
-    def _intend(self, number: str) -> None:
+    def _intend(self, number: str, token: dict[str, Any], step: Step) -> None:
         self.advance({"type": "intent", "token": number})
-        key = idempotency_key(self.row["id"], self.current, self.state["tokens"][number]["iteration"])
-        self.record.open_intent(key)
+        key = idempotency_key(self.row["id"], self.current, token["iteration"])
+        params = None
+        if step.spec.effect == "once":  # should the worker die in it, a person must know what it was about
+            with contextlib.suppress(FlowError):  # the attempt itself says what is wrong
+                _, params = step.params(scope(self, token))
+        self.record.open_intent(key, params)
         self.flush()
 
     def advance(self, outcome: Outcome) -> None:

@@ -178,7 +178,7 @@ def test_a_crash_inside_a_once_step_is_uncertain_and_a_person_decides(place: Pla
     waiting = place.get(execution_id)
     assert waiting.status == "waiting"
     (run,) = place.runs(execution_id)
-    assert run.status == "uncertain"
+    assert (run.status, run.input["value"]) == ("uncertain", "sent"), "who decides must know what it was about"
     assert len(World.calls) == 1, "there is no silent second send"
     with place.session() as session:
         decide(session, session.merge(waiting), run.seq, "done", result="by hand")
