@@ -36,7 +36,7 @@ _NAMES = {
     "monday": 0, "tuesday": 1, "wednesday": 2, "thursday": 3, "friday": 4, "saturday": 5, "sunday": 6,
     "lundi": 0, "mardi": 1, "mercredi": 2, "jeudi": 3, "vendredi": 4, "samedi": 5, "dimanche": 6,
 }  # fmt: skip
-_BUSINESS_DAY = ("business day", "working day", "jour ouvré", "jour ouvrable")
+_BUSINESS_DAY = ("business day", "working day", "weekday", "jour ouvré", "jour ouvrable")
 _TIME = r"([0-9]{1,2})(?:(?::|\s?h\s?)([0-9]{2})?)?(?:\s?(am|pm))?"
 _CLOCK = re.compile(_TIME)
 _NEXT = re.compile(

@@ -58,8 +58,8 @@ def drop(run: Run, tokens: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _end(run: Run, effect: Effect) -> None:
-    failed = effect["status"] == "failed"
-    run.end(effect["status"], effect.get("reason") or (run.error if failed else ""))
+    told = effect["status"] in ("failed", "cancelled")
+    run.end(effect["status"], effect.get("reason") or (run.error if told else ""))
 
 
 _HANDLERS: dict[str, Callable[..., None]] = {

@@ -113,7 +113,10 @@ def _respond(run: Run, number: str, step: Step, attempt: Attempt, outcome: Respo
 
 def _stop(run: Run, number: str, step: Step, attempt: Attempt, outcome: Stop) -> None:
     _completed(run, number, step, attempt, "", outcome.result)
-    run.error = outcome.message if outcome.status == "failed" else ""
+    if outcome.message:
+        level = "error" if outcome.status == "failed" else "info"
+        run.record.line(step.definition.step_id, level, outcome.message, None)
+    run.error = outcome.message
     run.advance({"type": "stopped", "token": number, "status": outcome.status})
 
 

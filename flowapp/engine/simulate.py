@@ -187,7 +187,9 @@ def _answer(scene: Scene, token: Json, notes: list[str]) -> Json | None:
     """What the person gave for this step; approvals are given, and sub-workflows succeed, unless they said otherwise."""
     step_id = token["step"]
     given = scene.answers.get(step_id)
-    if given:
+    if given and given.get("kind", token["accepts"][0]) not in token["accepts"]:
+        notes.append(f"“{step_id}”: the answer does not fit, it waits for: {', '.join(token['accepts'])}.")
+    elif given:
         return {"kind": given.get("kind") or token["accepts"][0], "payload": given.get("payload")}
     if "approval" in token["accepts"]:
         notes.append(f"“{step_id}”: assumed to be approved.")

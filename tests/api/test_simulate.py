@@ -153,3 +153,31 @@ def test_a_merge_of_the_first_gives_its_own_output(api: Api) -> None:
     workflow = make(api, *steps, edges=[{"source": a, "target": b} for a, b in edges])
     found = api.post(f"/workflows/{workflow}/simulate/", {})
     assert (found["status"], found["output_data"]) == ("completed", {"last": True})
+
+
+def test_an_answer_that_does_not_fit_is_told(api: Api) -> None:
+    ask = {"step_id": "q", "action_type": "wait_event", "params": {"kind": "approval", "role": "admin", "title": "Ok?"}}
+    workflow = make(api, ask)
+    found = api.post(f"/workflows/{workflow}/simulate/", {"answers": {"q": {"kind": "approved"}}})
+    assert any("does not fit" in note and "approval" in note for note in found["notes"])
+
+
+def test_a_stop_says_its_message_however_it_ends(api: Api) -> None:
+    for status in ("completed", "cancelled", "failed"):
+        stop = {"step_id": "s", "action_type": "stop", "params": {"status": status, "message": "because of Bob"}}
+        found = api.post(f"/workflows/{make(api, stop)}/simulate/", {})
+        assert (found["status"], [line["message"] for line in found["logs"]]) == (status, ["because of Bob"])
+        assert found["error_message"] == ("" if status == "completed" else "because of Bob")
+
+
+def test_fields_of_a_contact_go_by_both_names(api: Api) -> None:
+    with api.client.application.app_context(), system_session(db.engine) as system:
+        system.add(Contact(organization_id=api.place.id, email="bob@example.com", fields={"plan": "gold"}))
+        system.commit()
+    log = {
+        "step_id": "say",
+        "action_type": "log",
+        "params": {"message": "{{ contact.plan }} {{ contact.fields.plan }}"},
+    }
+    found = api.post(f"/workflows/{make(api, log)}/simulate/", {"contact": "bob@example.com"})
+    assert [line["message"] for line in found["logs"]] == ["gold gold"]

@@ -168,3 +168,8 @@ def test_the_next_business_day_knows_holidays() -> None:
 
 def test_a_time_of_the_same_day() -> None:
     assert at_time(utc("2026-03-04T23:30"), "09:00", PARIS) == utc("2026-03-05T08:00")
+
+
+def test_the_next_weekday_is_a_business_day():
+    saturday = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    assert parse_next("next weekday at 09:00", saturday, "Europe/Paris") == datetime(2026, 11, 23, 8, tzinfo=UTC)
