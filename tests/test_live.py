@@ -326,6 +326,7 @@ def test_who_comes_in_the_middle_of_a_step_misses_no_line(place: Place) -> None:
     gate("one")
     execution_id = place.begin(("one", "once"), ("two", "once"))
     with place.watch(execution_id, after=0) as early:
+        wait_until(lambda: listened(execution_id))
         place.run(execution_id, background=True)
         early.until("log")
         with place.watch(execution_id, after=0) as late:  # "one before" is published, but not yet written
@@ -342,6 +343,7 @@ def test_cancelled_from_outside(place: Place) -> None:
         ("one", "once"),
     )
     with place.watch(execution_id) as client:
+        wait_until(lambda: listened(execution_id))
         place.run(execution_id, background=True)
         client.until("log")
         place.cancel(execution_id)
@@ -515,6 +517,11 @@ def test_the_monitor(place: Place) -> None:
             pass
         assert client.got[0]["type"] == "initial_stats"
         assert third in [m["execution"]["id"] for m in client.got if m["type"] == "execution_started"]
+
+
+def listened(execution_id: str) -> bool:
+    """Whether the web process hears of it: lines of a running step are on the live bus only."""
+    return any(count for _, count in tasks.runtime().redis.pubsub_numsub(tasks.live_channel(execution_id)))
 
 
 def subscribed(place: Place) -> bool:

@@ -93,6 +93,7 @@ def test_the_kernel_shuts_the_interpreter_in(own) -> None:
     try:
         wait_for(lambda: limits(interpreter(own.pid)).get("Max open files") == "0")
         pid = interpreter(own.pid)
+        os.kill(pid, signal.SIGSTOP)  # its two seconds shall not be over before we have looked
         found = limits(pid)
         assert found["Max processes"] == found["Max file size"] == found["Max core file size"] == "0"
         assert found["Max cpu time"] == "2"
@@ -105,6 +106,7 @@ def test_the_kernel_shuts_the_interpreter_in(own) -> None:
         assert int(status["CapEff"], 16) == 0
         assert (os.geteuid() == 0) == (status["Uid"].split()[1] != str(os.geteuid()))  # root became “nobody”
         assert Path(f"/proc/{pid}/environ").read_bytes() == b""
+        os.kill(pid, signal.SIGCONT)
     finally:
         thread.join()
 
