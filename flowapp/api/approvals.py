@@ -13,6 +13,7 @@ from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
+from flowapp.models import read_id
 from flowapp.security.roles import Role
 from flowapp.studio import approvals, history
 from flowapp.studio.approvals import Decision
@@ -75,7 +76,7 @@ def reject_execution(execution_id: str) -> Response:
 
 def _decide(execution_id: str, how: Decision) -> Response:
     session = db.session()
-    known = history.read_id(execution_id)
+    known = read_id(execution_id)
     if known is None:
         raise NotFoundError(say("There is no such execution."))
     execution = history.get(session, known)

@@ -23,7 +23,7 @@ from flowapp.engine.dialects import type_name
 from flowapp.engine.start import start
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.extensions import db
-from flowapp.models import EXECUTION_STATUSES, Execution, LogLine, StepRun
+from flowapp.models import EXECUTION_STATUSES, Execution, LogLine, StepRun, read_id
 from flowapp.security.roles import Role
 from flowapp.studio import workflows
 from flowapp.web.access import access
@@ -149,10 +149,7 @@ def _chosen(query: schemas.ExecutionQuery) -> Select[Any]:
 
 
 def _uuid(text: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError:
-        return str(UUID(int=0))  # nobody's id: what is not an id names nothing
+    return read_id(text) or str(UUID(int=0))  # nobody's id: what is not an id names nothing
 
 
 def _find(session: Session, execution_id: str) -> Execution:

@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from flowapp.api.bodies import read_query
 from flowapp.api.routes import route
 from flowapp.catalog import N_
-from flowapp.engine.failures import is_id
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
+from flowapp.models import read_id
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.roles import Role
 from flowapp.studio.exports import FORMATS, Wanted, check, export, known_format, moment
@@ -61,9 +61,10 @@ def export_workflow(workflow_id: str) -> Response:
 
 
 def _id(text: str) -> str:
-    if not is_id(text.lower()):
+    known = read_id(text)
+    if known is None:
         raise NotFoundError(say("There is nothing with the id “%(id)s”.", id=text[:100]))
-    return text.lower()
+    return known
 
 
 def _pieces(engine: Engine, organization_id: str, wanted: Wanted, kind: str) -> Iterator[str]:

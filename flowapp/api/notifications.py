@@ -13,9 +13,9 @@ from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
-from flowapp.models import Notification
+from flowapp.models import Notification, read_id
 from flowapp.security.roles import Role
-from flowapp.studio import history, notifications
+from flowapp.studio import notifications
 from flowapp.texts import say
 from flowapp.web.access import access
 
@@ -58,7 +58,7 @@ def read_notifications() -> Response:
 @access(Role.VIEWER)
 def read_notification(notification_id: str) -> Response:
     """404 where it is somebody else's."""
-    known = history.read_id(notification_id)
+    known = read_id(notification_id)
     if known is None:
         raise NotFoundError(say("There is no such notification."))
     session = db.session()

@@ -16,9 +16,9 @@ from flowapp.api.execution_json import iso
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.extensions import db
-from flowapp.models import Replay
+from flowapp.models import Replay, read_id
 from flowapp.security.roles import Role
-from flowapp.studio import history, replays
+from flowapp.studio import replays
 from flowapp.studio.side_effects import preview
 from flowapp.tasks.repeating import ring_replay
 from flowapp.web.access import access
@@ -97,7 +97,7 @@ def cancel_replay(replay_id: str) -> Response:
 
 
 def _find(session: Session, replay_id: str) -> Replay:
-    return replays.get(session, history.read_id(replay_id) or str(UUID(int=0)))
+    return replays.get(session, read_id(replay_id) or str(UUID(int=0)))
 
 
 def _audit(session: Session, action: str, replay: Replay) -> None:

@@ -20,7 +20,7 @@ from flowapp.engine import control
 from flowapp.engine.replays import can_go_on, repeat
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
-from flowapp.models import Execution, StepRun, utcnow
+from flowapp.models import Execution, StepRun, read_id, utcnow
 from flowapp.security.roles import Role
 from flowapp.studio import dead_letters, history
 from flowapp.web.access import access
@@ -31,7 +31,7 @@ ONE = "/executions/<execution_id>/"
 
 
 def _find(session: Session, execution_id: str) -> Execution:
-    return history.get(session, history.read_id(execution_id) or str(UUID(int=0)))
+    return history.get(session, read_id(execution_id) or str(UUID(int=0)))
 
 
 @route(
@@ -66,7 +66,7 @@ def retry_execution(execution_id: str) -> tuple[Response, int]:
 def list_failures() -> Response:
     """Of the last days: the same step of the same workflow, the same error."""
     query = read_query(retry_schemas.FailureQuery)
-    workflow_id = (history.read_id(query.workflow) or str(UUID(int=0))) if query.workflow else ""
+    workflow_id = (read_id(query.workflow) or str(UUID(int=0))) if query.workflow else ""
     since = utcnow() - timedelta(days=query.days)
     found = dead_letters.groups(db.session(), since=since, workflow_id=workflow_id)
     return jsonify({"count": len(found), "results": [_group_json(group) for group in found]})

@@ -10,11 +10,12 @@ from pydantic import Field
 
 from flowapp import tasks
 from flowapp.api.bodies import read_model
-from flowapp.api.execution_json import iso, seconds
+from flowapp.api.execution_json import iso, log_json, step_json
 from flowapp.api.routes import route
 from flowapp.api.schemas import In, Out
 from flowapp.catalog import N_
 from flowapp.extensions import db
+from flowapp.models import LogLine, StepRun
 from flowapp.security.roles import Role
 from flowapp.studio import workflows
 from flowapp.web.access import access
@@ -83,28 +84,7 @@ def as_json(report: Json) -> Json:
         **report,
         "started_at": iso(report["started_at"]),
         "ended_at": iso(report["ended_at"]),
-        "steps": [_step(run) for run in report["steps"]],
-        "logs": [_line(line) for line in report["logs"]],
+        "steps": [step_json(StepRun(**run)) for run in report["steps"]],
+        "logs": [log_json(LogLine(**line)) for line in report["logs"]],
         "calls": [{**call, "at": iso(call["at"])} for call in report["calls"]],
-    }
-
-
-def _step(run: Json) -> Json:
-    names = (
-        "seq", "step_id", "step_name", "action_type", "status", "attempt", "iteration", "frame", "source", "branch",
-        "input", "output", "explanation", "error_message",
-    )  # fmt: skip
-    ended = run["ended_at"]
-    times = {
-        "started_at": iso(run["started_at"]),
-        "ended_at": iso(ended),
-        "duration": seconds(run["started_at"], ended),
-    }
-    return {**{name: run[name] for name in names}, **times}
-
-
-def _line(line: Json) -> Json:
-    return {
-        **{n: line[n] for n in ("seq", "level", "message", "step_id", "data")},
-        "created_at": iso(line["created_at"]),
     }

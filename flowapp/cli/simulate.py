@@ -11,10 +11,9 @@ from flask.cli import with_appcontext
 
 from flowapp import tasks
 from flowapp.cli.words import ToldError
-from flowapp.engine.failures import is_id
 from flowapp.errors import FlowError
 from flowapp.extensions import db
-from flowapp.models import Workflow
+from flowapp.models import Workflow, read_id
 from flowapp.models.tenancy import system_session
 
 
@@ -46,7 +45,8 @@ def simulate(workflow: str, input_: Any, contact: str | None, start: datetime | 
 
 def _find(reference: str) -> Workflow:
     with system_session(db.engine) as system:
-        by = Workflow.id == reference if is_id(reference) else Workflow.name == reference
+        known = read_id(reference)
+        by = Workflow.id == known if known else Workflow.name == reference
         found = system.query(Workflow).filter(by).limit(2).all()
     if len(found) != 1:
         problem = "There are several workflows" if found else "There is no workflow"

@@ -12,9 +12,8 @@ from sqlalchemy.orm import Session
 from flowapp import events
 from flowapp.engine.journal import contact_view
 from flowapp.errors import InvalidError, NotFoundError
-from flowapp.models import Contact
+from flowapp.models import Contact, read_id
 from flowapp.studio.accounts import clean_email, clean_timezone
-from flowapp.studio.history import read_id
 from flowapp.texts import say
 
 MAX_NAME = 200

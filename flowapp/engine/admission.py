@@ -17,13 +17,12 @@ from sqlalchemy.orm import Session
 
 from flowapp.engine.expression import compile_value
 from flowapp.engine.scope import Scope
+from flowapp.engine.timers import Bell
 from flowapp.errors import FlowError
-from flowapp.models import Execution, Version, Workflow
+from flowapp.models import OPEN, Execution, Version, Workflow
 
-OPEN = ("pending", "running", "waiting")
 AT_ONCE = 200
 Row = dict[str, Any]
-Bell = tuple[str, str]
 
 _workflows = cast(Table, Workflow.__table__)
 _executions = cast(Table, Execution.__table__)

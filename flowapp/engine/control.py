@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import delete, select, update
@@ -12,7 +13,7 @@ from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, T
 from flowapp.texts import say
 
 # A worker that still runs may have published messages that it can no longer commit: the end comes after them.
-_BEYOND = 1000
+BEYOND = 1000
 _ENDS = {
     "completed": say("completed"),
     "goal_reached": say("goal reached"),
@@ -37,7 +38,7 @@ def cancel(session: Session, execution: Execution, reason: str = "") -> list[Exe
             error_message=reason,
             completed_at=now,
             fence=Execution.fence + 1,
-            seq=Execution.seq + _BEYOND,
+            seq=Execution.seq + BEYOND,
             lease_until=None,
         )
         .execution_options(synchronize_session=False)
@@ -45,6 +46,16 @@ def cancel(session: Session, execution: Execution, reason: str = "") -> list[Exe
     if ended.rowcount != 1:  # type: ignore[attr-defined]
         session.refresh(execution)
         raise ConflictError(say("This execution has already ended: %(status)s.", status=_ENDS[execution.status]))
+    close_off(session, execution, now)
+    children = session.scalars(
+        select(Execution).where(Execution.parent_id == execution.id, Execution.status.not_in(TERMINAL))
+    ).all()
+    waited_for = [child for child in children if (child.options or {}).get("parent")]
+    return [execution, *(ended for child in waited_for for ended in cancel(session, child))]
+
+
+def close_off(session: Session, execution: Execution, now: datetime) -> None:
+    """What an end from outside entails: its open attempts are over, nothing wakes it any more, its parent is told."""
     session.execute(
         update(StepRun)
         .where(StepRun.execution_id == execution.id, StepRun.status.in_(("running", "waiting")))
@@ -54,24 +65,21 @@ def cancel(session: Session, execution: Execution, reason: str = "") -> list[Exe
     for table in (Timer, Signal, Subscription):
         session.execute(delete(table).where(table.execution_id == execution.id))
     session.refresh(execution)
-    _tell_parent(session, execution)
-    children = session.scalars(
-        select(Execution).where(Execution.parent_id == execution.id, Execution.status.not_in(TERMINAL))
-    ).all()
-    waited_for = [child for child in children if (child.options or {}).get("parent")]
-    return [execution, *(ended for child in waited_for for ended in cancel(session, child))]
+    _tell_parent(session, execution, now)
+    session.flush()
 
 
-def _tell_parent(session: Session, execution: Execution) -> None:
+def _tell_parent(session: Session, execution: Execution, now: datetime) -> None:
     parent = (execution.options or {}).get("parent")
-    waits = select(Execution.id).where(Execution.id == parent[0], Execution.status.not_in(TERMINAL)) if parent else None
-    if parent and session.scalar(waits) is not None:  # type: ignore[arg-type]
-        payload = {"execution_id": execution.id, "status": execution.status, "output": None, "error": ""}
-        now = utcnow()
+    if not parent:
+        return
+    waits = select(Execution.id).where(Execution.id == parent[0], Execution.status.not_in(TERMINAL))
+    if session.scalar(waits) is not None:
+        error = execution.error_message
+        payload = {"execution_id": execution.id, "status": execution.status, "output": None, "error": error}
         session.add(
             Signal(execution_id=parent[0], token=parent[1], kind="child", payload=payload, created_at=now, rung_at=now)
         )
-        session.flush()
 
 
 def decide(

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Table, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from flowapp.engine import mailbox
+from flowapp.engine.timers import Bell
 from flowapp.models import Event, Signal, Subscription
 
-Bell = tuple[str, str]
 Json = Mapping[str, Any]
 
 _events = cast(Table, Event.__table__)

@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.engine.start import start
-from flowapp.models import Event, Execution, Version, Workflow
+from flowapp.models import Event, Execution, Version, Workflow, read_id
 
 
 def start_error_workflow(session: Session, event: Event) -> Execution | None:
@@ -39,19 +39,14 @@ def start_error_workflow(session: Session, event: Event) -> Execution | None:
 
 def find(session: Session, organization_id: str, reference: str) -> Workflow | None:
     """The organization's workflow with this id or name (any case); the oldest, where several have it."""
-    named = func.lower(Workflow.name) == reference.strip().lower()
-    exactly = Workflow.id == reference if is_id(reference) else named
+    named, known = func.lower(Workflow.name) == reference.strip().lower(), read_id(reference)
+    exactly = Workflow.id == known if known else named
     return session.scalars(
         select(Workflow)
         .where(Workflow.organization_id == organization_id, or_(exactly, named))
         .order_by(Workflow.id)
         .limit(1)
     ).first()
-
-
-def is_id(text: str) -> bool:
-    """Whether a text can be an id: PostgreSQL refuses to compare an id with anything else."""
-    return len(text) == 36 and text.count("-") == 4 and all(c in "0123456789abcdef-" for c in text)
 
 
 def _report(session: Session, failed: Execution, event: Event) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete,
 
 from flowapp.engine import dispatch, mailbox, one_statement
 from flowapp.errors import FencedError
-from flowapp.models import Contact, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
+from flowapp.models import OPEN, Contact, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
 from flowapp.models.tenancy import at_once, use_tenant
 
 _organizations = cast(Table, Organization.__table__)
@@ -47,7 +47,7 @@ _CLAIM = (
     .where(
         _executions.c.id == bindparam("execution_id"),
         _executions.c.organization_id == bindparam("org"),
-        _executions.c.status.in_(("pending", "running", "waiting")),
+        _executions.c.status.in_(OPEN),
         or_(_executions.c.lease_until.is_(None), _executions.c.lease_until < bindparam("at")),
         _executions.c.held.is_(False),
         or_(_executions.c.start_after.is_(None), _executions.c.start_after <= bindparam("at")),
@@ -147,7 +147,12 @@ def contact_view(row: Mapping[str, Any]) -> dict[str, Any]:
     """A contact in expressions: its own fields beside the fixed ones, and its full name."""
     fixed = {name: row[name] for name in ("id", "email", "first_name", "last_name", "timezone")}
     name = f"{row['first_name']} {row['last_name']}".strip() or row["email"]
-    return {**row["fields"], **fixed, "name": name, "fields": row["fields"]}
+    return {**row["fields"], **fixed, "name": name}
+
+
+def contact_in_scope(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for expressions, which may also say `contact.fields.plan`, as the API does."""
+    return {**contact_view(row), "fields": row["fields"]}
 
 
 class Journal:
@@ -291,7 +296,7 @@ class Journal:
                 )
             ).mappings()
             found = row.one_or_none()
-        return contact_view(dict(found)) if found else None
+        return contact_in_scope(dict(found)) if found else None
 
     def extend(self, claim: Claim, now: datetime) -> bool:
         """Prolongs the lease; False where the claim was lost."""

@@ -107,7 +107,7 @@ def _respond(run: Run, number: str, step: Step, attempt: Attempt, outcome: Respo
     else:  # before the flow goes on: it may end here, and nothing can be written then
         run.state["responded"] = True
         run.flush(response=answer)
-        run.runner.publish(run.row["organization_id"], run.row["id"], [m.responded(run.record.seq)])
+        run.publish([m.responded(run.record.seq)])
     run.advance({"type": "done", "token": number, "branch": "next"})
 
 

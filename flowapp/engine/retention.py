@@ -17,7 +17,18 @@ from sqlalchemy import ColumnElement, Engine, Row, Table, and_, delete, func, or
 
 from flowapp.engine.broom import PIECE, Broom, Swept
 from flowapp.engine.sizes import bytes_of
-from flowapp.models import TERMINAL, Event, Execution, LogLine, Notification, Replay, StepRun, Version, Workflow
+from flowapp.models import (
+    TERMINAL,
+    Event,
+    Execution,
+    LogLine,
+    Notification,
+    Replay,
+    StepRun,
+    Version,
+    Workflow,
+    first_id,
+)
 
 AT_ONCE = 500  # rows that are looked at together
 _NONE = str(UUID(int=0))
@@ -178,9 +189,3 @@ def _delete_old(broom: Broom, table: Table, oldest: datetime, which: ColumnEleme
         for some, weight in broom.parts((row.id, 1 + row.held // PIECE) for row in rows):
             deleted += broom.sweep(weight, delete(table).where(table.c.id.in_(some), which))
     return deleted
-
-
-def first_id(moment: datetime) -> str:
-    """The smallest UUIDv7 (RFC 9562) of a moment."""
-    milliseconds = max(0, min(int(moment.timestamp() * 1000), 2**48 - 1))
-    return str(UUID(f"{milliseconds:012x}" + "0" * 20))

@@ -20,7 +20,7 @@ from flowapp.engine.program import Program, Step
 from flowapp.engine.record import Recorder
 from flowapp.engine.surroundings import circumstances, scope
 from flowapp.engine.tokens import Outcome, State
-from flowapp.engine.visit import Attempt, Services, idempotency_key, run
+from flowapp.engine.visit import Attempt, Ready, Services, idempotency_key, run
 from flowapp.errors import FlowError
 from flowapp.models import new_id
 
@@ -109,8 +109,6 @@ class Run:
             self.record.batch.consumed += self.inbox.taken()
         else:
             self.record.start(step.definition, number, token, step.spec)
-            if step.spec.effect != "pure" and not self._pinned():
-                self._intend(number, token, step)
         outcomes.apply(self, number, step, self._attempt(number, token, step, signal))
         self.progressed = True
         if self.over:
@@ -133,16 +131,18 @@ class Run:
             ways = step.spec.ways(step.definition.params) or ("next",)
             branch = next((way for way in ("next", "done") if way in ways), ways[0])
             return Attempt(Done(self.options["pins"][self.current], branch), step.definition.params)
-        return run(step, scope(self, token), circumstances(self, number, step, signal))
+        names, ready = scope(self, token), None
+        if step.spec.effect == "once" and signal is None:  # should the worker die in it, a person must know what it was
+            with contextlib.suppress(FlowError):  # the attempt itself says what is wrong
+                ready = step.params(names)
+        if step.spec.effect != "pure" and signal is None:
+            self._intend(number, token, ready)
+        return run(step, names, circumstances(self, number, step, signal), ready)
 
-    def _intend(self, number: str, token: dict[str, Any], step: Step) -> None:
+    def _intend(self, number: str, token: dict[str, Any], ready: Ready | None) -> None:
         self.advance({"type": "intent", "token": number})
         key = idempotency_key(self.row["id"], self.current, token["iteration"])
-        params = None
-        if step.spec.effect == "once":  # should the worker die in it, a person must know what it was about
-            with contextlib.suppress(FlowError):  # the attempt itself says what is wrong
-                _, params = step.params(scope(self, token))
-        self.record.open_intent(key, params)
+        self.record.open_intent(key, ready[1] if ready else None)
         self.flush()
 
     def advance(self, outcome: Outcome) -> None:

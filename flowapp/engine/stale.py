@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from flowapp import events
+from flowapp.engine.control import BEYOND, close_off
 from flowapp.engine.ending import FAILED_EVENT, fingerprint
-from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, Timer
+from flowapp.models import Execution
 
 SILENT = timedelta(hours=2)
 GIVEN_UP = 100  # deaths in a row; three set aside what can be read at all
 AT_ONCE = 500
-_BEYOND = 1000  # a worker that still runs may have published messages that it can no longer commit: the end comes after
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +57,9 @@ def end(session: Session, stale: Stale, now: datetime) -> Execution | None:
     execution = session.get(Execution, stale.id)
     if execution is None or not _close(session, execution, stale, now):
         return None
-    session.execute(
-        update(StepRun)
-        .where(StepRun.execution_id == stale.id, StepRun.status.in_(("running", "waiting")))
-        .values(status="cancelled", ended_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    for table in (Timer, Signal, Subscription):
-        session.execute(delete(table).where(table.execution_id == stale.id))
-    session.refresh(execution)
+    close_off(session, execution, now)
     payload = {"workflow_id": execution.workflow_id, "step_id": execution.current_step_id, "error": stale.error}
     events.record(session, FAILED_EVENT, entity=("execution", execution.id), payload=payload)
-    _tell_parent(session, execution, stale.error, now)
     session.flush()
     return execution
 
@@ -87,21 +78,9 @@ def _close(session: Session, execution: Execution, stale: Stale, now: datetime) 
             state=stopped,
             completed_at=now,
             fence=Execution.fence + 1,
-            seq=Execution.seq + _BEYOND,
+            seq=Execution.seq + BEYOND,
             lease_until=None,
         )
         .execution_options(synchronize_session=False)
     )
     return bool(closed.rowcount == 1)  # type: ignore[attr-defined]
-
-
-def _tell_parent(session: Session, execution: Execution, error: str, now: datetime) -> None:
-    parent = (execution.options or {}).get("parent")
-    if not parent:
-        return
-    waits = select(Execution.id).where(Execution.id == parent[0], Execution.status.not_in(TERMINAL))
-    if session.scalar(waits) is not None:
-        payload = {"execution_id": execution.id, "status": "failed", "output": None, "error": error}
-        session.add(
-            Signal(execution_id=parent[0], token=parent[1], kind="child", payload=payload, created_at=now, rung_at=now)
-        )

@@ -44,7 +44,9 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
     Those whose worker died twice in a row are rung one by one (`_suspect`).
     """
     before = min(now, queued_since or now) - RING_AGAIN
-    pending = Execution.rung_at < before
+    may_begin = or_(Execution.start_after.is_(None), Execution.start_after <= now)
+    unheard = or_(Execution.rung_at.is_(None), Execution.rung_at < before)
+    too_early = Execution.rung_at < Execution.start_after  # that bell could not be followed
     statement = (
         select(Execution.id, Execution.organization_id)
         .where(
@@ -52,17 +54,14 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
                 and_(
                     Execution.status == "pending",
                     Execution.held.is_(False),
-                    or_(
-                        and_(Execution.start_after.is_(None), or_(Execution.rung_at.is_(None), pending)),
-                        and_(Execution.start_after <= now, Execution.rung_at < Execution.start_after),
-                        and_(Execution.start_after < now, or_(Execution.rung_at.is_(None), pending)),
-                    ),
+                    may_begin,
+                    or_(unheard, too_early),
                 ),
                 and_(
                     Execution.status == "running",
                     Execution.crashes == 0,
                     Execution.lease_until < now,
-                    or_(Execution.rung_at.is_(None), Execution.rung_at < before),
+                    unheard,
                 ),
             )
         )

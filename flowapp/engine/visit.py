@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, StepContext, secret_fields
+from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, secret_fields
 from flowapp.catalog.context import (
     Http,
     IntegrationHandle,
@@ -27,6 +27,8 @@ from flowapp.engine.program import Step
 from flowapp.engine.scope import Scope
 from flowapp.errors import FlowError, StepError
 from flowapp.logs import MASK, get_logger, mask
+
+Ready = tuple[Params, dict[str, Any]]
 
 log = get_logger(__name__)
 
@@ -111,11 +113,14 @@ def idempotency_key(execution_id: str, step_id: str, iteration: int) -> str:
     return hashlib.sha256(f"{execution_id}:{step_id}:{iteration}".encode()).hexdigest()
 
 
-def run(step: Step, scope: Scope, visit: Visit) -> Attempt:
-    """Runs one attempt. Never raises: what goes wrong becomes a Fail, for the person who built the step."""
+def run(step: Step, scope: Scope, visit: Visit, ready: Ready | None = None) -> Attempt:
+    """Runs one attempt; `ready` is what `step.params` gave, if it was asked before.
+
+    Never raises: what goes wrong becomes a Fail, for the person who built the step.
+    """
     attempt = Attempt(Fail("The step did not run."), step.definition.params)
     try:
-        params, attempt.params = step.params(scope)
+        params, attempt.params = ready or step.params(scope)
         attempt.outcome = step.spec.run(_context(step, scope, visit, attempt), params)
     except StepError as error:
         attempt.outcome = Fail(error.message, error.permanent, error.details or None)

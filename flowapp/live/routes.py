@@ -18,10 +18,9 @@ from flowapp.live.hub import Hub
 from flowapp.live.line import INTERNAL_ERROR, Feed, Line
 from flowapp.live.monitor import MonitorFeed
 from flowapp.logs import get_logger
-from flowapp.models import AccessToken, Member, User, utcnow
+from flowapp.models import AccessToken, Member, User, read_id, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.security.roles import Role
-from flowapp.studio import history
 from flowapp.web.access import Actor, access
 
 log = get_logger(__name__)
@@ -45,7 +44,7 @@ def install(sock: Sock) -> None:
 @access(Role.VIEWER)
 def watch_execution(ws: Server, execution_id: str) -> None:
     """initial_state, step_started, step_completed, step_failed, log, execution_completed; takes get_logs."""
-    known = history.read_id(execution_id)
+    known = read_id(execution_id)
 
     def feed() -> Channelled:
         if known is None:

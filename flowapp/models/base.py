@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 import uuid_utils
@@ -38,6 +39,20 @@ AnyJson = JSON(none_as_null=True).with_variant(TextJson(), "sqlite")
 def new_id() -> str:
     """A UUIDv7 (RFC 9562): sorts by time."""
     return str(uuid_utils.uuid7())
+
+
+def first_id(moment: datetime) -> str:
+    """The smallest UUIDv7 (RFC 9562) of a moment."""
+    milliseconds = max(0, min(int(moment.timestamp() * 1000), 2**48 - 1))
+    return str(UUID(f"{milliseconds:012x}" + "0" * 20))
+
+
+def read_id(text: str) -> str | None:
+    """The id that a text is; None where it is none: PostgreSQL refuses to compare an id with anything else."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
 
 
 def utcnow() -> datetime:

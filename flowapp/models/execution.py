@@ -13,9 +13,10 @@ from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, utcnow
 EXECUTION_STATUSES = (
     "pending", "running", "waiting", "completed", "goal_reached", "failed", "cancelled", "skipped",
 )  # fmt: skip
+OPEN = ("pending", "running", "waiting")
 TERMINAL = ("completed", "goal_reached", "failed", "cancelled", "skipped")
 STEP_STATUSES = ("running", "waiting", "completed", "failed", "uncertain", "cancelled")
-_OPEN = "status IN ('pending', 'running', 'waiting')"
+_OPEN = f"status IN {OPEN}"
 
 
 def _some(*columns: str) -> Index:

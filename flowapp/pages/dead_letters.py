@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Blueprint, Response, request
 
 from flowapp.extensions import db
-from flowapp.models import utcnow
+from flowapp.models import read_id, utcnow
 from flowapp.security.roles import Role
 from flowapp.studio import dead_letters, history
 from flowapp.web import access, page
@@ -25,7 +25,7 @@ def index() -> Response:
     asked = request.args.get("days", "")
     days = int(asked) if asked in map(str, PERIODS) else dead_letters.DAYS
     since = utcnow() - timedelta(days=days)
-    workflow_id = history.read_id(request.args.get("workflow", "")) or ""
+    workflow_id = read_id(request.args.get("workflow", "")) or ""
     return page(
         "executions/failed.html",
         block="list",

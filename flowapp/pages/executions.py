@@ -16,7 +16,7 @@ from flowapp.catalog import N_, TRIGGERS
 from flowapp.engine import control
 from flowapp.errors import ConflictError, InvalidError, NotFoundError
 from flowapp.extensions import db
-from flowapp.models import EXECUTION_STATUSES, TERMINAL, Execution, StepRun, User, Version, Workflow
+from flowapp.models import EXECUTION_STATUSES, TERMINAL, Execution, StepRun, User, Version, Workflow, read_id
 from flowapp.security.roles import Role
 from flowapp.studio import history, timeline, why
 from flowapp.web import Nav, access, go, page, wants_fragment
@@ -63,13 +63,13 @@ def _search() -> history.Search:
     status = asked.get("status", "")
     return history.Search(
         statuses=(status,) if status in EXECUTION_STATUSES else (),
-        workflow_id=history.read_id(asked.get("workflow", "")) or "",
+        workflow_id=read_id(asked.get("workflow", "")) or "",
         trigger_type=asked.get("trigger", "")[:64],
         since=midnight(asked.get("since", "")),
         until=midnight(asked.get("until", ""), days=1),
         text=asked.get("q", "")[:64],
         fingerprint=asked.get("fingerprint", "")[:16],
-        replay_id=history.read_id(asked.get("replay", "")) or "",
+        replay_id=read_id(asked.get("replay", "")) or "",
     )
 
 

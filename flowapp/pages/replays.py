@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 from flowapp import events
 from flowapp.errors import ConflictError, InvalidError
 from flowapp.extensions import db
-from flowapp.models import TERMINAL, Replay, User
+from flowapp.models import TERMINAL, Replay, User, read_id
 from flowapp.security.roles import Role
 from flowapp.studio import history, replays
 from flowapp.studio.side_effects import preview
@@ -70,11 +70,11 @@ def _choice(fields: Fields) -> replays.Choice:
     """What the fields say; what makes no sense is left out."""
     asked = {name: value.strip() for name, value in fields.items()}
     words = " ".join(fields.getlist("ids")).replace(",", " ").split()
-    ids = tuple(found for word in words[:1000] if (found := history.read_id(word)))
+    ids = tuple(found for word in words[:1000] if (found := read_id(word)))
     limit = asked.get("limit", "")
     return replays.Choice(
         statuses=tuple(status for status in fields.getlist("status") if status in TERMINAL),
-        workflow_id=history.read_id(asked.get("workflow", "")) or "",
+        workflow_id=read_id(asked.get("workflow", "")) or "",
         fingerprint=asked.get("fingerprint", "")[:16],
         since=midnight(asked.get("since", "")),
         until=midnight(asked.get("until", ""), days=1),

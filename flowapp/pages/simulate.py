@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 from flask_babel import gettext as _
 
 from flowapp import tasks
 from flowapp.catalog import ACTIONS
+from flowapp.catalog.times import parse_moment
 from flowapp.errors import InvalidError
 from flowapp.extensions import db
 from flowapp.models import Execution
 from flowapp.security.roles import Role
+from flowapp.web import json_text
 from flowapp.web.access import access
 from flowapp.web.formgen.draft import Draft
 from flowapp.web.render import page
@@ -33,7 +33,7 @@ def ask(workflow_id: UUID) -> Response:
     """The form, begun with a past input (`?execution=`), the draft's test data, or a sample."""
     draft = Draft(workflow_id)
     data, source = _begin(draft)
-    values = {"input": json.dumps(data, indent=2, ensure_ascii=False, default=str), "start": "", "contact": ""}
+    values = {"input": json_text.shown(data), "start": "", "contact": ""}
     return _page(draft, values, {}, source=source)
 
 
@@ -43,20 +43,21 @@ def run(workflow_id: UUID) -> Response:
     """Simulates, and shows what came of it below the form."""
     draft = Draft(workflow_id)
     values = {name: request.form.get(name, "") for name in ("input", "start", "contact")}
+    before, source = _begin(draft)
     try:
         report = tasks.simulate_workflow(
             g.organization.id,
             draft.workflow.id,
             draft.workflow.draft,
-            input_data=_input(values["input"]),
+            input_data=_input(values["input"], before),
             start=_start(values["start"]),
             contact=values["contact"],
             pins=_pins(draft),
         )
     except InvalidError as error:
         errors = {problem.path.removesuffix("_at"): translated(problem.message) for problem in error.problems}
-        return _page(draft, values, errors, status=422)
-    return _page(draft, values, {}, report=report)
+        return _page(draft, values, errors, source=source, status=422)
+    return _page(draft, values, {}, report=report, source=source)
 
 
 def _pins(draft: Draft) -> Json:
@@ -67,7 +68,7 @@ def _pins(draft: Draft) -> Json:
 
 
 def _begin(draft: Draft) -> tuple[Any, Execution | None]:
-    wanted = request.args.get("execution", "")
+    wanted = request.values.get("execution", "")
     past = next((execution for execution in draft.executions() if execution.id == wanted), None)
     if past is not None:
         return past.input_data, past
@@ -75,26 +76,21 @@ def _begin(draft: Draft) -> tuple[Any, Execution | None]:
     return (draft.sample() if kept is None else kept), None
 
 
-def _input(text: str) -> Any:
+def _input(text: str, before: Any) -> Any:
+    """What the text says; secrets of `before` whose masks still stand in it come back."""
     if len(text) > MAX_INPUT:
         raise InvalidError.at("input", _("This is too long: write at most 256 KiB."))
-    try:
-        return json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError) as error:
-        where = f" ({error})" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidError.at("input", _("This is not JSON") + where + ".") from None
+    return json_text.read(text, before, "input") if text.strip() else {}
 
 
 def _start(text: str) -> datetime | None:
-    """What the field says, in the member's zone. None: now."""
+    """What the field says, in the organization's zone. None: now."""
     if not text.strip():
         return None
-    try:
-        local = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidError.at("start", _("Write a date and time, for example 2026-12-24T09:00.")) from None
-    zone = ZoneInfo(g.organization.timezone)
-    return (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
+    moment = parse_moment(text.strip(), g.organization.timezone)
+    if moment is None:
+        raise InvalidError.at("start", _("Write a date and time, for example 2026-12-24T09:00."))
+    return moment
 
 
 def _page(

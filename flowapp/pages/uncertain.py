@@ -13,9 +13,9 @@ from flowapp import events, tasks
 from flowapp.engine import control
 from flowapp.errors import ConflictError, InvalidError
 from flowapp.extensions import db
-from flowapp.models import Execution, Workflow
+from flowapp.models import Execution, Workflow, read_id
 from flowapp.security.roles import Role
-from flowapp.studio import dead_letters, history
+from flowapp.studio import dead_letters
 from flowapp.web import access, go, json_text, page
 from flowapp.web.texts import translated
 
@@ -68,7 +68,7 @@ def decide() -> Response:
 def _place(text: str) -> tuple[str, int] | None:
     """Execution and number of an attempt, as the page names it."""
     execution_id, _colon, seq = text.partition(":")
-    found = history.read_id(execution_id)
+    found = read_id(execution_id)
     return (found, int(seq)) if found and seq.isdecimal() and len(seq) < 10 else None
 
 

@@ -18,9 +18,8 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.engine.retention import first_id
 from flowapp.errors import InvalidError, NotFoundError
-from flowapp.models import Execution, LogLine, StepRun, Workflow
+from flowapp.models import Execution, LogLine, StepRun, Workflow, first_id
 from flowapp.texts import say
 
 Json = dict[str, Any]

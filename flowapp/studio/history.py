@@ -12,7 +12,17 @@ from sqlalchemy.orm import Session
 
 from flowapp.engine.messages import log_line
 from flowapp.errors import NotFoundError
-from flowapp.models import EXECUTION_STATUSES, TERMINAL, Execution, LogLine, StepRun, Version, Workflow, utcnow
+from flowapp.models import (
+    EXECUTION_STATUSES,
+    TERMINAL,
+    Execution,
+    LogLine,
+    StepRun,
+    Version,
+    Workflow,
+    first_id,
+    utcnow,
+)
 from flowapp.studio.workflows.paging import Page, paginate
 from flowapp.studio.workflows.statistics import percent
 from flowapp.texts import say
@@ -46,14 +56,6 @@ class Row:
     def seconds(self) -> float | None:
         """From its start to its end, or to now."""
         return seconds(self.execution)
-
-
-def read_id(text: str) -> str | None:
-    """The id that a text is; None where it is none."""
-    try:
-        return str(UUID(text))
-    except ValueError:
-        return None
 
 
 def get(session: Session, execution_id: str) -> Execution:
@@ -97,12 +99,6 @@ def _has_id(session: Session, text: str) -> Any:
         return cast(Execution.id, String).startswith(digits)
     low, high = (str(UUID(digits.ljust(32, filler))) for filler in "0f")
     return Execution.id.between(low, high)
-
-
-def first_id(moment: datetime) -> str:
-    """The smallest UUIDv7 of a moment."""
-    milliseconds = max(0, min(int(moment.timestamp() * 1000), 2**48 - 1))
-    return str(UUID(f"{milliseconds:012x}" + "0" * 20))
 
 
 def rows(session: Session, executions: list[Execution]) -> list[Row]:

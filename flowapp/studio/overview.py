@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from flowapp.models import Execution, StepRun, Workflow, utcnow
+from flowapp.models import OPEN, Execution, StepRun, Workflow, first_id, utcnow
 from flowapp.studio import history
 from flowapp.studio.workflows.statistics import percent
 
@@ -48,10 +48,10 @@ def counts(session: Session, day_began: datetime) -> Counts:
     today, running, succeeded, judged = session.execute(
         select(
             _sum(Execution.created_at >= day_began),
-            _sum(Execution.status.in_(("pending", "running", "waiting"))),
+            _sum(Execution.status.in_(OPEN)),
             _sum(Execution.status.in_(_SUCCESSES)),
             _sum(Execution.status.in_(_JUDGED)),
-        ).where(Execution.id >= history.first_id(begin))
+        ).where(Execution.id >= first_id(begin))
     ).one()
     rate = percent(succeeded, judged) if judged else None
     return Counts(active, total, today, running, rate, len(failing(session, limit=1000)))

@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from flowapp.engine.replays import From, Which
 from flowapp.errors import ConflictError, InvalidError, NotFoundError
-from flowapp.models import TERMINAL, Execution, Replay, new_id, utcnow
-from flowapp.studio.history import first_id
+from flowapp.models import TERMINAL, Execution, Replay, first_id, new_id, utcnow
 from flowapp.texts import say
 
 STILL = timedelta(seconds=60)  # after which a replay is taken to stand still

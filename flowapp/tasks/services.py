@@ -169,6 +169,11 @@ def sandbox() -> ProcessSandbox:
     return ProcessSandbox()
 
 
+def open_services(runtime: Runtime, organization_id: str, project_id: str, timezone: str) -> StepServices:
+    """What steps may use outside an execution: in a try, in a simulation."""
+    return StepServices(runtime, http_service(runtime.settings.egress_allow), organization_id, project_id, timezone)
+
+
 def http_service(allow: tuple[str, ...]) -> Http:
     """The outgoing HTTP of this process, behind the egress guard."""
     return SafeHttp(allow)

@@ -9,16 +9,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import HttpResponse, IntegrationHandle, Letter, Sandbox, Saved
-from flowapp.engine.failures import is_id
-from flowapp.engine.journal import contact_view
+from flowapp.crm import contacts
+from flowapp.engine.journal import contact_in_scope
 from flowapp.engine.simulate import Clock, Scene, simulate
 from flowapp.engine.visit import Visit
-from flowapp.errors import InvalidError, Problem
+from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.logs import MASK, mask
 from flowapp.models import Contact, Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
-from flowapp.tasks.runtime import Runtime, runtime
-from flowapp.tasks.services import StepServices, http_service
+from flowapp.tasks.runtime import runtime
+from flowapp.tasks.services import StepServices, open_services
 from flowapp.texts import say
 
 Json = dict[str, Any]
@@ -29,14 +29,14 @@ class Recording:
     """`ctx`'s services in a simulation. `calls`: what would have gone out, in order; each has step_id, at and kind."""
 
     def __init__(self, real: StepServices, clock: Clock) -> None:
-        self._real, self._clock = real, clock
+        self._real, self.clock = real, clock
         self.step_id = ""
         self.calls: list[Json] = []
         self.http, self.mail, self.schemas, self.timezone = _Http(self), _Mail(self), real.schemas, real.timezone
 
     def note(self, kind: str, **what: Any) -> None:
         """Something would have gone out."""
-        self.calls.append({"kind": kind, "step_id": self.step_id, "at": self._clock.time, **mask(what)})
+        self.calls.append({"kind": kind, "step_id": self.step_id, "at": self.clock.time, **mask(what)})
 
     @property
     def sandbox(self) -> Sandbox:
@@ -105,7 +105,7 @@ class _Tables:
         self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
     ) -> Saved:
         self._record.note("save", table=table, mode=mode, match=list(match), rows=[dict(row) for row in rows])
-        at = self._record._clock.time.isoformat()  # noqa: SLF001 - one module
+        at = self._record.clock.time.isoformat()
         records = [{"id": new_id(), "created_at": at, "updated_at": at, **row} for row in rows]
         return Saved(records, len(records), 0)
 
@@ -163,7 +163,7 @@ def simulate_workflow(
         timezone = session.get_one(Organization, organization_id).timezone
         found = _contact(session, contact)
         project_id = workflow.project_id
-    services = _services(current, organization_id, project_id, timezone)
+    services = open_services(current, organization_id, project_id, timezone)
     recorded: list[Recording] = []
 
     def record(clock: Clock) -> Recording:
@@ -195,16 +195,11 @@ def _refuse(definition: Json, start: datetime | None, pins: Mapping[str, Any], a
         raise InvalidError(problems)
 
 
-def _services(current: Runtime, organization_id: str, project_id: str, timezone: str) -> StepServices:
-    return StepServices(current, http_service(current.settings.egress_allow), organization_id, project_id, timezone)
-
-
 def _contact(session: Session, reference: str | None) -> Json | None:
     if not reference or not reference.strip():
         return None
-    text = reference.strip().lower()
-    known = Contact.email == text if "@" in text or not is_id(text) else Contact.id == text
-    row = session.query(Contact).filter(known).one_or_none()
-    if row is None:
-        raise InvalidError.at("contact", say("There is no such contact: give an id or an e-mail."))
-    return contact_view({column.key: getattr(row, column.key) for column in Contact.__table__.columns})
+    try:
+        found = contacts.find(session, reference.strip())
+    except NotFoundError as error:
+        raise InvalidError.at("contact", error.message) from None
+    return contact_in_scope({column.key: getattr(found, column.key) for column in Contact.__table__.columns})

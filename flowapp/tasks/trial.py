@@ -16,7 +16,7 @@ from flowapp.models import Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
 from flowapp.studio.workflows import step_secrets
 from flowapp.tasks.runtime import Runtime, runtime
-from flowapp.tasks.services import StepServices, http_service
+from flowapp.tasks.services import open_services
 
 
 def test_step(
@@ -37,8 +37,7 @@ def test_step(
         workflow = session.get_one(Workflow, workflow_id)
         project_id, stored = workflow.project_id, workflow.draft["steps"]
         timezone = session.get_one(Organization, organization_id).timezone
-    http = http_service(current.settings.egress_allow)
-    services = StepServices(current, http, organization_id, project_id, timezone)
+    services = open_services(current, organization_id, project_id, timezone)
     lines: list[dict[str, Any]] = []
 
     def log(message: str, level: str = "info", **_data: Any) -> None:

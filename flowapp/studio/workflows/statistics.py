@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, extract, func, select
 from sqlalchemy.orm import Session
 
-from flowapp.engine.retention import first_id
-from flowapp.models import TERMINAL, Execution, utcnow
+from flowapp.models import OPEN, TERMINAL, Execution, first_id, utcnow
 
 SPARKLINE_DAYS = 14
 MANY = 20_000
@@ -159,7 +158,7 @@ def totals(session: Session, workflow_id: str) -> dict[str, Any]:
         "skipped_count": counts.get("skipped", 0),
         "cancelled_count": counts.get("cancelled", 0),
         "goal_reached_count": counts.get("goal_reached", 0),
-        "running_count": sum(counts.get(status, 0) for status in ("pending", "running", "waiting")),
+        "running_count": sum(counts.get(status, 0) for status in OPEN),
         "success_rate": percent(succeeded, ended),
         "avg_duration_seconds": round(float(average), 3) if average is not None else None,
         "last_execution": latest.isoformat() if latest else None,

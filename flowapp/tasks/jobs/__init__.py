@@ -24,10 +24,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from flowapp.broker import QUEUE
 from flowapp.catalog import N_
-from flowapp.engine.failures import is_id
 from flowapp.errors import FlowError, NotFoundError, UnavailableError
 from flowapp.logs import get_logger
-from flowapp.models import JobRun, utcnow
+from flowapp.models import JobRun, read_id, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.tasks.runtime import runtime
 from flowapp.texts import say
@@ -164,8 +163,9 @@ def _actor(name: str) -> Callable[..., None]:
 
 def organization_of(model: Any, row_id: str) -> str:
     """Whose row it is. NotFoundError where there is none."""
+    known = read_id(row_id)
     with system_session(runtime().engine) as session:
-        found = session.get(model, row_id) if is_id(row_id) else None
+        found = session.get(model, known) if known else None
     if found is None:
         raise NotFoundError(say("There is nothing with the id “%(id)s”.", id=row_id))
     return str(found.organization_id)
