@@ -11,23 +11,19 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import orjson
 import redis
 from setproctitle import setproctitle
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
-from flowapp.engine import admission, dispatch
-from flowapp.engine.ending import FAILED_EVENT
-from flowapp.engine.failures import start_error_workflow
-from flowapp.errors import UnavailableError
-from flowapp.models import Event, Lease, utcnow
+from flowapp.engine import admission
+from flowapp.models import Lease, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session
 from flowapp.studio import alerts, replays
-from flowapp.tasks import due, jobs, repeating
+from flowapp.tasks import due, facts, repeating
 from flowapp.tasks.upkeep import Notes, Upkeep
 
 TICK = 0.5
@@ -109,24 +105,8 @@ class Scheduler:
         self.notes.count("process_scheduled_triggers", "started", due.fire_clocks, now)
 
     def publish_events(self, now: datetime) -> None:
-        """Hands recorded events to the bus, in their order, and to the executions that wait for them."""
-        with system_session(self.runtime.engine) as session:
-            rows = session.scalars(
-                select(Event).where(Event.published_at.is_(None)).order_by(Event.id).limit(500)
-            ).all()
-            for row in rows:
-                body = {"id": row.id, "type": row.type, "entity": [row.entity_type, row.entity_id], **row.payload}
-                self.runtime.redis.publish(f"events:{row.organization_id}", orjson.dumps(body, default=str))
-                row.published_at = now
-            bells = dispatch.deliver(session, rows, now)
-            failures = [row for row in rows if row.type == FAILED_EVENT]
-            started = [found for row in failures if (found := start_error_workflow(session, row))]
-            alerted = alerts.after_failures(session, failures, now)
-            session.commit()
-        due.ring_all(bells)
-        for execution in started:
-            tasks.begin(execution)
-        _send_alerts(alerted)
+        """Hands recorded events on, in their order."""
+        facts.hand_on(now)
 
     def announce_recoveries(self, now: datetime) -> None:
         """Tells of workflows that work again; looks for them every few seconds."""
@@ -136,7 +116,7 @@ class Scheduler:
         with system_session(self.runtime.engine) as session:
             alerted = alerts.recoveries(session, now)
             session.commit()
-        _send_alerts(alerted)
+        facts.send_alerts(alerted)
 
     def ring_replays(self, now: datetime) -> None:
         """Has replays that stand still go on; looks for them twice a minute."""
@@ -147,15 +127,6 @@ class Scheduler:
             bells = replays.standing_still(session, now)
         for replay_id, organization_id in bells:
             repeating.ring_replay(replay_id, organization_id)
-
-
-def _send_alerts(alerted: list[alerts.Alert]) -> None:
-    """By e-mail too: a worker does it. In the app they are told already."""
-    for alert in alerted:
-        try:
-            jobs.send("send_workflow_notification", workflow_id=alert.workflow_id, kind=alert.kind, key=alert.key)
-        except UnavailableError:
-            log.warning("broker does not answer, an alert goes to nobody by e-mail", workflow_id=alert.workflow_id)
 
 
 def take_lease(session: Session, name: str, owner: str, now: datetime, until: datetime) -> bool:

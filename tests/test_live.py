@@ -578,6 +578,7 @@ def test_redis_dies_and_comes_back(settings: Any, tmp_path: Path) -> None:
         with process(argv, tmp_path / "first.log", stop_with=9):
             wait_until(lambda: broker.answers(path))
             client = place.watch(execution_id, after=0)
+            client.until("initial_state")  # or the line below is published before anybody listens
             place.run(execution_id, background=True)
             client.until("log")
         Steps.open("one")  # Redis is gone: step one ends, step two begins

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from dramatiq import Message
 
-from flowapp import catalog, tasks
+from flowapp import catalog, events, tasks
 from flowapp.broker import queue_length
 from flowapp.catalog import get_trigger
 from flowapp.engine.clock import slots
-from flowapp.models import Execution, Timer, Trigger, Workflow, new_id, utcnow
+from flowapp.engine.ending import FAILED_EVENT
+from flowapp.models import Event, Execution, Timer, Trigger, Workflow, new_id, utcnow
 from flowapp.scheduler import Scheduler
 from tests.engine.place import Place, _actions, place, step
 
@@ -231,6 +233,22 @@ def test_a_job_that_fails_keeps_no_other_from_its_work(
     clock_trigger(place, place.time)
     scheduler.tick()
     assert rung(scheduler) == 1
+
+
+def test_an_event_that_cannot_be_handed_on_holds_up_no_other(place: Place, scheduler: Scheduler) -> None:
+    with place.session() as session:
+        for kind, payload in (("shop.opened", {}), (FAILED_EVENT, {"execution_id": ["no id"]}), ("shop.closed", {})):
+            events.record(session, kind, payload=payload)
+        session.commit()
+    heard = scheduler.runtime.redis.pubsub()
+    heard.subscribe(f"events:{place.org}")
+    scheduler.tick()
+    with place.session() as session:
+        assert session.query(Event).filter(Event.published_at.is_(None)).count() == 0
+    said = []
+    while message := heard.get_message(ignore_subscribe_messages=False, timeout=1):
+        said += [orjson.loads(message["data"])["type"]] if message["type"] == "message" else []
+    assert said[-1] == "shop.closed"
 
 
 def test_a_lease_that_a_clock_running_ahead_has_written_is_nobodys(place: Place, scheduler: Scheduler) -> None:

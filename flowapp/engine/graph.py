@@ -3,9 +3,10 @@
 Without edges the steps follow each other by `order`. A step then goes on to the following one whichever branch it
 ends on, except that `no`, `error`, `timeout` and `each` end the flow there: a condition works as a filter.
 
-With edges, a flow starts at every step that has outgoing edges and to which no other step leads, by an edge or by
-an error's goto; where there is none, because the flow begins with a loop, at the first connected step by order.
-A step that nothing is connected to never runs: `checks` calls it unreachable.
+With edges, a flow starts at the first step by order that has outgoing edges and to which no other step leads, by an
+edge or by an error's goto; where there is none, because the flow begins with a loop, at the first connected step. It
+also starts at every other such step whose way meets that of the first. What is connected to none of these, a single
+step or a forgotten chain, never runs: `checks` calls it unreachable.
 """
 
 from __future__ import annotations
@@ -121,7 +122,10 @@ class Graph:
         if self.linear:
             return list(self.steps)[:1]
         connected = [s for s in self.steps if s in self._next]
-        return [s for s in connected if set(self._sources[s]) <= {s}] or connected[:1]
+        starts = [s for s in connected if set(self._sources[s]) <= {s}] or connected[:1]
+        around = {s: [*self._after[s], *self._sources[s]] for s in self.steps}
+        together = _reach(starts[:1], around)
+        return [s for s in starts if s in together]
 
 
 def _reach(begin: Iterable[str], links: Mapping[str, Iterable[str]]) -> frozenset[str]:

@@ -138,6 +138,10 @@ def test_unreachable_and_parallel_starts():
     assert look("a b c", "a-b c-b") == ({}, {"parallel_start": "steps.2.step_id"})
 
 
+def test_a_forgotten_chain_is_never_reached():
+    assert look("a b c d", "a-b c-d") == ({"unreachable": "steps.3.step_id"}, {})
+
+
 @pytest.mark.parametrize(
     ("params", "code"),
     [

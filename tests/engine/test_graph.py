@@ -67,6 +67,13 @@ def test_several_starts_but_not_what_nothing_is_connected_to():
     assert flow.topological() == ["a", "c", "b", "d"]
 
 
+def test_a_forgotten_chain_is_no_start():
+    flow = graph("a b c d", "a-b c-d")
+    assert flow.start == ["a"]
+    assert flow.reachable() == {"a", "b"}
+    assert graph("a b c d", "a-b c-d d-b").start == ["a", "c"]
+
+
 def test_a_flow_that_begins_with_a_loop_starts_at_the_first_connected_step():
     flow = graph("x a b c", "a-b b-c c-a")
     assert flow.start == ["a"]
