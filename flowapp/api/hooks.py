@@ -1,6 +1,7 @@
 """POST /hooks/<key>: the public address of a webhook trigger.
 
-This is the busiest way in, so it is short: one select, one insert, one commit, one ring.
+This is the busiest way in, so it is short: one insert that commits by itself, one ring. What a process knows of a
+hook holds as long as the insert finds its trigger unchanged; else the hook is looked up again.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, jsonify, request
-from sqlalchemy import Row, bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, bindparam, exists, select
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.sansio.utils import get_current_url
 
@@ -25,8 +25,8 @@ from flowapp.api.routes import route
 from flowapp.api.starting import commit_and_ring
 from flowapp.catalog import N_
 from flowapp.engine import admission
-from flowapp.engine.start import start
-from flowapp.errors import NotFoundError
+from flowapp.engine.start import Still, start
+from flowapp.errors import FlowError, NotFoundError
 from flowapp.extensions import db, limiter
 from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
 from flowapp.models.tenancy import at_once, system_session
@@ -46,7 +46,7 @@ _t, _w = Trigger.__table__.c, Workflow.__table__.c
 # A Core statement, made once: building and scoping an ORM one takes longer than the database does.
 _FIND = (
     select(
-        _t.id, _t.key, _t.trigger_type, _t.config, _t.conditions, _t.workflow_id, _t.organization_id,
+        _t.id, _t.key, _t.trigger_type, _t.config, _t.conditions, _t.workflow_id, _t.organization_id, _t.updated_at,
         _w.published_version_id,
     )
     .join_from(Trigger.__table__, Workflow.__table__, _w.id == _t.workflow_id)
@@ -54,6 +54,10 @@ _FIND = (
         _t.hook_key == bindparam("key"), _t.organization_id == bindparam("organization_id"), _t.is_active,
         _w.status == "active",
     )
+)  # fmt: skip
+_UNCHANGED = exists().where(
+    _t.id == bindparam("still_trigger"), _t.updated_at == bindparam("still_since"), _t.is_active,
+    _w.id == _t.workflow_id, _w.status == "active", _w.published_version_id == bindparam("still_version"),
 )  # fmt: skip
 
 
@@ -65,9 +69,10 @@ class Hook:
     workflow: Workflow
     version: Version
     config: WebhookParams
+    still: Still
 
 
-_hooks: dict[str, tuple[Row[*tuple[Any, ...]], Hook]] = {}
+_hooks: dict[str, Hook] = {}  # as they were when they were last looked up
 
 
 @route(
@@ -84,19 +89,44 @@ def receive(key: str) -> Response | tuple[Response, int]:
     authentication or a signature, and may answer with the workflow's output (200), or with what a `respond` step says,
     in place of 202.
     """
-    raw = raw_body()
-    hook = _hook(key)
-    if request.method not in hook.config.methods:
-        raise MethodNotAllowed(valid_methods=list(hook.config.methods))
-    sent = headers()
-    verify(hook.config, sent, raw, utcnow())
-    data = read_input(raw)
-    if isinstance(data, dict) and data.get("type") == "url_verification" and isinstance(data.get("challenge"), str):
-        return jsonify({"challenge": data["challenge"]})
-    execution = _start(db.session(), hook, data, sent)
+    raw, sent = raw_body(), headers()
+    hook = _hooks.get(key)
+    execution = _start_known(hook, raw, sent) if hook else None
+    if hook is None or execution is None:
+        db.session.rollback()  # the connection that was used for it goes back
+        hook = _hook(key)
+        data = _input(hook, raw, sent)
+        if isinstance(data, dict) and data.get("type") == "url_verification" and isinstance(data.get("challenge"), str):
+            return jsonify({"challenge": data["challenge"]})
+        execution = _start(hook, data, sent)
     if hook.config.response != "at_once":
         return _outcome(execution, hook.config.response)
     return _accepted(execution)
+
+
+def _start_known(hook: Hook, raw: bytes, sent: dict[str, str]) -> Execution | None:
+    """Starts by what the hook was. None, and nothing happened, where that is not all there is to it."""
+    enter_organization(hook.workflow.organization_id)
+    db.session.connection(execution_options=at_once(db.engine.dialect.name))
+    try:
+        data = _input(hook, raw, sent)
+        if (isinstance(data, dict) and data.get("type") == "url_verification") or _gated(hook):
+            return None
+        return _start(hook, data, sent, hook.still)
+    except (FlowError, MethodNotAllowed):  # a wrong secret, for instance, may be right by now
+        return None
+
+
+def _gated(hook: Hook) -> bool:
+    return admission.gate_of(db.session(), hook.version.id) is not None
+
+
+def _input(hook: Hook, raw: bytes, sent: dict[str, str]) -> Any:
+    """The workflow's input, once it is known that the caller may send it."""
+    if request.method not in hook.config.methods:
+        raise MethodNotAllowed(valid_methods=list(hook.config.methods))
+    verify(hook.config, sent, raw, utcnow())
+    return read_input(raw)
 
 
 def _hook(key: str) -> Hook:
@@ -110,24 +140,23 @@ def _hook(key: str) -> Hook:
     if found is None or found.published_version_id is None:
         _organization_of.cache_clear()  # the key may have moved to another organization
         raise NotFoundError("There is no such webhook, or its workflow is not active.")
-    return _made(key, found)
+    if len(_hooks) >= KEPT:
+        _hooks.clear()
+    _hooks[key] = _made(found)
+    return _hooks[key]
 
 
-def _made(key: str, row: Row[*tuple[Any, ...]]) -> Hook:
-    """What the row says, made once: as long as the row is the same, so is the hook."""
-    kept = _hooks.get(key)
-    if kept is not None and kept[0] == row:
-        return kept[1]
-    hook = Hook(
+def _made(row: Row[*tuple[Any, ...]]) -> Hook:
+    return Hook(
         Trigger(id=row.id, key=row.key, trigger_type=row.trigger_type, conditions=row.conditions),
         Workflow(id=row.workflow_id, organization_id=row.organization_id),
         Version(id=row.published_version_id),
         WebhookParams.model_validate(tasks.runtime().vault.open(row.config)),
+        Still(
+            _UNCHANGED,
+            {"still_trigger": row.id, "still_since": row.updated_at, "still_version": row.published_version_id},
+        ),
     )
-    if len(_hooks) >= KEPT:
-        _hooks.clear()
-    _hooks[key] = (row, hook)
-    return hook
 
 
 @lru_cache(maxsize=10_000)
@@ -140,9 +169,10 @@ def _organization_of(key: str) -> str:
     return found
 
 
-def _start(session: Session, hook: Hook, data: Any, sent: dict[str, str]) -> Execution:
+def _start(hook: Hook, data: Any, sent: dict[str, str], still: Still | None = None) -> Execution:
+    session = db.session()
     delivery = delivery_id(data, sent)
-    if admission.gate_of(session, hook.version.id) is not None:
+    if _gated(hook):
         session.commit()  # from here on a transaction: what admission counts, and the row that it lets in
     execution, created = start(
         session,
@@ -152,6 +182,7 @@ def _start(session: Session, hook: Hook, data: Any, sent: dict[str, str]) -> Exe
         input_data=data,
         context=context(sent, {hook.config.header_name.lower(), hook.config.signature_header.lower()}),
         idempotency_key=f"{hook.trigger.key}:{delivery}" if delivery else None,
+        still=still,
     )
     commit_and_ring(session, execution, created=created)
     return execution

@@ -27,20 +27,18 @@ _lines = cast(Table, LogLine.__table__)
 _timers = cast(Table, Timer.__table__)
 _contacts = cast(Table, Contact.__table__)
 
+_COLUMNS = (
+    "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
+    "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
+    "options", "concurrency_key",
+)  # fmt: skip
 _ROW = (
-    *(
-        _executions.c[name]
-        for name in (
-            "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
-            "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
-            "options", "concurrency_key",
-        )
-    ),
+    *(_executions.c[name] for name in _COLUMNS),
     select(_organizations.c.timezone)
     .where(_organizations.c.id == bindparam("org"))
     .scalar_subquery()
     .label("timezone"),
-)  # fmt: skip
+)
 # An execution may be claimed when it is open and nobody holds it. A lease that ran out while running is a crash.
 _CLAIM = (
     update(_executions)
@@ -115,6 +113,7 @@ class Batch:
     `columns` of the execution; attempts `started` (whole rows) and `ended` (rows begun in an earlier commit), attempts of
     another worker that are `settled`; log `lines`; `timers`, None: as they are; `consumed` signals (ids), `signals` to
     others, what the execution is `listening` for (None: as it was), branches `taken` to be counted, `events` to state.
+    `repeatable`: nothing in it has an effect that must not happen again, so a database that crashes may forget it.
     """
 
     columns: dict[str, Any] = field(default_factory=dict)
@@ -128,6 +127,7 @@ class Batch:
     listening: list[dict[str, Any]] | None = None
     taken: list[mailbox.Count] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    repeatable: bool = False
 
 
 @dataclass(slots=True)
@@ -141,6 +141,11 @@ class Claim:
     @property
     def key(self) -> dict[str, Any]:
         return {"execution_id": self.row["id"], "org": self.row["organization_id"], "claimed": self.fence}
+
+
+def first_row(execution: Execution) -> dict[str, Any]:
+    """What a claim would read of an execution right after its start, where it may begin at once."""
+    return {**{name: getattr(execution, name) for name in _COLUMNS}, "timezone": execution.timezone}
 
 
 def contact_view(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +201,11 @@ class Journal:
             found = connection.execute(
                 _LOOK, {"execution_id": execution_id, "org": self.organization_id}
             ).mappings().one_or_none()  # fmt: skip
-        return Claim({**found, "started_at": now}, found["fence"], taken=False) if found else None
+        return self.first(dict(found), now) if found else None
+
+    def first(self, row: Mapping[str, Any], now: datetime) -> Claim:
+        """The same of a row that is known: whether it still is what it was, the first write tells."""
+        return Claim({**row, "started_at": now}, row["fence"], taken=False)
 
     def definition(self, version_id: str) -> tuple[dict[str, Any], str]:
         """The definition of a version, and the project of its workflow."""

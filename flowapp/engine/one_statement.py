@@ -44,7 +44,8 @@ def write(
     `given`: what `rows` made of it; `ended`: the columns of an attempt that was begun in an earlier commit.
     """
     earlier = batch.ended[0] if batch.ended else {}
-    statement = _statement(guard, tuple(key), tuple(batch.columns), tuple(given), ended if earlier else ())
+    columns, names = tuple(batch.columns), tuple(given)
+    statement = _statement(guard, tuple(key), columns, names, ended if earlier else (), soon=batch.repeatable)
     values = {
         **key,
         **{f"new_{name}": value for name, value in batch.columns.items()},
@@ -56,7 +57,13 @@ def write(
 
 @cache
 def _statement(
-    guard: str, key: tuple[str, ...], columns: tuple[str, ...], given: tuple[str, ...], ended: tuple[str, ...]
+    guard: str,
+    key: tuple[str, ...],
+    columns: tuple[str, ...],
+    given: tuple[str, ...],
+    ended: tuple[str, ...],
+    *,
+    soon: bool,
 ) -> Any:
     held = f"UPDATE executions SET {_changes('new_', columns)} WHERE {guard} RETURNING id"  # noqa: S608 - names of columns, from this code
     parts = [f"held AS ({held})", *(f"{name} AS ({_INSERTS[name]})" for name in given)]
@@ -68,7 +75,8 @@ def _statement(
         types |= {"end_b_execution_id": _runs.c.execution_id.type, "end_b_seq": _runs.c.seq.type}
     types |= {name: _executions.c[column].type for name, column in _KEY_TYPES.items() if name in key}
     names = [*key, *(n for n in types if n not in key), *(f"rows_{name}" for name in given)]
-    return text(f"WITH {', '.join(parts)} SELECT count(*) FROM held").bindparams(  # noqa: S608 - the same
+    lasting = ", set_config('synchronous_commit', 'off', true)" if soon else ""  # of this transaction alone
+    return text(f"WITH {', '.join(parts)} SELECT count(*){lasting} FROM held").bindparams(  # noqa: S608 - the same
         *(bindparam(name, type_=types.get(name)) for name in names)
     )
 

@@ -136,6 +136,7 @@ class Run:
             with contextlib.suppress(FlowError):  # the attempt itself says what is wrong
                 ready = step.params(names)
         if step.spec.effect != "pure" and signal is None:
+            self.record.batch.repeatable = not self.claim.taken and step.spec.effect == "idempotent"
             self._intend(number, token, ready)
         return run(step, names, circumstances(self, number, step, signal), ready)
 

@@ -49,14 +49,19 @@ class Runner:
     ring: Callable[[str, str], None] = lambda _execution, _organization: None
     ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
 
-    def run(self, execution_id: str, organization_id: str, *, fresh: bool = False) -> None:
+    def run(
+        self, execution_id: str, organization_id: str, *, fresh: bool = False, row: Mapping[str, Any] | None = None
+    ) -> None:
         """Runs an execution as far as it goes now. Returns at once where there is nothing to do.
 
-        `fresh`: this bell is its first one. Then its first write claims it too, one commit less. Bells after a crash or a
-        loss are not, so that a step which kills its worker is counted.
+        `fresh`: this bell is its first one. Then its first write claims it too, one commit less; `row` (journal.first_row)
+        is what there would be to read before. Bells after a crash or a loss are not, so that a step which kills its worker
+        is counted.
         """
         journal = self.journal(organization_id)
-        claim = journal.look(execution_id, self.now()) if fresh else None
+        claim: Claim | None = None
+        if fresh:
+            claim = journal.first(row, self.now()) if row else journal.look(execution_id, self.now())
         claim = claim or journal.claim(execution_id, self.now())
         if claim is None:
             return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Table, select
+from sqlalchemy import ColumnElement, Table, bindparam, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, make_transient_to_detached
 
@@ -14,10 +15,19 @@ from flowapp.engine import admission
 from flowapp.engine.condition import evaluate
 from flowapp.engine.control import cancel
 from flowapp.engine.scope import Scope
+from flowapp.errors import StaleError
 from flowapp.models import Execution, Trigger, Version, Workflow, new_id, utcnow
 
 _executions = cast(Table, Execution.__table__)
 _DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in _executions.columns}
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """What must hold for an execution to start: a condition on other tables, and the values of its parameters."""
+
+    condition: ColumnElement[bool]
+    values: dict[str, Any]
 
 
 def start(
@@ -34,12 +44,14 @@ def start(
     started_by: str | None = None,
     contact_id: str | None = None,
     more: dict[str, Any] | None = None,
+    still: Still | None = None,
 ) -> tuple[Execution, bool]:
     """The new execution, pending, and True; or the first one with this idempotency key, and False.
 
     Where the trigger's conditions are not met, or the workflow's config says no, the execution is recorded as skipped.
     `entity` is (type, id) of what the trigger is about: with the type contact it is the contact. `more`: further columns.
-    The row is written at once, so two callers with the same key cannot both be first.
+    The row is written at once, so two callers with the same key cannot both be first. With `still` it is written only
+    where that holds, in the same statement; StaleError where not, and where the idempotency key was used.
     """
     now = utcnow()
     met, why = _met(trigger, input_data, context or {}, now.isoformat(timespec="seconds"))
@@ -67,7 +79,9 @@ def start(
         **(more or {}),
     }
     replaced = _check_in(session, row, now) if met else []
-    new = _insert(session, row)
+    new = _insert(session, row, still)
+    if new is None and still:
+        raise StaleError("What starts the workflow has changed.")
     if new is not None:
         for earlier in replaced:
             cancel(session, earlier, "A later execution took its place (concurrency).")
@@ -110,21 +124,29 @@ def _known(session: Session, row: dict[str, Any]) -> bool:
     )
 
 
-def _insert(session: Session, row: dict[str, Any]) -> Execution | None:
+def _insert(session: Session, row: dict[str, Any], still: Still | None) -> Execution | None:
     """The row, if it was new. The unique key decides, in the database."""
     values = {**_DEFAULTS, **row}
     connection = session.connection()
-    if connection.execute(_statement(connection.dialect.name), values).first() is None:
+    statement = _statement(connection.dialect.name, still.condition if still else None)
+    written = connection.execute(statement, {**values, **still.values} if still else values).first()
+    if written is None:
         return None
     execution = Execution(**values)
+    execution.timezone = written.timezone
     make_transient_to_detached(execution)
     session.add(execution)  # as if it had been read
     return execution
 
 
 @cache
-def _statement(dialect: str) -> Any:
+def _statement(dialect: str, condition: ColumnElement[bool] | None) -> Any:
     """Made once: the webhook's way to 202 is the application's hottest."""
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(_executions)
+    if condition is not None:
+        values = [bindparam(column.key, type_=column.type) for column in _executions.columns]
+        insert = insert.from_select(list(_executions.columns), select(*values).where(condition), include_defaults=False)
     once = insert.on_conflict_do_nothing(index_elements=["workflow_id", "idempotency_key"])
-    return once.returning(_executions.c.id)
+    # In words: in RETURNING, SQLAlchemy would leave out the tables' names.
+    zone = text("(SELECT timezone FROM organizations WHERE organizations.id = executions.organization_id) AS timezone")
+    return once.returning(_executions.c.id, zone)

@@ -107,6 +107,8 @@ class Execution(HasId, Tenant, Base):
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
 
+    timezone = ""  # its organization's; no column: known right after the start only (engine.start)
+
 
 class StepRun(Tenant, Base):
     """One attempt of one visit of one step. Its key is the execution and the sequence number of its start.

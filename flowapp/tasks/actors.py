@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import dramatiq
+import orjson
 
 from flowapp.broker import QUEUE
 from flowapp.engine.journal import Journal
@@ -40,22 +41,23 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
     return Runner(**{**parts, **changes})
 
 
-def run_now(execution_id: str, organization_id: str, *, fresh: bool = False) -> None:
-    """Runs an execution in this thread, as far as it goes. `fresh`: nobody has been asked to before."""
+def run_now(execution_id: str, organization_id: str, *, fresh: bool = False, row: str = "") -> None:
+    """Runs an execution in this thread, as far as it goes. `fresh`: nobody has been asked to before; `row`: as JSON."""
     current = runtime()
     if current.runner is None:
         current.runner = make_runner(current)
-    current.runner.run(execution_id, organization_id, fresh=fresh)
+    known = orjson.loads(row) if row else None
+    current.runner.run(execution_id, organization_id, fresh=fresh, row=known)
 
 
 def declare() -> None:
     """Declares the actors on the process's broker: the doorbell, and one for each background job."""
 
     @dramatiq.actor(actor_name="run_execution", queue_name=QUEUE)
-    def run_execution(execution_id: str, organization_id: str, fresh: bool = False) -> None:
+    def run_execution(execution_id: str, organization_id: str, fresh: bool = False, row: str = "") -> None:
         """Runs one execution. An error here is a bug or a database that is away: the scheduler rings again."""
         try:
-            run_now(execution_id, organization_id, fresh=fresh)
+            run_now(execution_id, organization_id, fresh=fresh, row=row)
         except Exception:
             log.exception("run failed, the scheduler will ring again", execution_id=execution_id)
 

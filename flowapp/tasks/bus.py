@@ -14,11 +14,14 @@ import orjson
 import redis
 from sqlalchemy.orm import Session
 
+from flowapp.database import dump_json
+from flowapp.engine.journal import first_row
 from flowapp.logs import get_logger
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.runtime import ring, runtime
 
+MAX_CARRIED = 16 * 1024  # characters of an execution's row in its first bell; a worker reads a larger one itself
 log = get_logger(__name__)
 
 
@@ -64,7 +67,15 @@ def begin(execution: Execution) -> None:
         },
     }
     news = {monitor_channel(execution.organization_id): orjson.dumps([message])}
-    ring(execution.id, execution.organization_id, news, fresh=True)
+    ring(execution.id, execution.organization_id, news, fresh=True, row=_row(execution))
+
+
+def _row(execution: Execution) -> str:
+    """What its first bell carries of a new execution: nothing where it has to wait, or is large."""
+    if not execution.timezone or execution.held or execution.start_after:
+        return ""
+    row = dump_json(first_row(execution))
+    return row if len(row) <= MAX_CARRIED else ""
 
 
 def wait(execution_id: str, organization_id: str, seconds: float, *, answered: bool = False) -> Execution | None:

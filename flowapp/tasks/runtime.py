@@ -58,14 +58,20 @@ def runtime() -> Runtime:
 
 
 def ring(
-    execution_id: str, organization_id: str, news: Mapping[str, bytes] | None = None, *, fresh: bool = False
+    execution_id: str,
+    organization_id: str,
+    news: Mapping[str, bytes] | None = None,
+    *,
+    fresh: bool = False,
+    row: str = "",
 ) -> None:
     """Tells the workers that an execution has something to do, and publishes `news` by channel. Call after the commit.
 
-    `fresh`: it is new, and this is its first bell (engine.runner).
+    `fresh`: it is new, and this is its first bell; `row`: what a worker needs to know of it, as JSON (engine.runner).
     Redis may be down: then nothing is lost, the scheduler rings again once it is back.
     """
     try:
-        runtime().broker.ring("run_execution", execution_id, organization_id, *([True] if fresh else ()), news=news)
+        first = (True, row) if fresh else ()
+        runtime().broker.ring("run_execution", execution_id, organization_id, *first, news=news)
     except redis.RedisError as error:
         log.warning("broker does not answer, the scheduler will ring", execution_id=execution_id, error=str(error))

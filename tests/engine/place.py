@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+import orjson
 import pytest
 from sqlalchemy.orm import Session
 
@@ -13,9 +14,10 @@ from flowapp import catalog
 from flowapp.catalog import Branch, Done, Fail, Outcome, Params, Park, StepContext, Stop, Wait
 from flowapp.catalog.registry import ACTIONS, action
 from flowapp.config import Settings
+from flowapp.database import dump_json
 from flowapp.engine import mailbox
 from flowapp.engine.definition import parse
-from flowapp.engine.journal import Journal
+from flowapp.engine.journal import Journal, first_row
 from flowapp.engine.leases import Keeper
 from flowapp.engine.program import Programs
 from flowapp.engine.runner import Runner
@@ -109,6 +111,7 @@ class Place:
         self.published: list[dict[str, Any]] = []
         self.stop = False
         self.rung: list[str] = []
+        self.first_rows: dict[str, dict[str, Any]] = {}
         self.runner = self.make_runner("worker 1")
         with Session(self.engine, info={"system": True}) as session:
             organization = Organization(name="Test")
@@ -162,7 +165,12 @@ class Place:
             version = session.get_one(Version, workflow.published_version_id)
             execution, _ = start(session, workflow, version, input_data=input_data, **more)
             session.commit()
+            self.first_rows[execution.id] = orjson.loads(dump_json(first_row(execution)))
             return execution.id
+
+    def first_bell(self, execution_id: str, runner: Any = None) -> None:
+        """The bell of a start, which brings the row along."""
+        (runner or self.runner).run(execution_id, self.org, fresh=True, row=self.first_rows[execution_id])
 
     def run(self, steps: list[dict[str, Any]], edges: Any = None, input_data: Any = None, **more: Any) -> Execution:
         execution_id = self.begin(self.workflow(steps, edges, **more), input_data)
