@@ -39,13 +39,15 @@ _ROW = (
     .scalar_subquery()
     .label("timezone"),
 )
+# Said so that PostgreSQL finds the row by its key: by the index of open executions it would walk through a whole backlog.
+_STATUS = _executions.c.status.concat("")
 # An execution may be claimed when it is open and nobody holds it. A lease that ran out while running is a crash.
 _CLAIM = (
     update(_executions)
     .where(
         _executions.c.id == bindparam("execution_id"),
         _executions.c.organization_id == bindparam("org"),
-        _executions.c.status.in_(OPEN),
+        _STATUS.in_(OPEN),
         or_(_executions.c.lease_until.is_(None), _executions.c.lease_until < bindparam("at")),
         _executions.c.held.is_(False),
         or_(_executions.c.start_after.is_(None), _executions.c.start_after <= bindparam("at")),
@@ -63,7 +65,7 @@ _CLAIM = (
 _LOOK = select(*_ROW).where(
     _executions.c.id == bindparam("execution_id"),
     _executions.c.organization_id == bindparam("org"),
-    _executions.c.status == "pending",
+    _STATUS == "pending",
     _executions.c.fence == 0,
     _executions.c.held.is_(False),
     _executions.c.start_after.is_(None),
@@ -73,13 +75,13 @@ _MINE = (
     _executions.c.organization_id == bindparam("org"),
     _executions.c.fence == bindparam("claimed"),
 )
-_WRITE = and_(*_MINE, _executions.c.status == "running")
+_WRITE = and_(*_MINE, _STATUS == "running")
 # The first write of a new execution is its claim at the same time: nobody else has, or may not.
-_FIRST = and_(*_MINE, _executions.c.status == "pending", _executions.c.held.is_(False))
+_FIRST = and_(*_MINE, _STATUS == "pending", _executions.c.held.is_(False))
 # The same two conditions for engine.one_statement.
 _IN_WORDS = {
-    True: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status = 'running'",
-    False: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status = 'pending' AND NOT held",
+    True: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = 'running'",
+    False: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = 'pending' AND NOT held",
 }
 SETTLED = ("ended_seq", "status", "branch", "output", "error_message", "ended_at")
 ENDED = (*SETTLED, "input", "explanation", "error_details")
