@@ -45,7 +45,9 @@ def make_engine(settings: Settings) -> Engine:
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Options that every engine is made with."""
     # Opened when first needed and kept: an overflow would be closed and opened again hundreds of times a second.
-    return dict(ENGINE_OPTIONS, pool_size=max(30, settings.threads + 2), max_overflow=0, pool_timeout=10, pool_use_lifo=True)
+    return dict(
+        ENGINE_OPTIONS, pool_size=max(30, settings.threads + 2), max_overflow=0, pool_timeout=10, pool_use_lifo=True
+    )
 
 
 def prepare_engine(engine: Engine, settings: Settings) -> None:
