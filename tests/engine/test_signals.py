@@ -129,15 +129,15 @@ def test_a_refused_step_is_tried_again_and_waits_anew(place: Place) -> None:
 
 
 def test_the_end_of_a_child_goes_to_the_token_that_waits_for_it(place: Place) -> None:
-    edges = [{"source": s, "target": t} for s in ("a", "b") for t in (f"{s}2",)]
-    steps = [step(s, "idempotent", do="park") for s in ("a", "b")]
+    edges = [{"source": s, "target": t} for s, t in (("s", "a"), ("s", "b"), ("a", "a2"), ("b", "b2"))]
+    steps = [step("s"), *(step(s, "idempotent", do="park") for s in ("a", "b"))]
     steps += [step(f"{s}2", value=f"{{{{ steps.{s}.result }}}}") for s in ("a", "b")]
     waiting = place.run(steps, edges)
     tokens = {token["step"]: number for number, token in waiting.state["tokens"].items()}
     place.signal(waiting.id, {"child": "of b"}, kind="child", token=tokens["b"])
     place.ring(waiting.id)
     assert [(r.step_id, r.status) for r in place.runs(waiting.id)] == [
-        ("a", "waiting"), ("b", "completed"), ("b2", "completed"),
+        ("s", "completed"), ("a", "waiting"), ("b", "completed"), ("b2", "completed"),
     ]  # fmt: skip
     place.signal(waiting.id, {"child": "of a"}, kind="child", token=tokens["a"])
     assert place.ring(waiting.id).output_data == {"child": "of a"}
