@@ -204,5 +204,5 @@ _ERRORS: tuple[_Find, ...] = (
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (
     _no_trigger, flow.several_starts, flow.open_branches, flow.odd_loops, flow.inside_and_after, flow.lonely_merges,
-    flow.unanswered, _from_inside_loops, _idle_settings, _unknown_names, partial(_params, doubtful=True),
+    flow.unanswered, flow.nobody_waits, _from_inside_loops, _idle_settings, _unknown_names, partial(_params, doubtful=True),
 )  # fmt: skip

@@ -186,6 +186,19 @@ def _ways_to(scene: Scene, step: StepDef) -> list[tuple[str, str]]:
     return [(edge.source, edge.branch) for edge in scene.definition.edges if edge.target == step.step_id]
 
 
+def nobody_waits(scene: Scene) -> Findings:
+    """A step answers a caller that does not wait for it."""
+    if any(trigger.config.get("response") == "respond" for trigger in scene.definition.triggers):
+        return
+    for step in scene.definition.steps:
+        if step.action_type == "respond":
+            message = say(
+                "Nobody waits for “%(name)s”: let a webhook of this workflow answer with what a step says.",
+                name=step.name,
+            )
+            yield scene.problem(step, "action_type", message, "nobody_waits")
+
+
 def unanswered(scene: Scene) -> Findings:
     """A caller waits for a step that is not there."""
     if any(step.action_type == "respond" for step in scene.definition.steps):

@@ -6,6 +6,7 @@ from flowapp.models.execution import (
     EXECUTION_STATUSES,
     OPEN,
     TERMINAL,
+    TEST,
     Event,
     Execution,
     Lease,
@@ -29,5 +30,5 @@ from flowapp.models.studio import CaughtMail, DataTable, Form, Project, Schema, 
 from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "EXECUTION_STATUSES", "OPEN", "REPLAY_STATUSES", "ROLES", "TERMINAL", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "first_id", "new_id", "read_id", "utcnow",
+    "EXECUTION_STATUSES", "OPEN", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "first_id", "new_id", "read_id", "utcnow",
 ]  # fmt: skip

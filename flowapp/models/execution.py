@@ -15,6 +15,7 @@ EXECUTION_STATUSES = (
 )  # fmt: skip
 OPEN = ("pending", "running", "waiting")
 TERMINAL = ("completed", "goal_reached", "failed", "cancelled", "skipped")
+TEST = "test"  # the trigger_type of test runs of a draft, which no statistics count
 STEP_STATUSES = ("running", "waiting", "completed", "failed", "uncertain", "cancelled")
 _OPEN = f"status IN {OPEN}"
 

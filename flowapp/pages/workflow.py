@@ -16,7 +16,7 @@ from flowapp.engine.definition import Definition
 from flowapp.engine.graph import Graph
 from flowapp.errors import FlowError, InvalidError, Problem
 from flowapp.extensions import db
-from flowapp.models import EXECUTION_STATUSES, Form, Trigger, User, Workflow
+from flowapp.models import EXECUTION_STATUSES, TEST, Form, Trigger, User, Workflow
 from flowapp.security.roles import Role
 from flowapp.studio import history, workflows
 from flowapp.studio.projects import find
@@ -227,8 +227,10 @@ def step_url(workflow: Workflow, step_id: str | None) -> str:
 @bp.app_template_global("trigger_label")
 def trigger_label(trigger_type: str) -> str:
     """What started an execution, in words."""
+    if trigger_type == TEST:
+        return str(_("Test run"))
     spec = TRIGGERS.get(trigger_type)
-    return _(spec.label) if spec else trigger_type
+    return str(_(spec.label)) if spec else trigger_type
 
 
 @bp.app_template_global("problem_place")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from flowapp.models import OPEN, Execution, StepRun, Workflow, first_id, utcnow
+from flowapp.models import OPEN, TEST, Execution, StepRun, Workflow, first_id, utcnow
 from flowapp.studio import history
 from flowapp.studio.workflows.statistics import percent
 
@@ -51,7 +51,7 @@ def counts(session: Session, day_began: datetime) -> Counts:
             _sum(Execution.status.in_(OPEN)),
             _sum(Execution.status.in_(_SUCCESSES)),
             _sum(Execution.status.in_(_JUDGED)),
-        ).where(Execution.id >= first_id(begin))
+        ).where(Execution.id >= first_id(begin), Execution.trigger_type != TEST)
     ).one()
     rate = percent(succeeded, judged) if judged else None
     return Counts(active, total, today, running, rate, len(failing(session, limit=1000)))
@@ -65,7 +65,7 @@ def failing(session: Session, limit: int = 10) -> list[Attention]:
     """Workflows whose last judged execution failed, the latest first."""
     latest = (
         select(Execution.id)
-        .where(Execution.workflow_id == Workflow.id, Execution.status.in_(_JUDGED))
+        .where(Execution.workflow_id == Workflow.id, Execution.status.in_(_JUDGED), Execution.trigger_type != TEST)
         .order_by(Execution.id.desc())
         .limit(1)
         .correlate(Workflow)

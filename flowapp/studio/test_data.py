@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import ACTIONS
 from flowapp.engine.start import start
-from flowapp.models import Execution, StepRun, Workflow
+from flowapp.models import TEST, Execution, StepRun, Workflow
 from flowapp.studio.workflows.publishing import version_to_test
 
 Json = dict[str, Any]
@@ -63,6 +63,12 @@ def begin(session: Session, workflow: Workflow, input_data: Any, run_to: str, *,
         options["run_to"] = run_to
     version = version_to_test(session, workflow, actor_id=started_by)
     execution, _created = start(
-        session, workflow, version, input_data=input_data, started_by=started_by, more={"options": options}
+        session,
+        workflow,
+        version,
+        trigger_type=TEST,
+        input_data=input_data,
+        started_by=started_by,
+        more={"options": options},
     )
     return execution

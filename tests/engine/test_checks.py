@@ -357,6 +357,10 @@ def test_a_webhook_whose_answer_no_step_gives():
     assert look("a r:respond", triggers=hook) == ({}, {})
 
 
+def test_an_answer_that_nobody_waits_for():
+    assert look("a r:respond", triggers=[{"trigger_type": "webhook"}]) == ({}, {"nobody_waits": "steps.1.action_type"})
+
+
 def test_without_edges_an_error_may_go_behind_the_end():
     steps = [
         {"step_id": "a", "action_type": "stop", "on_error": "goto", "goto_step": "z"},

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flowapp.models import Execution, Workflow
+from flowapp.studio.workflows.statistics import statistics
 from tests.pages.test_executions import LOG, Place
 
 AFTER = {**LOG, "step_id": "after", "name": "After", "params": {"message": "{{ steps.call.result.status }}"}}
@@ -54,6 +55,9 @@ def test_a_pinned_step_does_not_run_in_tests(place: Place) -> None:
     assert "Pinned" in page
     place.run(first)
     assert place.get(first).status == "failed"  # a real run really calls
+    with place.session() as session:  # and it alone counts
+        stats = statistics(session, [tested.workflow_id])[tested.workflow_id]
+    assert (stats.execution_count, stats.success_count, stats.failure_count) == (1, 0, 1)
     place.post(f"{path}/pins/call/remove")
     assert kept(place, first)["pins"] == {}
     assert "Pinned for tests" not in place.html(f"{path}/steps")

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, extract, func, select
 from sqlalchemy.orm import Session
 
-from flowapp.models import OPEN, TERMINAL, Execution, first_id, utcnow
+from flowapp.models import OPEN, TERMINAL, TEST, Execution, first_id, utcnow
 
 SPARKLINE_DAYS = 14
 MANY = 20_000
@@ -101,7 +101,7 @@ def _count(
             func.count(Execution.id),
             func.max(Execution.created_at),
         )
-        .where(which)
+        .where(which, Execution.trigger_type != TEST)
         .group_by(Execution.workflow_id, is_old, Execution.status, day)
     )
     old: dict[str, list[_Group]] = {}
@@ -139,7 +139,7 @@ def totals(session: Session, workflow_id: str) -> dict[str, Any]:
     """The statistics of one workflow as the API's stats end point prints them. Durations are seconds."""
     rows = session.execute(
         select(Execution.status, func.count(Execution.id), func.max(Execution.created_at))
-        .where(Execution.workflow_id == workflow_id)
+        .where(Execution.workflow_id == workflow_id, Execution.trigger_type != TEST)
         .group_by(Execution.status)
     ).all()
     counts = {status: count for status, count, _ in rows}
@@ -148,7 +148,10 @@ def totals(session: Session, workflow_id: str) -> dict[str, Any]:
     latest = max((moment for *_, moment in rows if moment), default=None)
     average = session.scalar(
         select(func.avg(_seconds(session))).where(
-            Execution.workflow_id == workflow_id, Execution.status.in_(_SUCCESSES), Execution.started_at.is_not(None)
+            Execution.workflow_id == workflow_id,
+            Execution.status.in_(_SUCCESSES),
+            Execution.started_at.is_not(None),
+            Execution.trigger_type != TEST,
         )
     )
     return {
