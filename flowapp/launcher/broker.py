@@ -64,6 +64,7 @@ def command(data_dir: Path, path: Path) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "everysec",
         "aof-load-truncated": "yes",
+        "auto-aof-rewrite-min-size": "1mb",  # what was sent does not stay in the log once it is worked off
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
     }
