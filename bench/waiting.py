@@ -36,7 +36,7 @@ class Sizes:
     away: float = 75.0
     quiet: float = 20.0
     minute: float = 60.0
-    patience: float = 240.0
+    patience: float = 540.0
 
 
 QUICK = Sizes(count=2000, away=20.0, quiet=5.0, minute=4.0, patience=60.0)

@@ -17,6 +17,7 @@ from flowapp.engine.clock import slots
 from flowapp.engine.ending import FAILED_EVENT
 from flowapp.models import Event, Execution, Timer, Trigger, Workflow, new_id, utcnow
 from flowapp.scheduler import Scheduler
+from flowapp.tasks import due
 from tests.engine.place import Place, _actions, place, step
 
 __all__ = ["_actions", "place"]
@@ -48,6 +49,18 @@ def test_a_due_timer_rings_once_and_again_only_later(place: Place, scheduler: Sc
     scheduler.tick()
     assert rung(scheduler) == 0
     place.later(6)
+    scheduler.tick()
+    assert rung(scheduler) == 1
+
+
+def test_due_timers_wait_while_the_queue_is_long(place: Place, scheduler: Scheduler) -> None:
+    execution_id = place.begin(place.workflow([step("w", do="wait", until=1)]))
+    place.runner.run(execution_id, place.org)
+    place.later(2)
+    for n in range(due.QUEUED):
+        scheduler.runtime.broker.ring("run_execution", f"{n}", place.org)
+    scheduler.tick()
+    assert rung(scheduler) == due.QUEUED
     scheduler.tick()
     assert rung(scheduler) == 1
 

@@ -93,11 +93,11 @@ def receive(key: str) -> Response | tuple[Response, int]:
     hook = _hooks.get(key)
     execution = _start_known(hook, raw, sent) if hook else None
     if hook is None or execution is None:
-        db.session.rollback()  # the connection that was used for it goes back
+        db.session.remove()  # the key may be another organization's by now
         hook = _hook(key)
         data = _input(hook, raw, sent)
-        if isinstance(data, dict) and data.get("type") == "url_verification" and isinstance(data.get("challenge"), str):
-            return jsonify({"challenge": data["challenge"]})
+        if challenge := _challenge(data):
+            return jsonify({"challenge": challenge})
         execution = _start(hook, data, sent)
     if hook.config.response != "at_once":
         return _outcome(execution, hook.config.response)
@@ -110,9 +110,7 @@ def _start_known(hook: Hook, raw: bytes, sent: dict[str, str]) -> Execution | No
     db.session.connection(execution_options=at_once(db.engine.dialect.name))
     try:
         data = _input(hook, raw, sent)
-        if (isinstance(data, dict) and data.get("type") == "url_verification") or _gated(hook):
-            return None
-        return _start(hook, data, sent, hook.still)
+        return None if _challenge(data) or _gated(hook) else _start(hook, data, sent, hook.still)
     except (FlowError, MethodNotAllowed):  # a wrong secret, for instance, may be right by now
         return None
 
@@ -129,6 +127,12 @@ def _input(hook: Hook, raw: bytes, sent: dict[str, str]) -> Any:
     return read_input(raw)
 
 
+def _challenge(data: Any) -> str:
+    """What the sender wants to read back before it sends anything (Slack's url_verification); empty where nothing."""
+    asked = isinstance(data, dict) and data.get("type") == "url_verification" and data.get("challenge")
+    return asked if isinstance(asked, str) else ""
+
+
 def _hook(key: str) -> Hook:
     """The active trigger of that key. NotFoundError where there is none."""
     if _KEY.fullmatch(key) is None:
@@ -139,6 +143,7 @@ def _hook(key: str) -> Hook:
     found = connection.execute(_FIND, {"key": key, "organization_id": organization_id}).one_or_none()
     if found is None or found.published_version_id is None:
         _organization_of.cache_clear()  # the key may have moved to another organization
+        _hooks.pop(key, None)
         raise NotFoundError("There is no such webhook, or its workflow is not active.")
     if len(_hooks) >= KEPT:
         _hooks.clear()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import redis
 
-from flowapp.broker import oldest_message
+from flowapp.broker import oldest_message, queue_length
 from flowapp.engine import clock, timers
 from flowapp.logs import get_logger
 from flowapp.models import Trigger
@@ -17,17 +17,21 @@ from flowapp.tasks.runtime import runtime
 log = get_logger(__name__)
 
 
-ROUNDS = 10  # of timers.AT_ONCE each, in one tick
+QUEUED = 2000  # bells that may wait in the queue before timers add more
 
 
 def ring_timers(now: datetime) -> int:
-    """Wakes tokens whose time has come; how many executions that were."""
+    """Wakes tokens whose time has come; how many executions that were.
+
+    While workers have enough to do, the rest waits in the database: a queue of a hundred thousand bells would make new
+    executions wait behind it, and each look for due timers walk over all that were rung.
+    """
     try:
-        since = oldest_message(runtime().broker)
+        since, room = oldest_message(runtime().broker), QUEUED - queue_length(runtime().broker)
     except redis.RedisError:
         return 0
     rung = 0
-    for _ in range(ROUNDS):
+    while rung < room:
         with system_session(runtime().engine) as session:
             bells = timers.due_timers(session, now, queued_since=since)
             session.commit()

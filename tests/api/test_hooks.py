@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from flowapp.api import hooks
 from flowapp.config import Settings
 from flowapp.extensions import db
-from flowapp.models import Trigger
+from flowapp.models import Execution, Organization, Trigger, Version, Workflow
 from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import SHOWN
 from tests.api.conftest import Api
@@ -362,6 +363,23 @@ def test_what_is_known_of_a_hook_is_never_stale(api: Api, hook: str) -> None:
     assert api.client.post(hook, json={"n": 5}, headers={"X-Key": "right"}).status_code == 401
     api.patch(path, {"status": "paused"})
     assert api.client.post(hook, json={"n": 6}, headers={"X-Key": "newer"}).status_code == 404
+
+
+def test_a_key_that_moves_to_another_organization(api: Api, hook: str, app: Any) -> None:
+    assert api.client.post(hook, json={}).status_code == 202
+    with app.app_context(), system_session(db.engine) as session:
+        other = Organization(name="Other")
+        session.add(other)
+        session.flush()
+        for table in (Version, Workflow, Trigger):
+            session.query(table).update({"organization_id": other.id})
+        session.commit()
+        organization_id = other.id
+    hooks._organization_of.cache_clear()
+    answer = api.client.post(hook, json={})
+    assert answer.status_code == 202
+    with app.app_context(), system_session(db.engine) as session:
+        assert session.get_one(Execution, answer.json["execution_id"]).organization_id == organization_id
 
 
 def test_the_same_delivery_at_the_same_time_runs_once(api: Api, hook: str, app: Any) -> None:
