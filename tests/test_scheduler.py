@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from dramatiq import Message
+from sqlalchemy import event
 
 from flowapp import catalog, events, tasks
 from flowapp.broker import queue_length
@@ -63,6 +64,26 @@ def test_due_timers_wait_while_the_queue_is_long(place: Place, scheduler: Schedu
     assert rung(scheduler) == due.QUEUED
     scheduler.tick()
     assert rung(scheduler) == 1
+
+
+def test_a_tick_walks_over_no_execution_that_waits(place: Place, scheduler: Scheduler) -> None:
+    """A hundred thousand of them must cost nothing. PostgreSQL reads small tables whole, so SQLite's plans are looked at."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, values))
+
+    event.listen(place.engine, "before_cursor_execute", note)
+    scheduler.tick()
+    event.remove(place.engine, "before_cursor_execute", note)
+    assert len(asked) >= 8
+    if place.engine.dialect.name == "sqlite":
+        with place.engine.connect() as connection:
+            plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", v).all() for s, v in asked]
+        steps = [str(row[3]) for plan in plans for row in plan]
+        large = ("SCAN executions", "SCAN timers", "SCAN events", "SCAN step_runs")
+        assert [s for s in steps if s.startswith(large) and "INDEX ix_" not in s] == []
 
 
 def test_emptied_redis_loses_nothing(place: Place, scheduler: Scheduler) -> None:

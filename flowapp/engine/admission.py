@@ -19,7 +19,7 @@ from flowapp.engine.expression import compile_value
 from flowapp.engine.scope import Scope
 from flowapp.engine.timers import Bell
 from flowapp.errors import FlowError
-from flowapp.models import OPEN, Execution, Version, Workflow
+from flowapp.models import IS_HELD, OPEN, Execution, Version, Workflow
 
 AT_ONCE = 200
 Row = dict[str, Any]
@@ -216,4 +216,4 @@ def _limit(session: Session, version_id: str) -> int:
 
 def with_held(session: Session) -> list[str]:
     """Workflows, of any organization, that hold executions back: the scheduler's question."""
-    return list(session.scalars(select(_e.workflow_id).where(*_HELD).distinct().limit(AT_ONCE)))
+    return list(session.scalars(select(_e.workflow_id).where(IS_HELD).distinct().limit(AT_ONCE)))

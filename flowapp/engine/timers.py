@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from flowapp.models import Execution, Signal, Timer
+from flowapp.models import IS_OPEN, Execution, Signal, Timer
 
 AT_ONCE = 500
 RING_AGAIN = timedelta(seconds=5)
@@ -47,28 +47,9 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
     may_begin = or_(Execution.start_after.is_(None), Execution.start_after <= now)
     unheard = or_(Execution.rung_at.is_(None), Execution.rung_at < before)
     too_early = Execution.rung_at < Execution.start_after  # that bell could not be followed
-    statement = (
-        select(Execution.id, Execution.organization_id)
-        .where(
-            or_(
-                and_(
-                    Execution.status == "pending",
-                    Execution.held.is_(False),
-                    may_begin,
-                    or_(unheard, too_early),
-                ),
-                and_(
-                    Execution.status == "running",
-                    Execution.crashes == 0,
-                    Execution.lease_until < now,
-                    unheard,
-                ),
-            )
-        )
-        .order_by(Execution.id)
-        .limit(AT_ONCE)
-    )
-    found = [(row.id, row.organization_id) for row in session.execute(statement)] + _suspect(session, now, before)
+    pending = (Execution.status == "pending", Execution.held.is_(False), may_begin, or_(unheard, too_early))
+    running = (Execution.status == "running", Execution.crashes == 0, Execution.lease_until < now, unheard)
+    found = [bell for which in (pending, running) for bell in _bells(session, *which)] + _suspect(session, now, before)
     if found:
         session.execute(
             update(Execution).where(Execution.id.in_([bell[0] for bell in found])).values(rung_at=now)
@@ -77,12 +58,19 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
     return found
 
 
+def _bells(session: Session, *which: ColumnElement[bool]) -> list[Bell]:
+    """Open executions, those that were rung the longest time ago first."""
+    statement = select(Execution.id, Execution.organization_id).where(IS_OPEN, *which)
+    found = session.execute(statement.order_by(Execution.rung_at, Execution.id).limit(AT_ONCE))
+    return [(row.id, row.organization_id) for row in found]
+
+
 def _suspect(session: Session, now: datetime, before: datetime) -> list[Bell]:
     """The next of the executions whose worker died twice in a row: one of them may be what kills it.
 
     `before`: bells older than that are no longer in the queue. Each has up to ALONE to itself, so that no neighbour is set aside for a death that it only shared.
     """
-    twice = and_(Execution.status == "running", Execution.crashes > 0)
+    twice = and_(IS_OPEN, Execution.status == "running", Execution.crashes > 0)
     tried = and_(Execution.rung_at > now - ALONE, or_(Execution.lease_until >= now, Execution.rung_at >= before))
     if session.scalar(select(Execution.id).where(twice, tried).limit(1)) is not None:
         return []
@@ -95,9 +83,8 @@ def unheard(session: Session, now: datetime) -> list[Bell]:
     """Waiting executions with a signal whose bell was lost, or came while their worker could not be woken."""
     found = session.execute(
         select(Signal.id, Signal.execution_id, Signal.organization_id)
-        .join(Execution, Execution.id == Signal.execution_id)
         .where(
-            Execution.status == "waiting",
+            exists().where(Execution.id == Signal.execution_id, Execution.status == "waiting"),
             or_(Signal.rung_at.is_(None), Signal.rung_at < now - SIGNAL_AGAIN),
         )
         .limit(AT_ONCE)

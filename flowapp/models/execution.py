@@ -18,6 +18,9 @@ TERMINAL = ("completed", "goal_reached", "failed", "cancelled", "skipped")
 TEST = "test"  # the trigger_type of test runs of a draft, which no statistics count
 STEP_STATUSES = ("running", "waiting", "completed", "failed", "uncertain", "cancelled")
 _OPEN = f"status IN {OPEN}"
+# The conditions of partial indexes as they stand there: SQLite uses such an index only where a query says the same.
+IS_OPEN = text(f"executions.{_OPEN}")
+IS_HELD = text("executions.held AND executions.status = 'pending'")
 
 
 def _some(*columns: str) -> Index:
