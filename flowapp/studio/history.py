@@ -124,7 +124,11 @@ def seconds(execution: Execution) -> float | None:
 
 def repetitions(session: Session, execution: Execution, limit: int = 5) -> list[Execution]:
     """The executions that repeat this one, the newest first."""
-    found = select(Execution).where(Execution.retry_of_id == execution.id).order_by(Execution.id.desc()).limit(limit)
+    # Asked without the organization (the outer query says it), or SQLite would walk over all of the organization's.
+    rows = Execution.__table__.c
+    newest = select(rows.id).where(rows.retry_of_id == execution.id).order_by(rows.id.desc()).limit(limit)
+    ids = session.scalars(newest).all()
+    found = select(Execution).where(Execution.id.in_(ids)).order_by(Execution.id.desc())
     return list(session.scalars(found))
 
 

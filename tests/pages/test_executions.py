@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from flowapp import tasks
 from flowapp.engine.definition import parse
@@ -31,6 +32,7 @@ from flowapp.models import (
     utcnow,
 )  # fmt: skip
 from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.studio import history
 from tests.support.services import NoServices
 
 LOG = {
@@ -319,3 +321,22 @@ def test_of_another_organization_nothing_is_there(place: Place, app: Any) -> Non
         place.html(f"/executions/{execution_id}{path}", 404)
     for path in ("/cancel", "/run-again", "/steps/1/decide"):
         assert place.post(f"/executions/{execution_id}{path}").status_code == 404
+
+
+def test_repetitions_are_found_by_their_index(place: Place) -> None:
+    """Of a million executions, too. PostgreSQL reads small tables whole, so SQLite's plan is looked at."""
+    execution_id = place.begin(LOG, run=False)
+    with place.session() as session:
+        execution = session.get_one(Execution, execution_id)
+        asked: list[tuple[str, Any]] = []
+
+        def note(_c: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+            asked.append((statement, values))
+
+        event.listen(place.engine, "before_cursor_execute", note)
+        assert history.repetitions(session, execution) == []
+        event.remove(place.engine, "before_cursor_execute", note)
+        if session.get_bind().dialect.name == "sqlite":
+            statement, values = asked[0]
+            plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+            assert "ix_executions_retry_of_id" in plan[0][3]
