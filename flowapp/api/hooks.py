@@ -98,6 +98,8 @@ def receive(key: str) -> Response | tuple[Response, int]:
         data = _input(hook, raw, sent)
         if challenge := _challenge(data):
             return jsonify({"challenge": challenge})
+        if _gated(hook):
+            db.session.commit()  # from here on a transaction: what admission counts, and the row that it lets in
         execution = _start(hook, data, sent)
     if hook.config.response != "at_once":
         return _outcome(execution, hook.config.response)
@@ -177,8 +179,6 @@ def _organization_of(key: str) -> str:
 def _start(hook: Hook, data: Any, sent: dict[str, str], still: Still | None = None) -> Execution:
     session = db.session()
     delivery = delivery_id(data, sent)
-    if _gated(hook):
-        session.commit()  # from here on a transaction: what admission counts, and the row that it lets in
     execution, created = start(
         session,
         hook.workflow,

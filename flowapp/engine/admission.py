@@ -27,7 +27,6 @@ Row = dict[str, Any]
 _workflows = cast(Table, Workflow.__table__)
 _executions = cast(Table, Execution.__table__)
 _e = _executions.c
-_HELD = (_e.held, _e.status == "pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ def release(session: Session, workflow_id: str, now: datetime, key: str | None =
 def _keys_with_room(session: Session, workflow_id: str) -> list[str]:
     """Keys of which executions are held though places are free: only where somebody died before releasing them."""
     held = session.execute(
-        select(_e.concurrency_key, _e.version_id).where(_e.workflow_id == workflow_id, *_HELD).distinct()
+        select(_e.concurrency_key, _e.version_id).where(_e.workflow_id == workflow_id, IS_HELD).distinct()
     )
     limits = {row.concurrency_key: _limit(session, row.version_id) for row in held}
     counts = session.execute(
@@ -198,7 +197,7 @@ def _keys_with_room(session: Session, workflow_id: str) -> list[str]:
 def _admitted(session: Session, workflow_id: str, key: str) -> list[Bell]:
     held = session.execute(
         select(_e.id, _e.organization_id, _e.version_id)
-        .where(_e.workflow_id == workflow_id, _e.concurrency_key == key, *_HELD)
+        .where(_e.workflow_id == workflow_id, _e.concurrency_key == key, IS_HELD)
         .order_by(_e.id)
         .limit(AT_ONCE)
     ).all()

@@ -17,10 +17,8 @@ OPEN = ("pending", "running", "waiting")
 TERMINAL = ("completed", "goal_reached", "failed", "cancelled", "skipped")
 TEST = "test"  # the trigger_type of test runs of a draft, which no statistics count
 STEP_STATUSES = ("running", "waiting", "completed", "failed", "uncertain", "cancelled")
-_OPEN = f"status IN {OPEN}"
-# The conditions of partial indexes as they stand there: SQLite uses such an index only where a query says the same.
-IS_OPEN = text(f"executions.{_OPEN}")
-IS_HELD = text("executions.held AND executions.status = 'pending'")
+# The conditions of partial indexes: SQLite uses such an index only where a query of this table alone says the same.
+IS_OPEN, IS_HELD = text(f"status IN {OPEN}"), text("held AND status = 'pending'")
 
 
 def _some(*columns: str) -> Index:
@@ -46,7 +44,7 @@ class Execution(HasId, Tenant, Base):
         Index("ix_executions_workflow_id_id", "workflow_id", "id"),
         Index("ix_executions_workflow_id_status", "workflow_id", "status"),
         Index("ix_executions_organization_id_id", "organization_id", "id"),
-        Index("ix_executions_open", "status", "rung_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+        Index("ix_executions_open", "status", "rung_at", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
         _some("contact_id", "workflow_id"),
         _some("parent_id"),
         _some("replay_id"),
@@ -66,8 +64,8 @@ class Execution(HasId, Tenant, Base):
             "ix_executions_held",
             "workflow_id",
             "id",
-            sqlite_where=text("held AND status = 'pending'"),
-            postgresql_where=text("held AND status = 'pending'"),
+            sqlite_where=IS_HELD,
+            postgresql_where=IS_HELD,
         ),
     )
 

@@ -34,25 +34,27 @@ def hand_on(now: datetime) -> None:
         ids = list(session.scalars(fresh))
     if not ids:
         return
+    _try(ids, now)
+
+
+def _try(ids: list[str], now: datetime) -> None:
+    """All together, or each by itself where that fails."""
     try:
         _hand_on(ids, now)
     except _AWAY:
         raise
-    except Exception:  # noqa: BLE001 - each is logged below, by itself
-        for event_id in ids:
-            _alone(event_id, now)
-
-
-def _alone(event_id: str, now: datetime) -> None:
-    try:
-        _hand_on([event_id], now)
-    except _AWAY:
-        raise
     except Exception:
-        log.exception("an event cannot be handed on, it is set aside", event_id=event_id)
-        with system_session(runtime().engine) as session:
-            session.get_one(Event, event_id).published_at = now
-            session.commit()
+        for event_id in ids if len(ids) > 1 else ():
+            _try([event_id], now)
+        if len(ids) == 1:
+            log.exception("an event cannot be handed on, it is set aside", event_id=ids[0])
+            _set_aside(ids[0], now)
+
+
+def _set_aside(event_id: str, now: datetime) -> None:
+    with system_session(runtime().engine) as session:
+        session.get_one(Event, event_id).published_at = now
+        session.commit()
 
 
 def _hand_on(ids: list[str], now: datetime) -> None:
