@@ -81,11 +81,10 @@ def _configure(app: APIFlask, settings: Settings) -> None:
 def _connect(app: APIFlask, settings: Settings) -> None:
     """Database and broker; neither is spoken to yet."""
     from flowapp import tasks
-    from flowapp.extensions import db, migrate
+    from flowapp.extensions import db
     from flowapp.models.tenancy import prepare_engine
 
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     with app.app_context():
         prepare_engine(db.engine, settings)
         tasks.init(tasks.Runtime.make(settings, db.engine))

@@ -6,7 +6,6 @@ from flask_babel import Babel
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sock import Sock
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
@@ -15,7 +14,6 @@ from htmx_flask import Htmx
 from flowapp.database import metadata
 
 db = SQLAlchemy(metadata=metadata)
-migrate = Migrate(render_as_batch=True, compare_type=True)
 htmx = Htmx()
 sock = Sock()
 csrf = CSRFProtect()

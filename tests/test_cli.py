@@ -121,7 +121,7 @@ def test_doctor_fails_where_something_is_wrong(settings: Settings, tmp_path: Any
 
 def test_doctor_notices_missing_migrations(settings: Settings, tmp_path: Any) -> None:
     with running(dataclasses.replace(settings, database_url=f"sqlite:///{tmp_path}/empty.db")) as app:
-        assert "db upgrade" in run(app, "doctor", code=1)
+        assert "alembic -c migrations/alembic.ini upgrade head" in run(app, "doctor", code=1)
 
 
 def _with_secrets(app: Any) -> None:
@@ -182,5 +182,5 @@ def test_a_database_that_is_not_set_up_is_said_in_a_sentence(tmp_path: Any, sett
     nothing = dataclasses.replace(settings, database_url=f"sqlite:///{tmp_path}/empty.db")
     with running(nothing) as app:
         said = run(app, "simulate", "x", code=1)
-        assert "flask --app wsgi db upgrade" in said
+        assert "alembic -c migrations/alembic.ini upgrade head" in said
         assert "Traceback" not in said

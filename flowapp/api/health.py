@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import redis
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,6 +13,7 @@ from flowapp.api.schemas import HealthOut
 from flowapp.catalog import N_
 from flowapp.extensions import db, limiter
 from flowapp.logs import get_logger
+from flowapp.models import migrations
 from flowapp.web.access import public
 
 log = get_logger(__name__)
@@ -66,13 +63,9 @@ def _redis() -> bool:
 
 
 def _migrations() -> bool:
-    folder = Path(current_app.extensions["migrate"].directory)
-    config = Config()
-    config.set_main_option("script_location", str(folder))
-    heads = set(ScriptDirectory.from_config(config).get_heads())
     try:
         with db.engine.connect() as connection:
-            return set(connection.scalars(text("SELECT version_num FROM alembic_version"))) == heads
+            return migrations.current(connection) == migrations.newest()
     except SQLAlchemyError as error:
         log.warning("migrations cannot be read", error=str(error))
         return False

@@ -12,6 +12,8 @@ import click
 from flask import Flask
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from flowapp.models import migrations
+
 
 def init_app(app: Flask) -> None:
     """Installs the commands."""
@@ -30,7 +32,7 @@ def _told(callback: Callable[..., Any]) -> Callable[..., Any]:
             return callback(*args, **kwargs)
         except (OperationalError, ProgrammingError) as error:
             reason = str(error.orig).splitlines()[0]
-            hint = "Is it set up? “flask --app wsgi db upgrade” does it."
+            hint = f"Is it set up? “{migrations.COMMAND}” does it."
             raise click.ClickException(f"The database cannot be used: {reason}. {hint}") from None
 
     return run

@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 
 import click
 import redis
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select, text
@@ -22,8 +20,8 @@ from flowapp.broker import queue_length
 from flowapp.config import Settings
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.errors import FlowError
-from flowapp.extensions import db, migrate
-from flowapp.models import Integration, Lease, utcnow
+from flowapp.extensions import db
+from flowapp.models import Integration, Lease, migrations, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.studio import accounts
 
@@ -70,11 +68,11 @@ def _check_database(settings: Settings) -> str:
 
 
 def _check_migrations(_settings: Settings) -> str:
-    head = ScriptDirectory(str(migrate.directory)).get_current_head()
+    head = migrations.newest()
     with db.engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+        current = migrations.current(connection)
     if current != head:
-        raise OSError(f"at {current or 'nothing'}, not at {head}: run “flask --app wsgi db upgrade”")
+        raise OSError(f"at {current or 'nothing'}, not at {head}: run “{migrations.COMMAND}”")
     return f"at {head}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -11,7 +13,6 @@ from flowapp.texts import say
 MIN_LENGTH = 10
 MAX_LENGTH = 200
 _hasher = PasswordHasher()
-_DUMMY = _hasher.hash("no such user")
 
 
 def hash_password(password: str) -> str:
@@ -30,6 +31,12 @@ def hash_password(password: str) -> str:
 def check_password(stored: str, password: str) -> bool:
     """Whether `password` is the one. Takes as long for a user who does not exist (`stored` empty)."""
     try:
-        return _hasher.verify(stored or _DUMMY, password) and bool(stored)
+        return _hasher.verify(stored or _nobodys_hash(), password) and bool(stored)
     except (VerificationError, InvalidHashError):
         return False
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Made when first needed: not every start shall wait for it."""
+    return _hasher.hash("no such user")
