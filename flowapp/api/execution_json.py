@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from flowapp.models import Execution, LogLine, StepRun, Version
+from flowapp.models import TEST, Execution, LogLine, StepRun, Version
 
 LOG_LINES = 200  # of each execution; the rest is at its logs
 
@@ -51,7 +51,7 @@ def _one(execution: Execution, version: int | None, runs: list[Any], lines: list
         "idempotency_key": execution.idempotency_key,
         "retry_of": execution.retry_of_id,
         "replay": execution.replay_id,
-        "is_test": bool((execution.options or {}).get("test")),
+        "is_test": execution.trigger_type == TEST,
         "success_count": execution.success_count,
         "failure_count": execution.failure_count,
         "started_at": iso(execution.started_at),

@@ -29,7 +29,7 @@ def prepare(run: Run, status: str, error: str) -> dict[str, Any]:
         columns["error_fingerprint"] = fingerprint(run.current, error)
         # Where each token stood: a retry goes on from there.
         run.state = {**run.state, "stopped": run.state["tokens"]}
-        if not run.options.get("test"):
+        if not run.is_test:
             run.record.batch.events.append(_event(run, error))
     run.state = {**run.state, "tokens": {}}
     parent = run.options.get("parent")

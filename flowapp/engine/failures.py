@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.engine.start import start
-from flowapp.models import Event, Execution, Version, Workflow, read_id
+from flowapp.models import TEST, Event, Execution, Version, Workflow, read_id
 
 
 def start_error_workflow(session: Session, event: Event) -> Execution | None:
@@ -17,7 +17,7 @@ def start_error_workflow(session: Session, event: Event) -> Execution | None:
     Once for each failure. The failure of an error workflow starts no other one.
     """
     failed = session.get(Execution, event.entity_id)
-    if failed is None or "error_of" in (failed.options or {}) or (failed.options or {}).get("test"):
+    if failed is None or "error_of" in (failed.options or {}) or failed.trigger_type == TEST:
         return None
     version = session.get_one(Version, failed.version_id)
     reference = (version.definition.get("config") or {}).get("error_workflow") or ""

@@ -31,7 +31,7 @@ def _completed(run: Run, number: str, step: Step, attempt: Attempt, branch: str,
 def _done(run: Run, number: str, step: Step, attempt: Attempt, outcome: Any) -> None:
     branch = outcome.name if isinstance(outcome, Branch) else outcome.branch
     _completed(run, number, step, attempt, branch, outcome.result)
-    if step.spec.counted and not run.options.get("test"):
+    if step.spec.counted and not run.is_test:
         run.record.batch.taken.append((run.row["version_id"], step.definition.step_id, branch))
     run.advance({"type": "done", "token": number, "branch": branch})
 

@@ -22,7 +22,7 @@ from flowapp.engine.surroundings import circumstances, scope
 from flowapp.engine.tokens import Outcome, State
 from flowapp.engine.visit import Attempt, Ready, Services, idempotency_key, run
 from flowapp.errors import FlowError
-from flowapp.models import new_id
+from flowapp.models import TEST, new_id
 
 if TYPE_CHECKING:
     from flowapp.engine.runner import Runner
@@ -41,6 +41,7 @@ class Run:
         self.runner, self.journal, self.claim = runner, journal, claim
         self.row: Mapping[str, Any] = claim.row
         self.options: Mapping[str, Any] = self.row["options"] or {}
+        self.is_test = self.row["trigger_type"] == TEST
         self.state: State = self.row["state"] or machine.new_state()
         self.record = Recorder(claim.row["id"], claim.row["organization_id"], claim.row["seq"], runner.now)
         self.memory = Memory()

@@ -18,7 +18,7 @@ from flowapp.engine.leases import Keeper
 from flowapp.engine.program import Programs
 from flowapp.engine.runner import Runner
 from flowapp.engine.visit import Services
-from flowapp.models import TERMINAL, new_id
+from flowapp.models import TERMINAL, TEST, new_id
 
 Json = dict[str, Any]
 LONGEST = 10.0  # seconds of real time
@@ -78,11 +78,11 @@ class MemoryJournal(Journal):
             "input_data": {} if scene.input_data is None else scene.input_data,
             "context": scene.context,
             "started_at": scene.start,
-            "trigger_type": "simulation",
+            "trigger_type": TEST,
             "trigger_entity_type": "",
             "trigger_entity_id": "",
             "contact_id": (scene.contact or {}).get("id"),
-            "options": {"pins": dict(scene.pins), "test": True},
+            "options": {"pins": dict(scene.pins)},
             "concurrency_key": None,
             "timezone": scene.timezone,
             "output_data": None,

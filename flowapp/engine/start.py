@@ -16,7 +16,7 @@ from flowapp.engine.condition import evaluate
 from flowapp.engine.control import cancel
 from flowapp.engine.scope import Scope
 from flowapp.errors import StaleError
-from flowapp.models import Execution, Trigger, Version, Workflow, new_id, utcnow
+from flowapp.models import TEST, Execution, Trigger, Version, Workflow, new_id, utcnow
 
 _executions = cast(Table, Execution.__table__)
 _DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in _executions.columns}
@@ -103,7 +103,7 @@ def _check_in(session: Session, row: dict[str, Any], now: datetime) -> list[Exec
 
     A test is not asked: it must not take the place of anything real.
     """
-    if (row.get("options") or {}).get("test"):
+    if row["trigger_type"] == TEST:
         return []
     gate = admission.gate_of(session, row["version_id"])
     if gate is None or _known(session, row):

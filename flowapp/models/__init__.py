@@ -4,6 +4,7 @@ from flowapp.models.base import Base, Tenant, first_id, new_id, read_id, utcnow
 from flowapp.models.crm import Contact
 from flowapp.models.execution import (
     EXECUTION_STATUSES,
+    IS_DEAD,
     IS_HELD,
     IS_OPEN,
     OPEN,
@@ -32,5 +33,5 @@ from flowapp.models.studio import CaughtMail, DataTable, Form, Project, Schema, 
 from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "EXECUTION_STATUSES", "IS_HELD", "IS_OPEN", "OPEN", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "first_id", "new_id", "read_id", "utcnow",
+    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "first_id", "new_id", "read_id", "utcnow",
 ]  # fmt: skip

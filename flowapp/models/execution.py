@@ -15,10 +15,11 @@ EXECUTION_STATUSES = (
 )  # fmt: skip
 OPEN = ("pending", "running", "waiting")
 TERMINAL = ("completed", "goal_reached", "failed", "cancelled", "skipped")
-TEST = "test"  # the trigger_type of test runs of a draft, which no statistics count
+TEST = "test"  # the trigger_type of test runs of a draft: they count nowhere, and nobody is told how they end
 STEP_STATUSES = ("running", "waiting", "completed", "failed", "uncertain", "cancelled")
 # The conditions of partial indexes: SQLite uses such an index only where a query of this table alone says the same.
 IS_OPEN, IS_HELD = text(f"status IN {OPEN}"), text("held AND status = 'pending'")
+IS_DEAD = text(f"status = 'failed' AND trigger_type <> '{TEST}'")
 
 
 def _some(*columns: str) -> Index:
@@ -33,7 +34,7 @@ class Execution(HasId, Tenant, Base):
     `state` is the engine's (engine.state); `fence` grows with every claim, and every write of a worker carries it;
     `seq` counts the messages of this execution (log lines, step starts and ends), so that a live page misses nothing.
     `held`: it waits for a free place (concurrency), and may not be claimed; `start_after`: nor before then (debounce).
-    `options` is what few executions have: {"parent": [execution id, token], "depth", "run_to", "pins", "reuse", "test"}.
+    `options` is what few executions have: {"parent": [execution id, token], "depth", "run_to", "pins", "reuse"}.
     `response` is what a `respond` step answers to the waiting caller.
     """
 
@@ -57,8 +58,8 @@ class Execution(HasId, Tenant, Base):
             "workflow_id",
             "error_fingerprint",
             "completed_at",
-            sqlite_where=text("status = 'failed'"),
-            postgresql_where=text("status = 'failed'"),
+            sqlite_where=IS_DEAD,
+            postgresql_where=IS_DEAD,
         ),
         Index(
             "ix_executions_held",

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import Letter
 from flowapp.engine.workflow_config import WorkflowConfig
-from flowapp.models import Event, Execution, Member, Notification, User, Version, Workflow
+from flowapp.models import TEST, Event, Execution, Member, Notification, User, Version, Workflow
 
 Kind = Literal["failing", "recovered"]
 READERS = ("owner", "admin", "editor")
@@ -42,7 +42,7 @@ def after_failures(session: Session, failures: Sequence[Event], now: datetime) -
 
 def _after_failure(session: Session, event: Event, now: datetime) -> Alert | None:
     failed = session.get(Execution, event.entity_id)
-    if failed is None or (failed.options or {}).get("test"):
+    if failed is None or failed.trigger_type == TEST:
         return None
     definition = session.scalar(select(Version.definition).where(Version.id == failed.version_id)) or {}
     often = (definition.get("config") or {}).get("alert_after", _DEFAULT)
@@ -73,13 +73,12 @@ def in_a_row(session: Session, workflow_id: str, limit: int) -> int:
 
 def _outcomes(session: Session, workflow_id: str, limit: int) -> list[str]:
     """How the last executions ended, newest first; tests, cancelled and skipped ones left out."""
-    rows = session.execute(
-        select(Execution.status, Execution.options)
-        .where(Execution.workflow_id == workflow_id, Execution.status.in_((*_SUCCESSES, "failed")))
-        .order_by(Execution.id.desc())
-        .limit(limit * 2 + 10)
+    counted = (
+        Execution.workflow_id == workflow_id,
+        Execution.status.in_((*_SUCCESSES, "failed")),
+        Execution.trigger_type != TEST,
     )
-    return [status for status, options in rows if not (options or {}).get("test")][:limit]
+    return list(session.scalars(select(Execution.status).where(*counted).order_by(Execution.id.desc()).limit(limit)))
 
 
 def _mark(session: Session, workflow_id: str, before: datetime | None, after: datetime | None) -> bool:

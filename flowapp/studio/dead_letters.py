@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
-from flowapp.models import Execution, StepRun, Version, Workflow, utcnow
+from flowapp.models import IS_DEAD, Execution, StepRun, Version, Workflow, utcnow
 from flowapp.studio.replays import NO_FINGERPRINT
 
 DAYS = 7
 MOST = 100
-_FAILED: ColumnElement[str] = literal_column("'failed'")  # a bound value would not find the partial index
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Group:
 
 def groups(session: Session, *, since: datetime | None = None, workflow_id: str = "") -> list[Group]:
     """The groups of what failed `since` (by default in the last 7 days), the latest first, 100 at most."""
-    where = [Execution.status == _FAILED, Execution.completed_at >= (since or utcnow() - timedelta(days=DAYS))]
+    where = [Execution.completed_at >= (since or utcnow() - timedelta(days=DAYS))]
     if workflow_id:
         where.append(Execution.workflow_id == workflow_id)
     last = func.max(Execution.completed_at)
@@ -52,7 +51,7 @@ def groups(session: Session, *, since: datetime | None = None, workflow_id: str 
             func.min(Execution.completed_at).label("first_at"),
             last.label("last_at"),
         )
-        .where(*where)
+        .where(IS_DEAD, *where)
         .group_by(Execution.workflow_id, Execution.error_fingerprint)
         .order_by(last.desc())
         .limit(MOST)
@@ -93,7 +92,7 @@ def _newest(session: Session, counted: Any) -> dict[tuple[str, str], Any]:
             & (e.error_fingerprint == counted.c.error_fingerprint)
             & (e.completed_at == counted.c.last_at),
         )
-        .where(e.status == _FAILED)
+        .where(IS_DEAD)
         .order_by(e.id)
     )
     return {(row.workflow_id, row.error_fingerprint): row for row in found}

@@ -12,14 +12,16 @@ from sqlalchemy.orm import Session, aliased
 
 from flowapp.engine.replays import From, Which
 from flowapp.errors import ConflictError, InvalidError, NotFoundError
-from flowapp.models import TERMINAL, Execution, Replay, first_id, new_id, utcnow
+from flowapp.models import TERMINAL, TEST, Execution, Replay, first_id, new_id, utcnow
 from flowapp.texts import say
 
 STILL = timedelta(seconds=60)  # after which a replay is taken to stand still
 LIMIT = 1000  # executions of one replay
 MAX_LIMIT = 10_000
 NO_FINGERPRINT = "-"
-_FAILED: ColumnElement[str] = literal_column("'failed'")  # a bound value would not find the partial index
+# A bound value would not find the partial index.
+_FAILED: ColumnElement[str] = literal_column("'failed'")
+_TEST: ColumnElement[str] = literal_column(f"'{TEST}'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,15 @@ class Choice:
 
 
 def chosen(choice: Choice) -> Select[Any]:
-    """The executions, without order or limit."""
+    """The executions, without order or limit. Tests are not among them, unless they are named."""
     statuses = [status for status in choice.statuses if status in TERMINAL]
     found = select(Execution)
     if choice.fingerprint or statuses == ["failed"]:
         found = found.where(Execution.status == _FAILED)
     else:
         found = found.where(Execution.status.in_(statuses or TERMINAL))
+    if not choice.ids:
+        found = found.where(Execution.trigger_type != _TEST)
     if choice.workflow_id:
         found = found.where(Execution.workflow_id == choice.workflow_id)
     if choice.fingerprint:

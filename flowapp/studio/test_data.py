@@ -58,7 +58,7 @@ def unpin(workflow: Workflow, step_id: str) -> None:
 
 def begin(session: Session, workflow: Workflow, input_data: Any, run_to: str, *, started_by: str | None) -> Execution:
     """A test run of the draft, up to a step (empty: to the end). The caller commits, then rings. InvalidError: errors."""
-    options: Json = {"test": True, "pins": of(workflow)["pins"]}
+    options: Json = {"pins": of(workflow)["pins"]}
     if run_to:
         options["run_to"] = run_to
     version = version_to_test(session, workflow, actor_id=started_by)

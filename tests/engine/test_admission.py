@@ -14,7 +14,7 @@ from flowapp import tasks
 from flowapp.engine import admission
 from flowapp.engine.control import cancel
 from flowapp.engine.start import start
-from flowapp.models import Execution, Version, Workflow, utcnow
+from flowapp.models import TEST, Execution, Version, Workflow, utcnow
 from flowapp.models.tenancy import tenant_session
 from flowapp.scheduler import Scheduler
 from flowapp.tasks.endings import ended
@@ -312,7 +312,7 @@ def test_two_at_once_enter_once(place: Place) -> None:
 def test_a_test_takes_no_place_and_replaces_nobody(place: Place) -> None:
     workflow_id = napping(place, concurrency=1, concurrency_policy="replace")
     real = begin(place, workflow_id)
-    tried = begin(place, workflow_id, more={"options": {"test": True}})
+    tried = begin(place, workflow_id, trigger_type=TEST)
     assert statuses(place, real, tried) == ["waiting", "waiting"]
     assert place.get(tried).concurrency_key is None
 

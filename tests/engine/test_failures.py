@@ -10,7 +10,7 @@ import pytest
 from flowapp import tasks
 from flowapp.engine import dispatch, failures
 from flowapp.engine.ending import FAILED_EVENT
-from flowapp.models import Event, Execution, Workflow
+from flowapp.models import TEST, Event, Execution, Workflow
 from flowapp.models.tenancy import system_session
 from flowapp.scheduler import Scheduler
 from tests.engine.place import Place, _actions, place, step
@@ -111,7 +111,7 @@ def test_no_such_workflow(place: Place, scheduler: Scheduler, reference: str) ->
 
 def test_a_test_starts_no_error_workflow(place: Place, scheduler: Scheduler) -> None:
     named(place, place.workflow([step("h")]), "Helper")
-    failing(place, "Helper", more={"options": {"test": True}})
+    failing(place, "Helper", trigger_type=TEST)
     assert dealing(place, scheduler) == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowapp.engine.ending import FAILED_EVENT
-from flowapp.models import BranchCount, Event
+from flowapp.models import TEST, BranchCount, Event
 from tests.engine.place import Place, World, _actions, place, step
 from tests.engine.test_flow_branches import edges, real
 from tests.engine.test_runner import Killed
@@ -166,7 +166,7 @@ def test_a_test_run_counts_for_nothing(place: Place) -> None:
     steps = [real("sp", "split", variants=variants), step("f", do="fail", value="no")]
     path = edges("sp>f:A sp>f:B")
     for test, count in ((True, 0), (False, 1)):
-        execution_id = place.begin(place.workflow(steps, path), more={"options": {"test": test}})
+        execution_id = place.begin(place.workflow(steps, path), trigger_type=TEST if test else "manual")
         assert place.ring(execution_id).status == "failed"
         with place.session() as session:
             assert session.query(BranchCount).count() == count

@@ -183,7 +183,7 @@ def test_re_entry_and_debounce_do_not_hold_it_back(place: Place) -> None:
 
 
 def test_tests_options_are_left_behind(place: Place) -> None:
-    old = place.begin(place.workflow(CHAIN), more={"options": {"pins": {"first": {"n": 5}}, "test": True}})
+    old = place.begin(place.workflow(CHAIN), more={"options": {"pins": {"first": {"n": 5}}}})
     place.runner.run(old, place.org)
     assert [r.source for r in place.runs(old)] == ["pinned", ""]
     assert not again(place, old).options

@@ -9,7 +9,7 @@ import pytest
 from dramatiq import Message
 
 from flowapp import tasks
-from flowapp.models import Member, Notification, User, Workflow, new_id
+from flowapp.models import TEST, Member, Notification, User, Workflow, new_id
 from flowapp.models.tenancy import system_session
 from flowapp.scheduler import Scheduler
 from flowapp.studio import alerts
@@ -126,7 +126,7 @@ def test_how_often_is_the_workflows_choice(
 
 def test_tests_do_not_count(place: Place, scheduler: Scheduler, people: dict[str, str]) -> None:
     workflow_id = workflow(place, alert_after=1)
-    execution_id = place.begin(workflow_id, {"do": "fail"}, more={"options": {"test": True}})
+    execution_id = place.begin(workflow_id, {"do": "fail"}, trigger_type=TEST)
     place.runner.run(execution_id, place.org)
     assert place.get(execution_id).status == "failed"
     tick(scheduler, place)

@@ -11,9 +11,9 @@ import pytest
 from flowapp import tasks
 from flowapp.broker import queue_length
 from flowapp.errors import ConflictError, InvalidError
-from flowapp.models import Execution, Replay
+from flowapp.models import TEST, Execution, Replay
 from flowapp.scheduler import Scheduler
-from flowapp.studio import replays
+from flowapp.studio import dead_letters, replays
 from flowapp.studio.replays import Choice
 from flowapp.studio.side_effects import preview
 from flowapp.tasks import repeating
@@ -57,6 +57,20 @@ def repeated(place: Place, replay_id: str) -> list[str]:
     with place.session() as session:
         rows = session.query(Execution).filter_by(replay_id=replay_id).order_by(Execution.id)
         return [str(row.retry_of_id) for row in rows]
+
+
+def test_tests_are_no_dead_letters_and_are_not_run_again_in_bulk(place: Place, running: tasks.Runtime) -> None:
+    """Running a draft's test again would be a real run of what was only tried."""
+    (real,) = failures(place, 1)
+    test = place.begin(place.get(real).workflow_id, trigger_type=TEST)
+    place.runner.run(test, place.org)
+    assert place.get(test).status == "failed"
+    with place.session() as session:
+        groups = dead_letters.groups(session, since=place.time - timedelta(days=1))
+        assert [(group.execution_id, group.count) for group in groups] == [(real, 1)]
+        everything = (Choice(), Choice(statuses=("failed",)), Choice(fingerprint=place.get(real).error_fingerprint))
+        assert [replays.count(session, choice) for choice in everything] == [1, 1, 1]
+        assert replays.count(session, Choice(ids=(test,))) == 1
 
 
 def test_batches_follow_each_other_to_the_end(
