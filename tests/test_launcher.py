@@ -75,7 +75,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def group(folder: Path) -> Iterator[Group]:
     started = Group(base_environ(folder / "var"), folder)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the launcher would not heed it either
     yield started
+    signal.signal(signal.SIGHUP, before)
     if started.process is not None:
         started.process.kill()
         started.process.wait()
