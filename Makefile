@@ -13,7 +13,8 @@ run: setup ## Set up what is missing and serve http://127.0.0.1:8000 (another po
 
 test: setup-dev lint ## Set up what is missing and run every check and every test
 	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not faults"
-	$(PY) -m pytest -m "e2e or faults"
+	$(PY) -m pytest -n 2 --dist worksteal -m e2e
+	$(PY) -m pytest -m faults
 
 faults: setup-dev ## Kill, freeze, fill and restart everything in full form, print a table, write it to bench/results/
 	FLOWAPP_FAULTS=full $(PY) -m pytest -m faults
