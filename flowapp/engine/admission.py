@@ -151,8 +151,10 @@ def _debounce(session: Session, row: Row, gate: Gate, scope: Scope, now: datetim
 def _lock(session: Session, workflow_id: str) -> None:
     """Others who count the places of this workflow wait until this transaction ends."""
     session.execute(
-        update(_workflows).where(_workflows.c.id == workflow_id).values(status=_workflows.c.status)
-    )  # fmt: skip
+        update(_workflows)
+        .where(_workflows.c.id == workflow_id)
+        .values(status=_workflows.c.status, updated_at=_workflows.c.updated_at)  # else it would count as a change
+    )
 
 
 def _places(workflow_id: str, key: str) -> Any:

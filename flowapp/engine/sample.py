@@ -19,7 +19,7 @@ from flowapp.errors import FlowError
 Json = dict[str, Any]
 MOST = 40  # values of one group
 MAX_DEPTH = 4
-_CONTACT = {"email": "ada@example.com", "name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace", "timezone": "Europe/Paris"}  # fmt: skip
+CONTACT = {"email": "ada@example.com", "name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace", "timezone": "Europe/Paris"}  # fmt: skip
 _BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
 
 
@@ -58,7 +58,7 @@ def values(definition: Json, step_id: str | None, input_data: Any, results: Mapp
         groups = [*_loops(definition, graph, step_id, input_data, results), *groups]
         earlier = _before(definition, graph, step_id)
         groups += [Group("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier]
-    groups.append(Group("contact", items=list(_flat("contact", _CONTACT))))
+    groups.append(Group("contact", items=list(_flat("contact", CONTACT))))
     groups.append(Group("variables", items=list(_flat("variables", definition.get("variables") or {}, 2))))
     groups.append(Group("general", items=list(_general(step_id is not None))))
     return [Group(g.kind, g.name, g.items[:MOST]) for g in groups if g.items]
@@ -89,23 +89,42 @@ def _before(definition: Json, graph: Graph, step_id: str) -> list[Json]:
     return [step for step in sorted(definition["steps"], key=lambda s: s["order"]) if step["step_id"] in found]
 
 
+def loop_names(definition: Json, step_id: str, data: Any, results: Mapping[str, Any]) -> Json:
+    """The names that a step in a loop knows beside all others, as they are for the first item."""
+    names: Json = {}
+    for _loop, items in _around(definition, _graph(definition), step_id, data, results):
+        first = items[0] if items else None
+        parent = {"parent_item": names["item"]} if names else {}
+        names = {"item": first, "index": 0, "items": items, **parent}
+    return names
+
+
 def _loops(definition: Json, graph: Graph, step_id: str, data: Any, results: Mapping[str, Any]) -> Iterator[Group]:
     """The item of the loop around the step, with the first one as the example; of the one around that, its item."""
+    around = list(_around(definition, graph, step_id, data, results))
+    for depth, (name, items) in enumerate(around):
+        first = items[0] if items else None
+        if depth == len(around) - 1:
+            rest = [_item("index", 0, N_("Its number, from 0")), _item("items", None, N_("The whole list"))]
+            yield Group("loop", name, [*_named("item", first), *rest])
+        elif depth == len(around) - 2:
+            yield Group("loop", name, list(_named("parent_item", first)))
+
+
+def _around(
+    definition: Json, graph: Graph, step_id: str, data: Any, results: Mapping[str, Any]
+) -> Iterator[tuple[str, list[Any]]]:
+    """The loops around a step, the outermost first: their names and what is known of their items."""
     inner = bodies(graph)
     around = [loop for loop in inner if step_id in inner[loop]]
     around = sorted(around, key=lambda loop: sum(loop in inner[other] for other in around))
     known = {key: {"result": value, "status": "completed", "error": ""} for key, value in results.items()}
     scope = Scope(input=data, variables=definition.get("variables") or {}, steps=known)
-    for depth, loop in enumerate(around):
+    for loop in around:
         step = graph.steps[loop]
         items = _items(step.params, scope)
-        first = items[0] if items else None
-        scope = scope.extended({"item": first})
-        if depth == len(around) - 1:
-            rest = [_item("index", 0, N_("Its number, from 0")), _item("items", None, N_("The whole list"))]
-            yield Group("loop", step.name, [*_named("item", first), *rest])
-        elif depth == len(around) - 2:
-            yield Group("loop", step.name, list(_named("parent_item", first)))
+        scope = scope.extended({"item": items[0] if items else None})
+        yield step.name, items
 
 
 def _named(path: str, value: Any) -> Iterator[Json]:

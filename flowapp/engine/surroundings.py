@@ -20,7 +20,7 @@ def scope(run: Run, token: Mapping[str, Any]) -> Scope:
     frame = token.get("frame", "")
     extra = run.memory.names(frame)
     if run.contact is not None:
-        extra = {**_contact_names(run.contact), **extra}
+        extra = {**contact_names(run.contact), **extra}
     if run.program.asks_resume_url:
         extra["resume_url"] = run.services.resume_url(run.row["id"])
     return Scope(
@@ -69,7 +69,7 @@ def _timezone(run: Run) -> str:
     return (run.contact or {}).get("timezone") or run.services.timezone
 
 
-def _contact_names(contact: Mapping[str, Any]) -> dict[str, Any]:
+def contact_names(contact: Mapping[str, Any]) -> dict[str, Any]:
     """The names under which expressions find the contact: nested and flat (DESIGN §8)."""
     return {
         "contact": contact,

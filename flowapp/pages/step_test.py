@@ -68,8 +68,8 @@ def _run(editor: Editor) -> dict[str, Any]:
     )  # fmt: skip
     db.session.commit()
     result = tasks.test_step(
-        draft.workflow.organization_id, draft.workflow.id, definition, step["step_id"], input_data, prior
-    )  # fmt: skip
+        draft.workflow.organization_id, draft.workflow.id, definition, step["step_id"], input_data, prior, execution_id
+    )
     if result["status"] == "completed":
         draft.remember(step["step_id"], result["result"])
     return result

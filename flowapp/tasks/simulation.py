@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import HttpResponse, IntegrationHandle, Letter, Sandbox, Saved
 from flowapp.crm import contacts
-from flowapp.engine.journal import contact_in_scope
+from flowapp.engine.journal import contact_as_seen
 from flowapp.engine.simulate import Clock, Scene, simulate
 from flowapp.engine.visit import Visit
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.logs import MASK, mask
-from flowapp.models import Contact, Organization, Workflow, new_id, utcnow
+from flowapp.models import Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.services import StepServices, open_services
@@ -202,4 +202,4 @@ def _contact(session: Session, reference: str | None) -> Json | None:
         found = contacts.find(session, reference.strip())
     except NotFoundError as error:
         raise InvalidError.at("contact", error.message) from None
-    return contact_in_scope({column.key: getattr(found, column.key) for column in Contact.__table__.columns})
+    return contact_as_seen(found)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from flowapp.catalog import Branch, Done, Each, Fail, Park, Respond, Stop, Wait
 from flowapp.engine.definition import Definition
+from flowapp.engine.journal import contact_as_seen
 from flowapp.engine.program import Program
+from flowapp.engine.sample import CONTACT, loop_names
 from flowapp.engine.scope import Scope
-from flowapp.engine.visit import Attempt, Visit, run, shown_params
+from flowapp.engine.surroundings import contact_names
+from flowapp.engine.visit import Attempt, Services, Visit, run, shown_params
 from flowapp.errors import FlowError, InvalidError
 from flowapp.logs import mask_text
-from flowapp.models import Organization, Workflow, new_id, utcnow
+from flowapp.models import Contact, Execution, Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
 from flowapp.studio.workflows import step_secrets
 from flowapp.tasks.runtime import Runtime, runtime
@@ -26,8 +33,12 @@ def test_step(
     step_id: str,
     input_data: Any,
     prior: dict[str, Any],
+    execution_id: str | None,
 ) -> dict[str, Any]:
     """Runs one attempt of a step. `prior` gives the results of earlier steps by step_id.
+
+    What the input alone does not give is that of the execution where one is named, else an example: its contact above
+    all. In a loop it is the first item's turn.
 
     Returns {"status": completed|waiting|failed, "input", "result", "error", "branch", "logs": [{"level", "message"}],
     "duration_ms", "explanation"}. Effects are real: an e-mail is sent, a row is saved.
@@ -36,18 +47,23 @@ def test_step(
     with tenant_session(current.engine, organization_id) as session:
         workflow = session.get_one(Workflow, workflow_id)
         project_id, stored = workflow.project_id, workflow.draft["steps"]
-        timezone = session.get_one(Organization, organization_id).timezone
-    services = open_services(current, organization_id, project_id, timezone)
+        organization = session.get_one(Organization, organization_id)
+        services = open_services(current, organization_id, project_id, organization.timezone)
+        place = _place(session, execution_id, services)
     lines: list[dict[str, Any]] = []
 
     def log(message: str, level: str = "info", **_data: Any) -> None:
         lines.append({"level": level, "message": mask_text(str(message))})
 
-    visit = Visit(new_id(), workflow_id, organization_id, project_id, 1, 0, services, utcnow, log)
     began = time.perf_counter()
     try:
-        step = _program(definition, stored, step_id, current, project_id).step(step_id)
-        attempt = run(step, _scope(definition, input_data, prior, services.timezone), visit)
+        program = _program(definition, stored, step_id, current, project_id)
+        visit = Visit(
+            new_id(), workflow_id, organization_id, project_id, 1, 0, services, utcnow, log,
+            timezone=place.timezone, contact_id=place.contact_id, business_hours=program.business_hours,
+        )  # fmt: skip
+        step = program.step(step_id)
+        attempt = run(step, _scope(definition, step_id, input_data, prior, place), visit)
         shown = shown_params(step.spec, attempt.params)
     except FlowError as error:
         attempt, shown = Attempt(Fail(error.message), None), None
@@ -73,14 +89,40 @@ def _program(
     return Program(opened, project_id)
 
 
-def _scope(definition: dict[str, Any], input_data: Any, prior: dict[str, Any], timezone: str) -> Scope:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What surrounds a step beside its input; `contact_id` is empty for the example."""
+
+    contact: Mapping[str, Any]
+    timezone: str
+    context: dict[str, Any]
+    resume_url: str
+    contact_id: str = ""
+
+
+def _place(session: Session, execution_id: str | None, services: Services) -> _Place:
+    """That of a past execution, where it has one."""
+    past = session.get(Execution, execution_id) if execution_id else None
+    found = session.get(Contact, past.contact_id) if past and past.contact_id else None
+    context, url = (past.context or {}) if past else {}, services.resume_url(past.id if past else new_id())
+    if found is None:
+        return _Place({"id": "", "fields": {}, **CONTACT}, services.timezone, context, url)
+    contact = contact_as_seen(found)
+    return _Place(contact, contact["timezone"] or services.timezone, context, url, found.id)
+
+
+def _scope(
+    definition: dict[str, Any], step_id: str, input_data: Any, prior: dict[str, Any], place: _Place
+) -> Scope:  # fmt: skip
+    names = contact_names(place.contact) | loop_names(definition, step_id, input_data, prior)
     return Scope(
         input=input_data,
         variables=definition.get("variables") or {},
         steps={key: {"result": value, "status": "completed", "error": ""} for key, value in prior.items()},
-        context={},
+        context=place.context,
         now=utcnow().isoformat(timespec="seconds"),
-        timezone=timezone,
+        extra={**names, "resume_url": place.resume_url},
+        timezone=place.timezone,
     )
 
 

@@ -117,16 +117,17 @@ def test_a_copied_step_keeps_them(app: Any, api: Api, sink: Sink, worker: None) 
 def test_trying_a_step_opens_them(api: Api, sink: Sink) -> None:
     made = api.post("/workflows/", body(sink.url()), 201)
     shown = api.get(f"/workflows/{made['id']}/")
-    definition = {name: shown[name] for name in ("name", "variables", "steps")}
+    definition = {name: shown[name] for name in ("name", "variables", "steps", "edges")}
     definition["steps"] = [
-        {k: v for k, v in step.items() if k in ("step_id", "action_type", "params")} for step in shown["steps"]
+        {k: v for k, v in step.items() if k in ("step_id", "name", "order", "action_type", "params")}
+        for step in shown["steps"]
     ]
-    result = try_step(api.place.id, made["id"], definition, "call", {}, {})
+    result = try_step(api.place.id, made["id"], definition, "call", {}, {}, None)
     assert result["status"] == "completed", result
     assert sink.wait_for(1)[0].headers["Authorization"] == KEY
     assert "hunter2" not in str(result["input"])
     definition["steps"][0]["step_id"] = "other"
-    refused = try_step(api.place.id, made["id"], definition, "other", {}, {})
+    refused = try_step(api.place.id, made["id"], definition, "other", {}, {}, None)
     assert refused["status"] == "failed" and len(sink.requests) == 1
 
 

@@ -334,3 +334,13 @@ def test_who_is_skipped_or_replaced_is_told_why(place: Place) -> None:
     old = begin(place, replacing)
     begin(place, replacing)
     assert (place.get(old).status, "later" in place.get(old).error_message) == ("cancelled", True)
+
+
+def test_an_execution_is_no_change_of_its_workflow(place: Place) -> None:
+    """Lists sort workflows by their last change."""
+    workflow_id = napping(place, concurrency=1)
+    with place.session() as session:
+        before = session.get_one(Workflow, workflow_id).updated_at
+    begin(place, workflow_id)
+    with place.session() as session:
+        assert session.get_one(Workflow, workflow_id).updated_at == before
