@@ -1,5 +1,6 @@
 // htmx 4: CSRF, refusal of eval, errors as toasts, open details kept in morphs, focus after swaps.
 import htmx from "htmx.org";
+import { gather, remember, settle } from "./answer.js";
 import { text, toast } from "./toast.js";
 
 window.htmx = htmx;
@@ -18,6 +19,7 @@ htmx.registerExtension("flowapp", {
 
 document.addEventListener("htmx:config:request", (event) => {
   const { request } = event.detail.ctx;
+  remember(event.detail.ctx);
   if (request.method !== "GET") request.headers["X-CSRFToken"] = document.querySelector("meta[name=csrf-token]")?.content ?? "";
 });
 
@@ -40,7 +42,7 @@ function nextPlace(ctx, target) {
   const { name, value } = ctx.request?.submitter ?? {};
   const box = value && (document.getElementById(value) ?? document.getElementById(value.replace(/-items$/, "")));
   if (ctx.response?.status === 422) return target.querySelector("[aria-invalid=true]");
-  if (name === "_add" && box) return [...box.querySelectorAll(":scope > .row-item")].at(-1)?.querySelector("input, select, textarea");
+  if (name === "_add" && box) return [...box.querySelectorAll(":scope > :is(.row-item, .formgen-row)")].at(-1)?.querySelector("input:not([type=hidden]), select, textarea");
   if (name === "_remove") return document.getElementById(`${value.replace(/(-items)?-\d+$/, "")}-add`);
   return null;
 }
@@ -70,10 +72,12 @@ document.addEventListener("htmx:before:swap", (event) => {
   const inside = ctx.target instanceof Element && ctx.target.contains(active);
   ctx.focusBefore = inside ? { id: active.id, name: active.name } : null;
   ctx.targetId = ctx.target?.id;
+  ctx.meanwhile = gather(ctx);
 });
 
 document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
   const target = ctx.target?.isConnected ? ctx.target : ctx.targetId && document.getElementById(ctx.targetId);
-  if (target) refocus(ctx, target);
+  if (!target || (ctx.meanwhile && settle(ctx, target, ctx.meanwhile))) return;
+  refocus(ctx, target);
 });
