@@ -29,7 +29,10 @@ Json = dict[str, Any]
 def show(workflow_id: UUID) -> Response:
     """The page; who may not edit sees the settings without the form."""
     draft = Draft(workflow_id)
-    return _page(draft, config_form(draft.definition, draft.providers()), str(draft.workflow.revision))
+    form = config_form(draft.definition, draft.providers())
+    errors, _warnings = workflows.validate(db.session(), draft.workflow)
+    form.place(placed(problem for problem in errors if problem.path.startswith("config.")))
+    return _page(draft, form, str(draft.workflow.revision))
 
 
 @bp.post("/settings")
@@ -68,6 +71,7 @@ def _page(draft: Draft, form: ConfigForm, revision: str, status: int = 200) -> R
         workflow=workflow,
         tab="settings",
         form=form,
+        refused=status == 422,
         revision=revision,
         versions=_versions(workflow),
         exported=draft.definition,

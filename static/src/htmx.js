@@ -30,6 +30,7 @@ document.addEventListener("htmx:error", (event) => {
 
 document.addEventListener("htmx:response:error", (event) => {
   const { response, text: body } = event.detail.ctx;
+  document.querySelectorAll("#flashes .notice-success").forEach((notice) => notice.remove()); // what went well was before
   if (response.status === 422) return;
   if (response.status === 401) return toast(text("SignedOut"), "danger");
   const page = new DOMParser().parseFromString(body ?? "", "text/html");

@@ -55,9 +55,21 @@ def press(page: Page, name: str) -> None:
 
 
 def test_rows_keep_their_values(editor: Callable[[str], Page]) -> None:
+    settings(editor("switch"))
     cases(editor("switch"))
     operations(editor("transform_data"))
     typed_meanwhile(editor("switch"))
+
+
+def settings(page: Page) -> None:
+    """What was saved before is no news once something was refused."""
+    page.goto(page.url.replace("/new-step/switch", "/settings"))
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#flashes .notice-success")).to_be_visible()
+    page.get_by_label("Name").first.fill("")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#name")).to_be_focused()
+    expect(page.locator("#flashes .notice-success")).to_have_count(0)
 
 
 def cases(page: Page) -> None:

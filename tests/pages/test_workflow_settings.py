@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -68,7 +69,6 @@ def test_what_was_never_set_stays_at_its_default(site: Site) -> None:
         ({"end": "08:00"}, "must end after it begins"),
         ({"start": "early"}, "time of day"),
         ({"holidays": "Christmas"}, "Write a date as"),
-        ({"mon": "", "sat": ""}, "At least 1 entries"),
         ({"alert_after": "-1"}, "Write 0 or more."),
     ],
 )
@@ -78,6 +78,28 @@ def test_wrong_settings_are_shown_at_their_field(site: Site, wrong: dict[str, st
     assert answer.status_code == 422
     assert told in answer.get_data(as_text=True)
     assert site.draft == before
+
+
+def beside(page: str, name: str) -> str:
+    """The message beside a field."""
+    found = re.search(rf'id="{name}-error">.*?<span>(.*?)</span>', page, re.DOTALL)
+    return found[1] if found else ""
+
+
+def test_business_hours_without_a_day_say_so_at_the_days(site: Site) -> None:
+    page = site.post("/settings", **FILLED | {"mon": "", "sat": ""}).text
+    assert beside(page, "mon") == "Choose at least one day."
+    assert "entries" not in page
+
+
+def test_what_keeps_the_workflow_from_being_published_stands_at_its_setting(site: Site) -> None:
+    assert site.post("/settings", **FILLED | {"concurrency_key": "{{ steps.note.id }}"}).status_code == 303
+    page = site.get("/settings")
+    assert "No step has run" in beside(page, "concurrency_key")
+    assert "keep this workflow from being published" in page
+    assert "Please correct the marked fields." not in page, "it was saved"
+    assert site.post("/settings", **FILLED).status_code == 303
+    assert "keep this workflow from being published" not in site.get("/settings")
 
 
 def test_an_error_workflow_stored_by_its_name_is_chosen(site: Site) -> None:

@@ -2,7 +2,7 @@
 
 form = config_form(definition, providers)
 values = form.read(request.form)
-definition = laid(definition, values)      # once there are no errors; those of a refused save: form.place(placed(problems))
+definition = laid(definition, values)      # once there are no errors; those of the saved one: form.place(placed(problems))
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from flowapp.catalog.hours import parse_clock
 from flowapp.engine.wording import plain_problems
 from flowapp.engine.workflow_config import MAX_VISITS, WEEKDAYS
 from flowapp.errors import ExpressionError, Problem
+from flowapp.texts import say
 from flowapp.web.formgen.field import Field as FormField
 from flowapp.web.formgen.form import Form
 from flowapp.web.formgen.providers import Providers
@@ -250,10 +251,16 @@ def config_form(definition: Json, providers: Providers) -> ConfigForm:
 
 def _check(values: Json) -> list[Problem]:
     try:
-        SettingsParams.model_validate(values)
+        settings = SettingsParams.model_validate(values)
     except ValidationError as error:
         return plain_problems(error, values, SettingsParams)
+    if settings.business_hours and not _days(settings):
+        return [Problem(WEEKDAYS[0], say("Choose at least one day."))]
     return []
+
+
+def _days(settings: SettingsParams) -> list[str]:
+    return [day for day in WEEKDAYS if getattr(settings, day)]
 
 
 def laid(definition: Json, values: Json) -> Json:
@@ -273,9 +280,8 @@ def laid(definition: Json, values: Json) -> Json:
 def _hours(settings: SettingsParams) -> Json | None:
     if not settings.business_hours:
         return None
-    days = [day for day in WEEKDAYS if getattr(settings, day)]
     clock = {"start": _clock(settings.start), "end": _clock(settings.end)}
-    return {"days": days, **clock, "holidays": settings.holidays}
+    return {"days": _days(settings), **clock, "holidays": settings.holidays}
 
 
 def _clock(text: str) -> str:
@@ -287,6 +293,6 @@ def _clock(text: str) -> str:
 
 
 def placed(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """The problems of a refused save, at the fields that show these parts of the definition."""
+    """The problems of a definition's config, at the fields that show these parts of it."""
     for problem in problems:
         yield Problem(problem.path.removeprefix("config.").removeprefix("business_hours."), problem.message)
