@@ -12,12 +12,13 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 
 from flowapp import tasks
-from flowapp.engine.wording import plain_problems
-from flowapp.errors import InvalidError, MalformedError, StaleError, TooLargeError, UnsupportedMediaError
+from flowapp.engine.wording import known_list, nearest, plain_problems
+from flowapp.errors import InvalidError, MalformedError, Problem, StaleError, TooLargeError, UnsupportedMediaError
 from flowapp.extensions import db
 from flowapp.models import Workflow
 from flowapp.studio.workflows import Page
 from flowapp.studio.workflows.extras import refuse_other_organization
+from flowapp.texts import say
 
 MAX_NESTING = 64
 INTEGERS = range(-(2**63), 2**64)  # what orjson reads exactly; beyond, it makes a float without a word
@@ -108,9 +109,17 @@ def read_model(model: type[_Read]) -> _Read:
 
 
 def read_query(model: type[_Read]) -> _Read:
-    """The query parameters as `model`; those that it does not know are left alone."""
+    """The query parameters as `model`. InvalidError names every one that is wrong, or not known: it would change nothing."""
     known = {f.alias or name for name, f in model.model_fields.items()}
-    return validated(model, {key: value for key, value in request.args.items() if key in known and value != ""})
+    problems = [Problem(name, _no_parameter(name, known)) for name in request.args if name not in known]
+    if problems:
+        raise InvalidError(problems)
+    return validated(model, {key: value for key, value in request.args.items() if value != ""})
+
+
+def _no_parameter(name: str, known: set[str]) -> str:
+    near, listed = nearest(name, known), known_list(known)
+    return say("There is no parameter “%(name)s” here.%(near)s%(known)s", name=name, near=near, known=listed)
 
 
 def validated(model: type[_Read], data: dict[str, Any]) -> _Read:

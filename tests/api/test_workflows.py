@@ -297,6 +297,12 @@ def test_list_filters(api: Api) -> None:
         api.get(f"/workflows/?{wrong}", 422)
 
 
+def test_a_parameter_that_would_change_nothing_is_refused(api: Api) -> None:
+    (problem,) = api.get("/workflows/?serch=Selfie", 422)["errors"]
+    assert problem["path"] == "serch"
+    assert "Did you mean “search”?" in problem["message"]
+
+
 @pytest.mark.parametrize(
     "sort", ["name", "-name", "-updated_at", "created_at", "status", "-execution_count", "last_executed_at"]
 )
