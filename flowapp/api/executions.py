@@ -34,7 +34,6 @@ ONE = "/executions/<execution_id>/"
 OF_WORKFLOW = "/workflows/<workflow_id>/"
 WAIT_SECONDS = 60
 _ALIASES = {"success": "completed", "canceled": "cancelled"}
-_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 @route(
@@ -199,7 +198,7 @@ def get_logs(execution_id: str) -> Response:
         LogLine.execution_id == _find(session, execution_id).id, LogLine.seq > query.after
     )  # fmt: skip
     if query.level:
-        statement = statement.where(LogLine.level.in_(_LEVELS[_LEVELS.index(query.level.lower()) :]))
+        statement = statement.where(LogLine.level.in_(schemas.LEVELS[schemas.LEVELS.index(query.level) :]))
     lines = session.scalars(statement.order_by(LogLine.seq).limit(query.limit + 1)).all()
     shown = lines[: query.limit]
     more = shown[-1].seq if len(lines) > query.limit else None

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from flowapp.engine.definition import EdgeDef, StepDef, TriggerDef
 from flowapp.engine.workflow_config import WorkflowConfig
+
+Level = Literal["debug", "info", "warning", "error", "critical"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+def lower_case(value: Any) -> Any:
+    """A text in lower case, anything else as it is."""
+    return value.lower() if isinstance(value, str) else value
 
 
 class In(BaseModel):
@@ -57,8 +65,8 @@ class ExecutionQuery(PageQuery):
 class LogQuery(BaseModel):
     """Which lines of a log."""
 
-    level: str = Field(
-        default="", pattern="^(?i:debug|info|warning|error|critical)?$", description="This level or above."
+    level: Annotated[Level | None, BeforeValidator(lower_case)] = Field(
+        default=None, description="This level or above, in any case."
     )
     after: int = Field(default=0, ge=0, description="Lines after this sequence number.")
     limit: int = Field(default=500, ge=1, le=5000)

@@ -149,7 +149,12 @@ def test_logs(api: Api, worker: None) -> None:
     assert first["results"] == lines[:1]
     assert api.get(f"{logs}?after={first['next_after']}")["results"] == lines[1:]
     assert api.get(f"{logs}?level=CRITICAL")["results"] == []
-    api.get(f"{logs}?level=loud", 422)
+    assert api.get(f"{logs}?level=Info")["results"]
+    refused = api.get(f"{logs}?level=loud", 422)["errors"]
+    assert refused[0]["path"] == "level"
+    for level in ("debug", "info", "warning", "error", "critical"):
+        assert level in refused[0]["message"]
+    assert "^" not in refused[0]["message"] and "?i" not in refused[0]["message"]
 
 
 def test_stats(api: Api, worker: None) -> None:
