@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -15,6 +15,7 @@ from flowapp.errors import FlowError
 from flowapp.extensions import db
 from flowapp.models import Workflow, read_id
 from flowapp.models.tenancy import system_session
+from flowapp.web.locale import duration
 
 
 @click.command("simulate")
@@ -55,13 +56,24 @@ def _find(reference: str) -> Workflow:
 
 
 def _text(report: dict[str, Any]) -> str:
-    lines = [f"{run['started_at']:%Y-%m-%d %H:%M:%S}  {run['status']:10} {run['step_id']}" for run in report["steps"]]
+    lines = [_step(run) for run in report["steps"]]
     lines += [f"would {call['kind']:8} {_about(call)}" for call in report["calls"]]
     lines += [f"note: {note}" for note in report["notes"]]
-    end = (
-        f"{report['status']} at {report['ended_at']:%Y-%m-%d %H:%M:%S} after {report['duration']:.0f} s of its own time"
-    )
+    took = duration(report["duration"])
+    end = f"{report['status']} at {report['ended_at']:%Y-%m-%d %H:%M:%S} after {took} of its own time"
     return "\n".join([*lines, end, *([report["error_message"]] if report["error_message"] else [])])
+
+
+def _step(run: dict[str, Any]) -> str:
+    """When it began and how it ended; of a step that took time on the simulated clock, until when."""
+    begin, end, status = run["started_at"], run["ended_at"], run["status"]
+    if run["action_type"] == "goal" and status == "completed" and run["output"].get("reached") is False:
+        status = "not reached"
+    until = ""
+    if end and end - begin >= timedelta(seconds=1):
+        status = "waited" if status == "completed" else status
+        until = f", until {end:%Y-%m-%d %H:%M:%S}"
+    return f"{begin:%Y-%m-%d %H:%M:%S}  {status:10} {run['step_id']}{until}"
 
 
 def _about(call: dict[str, Any]) -> str:

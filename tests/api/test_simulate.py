@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -126,9 +127,20 @@ def test_the_command(app: Any, api: Api) -> None:
     said = flask(app, "simulate", workflow, "--input", "-", input='{"email": "a@b.fr", "name": "Ann"}')
     assert "would email    a@b.fr: Hi Ann" in said
     assert "completed at" in said
-    assert "after 1209600 s" in said
+    assert "after 14 d 0 h of its own time" in said
+    begin, until = re.search(
+        r"^([-0-9]{10} [:0-9]{8})  waited     wait, until ([-0-9]{10} [:0-9]{8})$", said, re.MULTILINE
+    ).groups()
+    assert datetime.fromisoformat(until) - datetime.fromisoformat(begin) == timedelta(days=14)
     assert "There is no workflow" in flask(app, "simulate", "nothing", code=1)
     assert "not JSON" in flask(app, "simulate", workflow, "--input", "-", input="{", code=1)
+
+
+def test_the_command_says_that_a_goal_was_not_reached(app: Any, api: Api) -> None:
+    goal = {"conditions": {"field": "input.paid", "operator": "==", "value": True}}
+    workflow = make(api, {"step_id": "paid", "action_type": "goal", "params": goal})
+    said = flask(app, "simulate", workflow, "--input", "-", input='{"paid": false}')
+    assert "  not reached paid" in said
 
 
 def test_what_cannot_be_simulated_is_refused_by_name(api: Api) -> None:
