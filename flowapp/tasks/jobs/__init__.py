@@ -51,6 +51,7 @@ class JobSpec:
 
 
 JOBS: dict[str, JobSpec] = {}
+ITSELF = N_("On demand. Webhooks and the API start executions themselves, without this job.")
 
 
 def job(

@@ -9,11 +9,11 @@ from flowapp.engine.start import start
 from flowapp.models import Workflow
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.bus import begin
-from flowapp.tasks.jobs import Result, job, organization_of
+from flowapp.tasks.jobs import ITSELF, Result, job, organization_of
 from flowapp.tasks.runtime import runtime
 
 
-@job(N_("Starts a workflow with the data that it is given."), counts={"started": N_("Started")})
+@job(N_("Starts a workflow with the data that it is given."), counts={"started": N_("Started")}, when=ITSELF)
 def run(
     workflow_id: str,
     input_data: Any = None,

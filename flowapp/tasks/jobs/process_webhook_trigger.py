@@ -15,12 +15,16 @@ from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks.bus import begin
 from flowapp.tasks.deliveries import delivery_id, shown_headers
-from flowapp.tasks.jobs import Result, job
+from flowapp.tasks.jobs import ITSELF, Result, job
 from flowapp.tasks.runtime import runtime
 from flowapp.texts import say
 
 
-@job(N_("Starts the workflow of a webhook with a delivery that was kept."), counts={"started": N_("Started")})
+@job(
+    N_("Starts the workflow of a webhook with a delivery that was kept."),
+    counts={"started": N_("Started")},
+    when=ITSELF,
+)
 def run(key: str, body: Any = None, headers: Any = None) -> Result:
     """The execution's id; the first one's for a repeated delivery.
 
