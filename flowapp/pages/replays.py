@@ -19,7 +19,7 @@ from flowapp.security.roles import Role
 from flowapp.studio import history, replays
 from flowapp.studio.side_effects import preview
 from flowapp.tasks.repeating import ring_replay
-from flowapp.web import access, go, page
+from flowapp.web import access, go, page, wants_fragment
 from flowapp.web.locale import midnight
 
 bp = Blueprint("replays", __name__, url_prefix="/replays")
@@ -44,18 +44,16 @@ def _starters(session: Session, found: list[Replay]) -> dict[str, str]:
 @bp.get("/new")
 @access(Role.OPERATOR)
 def new() -> Response:
-    """The choices, with what they come to. Nothing runs yet."""
-    return _form(request.args)
-
-
-def _form(fields: Fields, status: int = 200) -> Response:
+    """The choices, with what they come to. Nothing runs yet. Failed ones are meant where the address names no others."""
+    fields = MultiDict(request.args)
+    if not {"status", "ids", "fingerprint"} & set(fields):
+        fields["status"] = "failed"
     session = db.session()
     choice = _choice(fields)
     how = _how(fields)
     return page(
         "replays/new.html",
         block="form",
-        status=status,
         fields=fields,
         choice=choice,
         how=how,
@@ -124,6 +122,7 @@ def show(replay_id: UUID) -> Response:
     return page(
         "replays/show.html",
         block="live",
+        alone=wants_fragment(),
         replay=replay,
         choice=replays.Choice.read(replay.filters),
         counts=counts,

@@ -48,6 +48,7 @@ def test_choosing_foreseeing_and_running(place: Place) -> None:
     )
     assert "Ada" in place.html("/replays")
     assert "<html" not in place.html(f"/replays/{replay_id}", headers=FRAGMENT)
+    assert place.html(f"/replays/{replay_id}").count('id="actions"') == 1
     assert place.audited() == ["replay.started"]
 
 
@@ -75,6 +76,32 @@ def test_a_replay_is_cancelled(place: Place) -> None:
         assert session.get_one(Replay, replay_id).status == "cancelled"
     place.post(f"/replays/{replay_id}/cancel")
     assert "was over already" in place.html(f"/replays/{replay_id}")
+
+
+def test_the_button_to_cancel_goes_with_the_end(place: Place) -> None:
+    """The part that is fetched again brings the head's buttons along."""
+    place.begin(LOG)
+    path = f"/replays/{replay_of(place, place.post('/replays'))}"
+    part = place.html(path, headers=FRAGMENT)
+    button = re.search(r'<div class="btn-list" id="actions" hx-swap-oob="outerMorph">(.*?)</div>\s*<', part, re.DOTALL)
+    assert button and f'action="{path}/cancel"' in part
+    assert "hx-swap-oob" not in place.html(path)
+    place.post(f"{path}/cancel")
+    part = place.html(path, headers=FRAGMENT)
+    assert 'hx-swap-oob="outerMorph"' in part and "/cancel" not in part
+
+
+def test_only_failed_ones_are_chosen_until_others_are_asked_for(place: Place) -> None:
+    done = [place.begin(LOG) for _ in range(3)]
+    place.begin(BROKEN)
+    html = place.html("/replays/new")
+    assert '<option value="failed" selected>' in html
+    assert "Run 1 execution again" in html
+    assert '<input type="hidden" name="status" value="failed">' in html
+    assert "Run 4 executions again" in place.html("/replays/new?status=")
+    assert "Run 3 executions again" in place.html("/replays/new?status=completed")
+    assert "Run 1 execution again" in place.html(f"/replays/new?workflow={place.get(done[0]).workflow_id}&status=")
+    assert "Run 1 execution again" in place.html(f"/replays/new?ids={done[0]}")
 
 
 def test_nothing_to_run_again(place: Place) -> None:
