@@ -16,11 +16,12 @@ from flowapp.catalog import N_, TRIGGERS
 from flowapp.engine import control
 from flowapp.errors import ConflictError, InvalidError, NotFoundError
 from flowapp.extensions import db
-from flowapp.models import EXECUTION_STATUSES, TERMINAL, Execution, StepRun, User, Version, Workflow, read_id
+from flowapp.models import EXECUTION_STATUSES, TERMINAL, Contact, Execution, StepRun, User, Version, Workflow, read_id
 from flowapp.security.roles import Role
 from flowapp.studio import history, timeline, why
 from flowapp.web import Nav, access, go, page, wants_fragment
-from flowapp.web.locale import midnight
+from flowapp.web.formgen.flow import Flow
+from flowapp.web.locale import local_times, midnight
 from flowapp.web.texts import translated
 
 bp = Blueprint("executions", __name__, url_prefix="/executions")
@@ -111,7 +112,7 @@ def _story(session: Session, execution: Execution, budget: timeline.Budget) -> d
         "level": level if level in _LEVELS else "all",
         "why": lambda visit: _told(why.of_visit(story, visit)),
         "item_of": why.items_of,
-        "why_not": _told(why.of_execution(execution)),
+        "why_not": _told(why.of_execution(session, execution)),
     }
 
 
@@ -124,20 +125,33 @@ def _line(line: Any, names: dict[str, str]) -> dict[str, str]:
         "time": format_datetime(line.created_at, "HH:mm:ss"),
         "level": line.level,
         "step": names.get(line.step_id, line.step_id),
-        "message": line.message,
+        "message": local_times(line.message),
     }
 
 
 def _facts(session: Session, execution: Execution) -> dict[str, Any]:
     starter = session.get(User, execution.started_by) if execution.started_by else None
     due = timeline.timers(session, execution) if execution.status == "waiting" else []
+    contact = session.get(Contact, execution.contact_id) if execution.contact_id else None
     return {
         "version": session.get_one(Version, execution.version_id).number,
+        "contact": _person(contact) if contact else "",
         "starter": starter.name or starter.email if starter else "",
         "seconds": history.seconds(execution),
         "wakes_at": due[0].due_at if due else None,
         "repetitions": history.repetitions(session, execution),
     }
+
+
+def _person(contact: Contact) -> str:
+    name = f"{contact.first_name} {contact.last_name}".strip()
+    return f"{name} · {contact.email}" if name else contact.email
+
+
+@bp.app_template_filter("branch_word")
+def branch_word(branch: str) -> str:
+    """A branch as its lane in the list of steps is called; empty for the one that simply goes on."""
+    return "" if branch == "next" else Flow.word(branch)
 
 
 @bp.get("/<uuid:execution_id>/<name>.json")

@@ -9,13 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
 from flowapp.actions.split import DEFAULT, share
-from flowapp.models import Execution, StepRun, utcnow
+from flowapp.engine.admission import gate_of
+from flowapp.models import OPEN, Execution, StepRun, utcnow
 from flowapp.studio.timeline import Visit, explained
 from flowapp.texts import say
 
 Json = dict[str, Any]
 MOST_ERRORS = 10
+MOST_HOLDERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def _switch(_story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
         for case in cases or ()
     ]
     if output.get("case") == "default":
-        found.append(Reason(say("No case fits, so it goes on along “default”.")))
+        found.append(Reason(say("No case fits, so it goes on along “Otherwise”.")))
     return found
 
 
@@ -132,14 +137,14 @@ def _loop(story: Story, run: StepRun, token: Json | None) -> list[Reason]:
     if loop:
         values = {"done": loop["ok"] + loop["failed"], "total": loop["total"], "failed": loop["failed"]}
         return [
-            Reason(say("%(done)s of %(total)s items are through, %(failed)s of them failed.", **values)),
+            Reason(say("Items that are through: %(done)s of %(total)s; failed: %(failed)s.", **values)),
             *_errors(loop["errors"]),
         ]
     output = run.output if isinstance(run.output, dict) else {}
     if "count" not in output:
         return []
     values = {"done": output["count"], "failed": output.get("failed", 0)}
-    return [Reason(say("%(done)s items, %(failed)s of them failed.", **values)), *_errors(output.get("errors"))]
+    return [Reason(say("Items: %(done)s; failed: %(failed)s.", **values)), *_errors(output.get("errors"))]
 
 
 def _errors(errors: Any) -> list[Reason]:
@@ -194,10 +199,10 @@ _BY_TYPE: dict[str, Callable[[Story, StepRun, Json | None], list[Reason]]] = {
 }
 
 
-def of_execution(execution: Execution) -> list[Reason]:
+def of_execution(session: Session, execution: Execution) -> list[Reason]:
     """Why it has not begun, or never ran. Empty where there is nothing to explain."""
     if execution.status == "pending" and execution.held:
-        return [Reason(say("It waits for a free place: as many executions of this workflow run as may run at once."))]
+        return _held(session, execution)
     if execution.status == "pending" and execution.start_after and execution.start_after > utcnow():
         return [Reason(say("It waits whether another start with the same key comes and takes its place (debounce)."))]
     if execution.status != "skipped":
@@ -206,3 +211,28 @@ def of_execution(execution: Execution) -> list[Reason]:
     if isinstance(why, list):
         return [Reason(say("The conditions of its trigger were not met, so no step ran."), explained(why))]
     return [Reason(str(why or execution.error_message or say("No step ran.")))]
+
+
+def _held(session: Session, execution: Execution) -> list[Reason]:
+    """The limit that holds it back, and the oldest of those that have the places."""
+    gate = gate_of(session, execution.version_id)
+    before = (
+        select(Execution)
+        .where(Execution.concurrency_key == execution.concurrency_key, Execution.workflow_id == execution.workflow_id)
+        .where(Execution.status.in_(OPEN), Execution.held.is_(False))
+    )
+    count = session.scalar(before.with_only_columns(func.count(Execution.id), maintain_column_froms=True)) or 0
+    values = {"limit": (gate and gate.concurrency) or 0, "count": count}
+    text = say(
+        "It waits for a free place. Executions of this workflow: at most %(limit)s at once, under way now: %(count)s.",
+        **values,
+    )
+    if execution.concurrency_key:
+        text = say(
+            "It waits for a free place. Executions of this workflow with the key “%(key)s”: at most %(limit)s at once,"
+            " under way now: %(count)s.",
+            key=execution.concurrency_key,
+            **values,
+        )
+    holders = session.scalars(before.order_by(Execution.id).limit(MOST_HOLDERS))
+    return [Reason(text), *(Reason(say("Under way: %(id)s", id=one.id), execution_id=one.id) for one in holders)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g, request
 from flask_babel import format_datetime, format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
+from markupsafe import Markup, escape
 
 from flowapp.catalog.times import timezones
 from flowapp.extensions import babel
@@ -16,6 +18,7 @@ from flowapp.models import utcnow
 
 LOCALES = ("en", "fr")
 THEMES = ("auto", "light", "dark")
+_UTC = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}) UTC\b")
 
 
 def select_locale() -> str:
@@ -60,6 +63,19 @@ def ago(moment: datetime | None) -> str:
     if seconds < 86400:
         return str(ngettext("%(num)d hour ago", "%(num)d hours ago", seconds // 3600))
     return str(ngettext("%(num)d day ago", "%(num)d days ago", seconds // 86400))
+
+
+def local_times(text: str) -> Markup:
+    """The text as HTML; its times, “2026-11-22 02:01:35 UTC”, in the reader's zone. static/src/live.js does the same."""
+    return Markup(_UTC.sub(_local, str(escape(text))))  # noqa: S704 - escaped; a time holds nothing to escape
+
+
+def _local(found: re.Match[str]) -> str:
+    try:
+        moment = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+    except ValueError:  # it only looks like a time
+        return found[0]
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(moment.isoformat(), found[0], when(moment))
 
 
 def duration(seconds: float | None) -> str:

@@ -81,7 +81,7 @@ class LivePage {
     row.querySelector(".log-time").textContent = clock(line.time ?? line.timestamp ?? line.at, list.dataset.timezone);
     row.querySelector(".log-level").textContent = line.level ?? "";
     row.querySelector(".log-step").textContent = line.step_name ?? line.step_id ?? line.step ?? "";
-    row.querySelector(".log-message").textContent = line.message ?? "";
+    row.querySelector(".log-message").append(...localTimes(line.message ?? "", list.dataset.timezone));
     list.append(row);
     while (list.childElementCount > MAX_ROWS) list.firstElementChild.remove();
     if (bottom) list.scrollTop = list.scrollHeight;
@@ -99,6 +99,19 @@ function clock(value, timeZone) {
   const time = new Date(value);
   if (!value || Number.isNaN(time.getTime())) return value ?? "";
   return time.toLocaleTimeString(document.documentElement.lang, { timeZone: timeZone || "UTC", hour12: false });
+}
+
+// “2026-11-22 02:01:35 UTC” in a line's text becomes the reader's time, as web/locale.py does it for the lines of the page.
+function localTimes(text, timeZone) {
+  return text.split(/\b(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)\b/).map((part, at) => {
+    const moment = at % 2 ? new Date(part.replace(" ", "T").replace(" UTC", "Z")) : NaN;
+    if (Number.isNaN(Number(moment))) return part;
+    const time = document.createElement("time");
+    time.dateTime = moment.toISOString();
+    time.title = part;
+    time.textContent = moment.toLocaleString(document.documentElement.lang, { timeZone: timeZone || "UTC", dateStyle: "medium", timeStyle: "medium" });
+    return time;
+  });
 }
 
 const pages = new WeakMap();

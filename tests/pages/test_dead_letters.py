@@ -36,6 +36,8 @@ def test_failures_stand_together_by_reason(place: Place) -> None:
     place.begin(LOG)
     html = place.html("/executions/failed")
     assert html.count("Run all again") == 2
+    assert html.count('aria-label="Show the 1 failure"') == 2
+    assert 'class="table data-table stacked"' in html and 'data-label="Failures"' in html
     assert "Orders" in html and "Invoices" in html and "Note it" in html
     assert f"/executions/{other}" in html
     workflow_id = place.get(first).workflow_id

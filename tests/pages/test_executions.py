@@ -20,7 +20,9 @@ from flowapp.engine.start import start
 from flowapp.extensions import db
 from flowapp.models import (
     AuditEntry,
+    Contact,
     Execution,
+    LogLine,
     Member,
     Organization,
     Project,
@@ -221,6 +223,53 @@ def test_waiting_says_until_when_in_the_readers_zone(place: Place) -> None:
     html = place.html(f"/executions/{execution_id}").replace("\u202f", " ")
     assert "It goes on by itself at Jan 2, 2030, 12:30:00 PM." in html
     assert "Waits until Jan 2, 2030, 12:30:00 PM." in html
+
+
+def test_a_time_in_a_line_is_the_readers_too(place: Place) -> None:
+    execution_id = place.begin(WAIT)
+    with place.session() as session:
+        line = session.query(LogLine).filter(LogLine.message.like("Waiting until%")).one()
+        line.message = "Waiting <b>until 2030-07-02 22:30:00 UTC. Not 2030-13-99 22:30:00 UTC"
+        session.commit()
+    html = place.html(f"/executions/{execution_id}").replace("\u202f", " ")
+    shown = '<time datetime="2030-07-02T22:30:00+00:00" title="2030-07-02 22:30:00 UTC">Jul 3, 2030, 12:30:00 AM</time>'
+    assert f"Waiting &lt;b&gt;until {shown}. Not 2030-13-99 22:30:00 UTC" in html
+
+
+def test_the_contact_that_it_is_about_is_named(place: Place) -> None:
+    with place.session() as session:
+        ann = Contact(email="ann@example.test", first_name="Ann", last_name="<Other>")
+        bob = Contact(email="bob@example.test")
+        session.add_all([ann, bob])
+        session.commit()
+        ids = ann.id, bob.id
+    about = dict(zip(ids, (place.begin(LOG, contact_id=key, entity=("contact", key)) for key in ids), strict=True))
+    assert "<dt>Contact</dt><dd>Ann &lt;Other&gt; · ann@example.test</dd>" in place.html(f"/executions/{about[ids[0]]}")
+    html = place.html(f"/executions/{about[ids[1]]}")
+    assert "<dt>Contact</dt><dd>bob@example.test</dd>" in html
+    assert f"contact {ids[1]}" not in html
+    with place.session() as session:
+        session.delete(session.get_one(Contact, ids[1]))
+        session.commit()
+    assert "<dt>Contact</dt><dd>It was deleted meanwhile.</dd>" in place.html(f"/executions/{about[ids[1]]}")
+    assert "<dt>Contact</dt>" not in place.html(f"/executions/{place.begin(LOG)}")
+
+
+def test_what_has_not_started_says_since_when_it_waits(place: Place) -> None:
+    html = place.html(f"/executions/{place.begin(LOG, run=False)}")
+    assert "<dt>Waiting since</dt>" in html and "<dt>Started</dt>" not in html
+    execution_id = place.begin(LOG, run=False)
+    assert place.post(f"/executions/{execution_id}/cancel").status_code == 303
+    html = place.html(f"/executions/{execution_id}")
+    assert "<dt>Created</dt>" in html and "<dt>Started</dt>" not in html
+    assert "<dt>Started</dt>" in place.html(f"/executions/{place.begin(LOG)}")
+
+
+def test_rows_become_cards_on_a_phone_with_the_names_of_their_columns(place: Place) -> None:
+    place.begin(LOG)
+    html = place.html("/executions")
+    assert 'class="table data-table stacked"' in html
+    assert re.findall(r'<td [^>]*data-label="([^"]+)"', html) == ["Status", "Started by", "Started", "Duration"]
 
 
 def test_secrets_are_masked_and_large_values_cut(place: Place) -> None:

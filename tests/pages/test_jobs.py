@@ -27,6 +27,8 @@ def test_the_page_names_every_job_with_its_last_run(app: Any, ada: Browser) -> N
     for name in jobs.load():
         assert name in ada.text
     assert "Nothing to do" not in ada.text
+    assert ada.text.count("On demand. Webhooks and the API start executions themselves, without this job.") == 2
+    assert 'class="table data-table stacked"' in ada.text and 'data-label="Last run"' in ada.text
     with app.app_context():
         jobs.perform("cleanup_old_executions")
         jobs.record("cleanup_stale_executions", utcnow(), 1.0, result={"found": 3, "failed": 0})

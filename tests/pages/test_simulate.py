@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flowapp.models import Workflow
-from tests.pages.test_executions import LOG, Place
+from tests.pages.test_executions import CHECK, LOG, Place
 
 MAIL = {
     "step_id": "mail", "name": "Write to them", "action_type": "send_email",
@@ -71,3 +71,16 @@ def test_a_pin_of_a_step_that_is_gone_is_left_out(place: Place) -> None:
         session.query(Workflow).update({"test_data": {"input": {}, "pins": {"gone": 1}}})
         session.commit()
     assert place.post(path, input="{}").status_code == 200
+
+
+def test_a_goal_that_was_not_reached_is_not_shown_as_done(place: Place) -> None:
+    goal = {"step_id": "goal", "name": "Bought", "action_type": "goal"}
+    missed = {**goal, "params": {"conditions": {"field": "input.a", "operator": ">", "value": 10}}}
+    answer = place.post(path_of(place, missed, LOG), input='{"a": 7}')
+    assert "step-not_reached" in answer.text and "Not reached" in words(answer)
+    assert "Not reached" not in words(place.post(path_of(place, missed, LOG), input='{"a": 11}'))
+
+
+def test_branches_are_called_what_their_lanes_are_called(place: Place) -> None:
+    answer = place.post(path_of(place, CHECK, LOG), input='{"a": 7}')
+    assert '<span class="tagline tagline-neutral">If no</span>' in answer.text

@@ -6,10 +6,16 @@ import re
 from html import unescape
 from typing import Any
 
-from flowapp.models import Execution, utcnow
-from tests.pages.test_executions import LOG, Place, place
+import pytest
+
+from flowapp.engine.rules import OPERATORS
+from flowapp.engine.start import start
+from flowapp.models import Execution, Version, Workflow, utcnow
+from tests.conftest import ROOT
+from tests.pages.test_executions import CHECK, LOG, Place, place
 
 __all__ = ["place"]
+TEMPLATES = ROOT / "templates"
 
 
 def text_of(place: Place, execution_id: str) -> str:
@@ -35,10 +41,39 @@ def test_a_switch_shows_each_case(place: Place) -> None:
     ]
     switch = step("sort", "switch", value="input.a", cases=cases)
     text = text_of(place, place.begin(switch, LOG, flow=edges("sort seven note")))
-    assert "Case “big” input.a > 10 actual value: 7" in text
-    assert "Case “seven” input.a == 7 actual value: 7" in text
-    text = text_of(place, place.begin(switch, LOG, data={"a": 1}, flow=edges("sort default note")))
-    assert "No case fits, so it goes on along “default”." in text
+    assert "Case “big” input.a greater than 10 actual value: 7" in text
+    assert "Case “seven” input.a is 7 actual value: 7" in text
+    html = place.html(f"/executions/{place.begin(switch, LOG, data={'a': 1}, flow=edges('sort default note'))}")
+    assert "No case fits, so it goes on along “Otherwise”." in html
+    assert '<span class="tagline tagline-neutral">Otherwise</span>' in html
+
+
+@pytest.mark.parametrize(("data", "word"), [({"a": 7}, "If no"), ({"a": 11}, "If yes")])
+def test_a_branch_is_called_what_its_lane_is_called(place: Place, data: Any, word: str) -> None:
+    html = place.html(f"/executions/{place.begin(CHECK, LOG, data=data)}")
+    assert f'<span class="tagline tagline-neutral">{word}</span>' in html
+
+
+def test_operators_are_those_of_the_form() -> None:
+    """The words of an explanation, compared with the choices of the condition builder."""
+    form = dict(re.findall(r"\('([^']+)', _\('([^']+)'\)\)", (TEMPLATES / "components" / "build.html").read_text()))
+    page = (TEMPLATES / "executions" / "_parts.html").read_text()
+    words = dict(re.findall(r"'([^']+)': _\('([^']+)'\)", page.split("macro operator_word")[1].split("endmacro")[0]))
+    assert words == {name: form[name] for name in OPERATORS}
+
+
+def test_operators_speak_the_readers_language(place: Place) -> None:
+    path = f"/executions/{place.begin(CHECK)}"
+    assert "</code> greater than <code>" in place.html(path)
+    assert "</code> supérieur à <code>" in place.html(path, headers={"Accept-Language": "fr"})
+
+
+def test_a_goal_that_was_not_reached_says_so(place: Place) -> None:
+    missed = step("goal", "goal", conditions={"field": "input.a", "operator": ">", "value": 10})
+    html = place.html(f"/executions/{place.begin(missed, LOG)}")
+    assert '<li class="step-run step-not_reached"' in html and "Not reached" in html
+    reached = step("goal", "goal")
+    assert "Not reached" not in place.html(f"/executions/{place.begin(reached)}")
 
 
 def test_a_split_shows_its_hash_and_weights(place: Place) -> None:
@@ -72,13 +107,13 @@ def test_a_loop_counts_and_names_what_failed(place: Place) -> None:
         "list": [{"name": "x", "pause": "0 seconds"}, {"nome": "y"}, {"name": "z", "pause": "1 day"}, {"name": "q"}]
     }
     text = text_of(place, place.begin(*steps, data=data, flow=flow))
-    assert "2 of 4 items are through, 1 of them failed." in text
+    assert "Items that are through: 2 of 4; failed: 1." in text
     assert "Item 2:" in text
     assert "item 3" in text
     ended = place.begin(
         step("all", "loop", items=[1, 2]), step("one", "log", message="{{ item }}"), flow=edges("all each one")
     )
-    assert "2 items, 0 of them failed." in text_of(place, ended)
+    assert "Items: 2; failed: 0." in text_of(place, ended)
 
 
 def test_what_is_waited_for(place: Place) -> None:
@@ -87,7 +122,7 @@ def test_what_is_waited_for(place: Place) -> None:
         "It waits for one of these events: order.paid.": step(
             "w", "wait_event", kind="event", events=["order.paid"], same_entity=False
         ),
-        "input.a > 10 actual value: 7": step(
+        "input.a greater than 10 actual value: 7": step(
             "w", "wait_condition", conditions={"field": "input.a", "operator": ">", "value": 10}, events=["x.y"]
         ),
     }
@@ -116,3 +151,29 @@ def test_admission_is_explained(place: Place) -> None:
         execution.context = {"skipped_because": "This contact is in the workflow already."}
         session.commit()
     assert "This contact is in the workflow already." in text_of(place, execution_id)
+
+
+def test_a_held_execution_says_what_holds_it(place: Place) -> None:
+    wait = step("pause", "wait_time", duration="1 day")
+    config = {"config": {"concurrency": 1, "concurrency_key": "{{ input.a }}"}}
+    first = place.begin(wait, flow=config)
+    with place.session() as session:
+        workflow = session.get_one(Workflow, place.get(first).workflow_id)
+        version = session.get_one(Version, place.get(first).version_id)
+        held, _ = start(session, workflow, version, input_data={"a": 7})
+        session.commit()
+    html = place.html(f"/executions/{held.id}")
+    text = text_of(place, held.id)
+    assert (
+        "It waits for a free place. Executions of this workflow with the key “7”: at most 1 at once, under way now: 1."
+        in text
+    )
+    assert f'<a href="/executions/{first}">' in html
+    assert "Waiting since" in text and "Started by" in text
+    assert "<dt>Started</dt>" not in html
+    config = {"config": {"concurrency": 1}}
+    with place.session() as session:
+        execution = session.get_one(Execution, place.begin(wait, flow=config, run=False))
+        execution.held = True
+        session.commit()
+        assert "Executions of this workflow: at most 1 at once, under way now: 0." in text_of(place, execution.id)
