@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from email.utils import getaddresses
 from typing import Annotated, Any
@@ -13,6 +14,8 @@ from flowapp.catalog import StepContext
 from flowapp.catalog.times import parse_duration, resolve_relative
 from flowapp.errors import ExpressionError, StepError
 from flowapp.texts import say
+
+_YEAR_LAST = re.compile(r"\s*[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}\b.*", re.DOTALL)
 
 
 def _as_text(value: Any) -> Any:
@@ -44,11 +47,14 @@ def _as_addresses(value: Any) -> Any:
 
 
 def _is_duration(value: Any) -> Any:
-    if not has_expression(value):
-        try:
-            parse_duration(value)
-        except ExpressionError as error:
-            raise ValueError(error.message) from None
+    if has_expression(value):
+        return value
+    try:
+        long = str(value).strip()[:1] != "-" and parse_duration(value)
+    except ExpressionError as error:
+        raise ValueError(error.message) from None
+    if not long:
+        raise ValueError(say("Write more than 0, for example “2 hours”."))
     return value
 
 
@@ -58,6 +64,8 @@ def _is_duration_or_nothing(value: Any) -> Any:
 
 def is_moment(value: str) -> str:
     """Refuses a text that means no moment."""
+    if _YEAR_LAST.fullmatch(value) and not has_expression(value):
+        raise ValueError(say("Write the date with the year first, for example 2026-12-31 09:00."))
     if value.strip() and not has_expression(value):
         try:
             resolve_relative(value, datetime.now(UTC))
@@ -75,6 +83,7 @@ Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": "string
 Lines = Annotated[list[str], BeforeValidator(_as_lines)]
 Addresses = Annotated[list[str], BeforeValidator(_as_addresses)]
 Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(is_moment), WithJsonSchema({"type": "string"})]
+# Limits of waits: longer than nothing.
 Duration = Annotated[str | int | float, AfterValidator(_is_duration)]
 OptionalDuration = Annotated[str | int | float, AfterValidator(_is_duration_or_nothing)]
 

@@ -79,13 +79,15 @@ class Operation(BaseModel):
     way: DataWay = Field("parse", json_schema_extra=_ways(N_("What to do"), JSON))
     coding: Coding = Field("encode", json_schema_extra=_ways(N_("What to do"), BASE64))
     algorithm: Algorithm = Field("sha256", json_schema_extra=_ways(N_("Algorithm"), HASH))
-    field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=_when("field")))
-    to: str = Field("", json_schema_extra=ui(N_("New name"), N_("Empty: it keeps its name."), show_if=_when("to")))
+    field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=_when("field"), plain=True))
+    to: str = Field(
+        "", json_schema_extra=ui(N_("New name"), N_("Empty: it keeps its name."), show_if=_when("to"), plain=True)
+    )
     value: Any = Field(None, json_schema_extra=ui(N_("Value"), show_if=_when("value")))
     values: dict[str, Any] = Field(
         {}, json_schema_extra=ui(N_("Several fields"), widget="keyvalue", advanced=True, show_if=_when("values"))
     )
-    fields: Lines = Field([], json_schema_extra=ui(N_("Fields"), widget="lines", show_if=_when("fields")))
+    fields: Lines = Field([], json_schema_extra=ui(N_("Fields"), widget="lines", show_if=_when("fields"), plain=True))
     conditions: Any = Field(
         None, json_schema_extra=ui(N_("Conditions"), widget="conditions", show_if=_when("conditions"))
     )
@@ -115,7 +117,10 @@ class Operation(BaseModel):
     other_field: str = Field(
         "",
         json_schema_extra=ui(
-            N_("Field of the other list"), N_("Where it has another name there."), show_if=_when("other_field")
+            N_("Field of the other list"),
+            N_("Where it has another name there."),
+            show_if=_when("other_field"),
+            plain=True,
         ),
     )
     separator: str = Field(

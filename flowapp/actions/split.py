@@ -18,7 +18,7 @@ class Variant(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: BranchName = Field(json_schema_extra=ui(N_("Name of the variant")))
+    name: BranchName = Field(json_schema_extra=ui(N_("Name of the variant"), plain=True))
     weight: float = Field(
         1.0, ge=0, le=1_000_000, allow_inf_nan=False, json_schema_extra=ui(N_("Weight"), widget="number")
     )

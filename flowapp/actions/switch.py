@@ -19,7 +19,7 @@ class Case(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: BranchName = Field(json_schema_extra=ui(N_("Name of the case")))
+    name: BranchName = Field(json_schema_extra=ui(N_("Name of the case"), plain=True))
     equals: Any = Field(None, json_schema_extra=ui(N_("The value equals")))
     conditions: dict[str, Any] | list[Any] | None = Field(
         None, json_schema_extra=ui(N_("Or these conditions hold"), widget="conditions", raw=True, advanced=True)

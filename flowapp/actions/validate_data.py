@@ -32,7 +32,7 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    field: str = Field(min_length=1, max_length=200, json_schema_extra=ui(N_("Field"), placeholder="email"))
+    field: str = Field(min_length=1, max_length=200, json_schema_extra=ui(N_("Field"), placeholder="email", plain=True))
     rule: RuleName = Field(
         json_schema_extra=ui(
             N_("Rule"),

@@ -16,9 +16,9 @@ from flowapp.errors import ExpressionError
 
 UNTIL = ui(
     N_("Wait until"),
-    N_("A date, a time, a field that holds one, “next monday 09:00”, or “+7 business days” from now."),
+    N_("A date such as 2026-12-31 09:00, a field that holds one, “next monday 09:00”, or “+7 business days” from now."),
     widget="datetime",
-    placeholder="2025-12-24T09:00",
+    placeholder="2026-12-31 09:00",
 )
 OFFSET = ui(N_("Moved by"), N_("For example “-3 days” or “+2 business days”."), placeholder="-3 days", advanced=True)
 AT = ui(

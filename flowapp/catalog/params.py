@@ -62,12 +62,14 @@ def ui(
     depends_on: str = "",
     integration_type: str = "",
     show_if: dict[str, list[str]] | None = None,
+    plain: bool = False,
 ) -> dict[str, Any]:
     """`json_schema_extra` of a field. `raw`: expressions inside are left to the action (ctx.render, ctx.test).
 
     `secret_keys`: texts in this dict under a name such as Authorization are stored encrypted, and never shown again.
 
     `show_if`: {"mode": ["update"]} shows the field only while field `mode` has one of these values.
+    `plain`: a fixed name, such as a column's: no value of the execution is offered for it.
     """
     return {
         "ui": {
@@ -82,6 +84,7 @@ def ui(
             "depends_on": depends_on,
             "integration_type": integration_type,
             "show_if": show_if,
+            "plain": plain,
         }
     }
 

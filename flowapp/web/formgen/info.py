@@ -46,6 +46,7 @@ class Info:
     integration_type: str = ""
     show_if: dict[str, list[str]] | None = None
     aliases: tuple[str, ...] = ()
+    plain: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,6 +77,7 @@ def _info(model: type[BaseModel], name: str, field: FieldInfo) -> Info:
         integration_type=ui.get("integration_type", ""),
         show_if=ui.get("show_if"),
         aliases=_aliases(field.validation_alias),
+        plain=bool(ui.get("plain")),
     )
 
 

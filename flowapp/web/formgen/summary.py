@@ -13,7 +13,8 @@ from flowapp.engine.rules import normalize
 from flowapp.errors import FlowError
 from flowapp.web.formgen.info import Info, infos
 from flowapp.web.formgen.providers import Choices, Providers
-from flowapp.web.formgen.text import shown
+from flowapp.web.formgen.text import number, shown
+from flowapp.web.locale import duration
 
 Json = dict[str, Any]
 LENGTH = 110
@@ -25,8 +26,25 @@ def step_line(step: Json, providers: Providers) -> str:
     spec = ACTIONS.get(step["action_type"])
     if spec is None:
         return ""
-    parts = [_part(info, value, providers) for info in infos(spec.params) if (value := _value(info, step["params"]))]
-    return _cut(" · ".join(part for part in parts[:3] if part))
+    known = infos(spec.params)
+    limits = [text for info in known if (text := _limit(info, step["params"]))]
+    parts = [
+        _part(info, value, providers)
+        for info in known
+        if (value := _value(info, step["params"])) and not _limit(info, step["params"])
+    ]
+    end = "".join(f" · {text}" for text in limits)
+    return (_cut(" · ".join(part for part in parts[:3] if part), LENGTH - len(end)) + end).removeprefix(" · ")
+
+
+def _limit(info: Info, params: Json) -> str:
+    """How long a step waits at most, in words; empty for other parameters, and where it waits on."""
+    value = params.get(info.key)
+    if info.name != "timeout" or info.widget != "duration" or value in (None, ""):
+        return ""
+    seconds = number(str(value))
+    length = str(value) if isinstance(seconds, str) else duration(seconds)
+    return str(_("%(label)s: %(value)s", label=_(info.label), value=_cut(length, 40)))
 
 
 def trigger_line(trigger: Json, providers: Providers) -> str:
@@ -91,6 +109,6 @@ def _part(info: Info, value: Any, providers: Providers) -> str:
     return str(_("%(label)s: %(value)s", label=_(info.label), value=shown(value)))
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, length: int = LENGTH) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= LENGTH else text[: LENGTH - 1] + "…"
+    return text if len(text) <= length else text[: length - 1] + "…"

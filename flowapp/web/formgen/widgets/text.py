@@ -51,15 +51,15 @@ class TextField(Field):
     @property
     def picker(self) -> bool:
         """Whether values of the execution may be inserted."""
-        return self.form.picker
+        return self.form.picker and not self.info.plain
 
     @property
     def hint(self) -> str:
-        own = {
-            "duration": _("For example 90 seconds, 2 hours, 3 days."),
-            "datetime": _("A date such as 2026-03-31 09:00, or relative: +3 days."),
-        }
-        return self.help or str(own.get(self.info.widget, ""))
+        if self.info.widget == "duration":
+            return f"{self.help or _('For example 90 seconds, 2 hours, 3 days.')} {_('A number alone is seconds.')}"
+        if self.info.widget == "datetime" and not self.help:
+            return str(_("A date such as 2026-03-31 09:00, or relative: +3 days."))
+        return self.help
 
     @property
     def mono(self) -> bool:
