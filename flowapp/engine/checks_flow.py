@@ -12,7 +12,7 @@ from flowapp.engine.scene import Findings, Scene
 from flowapp.errors import Problem
 from flowapp.texts import either, say
 
-_END_QUIETLY = frozenset({"each", "done", "timeout"})  # a loop may be the last step; a timeout may simply end
+_END_QUIETLY = frozenset({"each", "done"})  # a loop may be the last step
 
 
 def what_never_runs(scene: Scene) -> Findings:

@@ -34,6 +34,11 @@ class SwitchParams(Params):
     cases: list[dict[str, Any]] = Field(default_factory=list, json_schema_extra=ui("Cases", widget="rows", raw=True))
 
 
+class MergeParams(Params):
+    mode: str = "all"
+    timeout: str = ""
+
+
 class CallParams(Params):
     workflow: str = Field("", json_schema_extra=ui("Workflow", widget="workflow"))
 
@@ -58,7 +63,6 @@ def catalog():
         "loop": ("each", "done"),
         "split": ("*",),
         "wait_time": ("next",),
-        "merge": ("next", "timeout"),
         "goal": ("next",),
         "respond": ("next",),
         "stop": (),
@@ -71,6 +75,10 @@ def catalog():
     action(
         "switch", label="switch", description="", group="", icon="", params=SwitchParams, effect="pure",
         branches=("*", "default"), own_branches=lambda p: [c["name"] for c in p.get("cases") or ()],
+    )(lambda _c, _p: Done())  # fmt: skip
+    action(
+        "merge", label="merge", description="", group="", icon="", params=MergeParams, effect="pure",
+        branches=("next", "timeout"), branch_if={"timeout": ("timeout", None)},
     )(lambda _c, _p: Done())  # fmt: skip
     action("call", label="", description="", group="", icon="", params=CallParams, effect="pure")(lambda _c, _p: Done())
     trigger(TriggerSpec("webhook", "", "", "", "", "hook", HookParams))
@@ -201,6 +209,14 @@ def test_branches_without_an_edge_are_shown():
     assert look("a:if b") == ({}, {})
 
 
+def test_a_timeout_that_leads_nowhere_is_shown_where_one_is_set():
+    lonely = {"lonely_merge": "steps.1.step_id"}
+    assert look("a m:merge c", "a-m m-c") == ({}, lonely)
+    timed = with_params(timeout="3 days")
+    assert look("a m:merge c", "a-m m-c", m=timed) == ({}, {**lonely, "open_branch": "steps.1.step_id"})
+    assert look("a m:merge c", "a-m m-c m-timeout-c", m=timed) == ({}, lonely)
+
+
 @pytest.mark.parametrize(
     ("steps", "edges", "errors", "warnings"),
     [
@@ -304,7 +320,12 @@ def test_nothing_follows_a_step_that_ends_the_flow():
         ("a b c m:merge", "a-b a-c b-m c-m", {}, {}),
         ("a m:merge", "a-m", {}, {"lonely_merge": "steps.1.step_id"}),
         ("a m:merge", "", {}, {"lonely_merge": "steps.1.step_id"}),
-        ("a b m:merge c", "a-b m-c c-m", {"unreachable": "steps.3.step_id"}, {"odd_loop": "steps.2.step_id"}),
+        (
+            "a b m:merge c",
+            "a-b m-c c-m",
+            {"unreachable": "steps.3.step_id", "endless_loop": "steps.2.step_id"},
+            {},
+        ),
     ],
 )
 def test_bodies_and_merges(steps, edges, errors, warnings):
