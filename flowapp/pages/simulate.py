@@ -14,7 +14,6 @@ from flowapp.catalog import ACTIONS
 from flowapp.catalog.times import parse_moment
 from flowapp.errors import InvalidError
 from flowapp.extensions import db
-from flowapp.models import Execution
 from flowapp.security.roles import Role
 from flowapp.web import json_text
 from flowapp.web.access import access
@@ -30,11 +29,18 @@ MAX_INPUT = 262_144
 @bp.get("")
 @access(Role.EDITOR)
 def ask(workflow_id: UUID) -> Response:
-    """The form, begun with a past input (`?execution=`), the draft's test data, or a sample."""
-    draft = Draft(workflow_id)
-    data, source = _begin(draft)
-    values = {"input": json_text.shown(data), "start": "", "contact": ""}
-    return _page(draft, values, {}, source=source)
+    """The form, begun with the draft's test data, else with an example."""
+    return _filled(Draft(workflow_id))
+
+
+def _filled(draft: Draft) -> Response:
+    """The form with the input that was chosen in its box; nothing is simulated."""
+    inputs = draft.inputs()
+    source = request.form.get("source", "")
+    source = source if source in dict(inputs) else inputs[0][0]
+    values = {name: request.form.get(name, "") for name in ("start", "contact")}
+    values |= {"input": json_text.shown(draft.input_of(source)[0]), "filled": source}
+    return _page(draft, values, {})
 
 
 @bp.post("")
@@ -42,8 +48,10 @@ def ask(workflow_id: UUID) -> Response:
 def run(workflow_id: UUID) -> Response:
     """Simulates, and shows what came of it below the form."""
     draft = Draft(workflow_id)
-    values = {name: request.form.get(name, "") for name in ("input", "start", "contact")}
-    before, source = _begin(draft)
+    if "_take" in request.form:
+        return _filled(draft)
+    values = {name: request.form.get(name, "") for name in ("input", "start", "contact", "filled")}
+    before = draft.input_of(values["filled"])[0]
     try:
         report = tasks.simulate_workflow(
             g.organization.id,
@@ -56,8 +64,8 @@ def run(workflow_id: UUID) -> Response:
         )
     except InvalidError as error:
         errors = {problem.path.removesuffix("_at"): translated(problem.message) for problem in error.problems}
-        return _page(draft, values, errors, source=source, status=422)
-    return _page(draft, values, {}, report=report, source=source)
+        return _page(draft, values, errors, status=422)
+    return _page(draft, values, {}, report=report)
 
 
 def _pins(draft: Draft) -> Json:
@@ -65,15 +73,6 @@ def _pins(draft: Draft) -> Json:
     steps = {step["step_id"] for step in draft.definition["steps"]}
     pins = (draft.workflow.test_data or {}).get("pins") or {}
     return {step_id: result for step_id, result in pins.items() if step_id in steps}
-
-
-def _begin(draft: Draft) -> tuple[Any, Execution | None]:
-    wanted = request.values.get("execution", "")
-    past = next((execution for execution in draft.executions() if execution.id == wanted), None)
-    if past is not None:
-        return past.input_data, past
-    kept = (draft.workflow.test_data or {}).get("input")
-    return (draft.sample() if kept is None else kept), None
 
 
 def _input(text: str, before: Any) -> Any:
@@ -99,7 +98,6 @@ def _page(
     errors: dict[str, str],
     *,
     report: Json | None = None,
-    source: Execution | None = None,
     status: int = 200,
 ) -> Response:
     db.session.rollback()
@@ -111,8 +109,7 @@ def _page(
         values=values,
         errors=errors,
         report=report,
-        source=source,
-        executions=draft.executions(),
+        inputs=draft.inputs(),
         pins=_pins(draft),
         icon_of=lambda kind: ACTIONS[kind].icon if kind in ACTIONS else "circle",
         label_of=lambda kind: ACTIONS[kind].label if kind in ACTIONS else kind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from typing import Any
 
@@ -55,6 +56,34 @@ def test_every_kind_of_call_is_shown(place: Place) -> None:
     ):
         assert shown in text
     assert "<morning>" not in answer.text
+
+
+def box(text: str) -> Any:
+    """The input as it stands in the box."""
+    found = re.search(r'<textarea id="input"[^>]*>(.*?)</textarea>', text, re.DOTALL)
+    return json.loads(html.unescape(found[1])) if found else None
+
+
+def test_the_box_is_filled_with_an_example_the_test_data_or_a_past_input(place: Place) -> None:
+    done = place.get(place.begin(LOG, data={"a": 7, "password": "hunter2-long"}, run=False))
+    path = f"/workflows/{done.workflow_id}/simulate"
+    with place.session() as session:
+        session.query(Workflow).update({"test_data": {"input": {"a": "kept"}, "pins": {}}})
+        session.commit()
+    page = place.client.get(path).text
+    assert box(page) == {"a": "kept"}
+    assert re.search(r'<option value="test" selected>', page)
+    taken = place.post(path, source=done.id, input="typed", contact="q@example.com", _take="1")
+    assert taken.status_code == 200
+    assert box(taken.text)["a"] == 7
+    assert "hunter2-long" not in taken.text
+    assert 'value="q@example.com"' in taken.text
+    assert "What would happen" not in taken.text
+    assert box(place.post(path, source="sample", _take="1").text) == {}
+    masked = html.unescape(re.search(r'<textarea id="input"[^>]*>(.*?)</textarea>', taken.text, re.DOTALL)[1])  # type: ignore[index]
+    looked = place.post(path, input=masked, filled=done.id, source="sample")
+    assert looked.status_code == 200
+    assert "What would happen" in looked.text
 
 
 def test_what_is_wrong_stands_beside_its_field(place: Place) -> None:

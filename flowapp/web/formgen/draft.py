@@ -8,6 +8,7 @@ from uuid import UUID
 
 import redis
 from flask import g
+from flask_babel import gettext as _
 from sqlalchemy import select
 
 from flowapp import tasks
@@ -16,6 +17,7 @@ from flowapp.extensions import db
 from flowapp.models import Execution, Form, StepRun, Workflow
 from flowapp.studio import test_data, workflows
 from flowapp.web.formgen.providers import Providers, of_project
+from flowapp.web.locale import when
 
 Json = dict[str, Any]
 KEEP = 86_400  # seconds for which the result of a tried step stays known
@@ -50,6 +52,20 @@ class Draft:
         """An input as the trigger would give it."""
         forms = {row.slug: row.fields for row in db.session.scalars(select(Form))}
         return sample_input(self.definition, forms)
+
+    def inputs(self) -> list[tuple[str, str]]:
+        """What it can be tried with, as (key, label); the usual one first."""
+        kept = [("test", str(_("The test data")))] if "input" in test_data.of(self.workflow) else []
+        runs = [(run.id, str(_("The execution of %(when)s", when=when(run.created_at)))) for run in self.executions()]
+        return [*kept, ("sample", str(_("An example"))), *runs]
+
+    def input_of(self, key: str) -> tuple[Any, str | None]:
+        """The input of that key, of an example where there is none, and the execution that it is from."""
+        kept = test_data.of(self.workflow)
+        if key == "test" and "input" in kept:
+            return kept["input"], kept["execution_id"]
+        run = next((run for run in self.executions() if run.id == key), None)
+        return (run.input_data, run.id) if run else (self.sample(), None)
 
     def values(self, definition: Json, step_id: str | None) -> list[Group]:
         """What a step (None: a trigger's condition) can use. Examples are the last real input and results, if any."""

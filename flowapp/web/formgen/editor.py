@@ -18,7 +18,6 @@ from flowapp.web.formgen.draft import Draft
 from flowapp.web.formgen.form import Form
 from flowapp.web.formgen.providers import Providers
 from flowapp.web.formgen.steps import StepForm
-from flowapp.web.locale import when
 
 Json = dict[str, Any]
 PLACES = ("after", "branch", "before", "below", "parallel")
@@ -60,7 +59,7 @@ class Editor:
         self.form = StepForm(step, draft.providers(step["step_id"]))
         self.own = OwnForm(OwnInput, {}, Providers(), "t-")
         self.kept = test_data.of(draft.workflow)
-        self.source = request.form.get("t-source", "test" if "input" in self.kept else "sample")
+        self.source = request.form.get("t-source") or draft.inputs()[0][0]
         self.revision = str(draft.workflow.revision)
 
     def read(self) -> None:
@@ -112,20 +111,13 @@ class Editor:
 
     def inputs(self) -> list[tuple[str, str]]:
         """What the step can be tried with."""
-        runs = [
-            (run.id, str(_("The execution of %(when)s", when=when(run.created_at)))) for run in self.draft.executions()
-        ]
-        kept = [("test", str(_("The test data")))] if "input" in self.kept else []
-        return [*kept, ("sample", str(_("An example"))), *runs, ("own", str(_("My own values")))]
+        return [*self.draft.inputs(), ("own", str(_("My own values")))]
 
     def input_data(self) -> tuple[Any, str | None]:
         """The chosen input, and the execution that it is from."""
         if self.source == "own":
             return self.own.params().get("data", {}), None
-        if self.source == "test" and "input" in self.kept:
-            return self.kept["input"], self.kept["execution_id"]
-        run = next((run for run in self.draft.executions() if run.id == self.source), None)
-        return (run.input_data, run.id) if run else (self.draft.sample(), None)
+        return self.draft.input_of(self.source)
 
     def preview(self) -> str:
         """The chosen input as JSON text."""
