@@ -24,7 +24,7 @@ function asAnswered(element) {
 }
 
 // Rows are numbered: where the pressed button removed or moved one, the id that something has afterwards.
-function after(id, { name, value } = {}) {
+export function after(id, { name, value } = {}) {
   const [, rows, row] = /^(.+-)(\d+)$/.exec(value ?? "") ?? [];
   const [, number, rest] = (rows && id.startsWith(rows) && /^(\d+)(\D.*)?$/.exec(id.slice(rows.length))) || [];
   if (!number) return id;

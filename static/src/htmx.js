@@ -1,6 +1,6 @@
 // htmx 4: CSRF, refusal of eval, errors as toasts, open details kept in morphs, focus after swaps.
 import htmx from "htmx.org";
-import { gather, remember, settle } from "./answer.js";
+import { after, gather, remember, settle } from "./answer.js";
 import { text, toast } from "./toast.js";
 
 window.htmx = htmx;
@@ -45,14 +45,19 @@ function nextPlace(ctx, target) {
   if (ctx.response?.status === 422) return target.querySelector("[aria-invalid=true]");
   if (name === "_add" && box) return [...box.querySelectorAll(":scope > :is(.row-item, .formgen-row)")].at(-1)?.querySelector("input:not([type=hidden]), select, textarea");
   if (name === "_remove") return document.getElementById(`${value.replace(/(-items)?-\d+$/, "")}-add`);
+  if (/^_(up|down)$/.test(name)) return enabled(document.getElementById(after(ctx.focusBefore.id, { name, value })));
   return null;
+}
+
+// At the end of a list one of the two buttons that move a row is off.
+function enabled(button) {
+  return button?.disabled ? button.parentElement.querySelector("button:not(:disabled)") : button;
 }
 
 function sameAgain(before, target) {
   const again = (before.id && document.getElementById(before.id))
     || (before.name && target.querySelector(`[name="${CSS.escape(before.name)}"]`));
-  if (!again?.disabled) return again;
-  return again.parentElement.querySelector("button:not(:disabled)");
+  return enabled(again);
 }
 
 function refocus(ctx, target) {

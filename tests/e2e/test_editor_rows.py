@@ -110,9 +110,11 @@ def operations(page: Page) -> None:
     assert shown(page, "p-operations", 3, *names) == [group, date, sort]
     press(page, "Move down: Operations 1")
     assert shown(page, "p-operations", 3, *names) == [date, group, sort]
+    expect(page.get_by_role("button", name="Move down: Operations 2")).to_be_focused()
     page.locator("#p-operations-2-descending").check()
     press(page, "Move up: Operations 3")
     press(page, "Move up: Operations 2")
+    expect(page.get_by_role("button", name="Move down: Operations 1")).to_be_focused()
     assert shown(page, "p-operations", 3, *names) == [sort | {"descending": "true"}, date, group]
 
 
