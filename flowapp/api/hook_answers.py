@@ -18,14 +18,18 @@ _POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:
 
 
 def made(answer: dict[str, Any]) -> Response:
-    """The response of an execution's `response`: a text as it is, anything else as JSON, nothing for null."""
+    """The response of an execution's `response`: a text as it is, anything else as JSON, nothing for null.
+
+    A text that is an object or a list in JSON is called JSON: so it was typed into a form.
+    """
     status, body = int(answer["status"]), answer["body"]
     headers = {name: str(value) for name, value in answer["headers"].items() if name.lower() not in _KEPT_BACK}
     given = {name.lower() for name in headers}
     if body is None or status in (204, 205, 304):
         response = Response(b"", status)
     elif isinstance(body, str):
-        response = Response(body, status, content_type="text/plain; charset=utf-8")
+        kind = "application/json" if _is_json(body) else "text/plain; charset=utf-8"
+        response = Response(body, status, content_type=kind)
     else:
         response = Response(orjson.dumps(body), status, content_type="application/json")
     if "content-type" in given or not response.data:
@@ -33,3 +37,13 @@ def made(answer: dict[str, Any]) -> Response:
     response.headers.extend(headers)
     response.headers["Content-Security-Policy"] = _POLICY
     return response
+
+
+def _is_json(text: str) -> bool:
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

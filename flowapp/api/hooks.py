@@ -24,6 +24,7 @@ from flowapp.api.hook_bodies import context, headers, read_input
 from flowapp.api.routes import route
 from flowapp.api.starting import commit_and_ring
 from flowapp.catalog import N_
+from flowapp.catalog.outcome import ANSWER_WITHIN
 from flowapp.engine import admission
 from flowapp.engine.start import Still, start
 from flowapp.errors import FlowError, NotFoundError
@@ -37,7 +38,7 @@ from flowapp.web.lean import lean
 from flowapp.web.problems import problem
 
 bp = Blueprint("hooks", __name__)
-WAIT_SECONDS = 25  # most senders give up after 30
+WAIT_SECONDS = ANSWER_WITHIN
 KEPT = 1000  # hooks that a process remembers
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -99,6 +99,9 @@ class Goal:
     result: Any = None
 
 
+ANSWER_WITHIN = 25.0  # seconds that the caller of a webhook is kept waiting: most senders give up after 30
+
+
 @dataclass(frozen=True, slots=True)
 class Respond:
     """Answers the caller who waits for this execution (a webhook), once; the flow goes on along `next`."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Park, Respond, Stop, Wait
+from flowapp.catalog.outcome import ANSWER_WITHIN
 from flowapp.engine import messages as m
 from flowapp.engine.program import Step
 from flowapp.engine.visit import Attempt
 
 if TYPE_CHECKING:
     from flowapp.engine.run import Run
+
+_ANSWERED = timedelta(seconds=ANSWER_WITHIN)
 
 
 def apply(run: Run, number: str, step: Step, attempt: Attempt) -> None:
@@ -105,6 +109,9 @@ def _respond(run: Run, number: str, step: Step, attempt: Attempt, outcome: Respo
     if run.state.get("responded"):
         run.record.line(step.definition.step_id, "warning", "The caller was answered before: only that counts.", None)
     else:  # before the flow goes on: it may end here, and nothing can be written then
+        if run.row["trigger_type"] == "webhook" and run.runner.now() - run.row["started_at"] > _ANSWERED:
+            late = f"The caller waits {ANSWER_WITHIN:g} seconds at most: nobody got this answer."
+            run.record.line(step.definition.step_id, "warning", late, None)
         run.state["responded"] = True
         run.flush(response=answer)
         run.publish([m.responded(run.record.seq)])

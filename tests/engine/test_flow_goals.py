@@ -118,6 +118,19 @@ def test_respond_writes_the_answer_before_the_execution_goes_on(place: Place, tw
     assert "responded" in [message["type"] for message in place.published]
 
 
+@pytest.mark.parametrize(
+    ("kind", "pause", "told"), [("webhook", 30, True), ("webhook", 20, False), ("manual", 30, False)]
+)
+def test_an_answer_that_nobody_got_any_more_says_so(place: Place, kind: str, pause: int, told: bool) -> None:
+    workflow_id = place.workflow([step("w", do="wait", until=pause), real("r", "respond", body="late")])
+    execution_id = place.begin(workflow_id, trigger_type=kind)
+    place.runner.run(execution_id, place.org)
+    place.later(pause + 1)
+    place.runner.run(execution_id, place.org)
+    lines = [line.message for line in place.lines(execution_id) if line.level == "warning"]
+    assert lines == (["The caller waits 25 seconds at most: nobody got this answer."] if told else [])
+
+
 def test_respond_may_be_the_last_step(place: Place) -> None:
     done = place.run([step("a"), real("r", "respond", body="thanks")])
     assert (done.status, done.response) == ("completed", {"status": 200, "headers": {}, "body": "thanks"})
