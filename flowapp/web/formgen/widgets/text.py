@@ -56,7 +56,9 @@ class TextField(Field):
     @property
     def hint(self) -> str:
         if self.info.widget == "duration":
-            return " ".join((self.help or _("For example 90 seconds, 2 hours, 3 days."), _("A number alone is seconds.")))
+            return " ".join(
+                (self.help or _("For example 90 seconds, 2 hours, 3 days."), _("A number alone is seconds."))
+            )
         if self.info.widget == "datetime" and not self.help:
             return str(_("A date such as 2026-03-31 09:00, or relative: +3 days."))
         return self.help
