@@ -40,7 +40,7 @@ def settle(flow: Flow, state: State) -> Effects:
 
 def _ready(flow: Flow, state: State) -> Numbers:
     merges = _merges(state)
-    awaited = {merge: _awaited(flow, state, merge) for merge in merges}
+    awaited = {merge: expected(flow, state, merge) for merge in merges}
     for merge, group in merges.items():
         if not awaited[merge]:
             return group
@@ -57,7 +57,7 @@ def _merges(state: State) -> dict[Merge, Numbers]:
     return found
 
 
-def _awaited(flow: Flow, state: State, merge: Merge) -> Numbers:
+def expected(flow: Flow, state: State, merge: Merge) -> Numbers:
     """Tokens elsewhere in the frame that can still arrive."""
     step, frame = merge
     around = looping(state, frame)
@@ -102,7 +102,7 @@ def _pass(flow: Flow, state: State, group: Numbers, branch: str, *, late: bool) 
     tokens = state["tokens"]
     first = tokens[group[0]]
     merge = first["step"], first.get("frame", "")
-    for number in _awaited(flow, state, merge) if late else ():
+    for number in expected(flow, state, merge) if late else ():
         tokens[number]["late"] = [*tokens[number].get("late", ()), merge[0]]
     effects: Effects = [{"do": "merged", "tokens": [dict(tokens[n]) for n in group], "branch": branch}]
     for number in group[1:]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Park, Respond, Stop, Wait
 from flowapp.catalog.outcome import ANSWER_WITHIN
 from flowapp.engine import messages as m
+from flowapp.engine.joins import expected
 from flowapp.engine.program import Step
 from flowapp.engine.visit import Attempt
 
@@ -76,7 +77,7 @@ def _park(run: Run, number: str, _step: Step, attempt: Attempt, outcome: Park) -
 def _each(run: Run, number: str, _step: Step, attempt: Attempt, outcome: Each) -> None:
     token = run.state["tokens"][number]
     attempt.params = {name: value for name, value in attempt.params.items() if name != "items"}
-    run.record.wait(attempt, f"{len(outcome.items)} items.", output={"items": outcome.items})
+    run.record.wait(attempt, f"Items: {len(outcome.items)}.", output={"items": outcome.items})
     token["seq"] = run.record.last_start
     loop = str(run.state["next"])  # the number that the state machine gives it
     run.memory.begin_loop(loop, outcome.items)
@@ -91,8 +92,10 @@ def _each(run: Run, number: str, _step: Step, attempt: Attempt, outcome: Each) -
     )
 
 
-def _join(run: Run, number: str, _step: Step, attempt: Attempt, outcome: Join) -> None:
-    run.record.wait(attempt, "Here; waiting for the other branches." if outcome.mode == "all" else "")
+def _join(run: Run, number: str, step: Step, attempt: Attempt, outcome: Join) -> None:
+    here = step.definition.step_id, _frame(run, number)
+    others = set(expected(run.program, run.state, here)) - {number}
+    run.record.wait(attempt, "Here; waiting for the other branches." if others and outcome.mode == "all" else "")
     run.state["tokens"][number]["seq"] = run.record.last_start
     until = outcome.until.timestamp() if outcome.until else None
     run.advance({"type": "joined", "token": number, "mode": outcome.mode, "until": until})

@@ -24,7 +24,7 @@ def test_the_body_runs_for_each_item_and_then_done(place: Place) -> None:
     assert (done.status, ran(place, done)) == ("completed", ["l", "b", "b", "z"])
     assert done.output_data == {"count": 2, "ok": 2, "failed": 0, "results": ["x:0", "y:1"], "errors": []}
     assert [line.message for line in place.lines(done.id) if line.step_id == "l"] == [
-        "2 items.", "Item 1 of 2 is through.", "Item 2 of 2 is through.",
+        "Items: 2.", "Item 1 of 2 is through.", "Item 2 of 2 is through.",
     ]  # fmt: skip
 
 

@@ -120,7 +120,7 @@ def test_the_loops_attempt_holds_its_items_while_it_runs_and_its_result_in_the_e
 def test_lines_of_the_loop_stand_under_its_step(place: Place) -> None:
     done = place.run([loop(), step("b"), Z], edges("l>b:each l>z:done"), {"items": [1, 2]})
     assert [line.message for line in place.lines(done.id) if line.step_id == "l"] == [
-        "2 items.", "Item 1 of 2 is through.", "Item 2 of 2 is through.",
+        "Items: 2.", "Item 1 of 2 is through.", "Item 2 of 2 is through.",
     ]  # fmt: skip
 
 

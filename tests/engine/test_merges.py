@@ -33,6 +33,13 @@ def test_each_arrival_has_its_attempt_and_the_first_one_the_result(place: Place)
     assert done.output_data == 2
 
 
+def test_who_comes_last_waits_for_nobody(place: Place) -> None:
+    done = place.run([step("a"), step("b"), step("c"), real("m", "merge")], edges("a>b a>c b>m c>m"))
+    assert [line.message for line in place.lines(done.id) if line.step_id == "m"] == [
+        "Here; waiting for the other branches."
+    ]
+
+
 def test_a_late_arrival_ends_there_and_changes_no_result(place: Place) -> None:
     steps = [
         *STEPS,
