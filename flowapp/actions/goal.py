@@ -47,7 +47,7 @@ class GoalParams(Params):
         "",
         json_schema_extra=ui(
             N_("Wait no longer than"),
-            N_("Then the flow goes on along “timeout”. Empty: as long as it takes."),
+            N_("Then the flow goes on along “If nothing came in time”. Empty: as long as it takes."),
             widget="duration",
             placeholder="30 days",
             show_if=_WAITING,

@@ -29,7 +29,7 @@ class MergeParams(Params):
         "",
         json_schema_extra=ui(
             N_("Wait no longer than"),
-            N_("Then the flow goes on along “timeout” with who is here. Empty: as long as it takes."),
+            N_("Then the flow goes on along “If nothing came in time” with who is here. Empty: as long as it takes."),
             widget="duration",
             placeholder="2 days",
             show_if={"mode": ["all"]},

@@ -31,7 +31,9 @@ class RunWorkflowParams(Params):
         "",
         json_schema_extra=ui(
             N_("Wait no longer than"),
-            N_("Then the flow goes on along “timeout”; the other workflow runs on. Empty: as long as it takes."),
+            N_(
+                "Then the flow goes on along “If nothing came in time”; the other workflow runs on. Empty: as long as it takes."
+            ),
             widget="duration",
             placeholder="2 hours",
             show_if={"wait": ["true"]},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from flowapp.catalog import ACTIONS, N_
+from flowapp.catalog.ways import way
 from flowapp.engine.bodies import beside
 from flowapp.engine.definition import StepDef
 from flowapp.engine.scene import Findings, Scene
@@ -144,9 +145,9 @@ def open_branches(scene: Scene) -> Findings:
         for branch in branches if len(branches) > 1 and step.step_id in scene.reachable else ():
             if not scene.graph.next(step.step_id, branch):
                 message = say(
-                    "Nothing follows when “%(name)s” ends on “%(branch)s”: the flow ends there.",
+                    "Nothing follows “%(name)s” on the way “%(way)s”: the flow ends there.",
                     name=step.name,
-                    branch=branch,
+                    way=way(branch),
                 )
                 yield scene.problem(step, "step_id", message, "open_branch")
 
@@ -155,7 +156,7 @@ def without_body(scene: Scene) -> Findings:
     for loop in scene.bodies:
         step = scene.graph.steps[loop]
         if not scene.graph.next(loop, "each"):
-            message = say("“%(name)s” does nothing with its items: connect a step to “each”.", name=step.name)
+            message = say("“%(name)s” does nothing with its items: connect a step to “For each”.", name=step.name)
             yield scene.problem(step, "step_id", message, "no_body")
 
 

@@ -133,6 +133,8 @@ def _message(detail: Any, model: type[BaseModel]) -> str:
             "There is no field “%(name)s” here.%(near)s%(known)s",
             name=name, near=nearest(name, known), known=known_list(known),
         )  # fmt: skip
+    if kind == "too_short" and context["min_length"] == 1:
+        return say("At least one entry is needed.")
     if kind in ("value_error", "assertion_error"):
         return error if isinstance(error := next(iter(context["error"].args), ""), Text) else str(context["error"])
     if kind == "literal_error":

@@ -9,7 +9,8 @@ from typing import Any
 from flask_babel import format_percent, ngettext
 from flask_babel import gettext as _
 
-from flowapp.catalog import ACTIONS, N_, TRIGGERS
+from flowapp.catalog import ACTIONS, TRIGGERS
+from flowapp.catalog.ways import WAYS
 from flowapp.engine.outline import Block, Lane, has_lanes, loose, open_ends, outline
 from flowapp.errors import Problem
 from flowapp.web.formgen.providers import Providers
@@ -17,11 +18,6 @@ from flowapp.web.formgen.summary import conditions_line, step_line, trigger_line
 from flowapp.web.texts import translated
 
 Json = dict[str, Any]
-_LABELS = {
-    "next": N_("Then"), "yes": N_("If yes"), "no": N_("If no"), "error": N_("If it fails"),
-    "timeout": N_("If nothing came in time"), "each": N_("For each"), "done": N_("When done"), "invalid": N_("If invalid"),
-    "default": N_("Otherwise"), "approved": N_("If approved"), "rejected": N_("If rejected"),
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -78,7 +74,7 @@ class Flow:
     @staticmethod
     def word(branch: str) -> str:
         """A branch as people call it: cases and variants by the name that they were given."""
-        return str(_(_LABELS[branch])) if branch in _LABELS else branch
+        return str(_(WAYS[branch])) if branch in WAYS else branch
 
     def title(self, lane: Lane) -> str:
         """What a lane is called."""
