@@ -14,7 +14,7 @@ from flowapp.errors import ExpressionError, StepError
 
 TIMEOUT = ui(
     N_("At most"),
-    N_("For example “3 days”; then it goes on along Timeout. Empty: as long as it takes."),
+    N_("For example “3 days”; then it goes on along “If nothing came in time”. Empty: as long as it takes."),
     widget="duration",
     placeholder="3 days",
 )
