@@ -120,7 +120,7 @@ def test_split_sends_a_contact_the_same_way_each_time(run) -> None:
         ([{"name": "A", "weight": 0}, {"name": "B", "weight": 0}], "add up to 0"),
         ([{"name": "A"}, {"name": "A"}], "twice"),
         ([{"name": "A", "weight": -1}], "weight"),
-        ([], "1 entries"),
+        ([], "one entry"),
     ],
 )
 def test_splits_that_cannot_be_meant(refused, variants, told) -> None:
