@@ -86,6 +86,7 @@ def of_execution(session: Session, execution: Execution) -> list[Asked]:
 
 
 def _waiting(session: Session, execution_ids: Iterable[str]) -> list[StepRun]:
+    """As they are now: the session may have read them before their worker wrote what they ask."""
     return list(
         session.scalars(
             select(StepRun)
@@ -95,6 +96,7 @@ def _waiting(session: Session, execution_ids: Iterable[str]) -> list[StepRun]:
                 StepRun.status == "waiting",
             )
             .order_by(StepRun.execution_id, StepRun.seq)
+            .execution_options(populate_existing=True)
         )
     )
 

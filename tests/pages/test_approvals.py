@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm.attributes import set_committed_value
 
 from flowapp.extensions import db
-from flowapp.models import AuditEntry, Member, User
-from flowapp.models.tenancy import system_session
+from flowapp.models import AuditEntry, Execution, Member, StepRun, User
+from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.links import sign
+from flowapp.studio import approvals
 from tests.api.conftest import Api
 from tests.api.conftest import place as _place
 from tests.api.people import working
@@ -55,6 +58,17 @@ def link(mail: Any) -> str:
     found = re.search(r"Approve: https?://[^/]+(/approvals/\S+)\?decision=approved", mail.text)
     assert found, mail.text
     return found.group(1)
+
+
+def test_one_that_is_asked_for_while_a_page_is_made(app: Any, api: Api) -> None:
+    """The page has read the attempt before its worker wrote what it asks."""
+    execution_id = ask(api)
+    with app.app_context(), tenant_session(db.engine, api.place.id) as session:
+        execution = session.get_one(Execution, execution_id)
+        run = session.scalars(select(StepRun).where(StepRun.execution_id == execution_id)).one()
+        for name, before in (("status", "running"), ("input", None)):
+            set_committed_value(run, name, before)
+        assert [asked.title for asked in approvals.of_execution(session, execution)] == ["May it go <out>?"]
 
 
 def test_the_list_and_a_decision(api: Api, editor: Browser) -> None:
