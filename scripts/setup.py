@@ -52,7 +52,7 @@ def install(name: str) -> None:
         f"Installing requirements/{name}.txt",
         VENV / f".{name}.stamp",
         [source],
-        lambda: run([*pip, "install", "--quiet", "--require-hashes", "-r", source]),
+        lambda: run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", source]),
     )
 
 
