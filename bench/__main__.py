@@ -42,7 +42,11 @@ def main() -> int:
     }
     began = time.monotonic()
     databases = list(TITLES) if options.database == "both" else [options.database]
-    report["databases"] = {name: run(name, options) for name in databases}
+    try:
+        report["databases"] = {name: run(name, options) for name in databases}
+    except BenchError as error:  # no job's own: there is nothing to measure with
+        print(f"Nothing can be measured: {error}", file=sys.stderr)
+        return 2
     report["seconds"] = round(time.monotonic() - began, 1)
     path = options.json or ROOT / "bench" / "results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -64,13 +64,14 @@ def _is_duration_or_nothing(value: Any) -> Any:
 
 def is_moment(value: str) -> str:
     """Refuses a text that means no moment."""
-    if _YEAR_LAST.fullmatch(value) and not has_expression(value):
+    if not value.strip() or has_expression(value):
+        return value
+    if _YEAR_LAST.fullmatch(value):
         raise ValueError(say("Write the date with the year first, for example 2026-12-31 09:00."))
-    if value.strip() and not has_expression(value):
-        try:
-            resolve_relative(value, datetime.now(UTC))
-        except ExpressionError as error:
-            raise ValueError(error.message) from None
+    try:
+        resolve_relative(value, datetime.now(UTC))
+    except ExpressionError as error:
+        raise ValueError(error.message) from None
     return value
 
 

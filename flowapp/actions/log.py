@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from flowapp.actions.fields import Text
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.context import LogLevel
 
 
 class LogParams(Params):
     """What to write."""
 
     message: Text = Field(json_schema_extra=ui(N_("Message"), widget="textarea"))
-    level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+    level: LogLevel = Field(
         "info",
         json_schema_extra=ui(
             N_("Level"),

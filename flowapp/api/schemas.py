@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from flowapp.catalog.context import LogLevel
 from flowapp.engine.definition import EdgeDef, StepDef, TriggerDef
 from flowapp.engine.workflow_config import WorkflowConfig
 
-Level = Literal["debug", "info", "warning", "error", "critical"]
-LEVELS: tuple[Level, ...] = get_args(Level)
+LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 
 
 def lower_case(value: Any) -> Any:
@@ -65,7 +65,7 @@ class ExecutionQuery(PageQuery):
 class LogQuery(BaseModel):
     """Which lines of a log."""
 
-    level: Annotated[Level | None, BeforeValidator(lower_case)] = Field(
+    level: Annotated[LogLevel | None, BeforeValidator(lower_case)] = Field(
         default=None, description="This level or above, in any case."
     )
     after: int = Field(default=0, ge=0, description="Lines after this sequence number.")

@@ -81,6 +81,11 @@ def view(contact: Contact) -> dict[str, Any]:
     return contact_view({name: getattr(contact, name) for name in names})
 
 
+def in_scope(contact: Contact) -> dict[str, Any]:
+    """The same for expressions, which may also say `contact.fields.plan`."""
+    return {**view(contact), "fields": contact.fields}
+
+
 def _clean(data: Mapping[str, Any]) -> dict[str, Any]:
     clean: dict[str, Any] = {}
     if "email" in data:

@@ -162,11 +162,6 @@ def contact_in_scope(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**contact_view(row), "fields": row["fields"]}
 
 
-def contact_as_seen(contact: Contact) -> dict[str, Any]:
-    """The same of a contact that was loaded as an object."""
-    return contact_in_scope({column.key: getattr(contact, column.key) for column in _contacts.columns})
-
-
 class Journal:
     """The engine's reads and writes of one organization. `lease` is the length of a lease."""
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import events, tasks
 from flowapp.catalog import N_, TRIGGERS
+from flowapp.crm import contacts
 from flowapp.engine import control
 from flowapp.errors import ConflictError, InvalidError, NotFoundError
 from flowapp.extensions import db
@@ -20,7 +21,6 @@ from flowapp.models import EXECUTION_STATUSES, TERMINAL, Contact, Execution, Ste
 from flowapp.security.roles import Role
 from flowapp.studio import history, timeline, why
 from flowapp.web import Nav, access, go, page, wants_fragment
-from flowapp.web.formgen.flow import Flow
 from flowapp.web.locale import local_times, midnight
 from flowapp.web.texts import translated
 
@@ -135,23 +135,13 @@ def _facts(session: Session, execution: Execution) -> dict[str, Any]:
     contact = session.get(Contact, execution.contact_id) if execution.contact_id else None
     return {
         "version": session.get_one(Version, execution.version_id).number,
-        "contact": _person(contact) if contact else "",
+        # Without a name, its address stands for it.
+        "contact": dict.fromkeys((contacts.view(contact)["name"], contact.email)) if contact else (),
         "starter": starter.name or starter.email if starter else "",
         "seconds": history.seconds(execution),
         "wakes_at": due[0].due_at if due else None,
         "repetitions": history.repetitions(session, execution),
     }
-
-
-def _person(contact: Contact) -> str:
-    name = f"{contact.first_name} {contact.last_name}".strip()
-    return f"{name} · {contact.email}" if name else contact.email
-
-
-@bp.app_template_filter("branch_word")
-def branch_word(branch: str) -> str:
-    """A branch as its lane in the list of steps is called; empty for the one that simply goes on."""
-    return "" if branch == "next" else Flow.word(branch)
 
 
 @bp.get("/<uuid:execution_id>/<name>.json")

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import HttpResponse, IntegrationHandle, Letter, Sandbox, Saved
 from flowapp.crm import contacts
-from flowapp.engine.journal import contact_as_seen
 from flowapp.engine.simulate import Clock, Scene, simulate
 from flowapp.engine.visit import Visit
 from flowapp.errors import InvalidError, NotFoundError, Problem
@@ -202,4 +201,4 @@ def _contact(session: Session, reference: str | None) -> Json | None:
         found = contacts.find(session, reference.strip())
     except NotFoundError as error:
         raise InvalidError.at("contact", error.message) from None
-    return contact_as_seen(found)
+    return contacts.in_scope(found)

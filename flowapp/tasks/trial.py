@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import Branch, Done, Each, Fail, Park, Respond, Stop, Wait
+from flowapp.crm import contacts
 from flowapp.engine.definition import Definition
-from flowapp.engine.journal import contact_as_seen
 from flowapp.engine.program import Program
 from flowapp.engine.sample import CONTACT, loop_names
 from flowapp.engine.scope import Scope
@@ -107,7 +107,7 @@ def _place(session: Session, execution_id: str | None, services: Services) -> _P
     context, url = (past.context or {}) if past else {}, services.resume_url(past.id if past else new_id())
     if found is None:
         return _Place({"id": "", "fields": {}, **CONTACT}, services.timezone, context, url)
-    contact = contact_as_seen(found)
+    contact = contacts.in_scope(found)
     return _Place(contact, contact["timezone"] or services.timezone, context, url, found.id)
 
 

@@ -11,7 +11,7 @@ from flask_login import AnonymousUserMixin
 from flowapp.extensions import csrf, db, htmx, limiter, login
 from flowapp.models import User
 from flowapp.models.tenancy import system_session
-from flowapp.web import assets, headers, locale, nav, problems
+from flowapp.web import assets, headers, locale, nav, problems, texts
 from flowapp.web.access import access, guard, public
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page, safe_next, to_url, wants_fragment
@@ -52,4 +52,5 @@ def init_app(app: Flask) -> None:
         part.init_app(app)
     app.context_processor(_context)
     app.jinja_env.filters["pretty_json"] = lambda data: json.dumps(data, indent=2, ensure_ascii=False, default=str)
+    app.jinja_env.filters["branch_word"] = texts.branch_word
     app.before_request(guard)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
+from flowapp.catalog.ways import way
 from flowapp.errors import Problem
 from flowapp.texts import Text
 
@@ -18,6 +19,11 @@ def translated(message: str) -> str:
         return message
     template = _(message.template) if message.template else ""
     return template % {name: _value(value) for name, value in message.values.items()} if message.values else template
+
+
+def branch_word(branch: str) -> str:
+    """A branch as its lane in the list of steps is called; empty for the one that simply goes on."""
+    return "" if branch == "next" else translated(way(branch))
 
 
 def _value(value: object) -> object:

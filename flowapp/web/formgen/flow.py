@@ -10,7 +10,7 @@ from flask_babel import format_percent, ngettext
 from flask_babel import gettext as _
 
 from flowapp.catalog import ACTIONS, TRIGGERS
-from flowapp.catalog.ways import WAYS
+from flowapp.catalog.ways import way
 from flowapp.engine.outline import Block, Lane, has_lanes, loose, open_ends, outline
 from flowapp.errors import Problem
 from flowapp.web.formgen.providers import Providers
@@ -74,7 +74,7 @@ class Flow:
     @staticmethod
     def word(branch: str) -> str:
         """A branch as people call it: cases and variants by the name that they were given."""
-        return str(_(WAYS[branch])) if branch in WAYS else branch
+        return translated(way(branch))
 
     def title(self, lane: Lane) -> str:
         """What a lane is called."""
