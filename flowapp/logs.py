@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 MASK = "••••••"
+MAX_MESSAGE = 10_000  # characters of an error or a log line that are kept
 _SECRET_KEY = re.compile(
     r"(pass(word|wd|phrase)?|secret|token|(api|access|auth|subscription|private)[_-]?key|authorization|cookie"
     r"|credential|signature)",
@@ -37,6 +38,12 @@ def mask_text(text: str, known: tuple[str, ...] = ()) -> str:
     for pattern in _SECRET_TEXT:
         text = pattern.sub(MASK, text)
     return text
+
+
+def kept_text(text: str, known: tuple[str, ...] = ()) -> str:
+    """`text` as it may be stored and shown: secrets masked, without NUL, then cut to MAX_MESSAGE characters."""
+    text = mask_text(text.replace("\x00", "\ufffd"), known)
+    return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " …"
 
 
 def mask(value: Any, known: tuple[str, ...] = ()) -> Any:

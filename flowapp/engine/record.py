@@ -11,9 +11,7 @@ from flowapp.engine import messages as m
 from flowapp.engine.definition import StepDef
 from flowapp.engine.journal import ENDED, SETTLED, Batch
 from flowapp.engine.visit import Attempt, shown_params
-from flowapp.logs import mask_text
-
-MAX_MESSAGE = 10_000
+from flowapp.logs import kept_text
 
 
 class Recorder:
@@ -125,14 +123,13 @@ class Recorder:
     def line(self, step_id: str, level: str, message: str, data: dict[str, Any] | None) -> m.Message:
         """A line of the log. Secrets are masked before anything is cut."""
         self.seq += 1
-        text = mask_text(str(message).replace("\x00", "\ufffd"))
         row = {
             "organization_id": self.organization_id,
             "execution_id": self.execution_id,
             "seq": self.seq,
             "step_id": step_id,
             "level": level,
-            "message": text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " …",
+            "message": kept_text(str(message)),
             "data": data,
             "created_at": self.now(),
         }
@@ -157,7 +154,7 @@ class Recorder:
             input=shown_params(self._spec, attempt.params) if self._spec else None,
             output=output,
             explanation=attempt.explanation,
-            error_message=mask_text(error.replace("\x00", "\ufffd")) if error else "",
+            error_message=kept_text(error) if error else "",
             error_details=details,
         )
 

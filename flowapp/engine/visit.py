@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, secret_fields
+from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, Stop, secret_fields
 from flowapp.catalog.context import (
     Http,
     IntegrationHandle,
@@ -26,7 +26,7 @@ from flowapp.engine.expression import compile_value
 from flowapp.engine.program import Step
 from flowapp.engine.scope import Scope
 from flowapp.errors import FlowError, StepError
-from flowapp.logs import MASK, get_logger, mask
+from flowapp.logs import MASK, get_logger, kept_text, mask
 
 Ready = tuple[Params, dict[str, Any]]
 
@@ -129,6 +129,8 @@ def run(step: Step, scope: Scope, visit: Visit, ready: Ready | None = None) -> A
     except Exception as error:
         log.exception("action failed unexpectedly", action=step.spec.type, execution_id=visit.execution_id)
         attempt.outcome = Fail(f"{step.spec.label} failed unexpectedly ({type(error).__name__}).")
+    if isinstance(attempt.outcome, Fail | Stop):  # its message goes into rows, events, signals and live messages
+        attempt.outcome = replace(attempt.outcome, message=kept_text(attempt.outcome.message))
     return attempt
 
 

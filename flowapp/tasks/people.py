@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import Letter
 from flowapp.engine.visit import Visit
 from flowapp.errors import StepError
+from flowapp.logs import kept_text
 from flowapp.models import ROLES, Member, Notification, Organization, User, Workflow
 from flowapp.security.links import sign
 
@@ -107,9 +108,8 @@ def _names(session: Session, visit: Visit) -> tuple[str, str]:
 
 def notify(session: Session, people: Sequence[User], title: str, body: str, link: str, *, level: str = "info") -> None:
     """Writes a notification for each of them. The caller commits."""
-    session.add_all(
-        Notification(user_id=user.id, level=level, title=title[:300], body=body, link=link[:500]) for user in people
-    )
+    words = {"level": level, "title": title[:300], "body": kept_text(body), "link": link[:500]}
+    session.add_all(Notification(user_id=user.id, **words) for user in people)
 
 
 def sender(mail_from: str, organization: str) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import process_time
 from typing import Any
 
 import pytest
 
 from flowapp import tasks
 from flowapp.engine import dispatch, failures
-from flowapp.engine.ending import FAILED_EVENT
-from flowapp.models import TEST, Event, Execution, Workflow
+from flowapp.engine.ending import FAILED_EVENT, fingerprint
+from flowapp.errors import StepError
+from flowapp.models import TEST, Event, Execution, LogLine, Signal, StepRun, Workflow
 from flowapp.models.tenancy import system_session
 from flowapp.scheduler import Scheduler
-from tests.engine.place import Place, _actions, place, step
+from tests.engine.place import Place, World, _actions, place, step
 
 __all__ = ["_actions", "place"]
 
@@ -141,3 +143,52 @@ def test_what_was_deleted_meanwhile_is_nobodys_failure(place: Place) -> None:
     with place.session() as session:
         assert failures.start_error_workflow(session, event) is None
         assert dispatch.deliver(session, [], place.now()) == []
+
+
+def seconds_of(error: str) -> float:
+    began = process_time()
+    fingerprint("a", error)
+    return process_time() - began
+
+
+@pytest.mark.parametrize("piece", ["x", "“", '"', "'", "x@", "a-", "0", "http://", "é "])
+def test_a_fingerprint_takes_no_longer_than_its_error_is_long(piece: str) -> None:
+    assert seconds_of(piece * (300_000 // len(piece))) < 0.2
+
+
+def test_a_fingerprint_leaves_out_what_differs() -> None:
+    errors = [
+        f"“{name}” at {name}@example.test (https://x.test/{name}) said '{name}' {number} times"
+        for name, number in (("Ann", 3), ("Bob", 44))
+    ]
+    assert len({fingerprint("a", error) for error in errors}) == 1
+    assert fingerprint("a", errors[0]) != fingerprint("a", "no " + errors[0])
+
+
+def test_an_endless_error_is_kept_short_wherever_it_is_stored(place: Place) -> None:
+    parent = place.begin(place.workflow([step("p", do="park")]))
+    place.runner.run(parent, place.org)
+
+    def fail(_ctx: Any) -> None:
+        raise StepError("x" * 3_000_000 + "\0")
+
+    World.hooks["a"] = fail
+    workflow = place.workflow([step("a")])
+    execution_id = place.begin(workflow, None, more={"options": {"parent": [parent, "0"]}})
+    began = process_time()
+    place.runner.run(execution_id, place.org)
+    assert process_time() - began < 5
+    with place.session() as session:
+        kept: list[Any] = [
+            session.get_one(Execution, execution_id).error_message,
+            session.query(StepRun).filter_by(execution_id=execution_id).one().error_message,
+            session.query(Event).filter_by(entity_id=execution_id).one().payload["error"],
+            session.query(Signal).filter_by(execution_id=parent).one().payload["error"],
+            *(line.message for line in session.query(LogLine).filter_by(execution_id=execution_id)),
+        ]
+    live = [message.get("error", "") + message.get("error_message", "") for message in place.published]
+    assert len(kept) >= 5
+    assert any(live)
+    for text in kept + live:
+        assert len(text) < 11_000, text[:50]
+        assert "\0" not in text
