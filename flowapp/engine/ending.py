@@ -16,7 +16,8 @@ FAILED_EVENT = "automation.execution.failed"
 # What differs between two failures for the same reason: ids, numbers, quoted values, addresses.
 # Every part that needs an end is bounded, so that looking for it takes no longer than the text is long.
 _VARYING = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f-]{27}|“[^”]{0,500}”|\"[^\"]{0,500}\"|'[^']{0,500}'|\S{1,64}@\S+|https?://\S+|\d+", re.IGNORECASE
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|“[^”]{0,500}”|\"[^\"]{0,500}\"|'[^']{0,500}'|\S{1,64}@\S+|https?://\S+|\d+",
+    re.IGNORECASE,
 )
 _TELLING = 2000  # characters of an error that its fingerprint is made of
 
