@@ -11,7 +11,7 @@ FROM python:3.11.14-slim-bookworm AS packages
 WORKDIR /app
 COPY requirements/app.txt requirements/app.txt
 RUN python -m venv /app/.venv \
- && /app/.venv/bin/pip install --no-cache-dir --require-hashes -r requirements/app.txt
+ && /app/.venv/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r requirements/app.txt
 COPY flowapp flowapp
 RUN /app/.venv/bin/pybabel --quiet compile -d flowapp/translations
 

@@ -30,6 +30,7 @@ lint: setup-dev ## Run the linters and the type checker
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/yamllint --strict .
+	@$(PY) -m pip --disable-pip-version-check check
 
 format: setup-dev ## Format the code and mend what the linter can mend
 	.venv/bin/ruff check --fix

@@ -12,13 +12,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+# No versions: a distribution keeps one of each, and takes older ones away. Its release may have become the old stable
+# one since this machine was made, and another apt-get may be at work.
 PACKAGES = {"PostgreSQL's server": "postgresql", "Chromium": "chromium"}
+UPDATE = ["apt-get", "-q", "update", "--allow-releaseinfo-change"]
+INSTALL = ["apt-get", "-q", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
 
 
 def main() -> None:
-    missing = [
-        name for name, found in (("PostgreSQL's server", has_postgres()), ("Chromium", has_chromium())) if not found
-    ]
+    missing = [name for name, is_there in CHECKS.items() if not is_there()]
     if not missing:
         return
     packages = [PACKAGES[name] for name in missing]
@@ -28,16 +30,28 @@ def main() -> None:
             "Elsewhere, put initdb and postgres, chromium or google-chrome on the PATH."
         )
     print("Installing", ", ".join(packages), flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (
-        ["apt-get", "-q", "update"],
-        ["apt-get", "-q", "install", "-y", "--no-install-recommends", *packages],
-    ):
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False
+    for command in (UPDATE, [*INSTALL, *packages]):
+        run(command)
+    if still := [name for name in missing if not CHECKS[name]()]:
+        sys.exit(
+            f"apt-get installed {' '.join(packages)}, but {' and '.join(still)} cannot be found or does not start."
         )
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(command)} failed with exit code {done.returncode}.")
+
+
+def run(command: list[str]) -> None:
+    """What apt-get says is for its failure."""
+    done = subprocess.run(
+        command,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        sys.exit(f"{done.stdout}\n{' '.join(command)} failed with exit code {done.returncode}.")
 
 
 def has_postgres() -> bool:
@@ -45,7 +59,12 @@ def has_postgres() -> bool:
 
 
 def has_chromium() -> bool:
-    return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    """One that starts: Ubuntu's package of that name is a pointer to another store."""
+    programs = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    return any(subprocess.run([p, "--version"], capture_output=True, check=False).returncode == 0 for p in programs)
+
+
+CHECKS = {"PostgreSQL's server": has_postgres, "Chromium": has_chromium}
 
 
 if __name__ == "__main__":

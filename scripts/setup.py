@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST_NODE = 20
+NEWEST_PYTHON = (3, 14)  # the newest that the locks were made for
 ICON_ROOMS = ("actions", "triggers", "connectors")  # each file there names its icon
 
 
@@ -47,13 +49,30 @@ def make_venv() -> None:
 def install(name: str) -> None:
     """Installs requirements/<name>.txt, every file checked against its hash."""
     source = ROOT / "requirements" / f"{name}.txt"
-    pip: list[Path | str] = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    hint = ""
+    if sys.version_info[:2] > NEWEST_PYTHON:
+        newest = ".".join(map(str, NEWEST_PYTHON))
+        hint = (
+            f"These packages were chosen for Python 3.11 to {newest}: name such a one, as in make PYTHON=python{newest}"
+        )
     once(
         f"Installing requirements/{name}.txt",
         VENV / f".{name}.stamp",
         [source],
-        lambda: run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", source]),
+        lambda: run(pip_install(source), hint=hint),
     )
+
+
+def pip_install(lock: Path, python: Path = PYTHON) -> list[Path | str]:
+    """The command that installs a lock as it is, whatever has been released since.
+
+    A lock is complete, so nothing is looked for beyond it: pip would take an extra that the lock does not repeat for a
+    wish to look for the newest release. On Linux with glibc every pin has a wheel, so nothing is built by tools that
+    nobody pinned.
+    """
+    wheels = ["--only-binary=:all:"] if platform.libc_ver()[0] == "glibc" else []
+    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes", *wheels]
+    return [python, "-m", "pip", "install", *options, "-r", lock]
 
 
 def install_frontend() -> None:
@@ -148,10 +167,22 @@ def works(command: list[Path | str]) -> bool:
         return False
 
 
-def run(command: list[Path | str], env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=False)
+def run(command: list[Path | str], env: dict[str, str] | None = None, hint: str = "") -> None:
+    """Runs a step. What its program says is for its failure: machines have settings that make pip and npm talk."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if done.returncode != 0:
-        stop(f"This failed with exit code {done.returncode}: {' '.join(map(str, command))}")
+        print(done.stdout, file=sys.stderr, flush=True)
+        stop(f"This failed with exit code {done.returncode}: {' '.join(map(str, command))}\n{hint}".rstrip())
 
 
 def stop(message: str) -> NoReturn:
