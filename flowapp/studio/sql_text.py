@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from flowapp.errors import StepError
 from flowapp.models import DataTable, utcnow
 from flowapp.studio import projects, tables
+from flowapp.studio.sql_scope import hide_internal_columns, refuse_whole_rows
 
 if TYPE_CHECKING:  # sqlglot is heavy: it is imported when the first query runs
     from sqlglot import exp
@@ -57,10 +58,11 @@ def prepare(available: Sequence[DataTable], sql: str, params: Mapping[str, Any],
     used = _replace_tables(tree, available)
     try:
         tree = _qualify(tree, used)
+        refuse_whole_rows(tree)
         columns = _result_columns(tree)
         values = _bind(tree, params)
         _limit(tree, limit, values)
-        text = _write(tree, dialect)
+        text = _write(hide_internal_columns(tree, _visible(used)), dialect)
     except SqlglotError as error:
         raise _unclear(error, used) from None
     return Query(text, values, columns, frozenset(t.physical_name for t in used))
@@ -115,6 +117,8 @@ def _check(tree: exp.Expr) -> None:
             or (isinstance(node, exp.DataType) and node.this.name not in _CASTS)
             or (isinstance(node, exp.With) and node.args.get("recursive"))
             or (isinstance(node, exp.Table) and {k for k, v in node.args.items() if v} - {"this", "alias", "joins"})
+            or (isinstance(node, exp.Table) and node.alias_column_names)
+            or (isinstance(node, exp.Column) and len(node.parts) > 2)
             or (isinstance(node, exp.Interval) and not _plain_interval(node))
             or (isinstance(node, exp.TimestampTrunc) and node.args["unit"].name.lower() not in _PARTS[:8])
             or (isinstance(node, exp.Extract) and node.this.name.lower() not in _PARTS)
@@ -171,8 +175,15 @@ def _qualify(tree: exp.Expr, used: Sequence[DataTable]) -> exp.Expr:
     from sqlglot.optimizer.annotate_types import annotate_types
     from sqlglot.optimizer.qualify import qualify
 
+    schema = _visible(used)
+    tree = qualify(tree, dialect="postgres", schema=schema)
+    return annotate_types(tree, schema=schema, dialect="postgres")
+
+
+def _visible(used: Sequence[DataTable]) -> dict[str, Any]:
+    """The columns that users see, with their types, of each physical table."""
     own = {"id": "text", "created_at": "timestamptz", "updated_at": "timestamptz"}
-    schema: dict[str, object] = {
+    return {
         table.physical_name: {
             "id": own["id"],
             **{column.key: _TYPES.get(column.type, "text") for column in tables.columns_of(table)},
@@ -180,8 +191,6 @@ def _qualify(tree: exp.Expr, used: Sequence[DataTable]) -> exp.Expr:
         }
         for table in used
     }
-    tree = qualify(tree, dialect="postgres", schema=schema)
-    return annotate_types(tree, schema=schema, dialect="postgres")
 
 
 def _result_columns(tree: exp.Expr) -> list[tuple[str, str]]:
