@@ -26,7 +26,23 @@ def post_fork(_server: Any, _worker: Any) -> None:
     die_with_parent()
 
 
-def post_worker_init(_worker: Any) -> None:
-    """What is loaded by now stays: the garbage collector would walk all of it, 50 ms and more, in the middle of a request."""
+def post_worker_init(worker: Any) -> None:
+    """What is loaded by now stays: the garbage collector would walk all of it, 50 ms and more, in the middle of a request.
+
+    From now on the process says that it lives.
+    """
     gc.collect()
     gc.freeze()
+    if heart := _heart(worker):
+        heart.start()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """A worker that ends in order takes its heartbeat away."""
+    if heart := _heart(worker):
+        heart.stop()
+
+
+def _heart(worker: Any) -> Any:
+    """What says that a worker lives (flowapp.tasks.heartbeats); None where it has not loaded the application."""
+    return getattr(getattr(worker, "wsgi", None), "extensions", {}).get("heart")

@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
     from flowapp.config import Settings
 
-__version__ = "0.1.0"
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:
     """The application: settings, extensions, catalog, pages, API. ConfigError where a setting cannot be used."""
     from flowapp import catalog, logs, web
-    from flowapp.config import Settings
+    from flowapp.config import VERSION, Settings
     from flowapp.extensions import sock
     from flowapp.web.lean import Application
 
@@ -30,7 +29,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app = Application(
         "flowapp",
         title="Flowapp",
-        version=__version__,
+        version=VERSION,
         json_errors=False,
         docs_path=None,
         spec_path=None,
@@ -83,11 +82,14 @@ def _connect(app: APIFlask, settings: Settings) -> None:
     from flowapp import tasks
     from flowapp.extensions import db
     from flowapp.models.tenancy import prepare_engine
+    from flowapp.tasks.heartbeats import Heart
 
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine, settings)
-        tasks.init(tasks.Runtime.make(settings, db.engine))
+        runtime = tasks.Runtime.make(settings, db.engine)
+    tasks.init(runtime)
+    app.extensions["heart"] = Heart(runtime, "web", lambda: 0.0)  # a server starts it: gunicorn.conf.py
 
 
 def _register_rooms(app: APIFlask) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,8 +29,10 @@ _BLOCK_SECONDS = 1.0  # a stopping worker waits that long for its consumers
 class DoorbellConsumer(Consumer):
     """Takes as many messages as threads are free. What waits here for a thread could run in another process."""
 
-    def __init__(self, client: redis.Redis, key: str, threads: int, timeout: int) -> None:
-        self._client, self._key = client, key
+    def __init__(
+        self, client: redis.Redis, key: str, threads: int, timeout: int, alive: Callable[[], None] = lambda: None
+    ) -> None:
+        self._client, self._key, self._alive = client, key, alive
         self._threads = self._free = threads
         self._block = min(_BLOCK_SECONDS, timeout / 1000)
         self._taken: deque[bytes] = deque()
@@ -38,6 +40,7 @@ class DoorbellConsumer(Consumer):
 
     def ack(self, message: MessageProxy) -> None:  # noqa: ARG002 - there is nobody to tell
         """The message is done: its thread is free. It may have been taken by a consumer that lost its connection."""
+        self._alive()
         with self._room:
             self._free = min(self._free + 1, self._threads)
             self._room.notify()
@@ -65,6 +68,7 @@ class DoorbellConsumer(Consumer):
             return
         except redis.ConnectionError as error:
             raise ConnectionClosed(error) from None
+        self._alive()
         if found:
             self._taken.extend(found[1])
             with self._room:
@@ -72,11 +76,14 @@ class DoorbellConsumer(Consumer):
 
 
 class DoorbellBroker(dramatiq.Broker):
-    """Messages in a list for each queue. Not for results, delays or retries: those are the engine's."""
+    """Messages in a list for each queue. Not for results, delays or retries: those are the engine's.
 
-    def __init__(self, client: redis.Redis) -> None:
+    `alive` is called whenever a worker gets on: Redis answered while a thread was free, or a message is done.
+    """
+
+    def __init__(self, client: redis.Redis, alive: Callable[[], None] = lambda: None) -> None:
         super().__init__(middleware=[])
-        self.client = client
+        self.client, self.alive = client, alive
 
     def declare_queue(self, queue_name: str) -> None:
         """Makes the queue known; has no effect the second time."""
@@ -88,7 +95,7 @@ class DoorbellBroker(dramatiq.Broker):
         """A consumer; Dramatiq's worker asks for twice as many messages as it has threads. QueueNotFound."""
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)
-        return DoorbellConsumer(self.client, _key(queue_name), max(1, prefetch // 2), timeout)
+        return DoorbellConsumer(self.client, _key(queue_name), max(1, prefetch // 2), timeout, self.alive)
 
     def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
         """Puts the message at the end of its queue. ValueError for a delay: timers are rows (engine/timers.py)."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from flowapp.errors import ConfigError
 
+VERSION = "0.1.0"  # as in pyproject.toml
+
 DOCS: dict[str, str] = {
     "PORT": "Port of the web server.",
     "FLOWAPP_DATA_DIR": "Folder of the embedded database, broker, generated keys and uploads.",

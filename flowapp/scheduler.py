@@ -24,6 +24,7 @@ from flowapp.models import Lease, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session
 from flowapp.studio import alerts, replays
 from flowapp.tasks import due, facts, repeating
+from flowapp.tasks.heartbeats import Heart
 from flowapp.tasks.upkeep import Notes, Upkeep
 
 TICK = 0.5
@@ -169,14 +170,18 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     scheduler = Scheduler(runtime)
     Upkeep(scheduler.leads, stop).start()
+    heart = Heart(runtime, "scheduler", runtime.progress.still)
+    heart.start()
     while not stop.is_set():
         began = time.monotonic()
         try:
             scheduler.tick()
+            runtime.progress.made()  # also where another one holds the lease: this one could take it
         except (SQLAlchemyError, redis.RedisError) as error:
             log.warning("tick failed, trying again", error=str(error))
             stop.wait(1.0)
         stop.wait(max(0.0, TICK - (time.monotonic() - began)))
+    heart.stop()
 
 
 if __name__ == "__main__":

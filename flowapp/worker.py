@@ -19,6 +19,7 @@ from flowapp.config import Settings
 from flowapp.launcher.lifeline import die_with_parent
 from flowapp.models.tenancy import make_engine, prepare_engine
 from flowapp.tasks.actors import declare
+from flowapp.tasks.heartbeats import Heart
 
 STOP_SECONDS = 4.0
 log = logs.get_logger(__name__)
@@ -36,11 +37,15 @@ def work(settings: Settings) -> None:
     runtime = tasks.Runtime.make(settings, engine)
     tasks.init(runtime)
     declare()
+    runtime.broker.alive = runtime.progress.made
+    heart = Heart(runtime, "worker", runtime.progress.still)
     worker = dramatiq.Worker(runtime.broker, worker_threads=settings.threads, worker_timeout=1000)
     worker.start()
+    heart.start()
     stop.wait()
     runtime.stopping.set()
     worker.stop(timeout=int(STOP_SECONDS * 1000))
+    heart.stop()
     runtime.outbox.close(0.3)
     engine.dispose()
 

@@ -27,11 +27,11 @@ from flowapp.models.identity import (
     Organization,
     User,
 )
-from flowapp.models.operations import REPLAY_STATUSES, JobRun, Notification, Replay
+from flowapp.models.operations import PROCESS_KINDS, REPLAY_STATUSES, Heartbeat, JobRun, Notification, Replay
 from flowapp.models.signal import BranchCount, Signal, Subscription
 from flowapp.models.studio import CaughtMail, DataTable, Form, Project, Schema, Submission
 from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "first_id", "new_id", "read_id", "utcnow",
+    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Heartbeat", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "first_id", "new_id", "read_id", "utcnow",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Keeping the installation in order: runs of background jobs, replays of many executions, notifications to people."""
+"""Keeping the installation in order: its processes, runs of background jobs, replays, notifications to people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,33 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, utcnow
 
+PROCESS_KINDS = ("web", "worker", "scheduler")
 REPLAY_STATUSES = ("pending", "running", "completed", "cancelled")
+
+
+class Heartbeat(Base):
+    """A process that runs, or ran until a while ago (tasks.heartbeats writes it every few seconds). Belongs to the
+    installation.
+
+    `started_at` and `seen_at` are times of the database's clock. `still_seconds`: for how long it had made no progress
+    when it was seen; `clock_ahead_ms`: how far its host's clock was ahead of the database's, NULL while it is not known;
+    `secret_key` and `encryption_keys`: fingerprints of its keys, the latter in the order of the setting.
+    """
+
+    __tablename__ = "heartbeats"
+    __table_args__ = (CheckConstraint(f"kind IN {PROCESS_KINDS}", name="kind"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    version: Mapped[str] = mapped_column(String(32))
+    secret_key: Mapped[str] = mapped_column(String(16))
+    encryption_keys: Mapped[list[Any]]
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime] = mapped_column(index=True)
+    still_seconds: Mapped[int] = mapped_column(default=0)
+    clock_ahead_ms: Mapped[int | None]
 
 
 class JobRun(Base):

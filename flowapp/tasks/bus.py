@@ -41,7 +41,9 @@ def publish(organization_id: str, execution_id: str, messages: list[dict[str, An
     ends = [message for message in messages if message["type"] == "execution_completed"]
     if ends:
         news.append((monitor_channel(organization_id), orjson.dumps(ends, default=str)))
-    runtime().outbox.put(news)
+    current = runtime()
+    current.progress.made()  # an execution got on: a worker whose threads are all busy is not stuck
+    current.outbox.put(news)
 
 
 def announce_end(execution: Execution) -> None:

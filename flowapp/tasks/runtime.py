@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,21 @@ from flowapp.tasks.outbox import Outbox
 log = get_logger(__name__)
 
 
+class Progress:
+    """When this process last got on with its work."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def made(self) -> None:
+        """It got on just now."""
+        self._at = time.monotonic()
+
+    def still(self) -> float:
+        """Seconds since then."""
+        return time.monotonic() - self._at
+
+
 @dataclass(slots=True)
 class Runtime:
     """The settings, database, broker and keys of this process. `name` identifies it in leases."""
@@ -33,6 +49,7 @@ class Runtime:
     outbox: Outbox
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
+    progress: Progress = field(default_factory=Progress)
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @classmethod

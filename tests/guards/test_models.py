@@ -14,8 +14,8 @@ from flowapp.extensions import db
 from flowapp.models import Base, Project, Tenant, new_id
 from flowapp.models.tenancy import TenantMissingError, system_session, tenant_session
 
-# Users belong to several organizations, leases and background jobs to the installation.
-WITHOUT_ORGANIZATION = {"organizations", "users", "leases", "job_runs"}
+# Users belong to several organizations, leases, background jobs and processes to the installation.
+WITHOUT_ORGANIZATION = {"organizations", "users", "leases", "job_runs", "heartbeats"}
 
 
 def tables() -> dict[str, Any]:
