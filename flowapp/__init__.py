@@ -102,8 +102,8 @@ def _register_rooms(app: APIFlask) -> None:
 
     for room in ("pages", "api"):
         package = importlib.import_module(f"flowapp.{room}")
-        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda i: i.name):
-            module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            module = importlib.import_module(info.name)
             if hasattr(module, "bp"):
                 app.register_blueprint(module.bp)
             nav.add(getattr(module, "NAV", None))

@@ -194,5 +194,5 @@ def load() -> None:
     """Imports every file of actions/, triggers/ and connectors/, so that each declares itself."""
     for room in ("actions", "triggers", "connectors"):
         package = importlib.import_module(f"flowapp.{room}")
-        for info in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package.__name__}.{info.name}")
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(info.name)
