@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from email.utils import getaddresses
+from email.utils import quote
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from flowapp.catalog import StepContext
 from flowapp.catalog.times import parse_duration, resolve_relative
 from flowapp.errors import ExpressionError, StepError
+from flowapp.security.mail_text import has_controls, read_addresses
 from flowapp.texts import say
 
 _YEAR_LAST = re.compile(r"\s*[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}\b.*", re.DOTALL)
@@ -41,9 +42,13 @@ def _as_addresses(value: Any) -> Any:
     texts = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise ValueError(say("Write addresses such as ann@example.com, with commas between."))
-    if any("\n" in text or "\r" in text for text in texts):
+    if any(has_controls(text) for text in texts):
         raise ValueError(say("An address must be on one line."))
-    return [f'"{name}" <{spec}>' if name else spec for name, spec in getaddresses(texts) if name or spec]
+    try:
+        found = [pair for text in texts for pair in read_addresses(text)]
+    except ValueError:
+        raise ValueError(say("Write addresses such as ann@example.com, with commas between.")) from None
+    return [f'"{quote(name)}" <{spec}>' if name else spec for name, spec in found if name or spec]
 
 
 def _is_duration(value: Any) -> Any:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from flowapp.actions.fields import Addresses, Text
 from flowapp.catalog import N_, Done, Letter, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
+from flowapp.security.mail_text import has_controls
 from flowapp.texts import say
 
 MAX_RECIPIENTS = 100
@@ -52,7 +53,7 @@ class SendEmailParams(Params):
             raise ValueError(say("Write a message, or name a template."))
         if not self.subject.strip() and not self.template:
             raise ValueError(say("Write a subject."))
-        if any(c in self.subject for c in "\r\n"):
+        if has_controls(self.subject):
             raise ValueError(say("The subject must be one line."))
         return self
 

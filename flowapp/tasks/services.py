@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import Http, IntegrationHandle, Letter, Mail, Sandbox, Saved
-from flowapp.connectors.smtp import SmtpMail
+from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.engine.visit import Visit
 from flowapp.errors import StepError
 from flowapp.models import CaughtMail, Integration
@@ -147,7 +147,11 @@ class _Post:
 
 
 def catch(session: Session, letter: Letter, sender: str) -> str:
-    """Keeps a letter in the mail catcher; sending it again under the same Message-ID keeps one."""
+    """Keeps a letter in the mail catcher; sending it again under the same Message-ID keeps one.
+
+    StepError for a letter that no mail server would be given.
+    """
+    compose(letter, sender)
     known = session.scalar(select(CaughtMail.message_id).where(CaughtMail.message_id == letter.message_id))
     if known is None:
         session.add(

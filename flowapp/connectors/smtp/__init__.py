@@ -8,10 +8,12 @@ from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 
 from flowapp.catalog import N_, ConnectorSpec, IntegrationHandle, Params, connector, ui
 from flowapp.connectors.smtp.mail import SmtpMail
+from flowapp.connectors.smtp.message import addresses, compose, hides_controls
 from flowapp.connectors.smtp.server import SENDGRID, server_of
+from flowapp.errors import StepError
 from flowapp.texts import say
 
-__all__ = ["EmailConfig", "EmailCredentials", "SmtpMail"]
+__all__ = ["EmailConfig", "EmailCredentials", "SmtpMail", "compose"]
 
 
 class EmailConfig(Params):
@@ -48,6 +50,23 @@ class EmailConfig(Params):
     username: str = Field("", json_schema_extra=ui(N_("User name"), show_if={"provider": ["smtp"]}))
     from_email: str = Field("", json_schema_extra=ui(N_("Sender's address"), placeholder="hello@example.com"))
     from_name: str = Field("", json_schema_extra=ui(N_("Sender's name")))
+
+    @field_validator("from_email")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        try:
+            if len(addresses([value], "from_email")) == 1 or not value.strip():
+                return value
+        except StepError:
+            pass
+        raise ValueError(say("Write one address, for example hello@example.com."))
+
+    @field_validator("from_name", "username")
+    @classmethod
+    def _is_one_line(cls, value: str) -> str:
+        if hides_controls("Subject", value):
+            raise ValueError(say("Write one line of text."))
+        return value
 
     @field_validator("host")
     @classmethod

@@ -1,4 +1,4 @@
-"""Letters to bytes (RFC 5322) and bytes to a server (RFC 5321), with errors in the reader's words."""
+"""Letters to a server (RFC 5321), with errors in the reader's words."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import smtplib
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.errors import MessageError
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import getaddresses, make_msgid
 
 from flowapp.catalog import IntegrationHandle, Letter
+from flowapp.connectors.smtp.message import compose
 from flowapp.connectors.smtp.server import Client, Server, open_client, server_from_url, server_of
 from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
@@ -49,25 +45,20 @@ class SmtpMail:
         StepError is permanent for addresses and answers that will stay wrong, and where nobody can know whether the
         letter went out (details.uncertain): sending again could send it twice.
         """
-        sender = _addresses([letter.sender or self._server.sender], "sender")[:1]
-        if not sender:
-            raise StepError("The e-mail has no sender: set FLOWAPP_MAIL_FROM or the step's sender.", permanent=True)
-        message, recipients = build(letter, sender[0])
+        made = compose(letter, self._server.sender)
         with self._client() as client:
-            utf8 = _needs_utf8(sender + recipients)
-            if utf8 and not client.has_extn("smtputf8"):
+            if made.utf8 and not client.has_extn("smtputf8"):
                 raise StepError("The mail server takes no addresses with such letters.", permanent=True)
-            accepted = self._envelope(client, sender[0], recipients, utf8=utf8)
-            policy = SMTP.clone(utf8=utf8, cte_type="8bit" if utf8 else "7bit")
-            self._hand_over(client, message.as_bytes(policy=policy))
-        refused = [a.addr_spec for a in recipients if a.addr_spec not in accepted]
+            accepted = self._envelope(client, made.sender, made.recipients, utf8=made.utf8)
+            self._hand_over(client, made.content)
+        refused = [a.addr_spec for a in made.recipients if a.addr_spec not in accepted]
         if refused:
             raise StepError(
                 f"Sent to {', '.join(accepted)}, but the server refused {', '.join(refused)}.",
                 permanent=True,
                 details={"accepted": accepted, "refused": refused},
             )
-        return str(message["Message-ID"])
+        return made.message_id
 
     def _envelope(self, client: Client, sender: Address, recipients: list[Address], *, utf8: bool) -> list[str]:
         """Announces sender and recipients; the recipients that the server takes, at least one."""
@@ -118,66 +109,6 @@ def _leave(client: Client) -> None:
         client.quit()
     except (smtplib.SMTPException, OSError):
         client.close()
-
-
-def build(letter: Letter, sender: Address) -> tuple[EmailMessage, list[Address]]:
-    """The message and everyone it goes to. StepError (permanent) for what cannot stand in a header."""
-    to, cc, bcc = (_addresses(part, name) for part, name in ((letter.to, "to"), (letter.cc, "cc"), (letter.bcc, "bcc")))
-    recipients = list({address.addr_spec: address for address in to + cc + bcc}.values())
-    if not recipients:
-        raise StepError("The e-mail has no recipient.", permanent=True)
-    message = EmailMessage(policy=SMTP)
-    try:
-        message["From"], message["Subject"] = sender, letter.subject
-        message["To"] = to or "undisclosed-recipients:;"
-        if cc:
-            message["Cc"] = cc
-        if letter.reply_to:
-            message["Reply-To"] = _addresses([letter.reply_to], "reply_to")
-        message["Date"] = datetime.now(UTC)
-        message["Message-ID"] = letter.message_id or make_msgid(domain=sender.domain)
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-    except (ValueError, MessageError) as error:
-        raise StepError(
-            f"The e-mail cannot be sent: a header must be one line of text ({error}).", permanent=True
-        ) from error
-    if letter.text or not letter.html:
-        message.set_content(letter.text)
-        if letter.html:
-            message.add_alternative(letter.html, subtype="html")
-    else:
-        message.set_content(letter.html, subtype="html")
-    return message, recipients
-
-
-def _addresses(given: Iterable[str], name: str) -> list[Address]:
-    """Each text may hold several addresses, separated by commas. StepError (permanent) for what is none."""
-    found = []
-    for text in given:
-        if any(c in text for c in "\r\n\0"):
-            raise StepError(f"The addresses in “{name}” must be on one line.", permanent=True)
-        for label, spec in getaddresses([text]):
-            try:
-                found.append(_address(label, spec, text))
-            except (ValueError, IndexError, MessageError):
-                shown = (spec or text)[:100]
-                raise StepError(f"“{shown}” in “{name}” is no e-mail address.", permanent=True) from None
-    return found
-
-
-def _address(label: str, spec: str, written: str) -> Address:
-    """The domain becomes ASCII (IDNA); letters outside ASCII before the @ need a server with SMTPUTF8."""
-    user, at, domain = spec.rpartition("@")
-    if not at or not user or not domain or " " in spec or spec not in written:  # the parser drops inner spaces
-        raise ValueError(spec)
-    plain = domain if domain.isascii() else domain.encode("idna").decode()
-    if user.isascii():
-        return Address(label, addr_spec=f"{user}@{plain}")
-    return Address(label, user, Address(addr_spec=f"x@{plain}").domain)
-
-
-def _needs_utf8(addresses: Iterable[Address]) -> bool:
-    return not all(address.addr_spec.isascii() for address in addresses)
 
 
 def _step_error(error: Exception, server: Server) -> StepError:
