@@ -37,6 +37,8 @@ DOCS: dict[str, str] = {
     "FLOWAPP_SQLITE_SYNCHRONOUS": "NORMAL survives kill -9, FULL also power loss (slower).",
     "FLOWAPP_WORKERS": "Worker processes.",
     "FLOWAPP_THREADS": "Threads in each worker process.",
+    "FLOWAPP_HELPER_SECONDS": "Processor seconds for one check, query or file of a user, which run in processes of their own.",
+    "FLOWAPP_HELPER_MEMORY": "Megabytes of memory (MiB) for each such process; four at most work at once for each Flowapp process.",
     "FLOWAPP_MAX_SOCKETS": "Open WebSockets that one web process accepts.",
     "FLOWAPP_LEASE_SECONDS": "How long a silent worker keeps an execution before another one takes it over.",
     "FLOWAPP_RETENTION_DAYS": "How long ended executions and published events are kept; a workflow may say otherwise.",
@@ -68,6 +70,8 @@ class Settings:
     sqlite_synchronous: str = "NORMAL"
     workers: int = 2
     threads: int = 8
+    helper_seconds: int = 5
+    helper_memory: int = 256
     max_sockets: int = 200
     lease_seconds: int = 10
     retention_days: int = 30
@@ -110,6 +114,8 @@ class Settings:
             sqlite_synchronous=_choice(env, "FLOWAPP_SQLITE_SYNCHRONOUS", "NORMAL", ("NORMAL", "FULL")),
             workers=_number(env, "FLOWAPP_WORKERS", min(2, os.cpu_count() or 1), 1, 64),
             threads=_number(env, "FLOWAPP_THREADS", 8, 1, 256),
+            helper_seconds=_number(env, "FLOWAPP_HELPER_SECONDS", 5, 1, 3600),
+            helper_memory=_number(env, "FLOWAPP_HELPER_MEMORY", 256, 64, 65_536),
             max_sockets=_number(env, "FLOWAPP_MAX_SOCKETS", 200, 1, 100_000),
             lease_seconds=_number(env, "FLOWAPP_LEASE_SECONDS", 10, 2, 3600),
             retention_days=_number(env, "FLOWAPP_RETENTION_DAYS", 30, 1, 3650),

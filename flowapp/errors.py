@@ -54,6 +54,9 @@ class InvalidError(FlowError):
         super().__init__(join("; ", (labelled(problem.path, problem.message) for problem in problems)))
         self.problems = problems
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.problems,)  # it may come out of another process
+
     @classmethod
     def at(cls, path: str, message: str, code: str = "invalid") -> InvalidError:
         """One problem at one field."""

@@ -27,6 +27,7 @@ from flowapp.engine.program import Step
 from flowapp.engine.scope import Scope
 from flowapp.errors import FlowError, StepError
 from flowapp.logs import MASK, get_logger, kept_text, mask
+from flowapp.security.helpers import within
 
 Ready = tuple[Params, dict[str, Any]]
 
@@ -120,8 +121,9 @@ def run(step: Step, scope: Scope, visit: Visit, ready: Ready | None = None) -> A
     """
     attempt = Attempt(Fail("The step did not run."), step.definition.params)
     try:
-        params, attempt.params = ready or step.params(scope)
-        attempt.outcome = step.spec.run(_context(step, scope, visit, attempt), params)
+        with within(float(step.definition.timeout)):
+            params, attempt.params = ready or step.params(scope)
+            attempt.outcome = step.spec.run(_context(step, scope, visit, attempt), params)
     except StepError as error:
         attempt.outcome = Fail(error.message, error.permanent, error.details or None)
     except FlowError as error:

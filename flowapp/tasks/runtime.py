@@ -16,6 +16,7 @@ from flowapp.broker import QUEUE, DoorbellBroker, connect, make_broker
 from flowapp.config import Settings
 from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
+from flowapp.security import helpers
 from flowapp.security.credentials import Vault
 from flowapp.tasks.outbox import Outbox
 
@@ -67,6 +68,7 @@ _current: list[Runtime] = []
 def init(runtime: Runtime) -> None:
     """Makes `runtime` this process's."""
     _current[:] = [runtime]
+    helpers.configure(runtime.settings.helper_seconds, runtime.settings.helper_memory)
 
 
 def runtime() -> Runtime:

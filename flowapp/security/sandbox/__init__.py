@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,12 +13,15 @@ from typing import Any
 
 from flowapp.catalog import N_
 from flowapp.errors import StepError
+from flowapp.security.helpers.leash import stoppable
+from flowapp.security.helpers.mother import LostError, Zygote, flowapp_root, has_ended
 from flowapp.security.sandbox import zygote
 from flowapp.texts import say
 
 LONGEST = 30.0  # seconds on the clock, whatever the step allows
 _START = 15.0  # seconds that a process may take to start on a machine that is busy
 _MAX_ANSWER = zygote.MIB
+_BOOT = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
 _LIMITS = {
     "seconds": zygote.CPU_SECONDS,
     "memory": zygote.MEMORY // zygote.MIB,
@@ -63,23 +63,18 @@ class _Answer:
     last: list[Any] | None = None
 
 
-class _Lost(Exception):  # noqa: N818 - control flow between two functions of this file
-    """The process that runs code has gone or hangs."""
-
-
 class ProcessSandbox:
     """Custom code in processes of its own, for any number of threads. The first run starts them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._owner = 0
+        self._zygote = Zygote(
+            lambda fd: [sys.executable, "-I", "-c", _BOOT, flowapp_root(), str(Path(zygote.__file__)), str(fd)]
+        )
 
     @property
     def pid(self) -> int | None:
         """The process from which runs are forked, once there is one."""
-        return self._process.pid if self._process else None
+        return self._zygote.pid
 
     def run(self, source: str, inputs: Mapping[str, Any], *, timeout: float, on_print: Callable[[str], None]) -> Any:
         """The code's result, JSON. `inputs` (JSON) are its variables; `timeout` in seconds, at most 30.
@@ -107,76 +102,25 @@ class ProcessSandbox:
 
     def close(self) -> None:
         """Ends the processes; a run in flight fails. A later run starts them anew."""
-        with self._lock:
-            self._stop()
+        self._zygote.close()
 
     def _attempt(self, request: bytes, seconds: float) -> _Answer | None:
         """One run; None where its process was lost through no fault of the code, which changes nothing and may run again."""
         process = None
         try:
-            process, channel = self._open()
-            with channel:
+            process, channel = self._zygote.open(b"+", _START)
+            with channel, stoppable(lambda: channel.shutdown(socket.SHUT_RDWR)):
                 answer = _converse(channel, request, seconds)
-            if answer.last is None and _has_ended(process):
-                raise _Lost  # noqa: TRY301
-        except (_Lost, OSError):
-            with self._lock:
-                if process is None or process is self._process:  # else another thread has replaced it already
-                    self._stop()
+            if answer.last is None and has_ended(process):
+                raise LostError  # noqa: TRY301
+        except (LostError, OSError):
+            self._zygote.lost(process)
             return None
         return answer
 
-    def _open(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        """A channel to a new run, and the process it is forked from."""
-        with self._lock:
-            ours = self._owner == os.getpid()
-            if not ours or self._process is None or self._control is None or self._process.poll() is not None:
-                self._stop()
-                self._process, self._control = _start()
-                self._owner = os.getpid()
-            mine, theirs = socket.socketpair()
-            with theirs:
-                try:
-                    self._control.settimeout(_START)
-                    socket.send_fds(self._control, [b"+"], [theirs.fileno()])
-                except OSError:
-                    mine.close()
-                    raise
-            return self._process, mine
-
-    def _stop(self) -> None:
-        if self._control:
-            self._control.close()
-        if self._process and self._owner == os.getpid():  # after a fork, the other one's is not ours to end
-            self._process.kill()
-            self._process.wait()
-        self._process = self._control = None
-
-
-def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    mine, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, "-I", str(Path(zygote.__file__)), str(theirs.fileno())],
-            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-        )
-    return process, mine
-
-
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    try:
-        process.wait(0.5)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
 
 def _converse(channel: socket.socket, request: bytes, seconds: float) -> _Answer:
-    """Sends the request and hears the run out. _Lost where it does not even begin, or goes on after its end."""
+    """Sends the request and hears the run out. LostError where it does not even begin, or goes on after its end."""
     heard = bytearray()
     channel.settimeout(_START)
     heard += _receive(channel)
@@ -191,7 +135,7 @@ def _converse(channel: socket.socket, request: bytes, seconds: float) -> _Answer
         heard += part
     if len(heard) > _MAX_ANSWER:
         return _Answer([], ["failed", "output"])
-    raise _Lost
+    raise LostError
 
 
 def _receive(channel: socket.socket) -> bytes:

@@ -1,8 +1,8 @@
-"""The process that custom code runs under: a script of its own that imports nothing of Flowapp.
+"""The process that custom code runs under: a script of its own that imports nothing of Flowapp but its nursery.
 
 `ProcessSandbox` starts it with a clean environment and one socket. It imports the interpreter once, gives up what it may
 do, and forks a *runner* for each run; the runner starts the interpreter (the program `monty`, a process of its own),
-locks it up and hands it the code. It ends when the socket is closed: when whoever started it has ended.
+locks it up and hands it the code. When a run's channel is closed the run is ended (see nursery.py).
 
 On the socket comes one byte for each run, together with that run's channel. On a channel: in, the request, a JSON object
 {source, inputs, timeout (seconds)} until end of file; out, a line of JSON for each message: ["ready"], ["print", text]
@@ -34,6 +34,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from flowapp.security.helpers.nursery import Nursery
+
 if TYPE_CHECKING:
     from pydantic_monty import MontySession
 
@@ -52,7 +54,7 @@ GRACE = 3  # seconds past the timeout until the kernel ends a runner that did no
 INTERPRETER_SPACE = MEMORY + 64 * MIB
 RUNNER_SPACE = 256 * MIB
 NEW_NETWORK, NEW_USERS = 0x40000000, 0x10000000  # linux/sched.h: CLONE_NEW…
-DEATH_SIGNAL, FILTER, NO_NEW_PRIVILEGES = 1, 22, 38  # linux/prctl.h: PR_SET_…
+FILTER, NO_NEW_PRIVILEGES = 22, 38  # linux/prctl.h: PR_SET_…
 # What reaches another process: kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal, ptrace,
 # process_vm_readv, process_vm_writev, pidfd_open, pidfd_getfd; by machine, after its number in linux/audit.h.
 REACHING_OUT = {
@@ -106,16 +108,7 @@ def main(control: socket.socket) -> None:
     program = find_interpreter()
     give_up_rights()
     os.dup2(1, 2)  # until here, the server's log; the interpreter writes there what code makes it write
-    signal.signal(signal.SIGCHLD, bury)
-    while True:
-        byte, channels, _flags, _address = socket.recv_fds(control, 1, 1)
-        if not byte:
-            return
-        with contextlib.suppress(OSError):  # no process to be had: the closed channel says it
-            if os.fork() == 0:
-                control.close()
-                become_runner(socket.socket(fileno=channels[0]), program)
-        os.close(channels[0])
+    Nursery(control, lambda channel, _message: become_runner(channel, program)).run()
 
 
 def find_interpreter() -> str:
@@ -190,22 +183,10 @@ def lock_up() -> None:
         resource.prlimit(pid, resource.RLIMIT_AS, (space, space))
 
 
-def bury(_signal: int, _frame: object) -> None:
-    """Ends what is left of the groups of runners that have ended: their interpreters. Only then are their ids free."""
-    with contextlib.suppress(ChildProcessError):
-        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(ended.si_pid, signal.SIGKILL)
-            os.waitpid(ended.si_pid, 0)
-
-
 def become_runner(channel: socket.socket, program: str) -> None:
-    """Does one run, in a process group of its own, and never comes back."""
+    """Does one run."""
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.setpgid(0, 0)
         if sys.platform == "linux":
-            prctl(DEATH_SIGNAL, signal.SIGKILL)
             keep_off_other_processes()
         for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 32)):
             resource.setrlimit(limit, (most, most))
@@ -216,8 +197,6 @@ def become_runner(channel: socket.socket, program: str) -> None:
             serve(channel, json.load(request), program)
     except Exception as error:  # noqa: BLE001 - whatever it was, it was not the code's doing
         send(channel, "unable", f"{type(error).__name__}: {error}"[:MAX_MESSAGE])
-    finally:
-        os._exit(0)
 
 
 def serve(channel: socket.socket, request: dict[str, Any], program: str) -> None:
