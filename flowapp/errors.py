@@ -137,6 +137,16 @@ class UnavailableError(FlowError):
     title = say("Unavailable")
 
 
+class BusyError(UnavailableError):
+    """As much of this as the process takes on is under way already; try again after `retry_after` seconds."""
+
+    title = say("Busy")
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class ExpressionError(FlowError):
     """An expression that does not parse, names a missing field, or exceeds its budget."""
 

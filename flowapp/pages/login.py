@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from functools import lru_cache
-
-import redis
-from flask import Blueprint, Response, current_app, request, session
+from flask import Blueprint, Response, request, session
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, login_user, logout_user
 from flask_wtf import FlaskForm
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter, RateLimiter
 from wtforms import BooleanField, EmailField, PasswordField
 
-from flowapp.errors import ThrottledError
 from flowapp.events import audit
-from flowapp.extensions import csrf, db, limiter
+from flowapp.extensions import csrf, db
 from flowapp.models import Member, User
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.studio import accounts
 from flowapp.web.access import public
 from flowapp.web.render import page, safe_next, to_url
+from flowapp.web.throttle import count_try, forget_tries
 
 bp = Blueprint("login", __name__)
-# Guessing one person's password, and trying one password on many people, from one address.
-PER_PERSON = RateLimitItemPerMinute(10, 15)
-PER_ADDRESS = RateLimitItemPerMinute(100, 15)
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]
@@ -53,13 +43,13 @@ def enter() -> Response:
     csrf.protect()
     form = LoginForm()
     form.validate()
-    email, address = (form.email.data or "").strip().lower(), request.remote_addr or ""
-    throttle(email, address)
+    email = accounts.read_email(form.email.data or "")
+    count_try(email)
     user = accounts.sign_in(db.engine, email, form.password.data or "")
     if user is None:
         form.form_errors.append(_("The e-mail or the password is wrong."))
         return page("login/show.html", form=form, status=422)
-    _limiter().clear(PER_PERSON, "login", email, address)
+    forget_tries(email)
     session.clear()
     login_user(user)
     session.permanent = bool(form.remember.data)
@@ -90,29 +80,3 @@ def _note(action: str, user: User) -> None:
         with tenant_session(db.engine, organization_id) as own:
             audit(own, action, actor=(user.id, user.email), target=("user", user.id, user.email), ip=request.remote_addr or "")  # fmt: skip
             own.commit()
-
-
-def throttle(email: str, address: str) -> None:
-    """Counts an attempt. ThrottledError once there were too many."""
-    for limit, key in ((PER_PERSON, ("login", email, address)), (PER_ADDRESS, ("login", address))):
-        if not _limiter().hit(limit, *key):
-            seconds = max(1, int(_limiter().get_window_stats(limit, *key).reset_time - time.time()) + 1)
-            minutes = -(-seconds // 60)
-            raise ThrottledError(
-                _("Too many attempts to sign in. Try again in %(minutes)s min.", minutes=minutes), seconds
-            )
-
-
-def _limiter() -> RateLimiter:
-    """Counts in Redis, for all processes together; while Redis does not answer, in this process."""
-    try:
-        if limiter.storage.check():
-            return limiter.limiter
-    except redis.RedisError:
-        current_app.logger.warning("Redis does not answer: attempts to sign in are counted in this process only")
-    return _own_limiter()
-
-
-@lru_cache(maxsize=1)
-def _own_limiter() -> RateLimiter:
-    return FixedWindowRateLimiter(MemoryStorage())

@@ -26,6 +26,7 @@ from flowapp.web.locale import select_theme
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
+from flowapp.web.throttle import count_try, forget_tries
 
 bp = Blueprint("profile", __name__, url_prefix="/settings/profile")
 NAV = Nav(10, N_("Profile"), "user-circle", "profile.show", "/settings/profile", group="settings")
@@ -131,13 +132,17 @@ def password() -> Response:
     """Changes the password; every other session of the user ends."""
     form = PasswordForm()
     form.validate()
-    user = db.session.get_one(User, g.actor.user.id)
+    count_try(g.actor.user.email)
+    current, new = form.current_password.data or "", form.password.data or ""
     try:
-        accounts.change_password(user, form.current_password.data or "", form.password.data or "")
+        user = accounts.change_password(db.session(), g.actor.user.id, current, new)
     except InvalidError as error:
         for problem in error.problems:
             form[problem.path].errors = [translated(problem.message)]
+        if not form.current_password.errors:  # that one was right
+            forget_tries(g.actor.user.email)
         return _page(password_form=form)
+    forget_tries(user.email)
     _note("user.password_changed", user)
     login_user(user)
     flash(_("Your password was changed. Other browsers were signed out."), "success")

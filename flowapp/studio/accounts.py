@@ -9,7 +9,7 @@ import re
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
-from sqlalchemy import Engine, exists, func, select
+from sqlalchemy import Engine, Update, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -35,6 +35,14 @@ def clean_email(text: str) -> str:
     if len(email) > 254 or not _EMAIL.fullmatch(email):
         raise InvalidError.at("email", _("Write an e-mail address, for example ann@example.com."))
     return email
+
+
+def read_email(text: str) -> str:
+    """The address under which an account would be stored; empty where the text cannot be anybody's."""
+    try:
+        return clean_email(text)
+    except InvalidError:
+        return ""
 
 
 def clean_name(text: str, path: str = "name") -> str:
@@ -188,22 +196,39 @@ def make_user(*, name: str, email: str, password: str) -> User:
 
 
 def sign_in(engine: Engine, email: str, password: str) -> User | None:
-    """The user with this e-mail and password. An unknown e-mail takes as long as a wrong password."""
+    """The user with this e-mail and password. An unknown e-mail takes as long as a wrong password. BusyError."""
     with system_session(engine) as system:
-        user = system.scalar(select(User).where(User.email == email.strip().lower()[:254].replace("\0", "")))
-        if not check_password(user.password_hash if user else "", password[:1000]) or user is None:
-            return None
-        user.last_login_at = utcnow()
+        user = system.scalar(select(User).where(User.email == read_email(email)))
+    if not check_password(user.password_hash if user else "", password) or user is None:
+        return None
+    with system_session(engine) as system:
+        same = update(User).where(User.id == user.id, User.password_hash == user.password_hash)
+        if not _changed(system, same.values(last_login_at=utcnow())):
+            return None  # the password was changed while this one was looked at
         system.commit()
-        return user
+    return user
 
 
-def change_password(user: User, current: str, new: str) -> None:
-    """Sets a new password and signs the user out everywhere. InvalidError at `current_password` or `password`."""
-    if not check_password(user.password_hash, current[:1000]):
+def change_password(session: Session, user_id: str, current: str, new: str) -> User:
+    """Sets a new password, which ends all sessions of the user. Begins with a rollback: hashing holds no connection.
+
+    InvalidError at `current_password` or `password`; ConflictError where the password was changed meanwhile; BusyError.
+    """
+    stored = session.scalar(select(User.password_hash).where(User.id == user_id)) or ""
+    session.rollback()
+    if not check_password(stored, current):
         raise InvalidError.at("current_password", _("This is not your password."))
-    user.password_hash = hash_password(new)
-    user.session_epoch += 1
+    fresh = hash_password(new)
+    same = update(User).where(User.id == user_id, User.password_hash == stored)
+    if not _changed(session, same.values(password_hash=fresh, session_epoch=User.session_epoch + 1)):
+        raise ConflictError(_("Your password was changed elsewhere at this moment. Sign in with the new one."))
+    return session.get_one(User, user_id, populate_existing=True)
+
+
+def _changed(session: Session, statement: Update) -> int:
+    """How many rows the statement changed."""
+    done = session.execute(statement.execution_options(synchronize_session=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 # -- members -------------------------------------------------------------------------------------------------------

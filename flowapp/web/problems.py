@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from flowapp.errors import FlowError, InvalidError, ThrottledError, UnauthenticatedError
+from flowapp.errors import BusyError, FlowError, InvalidError, ThrottledError, UnauthenticatedError
 from flowapp.extensions import db
 from flowapp.logs import get_logger
 from flowapp.web.access import recognize
@@ -57,14 +57,16 @@ def _flow_error(error: FlowError) -> Response:
     db.session.rollback()
     if isinstance(error, UnauthenticatedError) and not wants_json():
         return to_url(url_for("login.show", next=request.full_path.rstrip("?") if request.method == "GET" else "/"))
-    if error.status >= 500:
+    if isinstance(error, BusyError):
+        log.warning("too much at once", path=request.path, error=error.message)
+    elif error.status >= 500:
         log.error("request failed", path=request.path, error=error.message, exc_info=error)
     more: dict[str, Any] = {}
     if isinstance(error, InvalidError):
         more["errors"] = [p.as_json() for p in error.problems]
     detail = error.message if wants_json() else translated(error.message)  # clients read English
     response = _answer(error.status, _(error.title), detail, **more)
-    if isinstance(error, ThrottledError):
+    if isinstance(error, ThrottledError | BusyError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, UnauthenticatedError):
         response.headers["WWW-Authenticate"] = "Bearer"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Response, make_response, redirect, render_template, url_for
 from htmx_flask import request
 from jinja2_fragments.flask import render_block
+from werkzeug.urls import iri_to_uri
+
+LONGEST = 2000  # characters of an address that somebody is sent on to
 
 
 def wants_fragment() -> bool:
@@ -31,7 +35,8 @@ def go(endpoint: str, **values: Any) -> Response:
 
 
 def to_url(url: str) -> Response:
-    """Like `go`, to an address of this application."""
+    """Like `go`, to a path of this application; anything else leads to the start page."""
+    url = iri_to_uri(safe_next(url, "/"))  # headers are Latin-1: what somebody typed may not be
     if request.htmx:
         response = make_response("", 204)
         response.headers["HX-Redirect"] = url
@@ -41,6 +46,15 @@ def to_url(url: str) -> Response:
 
 def safe_next(url: str | None, default: str) -> str:
     """`url` where it is a path of this application, else `default`: no open redirect."""
-    if url and url.startswith("/") and not url.startswith(("//", "/\\")) and "\n" not in url:
-        return url
-    return default
+    return url if url and _is_own_path(url) else default
+
+
+def _is_own_path(url: str) -> bool:
+    # Browsers leave out tabs and line ends before they parse, and take \ for /: "/<tab>/evil.example" leads away.
+    if len(url) > LONGEST or "\\" in url or not url.isprintable():
+        return False
+    try:
+        parts = urlsplit(iri_to_uri(url))
+    except ValueError:
+        return False
+    return not (parts.scheme or parts.netloc) and parts.path.startswith("/") and not parts.path.startswith("//")

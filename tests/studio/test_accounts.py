@@ -16,6 +16,7 @@ from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFound
 from flowapp.extensions import db
 from flowapp.models import AccessToken, Invitation, Member, Organization, User, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.security import passwords
 from flowapp.security.roles import Role
 from flowapp.studio import accounts, demo
 from tests.support.browser import PASSWORD
@@ -78,14 +79,12 @@ def test_sign_in_asks_for_the_right_password(ada: User) -> None:
 
 
 def test_another_password_ends_the_sessions(session: Session, ada: User) -> None:
-    user = session.get_one(User, ada.id)
     with pytest.raises(InvalidError) as caught:
-        accounts.change_password(user, "wrong", "a new password")
+        accounts.change_password(session, ada.id, "wrong", "a new password")
     assert [p.path for p in caught.value.problems] == ["current_password"]
-    key = user.get_id()
-    accounts.change_password(user, PASSWORD, "a new password")
+    user = accounts.change_password(session, ada.id, PASSWORD, "a new password")
     session.commit()
-    assert user.get_id() != key
+    assert user.get_id() != ada.get_id()
     assert accounts.sign_in(db.engine, "ada@example.com", "a new password")
 
 
@@ -180,3 +179,48 @@ def test_the_demo_is_added_once(session: Session, ada: User) -> None:
     session.commit()
     assert demo.seed_demo(session, organization, ada.id).id == first.id
     assert demo.seed_template(session, ada.id).id == demo.seed_template(session, ada.id).id
+
+
+@pytest.mark.parametrize("act", ["sign_in", "unknown", "change", "join"])
+def test_no_connection_is_held_while_a_password_is_hashed(
+    session: Session, ada: User, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    held: list[int] = []
+
+    class Watched:
+        """Argon2, seen from outside."""
+
+        def __getattr__(self, name: str) -> Any:
+            held.append(db.engine.pool.checkedout())
+            return getattr(real, name)
+
+    session.close()
+    real = passwords._hasher
+    monkeypatch.setattr(passwords, "_hasher", Watched())
+    if act == "change":
+        accounts.change_password(session, ada.id, PASSWORD, "a new password")
+        session.commit()
+    elif act == "join":
+        accounts.make_user(name="Bob", email="bob@example.com", password=PASSWORD)
+    else:
+        accounts.sign_in(db.engine, "ada@example.com" if act == "sign_in" else "eve@example.com", PASSWORD)
+    assert held
+    assert not any(held)
+
+
+def test_a_password_changed_while_the_old_one_is_looked_at_signs_nobody_in(
+    session: Session, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(_stored: str, _password: str) -> bool:
+        session.get_one(User, ada.id).password_hash = "another"
+        session.commit()
+        return True
+
+    monkeypatch.setattr(accounts, "check_password", meanwhile)
+    assert accounts.sign_in(db.engine, "ada@example.com", PASSWORD) is None
+    with pytest.raises(ConflictError):
+        monkeypatch.setattr(accounts, "check_password", lambda *_: True)
+        monkeypatch.setattr(accounts, "hash_password", lambda new: meanwhile("", new) and new)
+        session.get_one(User, ada.id).password_hash = "the first"
+        session.commit()
+        accounts.change_password(session, ada.id, PASSWORD, "a new password")

@@ -21,6 +21,7 @@ from flowapp.web.locale import when
 
 Json = dict[str, Any]
 KEEP = 86_400  # seconds for which the result of a tried step stays known
+LARGEST = 262_144  # characters of such a result: Redis is for many
 LAST = 5
 
 
@@ -84,9 +85,11 @@ class Draft:
         return found | {step_id: pins[step_id] for step_id in step_ids if step_id in pins}
 
     def remember(self, step_id: str, result: Any) -> None:
-        """Keeps what a tried step gave, for the steps behind it; nothing is lost where Redis does not answer."""
+        """Keeps what a tried step gave, for the steps behind it, where it is not too large and Redis answers."""
         try:
-            tasks.runtime().redis.set(self._key(step_id), json.dumps(result), ex=KEEP)
+            text = json.dumps(result)
+            if len(text) <= LARGEST:
+                tasks.runtime().redis.set(self._key(step_id), text, ex=KEEP)
         except (redis.RedisError, TypeError, ValueError):
             return
 
