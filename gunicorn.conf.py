@@ -19,6 +19,16 @@ control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 
+def on_starting(server: Any) -> None:
+    """Slow clients hold no thread, whichever worker class was asked for."""
+    from flowapp.serving import use_patient_workers  # the master stays free of the application
+
+    use_patient_workers(server)
+
+
+on_reload = on_starting
+
+
 def post_fork(_server: Any, _worker: Any) -> None:
     """A worker ends with its master, also when that is killed with -9."""
     from flowapp.launcher.lifeline import die_with_parent  # the master stays free of the application

@@ -34,6 +34,8 @@ DOCS: dict[str, str] = {
     "FLOWAPP_TRUSTED_PROXIES": "How many reverse proxies stand in front (their X-Forwarded-* are believed).",
     "FLOWAPP_COOKIE_SECURE": "yes: cookies only over HTTPS; auto: when the request came over HTTPS.",
     "FLOWAPP_MAX_BODY": "Largest request body in bytes; a larger one gets 413.",
+    "FLOWAPP_READ_SECONDS": "Seconds in which a whole request, headers and body, must arrive.",
+    "FLOWAPP_PEER_CONNECTIONS": "Connections that one address may hold open, 0: any number; no limit behind a trusted proxy.",
     "FLOWAPP_SQLITE_SYNCHRONOUS": "NORMAL survives kill -9, FULL also power loss (slower).",
     "FLOWAPP_WORKERS": "Worker processes.",
     "FLOWAPP_THREADS": "Threads in each worker process.",
@@ -67,6 +69,8 @@ class Settings:
     trusted_proxies: int = 0
     cookie_secure: str = "auto"
     max_body: int = 1_048_576
+    read_seconds: int = 30
+    peer_connections: int = 200
     sqlite_synchronous: str = "NORMAL"
     workers: int = 2
     threads: int = 8
@@ -111,6 +115,8 @@ class Settings:
             trusted_proxies=_number(env, "FLOWAPP_TRUSTED_PROXIES", 0, 0, 10),
             cookie_secure=_choice(env, "FLOWAPP_COOKIE_SECURE", "auto", ("auto", "yes", "no")),
             max_body=_number(env, "FLOWAPP_MAX_BODY", 1_048_576, 1024, 1 << 30),
+            read_seconds=_number(env, "FLOWAPP_READ_SECONDS", 30, 1, 3600),
+            peer_connections=_number(env, "FLOWAPP_PEER_CONNECTIONS", 200, 0, 100_000),
             sqlite_synchronous=_choice(env, "FLOWAPP_SQLITE_SYNCHRONOUS", "NORMAL", ("NORMAL", "FULL")),
             workers=_number(env, "FLOWAPP_WORKERS", min(2, os.cpu_count() or 1), 1, 64),
             threads=_number(env, "FLOWAPP_THREADS", 8, 1, 256),
