@@ -153,7 +153,7 @@ def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str,
     handle = ctx.integration(params.integration)
     if handle.integration_type != "webhook":
         raise StepError(f"The integration “{handle.name}” is not an HTTP service.", permanent=True)
-    base = str(handle.config.get("base_url") or "")
+    base = str(handle.config["base_url"])
     url = urljoin(base.rstrip("/") + "/", params.url.lstrip("/") if params.url.startswith("/") else params.url)
     if urlsplit(url)[:2] != urlsplit(base)[:2]:
         raise StepError(f"“{handle.name}” signs in at {base} only: use an address under it.", permanent=True)

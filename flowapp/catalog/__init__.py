@@ -20,7 +20,7 @@ from flowapp.catalog.context import (
     Workflows,
 )
 from flowapp.catalog.outcome import Branch, Done, Each, Fail, Goal, Join, Outcome, Park, Respond, Stop, Wait
-from flowapp.catalog.params import N_, Params, raw_fields, secret_fields, secret_key_fields, ui, ui_of
+from flowapp.catalog.params import N_, Params, raw_fields, secret_fields, secret_key_fields, stored_value, ui, ui_of
 from flowapp.catalog.registry import (
     ACTIONS,
     CONNECTORS,
@@ -34,6 +34,7 @@ from flowapp.catalog.registry import (
     get_action,
     get_trigger,
     load,
+    open_integration,
     trigger,
 )
 
@@ -80,9 +81,11 @@ __all__ = [
     "get_action",
     "get_trigger",
     "load",
+    "open_integration",
     "raw_fields",
     "secret_fields",
     "secret_key_fields",
+    "stored_value",
     "trigger",
     "ui",
     "ui_of",

@@ -102,7 +102,10 @@ class Schemas(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IntegrationHandle:
-    """A configured integration as an action sees it, credentials decrypted."""
+    """A configured integration as an action sees it, credentials decrypted; made by `catalog.open_integration`.
+
+    Config and credentials have every name of their models: nobody who reads them needs a default.
+    """
 
     id: str
     name: str

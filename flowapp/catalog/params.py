@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Literal
 
@@ -99,6 +99,15 @@ def ui_of(model: type[BaseModel], name: str) -> dict[str, Any]:
 def raw_fields(model: type[BaseModel]) -> frozenset[str]:
     """Names of the fields whose expressions the action itself evaluates."""
     return frozenset(n for n in model.model_fields if ui_of(model, n).get("raw"))
+
+
+def stored_value(model: type[BaseModel], values: Mapping[str, Any], name: str) -> Any:
+    """What stored params say under a field's name or alias; the model's default where they leave it out."""
+    field = model.model_fields[name]
+    for written in (field.alias, name):
+        if written and written in values:
+            return values[written]
+    return None if field.is_required() else field.get_default(call_default_factory=True)
 
 
 @cache

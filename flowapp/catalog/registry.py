@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from flowapp.catalog.context import StepContext
+from pydantic import ValidationError
+
+from flowapp.catalog.context import IntegrationHandle, StepContext
 from flowapp.catalog.outcome import Outcome
-from flowapp.catalog.params import Params, raw_fields
-from flowapp.errors import NotFoundError
+from flowapp.catalog.params import Params, raw_fields, stored_value
+from flowapp.errors import NotFoundError, StepError
 from flowapp.texts import say
 
 Effect = Literal["pure", "idempotent", "once"]
@@ -57,7 +59,7 @@ class ActionSpec:
         if branch not in self.branch_if:
             return True
         name, wanted = self.branch_if[branch]
-        given = params.get(name)
+        given = stored_value(self.params, params, name)
         if wanted is None:
             return given not in (None, "")
         return bool(given == wanted) or (isinstance(given, str) and "{{" in given)
@@ -112,6 +114,19 @@ class ConnectorSpec:
     providers: tuple[str, ...] = ()
     default_action: str = ""
     actions: Mapping[str, ActionFunction] = field(default_factory=dict)
+
+    def read(self, config: Mapping[str, Any], credentials: Mapping[str, Any]) -> tuple[Params, Params]:
+        """What is stored of an integration, through its models: what they leave out has its default.
+
+        StepError (permanent) where this release cannot use it any more.
+        """
+        try:
+            return self.config.model_validate(config), self.credentials.model_validate(credentials)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise StepError(
+                f"Its settings are no longer complete: {reason} Open it and save it again.", permanent=True
+            ) from None
 
 
 ACTIONS: dict[str, ActionSpec] = {}
@@ -188,6 +203,27 @@ def get_trigger(name: str) -> TriggerSpec:
         raise NotFoundError(
             say("There is no trigger type “%(name)s”. Known: %(known)s.", name=name, known=known)
         ) from None
+
+
+def open_integration(
+    integration_type: str,
+    *,
+    id: str,  # noqa: A002 - the handle's name for it
+    name: str,
+    config: Mapping[str, Any],
+    credentials: Mapping[str, Any],
+) -> IntegrationHandle:
+    """An integration as steps see it; `config` and `credentials` (opened) as they are stored. StepError (permanent)."""
+    spec = CONNECTORS.get(integration_type)
+    if spec is None:
+        raise StepError(
+            f"The integration “{name}” is of a type that is not known here: {integration_type}.", permanent=True
+        )
+    try:
+        read = spec.read(config, credentials)
+    except StepError as error:
+        raise StepError(f"The integration “{name}” cannot be used. {error.message}", permanent=True) from None
+    return IntegrationHandle(id, name, integration_type, read[0].model_dump(), read[1].model_dump())
 
 
 def load() -> None:

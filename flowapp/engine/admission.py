@@ -7,7 +7,7 @@ waits. A held execution is admitted when a place is free: by whoever ends one, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from flowapp.engine.expression import compile_value
 from flowapp.engine.scope import Scope
 from flowapp.engine.timers import Bell
+from flowapp.engine.workflow_config import stored_config
 from flowapp.errors import FlowError
 from flowapp.models import IS_HELD, OPEN, Execution, Version, Workflow
 
@@ -48,7 +49,7 @@ def gate_of(session: Session, version_id: str) -> Gate | None:
         if len(known) > 10_000:
             known.clear()
         definition = session.scalar(select(Version.definition).where(Version.id == version_id))
-        known[version_id] = _read((definition or {}).get("config") or {})
+        known[version_id] = _read(definition or {})
     return known[version_id]
 
 
@@ -57,15 +58,9 @@ def _gates() -> dict[str, Gate | None]:
     return {}
 
 
-def _read(config: Mapping[str, Any]) -> Gate | None:
-    gate = Gate(
-        config.get("concurrency"),
-        config.get("concurrency_key") or "",
-        config.get("concurrency_policy") or "queue",
-        config.get("debounce_key") or "",
-        config.get("debounce_seconds") or 0,
-        config.get("reentry") or "always",
-    )
+def _read(definition: Mapping[str, Any]) -> Gate | None:
+    config = stored_config(definition)
+    gate = Gate(**{field.name: getattr(config, field.name) for field in fields(Gate)})
     open_gate = gate.concurrency is None and not gate.debounce_seconds and gate.reentry == "always"
     return None if open_gate else gate
 

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from flowapp.catalog import ACTIONS, N_, TRIGGERS
+from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
 from flowapp.engine import checks_flow as flow
 from flowapp.engine.condition import check_conditions
 from flowapp.engine.expression import has_expression
@@ -87,11 +87,16 @@ def _wrong_sql(scene: Scene) -> Findings:
     fault_of = scene.known.sql
     for step in scene.definition.steps if fault_of else ():
         for name, value, ui in scene.fields(step):
-            shown = all(step.params.get(at, way[0]) in way for at, way in (ui.get("show_if") or {}).items())
-            if fault_of and ui.get("widget") == "sql" and isinstance(value, str) and value.strip() and shown:
-                fault = fault_of(value, step.params.get("params") or {})
-                if fault:
-                    yield scene.problem(step, f"params.{name}", fault, "wrong_sql")
+            if ui.get("widget") != "sql" or not isinstance(value, str) or not value.strip() or not _is_shown(step, ui):
+                continue
+            fault = fault_of(value, step.params.get("params") or {}) if fault_of else ""
+            if fault:
+                yield scene.problem(step, f"params.{name}", fault, "wrong_sql")
+
+
+def _is_shown(step: StepDef, ui: dict[str, Any]) -> bool:
+    model = ACTIONS[step.action_type].params
+    return all(stored_value(model, step.params, at) in ways for at, ways in (ui.get("show_if") or {}).items())
 
 
 def _wrong_conditions(scene: Scene) -> Findings:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from flowapp.catalog import ACTIONS, N_
+from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
 from flowapp.catalog.ways import way
 from flowapp.engine.bodies import beside
-from flowapp.engine.definition import StepDef
+from flowapp.engine.definition import StepDef, TriggerDef
 from flowapp.engine.scene import Findings, Scene
 from flowapp.errors import Problem
 from flowapp.texts import either, say
@@ -189,7 +189,7 @@ def _ways_to(scene: Scene, step: StepDef) -> list[tuple[str, str]]:
 
 def nobody_waits(scene: Scene) -> Findings:
     """A step answers a caller that does not wait for it."""
-    if any(trigger.config.get("response") == "respond" for trigger in scene.definition.triggers):
+    if any(map(_asks_for_answer, scene.definition.triggers)):
         return
     for step in scene.definition.steps:
         if step.action_type == "respond":
@@ -200,11 +200,18 @@ def nobody_waits(scene: Scene) -> Findings:
             yield scene.problem(step, "action_type", message, "nobody_waits")
 
 
+def _asks_for_answer(trigger: TriggerDef) -> bool:
+    spec = TRIGGERS.get(trigger.trigger_type)
+    if spec is None or "response" not in spec.params.model_fields:
+        return False
+    return bool(stored_value(spec.params, trigger.config, "response") == "respond")
+
+
 def unanswered(scene: Scene) -> Findings:
     """A caller waits for a step that is not there."""
     if any(step.action_type == "respond" for step in scene.definition.steps):
         return
     for at, trigger in enumerate(scene.definition.triggers):
-        if trigger.config.get("response") == "respond":
+        if _asks_for_answer(trigger):
             message = say("No step answers the webhook, so its caller waits for the end: add “Answer the webhook”.")
             yield Problem(f"triggers.{at}.config.response", message, code="unanswered")

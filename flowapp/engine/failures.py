@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.engine.start import start
+from flowapp.engine.workflow_config import stored_config
 from flowapp.models import TEST, Event, Execution, Version, Workflow, read_id
 
 
@@ -20,7 +21,7 @@ def start_error_workflow(session: Session, event: Event) -> Execution | None:
     if failed is None or "error_of" in (failed.options or {}) or failed.trigger_type == TEST:
         return None
     version = session.get_one(Version, failed.version_id)
-    reference = (version.definition.get("config") or {}).get("error_workflow") or ""
+    reference = stored_config(version.definition).error_workflow
     target = find(session, failed.organization_id, reference) if reference else None
     if target is None or target.published_version_id is None or target.status == "archived":
         return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, time
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -92,3 +93,9 @@ class WorkflowConfig(Model):
     max_visits: int = Field(default=MAX_VISITS, ge=1, le=1_000_000)
     business_hours: BusinessHours | None = None
     retention_days: int | None = Field(default=None, ge=1, le=3650)
+
+
+def stored_config(definition: Mapping[str, Any]) -> WorkflowConfig:
+    """The settings of a stored definition: what it leaves out has its default, what a later release added is left out."""
+    stored = definition.get("config") or {}
+    return WorkflowConfig.model_validate({n: v for n, v in stored.items() if n in WorkflowConfig.model_fields})

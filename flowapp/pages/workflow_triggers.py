@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, flash, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from flowapp.catalog import TRIGGERS, TriggerSpec, get_trigger
+from flowapp.catalog import TRIGGERS, TriggerSpec, get_trigger, stored_value
 from flowapp.engine.definition import free_key
 from flowapp.errors import InvalidError, NotFoundError, StaleError
 from flowapp.extensions import db
@@ -151,13 +151,14 @@ def _addresses(form: TriggerForm) -> dict[str, str]:
 
 def _curl(address: str, config: Json, spec: TriggerSpec) -> str:
     """An example call; secrets are named, not shown."""
-    header = {
-        "header": f"{config.get('header_name', 'X-Webhook-Secret')}: <{_('your secret')}>",
-    }.get(config.get("auth", "none"))
-    lines = [f"curl -X {next(iter(config.get('methods') or ['POST']))} {shlex.quote(address)}"]
-    if config.get("auth") == "basic":
-        lines.append(f"  -u {shlex.quote(str(config.get('username', '')))}:<{_('your secret')}>")
-    if header:
+    methods, auth, user, name = (
+        stored_value(spec.params, config, field) for field in ("methods", "auth", "username", "header_name")
+    )
+    lines = [f"curl -X {next(iter(methods or ()), 'POST')} {shlex.quote(address)}"]
+    if auth == "basic":
+        lines.append(f"  -u {shlex.quote(str(user))}:<{_('your secret')}>")
+    if auth == "header":
+        header = f"{name}: <{_('your secret')}>"
         lines.append(f"  -H {shlex.quote(header)}")
     lines.append("  -H 'Content-Type: application/json'")
     lines.append(f"  -d {shlex.quote(json.dumps(dict(spec.sample), ensure_ascii=False))}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -107,19 +107,21 @@ class Guard:
         return is_public(address) or any(address in network for network in self._networks)
 
 
-def credentials_of(config: Any, credentials: Any) -> tuple[dict[str, str], tuple[str, str] | None]:
+def credentials_of(
+    config: Mapping[str, Any], credentials: Mapping[str, Any]
+) -> tuple[dict[str, str], tuple[str, str] | None]:
     """(headers, basic) by which a call signs in as an integration of type `webhook` (see connectors.http).
 
-    `config` has auth (none, bearer, basic, header), username and header_name; `credentials` has secret.
+    `config` has auth (none, bearer, basic, header), username and header_name; `credentials` has secret. All of them:
+    a default of its own here once signed in nowhere.
     """
-    secret = str(credentials.get("secret") or "")
-    auth = config.get("auth") or "none"
+    secret, auth = credentials["secret"], config["auth"]
     if auth == "none":
         return {}, None
     if not secret:
         raise StepError("The integration has no secret: open it and save one.", permanent=True)
     if auth == "basic":
-        return {}, (str(config.get("username") or ""), secret)
+        return {}, (config["username"], secret)
     if auth == "bearer":
         return {"Authorization": f"Bearer {secret}"}, None
-    return {str(config.get("header_name") or "X-Api-Key"): secret}, None
+    return {config["header_name"]: secret}, None

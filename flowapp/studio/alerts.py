@@ -15,13 +15,12 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import Letter
-from flowapp.engine.workflow_config import WorkflowConfig
+from flowapp.engine.workflow_config import stored_config
 from flowapp.models import TEST, Event, Execution, Member, Notification, User, Version, Workflow
 
 Kind = Literal["failing", "recovered"]
 READERS = ("owner", "admin", "editor")
 AT_ONCE = 200
-_DEFAULT = WorkflowConfig().alert_after
 _SUCCESSES = ("completed", "goal_reached")
 
 
@@ -45,7 +44,7 @@ def _after_failure(session: Session, event: Event, now: datetime) -> Alert | Non
     if failed is None or failed.trigger_type == TEST:
         return None
     definition = session.scalar(select(Version.definition).where(Version.id == failed.version_id)) or {}
-    often = (definition.get("config") or {}).get("alert_after", _DEFAULT)
+    often = stored_config(definition).alert_after
     if not often or in_a_row(session, failed.workflow_id, often) < often:
         return None
     workflow = session.get_one(Workflow, failed.workflow_id)

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from flowapp import events
-from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params
+from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params, stored_value
 from flowapp.engine.wording import plain_problems
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.models import Integration, utcnow
@@ -70,7 +70,8 @@ def save(
     if problems:
         raise InvalidError(problems)
     row.name, row.config, row.is_active = name.strip(), config, is_active
-    row.provider = str(config.get("provider") or (spec.providers[0] if spec.providers else ""))
+    row.provider = str(stored_value(spec.config, config, "provider") if "provider" in spec.config.model_fields else "")
+    row.provider = row.provider or next(iter(spec.providers), "")
     row.credentials = vault.encrypt(credentials)
     row.last_test_ok, row.last_tested_at, row.last_test_message = None, None, ""
     session.add(row)
@@ -104,14 +105,8 @@ def try_out(vault: Vault, row: Integration, http: Http) -> Json:
     """Asks the service for a sign of life: {"success": bool, "message": str}; the row remembers the answer."""
     try:
         spec = connector(row.integration_type)
-        config = spec.config.model_validate(row.config)
-        credentials = spec.credentials.model_validate(opened(vault, row))
+        config, credentials = spec.read(row.config, opened(vault, row))
         row.last_test_message, row.last_test_ok = spec.test(config, credentials, SimpleNamespace(http=http)), True
-    except ValidationError as error:
-        row.last_test_message, row.last_test_ok = (
-            f"Its settings are no longer complete: {error.errors()[0]['msg']}",
-            False,
-        )
     except FlowError as error:
         row.last_test_message, row.last_test_ok = error.message, False
     row.last_test_message, row.last_tested_at = row.last_test_message[:1000], utcnow()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Http, IntegrationHandle, Letter, Mail, Sandbox, Saved
+from flowapp.catalog import Http, IntegrationHandle, Letter, Mail, Sandbox, Saved, open_integration
 from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.engine.visit import Visit
 from flowapp.errors import StepError
@@ -76,9 +76,8 @@ class StepServices:
             raise StepError(
                 f"There is no active integration “{reference}”. Add it under Settings, Integrations.", permanent=True
             )
-        return IntegrationHandle(
-            row.id, row.name, row.integration_type, row.config, self._runtime.vault.decrypt(row.credentials)
-        )
+        secrets = self._runtime.vault.decrypt(row.credentials)
+        return open_integration(row.integration_type, id=row.id, name=row.name, config=row.config, credentials=secrets)
 
 
 def _find_integration(session: Session, reference: str) -> Integration | None:

@@ -50,7 +50,7 @@ class Recording:
     def integration(self, reference: str) -> IntegrationHandle:
         """The real one, without its credentials."""
         found = self._real.integration(reference)
-        hidden = dict.fromkeys(found.credentials, MASK)
+        hidden = {name: MASK if value else value for name, value in found.credentials.items()}
         return IntegrationHandle(found.id, found.name, found.integration_type, found.config, hidden)
 
     def workflows(self, _visit: Visit, _token: str, _key: str) -> _Workflows:

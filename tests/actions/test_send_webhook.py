@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from flowapp.catalog import IntegrationHandle
+from flowapp.catalog import IntegrationHandle, open_integration
 from tests.actions.conftest import NOW
 from tests.support.sink import Answer
 
@@ -77,12 +77,16 @@ def test_retry_after_may_be_a_date(refused, sink, value, seconds) -> None:
 
 
 def handle(sink, **config) -> IntegrationHandle:
-    return IntegrationHandle("1", "shop", "webhook", {"base_url": sink.url("/v1"), **config}, {"secret": "s3cret"})
+    return open_integration(
+        "webhook", id="1", name="shop", config={"base_url": sink.url("/v1"), **config}, credentials={"secret": "s3cret"}
+    )
 
 
 @pytest.mark.parametrize(
     ("config", "header", "value"),
     [
+        ({}, "Authorization", "Bearer s3cret"),  # the default, which a form leaves out
+        ({"auth": "header"}, "X-Api-Key", "s3cret"),
         ({"auth": "bearer"}, "Authorization", "Bearer s3cret"),
         ({"auth": "basic", "username": "ann"}, "Authorization", "Basic " + base64.b64encode(b"ann:s3cret").decode()),
         ({"auth": "header", "header_name": "X-Key"}, "X-Key", "s3cret"),
@@ -103,7 +107,9 @@ def test_a_secret_goes_to_its_own_host_only(run, refused, sink) -> None:
         assert error.permanent
     run.integrations["mail"] = IntegrationHandle("2", "mail", "email", {})
     assert "not an HTTP service" in refused("send_webhook", {}, url="/x", integration="mail").message
-    run.integrations["bare"] = IntegrationHandle("3", "bare", "webhook", {"base_url": sink.url(), "auth": "bearer"}, {})
+    run.integrations["bare"] = open_integration(
+        "webhook", id="3", name="bare", config={"base_url": sink.url()}, credentials={}
+    )
     assert "has no secret" in refused("send_webhook", {}, url="/x", integration="bare").message
     assert sink.requests == []
 

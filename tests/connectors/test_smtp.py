@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from pydantic import ValidationError
 
-from flowapp.catalog import CONNECTORS, IntegrationHandle, Letter
+from flowapp.catalog import CONNECTORS, IntegrationHandle, Letter, open_integration
 from flowapp.connectors.smtp import EmailConfig, EmailCredentials, SmtpMail, try_server
 from flowapp.connectors.smtp.server import Server, server_from_url, server_of
 from flowapp.errors import ConfigError, EgressError, StepError
@@ -280,7 +280,7 @@ def test_urls_that_cannot_be_used(url) -> None:
 
 
 def handle(config, credentials=None, kind="email") -> IntegrationHandle:
-    return IntegrationHandle("1", "office", kind, config, credentials or {})
+    return open_integration(kind, id="1", name="office", config=config, credentials=credentials or {})
 
 
 def test_servers_of_integrations() -> None:
@@ -308,7 +308,7 @@ def test_servers_of_integrations() -> None:
     sendgrid = server_of(handle({"provider": "sendgrid"}, {"api_key": "SG.x"}), "s")
     assert sendgrid == Server("smtp.sendgrid.net", 587, "starttls", "apikey", "SG.x", "s")
     with pytest.raises(StepError, match="does not send e-mail"):
-        server_of(handle({}, kind="slack"), "s")
+        server_of(handle({"base_url": "https://a.example"}, kind="webhook"), "s")
 
 
 def test_an_integration_is_behind_the_guard(smtp) -> None:

@@ -68,19 +68,18 @@ def server_of(handle: IntegrationHandle, sender: str) -> Server:
     if handle.integration_type != "email":
         raise StepError(f"The integration “{handle.name}” does not send e-mail.", permanent=True)
     config, secrets = handle.config, handle.credentials
-    if config.get("from_email"):
-        sender = formataddr((str(config.get("from_name") or ""), str(config["from_email"])), charset="utf-8")
-    if config.get("provider") == SENDGRID:
+    if config["from_email"]:
+        sender = formataddr((config["from_name"], config["from_email"]), charset="utf-8")
+    if config["provider"] == SENDGRID:
         # https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api
-        key = str(secrets.get("api_key") or secrets.get("password") or "")
+        key = secrets["api_key"] or secrets["password"]
         return Server("smtp.sendgrid.net", 587, "starttls", "apikey", key, sender)
-    known: dict[str, Security] = {"tls": "tls", "none": "none"}
     return Server(
-        host=str(config.get("host") or config.get("smtp_host") or ""),
-        port=int(config.get("port") or config.get("smtp_port") or 587),
-        security=known.get(str(config.get("security")), "starttls"),
-        username=str(config.get("username") or ""),
-        password=str(secrets.get("password") or ""),
+        host=config["host"],
+        port=config["port"],
+        security=config["security"],
+        username=config["username"],
+        password=secrets["password"],
         sender=sender,
     )
 
