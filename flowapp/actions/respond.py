@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from flowapp.actions.fields import Text
 from flowapp.catalog import N_, Outcome, Params, Respond, StepContext, action, ui
+from flowapp.security.answer_headers import may_set, settled
 from flowapp.texts import say
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 5.6.2
@@ -52,6 +53,13 @@ class RespondParams(Params):
     aliases=("respond_to_webhook", "webhook_response"),
     result={"status": N_("Status that was sent"), "headers": N_("Headers"), "body": N_("The answer")},
 )
-def respond(_ctx: StepContext, params: RespondParams) -> Outcome:
-    """Hands the answer to the engine."""
+def respond(ctx: StepContext, params: RespondParams) -> Outcome:
+    """Hands the answer to the engine; the log says which headers the caller will not see."""
+    for name, value in params.headers.items():
+        if not may_set(name):
+            ctx.log(
+                f"The header “{name}” is not sent: a workflow may not set it. Own headers begin with X-.", "warning"
+            )
+        elif settled(name, value) != value:
+            ctx.log(f"The header “{name}” is not sent as it is: “{value[:80]}” cannot come from here.", "warning")
     return Respond(params.status, params.headers, params.body)

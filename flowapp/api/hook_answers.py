@@ -7,14 +7,13 @@ from typing import Any
 import orjson
 from flask import Response
 
-# Hop by hop (RFC 9110 7.6.1), said by the server itself, or not a workflow's to say about Flowapp's own origin.
-_KEPT_BACK = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-     "transfer-encoding", "upgrade", "content-length", "date", "server", "set-cookie", "set-cookie2", "clear-site-data",
-     "content-security-policy", "strict-transport-security", "service-worker-allowed", "x-content-type-options"}
-)  # fmt: skip
+from flowapp.security.answer_headers import may_set, settled
+
 # Whatever a workflow answers is data: a page of it, opened in a member's browser, runs no script as that member.
-_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 
 
 def made(answer: dict[str, Any]) -> Response:
@@ -23,7 +22,8 @@ def made(answer: dict[str, Any]) -> Response:
     A text that is an object or a list in JSON is called JSON: so it was typed into a form.
     """
     status, body = int(answer["status"]), answer["body"]
-    headers = {name: str(value) for name, value in answer["headers"].items() if name.lower() not in _KEPT_BACK}
+    wanted = {name: settled(name, str(value)) for name, value in answer["headers"].items() if may_set(name)}
+    headers = {name: value for name, value in wanted.items() if value is not None}
     given = {name.lower() for name in headers}
     if body is None or status in (204, 205, 304):
         response = Response(b"", status)

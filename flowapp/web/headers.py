@@ -15,7 +15,8 @@ _ALWAYS = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
 )
-_OF_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# Whatever is not one of our pages: a browser that is led to open it as a page runs nothing, as nobody's.
+_OF_DATA = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def csp_nonce() -> str:
@@ -45,7 +46,7 @@ def _policy() -> str:
 def _set_headers(response: Response) -> Response:
     headers = response.headers
     if "Content-Security-Policy" not in headers:
-        headers["Content-Security-Policy"] = _OF_DATA if response.is_json else _policy()
+        headers["Content-Security-Policy"] = _policy() if response.mimetype == "text/html" else _OF_DATA
     for name, value in _ALWAYS:
         headers.setdefault(name, value)
     if response.mimetype == "text/html":

@@ -105,6 +105,49 @@ def test_answers_of_every_kind(api: Api, worker: None, params, status, kind, bod
     assert got.headers["Content-Security-Policy"].startswith("sandbox;"), "a page of it is no page of Flowapp's"
 
 
+def test_an_answer_speaks_for_itself_and_not_for_the_origin(api: Api, worker: None) -> None:
+    """Whatever a workflow answers, it is no page, script or style of Flowapp's, and sets nothing for the whole site."""
+    wanted = {
+        "Set-Cookie": "flowapp_session=x", "Clear-Site-Data": '"*"', "Service-Worker-Allowed": "/", "Refresh": "0; url=/x",
+        "Strict-Transport-Security": "max-age=0", "Content-Security-Policy": "script-src *", "X-Frame-Options": "ALLOWALL",
+        "Content-Security-Policy-Report-Only": "x", "X-Content-Type-Options": "sniff", "Alt-Svc": 'h2="evil.example:443"',
+        "NEL": "{}", "Report-To": "{}", "Reporting-Endpoints": "a='https://evil.example'", "Location": "javascript:alert(1)",
+        "X-Accel-Redirect": "/etc/passwd", "X-Sendfile": "/etc/passwd", "Use-As-Dictionary": "match=/*", "WWW-Authenticate": "Basic",
+        "Origin-Trial": "x", "Transfer-Encoding": "chunked", "Content-Length": "3", "Server": "y", "Retry-After": "7", "X-Mine": "1",
+    }  # fmt: skip
+    hook = made(api, steps=[respond(headers=wanted, body="<script>alert(1)</script>")], response="respond")
+    got = api.client.post(hook, json={})
+    kept = {"Retry-After", "X-Mine"}
+    for name, value in wanted.items():
+        assert (got.headers.get(name) == value) == (name in kept), name
+    assert got.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert (got.headers["X-Content-Type-Options"], got.headers["X-Frame-Options"]) == ("nosniff", "DENY")
+    execution = api.get("/executions/")["results"][0]["id"]
+    said = [line["message"] for line in api.get(f"/executions/{execution}/logs/?level=warning")["results"]]
+    assert len(said) == len(wanted) - len(kept), "the log says what was left out"
+    assert any("“Set-Cookie” is not sent" in message for message in said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"),
+    [
+        ("text/javascript", "text/plain; charset=utf-8"),
+        ("application/x-ECMAScript; charset=utf-8", "text/plain; charset=utf-8"),
+        ("text/plain, text/javascript", "text/plain; charset=utf-8"),
+        ("text/css", "text/plain; charset=utf-8"),
+        ("multipart/x-mixed-replace; boundary=x", "text/plain; charset=utf-8"),
+        ("image/svg+xml", "image/svg+xml"),
+        ("application/xhtml+xml", "application/xhtml+xml"),
+    ],
+)
+def test_an_answer_is_no_script_of_our_pages(api: Api, worker: None, kind: str, sent: str) -> None:
+    """`script-src 'self'` would let a page run it; the sandbox keeps those that are documents from running theirs."""
+    hook = made(api, steps=[respond(headers={"content-type": kind}, body="alert(1)")], response="respond")
+    got = api.client.post(hook, json={})
+    assert got.headers.getlist("Content-Type") == [sent]
+    assert got.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+
+
 def test_without_an_answer_the_end_is_the_answer(api: Api, worker: None) -> None:
     hook = made(api, response="respond")
     assert api.client.post(hook, json={"name": "Ann"}).json == {"text": "Hello Ann"}
