@@ -1,10 +1,39 @@
 """How gunicorn serves Flowapp; a command-line option (`-b`, `-k gevent`, `--threads`) wins over this file."""
 
 import gc
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
+from gunicorn.glogging import Logger
+
+from flowapp.texts import one_line  # so little of the application that the master stays small
+
+
+class OneLineLogger(Logger):  # type: ignore[misc]
+    """What a client sends (a path, a header in an access log) begins no line and commands no terminal."""
+
+    def setup(self, cfg: Any) -> None:
+        """Gunicorn's own loggers, one line an entry."""
+        super().setup(cfg)
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.setFormatter(OneLineFormatter(handler.formatter._fmt, handler.formatter.datefmt))  # noqa: SLF001
+
+
+class OneLineFormatter(logging.Formatter):
+    """Escapes the message; a traceback below it keeps its lines, set in."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The entry's own line."""
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """The traceback."""
+        return "\n".join(f"  {one_line(line)}" for line in super().formatException(ei).splitlines())
+
+
+logger_class = OneLineLogger
 bind = f"127.0.0.1:{os.environ.get('PORT') or '8000'}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or "1")
 worker_class = "gthread"

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from flowapp.texts import one_line
+
 MASK = "••••••"
 MAX_MESSAGE = 10_000  # characters of an error or a log line that are kept
 _SECRET_KEY = re.compile(
@@ -66,11 +68,21 @@ def _mask_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
+def _one_line(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What people wrote cannot forge a line or command the terminal; a traceback keeps its lines, set in."""
+    for key, value in list(event.items()):
+        if key in ("exception", "stack") and isinstance(value, str):
+            event[key] = "\n".join(f"  {one_line(line)}" for line in value.splitlines())
+        elif key == "event" or isinstance(value, str):
+            event[key] = one_line(str(value))
+    return event
+
+
 def configure(level: str = "info", form: str = "console") -> None:
     """Sets up logging for this process; both structlog and the standard library end in one stream on stderr."""
-    renderer: Any = structlog.processors.JSONRenderer()
+    renderers: list[Any] = [structlog.processors.JSONRenderer()]
     if form == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderers = [_one_line, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -89,7 +101,7 @@ def configure(level: str = "info", form: str = "console") -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()

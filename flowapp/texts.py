@@ -35,6 +35,16 @@ def say(template: str, /, **values: object) -> Text:
     return Text(template, values)
 
 
+# C0, DEL, C1 (where 9B alone begins a terminal's command), what else ends a line, what turns the direction of writing.
+_UNSAFE = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_ESCAPES = {code: f"\\u{code:04x}" for code in _UNSAFE} | {9: "\\t", 10: "\\n", 13: "\\r"}
+
+
+def one_line(text: str) -> str:
+    """Text for a terminal or a log, its control characters as in JSON: a name moves no cursor and begins no line."""
+    return text.translate(_ESCAPES)
+
+
 def join(separator: str, texts: Iterable[str]) -> Text:
     """The texts in a row, each of them still a Text where it was one."""
     values = {f"text{at}": text for at, text in enumerate(texts)}

@@ -11,7 +11,7 @@ import click
 import orjson
 from flask.cli import with_appcontext
 
-from flowapp.cli.words import ToldError
+from flowapp.cli.words import ToldError, tell
 from flowapp.errors import FlowError
 from flowapp.tasks import jobs
 
@@ -50,7 +50,7 @@ def _run(name: str) -> Callable[..., None]:
             result = jobs.perform(name, **params)
         except FlowError as error:
             raise ToldError(error) from None
-        click.echo(json.dumps(result))
+        tell(json.dumps(result))
 
     return run
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
+from flowapp.cli.words import tell
 from flowapp.engine.definition import Definition
 from flowapp.extensions import db
 from flowapp.models import Integration, Trigger, Version, Workflow
@@ -28,7 +29,7 @@ def rotate_keys() -> None:
             system.commit()
     except ValueError as error:  # cryptography's InvalidToken has no message of its own
         raise click.ClickException(str(error)) from None
-    click.echo(f"{count} secrets are encrypted with the newest key.")
+    tell(f"{count} secrets are encrypted with the newest key.")
 
 
 def _rotated(vault: Vault, token: bytes, where: str) -> bytes:

@@ -7,7 +7,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from flowapp.cli.words import ToldError
+from flowapp.cli.words import ToldError, tell
 from flowapp.errors import FlowError
 from flowapp.events import audit
 from flowapp.extensions import db
@@ -34,7 +34,7 @@ def create_superuser(email: str, name: str, password: str, organization: str) ->
         )
     except FlowError as error:
         raise ToldError(error) from None
-    click.echo(f"{user.email} was made." if is_new else f"{user.email} has a new password and is an owner.")
+    tell(f"{user.email} was made." if is_new else f"{user.email} has a new password and is an owner.")
 
 
 @click.command("create-token")
@@ -61,7 +61,7 @@ def create_token(email: str, role: str | None, name: str) -> None:
             raise ToldError(error) from None
         audit(session, "token.created", actor=_ACTOR, target=("token", row.id, row.name))
         session.commit()
-    click.echo(token)
+    tell(token)
 
 
 @click.command("seed-demo")
@@ -79,7 +79,7 @@ def seed_demo() -> None:
             demo.seed_template(session, user_id)
             workflow = demo.seed_demo(session, organization, user_id)
             session.commit()
-            click.echo(f"{organization.name}: “{workflow.name}” is ready.")
+            tell(f"{organization.name}: “{workflow.name}” is ready.")
 
 
 COMMANDS = (create_superuser, create_token, seed_demo)

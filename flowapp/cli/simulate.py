@@ -10,7 +10,7 @@ import click
 from flask.cli import with_appcontext
 
 from flowapp import tasks
-from flowapp.cli.words import ToldError
+from flowapp.cli.words import ToldError, tell
 from flowapp.errors import FlowError
 from flowapp.extensions import db
 from flowapp.models import Workflow, read_id
@@ -39,7 +39,7 @@ def simulate(workflow: str, input_: Any, contact: str | None, start: datetime | 
         )
     except FlowError as error:
         raise ToldError(error) from None
-    click.echo(json.dumps(report, indent=1, default=str, ensure_ascii=False) if as_json else _text(report))
+    tell(*(json.dumps(report, indent=1, default=str, ensure_ascii=False).split("\n") if as_json else _lines(report)))
     if report["status"] not in ("completed", "goal_reached"):
         raise click.exceptions.Exit(1)
 
@@ -55,13 +55,13 @@ def _find(reference: str) -> Workflow:
     return found[0]
 
 
-def _text(report: dict[str, Any]) -> str:
+def _lines(report: dict[str, Any]) -> list[str]:
     lines = [_step(run) for run in report["steps"]]
     lines += [f"would {call['kind']:8} {_about(call)}" for call in report["calls"]]
     lines += [f"note: {note}" for note in report["notes"]]
     took = duration(report["duration"])
     end = f"{report['status']} at {report['ended_at']:%Y-%m-%d %H:%M:%S} after {took} of its own time"
-    return "\n".join([*lines, end, *([report["error_message"]] if report["error_message"] else [])])
+    return [*lines, end, *([report["error_message"]] if report["error_message"] else [])]
 
 
 def _step(run: dict[str, Any]) -> str:
