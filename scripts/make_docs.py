@@ -1,4 +1,7 @@
-"""Writes docs/steps.md and the README's table of settings from the declarations: `make docs`. A guard test compares."""
+"""Writes what follows from the declarations: `make docs`. A guard test compares.
+
+docs/steps.md, the README's table of settings, and the settings that compose.yaml passes on.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,11 @@ STEPS_HEAD = """# Steps and triggers
 Made by `make docs` from the declarations in `flowapp/actions/` and `flowapp/triggers/`; do not edit.
 Every text parameter may hold expressions such as `{{ input.email }}` or `{{ steps.save.id }}`.
 """
+CONTAINERS = {"PORT", "FLOWAPP_DATA_DIR", "DATABASE_URL", "REDIS_URL", "FLOWAPP_SQLITE_SYNCHRONOUS"}  # compose's own
+COMPOSED = {
+    **dict.fromkeys(("FLOWAPP_SECRET_KEY", "FLOWAPP_ENCRYPTION_KEYS"), ":?set it in .env"),
+    "FLOWAPP_LOG_FORMAT": ":-json",
+}
 EFFECTS = {
     "pure": "touches nothing outside",
     "idempotent": "may run again after a crash, under the same idempotency key",
@@ -85,11 +93,18 @@ def readme(text: str) -> str:
     )
 
 
+def compose(text: str) -> str:
+    """compose.yaml, every setting passed on from .env or the shell; an empty one counts as not set."""
+    lines = "".join(f"    {name}: ${{{name}{COMPOSED.get(name, ':-')}}}\n" for name in DOCS if name not in CONTAINERS)
+    return re.sub(r"(?<=# settings\n).*?(?=    # /settings)", lambda _: lines, text, flags=re.DOTALL)
+
+
 def main() -> None:
-    """Writes both."""
+    """Writes them."""
     (ROOT / "docs" / "steps.md").write_text(steps_page(), encoding="utf-8")
-    path = ROOT / "README.md"
-    path.write_text(readme(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, make in (("README.md", readme), ("compose.yaml", compose)):
+        path = ROOT / name
+        path.write_text(make(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from flowapp.config import DOCS, Settings
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -35,3 +37,20 @@ def test_compose_runs_every_process_of_the_procfile_and_pins_every_server() -> N
     for name in ("worker", "scheduler"):
         assert " ".join(services[name]["command"]) == procfile[name]
     assert all(re.search(r":\d", services[name]["image"]) for name in ("postgres", "valkey"))
+
+
+def test_compose_passes_every_setting_on() -> None:
+    """A setting in .env that never reaches the containers fails in silence: the proxy is not believed, say."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    own = {"PORT", "FLOWAPP_DATA_DIR", "FLOWAPP_SQLITE_SYNCHRONOUS"}
+    for name in ("web", "worker", "scheduler", "migrate"):
+        passed = services[name]["environment"]
+        assert set(DOCS) - own <= set(passed)
+        assert passed["FLOWAPP_TRUSTED_PROXIES"] == "${FLOWAPP_TRUSTED_PROXIES:-}"
+        assert passed["FLOWAPP_BASE_URL"] == "${FLOWAPP_BASE_URL:-}"
+
+
+def test_a_setting_that_is_passed_on_empty_is_not_set(tmp_path: Path) -> None:
+    needed = {"FLOWAPP_DATA_DIR": str(tmp_path), "FLOWAPP_SECRET_KEY": "k", "DATABASE_URL": "postgresql://a@b/c"}
+    empty = dict.fromkeys(DOCS, "")
+    assert Settings.from_env({**empty, **needed}) == Settings.from_env(needed)

@@ -63,5 +63,6 @@ def test_the_generated_docs_are_up_to_date() -> None:
     from scripts import make_docs
 
     assert Path("docs/steps.md").read_text(encoding="utf-8") == make_docs.steps_page()
-    text = Path("README.md").read_text(encoding="utf-8")
-    assert make_docs.readme(text) == text
+    for name, make in (("README.md", make_docs.readme), ("compose.yaml", make_docs.compose)):
+        text = Path(name).read_text(encoding="utf-8")
+        assert make(text) == text, name
