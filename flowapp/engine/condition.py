@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowapp.catalog import times
+from flowapp.catalog.patterns import MAX_MATCHED
 from flowapp.engine import expression
 from flowapp.engine.evaluator import Key, lookup, split_path
 from flowapp.engine.rules import OPERATORS, WITHOUT_VALUE, Json, check_conditions, normalize, pattern
@@ -26,7 +27,6 @@ from flowapp.texts import labelled, say
 
 __all__ = ["OPERATORS", "check_conditions", "evaluate", "normalize", "references"]
 
-MAX_MATCHED = 20_000  # characters that `matches` looks through
 
 Judge = Callable[[Any, Any], bool | None]
 

@@ -21,8 +21,7 @@ from flowapp.texts import say
 Json = dict[str, Any]
 Turn = Callable[[Any, Any], Any]  # a value, and what is stored in its place
 
-_EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-_OPENING = re.compile(r"\s*([A-Za-z]{1,16}\s*[ =:]\s*)?")  # “Bearer ”, “session=”
+_OPENING = re.compile(r"\s*([A-Za-z]{1,16}(\s*[=:]|\s)\s*)?")  # “Bearer ”, “session=”
 
 
 def opened(steps: Any, before: list[Json], vault: Vault) -> Any:
@@ -70,8 +69,11 @@ def sealed(steps: list[StepDef], before: list[Json], vault: Vault) -> list[StepD
 
 def _only_names(text: str) -> bool:
     """Whether expressions give all of it, but for a word in front."""
-    rest, count = _EXPRESSION.subn("", text)
-    return count > 0 and _OPENING.fullmatch(rest) is not None
+    opening, *pieces = text.split("{{")
+    parted = [piece.partition("}}") for piece in pieces]
+    if not parted or not all(closed for _, closed, _ in parted):
+        return False
+    return _OPENING.fullmatch(opening + "".join(after for _, _, after in parted)) is not None
 
 
 def _is_step(step: Any) -> bool:
