@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from flask import current_app, g, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp.errors import FlowError, InvalidError, NotFoundError, UnavailableError
@@ -21,7 +21,9 @@ from flowapp.logs import get_logger
 from flowapp.models import AccessToken, Member, User, read_id, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.security.roles import Role
+from flowapp.studio.revocation import was_ended
 from flowapp.web.access import Actor, access
+from flowapp.web.sessions import session_id
 
 log = get_logger(__name__)
 
@@ -99,8 +101,11 @@ def _still_allowed(actor: Actor, organization_id: str) -> Callable[[], bool]:
     """A socket stays open for hours: who loses the membership, the token or the session meanwhile loses it too."""
     user_id, epoch, token_id, engine = actor.user.id, actor.user.session_epoch, actor.token_id, db.engine
     member = exists().where(Member.user_id == user_id, Member.organization_id == organization_id)
+    proof: ColumnElement[bool]
     if token_id is None:
         proof = exists().where(User.id == user_id, User.session_epoch == epoch)
+        if (known := session_id()) is not None:
+            proof = proof & ~was_ended(known)
     else:
         proof = exists().where(AccessToken.id == token_id, AccessToken.revoked_at.is_(None))
 

@@ -21,6 +21,7 @@ from flowapp.models.identity import (
     ROLES,
     AccessToken,
     AuditEntry,
+    EndedSession,
     Integration,
     Invitation,
     Member,
@@ -33,5 +34,5 @@ from flowapp.models.studio import CaughtMail, DataTable, Form, Project, Schema, 
 from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "Event", "Execution", "Form", "Heartbeat", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "first_id", "new_id", "read_id", "utcnow",
+    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "EndedSession", "Event", "Execution", "Form", "Heartbeat", "InstallationSetting", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "first_id", "new_id", "read_id", "utcnow",
 ]  # fmt: skip

@@ -47,6 +47,15 @@ class User(HasId, Timestamps, Base):
         return f"{self.id}:{self.session_epoch}"
 
 
+class EndedSession(Base):
+    """A session that was signed out: its cookie is refused wherever a copy lies. Kept as long as cookies are accepted."""
+
+    __tablename__ = "ended_sessions"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
+
+
 class Member(HasId, Tenant, Timestamps, Base):
     """A user in an organization, with a role."""
 

@@ -39,6 +39,15 @@ class Heartbeat(Base):
     clock_ahead_ms: Mapped[int | None]
 
 
+class InstallationSetting(Base):
+    """What a person set for the whole installation, where the environment says nothing."""
+
+    __tablename__ = "installation_settings"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(2000))
+
+
 class JobRun(Base):
     """The last run of a background job. Belongs to the installation; `result` holds counts, never a tenant's data."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request, session
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user, login_user
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 
@@ -14,6 +14,7 @@ from flowapp.models import Invitation, Organization, User, utcnow
 from flowapp.security.passwords import MIN_LENGTH
 from flowapp.studio import accounts
 from flowapp.texts import say
+from flowapp.web import sessions
 from flowapp.web.access import public
 from flowapp.web.render import page, to_url
 from flowapp.web.texts import translated
@@ -76,7 +77,6 @@ def join(token: str) -> Response:
         return _page(found, form, 422)
     user.last_login_at = utcnow()
     accounts.accept(db.engine, invitation, user, ip=request.remote_addr or "")
-    session.clear()
-    login_user(user)
+    sessions.begin(user, remember=False)
     session["organization_id"] = invitation.organization_id
     return to_url("/")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request, session
+from flask import Blueprint, Response, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField
 
@@ -14,6 +14,7 @@ from flowapp.extensions import csrf, db
 from flowapp.models import Member, User
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.studio import accounts
+from flowapp.web import sessions
 from flowapp.web.access import public
 from flowapp.web.render import page, safe_next, to_url
 from flowapp.web.throttle import count_try, forget_tries
@@ -50,9 +51,7 @@ def enter() -> Response:
         form.form_errors.append(_("The e-mail or the password is wrong."))
         return page("login/show.html", form=form, status=422)
     forget_tries(email)
-    session.clear()
-    login_user(user)
-    session.permanent = bool(form.remember.data)
+    sessions.begin(user, remember=bool(form.remember.data))
     _note("user.signed_in", user)
     response = to_url(safe_next(request.args.get("next"), "/"))
     if user.locale:
@@ -63,12 +62,11 @@ def enter() -> Response:
 @bp.post("/logout")
 @public("Whoever is not signed in is signed out already.")
 def leave() -> Response:
-    """Signs out of this browser."""
+    """Signs out of this browser: the session ends on the server too, with every copy of its cookie."""
     csrf.protect()
     if current_user.is_authenticated:
         _note("user.signed_out", current_user)
-    logout_user()
-    session.clear()
+    sessions.end()
     return to_url("/login")
 
 

@@ -17,7 +17,7 @@ from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Invitation, Member, User, utcnow
 from flowapp.security.roles import Role
-from flowapp.studio import accounts
+from flowapp.studio import accounts, revocation
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
@@ -44,7 +44,7 @@ class InvitationForm(FlaskForm):  # type: ignore[misc]
 
 
 @bp.get("")
-@access(Role.ADMIN)
+@access(Role.ADMIN, person=True)
 def index() -> Response:
     """Members and open invitations."""
     members = db.session.scalars(select(Member).join(User, User.id == Member.user_id).order_by(User.name)).all()
@@ -54,7 +54,7 @@ def index() -> Response:
 
 
 @bp.post("/<uuid:member_id>/role")
-@access(Role.ADMIN)
+@access(Role.ADMIN, person=True)
 def change(member_id: str) -> Response:
     """Gives a member another role."""
     member = accounts.get_member(db.session(), str(member_id))
@@ -70,26 +70,27 @@ def change(member_id: str) -> Response:
 
 
 @bp.post("/<uuid:member_id>/remove")
-@access(Role.ADMIN)
+@access(Role.ADMIN, person=True)
 def remove(member_id: str) -> Response:
     """Takes a member out of the organization."""
     member = accounts.get_member(db.session(), str(member_id))
     user = member.user
     accounts.remove_member(db.session(), member, by=g.actor.role)
     _note("member.removed", ("member", user.id, user.email), {"role": member.role})
+    revocation.end_sessions_without_membership(db.engine, user.id)
     flash(_("%(name)s is no longer a member.", name=user.name), "success")
     return go("members.index")
 
 
 @bp.get("/invite")
-@access(Role.ADMIN)
+@access(Role.ADMIN, person=True)
 def invite() -> Response:
     """The form of an invitation."""
     return page("settings/invite.html", form=InvitationForm())
 
 
 @bp.post("/invite")
-@access(Role.ADMIN)
+@access(Role.ADMIN, person=True)
 def send() -> Response:
     """Makes the invitation and shows its link, this once; sends it by e-mail where there is a mail server."""
     form = InvitationForm()
@@ -131,7 +132,7 @@ def _post(invitation: Invitation, link: str) -> tuple[bool, str]:
 
 
 @bp.post("/invitations/<uuid:invitation_id>/withdraw")
-@access(Role.ADMIN)
+@access(Role.ADMIN, person=True)
 def withdraw(invitation_id: str) -> Response:
     """Makes an invitation's link worthless."""
     invitation = db.session.get(Invitation, str(invitation_id))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, g, request, session
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_login import login_user
 from flask_wtf import FlaskForm
 from sqlalchemy import select
-from wtforms import PasswordField, SelectField, StringField
+from wtforms import BooleanField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from flowapp.catalog import N_
@@ -20,7 +21,7 @@ from flowapp.models import Member, Organization, User
 from flowapp.models.tenancy import system_session
 from flowapp.security.passwords import MIN_LENGTH
 from flowapp.security.roles import Role
-from flowapp.studio import accounts
+from flowapp.studio import accounts, revocation
 from flowapp.web.access import access
 from flowapp.web.locale import select_theme
 from flowapp.web.nav import Nav
@@ -69,6 +70,10 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
         description=_l("At least %(length)s characters.", length=MIN_LENGTH),
         render_kw={"autocomplete": "new-password", "required": True},
     )
+    revoke = BooleanField(
+        _l("Revoke my API tokens too"),
+        description=_l("Choose this where somebody else may know your password. Programs then need new tokens."),
+    )
 
 
 def _page(form: ProfileForm | None = None, password_form: PasswordForm | None = None) -> Response:
@@ -81,6 +86,7 @@ def _page(form: ProfileForm | None = None, password_form: PasswordForm | None = 
         form=form_shown,
         password_form=password_form or PasswordForm(formdata=None),
         organizations=_organizations(),
+        tokens=revocation.count_tokens(db.engine, user.id),
         status=422 if form or password_form else 200,
     )
 
@@ -94,14 +100,14 @@ def _organizations() -> list[tuple[Organization, str]]:
 
 
 @bp.get("")
-@access(Role.VIEWER)
+@access(Role.VIEWER, person=True)
 def show() -> Response:
     """The account and its password."""
     return _page()
 
 
 @bp.post("")
-@access(Role.VIEWER)
+@access(Role.VIEWER, person=True)
 def save() -> Response:
     """Saves name, language, time zone and theme; language and theme count at once, in this browser."""
     form = ProfileForm()
@@ -127,9 +133,9 @@ def save() -> Response:
 
 
 @bp.post("/password")
-@access(Role.VIEWER)
+@access(Role.VIEWER, person=True)
 def password() -> Response:
-    """Changes the password; every other session of the user ends."""
+    """Changes the password; every other session of the user ends, and, where wanted, their API tokens."""
     form = PasswordForm()
     form.validate()
     count_try(g.actor.user.email)
@@ -146,11 +152,13 @@ def password() -> Response:
     _note("user.password_changed", user)
     login_user(user)
     flash(_("Your password was changed. Other browsers were signed out."), "success")
+    if form.revoke.data and (count := revocation.revoke_tokens(db.engine, user, ip=request.remote_addr or "")):
+        flash(ngettext("%(num)d API token was revoked.", "%(num)d API tokens were revoked.", count), "success")
     return go("profile.show")
 
 
 @bp.post("/organization")
-@access(Role.VIEWER)
+@access(Role.VIEWER, person=True)
 def switch() -> Response:
     """Goes on in another organization of the user."""
     wanted = request.form.get("organization", "")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, request, session
+from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from flask_babel import lazy_gettext as _l
-from flask_login import login_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
@@ -16,6 +15,7 @@ from flowapp.extensions import csrf, db
 from flowapp.security.passwords import MIN_LENGTH
 from flowapp.studio import accounts
 from flowapp.texts import say
+from flowapp.web import sessions
 from flowapp.web.access import public
 from flowapp.web.problems import wants_json
 from flowapp.web.render import go, page, to_url
@@ -100,7 +100,5 @@ def create() -> Response:
         for problem in error.problems:
             form[problem.path].errors = [translated(problem.message)]
         return page("setup/show.html", form=form, status=422)
-    session.clear()
-    login_user(user)
-    session.permanent = True
+    sessions.begin(user)
     return to_url("/")

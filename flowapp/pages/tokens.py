@@ -57,7 +57,7 @@ class TokenForm(FlaskForm):  # type: ignore[misc]
 
 
 @bp.get("")
-@access(Role.VIEWER)
+@access(Role.VIEWER, person=True)
 def index() -> Response:
     """One's own tokens; admins see everybody's."""
     query = select(AccessToken).filter_by(revoked_at=None).order_by(AccessToken.id.desc())
@@ -67,14 +67,14 @@ def index() -> Response:
 
 
 @bp.get("/new")
-@access(Role.VIEWER)
+@access(Role.VIEWER, person=True)
 def new() -> Response:
     """The form of a new token."""
     return page("settings/token.html", form=TokenForm())
 
 
 @bp.post("/new")
-@access(Role.VIEWER)
+@access(Role.VIEWER, person=True)
 def create() -> Response:
     """Makes a token and shows it, this once."""
     form = TokenForm()
@@ -99,7 +99,7 @@ def create() -> Response:
 
 
 @bp.post("/<uuid:token_id>/revoke")
-@access(Role.VIEWER)
+@access(Role.VIEWER, person=True)
 def revoke(token_id: str) -> Response:
     """Ends a token at once."""
     row = accounts.revoke_token(db.session(), str(token_id), user_id=g.actor.user.id, by=g.actor.role)

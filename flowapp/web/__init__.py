@@ -8,23 +8,14 @@ from typing import Any
 from flask import Flask, g
 from flask_login import AnonymousUserMixin
 
-from flowapp.extensions import csrf, db, htmx, limiter, login
-from flowapp.models import User
-from flowapp.models.tenancy import system_session
+from flowapp.extensions import csrf, htmx, limiter, login
 from flowapp.web import assets, headers, locale, nav, problems, texts
 from flowapp.web.access import access, guard, public
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page, safe_next, to_url, wants_fragment
-from flowapp.web.sessions import SessionInterface
+from flowapp.web.sessions import SessionInterface, load_user
 
 __all__ = ["Nav", "access", "go", "init_app", "page", "public", "safe_next", "to_url", "wants_fragment"]
-
-
-def _load_user(key: str) -> User | None:
-    user_id, _, epoch = key.partition(":")
-    with system_session(db.engine) as system:
-        user = system.get(User, user_id)
-        return user if user and str(user.session_epoch) == epoch else None
 
 
 class Nobody(AnonymousUserMixin):  # type: ignore[misc]
@@ -45,7 +36,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     limiter.init_app(app)
     login.init_app(app)
-    login.user_loader(_load_user)
+    login.user_loader(load_user)
     login.anonymous_user = Nobody
     login.session_protection = "basic"
     for part in (headers, locale, nav, assets, problems):

@@ -1,6 +1,7 @@
 """Who may call a route. Every route declares it; one that does not is refused to everybody.
 
 @access(Role.EDITOR)  signed in by session or token, with at least this role
+@access(Role.ADMIN, person=True)  the same, but by session only: whoever finds a token must not gain an account
 @public("why")        anybody, with the reason on record
 """
 
@@ -35,15 +36,16 @@ _ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a route asks for: the least role, or why it asks for none."""
+    """What a route asks for: the least role, or why it asks for none; `person`: no API token will do."""
 
     role: Role | None = None
     public: str = ""
+    person: bool = False
 
 
-def access(role: Role = Role.VIEWER) -> Callable[[View], View]:
-    """The route is for members with at least `role`."""
-    return _declare(Access(role=role))
+def access(role: Role = Role.VIEWER, *, person: bool = False) -> Callable[[View], View]:
+    """The route is for members with at least `role`; with `person` only for those who signed in themselves."""
+    return _declare(Access(role=role, person=person))
 
 
 def public(reason: str) -> Callable[[View], View]:
@@ -86,6 +88,8 @@ def guard() -> None:
     if rule.role is None:
         return
     identify()
+    if rule.person and g.actor.token_id is not None:
+        raise ForbiddenError(say("An API token cannot be used here: sign in with your password."))
     if g.actor.role < rule.role:
         needed, own = _ROLES[rule.role], _ROLES[g.actor.role]
         raise ForbiddenError(say("This needs the role %(needed)s; yours is %(own)s.", needed=needed, own=own))
@@ -132,7 +136,9 @@ def _identify_by_session(user_id: str) -> Actor:
         wanted = session.get("organization_id")
         member = next((m for m in members if m.organization_id == wanted), members[0] if members else None)
         if member is None:
-            raise UnauthenticatedError(say("You are not a member of any organization."))
+            raise ForbiddenError(
+                say("You belong to no organization (any more). Ask somebody there to invite you, or sign out.")
+            )
         organization = system.get_one(Organization, member.organization_id)
         return _enter(member, organization, Role.read(member.role), None)
 

@@ -1,9 +1,50 @@
-"""Session cookies that are Secure wherever the request came over HTTPS, without a setting to forget."""
+"""Sessions: signed cookies with an id, so that signing out ends them here and not in one browser only."""
 
 from __future__ import annotations
 
-from flask import Flask, Request, request
+from flask import Flask, Request, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_login import current_user, login_user, logout_user
+from sqlalchemy import select
+
+from flowapp.extensions import db
+from flowapp.models import User, new_id
+from flowapp.models.tenancy import system_session
+from flowapp.studio import revocation
+
+_ID = "session_id"
+
+
+def begin(user: User, *, remember: bool = True) -> None:
+    """Signs `user` in, in a new session; kept for 14 days after the last visit where `remember`."""
+    session.clear()
+    login_user(user)
+    session[_ID] = new_id()
+    session.permanent = remember
+
+
+def end() -> None:
+    """Ends the session: its cookie is worth nothing any more, wherever a copy of it lies."""
+    if current_user.is_authenticated:
+        revocation.end_session(db.engine, current_user.id, session_id())
+    logout_user()
+    session.clear()
+
+
+def session_id() -> str | None:
+    """The id of this session; None where it has none: nobody signed in, or an earlier release began it."""
+    return session.get(_ID)
+
+
+def load_user(key: str) -> User | None:
+    """Flask-Login's: the user of `User.get_id()`, while neither the session nor all of the user's were ended."""
+    user_id, _, epoch = key.partition(":")
+    wanted, known = select(User).where(User.id == user_id), session_id()
+    if known is not None:
+        wanted = wanted.where(~revocation.was_ended(known))
+    with system_session(db.engine) as system:
+        user = system.scalar(wanted)
+        return user if user and str(user.session_epoch) == epoch else None
 
 
 class SessionInterface(SecureCookieSessionInterface):

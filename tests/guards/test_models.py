@@ -14,8 +14,16 @@ from flowapp.extensions import db
 from flowapp.models import Base, Project, Tenant, new_id
 from flowapp.models.tenancy import TenantMissingError, system_session, tenant_session
 
-# Users belong to several organizations, leases, background jobs and processes to the installation.
-WITHOUT_ORGANIZATION = {"organizations", "users", "leases", "job_runs", "heartbeats"}
+# Users and their sessions belong to several organizations, leases, background jobs, processes and settings to the installation.
+WITHOUT_ORGANIZATION = {
+    "organizations",
+    "users",
+    "leases",
+    "job_runs",
+    "heartbeats",
+    "ended_sessions",
+    "installation_settings",
+}
 
 
 def tables() -> dict[str, Any]:

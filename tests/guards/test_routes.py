@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask import g
 from werkzeug.routing import Rule
 
 from flowapp.extensions import db
@@ -92,13 +93,31 @@ def some_values(rule: Rule) -> dict[str, Any]:
     return {name: new_id() if "id" in name else "1" for name in rule.arguments}
 
 
+def of_member(app: Any, rule: Rule, tenant: Tenant) -> tuple[Any, dict[str, str]]:
+    """A client and its headers: with the member's token, or signed in where a route takes no token."""
+    client = app.test_client()
+    g.pop("_login_user", None)  # the requests of a test share its context
+    if not access_of(app, rule).person:
+        return client, tenant.headers
+    with client.session_transaction() as session:
+        session.update(_user_id=f"{tenant.user_id}:0", _fresh=True, organization_id=tenant.organization_id)
+    return client, {}
+
+
+@pytest.fixture
+def _no_csrf(app: Any) -> None:
+    """These tests ask who may call; that a session needs the token of a form is shown elsewhere."""
+    app.config["WTF_CSRF_METHODS"] = []
+
+
+@pytest.mark.usefixtures("_no_csrf")
 def test_a_lower_role_is_refused_everywhere(app: Any, mine: Tenant) -> None:
-    members = {role: add_member(db.engine, mine, role.label) for role in Role}
-    client, wrong = app.test_client(), []
+    members, wrong = {role: add_member(db.engine, mine, role.label) for role in Role}, []
     for rule, method in rules(app):
         role = access_of(app, rule).role
         for lower in [r for r in Role if role is not None and r < role]:
-            answer = client.open(url(app, rule, some_values(rule)), method=method, headers=members[lower].headers)
+            client, headers = of_member(app, rule, members[lower])
+            answer = client.open(url(app, rule, some_values(rule)), method=method, headers=headers)
             if answer.status_code != 403:
                 wrong.append((rule.rule, method, lower.label, answer.status_code))
     assert not wrong
@@ -118,14 +137,32 @@ def test_nobody_is_sent_to_sign_in(app: Any, mine: Tenant) -> None:
     assert not wrong
 
 
+ACCOUNTS = ("/settings/profile", "/settings/tokens", "/settings/members")
+
+
+def test_no_token_opens_a_page_of_accounts(app: Any, mine: Tenant) -> None:
+    """Whoever finds an owner's token shall not make tokens, accounts or passwords of it."""
+    client, wrong, asked = app.test_client(), [], 0
+    for rule, method in rules(app):
+        if rule.rule.startswith(ACCOUNTS) or access_of(app, rule).person:
+            asked += 1
+            answer = client.open(url(app, rule, some_values(rule)), method=method, headers=mine.headers)
+            if answer.status_code != 403 or "An API token cannot be used here" not in answer.text:
+                wrong.append((rule.rule, method, answer.status_code))
+    assert asked >= 14
+    assert not wrong
+
+
+@pytest.mark.usefixtures("_no_csrf")
 def test_the_role_that_is_asked_for_is_let_in(app: Any, mine: Tenant) -> None:
-    members = {role: add_member(db.engine, mine, role.label) for role in Role}
-    client, wrong = app.test_client(), []
+    members, wrong = {role: add_member(db.engine, mine, role.label) for role in Role}, []
     for rule, method in rules(app):
         role = access_of(app, rule).role
         if role is not None:
-            answer = client.open(url(app, rule, some_values(rule)), method=method, headers=members[role].headers)
-            if answer.status_code in (401, 403) or answer.status_code >= 500:
+            client, headers = of_member(app, rule, members[role])
+            answer = client.open(url(app, rule, some_values(rule)), method=method, headers=headers)
+            sent_away = (answer.location or "").startswith("/login?")
+            if sent_away or answer.status_code in (401, 403) or answer.status_code >= 500:
                 wrong.append((rule.rule, method, role.label, answer.status_code))
     assert not wrong
 
@@ -174,16 +211,17 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
 NO_IDS = {"integrations.new"}
 
 
+@pytest.mark.usefixtures("_no_csrf")
 def test_somebody_elses_ids_are_not_found_anywhere(app: Any, mine: Tenant) -> None:
-    values = theirs(make_tenant(db.engine, "Theirs"))
-    client, wrong = app.test_client(), []
+    values, wrong = theirs(make_tenant(db.engine, "Theirs")), []
     for rule, method in rules(app):
         if not rule.arguments or access_of(app, rule).role is None or rule.endpoint in NO_IDS:
             continue
         unknown = rule.arguments - set(values)
         assert not unknown, f"{rule.rule}: tell this guard what {unknown} is"
+        client, headers = of_member(app, rule, mine)
         answer = client.open(
-            url(app, rule, values), method=method, headers=mine.headers, json={} if "/api" in rule.rule else None
+            url(app, rule, values), method=method, headers=headers, json={} if "/api" in rule.rule else None
         )
         if answer.status_code != 404:
             wrong.append((rule.rule, method, answer.status_code))
