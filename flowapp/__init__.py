@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
 def _configure(app: APIFlask, settings: Settings) -> None:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
+    from flowapp.broker import PATIENCE
     from flowapp.models.tenancy import engine_options
 
     redis_url = settings.redis_url.replace("unix://", "redis+unix://")
@@ -69,6 +70,7 @@ def _configure(app: APIFlask, settings: Settings) -> None:
         WTF_CSRF_CHECK_DEFAULT=False,  # web.access checks it where a session, not a token, signed the caller in
         WTF_CSRF_TIME_LIMIT=None,
         RATELIMIT_STORAGE_URI=redis_url,
+        RATELIMIT_STORAGE_OPTIONS=PATIENCE,
         BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "flowapp" / "translations"),
         SOCK_SERVER_OPTIONS={"ping_interval": 25, "max_message_size": 65_536},
     )

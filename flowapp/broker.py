@@ -21,6 +21,8 @@ import redis
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.encoder import Encoder
 from dramatiq.errors import ConnectionClosed, QueueNotFound
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 QUEUE = "flowapp"
 _BLOCK_SECONDS = 1.0  # a stopping worker waits that long for its consumers
@@ -138,9 +140,14 @@ def _key(queue_name: str) -> str:
     return f"flowapp:queue:{queue_name}"
 
 
+# Nobody waits for long: what cannot be said to Redis is found in the database. Blocking commands wait a second.
+PATIENCE: dict[str, Any] = {"socket_timeout": 2.0, "socket_connect_timeout": 1.0}
+
+
 def connect(url: str) -> redis.Redis:
-    """A Redis client; commands time out after 10 s (blocking ones wait a second)."""
-    return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30)
+    """A Redis client. A connection that was lost is made anew once; a server that is silent gets no second try."""
+    again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    return redis.Redis.from_url(url, **PATIENCE, retry=again, health_check_interval=30)
 
 
 class Orjson(Encoder):

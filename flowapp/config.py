@@ -37,6 +37,10 @@ DOCS: dict[str, str] = {
     "FLOWAPP_READ_SECONDS": "Seconds in which a whole request, headers and body, must arrive.",
     "FLOWAPP_PEER_CONNECTIONS": "Connections that one address may hold open, 0: any number; no limit behind a trusted proxy.",
     "FLOWAPP_SQLITE_SYNCHRONOUS": "NORMAL survives kill -9, FULL also power loss (slower).",
+    "FLOWAPP_DB_POOL": "Connections to PostgreSQL that one web process holds at most; `flask doctor` adds up a host's.",
+    "FLOWAPP_DB_STATEMENT_TIMEOUT": "Seconds after which PostgreSQL ends a statement; 0: never.",
+    "FLOWAPP_DB_LOCK_TIMEOUT": "Seconds that a statement waits for a lock of PostgreSQL's; 0: without end.",
+    "FLOWAPP_DB_IDLE_TIMEOUT": "Seconds after which PostgreSQL ends a transaction in which nothing happens; 0: never.",
     "FLOWAPP_WORKERS": "Worker processes.",
     "FLOWAPP_THREADS": "Threads in each worker process.",
     "FLOWAPP_HELPER_SECONDS": "Processor seconds for one check, query or file of a user, which run in processes of their own.",
@@ -72,6 +76,10 @@ class Settings:
     read_seconds: int = 30
     peer_connections: int = 200
     sqlite_synchronous: str = "NORMAL"
+    db_pool: int = 20
+    db_statement_timeout: int = 60
+    db_lock_timeout: int = 5
+    db_idle_timeout: int = 30
     workers: int = 2
     threads: int = 8
     helper_seconds: int = 5
@@ -118,6 +126,10 @@ class Settings:
             read_seconds=_number(env, "FLOWAPP_READ_SECONDS", 30, 1, 3600),
             peer_connections=_number(env, "FLOWAPP_PEER_CONNECTIONS", 200, 0, 100_000),
             sqlite_synchronous=_choice(env, "FLOWAPP_SQLITE_SYNCHRONOUS", "NORMAL", ("NORMAL", "FULL")),
+            db_pool=_number(env, "FLOWAPP_DB_POOL", 20, 2, 1000),
+            db_statement_timeout=_number(env, "FLOWAPP_DB_STATEMENT_TIMEOUT", 60, 0, 86_400),
+            db_lock_timeout=_number(env, "FLOWAPP_DB_LOCK_TIMEOUT", 5, 0, 86_400),
+            db_idle_timeout=_number(env, "FLOWAPP_DB_IDLE_TIMEOUT", 30, 0, 86_400),
             workers=_number(env, "FLOWAPP_WORKERS", min(2, os.cpu_count() or 1), 1, 64),
             threads=_number(env, "FLOWAPP_THREADS", 8, 1, 256),
             helper_seconds=_number(env, "FLOWAPP_HELPER_SECONDS", 5, 1, 3600),

@@ -21,7 +21,7 @@ from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
 from flowapp.engine import admission
 from flowapp.models import Lease, utcnow
-from flowapp.models.tenancy import make_engine, prepare_engine, system_session
+from flowapp.models.tenancy import at_once, make_engine, prepare_engine, system_session
 from flowapp.studio import alerts, replays
 from flowapp.tasks import due, facts, repeating
 from flowapp.tasks.heartbeats import Heart
@@ -72,13 +72,20 @@ class Scheduler:
         return self.leased_until is not None and self.now() < self.leased_until
 
     def _hold(self, now: datetime) -> bool:
-        """Takes or keeps the lease; it is written only when half of it is over."""
+        """Takes or keeps the lease; it is written only when half of it is over.
+
+        PostgreSQL commits the write by itself: a host that loses power holds no lock, which would stop all others.
+        """
         if self.leased_until and self.leased_until - LEASE <= now < self.leased_until - LEASE / 2:
             return True
-        with system_session(self.runtime.engine) as session:
+        led, self.leased_until = self.leased_until is not None, None
+        engine = self.runtime.engine
+        with system_session(engine.execution_options(**at_once(engine.dialect.name))) as session:
             held = take_lease(session, "scheduler", self.runtime.name, now, now + LEASE)
             session.commit()
         self.leased_until = now + LEASE if held else None
+        if held != led:
+            log.info("this scheduler works now" if held else "another scheduler works, this one stands by")
         return held
 
     def ring_timers(self, now: datetime) -> None:
@@ -159,7 +166,7 @@ def main() -> None:
     logs.configure(settings.log_level, settings.log_format)
     setproctitle("flowapp scheduler")
     catalog.load()
-    engine = make_engine(settings)
+    engine = make_engine(settings, "scheduler")
     prepare_engine(engine, settings)
     runtime = tasks.Runtime.make(settings, engine)
     tasks.init(runtime)

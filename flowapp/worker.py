@@ -32,7 +32,7 @@ def work(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    engine = make_engine(settings)
+    engine = make_engine(settings, "worker")
     prepare_engine(engine, settings)
     runtime = tasks.Runtime.make(settings, engine)
     tasks.init(runtime)

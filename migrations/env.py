@@ -24,7 +24,7 @@ def settings() -> Settings:
 
 def open_engine() -> Engine:
     """An engine of its own: its connections are closed at the end, and SQLite then folds its WAL into the file."""
-    engine = make_engine(settings())
+    engine = make_engine(settings(), "long")
     prepare_engine(engine, settings())
     return engine
 

@@ -134,11 +134,15 @@ class Batch:
 
 @dataclass(slots=True)
 class Claim:
-    """What a worker holds: the row it claimed, with its fence. Not `taken`: the first write is to claim it."""
+    """What a worker holds: the row it claimed, with its fence. Not `taken`: the first write is to claim it.
+
+    `seq`: what the row's was after the last write; None before the first one.
+    """
 
     row: Mapping[str, Any]
     fence: int
     taken: bool = True
+    seq: int | None = None
 
     @property
     def key(self) -> dict[str, Any]:
@@ -247,6 +251,26 @@ class Journal:
             raise FencedError("The execution was cancelled, or another worker has taken it over.")
         if not claim.taken:
             claim.fence, claim.taken = claim.fence + 1, True
+
+    def written(self, claim: Claim, batch: Batch) -> bool:
+        """Whether a write of this batch whose answer was lost was made after all. Then the claim is taken by it."""
+        c = _executions.c
+        with self.transaction() as connection:
+            found = connection.execute(
+                select(c.fence, c.seq, c.status, c.lease_owner, c.started_at).where(
+                    c.id == claim.row["id"], c.organization_id == self.organization_id
+                )
+            ).one_or_none()
+        if found is None or found.fence != claim.fence + (not claim.taken):
+            return False
+        # No two claims begin in the same microsecond; a batch that only moves on leaves its mark in `seq` or the status.
+        mine = claim.taken or (found.lease_owner, found.started_at) == (self.owner, claim.row["started_at"])
+        ahead = found.seq == batch.columns["seq"] != (claim.row["seq"] if claim.seq is None else claim.seq)
+        ended = found.status == batch.columns.get("status", "running") != "running"
+        if not (mine and (ahead or ended)):
+            return False
+        claim.fence, claim.taken = found.fence, True
+        return True
 
     def _taking(self, claim: Claim) -> dict[str, Any]:
         """The columns of a claim."""

@@ -15,7 +15,10 @@ from flowapp.errors import FlowError
 if TYPE_CHECKING:
     from flowapp.engine.run import Run
 
-UNCERTAIN = "The worker died while this step was running. Nobody knows whether it took effect: send it again, or treat it as done."
+UNCERTAIN = (
+    "The worker began this step and never wrote down how it ended: it died, or could not reach the database for longer than "
+    "its lease. Nobody knows whether the step took effect: send it again, or treat it as done."
+)
 
 
 def take_up(run: Run) -> None:
@@ -78,7 +81,11 @@ def _settle(run: Run, number: str, past: Mapping[str, Any] | None) -> None:
         run.advance({"type": "uncertain", "token": number})
         return
     if past is not None:
-        run.record.end_earlier(past, "failed", "The worker died while this step was running; it runs again.")
+        run.record.end_earlier(
+            past,
+            "failed",
+            "The worker began this step and never wrote down how it ended: it died, or lost the database. It runs again.",
+        )
     run.state["tokens"][number]["status"] = "ready"
 
 

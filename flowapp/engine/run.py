@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from flowapp.catalog import Done, Signal
-from flowapp.engine import effects, ending, outcomes
+from flowapp.engine import effects, ending, insist, outcomes
 from flowapp.engine import messages as m
 from flowapp.engine import state as machine
 from flowapp.engine.inbox import Inbox
@@ -191,7 +191,7 @@ class Run:
         status = columns.get("status")
         batch.timers = self._timers(status)
         batch.listening = self.inbox.listening(self, status)
-        self.journal.write(self.claim, batch)
+        insist.write(self.journal, self.claim, batch, self.runner.stopping)
         self.flushed = monotonic()
         self.publish(news)
 

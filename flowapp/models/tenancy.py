@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction, with_loader_criteria
@@ -21,7 +21,12 @@ from flowapp.errors import FlowError
 from flowapp.models.base import Tenant
 from flowapp.models.sqlite import prepare_sqlite
 
+if TYPE_CHECKING:
+    from flowapp.models.postgres import Role
+
 SYSTEM = "system"
+# How long a thread waits for a free connection. A person gets an answer after 5 s at the latest, a worker has time.
+POOL_SECONDS = {"web": 2, "worker": 10, "scheduler": 5, "long": 30}
 IDLE = 0  # psycopg.pq.TransactionStatus: in no transaction
 
 
@@ -37,17 +42,33 @@ def bind_tenant(session: Session, organization_id: str) -> None:
     session.info["organization_id"] = organization_id
 
 
-def make_engine(settings: Settings) -> Engine:
+def make_engine(settings: Settings, role: Role = "web") -> Engine:
     """The database engine of a process without Flask."""
-    return create_engine(settings.database_url, **engine_options(settings))
+    return create_engine(settings.database_url, **engine_options(settings, role))
 
 
-def engine_options(settings: Settings) -> dict[str, Any]:
-    """Options that every engine is made with."""
+def engine_options(settings: Settings, role: Role = "web") -> dict[str, Any]:
+    """Options that every engine is made with, by what its process does."""
     # Opened when first needed and kept: an overflow would be closed and opened again hundreds of times a second.
-    return dict(
-        ENGINE_OPTIONS, pool_size=max(30, settings.threads + 2), max_overflow=0, pool_timeout=10, pool_use_lifo=True
-    )
+    options = dict(ENGINE_OPTIONS, max_overflow=0, pool_use_lifo=True)
+    if settings.is_sqlite:
+        return options | {"pool_size": max(30, settings.threads + 2), "pool_timeout": 10}
+    from flowapp.models.postgres import connect_args  # and its driver: a process on SQLite starts without
+
+    pool = {"pool_size": pool_size(settings, role), "pool_timeout": POOL_SECONDS[role]}
+    return options | pool | {"connect_args": connect_args(settings, role)}
+
+
+def pool_size(settings: Settings, role: Role) -> int:
+    """How many connections to PostgreSQL a process holds at most."""
+    # A worker's threads use one each, beside the keeper of leases and the heartbeat; a step may need a second one.
+    return {"web": settings.db_pool, "worker": settings.threads + 4, "scheduler": 4, "long": 2}[role]
+
+
+def connections_of_host(settings: Settings, webs: int = 1) -> int:
+    """How many connections to PostgreSQL one host takes at most that runs `webs` web processes, workers, a scheduler."""
+    web, worker, scheduler = (pool_size(settings, role) for role in ("web", "worker", "scheduler"))
+    return webs * web + settings.workers * worker + scheduler
 
 
 def prepare_engine(engine: Engine, settings: Settings) -> None:
@@ -55,6 +76,9 @@ def prepare_engine(engine: Engine, settings: Settings) -> None:
     if engine.dialect.name == "sqlite":
         prepare_sqlite(engine, settings.sqlite_synchronous)
     else:
+        from flowapp.models.postgres import prepare_postgres
+
+        prepare_postgres(engine)
         event.listen(engine, "rollback", _forget_tenant)
         event.listen(engine, "reset", _forget_unfinished)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, current_app, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from flowapp.errors import BusyError, FlowError, InvalidError, ThrottledError, UnauthenticatedError
-from flowapp.extensions import db
+from flowapp.extensions import db, login
 from flowapp.logs import get_logger
+from flowapp.models.away import is_away
 from flowapp.web.access import recognize
 from flowapp.web.render import to_url
 from flowapp.web.texts import translated
@@ -24,6 +26,7 @@ _WORDS = {
     404: (_l("Not found"), _l("There is nothing at this address. It may have been moved or deleted.")),
     405: (_l("Not allowed"), _l("This address does not take such a request.")),
 }
+RETRY_AFTER = "5"  # seconds, where the database is away
 _API = ("/api/", "/hooks/", "/ws/", "/openapi.json", "/metrics", "/healthz", "/readyz")
 
 
@@ -45,12 +48,15 @@ def problem(status: int, title: str, detail: str, **more: Any) -> Response:
     return response
 
 
-def _answer(status: int, title: str, detail: str, **more: Any) -> Response:
+def _answer(status: int, title: str, detail: str, *, away: bool = False, **more: Any) -> Response:
     if wants_json():
         return problem(status, title, detail, **more)
     if status < 500:
         recognize()  # the menu stays in sight
-    return make_response(render_template("errors/error.html", status=status, title=title, detail=detail), status)
+    if away:
+        g._login_user = login.anonymous_user()  # noqa: SLF001 - Flask-Login's: each template would look the person up
+    text = render_template("errors/error.html", status=status, title=title, detail=detail)
+    return make_response(text, status)
 
 
 def _flow_error(error: FlowError) -> Response:
@@ -104,17 +110,29 @@ def _without_slash() -> str:
     return url_for(endpoint, **{**request.args.to_dict(flat=False), **values})
 
 
-def _database_error(error: DBAPIError) -> Response:
+def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
     """Values that no column can hold (a NUL character, a number too large) are the sender's; the rest is ours."""
-    db.session.rollback()
+    _forget()
     if type(error).__name__ == "DataError":
         return _answer(
             422,
             _("Invalid input"),
             _("A value cannot be stored: it is too long or holds a character that is not text."),
         )
-    log.error("database failed", path=request.path, exc_info=error)
-    return _answer(503, _("Unavailable"), _("The database does not answer right now. Try again in a moment."))
+    away = is_away(error)
+    log.error("database failed", path=request.path, error=str(error).splitlines()[0], exc_info=None if away else error)
+    detail = _("The database does not answer right now. Try again in a moment.")
+    response = _answer(503, _("Unavailable"), detail, away=away)
+    response.headers["Retry-After"] = RETRY_AFTER
+    return response
+
+
+def _forget() -> None:
+    """Lets go of what the session holds. Where the database is away it cannot be told, and has forgotten by itself."""
+    try:
+        db.session.rollback()
+    except DBAPIError:
+        db.session().invalidate()
 
 
 def _unexpected(error: Exception) -> Response:
@@ -128,4 +146,5 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(FlowError, _flow_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(PoolTimeoutError, _database_error)
     app.register_error_handler(Exception, _unexpected)
