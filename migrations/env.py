@@ -1,6 +1,7 @@
-"""Alembic's environment. Runs for `flask db …` and, without building the application, for `alembic` itself (the launcher).
+"""Alembic's environment: `alembic -c migrations/alembic.ini …`, which the launcher runs too.
 
-The tables that users defined (ud_*) are left alone.
+The tables that users defined (ud_*) are left alone. Whoever comes while another host migrates waits for it. A database
+that is newer than this release is left as it is: it serves this release too (docs/upgrading.md).
 """
 
 from __future__ import annotations
@@ -8,24 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from alembic import context
-from flask import current_app
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from flowapp.config import Settings
-from flowapp.models import Base
+from flowapp.models import Base, migrations
 from flowapp.models.tenancy import make_engine, prepare_engine
-
-
-def settings() -> Settings:
-    """Those of the running application, else the environment's."""
-    found: Settings = current_app.extensions["settings"] if current_app else Settings.from_env()
-    return found
 
 
 def open_engine() -> Engine:
     """An engine of its own: its connections are closed at the end, and SQLite then folds its WAL into the file."""
-    engine = make_engine(settings(), "long")
-    prepare_engine(engine, settings())
+    settings = Settings.from_env()
+    engine = make_engine(settings, "long")
+    prepare_engine(engine, settings)
     return engine
 
 
@@ -46,20 +41,32 @@ def render_item(kind: str, item: Any, _context: Any) -> str | bool:
 def run() -> None:
     """Runs the migrations in one transaction each."""
     engine = open_engine()
-    with engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=Base.metadata,
-            include_name=include_name,
-            render_item=render_item,
-            render_as_batch=True,
-            compare_type=True,
-            transaction_per_migration=True,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        connection.commit()
+    with migrations.alone(engine, _say), engine.connect() as connection:
+        if migrations.state(connection) == "newer":
+            _say(f"the database is at {migrations.current(connection)}, newer than this release: left as it is")
+        else:
+            connection.rollback()
+            _migrate(connection)
     engine.dispose()
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_name=include_name,
+        render_item=render_item,
+        render_as_batch=True,
+        compare_type=True,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command's output
 
 
 if context.is_offline_mode():

@@ -19,6 +19,7 @@ from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.studio import workflows
 from flowapp.tasks import runtime
 from tests.support.browser import PASSWORD
+from tests.support.fleet import whole_fleet
 
 
 @contextmanager
@@ -98,6 +99,7 @@ def test_seed_demo_can_be_repeated(app: Any) -> None:
 
 
 def test_doctor_finds_nothing_wrong_and_shows_no_secret(app: Any, settings: Settings) -> None:
+    whole_fleet()
     output = run(app, "doctor")
     assert "WRONG" not in output
     for secret in (settings.secret_key, *settings.encryption_keys):
@@ -113,6 +115,7 @@ def test_doctor_fails_where_something_is_wrong(settings: Settings, tmp_path: Any
         admin_password="short",
     )
     with running(broken) as app:
+        whole_fleet()
         output = run(app, "doctor", code=1)
     wrong = [line.split()[1] for line in output.splitlines() if line.split()[0] == "WRONG"]
     assert wrong == ["redis", "mail", "people"]
@@ -160,6 +163,7 @@ def test_rotate_keys_leaves_nothing_under_the_old_key(settings: Settings) -> Non
             assert vault.open(config)["secret"] == "of the hook"
         assert workflow.draft_fingerprint == version.fingerprint
         assert workflow.draft == version.definition
+        whole_fleet()
         assert "WRONG" not in run(app, "doctor")
 
 

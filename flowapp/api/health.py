@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import redis
 from flask import Blueprint, Response, jsonify
 from sqlalchemy import text
@@ -14,12 +16,16 @@ from flowapp.catalog import N_
 from flowapp.extensions import db, limiter
 from flowapp.logs import get_logger
 from flowapp.models import migrations
+from flowapp.tasks import fleet
 from flowapp.web.access import public
 
 log = get_logger(__name__)
 bp = Blueprint("health", __name__)
 TAG = N_("Health")
 WHY = "load balancers and process supervisors carry no token"
+OK = "ok"
+NEWER = "newer schema, still served"
+_FINE = (OK, NEWER)
 
 
 @route(bp, "/healthz", "GET", tag=TAG, summary=N_("Is this process alive?"), answer=HealthOut, root=True)
@@ -34,38 +40,60 @@ def healthz() -> tuple[Response, int]:
 @limiter.exempt
 @public(WHY)
 def readyz() -> tuple[Response, int]:
-    """Database, broker, and the database's schema at the newest migration; else 503."""
-    return _answer({"database": _database(), "redis": _redis(), "migrations": _migrations()})
+    """Database, broker, the schema, and that on some host a worker and a scheduler make progress; else 503."""
+    checks = {"database": _database(), "redis": _redis()}
+    if checks["database"] == OK:
+        return _answer(checks | {"migrations": _asked("the schema", _migrations)} | _processes())
+    return _answer(checks | dict.fromkeys(("migrations", "workers", "schedulers"), "not known without the database"))
 
 
-def _answer(checks: dict[str, bool]) -> tuple[Response, int]:
-    fine = all(checks.values())
-    words = {name: "ok" if good else "failing" for name, good in checks.items()}
-    return jsonify({"status": "ok" if fine else "unavailable", "checks": words}), 200 if fine else 503
+def _answer(checks: dict[str, str]) -> tuple[Response, int]:
+    fine = all(word in _FINE for word in checks.values())
+    return jsonify({"status": "ok" if fine else "unavailable", "checks": checks}), 200 if fine else 503
 
 
-def _database() -> bool:
+def _asked(what: str, ask: Callable[[], str]) -> str:
     try:
+        return ask()
+    except SQLAlchemyError as error:
+        log.warning("the database does not tell", what=what, error=str(error))
+        return "failing"
+
+
+def _database() -> str:
+    def ask() -> str:
         with db.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
-    except SQLAlchemyError as error:
-        log.warning("database does not answer", error=str(error))
-        return False
-    return True
+        return OK
+
+    return _asked("whether it is there", ask)
 
 
-def _redis() -> bool:
+def _redis() -> str:
     try:
-        return bool(tasks.runtime().redis.ping())
+        return OK if tasks.runtime().redis.ping() else "failing"
     except redis.RedisError as error:
         log.warning("broker does not answer", error=str(error))
-        return False
+        return "failing"
 
 
-def _migrations() -> bool:
+def _migrations() -> str:
+    with db.engine.connect() as connection:
+        state = migrations.state(connection)
+    return {
+        "current": OK,
+        "newer": NEWER,
+        "older": "older schema, migrations have to run",
+        "empty": "no schema, migrations have to run",
+        "foreign": "a schema that this release does not know",
+    }[state]
+
+
+def _processes() -> dict[str, str]:
+    """`workers` and `schedulers`: ok where one of any host works, else why none does."""
     try:
-        with db.engine.connect() as connection:
-            return migrations.current(connection) == migrations.newest()
+        found = fleet.processes(db.engine, tasks.runtime().settings)
     except SQLAlchemyError as error:
-        log.warning("migrations cannot be read", error=str(error))
-        return False
+        log.warning("the database does not tell", what="which processes run", error=str(error))
+        return {"workers": "failing", "schedulers": "failing"}
+    return {f"{kind}s": fleet.trouble(kind, found) or OK for kind in ("worker", "scheduler")}

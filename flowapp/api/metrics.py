@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from itertools import product
 
 import redis
 from flask import Blueprint, Response, g, request
@@ -18,9 +20,9 @@ from flowapp.broker import queue_length
 from flowapp.catalog import N_
 from flowapp.errors import ForbiddenError
 from flowapp.extensions import db, limiter
-from flowapp.models import EXECUTION_STATUSES, Execution
+from flowapp.models import EXECUTION_STATUSES, PROCESS_KINDS, Execution, utcnow
 from flowapp.models.tenancy import system_session
-from flowapp.tasks import jobs
+from flowapp.tasks import backlog, fleet, jobs
 from flowapp.web.access import identify, public
 from flowapp.web.lean import lean
 
@@ -37,7 +39,8 @@ class Stored(Collector):
     """Asks the database and the broker at each scrape."""
 
     def collect(self) -> Iterator[Metric]:
-        """Executions by status, background jobs, and the queue's length, which is left out while the broker is down."""
+        """Executions by status, background jobs, processes, what waits, and the queue's length, which is left out while
+        the broker is down."""
         executions = GaugeMetricFamily("flowapp_executions", "Stored executions by status.", labels=["status"])
         with system_session(tasks.runtime().engine) as system:
             grouped = select(Execution.status, func.count(Execution.id).label("stored")).group_by(Execution.status)
@@ -46,6 +49,8 @@ class Stored(Collector):
             executions.add_metric([status], counts.get(status, 0))
         yield executions
         yield from _jobs()
+        yield from _processes()
+        yield from _backlog()
         try:
             length = queue_length(tasks.runtime().broker)
         except redis.RedisError:
@@ -61,12 +66,50 @@ def _jobs() -> Iterator[Metric]:
             ("last_run_timestamp_seconds", "When the last run of a background job began."),
             ("duration_seconds", "How long its last run took."),
             ("ok", "1 where its last run went well."),
+            ("success_age_seconds", "Seconds since it last ended well; +Inf where it never did."),
         )
     ]
+    now = utcnow()
     for name, run in jobs.last_runs().items():
-        for metric, value in zip(metrics, (run.started_at.timestamp(), run.duration_ms / 1000, run.ok), strict=True):
+        age = (now - run.succeeded_at).total_seconds() if run.succeeded_at else math.inf
+        values = (run.started_at.timestamp(), run.duration_ms / 1000, run.ok, age)
+        for metric, value in zip(metrics, values, strict=True):
             metric.add_metric([name], float(value))
     yield from metrics
+
+
+def _processes() -> Iterator[Metric]:
+    """The processes of all hosts by their state, and how their hosts' clocks differ from the database's."""
+    current = tasks.runtime()
+    found = fleet.processes(current.engine, current.settings)
+    counts = fleet.counts(found)
+    words = "Processes: working, stuck (no progress), or silent (killed or frozen within the last hour)."
+    metric = GaugeMetricFamily("flowapp_processes", words, labels=["kind", "state"])
+    for kind, state in product(PROCESS_KINDS, fleet.STATES):
+        metric.add_metric([kind, state], counts[kind, state])
+    yield metric
+    clocks = GaugeMetricFamily(
+        "flowapp_clock_ahead_seconds", "A host's clock, ahead of the database's.", labels=["host"]
+    )
+    for host, ahead in fleet.clocks(found).items():
+        clocks.add_metric([host], ahead)
+    yield clocks
+
+
+def _backlog() -> Iterator[Metric]:
+    """What waits for a worker, for the scheduler, for a person."""
+    waits = backlog.backlog(tasks.runtime().engine)
+    for name, words, value in (
+        (
+            "pending_age_seconds",
+            "How long the execution has waited that has waited longest to begin.",
+            waits.pending_age,
+        ),
+        ("overdue_timers", "Timers that should have woken their execution.", waits.overdue_timers),
+        ("overdue_timer_age_seconds", "How late the latest of them is.", waits.overdue_age),
+        ("uncertain_steps", "Steps that wait for a person to say whether they took effect.", waits.uncertain),
+    ):
+        yield GaugeMetricFamily(f"flowapp_{name}", words, value=value)
 
 
 @bp.after_app_request

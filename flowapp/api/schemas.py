@@ -343,7 +343,7 @@ class Problem(BaseModel):
 
 
 class HealthOut(Out):
-    """`status`: ok or unavailable; `checks`: ok or failing, each."""
+    """`status`: ok or unavailable; `checks`: of each part "ok", or what is wrong with it."""
 
     status: str
     checks: dict[str, str]

@@ -17,12 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp import tasks
 from flowapp.broker import queue_length
+from flowapp.cli import checks
 from flowapp.cli.words import tell
 from flowapp.config import Settings
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.errors import FlowError
 from flowapp.extensions import db
-from flowapp.models import Integration, Lease, migrations, utcnow
+from flowapp.models import Integration
 from flowapp.models.tenancy import system_session
 from flowapp.studio import accounts
 
@@ -68,25 +69,10 @@ def _check_database(settings: Settings) -> str:
     return "SQLite, for one machine" if settings.is_sqlite else "PostgreSQL"
 
 
-def _check_migrations(_settings: Settings) -> str:
-    head = migrations.newest()
-    with db.engine.connect() as connection:
-        current = migrations.current(connection)
-    if current != head:
-        raise OSError(f"at {current or 'nothing'}, not at {head}: run “{migrations.COMMAND}”")
-    return f"at {head}"
-
-
 def _check_redis(_settings: Settings) -> str:
     runtime = tasks.runtime()
     runtime.redis.ping()
     return f"answers, {queue_length(runtime.broker)} executions wait in the queue"
-
-
-def _check_scheduler(_settings: Settings) -> str:
-    with system_session(db.engine) as system:
-        lease = system.get(Lease, "scheduler")
-    return f"{lease.owner} runs" if lease and lease.until > utcnow() else "none runs now"
 
 
 def _check_keys(_settings: Settings) -> str:
@@ -116,10 +102,15 @@ def _check_people(settings: Settings) -> str:
 
 _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("database", _check_database),
-    ("migrations", _check_migrations),
+    ("migrations", checks.schema),
     ("redis", _check_redis),
-    ("scheduler", _check_scheduler),
+    ("web", checks.web),
+    ("workers", checks.workers),
+    ("schedulers", checks.schedulers),
+    ("work", checks.work),
+    ("clocks", checks.clocks),
     ("keys", _check_keys),
+    ("same keys", checks.same_keys),
     ("mail", _check_mail),
     ("people", _check_people),
 )

@@ -49,7 +49,8 @@ class InstallationSetting(Base):
 
 
 class JobRun(Base):
-    """The last run of a background job. Belongs to the installation; `result` holds counts, never a tenant's data."""
+    """The last run of a background job, and when it last ended well. Belongs to the installation; `result` holds counts,
+    never a tenant's data."""
 
     __tablename__ = "job_runs"
 
@@ -59,6 +60,7 @@ class JobRun(Base):
     ok: Mapped[bool] = mapped_column(default=True)
     result: Mapped[Any] = mapped_column(AnyJson, nullable=True)
     error: Mapped[str] = mapped_column(String(1000), default="")
+    succeeded_at: Mapped[datetime | None]
 
 
 class Replay(HasId, Tenant, Base):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -45,6 +45,15 @@ def fingerprint(key: str) -> str:
 def fingerprints(keys: Sequence[str]) -> list[str]:
     """A fingerprint of each."""
     return [fingerprint(key) for key in keys]
+
+
+def clock_ahead(engine: Engine) -> float:
+    """Seconds by which this host's clock is ahead of the database's."""
+    with engine.connect() as connection:
+        before = utcnow()
+        there: datetime = connection.execute(select(database_now())).scalar_one()
+        after = utcnow()
+    return (before + (after - before) / 2 - there).total_seconds()
 
 
 class Heart(threading.Thread):

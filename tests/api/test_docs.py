@@ -1,11 +1,10 @@
-"""The OpenAPI document, the docs page, the catalog, health and metrics."""
+"""The OpenAPI document, the docs page, the catalog and metrics."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from flowapp.api.routes import OPERATIONS, PREFIXES
@@ -73,22 +72,6 @@ def test_definition_schema_accepts_what_is_stored(api: Api) -> None:
     row = api.post("/workflows/", workflow_body(), 201)
     stored = {name: row[name] for name in schema["properties"]}
     Draft202012Validator(schema).validate(stored)
-
-
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/healthz/"])
-def test_health(app: Any, path: str) -> None:
-    answer = app.test_client().get(path)
-    assert (answer.status_code, answer.json["status"]) == (200, "ok"), answer.json
-
-
-def test_not_ready_without_the_broker(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flowapp import tasks
-    from flowapp.broker import connect
-
-    monkeypatch.setattr(tasks.runtime(), "redis", connect("unix:///nowhere/valkey.sock"))
-    answer = app.test_client().get("/readyz")
-    assert (answer.status_code, answer.json["checks"]["redis"]) == (503, "failing")
-    assert app.test_client().get("/healthz").status_code == 200
 
 
 def test_metrics(api: Api) -> None:

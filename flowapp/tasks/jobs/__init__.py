@@ -114,13 +114,15 @@ def perform(name: str, *args: Any, **params: Any) -> Result:
 
 def record(name: str, began: datetime, seconds: float, *, result: Result | None = None, error: str = "") -> None:
     """Keeps how the last run of a job went; a run without result and error is under way."""
-    new = {
+    new: dict[str, Any] = {
         "started_at": began,
         "duration_ms": round(seconds * 1000),
         "ok": not error,
         "result": result,
         "error": error[:1000],
     }
+    if result is not None:
+        new["succeeded_at"] = began + timedelta(seconds=seconds)
     with system_session(runtime().engine) as session:
         insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(JobRun)
         session.execute(

@@ -1,0 +1,112 @@
+"""What `flask doctor` finds out about the processes of all hosts, their keys and clocks, and the work that waits.
+
+Each check returns what it found, in words, and raises WrongError where that cannot stay so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import combinations
+
+from flowapp.config import Settings
+from flowapp.errors import FlowError
+from flowapp.extensions import db
+from flowapp.models import Lease, migrations
+from flowapp.models.tenancy import system_session
+from flowapp.tasks import backlog, fleet, heartbeats
+
+TOO_LONG = 300.0  # seconds that nothing should have to wait
+
+
+class WrongError(FlowError):
+    """Something cannot stay as it is; the message says what, and what helps."""
+
+
+def schema(_settings: Settings) -> str:
+    """Whether the database is at this release's migration, or at a newer one, which serves it too."""
+    with db.engine.connect() as connection:
+        at, state = migrations.current(connection), migrations.state(connection)
+    if state == "current":
+        return f"at {at}"
+    if state == "newer":
+        return f"at {at}, newer than this release's {migrations.newest()}: still served; bring this host up to date"
+    if state == "foreign":
+        raise WrongError(f"at {at}, which no release of Flowapp has: is DATABASE_URL right?")
+    raise WrongError(f"at {at or 'nothing'}, not at {migrations.newest()}: run “{migrations.command()}”")
+
+
+def web(settings: Settings) -> str:
+    """The web processes; none at all may be meant so."""
+    return _of("web", settings) or "none runs now"
+
+
+def workers(settings: Settings) -> str:
+    """At least one worker makes progress, and none is stuck."""
+    return _must("worker", settings, "start “.venv/bin/python -m flowapp.worker” on any host")
+
+
+def schedulers(settings: Settings) -> str:
+    """At least one scheduler ticks, and none is stuck."""
+    found = _must("scheduler", settings, "start “.venv/bin/python -m flowapp.scheduler” on any host")
+    with system_session(db.engine) as system:
+        lease = system.get(Lease, "scheduler")
+    return f"{found}; {lease.owner} leads" if lease else found
+
+
+def _must(kind: str, settings: Settings, remedy: str) -> str:
+    found = _of(kind, settings)
+    problem = fleet.trouble(kind, fleet.processes(db.engine, settings))
+    if problem:
+        raise WrongError(f"{problem}{f' ({found})' if found else ''}: {remedy}")
+    if "stuck" in found:
+        raise WrongError(f"{found}: restart what is stuck")
+    return found
+
+
+def _of(kind: str, settings: Settings) -> str:
+    """“2 work: a:17, b:4; 1 silent: c:9 for 40 s”; empty where there is none."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for one in fleet.processes(db.engine, settings):
+        if one.kind == kind:
+            since = {"working": "", "stuck": f" for {one.still_for:.0f} s", "silent": f" for {one.silent_for:.0f} s"}
+            groups[one.state].append(one.name + since[one.state])
+    words = {"working": "work", "stuck": "stuck", "silent": "silent"}
+    return "; ".join(
+        f"{len(groups[state])} {words[state]}: {', '.join(groups[state])}" for state in fleet.STATES if groups[state]
+    )
+
+
+def same_keys(settings: Settings) -> str:
+    """Every living process, and this command, have keys that fit together."""
+    living = [one for one in fleet.processes(db.engine, settings) if one.state != "silent"]
+    here = fleet.this_process(settings)
+    for one, other in combinations([here, *living], 2):
+        if problem := fleet.disagreement(one, other):
+            raise WrongError(f"{one.name} and {other.name}: {problem}. Give all hosts the same two settings")
+    return f"the same here and in {len(living)} processes on {len({one.host for one in living})} hosts"
+
+
+def clocks(settings: Settings) -> str:
+    """No host's clock is so far from the database's that leases mean different times."""
+    most = settings.lease_seconds / 4
+    here = heartbeats.clock_ahead(db.engine)
+    found = fleet.clocks(fleet.processes(db.engine, settings)) | {"this host": here}
+    far = {host: ahead for host, ahead in found.items() if abs(ahead) > most}
+    if far:
+        said = ", ".join(f"{host} {abs(s):.1f} s {'ahead of' if s > 0 else 'behind'}" for host, s in far.items())
+        raise WrongError(f"{said} the database's clock: set the clocks by NTP (chrony, systemd-timesyncd)")
+    return f"at most {max(map(abs, found.values())):.1f} s from the database's"
+
+
+def work(_settings: Settings) -> str:
+    """Nothing waits longer than it should."""
+    waits = backlog.backlog(db.engine)
+    found = (
+        f"the oldest execution that may begin has waited for {waits.pending_age:.0f} s, "
+        f"{waits.overdue_timers} timers are overdue, {waits.uncertain} uncertain steps wait for a person"
+    )
+    if waits.overdue_age > TOO_LONG:
+        raise WrongError(f"{found}, the latest timer by {waits.overdue_age:.0f} s: look at the scheduler's log")
+    if waits.pending_age > TOO_LONG:
+        raise WrongError(f"{found}: start more workers, or look at their log")
+    return found

@@ -1,0 +1,126 @@
+"""What the doctor says of the fleet: its processes, keys and clocks, the schema, and what waits too long."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+
+from flowapp.config import Settings
+from flowapp.extensions import db
+from flowapp.tasks.heartbeats import fingerprint, fingerprints
+from tests.support.fleet import beat, whole_fleet
+from tests.test_cli import running
+
+
+def doctor(app: Any) -> dict[str, str]:
+    """Check to what was said of it."""
+    result = app.test_cli_runner().invoke(args=["doctor"])
+    said = result.output.partition("Checks\n")[2]
+    found = {line[9:24].strip(): f"{line[2:8].strip()}: {line[24:]}" for line in said.splitlines()}
+    assert result.exit_code == (1 if any(words.startswith("WRONG") for words in found.values()) else 0), said
+    return found
+
+
+def test_a_fleet_that_works(app: Any) -> None:
+    whole_fleet()
+    found = doctor(app)
+    assert {name: words for name, words in found.items() if words.startswith("WRONG")} == {}
+    assert re.fullmatch(r"ok: 1 work: \S+:\d+", found["workers"])
+    assert re.fullmatch(r"ok: the same here and in 3 processes on 1 hosts", found["same keys"])
+
+
+@pytest.mark.parametrize("kind", ["worker", "scheduler"])
+def test_no_process_of_a_kind(app: Any, kind: str) -> None:
+    beat("web")
+    found = doctor(app)
+    assert found[f"{kind}s"].startswith(f"WRONG: no {kind} runs: start “.venv/bin/python -m flowapp.{kind}”")
+    assert found["web"].startswith("ok")
+
+
+def test_a_stuck_process_is_named_though_another_one_works(app: Any) -> None:
+    whole_fleet()
+    beat("worker", still=90, host="tall", pid=77)
+    assert re.search(r"WRONG: 1 work: \S+; 1 stuck: tall:77 for 90 s: restart what is stuck", doctor(app)["workers"])
+
+
+def test_a_silent_process_is_named_and_no_reason_to_worry_while_another_one_works(app: Any) -> None:
+    whole_fleet()
+    beat("scheduler", silent=40, host="tall", pid=77)
+    assert re.search(r"^ok: 1 work: \S+; 1 silent: tall:77 for 4\d s", doctor(app)["schedulers"])
+
+
+def test_a_host_that_runs_no_web_process_may_be_meant_so(app: Any) -> None:
+    beat("worker")
+    beat("scheduler")
+    assert doctor(app)["web"] == "ok: none runs now"
+
+
+def test_hosts_with_different_session_keys(app: Any) -> None:
+    whole_fleet()
+    beat("web", host="tall", pid=77, secret_key=fingerprint("another one"))
+    said = doctor(app)["same keys"]
+    assert said.startswith("WRONG: ")
+    assert "tall:77: FLOWAPP_SECRET_KEY is not the same" in said
+
+
+def test_hosts_with_different_encryption_keys(app: Any, settings: Settings) -> None:
+    whole_fleet()
+    fresh = Fernet.generate_key().decode()
+    beat("worker", host="tall", pid=77, encryption_keys=fingerprints([fresh]))
+    assert "FLOWAPP_ENCRYPTION_KEYS are not the same" in doctor(app)["same keys"]
+    assert settings.encryption_keys[0] not in doctor(app)["same keys"]
+
+
+def test_a_host_that_knows_the_new_key_too_fits_once_all_do(settings: Settings) -> None:
+    """While keys are rotated: all have both, though not in the same order."""
+    fresh = Fernet.generate_key().decode()
+    both = (fresh, *settings.encryption_keys)
+    with running(dataclasses.replace(settings, encryption_keys=both)) as app:
+        whole_fleet()
+        beat("worker", encryption_keys=fingerprints(both[::-1]))
+        assert doctor(app)["same keys"].startswith("ok")
+        beat("worker", encryption_keys=fingerprints(both[1:]))
+        assert doctor(app)["same keys"].startswith("WRONG")
+
+
+def test_a_shell_with_other_keys_than_the_fleet(settings: Settings) -> None:
+    with running(settings):
+        whole_fleet()
+    with running(dataclasses.replace(settings, secret_key="of this shell alone")) as app:
+        assert "this command" in doctor(app)["same keys"]
+
+
+@pytest.mark.parametrize(("ahead", "said"), [(30_000, "tall 30.0 s ahead of"), (-30_000, "tall 30.0 s behind")])
+def test_a_clock_that_is_off(app: Any, ahead: int, said: str) -> None:
+    whole_fleet()
+    beat("worker", host="tall", clock_ahead_ms=ahead)
+    assert doctor(app)["clocks"].startswith(f"WRONG: {said} the database's clock: set the clocks by NTP")
+
+
+def test_a_newer_schema_is_served_and_no_command_is_recommended(app: Any) -> None:
+    whole_fleet()
+    at(app, "9001")
+    said = doctor(app)["migrations"]
+    assert said.startswith("ok: at 9001, newer than this release's ")
+    assert "alembic" not in said
+
+
+def test_an_older_schema_names_a_command_that_is_there(app: Any) -> None:
+    whole_fleet()
+    at(app, "0006")
+    said = doctor(app)["migrations"]
+    command = re.search(r"run “(\S+) -c migrations/alembic.ini upgrade head”", said)
+    assert command is not None, said
+    from flowapp import ROOT
+
+    assert (ROOT / command[1]).exists()
+
+
+def at(app: Any, revision: str) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :at"), {"at": revision})
