@@ -1,0 +1,158 @@
+"""Expand, then contract: the release before runs on the schema of this one, so that hosts can be upgraded one by one.
+
+What migrations do is read from the SQL that they send to PostgreSQL, whichever way they were written. A migration that takes
+something away says `contracts_after = "<release>"`: the last release whose code needed it. That one has to be out, so the
+release that is in the making no longer leans on it (docs/upgrading.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event
+
+from flowapp import ROOT
+
+pytestmark = pytest.mark.postgres
+BEFORE_THE_RULE = "0006"
+BREAKS = {
+    r"drop table (?P<table>\w+)": "drops a table",
+    r"alter table (?P<table>\w+) drop column": "drops a column",
+    r"alter table (?P<table>\w+) rename": "renames",
+    r"alter table (?P<table>\w+) alter column \w+ type": "changes a type",
+    r"alter table (?P<table>\w+) alter column \w+ set not null": "makes a column NOT NULL",
+    r"alter table (?P<table>\w+) alter column \w+ drop default": "drops a default",
+    r"alter table (?P<table>\w+) add column (?!.*default).*not null": "adds a NOT NULL column without a default",
+    r"alter table (?P<table>\w+) add constraint": "adds a constraint",
+    r"create unique index \w+ on (?P<table>\w+)": "makes a column unique",
+}
+
+
+def scripts() -> list[ModuleType]:
+    """All migrations, the first one first."""
+    found = ScriptDirectory(str(ROOT / "migrations")).walk_revisions()
+    return [script.module for script in found][::-1]
+
+
+@pytest.fixture
+def connection(postgres: Any) -> Iterator[Connection]:
+    """To an empty database."""
+    name = postgres.create_database(migrated=False)
+    engine = create_engine(postgres.url(name).replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as opened:
+        yield opened
+        opened.rollback()
+    engine.dispose()
+    postgres.drop_database(name)
+
+
+def sent(connection: Connection, migration: Any) -> list[str]:
+    """The statements that a migration sends, on one line each, in small letters."""
+    statements: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        statements.append(" ".join(statement.replace('"', "").split()).lower())
+
+    event.listen(connection, "before_cursor_execute", note)
+    with Operations.context(MigrationContext.configure(connection)):
+        migration.upgrade()
+    event.remove(connection, "before_cursor_execute", note)
+    return statements
+
+
+def broken(statements: list[str]) -> list[str]:
+    """What the release before cannot live with. Tables that the same migration makes are not known to it."""
+    made = {found[1] for one in statements if (found := re.match(r"create table (\w+)", one))}
+    return [
+        f"{why}: {statement}"
+        for statement in statements
+        for pattern, why in BREAKS.items()
+        if (found := re.match(pattern, statement)) and found["table"] not in made
+    ]
+
+
+def released() -> set[str]:
+    heads = re.findall(r"^## (\S+) — (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    return {version for version, when in heads if "not released" not in when}
+
+
+def test_the_release_before_runs_on_the_schema_of_this_one(connection: Connection) -> None:
+    looked_at = 0
+    for script in scripts():
+        found = broken(sent(connection, script))
+        if script.revision <= BEFORE_THE_RULE:
+            continue
+        looked_at += 1
+        if found:
+            after = getattr(script, "contracts_after", None)
+            assert after in released(), f"{Path(str(script.__file__)).name} {found}"
+    assert looked_at >= 2
+
+
+class _Migration:
+    """A migration of a test's own."""
+
+    def __init__(self, *statements: str) -> None:
+        self.statements = statements
+
+    def upgrade(self) -> None:
+        from alembic import op
+
+        for statement in self.statements:
+            op.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE t",
+        "ALTER TABLE t DROP COLUMN a",
+        "ALTER TABLE t RENAME COLUMN a TO b",
+        "ALTER TABLE t RENAME TO u",
+        "ALTER TABLE t ALTER COLUMN a TYPE BIGINT",
+        "ALTER TABLE t ALTER COLUMN a SET NOT NULL",
+        "ALTER TABLE t ALTER COLUMN d DROP DEFAULT",
+        "ALTER TABLE t ADD COLUMN c INTEGER NOT NULL",
+        "ALTER TABLE t ADD CONSTRAINT few CHECK (a < 9)",
+        "CREATE UNIQUE INDEX i ON t (a)",
+    ],
+)
+def test_what_would_break_it_is_found(connection: Connection, statement: str) -> None:
+    connection.execute(sa.text("CREATE TABLE t (a INTEGER, d INTEGER DEFAULT 1)"))
+    assert len(broken(sent(connection, _Migration(statement)))) == 1
+
+
+def test_what_only_adds_is_let_pass(connection: Connection) -> None:
+    connection.execute(sa.text("CREATE TABLE t (a INTEGER)"))
+    migration = _Migration(
+        "ALTER TABLE t ADD COLUMN b INTEGER",
+        "ALTER TABLE t ADD COLUMN c INTEGER DEFAULT 0 NOT NULL",
+        "CREATE INDEX i ON t (b)",
+        "CREATE TABLE u (a INTEGER NOT NULL)",
+        "ALTER TABLE u ADD CONSTRAINT few CHECK (a < 9)",
+        "CREATE UNIQUE INDEX j ON u (a)",
+        "UPDATE t SET b = 1",
+    )
+    assert broken(sent(connection, migration)) == []
+
+
+def test_operations_are_read_as_sql_is(connection: Connection) -> None:
+    from alembic import op
+
+    class Written:
+        @staticmethod
+        def upgrade() -> None:
+            op.add_column("t", sa.Column("c", sa.Integer(), nullable=False))
+            op.alter_column("t", "a", new_column_name="b")
+
+    connection.execute(sa.text("CREATE TABLE t (a INTEGER)"))
+    assert len(broken(sent(connection, Written))) == 2

@@ -1,0 +1,153 @@
+"""Migrating on both databases: two hosts at once, and a release that meets a newer schema."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from flowapp import ROOT
+from flowapp.config import Settings
+from flowapp.models import migrations
+from flowapp.models.tenancy import make_engine, prepare_engine
+from tests.conftest import BOTH_DATABASES, base_environ
+from tests.support.processes import wait_until
+
+
+@pytest.fixture(params=BOTH_DATABASES)
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of an installation whose database is empty."""
+    environ = base_environ(tmp_path / "data")
+    if request.param == "sqlite":
+        yield environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}
+        return
+    cluster = request.getfixturevalue("postgres")
+    name = cluster.create_database(migrated=False)
+    yield environ | {"DATABASE_URL": cluster.url(name)}
+    cluster.drop_database(name)
+
+
+@pytest.fixture
+def engine(empty: dict[str, str]) -> Iterator[Engine]:
+    settings = Settings.from_env(empty)
+    made = make_engine(settings)
+    prepare_engine(made, settings)
+    yield made
+    made.dispose()
+
+
+class Migrating:
+    """The command, and what it prints."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "alembic", "-c", "migrations/alembic.ini", "upgrade", "head"],
+            cwd=ROOT,
+            env=environ | {"PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.text = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self.text += line
+
+    def end(self) -> str:
+        code = self.process.wait(60)
+        self._reader.join(10)
+        assert code == 0, self.text
+        return self.text
+
+
+def state(engine: Engine) -> str:
+    with engine.connect() as connection:
+        return migrations.state(connection)
+
+
+def test_two_hosts_at_once_both_end_well(empty: dict[str, str], engine: Engine) -> None:
+    assert state(engine) == "empty"
+    both = [Migrating(empty), Migrating(empty)]
+    for one in both:
+        one.end()
+    assert state(engine) == "current"
+
+
+def test_who_comes_while_another_one_migrates_says_so_and_waits(empty: dict[str, str], engine: Engine) -> None:
+    said: list[str] = []
+    with migrations.alone(engine, said.append):
+        second = Migrating(empty)
+        wait_until(lambda: "another process migrates this database: waiting for it" in second.text, 60)
+        assert state(engine) == "empty"
+        assert second.process.poll() is None
+    second.end()
+    assert state(engine) == "current"
+    assert said == []
+
+
+def test_the_lock_of_a_migration_that_was_killed_is_free(empty: dict[str, str], engine: Engine) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD], cwd=ROOT, env=empty, stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    waiting = Migrating(empty)
+    wait_until(lambda: "waiting for it" in waiting.text, 60)
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    waiting.end()
+    assert state(engine) == "current"
+
+
+HOLD = """
+import time
+from flowapp.config import Settings
+from flowapp.models import migrations
+from flowapp.models.tenancy import make_engine
+with migrations.alone(make_engine(Settings.from_env()), print):
+    print("held", flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_patience_has_an_end(empty: dict[str, str], engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "_PATIENCE", 0.1)
+    other = make_engine(Settings.from_env(empty))
+    with (
+        migrations.alone(engine, print),
+        pytest.raises(migrations.UnavailableError, match="ten minutes"),
+        migrations.alone(other, print),
+    ):
+        pytest.fail("two at once")
+    other.dispose()
+
+
+def test_a_newer_schema_is_left_as_it_is(app: Any, environ: dict[str, str]) -> None:
+    from flowapp.extensions import db
+
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9001'"))
+    assert "the database is at 9001, newer than this release: left as it is" in Migrating(environ).end()
+    with app.app_context():
+        assert state(db.engine) == "newer"
+
+
+def test_a_schema_of_something_else_is_refused(app: Any, environ: dict[str, str]) -> None:
+    from flowapp.extensions import db
+
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'abc'"))
+    refused = Migrating(environ)
+    assert refused.process.wait(60) != 0
