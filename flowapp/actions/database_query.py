@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -14,11 +14,10 @@ from flowapp.errors import StepError
 from flowapp.texts import say
 
 MAX_ROWS = 10_000
-_EXPRESSION = r"\{\{.*?\}\}"
-# Comments and quoted names are passed over; a text in quotes may hold expressions; an expression may stand alone.
-_PARTS = re.compile(
-    rf"""--[^\n]*|/\*.*?\*/|"[^"]*"|(?P<text>'(?:{_EXPRESSION}|''|[^'])*')|(?P<alone>{_EXPRESSION})""", re.DOTALL
-)
+_OPENS = re.compile(r"""--|/\*|"|'|\{\{""")
+_CLOSES = {"--": "\n", "/*": "*/", '"': '"'}
+_IN_TEXT = re.compile(r"''|'|\{\{")
+_BRACES = re.compile(r"\{\{|\}\}")
 _BUILDER, _SQL = {"mode": ["builder"]}, {"mode": ["sql"]}
 
 
@@ -113,29 +112,67 @@ def bind(ctx: StepContext, query: str, params: dict[str, Any]) -> tuple[str, dic
     `'%{{ x }}%'` becomes one text parameter, quotes included; `{{ x }}` keeps its type.
     """
 
-    def value_of(found: re.Match[str]) -> Any:
-        text, alone = found["text"], found["alone"]
-        value = ctx.render(alone if alone is not None else text[1:-1].replace("''", "'"))
-        if isinstance(value, dict) or (isinstance(value, list) and text is not None):
-            raise StepError(f"{found[0]} is not a single value: use one of its fields.", permanent=True)
-        return str(value) if text is not None and value is not None else value
+    def value_of(part: str) -> Any:
+        in_quotes = part.startswith("'")
+        value = ctx.render(part[1:-1].replace("''", "'") if in_quotes else part)
+        if isinstance(value, dict) or (isinstance(value, list) and in_quotes):
+            raise StepError(f"{part} is not a single value: use one of its fields.", permanent=True)
+        return str(value) if in_quotes and value is not None else value
 
     return replace_expressions(query, params, value_of)
 
 
 def replace_expressions(
-    query: str, params: dict[str, Any], value_of: Callable[[re.Match[str]], Any] = lambda _: None
+    query: str, params: dict[str, Any], value_of: Callable[[str], Any] = lambda _: None
 ) -> tuple[str, dict[str, Any]]:
-    """The query with a parameter in place of each expression, and all parameters; `value_of` gives the new ones."""
-    bound = dict(params)
+    """The query with a parameter in place of each expression, and all parameters; `value_of` gives the new ones.
 
-    def replace(found: re.Match[str]) -> str:
-        if found["alone"] is None and (found["text"] is None or "{{" not in found["text"]):
-            return found[0]
+    It is asked for an expression that stands alone, `{{ x }}`, or for a text in quotes with expressions in it.
+    """
+    bound, written, done = dict(params), list[str](), 0
+    for start, end in _with_expressions(query):
         name = f"value_{len(bound) + 1}"
         while name in bound:
             name += "_"
-        bound[name] = value_of(found)
-        return f":{name}"
+        bound[name] = value_of(query[start:end])
+        written += [query[done:start], f":{name}"]
+        done = end
+    return "".join([*written, query[done:]]), bound
 
-    return _PARTS.sub(replace, query), bound
+
+def _with_expressions(query: str) -> Iterator[tuple[int, int]]:
+    """Where expressions stand alone, and texts in quotes that hold some; comments and quoted names are passed over.
+
+    What has no end reaches to the end of the query: the database's parser says so.
+    """
+    at = 0
+    while found := _OPENS.search(query, at):
+        (start, at), filled = found.span(), False
+        if found[0] == "{{":
+            end = _end_of_expression(query, at)
+            at, filled = end or at, end > 0
+        elif found[0] == "'":
+            at, filled = _end_of_text(query, at)
+        else:
+            end = query.find(_CLOSES[found[0]], at)
+            at = end + len(_CLOSES[found[0]]) if end >= 0 else len(query)
+        if filled:
+            yield start, at
+
+
+def _end_of_text(query: str, at: int) -> tuple[int, bool]:
+    """Where the text in quotes that was opened before `at` ends, and whether it holds an expression and has an end."""
+    filled = False
+    while found := _IN_TEXT.search(query, at):
+        at = found.end()
+        if found[0] == "'":
+            return at, filled
+        if found[0] == "{{" and (end := _end_of_expression(query, at)):
+            at, filled = end, True
+    return len(query), False
+
+
+def _end_of_expression(query: str, at: int) -> int:
+    """Where the expression that was opened before `at` ends; 0 where another one begins first, or none ends."""
+    found = _BRACES.search(query, at)
+    return found.end() if found and found[0] == "}}" else 0

@@ -19,7 +19,7 @@ from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, TEST, Form, Trigger, User, Workflow
 from flowapp.security.roles import Role
 from flowapp.studio import history, workflows
-from flowapp.studio.projects import find
+from flowapp.studio.names import find
 from flowapp.web import access, page, safe_next, to_url
 from flowapp.web.formgen.flow import Flow
 from flowapp.web.formgen.providers import of_project

@@ -20,7 +20,7 @@ from flowapp.extensions import db
 from flowapp.models import Form, Version, Workflow
 from flowapp.security.roles import Role
 from flowapp.studio import forms, workflows
-from flowapp.studio.projects import find
+from flowapp.studio.names import find
 from flowapp.web import access, formgen, go, page
 from flowapp.web.formgen.draft import Draft
 from flowapp.web.texts import translated

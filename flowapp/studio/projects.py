@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.engine.checks import Known
-from flowapp.engine.wording import nearest
 from flowapp.models import DataTable, Form, Integration, Project, Schema, Workflow
 
 Thing = DataTable | Schema | Form
@@ -71,7 +70,7 @@ def known(session: Session, project_id: str) -> Known:
 
 
 def _sql_fault(session: Session, project_id: str, query: str, params: dict[str, Any]) -> str:
-    from flowapp.studio.sql_text import fault  # only who writes SQL pays for its parser
+    from flowapp.studio.queries import fault  # only who writes SQL pays for it
 
     available = session.scalars(select(DataTable).where(DataTable.project_id == project_id)).all()
     return fault(available, query, params, session.get_bind().dialect.name)
@@ -80,25 +79,6 @@ def _sql_fault(session: Session, project_id: str, query: str, params: dict[str, 
 def _names(session: Session, model: type[Thing], project_id: str) -> frozenset[str]:
     rows = session.execute(select(model.id, model.slug, model.name).where(model.project_id == project_id))
     return frozenset(name for row in rows for name in row)
-
-
-def find(things: Iterable[Thing], name: str) -> Thing | None:
-    """The one called `name`, by slug first, then by name or id, in any case."""
-    wanted = name.strip().casefold()
-    rows = list(things)
-    for field in ("slug", "name", "id"):
-        for row in rows:
-            if str(getattr(row, field)).casefold() == wanted:
-                return row
-    return None
-
-
-def suggestion(name: str, known_names: Iterable[str]) -> str:
-    """What is near to `name`, else what there is; one sentence with a space before it, or nothing."""
-    names = sorted(known_names)
-    if near := nearest(name, names):
-        return near
-    return f" There is: {', '.join(names[:20])}." if names else ""
 
 
 def slugify(text: str, limit: int, fallback: str) -> str:

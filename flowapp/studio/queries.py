@@ -1,13 +1,12 @@
 """Read-only SQL over a project's data tables: one dialect, PostgreSQL's, whatever the database.
 
-What may stand in a query is decided in studio.sql_text; here the checked query runs, under a time limit and behind a
-second net: a read-only savepoint on PostgreSQL (and row-level security), an authorizer on SQLite.
+What may stand in a query is decided in studio.sql_text, in a helper process; SQLite runs there as well. On PostgreSQL the
+checked query runs under a time limit, behind a second net: a read-only savepoint (and row-level security).
 """
 
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,12 +17,20 @@ from sqlalchemy.orm import Session
 
 from flowapp.errors import StepError
 from flowapp.models import DataTable
+from flowapp.security import helpers
+from flowapp.studio import tables
 from flowapp.studio.columns import plain
-from flowapp.studio.sql_text import Query, prepare
+from flowapp.studio.sql_text import Query, Source, prepare
+from flowapp.studio.sqlite_query import MAX_BYTES, answer, too_large
 
 MAX_ROWS = 10_000
 TIMEOUT = 5.0
-_SQLITE_MAY = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION})
+# The number and bytes of all rows before each of them; where those are too many, they alone: the driver takes in all at once.
+_MEASURED = """
+WITH result__ AS MATERIALIZED (QUERY),
+size__ AS (SELECT count(*) AS rows, coalesce(sum(octet_length((result__.*)::text)), 0) AS bytes FROM result__)
+SELECT size__.*, result__.* FROM size__ LEFT JOIN result__ ON size__.bytes <= %(bytes__)s
+"""
 
 
 def run(
@@ -37,16 +44,48 @@ def run(
 ) -> list[dict[str, Any]]:
     """The rows of a query as JSON values, at most `limit`. `:name` takes `params["name"]`; a list stands in `IN (:name)`.
 
-    `timeout` in seconds. StepError (permanent) names what is wrong: syntax, table, column, function, parameter, time.
+    `timeout` in seconds. It sees what is committed. StepError (permanent) names what is wrong: syntax, table, column,
+    function, parameter, time, size.
     """
-    dialect = session.get_bind().dialect.name
-    query = prepare(available, sql, params, dialect, max(1, min(limit, MAX_ROWS)))
-    execute = _on_sqlite if dialect == "sqlite" else _on_postgresql
+    timeout = helpers.left(timeout)
+    ask = (_sources(available), sql, params, max(1, min(limit, MAX_ROWS)))
     try:
-        rows = execute(session, query, timeout)
+        if session.get_bind().dialect.name == "sqlite":
+            columns, rows = _on_sqlite(session, *ask, timeout)
+        else:
+            query = helpers.call(prepare, *ask[:3], "postgresql", ask[3])
+            columns, rows = query.columns, _on_postgresql(session, query, timeout)
     except (DBAPIError, sqlite3.Error) as error:
         raise _refused(error, available, timeout) from None
-    return [{name: _json(value, kind) for (name, kind), value in zip(query.columns, row, strict=True)} for row in rows]
+    return [{name: _json(value, kind) for (name, kind), value in zip(columns, row, strict=True)} for row in rows]
+
+
+def fault(available: Sequence[DataTable], sql: str, params: Mapping[str, Any], dialect: str) -> str:
+    """Why a query cannot run, before it does; nothing where it can. Expressions in it become parameters."""
+    from flowapp.actions.database_query import replace_expressions
+
+    text, named = replace_expressions(sql, dict.fromkeys(params))
+    try:
+        helpers.call(prepare, _sources(available), text, named, dialect, 1)
+    except StepError as error:
+        return error.message
+    return ""
+
+
+def _sources(available: Sequence[DataTable]) -> list[Source]:
+    return [
+        Source(
+            table.id, table.slug, table.name, table.physical_name,
+            {"id": "text", **{c.key: c.type for c in tables.columns_of(table)}, "created_at": "datetime",
+             "updated_at": "datetime"},
+        )
+        for table in available
+    ]  # fmt: skip
+
+
+def _on_sqlite(session: Session, *ask: Any) -> tuple[list[tuple[str, str]], Sequence[Sequence[Any]]]:
+    bind: Any = session.get_bind()
+    return helpers.call(answer, str(bind.url.database), *ask)
 
 
 def _on_postgresql(session: Session, query: Query, timeout: float) -> Sequence[Sequence[Any]]:
@@ -57,37 +96,19 @@ def _on_postgresql(session: Session, query: Query, timeout: float) -> Sequence[S
         connection.exec_driver_sql(
             "SELECT set_config('statement_timeout', %(ms)s, true), set_config('timezone', 'UTC', true), "
             "set_config('transaction_read_only', 'on', true)",
-            {"ms": str(int(timeout * 1000))},
+            {"ms": str(max(1, int(timeout * 1000)))},
         )
-        return connection.exec_driver_sql(query.sql, query.values).all()
+        driver: Any = connection.connection.driver_connection
+        with helpers.stoppable(lambda: driver.cancel_safe(timeout=1.0)):
+            rows = connection.exec_driver_sql(
+                _MEASURED.replace("QUERY", query.sql), {**dict(query.values), "bytes__": MAX_BYTES}
+            ).all()
     finally:
         nested.rollback()
-
-
-def _on_sqlite(session: Session, query: Query, timeout: float) -> Sequence[Sequence[Any]]:
-    """With our functions, a time limit, and an authorizer that lets through reading of these tables and nothing else.
-
-    On the driver's connection, because the engine begins a writing transaction for whatever is not plainly a SELECT.
-    """
-    from flowapp.studio.sqlite_sql import FUNCTIONS
-
-    connection: Any = session.connection().connection.driver_connection
-    end = time.monotonic() + timeout
-
-    def may(code: int, first: str | None, *_more: Any) -> int:
-        read = code == sqlite3.SQLITE_READ and (not first or first in query.tables or first.startswith("cte_"))
-        return sqlite3.SQLITE_OK if read or code in _SQLITE_MAY else sqlite3.SQLITE_DENY
-
-    for name, count, function in FUNCTIONS:
-        connection.create_function(name, count, function, deterministic=True)
-    connection.set_progress_handler(lambda: int(time.monotonic() > end), 20_000)
-    connection.set_authorizer(may)
-    try:
-        rows: Sequence[Sequence[Any]] = connection.execute(query.sql, query.values).fetchall()
-        return rows
-    finally:
-        connection.set_authorizer(None)
-        connection.set_progress_handler(None, 0)
+    count, size = rows[0][:2]
+    if size > MAX_BYTES:
+        raise too_large()
+    return [row[2:] for row in rows] if count else []
 
 
 def _refused(error: Exception, available: Sequence[DataTable], timeout: float) -> StepError:
@@ -97,6 +118,8 @@ def _refused(error: Exception, available: Sequence[DataTable], timeout: float) -
     text = (diagnosis.message_primary if diagnosis else None) or str(cause)
     if "interrupted" in text or "statement timeout" in text:
         return StepError(f"The query took longer than {timeout:g} seconds: narrow it down.", permanent=True)
+    if "too big" in text or "array size exceeds" in text or "cannot enlarge string" in text or "out of memory" in text:
+        return too_large()
     if "user-defined function" in text:
         text = "a date, time or interval in it cannot be read"
     for table in available:

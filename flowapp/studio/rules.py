@@ -19,7 +19,7 @@ from pydantic_core import SchemaValidator
 
 from flowapp.catalog import N_, patterns
 from flowapp.errors import InvalidError, Problem
-from flowapp.studio import projects
+from flowapp.studio import names
 from flowapp.studio.columns import is_email
 
 LABELS = {
@@ -83,7 +83,7 @@ def _faults(rule: Rule) -> Iterator[tuple[str, str]]:
     if not rule.field or len(rule.field) > 200:
         yield "field", _("Name the field to check.")
     if rule.rule not in LABELS:
-        hint = projects.suggestion(rule.rule, LABELS)
+        hint = names.suggestion(rule.rule, LABELS)
         yield "rule", _("There is no rule “%(rule)s”.", rule=rule.rule) + hint
     elif rule.rule in WITH_VALUE and rule.value in (None, "", []):
         yield "value", _("This rule needs a value.")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.errors import InvalidError, NotFoundError, Problem, StepError
 from flowapp.models import Schema
-from flowapp.studio import projects
+from flowapp.studio import names, projects
 from flowapp.studio.rules import Rule, check, compiled, read_rules
 
 __all__ = ["ProjectSchemas", "Rule", "check", "create", "delete", "get", "read_rules", "update"]
@@ -173,8 +173,8 @@ class ProjectSchemas:
 
     def _find(self, name: str) -> Schema:
         rows = self._session.scalars(select(Schema).where(Schema.project_id == self._project_id)).all()
-        found = projects.find(rows, name)
+        found = names.find(rows, name)
         if isinstance(found, Schema):
             return found
-        hint = projects.suggestion(name, [row.slug for row in rows])
+        hint = names.suggestion(name, [row.slug for row in rows])
         raise StepError(f"There is no validation schema “{name}” in this project.{hint}", permanent=True)

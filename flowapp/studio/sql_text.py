@@ -3,25 +3,30 @@
 The text is parsed, never passed on: only the kinds of expression named here may stand in it, every table in it is
 replaced by one of the project's, every common table expression gets a fresh name. So a name that is resolved wrongly
 leads nowhere instead of to somebody else's table.
+
+A query's author can make all of this take for ever (a few aliases that double each other do), so it runs in a helper
+process (studio.queries), and imports little.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flowapp.errors import StepError
-from flowapp.models import DataTable, utcnow
-from flowapp.studio import projects, tables
+from flowapp.studio import names
 from flowapp.studio.sql_scope import hide_internal_columns, refuse_whole_rows
 
 if TYPE_CHECKING:  # sqlglot is heavy: it is imported when the first query runs
     from sqlglot import exp
 
 MAX_SQL = 50_000
+MAX_LIST = 30_000  # entries for one IN (:list): SQLite and PostgreSQL take about 32,000 and 65,000 parameters
 _NODES = (
     "Select Union Intersect Except Subquery With CTE From Join Where Group Having Order Ordered Limit Offset Distinct "
     "Table TableAlias Column Identifier Star Alias Placeholder Literal Boolean Null Paren Tuple Var DataType "
@@ -40,16 +45,30 @@ _TYPES = {"number": "decimal", "boolean": "boolean", "date": "date", "datetime":
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A data table as queries see it. `columns`: what users see of it, with the types of their columns (studio.columns)."""
+
+    id: str
+    slug: str
+    name: str
+    physical_name: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """A checked query in the database's own SQL. `columns`: (name, type) of the result; `tables`: physical names."""
+    """A checked query in the database's own SQL. `columns`: (name, type) of the result; `tables`: physical names.
+
+    `values` of the parameters: by name for PostgreSQL, in their order for SQLite, which searches long for a name.
+    """
 
     sql: str
-    values: dict[str, Any]
+    values: dict[str, Any] | list[Any]
     columns: list[tuple[str, str]]
     tables: frozenset[str]
 
 
-def prepare(available: Sequence[DataTable], sql: str, params: Mapping[str, Any], dialect: str, limit: int) -> Query:
+def prepare(available: Sequence[Source], sql: str, params: Mapping[str, Any], dialect: str, limit: int) -> Query:
     """The query as `dialect` runs it, at most `limit` rows. StepError (permanent) says what cannot be in it."""
     from sqlglot.errors import SqlglotError
 
@@ -62,22 +81,10 @@ def prepare(available: Sequence[DataTable], sql: str, params: Mapping[str, Any],
         columns = _result_columns(tree)
         values = _bind(tree, params)
         _limit(tree, limit, values)
-        text = _write(hide_internal_columns(tree, _visible(used)), dialect)
+        text, bound = _write(hide_internal_columns(tree, _visible(used)), dialect, values)
     except SqlglotError as error:
         raise _unclear(error, used) from None
-    return Query(text, values, columns, frozenset(t.physical_name for t in used))
-
-
-def fault(available: Sequence[DataTable], sql: str, params: Mapping[str, Any], dialect: str) -> str:
-    """Why a query cannot run, before it does; nothing where it can. Expressions in it become parameters."""
-    from flowapp.actions.database_query import replace_expressions
-
-    text, names = replace_expressions(sql, dict.fromkeys(params))
-    try:
-        prepare(available, text, names, dialect, 1)
-    except StepError as error:
-        return error.message
-    return ""
+    return Query(text, bound, columns, frozenset(t.physical_name for t in used))
 
 
 def _wrong(message: str) -> StepError:
@@ -147,19 +154,19 @@ def _plain_interval(node: exp.Interval) -> bool:
     return beside and isinstance(node.this, exp.Literal) and bool(interval(interval_text(node)))
 
 
-def _replace_tables(tree: exp.Expr, available: Sequence[DataTable]) -> list[DataTable]:
+def _replace_tables(tree: exp.Expr, available: Sequence[Source]) -> list[Source]:
     """Puts physical names and fresh names into the tree; returns the data tables that it reads."""
     from sqlglot import exp
 
     token = secrets.token_hex(6)
     fresh = {cte.alias.casefold(): f"cte_{token}_{at}" for at, cte in enumerate(tree.find_all(exp.CTE))}
-    used: dict[str, DataTable] = {}
+    used: dict[str, Source] = {}
     for node in list(tree.find_all(exp.Table)):
         name = node.name
         if (physical := fresh.get(name.casefold())) is None:
-            found = projects.find(available, name)
-            if not isinstance(found, DataTable):
-                hint = projects.suggestion(name, [table.slug for table in available])
+            found = names.find(available, name)
+            if found is None:
+                hint = names.suggestion(name, [table.slug for table in available])
                 raise _wrong(f"There is no data table “{name}” in this project.{hint}")
             used[found.id], physical = found, found.physical_name
         if not node.alias:
@@ -170,7 +177,7 @@ def _replace_tables(tree: exp.Expr, available: Sequence[DataTable]) -> list[Data
     return list(used.values())
 
 
-def _qualify(tree: exp.Expr, used: Sequence[DataTable]) -> exp.Expr:
+def _qualify(tree: exp.Expr, used: Sequence[Source]) -> exp.Expr:
     """Every column resolved and every star spelled out against what users may see; types annotated."""
     from sqlglot.optimizer.annotate_types import annotate_types
     from sqlglot.optimizer.qualify import qualify
@@ -180,16 +187,10 @@ def _qualify(tree: exp.Expr, used: Sequence[DataTable]) -> exp.Expr:
     return annotate_types(tree, schema=schema, dialect="postgres")
 
 
-def _visible(used: Sequence[DataTable]) -> dict[str, Any]:
+def _visible(used: Sequence[Source]) -> dict[str, Any]:
     """The columns that users see, with their types, of each physical table."""
-    own = {"id": "text", "created_at": "timestamptz", "updated_at": "timestamptz"}
     return {
-        table.physical_name: {
-            "id": own["id"],
-            **{column.key: _TYPES.get(column.type, "text") for column in tables.columns_of(table)},
-            **own,
-        }
-        for table in used
+        table.physical_name: {name: _TYPES.get(kind, "text") for name, kind in table.columns.items()} for table in used
     }
 
 
@@ -199,32 +200,33 @@ def _result_columns(tree: exp.Expr) -> list[tuple[str, str]]:
     selects: list[exp.Expr] = tree.selects  # type: ignore[attr-defined]
     if any(select.is_star for select in selects):
         raise _wrong("It is not clear what * stands for here: name the columns.")
-    names = [select.alias_or_name for select in selects]
-    for name in names:
-        if names.count(name) > 1:
+    titles = [select.alias_or_name for select in selects]
+    for name, count in Counter(titles).items():
+        if count > 1:
             raise _wrong(f"Two columns of the result are called “{name}”: give one another name with AS.")
     kinds = [kind_of(select.unalias()) for select in selects]
-    return [(name, kind.name if kind else "") for name, kind in zip(names, kinds, strict=True)]
+    return [(name, kind.name if kind else "") for name, kind in zip(titles, kinds, strict=True)]
 
 
 def _bind(tree: exp.Expr, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the parameters; a list becomes as many parameters as it has entries."""
+    """The values of the parameters. A list is one placeholder until the text is written: see _write."""
     from sqlglot import exp
 
     values: dict[str, Any] = {}
-    for node in list(tree.find_all(exp.Placeholder)):
+    for node in tree.find_all(exp.Placeholder):
         name = str(node.this or "")
         if name not in params:
-            hint = projects.suggestion(name, params)
+            hint = names.suggestion(name, params)
             raise _wrong(f"The query asks for :{name}, which is not among its parameters.{hint}")
         value = params[name]
         if isinstance(value, list | tuple) and isinstance(node.parent, exp.In):
-            nodes: list[exp.Expr] = []
-            for at, entry in enumerate(value):
-                values[f"{name}_{at}_"] = _scalar(name, entry)
-                nodes.append(exp.Placeholder(this=f"{name}_{at}_"))
-            others = [e for e in node.parent.expressions if e is not node]
-            node.parent.set("expressions", [*others, *(nodes or [exp.Null()])])
+            if len(value) > MAX_LIST:
+                raise _wrong(
+                    f"The list “{name}” has {len(value):,} entries: at most {MAX_LIST:,} can stand in IN (:{name})."
+                )
+            many = [f"{name}_{at}_" for at in range(len(value))]
+            values.update(zip(many, (_scalar(name, entry) for entry in value), strict=True))
+            node.meta["many"] = many
         else:
             values[name] = _scalar(name, value)
     return values
@@ -251,28 +253,42 @@ def _limit(tree: exp.Expr, limit: int, values: dict[str, Any]) -> None:
     tree.set("limit", exp.Limit(expression=exp.Literal.number(min(int(wanted), limit))))
 
 
-def _write(tree: exp.Expr, dialect: str) -> str:
-    """The SQL text. Parameters are written as the driver wants them; the mark of each is random, so no text holds it."""
+def _write(tree: exp.Expr, dialect: str, values: dict[str, Any]) -> tuple[str, dict[str, Any] | list[Any]]:
+    """The SQL text, its parameters as the driver wants them, and their values.
+
+    Meanwhile a parameter is a mark in the text, a random one, so that no text holds it.
+    """
     from sqlglot import ErrorLevel, exp
 
     from flowapp.studio.sqlite_sql import rewrite
 
     if dialect == "sqlite":
-        tree = rewrite(tree, utcnow())
-    mark = f"p{secrets.token_hex(8)}"
-    for node in list(tree.find_all(exp.Placeholder)):
-        node.replace(exp.Var(this=f"{mark}_{node.this}_{mark}"))
-    if dialect == "sqlite":
-        text = tree.sql("sqlite", unsupported_level=ErrorLevel.RAISE)
-        return re.sub(rf"{mark}_(\w+?)_{mark}", r":\1", text)
-    return re.sub(rf"{mark}_(\w+?)_{mark}", r"%(\1)s", tree.sql("postgres").replace("%", "%%"))
+        tree = rewrite(tree, datetime.now(UTC))
+    mark, marked = f"p{secrets.token_hex(8)}", list[tuple[list[str], str]]()
+    for node in tree.find_all(exp.Placeholder):
+        marked.append((node.meta.get("many", [str(node.this)]), node.meta.get("function", "")))
+        node.args["this"] = f"{mark}_{len(marked) - 1}_"
+    if dialect != "sqlite":
+        text = tree.sql("postgres").replace("%", "%%")
+        return re.sub(rf"%%\({mark}_(\d+)_\)s", lambda m: _each(marked[int(m[1])], "%({})s"), text), values
+    text = tree.sql("sqlite", unsupported_level=ErrorLevel.RAISE)
+    order = [int(found[1]) for found in re.finditer(rf":{mark}_(\d+)_", text)]
+    text = re.sub(rf":{mark}_(\d+)_", lambda m: _each(marked[int(m[1])], "?"), text)
+    return text, [values[name] for at in order for name in marked[at][0]]
 
 
-def _unclear(error: Exception, used: Sequence[DataTable]) -> StepError:
+def _each(marked: tuple[list[str], str], form: str) -> str:
+    """One parameter, or those of a list, each inside the function that SQLite needs around it."""
+    many, function = marked
+    around = f"{function}({form})" if function else form
+    return ", ".join(around.format(name) for name in many) or "NULL"
+
+
+def _unclear(error: Exception, used: Sequence[Source]) -> StepError:
     text = str(error).split("\n", maxsplit=1)[0]
     if column := re.search(r"Column '\"?([^'\"]+)\"?' could not be resolved|Unknown column: (\w+)", text):
         name = (column[1] or column[2]).rsplit(".", 1)[-1]
-        known = {*tables.SYSTEM_COLUMNS, *(c.key for table in used for c in tables.columns_of(table))}
+        known = {column for table in used for column in table.columns}
         where = " and ".join(table.slug for table in used)
-        return _wrong(f"There is no column “{name}” in {where}.{projects.suggestion(name, known)}")
+        return _wrong(f"There is no column “{name}” in {where}.{names.suggestion(name, known)}")
     return _wrong(f"The query cannot be understood: {text}")

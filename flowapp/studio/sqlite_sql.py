@@ -17,6 +17,7 @@ from sqlglot import exp
 from sqlglot.expressions import DataType
 
 from flowapp.errors import StepError
+from flowapp.studio.like import ilike, like
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"
 TIMES = frozenset({DataType.Type.TIMESTAMP, DataType.Type.TIMESTAMPTZ})
@@ -70,11 +71,19 @@ def _align(comparison: exp.Expr) -> None:
     if kinds & TIMES:
         for side in sides:
             if kind_of(side) not in TIMES or isinstance(side, _GIVEN):
-                side.replace(_typed(_call("fa_timestamp", side.copy()), DataType.Type.TIMESTAMPTZ))
+                _convert(side, "fa_timestamp", DataType.Type.TIMESTAMPTZ)
     elif DataType.Type.DATE in kinds:
         for side in sides:
             if isinstance(side, _GIVEN):
-                side.replace(_typed(_call("fa_date", side.copy()), DataType.Type.DATE))
+                _convert(side, "fa_date", DataType.Type.DATE)
+
+
+def _convert(side: exp.Expr, function: str, kind: Any) -> None:
+    """Calls the function on it; of a list (studio.sql_text) on each entry, when the text is written."""
+    if "many" in side.meta:
+        side.meta["function"] = function
+    else:
+        side.replace(_typed(_call(function, side.copy()), kind))
 
 
 def _replace(node: exp.Expr) -> exp.Expr:
@@ -111,6 +120,7 @@ def interval_text(interval: exp.Interval) -> str:
 
 
 _UNITS = ("year", "month", "week", "day", "hour", "minute", "second")
+MAX_INTERVAL = 200
 _PART = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([a-z]+)")
 _ALIASES = {"mon": "month", "mons": "month", "hr": "hour", "hrs": "hour", "min": "minute", "mins": "minute",
             "sec": "second", "secs": "second", "y": "year", "d": "day", "h": "hour", "m": "minute", "s": "second"}  # fmt: skip
@@ -119,7 +129,7 @@ _ALIASES = {"mon": "month", "mons": "month", "hr": "hour", "hrs": "hour", "min":
 @lru_cache(maxsize=256)
 def interval(text: str) -> relativedelta:
     """The length of time that an INTERVAL names. StepError where it is not understood."""
-    parts = _PART.findall(text.lower())
+    parts = _PART.findall(text.lower()) if len(text) <= MAX_INTERVAL else []
     total = relativedelta()
     for amount, word in parts:
         unit = _ALIASES.get(word, word.removesuffix("s"))
@@ -128,7 +138,9 @@ def interval(text: str) -> relativedelta:
             break
         total += relativedelta(**{f"{unit}s": float(amount) if "." in amount else int(amount)})  # type: ignore[arg-type]
     if not parts or _PART.sub("", text.lower()).strip(" ,"):
-        raise StepError(f"INTERVAL '{text}' is not understood: write for instance INTERVAL '1 day'.", permanent=True)
+        raise StepError(
+            f"INTERVAL '{text[:50]}' is not understood: write for instance INTERVAL '1 day'.", permanent=True
+        )
     return total
 
 
@@ -191,29 +203,7 @@ def _extract(part: str, value: Any) -> float | None:
     return int(found) if found == int(found) else found
 
 
-@lru_cache(maxsize=256)
-def _pattern(like: str, flags: int) -> re.Pattern[str]:
-    pieces, escaped = [], False
-    for char in like:
-        if not escaped and char == "\\":
-            escaped = True
-            continue
-        pieces.append(re.escape(char) if escaped or char not in "%_" else ".*" if char == "%" else ".")
-        escaped = False
-    return re.compile(re.sub(r"(?:\.\*)+", ".*", "".join(pieces)), flags | re.DOTALL)
-
-
-def _like(value: Any, pattern: Any) -> int | None:
-    return None if value is None or pattern is None else int(bool(_pattern(str(pattern), 0).fullmatch(str(value))))
-
-
-def _ilike(value: Any, pattern: Any) -> int | None:
-    if value is None or pattern is None:
-        return None
-    return int(bool(_pattern(str(pattern), re.IGNORECASE).fullmatch(str(value))))
-
-
 FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("fa_timestamp", 1, _timestamp), ("fa_date", 1, _date), ("fa_boolean", 1, _boolean), ("fa_shift", 3, _shift),
-    ("fa_trunc", 2, _trunc), ("fa_extract", 2, _extract), ("fa_like", 2, _like), ("fa_ilike", 2, _ilike),
+    ("fa_trunc", 2, _trunc), ("fa_extract", 2, _extract), ("fa_like", 2, like), ("fa_ilike", 2, ilike),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DropIndex,
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.models import DataTable
 from flowapp.models.base import UtcDateTime
-from flowapp.studio import projects
+from flowapp.studio import names, projects
 from flowapp.studio.columns import LABELS, SQL_TYPES, Column
 
 MAX_COLUMNS = 100
@@ -53,10 +53,10 @@ def sql_table(table: DataTable) -> sa.Table:
 def find_table(session: Session, project_id: str, name: str) -> DataTable:
     """The project's table called `name` (slug, name or id). NotFoundError suggests the nearest."""
     rows = session.scalars(sa.select(DataTable).where(DataTable.project_id == project_id)).all()
-    found = projects.find(rows, name)
+    found = names.find(rows, name)
     if isinstance(found, DataTable):
         return found
-    hint = projects.suggestion(name, [row.slug for row in rows])
+    hint = names.suggestion(name, [row.slug for row in rows])
     raise NotFoundError(_("There is no data table “%(name)s” in this project.", name=name) + hint)
 
 

@@ -12,10 +12,13 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import Saved
 from flowapp.errors import InvalidError, NotFoundError, StepError
 from flowapp.models import DataTable
-from flowapp.studio import projects, queries, records, tables
+from flowapp.studio import queries, records, tables
 from flowapp.studio.columns import Column, plain
+from flowapp.studio.names import suggestion
+from flowapp.studio.sqlite_query import MAX_BYTES, size_of, too_large
 
 MAX_ROWS = 10_000
+_PORTION = 50  # records that a query takes from the database at once
 MODES = ("insert", "update", "upsert")
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -93,7 +96,15 @@ class ProjectTables:
             .order_by(sa.nulls_last(cell.desc() if descending else cell.asc()), physical.c.id)
             .limit(max(0, min(limit, MAX_ROWS)))
         )
-        return [_as_json(row) for row in self._session.execute(query).mappings()]
+        rows, size = list[dict[str, Any]](), 0
+        # In portions, because even a hundred records may be more than a process should hold.
+        with self._session.execute(query.execution_options(yield_per=_PORTION)) as result:
+            for row in result.mappings():
+                size += size_of(row.values())
+                if size > MAX_BYTES:
+                    raise too_large()
+                rows.append(_as_json(row))
+        return rows
 
 
 class _Writer:
@@ -184,7 +195,7 @@ def _refuse_unknown(table: DataTable, names: Sequence[str]) -> None:
     known = [*(column.key for column in tables.columns_of(table)), *tables.SYSTEM_COLUMNS]
     for name in names:
         if name not in known:
-            hint = projects.suggestion(name, known)
+            hint = suggestion(name, known)
             raise StepError(f"The data table “{table.slug}” has no column “{name}”.{hint}", permanent=True)
 
 

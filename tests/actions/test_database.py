@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from flowapp.actions.database_query import replace_expressions
 from flowapp.catalog import Done
 
 
@@ -91,6 +94,14 @@ def test_a_query_alone_is_sql(run) -> None:
         ("SELECT 1 -- it's {{ input.n }}\n, {{ input.n }}", "SELECT 1 -- it's {{ input.n }}\n, :value_1", {"value_1": 3}),
         ('SELECT "it\'s" /* \' */ , {{ input.n }}', 'SELECT "it\'s" /* \' */ , :value_1', {"value_1": 3}),
         ("WHERE a IN {{ input.list }}", "WHERE a IN :value_1", {"value_1": [1, 2]}),
+        ("SELECT '{{' AS a, {{ input.n }}", "SELECT '{{' AS a, :value_1", {"value_1": 3}),
+        ("SELECT {{{'a': input.n}.a}}", "SELECT :value_1", {"value_1": 3}),
+        ("SELECT '''{{ input.n }}'''", "SELECT :value_1", {"value_1": "'3'"}),
+        ("SELECT '' || {{ input.n }} --", "SELECT '' || :value_1 --", {"value_1": 3}),
+        ("/* {{ input.n }} */ SELECT {{ input.n }}", "/* {{ input.n }} */ SELECT :value_1", {"value_1": 3}),
+        ("SELECT 5 - -{{ input.n }} / 2 * 3", "SELECT 5 - -:value_1 / 2 * 3", {"value_1": 3}),
+        ("SELECT 'open {{ input.n }}", "SELECT 'open {{ input.n }}", {}),
+        ("SELECT /* {{ input.n }}", "SELECT /* {{ input.n }}", {}),
     ],
 )  # fmt: skip
 def test_expressions_become_parameters_never_sql(run, query, sql, bound) -> None:
@@ -117,3 +128,18 @@ def test_queries_that_cannot_be_run_are_refused(refused, params, told) -> None:
     error = refused("database_query", {}, **params)
     assert error.permanent
     assert told in error.message
+
+
+@pytest.mark.parametrize(
+    "piece", ["'{{}}", "'{{", "{{", "{{}}", "''", "'", '"', "/*", "--", "'{{}}''", "}}{{'", "'a{{b}}"]
+)
+def test_finding_the_expressions_takes_time_in_proportion_to_the_query(piece) -> None:
+    """It took twice as long for each piece more: half a minute for a short query."""
+
+    def seconds(count: int) -> float:
+        began = time.process_time()
+        replace_expressions("SELECT " + piece * count, {})
+        return time.process_time() - began
+
+    assert seconds(20_000) < 2  # about 0.03
+    assert seconds(100_000) < 2.5 * max(seconds(50_000), 0.1)

@@ -189,6 +189,7 @@ def test_no_answer_is_longer_than_the_limit(ask):
 
 def test_a_query_that_takes_too_long_is_ended(ask, session, orders):
     records.insert(session, orders, [{"title": f"t{n}", "qty": n} for n in range(300)])
+    session.commit()
     cross = ", ".join(f"important_data t{n}" for n in range(4))
     with pytest.raises(StepError, match=r"took longer than 0\.2 seconds"):
         ask(f"SELECT count(*) AS n FROM {cross} WHERE t0.qty + t1.qty + t2.qty + t3.qty = -1", timeout=0.2)

@@ -114,6 +114,7 @@ def test_a_natural_join_does_not_compare_our_columns(ask):
 def test_a_way_that_nobody_thought_of_leads_to_visible_columns_only(ask, session, monkeypatch):
     """The table that the database reads has no others, whatever gets past the checks."""
     monkeypatch.setattr(sql_text, "refuse_whole_rows", lambda _tree: None)
+    monkeypatch.setattr(queries.helpers, "call", lambda function, *arguments: function(*arguments))
     rows = str(ask("SELECT people FROM people"))
     assert "key of" not in rows
     if session.get_bind().dialect.name == "postgresql":

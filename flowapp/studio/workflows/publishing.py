@@ -12,7 +12,8 @@ from flowapp.engine.checks import check
 from flowapp.engine.definition import Definition, TriggerDef, entity_id
 from flowapp.errors import ConflictError, InvalidError, Problem
 from flowapp.models import Form, Trigger, Version, Workflow, utcnow
-from flowapp.studio.projects import find, known
+from flowapp.studio.names import find
+from flowapp.studio.projects import known
 from flowapp.studio.workflows.changes import lock, tell
 from flowapp.studio.workflows.reading import definition_of
 from flowapp.studio.workflows.secrets import hook_key, settle, vault
