@@ -45,6 +45,8 @@ DOCS: dict[str, str] = {
     "FLOWAPP_THREADS": "Threads in each worker process.",
     "FLOWAPP_HELPER_SECONDS": "Processor seconds for one check, query or file of a user, which run in processes of their own.",
     "FLOWAPP_HELPER_MEMORY": "Megabytes of memory (MiB) for each such process; four at most work at once for each Flowapp process.",
+    "FLOWAPP_STEP_GRACE": "Seconds past its timeout that a step may take; then its worker process is ended.",
+    "FLOWAPP_WORKER_MEMORY": "Megabytes of memory (MiB) that a worker process may take; then it is ended, with the step that takes them.",
     "FLOWAPP_MAX_SOCKETS": "Open WebSockets that one web process accepts.",
     "FLOWAPP_LEASE_SECONDS": "How long a silent worker keeps an execution before another one takes it over.",
     "FLOWAPP_RETENTION_DAYS": "How long ended executions and published events are kept; a workflow may say otherwise.",
@@ -84,6 +86,8 @@ class Settings:
     threads: int = 8
     helper_seconds: int = 5
     helper_memory: int = 256
+    step_grace: int = 15
+    worker_memory: int = 1024
     max_sockets: int = 200
     lease_seconds: int = 10
     retention_days: int = 30
@@ -134,6 +138,8 @@ class Settings:
             threads=_number(env, "FLOWAPP_THREADS", 8, 1, 256),
             helper_seconds=_number(env, "FLOWAPP_HELPER_SECONDS", 5, 1, 3600),
             helper_memory=_number(env, "FLOWAPP_HELPER_MEMORY", 256, 64, 65_536),
+            step_grace=_number(env, "FLOWAPP_STEP_GRACE", 15, 1, 3600),
+            worker_memory=_number(env, "FLOWAPP_WORKER_MEMORY", 1024, 128, 1_048_576),
             max_sockets=_number(env, "FLOWAPP_MAX_SOCKETS", 200, 1, 100_000),
             lease_seconds=_number(env, "FLOWAPP_LEASE_SECONDS", 10, 2, 3600),
             retention_days=_number(env, "FLOWAPP_RETENTION_DAYS", 30, 1, 3650),

@@ -30,7 +30,7 @@ _contacts = cast(Table, Contact.__table__)
 _COLUMNS = (
     "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
     "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
-    "options", "concurrency_key",
+    "options", "concurrency_key", "error_message",
 )  # fmt: skip
 _ROW = (
     *(_executions.c[name] for name in _COLUMNS),
@@ -338,6 +338,11 @@ class Journal:
         with self.transaction() as connection:
             held = connection.execute(_change(("lease_until",)), {**claim.key, "new_lease_until": now + self.lease})
             return bool(held.rowcount == 1)
+
+    def keep_bell(self, claim: Claim, now: datetime) -> None:
+        """Tells that a new execution's first bell is being followed, though nothing is written yet."""
+        with self.transaction() as connection:
+            connection.execute(_change(("rung_at",), taken=False), {**claim.key, "new_rung_at": now})
 
     def timer(self, execution_id: str, token: str, kind: str, due_at: datetime) -> dict[str, Any]:
         """A row of timers."""

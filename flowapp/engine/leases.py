@@ -1,10 +1,15 @@
-"""Keeps the leases of executions that run for long in this process: one thread, one UPDATE each, every third of a lease."""
+"""Keeps the leases of executions that run for long in this process: one thread, one UPDATE each, every third of a lease.
+
+One whose first steps are pure has no lease yet (engine.journal.first): its bell is kept instead, so that the scheduler does
+not take it for lost and rings for a second worker.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,13 +20,30 @@ from flowapp.logs import get_logger
 log = get_logger(__name__)
 
 
+UNCLAIMED = 2.0  # seconds; well below engine.timers.RING_AGAIN
+
+
+@dataclass(slots=True)
+class _Held:
+    journal: Journal
+    claim: Claim
+    kept_at: datetime
+
+    def keep(self, now: datetime) -> None:
+        self.kept_at = now
+        if self.claim.taken:
+            self.journal.extend(self.claim, now)
+        else:
+            self.journal.keep_bell(self.claim, now)
+
+
 class Keeper:
     """Prolongs what is held; started with the first claim, ends with the process."""
 
     def __init__(self, lease_seconds: float, now: Callable[[], datetime]) -> None:
         self._every = lease_seconds / 3
         self._now = now
-        self._held: dict[int, tuple[Journal, Claim, datetime]] = {}
+        self._held: dict[int, _Held] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -30,7 +52,7 @@ class Keeper:
         """While inside, the claim's lease does not run out."""
         mark = id(claim)
         with self._lock:
-            self._held[mark] = (journal, claim, self._now())
+            self._held[mark] = _Held(journal, claim, self._now())
             if self._thread is None:
                 self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
                 self._thread.start()
@@ -42,13 +64,15 @@ class Keeper:
 
     def _keep(self) -> None:
         pause = threading.Event()
-        while not pause.wait(self._every):
+        while not pause.wait(min(self._every, UNCLAIMED)):
             now = self._now()
-            with self._lock:
-                held = [(j, c) for j, c, since in self._held.values() if (now - since).total_seconds() >= self._every]
-            old = [(journal, claim) for journal, claim in held if claim.taken]
-            for journal, claim in old:
+            for held in self._due(now):
                 try:
-                    journal.extend(claim, now)
+                    held.keep(now)
                 except SQLAlchemyError as error:  # also what follows a broken connection: this thread must not end
-                    log.warning("lease not prolonged", execution_id=claim.row["id"], error=str(error))
+                    log.warning("lease not prolonged", execution_id=held.claim.row["id"], error=str(error))
+
+    def _due(self, now: datetime) -> list[_Held]:
+        with self._lock:
+            held = list(self._held.values())
+        return [h for h in held if (now - h.kept_at).total_seconds() >= (self._every if h.claim.taken else UNCLAIMED)]

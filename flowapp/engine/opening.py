@@ -15,10 +15,11 @@ from flowapp.errors import FlowError
 if TYPE_CHECKING:
     from flowapp.engine.run import Run
 
-UNCERTAIN = (
+DIED = (
     "The worker began this step and never wrote down how it ended: it died, or could not reach the database for longer than "
-    "its lease. Nobody knows whether the step took effect: send it again, or treat it as done."
+    "its lease."
 )
+UNCERTAIN = "Nobody knows whether the step took effect: send it again, or treat it as done."
 
 
 def take_up(run: Run) -> None:
@@ -76,16 +77,13 @@ def _end_items(run: Run, broken: Mapping[str, bool]) -> None:
 def _settle(run: Run, number: str, past: Mapping[str, Any] | None) -> None:
     """An attempt was begun and never ended: its worker died. Run it again, or let a person decide."""
     step = run.program.step(run.state["tokens"][number]["step"])
+    why = run.row.get("error_message") or DIED  # said by whoever had to end the worker (engine.rescue)
     if step.spec.effect == "once" and past is not None:
-        run.record.end_earlier(past, "uncertain", UNCERTAIN)
+        run.record.end_earlier(past, "uncertain", f"{why} {UNCERTAIN}")
         run.advance({"type": "uncertain", "token": number})
         return
     if past is not None:
-        run.record.end_earlier(
-            past,
-            "failed",
-            "The worker began this step and never wrote down how it ended: it died, or lost the database. It runs again.",
-        )
+        run.record.end_earlier(past, "failed", f"{why} It runs again.")
     run.state["tokens"][number]["status"] = "ready"
 
 

@@ -132,14 +132,20 @@ class Run:
             ways = step.spec.ways(step.definition.params) or ("next",)
             branch = next((way for way in ("next", "done") if way in ways), ways[0])
             return Attempt(Done(self.options["pins"][self.current], branch), step.definition.params)
+        watch, timeout = self.runner.watch, step.definition.timeout
+        watch.step(self.current, timeout)
         names, ready = scope(self, token), None
         if step.spec.effect == "once" and signal is None:  # should the worker die in it, a person must know what it was
             with contextlib.suppress(FlowError):  # the attempt itself says what is wrong
                 ready = step.params(names)
         if step.spec.effect != "pure" and signal is None:
             self.record.batch.repeatable = not self.claim.taken and step.spec.effect == "idempotent"
+            watch.between()
             self._intend(number, token, ready)
-        return run(step, names, circumstances(self, number, step, signal), ready)
+            watch.step(self.current, timeout, once=step.spec.effect == "once")
+        attempt = run(step, names, circumstances(self, number, step, signal), ready)
+        watch.between()
+        return attempt
 
     def _intend(self, number: str, token: dict[str, Any], ready: Ready | None) -> None:
         self.advance({"type": "intent", "token": number})
@@ -184,6 +190,7 @@ class Run:
             "seq": self.record.seq,
             "current_step_id": self.current,
             "crashes": 0 if self.progressed else self.row["crashes"],
+            **({"error_message": ""} if self.progressed and self.row["crashes"] else {}),
             "success_count": self.state["ok"],
             "failure_count": self.state["failed"],
             **columns,
@@ -192,6 +199,7 @@ class Run:
         batch.timers = self._timers(status)
         batch.listening = self.inbox.listening(self, status)
         insist.write(self.journal, self.claim, batch, self.runner.stopping)
+        self.runner.watch.settled()
         self.flushed = monotonic()
         self.publish(news)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flowapp.engine import messages as m
+from flowapp.engine.board import Watch
 from flowapp.engine.journal import Claim, Journal
 from flowapp.engine.leases import Keeper
 from flowapp.engine.program import Program, Programs
@@ -35,7 +36,8 @@ class Runner:
 
     `services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
     commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
-    `ring` has an execution looked at again; `ended(row, status)` is told of an end after its commit.
+    `ring` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `watch` hears what
+    this thread is doing.
     """
 
     journal: Callable[[str], Journal]
@@ -48,6 +50,7 @@ class Runner:
     chance: Callable[[], float] = random.random
     ring: Callable[[str, str], None] = lambda _execution, _organization: None
     ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
+    watch: Watch = field(default_factory=Watch)
 
     def run(
         self, execution_id: str, organization_id: str, *, fresh: bool = False, row: Mapping[str, Any] | None = None
@@ -58,18 +61,21 @@ class Runner:
         is what there would be to read before. Bells after a crash or a loss are not, so that a step which kills its worker
         is counted.
         """
-        journal = self.journal(organization_id)
-        claim: Claim | None = None
-        if fresh:
-            claim = journal.first(row, self.now()) if row else journal.look(execution_id, self.now())
-        claim = claim or journal.claim(execution_id, self.now())
-        if claim is None:
-            return
+        with self.watch.holding(execution_id, organization_id):
+            journal = self.journal(organization_id)
+            claim: Claim | None = None
+            if fresh:
+                claim = journal.first(row, self.now()) if row else journal.look(execution_id, self.now())
+            claim = claim or journal.claim(execution_id, self.now())
+            if claim is not None:
+                self._hold(journal, claim)
+
+    def _hold(self, journal: Journal, claim: Claim) -> None:
         with self.keeper.holding(journal, claim):
             try:
                 self._drive(journal, claim)
             except FencedError:
-                log.info("lease lost", execution_id=execution_id)
+                log.info("lease lost", execution_id=claim.row["id"])
 
     def _drive(self, journal: Journal, claim: Claim) -> None:
         run = Run(self, journal, claim)
@@ -83,7 +89,9 @@ class Runner:
     def _go(self, run: Run, claim: Claim) -> None:
         run.open(self._program(run.journal, claim.row["version_id"]))
         if claim.row["crashes"] >= MAX_CRASHES:
-            run.end("failed", f"Set aside: its worker died {MAX_CRASHES} times in a row, last at step “{run.current}”.")
+            died = f"its worker died {MAX_CRASHES} times in a row, last at step “{run.current}”."
+            why = claim.row.get("error_message")  # said by whoever had to end the worker (engine.rescue)
+            run.end("failed", f"Set aside after {MAX_CRASHES} tries. {why}" if why else f"Set aside: {died}")
             return
         while not run.over:
             if self.stopping():

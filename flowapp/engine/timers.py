@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.models import IS_OPEN, Execution, Signal, Timer
@@ -13,6 +13,8 @@ AT_ONCE = 500
 RING_AGAIN = timedelta(seconds=5)
 SIGNAL_AGAIN = timedelta(seconds=20)
 ALONE = timedelta(seconds=30)
+
+_IS_SUSPECT = or_(Execution.crashes > 0, Execution.error_message != "")
 
 Bell = tuple[str, str]  # execution id, organization id
 
@@ -41,14 +43,14 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
     """Executions that are pending though no bell of theirs is in the queue, or running though their lease ran out.
 
     The queue is first in, first out: what rang before `queued_since`, the time of its first bell, is no longer in it.
-    Those whose worker died twice in a row are rung one by one (`_suspect`).
+    Those whose worker died twice in a row, or was ended because of them, are rung one by one (`_suspect`).
     """
     before = min(now, queued_since or now) - RING_AGAIN
     may_begin = or_(Execution.start_after.is_(None), Execution.start_after <= now)
     unheard = or_(Execution.rung_at.is_(None), Execution.rung_at < before)
     too_early = Execution.rung_at < Execution.start_after  # that bell could not be followed
     pending = (Execution.status == "pending", Execution.held.is_(False), may_begin, or_(unheard, too_early))
-    running = (Execution.status == "running", Execution.crashes == 0, Execution.lease_until < now, unheard)
+    running = (Execution.status == "running", not_(_IS_SUSPECT), Execution.lease_until < now, unheard)
     found = [bell for which in (pending, running) for bell in _bells(session, *which)] + _suspect(session, now, before)
     if found:
         session.execute(
@@ -66,11 +68,11 @@ def _bells(session: Session, *which: ColumnElement[bool]) -> list[Bell]:
 
 
 def _suspect(session: Session, now: datetime, before: datetime) -> list[Bell]:
-    """The next of the executions whose worker died twice in a row: one of them may be what kills it.
+    """The next of the executions whose worker died twice in a row, or was ended because of them (engine.rescue.blame).
 
     `before`: bells older than that are no longer in the queue. Each has up to ALONE to itself, so that no neighbour is set aside for a death that it only shared.
     """
-    twice = and_(IS_OPEN, Execution.status == "running", Execution.crashes > 0)
+    twice = and_(IS_OPEN, Execution.status == "running", _IS_SUSPECT)
     tried = and_(Execution.rung_at > now - ALONE, or_(Execution.lease_until >= now, Execution.rung_at >= before))
     if session.scalar(select(Execution.id).where(twice, tried).limit(1)) is not None:
         return []

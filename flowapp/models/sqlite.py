@@ -32,12 +32,13 @@ class WaitingConnection(sqlite3.Connection):
     """A connection whose write transactions wait their turn in `turn`, the lock of the process's engine."""
 
     turn: threading.Lock
+    patience = BUSY_SECONDS
     gate: IO[bytes]  # of this connection alone: what is opened before a fork would be one lock for both
     _mine = False
 
     def begin(self) -> None:
-        """Begins a write transaction. sqlite3.OperationalError where the database is busy for BUSY_SECONDS."""
-        if not self.turn.acquire(timeout=BUSY_SECONDS):
+        """Begins a write transaction. sqlite3.OperationalError where the database is busy for `patience` seconds."""
+        if not self.turn.acquire(timeout=self.patience):
             raise sqlite3.OperationalError("database is locked")
         self._mine = True
         try:
@@ -70,7 +71,7 @@ class WaitingConnection(sqlite3.Connection):
             self.turn.release()
 
     def _pass_gate(self) -> None:
-        end = time.monotonic() + BUSY_SECONDS
+        end = time.monotonic() + self.patience
         while True:
             try:
                 fcntl.flock(self.gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,6 +87,13 @@ class WaitingConnection(sqlite3.Connection):
             self._mine = False
             fcntl.flock(self.gate, fcntl.LOCK_UN)
             self.turn.release()
+
+
+def wait_at_most(connection: sqlite3.Connection, seconds: float) -> None:
+    """Has a connection wait that long for others that write."""
+    if isinstance(connection, WaitingConnection):
+        connection.patience = seconds
+    connection.execute(f"PRAGMA busy_timeout={seconds * 1000:.0f}").close()
 
 
 def _gate(database: str | None) -> IO[bytes]:

@@ -66,9 +66,12 @@ def pool_size(settings: Settings, role: Role) -> int:
 
 
 def connections_of_host(settings: Settings, webs: int = 1) -> int:
-    """How many connections to PostgreSQL one host takes at most that runs `webs` web processes, workers, a scheduler."""
+    """How many connections to PostgreSQL one host takes at most that runs `webs` web processes, workers, a scheduler.
+
+    As many worker processes again may be about to retire (flowapp.worker); their parent has one for itself.
+    """
     web, worker, scheduler = (pool_size(settings, role) for role in ("web", "worker", "scheduler"))
-    return webs * web + settings.workers * worker + scheduler
+    return webs * web + 2 * settings.workers * worker + 1 + scheduler
 
 
 def prepare_engine(engine: Engine, settings: Settings) -> None:

@@ -37,6 +37,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "stopping": current.stopping.is_set,
         "ring": ring,
         "ended": ended,
+        "watch": current.watch,
     }
     return Runner(**{**parts, **changes})
 

@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import redis
 from sqlalchemy import Engine
 
 from flowapp.broker import QUEUE, DoorbellBroker, connect, make_broker
 from flowapp.config import Settings
+from flowapp.engine.board import Watch
 from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
 from flowapp.security import helpers
@@ -38,6 +40,11 @@ class Progress:
         return time.monotonic() - self._at
 
 
+def process_name(pid: int) -> str:
+    """How a process of this machine is called in leases."""
+    return f"{socket.gethostname()}:{pid}"
+
+
 @dataclass(slots=True)
 class Runtime:
     """The settings, database, broker and keys of this process. `name` identifies it in leases."""
@@ -51,15 +58,16 @@ class Runtime:
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
     progress: Progress = field(default_factory=Progress)
-    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    name: str = field(default_factory=lambda: process_name(os.getpid()))
+    watch: Watch = field(default_factory=Watch)
 
     @classmethod
-    def make(cls, settings: Settings, engine: Engine) -> Runtime:
-        """The runtime of this process; connects to nothing yet."""
+    def make(cls, settings: Settings, engine: Engine, **more: Any) -> Runtime:
+        """The runtime of this process; connects to nothing yet. `more`: fields that differ."""
         broker = make_broker(settings.redis_url)
         broker.declare_queue(QUEUE)
         client = connect(settings.redis_url)
-        return cls(settings, engine, broker, client, Vault(settings.encryption_keys), Outbox(client))
+        return cls(settings, engine, broker, client, Vault(settings.encryption_keys), Outbox(client), **more)
 
 
 _current: list[Runtime] = []

@@ -157,7 +157,8 @@ def declare() -> None:
 def _actor(name: str) -> Callable[..., None]:
     def act(*args: Any, **params: Any) -> None:
         try:
-            perform(name, *args, **params)
+            with runtime().watch.working(name):
+                perform(name, *args, **params)
         except Exception:
             log.exception("job failed", job=name)
 
