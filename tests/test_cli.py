@@ -144,6 +144,17 @@ def _with_secrets(app: Any) -> None:
         session.commit()
 
 
+def test_make_keys_prints_two_settings_that_can_be_used(app: Any, tmp_path: Any) -> None:
+    first, second = (run(app, "make-keys").splitlines() for _ in range(2))
+    assert not set(first) & set(second)
+    made = dict(line.split("=", 1) for line in first)
+    assert list(made) == ["FLOWAPP_SECRET_KEY", "FLOWAPP_ENCRYPTION_KEYS"]
+    read = Settings.from_env({**made, "FLOWAPP_DATA_DIR": str(tmp_path / "fresh")})
+    assert read.secret_key == made["FLOWAPP_SECRET_KEY"]
+    assert read.encryption_keys == (made["FLOWAPP_ENCRYPTION_KEYS"],)
+    assert list((tmp_path / "fresh").iterdir()) == [], "they are used as they are"
+
+
 def test_rotate_keys_leaves_nothing_under_the_old_key(settings: Settings) -> None:
     fresh = Fernet.generate_key().decode()
     with running(settings) as app:
@@ -177,7 +188,9 @@ def test_rotate_keys_changes_nothing_where_a_key_is_missing(settings: Settings) 
         assert "keys" in [line.split()[1] for line in run(app, "doctor", code=1).splitlines() if "WRONG" in line]
 
 
-@pytest.mark.parametrize("command", ["create-superuser", "create-token", "seed-demo", "doctor", "rotate-keys"])
+@pytest.mark.parametrize(
+    "command", ["create-superuser", "create-token", "seed-demo", "doctor", "make-keys", "rotate-keys"]
+)
 def test_every_command_explains_itself(app: Any, command: str) -> None:
     assert len(run(app, command, "--help").splitlines()) > 3
 

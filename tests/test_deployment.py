@@ -36,6 +36,7 @@ def test_compose_runs_every_process_of_the_procfile_and_pins_every_server() -> N
     assert set(procfile) <= set(services)
     for name in ("worker", "scheduler"):
         assert " ".join(services[name]["command"]) == procfile[name]
+    assert services["migrate"]["command"] == ["alembic", "-c", "migrations/alembic.ini", "upgrade", "head"]
     assert all(re.search(r":\d", services[name]["image"]) for name in ("postgres", "valkey"))
 
 

@@ -124,3 +124,16 @@ def test_an_older_schema_names_a_command_that_is_there(app: Any) -> None:
 def at(app: Any, revision: str) -> None:
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :at"), {"at": revision})
+
+
+def test_connections_are_added_up(app: Any, settings: Settings) -> None:
+    whole_fleet()
+    said = doctor(app)["connections"]
+    assert said.startswith("ok")
+    if settings.is_sqlite:
+        return
+    web, worker = settings.db_pool, settings.threads + 4
+    assert f"{web + worker + 4} at most of " in said
+    for _ in range(200 // web):
+        beat("web")
+    assert "raise PostgreSQL's max_connections" in doctor(app)["connections"]

@@ -5,16 +5,24 @@ Each check returns what it found, in words, and raises WrongError where that can
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import combinations
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
 
 from flowapp.config import Settings
 from flowapp.errors import FlowError
 from flowapp.extensions import db
 from flowapp.models import Lease, migrations
-from flowapp.models.tenancy import system_session
+from flowapp.models.tenancy import connections_of_host, pool_size, system_session
 from flowapp.tasks import backlog, fleet, heartbeats
 
+if TYPE_CHECKING:
+    from flowapp.models.postgres import Role
+
+_KINDS: tuple[Role, ...] = ("web", "worker", "scheduler")
+_LIMITS = ("max_connections", "superuser_reserved_connections")
 TOO_LONG = 300.0  # seconds that nothing should have to wait
 
 
@@ -96,6 +104,21 @@ def clocks(settings: Settings) -> str:
         said = ", ".join(f"{host} {abs(s):.1f} s {'ahead of' if s > 0 else 'behind'}" for host, s in far.items())
         raise WrongError(f"{said} the database's clock: set the clocks by NTP (chrony, systemd-timesyncd)")
     return f"at most {max(map(abs, found.values())):.1f} s from the database's"
+
+
+def connections(settings: Settings) -> str:
+    """PostgreSQL takes as many connections as all living processes may open. Those of other hosts are reckoned by the
+    settings of this one."""
+    if settings.is_sqlite:
+        return "SQLite has no limit of them"
+    with db.engine.connect() as connection:
+        most, reserved = (int(connection.execute(text(f"SHOW {name}")).scalar_one()) for name in _LIMITS)
+    living = Counter(one.kind for one in fleet.processes(db.engine, settings) if one.state != "silent")
+    taken = sum(living[kind] * pool_size(settings, kind) for kind in _KINDS)
+    found = f"{taken} at most of {most - reserved}; {connections_of_host(settings)} for a host like this one"
+    if taken > most - reserved:
+        raise WrongError(f"{found}: raise PostgreSQL's max_connections, or lower FLOWAPP_DB_POOL and FLOWAPP_THREADS")
+    return found
 
 
 def work(_settings: Settings) -> str:

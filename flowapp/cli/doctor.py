@@ -108,6 +108,7 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("workers", checks.workers),
     ("schedulers", checks.schedulers),
     ("work", checks.work),
+    ("connections", checks.connections),
     ("clocks", checks.clocks),
     ("keys", _check_keys),
     ("same keys", checks.same_keys),

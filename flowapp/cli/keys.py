@@ -1,7 +1,8 @@
-"""Changing the encryption keys."""
+"""Making the two keys of an installation, and changing those that encrypt."""
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import click
@@ -16,6 +17,16 @@ from flowapp.extensions import db
 from flowapp.models import Integration, Trigger, Version, Workflow
 from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import Vault
+
+
+@click.command("make-keys")
+def make_keys() -> None:
+    """Prints two settings with new keys. Give every host the same ones, and keep them: without them sessions and stored
+    secrets are lost."""
+    from cryptography.fernet import Fernet
+
+    tell(f"FLOWAPP_SECRET_KEY={secrets.token_urlsafe(48)}")
+    tell(f"FLOWAPP_ENCRYPTION_KEYS={Fernet.generate_key().decode()}")
 
 
 @click.command("rotate-keys")
@@ -82,4 +93,4 @@ def _changed(before: dict[str, Any], fingerprint: str, after: dict[str, Any]) ->
     return after, Definition.model_validate(after).fingerprint()
 
 
-COMMANDS = (rotate_keys,)
+COMMANDS = (make_keys, rotate_keys)

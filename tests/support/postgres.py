@@ -26,6 +26,7 @@ from tests.support.processes import server, wait_until
 ROLE = "flowapp"
 _ADMIN = "admin"
 _TEMPLATE = "migrated"
+_AUTH = ("--auth-local=trust", "--auth-host=scram-sha-256")
 _FAST = {
     "listen_addresses": "",
     "fsync": "off",
@@ -41,6 +42,7 @@ class Cluster:
     """A running server; `folder` holds its socket."""
 
     folder: Path
+    port: int = 5432
     _names: Iterator[int] = field(default_factory=itertools.count)
 
     def url(self, database: str) -> str:
@@ -75,32 +77,41 @@ class Cluster:
             return False
         return True
 
+    def as_admin(self, statement: str) -> None:
+        """Runs a statement as the server's superuser."""
+        self._run(sql.SQL(statement))  # type: ignore[arg-type]
+
     def _run(self, statement: sql.SQL | sql.Composed) -> None:
-        with psycopg.connect(host=str(self.folder), user=_ADMIN, dbname="postgres", autocommit=True) as connection:
+        with psycopg.connect(
+            host=str(self.folder), port=self.port, user=_ADMIN, dbname="postgres", autocommit=True
+        ) as connection:
             connection.execute(statement)
 
 
 @contextmanager
-def running_postgres() -> Iterator[Cluster]:
-    """A fresh cluster with the application's role in it."""
+def running_postgres(port: int | None = None) -> Iterator[Cluster]:
+    """A fresh cluster with the application's role in it. `port`: it listens on loopback too, asks for passwords there, and
+    its roles are the caller's business."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="flowapp-pg-"))
     owner = _unprivileged(folder)
     data = folder / "data"
     try:
         subprocess.run(
-            [programs / "initdb", "-D", data, "-U", _ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+            [programs / "initdb", "-D", data, "-U", _ADMIN, *_AUTH, "-E", "UTF8", "--locale=C", "--no-sync"],
             check=True,
             capture_output=True,
             cwd=folder,
             **owner,
         )
-        settings = [word for name, value in _FAST.items() for word in ("-c", f"{name}={value}")]
+        wanted = _FAST | ({"listen_addresses": "127.0.0.1", "port": str(port)} if port else {})
+        settings = [word for name, value in wanted.items() for word in ("-c", f"{name}={value}")]
         argv = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), *settings]
         with server(argv, folder / "postgres.log", stop_with=signal.SIGQUIT, cwd=folder, **owner):
-            cluster = Cluster(folder)
+            cluster = Cluster(folder, port or 5432)
             wait_until(cluster.answers, message="PostgreSQL did not answer")
-            cluster.prepare()
+            if port is None:
+                cluster.prepare()
             yield cluster
     finally:
         shutil.rmtree(folder, ignore_errors=True)
