@@ -6,6 +6,8 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import structlog
@@ -14,57 +16,116 @@ from flowapp.texts import one_line
 
 MASK = "••••••"
 MAX_MESSAGE = 10_000  # characters of an error or a log line that are kept
-_SECRET_KEY = re.compile(
-    r"(pass(word|wd|phrase)?|secret|token|(api|access|auth|subscription|private)[_-]?key|authorization|cookie"
-    r"|credential|signature)",
-    re.IGNORECASE,
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET_WORDS = frozenset(
+    [
+        "password",
+        "passwords",
+        "passwd",
+        "passphrase",
+        "passcode",
+        "pwd",
+        "pass",
+        "secret",
+        "secrets",
+        "token",
+        "tokens",
+        "authorization",
+        "authorisation",
+        "cookie",
+        "cookies",
+        "credential",
+        "credentials",
+        "signature",
+        "apikey",
+        "accesskey",
+        "authkey",
+        "secretkey",
+        "privatekey",
+        "motdepasse",
+    ]
 )
+_SECRET_ENDS = ("password", "passwd", "secret", "token", "apikey")  # clientsecret, accesstoken
+_KINDS_OF_KEY = frozenset(
+    ["api", "access", "auth", "subscription", "private", "secret", "signing", "encryption", "account"]
+)
+# What a text must hold in lower case to be looked through, the pattern of the secret, and what stands in its place.
 _SECRET_TEXT = (
-    re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}"),
-    re.compile(r"(?i)\b(pass(?:word)?|secret|token|api[_-]?key)\s*[=:]\s*[^\s,;&\"']+"),
-    re.compile(r"\b(?:sk|rk|pk|whsec|xox[abp]|ghp|SG)[_.-][A-Za-z0-9_.-]{10,}"),
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+    (("bearer", "basic"), re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}"), MASK),
+    (
+        ("pass", "secret", "token", "signature", "key"),
+        re.compile(
+            r"(?i)((?<![a-z])pass|password|passwd|passphrase|secret|token|signature|api[_-]?key|access[_-]?key)"
+            r"(\\?[\"']?\s*[=:]\s*\\?[\"']?)[^\s,;&\"'\\]+"
+        ),
+        rf"\1\2{MASK}",
+    ),
+    (
+        ("sk", "rk", "pk", "whsec", "xox", "ghp", "sg"),
+        re.compile(r"\b(?:sk|rk|pk|whsec|xox[abp]|ghp|SG)[_.-][A-Za-z0-9_.-]{10,}"),
+        MASK,
+    ),
+    (("://",), re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), MASK),
+    # Whoever has such an address may do what it is for: decide, resume, join.
+    (
+        ("/approvals/", "/resume/", "/invite/"),
+        re.compile(r"(/(?:approvals|resume|invite)/)[A-Za-z0-9_.-]{30,}"),
+        rf"\1{MASK}",
+    ),
 )
 
 
+_ANY_CLUE = re.compile("|".join(re.escape(clue) for clues, _, _ in _SECRET_TEXT for clue in clues))
+
+
+@lru_cache(maxsize=10_000)
 def is_secret_name(name: str) -> bool:
-    """Whether what stands under this name (a header, a field) is likely a secret."""
-    return _SECRET_KEY.search(name) is not None
+    """Whether what stands under this name (a header, a field) is likely a secret: X-Api-Key, clientSecret, not passenger."""
+    words = [word.lower() for word in _WORD.findall(name[:200])]
+    if any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDS) for word in words):
+        return True
+    pairs = set(pairwise(words))
+    return any((kind, "key") in pairs for kind in _KINDS_OF_KEY) or (("mot", "de") in pairs and "passe" in words)
 
 
-def mask_text(text: str, known: tuple[str, ...] = ()) -> str:
-    """`text` with every known secret, and whatever looks like one, replaced. Called before any truncation."""
-    for secret in known:
-        if len(secret) >= 4:  # shorter ones would blank ordinary words
-            text = text.replace(secret, MASK)
-    for pattern in _SECRET_TEXT:
-        text = pattern.sub(MASK, text)
+def mask_text(text: str) -> str:
+    """`text` with whatever looks like a secret replaced. Called before any truncation."""
+    lower = text.lower()
+    if _ANY_CLUE.search(lower) is None:  # most texts
+        return text
+    for clues, pattern, instead in _SECRET_TEXT:
+        if any(clue in lower for clue in clues):
+            text = pattern.sub(instead, text)
     return text
 
 
-def kept_text(text: str, known: tuple[str, ...] = ()) -> str:
+def kept_text(text: str) -> str:
     """`text` as it may be stored and shown: secrets masked, without NUL, then cut to MAX_MESSAGE characters."""
-    text = mask_text(text.replace("\x00", "\ufffd"), known)
+    text = mask_text(text.replace("\x00", "\ufffd"))
     return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " …"
 
 
-def mask(value: Any, known: tuple[str, ...] = ()) -> Any:
+def mask(value: Any) -> Any:
     """A copy of a JSON value with the values of secret-looking keys, and secrets inside texts, masked."""
     if isinstance(value, str):
-        return mask_text(value, known)
+        return mask_text(value)
     if isinstance(value, dict):
-        return {
-            k: MASK if v not in (None, "") and _SECRET_KEY.search(str(k)) and isinstance(v, str) else mask(v, known)
-            for k, v in value.items()
-        }
+        return {key: _hidden(entry) if is_secret_name(str(key)) else mask(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [mask(item, known) for item in value]
+        return [mask(item) for item in value]
     return value
+
+
+def _hidden(value: Any) -> Any:
+    """What stands under a secret's name: each text, also in a list; numbers (total_tokens) and nothing are no secrets."""
+    if isinstance(value, str):
+        return MASK if value else value
+    return [_hidden(item) for item in value] if isinstance(value, (list, tuple)) else mask(value)
 
 
 def _mask_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in list(event.items()):
-        event[key] = MASK if _SECRET_KEY.search(key) else mask(value)
+        event[key] = MASK if is_secret_name(key) else mask(value)
     return event
 
 

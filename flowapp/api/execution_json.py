@@ -1,4 +1,4 @@
-"""Executions as the API prints them (DESIGN §8)."""
+"""Executions as the API prints them (DESIGN §8): what looks like a secret is masked, as on pages and in files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
+from flowapp.logs import mask
 from flowapp.models import TEST, Execution, LogLine, StepRun, Version
+from flowapp.studio.timeline import shown_payloads
 
 LOG_LINES = 200  # of each execution; the rest is at its logs
 
@@ -38,9 +40,9 @@ def _one(execution: Execution, version: int | None, runs: list[Any], lines: list
         "trigger_entity_type": execution.trigger_entity_type,
         "trigger_entity_id": execution.trigger_entity_id,
         "contact": execution.contact_id,
-        "input_data": execution.input_data,
-        "output_data": execution.output_data,
-        "context": execution.context,
+        "input_data": mask(execution.input_data),
+        "output_data": mask(execution.output_data),
+        "context": mask(execution.context),
         "current_step_id": execution.current_step_id,
         "completed_steps": list(dict.fromkeys(run.step_id for run in runs if run.status == "completed")),
         "execution_path": [run.step_id for run in visits],
@@ -82,11 +84,12 @@ def _lines(session: Session, ids: list[str]) -> dict[str, list[LogLine]]:
 def step_json(run: StepRun) -> dict[str, Any]:
     """One attempt of one visit of a step."""
     names = (
-        "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch", "input", "output",
-        "explanation", "error_message", "error_details",
+        "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch",
+        "error_message",
     )  # fmt: skip
     return {
         **{name: getattr(run, name) for name in names},
+        **shown_payloads(run),
         "started_at": iso(run.started_at),
         "ended_at": iso(run.ended_at),
         "duration": seconds(run.started_at, run.ended_at),
@@ -95,8 +98,12 @@ def step_json(run: StepRun) -> dict[str, Any]:
 
 def log_json(line: LogLine) -> dict[str, Any]:
     """A line of a log."""
-    names = ("seq", "level", "message", "step_id", "data")
-    return {**{name: getattr(line, name) for name in names}, "created_at": iso(line.created_at)}
+    names = ("seq", "level", "message", "step_id")
+    return {
+        **{name: getattr(line, name) for name in names},
+        "data": mask(line.data),
+        "created_at": iso(line.created_at),
+    }
 
 
 def iso(moment: datetime | None) -> str | None:

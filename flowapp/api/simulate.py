@@ -15,6 +15,7 @@ from flowapp.api.routes import route
 from flowapp.api.schemas import In, Out
 from flowapp.catalog import N_
 from flowapp.extensions import db
+from flowapp.logs import mask
 from flowapp.models import LogLine, StepRun
 from flowapp.security.roles import Role
 from flowapp.studio import workflows
@@ -82,6 +83,8 @@ def as_json(report: Json) -> Json:
     """A report (tasks.simulation) as the API prints it."""
     return {
         **report,
+        "output_data": mask(report["output_data"]),
+        "response": mask(report["response"]),
         "started_at": iso(report["started_at"]),
         "ended_at": iso(report["ended_at"]),
         "steps": [step_json(StepRun(**run)) for run in report["steps"]],

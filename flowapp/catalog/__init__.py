@@ -20,7 +20,17 @@ from flowapp.catalog.context import (
     Workflows,
 )
 from flowapp.catalog.outcome import Branch, Done, Each, Fail, Goal, Join, Outcome, Park, Respond, Stop, Wait
-from flowapp.catalog.params import N_, Params, raw_fields, secret_fields, secret_key_fields, stored_value, ui, ui_of
+from flowapp.catalog.params import (
+    N_,
+    Params,
+    raw_fields,
+    secret_fields,
+    secret_key_fields,
+    secret_texts,
+    stored_value,
+    ui,
+    ui_of,
+)
 from flowapp.catalog.registry import (
     ACTIONS,
     CONNECTORS,
@@ -85,6 +95,7 @@ __all__ = [
     "raw_fields",
     "secret_fields",
     "secret_key_fields",
+    "secret_texts",
     "stored_value",
     "trigger",
     "ui",

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from flowapp.logs import is_secret_name
+
+_LONG_PIECE = 8  # characters beside an expression that may be a part of a secret, “Bearer ” is none
 
 Widget = Literal[
     "text",  # one line; expressions welcome, with the variable picker
@@ -120,6 +124,24 @@ def secret_fields(model: type[BaseModel]) -> frozenset[str]:
 def secret_key_fields(model: type[BaseModel]) -> frozenset[str]:
     """Names of the dicts, as params may write them, in which texts under secret names are stored encrypted."""
     return _written(model, lambda hints: bool(hints.get("secret_keys")))
+
+
+def secret_texts(model: type[BaseModel], params: Mapping[str, Any]) -> Iterator[str]:
+    """The texts in params that stand where secrets are stored: what was typed, expressions left out."""
+    whole, keyed = secret_fields(model), secret_key_fields(model)
+    for name, value in params.items():
+        if name in whole or name in keyed:
+            yield from _texts(value, secret=name in whole)
+
+
+def _texts(value: Any, *, secret: bool) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _texts(entry, secret=secret or (isinstance(entry, str) and is_secret_name(key)))
+    elif secret and isinstance(value, str):
+        opening, *rest = value.split("{{")
+        pieces = [opening, *(piece.partition("}}")[2] for piece in rest)]
+        yield from (piece for piece in pieces if len(piece) >= _LONG_PIECE or not rest)
 
 
 def _written(model: type[BaseModel], wanted: Callable[[dict[str, Any]], bool]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flowapp.catalog import ActionSpec, Params, get_action
+from flowapp.catalog import ActionSpec, Params, get_action, secret_texts
 from flowapp.engine.definition import Definition, StepDef
 from flowapp.engine.expression import Compiled, compile_value, has_expression
 from flowapp.engine.graph import Graph
@@ -23,13 +23,14 @@ _KEPT = 256
 
 @dataclass(slots=True)
 class Step:
-    """A step ready to run. `fixed` is its validated parameters where they hold no expression."""
+    """A step ready to run. `fixed` is its validated parameters where they hold no expression; `secrets` are in clear."""
 
     definition: StepDef
     spec: ActionSpec
     compiled: Compiled
     raw: dict[str, Any]
     fixed: Params | None
+    secrets: tuple[str, ...] = ()
 
     def params(self, scope: Scope) -> tuple[Params, dict[str, Any]]:
         """The parameters of this visit, validated, and as plain JSON for the record."""
@@ -100,7 +101,7 @@ def _compile(step: StepDef) -> Step:
     raw = {k: v for k, v in step.params.items() if k in spec.raw}
     rest = {k: v for k, v in step.params.items() if k not in spec.raw}
     fixed = None if has_expression(rest) else validate(spec, step.params)
-    return Step(step, spec, compile_value(rest), raw, fixed)
+    return Step(step, spec, compile_value(rest), raw, fixed, tuple(secret_texts(spec.params, step.params)))
 
 
 class Programs:

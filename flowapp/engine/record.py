@@ -11,7 +11,8 @@ from flowapp.engine import messages as m
 from flowapp.engine.definition import StepDef
 from flowapp.engine.journal import ENDED, SETTLED, Batch
 from flowapp.engine.visit import Attempt, shown_params
-from flowapp.logs import kept_text
+from flowapp.logs import kept_text, mask
+from flowapp.security.opened import Opened
 
 
 class Recorder:
@@ -69,10 +70,10 @@ class Recorder:
         }
         self.news.append(m.step_started(self._row))
 
-    def open_intent(self, key: str, params: Any = None) -> None:
+    def open_intent(self, key: str, params: Any = None, opened: Opened | None = None) -> None:
         """The attempt is written before it runs: it has an effect. `params`: what with, for whoever may have to decide."""
         self._row["idempotency_key"] = key
-        self._row["input"] = shown_params(self._spec, params) if self._spec and params else None
+        self._row["input"] = shown_params(self._spec, params, opened) if self._spec and params else None
         self.batch.started.append(dict(self._row))
         self._written = True
 
@@ -130,7 +131,7 @@ class Recorder:
             "step_id": step_id,
             "level": level,
             "message": kept_text(str(message)),
-            "data": data,
+            "data": mask(data),
             "created_at": self.now(),
         }
         self.batch.lines.append(row)
@@ -151,7 +152,7 @@ class Recorder:
         self._row.update(
             status=status,
             branch=branch,
-            input=shown_params(self._spec, attempt.params) if self._spec else None,
+            input=shown_params(self._spec, attempt.params, attempt.opened) if self._spec else None,
             output=output,
             explanation=attempt.explanation,
             error_message=kept_text(error) if error else "",

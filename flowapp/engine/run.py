@@ -23,6 +23,7 @@ from flowapp.engine.tokens import Outcome, State
 from flowapp.engine.visit import Attempt, Ready, Services, idempotency_key, run
 from flowapp.errors import FlowError
 from flowapp.models import TEST, new_id
+from flowapp.security.opened import Opened
 
 if TYPE_CHECKING:
     from flowapp.engine.runner import Runner
@@ -141,16 +142,16 @@ class Run:
         if step.spec.effect != "pure" and signal is None:
             self.record.batch.repeatable = not self.claim.taken and step.spec.effect == "idempotent"
             watch.between()
-            self._intend(number, token, ready)
+            self._intend(number, token, ready, step)
             watch.step(self.current, timeout, once=step.spec.effect == "once")
         attempt = run(step, names, circumstances(self, number, step, signal), ready)
         watch.between()
         return attempt
 
-    def _intend(self, number: str, token: dict[str, Any], ready: Ready | None) -> None:
+    def _intend(self, number: str, token: dict[str, Any], ready: Ready | None, step: Step) -> None:
         self.advance({"type": "intent", "token": number})
         key = idempotency_key(self.row["id"], self.current, token["iteration"])
-        self.record.open_intent(key, ready[1] if ready else None)
+        self.record.open_intent(key, ready[1] if ready else None, Opened(step.secrets))
         self.flush()
 
     def advance(self, outcome: Outcome) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, Stop, secret_fields
 from flowapp.catalog.context import (
     Http,
+    HttpResponse,
     IntegrationHandle,
     Logger,
+    LogLevel,
     Mail,
     People,
     Sandbox,
@@ -28,10 +31,12 @@ from flowapp.engine.scope import Scope
 from flowapp.errors import FlowError, StepError
 from flowapp.logs import MASK, get_logger, kept_text, mask
 from flowapp.security.helpers import within
+from flowapp.security.opened import Opened, collecting
 
 Ready = tuple[Params, dict[str, Any]]
 
 log = get_logger(__name__)
+_TOLD = frozenset({"result", "message", "details", "headers", "body", "items", "waits_for"})  # what an outcome says
 
 
 class Services(Protocol):
@@ -98,11 +103,12 @@ class Attempt:
     outcome: Outcome
     params: Any
     explanation: list[dict[str, Any]] | None = None
+    opened: Opened = field(default_factory=Opened)
 
 
-def shown_params(spec: ActionSpec, params: Any) -> Any:
-    """The parameters of an attempt as they may be kept and shown: without secrets."""
-    shown = mask(params)
+def shown_params(spec: ActionSpec, params: Any, opened: Opened | None = None) -> Any:
+    """The parameters of an attempt as they may be kept and shown: without secrets, those `opened` for it among them."""
+    shown = mask(opened.mask(params) if opened else params)
     for name in secret_fields(spec.params) if isinstance(shown, dict) else ():
         if shown.get(name):
             shown[name] = MASK
@@ -119,7 +125,17 @@ def run(step: Step, scope: Scope, visit: Visit, ready: Ready | None = None) -> A
 
     Never raises: what goes wrong becomes a Fail, for the person who built the step.
     """
-    attempt = Attempt(Fail("The step did not run."), step.definition.params)
+    attempt = Attempt(Fail("The step did not run."), step.definition.params, opened=Opened(step.secrets))
+    with collecting(attempt.opened):
+        _try(step, scope, visit, attempt, ready)
+    if attempt.opened:
+        attempt.outcome = _without_secrets(attempt.outcome, attempt.opened)
+    if isinstance(attempt.outcome, Fail | Stop):  # its message goes into rows, events, signals and live messages
+        attempt.outcome = replace(attempt.outcome, message=kept_text(attempt.outcome.message))
+    return attempt
+
+
+def _try(step: Step, scope: Scope, visit: Visit, attempt: Attempt, ready: Ready | None) -> None:
     try:
         with within(float(step.definition.timeout)):
             params, attempt.params = ready or step.params(scope)
@@ -128,12 +144,33 @@ def run(step: Step, scope: Scope, visit: Visit, ready: Ready | None = None) -> A
         attempt.outcome = Fail(error.message, error.permanent, error.details or None)
     except FlowError as error:
         attempt.outcome = Fail(error.message, permanent=True)
-    except Exception as error:
-        log.exception("action failed unexpectedly", action=step.spec.type, execution_id=visit.execution_id)
+    except Exception as error:  # noqa: BLE001 - it is logged, without what was opened
+        _note_crash(step, visit, attempt.opened.mask(traceback.format_exc()))
         attempt.outcome = Fail(f"{step.spec.label} failed unexpectedly ({type(error).__name__}).")
-    if isinstance(attempt.outcome, Fail | Stop):  # its message goes into rows, events, signals and live messages
-        attempt.outcome = replace(attempt.outcome, message=kept_text(attempt.outcome.message))
-    return attempt
+
+
+def _note_crash(step: Step, visit: Visit, trace: str) -> None:
+    """For whoever runs the installation; the person who built the step reads the Fail."""
+    log.error("action failed unexpectedly", action=step.spec.type, execution_id=visit.execution_id, exception=trace)
+
+
+def _without_secrets(outcome: Outcome, opened: Opened) -> Outcome:
+    told = (one.name for one in fields(outcome) if one.name in _TOLD)
+    return replace(outcome, **{name: opened.mask(getattr(outcome, name)) for name in told})
+
+
+class _Http:
+    """The outgoing HTTP of one attempt: an answer that holds what was opened for it comes without (before it is cut)."""
+
+    def __init__(self, http: Http, opened: Opened) -> None:
+        self._http, self._opened = http, opened
+
+    def request(self, method: str, url: str, **how: Any) -> HttpResponse:
+        answer = self._http.request(method, url, **how)
+        if not self._opened:
+            return answer
+        shown = {name: self._opened.mask(getattr(answer, name)) for name in ("headers", "text", "json")}
+        return replace(answer, **shown)
 
 
 def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepContext:
@@ -151,6 +188,9 @@ def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepCo
             attempt.explanation = [*(attempt.explanation or ()), *why]
         return truth, why
 
+    def write(message: str, level: LogLevel = "info", **data: Any) -> None:
+        visit.log(attempt.opened.mask(str(message)), level, **attempt.opened.mask(data))
+
     return StepContext(
         execution_id=visit.execution_id,
         workflow_id=visit.workflow_id,
@@ -164,10 +204,10 @@ def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepCo
         timeout=float(step.definition.timeout),
         now=visit.now,
         timezone=visit.timezone,
-        log=visit.log,
+        log=write,
         render=render,
         test=test,
-        http=services.http,
+        http=_Http(services.http, attempt.opened),
         mail=services.mail,
         tables=services.tables(key),
         schemas=services.schemas,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from flowapp import tasks
 from flowapp.engine.replay import messages
 from flowapp.errors import MalformedError
-from flowapp.live.line import Message
+from flowapp.live.line import Message, shown
 from flowapp.models import TERMINAL, Execution, LogLine
 from flowapp.models.tenancy import tenant_session
 from flowapp.studio import history
@@ -93,6 +93,6 @@ class ExecutionFeed:
         if message["type"] == "execution_completed":
             self.poll = None
         if message["type"] != "log":
-            return message
+            return shown(message)
         line = message["log"]
         return {**message, "log": {**line, "step_name": self._names.get(line["step_id"], line["step_id"])}}

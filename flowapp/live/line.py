@@ -20,7 +20,7 @@ from simple_websocket import ConnectionClosed, Server
 from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp.errors import FlowError, MalformedError, ThrottledError, UnauthenticatedError, UnavailableError
-from flowapp.logs import get_logger
+from flowapp.logs import get_logger, mask
 
 MAX_NEWS = 1000  # messages that wait for a slow client; beyond, the line reads the database when the client is ready
 MAX_QUESTIONS = 100  # that wait for their answer
@@ -35,6 +35,11 @@ INTERNAL_ERROR = 1011
 
 Message = dict[str, Any]
 log = get_logger(__name__)
+
+
+def shown(message: Message) -> Message:
+    """A message as it may be seen: what looks like a secret in a result is masked."""
+    return message | {name: mask(message[name]) for name in ("result", "output_data") if name in message}
 
 
 class Feed(Protocol):

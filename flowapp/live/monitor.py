@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from flowapp import tasks
 from flowapp.engine.messages import execution_completed
 from flowapp.errors import MalformedError
-from flowapp.live.line import Message
+from flowapp.live.line import Message, shown
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
 from flowapp.studio import history
@@ -81,7 +81,7 @@ class MonitorFeed:
         if len(self._told) > REMEMBERED:
             del self._told[next(iter(self._told))]
         self.seq = max(self.seq + 1, at)
-        return [{**message, "seq": self.seq}]
+        return [{**shown(message), "seq": self.seq}]
 
     def _session(self) -> AbstractContextManager[Session]:
         return tenant_session(self._engine, self._organization_id)

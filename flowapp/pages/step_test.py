@@ -11,7 +11,9 @@ from flask_babel import gettext as _
 from flowapp import events, tasks
 from flowapp.engine.sample import before
 from flowapp.extensions import db
+from flowapp.logs import mask
 from flowapp.security.roles import Role
+from flowapp.studio.timeline import shown_rules
 from flowapp.web.access import access
 from flowapp.web.formgen.draft import Draft
 from flowapp.web.formgen.editor import Editor
@@ -72,4 +74,4 @@ def _run(editor: Editor) -> dict[str, Any]:
     )
     if result["status"] == "completed":
         draft.remember(step["step_id"], result["result"])
-    return result
+    return {**result, "result": mask(result["result"]), "explanation": shown_rules(result["explanation"])}

@@ -12,6 +12,7 @@ import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from flowapp.errors import ConfigError
+from flowapp.security.opened import note
 
 SHOWN = "••••••••"
 _KEY = "$secret"
@@ -32,11 +33,13 @@ class Vault:
         if not token:
             return {}
         try:
-            return orjson.loads(self._fernet.decrypt(token))
+            found = orjson.loads(self._fernet.decrypt(token))
         except InvalidToken:
             raise ConfigError(
                 "A stored secret was encrypted with a key that is not in FLOWAPP_ENCRYPTION_KEYS."
             ) from None
+        note(found)
+        return found
 
     def rotate(self, token: bytes) -> bytes:
         """The same secret under the newest key."""

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.errors import InvalidError, NotFoundError
+from flowapp.logs import mask
 from flowapp.models import Execution, LogLine, StepRun, Workflow, first_id
 from flowapp.texts import say
 
@@ -121,7 +122,7 @@ class _Reader:
             rows = self.session.execute(select(*columns).where(*which, *after).order_by(key).limit(AT_ONCE)).all()
             for row in rows:
                 self.counts[kind] += 1
-                yield dict(zip(names, row, strict=True))
+                yield {name: mask(value) for name, value in zip(names, row, strict=True)}
             if len(rows) < AT_ONCE:
                 return
             after = [key > rows[-1][0]]

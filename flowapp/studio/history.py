@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.engine.messages import log_line
 from flowapp.errors import NotFoundError
+from flowapp.logs import mask
 from flowapp.models import (
     EXECUTION_STATUSES,
     TERMINAL,
@@ -23,6 +24,7 @@ from flowapp.models import (
     first_id,
     utcnow,
 )
+from flowapp.studio.timeline import shown_payloads
 from flowapp.studio.workflows.paging import Page, paginate
 from flowapp.studio.workflows.statistics import percent
 from flowapp.texts import say
@@ -191,12 +193,12 @@ def as_json(session: Session, execution: Execution) -> dict[str, Any]:
     attempts = runs(session, execution)
     duration = seconds(execution) if execution.completed_at else None
     named = (
-        "id", "status", "trigger_type", "trigger_entity_type", "trigger_entity_id", "input_data", "output_data",
-        "context", "current_step_id", "goal_reached", "error_message", "idempotency_key", "success_count",
+        "id", "status", "trigger_type", "trigger_entity_type", "trigger_entity_id", "current_step_id", "goal_reached", "error_message", "idempotency_key", "success_count",
         "failure_count", "seq",
     )  # fmt: skip
     return {
         **{name: getattr(execution, name) for name in named},
+        **{name: mask(getattr(execution, name)) for name in ("input_data", "output_data", "context")},
         "workflow": execution.workflow_id,
         "version": session.scalar(select(Version.number).where(Version.id == execution.version_id)),
         "contact": execution.contact_id,
@@ -218,11 +220,12 @@ def as_json(session: Session, execution: Execution) -> dict[str, Any]:
 
 def _run_json(run: StepRun) -> dict[str, Any]:
     named = (
-        "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch", "input", "output",
-        "explanation", "error_message", "error_details",
+        "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch",
+        "error_message",
     )  # fmt: skip
     return {
         **{name: getattr(run, name) for name in named},
+        **shown_payloads(run),
         "started_at": _iso(run.started_at),
         "ended_at": _iso(run.ended_at),
     }
@@ -230,7 +233,8 @@ def _run_json(run: StepRun) -> dict[str, Any]:
 
 def line_json(line: LogLine, names: dict[str, str]) -> dict[str, Any]:
     """A line of the log as the socket sends it; `names` are those of the steps."""
-    row = {name: getattr(line, name) for name in ("seq", "level", "message", "step_id", "data", "created_at")}
+    row = {name: getattr(line, name) for name in ("seq", "level", "message", "step_id", "created_at")}
+    row["data"] = mask(line.data)
     return {**log_line(row)["log"], "seq": line.seq, "step_name": names.get(line.step_id, line.step_id)}
 
 

@@ -86,12 +86,28 @@ def as_text(value: Any) -> str:
     return json.dumps(mask(value), indent=2, ensure_ascii=False, default=str)
 
 
+def shown_payloads(run: StepRun) -> dict[str, Any]:
+    """What an attempt got and gave, and what its conditions saw, as JSON, secrets masked."""
+    shown = {name: mask(getattr(run, name)) for name in ("input", "output", "error_details")}
+    return {**shown, "explanation": shown_rules(run.explanation)}
+
+
+def shown_rules(rules: Any) -> Any:
+    """The rules of an explanation, their values masked by the name of their field."""
+    return [_shown_rule(rule) for rule in rules] if isinstance(rules, list) else rules
+
+
+def _shown_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    field_ = str(rule.get("field", ""))
+    return rule | {name: mask({field_: rule[name]})[field_] for name in ("value", "actual") if name in rule}
+
+
 def explained(rules: Any) -> list[dict[str, Any]]:
     """The rules of an explanation, their values as JSON text, secrets masked by the name of their field."""
     found = []
-    for rule in rules if isinstance(rules, list) else []:
+    for rule in shown_rules(rules) if isinstance(rules, list) else []:
         shown = {
-            name: json.dumps(mask({rule["field"]: rule[name]})[rule["field"]], ensure_ascii=False, default=str)
+            name: json.dumps(rule[name], ensure_ascii=False, default=str)
             for name in ("value", "actual")
             if rule.get(name) is not None
         }

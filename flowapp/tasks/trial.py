@@ -64,7 +64,7 @@ def test_step(
         )  # fmt: skip
         step = program.step(step_id)
         attempt = run(step, _scope(definition, step_id, input_data, prior, place), visit)
-        shown = shown_params(step.spec, attempt.params)
+        shown = shown_params(step.spec, attempt.params, attempt.opened)
     except FlowError as error:
         attempt, shown = Attempt(Fail(error.message), None), None
     return {

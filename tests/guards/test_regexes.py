@@ -25,6 +25,9 @@ MADE: dict[tuple[str, str], tuple[str, ...]] = {
     ("flowapp/actions/transforms_date.py", "f'(?i)(?<!\\\\w){re.escape(name)}(?!\\\\w)'"): (r"(?i)(?<!\w)mai(?!\w)",),
     ("flowapp/actions/transforms_pattern.py", "token"): (r"[^\]a-z]", r"\w"),
     ("flowapp/engine/workflow_config.py", "pattern"): (STEP_ID, REENTRY),
+    ("flowapp/security/opened.py", "''.join(map(_either, secret))"): (
+        r"(?:(?-i:a)|%61)(?:(?-i:\ )|%20|\+)(?:(?-i:é)|%c3%a9)(?:(?-i:%)|%25)(?:(?-i:a)|%61)",
+    ),
     ("flowapp/studio/like.py", "''.join(piece)"): (r"a.b", "abc", ".", ""),
     ("flowapp/studio/sql_text.py", "f'%%\\\\({mark}_(\\\\d+)_\\\\)s'"): (r"%%\(p1a_(\d+)_\)s",),
     ("flowapp/studio/sql_text.py", "f':{mark}_(\\\\d+)_'"): (r":p1a_(\d+)_",),

@@ -111,7 +111,7 @@ def _turned_keys(value: Any, old: Any, turn: Turn) -> Any:
     old = old if isinstance(old, dict) else {}
     return {
         key: turn(entry, old.get(key))
-        if is_secret_name(key) and (isinstance(entry, str) or is_sealed(entry))
+        if is_sealed(entry) or (isinstance(entry, str) and is_secret_name(key))
         else _turned_keys(entry, old.get(key), turn)
         for key, entry in value.items()
     }

@@ -1,0 +1,161 @@
+"""The secrets that were opened for one attempt of a step, and what must not show them: its result, log and error.
+
+A service that echoes its request sends them back, as they are or written another way: in base64 (`Basic …`), in a URL,
+in JSON. What a secret cannot be told from ordinary words by is not looked for: SHORTEST characters are the least.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any
+
+from flowapp.logs import MASK
+
+SHORTEST = 4
+_SHORTEST_PART = 8  # of a header such as “Bearer …” or “session=…; theme=dark”
+_SHORTEST_CORE = 6  # characters of base64
+_PARTS = re.compile(r"[\s;,=]+")
+_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+
+
+class Opened:
+    """Collects secrets, and masks them. Costs nothing while there is none."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: dict[str, None] = {}
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: str) -> None:
+        """A secret in clear, and what of it stands for itself: the token in `Bearer <token>`."""
+        for part in _parts_of(secret):
+            self._secrets[part] = None
+
+    def __bool__(self) -> bool:
+        return bool(self._secrets)
+
+    def mask(self, value: Any) -> Any:
+        """A JSON value without the secrets; the value itself where there are none."""
+        return _masked(value, [_needles(secret) for secret in self._secrets]) if self._secrets else value
+
+
+_collecting: ContextVar[Opened | None] = ContextVar("opened", default=None)
+
+
+@contextmanager
+def collecting(opened: Opened) -> Iterator[None]:
+    """What is decrypted in here (see `note`) belongs to `opened`."""
+    token = _collecting.set(opened)
+    try:
+        yield
+    finally:
+        _collecting.reset(token)
+
+
+def note(secret: Any) -> None:
+    """A secret (a text, or JSON with texts) was decrypted: the attempt that is under way must not show it."""
+    opened = _collecting.get()
+    if opened is None:
+        return
+    if isinstance(secret, str):
+        opened.add(secret)
+    elif isinstance(secret, Mapping | list):
+        for entry in secret.values() if isinstance(secret, Mapping) else secret:
+            note(entry)
+
+
+def _masked(value: Any, known: list[_Needles]) -> Any:
+    if isinstance(value, str):
+        for needles in known:
+            value = needles.mask(value)
+        return value
+    if isinstance(value, Mapping):
+        return {_masked(key, known): _masked(entry, known) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(entry, known) for entry in value]
+    return value
+
+
+def _parts_of(secret: str) -> list[str]:
+    found = [secret.strip()]
+    parts = [part for part in _PARTS.split(secret) if len(part) >= _SHORTEST_PART]
+    if secret[:6].lower() == "basic ":
+        parts += _password_in(secret[6:])
+    return [part for part in (*found, *parts) if len(part) >= SHORTEST]
+
+
+def _password_in(basic: str) -> list[str]:
+    """What `Basic <base64 of user:password>` holds."""
+    try:
+        pair = base64.b64decode(basic.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return []
+    return [pair.partition(":")[2]]
+
+
+class _Needles:
+    """The ways in which one secret may be written."""
+
+    def __init__(self, secret: str) -> None:
+        plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], html.escape(secret)}
+        self._plain = sorted(plain, key=len, reverse=True)
+        self._cores = _cores(secret.encode(errors="surrogatepass"))
+        self._escaped = re.compile("".join(map(_either, secret)), re.IGNORECASE)
+
+    def mask(self, text: str) -> str:
+        for needle in self._plain:
+            if needle in text:
+                text = text.replace(needle, MASK)
+        if "%" in text or "+" in text:
+            text = self._escaped.sub(MASK, text)
+        for core in self._cores:
+            if core in text:
+                text = _without(text, core)
+        return text
+
+
+@lru_cache(maxsize=256)
+def _needles(secret: str) -> _Needles:
+    return _Needles(secret)
+
+
+def _either(character: str) -> str:
+    """The character in a URL: as it is, or percent-encoded; IGNORECASE is for the digits of the code."""
+    code = "".join(f"%{byte:02x}" for byte in character.encode(errors="surrogatepass"))
+    plus = r"|\+" if character == " " else ""
+    return f"(?:(?-i:{re.escape(character)})|{code}{plus})"
+
+
+def _cores(secret: bytes) -> list[str]:
+    """What is the same in base64 wherever the secret stands in what was encoded: the middle, by its place in three."""
+    found = []
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + secret).decode()
+        first = -(-before * 8 // 6) if before else 0
+        last = (before + len(secret)) * 8 // 6
+        core = whole[first:last]
+        if len(core) >= _SHORTEST_CORE:
+            found += [core, core.translate(str.maketrans("+/", "-_"))]
+    return list(dict.fromkeys(found))
+
+
+def _without(text: str, core: str) -> str:
+    """The text without the core and the characters around it that hold a few bits of the secret."""
+    pieces, at = [], 0
+    while (found := text.find(core, at)) >= 0:
+        begin, end = found, found + len(core)
+        while begin > max(at, found - 2) and text[begin - 1] in _ALPHABET:
+            begin -= 1
+        while end < min(len(text), found + len(core) + 4) and text[end] in _ALPHABET:
+            end += 1
+        pieces += [text[at:begin], MASK]
+        at = end
+    return "".join([*pieces, text[at:]])
