@@ -89,7 +89,7 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
         bcc=params.bcc,
         message_id=f"<{ctx.idempotency_key}@flowapp>",
     )
-    message_id = ctx.mail.send(letter, integration=params.integration or None)
+    message_id = ctx.mail.send(letter, integration=params.integration or None, timeout=ctx.timeout)
     ctx.log(f"Sent “{subject}” to {', '.join(params.to)}.")
     return Done({"message_id": message_id, "to": params.to, "subject": subject})
 

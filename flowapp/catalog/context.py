@@ -57,9 +57,12 @@ class Letter:
 
 
 class Mail(Protocol):
-    """Sends e-mail; raises StepError, permanent for refused recipients and 5xx answers. Returns the Message-ID."""
+    """Sends e-mail within `timeout` seconds; raises StepError, permanent for refused recipients and 5xx answers.
 
-    def send(self, letter: Letter, *, integration: str | None = None) -> str: ...
+    Returns the Message-ID.
+    """
+
+    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = 30.0) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], list[str]]
 Connect = Callable[[str, int, float], socket.socket]
 
+MAX_HOST = 253  # characters (RFC 1035)
+
 # Global by the registry, yet they lead inside: to the cloud host (Azure's wire server) or, wrapped, to any IPv4 address
 # (6to4 and its relay, NAT64, Teredo); older Pythons also take some of these for global.
 _INSIDE = tuple(
@@ -85,9 +87,13 @@ class Guard:
     def addresses(self, host: str, port: int) -> list[str]:
         """The allowed addresses of `host`; EgressError where there is none, StepError where the name is unknown."""
         try:
+            if len(host) > MAX_HOST:
+                raise UnicodeError("too long")
             found = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise StepError(f"The host “{host}” was not found: check the address, or try again later.") from error
+            raise StepError(
+                f"The host “{host[:MAX_HOST]}” was not found: check the address, or try again later."
+            ) from error
         if host.lower().rstrip(".") in self._hosts:
             return found
         allowed = [address for address in found if self._allows(address)]

@@ -27,9 +27,13 @@ from urllib3.util import Url, make_headers, parse_url
 from flowapp.catalog import HttpResponse
 from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
+from flowapp.security.charsets import decoded
+from flowapp.security.cutoff import CutOff
 
 MAX_READ = 10 * 2**20  # bytes of an answer, unpacked
 MAX_TEXT = 2**20  # characters that are kept as text
+MAX_HEADERS = 64 * 1024  # bytes; http.client takes 100 of 64 KiB each
+MAX_SPARED = 64 * 1024  # bytes of an answer that are read to keep a connection
 MAX_REDIRECTS = 5
 MAX_IDLE = 1.5  # seconds; servers close idle connections after 2 s (gunicorn), 5 s (Node) or more
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -72,15 +76,50 @@ class _Guarded:
     guard: Guard
     response_class: Any
     _used = float("inf")
+    _cut_off: CutOff | None = None
 
     def _new_conn(self: Any) -> socket.socket:
-        return self.guard.connect(self._dns_host.strip("[]"), self.port, float(self.timeout))  # type: ignore[no-any-return]
+        begun = monotonic()
+        made: socket.socket = self.guard.connect(self._dns_host.strip("[]"), self.port, float(self.timeout))
+        self._cut_off = CutOff(made, float(self.timeout) - (monotonic() - begun))  # the handshake, and what is sent
+        return made
+
+    def connect(self: Any) -> None:
+        """TimeoutError where it took too long, all together."""
+        try:
+            super().connect()  # type: ignore[misc]
+        except OSError as error:
+            self._end_cut_off(error)
+            raise
+
+    def request(self: Any, *args: Any, **kwargs: Any) -> None:
+        """Sends a request; on a connection used before with a time of its own."""
+        if self._cut_off is None and self.sock is not None:
+            self._cut_off = CutOff(self.sock, float(self.timeout))
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        except OSError as error:
+            self._end_cut_off(error)
+            raise
+
+    def close(self: Any) -> None:
+        """Ends the connection, and the watch over it."""
+        self._end_cut_off(None)
+        super().close()  # type: ignore[misc]
+
+    def _end_cut_off(self, error: OSError | None) -> None:
+        cut_off, self._cut_off = self._cut_off, None
+        if cut_off is not None:
+            cut_off.done()
+            if cut_off.expired and error is not None:
+                raise TimeoutError("timed out") from error
 
     @property
     def is_connected(self) -> bool:
         return bool(super().is_connected) and monotonic() - self._used < MAX_IDLE  # type: ignore[misc]
 
     def getresponse(self: Any) -> Any:
+        self._end_cut_off(None)
         self._used = monotonic()
         self.response_class = partial(_TimedResponse, deadline=self._used + self.timeout)
         return super().getresponse()  # type: ignore[misc]
@@ -165,7 +204,7 @@ class SafeHttp:
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not location:
                 return _read(answer, target, begun)
-            answer.drain_conn()
+            _spare(answer)
             before, target = target, _parsed(urljoin(target.url, location))
             if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
                 method, body = ("HEAD" if method == "HEAD" else "GET"), None
@@ -236,7 +275,20 @@ def _for_redirect(headers: dict[str, Any], before: Url, target: Url, *, has_body
     return {n: v for n, v in kept.items() if n.lower() in _HARMLESS or n == "Accept-Encoding"}
 
 
+def _spare(answer: BaseHTTPResponse) -> None:
+    """Keeps the connection of an answer that nobody reads, where little is left of it."""
+    length = answer.headers.get("content-length", "")
+    if length.isdigit() and int(length) <= MAX_SPARED:
+        answer.drain_conn()
+        answer.release_conn()
+    else:
+        answer.close()
+
+
 def _read(answer: BaseHTTPResponse, target: Url, begun: float) -> HttpResponse:
+    if sum(len(name) + len(value) for name, value in answer.headers.items()) > MAX_HEADERS:
+        answer.close()
+        raise StepError(f"{_name(target)} answered with more than 64 KiB of headers.", permanent=True)
     kind = answer.headers.get("content-type", "").lower()
     is_json = kind.split(";")[0].strip().endswith(("/json", "+json"))
     chunks, size = [], 0
@@ -264,11 +316,7 @@ def _read(answer: BaseHTTPResponse, target: Url, begun: float) -> HttpResponse:
 
 def _text(data: bytes, kind: str) -> str:
     charset = kind.partition("charset=")[2].split(";")[0].strip(" \"'")
-    try:
-        text = data[: MAX_TEXT * 4].decode(charset or "utf-8", "replace")
-    except LookupError:  # a charset that does not exist
-        text = data[: MAX_TEXT * 4].decode("utf-8", "replace")
-    return text[:MAX_TEXT]
+    return decoded(data[: MAX_TEXT * 4], charset)[:MAX_TEXT]
 
 
 def _json(data: bytes) -> Any:

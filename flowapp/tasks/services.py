@@ -135,13 +135,13 @@ class _Post:
     def __init__(self, services: StepServices) -> None:
         self._services = services
 
-    def send(self, letter: Letter, *, integration: str | None = None) -> str:
+    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = 30.0) -> str:
         settings = self._services.settings
         if integration:
             handle = self._services.integration(integration)
-            return SmtpMail.of(handle, settings.mail_from, settings.egress_allow).send(letter)
+            return SmtpMail.of(handle, settings.mail_from, settings.egress_allow).send(letter, timeout=timeout)
         if settings.smtp_url:
-            return SmtpMail(settings.smtp_url, settings.mail_from).send(letter)
+            return SmtpMail(settings.smtp_url, settings.mail_from).send(letter, timeout=timeout)
         return self._services.within(lambda s: catch(s, letter, settings.mail_from))
 
 

@@ -80,7 +80,7 @@ class _Mail:
     def __init__(self, record: Recording) -> None:
         self._record = record
 
-    def send(self, letter: Letter, *, integration: str | None = None) -> str:
+    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = 30.0) -> str:  # noqa: ARG002
         self._record.note(
             "email",
             to=list(letter.to),

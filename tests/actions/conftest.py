@@ -55,7 +55,7 @@ class RecordingSchemas:
 class RecordingMail:
     sent: list[tuple[Letter, str | None]] = field(default_factory=list)
 
-    def send(self, letter: Letter, *, integration: str | None = None) -> str:
+    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = 30.0) -> str:
         self.sent.append((letter, integration))
         return letter.message_id
 

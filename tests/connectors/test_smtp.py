@@ -6,9 +6,11 @@ import contextlib
 import socket
 import ssl
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 
 import pytest
@@ -330,3 +332,73 @@ def test_the_connector_is_declared_and_tries_its_server(smtp) -> None:
     with pytest.raises(ValidationError, match="Write the host"):
         EmailConfig.model_validate({"provider": "smtp"})
     EmailConfig.model_validate({"provider": "sendgrid", "from_email": "noreply@example.com"})
+
+
+class HostileServer:
+    """Says `opening` when asked to connect, then `endless` for ever, `pause` seconds between."""
+
+    def __init__(self, opening: bytes, endless: bytes = b"", pause: float = 0) -> None:
+        self.opening, self.endless, self.pause = opening, endless, pause
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.serve)
+
+    def serve(self) -> None:
+        client, _ = self.listener.accept()
+        with client, contextlib.suppress(OSError):
+            client.sendall(self.opening)
+            while not self.stop.wait(self.pause):
+                client.sendall(self.endless)
+
+    def __enter__(self) -> str:
+        self.thread.start()
+        return f"smtp://127.0.0.1:{self.port}"
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join(10)
+        self.listener.close()
+
+
+@pytest.mark.parametrize(
+    ("opening", "endless"),
+    [
+        (b"220-Hello\r\n" * 1000, b"220-Hello\r\n" * 1000),
+        (b"220 Hello\r\n", b"250-x\r\n" * 1000),
+        (b"2", b"2" * 100_000),
+    ],
+    ids=["banner", "EHLO", "line"],
+)
+def test_a_server_that_never_stops_talking_is_left(opening: bytes, endless: bytes) -> None:
+    tracemalloc.start()
+    began = monotonic()
+    with HostileServer(opening, endless) as url, pytest.raises(StepError, match=r"says more than|Line too long"):
+        SmtpMail(url, SENDER).send(letter())
+    assert monotonic() - began < 10
+    assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    tracemalloc.stop()
+
+
+def test_a_server_that_speaks_drop_by_drop_gains_no_time() -> None:
+    began = monotonic()
+    drops = b"220-a\r\n"
+    with HostileServer(drops, drops, 0.05) as url, pytest.raises(StepError, match="did not answer in time") as error:
+        SmtpMail(url, SENDER).send(letter(), timeout=1)
+    assert monotonic() - began < 10
+    assert not error.value.permanent
+
+
+def test_a_server_that_is_silent_in_the_handshake_gains_no_time() -> None:
+    hello = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"  # begins a record of 16 KiB, which then comes in drops
+    began = monotonic()
+    with HostileServer(hello, b"\x00", 0.05) as url, pytest.raises(StepError, match="did not answer in time"):
+        SmtpMail(url.replace("smtp", "smtps"), SENDER).send(letter(), timeout=1)
+    assert monotonic() - began < 10
+
+
+def test_a_subject_that_takes_long_to_fold_is_refused(mail) -> None:
+    began = monotonic()
+    with pytest.raises(StepError, match="The subject has more than 2,000 characters"):
+        mail.send(letter(subject="é" * 1_000_000))
+    assert monotonic() - began < 1

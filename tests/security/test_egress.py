@@ -8,12 +8,15 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
 from flowapp.errors import EgressError, StepError
+from flowapp.security import cutoff
 from flowapp.security.addresses import Guard, connect, is_public
 from flowapp.security.egress import MAX_READ, MAX_TEXT, SafeHttp
 from tests.support.sink import Answer, running_sink
@@ -384,3 +387,103 @@ def test_the_certificate_is_of_the_name_though_the_address_was_connected(tmp_pat
     net = Net(port, shop_example=["8.8.8.8"])
     assert SafeHttp(guard=net.guard()).request("GET", "https://shop.example/").text == "hi"
     assert net.opened == [("8.8.8.8", 443)]
+
+
+@contextmanager
+def hostile(*said: bytes, endless: bytes = b"", pause: float = 0.05) -> Iterator[str]:
+    """A server that says something to each connection, then something for ever; it reads nothing."""
+    stop, threads = threading.Event(), []
+
+    def serve(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            for part in said:
+                client.sendall(part)
+            while not stop.wait(pause):
+                client.sendall(endless)
+
+    def accept(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=serve, args=(listener.accept()[0],)))
+                threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        acceptor = threading.Thread(target=accept, args=(listener,))
+        acceptor.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            stop.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            acceptor.join()
+            for thread in threads:
+                thread.join()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said", "endless"),
+    [
+        ("https", b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"\0"),  # a handshake that comes in drops
+        ("http", b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ("http", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1"),
+        ("http", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+        ("http", b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 60000\r\n\r\n", b"x"),
+    ],
+    ids=["handshake", "continue", "chunk", "trailer", "redirect"],
+)
+def test_a_server_that_never_comes_to_an_end_gains_no_time(
+    http: SafeHttp, scheme: str, said: bytes, endless: bytes
+) -> None:
+    began = time.monotonic()
+    with hostile(said, endless=endless) as place, pytest.raises(StepError, match=r"in time|failed|redirects"):
+        http.request("GET", f"{scheme}://{place}/", timeout=1)
+    assert time.monotonic() - began < 10
+
+
+def test_a_server_that_takes_nothing_gains_no_time(http: SafeHttp) -> None:
+    began = time.monotonic()
+    with hostile() as place, pytest.raises(StepError, match=r"in time|failed"):
+        http.request("POST", f"http://{place}/", body=b"x" * 30_000_000, timeout=1)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    "charset", ["punycode", "idna", "undefined", "unicode_escape", "utf-7", "rot13", "zip", "x" * 500]
+)
+def test_no_encoding_is_slow_or_raises(http: SafeHttp, sink, charset: str) -> None:
+    body = b"=?a-" * (MAX_TEXT // 4)
+    sink.default = Answer(200, body, {"Content-Type": f"text/plain; charset={charset}"})
+    began = time.process_time()
+    assert http.request("GET", sink.url()).text == body.decode()[:MAX_TEXT]
+    assert time.process_time() - began < 2
+
+
+def test_many_headers_are_refused(http: SafeHttp, sink) -> None:
+    sink.default = Answer(200, b"", {f"X-{number}": "x" * 10_000 for number in range(50)})
+    with pytest.raises(StepError, match="64 KiB of headers"):
+        http.request("GET", sink.url())
+
+
+def test_what_is_packed_is_unpacked_within_bounds(http: SafeHttp, sink) -> None:
+    bomb = gzip.compress(b"\0" * (200 * 2**20), 9)
+    headers = {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
+    sink.default = Answer(200, bomb, headers)
+    tracemalloc.start()
+    assert len(http.request("GET", sink.url()).text) == MAX_TEXT
+    assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    tracemalloc.stop()
+
+
+def test_what_is_watched_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutoff, "MANY", 10)
+    monkeypatch.setattr(cutoff, "_clock", cutoff._Clock())
+    one, other = socket.socketpair()
+    with one, other:
+        for _ in range(1000):
+            cutoff.CutOff(one, 1000).done()
+        assert len(cutoff._clock._due) <= 20
+        cut_off = cutoff.CutOff(one, 0.05)
+        other.settimeout(10)
+        assert other.recv(1) == b""
+        assert cut_off.expired

@@ -15,6 +15,7 @@ from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
 
 TIMEOUT = 20.0  # seconds for each answer of the server
+WITHIN = 30.0  # seconds for all of it
 
 
 class SmtpMail:
@@ -39,14 +40,14 @@ class SmtpMail:
         with self._client() as client:
             client.noop()
 
-    def send(self, letter: Letter, *, integration: str | None = None) -> str:  # noqa: ARG002 - one server is known here
-        """Hands the letter to the server and returns its Message-ID (made here where the letter has none).
+    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = WITHIN) -> str:  # noqa: ARG002 - one server is known here
+        """Hands the letter to the server within `timeout` seconds, and returns its Message-ID (made here where it has none).
 
         StepError is permanent for addresses and answers that will stay wrong, and where nobody can know whether the
         letter went out (details.uncertain): sending again could send it twice.
         """
         made = compose(letter, self._server.sender)
-        with self._client() as client:
+        with self._client(timeout) as client:
             if made.utf8 and not client.has_extn("smtputf8"):
                 raise StepError("The mail server takes no addresses with such letters.", permanent=True)
             accepted = self._envelope(client, made.sender, made.recipients, utf8=made.utf8)
@@ -91,10 +92,10 @@ class SmtpMail:
             raise smtplib.SMTPDataError(code, answer)
 
     @contextmanager
-    def _client(self) -> Iterator[Client]:
+    def _client(self, within: float = WITHIN) -> Iterator[Client]:
         client: Client | None = None
         try:
-            client = open_client(self._server, self._guard, self._timeout)
+            client = open_client(self._server, self._guard, self._timeout, within)
             yield client
         except (smtplib.SMTPException, OSError) as error:
             raise _step_error(error, self._server) from error

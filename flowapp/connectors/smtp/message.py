@@ -20,6 +20,7 @@ from flowapp.catalog import Letter
 from flowapp.errors import StepError
 from flowapp.security.mail_text import has_controls, read_addresses
 
+MAX_SUBJECT = 2000  # characters; folding a header takes long
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/^_`{|}~.@:\[\]-]{1,250}>")  # no encoded words: Python cuts it at them
 _HEADER, _FOLD = re.compile(r"\r\n(?![ \t])"), re.compile(r"\r\n(?=[ \t])")
 _DOMAIN = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Za-z:.]+\]")
@@ -41,6 +42,8 @@ def compose(letter: Letter, sender: str) -> Composed:
 
     StepError (permanent) for what cannot stand in a header, and for addresses that are none.
     """
+    if len(letter.subject) > MAX_SUBJECT:
+        raise StepError(f"The subject has more than {MAX_SUBJECT:,} characters.", permanent=True)
     senders = addresses([letter.sender or sender], "sender")
     if not senders:
         raise StepError("The e-mail has no sender: set FLOWAPP_MAIL_FROM or the step's sender.", permanent=True)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import ipaddress
 import smtplib
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formataddr
-from typing import Literal
+from time import monotonic
+from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from flowapp.catalog import IntegrationHandle
 from flowapp.errors import ConfigError, StepError
 from flowapp.security.addresses import Guard
+from flowapp.security.cutoff import CutOff
 
 SENDGRID = "sendgrid"
+MAX_SAID = 2**20  # bytes of a server in one dialogue: it says about a line for each recipient
 Security = Literal["offered", "starttls", "tls", "none"]
 
 
@@ -85,24 +90,83 @@ def server_of(handle: IntegrationHandle, sender: str) -> Server:
 
 
 class Client(smtplib.SMTP):
-    """smtplib's client, its socket opened by the guard (where there is one) and its certificates checked."""
+    """smtplib's client, its socket opened by the guard (where there is one) and its certificates checked.
 
-    def __init__(self, server: Server, guard: Guard | None, timeout: float) -> None:
+    Each answer comes within `timeout` seconds, the whole dialogue within `within`, and the server says at most MAX_SAID
+    bytes in it: smtplib itself collects the lines of an answer for as long as they come.
+    """
+
+    def __init__(self, server: Server, guard: Guard | None, timeout: float, within: float) -> None:
         self._server, self._guard = server, guard
-        super().__init__(server.host, server.port, timeout=timeout)
+        self._cut_off: CutOff | None = None
+        self._began, self._within, self._heard = monotonic(), within, 0
+        try:
+            super().__init__(server.host, server.port, timeout=min(timeout, within))
+        except BaseException as error:
+            self.close()
+            self.say_if_late(error)
+            raise
+
+    def say_if_late(self, error: BaseException) -> None:
+        """TimeoutError where the connection was ended by us."""
+        if self._cut_off is not None and self._cut_off.expired:
+            raise TimeoutError("timed out") from error
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         guard = self._guard
         made = guard.connect(host, port, timeout) if guard else socket.create_connection((host, port), timeout)
+        self._cut_off = CutOff(made, self._within - (monotonic() - self._began))
         made.settimeout(timeout)
         if self._server.security == "tls":
-            return ssl.create_default_context().wrap_socket(made, server_hostname=host)
+            try:
+                return ssl.create_default_context().wrap_socket(made, server_hostname=host)
+            except BaseException:
+                made.close()
+                raise
         return made
 
+    def getreply(self) -> tuple[int, bytes]:
+        """One answer. TimeoutError where it took too long, SMTPServerDisconnected where the server says too much."""
+        if self.file is None:
+            sock = self.sock
+            assert sock is not None  # noqa: S101 - smtplib connects before it reads
+            self.file = io.BufferedReader(_Counted(sock, self._hear))
+        try:
+            return super().getreply()
+        except smtplib.SMTPServerDisconnected as error:
+            self.say_if_late(error)
+            raise
 
-def open_client(server: Server, guard: Guard | None, timeout: float) -> Client:
+    def _hear(self, size: int) -> None:
+        self._heard += size
+        if self._heard > MAX_SAID:
+            raise smtplib.SMTPServerDisconnected(f"it says more than {MAX_SAID // 1024} KiB")
+
+    def close(self) -> None:
+        """Ends the connection, and the watch over it."""
+        if self._cut_off is not None:
+            self._cut_off.done()
+        super().close()
+
+
+class _Counted(io.RawIOBase):
+    """The reading side of a socket; `hear` is told how much was read, and may raise."""
+
+    def __init__(self, sock: socket.socket, hear: Callable[[int], None]) -> None:
+        self._sock, self._hear = sock, hear
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = self._sock.recv_into(buffer)
+        self._hear(size)
+        return size
+
+
+def open_client(server: Server, guard: Guard | None, timeout: float, within: float) -> Client:
     """A client that has said EHLO, encrypted and signed in. Raises what smtplib raises, and StepError."""
-    client = Client(server, guard, timeout)
+    client = Client(server, guard, timeout, within)
     try:
         client.ehlo_or_helo_if_needed()
         encrypted = server.security == "tls"
@@ -112,8 +176,9 @@ def open_client(server: Server, guard: Guard | None, timeout: float) -> Client:
             encrypted = True
         if server.username:
             _sign_in(client, server, encrypted=encrypted)
-    except BaseException:
+    except BaseException as error:
         client.close()
+        client.say_if_late(error)
         raise
     return client
 
