@@ -21,6 +21,7 @@ import pytest
 from flowapp.config import Settings
 from flowapp.launcher.procfile import parse
 from flowapp.models.tenancy import make_engine, prepare_engine
+from flowapp.serving.peers import peer_of
 from tests.conftest import ROOT, base_environ
 from tests.support.processes import free_port, server, wait_until
 from tests.support.tenant import make_tenant
@@ -242,3 +243,14 @@ def test_a_head_without_end_is_refused(site: Site) -> None:
             client.sendall(b"X: " + b"x" * 8000 + b"\r\n")
     assert time.monotonic() - began < 10
     assert site.memory() - before < 100 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("client", "peer"),
+    [
+        (("127.0.0.1", 9), "127.0.0.1"), (("2001:db8:1:2:3::4", 9, 0, 0), "2001:db8:1:2::/64"),
+        (("::ffff:10.0.0.1", 9, 0, 0), "10.0.0.1"), (("fe80::1%eth0", 9, 0, 2), "fe80::/64"), ("", ""), (b"", ""),
+    ],
+)  # fmt: skip
+def test_whose_a_connection_is(client: object, peer: str) -> None:
+    assert peer_of(client) == peer

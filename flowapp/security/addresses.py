@@ -86,14 +86,12 @@ class Guard:
 
     def addresses(self, host: str, port: int) -> list[str]:
         """The allowed addresses of `host`; EgressError where there is none, StepError where the name is unknown."""
+        if len(host) > MAX_HOST:
+            raise StepError(f"The host “{host[:60]}…” has more than {MAX_HOST} characters.", permanent=True)
         try:
-            if len(host) > MAX_HOST:
-                raise UnicodeError("too long")
             found = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise StepError(
-                f"The host “{host[:MAX_HOST]}” was not found: check the address, or try again later."
-            ) from error
+            raise StepError(f"The host “{host}” was not found: check the address, or try again later.") from error
         if host.lower().rstrip(".") in self._hosts:
             return found
         allowed = [address for address in found if self._allows(address)]

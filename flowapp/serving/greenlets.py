@@ -18,6 +18,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from flowapp.config import Settings
 from flowapp.serving.answers import CONTINUE, CROWD, LATE
+from flowapp.serving.peers import peer_of
 
 TAKEN_WITHIN = 60.0  # seconds for each part of an answer; a client that takes nothing is dropped
 LINGER = 2.0  # seconds that a refused client has to read why
@@ -38,7 +39,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """One connection, from accept to close."""
-        peer = addr[0] if isinstance(addr, tuple) else ""
+        peer = peer_of(addr)
         self.peers[peer] += 1
         try:
             if self.most_of_peer and peer and self.peers[peer] > self.most_of_peer and not self._give_up_one(peer):

@@ -25,6 +25,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from flowapp.config import Settings
 from flowapp.serving.answers import CONTINUE, CROWD, LATE, refusal
+from flowapp.serving.peers import peer_of
 from flowapp.serving.reading import Incoming, RefusedError, State
 
 READ = 65_536  # bytes at a time
@@ -43,7 +44,7 @@ class Connection(TConn):  # type: ignore[misc]
         super().__init__(cfg, sock, client, server)
         self.parser = http.get_parser(cfg, iter(()), client)  # reads what it is given, never the socket
         self.initialized = True
-        self.peer = client[0] if isinstance(client, tuple) else ""  # of a unix socket: a proxy on this machine
+        self.peer = peer_of(client)
         self.incoming = Incoming(limit)
         self.until = 0.0
         self.cut = False
