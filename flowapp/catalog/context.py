@@ -98,8 +98,13 @@ class Tables(Protocol):
 class Schemas(Protocol):
     """Named validation schemas of the project: slug or name to the list of rules (see studio.schemas.Rule)."""
 
-    def validate(self, schema: str | Mapping[str, Any] | Sequence[Any], data: Any) -> list[dict[str, str]]:
-        """Problems as [{"field", "message"}], empty when `data` is valid. StepError where the schema is unknown."""
+    def validate(
+        self, schema: str | Mapping[str, Any] | Sequence[Any], items: Sequence[Any]
+    ) -> list[list[dict[str, str]]]:
+        """The problems of each item, [{"field", "message"}], empty when it is valid; after some hundreds no more.
+
+        StepError where the schema is unknown, or checking takes more than its budget.
+        """
         ...
 
 

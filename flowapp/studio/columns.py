@@ -18,6 +18,7 @@ from sqlalchemy.types import TypeEngine
 from flowapp.catalog import N_
 from flowapp.errors import InvalidError
 from flowapp.models.base import UtcDateTime
+from flowapp.studio.rule_checks import is_email
 
 LABELS = {
     "text": N_("Text"),
@@ -195,17 +196,6 @@ def _email(value: Any) -> str:
     if not is_email(text):
         raise InvalidError.at("", _("Write an e-mail address, for instance ann@example.com."))
     return text
-
-
-def is_email(text: str) -> bool:
-    """Whether `text` is one bare address of a host with a domain; whether the host exists is not asked."""
-    from email_validator import EmailNotValidError, validate_email
-
-    try:
-        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError:
-        return False
-    return "." in found.domain
 
 
 def _json(value: Any) -> Any:

@@ -16,8 +16,8 @@ from flowapp.engine.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
 from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow
 from flowapp.studio import projects
-from flowapp.studio.columns import Column, is_email, plain
-from flowapp.studio.rules import is_phone
+from flowapp.studio.columns import Column, plain
+from flowapp.studio.rule_checks import is_email, is_phone
 
 TYPES = {
     "text": N_("Text"),

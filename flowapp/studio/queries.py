@@ -20,8 +20,8 @@ from flowapp.models import DataTable
 from flowapp.security import helpers
 from flowapp.studio import tables
 from flowapp.studio.columns import plain
-from flowapp.studio.sql_text import Query, Source, prepare
-from flowapp.studio.sqlite_query import MAX_BYTES, answer, too_large
+from flowapp.studio.result_size import MAX_BYTES, too_large
+from flowapp.studio.sql_text import Query, Source
 
 MAX_ROWS = 10_000
 TIMEOUT = 5.0
@@ -47,13 +47,17 @@ def run(
     `timeout` in seconds. It sees what is committed. StepError (permanent) names what is wrong: syntax, table, column,
     function, parameter, time, size.
     """
+    from flowapp.studio import sql_work  # heavy: imported when the first query runs
+
     timeout = helpers.left(timeout)
+    rows: Sequence[Sequence[Any]]
     ask = (_sources(available), sql, params, max(1, min(limit, MAX_ROWS)))
     try:
         if session.get_bind().dialect.name == "sqlite":
-            columns, rows = _on_sqlite(session, *ask, timeout)
+            bind: Any = session.get_bind()
+            columns, rows = helpers.call(sql_work.on_sqlite, str(bind.url.database), *ask, timeout)
         else:
-            query = helpers.call(prepare, *ask[:3], "postgresql", ask[3])
+            query = helpers.call(sql_work.for_postgresql, *ask)
             columns, rows = query.columns, _on_postgresql(session, query, timeout)
     except (DBAPIError, sqlite3.Error) as error:
         raise _refused(error, available, timeout) from None
@@ -63,13 +67,13 @@ def run(
 def fault(available: Sequence[DataTable], sql: str, params: Mapping[str, Any], dialect: str) -> str:
     """Why a query cannot run, before it does; nothing where it can. Expressions in it become parameters."""
     from flowapp.actions.database_query import replace_expressions
+    from flowapp.studio import sql_work
 
     text, named = replace_expressions(sql, dict.fromkeys(params))
     try:
-        helpers.call(prepare, _sources(available), text, named, dialect, 1)
-    except StepError as error:
+        return helpers.call(sql_work.find_fault, _sources(available), text, named, dialect)
+    except StepError as error:  # it takes too long to be read
         return error.message
-    return ""
 
 
 def _sources(available: Sequence[DataTable]) -> list[Source]:
@@ -81,11 +85,6 @@ def _sources(available: Sequence[DataTable]) -> list[Source]:
         )
         for table in available
     ]  # fmt: skip
-
-
-def _on_sqlite(session: Session, *ask: Any) -> tuple[list[tuple[str, str]], Sequence[Sequence[Any]]]:
-    bind: Any = session.get_bind()
-    return helpers.call(answer, str(bind.url.database), *ask)
 
 
 def _on_postgresql(session: Session, query: Query, timeout: float) -> Sequence[Sequence[Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -12,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from flowapp.errors import InvalidError, NotFoundError, Problem, StepError
 from flowapp.models import Schema
+from flowapp.security import json_schema
 from flowapp.studio import names, projects
-from flowapp.studio.rules import Rule, check, compiled, read_rules
+from flowapp.studio.rule_checks import Rule
+from flowapp.studio.rules import check, check_each, read_rules
 
 __all__ = ["ProjectSchemas", "Rule", "check", "create", "delete", "get", "read_rules", "update"]
-MAX_PROBLEMS = 50
 
 
 def get(session: Session, schema_id: str) -> Schema:
@@ -54,7 +56,7 @@ def delete(session: Session, schema: Schema) -> None:
 
 def _read(body: Mapping[str, Any]) -> dict[str, Any]:
     problems: list[Problem] = []
-    name, rules, json_schema = str(body.get("name") or "").strip(), [], None
+    name, rules, given = str(body.get("name") or "").strip(), [], None
     if not name or len(name) > 200 or "\x00" in name:
         problems.append(Problem("name", _("Give the schema a name of at most 200 characters.")))
     try:
@@ -62,14 +64,14 @@ def _read(body: Mapping[str, Any]) -> dict[str, Any]:
     except InvalidError as error:
         problems += error.problems
     try:
-        json_schema = _read_json_schema(body.get("json_schema"))
+        given = _read_json_schema(body.get("json_schema"))
     except InvalidError as error:
         problems += error.problems
-    if not problems and not rules and json_schema is None:
+    if not problems and not rules and given is None:
         problems.append(Problem("rules", _("Add at least one rule.")))
     if problems:
         raise InvalidError(problems)
-    return {"name": name, "rules": [rule.as_json() for rule in rules], "json_schema": json_schema}
+    return {"name": name, "rules": [rule.as_json() for rule in rules], "json_schema": given}
 
 
 def _read_json_schema(given: Any) -> dict[str, Any] | None:
@@ -82,92 +84,51 @@ def _read_json_schema(given: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(given, dict):
         raise InvalidError.at("json_schema", _('Write a JSON Schema as an object: {"type": "object", …}.'))
-    if fault := _schema_fault(given):
+    if fault := json_schema.fault(given):
         raise InvalidError.at("json_schema", fault)
     return given
 
 
-def _schema_fault(schema: dict[str, Any]) -> str:
-    """Why a JSON Schema cannot be used, or nothing."""
-    from jsonschema import Draft202012Validator, SchemaError
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What a schema asks for: rules, a JSON Schema, or both."""
 
-    try:
-        Draft202012Validator.check_schema(schema)
-    except (SchemaError, RecursionError) as error:
-        text = error.message if isinstance(error, SchemaError) else "it is nested too deeply"
-        return str(_("This is not a valid JSON Schema: %(error)s.", error=text))
-    for key, value in _entries(schema):
-        if key == "$ref" and isinstance(value, str) and not value.startswith("#"):
-            return str(
-                _("“%(value)s” is outside of this schema: only references such as #/$defs/x are read.", value=value)
-            )
-        if key == "pattern" and isinstance(value, str) and compiled(value) is None:
-            return str(_("The pattern %(value)s cannot be used: write it without look-around.", value=value))
-        if key == "patternProperties":
-            return str(_("patternProperties cannot be used: name the properties."))
-    return ""
+    rules: list[Rule] = field(default_factory=list)
+    json_schema: Mapping[str, Any] | None = None
 
+    def problems(self, items: Sequence[Any]) -> list[list[dict[str, str]]]:
+        """Those of each item, as [{"field", "message"}]; after some hundreds the rest is not looked at.
 
-def _entries(node: Any) -> Iterator[tuple[str, Any]]:
-    for key, value in node.items() if isinstance(node, dict) else [("", item) for item in node]:
-        yield key, value
-        if isinstance(value, dict | list):
-            yield from _entries(value)
-
-
-def check_json_schema(schema: dict[str, Any], data: Any) -> list[dict[str, str]]:
-    """Problems of `data` by a JSON Schema (2020-12), as [{"field", "message"}]; formats such as email are checked."""
-    from jsonschema import Draft202012Validator, FormatChecker
-    from jsonschema.exceptions import ValidationError
-    from jsonschema.validators import extend
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
-    def matches(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
-        if isinstance(value, str) and check([Rule("x", "pattern", pattern)], {"x": value}):
-            yield ValidationError(f"“{value[:80]}” does not match the pattern {pattern}")
-
-    judge = extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, {"pattern": matches}
-    )
-    validator = judge(schema, format_checker=FormatChecker(), registry=Registry())
-    found: list[dict[str, str]] = []
-    try:
-        for error in validator.iter_errors(data):
-            found.append({"field": ".".join(map(str, error.absolute_path)), "message": _capital(error.message)})
-            if len(found) >= MAX_PROBLEMS:
-                break
-    except (Unresolvable, RecursionError) as error:
-        raise StepError(f"The JSON Schema cannot be applied: {error}.", permanent=True) from None
-    return found
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:300]}."
+        Needs no database, and may take its budget: call it outside of a session. StepError (permanent).
+        """
+        by_rules = check_each(self.rules, items)
+        if self.json_schema is None:
+            return by_rules
+        found = []
+        for first, more in zip(by_rules, json_schema.apply(self.json_schema, items), strict=False):
+            seen = {problem["field"] for problem in first}
+            found.append(first + [problem for problem in more if problem["field"] not in seen])
+        return found
 
 
 class ProjectSchemas:
-    """The validation schemas of one project: catalog.Schemas over a session."""
+    """The validation schemas of one project."""
 
     def __init__(self, session: Session, project_id: str) -> None:
         self._session, self._project_id = session, project_id
 
-    def validate(self, schema: str | Mapping[str, Any] | Sequence[Any], data: Any) -> list[dict[str, str]]:
-        """Problems as [{"field", "message"}], empty when `data` is valid.
+    def checks(self, schema: str | Mapping[str, Any] | Sequence[Any]) -> Checks:
+        """What `schema` asks for: slug or name of a schema; a list of rules; {"rules": [...]}; or a JSON Schema.
 
-        `schema`: slug or name of a schema; a list of rules; {"rules": [...]}; or a JSON Schema. StepError (permanent)
-        where there is no such schema, or it cannot be read.
+        StepError (permanent) where there is no such schema, or it cannot be read.
         """
         if isinstance(schema, str):
             found = self._find(schema)
-            problems = check(read_rules(found.rules), data)
-            seen = {problem["field"] for problem in problems}
-            more = check_json_schema(found.json_schema, data) if found.json_schema else []
-            return problems + [problem for problem in more if problem["field"] not in seen]
+            return Checks(read_rules(found.rules), found.json_schema)
         try:
             if isinstance(schema, Mapping) and not isinstance(schema.get("rules"), list):
-                return check_json_schema(_read_json_schema(dict(schema)) or {}, data)
-            return check(read_rules(schema["rules"] if isinstance(schema, Mapping) else schema), data)
+                return Checks(json_schema=_read_json_schema(dict(schema)) or {})
+            return Checks(read_rules(schema["rules"] if isinstance(schema, Mapping) else schema))
         except InvalidError as error:
             raise StepError(f"The validation schema cannot be used: {error.message}", permanent=True) from None
 

@@ -15,7 +15,7 @@ from flowapp.models import DataTable
 from flowapp.studio import queries, records, tables
 from flowapp.studio.columns import Column, plain
 from flowapp.studio.names import suggestion
-from flowapp.studio.sqlite_query import MAX_BYTES, size_of, too_large
+from flowapp.studio.result_size import MAX_BYTES, size_of, too_large
 
 MAX_ROWS = 10_000
 _PORTION = 50  # records that a query takes from the database at once

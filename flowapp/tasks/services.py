@@ -25,6 +25,7 @@ from flowapp.tasks.runtime import Runtime
 from flowapp.tasks.subflows import SubWorkflows
 
 T = TypeVar("T")
+Problems = list[dict[str, str]]
 
 
 class StepServices:
@@ -125,8 +126,9 @@ class _Schemas:
     def __init__(self, services: StepServices) -> None:
         self._services = services
 
-    def validate(self, schema: str | Mapping[str, Any] | Sequence[Any], data: Any) -> list[dict[str, str]]:
-        return self._services.within(lambda s: ProjectSchemas(s, self._services.project_id).validate(schema, data))
+    def validate(self, schema: str | Mapping[str, Any] | Sequence[Any], items: Sequence[Any]) -> list[Problems]:
+        checks = self._services.within(lambda s: ProjectSchemas(s, self._services.project_id).checks(schema))
+        return checks.problems(items)
 
 
 class _Post:

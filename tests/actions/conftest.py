@@ -46,9 +46,9 @@ class RecordingSchemas:
     problems: list[dict[str, str]] = field(default_factory=list)
     calls: list[tuple[Any, Any]] = field(default_factory=list)
 
-    def validate(self, schema: Any, data: Any) -> list[dict[str, str]]:
-        self.calls.append((schema, data))
-        return self.problems
+    def validate(self, schema: Any, items: Any) -> list[list[dict[str, str]]]:
+        self.calls += [(schema, data) for data in items]
+        return [self.problems for _ in items]
 
 
 @dataclass

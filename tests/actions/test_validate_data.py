@@ -63,8 +63,9 @@ def test_invalid_data_may_branch(run) -> None:
         ({"rules": [{"field": "a", "rule": "pattern", "value": "(?=a)"}]}, "without look-around"),
         ({"json_schema": "{"}, "This is not JSON"),
         ({"json_schema": "[1]"}, "json_schema"),
-        ({"json_schema": {"type": "thing"}}, "no JSON Schema"),
-        ({"json_schema": {"properties": {"a": {"$ref": "http://127.0.0.1/x"}}}}, "$ref must stay inside"),
+        ({"json_schema": {"type": "thing"}}, "not a valid JSON Schema"),
+        ({"json_schema": {"$ref": "#/" + "x" * 300_000}}, "at most 256 KiB"),
+        ({"json_schema": {"properties": {"a": {"$ref": "http://127.0.0.1/x"}}}}, "outside of this schema"),
     ],
 )
 def test_schemas_that_cannot_be_used_are_refused(refused, params, told) -> None:

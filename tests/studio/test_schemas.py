@@ -6,8 +6,15 @@ import pytest
 
 from flowapp.errors import InvalidError, StepError
 from flowapp.studio import schemas
-from flowapp.studio.rules import LABELS, Rule, check
+from flowapp.studio.rule_checks import Rule
+from flowapp.studio.rules import LABELS, check
 from flowapp.studio.schemas import ProjectSchemas
+
+
+class Service(ProjectSchemas):
+    def validate(self, schema, data):
+        return self.checks(schema).problems([data])[0]
+
 
 GOOD_AND_BAD = [
     ("email", None, ["ann@example.com", " a.b+c@sub.example.org "], ["ann", "a@b", "a b@example.com", 5]),
@@ -79,7 +86,7 @@ def test_a_named_schema_is_found_by_slug_and_name(session, project):
     }
     schema = schemas.create(session, body)
     session.commit()
-    service = ProjectSchemas(session, project.id)
+    service = Service(session, project.id)
     assert schema.slug == "contact_schema"
     assert service.validate("Contact schema", {"name": "Ann", "email": "ann@example.com"}) == []
     wrong = service.validate("contact_schema", {"name": "", "email": "x", "age": "old"})
@@ -89,7 +96,7 @@ def test_a_named_schema_is_found_by_slug_and_name(session, project):
 
 
 def test_inline_rules_and_json_schemas(session, project):
-    service = ProjectSchemas(session, project.id)
+    service = Service(session, project.id)
     assert service.validate([{"field": "a", "rule": "required"}], {})[0]["field"] == "a"
     assert service.validate({"rules": [{"field": "a", "rule": "required"}]}, {"a": 1}) == []
     json_schema = {
@@ -115,7 +122,7 @@ def test_inline_rules_and_json_schemas(session, project):
 )
 def test_a_schema_that_cannot_be_used_fails_for_good(session, project, schema):
     with pytest.raises(StepError) as caught:
-        ProjectSchemas(session, project.id).validate(schema, {"a": 1})
+        Service(session, project.id).validate(schema, {"a": 1})
     assert caught.value.permanent
 
 

@@ -8,8 +8,9 @@ callers say what that is, and why.
 
 from flowapp.security.helpers.leash import StoppedError, left, stop_thread, stoppable, within
 from flowapp.security.helpers.pool import Helpers, OverBudgetError, call, close, configure
+from flowapp.security.helpers.weight import weight
 
 __all__ = [
     "Helpers", "OverBudgetError", "StoppedError", "call", "close", "configure", "left", "stop_thread", "stoppable",
-    "within",
+    "weight", "within",
 ]  # fmt: skip

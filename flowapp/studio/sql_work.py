@@ -1,24 +1,23 @@
-"""A user's query on SQLite, from its text to the rows, for a helper process: SQLite runs inside the interpreter.
+"""What helper processes do with a user's query; importing this, they share what is heavy.
 
-On a connection of its own that cannot write, with our functions, an authorizer that lets through reading of the query's
-tables and nothing else, and SQLite's own limits of time and size.
+SQLite runs inside the interpreter, so there the whole query is done here: on a connection of its own that cannot write,
+with our functions, an authorizer that lets through reading of the query's tables and nothing else, and SQLite's own
+limits of time and size.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
 from flowapp.errors import StepError
-from flowapp.studio.sql_text import Source, prepare
+from flowapp.studio.result_size import MAX_BYTES, size_of, too_large
+from flowapp.studio.sql_text import Query, Source, prepare
 from flowapp.studio.sqlite_sql import FUNCTIONS
 
-MAX_BYTES = 8 * 2**20  # of a result, and of any value on the way to it
 _MAY = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION})
 _BUSY = 5.0
 _HANDLED_EVERY = 20_000  # instructions of SQLite's machine
@@ -26,7 +25,21 @@ _HANDLED_EVERY = 20_000  # instructions of SQLite's machine
 Rows = list[tuple[Any, ...]]
 
 
-def answer(
+def for_postgresql(available: Sequence[Source], sql: str, params: Mapping[str, Any], limit: int) -> Query:
+    """The checked query. StepError."""
+    return prepare(available, sql, params, "postgresql", limit)
+
+
+def find_fault(available: Sequence[Source], sql: str, params: Mapping[str, Any], dialect: str) -> str:
+    """Why a query cannot run; nothing where it can."""
+    try:
+        prepare(available, sql, params, dialect, 1)
+    except StepError as error:
+        return error.message
+    return ""
+
+
+def on_sqlite(
     path: str, available: Sequence[Source], sql: str, params: Mapping[str, Any], limit: int, timeout: float
 ) -> tuple[list[tuple[str, str]], Rows]:
     """(name, type) of the result's columns, and its rows. StepError; sqlite3.Error as SQLite raises it."""
@@ -63,21 +76,3 @@ def _taken(cursor: sqlite3.Cursor) -> Rows:
             raise too_large()
         rows.append(row)
     return rows
-
-
-def size_of(row: Iterable[Any]) -> int:
-    """About the bytes that a row takes as JSON."""
-    size = 8
-    for value in row:
-        if isinstance(value, dict | list):
-            size += len(orjson.dumps(value))
-        else:
-            size += len(value) if isinstance(value, str | bytes) else 8
-    return size
-
-
-def too_large() -> StepError:
-    """The result has more bytes than a step may take on."""
-    return StepError(
-        f"The result is larger than {MAX_BYTES // 2**20} MiB: ask for fewer rows or columns.", permanent=True
-    )

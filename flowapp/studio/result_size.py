@@ -1,0 +1,30 @@
+"""How large the result of a query may be, on either database, in SQL or in the form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from flowapp.errors import StepError
+
+MAX_BYTES = 8 * 2**20  # of a result; and on SQLite of any value on the way to it
+
+
+def size_of(row: Iterable[Any]) -> int:
+    """About the bytes that a row takes as JSON."""
+    size = 8
+    for value in row:
+        if isinstance(value, dict | list):
+            size += len(orjson.dumps(value))
+        else:
+            size += len(value) if isinstance(value, str | bytes) else 8
+    return size
+
+
+def too_large() -> StepError:
+    """The result has more bytes than a step may take on."""
+    return StepError(
+        f"The result is larger than {MAX_BYTES // 2**20} MiB: ask for fewer rows or columns.", permanent=True
+    )

@@ -1,0 +1,175 @@
+"""Whether data keeps the rules of a validation schema. Pure, and importing little: helper processes need it.
+
+Each check takes time in proportion to the value, but a pattern also to its own weight.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import urlsplit
+
+from flowapp.catalog import patterns
+
+LONGEST_EMAIL = 320  # RFC 3696: 64 characters, @, 255
+MAX_IN_ALL = 500  # problems of many pieces of data
+_WORDS = frozenset({"true", "false", "yes", "no", "1", "0", "on", "off", "oui", "non"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: `field` is a dotted path into the data; `message` replaces the usual words."""
+
+    field: str
+    rule: str
+    value: Any = None
+    message: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """As Schema.rules keeps it."""
+        return {"field": self.field, "rule": self.rule, "value": self.value, "message": self.message}
+
+
+def broken(rules: Sequence[Rule], items: Sequence[Any]) -> list[list[int]]:
+    """For each item the rules, by their place, that it breaks: at most one for each field, the first.
+
+    After MAX_IN_ALL of them the rest is not looked at.
+    """
+    found: list[list[int]] = []
+    left = MAX_IN_ALL
+    for item in items:
+        found.append(_broken_by(rules, item))
+        left -= len(found[-1])
+        if left <= 0:
+            break
+    return found
+
+
+def _broken_by(rules: Sequence[Rule], data: Any) -> list[int]:
+    found: dict[str, int] = {}
+    for at, rule in enumerate(rules):
+        if rule.field in found:
+            continue
+        value = value_at(data, rule.field)
+        empty = value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
+        if empty if rule.rule == "required" else not empty and not CHECKS[rule.rule](value, rule.value):
+            found[rule.field] = at
+    return list(found.values())
+
+
+def value_at(data: Any, path: str) -> Any:
+    """The value at a dotted path; a key that holds the whole path with its dots wins. None where there is nothing."""
+    if isinstance(data, Mapping) and path in data:
+        return data[path]
+    for part in path.split("."):
+        if isinstance(data, Mapping):
+            data = data.get(part)
+        elif isinstance(data, list) and part.isdecimal() and int(part) < len(data):
+            data = data[int(part)]
+        else:
+            return None
+    return data
+
+
+def decimal_of(value: Any) -> Decimal | None:
+    """The number that is meant, None where it is none, or one out of reason."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) < 30 else None
+
+
+def _integer(value: Any, _limit: Any) -> bool:
+    number = decimal_of(value)
+    return number is not None and number == number.to_integral_value()
+
+
+def _min(value: Any, limit: Any) -> bool:
+    number, least = decimal_of(value), decimal_of(limit)
+    return number is not None and least is not None and number >= least
+
+
+def _max(value: Any, limit: Any) -> bool:
+    number, most = decimal_of(value), decimal_of(limit)
+    return number is not None and most is not None and number <= most
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str | list | dict) else len(str(value))
+
+
+def _matches(value: Any, pattern: Any) -> bool:
+    text = str(value)
+    try:
+        return len(text) <= patterns.MAX_MATCHED and patterns.compiled(str(pattern), whole=True).isinstance_python(text)
+    except ValueError:
+        return False
+
+
+def _one_of(value: Any, choices: Any) -> bool:
+    return {str(one).strip() for one in (value if isinstance(value, list) else [value])} <= {*options_of(choices)}
+
+
+def options_of(choices: Any) -> list[str]:
+    """A list, or a text with commas."""
+    return [str(choice).strip() for choice in (choices if isinstance(choices, list) else str(choices).split(","))]
+
+
+def _date(value: Any, _limit: Any) -> bool:
+    try:
+        datetime.fromisoformat(str(value).strip())
+    except ValueError:
+        return False
+    return True
+
+
+def _url(value: Any, _limit: Any) -> bool:
+    text = str(value).strip()
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", text)
+    except ValueError:
+        return False
+
+
+def is_phone(text: str) -> bool:
+    """Digits with the usual marks between them: 6 to 15 digits, as E.164 has it."""
+    fine = re.fullmatch(r"\+?[\d\s().\-/\u00a0]+", text.strip()) is not None
+    return fine and 6 <= len(re.sub(r"\D", "", text)) <= 15
+
+
+def is_email(text: str) -> bool:
+    """Whether `text` is one bare address of a host with a domain; whether the host exists is not asked."""
+    from email_validator import EmailNotValidError, validate_email
+
+    if len(text) > LONGEST_EMAIL:
+        return False
+    try:
+        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        return False
+    return "." in found.domain
+
+
+CHECKS: dict[str, Callable[[Any, Any], bool]] = {
+    "email": lambda value, _limit: isinstance(value, str) and is_email(value.strip()),
+    "number": lambda value, _limit: decimal_of(value) is not None,
+    "integer": _integer,
+    "min": _min,
+    "max": _max,
+    "min_length": lambda value, limit: _size(value) >= int(Decimal(str(limit))),
+    "max_length": lambda value, limit: _size(value) <= int(Decimal(str(limit))),
+    "pattern": _matches,
+    "one_of": _one_of,
+    "date": _date,
+    "url": _url,
+    "phone": lambda value, _limit: is_phone(str(value)),
+    "boolean": lambda value, _limit: isinstance(value, bool) or str(value).strip().casefold() in _WORDS,
+}
