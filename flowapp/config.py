@@ -49,6 +49,7 @@ DOCS: dict[str, str] = {
     "FLOWAPP_WORKER_MEMORY": "Megabytes of memory (MiB) that a worker process may take; then it is ended, with the step that takes them.",
     "FLOWAPP_MAX_SOCKETS": "Open WebSockets that one web process accepts.",
     "FLOWAPP_LEASE_SECONDS": "How long a silent worker keeps an execution before another one takes it over.",
+    "FLOWAPP_PAUSED": "1: the processes that have it run and send nothing; pages and the API go on.",
     "FLOWAPP_RETENTION_DAYS": "How long ended executions and published events are kept; a workflow may say otherwise.",
     "FLOWAPP_LOG_LEVEL": "debug, info, warning or error.",
     "FLOWAPP_LOG_FORMAT": "console or json.",
@@ -90,6 +91,7 @@ class Settings:
     worker_memory: int = 1024
     max_sockets: int = 200
     lease_seconds: int = 10
+    paused: bool = False
     retention_days: int = 30
     log_level: str = "info"
     log_format: str = "console"
@@ -142,6 +144,7 @@ class Settings:
             worker_memory=_number(env, "FLOWAPP_WORKER_MEMORY", 1024, 128, 1_048_576),
             max_sockets=_number(env, "FLOWAPP_MAX_SOCKETS", 200, 1, 100_000),
             lease_seconds=_number(env, "FLOWAPP_LEASE_SECONDS", 10, 2, 3600),
+            paused=_choice(env, "FLOWAPP_PAUSED", "0", ("0", "1", "no", "yes")) in ("1", "yes"),
             retention_days=_number(env, "FLOWAPP_RETENTION_DAYS", 30, 1, 3650),
             log_level=_choice(env, "FLOWAPP_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=_choice(env, "FLOWAPP_LOG_FORMAT", "console", ("console", "json")),

@@ -46,7 +46,7 @@ class Scheduler:
     def tick(self) -> None:
         """One round, if this process holds the lease. A job that fails keeps none of the others from its work."""
         now = self.now()
-        if not self._hold(now):
+        if not self._hold(now) or self.runtime.pause.state():
             return
         jobs = (
             self.ring_timers,
@@ -68,8 +68,8 @@ class Scheduler:
                 log.exception("job failed unexpectedly, trying again", job=job.__name__)
 
     def leads(self) -> bool:
-        """Whether this process holds the lease."""
-        return self.leased_until is not None and self.now() < self.leased_until
+        """Whether this process holds the lease, and works."""
+        return self.leased_until is not None and self.now() < self.leased_until and not self.runtime.pause.state()
 
     def _hold(self, now: datetime) -> bool:
         """Takes or keeps the lease; it is written only when half of it is over.

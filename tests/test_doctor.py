@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
+from flowapp import tasks
 from flowapp.config import Settings
 from flowapp.extensions import db
 from flowapp.tasks.heartbeats import fingerprint, fingerprints
@@ -137,3 +138,11 @@ def test_connections_are_added_up(app: Any, settings: Settings) -> None:
     for _ in range(200 // web):
         beat("web")
     assert "raise PostgreSQL's max_connections" in doctor(app)["connections"]
+
+
+def test_a_paused_installation_is_said(app: Any) -> None:
+    whole_fleet()
+    assert doctor(app)["paused"] == "ok: no"
+    app.test_cli_runner().invoke(args=["pause"])
+    tasks.runtime().pause.forget()
+    assert "flask --app wsgi resume" in doctor(app)["paused"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from flowapp import tasks
 from flowapp.config import Settings
 from flowapp.errors import FlowError
 from flowapp.extensions import db
@@ -119,6 +120,23 @@ def connections(settings: Settings) -> str:
     if taken > most - reserved:
         raise WrongError(f"{found}: raise PostgreSQL's max_connections, or lower FLOWAPP_DB_POOL and FLOWAPP_THREADS")
     return found
+
+
+def paused(_settings: Settings) -> str:
+    """Whether nothing runs because somebody wants it so."""
+    state = tasks.runtime().pause.state()
+    if state is None:
+        return "no"
+    raise WrongError(f"{_PAUSED[state.why]}: nothing runs and nothing is sent")
+
+
+_PAUSED = {
+    "setting": "FLOWAPP_PAUSED is set",
+    "restored": "restored from a backup; “flask --app wsgi resume” has it work",
+    "copied": "the database is a copy, or was moved; “flask --app wsgi resume” has it work",
+    "asked": "somebody paused it; “flask --app wsgi resume” has it work",
+    "unknown": "the database does not say",
+}
 
 
 def work(_settings: Settings) -> str:

@@ -103,6 +103,7 @@ def _check_people(settings: Settings) -> str:
 _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("database", _check_database),
     ("migrations", checks.schema),
+    ("paused", checks.paused),
     ("redis", _check_redis),
     ("web", checks.web),
     ("workers", checks.workers),

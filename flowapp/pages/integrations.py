@@ -118,6 +118,7 @@ def test(integration_id: Any) -> Response:
     """Asks the service for a sign of life."""
     runtime = tasks.runtime()
     row = integrations.get(db.session(), str(integration_id))
+    runtime.pause.refuse()
     answer = integrations.try_out(runtime.vault, row, http_service(runtime.settings.egress_allow))
     _note("integration.tested", row, {"success": answer["success"]})
     flash(answer["message"], "success" if answer["success"] else "danger")

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from wtforms import EmailField, RadioField
 from wtforms.fields.choices import SelectChoice
 
+from flowapp import tasks
 from flowapp.catalog import N_, Letter
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.errors import InvalidError, NotFoundError, StepError
@@ -115,7 +116,7 @@ def send() -> Response:
 def _post(invitation: Invitation, link: str) -> tuple[bool, str]:
     """Whether the link went out by e-mail, and what went wrong."""
     settings = current_app.extensions["settings"]
-    if not settings.smtp_url:
+    if not settings.smtp_url or tasks.runtime().pause.state():
         return False, ""
     name, place = g.actor.user.name, g.organization.name
     text = _(

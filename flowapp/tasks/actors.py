@@ -34,7 +34,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "publish": publish,
         "programs": Programs(current.vault.open),
         "keeper": Keeper(lease.total_seconds(), utcnow),
-        "stopping": current.stopping.is_set,
+        "stopping": lambda: current.stopping.is_set() or current.pause.state() is not None,
         "ring": ring,
         "ended": ended,
         "watch": current.watch,
@@ -56,7 +56,10 @@ def declare() -> None:
 
     @dramatiq.actor(actor_name="run_execution", queue_name=QUEUE)
     def run_execution(execution_id: str, organization_id: str, fresh: bool = False, row: str = "") -> None:
-        """Runs one execution. An error here is a bug or a database that is away: the scheduler rings again."""
+        """Runs one execution. An error here is a bug or a database that is away: the scheduler rings again, as it does
+        for what a paused installation left."""
+        if runtime().pause.state():
+            return
         try:
             run_now(execution_id, organization_id, fresh=fresh, row=row)
         except Exception:

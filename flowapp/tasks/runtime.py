@@ -21,6 +21,7 @@ from flowapp.logs import get_logger
 from flowapp.security import helpers
 from flowapp.security.credentials import Vault
 from flowapp.tasks.outbox import Outbox
+from flowapp.tasks.pause import Pause
 
 log = get_logger(__name__)
 
@@ -55,6 +56,7 @@ class Runtime:
     redis: redis.Redis
     vault: Vault
     outbox: Outbox
+    pause: Pause
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
     progress: Progress = field(default_factory=Progress)
@@ -67,7 +69,8 @@ class Runtime:
         broker = make_broker(settings.redis_url)
         broker.declare_queue(QUEUE)
         client = connect(settings.redis_url)
-        return cls(settings, engine, broker, client, Vault(settings.encryption_keys), Outbox(client), **more)
+        parts = (Vault(settings.encryption_keys), Outbox(client), Pause(settings, engine))
+        return cls(settings, engine, broker, client, *parts, **more)
 
 
 _current: list[Runtime] = []

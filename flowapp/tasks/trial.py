@@ -44,6 +44,7 @@ def test_step(
     "duration_ms", "explanation"}. Effects are real: an e-mail is sent, a row is saved.
     """
     current = runtime()
+    current.pause.refuse()
     with tenant_session(current.engine, organization_id) as session:
         workflow = session.get_one(Workflow, workflow_id)
         project_id, stored = workflow.project_id, workflow.draft["steps"]

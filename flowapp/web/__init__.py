@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, g
 from flask_login import AnonymousUserMixin
 
+from flowapp import tasks
 from flowapp.extensions import csrf, htmx, limiter, login
 from flowapp.web import assets, headers, locale, nav, problems, texts
 from flowapp.web.access import access, guard, public
@@ -26,7 +27,8 @@ class Nobody(AnonymousUserMixin):  # type: ignore[misc]
 
 
 def _context() -> dict[str, Any]:
-    return {"actor": g.get("actor"), "organization": g.get("organization"), "member": g.get("member")}
+    pause = tasks.runtime().pause.state
+    return {"paused": pause, "actor": g.get("actor"), "organization": g.get("organization"), "member": g.get("member")}
 
 
 def init_app(app: Flask) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from flowapp.broker import QUEUE
 from flowapp.catalog import N_
-from flowapp.errors import FlowError, NotFoundError, UnavailableError
+from flowapp.errors import ConflictError, FlowError, NotFoundError, UnavailableError
 from flowapp.logs import get_logger
 from flowapp.models import JobRun, read_id, utcnow
 from flowapp.models.tenancy import system_session
@@ -97,7 +97,8 @@ def is_due(spec: JobSpec, last: datetime | None, now: datetime) -> bool:
 
 
 def perform(name: str, *args: Any, **params: Any) -> Result:
-    """Runs a job here and now, and records it. Raises what the job raises."""
+    """Runs a job here and now, and records it. ConflictError where the installation is paused; what the job raises."""
+    runtime().pause.refuse()
     spec = JOBS[name]
     began, clock = utcnow(), time.monotonic()
     record(name, began, 0.0)  # it has begun: nobody else begins it
@@ -159,6 +160,8 @@ def _actor(name: str) -> Callable[..., None]:
         try:
             with runtime().watch.working(name):
                 perform(name, *args, **params)
+        except ConflictError as error:
+            log.warning("job not run", job=name, error=error.message)
         except Exception:
             log.exception("job failed", job=name)
 

@@ -1,0 +1,75 @@
+"""Whether this installation is paused: then no schedule fires, no timer wakes, no execution runs, and nothing goes out.
+
+FLOWAPP_PAUSED pauses the processes that have it; a row of the database all of them: after a restore, where a database is
+found to be a copy, or because somebody asked. Each process looks at that row every few seconds, and runs nothing before it
+has seen it for the first time.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from flowapp.config import Settings
+from flowapp.errors import ConflictError
+from flowapp.logs import get_logger
+from flowapp.models import installation
+from flowapp.texts import say
+
+LOOK = 2.0  # seconds between two looks
+REFUSED = say("This installation is paused: nothing is sent or run. Resume it first.")
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Why it is paused, and since when. `unknown`: the database has not said yet."""
+
+    why: Literal["restored", "copied", "asked", "setting", "unknown"]
+    since: datetime | None = None
+
+
+class Pause:
+    """What a process knows about it."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._engine = engine
+        self._fixed = State("setting") if settings.paused else None
+        self._state: State | None = State("unknown")
+        self._looked_at = float("-inf")
+
+    def state(self) -> State | None:
+        """None where the installation works. Asks the database at most every LOOK seconds."""
+        if self._fixed is None and time.monotonic() - self._looked_at > LOOK:
+            self._looked_at = time.monotonic()
+            self._look()
+        return self._fixed or self._state
+
+    def refuse(self) -> None:
+        """ConflictError where it is paused."""
+        if self.state() is not None:
+            raise ConflictError(REFUSED)
+
+    def forget(self) -> None:
+        """Looks again at the next question."""
+        self._looked_at = float("-inf")
+
+    def _look(self) -> None:
+        before = self._state
+        try:
+            with self._engine.begin() as connection:
+                unknown = before is not None and before.why == "unknown"
+                found = installation.settle(connection) if unknown else installation.paused(connection)
+        except SQLAlchemyError as error:
+            log.info("the database does not say whether it is paused", error=str(error).splitlines()[0])
+            return
+        self._state = State(*found) if found else None
+        if self._state and (before is None or before.why != self._state.why):
+            log.warning("paused: nothing runs and nothing is sent", why=self._state.why, remedy="flask resume")
+        elif before and not self._state and before.why != "unknown":
+            log.info("no longer paused")
