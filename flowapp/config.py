@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flowapp.errors import ConfigError
 
 VERSION = "0.1.0"  # as in pyproject.toml
 
+_ADDRESS = re.compile(r"https?://[\w.\-\[\]:]+(/[\w.~%/-]*)?")
 DOCS: dict[str, str] = {
     "PORT": "Port of the web server.",
     "FLOWAPP_DATA_DIR": "Folder of the embedded database, broker, generated keys and uploads.",
@@ -23,7 +26,8 @@ DOCS: dict[str, str] = {
     "INTEGRATION_ENCRYPTION_KEY": "One more Fernet key, read after FLOWAPP_ENCRYPTION_KEYS.",
     "FLOWAPP_ADMIN_EMAIL": "E-mail of the first owner; without it the first visit asks.",
     "FLOWAPP_ADMIN_PASSWORD": "Password of the first owner.",
-    "FLOWAPP_BASE_URL": "Public address of this installation, used in links of e-mails; default: that of the request.",
+    "FLOWAPP_BASE_URL": "Public address of this installation, for links in e-mails; default: what setup asked for (Settings → Installation).",
+    "FLOWAPP_ALLOWED_HOSTS": "More host names, comma separated, under which /setup and /metrics answer (always: localhost and the public address).",
     "SMTP_URL": "smtp://user:password@host:587 (STARTTLS when offered) or smtps://…:465; default: the mail catcher page.",
     "SMTP_HOST": "Mail server, where SMTP_URL is not set.",
     "SMTP_PORT": "Port of SMTP_HOST.",
@@ -69,6 +73,7 @@ class Settings:
     admin_email: str = ""
     admin_password: str = ""
     base_url: str = ""
+    allowed_hosts: tuple[str, ...] = ()
     smtp_url: str = ""
     mail_from: str = "Flowapp <flowapp@localhost>"
     sentry_dsn: str = ""
@@ -100,11 +105,6 @@ class Settings:
     def is_sqlite(self) -> bool:
         return self.database_url.startswith("sqlite")
 
-    @property
-    def public_url(self) -> str:
-        """The address of this installation in links that are made outside a request."""
-        return self.base_url or f"http://127.0.0.1:{self.port}"
-
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Reads the environment; ConfigError names the variable that cannot be used."""
@@ -121,7 +121,8 @@ class Settings:
             port=_number(env, "PORT", 8000, 1, 65535),
             admin_email=env.get("FLOWAPP_ADMIN_EMAIL", "").strip().lower(),
             admin_password=env.get("FLOWAPP_ADMIN_PASSWORD", ""),
-            base_url=env.get("FLOWAPP_BASE_URL", "").rstrip("/"),
+            base_url=_base_url(env),
+            allowed_hosts=tuple(name.lower() for name in _list(env.get("FLOWAPP_ALLOWED_HOSTS", ""))),
             smtp_url=_smtp_url(env),
             mail_from=env.get("FLOWAPP_MAIL_FROM") or "Flowapp <flowapp@localhost>",
             sentry_dsn=env.get("SENTRY_DSN", ""),
@@ -159,6 +160,25 @@ def _database_url(env: Mapping[str, str], data_dir: Path) -> str:
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ConfigError("DATABASE_URL must start with sqlite:/// or postgresql://.")
     return url
+
+
+def read_address(text: str) -> str:
+    """The address of an installation, without a / at its end. ValueError for what cannot be one."""
+    text = text.strip().rstrip("/")
+    if len(text) > 500 or not _ADDRESS.fullmatch(text):
+        raise ValueError("not an address")
+    parts = urlsplit(text)
+    if not parts.hostname or parts.port == 0:  # a port beyond 65535 is a ValueError too
+        raise ValueError("not an address")
+    return text
+
+
+def _base_url(env: Mapping[str, str]) -> str:
+    text = env.get("FLOWAPP_BASE_URL", "")
+    try:
+        return read_address(text) if text.strip() else ""
+    except ValueError:
+        raise ConfigError(f"FLOWAPP_BASE_URL must be an address like https://flow.example.com, not “{text}”.") from None
 
 
 def _smtp_url(env: Mapping[str, str]) -> str:

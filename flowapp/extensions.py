@@ -24,7 +24,9 @@ def peer() -> str:
         address = ipaddress.ip_address(text)
     except ValueError:  # what a proxy forwards may be any text
         return hashlib.sha256(text.encode(errors="replace")).hexdigest()
-    return str(address if address.version == 4 else ipaddress.ip_network((int(address), 64), strict=False))
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((int(address), 64), strict=False))
 
 
 db = SQLAlchemy(metadata=metadata)

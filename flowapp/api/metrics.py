@@ -24,6 +24,7 @@ from flowapp.models import EXECUTION_STATUSES, PROCESS_KINDS, Execution, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.tasks import backlog, fleet, jobs
 from flowapp.web.access import identify, public
+from flowapp.web.hosts import is_known_host
 from flowapp.web.lean import lean
 
 bp = Blueprint("metrics", __name__)
@@ -124,9 +125,10 @@ def count(response: Response) -> Response:
 @limiter.exempt
 @public("a scraper on this machine needs no token; anybody else needs a superuser's")
 def metrics() -> Response:
-    """Prometheus text. From this machine without a token; through a proxy or from elsewhere with a superuser's token."""
+    """Prometheus text. From this machine, under a known name, without a token; else with a superuser's token."""
     through_proxy = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded"))
-    if (through_proxy or request.remote_addr not in _LOOPBACK) and not _superuser():
+    from_here = request.remote_addr in _LOOPBACK and not through_proxy and is_known_host()
+    if not from_here and not _superuser():
         raise ForbiddenError("Metrics of the whole installation are for a superuser's token, or from this machine.")
     db.session.remove()
     return Response(generate_latest(_collected), content_type=CONTENT_TYPE_LATEST)

@@ -25,7 +25,7 @@ from flowapp.errors import FlowError
 from flowapp.extensions import db
 from flowapp.models import Integration
 from flowapp.models.tenancy import system_session
-from flowapp.studio import accounts
+from flowapp.studio import accounts, installation
 
 
 @click.command("doctor")
@@ -91,6 +91,12 @@ def _check_mail(settings: Settings) -> str:
     return "the server answers"
 
 
+def _check_address(settings: Settings) -> str:
+    if known := installation.address(db.engine, settings):
+        return f"links in e-mails lead to {known}"
+    return f"not known, links in e-mails lead to http://127.0.0.1:{settings.port}: see Settings, Installation"
+
+
 def _check_people(settings: Settings) -> str:
     if accounts.has_users(db.engine):
         return "there is an owner"
@@ -114,6 +120,7 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("keys", _check_keys),
     ("same keys", checks.same_keys),
     ("mail", _check_mail),
+    ("address", _check_address),
     ("people", _check_people),
 )
 

@@ -28,7 +28,15 @@ from flowapp.models.identity import (
     Organization,
     User,
 )
-from flowapp.models.operations import PROCESS_KINDS, REPLAY_STATUSES, Heartbeat, JobRun, Notification, Replay
+from flowapp.models.operations import (
+    PROCESS_KINDS,
+    REPLAY_STATUSES,
+    Heartbeat,
+    InstallationSetting,
+    JobRun,
+    Notification,
+    Replay,
+)
 from flowapp.models.signal import BranchCount, Signal, Subscription
 from flowapp.models.studio import CaughtMail, DataTable, Form, Project, Schema, Submission
 from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize

@@ -11,18 +11,17 @@ from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.events import audit
 from flowapp.extensions import db
-from flowapp.security.roles import Role
 from flowapp.tasks import jobs
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 
 bp = Blueprint("jobs", __name__, url_prefix="/settings/jobs")
-NAV = Nav(70, N_("Background jobs"), "robot", "jobs.index", "/settings/jobs", role=Role.ADMIN, group="settings")
+NAV = Nav(70, N_("Background jobs"), "robot", "jobs.index", "/settings/jobs", installation=True, group="settings")
 
 
 @bp.get("")
-@access(Role.ADMIN)
+@access(installation=True)
 def index() -> Response:
     """All jobs; those with a time of their own first."""
     last = jobs.last_runs()
@@ -38,7 +37,7 @@ def _result(spec: jobs.JobSpec, run: Any) -> list[tuple[str, Any]]:
 
 
 @bp.post("/run")
-@access(Role.ADMIN)
+@access(installation=True)
 def run() -> Response:
     """Has a worker run a job now. NotFoundError for one that is not there, or needs to be told what to do."""
     name = request.form.get("name", "")

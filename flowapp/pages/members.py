@@ -18,7 +18,8 @@ from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Invitation, Member, User, utcnow
 from flowapp.security.roles import Role
-from flowapp.studio import accounts, revocation
+from flowapp.studio import accounts, installation, revocation
+from flowapp.texts import say
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
@@ -33,6 +34,10 @@ ROLES = {
     Role.ADMIN: _l("Admin: invites people and sets up integrations too"),
     Role.OWNER: _l("Owner: may do everything"),
 }
+
+
+# What a request says of its own address may be anything: it goes into no e-mail.
+_UNKNOWN = say("The address of this Flowapp is not known: it is set under Settings, Installation.")
 
 
 class InvitationForm(FlaskForm):  # type: ignore[misc]
@@ -106,10 +111,10 @@ def send() -> Response:
             form[problem.path].errors = [translated(problem.message)]
         return page("settings/invite.html", form=form, status=422)
     _note("member.invited", ("invitation", invitation.id, invitation.email), {"role": invitation.role})
-    base = current_app.extensions["settings"].base_url
-    path = url_for("invitations.show", token=token)
-    link = base + path if base else url_for("invitations.show", token=token, _external=True)
-    sent, trouble = _post(invitation, link)
+    known = installation.address(db.engine, current_app.extensions["settings"])
+    link = (known or request.host_url.rstrip("/")) + url_for("invitations.show", token=token)
+    sent, trouble = _post(invitation, link) if known else (False, _UNKNOWN)
+    trouble = translated(trouble)
     return page("settings/invited.html", invitation=invitation, link=link, sent=sent, trouble=trouble)
 
 
@@ -128,7 +133,7 @@ def _post(invitation: Invitation, link: str) -> tuple[bool, str]:
     try:
         SmtpMail(settings.smtp_url, settings.mail_from).send(Letter(to=[invitation.email], subject=subject, text=text))
     except StepError as error:
-        return False, translated(error.message)
+        return False, error.message
     return True, ""
 
 

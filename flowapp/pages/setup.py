@@ -6,17 +6,18 @@ from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField
+from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField, URLField
 from wtforms.fields.choices import SelectChoice
 
 from flowapp.catalog.times import timezones
-from flowapp.errors import ConflictError, InvalidError
+from flowapp.errors import ConflictError, ForbiddenError, InvalidError
 from flowapp.extensions import csrf, db
 from flowapp.security.passwords import MIN_LENGTH
 from flowapp.studio import accounts
 from flowapp.texts import say
 from flowapp.web import sessions
 from flowapp.web.access import public
+from flowapp.web.hosts import is_known_host
 from flowapp.web.problems import wants_json
 from flowapp.web.render import go, page, to_url
 from flowapp.web.texts import translated
@@ -37,12 +38,39 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
         description=_l("Your company, club or team; may stay empty."),
         render_kw={"autocomplete": "organization"},
     )
+    address = URLField(
+        _l("Address of this Flowapp"),
+        description=_l("Links in e-mails lead here. It can be changed later."),
+        render_kw={"autocomplete": "off"},
+    )
     timezone = SelectField(_l("Time zone"), default="UTC", validate_choice=False)
     demo = BooleanField(_l("Add an example workflow with its form and data table"), default=True)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(address=_here())
         self.timezone.choices = [SelectChoice(zone, zone) for zone in timezones()]
+        if current_app.extensions["settings"].base_url:
+            del self.address  # FLOWAPP_BASE_URL says it
+
+    def wanted_address(self) -> str:
+        """What to keep as the address."""
+        return (self.address.data or _here()) if self.address else ""
+
+
+def _here() -> str:
+    """The address of this request, under a name that was looked at."""
+    return request.host_url.rstrip("/")
+
+
+def _refuse_foreign_names() -> None:
+    if not is_known_host():
+        raise ForbiddenError(
+            say(
+                "Flowapp is set up on its own machine, at http://127.0.0.1:%(port)s. To set it up under another name, set "
+                "FLOWAPP_BASE_URL to its address (or FLOWAPP_ALLOWED_HOSTS to the name) and start it again.",
+                port=current_app.extensions["settings"].port,
+            )
+        )
 
 
 def _is_set_up() -> bool:
@@ -70,6 +98,7 @@ def _first_of_all(state: BlueprintSetupState) -> None:
 @public("There is nobody yet who could sign in.")
 def show() -> Response:
     """The form of the first visit."""
+    _refuse_foreign_names()
     if _is_set_up():
         return go("login.show")
     return page("setup/show.html", form=SetupForm())
@@ -79,6 +108,7 @@ def show() -> Response:
 @public("There is nobody yet who could sign in.")
 def create() -> Response:
     """Makes the first owner and signs them in. The second of two visitors is sent to sign in."""
+    _refuse_foreign_names()
     csrf.protect()
     if _is_set_up():
         raise ConflictError(say("This Flowapp has an owner already. Sign in instead."))
@@ -95,6 +125,7 @@ def create() -> Response:
             with_demo=form.demo.data,
             ip=request.remote_addr or "",
             signs_in=True,
+            address=form.wanted_address(),
         )
     except InvalidError as error:
         for problem in error.problems:

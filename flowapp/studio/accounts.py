@@ -22,7 +22,7 @@ from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.passwords import check_password, hash_password
 from flowapp.security.roles import Role
 from flowapp.security.tokens import hash_token, make_key, make_token
-from flowapp.studio import demo
+from flowapp.studio import demo, installation
 from flowapp.studio.projects import default_project
 
 INVITATION_DAYS = 7
@@ -80,8 +80,9 @@ def set_up(
     with_demo: bool = False,
     ip: str = "",
     signs_in: bool = False,
+    address: str = "",
 ) -> User:
-    """The first account: an owner with an organization, its default project and the template.
+    """The first account: an owner with an organization, its default project and the template; `address` is kept.
 
     InvalidError with a problem for each wrong field; ConflictError where somebody else was first, even by a moment.
     """
@@ -96,6 +97,8 @@ def set_up(
     with tenant_session(engine, place.id) as session:
         door = _first_through_the_door(session)
         _move_in(session, user, place, ip=ip)
+        if address:
+            installation.set_address(session, address)
         demo.seed_template(session, user.id)
         if with_demo:
             demo.seed_demo(session, place, user.id)

@@ -84,7 +84,7 @@ class Members:
     def _letter(self, user: User, title: str, message: str, workflow: str, organization: str) -> Letter:
         settings = self._services.settings
         value = [self._visit.execution_id, self._step_id, user.id, self._visit.iteration]
-        link = f"{settings.public_url}/approvals/{sign(settings.secret_key, 'approval', value)}"
+        link = f"{self._services.public_url}/approvals/{sign(settings.secret_key, 'approval', value)}"
         words = {"message": message.strip() or title, "workflow": workflow}
         shown = {name: escape(text).replace("\n", "<br>") for name, text in words.items()}
         return Letter(

@@ -20,10 +20,12 @@ from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
 from flowapp.security import helpers
 from flowapp.security.credentials import Vault
+from flowapp.studio import installation
 from flowapp.tasks.outbox import Outbox
 from flowapp.tasks.pause import Pause
 
 log = get_logger(__name__)
+ADDRESS_SECONDS = 10.0
 
 
 class Progress:
@@ -62,6 +64,7 @@ class Runtime:
     progress: Progress = field(default_factory=Progress)
     name: str = field(default_factory=lambda: process_name(os.getpid()))
     watch: Watch = field(default_factory=Watch)
+    _address: tuple[str, float] = ("", 0.0)
 
     @classmethod
     def make(cls, settings: Settings, engine: Engine, **more: Any) -> Runtime:
@@ -71,6 +74,14 @@ class Runtime:
         client = connect(settings.redis_url)
         parts = (Vault(settings.encryption_keys), Outbox(client), Pause(settings, engine))
         return cls(settings, engine, broker, client, *parts, **more)
+
+    def public_url(self) -> str:
+        """Where links in e-mails lead (studio.installation); asked for at most every 10 s, a step may need it each time."""
+        known, at = self._address
+        if not known or time.monotonic() - at > ADDRESS_SECONDS:
+            known = installation.public_url(self.engine, self.settings)
+            self._address = known, time.monotonic()
+        return known
 
 
 _current: list[Runtime] = []

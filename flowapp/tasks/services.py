@@ -45,6 +45,11 @@ class StepServices:
             return result
 
     @property
+    def public_url(self) -> str:
+        """Where links lead to this installation."""
+        return self._runtime.public_url()
+
+    @property
     def settings(self) -> Any:
         """The process's settings."""
         return self._runtime.settings
@@ -60,7 +65,7 @@ class StepServices:
 
     def resume_url(self, execution_id: str) -> str:
         """Where a POST resumes an execution that waits for it."""
-        return f"{self.settings.public_url}/resume/{sign(self.settings.secret_key, 'resume', execution_id)}"
+        return f"{self.public_url}/resume/{sign(self.settings.secret_key, 'resume', execution_id)}"
 
     def workflows(self, visit: Visit, token: str, key: str) -> SubWorkflows:
         """Starts sub-workflows."""

@@ -2,6 +2,7 @@
 
 @access(Role.EDITOR)  signed in by session or token, with at least this role
 @access(Role.ADMIN, person=True)  the same, but by session only: whoever finds a token must not gain an account
+@access(installation=True)  a superuser, or an owner of the first organization, by session only
 @public("why")        anybody, with the reason on record
 """
 
@@ -21,6 +22,7 @@ from flowapp.models import AccessToken, Member, Organization, User, utcnow
 from flowapp.models.tenancy import bind_tenant, system_session
 from flowapp.security.roles import Role, least
 from flowapp.security.tokens import hash_token
+from flowapp.studio import installation as installation_of
 from flowapp.texts import say
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -41,11 +43,13 @@ class Access:
     role: Role | None = None
     public: str = ""
     person: bool = False
+    installation: bool = False
 
 
-def access(role: Role = Role.VIEWER, *, person: bool = False) -> Callable[[View], View]:
-    """The route is for members with at least `role`; with `person` only for those who signed in themselves."""
-    return _declare(Access(role=role, person=person))
+def access(role: Role = Role.VIEWER, *, person: bool = False, installation: bool = False) -> Callable[[View], View]:
+    """The route is for members with at least `role`; with `person` only for those who signed in themselves; with
+    `installation` only for such persons who run the installation."""
+    return _declare(Access(role=role, person=person or installation, installation=installation))
 
 
 def public(reason: str) -> Callable[[View], View]:
@@ -93,8 +97,22 @@ def guard() -> None:
     if g.actor.role < rule.role:
         needed, own = _ROLES[rule.role], _ROLES[g.actor.role]
         raise ForbiddenError(say("This needs the role %(needed)s; yours is %(own)s.", needed=needed, own=own))
+    if rule.installation and not runs_installation():
+        raise ForbiddenError(
+            say(
+                "This concerns all organizations of this Flowapp: it is for its superusers and the owners of its first one."
+            )
+        )
     if g.actor.token_id is None and request.method not in _SAFE:
         csrf.protect()
+
+
+def runs_installation() -> bool:
+    """Whether who calls runs the whole installation (studio.installation.runs)."""
+    if "runs_installation" not in g:
+        actor: Actor = g.actor
+        g.runs_installation = installation_of.runs(db.session(), actor.user, actor.role, g.organization.id)
+    return bool(g.runs_installation)
 
 
 def identify() -> Actor:

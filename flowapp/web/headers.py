@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 
 from flowapp.web.lean import lean
 
@@ -16,6 +16,7 @@ _ALWAYS = (
     ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
 )
 # Whatever is not one of our pages: a browser that is led to open it as a page runs nothing, as nobody's.
+_HSTS = "max-age=31536000"  # not of subdomains: they may be somebody else's
 _OF_DATA = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
@@ -49,6 +50,8 @@ def _set_headers(response: Response) -> Response:
         headers["Content-Security-Policy"] = _policy() if response.mimetype == "text/html" else _OF_DATA
     for name, value in _ALWAYS:
         headers.setdefault(name, value)
+    if request.is_secure:
+        headers.setdefault("Strict-Transport-Security", _HSTS)
     if response.mimetype == "text/html":
         headers.setdefault("Cache-Control", "no-store")
     return response

@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 from apiflask import APIFlask
 from flask import Response, request
+from flask.globals import request_ctx
 
+_NO_HOST = "The Host header names no host.\n"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -28,6 +30,10 @@ class Application(APIFlask):
 
     def full_dispatch_request(self) -> Response:
         """As Flask does it, without what a lean route does not need."""
+        if (
+            request_ctx.url_adapter is None
+        ):  # no address can be made under such a name, not those of an error page either
+            return self.process_response(Response(_NO_HOST, 400, mimetype="text/plain"))
         if not getattr(self.view_functions.get(request.endpoint or ""), "lean", False):
             return super().full_dispatch_request()
         try:

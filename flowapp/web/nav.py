@@ -9,13 +9,15 @@ from flask import Flask, g, request, url_for
 from flask_babel import gettext as _
 
 from flowapp.security.roles import Role
+from flowapp.web.access import runs_installation
 
 
 @dataclass(frozen=True, slots=True)
 class Nav:
     """One entry: its place, its label (a msgid), its icon, where it leads, and whose role shows it.
 
-    `prefix` is the path under which it counts as the current section. `group` "settings" lists it on the settings page.
+    `prefix` is the path under which it counts as the current section. `group` "settings" lists it on the settings page;
+    `installation`: it is for those who run the installation.
     """
 
     order: int
@@ -25,6 +27,7 @@ class Nav:
     prefix: str
     role: Role = Role.VIEWER
     group: str = "main"
+    installation: bool = False
 
 
 ENTRIES: list[Nav] = []
@@ -49,7 +52,10 @@ def entries(group: str) -> list[dict[str, Any]]:
             or (entry.prefix != "/" and request.path.startswith(entry.prefix.rstrip("/") + "/")),
         }
         for entry in sorted(ENTRIES, key=lambda e: e.order)
-        if entry.group == group and actor is not None and actor.role >= entry.role
+        if entry.group == group
+        and actor is not None
+        and actor.role >= entry.role
+        and (not entry.installation or runs_installation())
     ]
 
 

@@ -225,6 +225,7 @@ def test_tries_take_no_memory(app: Any, browser: Browser, monkeypatch: pytest.Mo
         ("203.0.113.7", "203.0.113.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
         ("x" * 9000, hashlib.sha256(b"x" * 9000).hexdigest()),
     ],
 )

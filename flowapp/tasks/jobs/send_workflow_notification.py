@@ -37,7 +37,7 @@ def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
             workflow,
             "failing" if kind == "failing" else "recovered",
             key=key or new_id(),
-            url=settings.public_url,
+            url=current.public_url(),
             sender=sender(settings.mail_from, name),
         )
         project_id = workflow.project_id
