@@ -163,6 +163,7 @@ def _identify_by_session(user_id: str) -> Actor:
 
 def _enter(member: Member, organization: Organization, role: Role, token_id: str | None) -> Actor:
     g.member, g.organization = member, organization
+    g.pop("runs_installation", None)
     g.actor = Actor(member.user, role, token_id)
     enter_organization(organization.id)
     return g.actor  # type: ignore[no-any-return]
