@@ -18,14 +18,14 @@ from setproctitle import setproctitle
 
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
-from flowapp.engine.board import STEP, Board, Entry
+from flowapp.engine.board import JOB, STEP, Board, Entry
 from flowapp.engine.leases import UNCLAIMED
 from flowapp.launcher.lifeline import die_with_parent
 from flowapp.models.tenancy import make_engine, prepare_engine
 from flowapp.tasks.actors import declare
 from flowapp.tasks.handover import Handover
 from flowapp.tasks.heartbeats import Heart
-from flowapp.tasks.runtime import process_name
+from flowapp.tasks.runtime import Progress, process_name
 from flowapp.tasks.watchdog import Limits, Ward, Watchdog
 
 STOP_SECONDS = 4.0
@@ -49,7 +49,7 @@ def work(settings: Settings, board: Board) -> None:
     tasks.init(runtime)
     declare()
     runtime.broker.alive = runtime.progress.made
-    heart = Heart(runtime, "worker", runtime.progress.still)
+    heart = Heart(runtime, "worker", lambda: still(runtime.progress, board))
     worker = dramatiq.Worker(runtime.broker, worker_threads=settings.threads, worker_timeout=1000)
     worker.start()
     heart.start()
@@ -64,6 +64,15 @@ def work(settings: Settings, board: Board) -> None:
     heart.stop()
     runtime.outbox.close(0.3)
     engine.dispose()
+
+
+def still(progress: Progress, board: Board) -> float:
+    """Seconds for which this process has made no progress. A step within its time is progress, however long it takes."""
+    now = monotonic()
+    entries = board.read()
+    if any(entry.phase == JOB or (entry.phase == STEP and now - entry.since < entry.limit) for entry in entries):
+        return 0.0
+    return progress.still()
 
 
 def _set(*events: threading.Event) -> None:

@@ -14,11 +14,14 @@ from sqlalchemy import select, update
 from flowapp import tasks
 from flowapp.broker import QUEUE
 from flowapp.config import VERSION
+from flowapp.engine.board import FREE, JOB, Board
 from flowapp.models import Heartbeat, utcnow
 from flowapp.models.clock import database_now
 from flowapp.models.tenancy import system_session
 from flowapp.tasks import heartbeats
 from flowapp.tasks.heartbeats import Heart
+from flowapp.tasks.runtime import Progress
+from flowapp.worker import still
 from tests.support.processes import wait_until
 
 
@@ -119,6 +122,20 @@ def test_a_worker_gets_on_while_a_thread_is_free_and_not_while_all_hang(runtime:
     finally:
         gate.set()
         worker.stop(5000)
+
+
+def test_a_step_within_its_time_is_progress_and_one_past_it_is_none() -> None:
+    board, progress = Board(threads=2), Progress()
+    progress._at -= 100
+    assert 99 < still(progress, board) < 200
+    board.step("slow", 300)
+    assert still(progress, board) == 0
+    board.step("stuck", 0)
+    assert still(progress, board) > 99
+    board.begin(JOB, step_id="a job that a person started")
+    assert still(progress, board) == 0
+    board.begin(FREE)
+    assert still(progress, board) > 99
 
 
 def test_the_databases_clock_is_read_as_an_aware_time(runtime: tasks.Runtime) -> None:
