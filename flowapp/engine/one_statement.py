@@ -16,11 +16,18 @@ from flowapp.database import dump_json
 from flowapp.models import Execution, LogLine, StepRun
 
 _executions, _runs = cast(Table, Execution.__table__), cast(Table, StepRun.__table__)
-_ROWS = "INSERT INTO {0} SELECT r.* FROM json_populate_recordset(NULL::{0}, CAST(:rows_{1} AS json)) r, held"
-_INSERTS = {
-    "started": _ROWS.format(StepRun.__tablename__, "started"),
-    "lines": _ROWS.format(LogLine.__tablename__, "lines"),
-}
+_lines = cast(Table, LogLine.__table__)
+
+
+def _insert(table: Table, rows: str) -> str:
+    """Names the columns: the table may have more of them already, of the next release, with defaults of their own."""
+    columns = [column.name for column in table.columns]
+    given = f"json_populate_recordset(NULL::{table.name}, CAST(:rows_{rows} AS json))"
+    picked = ", ".join(f"r.{name}" for name in columns)
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT {picked} FROM {given} r, held"  # noqa: S608 - names, from this code
+
+
+_INSERTS = {"started": _insert(_runs, "started"), "lines": _insert(_lines, "lines")}
 
 
 def rows(batch: Any) -> dict[str, str] | None:
