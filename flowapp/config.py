@@ -54,6 +54,8 @@ DOCS: dict[str, str] = {
     "FLOWAPP_MAX_SOCKETS": "Open WebSockets that one web process accepts.",
     "FLOWAPP_LEASE_SECONDS": "How long a silent worker keeps an execution before another one takes it over.",
     "FLOWAPP_PAUSED": "1: the processes that have it run and send nothing; pages and the API go on.",
+    "FLOWAPP_EXECUTION_STORAGE": "Megabytes (MiB) that one execution may store; past them it fails. 0: no limit.",
+    "FLOWAPP_ORGANIZATION_STORAGE": "Megabytes (MiB) that the executions of one organization may take; then none begins. 0: no limit.",
     "FLOWAPP_RETENTION_DAYS": "How long ended executions and published events are kept; a workflow may say otherwise.",
     "FLOWAPP_LOG_LEVEL": "debug, info, warning or error.",
     "FLOWAPP_LOG_FORMAT": "console or json.",
@@ -97,6 +99,8 @@ class Settings:
     max_sockets: int = 200
     lease_seconds: int = 10
     paused: bool = False
+    execution_storage: int = 64
+    organization_storage: int = 10_240
     retention_days: int = 30
     log_level: str = "info"
     log_format: str = "console"
@@ -146,6 +150,8 @@ class Settings:
             max_sockets=_number(env, "FLOWAPP_MAX_SOCKETS", 200, 1, 100_000),
             lease_seconds=_number(env, "FLOWAPP_LEASE_SECONDS", 10, 2, 3600),
             paused=_choice(env, "FLOWAPP_PAUSED", "0", ("0", "1", "no", "yes")) in ("1", "yes"),
+            execution_storage=_number(env, "FLOWAPP_EXECUTION_STORAGE", 64, 0, 1_048_576),
+            organization_storage=_number(env, "FLOWAPP_ORGANIZATION_STORAGE", 10_240, 0, 1 << 40),
             retention_days=_number(env, "FLOWAPP_RETENTION_DAYS", 30, 1, 3650),
             log_level=_choice(env, "FLOWAPP_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=_choice(env, "FLOWAPP_LOG_FORMAT", "console", ("console", "json")),

@@ -137,6 +137,13 @@ class UnavailableError(FlowError):
     title = say("Unavailable")
 
 
+class StorageFullError(FlowError):
+    """An organization's executions take as much space as they may: none begins."""
+
+    status = 507
+    title = say("Storage full")
+
+
 class BusyError(UnavailableError):
     """As much of this as the process takes on is under way already; try again after `retry_after` seconds."""
 

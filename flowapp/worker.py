@@ -53,6 +53,7 @@ def work(settings: Settings, board: Board) -> None:
     worker = dramatiq.Worker(runtime.broker, worker_threads=settings.threads, worker_timeout=1000)
     worker.start()
     heart.start()
+    runtime.tally.start()
     board.keep_beating()
     stop.wait()
     runtime.stopping.set()
@@ -62,6 +63,7 @@ def work(settings: Settings, board: Board) -> None:
             thread.join()  # for as long as the parent allows
     worker.stop(timeout=int(STOP_SECONDS * 1000))
     heart.stop()
+    runtime.tally.stop()
     runtime.outbox.close(0.3)
     engine.dispose()
 

@@ -9,8 +9,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import TRIGGERS, TriggerSpec, get_trigger
+from flowapp.engine.quota import quotas
 from flowapp.engine.start import start
-from flowapp.errors import FlowError
+from flowapp.errors import FlowError, StorageFullError
 from flowapp.models import Execution, Trigger, Version, Workflow
 from flowapp.texts import say
 
@@ -50,6 +51,9 @@ def fire(session: Session, trigger: Trigger, now: datetime) -> list[Execution]:
     upcoming, problem = None, ""
     try:
         due, upcoming = slots(spec, trigger.config, first, now), _next(spec, trigger.config, now)
+        quotas.check(session, trigger.organization_id)
+    except StorageFullError as error:  # what is due now is left out; it fires again when there is room
+        due, problem = [], error.message
     except FlowError as error:
         problem = error.message
     except ValueError:

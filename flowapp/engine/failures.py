@@ -9,7 +9,11 @@ from sqlalchemy.orm import Session
 
 from flowapp.engine.start import start
 from flowapp.engine.workflow_config import stored_config
+from flowapp.errors import StorageFullError
+from flowapp.logs import get_logger
 from flowapp.models import TEST, Event, Execution, Version, Workflow, read_id
+
+log = get_logger(__name__)
 
 
 def start_error_workflow(session: Session, event: Event) -> Execution | None:
@@ -25,16 +29,20 @@ def start_error_workflow(session: Session, event: Event) -> Execution | None:
     target = find(session, failed.organization_id, reference) if reference else None
     if target is None or target.published_version_id is None or target.status == "archived":
         return None
-    execution, created = start(
-        session,
-        target,
-        session.get_one(Version, target.published_version_id),
-        trigger_type="error",
-        input_data=_report(session, failed, event),
-        idempotency_key=f"error:{failed.id}",
-        contact_id=failed.contact_id,
-        more={"options": {"error_of": failed.id}},
-    )
+    try:
+        execution, created = start(
+            session,
+            target,
+            session.get_one(Version, target.published_version_id),
+            trigger_type="error",
+            input_data=_report(session, failed, event),
+            idempotency_key=f"error:{failed.id}",
+            contact_id=failed.contact_id,
+            more={"options": {"error_of": failed.id}},
+        )
+    except StorageFullError as error:
+        log.warning("error workflow not started", workflow_id=target.id, why=error.message)
+        return None
     return execution if created else None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from flowapp.catalog import ActionSpec
+from flowapp.database import dump_json
 from flowapp.engine import messages as m
 from flowapp.engine.definition import StepDef
 from flowapp.engine.journal import ENDED, SETTLED, Batch
@@ -14,9 +16,21 @@ from flowapp.engine.visit import Attempt, shown_params
 from flowapp.logs import kept_text, mask
 from flowapp.security.opened import Opened
 
+LARGE = 256 * 1024  # characters of an attempt's input from which on the same one is kept once for each claim
+_ROW = 200  # bytes that a row takes beside its texts
+_WEIGHED = ("input", "output", "explanation", "error_message", "error_details")
+
+
+def weigh(value: Any) -> int:
+    """Characters that a value takes in the database."""
+    if value is None:
+        return 0
+    return len(value) if isinstance(value, str) else len(dump_json(value))
+
 
 class Recorder:
-    """Collects rows until they are taken for a commit. `seq` is the number of the last message."""
+    """Collects rows until they are taken for a commit. `seq` is the number of the last message, `weight` what all rows
+    take, taken or not, in bytes."""
 
     def __init__(self, execution_id: str, organization_id: str, seq: int, now: Callable[[], datetime]) -> None:
         self.execution_id, self.organization_id, self.seq, self.now = execution_id, organization_id, seq, now
@@ -26,6 +40,8 @@ class Recorder:
         self._row: dict[str, Any] = {}
         self._spec: ActionSpec | None = None
         self._written = False
+        self.weight = 0
+        self._large: dict[bytes, str] = {}  # digest of an input to the attempt that it was kept with
 
     @property
     def size(self) -> int:
@@ -73,7 +89,7 @@ class Recorder:
     def open_intent(self, key: str, params: Any = None, opened: Opened | None = None) -> None:
         """The attempt is written before it runs: it has an effect. `params`: what with, for whoever may have to decide."""
         self._row["idempotency_key"] = key
-        self._row["input"] = shown_params(self._spec, params, opened) if self._spec and params else None
+        self._row["input"] = self._once(shown_params(self._spec, params, opened)) if self._spec and params else None
         self.batch.started.append(dict(self._row))
         self._written = True
 
@@ -134,6 +150,7 @@ class Recorder:
             "data": mask(data),
             "created_at": self.now(),
         }
+        self.weight += _ROW + weigh(row["message"]) + weigh(data)
         self.batch.lines.append(row)
         message_ = m.log_line(row)
         self.news.append(message_)
@@ -152,14 +169,27 @@ class Recorder:
         self._row.update(
             status=status,
             branch=branch,
-            input=shown_params(self._spec, attempt.params, attempt.opened) if self._spec else None,
+            input=self._once(shown_params(self._spec, attempt.params, attempt.opened)) if self._spec else None,
             output=output,
             explanation=attempt.explanation,
             error_message=kept_text(error) if error else "",
             error_details=details,
         )
 
+    def _once(self, given: Any) -> Any:
+        """The input as it is kept: a large one that was kept before is named in its place."""
+        text = dump_json(given)
+        if len(text) < LARGE:
+            return given
+        row = self._row
+        mine = f"“{row['step_id']}”, visit {row['iteration'] + 1}, attempt {row['attempt']}"
+        first = self._large.setdefault(hashlib.sha256(text.encode()).digest(), mine)
+        return (
+            given if first == mine else f"The same {len(text):,} characters as at {first}: large values are kept once."
+        )
+
     def _keep(self) -> None:
+        self.weight += _ROW + sum(weigh(self._row[name]) for name in _WEIGHED)
         if self._written:
             self.batch.ended.append(self._values(self._row, ENDED))
         else:
@@ -192,5 +222,6 @@ class Recorder:
             "error_message": error,
             "ended_at": self.now(),
         }
+        self.weight += weigh(output) + weigh(error)
         self.batch.settled.append(self._values(row, SETTLED))
         self.news.append(m.step_ended(row))

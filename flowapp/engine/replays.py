@@ -18,6 +18,7 @@ from flowapp.engine import admission
 from flowapp.engine.control import cancel
 from flowapp.engine.definition import Definition
 from flowapp.engine.graph import Graph
+from flowapp.engine.quota import quotas
 from flowapp.engine.tokens import State, Token
 from flowapp.errors import ConflictError
 from flowapp.models import TERMINAL, Execution, StepRun, Version, Workflow, new_id, utcnow
@@ -47,8 +48,9 @@ def repeat(
 
     With a `replay_id` an execution is repeated once only: the second call returns what the first one made. The workflow's
     re-entry policy and debounce do not hold, since a person asked for this; its concurrency does. ConflictError where the
-    old one has not ended, did not stop at a step, or does not fit the newest version.
+    old one has not ended, did not stop at a step, or does not fit the newest version. StorageFullError (engine.quota).
     """
+    quotas.check(session, execution.organization_id)
     key = f"replay:{replay_id}:{execution.id}" if replay_id else None
     known = _known(session, execution.workflow_id, key)
     if known is not None:

@@ -17,7 +17,8 @@ from flowapp.engine.journal import Claim, Journal
 from flowapp.engine.memory import Memory
 from flowapp.engine.opening import take_up
 from flowapp.engine.program import Program, Step
-from flowapp.engine.record import Recorder
+from flowapp.engine.quota import quotas
+from flowapp.engine.record import Recorder, weigh
 from flowapp.engine.surroundings import circumstances, scope
 from flowapp.engine.tokens import Outcome, State
 from flowapp.engine.visit import Attempt, Ready, Services, idempotency_key, run
@@ -66,6 +67,7 @@ class Run:
         if self.row["contact_id"]:
             self.contact = self.journal.contact(self.row["contact_id"])
         if not self.state["total"]:
+            self.record.weight += weigh(self.row["input_data"]) + weigh(self.row["context"])
             self.advance({"type": "started"})
         else:
             take_up(self)
@@ -76,6 +78,9 @@ class Run:
         """Runs the next ready token. False once there is nothing to do now: the execution waits or has ended."""
         if self._timed_out():
             self.end("failed", "The workflow took longer than its timeout allows.")
+            return False
+        if too_much := quotas.passed(self.stored):
+            self.end("failed", too_much)
             return False
         number, signal = self.inbox.next(self.state["tokens"])
         if number is None:  # what came in time counts, also where nobody could act on it before the time was over
@@ -186,6 +191,7 @@ class Run:
     def flush(self, **columns: Any) -> None:
         """Commits what has happened since the last commit, then tells who watches."""
         batch, news = self.record.take()
+        self.state = {**self.state, "stored": self.stored}
         batch.columns = {
             "state": self.state,
             "seq": self.record.seq,
@@ -201,8 +207,19 @@ class Run:
         batch.listening = self.inbox.listening(self, status)
         insist.write(self.journal, self.claim, batch, self.runner.stopping)
         self.runner.watch.settled()
+        self._count()
         self.flushed = monotonic()
         self.publish(news)
+
+    @property
+    def stored(self) -> int:
+        """Bytes that this execution has written, and is about to."""
+        return int(self.state.get("stored", 0)) + self.record.weight
+
+    def _count(self) -> None:
+        """What was written is known from now on."""
+        self.runner.stored(self.row["organization_id"], self.row["workflow_id"], self.record.weight)
+        self.record.weight = 0
 
     def _timers(self, status: str | None) -> list[dict[str, Any]] | None:
         """Timers are the alarm clocks of what the state says; they are set when the worker lets go."""
@@ -238,6 +255,7 @@ class Run:
             effects.drop(self, self.state["tokens"].values())
         self.record.seq += 1
         output = self.memory.output
+        self.record.weight += weigh(output)
         self.record.news.append(m.execution_completed(self.row["id"], self.record.seq, status, error, output))
         columns = ending.prepare(self, status, error)
         self.flush(

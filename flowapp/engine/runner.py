@@ -36,8 +36,8 @@ class Runner:
 
     `services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
     commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
-    `ring` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `watch` hears what
-    this thread is doing.
+    `ring` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `stored` counts
+    bytes that were written; `watch` hears what this thread is doing.
     """
 
     journal: Callable[[str], Journal]
@@ -50,6 +50,7 @@ class Runner:
     chance: Callable[[], float] = random.random
     ring: Callable[[str, str], None] = lambda _execution, _organization: None
     ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
+    stored: Callable[[str, str, int], None] = lambda _organization, _workflow, _bytes: None
     watch: Watch = field(default_factory=Watch)
 
     def run(

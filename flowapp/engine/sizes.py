@@ -1,7 +1,11 @@
-"""How much executions take: rows and bytes of each workflow, measured now and then and kept (models.WorkflowSize)."""
+"""How much executions take: rows and bytes of each workflow, measured every hour and kept (models.WorkflowSize).
+
+Meanwhile processes add what they store (tasks.tally).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -39,6 +43,22 @@ def measure(engine: Engine, now: datetime) -> int:
             use_tenant(connection, SYSTEM)
             measured += _measure(connection, workflow.id, workflow.organization_id, now)
     return measured
+
+
+def add(engine: Engine, counts: Mapping[tuple[str, str], int], now: datetime) -> None:
+    """Adds bytes that were stored since, by organization and workflow. A workflow that is gone takes none."""
+    with engine.connect() as connection, connection.begin():
+        use_tenant(connection, SYSTEM)
+        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(_sizes)
+        there = set(connection.scalars(select(_workflows.c.id).where(_workflows.c.id.in_([key[1] for key in counts]))))
+        for (organization_id, workflow_id), stored in sorted(counts.items()):
+            if workflow_id in there:
+                new = {"workflow_id": workflow_id, "organization_id": organization_id, "bytes": stored}
+                connection.execute(
+                    insert.values(**new, executions=0, measured_at=now).on_conflict_do_update(
+                        index_elements=["workflow_id"], set_={"bytes": _sizes.c.bytes + stored}
+                    )
+                )
 
 
 def _measure(connection: Connection, workflow_id: str, organization_id: str, now: datetime) -> int:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, make_transient_to_detached
 from flowapp.engine import admission
 from flowapp.engine.condition import evaluate
 from flowapp.engine.control import cancel
+from flowapp.engine.quota import quotas
 from flowapp.engine.scope import Scope
 from flowapp.errors import StaleError
 from flowapp.models import TEST, Execution, Trigger, Version, Workflow, new_id, utcnow
@@ -51,8 +52,9 @@ def start(
     Where the trigger's conditions are not met, or the workflow's config says no, the execution is recorded as skipped.
     `entity` is (type, id) of what the trigger is about: with the type contact it is the contact. `more`: further columns.
     The row is written at once, so two callers with the same key cannot both be first. With `still` it is written only
-    where that holds, in the same statement; StaleError where not, and where the idempotency key was used.
+    where that holds, in the same statement; StaleError where not, and where the idempotency key was used. StorageFullError (engine.quota).
     """
+    quotas.check(session, workflow.organization_id)
     now = utcnow()
     met, why = _met(trigger, input_data, context or {}, now.isoformat(timespec="seconds"))
     row = {

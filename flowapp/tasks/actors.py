@@ -38,6 +38,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "ring": ring,
         "ended": ended,
         "watch": current.watch,
+        "stored": current.tally.add,
     }
     return Runner(**{**parts, **changes})
 

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from flowapp.engine.replays import repeat
-from flowapp.errors import ConflictError
+from flowapp.errors import ConflictError, StorageFullError
 from flowapp.logs import get_logger
 from flowapp.models import Execution, Replay, utcnow
 from flowapp.models.tenancy import tenant_session
@@ -77,7 +77,10 @@ def _batch(session: Session, replay: Replay) -> list[Execution]:
     for execution in found:
         try:
             begun.append(repeat(session, execution, **how, started_by=replay.created_by, replay_id=replay.id))
-        except ConflictError as error:  # it does not fit any more: raised before anything is written
+        except (
+            ConflictError,
+            StorageFullError,
+        ) as error:  # it does not fit any more: raised before anything is written
             log.info("not run again", execution_id=execution.id, reason=error.message)
             replay.refused += 1
         replay.after = execution.id

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from flowapp.broker import QUEUE, DoorbellBroker, connect, make_broker
 from flowapp.config import Settings
 from flowapp.engine.board import Watch
+from flowapp.engine.quota import quotas
 from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
 from flowapp.security import helpers
@@ -23,6 +24,7 @@ from flowapp.security.credentials import Vault
 from flowapp.studio import installation
 from flowapp.tasks.outbox import Outbox
 from flowapp.tasks.pause import Pause
+from flowapp.tasks.tally import Tally
 
 log = get_logger(__name__)
 ADDRESS_SECONDS = 10.0
@@ -59,6 +61,7 @@ class Runtime:
     vault: Vault
     outbox: Outbox
     pause: Pause
+    tally: Tally
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
     progress: Progress = field(default_factory=Progress)
@@ -72,7 +75,7 @@ class Runtime:
         broker = make_broker(settings.redis_url)
         broker.declare_queue(QUEUE)
         client = connect(settings.redis_url)
-        parts = (Vault(settings.encryption_keys), Outbox(client), Pause(settings, engine))
+        parts = (Vault(settings.encryption_keys), Outbox(client), Pause(settings, engine), Tally(engine))
         return cls(settings, engine, broker, client, *parts, **more)
 
     def public_url(self) -> str:
@@ -90,6 +93,7 @@ _current: list[Runtime] = []
 def init(runtime: Runtime) -> None:
     """Makes `runtime` this process's."""
     _current[:] = [runtime]
+    quotas.configure(runtime.settings.execution_storage, runtime.settings.organization_storage)
     helpers.configure(runtime.settings.helper_seconds, runtime.settings.helper_memory)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
-from flowapp.errors import BusyError, FlowError, InvalidError, ThrottledError, UnauthenticatedError
+from flowapp.errors import BusyError, FlowError, InvalidError, StorageFullError, ThrottledError, UnauthenticatedError
 from flowapp.extensions import db, login
 from flowapp.logs import get_logger
 from flowapp.models.away import is_away
@@ -63,8 +63,8 @@ def _flow_error(error: FlowError) -> Response:
     db.session.rollback()
     if isinstance(error, UnauthenticatedError) and not wants_json():
         return to_url(url_for("login.show", next=request.full_path.rstrip("?") if request.method == "GET" else "/"))
-    if isinstance(error, BusyError):
-        log.warning("too much at once", path=request.path, error=error.message)
+    if isinstance(error, BusyError | StorageFullError):
+        log.warning("refused", path=request.path, error=error.message)
     elif error.status >= 500:
         log.error("request failed", path=request.path, error=error.message, exc_info=error)
     more: dict[str, Any] = {}

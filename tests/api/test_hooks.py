@@ -15,8 +15,9 @@ from sqlalchemy import event
 
 from flowapp.api import hooks
 from flowapp.config import Settings
+from flowapp.engine.quota import MIB, quotas
 from flowapp.extensions import db
-from flowapp.models import Execution, Organization, Trigger, Version, Workflow
+from flowapp.models import Execution, Organization, Trigger, Version, Workflow, WorkflowSize, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import SHOWN
 from tests.api.conftest import Api
@@ -434,3 +435,26 @@ def test_the_same_delivery_at_the_same_time_runs_once(api: Api, hook: str, app: 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(deliver, range(8)))) == 1
     assert api.get("/executions/")["count"] == 1
+
+
+def test_a_full_organization_refuses_deliveries_and_says_why(app: Any, api: Api, hook: str) -> None:
+    def take(size: int) -> int:
+        """Has its executions take so many bytes; how many there are."""
+        with app.app_context(), system_session(db.engine) as session:
+            row = session.merge(WorkflowSize(**of, executions=1, bytes=size, measured_at=utcnow()))
+            session.commit()
+            quotas.configure(64, 2)  # and forgets what was seen
+            assert row.bytes == size
+            return session.query(Execution).count()
+
+    with app.app_context(), system_session(db.engine) as session:
+        workflow = session.query(Workflow).one()
+        of = {"organization_id": workflow.organization_id, "workflow_id": workflow.id}
+    take(2 * MIB)
+    answer = api.client.post(hook, json={})
+    assert answer.status_code == 507
+    assert answer.json["title"] == "Storage full"
+    assert "FLOWAPP_ORGANIZATION_STORAGE" in answer.json["detail"]
+    assert api.post(f"/workflows/{of['workflow_id']}/execute/", {}, 507)["title"] == "Storage full"
+    assert take(MIB) == 0
+    assert api.client.post(hook, json={}).status_code == 202
