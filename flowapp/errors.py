@@ -63,6 +63,25 @@ class InvalidError(FlowError):
         return cls([Problem(path, message, code=code)])
 
 
+class UnknownReferenceError(InvalidError):
+    """Input of the right shape that names something which is not there: a contact, a page of a list."""
+
+    status = 404
+    title = say("Not found")
+
+    @classmethod
+    def at(cls, path: str, message: str, code: str = "unknown") -> InvalidError:
+        """One reference at one field."""
+        return super().at(path, message, code)
+
+
+class UnsuitableError(InvalidError):
+    """Input of the right shape that does not fit what there is: an address that is taken, nothing to do."""
+
+    status = 409
+    title = say("Conflict")
+
+
 class NotFoundError(FlowError):
     """No such row, or somebody else's: both look the same from outside."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -103,9 +104,9 @@ def read_object() -> dict[str, Any]:
 
 
 def read_model(model: type[_Read]) -> _Read:
-    """The body as `model`. InvalidError names every field that is wrong."""
-    body = read_object()
-    return validated(model, {key: value for key, value in body.items() if key != "organization"})
+    """The body as `model`, in JSON's own types: no text for a number. InvalidError names every field that is wrong."""
+    body = {key: value for key, value in read_object().items() if key != "organization"}
+    return _validated(model, body, lambda: model.model_validate_json(orjson.dumps(body), strict=True))
 
 
 def read_query(model: type[_Read]) -> _Read:
@@ -114,7 +115,8 @@ def read_query(model: type[_Read]) -> _Read:
     problems = [Problem(name, _no_parameter(name, known)) for name in request.args if name not in known]
     if problems:
         raise InvalidError(problems)
-    return validated(model, {key: value for key, value in request.args.items() if value != ""})
+    given = request.args.to_dict()
+    return _validated(model, given, lambda: model.model_validate(given))
 
 
 def _no_parameter(name: str, known: set[str]) -> str:
@@ -122,10 +124,9 @@ def _no_parameter(name: str, known: set[str]) -> str:
     return say("There is no parameter “%(name)s” here.%(near)s%(known)s", name=name, near=near, known=listed)
 
 
-def validated(model: type[_Read], data: dict[str, Any]) -> _Read:
-    """`data` as `model`, or InvalidError."""
+def _validated(model: type[_Read], data: dict[str, Any], read: Callable[[], _Read]) -> _Read:
     try:
-        return model.model_validate(data)
+        return read()
     except ValidationError as error:
         raise InvalidError(plain_problems(error, data, model)) from None
 

@@ -55,7 +55,7 @@ def get_contact(contact_id: str) -> Response:
 )  # fmt: skip
 @access(Role.OPERATOR)
 def create_contact() -> tuple[Response, int]:
-    """Tells workflows of it (contact.created). 422 where another contact has the address."""
+    """Tells workflows of it (contact.created). 409 where another contact has the address."""
     body = read_model(schemas.ContactIn)
     contact = contacts.create(db.session(), body.model_dump(exclude_unset=True), actor_id=g.actor.user.id)
     return _saved(contact, "contact.created"), 201

@@ -14,14 +14,14 @@ from flowapp import events, tasks
 from flowapp.api import schemas
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.execution_json import as_json, log_json, step_json
-from flowapp.api.routes import route
+from flowapp.api.routes import JSON, route
 from flowapp.api.starting import commit_and_ring
 from flowapp.catalog import N_
 from flowapp.crm import contacts
 from flowapp.engine.control import cancel
 from flowapp.engine.dialects import type_name
 from flowapp.engine.start import start
-from flowapp.errors import InvalidError, NotFoundError
+from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, Execution, LogLine, StepRun, read_id
 from flowapp.security.roles import Role
@@ -33,12 +33,11 @@ TAG = N_("Executions")
 ONE = "/executions/<execution_id>/"
 OF_WORKFLOW = "/workflows/<workflow_id>/"
 WAIT_SECONDS = 60
-_ALIASES = {"success": "completed", "canceled": "cancelled"}
 
 
 @route(
     bp, f"{OF_WORKFLOW}execute/", "POST", tag=TAG, summary=N_("Run a workflow"),
-    body=schemas.ExecuteIn, answer=schemas.StartedOut, status=202,
+    body=schemas.ExecuteIn, answer=schemas.StartedOut, status=202, others=((200, JSON),),
 )  # fmt: skip
 @access(Role.OPERATOR)
 def execute_workflow(workflow_id: str) -> tuple[Response, int]:
@@ -86,21 +85,18 @@ def _idempotency_key(body: schemas.ExecuteIn) -> str | None:
 
 
 def _entity_id(body: schemas.ExecuteIn) -> str:
-    text = "" if body.trigger_entity_id is None else str(body.trigger_entity_id)
-    if len(text) > 64:
-        raise InvalidError.at("trigger_entity_id", "Write at most 64 characters.")
-    return text
+    return "" if body.trigger_entity_id is None else str(body.trigger_entity_id)
 
 
 def _contact_id(session: Session, body: schemas.ExecuteIn) -> str | None:
-    """The contact that the execution is about. InvalidError where it names one that is not there."""
+    """The contact that the execution is about. UnknownReferenceError where it names one that is not there."""
     about = _entity_id(body) if body.trigger_entity_type == "contact" else ""
     for path, reference in (("contact", body.contact), ("trigger_entity_id", about)):
         if reference:
             try:
                 return contacts.find(session, reference).id
             except NotFoundError as error:
-                raise InvalidError.at(path, error.message) from None
+                raise UnknownReferenceError.at(path, error.message) from None
     return None
 
 
@@ -136,7 +132,7 @@ def _list(query: schemas.ExecutionQuery) -> Response:
 def _chosen(query: schemas.ExecutionQuery) -> Select[Any]:
     statement = select(Execution)
     if query.status:
-        statuses = [_ALIASES.get(s, s) for s in (part.strip().lower() for part in query.status.split(","))]
+        statuses = [schemas.ENDED_ALIASES.get(s, s) for s in (part.strip().lower() for part in query.status.split(","))]
         if not set(statuses) <= set(EXECUTION_STATUSES):
             raise InvalidError.at("status", f"Choose from {', '.join(EXECUTION_STATUSES)}.")
         statement = statement.where(Execution.status.in_(statuses))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 from flask import Blueprint, Response, g
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 from sqlalchemy import Engine
 
 from flowapp.api.bodies import read_query
 from flowapp.api.routes import route
+from flowapp.api.schemas import one_of
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
@@ -22,24 +24,28 @@ from flowapp.web.access import access
 
 bp = Blueprint("exports", __name__)
 TAG = N_("Executions")
+_TYPES = tuple(kind.split(";")[0] for kind in FORMATS.values())
+_Moment = Annotated[str, WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"const": ""}]})]
 
 
 class ExportQuery(BaseModel):
     """How the file is written."""
 
-    export_format: str = Field(default="json", max_length=10, description="json, jsonl (an object a line) or csv.")
+    export_format: Annotated[str, one_of(*FORMATS)] = Field(
+        default="json", description="json, jsonl (an object a line) or csv."
+    )
 
 
 class WorkflowExportQuery(ExportQuery):
     """Which executions of the workflow, by the time they were made."""
 
-    since: str = Field(default="", max_length=40, description="ISO time, included.")
-    until: str = Field(default="", max_length=40, description="ISO time, left out.")
+    since: _Moment = Field(default="", description="ISO time, included.")
+    until: _Moment = Field(default="", description="ISO time, left out.")
 
 
 @route(
     bp, "/executions/<execution_id>/logs/export/", "GET", tag=TAG,
-    summary=N_("Export the log and the steps of an execution"), query=ExportQuery,
+    summary=N_("Export the log and the steps of an execution"), query=ExportQuery, media=_TYPES,
 )  # fmt: skip
 @access(Role.VIEWER)
 def export_execution(execution_id: str) -> Response:
@@ -50,7 +56,7 @@ def export_execution(execution_id: str) -> Response:
 
 @route(
     bp, "/workflows/<workflow_id>/logs/export/", "GET", tag=TAG,
-    summary=N_("Export the logs and the steps of a workflow's executions"), query=WorkflowExportQuery,
+    summary=N_("Export the logs and the steps of a workflow's executions"), query=WorkflowExportQuery, media=_TYPES,
 )  # fmt: skip
 @access(Role.VIEWER)
 def export_workflow(workflow_id: str) -> Response:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp import tasks
-from flowapp.api.routes import route
+from flowapp.api.routes import JSON, route
 from flowapp.api.schemas import HealthOut
 from flowapp.catalog import N_
 from flowapp.extensions import db, limiter
@@ -22,13 +22,14 @@ from flowapp.web.access import public
 log = get_logger(__name__)
 bp = Blueprint("health", __name__)
 TAG = N_("Health")
+DOWN = ((503, JSON),)
 WHY = "load balancers and process supervisors carry no token"
 OK = "ok"
 NEWER = "newer schema, still served"
 _FINE = (OK, NEWER)
 
 
-@route(bp, "/healthz", "GET", tag=TAG, summary=N_("Is this process alive?"), answer=HealthOut, root=True)
+@route(bp, "/healthz", "GET", tag=TAG, summary=N_("Is this process alive?"), answer=HealthOut, root=True, others=DOWN)
 @limiter.exempt
 @public(WHY)
 def healthz() -> tuple[Response, int]:
@@ -36,7 +37,9 @@ def healthz() -> tuple[Response, int]:
     return _answer({"database": _database()})
 
 
-@route(bp, "/readyz", "GET", tag=TAG, summary=N_("Can this installation serve?"), answer=HealthOut, root=True)
+@route(
+    bp, "/readyz", "GET", tag=TAG, summary=N_("Can this installation serve?"), answer=HealthOut, root=True, others=DOWN
+)
 @limiter.exempt
 @public(WHY)
 def readyz() -> tuple[Response, int]:

@@ -21,7 +21,7 @@ from flowapp import tasks
 from flowapp.api import hook_answers, schemas
 from flowapp.api.bodies import raw_body
 from flowapp.api.hook_bodies import context, headers, read_input
-from flowapp.api.routes import route
+from flowapp.api.routes import ANYTHING, route
 from flowapp.api.starting import commit_and_ring
 from flowapp.catalog import N_
 from flowapp.catalog.outcome import ANSWER_WITHIN
@@ -78,7 +78,7 @@ _hooks: dict[str, Hook] = {}  # as they were when they were last looked up
 
 @route(
     bp, "/hooks/<key>/", *METHODS, tag=N_("Webhooks"), summary=N_("Start a workflow from outside"),
-    answer=schemas.HookOut, status=202, root=True,
+    answer=schemas.HookOut, status=202, root=True, others=((200, ANYTHING),),
 )  # fmt: skip
 @limiter.exempt
 @lean

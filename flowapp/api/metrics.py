@@ -121,7 +121,7 @@ def count(response: Response) -> Response:
     return response
 
 
-@route(bp, "/metrics", "GET", tag=N_("Health"), summary=N_("Metrics for Prometheus"), root=True)
+@route(bp, "/metrics", "GET", tag=N_("Health"), summary=N_("Metrics for Prometheus"), root=True, media=("text/plain",))
 @limiter.exempt
 @public("a scraper on this machine needs no token; anybody else needs a superuser's")
 def metrics() -> Response:

@@ -8,11 +8,21 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from flowapp.api.routes import OPERATIONS, PREFIXES, Operation
+from flowapp.api.routes import JSON, OPERATIONS, PREFIXES, Operation
 from flowapp.api.schemas import Problem
 
 _REF = "#/components/schemas/{model}"
-_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+_PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
+_CONVERTED = {
+    "": {"type": "string"},
+    "int": {"type": "integer", "minimum": 0},
+    "uuid": {"type": "string", "format": "uuid"},
+}
+_ABOUT = (
+    "Every path works with and without its last slash. Errors are application/problem+json: 422 and 400 say that a "
+    "request does not have its shape, 404 that it names what is not there, 409 that it does not fit what there is. "
+    "A text must not hold the character U+0000, and a whole number must fit into 64 bits."
+)
 Json = dict[str, Any]
 
 
@@ -21,7 +31,7 @@ def document(version: str) -> Json:
     _, schemas = models_json_schema([(model, "validation") for model in _models()], ref_template=_REF)
     paths: dict[str, Json] = {}
     for operation in OPERATIONS:
-        item = paths.setdefault(_PARAMETER.sub(r"{\1}", operation.rule), {})
+        item = paths.setdefault(_PARAMETER.sub(r"{\2}", operation.rule), {})
         if operation.root:
             item["servers"] = [{"url": "/"}]
         for method in operation.methods:
@@ -31,7 +41,7 @@ def document(version: str) -> Json:
         "info": {
             "title": "Flowapp",
             "version": version,
-            "description": "Every path works with and without its last slash. Errors are application/problem+json.",
+            "description": _ABOUT,
         },
         "servers": [{"url": prefix} for prefix in PREFIXES],
         "security": [{"bearer": []}, {"session": []}],
@@ -72,16 +82,27 @@ def _operation(operation: Operation, method: str) -> Json:
     if parameters := [*_path_parameters(operation.rule), *_query_parameters(operation.query)]:
         shown["parameters"] = parameters
     if operation.body is not None and method != "GET":
-        shown["requestBody"] = {"content": {"application/json": {"schema": _reference(operation.body)}}}
+        content = {JSON: {"schema": _reference(operation.body)}}
+        needed = any(field.is_required() for field in operation.body.model_fields.values())
+        shown["requestBody"] = {"content": content, "required": needed}
     return shown
 
 
 def _responses(operation: Operation) -> Json:
     answer: Json = {"description": "Done."}
-    if operation.answer is not None:
-        answer["content"] = {"application/json": {"schema": _reference(operation.answer)}}
+    schema = _reference(operation.answer) if operation.answer else {}
+    if operation.status != 204:
+        answer["content"] = {kind: {"schema": schema} for kind in operation.media or (JSON,)}
+    others = {
+        str(status): {"description": "", "content": {kind: {"schema": schema if kind == JSON else {}}}}
+        for status, kind in operation.others
+    }
     wrong = {"content": {"application/problem+json": {"schema": _reference(Problem)}}}
-    return {str(operation.status): answer, "default": {"description": "What is wrong, and what to do.", **wrong}}
+    return {
+        str(operation.status): answer,
+        **others,
+        "default": {"description": "What is wrong, and what to do.", **wrong},
+    }
 
 
 def _reference(model: type[BaseModel]) -> Json:
@@ -90,8 +111,8 @@ def _reference(model: type[BaseModel]) -> Json:
 
 def _path_parameters(rule: str) -> list[Json]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PARAMETER.findall(rule)
+        {"name": name, "in": "path", "required": True, "schema": _CONVERTED[converter]}
+        for converter, name in _PARAMETER.findall(rule)
     ]
 
 

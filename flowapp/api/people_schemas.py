@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from flowapp.api.schemas import In, ListOut, Out, PageQuery
+from flowapp.catalog.times import timezones
+
+
+class _Zones:
+    """The zones of the IANA database, and none."""
+
+    def __get_pydantic_json_schema__(self, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "enum": ["", *timezones()]}
+
+
+Email = Annotated[str, Field(min_length=3, max_length=254, json_schema_extra={"format": "email"})]
+Timezone = Annotated[str, _Zones()]
 
 
 class ContactQuery(PageQuery):
@@ -20,17 +33,17 @@ class ContactQuery(PageQuery):
 class ContactChangeIn(In):
     """What changes. `timezone` (empty: the organization's) is where waits count their hours; `fields` are your own."""
 
-    email: str = Field(default="", min_length=3, max_length=254)
+    email: Email = ""
     first_name: str = Field(default="", max_length=200)
     last_name: str = Field(default="", max_length=200)
-    timezone: str = Field(default="", max_length=64)
+    timezone: Timezone = ""
     fields: dict[str, Any] = Field(default_factory=dict, max_length=200)
 
 
 class ContactIn(ContactChangeIn):
     """A contact; nobody else of the organization has its address."""
 
-    email: str = Field(min_length=3, max_length=254)
+    email: Email
 
 
 class ContactOut(Out):

@@ -16,7 +16,7 @@ from flowapp.api.execution_json import iso
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.extensions import db
-from flowapp.models import Replay, read_id
+from flowapp.models import Replay
 from flowapp.security.roles import Role
 from flowapp.studio import replays
 from flowapp.studio.side_effects import preview
@@ -25,7 +25,7 @@ from flowapp.web.access import access
 
 bp = Blueprint("replays_api", __name__)
 TAG = N_("Replays")
-ONE = "/replays/<replay_id>/"
+ONE = "/replays/<uuid:replay_id>/"
 
 
 def _choice(body: schemas.ReplayIn) -> replays.Choice:
@@ -63,7 +63,7 @@ def preview_replay() -> Response:
 )  # fmt: skip
 @access(Role.OPERATOR)
 def create_replay() -> tuple[Response, int]:
-    """In the background, the oldest first. 422 where no execution that has ended fits."""
+    """In the background, the oldest first. 409 where no execution that has ended fits."""
     body = read_model(schemas.ReplayIn)
     session = db.session()
     replay = replays.create(session, _choice(body), body.from_step, body.version, created_by=g.actor.user.id)
@@ -77,7 +77,7 @@ def create_replay() -> tuple[Response, int]:
 
 @route(bp, ONE, "GET", tag=TAG, summary=N_("Read a replay"), answer=schemas.ReplayOut)
 @access(Role.VIEWER)
-def get_replay(replay_id: str) -> Response:
+def get_replay(replay_id: UUID) -> Response:
     """How far it is, and what became of its executions."""
     session = db.session()
     return jsonify(_as_json(session, _find(session, replay_id)))
@@ -85,7 +85,7 @@ def get_replay(replay_id: str) -> Response:
 
 @route(bp, f"{ONE}cancel/", "POST", tag=TAG, summary=N_("Cancel a replay"), answer=schemas.ReplayOut)
 @access(Role.OPERATOR)
-def cancel_replay(replay_id: str) -> Response:
+def cancel_replay(replay_id: UUID) -> Response:
     """No further execution is run again; those that were begun go on. 409 where it is over."""
     session = db.session()
     replay = _find(session, replay_id)
@@ -96,8 +96,8 @@ def cancel_replay(replay_id: str) -> Response:
     return jsonify(answer)
 
 
-def _find(session: Session, replay_id: str) -> Replay:
-    return replays.get(session, read_id(replay_id) or str(UUID(int=0)))
+def _find(session: Session, replay_id: UUID) -> Replay:
+    return replays.get(session, str(replay_id))
 
 
 def _audit(session: Session, action: str, replay: Replay) -> None:

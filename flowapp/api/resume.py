@@ -37,7 +37,7 @@ MAX_KEPT = 100  # calls of one execution that no step has taken yet
 
 @route(
     bp, "/resume/<token>/", "POST", "GET", tag=N_("Webhooks"), summary=N_("Resume an execution that waits"),
-    answer=schemas.ResumeOut, status=202, root=True,
+    answer=schemas.ResumeOut, status=202, root=True, others=((200, "text/html"),),
 )  # fmt: skip
 @limiter.exempt
 @public("the token in the path, signed here, says which execution may be resumed")

@@ -12,12 +12,16 @@ from pydantic import BaseModel
 from flowapp.web.access import View
 
 PREFIXES = ("/api/v1/automation", "/api/v1", "/api")
+JSON, ANYTHING = "application/json", "*/*"
 Model = type[BaseModel]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A documented route. `rule` is the path below a prefix, or from the root where `root`; `view` says who may call it."""
+    """A documented route. `rule` is the path below a prefix, or from the root where `root`; `view` says who may call it.
+
+    `answer` comes with `status`, as JSON or as one of `media`; `others` are further statuses with their type.
+    """
 
     rule: str
     methods: tuple[str, ...]
@@ -29,6 +33,8 @@ class Operation:
     answer: Model | None = None
     status: int = 200
     root: bool = False
+    media: tuple[str, ...] = ()
+    others: tuple[tuple[int, str], ...] = ()
 
 
 OPERATIONS: list[Operation] = []
@@ -45,13 +51,17 @@ def route(
     answer: Model | None = None,
     status: int = 200,
     root: bool = False,
+    media: tuple[str, ...] = (),
+    others: tuple[tuple[int, str], ...] = (),
 ) -> Callable[[View], View]:
     """Routes and documents a view. `rule` ends with a slash; callers may leave it out. `summary` is marked with N_."""
 
     def add(view: View) -> View:
         for prefix in ("",) if root else PREFIXES:
             bp.add_url_rule(prefix + rule, view.__name__, view, methods=list(methods), strict_slashes=False)
-        OPERATIONS.append(Operation(rule, methods, view, tag, summary, body, query, answer, status, root))
+        OPERATIONS.append(
+            Operation(rule, methods, view, tag, summary, body, query, answer, status, root, media, others)
+        )
         return view
 
     return add

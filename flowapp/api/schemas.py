@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, get_args
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from flowapp.catalog.context import LogLevel
 from flowapp.engine.definition import EdgeDef, StepDef, TriggerDef
 from flowapp.engine.workflow_config import WorkflowConfig
+from flowapp.models import EXECUTION_STATUSES, WORKFLOW_STATUSES
+from flowapp.studio.workflows.extras import STATUS_ALIASES
+from flowapp.studio.workflows.listing import SORTS
 
+ENDED_ALIASES = {"success": "completed", "canceled": "cancelled"}
 LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
+
+
+def one_of(*names: str, several: bool = False) -> Any:
+    """Documents a text as one of the names, in any case; or as several of them with commas, or none."""
+    word = "|".join("".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in name) for name in names)
+    pattern = f"^(({word})( *, *({word}))*)?$" if several else f"^({word})$"
+    return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
 def lower_case(value: Any) -> Any:
@@ -42,14 +54,15 @@ class PageQuery(BaseModel):
 class WorkflowQuery(PageQuery):
     """Which workflows."""
 
-    status: str = Field(default="", description="draft, active, paused (or inactive), archived; several with commas.")
+    status: Annotated[str, one_of(*WORKFLOW_STATUSES, *STATUS_ALIASES, several=True)] = Field(
+        default="", description="draft, active, paused (or inactive), archived; several with commas."
+    )
     trigger_type: str = Field(default="", max_length=100, description="One that has such a trigger.")
     is_template: bool | None = None
     project: UUID | None = Field(default=None, description="Id of a project.")
     search: str = Field(default="", max_length=200, description="Part of the name or the description.")
-    sort: str = Field(
+    sort: Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^-?({'|'.join(SORTS)})$"})] = Field(
         default="-updated_at",
-        max_length=40,
         description="name, status, created_at, updated_at, execution_count or last_executed_at; - for the highest first.",
     )
 
@@ -57,7 +70,9 @@ class WorkflowQuery(PageQuery):
 class ExecutionQuery(PageQuery):
     """Which executions."""
 
-    status: str = Field(default="", description="One or several with commas; success and canceled are read too.")
+    status: Annotated[str, one_of(*EXECUTION_STATUSES, *ENDED_ALIASES, several=True)] = Field(
+        default="", description="One or several with commas; success and canceled are read too."
+    )
     workflow: str = Field(default="", max_length=64, description="Id of a workflow.")
     trigger_type: str = Field(default="", max_length=100)
 
@@ -72,26 +87,12 @@ class LogQuery(BaseModel):
     limit: int = Field(default=500, ge=1, le=5000)
 
 
-class WorkflowIn(BaseModel):
-    """A workflow in the canonical form; other common ways to write it are read as well, mixed key by key."""
-
-    name: str = Field(min_length=1, max_length=200)
-    description: str = ""
-    status: str = Field(default="draft", description="draft, active, paused (or inactive) or archived, in any case.")
-    project: str | None = Field(default=None, description="Id or slug; absent: the default project.")
-    variables: dict[str, Any] = {}
-    config: WorkflowConfig = WorkflowConfig()
-    triggers: list[TriggerDef] = []
-    steps: list[StepDef] = []
-    edges: list[EdgeDef] = []
-    canvas_data: dict[str, Any] = {}
-    is_template: bool = False
-
-
 class ActivateIn(In):
     """Nothing, or which way."""
 
-    status: str = Field(default="active", description="active or inactive.")
+    status: Annotated[str, one_of("active", "inactive", "paused")] = Field(
+        default="active", description="active or inactive."
+    )
 
 
 class PublishIn(In):
@@ -112,7 +113,7 @@ class ExecuteIn(In):
     input_data: Any = Field(default_factory=dict, description="What the steps see as `input`.")
     async_execution: bool = Field(default=True, description="false waits for the end, up to a minute.")
     trigger_entity_type: str | None = Field(default=None, max_length=64)
-    trigger_entity_id: str | int | None = None
+    trigger_entity_id: Annotated[str, Field(max_length=64)] | int | None = None
     contact: str | None = Field(default=None, max_length=254, description="Id or e-mail address of a contact.")
     context: dict[str, Any] = Field(default_factory=dict)
     idempotency_key: str | None = Field(default=None, min_length=1, max_length=255)

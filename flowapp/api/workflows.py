@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g, jsonify
 from flowapp.api import schemas
 from flowapp.api.bodies import expected_revision, list_of, read_model, read_object, read_query
 from flowapp.api.routes import route
+from flowapp.api.workflow_schemas import WorkflowChangeIn, WorkflowIn
 from flowapp.catalog import N_
 from flowapp.errors import InvalidError
 from flowapp.extensions import db
@@ -56,7 +57,7 @@ def list_workflows() -> Response:
 
 @route(
     bp, "/workflows/", "POST", tag=TAG, summary=N_("Make a workflow, from any of the dialects"),
-    body=schemas.WorkflowIn, answer=schemas.WorkflowOut, status=201,
+    body=WorkflowIn, answer=schemas.WorkflowOut, status=201,
 )  # fmt: skip
 @access(Role.EDITOR)
 def create_workflow() -> Response:
@@ -78,7 +79,7 @@ def get_workflow(workflow_id: str) -> Response:
 
 @route(
     bp, ONE, "PUT", "PATCH", tag=TAG, summary=N_("Change a workflow"),
-    body=schemas.WorkflowIn, answer=schemas.WorkflowOut,
+    body=WorkflowChangeIn, answer=schemas.WorkflowOut,
 )  # fmt: skip
 @access(Role.EDITOR)
 def update_workflow(workflow_id: str) -> Response:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.engine.journal import contact_view
-from flowapp.errors import InvalidError, NotFoundError
+from flowapp.errors import InvalidError, NotFoundError, UnsuitableError
 from flowapp.models import Contact, read_id
 from flowapp.studio.accounts import clean_email, clean_timezone
 from flowapp.texts import say
@@ -44,7 +44,7 @@ def find(session: Session, reference: str) -> Contact:
 def create(session: Session, data: Mapping[str, Any], *, actor_id: str | None = None) -> Contact:
     """A new contact; `data` has email, and any of first_name, last_name, timezone, fields. Records contact.created.
 
-    InvalidError where a value cannot be used, or another contact has the address.
+    InvalidError where a value cannot be used, UnsuitableError where another contact has the address.
     """
     if not data.get("email"):
         raise InvalidError.at("email", say("Write an e-mail address, for example ann@example.com."))
@@ -123,7 +123,7 @@ def _write(session: Session, contact: Contact) -> None:
             session.add(contact)
             session.flush()
     except IntegrityError:
-        raise InvalidError.at("email", say("There is a contact with this address already."), "taken") from None
+        raise UnsuitableError.at("email", say("There is a contact with this address already."), "taken") from None
 
 
 def _record(

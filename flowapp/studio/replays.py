@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, select, upda
 from sqlalchemy.orm import Session, aliased
 
 from flowapp.engine.replays import From, Which
-from flowapp.errors import ConflictError, InvalidError, NotFoundError
+from flowapp.errors import ConflictError, NotFoundError, UnsuitableError
 from flowapp.models import TERMINAL, TEST, Execution, Replay, first_id, new_id, utcnow
 from flowapp.texts import say
 
@@ -98,11 +98,11 @@ def count(session: Session, choice: Choice) -> int:
 def create(
     session: Session, choice: Choice, from_step: From, version: Which, *, created_by: str | None
 ) -> Replay:  # fmt: skip
-    """A replay that has not begun. The caller commits, then has it run (tasks.repeating). InvalidError: none matches."""
+    """A replay that has not begun. The caller commits, then has it run (tasks.repeating). UnsuitableError: none matches."""
     choice = choice.meant_for(from_step)
     matched = count(session, choice)
     if not matched:
-        raise InvalidError.at("filters", say("No execution that has ended matches: there is nothing to run again."))
+        raise UnsuitableError.at("filters", say("No execution that has ended matches: there is nothing to run again."))
     replay = Replay(
         id=new_id(),
         filters=choice.as_json(),

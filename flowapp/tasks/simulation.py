@@ -12,7 +12,7 @@ from flowapp.catalog import HttpResponse, IntegrationHandle, Letter, Sandbox, Sa
 from flowapp.crm import contacts
 from flowapp.engine.simulate import Clock, Scene, simulate
 from flowapp.engine.visit import Visit
-from flowapp.errors import InvalidError, NotFoundError, Problem
+from flowapp.errors import NotFoundError, Problem, UnknownReferenceError, UnsuitableError
 from flowapp.logs import MASK, mask
 from flowapp.models import Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
@@ -179,19 +179,19 @@ def simulate_workflow(
 
 
 def _refuse(definition: Json, start: datetime | None, pins: Mapping[str, Any], answers: Mapping[str, Any]) -> None:
-    """InvalidError for a start that no wait could follow, and for steps that are not there."""
+    """UnsuitableError for a start that no wait could follow, UnknownReferenceError for steps that are not there."""
     problems = []
     if start is not None and not EARLIEST <= start <= LATEST:
-        problems.append(Problem("start_at", say("Choose a time between 1970 and 2200.")))
+        raise UnsuitableError.at("start_at", say("Choose a time between 1970 and 2200."))
     steps = {step["step_id"] for step in definition.get("steps", [])}
     for field, given in (("pins", pins), ("answers", answers)):
         problems += [
-            Problem(f"{field}.{step_id}", say("There is no step “%(step)s”.", step=step_id))
+            Problem(f"{field}.{step_id}", say("There is no step “%(step)s”.", step=step_id), code="unknown_step")
             for step_id in given
             if step_id not in steps
         ]
     if problems:
-        raise InvalidError(problems)
+        raise UnknownReferenceError(problems)
 
 
 def _contact(session: Session, reference: str | None) -> Json | None:
@@ -200,5 +200,5 @@ def _contact(session: Session, reference: str | None) -> Json | None:
     try:
         found = contacts.find(session, reference.strip())
     except NotFoundError as error:
-        raise InvalidError.at("contact", error.message) from None
+        raise UnknownReferenceError.at("contact", error.message) from None
     return contacts.in_scope(found)

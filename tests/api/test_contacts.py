@@ -42,13 +42,20 @@ def test_made_read_changed_and_listed(api: Api) -> None:
         ({"email": "a@b.example", "fields": {"id": 1}}, "fields.id"),
         ({"email": "a@b.example", "fields": [1]}, "fields"),
         ({"email": "a@b.example", "age": 5}, "age"),
-        ({"email": "ann@b.example"}, "email"),
+        ({"email": "b@b.example", "first_name": 5}, "first_name"),
+        ({"email": "a@b.example", "email_": "b"}, "email_"),
     ],
 )
 def test_wrong_values_are_named(api: Api, body: dict[str, Any], path: str) -> None:
     api.post("/contacts/", ANN, 201)
     assert api.post("/contacts/", body, 422)["errors"][0]["path"] == path
     assert api.get("/contacts/")["count"] == 1
+
+
+def test_an_address_that_is_taken_is_a_conflict(api: Api) -> None:
+    api.post("/contacts/", ANN, 201)
+    (problem,) = api.post("/contacts/", {"email": "ANN@b.example"}, 409)["errors"]
+    assert (problem["path"], problem["code"]) == ("email", "taken")
 
 
 def test_unknown_ones_are_not_found(api: Api) -> None:
@@ -81,6 +88,6 @@ def test_an_execution_is_about_a_contact(api: Api, worker: None, how: str) -> No
 def test_an_unknown_contact_starts_nothing(api: Api, about: dict[str, Any], path: str) -> None:
     steps = [{"step_id": "hello", "action_type": "test_echo", "params": {}}]
     workflow = api.post("/workflows/", {"name": "W", "steps": steps}, 201)
-    refused = api.post(f"/workflows/{workflow['id']}/execute/", about, 422)
+    refused = api.post(f"/workflows/{workflow['id']}/execute/", about, 404)
     assert refused["errors"][0]["path"] == path
     assert api.get("/executions/")["count"] == 0

@@ -51,8 +51,13 @@ def test_a_replay_can_be_cancelled(api: Api) -> None:
         ({"filters": {"status": ["running"]}}, "filters.status.0"),
         ({"filters": {"since": "yesterday"}}, "filters.since"),
         ({"limit": 100_000}, "limit"),
-        ({"filters": {}}, "filters"),
+        ({"filters": {"since": 0}}, "filters.since"),
+        ({"filters": {"fresh": "yes"}}, "filters.fresh"),
     ],
 )
 def test_wrong_filters_are_named(api: Api, body: Any, path: str) -> None:
     assert api.post("/replays/", body, 422)["errors"][0]["path"] == path
+
+
+def test_nothing_to_run_again_is_a_conflict(api: Api) -> None:
+    assert api.post("/replays/", {"filters": {}}, 409)["errors"][0]["path"] == "filters"

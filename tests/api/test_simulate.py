@@ -98,7 +98,7 @@ def test_the_contact_is_the_real_one(api: Api) -> None:
     workflow = make(api, log)
     found = api.post(f"/workflows/{workflow}/simulate/", {"contact": "BOB@example.com"})
     assert [line["message"] for line in found["logs"]] == ["Bob"]
-    answer = api.post(f"/workflows/{workflow}/simulate/", {"contact": "nobody"}, status=422)
+    answer = api.post(f"/workflows/{workflow}/simulate/", {"contact": "nobody"}, status=404)
     assert "contact" in str(answer)
 
 
@@ -145,12 +145,13 @@ def test_the_command_says_that_a_goal_was_not_reached(app: Any, api: Api) -> Non
 
 def test_what_cannot_be_simulated_is_refused_by_name(api: Api) -> None:
     workflow = make(api, wait("pause", "2 days"))
-    for body, path in (
-        ({"start_at": "9999-12-31T23:59:59Z"}, "start_at"),
-        ({"pins": {"nobody": 1}}, "pins.nobody"),
-        ({"answers": {"nobody": {}}}, "answers.nobody"),
+    for body, path, status in (
+        ({"start_at": "9999-12-31T23:59:59Z"}, "start_at", 409),
+        ({"start_at": 0}, "start_at", 422),
+        ({"pins": {"nobody": 1}}, "pins.nobody", 404),
+        ({"answers": {"nobody": {}}}, "answers.nobody", 404),
     ):
-        assert path in str(api.post(f"/workflows/{workflow}/simulate/", body, status=422))
+        assert path in str(api.post(f"/workflows/{workflow}/simulate/", body, status=status))
 
 
 def test_a_merge_of_the_first_gives_its_own_output(api: Api) -> None:

@@ -101,6 +101,9 @@ BAD_BODIES: list[tuple[str, Any, str]] = [
     ("status is a list", workflow_body(status=[]), "status"),
     ("unknown project", workflow_body(project="nope"), "project"),
     ("project is a number", workflow_body(project=7), "project"),
+    ("project is an empty list", workflow_body(project=[]), "project"),
+    ("key is empty", workflow_body(triggers=[{"trigger_type": "manual", "key": ""}]), "triggers.0.key"),
+    ("key is an object", workflow_body(triggers=[{"trigger_type": "manual", "key": {}}]), "triggers.0.key"),
     ("canvas is a list", workflow_body(canvas_data=[]), "canvas_data"),
     ("template is text", workflow_body(is_template="yes"), "is_template"),
     ("steps is an object", workflow_body(steps={}), "steps"),
@@ -124,7 +127,7 @@ BAD_BODIES: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(("body", "path"), [case[1:] for case in BAD_BODIES], ids=[case[0] for case in BAD_BODIES])
 def test_bad_bodies_are_refused_and_nothing_is_saved(api: Api, body: Any, path: str) -> None:
     answer = api("POST", "/workflows/", body)
-    assert answer.status_code in (400, 422), answer.text
+    assert answer.status_code in (400, 404, 422), answer.text
     assert answer.mimetype == "application/problem+json"
     if path:
         assert path in [problem["path"] for problem in answer.json["errors"]]
@@ -293,8 +296,10 @@ def test_list_filters(api: Api) -> None:
     assert names("search=ALP") == ["Alpha"]
     assert names("search=%25") == ["Gamma 50%"]
     assert names(f"project={api.place.project_id}") == ["Alpha", "Beta", "Gamma 50%"]
-    for wrong in ("status=nope", "limit=0", "limit=x", "sort=nope", "cursor=x", "cursor=W10", "is_template=perhaps"):
+    for wrong in ("status=nope", "limit=0", "limit=x", "sort=nope", "project=", "is_template=perhaps"):
         api.get(f"/workflows/?{wrong}", 422)
+    for unknown in ("cursor=x", "cursor=W10"):
+        api.get(f"/workflows/?{unknown}", 404)
 
 
 def test_a_parameter_that_would_change_nothing_is_refused(api: Api) -> None:
@@ -355,10 +360,15 @@ def test_a_browsers_session_needs_the_csrf_header(api: Api, app: Any) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "cursor=W251bGwsbnVsbCxudWxsXQ", "cursor=WzEsMiwzXQ", "cursor=eyJhIjoxfQ", "cursor=%FF", "cursor=" + "A" * 2000,
-        "limit=99999999999999999999", "status=%00",
+        "cursor=W251bGwsbnVsbCxudWxsXQ", "cursor=WzEsMiwzXQ", "cursor=eyJhIjoxfQ", "cursor=%FF",
     ],
 )  # fmt: skip
+def test_a_cursor_that_no_list_gave_leads_nowhere(api: Api, query: str) -> None:
+    for path in ("/workflows/", "/executions/"):
+        assert api.get(f"{path}?{query}", 404)["errors"][0]["path"] == "cursor"
+
+
+@pytest.mark.parametrize("query", ["cursor=" + "A" * 2000, "limit=99999999999999999999", "limit=", "status=%00"])
 def test_queries_that_cannot_be(api: Api, query: str) -> None:
     api.get(f"/workflows/?{query}", 422)
     api.get(f"/executions/?{query}", 422)

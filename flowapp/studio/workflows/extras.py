@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.engine.wording import nearest
-from flowapp.errors import NotFoundError, Problem
+from flowapp.errors import NotFoundError, Problem, UnknownReferenceError
 from flowapp.models import WORKFLOW_STATUSES, Project
 from flowapp.texts import say
 
@@ -41,7 +41,7 @@ def read_status(value: Any) -> str | None:
 
 
 def read_extras(session: Session, rest: dict[str, Any]) -> tuple[Extras, list[Problem]]:
-    """The extras and what is wrong with them. NotFoundError for another organization's name."""
+    """The extras and what is wrong with them. NotFoundError for another organization or a project that is not there."""
     extras, problems = Extras(), []
     for key in rest.keys() - _KNOWN - READ_ONLY:
         message = say(
@@ -54,11 +54,13 @@ def read_extras(session: Session, rest: dict[str, Any]) -> tuple[Extras, list[Pr
         extras.status = read_status(rest["status"])
         if extras.status is None:
             problems.append(Problem("status", f"Choose one of: {', '.join(WORKFLOW_STATUSES)}."))
-    project = rest.get("project") or rest.get("project_id")
-    if project is not None:
+    project = rest["project"] if rest.get("project") is not None else rest.get("project_id")
+    if project is not None and not isinstance(project, str):
+        problems.append(Problem("project", "Write text here: the id or slug of a project."))
+    elif project is not None:
         extras.project_id = _project_id(session, project)
         if extras.project_id is None:
-            problems.append(Problem("project", "There is no such project: give its id or slug, or leave it out."))
+            raise UnknownReferenceError.at("project", "There is no such project: give its id or slug, or leave it out.")
     for key, kind, words in (("canvas_data", dict, "an object"), ("is_template", bool, "true or false")):
         value = rest.get(key)
         if value is not None and not isinstance(value, kind):
@@ -78,9 +80,7 @@ def refuse_other_organization(session: Session, value: Any) -> None:
         raise NotFoundError("There is no such organization.")
 
 
-def _project_id(session: Session, value: Any) -> str | None:
-    if not isinstance(value, str):
-        return None
+def _project_id(session: Session, value: str) -> str | None:
     try:
         by_id = [Project.id == str(UUID(value))]
     except ValueError:

@@ -16,6 +16,7 @@ from flowapp.studio.workflows.extras import read_status
 from flowapp.studio.workflows.paging import Page, paginate
 from flowapp.texts import say
 
+SORTS = ("name", "status", "created_at", "updated_at", "execution_count", "last_executed_at")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -97,7 +98,7 @@ def _has_trigger(name: str) -> ColumnElement[bool]:
 def _sort_key(name: str) -> Any:
     runs = select(func.count(Execution.id)).where(Execution.workflow_id == Workflow.id).correlate(Workflow)
     latest = select(func.max(Execution.created_at)).where(Execution.workflow_id == Workflow.id).correlate(Workflow)
-    keys: dict[str, Any] = {
+    keys: dict[str, Any] = {  # for each of SORTS
         "name": func.lower(Workflow.name),
         "status": Workflow.status,
         "created_at": Workflow.created_at,
@@ -106,6 +107,6 @@ def _sort_key(name: str) -> Any:
         "last_executed_at": func.coalesce(latest.scalar_subquery(), _NEVER, type_=UtcDateTime()),
     }
     if name not in keys:
-        message = say("Sort by one of: %(names)s; with - in front from the highest.", names=", ".join(keys))
+        message = say("Sort by one of: %(names)s; with - in front from the highest.", names=", ".join(SORTS))
         raise InvalidError.at("sort", message)
     return keys[name]

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from flowapp.errors import InvalidError
+from flowapp.errors import UnknownReferenceError
 from flowapp.models.base import UtcDateTime
 from flowapp.texts import say
 
@@ -56,7 +56,7 @@ def paginate(
     limit: int = 25,
     cursor: str | None = None,
 ) -> Page:
-    """The page of `statement` (a select of one entity) that `cursor` names. InvalidError for a broken cursor.
+    """The page of `statement` (a select of one entity) that `cursor` names. UnknownReferenceError for one that no list gave.
 
     `key` must never be null. The count is taken over the same entity, so that the tenant's criterion holds for it too.
     """
@@ -97,5 +97,5 @@ def _read(cursor: str, key: Any) -> _Place:
     except (ValueError, TypeError, AttributeError):
         place = None
     if place is None or not isinstance(place.key, key.type.python_type) or not isinstance(place.back, bool):
-        raise InvalidError.at("cursor", say("This is not a cursor that a list gave. Begin again without one."))
+        raise UnknownReferenceError.at("cursor", say("This is not a cursor that a list gave. Begin again without one."))
     return place

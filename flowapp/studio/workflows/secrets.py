@@ -67,7 +67,7 @@ def _opened(data: Json, stored: dict[str, Json]) -> Json:
         if not isinstance(kind, str) or not isinstance(trigger.get("config", {}), dict):
             opened.append(trigger)
             continue
-        key = trigger.get("key") or free_key(type_name("trigger", kind), taken)
+        key = trigger["key"] if trigger.get("key") is not None else free_key(type_name("trigger", kind), taken)
         if isinstance(key, str):
             taken.add(key)
         opened.append({**trigger, "key": key, "config": _kept(trigger, stored.get(str(key)))})
