@@ -13,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from flowapp.actions.fields import Text, has_expression
 from flowapp.catalog import N_, Done, HttpResponse, Outcome, Params, StepContext, action, ui
 from flowapp.errors import StepError
-from flowapp.security.addresses import credentials_of
+from flowapp.security.addresses import credentials_of, origin_of
 from flowapp.texts import say
 
 _TEMPORARY = frozenset({408, 425, 429})  # besides the 500s
@@ -94,6 +94,14 @@ class SendWebhookParams(Params):
         return self
 
 
+def destination(params: Mapping[str, Any]) -> str:
+    """Where the secrets of the step go: to its integration's service, else to the origin of its address."""
+    if params.get("integration"):
+        return f"integration {params['integration']}"
+    url = str(params.get("url") or "")
+    return origin_of(url) or url
+
+
 @action(
     "send_webhook",
     label=N_("Call a web address"),
@@ -104,6 +112,7 @@ class SendWebhookParams(Params):
     icon="world-upload",
     effect="idempotent",
     params=SendWebhookParams,
+    destination=destination,
     aliases=("call_webhook", "webhook"),
     result={
         "status": N_("Status of the answer, 200 for example"),
@@ -155,7 +164,7 @@ def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str,
         raise StepError(f"The integration “{handle.name}” is not an HTTP service.", permanent=True)
     base = str(handle.config["base_url"])
     url = urljoin(base.rstrip("/") + "/", params.url.lstrip("/") if params.url.startswith("/") else params.url)
-    if urlsplit(url)[:2] != urlsplit(base)[:2]:
+    if not origin_of(url) or origin_of(url) != origin_of(base):
         raise StepError(f"“{handle.name}” signs in at {base} only: use an address under it.", permanent=True)
     signed, basic = credentials_of(handle.config, handle.credentials)
     return url, {**headers, **signed}, basic

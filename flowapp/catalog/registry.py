@@ -31,6 +31,8 @@ class ActionSpec:
     `own_branches` reads the names of branches out of stored params, which may hold anything (cases, variants); "*"
     stands for them in `branches`.
     `counted`: how often each branch was taken is kept for each version.
+    `destination` says where the secrets in stored params go: the same text for the same place, one with `{{` where only
+    an expression knows. A secret stays in its step while that stays as it is.
     """
 
     type: str
@@ -48,6 +50,7 @@ class ActionSpec:
     branch_if: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
     own_branches: Callable[[Mapping[str, Any]], list[str]] | None = None
     counted: bool = False
+    destination: Callable[[Mapping[str, Any]], str] | None = None
 
     def ways(self, params: Mapping[str, Any]) -> list[str]:
         """The branches that a step with these params can end on: its own first, then the fixed ones."""
@@ -102,6 +105,7 @@ class ConnectorSpec:
     """The code behind one integration type. `test` raises StepError when the service cannot be used.
 
     `test` receives the validated config and credentials models and a StepContext-like object with `http` and `mail`.
+    `destination` says where the credentials go with a config: where it changes, they are asked for again.
     """
 
     type: str
@@ -114,6 +118,7 @@ class ConnectorSpec:
     providers: tuple[str, ...] = ()
     default_action: str = ""
     actions: Mapping[str, ActionFunction] = field(default_factory=dict)
+    destination: Callable[[Any], Any] = lambda _config: None
 
     def read(self, config: Mapping[str, Any], credentials: Mapping[str, Any]) -> tuple[Params, Params]:
         """What is stored of an integration, through its models: what they leave out has its default.
@@ -150,13 +155,14 @@ def action(
     branch_if: Mapping[str, tuple[str, Any]] | None = None,
     own_branches: Callable[[Mapping[str, Any]], list[str]] | None = None,
     counted: bool = False,
+    destination: Callable[[Mapping[str, Any]], str] | None = None,
 ) -> Callable[[ActionFunction], ActionFunction]:
     """Declares a step type; the decorated function runs one attempt of it."""
 
     def register(function: ActionFunction) -> ActionFunction:
         ACTIONS[type] = ActionSpec(
             type, label, description, group, icon, effect, params, function, aliases, branches, result or {},
-            raw_fields(params), branch_if or {}, own_branches, counted,
+            raw_fields(params), branch_if or {}, own_branches, counted, destination,
         )  # fmt: skip
         _ALIASES["action"].update(dict.fromkeys(aliases, type))
         return function

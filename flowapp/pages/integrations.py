@@ -19,6 +19,7 @@ from flowapp.studio import integrations
 from flowapp.tasks.services import http_service
 from flowapp.web import formgen
 from flowapp.web.access import access
+from flowapp.web.formgen.widgets.secret import SecretField
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
@@ -55,8 +56,9 @@ class IntegrationForm:
             return False
         try:
             integrations.save(
-                db.session(), tasks.runtime().vault, self.row, name=self.name, config=config, credentials=credentials
-            )
+                db.session(), tasks.runtime().vault, self.row, name=self.name, config=config, credentials=credentials,
+                kept=[field.info.key for field in self.credentials.fields if isinstance(field, SecretField) and field.is_kept],
+            )  # fmt: skip
         except InvalidError as error:
             for problem in error.problems:
                 self._place(problem.path.split("."), translated(problem.message))

@@ -8,10 +8,14 @@ open their sockets here.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from flowapp.errors import EgressError, StepError
 
@@ -31,6 +35,10 @@ _INSIDE = tuple(
         "2001::/23", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fec0::/10",
     )
 )  # fmt: skip
+
+
+_AFTER_HOST = re.compile(r"[/?#]")
+_PORTS = {"http": 80, "https": 443}
 
 
 def is_public(address: Address) -> bool:
@@ -109,6 +117,24 @@ class Guard:
         except ValueError:
             return False
         return is_public(address) or any(address in network for network in self._networks)
+
+
+def origin_of(url: str) -> str:
+    """`https://example.com:443` of a web address, as the egress guard reads it: where its secrets go.
+
+    Empty where it is none, and where an expression may decide on the host.
+    """
+    scheme, _, rest = url.strip().partition("://")
+    authority = _AFTER_HOST.split(rest, maxsplit=1)[0]
+    if "{{" in scheme or "{{" in authority:
+        return ""
+    try:
+        found = parse_url(f"{scheme}://{authority}")
+    except LocationParseError:
+        return ""
+    if found.scheme not in _PORTS or not found.host or found.auth:
+        return ""
+    return f"{found.scheme}://{found.host.lower()}:{found.port or _PORTS[found.scheme]}"
 
 
 def credentials_of(

@@ -29,6 +29,7 @@ from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
 from flowapp.security.charsets import decoded
 from flowapp.security.cutoff import CutOff
+from flowapp.security.opened import holds_opened
 
 MAX_READ = 10 * 2**20  # bytes of an answer, unpacked
 MAX_TEXT = 2**20  # characters that are kept as text
@@ -208,6 +209,11 @@ class SafeHttp:
             before, target = target, _parsed(urljoin(target.url, location))
             if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
                 method, body = ("HEAD" if method == "HEAD" else "GET"), None
+            if body and not _same_origin(before, target) and holds_opened(body):
+                raise StepError(
+                    f"{_name(before)} redirects to {_name(target)}, which would get a secret of this step: call it directly.",
+                    permanent=True,
+                )
             sent = _for_redirect(sent, before, target, has_body=body is not None)
         raise StepError(f"{_name(_parsed(url))} redirects more than {MAX_REDIRECTS} times.", permanent=True)
 
@@ -267,10 +273,14 @@ def _headers(given: Mapping[str, str], auth: tuple[str, str] | None) -> dict[str
     return headers
 
 
+def _same_origin(one: Url, other: Url) -> bool:
+    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
+
+
 def _for_redirect(headers: dict[str, Any], before: Url, target: Url, *, has_body: bool) -> dict[str, Any]:
     """Headers for the next address: without the body's where it is gone, without anything private elsewhere."""
     kept = headers if has_body else {n: v for n, v in headers.items() if n.lower() != "content-type"}
-    if (before.scheme, before.host, before.port) == (target.scheme, target.host, target.port):
+    if _same_origin(before, target):
         return kept
     return {n: v for n, v in kept.items() if n.lower() in _HARMLESS or n == "Accept-Encoding"}
 

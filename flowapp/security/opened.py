@@ -72,6 +72,15 @@ def note(secret: Any) -> None:
             note(entry)
 
 
+def holds_opened(data: bytes) -> bool:
+    """Whether something that was decrypted for the attempt that is under way stands in these bytes."""
+    opened = _collecting.get()
+    if not opened:
+        return False
+    text = data.decode(errors="replace")
+    return bool(opened.mask(text) != text)
+
+
 def _masked(value: Any, known: list[_Needles]) -> Any:
     if isinstance(value, str):
         for needles in known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,8 +17,10 @@ from flowapp.engine.wording import plain_problems
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.models import Integration, utcnow
 from flowapp.security.credentials import Vault
+from flowapp.texts import say
 
 Json = dict[str, Any]
+_WRITE_AGAIN = say("The address has changed: write this again, so that it goes nowhere you did not mean it to.")
 
 
 def get(session: Session, integration_id: str) -> Integration:
@@ -56,10 +58,12 @@ def save(
     name: str,
     config: Json,
     credentials: Json,
+    kept: Iterable[str] = (),
     is_active: bool = True,
 ) -> Integration:
     """Stores an integration, new or changed, forgets its last test, and states the change as an event.
 
+    `kept` names the credentials that nobody typed: they were stored, and stay only while they go where they went.
     InvalidError with paths name, config.… and credentials.….
     """
     event = "updated" if inspect(row).has_identity else "created"
@@ -67,6 +71,8 @@ def save(
     problems = _name_problems(session, row, name)
     for part, model, values in (("config", spec.config, config), ("credentials", spec.credentials, credentials)):
         problems += [Problem(f"{part}.{p.path}".rstrip("."), p.message) for p in check(model, values)]
+    if not problems and inspect(row).has_identity and _goes_elsewhere(spec, row.config, config):
+        problems = [Problem(f"credentials.{name}", _WRITE_AGAIN) for name in kept if credentials.get(name)]
     if problems:
         raise InvalidError(problems)
     row.name, row.config, row.is_active = name.strip(), config, is_active
@@ -78,6 +84,14 @@ def save(
     session.flush()
     tell(session, row, event)
     return row
+
+
+def _goes_elsewhere(spec: ConnectorSpec, before: Json, after: Json) -> bool:
+    try:
+        was = spec.destination(spec.config.model_validate(before))
+    except ValidationError:  # of an older release: nobody knows
+        return True
+    return bool(was != spec.destination(spec.config.model_validate(after)))
 
 
 def tell(session: Session, row: Integration, event: str) -> None:

@@ -84,7 +84,7 @@ def _program(
     steps = step_secrets.opened(definition["steps"], stored, current.vault)
     opened = Definition.model_validate({**definition, "steps": steps})
     for at, step in enumerate(opened.steps):
-        problems = step_secrets.unknown(step, f"steps.{at}") if step.step_id == step_id else []
+        problems = step_secrets.unknown(step, f"steps.{at}", stored) if step.step_id == step_id else []
         if problems:
             raise InvalidError(problems)
     return Program(opened, project_id)

@@ -167,3 +167,47 @@ def test_credentials_of_lost_keys_are_asked_for_again(app: Any, ada: Browser, si
     ada.post(path, service(sink))
     ada.get(path)
     assert "cannot be read with the keys" not in ada.text
+
+
+def test_the_secret_stays_only_while_its_address_does(app: Any, ada: Browser, sink: Any) -> None:
+    path = ada.post(f"{BASE}/new/webhook", service(sink, **{"config-base_url": "https://api.example/v1"})).location
+    for moved in ("https://evil.example/v1", "http://api.example/v1", "https://api.example:8443/v1"):
+        ada.post(path, service(sink, **{"config-base_url": moved, "secret-secret": ""}), 422)
+        at = ada.text.index('id="secret-secret-error"')
+        assert "The address has changed: write this again" in ada.text[at : at + 300]
+    (row,) = stored(app)
+    assert row.config["base_url"] == "https://api.example/v1"
+    ada.post(path, service(sink, **{"config-base_url": "https://api.example/v2", "secret-secret": ""}))
+    ada.post(path, service(sink, **{"config-base_url": "https://other.example", "secret-secret": "typed-again"}))
+    forget = {"config-base_url": "https://third.example", "secret-secret": "", "secret-secret-forget": "y"}
+    ada.post(path, service(sink, **forget))
+    with app.app_context():
+        assert tasks.runtime().vault.decrypt(stored(app)[0].credentials) == {}
+
+
+def test_a_password_stays_with_its_mail_server(app: Any, ada: Browser) -> None:
+    data = {
+        "name": "Post", "config-provider": "smtp", "config-host": "mail.example", "config-port": "587",
+        "config-security": "starttls", "config-username": "ann", "secret-password": SECRET, "secret-api_key": "",
+    }  # fmt: skip
+    path = ada.post(f"{BASE}/new/email", data).location
+    moves = (
+        {"config-host": "evil.example"},
+        {"config-port": "2525"},
+        {"config-security": "none"},
+        {"config-provider": "sendgrid"},
+    )
+    for change in moves:
+        ada.post(path, {**data, "secret-password": "", **change}, 422)
+        at = ada.text.index('id="secret-password-error"')
+        assert "The address has changed" in ada.text[at : at + 300]
+    ada.post(path, {**data, "secret-password": "", "config-from_name": "Acme", "config-host": "MAIL.example"})
+    with app.app_context():
+        assert tasks.runtime().vault.decrypt(stored(app)[0].credentials)["password"] == SECRET
+
+
+def test_a_base_address_is_a_place(ada: Browser, sink: Any) -> None:
+    for wrong in ("https://", "https://ann:pw@api.example", "https:///x"):
+        ada.post(f"{BASE}/new/webhook", service(sink, **{"config-base_url": wrong}), 422)
+        at = ada.text.index('id="config-base_url-error"')
+        assert "Write a host" in ada.text[at : at + 300]

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from flowapp.catalog import N_, ConnectorSpec, Params, connector, ui
 from flowapp.errors import StepError
-from flowapp.security.addresses import credentials_of
+from flowapp.security.addresses import credentials_of, origin_of
 from flowapp.texts import say
 
 
@@ -45,6 +45,8 @@ class HttpConfig(Params):
     def _is_address(cls, value: str) -> str:
         if not value.lower().startswith(("http://", "https://")):
             raise ValueError(say("The base address must start with http:// or https://."))
+        if not origin_of(value):
+            raise ValueError(say("Write a host, and user and password into their own fields."))
         return value
 
 
@@ -75,5 +77,6 @@ connector(
         credentials=HttpCredentials,
         test=try_service,
         providers=("http",),
+        destination=lambda config: origin_of(config.base_url),
     )
 )

@@ -103,5 +103,6 @@ connector(
         credentials=EmailCredentials,
         test=try_server,
         providers=("smtp", SENDGRID),
+        destination=lambda config: (config.provider, config.host.lower(), config.port, config.security),
     )
 )

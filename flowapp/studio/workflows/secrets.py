@@ -46,7 +46,7 @@ def settle(session: Session, workflow_id: str, data: Json, before: Json) -> Defi
     if "steps" in data:
         data = {**data, "steps": step_secrets.opened(data["steps"], steps, vault())}
     definition = parse(_opened(data, stored))
-    _refuse_sealed(definition)
+    _refuse_sealed(definition, steps)
     triggers = [_prepared(trigger, stored.get(trigger.key)) for trigger in definition.triggers]
     problems = _key_problems(session, workflow_id, triggers)
     if problems:
@@ -86,8 +86,11 @@ def _kept(trigger: Json, old: Json | None) -> Json:
     return config
 
 
-def _refuse_sealed(definition: Definition) -> None:
-    """A sealed form, and SHOWN, mean the secret that is stored: where none is, it must be sent in clear."""
+def _refuse_sealed(definition: Definition, before: list[Json]) -> None:
+    """A sealed form, and SHOWN, mean the secret that is stored: where none is, it must be sent in clear.
+
+    Nor is a secret stored for a step that calls any address.
+    """
     problems = [
         Problem(f"triggers.{at}.config.{name}", say("Write the secret itself: none is stored for this trigger yet."))
         for at, trigger in enumerate(definition.triggers)
@@ -95,7 +98,8 @@ def _refuse_sealed(definition: Definition) -> None:
         if trigger.config.get(name, "") == SHOWN or not isinstance(trigger.config.get(name, ""), str)
     ]
     for at, step in enumerate(definition.steps):
-        problems += step_secrets.unknown(step, f"steps.{at}")
+        problems += step_secrets.unknown(step, f"steps.{at}", before)
+    problems += step_secrets.adrift(definition.steps, before, vault())
     if problems:
         raise InvalidError(problems)
 

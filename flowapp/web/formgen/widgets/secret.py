@@ -27,5 +27,10 @@ class SecretField(Field):
         return ABSENT if self.forget else self.stored
 
     @property
+    def is_kept(self) -> bool:
+        """Whether what is stored stays, untyped."""
+        return self.is_stored and not self.text and not self.forget
+
+    @property
     def is_stored(self) -> bool:
         return self.stored is not ABSENT and self.stored != ""
