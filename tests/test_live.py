@@ -33,9 +33,21 @@ from flowapp.engine.runner import Runner
 from flowapp.engine.start import start
 from flowapp.extensions import db
 from flowapp.live import line as line_module
-from flowapp.models import AccessToken, Execution, Member, Organization, Project, User, Version, Workflow, utcnow
+from flowapp.models import (
+    AccessToken,
+    Execution,
+    Member,
+    Organization,
+    Project,
+    User,
+    Version,
+    Workflow,
+    new_id,
+    utcnow,
+)
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.tokens import make_token
+from flowapp.studio.revocation import end_session
 from tests.conftest import ROOT, base_environ
 from tests.support.processes import free_port, wait_until
 from tests.support.processes import server as process
@@ -157,10 +169,10 @@ class Place:
         query = {} if after is None else {"after": after}
         return self.connect(f"/ws/automation/execution/{execution_id}/", query=query, **options)
 
-    def cookie(self) -> str:
+    def cookie(self, **more: str) -> str:
         client = self.app.test_client()
         with client.session_transaction() as session:
-            session.update(_user_id=self.users["ours"].get_id(), _fresh=True, organization_id=self.org)
+            session.update(_user_id=self.users["ours"].get_id(), _fresh=True, organization_id=self.org, **more)
         return f"flowapp_session={client.get_cookie('flowapp_session').value}"
 
 
@@ -478,6 +490,21 @@ def test_a_revoked_token_ends_the_connection(place: Place, monkeypatch: pytest.M
         with system_session(place.engine) as session:
             session.query(AccessToken).filter_by(organization_id=place.org).one().revoked_at = utcnow()
             session.commit()
+        client.ask({"action": "get_logs"})
+        assert client.close_code() == 4401
+
+
+def test_signing_out_ends_the_connection(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "CHECK_SECONDS", 0.0)
+    session_id = new_id()
+    execution_id = place.begin(
+        ("one", "pure"),
+    )
+    with place.connect(
+        f"/ws/automation/execution/{execution_id}/", token=None, cookie=place.cookie(session_id=session_id)
+    ) as client:
+        assert client.next()["type"] == "initial_state"
+        end_session(place.engine, place.users["ours"].id, session_id)
         client.ask({"action": "get_logs"})
         assert client.close_code() == 4401
 

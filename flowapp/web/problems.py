@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -107,7 +108,8 @@ def _without_slash() -> str:
         endpoint, values = current_app.create_url_adapter(request).match(request.path.rstrip("/"))  # type: ignore[union-attr]
     except HTTPException:
         return ""
-    return url_for(endpoint, **{**request.args.to_dict(flat=False), **values})
+    query = urlencode(list(request.args.items(multi=True)))  # as arguments of url_for some names would say more
+    return url_for(endpoint, **values) + (f"?{query}" if query else "")
 
 
 def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:

@@ -38,7 +38,7 @@ matchMedia("(prefers-color-scheme: dark)").onchange = event => {
 };
 console.error("oops");
 </script><body style="margin: 0"><h1>a</h1><h1>b</h1><img src="data:,"><div style="width: 500px">c</div></body></html>"""
-SAME_IN_FRENCH = {"Workflows", "Notifications"}
+SAME_IN_FRENCH = {"Workflows", "Notifications", "Installation"}
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 
 from tests.pages.test_steps import HX, LOG, Site, database_url
@@ -54,6 +56,16 @@ def test_a_slash_too_many_leads_to_the_page(site: Site) -> None:
     assert (answer.status_code, answer.location) == (308, site.url("/steps"))
     assert site.client.post("/workflows/").status_code == 404
     assert site.client.get("/workflows/", headers={"Accept": "application/json"}).status_code == 308
+
+
+@pytest.mark.parametrize(
+    "query", ["_external=1&_scheme=ftp", "_anchor=x", "endpoint=x", "_method=POST&self=1", "q=%0d%0aX:%20y"]
+)
+def test_a_query_is_part_of_the_address_and_says_nothing_else(site: Site, query: str) -> None:
+    """Names that mean something to the maker of addresses gave a 500, or another scheme."""
+    answer = site.client.get(f"/workflows/?{query}")
+    assert (answer.status_code, answer.location.partition("?")[0]) == (308, "/workflows")
+    assert parse_qsl(urlsplit(answer.location).query) == parse_qsl(query)
 
 
 @pytest.mark.parametrize("path", ["//workflows/", "//example.com/", "/nothing//", "/api/nothing/"])
