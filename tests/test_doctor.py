@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from flowapp import tasks
-from flowapp.config import Settings
+from flowapp.config import VERSION, Settings
 from flowapp.extensions import db
 from flowapp.tasks.heartbeats import fingerprint, fingerprints
 from tests.support.fleet import beat, whole_fleet
@@ -146,3 +146,12 @@ def test_a_paused_installation_is_said(app: Any) -> None:
     app.test_cli_runner().invoke(args=["pause"])
     tasks.runtime().pause.forget()
     assert "flask --app wsgi resume" in doctor(app)["paused"]
+
+
+def test_two_releases_side_by_side_are_an_upgrade(app: Any) -> None:
+    whole_fleet()
+    assert doctor(app)["releases"] == f"ok: {VERSION} everywhere"
+    beat("web", host="tall", pid=77, version="0.0.9")
+    said = doctor(app)["releases"]
+    assert said.startswith("ok: 0.0.9: tall:77; " + VERSION)
+    assert said.endswith("(an upgrade is under way)")

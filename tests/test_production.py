@@ -151,8 +151,7 @@ def follow(fleet: Fleet, look: str) -> None:
     """The third block, and what it promises."""
     url = "http://" + fleet.addresses["127.0.0.1:8000"]
     wait_until(lambda: "ok" in str(get(f"{url}/readyz")), 90, "the installation did not get ready")
-    enter = "set -a; . ./flowapp.env; set +a\n"
-    make_owner, make_token, doctor, *rest = look.splitlines(keepends=True)
+    enter, make_owner, make_token, doctor, *rest = look.splitlines(keepends=True)
     fleet.shell("web", enter + make_owner, f"{PASSWORD}\n{PASSWORD}\n")
     token = fleet.shell("web", enter + make_token).splitlines()[-1]
     said = fleet.shell("web", enter + doctor)

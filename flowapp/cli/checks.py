@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from flowapp import tasks
-from flowapp.config import Settings
+from flowapp.config import VERSION, Settings
 from flowapp.errors import FlowError
 from flowapp.extensions import db
 from flowapp.models import Lease, migrations
@@ -105,6 +105,18 @@ def clocks(settings: Settings) -> str:
         said = ", ".join(f"{host} {abs(s):.1f} s {'ahead of' if s > 0 else 'behind'}" for host, s in far.items())
         raise WrongError(f"{said} the database's clock: set the clocks by NTP (chrony, systemd-timesyncd)")
     return f"at most {max(map(abs, found.values())):.1f} s from the database's"
+
+
+def releases(settings: Settings) -> str:
+    """Which releases run; two of them while an upgrade is under way."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for one in fleet.processes(db.engine, settings):
+        if one.state != "silent":
+            names[one.version].append(one.name)
+    found = "; ".join(f"{version}: {', '.join(some)}" for version, some in sorted(names.items()))
+    if len(names) > 1:
+        return f"{found} (an upgrade is under way)"
+    return f"{next(iter(names), VERSION)} everywhere"
 
 
 def connections(settings: Settings) -> str:

@@ -114,6 +114,7 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("web", checks.web),
     ("workers", checks.workers),
     ("schedulers", checks.schedulers),
+    ("releases", checks.releases),
     ("work", checks.work),
     ("connections", checks.connections),
     ("clocks", checks.clocks),
