@@ -243,10 +243,10 @@ class Run:
         if self.inbox.has_news(self):  # came after the inbox was read, while nobody could be woken
             self.runner.ring(self.row["id"], self.row["organization_id"])
 
-    def give_back(self) -> None:
-        """The process ends: another worker goes on."""
+    def give_back(self, rung_at: datetime | None = None) -> None:
+        """Another worker goes on, soon: whoever gives it back rings, and says when, or the scheduler does."""
         self.over = True
-        self.flush(status="pending", lease_until=None, rung_at=None)
+        self.flush(status="pending", lease_until=None, rung_at=rung_at)
 
     def end(self, status: str, error: str) -> None:
         """The execution has ended."""

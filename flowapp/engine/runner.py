@@ -11,6 +11,8 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
+from time import monotonic
 from typing import Any
 
 from flowapp.engine import messages as m
@@ -25,6 +27,7 @@ from flowapp.logs import get_logger
 from flowapp.models import utcnow
 
 MAX_CRASHES = 3
+TAKING_UP = 10  # times as long as it took to take an execution up, its turn is at least
 Publish = Callable[[str, str, list[m.Message]], None]  # organization, execution, messages
 
 log = get_logger(__name__)
@@ -38,6 +41,8 @@ class Runner:
     commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
     `ring` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `stored` counts
     bytes that were written; `watch` hears what this thread is doing.
+
+    An execution that could go on for ever lets others have a turn after `turn` seconds: it goes to the end of the queue.
     """
 
     journal: Callable[[str], Journal]
@@ -51,6 +56,7 @@ class Runner:
     ring: Callable[[str, str], None] = lambda _execution, _organization: None
     ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
     stored: Callable[[str, str, int], None] = lambda _organization, _workflow, _bytes: None
+    turn: float = inf
     watch: Watch = field(default_factory=Watch)
 
     def run(
@@ -88,18 +94,20 @@ class Runner:
             run.end("failed", f"The workflow's version cannot be run: {error.message}")
 
     def _go(self, run: Run, claim: Claim) -> None:
+        began = monotonic()
         run.open(self._program(run.journal, claim.row["version_id"]))
         if claim.row["crashes"] >= MAX_CRASHES:
             died = f"its worker died {MAX_CRASHES} times in a row, last at step “{run.current}”."
             why = claim.row.get("error_message")  # said by whoever had to end the worker (engine.rescue)
             run.end("failed", f"Set aside after {MAX_CRASHES} tries. {why}" if why else f"Set aside: {died}")
             return
+        until = monotonic() + max(self.turn, TAKING_UP * (monotonic() - began))
         while not run.over:
             if self.stopping():
                 run.give_back()
-                return
-            if not run.step():
-                return
+            elif run.step() and monotonic() > until:
+                run.give_back(rung_at=self.now())
+                self.ring(run.row["id"], run.row["organization_id"])
 
     def _program(self, journal: Journal, version_id: str) -> Program:
         found = self.programs.get(version_id)

@@ -41,6 +41,7 @@ from flowapp.engine.moves import follow, move
 from flowapp.engine.tokens import Effects, Flow, Outcome, State, Token, place
 
 MAX_RETRY_DELAY = 86_400.0
+MAX_TOKENS = 10_000  # every change of a state costs what its tokens do
 TIMED = ("waiting", "retry", "parked", "joined")
 
 
@@ -62,6 +63,11 @@ def advance(flow: Flow, state: State, outcome: Outcome) -> tuple[State, Effects]
         effects.append({"do": "end", "status": "goal_reached" if state.get("goal") else "completed"})
     elif state["total"] > flow.max_visits:
         reason = f"More than {flow.max_visits} steps: it runs in circles, or a loop is longer than “max_visits” allows."
+        effects.append({"do": "end", "status": "failed", "reason": reason})
+    elif len(state["tokens"]) > MAX_TOKENS:
+        reason = (
+            f"More than {MAX_TOKENS} branches at once: a circle parts again and again, or loops do too much “at once”."
+        )
         effects.append({"do": "end", "status": "failed", "reason": reason})
     return state, effects
 

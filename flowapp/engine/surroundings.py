@@ -61,6 +61,7 @@ def circumstances(run: Run, number: str, step: Step, signal: Signal | None) -> V
         entity=(run.row["trigger_entity_type"], run.row["trigger_entity_id"]),
         business_hours=run.program.business_hours,
         ancestors=run.options.get("ancestors", ()),
+        root=run.options.get("root", ""),
     )
 
 

@@ -94,6 +94,7 @@ class Visit:
     entity: tuple[str, str] = ("", "")
     business_hours: Mapping[str, Any] | None = None
     ancestors: Sequence[str] = ()
+    root: str = ""
 
 
 @dataclass(slots=True)

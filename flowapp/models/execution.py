@@ -34,7 +34,8 @@ class Execution(HasId, Tenant, Base):
     `state` is the engine's (engine.state); `fence` grows with every claim, and every write of a worker carries it;
     `seq` counts the messages of this execution (log lines, step starts and ends), so that a live page misses nothing.
     `held`: it waits for a free place (concurrency), and may not be claimed; `start_after`: nor before then (debounce).
-    `options` is what few executions have: {"parent": [execution id, token], "depth", "run_to", "pins", "reuse"}.
+    `options` is what few executions have: {"parent": [execution id, token], "root": execution id, "run_to", "pins", "reuse"}.
+    `descendants`: how many executions it has started through sub-workflows, and those through theirs (tasks.subflows).
     `response` is what a `respond` step answers to the waiting caller.
     """
 
@@ -100,6 +101,7 @@ class Execution(HasId, Tenant, Base):
     started_by: Mapped[str | None] = mapped_column(Id)
     success_count: Mapped[int] = mapped_column(default=0)
     failure_count: Mapped[int] = mapped_column(default=0)
+    descendants: Mapped[int] = mapped_column(default=0, server_default="0")
     seq: Mapped[int] = mapped_column(default=0)
     fence: Mapped[int] = mapped_column(BigInteger, default=0)
     crashes: Mapped[int] = mapped_column(default=0)

@@ -21,6 +21,7 @@ from flowapp.tasks.endings import ended
 from flowapp.tasks.runtime import Runtime, ring, runtime
 from flowapp.tasks.services import StepServices, http_service
 
+TURN = 5.0  # seconds after which an execution that could go on lets others have a thread
 log = get_logger(__name__)
 
 
@@ -38,6 +39,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "ring": ring,
         "ended": ended,
         "watch": current.watch,
+        "turn": TURN,
         "stored": current.tally.add,
     }
     return Runner(**{**parts, **changes})

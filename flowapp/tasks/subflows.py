@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flowapp.engine.failures import find
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowapp.tasks.services import StepServices
 
 MAX_DEPTH = 10
+MAX_DESCENDANTS = 100_000  # of one execution, however deep: workflows that start workflows multiply
 
 
 class SubWorkflows:
@@ -54,10 +55,11 @@ class SubWorkflows:
             raise StepError(f"“{target.name}” is already running above this step: it would never end.", permanent=True)
         if len(above) > MAX_DEPTH:
             raise StepError(f"Workflows that run workflows are {MAX_DEPTH} deep at most.", permanent=True)
-        options: dict[str, Any] = {"ancestors": above}
+        root = visit.root or visit.execution_id
+        options: dict[str, Any] = {"ancestors": above, "root": root}
         if wait:
             options["parent"] = [visit.execution_id, self._token]
-        return start(
+        started = start(
             session,
             target,
             session.get_one(Version, target.published_version_id),
@@ -66,4 +68,24 @@ class SubWorkflows:
             idempotency_key=self._key,
             contact_id=visit.contact_id or None,
             more={"options": options, "parent_id": visit.execution_id},
+        )
+        _count_descendant(session, root)
+        return started
+
+
+def _count_descendant(session: Session, root: str) -> None:
+    """One more, in the transaction that starts it. StepError where the first of them all has started too many.
+
+    Where that one was deleted meanwhile, nobody counts: what it started began long ago.
+    """
+    counted = session.execute(
+        update(Execution)
+        .where(Execution.id == root, Execution.descendants < MAX_DESCENDANTS)
+        .values(descendants=Execution.descendants + 1)
+        .execution_options(synchronize_session=False)
+    )
+    if counted.rowcount != 1 and session.get(Execution, root) is not None:  # type: ignore[attr-defined]
+        raise StepError(
+            f"One execution starts {MAX_DESCENDANTS} others at most, with all that those start: it would never end.",
+            permanent=True,
         )

@@ -212,3 +212,32 @@ def test_each_item_of_a_loop_runs_its_own(nest: Place) -> None:
         nest.runner.run(child.id, nest.org)
         nest.runner.run(parent.id, nest.org)
     assert nest.get(parent.id).output_data == [1, 2, 3]
+
+
+def test_workflows_that_start_workflows_do_not_multiply_without_end(
+    nest: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each starts three others, each of which starts three: the first of all counts them."""
+    monkeypatch.setattr(subflows, "MAX_DESCENDANTS", 7)
+    name = ""
+    for level in range(4):
+        loop = {"step_id": "each", "action_type": "loop", "params": {"items": [1, 2, 3]}}
+        start = {"step_id": "go", "action_type": "run_workflow", "params": {"workflow": name, "wait": False}}
+        body = [loop, start if name else step("go")]
+        workflow_id = nest.workflow(body, [{"source": "each", "target": "go", "branch": "each"}])
+        name = f"level {level}"
+        with nest.session() as session:
+            session.get_one(Workflow, workflow_id).name = name
+            session.commit()
+    first = nest.begin(workflow_id)
+    for _ in range(20):
+        with nest.session() as session:
+            pending = session.query(Execution.id).filter_by(status="pending").all()
+        for (execution_id,) in pending:
+            nest.runner.run(execution_id, nest.org)
+    with nest.session() as session:
+        assert session.query(Execution).count() == 8
+        assert session.get_one(Execution, first).descendants == 7
+        refused = session.query(Execution).filter_by(status="failed").all()
+        assert refused
+        assert all("starts 7 others at most" in one.error_message for one in refused)

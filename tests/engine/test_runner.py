@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flowapp.catalog.registry import ACTIONS
+from flowapp.engine import runner
 from flowapp.engine.control import cancel, decide
 from flowapp.engine.replay import messages
 from flowapp.errors import ConflictError
@@ -302,3 +303,28 @@ def test_nul_characters_and_secrets_never_reach_the_log(place: Place) -> None:
     (line,) = place.lines(done.id)
     assert "\x00" not in line.message
     assert "hunter22" not in line.message
+
+
+def test_an_execution_that_goes_on_for_long_lets_others_have_a_turn(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each turn it stands at the end of the queue; its result is that of an undisturbed run."""
+    monkeypatch.setattr(runner, "TAKING_UP", 0)
+    place.runner.turn = 0.0
+    loop = {"step_id": "each", "action_type": "loop", "params": {"items": [1, 2, 3]}}
+    steps = [loop, step("twice", value="{{ item * 2 }}"), step("end", value="{{ steps.each.results }}")]
+    edges = [
+        {"source": "each", "target": "twice", "branch": "each"},
+        {"source": "each", "target": "end", "branch": "done"},
+    ]
+    execution_id = place.begin(place.workflow(steps, edges))
+    place.runner.run(execution_id, place.org)
+    turns = 1
+    while place.get(execution_id).status == "pending":
+        assert place.rung == [execution_id] * turns
+        assert place.get(execution_id).lease_until is None
+        place.runner.run(execution_id, place.org)
+        turns += 1
+    done = place.get(execution_id)
+    assert (done.status, done.output_data, done.crashes) == ("completed", [2, 4, 6], 0)
+    assert turns > 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from flowapp.engine import state as machine
 
 BUDGET = 1000
@@ -199,3 +201,15 @@ def test_a_merge_inside_a_loop_is_not_late_because_of_one_outside() -> None:
         assert effects[0]["do"] == "merged"
     state, effects = machine.advance(flow, state, {**first, "token": "1"})
     assert [e["do"] for e in effects] == ["late", "end"]
+
+
+def test_branches_that_part_again_and_again_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "MAX_TOKENS", 50)
+    flow = Flow({"a": {"next": ["b", "c"]}, "b": {"next": ["a"]}, "c": {"next": ["a"]}}, ["a"])
+    state, effects = begin(flow), []
+    while not effects:
+        token = machine.next_ready(state)
+        state, effects = machine.advance(flow, state, {"type": "done", "token": token, "branch": "next"})
+    assert effects[-1]["status"] == "failed"
+    assert effects[-1]["reason"].startswith("More than 50 branches at once")
+    assert len(state["tokens"]) == 51

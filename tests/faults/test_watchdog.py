@@ -56,9 +56,13 @@ class Place:
         return tenant_session(self.engine, self.tenant.organization_id)
 
     def start(self, effect: str, *, timeout: int = 1, **params: Any) -> str:
-        """An execution of one step."""
+        """An execution of one step, which may take `timeout` seconds."""
         step = {"step_id": "it", "action_type": f"stuck_{effect}", "params": params, "timeout": timeout}
-        definition = parse({"name": "W", "steps": [step]}).canonical()
+        return self.begin({"steps": [step]})
+
+    def begin(self, written: dict[str, Any]) -> str:
+        """An execution of a workflow."""
+        definition = parse({"name": "W", **written}).canonical()
         with self.session() as session:
             workflow = Workflow(project_id=self.tenant.project_id, name="W", status="active", draft=definition)
             session.add(workflow)
@@ -131,6 +135,17 @@ def test_eighteen_steps_that_hang_stop_nobody(environ: dict[str, str], tmp_path:
             with place.session() as session:
                 cancel(session, session.get_one(Execution, one))
                 session.commit()
+
+
+def test_an_execution_without_end_lets_others_have_its_thread(environ: dict[str, str], tmp_path: Path) -> None:
+    circle = {"steps": [{"step_id": "a", "action_type": "stuck_pure"}], "edges": [{"source": "a", "target": "a"}]}
+    with running(environ, tmp_path, workers=1, threads=1) as place:
+        endless = place.begin({**circle, "config": {"max_visits": 1_000_000}})
+        place.began(endless, 5)
+        began = time.monotonic()
+        assert place.ended(place.start("pure")).status == "completed"
+        assert time.monotonic() - began < SOON
+        assert place.get(endless).status in ("pending", "running")
 
 
 def test_a_step_past_its_timeout_is_set_aside_with_its_reason(environ: dict[str, str], tmp_path: Path) -> None:
