@@ -16,7 +16,10 @@ from bench.stats import Row, Target, percentile
 from tests.support.group import ROOT
 
 # What the README says for many sockets.
-ENVIRON = {"GUNICORN_CMD_ARGS": "-k gevent", "FLOWAPP_MAX_SOCKETS": "1000", "FLOWAPP_PEER_CONNECTIONS": "0"}
+ENVIRON = {
+    "GUNICORN_CMD_ARGS": "-k gevent", "FLOWAPP_MAX_SOCKETS": "1000", "FLOWAPP_PEER_CONNECTIONS": "0",
+    "FLOWAPP_ORGANIZATION_SOCKETS": "1000", "FLOWAPP_MEMBER_SOCKETS": "1000",
+}  # fmt: skip
 DEFINITION = {
     "name": "chatter",
     "triggers": [{"trigger_type": "webhook"}],

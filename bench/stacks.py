@@ -116,8 +116,11 @@ class Product(Stack):
 
 @contextmanager
 def product(folder: Path, database_url: str, server: int | None, **more: str) -> Iterator[Product]:
-    """Flowapp with default settings, and what `more` sets in its environment; the sink is on loopback, which outgoing calls must be allowed to reach."""
-    environ = environment(folder, database_url, FLOWAPP_EGRESS_ALLOW="127.0.0.1/32", **more)
+    """Flowapp with default settings, and what `more` sets in its environment; the sink is on loopback, which outgoing calls must be
+    allowed to reach, and one hook takes all calls."""
+    environ = environment(
+        folder, database_url, FLOWAPP_EGRESS_ALLOW="127.0.0.1/32", FLOWAPP_HOOK_RATE="1000000", **more
+    )
     with started(environ, ROOT) as (group, engine):
         yield Product(group, engine, _executions, server)
 

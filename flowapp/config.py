@@ -52,6 +52,9 @@ DOCS: dict[str, str] = {
     "FLOWAPP_STEP_GRACE": "Seconds past its timeout that a step may take; then its worker process is ended.",
     "FLOWAPP_WORKER_MEMORY": "Megabytes of memory (MiB) that a worker process may take; then it is ended, with the step that takes them.",
     "FLOWAPP_MAX_SOCKETS": "Open WebSockets that one web process accepts.",
+    "FLOWAPP_MEMBER_SOCKETS": "Open WebSockets of one member in a web process.",
+    "FLOWAPP_ORGANIZATION_SOCKETS": "Open WebSockets of one organization in a web process.",
+    "FLOWAPP_HOOK_RATE": "Calls a minute that a webhook takes which names no number of its own.",
     "FLOWAPP_LEASE_SECONDS": "How long a silent worker keeps an execution before another one takes it over.",
     "FLOWAPP_PAUSED": "1: the processes that have it run and send nothing; pages and the API go on.",
     "FLOWAPP_EXECUTION_STORAGE": "Megabytes (MiB) that one execution may store; past them it fails. 0: no limit.",
@@ -97,6 +100,9 @@ class Settings:
     step_grace: int = 15
     worker_memory: int = 1024
     max_sockets: int = 200
+    member_sockets: int = 20
+    organization_sockets: int = 100
+    hook_rate: int = 6000
     lease_seconds: int = 10
     paused: bool = False
     execution_storage: int = 64
@@ -148,6 +154,9 @@ class Settings:
             step_grace=_number(env, "FLOWAPP_STEP_GRACE", 15, 1, 3600),
             worker_memory=_number(env, "FLOWAPP_WORKER_MEMORY", 1024, 128, 1_048_576),
             max_sockets=_number(env, "FLOWAPP_MAX_SOCKETS", 200, 1, 100_000),
+            member_sockets=_number(env, "FLOWAPP_MEMBER_SOCKETS", 20, 1, 100_000),
+            organization_sockets=_number(env, "FLOWAPP_ORGANIZATION_SOCKETS", 100, 1, 100_000),
+            hook_rate=_number(env, "FLOWAPP_HOOK_RATE", 6000, 1, 1_000_000),
             lease_seconds=_number(env, "FLOWAPP_LEASE_SECONDS", 10, 2, 3600),
             paused=_choice(env, "FLOWAPP_PAUSED", "0", ("0", "1", "no", "yes")) in ("1", "yes"),
             execution_storage=_number(env, "FLOWAPP_EXECUTION_STORAGE", 64, 0, 1_048_576),

@@ -569,6 +569,38 @@ def test_places_are_limited(settings: Any) -> None:
             assert third.next()["type"] == "initial_state"
 
 
+def crowded(client: Client) -> str:
+    """The reason of a refusal for lack of places of one's own."""
+    assert client.close_code() == 4429
+    assert client.got[-1]["status"] == 429
+    return client.got[-1]["message"]
+
+
+def test_a_member_does_not_take_the_places_of_others(settings: Any) -> None:
+    with serving(replace(settings, max_sockets=4, member_sockets=2)) as place, ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(place.connect("/ws/automation/monitor/")).next()
+        for _ in range(3):
+            with place.connect("/ws/automation/monitor/") as one_more:
+                assert crowded(one_more) == "You have 2 live connections open: close some of them."
+        with place.connect("/ws/automation/monitor/", token="theirs") as theirs:
+            assert theirs.next()["type"] == "initial_stats"
+
+
+def test_an_organization_does_not_take_the_places_of_others(settings: Any) -> None:
+    with serving(replace(settings, organization_sockets=2)) as place:
+        with place.connect("/ws/automation/monitor/") as first, place.connect("/ws/automation/monitor/") as second:
+            first.next(), second.next()
+            with place.connect("/ws/automation/monitor/") as third:
+                assert crowded(third) == "Your organization has 2 live connections open. Try again later."
+            with place.connect("/ws/automation/monitor/", token="theirs") as theirs:
+                assert theirs.next()["type"] == "initial_stats"
+        wait_until(lambda: not lines(place))
+        assert not place.app.extensions["live"]._open, "each place is free again"
+        with place.connect("/ws/automation/monitor/") as later:
+            assert later.next()["type"] == "initial_stats"
+
+
 def test_fifty_sockets_leave_nothing_behind(place: Place) -> None:
     execution_id = place.begin(
         ("one", "pure"),

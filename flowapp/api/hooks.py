@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, g, jsonify, request
 from sqlalchemy import Row, bindparam, exists, select
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.sansio.utils import get_current_url
@@ -21,14 +21,15 @@ from flowapp import tasks
 from flowapp.api import hook_answers, schemas
 from flowapp.api.bodies import raw_body
 from flowapp.api.hook_bodies import context, headers, read_input
+from flowapp.api.hook_rates import Rates
 from flowapp.api.routes import ANYTHING, route
 from flowapp.api.starting import commit_and_ring
 from flowapp.catalog import N_
 from flowapp.catalog.outcome import ANSWER_WITHIN
 from flowapp.engine import admission
 from flowapp.engine.start import Still, start
-from flowapp.errors import FlowError, NotFoundError
-from flowapp.extensions import db, limiter
+from flowapp.errors import FlowError, NotFoundError, ThrottledError
+from flowapp.extensions import db, limiter, peer
 from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
 from flowapp.models.tenancy import at_once, system_session
 from flowapp.tasks.deliveries import delivery_id
@@ -40,6 +41,7 @@ from flowapp.web.problems import problem
 bp = Blueprint("hooks", __name__)
 WAIT_SECONDS = ANSWER_WITHIN
 KEPT = 1000  # hooks that a process remembers
+MOST_UNKNOWN = 600  # look-ups a minute for one address, of keys that this process has not met
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -109,11 +111,15 @@ def receive(key: str) -> Response | tuple[Response, int]:
 
 def _start_known(hook: Hook, raw: bytes, sent: dict[str, str]) -> Execution | None:
     """Starts by what the hook was. None, and nothing happened, where that is not all there is to it."""
-    enter_organization(hook.workflow.organization_id)
-    db.session.connection(execution_options=at_once(db.engine.dialect.name))
     try:
-        data = _input(hook, raw, sent)
-        return None if _challenge(data) or _gated(hook) else _start(hook, data, sent, hook.still)
+        data = _input(hook, raw, sent)  # before the database is asked anything
+        if _challenge(data):
+            return None
+        enter_organization(hook.workflow.organization_id)
+        db.session.connection(execution_options=at_once(db.engine.dialect.name))
+        return None if _gated(hook) else _start(hook, data, sent, hook.still)
+    except ThrottledError:
+        raise
     except (FlowError, MethodNotAllowed):  # a wrong secret, for instance, may be right by now
         return None
 
@@ -127,7 +133,17 @@ def _input(hook: Hook, raw: bytes, sent: dict[str, str]) -> Any:
     if request.method not in hook.config.methods:
         raise MethodNotAllowed(valid_methods=list(hook.config.methods))
     verify(hook.config, sent, raw, utcnow())
+    if "counted" not in g:  # after the proof: who has none uses up nobody's calls
+        g.counted = True
+        _rates().admit(hook.trigger.id, hook.config.rate_limit or tasks.runtime().settings.hook_rate)
     return read_input(raw)
+
+
+def _rates() -> Rates:
+    rates: Rates | None = current_app.extensions.get("hook_rates")
+    if rates is None:
+        rates = current_app.extensions["hook_rates"] = Rates(tasks.runtime().redis)
+    return rates
 
 
 def _challenge(data: Any) -> str:
@@ -170,6 +186,7 @@ def _made(row: Row[*tuple[Any, ...]]) -> Hook:
 @lru_cache(maxsize=10_000)
 def _organization_of(key: str) -> str:
     """Whose hook it is: the one thing that must be known before the organization's own session can look."""
+    _rates().admit(f"unknown:{peer()}", MOST_UNKNOWN)
     with system_session(db.engine) as system:
         found = system.scalar(select(Trigger.organization_id).where(Trigger.hook_key == key))
     if found is None:

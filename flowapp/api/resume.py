@@ -6,6 +6,7 @@ call, as other tools send it. A call that comes before the step waits is kept fo
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -39,7 +40,7 @@ MAX_KEPT = 100  # calls of one execution that no step has taken yet
     bp, "/resume/<token>/", "POST", "GET", tag=N_("Webhooks"), summary=N_("Resume an execution that waits"),
     answer=schemas.ResumeOut, status=202, root=True, others=((200, "text/html"),),
 )  # fmt: skip
-@limiter.exempt
+@limiter.limit("120/minute", key_func=lambda: hashlib.sha256(request.path.encode()).hexdigest())
 @public("the token in the path, signed here, says which execution may be resumed")
 def resume(token: str) -> Response | tuple[Response, int]:
     """202 once the call is stored. What it brings (JSON, urlencoded or multipart; else the query) is the step's payload.

@@ -10,27 +10,50 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import redis
 
-from flowapp.errors import UnavailableError
+from flowapp.errors import ThrottledError, UnavailableError
 from flowapp.live.line import GOING_AWAY, Line
 from flowapp.logs import get_logger
 from flowapp.models import new_id
 
 RETRY_SECONDS = 0.5
 CONFIRM_SECONDS = 5.0
+RETRY_AFTER = 60  # seconds
 
 log = get_logger(__name__)
 
 
-class Hub:
-    """Hands what Redis publishes to the lines of this process, at most `limit` of them."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Open lines of one process: altogether, of an organization, of a member."""
 
-    def __init__(self, client: redis.Redis, limit: int) -> None:
-        self._redis, self._limit = client, limit
+    all: int
+    organization: int
+    member: int
+
+    def check(self, opened: Counter[str], line: Line) -> None:
+        """Whether there is a place for one more."""
+        if opened[""] >= self.all:
+            raise UnavailableError("Too many live connections are open. Try again in a minute.")
+        if opened[line.user_id] >= self.member:
+            raise ThrottledError(f"You have {self.member} live connections open: close some of them.", RETRY_AFTER)
+        if opened[line.organization_id] >= self.organization:
+            message = f"Your organization has {self.organization} live connections open. Try again later."
+            raise ThrottledError(message, RETRY_AFTER)
+
+
+class Hub:
+    """Hands what Redis publishes to the lines of this process, as many as `limits` allows."""
+
+    def __init__(self, client: redis.Redis, limits: Limits) -> None:
+        self._redis, self._limits = client, limits
+        self._open: Counter[str] = Counter()  # lines of each organization and member, and of all
         self._bell = f"hub:{new_id()}"
         self._lines: dict[str, set[Line]] = {}
         self._confirmed: set[str] = set()
@@ -40,11 +63,12 @@ class Hub:
     def join(self, channel: str, line: Line) -> None:
         """From now on `line` gets what is published on `channel`, or is told to read the database when that begins.
 
-        Waits a few seconds at most for Redis. UnavailableError where all places are taken.
+        Waits a few seconds at most for Redis. UnavailableError where all places are taken, ThrottledError where those of
+        the line's member or organization are.
         """
         with self._lock:
-            if sum(map(len, self._lines.values())) >= self._limit:
-                raise UnavailableError("Too many live connections are open. Try again in a minute.")
+            self._limits.check(self._open, line)
+            self._open.update(("", line.organization_id, line.user_id))
             new = channel not in self._lines
             self._lines.setdefault(channel, set()).add(line)
             if self._thread is None:
@@ -60,6 +84,9 @@ class Hub:
         """The line gets no more."""
         with self._lock:
             lines = self._lines.get(channel, set())
+            if line in lines:
+                self._open.subtract(("", line.organization_id, line.user_id))
+                self._open += Counter()  # without those that have none any more
             lines.discard(line)
             last = not lines and self._lines.pop(channel, None) is not None
         if last:

@@ -62,10 +62,11 @@ class Feed(Protocol):
 
 
 class Line:
-    """One open socket. `allowed` tells whether its reader may still read."""
+    """One open socket, of a member in an organization. `allowed` tells whether its reader may still read."""
 
-    def __init__(self, ws: Server, allowed: Callable[[], bool]) -> None:
+    def __init__(self, ws: Server, allowed: Callable[[], bool], organization_id: str, user_id: str) -> None:
         self._ws, self._allowed = ws, allowed
+        self.organization_id, self.user_id = organization_id, user_id
         self._news: deque[Message] = deque()
         self._stale = False
         self.subscribed = threading.Event()

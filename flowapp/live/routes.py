@@ -74,7 +74,7 @@ def _after() -> int | None:
 def _serve(ws: Server, make: Callable[[], Channelled]) -> None:
     """Joins the bus first and reads the database second, so that nothing falls in between."""
     hub = cast(Hub, current_app.extensions["live"])
-    line = Line(ws, _still_allowed(g.actor, g.organization.id))
+    line = Line(ws, _still_allowed(g.actor, g.organization.id), g.organization.id, g.actor.user.id)
     feed: Channelled | None = None
     try:
         feed = make()

@@ -9,7 +9,7 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 
 from flowapp.errors import ForbiddenError, InvalidError
-from flowapp.extensions import csrf, db
+from flowapp.extensions import csrf, db, limiter
 from flowapp.models import Invitation, Organization, User, utcnow
 from flowapp.security.passwords import MIN_LENGTH
 from flowapp.studio import accounts
@@ -54,6 +54,7 @@ def show(token: str) -> Response:
 
 @bp.post("/invite/<token>")
 @public("The link is the key; who follows it may have no account yet.")
+@limiter.limit("30/minute")
 def join(token: str) -> Response:
     """Accepts it: as the signed-in owner of the invited address, or with a new account."""
     csrf.protect()

@@ -7,6 +7,7 @@ published is a JSON list of messages: those of one commit together.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import Any
 
@@ -23,6 +24,8 @@ from flowapp.tasks.runtime import ring, runtime
 
 MAX_CARRIED = 16 * 1024  # characters of an execution's row in its first bell; a worker reads a larger one itself
 log = get_logger(__name__)
+MOST_WAITING = 100  # callers of one process that wait for an execution's end; a web process has 256 threads
+_places = threading.BoundedSemaphore(MOST_WAITING)
 
 
 def live_channel(execution_id: str) -> str:
@@ -81,7 +84,19 @@ def _row(execution: Execution) -> str:
 
 
 def wait(execution_id: str, organization_id: str, seconds: float, *, answered: bool = False) -> Execution | None:
-    """The execution once it has ended, or has `answered` its caller; None if that takes longer than `seconds`."""
+    """The execution once it has ended, or has `answered` its caller; None if that takes longer than `seconds`.
+
+    None at once where MOST_WAITING callers of this process wait already: each holds a thread, and others need some.
+    """
+    if not _places.acquire(blocking=False):
+        return None
+    try:
+        return _wait(execution_id, organization_id, seconds, answered)
+    finally:
+        _places.release()
+
+
+def _wait(execution_id: str, organization_id: str, seconds: float, answered: bool) -> Execution | None:
     current = runtime()
     end = time.monotonic() + seconds
     with current.redis.pubsub(ignore_subscribe_messages=True) as pubsub:

@@ -93,6 +93,17 @@ class WebhookParams(Params):
             ],
         ),
     )
+    rate_limit: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        json_schema_extra=ui(
+            N_("Calls a minute"),
+            N_("More are refused with 429. Empty: as many as this installation allows."),
+            widget="number",
+            advanced=True,
+        ),
+    )
 
 
 def prepare(config: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 import htmx from "htmx.org";
 
 const MAX_ROWS = 2000;
+const CROWDED = 4429; // the member's places, or the organization's, are taken
 const TERMINAL = new Set(["completed", "goal_reached", "failed", "cancelled", "skipped"]);
 
 class LivePage {
@@ -23,7 +24,7 @@ class LivePage {
     this.socket = new WebSocket(url);
     this.socket.addEventListener("open", () => this.onOpen());
     this.socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
-    this.socket.addEventListener("close", () => this.onClose());
+    this.socket.addEventListener("close", (event) => this.onClose(event.code));
   }
 
   onOpen() {
@@ -34,10 +35,11 @@ class LivePage {
     this.opened = true;
   }
 
-  onClose() {
+  onClose(code) {
     if (this.done || !this.root.isConnected) return;
-    this.show("reconnecting");
-    const pause = Math.min(15000, 500 * 2 ** this.failures) * (0.75 + Math.random() / 2);
+    const crowded = code === CROWDED;
+    this.show(crowded ? "crowded" : "reconnecting");
+    const pause = (crowded ? 30000 : Math.min(15000, 500 * 2 ** this.failures)) * (0.75 + Math.random() / 2);
     this.failures += 1;
     setTimeout(() => this.root.isConnected && this.connect(), pause);
   }

@@ -109,7 +109,7 @@ def running_site(
     environ: Mapping[str, str], tenant: Tenant | None = None, *, own_broker: bool = False
 ) -> Iterator[Site]:
     """A group that serves. `own_broker`: it runs its own Valkey, as `make run` does; `tenant`: of an earlier run."""
-    environ = {"FLOWAPP_LEASE_SECONDS": str(LEASE), **environ}
+    environ = {"FLOWAPP_LEASE_SECONDS": str(LEASE), "FLOWAPP_HOOK_RATE": "1000000", **environ}
     if own_broker:
         environ.pop("REDIS_URL")
     with running_group(environ) as group:
