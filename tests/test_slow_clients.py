@@ -28,6 +28,10 @@ from tests.support.tenant import make_tenant
 
 CROWD = 300
 HEAD = b"POST /hooks/nobody/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HANDSHAKE = (
+    b"GET /ws/automation/monitor/?token=%s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 ATTACKS = {
     "nothing": b"",
     "half a head": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ",
@@ -47,6 +51,7 @@ class Site:
     worker: int  # its process id
     worker_class: str
     token: str  # of an owner
+    other_token: str  # of another organization's
 
     def get(self, path: str = "/healthz", host: str = "127.0.0.9", timeout: float = 5) -> int:
         """The status of an answer to a client at another address."""
@@ -83,7 +88,7 @@ def running(worker_class: str, template: Path, redis_url: str, folder: Path, **m
     argv = [sys.executable, "-m", *parse((ROOT / "Procfile").read_text(), environ)["web"]]
     with server(argv, folder / "log", stop_with=signal.SIGTERM, cwd=ROOT, env=environ) as master:
         wait_until(lambda: answers(port), message="gunicorn did not answer")
-        site = Site(port, master.pid, worker_class, make_tenant(engine).token)
+        site = Site(port, master.pid, worker_class, make_tenant(engine).token, make_tenant(engine, "Other").token)
         assert site.get(timeout=30) == 200
         site.worker = int(Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split()[0])
         yield site
@@ -164,13 +169,9 @@ def test_an_address_with_too_many_connections_loses_the_oldest_that_waits(strict
 
 
 def test_who_holds_all_its_connections_busy_is_refused(strict: Site) -> None:
-    handshake = (
-        b"GET /ws/automation/monitor/?token=%s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
     with ExitStack() as crowd:
         for _ in range(20):
-            client = crowd.enter_context(strict.open(handshake % strict.token.encode(), "127.0.0.8"))
+            client = crowd.enter_context(strict.open(HANDSHAKE % strict.token.encode(), "127.0.0.8"))
             assert client.recv(12) == b"HTTP/1.1 101"
         with strict.open(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "127.0.0.8") as one_more:
             status, text = answer(one_more)
@@ -254,3 +255,20 @@ def test_a_head_without_end_is_refused(site: Site) -> None:
 )  # fmt: skip
 def test_whose_a_connection_is(client: object, peer: str) -> None:
     assert peer_of(client) == peer
+
+
+def test_one_member_does_not_take_all_sockets(site: Site) -> None:
+    before = site.memory()
+    with ExitStack() as crowd:
+        taken = 0
+        for number in range(100):  # from several addresses
+            client = crowd.enter_context(site.open(HANDSHAKE % site.token.encode(), f"127.0.0.{1 + number % 5}"))
+            answered = client.recv(4096)
+            assert answered.startswith(b"HTTP/1.1 101")
+            taken += b"initial_stats" in (answered.partition(b"\r\n\r\n")[2] or client.recv(4096))
+        assert taken == 20
+        with site.open(HANDSHAKE % site.other_token.encode(), "127.0.0.9") as other:
+            answered = other.recv(4096)
+            assert b"initial_stats" in (answered.partition(b"\r\n\r\n")[2] or other.recv(4096))
+        assert site.get() == 200
+        assert site.memory() - before < 150 * 2**20

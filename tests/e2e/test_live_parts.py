@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.conftest import base_environ
 from tests.e2e.people import set_up
-from tests.support.group import Group
+from tests.support.group import Group, running_group
 
 pytestmark = pytest.mark.e2e
 
@@ -70,3 +72,21 @@ def arriving_lines(page: Page, execution_id: str) -> None:
     moment = datetime.strptime(time.get_attribute("title") or "", "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
     assert arrived.startswith(f"{moment.astimezone(zone):%b} {moment.astimezone(zone).day}, ")
     assert f"{moment.astimezone(zone):%I:%M:%S}".lstrip("0") in arrived
+
+
+def test_a_page_too_many_says_that_it_is_not_live(tmp_path: Path, visit: Callable) -> None:
+    with running_group(base_environ(tmp_path) | {"FLOWAPP_MEMBER_SOCKETS": "1"}) as group:
+        person = visit(group)
+        page = person.new_page()
+        set_up(page, demo=False)
+        waits = call(page, "/workflows/", {"name": "Waits", "steps": [pause("sleep", duration="1 day")]})
+        execution = call(page, f"/workflows/{waits['id']}/execute/", {})
+        address = f"/executions/{execution['execution_id']}"
+        page.goto(address)
+        expect(page.locator(".live-badge")).to_have_text("Live")
+        one_more = person.new_page()
+        one_more.goto(address)
+        expect(one_more.locator(".live-badge")).to_have_text(
+            "Not live: too many live pages are open. Close some of them."
+        )
+        expect(page.locator(".live-badge")).to_have_text("Live")
