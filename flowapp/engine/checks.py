@@ -95,8 +95,9 @@ def _wrong_sql(scene: Scene) -> Findings:
 
 
 def _is_shown(step: StepDef, ui: dict[str, Any]) -> bool:
-    model = ACTIONS[step.action_type].params
-    return all(stored_value(model, step.params, at) in ways for at, ways in (ui.get("show_if") or {}).items())
+    """A choice that was left out hides nothing: a query alone means that there is one."""
+    model, chosen = ACTIONS[step.action_type].params, ui.get("show_if") or {}
+    return all(stored_value(model, step.params, at) in ways for at, ways in chosen.items() if at in step.params)
 
 
 def _wrong_conditions(scene: Scene) -> Findings:
