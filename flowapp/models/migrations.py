@@ -108,3 +108,8 @@ def _flock(file: IO[bytes]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_known(revision: str) -> bool:
+    """Whether this release has that migration."""
+    return revision in _known()

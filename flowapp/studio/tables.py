@@ -90,13 +90,19 @@ def create(session: Session, body: Mapping[str, Any], *, project_id: str | None 
     )
     session.add(table)
     session.flush()
+    build(session, table)
+    return table
+
+
+def build(session: Session, table: DataTable) -> sa.Table:
+    """Makes the physical table of one that is defined."""
     physical = sql_table(table)
     _run(session, CreateTable(physical))
-    for column in columns:
+    for column in columns_of(table):
         if column.unique:
             _run(session, CreateIndex(_unique_index(physical, column.key)))
     _protect(session, physical)
-    return table
+    return physical
 
 
 def _protect(session: Session, physical: sa.Table) -> None:
