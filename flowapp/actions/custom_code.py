@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.security import helpers
 from flowapp.texts import say
 
+_SHORT = 2_000  # characters of code that are parsed in this process
 _TAKEN = ("input", "result")  # the code's names for the whole mapping, and for what it hands on
+
+
+@lru_cache(maxsize=64)
+def _fault(code: str) -> str:
+    """Why code cannot be read; nothing where it can."""
+    # The parser goes back over what it cannot make out: nobody can say how often in a long text.
+    try:
+        return find_fault(code) if len(code) <= _SHORT else helpers.call(find_fault, code)
+    except helpers.OverBudgetError as error:
+        return error.message
+
+
+def find_fault(code: str) -> str:
+    """`_fault` without a budget."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError as error:
+        if error.lineno is None:
+            return say("The code cannot be read: %(message)s.", message=error.msg)
+        return say("The code cannot be read, line %(line)s: %(message)s.", line=str(error.lineno), message=error.msg)
+    except (ValueError, RecursionError, MemoryError):
+        return say("The code cannot be read: it nests too deeply, or holds a null character.")
+    return "" if tree.body else say("Write some code.")
 
 
 class CustomCodeParams(Params):
@@ -41,18 +67,8 @@ class CustomCodeParams(Params):
     @field_validator("code")
     @classmethod
     def _readable(cls, code: str) -> str:
-        try:
-            tree = ast.parse(code)
-        except SyntaxError as error:
-            if error.lineno is None:
-                raise ValueError(say("The code cannot be read: %(message)s.", message=error.msg)) from None
-            raise ValueError(
-                say("The code cannot be read, line %(line)s: %(message)s.", line=str(error.lineno), message=error.msg)
-            ) from None
-        except (ValueError, RecursionError, MemoryError):
-            raise ValueError(say("The code cannot be read: it nests too deeply, or holds a null character.")) from None
-        if not tree.body:
-            raise ValueError(say("Write some code."))
+        if fault := _fault(code):
+            raise ValueError(fault)
         return code
 
     @field_validator("input")

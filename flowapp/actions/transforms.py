@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flowapp.actions.operation import KINDS, Operation
-from flowapp.actions.transforms_base import Work
+from flowapp.actions.transforms_base import VALUE, Work
 from flowapp.actions.transforms_lists import calculate, items, name_of
 from flowapp.errors import StepError
+from flowapp.security import helpers
 
 
 def apply(work: Work, operations: list[Operation], data: Any) -> Any:
@@ -19,10 +20,12 @@ def apply(work: Work, operations: list[Operation], data: Any) -> Any:
             last += 1
         try:
             if last - at > 1:
-                records = items(data, operation)
+                records = items(data, operation, work)
                 data = {name_of(op): calculate(op, records) for op in operations[at:last]}
             else:
                 data = KINDS[operation.op].run(work, operation, data)
+            # What was put together of parts that it shares may be far more, once it is written, than was worked on.
+            work.charge(VALUE * helpers.weight(data, work.left // VALUE))
         except StepError as error:
             message = f"Operation {at + 1} ({operation.op}): {error.message}"
             raise StepError(message, permanent=True) from error

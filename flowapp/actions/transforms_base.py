@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flowapp.actions.fields import has_expression
 from flowapp.catalog import StepContext
 from flowapp.errors import ExpressionError, StepError
+from flowapp.security import helpers
 
 if TYPE_CHECKING:
     from flowapp.actions.operation import Operation
@@ -17,21 +18,33 @@ if TYPE_CHECKING:
 MISSING = object()
 MAX_WORK = 16 * 2**20  # of one step: a character costs 1, an entry of a list ENTRY
 ENTRY = 32
+ITEM = 8  # looking at an item
+VALUE = 2  # having a value in what an operation gives
+_BETWEEN_LOOKS = 50_000  # units, some milliseconds
 
 
 @dataclass(slots=True)
 class Work:
-    """One run of the step: its context, the key for HMAC, and the work it may still do."""
+    """One run of the step: its context, the key for HMAC, and the work it may still do.
+
+    All that operations do is charged, in proportion to what it takes, so a step stays within some seconds and some
+    hundred megabytes; therefore it needs no helper process.
+    """
 
     ctx: StepContext
     key: str = ""
     left: int = MAX_WORK
+    look: int = MAX_WORK
 
     def charge(self, units: int) -> None:
-        """StepError once the step has worked through too much."""
+        """StepError once the step has worked through too much, or its time is over, or it was ended from outside."""
         self.left -= units
         if self.left < 0:
             raise StepError("This works through too much data. Do it in several steps, on smaller lists or texts.")
+        if self.left < self.look:
+            self.look = self.left - _BETWEEN_LOOKS
+            if not helpers.left(1.0):
+                raise StepError(f"This takes longer than the step's {self.ctx.timeout:g} seconds.")
 
 
 Run = Callable[[Work, "Operation", Any], Any]
@@ -109,6 +122,7 @@ class Family:
         open_fields = [n for n in (*self._all_fields(), "to") if has_expression(getattr(operation, n))]
 
         def one(entry: Any, at: int) -> Any:
+            work.charge(ITEM + (len(entry) if isinstance(entry, dict) else 0))  # a changed record is a copy
             given = operation
             try:
                 if open_fields:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowapp.actions.transforms_base import (
     ENTRY,
+    ITEM,
     MISSING,
     Kinds,
     Work,
@@ -28,29 +29,31 @@ LISTS = Kinds()
 Json = dict[str, Any]
 
 
-def items(data: Any, operation: Operation) -> list[Any]:
-    """The data as the list that it must be."""
+def items(data: Any, operation: Operation, work: Work) -> list[Any]:
+    """The data as the list that it must be, charged for looking at each item."""
     if not isinstance(data, list):
         raise StepError(f"“{operation.op}” works on a list, and this is none.")
+    work.charge(ITEM * len(data))
     return data
 
 
 @LISTS.add("map", N_("Make something of each item"), ("value",), ("value",))
 def _map(work: Work, operation: Operation, data: Any) -> list[Any]:
     render = work.ctx.render
-    return [render(operation.value, item=item, index=at) for at, item in enumerate(items(data, operation))]
+    return [render(operation.value, item=item, index=at) for at, item in enumerate(items(data, operation, work))]
 
 
 @LISTS.add("filter", N_("Keep the items that fit"), ("conditions",), ("conditions",))
 def _filter(work: Work, operation: Operation, data: Any) -> list[Any]:
-    found = enumerate(items(data, operation))
+    found = enumerate(items(data, operation, work))
     return [item for at, item in found if work.ctx.test(operation.conditions, item=item, index=at)[0]]
 
 
 @LISTS.add("sort", N_("Sort the items"), ("field", "descending"))
-def _sort(_work: Work, operation: Operation, data: Any) -> list[Any]:
+def _sort(work: Work, operation: Operation, data: Any) -> list[Any]:
     """Numbers before text, and what is missing at the end in either direction."""
-    keyed = [(_value(item, operation.field), item) for item in items(data, operation)]
+    work.charge(ITEM * len(data) if isinstance(data, list) else 0)  # it looks more than once
+    keyed = [(_value(item, operation.field), item) for item in items(data, operation, work)]
     there = [pair for pair in keyed if pair[0] not in (MISSING, None)]
     there.sort(key=lambda pair: _order(pair[0]), reverse=operation.descending)
     return [item for _, item in there] + [item for value, item in keyed if value in (MISSING, None)]
@@ -61,26 +64,26 @@ def _limit(work: Work, operation: Operation, data: Any) -> list[Any]:
     count = number_of(work.ctx.render(operation.count), "count")
     if count < 0:
         raise StepError("count must be 0 or more.")
-    return items(data, operation)[: int(count)]
+    return items(data, operation, work)[: int(count)]
 
 
 @LISTS.add("dedupe", N_("Remove doubles"), ("field",))
-def _dedupe(_work: Work, operation: Operation, data: Any) -> list[Any]:
+def _dedupe(work: Work, operation: Operation, data: Any) -> list[Any]:
     first: dict[str, Any] = {}
-    for item in items(data, operation):
+    for item in items(data, operation, work):
         first.setdefault(_identity(_value(item, operation.field)), item)
     return list(first.values())
 
 
 @LISTS.add("aggregate", N_("Calculate over the items"), ("field", "to", "function"))
-def _aggregate(_work: Work, operation: Operation, data: Any) -> Json:
-    return {name_of(operation): calculate(operation, items(data, operation))}
+def _aggregate(work: Work, operation: Operation, data: Any) -> Json:
+    return {name_of(operation): calculate(operation, items(data, operation, work))}
 
 
 @LISTS.add("group", N_("Group the items"), ("field",), ("field",))
-def _group(_work: Work, operation: Operation, data: Any) -> list[Json]:
+def _group(work: Work, operation: Operation, data: Any) -> list[Json]:
     groups: dict[str, Json] = {}
-    for item in items(data, operation):
+    for item in items(data, operation, work):
         value = _value(item, operation.field)
         key = None if value is MISSING else value
         groups.setdefault(_identity(key), {"key": key, "items": []})["items"].append(item)
@@ -100,7 +103,7 @@ def _merge(work: Work, operation: Operation, data: Any) -> Any:
     if operation.how == "position":
         pairs: Iterator[tuple[Any, Any]] = zip_longest(data, other, fillvalue={})
         return [_both(one, more, at) for at, (one, more) in enumerate(pairs, 1)]
-    return _join(work, operation, data, other) if operation.how else _look_up(operation, data, other)
+    return _join(work, operation, data, other) if operation.how else _look_up(work, operation, data, other)
 
 
 def _both(one: Any, more: Any, at: int) -> Json:
@@ -109,14 +112,16 @@ def _both(one: Any, more: Any, at: int) -> Json:
     return {**one, **more}
 
 
-def _look_up(operation: Operation, data: list[Any], other: list[Any]) -> list[Any]:
+def _look_up(work: Work, operation: Operation, data: list[Any], other: list[Any]) -> list[Any]:
     """Every item once, with what the last fitting one of the other list has; what is no record stays."""
     key = operation.other_field or operation.field
     known = {_identity(_value(item, key)): item for item in other if isinstance(item, dict)}
-    return [
-        {**item, **known.get(_identity(_value(item, operation.field)), {})} if isinstance(item, dict) else item
-        for item in data
-    ]
+    found: list[Any] = []
+    for item in data:
+        more = known.get(_identity(_value(item, operation.field)), {}) if isinstance(item, dict) else {}
+        work.charge(ENTRY * len(more))
+        found.append({**item, **more} if isinstance(item, dict) else item)
+    return found
 
 
 def _join(work: Work, operation: Operation, data: list[Any], other: list[Any]) -> list[Json]:
@@ -151,13 +156,14 @@ def _keyed(records: list[Any], field: str, where: str) -> list[tuple[str, Json]]
 
 
 @LISTS.add("split_out", N_("Make a list in a field into items"), ("field", "to"), ("field",))
-def _split_out(_work: Work, operation: Operation, data: Any) -> list[Any]:
+def _split_out(work: Work, operation: Operation, data: Any) -> list[Any]:
     out: list[Any] = []
     for record in data if isinstance(data, list) else [data]:
         inner = get_path(record, operation.field)
         if not isinstance(record, dict) or not isinstance(inner, list):
             raise StepError(f"“{operation.field}” is not a list in every record.")
         rest = remove_path(record, operation.field)
+        work.charge(ENTRY * (len(rest) + 1) * len(inner))
         out += [set_path(rest, operation.to or operation.field, entry) for entry in inner]
     return out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from flowapp.actions.transforms_base import MISSING, Kinds, Run, Work, get_path, remove_path, set_path
+from flowapp.actions.transforms_base import ITEM, MISSING, Kinds, Run, Work, get_path, remove_path, set_path
 from flowapp.catalog import N_
 from flowapp.errors import StepError
 
@@ -23,7 +23,11 @@ def _each(change: Callable[[Work, Operation, Json, int], Json]) -> Run:
         records = data if isinstance(data, list) else [data]
         if not all(isinstance(record, dict) for record in records):
             raise StepError(f"“{operation.op}” works on records with named fields.")
-        changed = [change(work, operation, record, at) for at, record in enumerate(records)]
+        paths = len(operation.values or operation.fields or (operation.field,))
+        changed = []
+        for at, record in enumerate(records):
+            work.charge(ITEM + len(record) * paths)  # each path makes a copy
+            changed.append(change(work, operation, record, at))
         return changed if isinstance(data, list) else changed[0]
 
     return run

@@ -6,7 +6,17 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from flowapp.actions.transforms_base import MISSING, Family, Kinds, Work, get_path, set_path, text_of, whole_number
+from flowapp.actions.transforms_base import (
+    ENTRY,
+    MISSING,
+    Family,
+    Kinds,
+    Work,
+    get_path,
+    set_path,
+    text_of,
+    whole_number,
+)
 from flowapp.actions.transforms_pattern import Spans, compile_pattern
 from flowapp.catalog import N_
 from flowapp.errors import StepError
@@ -23,12 +33,13 @@ _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\s": " "}
 
 
 @TEXTS.add("split", N_("Split text into a list"), ("field", "to", "separator"))
-def _split(_work: Work, operation: Operation, data: Any) -> Any:
+def _split(work: Work, operation: Operation, data: Any) -> Any:
     separator = _unescaped(operation.separator) or ","
 
     def parts(text: Any) -> list[str]:
         if not isinstance(text, str):
             raise StepError("Only text can be split.")
+        work.charge(len(text) + ENTRY * text.count(separator))
         return [part.strip() for part in text.split(separator) if part.strip()]
 
     if not operation.field:

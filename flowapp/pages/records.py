@@ -177,10 +177,10 @@ def load(table_id: str) -> Response:
         if not text.strip():
             raise InvalidError.at("file", _("Choose a CSV file."))
         sheet = csvfiles.read(text)
+        mapping = _mapping(sheet, table)
+        trial = csvfiles.check(db.session(), table, sheet, mapping, zone())
     except InvalidError as error:
         return _import(table, errors=errors_of(error), status=422)
-    mapping = _mapping(sheet, table)
-    trial = csvfiles.check(db.session(), table, sheet, mapping, zone())
     whole = request.form.get("bad_rows", "stop") == "stop"
     if "_import" in request.form and trial.good and not (whole and trial.faults):
         records.insert(db.session(), table, trial.good)

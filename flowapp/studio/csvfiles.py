@@ -14,13 +14,17 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from flowapp.errors import InvalidError, TooLargeError
+from flowapp.errors import InvalidError, Problem, TooLargeError
 from flowapp.models import DataTable
+from flowapp.security import helpers
 from flowapp.studio import records, tables
-from flowapp.studio.columns import as_text
+from flowapp.studio.columns import Column, as_text
 from flowapp.studio.projects import slugify
 
 MAX_ROWS = 50_000
+SMALL = 1_000  # cells that are read in this process: some 50 milliseconds where all are e-mail addresses
+PORTION = 20_000  # cells for one call of a helper
+TOLD = 100  # lines whose faults are told
 _DELIMITERS = (",", ";", "\t", "|")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -35,11 +39,15 @@ class Sheet:
 
 @dataclass(slots=True)
 class Trial:
-    """What an import would do: rows that fit, and (line, column label, message) of what does not."""
+    """What an import would do: rows that fit, and (line, column label, message) of what does not.
+
+    Of `count` faults those of the first TOLD lines are told.
+    """
 
     good: list[records.Row] = field(default_factory=list)
     faults: list[tuple[int, str, str]] = field(default_factory=list)
     bad_lines: set[int] = field(default_factory=set)
+    count: int = 0
 
 
 def decode(content: bytes) -> str:
@@ -90,19 +98,22 @@ def guess(sheet: Sheet, table: DataTable) -> dict[int, str]:
 
 
 def check(session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int, str], zone: tzinfo = UTC) -> Trial:
-    """Tries every row: types, required and unique columns."""
+    """Tries every row: types, required and unique columns. InvalidError at `file` where that takes too long."""
     columns = {column.key: column for column in tables.columns_of(table)}
     trial = Trial()
     lines: list[int] = []
-    for line, cells in sheet.rows:
-        raw = {key: _cell(cells, at) for at, key in mapping.items() if key in columns}
-        try:
-            trial.good.append(records.coerce(list(columns.values()), raw, zone))
-            lines.append(line)
-        except InvalidError as error:
+    raws = [{key: _cell(cells, at) for at, key in mapping.items() if key in columns} for _line, cells in sheet.rows]
+    for (line, _cells), raw, found in zip(sheet.rows, raws, _fitted(list(columns.values()), raws, zone), strict=True):
+        if isinstance(found, int):
+            if len(trial.bad_lines) < TOLD:
+                trial.faults += [(line, columns[p.path].label, p.message) for p in _problems(columns, raw, zone)]
             trial.bad_lines.add(line)
-            trial.faults += [(line, columns[p.path].label, p.message) for p in error.problems]
+            trial.count += found
+        else:
+            trial.good.append(found)
+            lines.append(line)
     twice = list(records.doubles(session, table, trial.good))
+    trial.count += len(twice)
     for at, key, message in twice:
         trial.bad_lines.add(lines[at])
         trial.faults.append((lines[at], columns[key].label, message))
@@ -110,6 +121,44 @@ def check(session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int
     trial.good = [row for at, row in enumerate(trial.good) if at not in rejected]
     trial.faults.sort(key=lambda fault: fault[0])
     return trial
+
+
+def _fitted(columns: list[Column], raws: list[dict[str, str]], zone: tzinfo) -> Iterator[records.Row | int]:
+    """Each row as the columns store it, or how many faults it has. A large file in portions, in a helper process.
+
+    Reading the file itself takes time in proportion to its size, which is that of a request; but an address, a date, a
+    JSON text in each of 50,000 rows would keep this process busy for a minute.
+    """
+    rows = max(1, PORTION // max(1, len(columns)))
+    for start in range(0, len(raws), rows):
+        some = raws[start : start + rows]
+        if len(raws) * len(columns) <= SMALL:
+            yield from fit(columns, some, zone)
+            continue
+        try:
+            yield from helpers.call(fit, columns, some, zone)
+        except helpers.OverBudgetError as error:
+            raise InvalidError.at("file", error.message) from None
+
+
+def fit(columns: list[Column], raws: list[dict[str, str]], zone: tzinfo) -> list[records.Row | int]:
+    """Each row as the columns store it, or how many faults it has."""
+    found: list[records.Row | int] = []
+    for raw in raws:
+        try:
+            found.append(records.coerce(columns, raw, zone))
+        except InvalidError as error:
+            found.append(len(error.problems))
+    return found
+
+
+def _problems(columns: Mapping[str, Column], raw: dict[str, str], zone: tzinfo) -> list[Problem]:
+    """A row's faults, in the reader's language."""
+    try:
+        records.coerce(list(columns.values()), raw, zone)
+    except InvalidError as error:
+        return error.problems
+    return []
 
 
 def _cell(cells: Sequence[str], at: int) -> str:

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import HttpResponse, IntegrationHandle, Letter, Sandbox, Saved
 from flowapp.crm import contacts
-from flowapp.engine.simulate import Clock, Scene, simulate
+from flowapp.engine.simulate import LONGEST, Clock, Scene, simulate
 from flowapp.engine.visit import Visit
 from flowapp.errors import NotFoundError, Problem, UnknownReferenceError, UnsuitableError
 from flowapp.logs import MASK, mask
 from flowapp.models import Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
+from flowapp.security.helpers import within
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.services import StepServices, open_services
 from flowapp.texts import say
@@ -174,7 +175,8 @@ def simulate_workflow(
         opened, organization_id, project_id, workflow_id, start or utcnow(), input_data,
         context=context or {}, contact=found, timezone=timezone, pins=pins or {}, answers=answers or {},
     )  # fmt: skip
-    report = simulate(scene, record)
+    with within(LONGEST):
+        report = simulate(scene, record)
     return {**report, "calls": recorded[0].calls if recorded else []}
 
 

@@ -15,7 +15,10 @@ from apiflask import APIFlask
 from flask import Response, request
 from flask.globals import request_ctx
 
+from flowapp.security.helpers import within
+
 _NO_HOST = "The Host header names no host.\n"
+LONGEST = 20.0  # seconds; fewer than a transaction of PostgreSQL may stand idle
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -35,7 +38,8 @@ class Application(APIFlask):
         ):  # no address can be made under such a name, not those of an error page either
             return self.process_response(Response(_NO_HOST, 400, mimetype="text/plain"))
         if not getattr(self.view_functions.get(request.endpoint or ""), "lean", False):
-            return super().full_dispatch_request()
+            with within(LONGEST):  # all that helper processes do for one request
+                return super().full_dispatch_request()
         try:
             answer = self.dispatch_request()
         except Exception as error:  # noqa: BLE001 - as Flask does it: the handlers of errors know them all

@@ -128,10 +128,16 @@ def test_who_waits_too_long_for_a_helper_is_told(pool, monkeypatch) -> None:
     assert not caught.value.permanent
 
 
+def test_what_has_no_time_left_is_not_begun(pool, monkeypatch) -> None:
+    monkeypatch.setattr(pool, "_converse", None)
+    with helpers.within(0), pytest.raises(OverBudgetError, match="no time left"):
+        pool.call(hostile.echo, 1)
+
+
 def test_what_was_killed_is_replaced(pool) -> None:
-    helper = pool.call(os.getpid)
-    os.kill(helper, signal.SIGKILL)
-    assert pool.call(hostile.echo, 1) == 1
+    for _ in range(20):  # before the zygote knows, and after
+        os.kill(pool.call(os.getpid), signal.SIGKILL)
+        assert pool.call(os.getpid)
     zygote, helper = pool.zygote.pid, pool.call(os.getpid)
     os.kill(zygote, signal.SIGKILL)
     wait_for(lambda: not alive(helper))

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 SECONDS = 5  # of processor time for one call
 MEMORY = 256  # MiB for one helper
-LONGEST = 30.0  # seconds on the clock for one call, where no step says less
+LONGEST = 20.0  # seconds on the clock for one call, where no step says less
 SLOTS = 4  # helpers that work at once, in one process of Flowapp
 KEPT = 2  # helpers that wait for the next call
 MAX_ANSWER = 64 * MIB
@@ -64,6 +64,8 @@ class Helpers:
         Raises what it raises; OverBudgetError where it takes more than its budget; StoppedError where it is ended from
         outside; StepError, worth another try, where no helper could be started or all are at work.
         """
+        if not left(1.0):
+            raise OverBudgetError(say("There is no time left for this: what came before it took too long."))
         request = frame((function, arguments, self.seconds))
         with self._slot():
             for _attempt in range(2):
@@ -120,6 +122,9 @@ class Helpers:
                 if how == "raised":
                     raise result
                 return result
+            case ["ended", code] if process is None and code != -signal.SIGXCPU:
+                channel.close()
+                raise LostError  # perhaps it ended before the call
             case _:
                 channel.close()
                 raise OverBudgetError(self._why(found))

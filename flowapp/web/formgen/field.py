@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_babel import gettext
@@ -103,20 +104,23 @@ class Field:
         return self.alternative if not self.mode else "plain"
 
 
-WIDGETS: dict[str, type[Field]] = {}
-
-
 def widget(name: str) -> type[Field]:
     """The class that draws a widget."""
-    if not WIDGETS:
-        from flowapp.web.formgen import widgets
+    return _widgets()[name]
 
-        for found in pkgutil.iter_modules(widgets.__path__):
-            module = importlib.import_module(f"{widgets.__name__}.{found.name}")
-            for entry in vars(module).values():
-                if isinstance(entry, type) and issubclass(entry, Field):
-                    WIDGETS.update(dict.fromkeys(entry.__dict__.get("widgets", ()), entry))
-    return WIDGETS[name]
+
+@cache
+def _widgets() -> dict[str, type[Field]]:
+    """All of them; two threads that ask first may both look, but neither sees half of them."""
+    from flowapp.web.formgen import widgets
+
+    known: dict[str, type[Field]] = {}
+    for found in pkgutil.iter_modules(widgets.__path__):
+        module = importlib.import_module(f"{widgets.__name__}.{found.name}")
+        for entry in vars(module).values():
+            if isinstance(entry, type) and issubclass(entry, Field):
+                known.update(dict.fromkeys(entry.__dict__.get("widgets", ()), entry))
+    return known
 
 
 def make(info: Info, name: str, value: Any, form: Form, mode: str = "") -> Field:

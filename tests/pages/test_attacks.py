@@ -1,0 +1,42 @@
+"""What an editor may send to the web process: it answers, soon, and others are served meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from flowapp.extensions import db
+from flowapp.models.tenancy import tenant_session
+from flowapp.security.helpers import pool
+from flowapp.studio import csvfiles, tables
+from tests.pages.test_steps import LOG, Site, database_url
+from tests.support.cost import at_most
+
+__all__ = ["database_url"]
+
+
+@pytest.fixture
+def site(app: Any, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr(pool._helpers, "seconds", 2)
+    return Site(app, steps=[LOG])
+
+
+def test_a_large_file_is_read_beside_the_web_process(site: Site) -> None:
+    """Its addresses took half a minute of the interpreter."""
+    with site.app.app_context(), tenant_session(db.engine, site.organization_id) as session:
+        columns = [{"label": f"E{at}", "type": "email"} for at in range(5)]
+        table = tables.create(session, {"name": "People", "columns": columns})
+        text = "e0,e1,e2,e3,e4\n" + "".join(f"a{at}@b.co,a@b.co,a@b.co,,nobody\n" for at in range(8_000))
+        sheet = csvfiles.read(text)
+        with at_most(seconds=120, memory=150):
+            before = time.process_time()
+            trial = csvfiles.check(session, table, sheet, csvfiles.guess(sheet, table))
+            spent = time.process_time() - before
+        assert (len(trial.good), len(trial.bad_lines), trial.count, len(trial.faults)) == (0, 8_000, 8_000, 100)
+        assert trial.faults[0] == (2, "E4", "Write an e-mail address, for instance ann@example.com.")
+        assert spent < 2  # about 0.1: it is the helper that worked
+        small = csvfiles.read("e0,e4\na@b.co,b@b.co\nx,\n")
+        trial = csvfiles.check(session, table, small, csvfiles.guess(small, table))
+        assert (len(trial.good), trial.bad_lines, trial.count) == (1, {3}, 1)
