@@ -22,8 +22,11 @@ from tests.support.processes import wait_until
 WSGI = """
 import os
 from flask import Flask
+from flowapp.config import Settings
 
 app = Flask(__name__)
+app.extensions["settings"] = Settings.from_env()  # which the server reads its limits from
+app.config["MAX_CONTENT_LENGTH"] = 1_000_000
 
 @app.get("/healthz")
 def healthz():
