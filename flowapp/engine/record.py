@@ -89,7 +89,7 @@ class Recorder:
     def open_intent(self, key: str, params: Any = None, opened: Opened | None = None) -> None:
         """The attempt is written before it runs: it has an effect. `params`: what with, for whoever may have to decide."""
         self._row["idempotency_key"] = key
-        self._row["input"] = self._once(shown_params(self._spec, params, opened)) if self._spec and params else None
+        self._row["input"] = self._shown(params, opened) if params else None
         self.batch.started.append(dict(self._row))
         self._written = True
 
@@ -169,24 +169,22 @@ class Recorder:
         self._row.update(
             status=status,
             branch=branch,
-            input=self._once(shown_params(self._spec, attempt.params, attempt.opened)) if self._spec else None,
+            input=self._shown(attempt.params, attempt.opened),
             output=output,
             explanation=attempt.explanation,
             error_message=kept_text(error) if error else "",
             error_details=details,
         )
 
-    def _once(self, given: Any) -> Any:
-        """The input as it is kept: a large one that was kept before is named in its place."""
-        text = dump_json(given)
-        if len(text) < LARGE:
-            return given
-        row = self._row
-        mine = f"“{row['step_id']}”, visit {row['iteration'] + 1}, attempt {row['attempt']}"
-        first = self._large.setdefault(hashlib.sha256(text.encode()).digest(), mine)
-        return (
-            given if first == mine else f"The same {len(text):,} characters as at {first}: large values are kept once."
-        )
+    def _shown(self, params: Any, opened: Opened | None) -> Any:
+        """The input as it is kept: a large one that was kept before is named in its place, and not masked again."""
+        row, text = self._row, dump_json(params)
+        if len(text) >= LARGE:
+            mine = f"“{row['step_id']}”, visit {row['iteration'] + 1}, attempt {row['attempt']}"
+            first = self._large.setdefault(hashlib.sha256(text.encode()).digest(), mine)
+            if first != mine:
+                return f"The same {len(text):,} characters as at {first}: large values are kept once."
+        return shown_params(self._spec, params, opened) if self._spec else None
 
     def _keep(self) -> None:
         self.weight += _ROW + sum(weigh(self._row[name]) for name in _WEIGHED)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, delete, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from flowapp.engine import rescue
 from flowapp.engine.board import JOB, Entry
 from flowapp.logs import get_logger
-from flowapp.models import utcnow
+from flowapp.models import Heartbeat, utcnow
 from flowapp.models.sqlite import wait_at_most
 from flowapp.models.tenancy import system_session
 from flowapp.tasks.watchdog import Ward
@@ -79,6 +79,8 @@ def _settle(session: Session, ward: Ward, entries: Sequence[Entry]) -> None:
             rescue.blame(session, ward.owner, entry.execution_id, why, utcnow())
     beside = [entry for entry in entries if entry.key not in ward.at_fault]
     rescue.give_back(session, ward.owner, _executions(beside))
+    host = ward.owner.rpartition(":")[0]
+    session.execute(delete(Heartbeat).where(Heartbeat.host == host, Heartbeat.pid == ward.pid))  # nobody need miss it
 
 
 def _executions(entries: Sequence[Entry]) -> list[str]:

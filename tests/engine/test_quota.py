@@ -57,7 +57,7 @@ def test_the_same_large_input_of_many_visits_is_kept_once(place: Place) -> None:
     runs = [run for run in place.runs(done.id) if run.step_id == "it"]
     assert runs[0].input == {"value": BIG["big"]}
     assert runs[7].input == "The same 1,048,588 characters as at “it”, visit 1, attempt 1: large values are kept once."
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 60  # 2 on an idle machine
 
 
 def test_an_execution_that_stores_too_much_fails_and_says_what_to_do(place: Place) -> None:
