@@ -49,6 +49,9 @@ _SECRET_ENDS = ("password", "passwd", "secret", "token", "apikey")  # clientsecr
 _KINDS_OF_KEY = frozenset(
     ["api", "access", "auth", "subscription", "private", "secret", "signing", "encryption", "account"]
 )
+# Whoever has such an address may do what it is for: decide, resume, join. It may be part of another one.
+_LINK = re.compile(r"(?i)((?:/|%2f)(?:approvals|resume|invite)\\?(?:/|%2f))[a-z0-9_.-]{30,}")
+_LINK_SHOWN = rf"\1{MASK}"
 # What a text must hold in lower case to be looked through, the pattern of the secret, and what stands in its place.
 _SECRET_TEXT = (
     (("bearer", "basic"), re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}"), MASK),
@@ -66,15 +69,8 @@ _SECRET_TEXT = (
         MASK,
     ),
     (("://",), re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), MASK),
-    # Whoever has such an address may do what it is for: decide, resume, join.
-    (
-        ("/approvals/", "/resume/", "/invite/"),
-        re.compile(r"(/(?:approvals|resume|invite)/)[A-Za-z0-9_.-]{30,}"),
-        rf"\1{MASK}",
-    ),
+    (("approvals", "resume", "invite"), _LINK, _LINK_SHOWN),
 )
-
-
 _ANY_CLUE = re.compile("|".join(re.escape(clue) for clues, _, _ in _SECRET_TEXT for clue in clues))
 
 
@@ -86,6 +82,11 @@ def is_secret_name(name: str) -> bool:
         return True
     pairs = set(pairwise(words))
     return any((kind, "key") in pairs for kind in _KINDS_OF_KEY) or (("mot", "de") in pairs and "passe" in words)
+
+
+def mask_links(text: str) -> str:
+    """`text` with the links that let whoever has them act in somebody's name made worthless."""
+    return _LINK.sub(_LINK_SHOWN, text)
 
 
 def mask_text(text: str) -> str:

@@ -117,6 +117,7 @@ def _ways(params: Mapping[str, Any]) -> list[str]:
         "payload": N_("What came with the call or the event"),
         "decision": N_("Approval: approved or rejected"),
         "by": N_("Approval: the e-mail address of who decided"),
+        "by_link": N_("Approval: whether by the link in the e-mail, without signing in"),
         "comment": N_("Approval: what they wrote"),
         "at": N_("Approval: when"),
     },
@@ -159,5 +160,7 @@ def _answer(ctx: StepContext, params: WaitEventParams, signal: Signal) -> Outcom
     if payload.get("iteration", ctx.iteration) != ctx.iteration:  # a decision that came too late for an earlier visit
         return None
     decided = {name: payload.get(name) for name in ("decision", "by", "comment", "at")}
-    ctx.log(f"{decided['decision'].capitalize()} by {decided['by']}." + (f" {decided['comment']}" if decided["comment"] else ""))  # fmt: skip
-    return Branch(decided["decision"], {"kind": "approval", **decided})
+    by_link = bool(payload.get("by_link"))
+    how = f"{decided['decision'].capitalize()} by {decided['by']}{', by the link in the e-mail' if by_link else ''}."
+    ctx.log(f"{how} {decided['comment'] or ''}".rstrip())
+    return Branch(decided["decision"], {"kind": "approval", **decided, "by_link": by_link})

@@ -15,6 +15,7 @@ from flowapp.engine.graph import Graph
 from flowapp.engine.outline import with_edges
 from flowapp.engine.scope import Scope
 from flowapp.errors import FlowError
+from flowapp.logs import mask
 
 Json = dict[str, Any]
 MOST = 40  # values of one group
@@ -182,7 +183,8 @@ def _flat(path: str, value: Any, depth: int = MAX_DEPTH) -> Iterator[Json]:
 
 def _item(path: str, example: Any = None, label: str = "") -> Json:
     plain = example if isinstance(example, str | int | float) else None
-    return {"path": path, "label": label, "sample": plain}
+    name = path.rpartition(".")[2]
+    return {"path": path, "label": label, "sample": mask({name: plain})[name] if isinstance(plain, str) else plain}
 
 
 def _dotted(path: str, key: str) -> str:

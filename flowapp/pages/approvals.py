@@ -7,12 +7,13 @@ from uuid import UUID
 
 from flask import Blueprint, Response, current_app, flash, g, request
 from flask_babel import gettext as _
+from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
 from flowapp.catalog import N_
-from flowapp.errors import ConflictError, InvalidError, NotFoundError
+from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from flowapp.extensions import csrf, db, limiter
 from flowapp.models import Execution, Member, Organization, User
 from flowapp.models.tenancy import system_session
@@ -52,12 +53,13 @@ def decide(execution_id: UUID, seq: int) -> Response:
     return to_url(safe_next(request.form.get("next"), "/approvals"))
 
 
-def _take(session: Session, asked: Asked, user: User, role: Role) -> None:
+def _take(session: Session, asked: Asked, user: User, role: Role, *, by_link: bool = False) -> None:
     """Takes the decision of the form, and says how it went."""
     how: Decision = _decision(request.form.get("decision", ""))
     execution_id, organization_id = asked.execution.id, asked.execution.organization_id
     try:
-        approvals.decide(session, asked, how, user=user, role=role, comment=request.form.get("comment", "").strip())
+        comment = request.form.get("comment", "").strip()
+        approvals.decide(session, asked, how, user=user, role=role, comment=comment, by_link=by_link)
     except ConflictError as error:
         session.rollback()
         flash(translated(error.message), "info")
@@ -107,6 +109,7 @@ def ask(token: str) -> Response:
         may=invited.role >= invited.asked.role,
         decided=approvals.decision(session, invited.asked),
         wanted=request.args.get("decision", ""),
+        reader=_reader(),
     )
 
 
@@ -114,11 +117,22 @@ def ask(token: str) -> Response:
 @public("The link in the e-mail is the key; who follows it need not be signed in.")
 @limiter.limit("30/minute")
 def answer(token: str) -> Response:
-    """Takes the decision in the name of the person to whom the e-mail was sent."""
+    """Takes the decision in the name of the person to whom the e-mail was sent; ForbiddenError for another one.
+
+    Where nobody is signed in, it is recorded as taken by link: somebody had it.
+    """
     csrf.protect()
-    invited = _invited(token)
-    _take(db.session(), invited.asked, invited.user, invited.role)
+    invited, reader = _invited(token), _reader()
+    if reader is not None and reader.id != invited.user.id:
+        raise ForbiddenError(say("This link was sent to somebody else: decide under Approvals, with your own role."))
+    _take(db.session(), invited.asked, invited.user, invited.role, by_link=reader is None)
     return go("approvals.ask", token=token)
+
+
+def _reader() -> User | None:
+    """Who is signed in, whatever the link says."""
+    user: User | None = current_user if current_user.is_authenticated else None
+    return user
 
 
 def _invited(token: str) -> Invited:

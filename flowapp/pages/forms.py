@@ -12,6 +12,7 @@ from flowapp.catalog import N_
 from flowapp.errors import InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
+from flowapp.logs import mask
 from flowapp.models import Execution, Form, Submission
 from flowapp.security.roles import Role
 from flowapp.studio import forms
@@ -113,7 +114,7 @@ def show(form_id: str) -> Response:
         block="list",
         form=form,
         link=_link(form),
-        submissions=found[:SIZE],
+        submissions=[(row, mask(row.data)) for row in found[:SIZE]],
         statuses=dict(statuses.all()),
         next_cursor=found[SIZE - 1].id if len(found) > SIZE else None,
         count=db.session.scalar(select(func.count()).where(Submission.form_id == form.id)),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import getaddresses
+
 from flask import Blueprint, Response, current_app, flash, g, make_response, request
 from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
@@ -11,6 +15,7 @@ from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.events import audit
 from flowapp.extensions import db
+from flowapp.logs import mask_links
 from flowapp.models import CaughtMail
 from flowapp.security.roles import Role
 from flowapp.studio.workflows.paging import paginate
@@ -30,11 +35,32 @@ def _in_navigation(state: BlueprintSetupState) -> None:
         nav.add(_ENTRY)
 
 
-def _get(mail_id: str) -> CaughtMail:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A caught e-mail as the reader may see it: links that act in somebody's name are for whom it went to alone."""
+
+    id: str
+    sender: str
+    recipients: list[str]
+    subject: str
+    text: str
+    html: str
+    created_at: datetime
+    hides: bool
+
+    @classmethod
+    def of(cls, mail: CaughtMail) -> Shown:
+        told = {name: getattr(mail, name) for name in ("subject", "text", "html")}
+        to = {address.lower() for _name, address in getaddresses(mail.recipients)}
+        shown = told if g.actor.user.email.lower() in to else {name: mask_links(text) for name, text in told.items()}
+        return cls(mail.id, mail.sender, mail.recipients, created_at=mail.created_at, hides=shown != told, **shown)
+
+
+def _get(mail_id: str) -> Shown:
     mail = db.session.get(CaughtMail, mail_id)
     if mail is None:
         raise NotFoundError(_("There is no such e-mail."))
-    return mail
+    return Shown.of(mail)
 
 
 @bp.get("")
@@ -45,7 +71,9 @@ def index() -> Response:
         db.session(), select(CaughtMail), key=CaughtMail.created_at, id_column=CaughtMail.id, limit=50,
         cursor=request.args.get("cursor") or None,
     )  # fmt: skip
-    return page("mail/index.html", block="list", mails=mails, catching=not current_app.extensions["settings"].smtp_url)
+    shown = [Shown.of(mail) for mail in mails.rows]
+    catching = not current_app.extensions["settings"].smtp_url
+    return page("mail/index.html", block="list", mails=mails, shown=shown, catching=catching)
 
 
 @bp.get("/<uuid:mail_id>")

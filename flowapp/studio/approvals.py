@@ -150,7 +150,7 @@ def the_one(session: Session, execution: Execution, step_id: str) -> Asked:
 
 
 def decision(session: Session, asked: Asked) -> dict[str, Any] | None:
-    """{"decision", "by", "comment", "at"}, None where nobody has decided."""
+    """{"decision", "by", "by_link", "comment", "at"}, None where nobody has decided."""
     made = _taken_in(asked.run) or _on_its_way(session, asked)
     if made is None:  # a worker may have taken it in between the two looks
         session.refresh(asked.run)
@@ -174,8 +174,12 @@ def _on_its_way(session: Session, asked: Asked) -> dict[str, Any] | None:
     return next((s.payload for s in signals if (s.token, s.step_id, s.payload.get("iteration")) == own), None)
 
 
-def decide(session: Session, asked: Asked, how: Decision, *, user: User, role: Role, comment: str = "") -> None:
+def decide(
+    session: Session, asked: Asked, how: Decision, *, user: User, role: Role, comment: str = "", by_link: bool = False
+) -> None:
     """Takes the decision of a member, and records it. The caller commits, then rings for the execution.
+
+    `by_link`: of whoever had the link that was sent to that member. The execution, its log and the audit say so.
 
     ForbiddenError for a lower role; ConflictError where it was decided, or went on without a decision; InvalidError for
     a comment that is too long.
@@ -191,7 +195,10 @@ def decide(session: Session, asked: Asked, how: Decision, *, user: User, role: R
     if not asked.is_open:
         raise ConflictError(say("This approval is no longer open: the workflow has gone on, or has ended."))
     run, now = asked.run, utcnow()
-    payload = {"decision": how, "by": user.email, "comment": comment, "at": now.isoformat(), "iteration": run.iteration}
+    payload = {
+        "decision": how, "by": user.email, "by_link": by_link, "comment": comment, "at": now.isoformat(),
+        "iteration": run.iteration,
+    }  # fmt: skip
     session.add(
         Signal(
             execution_id=run.execution_id, token=run.token, step_id=run.step_id, kind="approval", payload=payload,
@@ -203,7 +210,7 @@ def decide(session: Session, asked: Asked, how: Decision, *, user: User, role: R
         f"approval.{how}",
         actor=(user.id, user.email),
         target=("execution", run.execution_id, asked.workflow_name),
-        details={"step_id": run.step_id, "title": asked.title, "comment": comment},
+        details={"step_id": run.step_id, "title": asked.title, "comment": comment, "by_link": by_link},
     )
 
 

@@ -165,6 +165,19 @@ def _wait_condition(_story: Story, run: StepRun, token: Json | None) -> list[Rea
     return found
 
 
+def _decided(_story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
+    made = run.output if isinstance(run.output, dict) else {}
+    if made.get("kind") != "approval" or made.get("decision") not in ("approved", "rejected"):
+        return []
+    who = str(made.get("by") or "")
+    if made["decision"] == "approved":
+        told = say("%(who)s approved this.", who=who)
+    else:
+        told = say("%(who)s rejected this.", who=who)
+    by_link = say("It was decided by the link in the e-mail, without signing in.")
+    return [Reason(told), *([Reason(by_link)] if made.get("by_link") else [])]
+
+
 def _child(_story: Story, run: StepRun, token: Json | None) -> list[Reason]:
     told = run.output if isinstance(run.output, dict) else (token or {}).get("result") or {}
     execution_id = str(told.get("execution_id") or "")
@@ -195,6 +208,8 @@ _BY_TYPE: dict[str, Callable[[Story, StepRun, Json | None], list[Reason]]] = {
     "merge": _merge,
     "loop": _loop,
     "wait_condition": _wait_condition,
+    "wait_event": _decided,
+    "wait": _decided,
     "run_workflow": _child,
 }
 

@@ -67,7 +67,7 @@ def test_the_question_is_the_steps_name_where_none_is_written(run: Bench, people
 def test_a_decision_chooses_the_branch(run: Bench, people: Asking, decision: str) -> None:
     answer = {"decision": decision, "by": "ann@b.example", "comment": "fine", "at": "2025-10-18T10:30:00+00:00"}
     outcome = attempt(run, people, {"kind": "approval"}, signal=Signal("approval", {**answer, "iteration": 0}))
-    assert outcome == Branch(decision, {"kind": "approval", **answer})
+    assert outcome == Branch(decision, {"kind": "approval", **answer, "by_link": False})
     assert run.lines[-1] == ("info", f"{decision.capitalize()} by ann@b.example. fine")
 
 

@@ -72,6 +72,15 @@ def test_a_form_is_built_shared_and_answered(app, ada, form):
     assert "Zoë" in page and f"/executions/{execution.id}" in page
 
 
+def test_what_looks_like_a_password_is_not_shown_among_the_answers(app, ada):
+    ada.post("/forms/new", {**NEW, "fields-0-label": "Password", "fields-2-type": "text"})
+    (form,) = stored(app, Form)
+    app.test_client().post(f"/f/{form.key}", data={"password": "hunter2-x", "email": "z@example.com", "topic": "Help"})
+    assert stored(app, Submission)[0].data["password"] == "hunter2-x"
+    page = ada.get(f"/forms/{form.id}").text
+    assert "Help" in page and "hunter2-x" not in page
+
+
 @pytest.mark.parametrize("wrap", [True, False])
 def test_answers_as_json(app, form, wrap):
     listen(app, form)
