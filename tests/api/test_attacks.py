@@ -11,7 +11,9 @@ import pytest
 from flowapp.security.helpers import pool
 from flowapp.web import lean
 from tests.api.conftest import Api
+from tests.api.waiting import started
 from tests.support.cost import at_most
+from tests.support.processes import wait_until
 
 BOTH = {"type": "array", "items": {"anyOf": [{"$ref": "#"}] * 4}}
 DEEP: Any = 1
@@ -61,6 +63,24 @@ def test_many_steps_without_an_end_are_one_request(api: Api, monkeypatch: pytest
         found = api.post(f"/workflows/{workflow['id']}/validate/")
     assert len(found["errors"]) == 40
     assert "no time left" in str(found["errors"])
+
+
+def test_a_hostile_step_ends_at_its_timeout_and_keeps_no_worker(api: Api, worker: None) -> None:
+    """18 executions of such a step took all 16 worker threads until they were killed."""
+    hostile = {**step("validate_data", json_schema=BOTH, data="{{ input.x }}"), "timeout": 1}
+    with at_most(seconds=60, memory=150):
+        executions = [started(api, hostile, input_data={"x": DEEP}) for _ in range(4)]
+        fine = started(api, step("validate_data", json_schema={"type": "object"}), input_data={"a": 1})
+        found = [wait_until(lambda e=e: over(api, e), 40, "it does not end") for e in (fine, *executions)]
+    assert [execution["status"] for execution in found] == ["completed", *["failed"] * 4]
+    for execution in found[1:]:
+        assert any(why in str(execution) for why in ("took longer", "processor time", "of memory", "other work"))
+
+
+def over(api: Api, execution_id: str) -> Any:
+    """The execution, once it has ended."""
+    found = api.get(f"/executions/{execution_id}/")
+    return found if found["status"] in ("completed", "failed") else None
 
 
 def test_trying_a_step_without_an_end_holds_nobody_up(api: Api) -> None:

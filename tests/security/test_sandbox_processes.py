@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from flowapp.errors import StepError
+from flowapp.security import helpers
 from flowapp.security.sandbox import ProcessSandbox, zygote
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -71,6 +72,30 @@ def test_killed_in_the_middle(own) -> None:
     os.kill(own.pid, signal.SIGKILL)
     thread.join()
     assert (results, lines) == (["end"], ["begun"])
+
+
+@linux
+def test_ended_from_outside(own) -> None:
+    """As a cancel does it: at once, whatever the code is doing."""
+    assert run_one(own) == 1
+    told = []
+
+    def work() -> None:
+        with helpers.within(60):
+            try:
+                own.run("while True: pass", {}, timeout=30, on_print=told.append)
+            except StepError as error:
+                told.append(error.message)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(lambda: interpreter(own.pid))
+    began = time.monotonic()
+    assert helpers.stop_thread(thread.ident)
+    thread.join()
+    assert time.monotonic() - began < 1.5
+    assert told == ["The step was ended from outside."]
+    wait_for(lambda: not descendants(own.pid))
 
 
 @linux
