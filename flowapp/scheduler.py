@@ -80,9 +80,13 @@ class Scheduler:
             return True
         led, self.leased_until = self.leased_until is not None, None
         engine = self.runtime.engine
-        with system_session(engine.execution_options(**at_once(engine.dialect.name))) as session:
-            held = take_lease(session, "scheduler", self.runtime.name, now, now + LEASE)
-            session.commit()
+        try:
+            with system_session(engine.execution_options(**at_once(engine.dialect.name))) as session:
+                held = take_lease(session, "scheduler", self.runtime.name, now, now + LEASE)
+                session.commit()
+        except SQLAlchemyError as error:
+            log.warning("the lease cannot be taken, nothing is fired or woken here", error=str(error).splitlines()[0])
+            raise
         self.leased_until = now + LEASE if held else None
         if held != led:
             log.info("this scheduler works now" if held else "another scheduler works, this one stands by")
@@ -175,7 +179,7 @@ def main() -> None:
     stop = runtime.stopping
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    scheduler = Scheduler(runtime)
+    scheduler = Scheduler(runtime, runtime.clock.now)
     Upkeep(scheduler.leads, stop).start()
     heart = Heart(runtime, "scheduler", runtime.progress.still)
     heart.start()

@@ -14,7 +14,6 @@ from flowapp.engine.leases import Keeper
 from flowapp.engine.program import Programs
 from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
-from flowapp.models import utcnow
 from flowapp.tasks import jobs
 from flowapp.tasks.bus import publish
 from flowapp.tasks.endings import ended
@@ -33,8 +32,9 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "journal": lambda organization_id: Journal(current.engine, organization_id, current.name, lease),
         "services": lambda *place: StepServices(current, http, *place),
         "publish": publish,
+        "now": current.clock.now,
         "programs": Programs(current.vault.open),
-        "keeper": Keeper(lease.total_seconds(), utcnow),
+        "keeper": Keeper(lease.total_seconds(), current.clock.now),
         "stopping": lambda: current.stopping.is_set() or current.pause.state() is not None,
         "ring": ring,
         "ended": ended,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowapp.engine import admission
-from flowapp.models import Execution, utcnow
+from flowapp.models import Execution
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.bus import announce_end
 from flowapp.tasks.runtime import ring, runtime
@@ -24,7 +24,7 @@ def ended(row: Mapping[str, Any], _status: str) -> None:
 def release(workflow_id: str, organization_id: str, key: str) -> None:
     """Admits held executions of a workflow with that concurrency key, and has them run."""
     with tenant_session(runtime().engine, organization_id) as session:
-        bells = admission.release(session, workflow_id, utcnow(), key)
+        bells = admission.release(session, workflow_id, runtime().clock.now(), key)
         session.commit()
     for bell in bells:
         ring(*bell)

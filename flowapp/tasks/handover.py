@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, delete, event
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from flowapp.engine import rescue
 from flowapp.engine.board import JOB, Entry
 from flowapp.logs import get_logger
-from flowapp.models import Heartbeat, utcnow
+from flowapp.models import Heartbeat
+from flowapp.models.clock import Clock
 from flowapp.models.sqlite import wait_at_most
 from flowapp.models.tenancy import system_session
 from flowapp.tasks.watchdog import Ward
@@ -28,7 +29,7 @@ class Handover:
     """What the parent of worker processes reads and writes. A database that is away is asked again later."""
 
     def __init__(self, engine: Engine, lease: timedelta) -> None:
-        self.engine, self.lease = engine, lease
+        self.engine, self.lease, self.now = engine, lease, Clock(engine).now
         event.listen(engine, "connect", _be_brief)
         self._owed: list[tuple[Ward, list[Entry]]] = []
 
@@ -41,7 +42,7 @@ class Handover:
 
     def prolong(self, ward: Ward, entries: Sequence[Entry]) -> None:
         """Keeps what a stalled process holds."""
-        self._ask(lambda session: rescue.prolong(session, ward.owner, _executions(entries), utcnow(), self.lease))
+        self._ask(lambda session: rescue.prolong(session, ward.owner, _executions(entries), self.now(), self.lease))
 
     def settle(self, ward: Ward, entries: list[Entry]) -> None:
         """Soon: whoever was at fault is blamed, the others are given back."""
@@ -49,7 +50,7 @@ class Handover:
 
     def pay(self) -> None:
         """Does what is owed."""
-        while self._owed and self._ask(lambda session: _settle(session, *self._owed[0])):
+        while self._owed and self._ask(lambda session: _settle(session, self.now(), *self._owed[0])):
             self._owed.pop(0)
 
     def _ask(self, work: Callable[[Session], None]) -> bool:
@@ -73,10 +74,10 @@ def _be_brief(connection: Any, _record: Any) -> None:
         connection.commit()
 
 
-def _settle(session: Session, ward: Ward, entries: Sequence[Entry]) -> None:
+def _settle(session: Session, now: datetime, ward: Ward, entries: Sequence[Entry]) -> None:
     for entry in entries:
         if why := ward.at_fault.get(entry.key):
-            rescue.blame(session, ward.owner, entry.execution_id, why, utcnow())
+            rescue.blame(session, ward.owner, entry.execution_id, why, now)
     beside = [entry for entry in entries if entry.key not in ward.at_fault]
     rescue.give_back(session, ward.owner, _executions(beside))
     host = ward.owner.rpartition(":")[0]

@@ -19,6 +19,7 @@ from flowapp.engine.board import Watch
 from flowapp.engine.quota import quotas
 from flowapp.engine.runner import Runner
 from flowapp.logs import get_logger
+from flowapp.models.clock import Clock
 from flowapp.security import helpers
 from flowapp.security.credentials import Vault
 from flowapp.studio import installation
@@ -61,6 +62,7 @@ class Runtime:
     vault: Vault
     outbox: Outbox
     pause: Pause
+    clock: Clock
     tally: Tally
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -75,7 +77,7 @@ class Runtime:
         broker = make_broker(settings.redis_url)
         broker.declare_queue(QUEUE)
         client = connect(settings.redis_url)
-        parts = (Vault(settings.encryption_keys), Outbox(client), Pause(settings, engine), Tally(engine))
+        parts = (Vault(settings.encryption_keys), Outbox(client), Pause(settings, engine), Clock(engine), Tally(engine))
         return cls(settings, engine, broker, client, *parts, **more)
 
     def public_url(self) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from flowapp.logs import get_logger
-from flowapp.models import utcnow
 from flowapp.models.sqlite import refresh_statistics
 from flowapp.tasks import jobs
 from flowapp.tasks.runtime import runtime
@@ -31,7 +30,7 @@ class Upkeep(threading.Thread):
         refresh_statistics(runtime().engine)
         while not self.stop.wait(LOOK):
             try:
-                self.look(utcnow())
+                self.look(runtime().clock.now())
             except Exception:
                 log.exception("looking at what is due failed, trying again")
 

@@ -29,7 +29,7 @@ def run(last_call: float = LAST_CALL) -> Result:
     """How many were `found`, and how many `failed`: after a last call of that many seconds, which workers did hear."""
     current = runtime()
     with system_session(current.engine) as session:
-        found = stale.find(session, utcnow())
+        found = stale.find(session, current.clock.now())
     if not found:
         return {"found": 0, "failed": 0}
     for one in found:
@@ -53,6 +53,6 @@ def _heard(called: datetime) -> bool:
 
 def _end(one: stale.Stale) -> Execution | None:
     with tenant_session(runtime().engine, one.organization_id) as session:
-        execution = stale.end(session, one, utcnow())
+        execution = stale.end(session, one, runtime().clock.now())
         session.commit()
     return execution

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flowapp.catalog import N_
-from flowapp.models import utcnow
 from flowapp.tasks import due
 from flowapp.tasks.jobs import Result, job
+from flowapp.tasks.runtime import runtime
 
 
 @job(
@@ -16,4 +16,4 @@ from flowapp.tasks.jobs import Result, job
 )
 def run() -> Result:
     """How many executions were `started`."""
-    return {"started": due.fire_clocks(utcnow())}
+    return {"started": due.fire_clocks(runtime().clock.now())}

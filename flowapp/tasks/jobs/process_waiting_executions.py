@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flowapp.catalog import N_
-from flowapp.models import utcnow
 from flowapp.tasks import due
 from flowapp.tasks.jobs import Result, job
+from flowapp.tasks.runtime import runtime
 
 
 @job(
@@ -16,5 +16,5 @@ from flowapp.tasks.jobs import Result, job
 )
 def run() -> Result:
     """How many executions were rung for: due `timers`, unheard `signals`, `lost` messages and dead workers."""
-    now = utcnow()
+    now = runtime().clock.now()
     return {"timers": due.ring_timers(now), "signals": due.ring_signals(now), "lost": due.ring_lost(now)}
