@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from flowapp.api.schemas import In, Out
+from flowapp.engine.workflow_config import Whole
 
 
 class RetryIn(In):
@@ -44,7 +45,7 @@ class ReplayIn(In):
     filters: ReplayFilters = ReplayFilters()
     from_step: Literal["start", "failed"] = Field(default="start", alias="from")
     version: Literal["same", "newest"] = "same"
-    limit: int = Field(default=1000, ge=1, le=10_000)
+    limit: Whole = Field(default=1000, ge=1, le=10_000)
 
 
 class FailureQuery(BaseModel):

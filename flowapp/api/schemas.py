@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from flowapp.catalog.context import LogLevel
 from flowapp.engine.definition import EdgeDef, StepDef, TriggerDef
-from flowapp.engine.workflow_config import WorkflowConfig
+from flowapp.engine.workflow_config import Whole, WorkflowConfig
 from flowapp.models import EXECUTION_STATUSES, WORKFLOW_STATUSES
 from flowapp.studio.workflows.extras import STATUS_ALIASES
 from flowapp.studio.workflows.listing import SORTS
@@ -113,7 +113,7 @@ class ExecuteIn(In):
     input_data: Any = Field(default_factory=dict, description="What the steps see as `input`.")
     async_execution: bool = Field(default=True, description="false waits for the end, up to a minute.")
     trigger_entity_type: str | None = Field(default=None, max_length=64)
-    trigger_entity_id: Annotated[str, Field(max_length=64)] | int | None = None
+    trigger_entity_id: Annotated[str, Field(max_length=64)] | Whole | None = None
     contact: str | None = Field(default=None, max_length=254, description="Id or e-mail address of a contact.")
     context: dict[str, Any] = Field(default_factory=dict)
     idempotency_key: str | None = Field(default=None, min_length=1, max_length=255)

@@ -31,7 +31,7 @@ from flowapp.engine.wording import (
     no_step,
     plain_problems,
 )
-from flowapp.engine.workflow_config import Model, WorkflowConfig, matching
+from flowapp.engine.workflow_config import Model, Whole, WorkflowConfig, matching
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.texts import say
 
@@ -76,13 +76,13 @@ class StepDef(Model):
     name: str = Field(default="", max_length=200)
     action_type: ActionType
     params: Json = Field(default_factory=dict)
-    order: int = Field(default=0, ge=0, le=1_000_000)
+    order: Whole = Field(default=0, ge=0, le=1_000_000)
     on_error: OnError = "stop"
     on_exhausted: OnExhausted = "stop"
     goto_step: StepId | None = None
-    retry_count: int = Field(default=3, ge=0, le=20)
-    retry_delay: int = Field(default=60, ge=0, le=86_400)
-    timeout: int = Field(default=30, ge=1, le=3600)
+    retry_count: Whole = Field(default=3, ge=0, le=20)
+    retry_delay: Whole = Field(default=60, ge=0, le=86_400)
+    timeout: Whole = Field(default=30, ge=1, le=3600)
     position: Position | None = None
 
     def targets(self) -> tuple[str, ...]:

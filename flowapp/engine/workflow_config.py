@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, time
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from flowapp.texts import say
 
@@ -21,6 +21,14 @@ class Model(BaseModel):
     """Base of every part of a definition: unknown names and loose types are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_WHOLE = BeforeValidator(_whole)
+Whole = Annotated[int, _WHOLE]  # JSON knows one kind of number: 60.0 is 60
 
 
 def matching(pattern: str, words: str) -> AfterValidator:
@@ -81,18 +89,18 @@ class WorkflowConfig(Model):
     executions are kept, null: as the installation says.
     """
 
-    concurrency: int | None = Field(default=None, ge=1, le=10_000)
+    concurrency: Annotated[int, Field(ge=1, le=10_000), _WHOLE] | None = None
     concurrency_key: str = Field(default="", max_length=500)
     concurrency_policy: Literal["queue", "drop", "replace"] = "queue"
     debounce_key: str = Field(default="", max_length=500)
-    debounce_seconds: int = Field(default=0, ge=0, le=86_400)
-    timeout: int | None = Field(default=None, ge=1, le=31_536_000)
+    debounce_seconds: Whole = Field(default=0, ge=0, le=86_400)
+    timeout: Annotated[int, Field(ge=1, le=31_536_000), _WHOLE] | None = None
     reentry: Reentry = "always"
     error_workflow: str = Field(default="", max_length=200)
-    alert_after: int = Field(default=3, ge=0, le=1000)
-    max_visits: int = Field(default=MAX_VISITS, ge=1, le=1_000_000)
+    alert_after: Whole = Field(default=3, ge=0, le=1000)
+    max_visits: Whole = Field(default=MAX_VISITS, ge=1, le=1_000_000)
     business_hours: BusinessHours | None = None
-    retention_days: int | None = Field(default=None, ge=1, le=3650)
+    retention_days: Annotated[int, Field(ge=1, le=3650), _WHOLE] | None = None
 
 
 def stored_config(definition: Mapping[str, Any]) -> WorkflowConfig:

@@ -100,6 +100,13 @@ def call(**params: Any) -> dict[str, Any]:
     return flow({"step_id": "a", "action_type": "call", "params": params})
 
 
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    """JSON knows one kind of number."""
+    found = parse(flow(step("a", retry_count=2.0, timeout=60.0), config={"concurrency": 3.0}))
+    assert (found.steps[0].retry_count, found.steps[0].timeout, found.config.concurrency) == (2, 60, 3)
+    assert type(found.steps[0].timeout) is int
+
+
 def test_the_smallest_definition_gets_every_default():
     assert parse({"name": "Flow", "steps": [{"step_id": "a", "action_type": "note"}]}).canonical() == {
         "name": "Flow",
