@@ -54,6 +54,8 @@ def _parse(value: Any, operation: Operation, work: Work) -> str:
 
 def _strptime(given: str) -> str:
     """“dd/mm/yyyy HH:mm” in the notation of Python's strptime, which is also understood."""
+    if len(given) > times.MAX_PATTERN:
+        raise StepError(f"The format of a date has at most {times.MAX_PATTERN} characters.")
     if "%" in given:
         return given
     text = re.sub(r"(HH|hh)([:h.]?)(mm|MM)", r"%H\2%M", given)

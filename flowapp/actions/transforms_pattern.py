@@ -93,6 +93,7 @@ class Pattern:
                     pc = to
                 elif name == "save":
                     spans = (*spans[:to], at, *spans[to + 1 :])
+                    charge(len(spans))  # a copy, which what waits on the stack may keep
                     pc += 1
                 elif name == "done":
                     return spans

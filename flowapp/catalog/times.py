@@ -16,6 +16,7 @@ from flowapp.texts import join, say
 
 MAX_DURATION = timedelta(days=3660)  # ten years
 _NO_ZONES = {"Factory", "localtime"}  # in the machine's list, but a placeholder, and whatever that machine is set to
+MAX_PATTERN = 500  # characters: each part is looked up in a language
 MAX_YEARS = 200  # of a relative time: "-18 years" asks for an age
 
 _WORDS = {
@@ -154,6 +155,8 @@ def write(text: str, pattern: str, tz: str | None = None, locale: str = "en") ->
 
     Into `tz` where one is given; a time without an offset is in UTC, like every time in the database.
     """
+    if len(pattern) > MAX_PATTERN:
+        raise ExpressionError(say("The format of a date has at most %(max)s characters.", max=MAX_PATTERN))
     moment = _iso(text)
     if tz is not None:
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(zone(tz))

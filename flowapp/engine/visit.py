@@ -24,6 +24,7 @@ from flowapp.catalog.context import (
     Tables,
     Workflows,
 )
+from flowapp.database import dump_json
 from flowapp.engine.condition import evaluate
 from flowapp.engine.expression import compile_value
 from flowapp.engine.program import Step
@@ -129,6 +130,7 @@ def run(step: Step, scope: Scope, visit: Visit, ready: Ready | None = None) -> A
     attempt = Attempt(Fail("The step did not run."), step.definition.params, opened=Opened(step.secrets))
     with collecting(attempt.opened):
         _try(step, scope, visit, attempt, ready)
+    _refuse_unstorable(step, attempt)
     if attempt.opened:
         attempt.outcome = _without_secrets(attempt.outcome, attempt.opened)
     if isinstance(attempt.outcome, Fail | Stop):  # its message goes into rows, events, signals and live messages
@@ -148,6 +150,27 @@ def _try(step: Step, scope: Scope, visit: Visit, attempt: Attempt, ready: Ready 
     except Exception as error:  # noqa: BLE001 - it is logged, without what was opened
         _note_crash(step, visit, attempt.opened.mask(traceback.format_exc()))
         attempt.outcome = Fail(f"{step.spec.label} failed unexpectedly ({type(error).__name__}).")
+
+
+def _refuse_unstorable(step: Step, attempt: Attempt) -> None:
+    """Fails an attempt that the database could not keep: its execution would be run again for ever."""
+    told = [getattr(attempt.outcome, one.name) for one in fields(attempt.outcome) if one.name in _TOLD]
+    try:
+        dump_json(told)
+        dump_json(attempt.params)
+        dump_json(attempt.explanation)
+    except TypeError as error:
+        attempt.params, attempt.explanation = step.definition.params, None
+        attempt.outcome = Fail(_unstorable(str(error)), permanent=True)
+
+
+def _unstorable(reason: str) -> str:
+    """In words what the JSON writer said."""
+    if "64-bit" in reason:
+        return "A value of this step is a whole number of more than 64 bits: hand it on as text."
+    if "ecursion" in reason:
+        return "A value of this step is nested too deeply: hand it on as text, or a part of it."
+    return f"A value of this step cannot be kept as JSON: {reason}."
 
 
 def _note_crash(step: Step, visit: Visit, trace: str) -> None:

@@ -168,7 +168,8 @@ def find_problems(schema: Mapping[str, Any], items: Sequence[Any]) -> list[Found
             left -= len(found[-1])
             if left <= 0:
                 break
-    except (Unresolvable, RecursionError) as error:
+    except (Unresolvable, RecursionError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        # a reference may lead to anything (#/enum/0, #/required/x), which the library then takes for a schema
         raise StepError(f"The JSON Schema cannot be applied: {error}.", permanent=True) from None
     return found
 

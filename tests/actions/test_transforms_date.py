@@ -112,3 +112,10 @@ def test_what_cannot_be_done_is_said(refused, value, params, told) -> None:
     error = refused("transform_data", value, operations=[{"op": "date", **params}])
     assert error.permanent
     assert told in error.message
+
+
+@pytest.mark.parametrize("way", ["parse", "format"])
+def test_a_format_is_short(refused, way) -> None:
+    """French names of half a million months took 20 seconds."""
+    operation = {"op": "date", "date": way, "format": "%B" * 300_000, "language": "fr"}
+    assert "at most 500 characters" in refused("transform_data", "2025-01-01", operations=[operation]).message

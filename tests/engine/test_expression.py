@@ -329,6 +329,7 @@ def test_what_does_not_parse_is_said_at_the_field(text, part):
         "{{ '[1'|fromjson }}",
         "{{ 'x'|date }}",
         "{{ '2025-01-01'|date('%Q') }}",
+        f"{{{{ '2025-01-01'|date('{'%B' * 251}', locale='fr') }}}}",
         "{{ '2025-01-01'|plus('soon') }}",
         "{{ '2025-01-01'|date('%Y', 'Mars/Base') }}",
         "{{ [1, 'x']|sort }}",

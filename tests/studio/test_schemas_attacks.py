@@ -182,3 +182,10 @@ def test_small_schemas_meet_large_data_in_a_helper(monkeypatch) -> None:
     json_schema.apply(SMALL, [{"email": "a"}] * 200)
     json_schema.apply(SMALL, ["a" * 50_000])
     assert asked == [json_schema.find_problems] * 2
+
+
+@pytest.mark.parametrize("ref", ["#/enum/0", "#/enum/x", "#/required/x", "#/enum/7"])
+def test_a_reference_to_what_is_no_schema_is_told(ref) -> None:
+    with pytest.raises(StepError, match="cannot be applied") as caught:
+        json_schema.apply({"$ref": ref, "enum": [1], "required": ["x"]}, [{}])
+    assert caught.value.permanent
