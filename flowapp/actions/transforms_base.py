@@ -20,6 +20,7 @@ MAX_WORK = 16 * 2**20  # of one step: a character costs 1, an entry of a list EN
 ENTRY = 32
 ITEM = 8  # looking at an item
 VALUE = 2  # having a value in what an operation gives
+MADE = 4  # having a value, or some characters, that an expression gave for an item
 _BETWEEN_LOOKS = 50_000  # units, some milliseconds
 
 
@@ -45,6 +46,12 @@ class Work:
             self.look = self.left - _BETWEEN_LOOKS
             if not helpers.left(1.0):
                 raise StepError(f"This takes longer than the step's {self.ctx.timeout:g} seconds.")
+
+    def render(self, value: Any, **names: Any) -> Any:
+        """`value` with its expressions evaluated, charged: for each item it may be as large as one text can be."""
+        found = self.ctx.render(value, **names)
+        self.charge(MADE * helpers.weight(found, self.left // MADE))
+        return found
 
 
 Run = Callable[[Work, "Operation", Any], Any]
@@ -127,7 +134,7 @@ class Family:
             try:
                 if open_fields:
                     values = {name: getattr(operation, name) for name in open_fields}
-                    given = operation.model_copy(update=work.ctx.render(values, item=entry, index=at))
+                    given = operation.model_copy(update=work.render(values, item=entry, index=at))
                 return _in_field(change, given, work, entry)
             except (StepError, ExpressionError, ArithmeticError, ValueError) as error:
                 reason = (

@@ -39,7 +39,7 @@ def items(data: Any, operation: Operation, work: Work) -> list[Any]:
 
 @LISTS.add("map", N_("Make something of each item"), ("value",), ("value",))
 def _map(work: Work, operation: Operation, data: Any) -> list[Any]:
-    render = work.ctx.render
+    render = work.render
     return [render(operation.value, item=item, index=at) for at, item in enumerate(items(data, operation, work))]
 
 
@@ -93,7 +93,7 @@ def _group(work: Work, operation: Operation, data: Any) -> list[Json]:
 @LISTS.add("merge", N_("Add other data"), ("field", "value", "how", "other_field"), ("value",))
 def _merge(work: Work, operation: Operation, data: Any) -> Any:
     """Object with object; list after list, record with record at the same place, or where both have the same value."""
-    other = work.ctx.render(operation.value)
+    other = work.render(operation.value)
     if isinstance(data, dict) and isinstance(other, dict) and not operation.how:
         return {**data, **other}
     if not (isinstance(data, list) and isinstance(other, list)):

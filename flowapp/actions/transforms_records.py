@@ -40,7 +40,7 @@ def _pairs(operation: Operation) -> Json:
 @RECORDS.add("set", N_("Set a field"), ("field", "value", "values"), ("values", "field"))
 @_each
 def _set(work: Work, operation: Operation, record: Json, at: int) -> Json:
-    for path, value in work.ctx.render(_pairs(operation), item=record, index=at).items():
+    for path, value in work.render(_pairs(operation), item=record, index=at).items():
         record = set_path(record, path, value)
     return record
 
@@ -79,5 +79,5 @@ def _remove(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
 def _default(work: Work, operation: Operation, record: Json, at: int) -> Json:
     for path, value in _pairs(operation).items():
         if get_path(record, path) in (MISSING, None, ""):
-            record = set_path(record, path, work.ctx.render(value, item=record, index=at))
+            record = set_path(record, path, work.render(value, item=record, index=at))
     return record

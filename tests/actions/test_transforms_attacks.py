@@ -27,6 +27,10 @@ GROWING = {
     "CSV of commas": ("," * 5_000_000, [{"op": "csv", "way": "parse"}]),
     "a text of commas": (",a" * 2_000_000, [{"op": "split"}]),
     "a pattern": (["a" * 20_000] * 100, [{"op": "text", "text": "extract", "find": "(a|b)*c"}]),
+    "a large text for each item": (
+        ["x" * 400_000] * 1_000,
+        [{"op": "map", "value": "{{ index }}{{ item }}{{ item }}"}],
+    ),
     "groups that all of the stack remembers": (
         "a" * 20_000,
         [{"op": "text", "text": "extract", "find": f"(?:{'()?' * 155}a)*b"}],
