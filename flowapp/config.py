@@ -54,7 +54,7 @@ DOCS: dict[str, str] = {
     "FLOWAPP_MAX_SOCKETS": "Open WebSockets that one web process accepts.",
     "FLOWAPP_MEMBER_SOCKETS": "Open WebSockets of one member in a web process.",
     "FLOWAPP_ORGANIZATION_SOCKETS": "Open WebSockets of one organization in a web process.",
-    "FLOWAPP_HOOK_RATE": "Calls a minute that a webhook takes which names no number of its own.",
+    "FLOWAPP_HOOK_RATE": "Calls per minute that a webhook accepts, unless it sets its own limit.",
     "FLOWAPP_LEASE_SECONDS": "How long a silent worker keeps an execution before another one takes it over.",
     "FLOWAPP_PAUSED": "1: the processes that have it run and send nothing; pages and the API go on.",
     "FLOWAPP_EXECUTION_STORAGE": "Megabytes (MiB) that one execution may store; past them it fails. 0: no limit.",

@@ -32,7 +32,7 @@ def test_a_fleet_that_works(app: Any) -> None:
     found = doctor(app)
     assert {name: words for name, words in found.items() if words.startswith("WRONG")} == {}
     assert re.fullmatch(r"ok: 1 work: \S+:\d+", found["workers"])
-    assert re.fullmatch(r"ok: the same here and in 3 processes on 1 hosts", found["same keys"])
+    assert re.fullmatch(r"ok: the same here and in 3 processes on 1 host", found["same keys"])
 
 
 @pytest.mark.parametrize("kind", ["worker", "scheduler"])
@@ -145,7 +145,8 @@ def test_a_paused_installation_is_said(app: Any) -> None:
     assert doctor(app)["paused"] == "ok: no"
     app.test_cli_runner().invoke(args=["pause"])
     tasks.runtime().pause.forget()
-    assert "flask --app wsgi resume" in doctor(app)["paused"]
+    remedy = "somebody paused it; “flask --app wsgi resume” ends the pause"
+    assert doctor(app)["paused"] == f"WRONG: nothing runs and nothing is sent: {remedy}"
 
 
 def test_two_releases_side_by_side_are_an_upgrade(app: Any) -> None:

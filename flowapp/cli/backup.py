@@ -52,7 +52,7 @@ def backup(file: Path) -> None:
 def restore(file: Path, replace: bool, without_keys: bool) -> None:
     """Reads a backup from FILE into the database that is set; stop Flowapp before. All of it, or nothing.
 
-    The restored installation is paused: it would send again what was sent since the backup. “resume” has it work.
+    The restored installation is paused: it would send again what was sent since the backup. “resume” ends the pause.
     """
     settings: Settings = current_app.extensions["settings"]
     try:
@@ -67,7 +67,7 @@ def restore(file: Path, replace: bool, without_keys: bool) -> None:
     tell(*_counts(tail), *_keys(head, tail), f"{sum(tail.rows.values())} rows were restored, as of {head.made_at}.")
     if head.secret_key != fingerprint(settings.secret_key):
         tell("FLOWAPP_SECRET_KEY is another one: everybody has to sign in again, and links in sent e-mails are void.")
-    tell("It is paused: nothing runs and nothing is sent. “flask --app wsgi resume” has it work.")
+    tell("It is paused: nothing runs and nothing is sent. “flask --app wsgi resume” ends the pause.")
 
 
 @contextmanager

@@ -92,7 +92,8 @@ def same_keys(settings: Settings) -> str:
     for one, other in combinations([here, *living], 2):
         if problem := fleet.disagreement(one, other):
             raise WrongError(f"{one.name} and {other.name}: {problem}. Give all hosts the same two settings")
-    return f"the same here and in {len(living)} processes on {len({one.host for one in living})} hosts"
+    hosts = len({one.host for one in living})
+    return f"the same here and in {len(living)} processes on {hosts} {'host' if hosts == 1 else 'hosts'}"
 
 
 def clocks(settings: Settings) -> str:
@@ -139,14 +140,14 @@ def paused(_settings: Settings) -> str:
     state = tasks.runtime().pause.state()
     if state is None:
         return "no"
-    raise WrongError(f"{_PAUSED[state.why]}: nothing runs and nothing is sent")
+    raise WrongError(f"nothing runs and nothing is sent: {_PAUSED[state.why]}")
 
 
 _PAUSED = {
     "setting": "FLOWAPP_PAUSED is set",
-    "restored": "restored from a backup; “flask --app wsgi resume” has it work",
-    "copied": "the database is a copy, or was moved; “flask --app wsgi resume” has it work",
-    "asked": "somebody paused it; “flask --app wsgi resume” has it work",
+    "restored": "restored from a backup; “flask --app wsgi resume” ends the pause",
+    "copied": "the database is a copy, or was moved; “flask --app wsgi resume” ends the pause",
+    "asked": "somebody paused it; “flask --app wsgi resume” ends the pause",
     "unknown": "the database does not say",
 }
 

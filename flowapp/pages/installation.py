@@ -28,7 +28,7 @@ NAV = Nav(
 class InstallationForm(FlaskForm):  # type: ignore[misc]
     address = URLField(
         _l("Public address"),
-        description=_l("Links in e-mails lead here. Write it as it stands in a browser, for example https://flow.example.com."),
+        description=_l("Links in e-mails lead here. Enter it as your browser shows it, for example https://flow.example.com."),
         render_kw={"required": True, "autocomplete": "off"},
     )  # fmt: skip
 

@@ -39,7 +39,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]
     locale = SelectField(
         _l("Language"),
         choices=[
-            SelectChoice("", _l("As the browser says")),
+            SelectChoice("", _l("Same as the browser")),
             SelectChoice("en", "English"),
             SelectChoice("fr", "Français"),
         ],
@@ -48,7 +48,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]
     theme = SelectField(
         _l("Theme"),
         choices=[
-            SelectChoice("auto", _l("As the system says")),
+            SelectChoice("auto", _l("Same as the system")),
             SelectChoice("light", _l("Light")),
             SelectChoice("dark", _l("Dark")),
         ],
@@ -56,7 +56,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]
 
     def __init__(self, **values: str) -> None:
         super().__init__(**values)
-        like = _("That of the organization (%(zone)s)", zone=g.organization.timezone)
+        like = _("Same as the organization (%(zone)s)", zone=g.organization.timezone)
         zones = [SelectChoice(zone, zone) for zone in timezones()]
         self.timezone.choices = [SelectChoice("", like), *zones]
 

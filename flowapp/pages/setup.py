@@ -35,7 +35,7 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
     )
     organization = StringField(
         _l("Organization"),
-        description=_l("Your company, club or team; may stay empty."),
+        description=_l("Your company, club or team. Optional."),
         render_kw={"autocomplete": "organization"},
     )
     address = URLField(

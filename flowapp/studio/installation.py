@@ -51,5 +51,5 @@ def clean_address(text: str) -> str:
         return read_address(text)
     except ValueError:
         raise InvalidError.at(
-            "address", say("Write the address as it stands in a browser, for example https://flow.example.com.")
+            "address", say("Enter the address as your browser shows it, for example https://flow.example.com.")
         ) from None

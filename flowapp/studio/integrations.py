@@ -20,7 +20,7 @@ from flowapp.security.credentials import Vault
 from flowapp.texts import say
 
 Json = dict[str, Any]
-_WRITE_AGAIN = say("The address has changed: write this again, so that it goes nowhere you did not mean it to.")
+_WRITE_AGAIN = say("The address has changed: enter this again to confirm that it may be sent there.")
 
 
 def get(session: Session, integration_id: str) -> Integration:

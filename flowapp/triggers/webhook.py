@@ -98,7 +98,7 @@ class WebhookParams(Params):
         ge=1,
         le=1_000_000,
         json_schema_extra=ui(
-            N_("Calls a minute"),
+            N_("Calls per minute"),
             N_("More are refused with 429. Empty: as many as this installation allows."),
             widget="number",
             advanced=True,

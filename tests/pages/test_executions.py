@@ -300,7 +300,7 @@ def test_long_executions_are_shown_in_pieces(place: Place) -> None:
 def test_failed_says_what_to_do_next(place: Place) -> None:
     execution_id = place.begin({**LOG, "params": {"message": "{{input.b}}"}})
     html = place.html(f"/executions/{execution_id}")
-    assert "Mend its settings or the data" in html
+    assert "Fix its settings or the data" in html
     assert re.search(r'<details class="step-details" id="[^"]+" open>', html)
 
 

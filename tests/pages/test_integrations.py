@@ -174,7 +174,7 @@ def test_the_secret_stays_only_while_its_address_does(app: Any, ada: Browser, si
     for moved in ("https://evil.example/v1", "http://api.example/v1", "https://api.example:8443/v1"):
         ada.post(path, service(sink, **{"config-base_url": moved, "secret-secret": ""}), 422)
         at = ada.text.index('id="secret-secret-error"')
-        assert "The address has changed: write this again" in ada.text[at : at + 300]
+        assert "The address has changed: enter this again" in ada.text[at : at + 300]
     (row,) = stored(app)
     assert row.config["base_url"] == "https://api.example/v1"
     ada.post(path, service(sink, **{"config-base_url": "https://api.example/v2", "secret-secret": ""}))

@@ -56,6 +56,7 @@ def test_what_was_caught_is_listed_and_read(app: Any, ada: Browser) -> None:
     mail_id = catch(app, text="Dear <b>you</b>")
     ada.get("/mail")
     assert f"/mail/{mail_id}" in ada.text
+    assert 'class="table data-table stacked"' in ada.text and 'data-label="When"' in ada.text
     ada.get(f"/mail/{mail_id}")
     assert "Dear &lt;b&gt;you&lt;/b&gt;" in ada.text
     assert "<iframe" not in ada.text

@@ -97,6 +97,7 @@ def test_an_account_of_elsewhere_joins_after_signing_in(app: Any, ada: Browser, 
 def test_an_invitation_can_be_withdrawn(app: Any, ada: Browser) -> None:
     path = invite(ada, "bob@example.com")
     ada.get("/settings/members")
+    assert ada.text.count('class="table data-table stacked"') == 2 and 'data-label="Valid until"' in ada.text
     assert "bob@example.com" in ada.text
     ada.post(f"/settings/members/invitations/{rows(app, Invitation)[0].id}/withdraw")
     Browser(app).get(path, 404)
@@ -132,6 +133,7 @@ def test_a_token_is_shown_once_works_and_can_be_revoked(app: Any, ada: Browser, 
     assert token not in row.token_hash
     assert app.test_client().get("/api/v1/automation/workflows/", headers=headers).status_code == 200
     ada.get("/settings/tokens")
+    assert 'class="table data-table stacked"' in ada.text and 'data-label="Expires"' in ada.text
     assert token not in ada.text
     assert token[:12] in ada.text
     assert "just now" in ada.text

@@ -57,7 +57,7 @@ def unknown(step: StepDef, path: str, before: list[Json]) -> list[Problem]:
     """The sealed forms and SHOWN that are left once the stored secrets were opened: nobody knows what they mean."""
     old = _by_id(before).get((step.step_id, step.action_type), {})
     kept = {where for where, value in _leaves(old, f"{path}.params") if is_sealed(value)}
-    moved = say("The address has changed: write this again, so that it goes nowhere you did not mean it to.")
+    moved = say("The address has changed: enter this again to confirm that it may be sent there.")
     none = say("Write the secret itself: none is stored for this step yet.")
     return [
         Problem(where, moved if where in kept else none, step.step_id)
