@@ -206,10 +206,13 @@ def test_unknown_steps() -> None:
         edit.insert_after(flow("a"), step("b"), "z")
 
 
+class CheckParams(Params):
+    how: str = "fail"
+
+
 def test_a_way_that_the_settings_rule_out_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        ACTIONS, "check", replace(ACTIONS["log"], branches=("next", "bad"), branch_if={"bad": ("how", "branch")})
-    )
+    ways = {"branches": ("next", "bad"), "branch_if": {"bad": ("how", "branch")}}
+    monkeypatch.setitem(ACTIONS, "check", replace(ACTIONS["log"], params=CheckParams, **ways))
     found = flow("a", "b")
     found["steps"][0]["action_type"] = "check"
     assert shape(outline(found)) == "a b"
