@@ -22,7 +22,7 @@ _PART = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\{([0-9]+)(?:,([0-9]*))?\}|.", re.
 def compiled(text: str, *, whole: bool = False) -> SchemaValidator:
     """`text` ready for `isinstance_python`: found anywhere, or in the `whole`. ValueError says what is wrong with it."""
     if not 0 < len(text) <= MAX_PATTERN:
-        raise ValueError(say("A pattern has 1 to %(max)s characters.", max=MAX_PATTERN))
+        raise ValueError(say("A pattern must have 1 to %(max)s characters.", max=MAX_PATTERN))
     if re.search(r"\(\?[a-zA-Z-]*x", text) or weight(text) > MAX_WEIGHT:
         raise ValueError(say("The pattern is too heavy: use smaller numbers between { and }, and no (?x)."))
     try:

@@ -38,8 +38,8 @@ class Quotas:
         if self.organization and self._is_full(session, organization_id):
             raise StorageFullError(
                 say(
-                    "The executions of this organization take %(mib)s MiB, as much as they may, so none can begin. Delete "
-                    "old ones (a shorter retention does), then measure sizes under Background jobs; or raise "
+                    "This organization's executions use %(mib)s MiB, the most they may, so no new one can start. Shorten the "
+                    "retention so that old ones are deleted, then run “Measure sizes” under Background jobs, or raise "
                     "FLOWAPP_ORGANIZATION_STORAGE.",
                     mib=str(self.organization // MIB),
                 )

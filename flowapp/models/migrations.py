@@ -75,7 +75,7 @@ def alone(engine: Engine, say: Callable[[str], None]) -> Iterator[None]:
     with hold(engine) as take:
         end = time.monotonic() + _PATIENCE
         if not take():
-            say("another process migrates this database: waiting for it")
+            say("another process is migrating this database: waiting for it")
             while not take():
                 if time.monotonic() > end:
                     raise UnavailableError("Another process has been migrating this database for ten minutes.")

@@ -37,7 +37,7 @@ ROLES = {
 
 
 # What a request says of its own address may be anything: it goes into no e-mail.
-_UNKNOWN = say("The address of this Flowapp is not known: it is set under Settings, Installation.")
+_UNKNOWN = say("The address of this Flowapp is not known yet: set it under Settings, Installation.")
 
 
 class InvitationForm(FlaskForm):  # type: ignore[misc]

@@ -26,10 +26,10 @@ def resume() -> Response:
         flash(_("Only a superuser of this installation may resume it."), "danger")
         return go("dashboard.show")
     if tasks.runtime().settings.paused:
-        raise ConflictError(say("FLOWAPP_PAUSED is set: take it away and start Flowapp again."))
+        raise ConflictError(say("FLOWAPP_PAUSED is set: remove it and restart Flowapp."))
     audit(db.session(), "installation.resumed", actor=g.actor.audit)
     installation.resume(db.session.connection())
     db.session.commit()
     tasks.runtime().pause.forget()
-    flash(_("Resumed: schedules, waits and executions go on."), "success")
+    flash(_("Resumed: schedules, waits and executions continue."), "success")
     return go("dashboard.show")

@@ -72,7 +72,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
     )
     revoke = BooleanField(
         _l("Revoke my API tokens too"),
-        description=_l("Choose this where somebody else may know your password. Programs then need new tokens."),
+        description=_l("Choose this if somebody else may know your password. Programs then need new tokens."),
     )
 
 

@@ -69,7 +69,7 @@ def fault(schema: Any) -> str:
     except (TypeError, RecursionError):
         return say("This is not a valid JSON Schema: %(error)s.", error=say("it is nested too deeply"))
     if len(written) > MAX_SCHEMA:
-        return say("A JSON Schema has at most %(limit)s KiB.", limit=MAX_SCHEMA // 1024)
+        return say("A JSON Schema can be at most %(limit)s KiB.", limit=MAX_SCHEMA // 1024)
     return _fault(written)
 
 

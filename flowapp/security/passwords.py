@@ -69,7 +69,7 @@ def _turn() -> Iterator[None]:
 
 
 def _busy() -> BusyError:
-    return BusyError(say("Too many people are signing in at this moment. Try again in a few seconds."), RETRY_AFTER)
+    return BusyError(say("Too many people are signing in right now. Try again in a few seconds."), RETRY_AFTER)
 
 
 @cache

@@ -224,7 +224,7 @@ def change_password(session: Session, user_id: str, current: str, new: str) -> U
     fresh = hash_password(new)
     same = update(User).where(User.id == user_id, User.password_hash == stored)
     if not _changed(session, same.values(password_hash=fresh, session_epoch=User.session_epoch + 1)):
-        raise ConflictError(_("Your password was changed elsewhere at this moment. Sign in with the new one."))
+        raise ConflictError(_("Your password was just changed elsewhere. Sign in with the new one."))
     return session.get_one(User, user_id, populate_existing=True)
 
 

@@ -100,7 +100,7 @@ def guard() -> None:
     if rule.installation and not runs_installation():
         raise ForbiddenError(
             say(
-                "This concerns all organizations of this Flowapp: it is for its superusers and the owners of its first one."
+                "This affects every organization on this Flowapp: only its superusers and the owners of its first organization may do it."
             )
         )
     if g.actor.token_id is None and request.method not in _SAFE:

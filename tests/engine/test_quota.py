@@ -101,7 +101,7 @@ def test_an_organization_that_is_full_starts_nothing_until_there_is_room(place: 
     done = place.begin(workflow_id)
     place.runner.run(done, place.org)
     fill(place, workflow_id, MIB)
-    with pytest.raises(StorageFullError, match="take 1 MiB, as much as they may"):
+    with pytest.raises(StorageFullError, match="use 1 MiB, the most they may"):
         place.begin(workflow_id)
     with place.session() as session, pytest.raises(StorageFullError):
         repeat(session, place.get(done))
@@ -121,7 +121,7 @@ def test_a_schedule_leaves_out_what_is_due_while_there_is_no_room(place: Place) 
         session.flush()
         assert clock.fire(session, trigger, place.now()) == []
         session.refresh(trigger)
-        assert "as much as they may" in trigger.last_error
+        assert "the most they may" in trigger.last_error
         assert trigger.next_fire_at == place.now() + timedelta(minutes=1)
 
 

@@ -88,7 +88,7 @@ def test_who_comes_while_another_one_migrates_says_so_and_waits(empty: dict[str,
     said: list[str] = []
     with migrations.alone(engine, said.append):
         second = Migrating(empty)
-        wait_until(lambda: "another process migrates this database: waiting for it" in second.text, 60)
+        wait_until(lambda: "another process is migrating this database: waiting for it" in second.text, 60)
         assert state(engine) == "empty"
         assert second.process.poll() is None
     second.end()

@@ -244,7 +244,7 @@ def test_too_many_hashes_at_once_are_told_to_come_back(
         data = {"csrf_token": token, "email": "ada@example.com", "password": PASSWORD}
         answer = browser.client.post("/login", data=data, headers={"Accept": accept})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
-    assert "Too many people are signing in at this moment." in answer.text
+    assert "Too many people are signing in right now." in answer.text
     assert answer.mimetype == ("text/html" if accept == "text/html" else "application/problem+json")
     browser.sign_in()
 

@@ -104,7 +104,7 @@ def test_another_thread_ends_a_call(pool, tmp_path) -> None:
     assert helpers.stop_thread(thread.ident)
     thread.join()
     assert time.monotonic() - began < 2
-    assert ended == ["The step was ended from outside."] * 2
+    assert ended == ["The step was stopped from outside: it was cancelled, or its time was up."] * 2
     wait_for(lambda: not alive(int(mark.read_text())))
     assert not helpers.stop_thread(thread.ident)
     assert pool.call(hostile.echo, 1) == 1

@@ -46,7 +46,7 @@ class HttpConfig(Params):
         if not value.lower().startswith(("http://", "https://")):
             raise ValueError(say("The base address must start with http:// or https://."))
         if not origin_of(value):
-            raise ValueError(say("Write a host, and user and password into their own fields."))
+            raise ValueError(say("Write a host; user and password go into their own fields."))
         return value
 
 

@@ -21,7 +21,9 @@ class StoppedError(StepError):
     """The step was ended from outside: cancelled, or past its time."""
 
     def __init__(self) -> None:
-        super().__init__(say("The step was ended from outside."), permanent=True)
+        super().__init__(
+            say("The step was stopped from outside: it was cancelled, or its time was up."), permanent=True
+        )
 
 
 @dataclass(slots=True, eq=False)

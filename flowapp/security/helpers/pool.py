@@ -71,7 +71,9 @@ class Helpers:
             for _attempt in range(2):
                 with contextlib.suppress(LostError):
                     return self._converse(function.__module__, request)  # type: ignore[no-any-return]
-        raise StepError(say("The process for this work could not be started. Try again; see the server's log."))
+        raise StepError(
+            say("The helper process could not be started. Try again; if it happens again, see the server's log.")
+        )
 
     def close(self) -> None:
         """Ends the processes; a later call starts them anew."""
@@ -178,16 +180,16 @@ class Helpers:
         match found:
             case ["time", float(seconds)]:
                 return say(
-                    "This took longer than %(seconds)s seconds: work on less at a time.", seconds=f"{seconds:.3g}"
+                    "This took longer than %(seconds)s seconds: process less at a time.", seconds=f"{seconds:.3g}"
                 )
             case ["ended", code] if code == -signal.SIGXCPU:
                 return say(
-                    "This took more than %(seconds)s seconds of processor time: work on less at a time.",
+                    "This took more than %(seconds)s seconds of processor time: process less at a time.",
                     seconds=self.seconds,
                 )
             case ["answer"]:
                 return say("The result is larger than %(limit)s MiB: ask for less.", limit=MAX_ANSWER // MIB)
-        return say("This needs more than %(memory)s MiB of memory: work on less at a time.", memory=self.memory)
+        return say("This needs more than %(memory)s MiB of memory: process less at a time.", memory=self.memory)
 
 
 def receive(channel: socket.socket, end: float = float("inf")) -> tuple[Any, ...]:

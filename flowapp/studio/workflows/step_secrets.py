@@ -69,8 +69,8 @@ def unknown(step: StepDef, path: str, before: list[Json]) -> list[Problem]:
 def adrift(steps: list[StepDef], before: list[Json], vault: Vault) -> list[Problem]:
     """New secrets in steps that call whatever address an expression gives: it may come from anybody."""
     message = say(
-        "A secret may not go to an address that is only known when the step runs. Write scheme and host into the address"
-        " (expressions after them are fine), or choose an integration."
+        "A secret cannot be sent to an address that is known only when the step runs. Write the scheme and host out (what "
+        "follows may contain expressions), or choose an integration."
     )
     stored, problems = _by_id(before), []
     for at, step in enumerate(steps):
