@@ -89,7 +89,10 @@ def export(session: Session, wanted: Wanted, export_format: str, counts: Counter
 
 
 class _Reader:
-    """Reads a part at a time, so that a file may be larger than the memory."""
+    """Reads a part at a time, so that a file may be larger than the memory.
+
+    No transaction is open in between: a client that takes the file slowly would hold a connection.
+    """
 
     def __init__(self, session: Session, wanted: Wanted, counts: Counter[str]) -> None:
         self.session, self.wanted, self.counts = session, wanted, counts
@@ -120,6 +123,7 @@ class _Reader:
         after: list[Any] = []
         while True:
             rows = self.session.execute(select(*columns).where(*which, *after).order_by(key).limit(AT_ONCE)).all()
+            self.session.commit()
             for row in rows:
                 self.counts[kind] += 1
                 yield {name: mask(value) for name, value in zip(names, row, strict=True)}

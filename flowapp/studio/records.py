@@ -80,12 +80,13 @@ def get(session: Session, table: DataTable, record_id: str) -> Row:
 
 
 def every(session: Session, table: DataTable) -> Iterator[Row]:
-    """All records, oldest first, in batches: for export."""
+    """All records, oldest first, in batches: for export. No transaction is open while whoever reads them takes their time."""
     physical = tables.sql_table(table)
-    last = ""
+    shown, last = _shown(table, physical), ""
     while True:
-        query = sa.select(*_shown(table, physical)).where(physical.c.id > last).order_by(physical.c.id).limit(500)
+        query = sa.select(*shown).where(physical.c.id > last).order_by(physical.c.id).limit(500)
         rows = session.execute(query).mappings().all()
+        session.commit()
         yield from map(dict, rows)
         if len(rows) < 500:
             return

@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from flowapp.errors import InvalidError, NotFoundError, StepError
+from flowapp.models import new_id
 from flowapp.models.tenancy import tenant_session
-from flowapp.studio import projects, records, tables
+from flowapp.studio import exports, projects, records, tables
 from flowapp.studio.wiring import ProjectTables
 from tests.studio.conftest import add_organization
 
@@ -233,3 +234,16 @@ def test_names_of_the_project_are_known(session, project, contacts):
     found = projects.known(session, project.id)
     assert found.tables == {contacts.id, "contacts", "Contacts"} and found.schemas == frozenset()
     assert projects.choices_tables(session) == [("contacts", "Contacts")]
+
+
+def test_a_download_holds_no_transaction_while_its_reader_takes_their_time(session, project, contacts):
+    """A client that pauses would hold a connection, and PostgreSQL would end the transaction and cut the file."""
+    steps(session, project).save("contacts", [{"name": f"{n}", "email": f"{n}@example.com"} for n in range(502)])
+    session.commit()
+    rows = records.every(session, contacts)
+    first = [next(rows) for _ in range(2)]
+    assert not session.in_transaction()
+    rest = list(rows)
+    assert [row["name"] for row in first + rest] == [str(n) for n in range(502)]
+    pieces = exports.export(session, exports.Wanted(workflow_id=new_id()), "jsonl")
+    assert list(pieces) == [] and not session.in_transaction()
