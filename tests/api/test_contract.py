@@ -1,0 +1,126 @@
+"""The API keeps its contract: schemathesis reads the OpenAPI document and asks the application, as each role.
+
+No answer is a server error; status codes, content types and shapes are the documented ones; what fits the document is
+accepted and what does not is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+
+from flowapp.api import executions
+from flowapp.tasks import runtime
+from flowapp.tasks.heartbeats import Heart
+from tests.api.conftest import BASE, Api
+from tests.api.people import Place, workflow_body
+
+# The document says so: a definition is checked beyond its shape, and each place is named.
+WRITES = {"POST /workflows/", "PATCH /workflows/{workflow_id}/"}
+BEYOND = re.compile(
+    r"triggers\.\d+\.(config|conditions)\b|steps\.\d+\.(params|goto_step|step_id)\b|edges\.\d+|config\.business_hours$"
+)
+# Nothing waits for these in the test's organization.
+NEVER_DONE = re.compile(r"/(approve|reject|resolve|hooks|resume)/|replays/\{|notifications/\{|/hooks/|POST /replays/$")
+
+
+def asked(app: Any, place: Place, role: str, ids: dict[str, str], *, thorough: bool) -> Iterator[Any]:
+    """What happens while schemathesis plays its scenarios; what it makes up is the same in every run."""
+    document = app.test_client().get("/openapi.json").json
+    for schema in document["components"]["schemas"].values():
+        shorten(schema)
+    root = {path: item for path, item in document["paths"].items() if "servers" in item}
+    rest = {path: item for path, item in document["paths"].items() if path not in root}
+    for base, paths in (("", root), (BASE, rest)):
+        config = SchemathesisConfig.from_dict(
+            {
+                "seed": 1,
+                "base-url": f"http://localhost{base}",
+                "headers": place.headers(role),
+                "parameters": {f"path.{name}": value for name, value in ids.items()},
+                "operations": [{"include-method": ["PUT"], "enabled": False}],  # the views of PATCH
+                "continue-on-failure": True,
+                "generation": {"deterministic": True, "database": "none", "no-shrink": True, "max-examples": 4},
+                "phases": {
+                    "coverage": {"enabled": thorough, "extra-data-sources": {"responses": False}},
+                    "fuzzing": {"extra-data-sources": {"responses": False}, "error-feedback": {"enabled": False}},
+                    "stateful": {"enabled": False},
+                },
+                "checks": {"ignored_auth": {"enabled": False}},  # tests/guards/test_routes.py asks every route
+            }
+        )
+        loaded = schemathesis.openapi.from_dict({**document, "paths": paths}, config=config)
+        loaded.app = app
+        for event in from_schema(loaded).execute():
+            assert not isinstance(event, events.NonFatalError | events.FatalError), event
+            yield event
+
+
+def shorten(schema: Any) -> None:
+    """Of a long list of choices (time zones), a few do."""
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        shorten(inner)
+    if isinstance(schema, dict) and len(schema.get("enum", ())) > 50:
+        schema["enum"] = schema["enum"][:3]
+
+
+def excused(check: str, label: str, answer: Any) -> bool:
+    """Whether a request of the right shape was refused for what the document says besides."""
+    if check != "positive_data_acceptance":
+        return False
+    told = answer.json()
+    if answer.status_code == 400:
+        return "NUL" in told["detail"]
+    return label in WRITES and all(BEYOND.match(problem["path"]) for problem in told["errors"])
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("database_url", "role", "thorough"),
+    [
+        ("sqlite", "owner", True),
+        ("sqlite", "admin", False),
+        pytest.param("postgresql", "editor", False, marks=pytest.mark.postgres),
+        ("sqlite", "operator", False),
+        ("sqlite", "viewer", False),
+    ],
+    indirect=["database_url"],
+)
+def test_the_api_keeps_its_contract(
+    app: Any, api: Api, place: Place, role: str, thorough: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executions, "WAIT_SECONDS", 0.05)  # no worker runs: nobody waits for one
+    hearts = [Heart(runtime(), kind, lambda: 0.0) for kind in ("worker", "scheduler")]  # /readyz looks for them
+    workflow = api.post("/workflows/", workflow_body(), 201)["id"]
+    execution = api.post(f"/workflows/{workflow}/execute/", {}, 202)["execution_id"]
+    contact = api.post("/contacts/", {"email": "ann@example.com"}, 201)["id"]
+    ids = {"workflow_id": workflow, "execution_id": execution, "contact_id": contact}
+    wrong: Counter[str] = Counter()
+    answered: dict[str, set[int]] = {}
+    for event in asked(app, place, role, ids, thorough=thorough):
+        for heart in hearts:
+            heart.beat()
+        if not isinstance(event, events.ScenarioFinished):
+            continue
+        recorder = event.recorder
+        answered.setdefault(event.label, set()).update(
+            step.response.status_code for step in recorder.interactions.values() if step.response
+        )
+        for case_id, checks in recorder.checks.items():
+            answer = recorder.interactions[case_id].response
+            for check in checks:
+                if check.failure_info and not excused(check.name, event.label, answer):
+                    sent = recorder.cases[case_id].value.as_curl_command()
+                    wrong[f"{check.name}: {check.failure_info.failure.message}\n{sent}\n{answer.text[:300]}"] += 1
+    assert not wrong, "\n\n".join(list(wrong)[:20])
+    assert len(answered) > 40
+    if role == "owner":
+        unheard = {label for label, codes in answered.items() if not any(code < 300 for code in codes)}
+        assert not {label for label in unheard if not NEVER_DONE.search(label)}, "these were never answered well"
