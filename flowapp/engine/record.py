@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from flowapp.catalog import ActionSpec
@@ -14,7 +15,7 @@ from flowapp.engine.definition import StepDef
 from flowapp.engine.journal import ENDED, SETTLED, Batch
 from flowapp.engine.visit import Attempt, shown_params
 from flowapp.logs import kept_text, mask
-from flowapp.security.opened import Opened
+from flowapp.security.opened import Opened, named_secrets
 
 LARGE = 256 * 1024  # characters of an attempt's input from which on the same one is kept once for each claim
 _ROW = 200  # bytes that a row takes beside its texts
@@ -30,10 +31,13 @@ def weigh(value: Any) -> int:
 
 class Recorder:
     """Collects rows until they are taken for a commit. `seq` is the number of the last message, `weight` what all rows
-    take, taken or not, in bytes."""
+    take, taken or not, in bytes. `given`: what the execution was started with; secrets in it are not shown."""
 
-    def __init__(self, execution_id: str, organization_id: str, seq: int, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, execution_id: str, organization_id: str, seq: int, now: Callable[[], datetime], given: Sequence[Any] = ()
+    ) -> None:
         self.execution_id, self.organization_id, self.seq, self.now = execution_id, organization_id, seq, now
+        self._given = given
         self.batch = Batch()
         self.news: list[m.Message] = []
         self.last_start = 0
@@ -42,6 +46,11 @@ class Recorder:
         self._written = False
         self.weight = 0
         self._large: dict[bytes, str] = {}  # digest of an input to the attempt that it was kept with
+
+    @cached_property
+    def named(self) -> Opened:
+        """What the execution was given under the names of secrets: steps use it, lines and inputs do not repeat it."""
+        return Opened(named_secrets(list(self._given)))
 
     @property
     def size(self) -> int:
@@ -146,8 +155,8 @@ class Recorder:
             "seq": self.seq,
             "step_id": step_id,
             "level": level,
-            "message": kept_text(str(message)),
-            "data": mask(data),
+            "message": kept_text(self.named.mask(str(message))),
+            "data": mask(self.named.mask(data)),
             "created_at": self.now(),
         }
         self.weight += _ROW + weigh(row["message"]) + weigh(data)
@@ -172,7 +181,7 @@ class Recorder:
             input=self._shown(attempt.params, attempt.opened),
             output=output,
             explanation=attempt.explanation,
-            error_message=kept_text(error) if error else "",
+            error_message=kept_text(self.named.mask(error)) if error else "",
             error_details=details,
         )
 
@@ -184,7 +193,7 @@ class Recorder:
             first = self._large.setdefault(hashlib.sha256(text.encode()).digest(), mine)
             if first != mine:
                 return f"The same {len(text):,} characters as at {first}: large values are kept once."
-        return shown_params(self._spec, params, opened) if self._spec else None
+        return shown_params(self._spec, self.named.mask(params), opened) if self._spec else None
 
     def _keep(self) -> None:
         self.weight += _ROW + sum(weigh(self._row[name]) for name in _WEIGHED)

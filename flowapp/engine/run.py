@@ -45,7 +45,8 @@ class Run:
         self.options: Mapping[str, Any] = self.row["options"] or {}
         self.is_test = self.row["trigger_type"] == TEST
         self.state: State = self.row["state"] or machine.new_state()
-        self.record = Recorder(claim.row["id"], claim.row["organization_id"], claim.row["seq"], runner.now)
+        given = (self.row["input_data"], self.row["context"])
+        self.record = Recorder(claim.row["id"], claim.row["organization_id"], claim.row["seq"], runner.now, given)
         self.memory = Memory()
         self.inbox = Inbox()
         self.since = new_id()  # of events recorded from now on, all ids are greater
@@ -250,7 +251,7 @@ class Run:
 
     def end(self, status: str, error: str) -> None:
         """The execution has ended."""
-        self.over = True
+        self.over, error = True, self.record.named.mask(error)
         if status != "failed":  # a failed one can go on where it stands: what waits there is kept
             effects.drop(self, self.state["tokens"].values())
         self.record.seq += 1

@@ -17,10 +17,11 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
-from flowapp.logs import MASK
+from flowapp.logs import MASK, is_secret_name
 
 SHORTEST = 4
 _SHORTEST_PART = 8  # of a header such as “Bearer …” or “session=…; theme=dark”
+_SHORTEST_NAMED = 6  # a shorter one may be a word of any text
 _SHORTEST_CORE = 6  # characters of base64
 _PARTS = re.compile(r"[\s;,=]+")
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
@@ -70,6 +71,20 @@ def note(secret: Any) -> None:
     elif isinstance(secret, Mapping | list):
         for entry in secret.values() if isinstance(secret, Mapping) else secret:
             note(entry)
+
+
+def named_secrets(value: Any) -> Iterator[str]:
+    """The texts in a JSON value that stand under the name of a secret (`password`, `apiKey`)."""
+    if isinstance(value, Mapping):
+        for name, entry in value.items():
+            if isinstance(entry, str):
+                if len(entry) >= _SHORTEST_NAMED and is_secret_name(name):
+                    yield entry
+            else:
+                yield from named_secrets(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from named_secrets(entry)
 
 
 def holds_opened(data: bytes) -> bool:

@@ -165,3 +165,28 @@ def test_what_looks_like_a_secret_in_inputs_is_masked_wherever_it_is_shown(app: 
     assert json.loads(pages[1])["user"] == {"password": "••••••", "name": "Ann"}
     for place in (*pages, live, *files, shown, str(row)):
         assert not [word for word in ("k-hunter2-k", "q-hunter2-q", "l-hunter2-l", "h-hunter2-h") if word in place]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_password_that_was_sent_in_is_not_repeated_by_lines_inputs_and_errors(app: Any, api: Api) -> None:
+    """What stands in data under the name of a secret stands in a text under none."""
+    word = "{{ input.user.password }} {{ context.query.token }}"
+    steps = [
+        {"step_id": "say", "action_type": "log", "params": {"message": f"Hello {word}"}},
+        {"step_id": "stop", "action_type": "fail", "params": {"message": f"No {word}"}},
+    ]
+    hook = {"trigger_type": "webhook", "config": {"response": "last_step"}}  # answers when it has ended
+    made = api.post("/workflows/", {"name": "W", "steps": steps, "triggers": [hook]}, 201)
+    api.post(f"/workflows/{made['id']}/activate/")
+    key = api.get(f"/workflows/{made['id']}/")["triggers"][0]["config"]["key"]
+    app.test_client().post(
+        f"/hooks/{key}?token=h-correct-horse", json={"user": {"password": "battery-staple", "pin": "12"}}
+    )
+    (row,) = api.get("/executions/")["results"]
+    lines = json.dumps(api.get(f"/executions/{row['id']}/logs/"), ensure_ascii=False)
+    assert "Hello •••••• ••••••" in lines
+    with app.app_context(), system_session(db.engine) as system:
+        kept = [str(found) for found in system.execute(text("SELECT input, error_message FROM step_runs"))]
+    assert "No •••••• ••••••" in str(kept)
+    for place in (lines, *kept, api.get(f"/executions/{row['id']}/")["error_message"]):
+        assert "battery-staple" not in place and "h-correct-horse" not in place
