@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from tests.faults.feeder import Feeder
 from tests.faults.report import Row
 from tests.faults.site import mail, note, wait
 from tests.faults.test_fleet import Fleet, fleet, on_postgresql
+from tests.support.hosts import Host
 from tests.support.processes import wait_until
 from tests.support.proxy import Proxy, proxied
 from tests.support.smtp import SmtpServer
@@ -169,3 +171,38 @@ def test_a_scheduler_whose_clock_is_ahead_fires_nothing_early(fleet: Fleet) -> N
     assert slot <= found[1] < slot + timedelta(seconds=10)
     row.executions = 1
     row.done()
+
+
+def test_a_restored_copy_does_nothing_beside_its_original(
+    fleet: Fleet, smtp: SmtpServer, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    row = Row("a copy beside its original", fleet.site.database)
+    original = fleet.host("worker", "scheduler")
+    fleet.becomes_ready()
+    flow = fleet.site.workflow([wait("20 seconds"), mail()])
+    feeder = Feeder(fleet.site, flow)
+    feeder.add(5)
+    accepted = feeder.finish()
+    books = Books(fleet.site, flow)
+    wait_until(lambda: books.count()["waiting"] == 5, 30, "they did not come to the wait")
+    assert original.command("backup", str(tmp_path / "b")).returncode == 0
+    url = f"sqlite:///{tmp_path}/copy.db"
+    if not fleet.environ["DATABASE_URL"].startswith("sqlite"):
+        cluster = request.getfixturevalue("postgres")
+        url = cluster.url(cluster.create_database(migrated=False))
+    environ = {**fleet.environ, "DATABASE_URL": url, "REDIS_URL": f"{fleet.environ['REDIS_URL']}?db=1"}
+    restored = Host(environ).command("restore", str(tmp_path / "b"))
+    assert restored.returncode == 0, restored.stderr
+    copy = Fleet(environ, fleet.site.tenant)
+    try:
+        copy.host("worker", "scheduler")
+        books.wait(5)
+        books.check(row, accepted, smtp=smtp)
+        assert len(smtp.inbox) == 5
+        beside = Books(copy.site, flow)
+        assert beside.count() == {"waiting": 5}, "the copy ran them too"
+        assert "WRONG  paused" in copy.doctor()[1]
+        assert copy.web.command("resume").returncode == 0
+        smtp.wait_for(10, 60)  # it was alive, and goes on where the backup was made
+    finally:
+        copy.close()

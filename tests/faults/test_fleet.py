@@ -24,7 +24,7 @@ from tests.support.group import Group
 from tests.support.hosts import Host
 from tests.support.processes import wait_until
 from tests.support.proxy import Proxy
-from tests.support.tenant import make_tenant
+from tests.support.tenant import Tenant, make_tenant
 
 pytestmark = pytest.mark.faults
 on_postgresql = pytest.mark.parametrize(
@@ -46,14 +46,14 @@ runpy.run_module("flowapp.worker", run_name="__main__")
 class Fleet:
     """Hosts that come and go. `web` is the first one: it is asked how the installation is."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
+    def __init__(self, environ: dict[str, str], tenant: Tenant | None = None) -> None:
         self.environ = {"FLOWAPP_LEASE_SECONDS": str(LEASE), "FLOWAPP_WORKERS": "1", **environ}
         settings = Settings.from_env(self.environ)
         self.engine = make_engine(settings)
         prepare_engine(self.engine, settings)
         self.hosts: list[Host] = []
         self.web = self.host("web")
-        self.site = Site(self.web, self.engine, make_tenant(self.engine))  # type: ignore[arg-type]
+        self.site = Site(self.web, self.engine, tenant or make_tenant(self.engine))  # type: ignore[arg-type]
         wait_until(lambda: self.get("/healthz")[0] == 200, 60, "the web host did not start")
 
     def host(self, *kinds: str, **more: Any) -> Host:
