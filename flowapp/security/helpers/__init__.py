@@ -6,7 +6,7 @@ and used again: a call costs a fraction of a millisecond beside its work. What i
 callers say what that is, and why.
 """
 
-from flowapp.security.helpers.leash import StoppedError, left, stop_thread, stoppable, within
+from flowapp.security.helpers.limits import StoppedError, left, stop_thread, stoppable, within
 from flowapp.security.helpers.pool import Helpers, OverBudgetError, call, close, configure
 from flowapp.security.helpers.weight import weight
 

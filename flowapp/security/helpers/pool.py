@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from flowapp.errors import StepError
-from flowapp.security.helpers.leash import left, stoppable
-from flowapp.security.helpers.mother import LostError, Zygote, flowapp_root, has_ended
+from flowapp.security.helpers.fork_client import LostError, Zygote, flowapp_root, has_ended
+from flowapp.security.helpers.limits import left, stoppable
 from flowapp.security.helpers.zygote import LENGTH, MIB, frame
 from flowapp.texts import say
 

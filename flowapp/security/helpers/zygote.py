@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flowapp.security.helpers.nursery import Nursery
+from flowapp.security.helpers.fork_server import ForkServer
 
 MIB = 1024 * 1024
 LENGTH = struct.Struct("!Q")
@@ -36,10 +36,10 @@ def main(descriptor: int, memory: int) -> None:
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    def rear(channel: socket.socket, _message: bytes) -> None:
+    def run_child(channel: socket.socket, _message: bytes) -> None:
         serve(channel, memory)
 
-    Nursery(socket.socket(fileno=descriptor), rear, lambda code: frame(("ended", code))).run(learn)
+    ForkServer(socket.socket(fileno=descriptor), run_child, lambda code: frame(("ended", code))).run(learn)
 
 
 def learn(module: bytes) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from flowapp.catalog import N_
 from flowapp.errors import StepError
-from flowapp.security.helpers.leash import stoppable
-from flowapp.security.helpers.mother import LostError, Zygote, flowapp_root, has_ended
+from flowapp.security.helpers.fork_client import LostError, Zygote, flowapp_root, has_ended
+from flowapp.security.helpers.limits import stoppable
 from flowapp.security.sandbox import zygote
 from flowapp.texts import say
 

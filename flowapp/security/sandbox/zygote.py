@@ -1,8 +1,8 @@
-"""The process that custom code runs under: a script of its own that imports nothing of Flowapp but its nursery.
+"""The process that custom code runs under: a script of its own that imports nothing of Flowapp but its fork server.
 
 `ProcessSandbox` starts it with a clean environment and one socket. It imports the interpreter once, gives up what it may
 do, and forks a *runner* for each run; the runner starts the interpreter (the program `monty`, a process of its own),
-locks it up and hands it the code. When a run's channel is closed the run is ended (see nursery.py).
+locks it up and hands it the code. When a run's channel is closed the run is ended (see fork_server.py).
 
 On the socket comes one byte for each run, together with that run's channel. On a channel: in, the request, a JSON object
 {source, inputs, timeout (seconds)} until end of file; out, a line of JSON for each message: ["ready"], ["print", text]
@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from flowapp.security.helpers.nursery import Nursery
+from flowapp.security.helpers.fork_server import ForkServer
 
 if TYPE_CHECKING:
     from pydantic_monty import MontySession
@@ -108,7 +108,7 @@ def main(control: socket.socket) -> None:
     program = find_interpreter()
     give_up_rights()
     os.dup2(1, 2)  # until here, the server's log; the interpreter writes there what code makes it write
-    Nursery(control, lambda channel, _message: become_runner(channel, program)).run()
+    ForkServer(control, lambda channel, _message: become_runner(channel, program)).run()
 
 
 def find_interpreter() -> str:

@@ -1,4 +1,4 @@
-"""The other side of a zygote (nursery.py): starts it with the first use, and anew where it was lost."""
+"""The other side of a zygote (fork_server.py): starts it with the first use, and anew where it was lost."""
 
 from __future__ import annotations
 

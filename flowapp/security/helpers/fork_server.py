@@ -3,7 +3,7 @@
 Standard library only: custom code's zygote imports it before it gives up its rights.
 
 On the control socket comes one message for each child, together with the child's channel. The child has the channel to
-itself; the zygote keeps a copy, so that the channel's end comes only after the child was buried. A child whose channel
+itself; the zygote keeps a copy, so that the channel's end comes only after the child was reaped. A child whose channel
 the other side has closed is killed, with its whole process group: that is how a run is ended from outside, whatever it
 is doing. The zygote ends, and all children with it, when the control socket is closed: when whoever started it has ended.
 """
@@ -24,18 +24,20 @@ MAX_MESSAGE = 400
 DEATH_SIGNAL = 1  # linux/prctl.h: PR_SET_PDEATHSIG
 
 
-class Nursery:
-    """The children of this process. `rear(channel, message)` is a child's whole life; `epitaph(exit code)` is the last
-    thing sent on its channel, where the code is negative for the signal that ended it.
+class ForkServer:
+    """The children of this process.
+
+    `run_child(channel, message)` is all that a child does; `last_message(exit code)` is sent on its channel after it, where
+    the code is negative for the signal that ended it.
     """
 
     def __init__(
         self,
         control: socket.socket,
-        rear: Callable[[socket.socket, bytes], None],
-        epitaph: Callable[[int], bytes] = lambda _code: b"",
+        run_child: Callable[[socket.socket, bytes], None],
+        last_message: Callable[[int], bytes] = lambda _code: b"",
     ) -> None:
-        self._control, self._rear, self._epitaph = control, rear, epitaph
+        self._control, self._run_child, self._last_message = control, run_child, last_message
         self._children: dict[int, socket.socket] = {}
         self._poll = select.poll()
         self._wake, self._bell = socket.socketpair()
@@ -54,7 +56,7 @@ class Nursery:
                 if descriptor == self._control.fileno():
                     open_ = self._take(prepare)
                 elif descriptor == self._wake.fileno():
-                    self._bury()
+                    self._reap()
                 else:
                     self._end(descriptor)
         for pid in self._children:
@@ -89,7 +91,7 @@ class Nursery:
             die_with_parent()
             for other in (self._control, self._wake, self._bell, *self._children.values()):
                 other.close()
-            self._rear(channel, message)
+            self._run_child(channel, message)
         finally:
             os._exit(0)
 
@@ -99,7 +101,7 @@ class Nursery:
                 self._poll.unregister(channel)
                 kill_group(pid)
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         """Ends what is left of the groups of children that have ended. Only then are their ids free."""
         with contextlib.suppress(BlockingIOError):
             while self._wake.recv(4096):
@@ -117,7 +119,7 @@ class Nursery:
         with contextlib.suppress(KeyError):
             self._poll.unregister(channel)
         with contextlib.suppress(OSError):  # nobody reads any more
-            channel.send(self._epitaph(code), socket.MSG_DONTWAIT)
+            channel.send(self._last_message(code), socket.MSG_DONTWAIT)
         channel.close()
 
 

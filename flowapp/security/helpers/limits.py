@@ -27,45 +27,45 @@ class StoppedError(StepError):
 
 
 @dataclass(slots=True, eq=False)
-class _Leash:
+class _Limit:
     end: float
     stops: list[Callable[[], None]] = field(default_factory=list)
     stopped: bool = False
 
 
 _lock = threading.Lock()
-_leashes: dict[int, _Leash] = {}
+_limits: dict[int, _Limit] = {}
 
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
     """This thread has so many seconds for what it does inside; where it is inside of another such, the shorter time holds."""
     ident = threading.get_ident()
-    outer = _leashes.get(ident)
+    outer = _limits.get(ident)
     end = time.monotonic() + seconds
-    leash = _Leash(end if outer is None else min(end, outer.end))
+    limit = _Limit(end if outer is None else min(end, outer.end))
     with _lock:
-        _leashes[ident] = leash
-        leash.stopped = outer is not None and outer.stopped
+        _limits[ident] = limit
+        limit.stopped = outer is not None and outer.stopped
     try:
         yield
     finally:
         with _lock:
             if outer is None:
-                del _leashes[ident]
+                del _limits[ident]
             else:
-                _leashes[ident] = outer
-                outer.stopped = outer.stopped or leash.stopped
+                _limits[ident] = outer
+                outer.stopped = outer.stopped or limit.stopped
 
 
 def left(most: float) -> float:
     """Seconds that this thread may still take, at most `most`; 0 where its time is over. StoppedError."""
-    leash = _leashes.get(threading.get_ident())
-    if leash is None:
+    limit = _limits.get(threading.get_ident())
+    if limit is None:
         return most
-    if leash.stopped:
+    if limit.stopped:
         raise StoppedError
-    return max(0.0, min(most, leash.end - time.monotonic()))
+    return max(0.0, min(most, limit.end - time.monotonic()))
 
 
 @contextlib.contextmanager
@@ -73,29 +73,29 @@ def stoppable(stop: Callable[[], None]) -> Iterator[None]:
     """What this thread does inside can be ended by `stop()`, called in another thread. Then this raises StoppedError."""
     ident = threading.get_ident()
     with _lock:
-        leash = _leashes.get(ident) or _leashes.setdefault(ident, _Leash(float("inf")))
-        if leash.stopped:
+        limit = _limits.get(ident) or _limits.setdefault(ident, _Limit(float("inf")))
+        if limit.stopped:
             raise StoppedError
-        leash.stops.append(stop)
+        limit.stops.append(stop)
     try:
         yield
     finally:
         with _lock:
-            leash.stops.remove(stop)
-            if leash.end == float("inf") and not leash.stops:
-                _leashes.pop(ident, None)
-        if leash.stopped:
+            limit.stops.remove(stop)
+            if limit.end == float("inf") and not limit.stops:
+                _limits.pop(ident, None)
+        if limit.stopped:
             raise StoppedError
 
 
 def stop_thread(ident: int) -> bool:
-    """Ends what a thread waits for, and refuses what it would wait for next. False where it is on no leash."""
+    """Ends what a thread waits for, and refuses what it would wait for next. False where it is under no limit."""
     with _lock:
-        leash = _leashes.get(ident)
-        if leash is None:
+        limit = _limits.get(ident)
+        if limit is None:
             return False
-        leash.stopped = True
-        stops = list(leash.stops)
+        limit.stopped = True
+        stops = list(limit.stops)
     for stop in stops:
         with contextlib.suppress(Exception):  # it may be over by itself this very moment
             stop()
