@@ -77,9 +77,24 @@ def test_every_command_prints_through_one_place() -> None:
     assert not direct, "print through flowapp.cli.words.tell"
 
 
+TINY = """
+from flask import Flask
+from flowapp.config import Settings
+
+app = Flask(__name__)
+app.extensions["settings"] = Settings.from_env()  # which the server reads its limits from
+app.config["MAX_CONTENT_LENGTH"] = 1_000_000
+
+
+@app.get("/<name>")
+def answer(name):
+    return name
+"""
+
+
 def test_gunicorns_log_has_one_line_a_request(tmp_path: Path) -> None:
     """Its access log, which people may switch on, holds what a client sent. Of controls, it lets C1 through."""
-    (tmp_path / "tiny.py").write_text("def app(environ, start):\n    start('200 OK', [])\n    return [b'']\n")
+    (tmp_path / "tiny.py").write_text(TINY)
     port = free_port()
     words = ["-c", str(Path("gunicorn.conf.py").resolve()), "--access-logfile", "-", "-b", f"127.0.0.1:{port}"]
     server = subprocess.Popen(

@@ -21,6 +21,7 @@ log = get_logger(__name__)
 
 
 UNCLAIMED = 2.0  # seconds; well below engine.timers.RING_AGAIN
+IDLE_LOOKS = 5
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class _Held:
 
 
 class Keeper:
-    """Prolongs what is held; started with the first claim, ends with the process."""
+    """Prolongs what is held; its thread starts with a claim, and ends once there has been none for IDLE_LOOKS looks."""
 
     def __init__(self, lease_seconds: float, now: Callable[[], datetime]) -> None:
         self._every = lease_seconds / 3
@@ -63,14 +64,24 @@ class Keeper:
                 self._held.pop(mark, None)
 
     def _keep(self) -> None:
-        pause = threading.Event()
+        pause, idle = threading.Event(), 0
         while not pause.wait(min(self._every, UNCLAIMED)):
+            idle = 0 if self._held else idle + 1
+            if idle > IDLE_LOOKS and self._ended():
+                return
             now = self._now()
             for held in self._due(now):
                 try:
                     held.keep(now)
                 except SQLAlchemyError as error:  # also what follows a broken connection: this thread must not end
                     log.warning("lease not prolonged", execution_id=held.claim.row["id"], error=str(error))
+
+    def _ended(self) -> bool:
+        """Ends the thread, unless a claim came this moment."""
+        with self._lock:
+            if not self._held:
+                self._thread = None
+            return not self._held
 
     def _due(self, now: datetime) -> list[_Held]:
         with self._lock:

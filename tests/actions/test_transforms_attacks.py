@@ -85,7 +85,7 @@ def test_another_thread_ends_a_step(run) -> None:
     assert helpers.stop_thread(thread.ident)
     thread.join()
     assert time.monotonic() - began < 2
-    assert "ended from outside" in told[0]
+    assert "stopped from outside" in told[0]
 
 
 @pytest.mark.parametrize(
