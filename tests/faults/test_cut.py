@@ -121,7 +121,7 @@ def test_connections_that_run_out_make_no_delivered_letter_uncertain(
 def test_a_host_that_loses_power_inside_the_lease_write_stops_no_other_scheduler(fleet: Fleet) -> None:
     """Its transaction holds the row of the lease, and its connection says nothing any more."""
     row = Row("power lost inside the lease write", fleet.site.database, kills=1)
-    limits = {"FLOWAPP_DB_IDLE_TIMEOUT": "4", "FLOWAPP_DB_LOCK_TIMEOUT": "1"}
+    limits = {"FLOWAPP_DB_IDLE_TIMEOUT": "12", "FLOWAPP_DB_LOCK_TIMEOUT": "1"}
     host = fleet.host("worker", "scheduler", environ=limits)
     fleet.becomes_ready()
     with proxied(fleet.environ["DATABASE_URL"]) as (proxy, url):
