@@ -88,10 +88,13 @@ def start(
         for earlier in replaced:
             cancel(session, earlier, "A later execution took its place (concurrency).")
         return new, True
-    first = session.scalars(
-        select(Execution).where(Execution.workflow_id == workflow.id, Execution.idempotency_key == idempotency_key)
-    ).one()
-    return first, False
+    return _first(session, workflow.id, idempotency_key), False
+
+
+def _first(session: Session, workflow_id: str, idempotency_key: str | None) -> Execution:
+    """The one that was there before, under the same key."""
+    mine = (Execution.workflow_id == workflow_id, Execution.idempotency_key == idempotency_key)
+    return session.scalars(select(Execution).where(*mine)).one()
 
 
 def _met(trigger: Trigger | None, data: Any, context: dict[str, Any], now: str) -> tuple[bool, list[dict[str, Any]]]:
