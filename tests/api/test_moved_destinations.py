@@ -97,7 +97,7 @@ def test_an_export_brings_no_secret_along(api: Api) -> None:
 )
 def test_a_secret_goes_to_no_address_that_an_expression_gives(api: Api, url: str) -> None:
     answer = api.post("/workflows/", body(url), 422)
-    assert [(p["path"], "only known when the step runs" in p["message"]) for p in answer["errors"]] == [(AT, True)]
+    assert [(p["path"], "known only when the step runs" in p["message"]) for p in answer["errors"]] == [(AT, True)]
     api.post("/workflows/", body(url, "Bearer {{ variables.key }}"), 201)
     api.post("/workflows/", body(url, integration="shop"), 201)
 

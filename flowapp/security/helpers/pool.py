@@ -68,9 +68,9 @@ class Helpers:
             raise OverBudgetError(say("There is no time left for this: what came before it took too long."))
         request = frame((function, arguments, self.seconds))
         with self._slot():
-            for _attempt in range(2):
+            for fresh in (False, True, True):
                 with contextlib.suppress(LostError):
-                    return self._converse(function.__module__, request)  # type: ignore[no-any-return]
+                    return self._converse(function.__module__, request, fresh=fresh)  # type: ignore[no-any-return]
         raise StepError(
             say("The helper process could not be started. Try again; if it happens again, see the server's log.")
         )
@@ -102,9 +102,9 @@ class Helpers:
         with self._room:
             self._room.notify_all()
 
-    def _converse(self, module: str, request: bytes) -> Any:
+    def _converse(self, module: str, request: bytes, *, fresh: bool) -> Any:
         """One call. LostError where its helper was lost through no fault of the call, which may run again."""
-        process, channel = None, self._waiting(module)
+        process, channel = None, None if fresh else self._waiting(module)
         try:
             if channel is None:
                 process, channel = self._open(module)
@@ -163,6 +163,11 @@ class Helpers:
                 raise OverBudgetError(self._why(("time", 0.0))) from None
             self.zygote.lost(process)
             raise LostError from None
+        except LostError:
+            channel.close()
+            if has_ended(process):
+                self.zygote.lost(process)
+            raise
         return process, channel
 
     def _ask(self, channel: socket.socket, request: bytes) -> tuple[Any, ...]:
