@@ -83,5 +83,5 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 
 def _heart(worker: Any) -> Any:
-    """What says that a worker lives (flowapp.tasks.heartbeats); None where it has not loaded the application."""
+    """What says that a worker lives (flowapp.tasks.fleet.heartbeats); None where it has not loaded the application."""
     return getattr(getattr(worker, "wsgi", None), "extensions", {}).get("heart")

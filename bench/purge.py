@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 from bench.cluster import running_cluster
 from bench.stacks import environment
 from flowapp.config import Settings
-from flowapp.engine.retention import purge
-from flowapp.engine.start import start
+from flowapp.engine.retention.purge import purge
+from flowapp.engine.store.start import start
 from flowapp.models import Organization, Project, Version, Workflow, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session, tenant_session
 from tests.support.group import ROOT

@@ -22,7 +22,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     from flowapp import catalog, logs, web
     from flowapp.config import VERSION, Settings
     from flowapp.extensions import sock
-    from flowapp.web.lean import Application
+    from flowapp.web.fast_path import Application
 
     settings = settings or Settings.from_env()
     logs.configure(settings.log_level, settings.log_format)
@@ -84,7 +84,7 @@ def _connect(app: APIFlask, settings: Settings) -> None:
     from flowapp import tasks
     from flowapp.extensions import db
     from flowapp.models.tenancy import prepare_engine
-    from flowapp.tasks.heartbeats import Heart
+    from flowapp.tasks.fleet.heartbeats import Heart
 
     db.init_app(app)
     with app.app_context():

@@ -100,7 +100,7 @@ class DoorbellBroker(dramatiq.Broker):
         return DoorbellConsumer(self.client, _key(queue_name), max(1, prefetch // 2), timeout, self.alive)
 
     def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
-        """Puts the message at the end of its queue. ValueError for a delay: timers are rows (engine/timers.py)."""
+        """Puts the message at the end of its queue. ValueError for a delay: timers are rows (engine/store/timers.py)."""
         if delay is not None:
             raise ValueError("This broker delays nothing.")
         self.client.rpush(_key(message.queue_name), message.encode())

@@ -19,13 +19,14 @@ from sqlalchemy.orm import Session
 
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
-from flowapp.engine import admission
+from flowapp.engine.store import admission
+from flowapp.executions import replays
 from flowapp.models import Lease, utcnow
 from flowapp.models.tenancy import at_once, make_engine, prepare_engine, system_session
-from flowapp.studio import alerts, replays
-from flowapp.tasks import due, facts, repeating
-from flowapp.tasks.heartbeats import Heart
-from flowapp.tasks.upkeep import Notes, Upkeep
+from flowapp.notifications import alerts
+from flowapp.tasks import due, event_relay, repeating
+from flowapp.tasks.fleet.heartbeats import Heart
+from flowapp.tasks.maintenance import Notes, Upkeep
 
 TICK = 0.5
 LEASE = timedelta(seconds=6)
@@ -118,7 +119,7 @@ class Scheduler:
 
     def publish_events(self, now: datetime) -> None:
         """Hands recorded events on, in their order."""
-        facts.hand_on(now)
+        event_relay.hand_on(now)
 
     def announce_recoveries(self, now: datetime) -> None:
         """Tells of workflows that work again; looks for them every few seconds."""
@@ -128,7 +129,7 @@ class Scheduler:
         with system_session(self.runtime.engine) as session:
             alerted = alerts.recoveries(session, now)
             session.commit()
-        facts.send_alerts(alerted)
+        event_relay.send_alerts(alerted)
 
     def ring_replays(self, now: datetime) -> None:
         """Has replays that stand still go on; looks for them twice a minute."""

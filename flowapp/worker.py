@@ -1,7 +1,7 @@
 """The worker: `python -m flowapp.worker`. Dramatiq's worker threads in forked processes that share their imports.
 
 The first SIGTERM lets running steps finish and gives the executions back; further ones change nothing. The parent starts
-again what dies, and ends a process whose step is stuck or takes too much memory (tasks.watchdog).
+again what dies, and ends a process whose step is stuck or takes too much memory (tasks.fleet.watchdog).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from setproctitle import setproctitle
 
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
-from flowapp.engine.board import JOB, STEP, Board, Entry
-from flowapp.engine.leases import UNCLAIMED
+from flowapp.engine.runtime.activity import JOB, STEP, Board, Entry
+from flowapp.engine.store.leases import UNCLAIMED
 from flowapp.launcher.lifeline import die_with_parent
 from flowapp.models.tenancy import make_engine, prepare_engine
 from flowapp.tasks.actors import declare
-from flowapp.tasks.handover import Handover
-from flowapp.tasks.heartbeats import Heart
+from flowapp.tasks.fleet.handover import Handover
+from flowapp.tasks.fleet.heartbeats import Heart
+from flowapp.tasks.fleet.watchdog import Limits, Ward, Watchdog
 from flowapp.tasks.runtime import Progress, process_name
-from flowapp.tasks.watchdog import Limits, Ward, Watchdog
 
 STOP_SECONDS = 4.0
 LOOK = 0.2  # seconds between two looks of the parent at its children

@@ -11,12 +11,11 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 
-from flowapp import create_app
+from flowapp import create_app, workflows
 from flowapp.config import Settings
 from flowapp.extensions import db
 from flowapp.models import AccessToken, Integration, Member, Trigger, User, Version, Workflow
 from flowapp.models.tenancy import system_session, tenant_session
-from flowapp.studio import workflows
 from flowapp.tasks import runtime
 from tests.support.browser import PASSWORD
 from tests.support.fleet import whole_fleet

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from flowapp import tasks
 from flowapp.config import VERSION, Settings
 from flowapp.extensions import db
-from flowapp.tasks.heartbeats import fingerprint, fingerprints
+from flowapp.tasks.fleet.heartbeats import fingerprint, fingerprints
 from tests.support.fleet import beat, whole_fleet
 from tests.test_cli import running
 

@@ -20,17 +20,18 @@ import websocket
 from werkzeug.serving import make_server
 
 from flowapp import catalog, create_app, tasks
+from flowapp.accounts.revocation import end_session
 from flowapp.broker import connect
 from flowapp.catalog import Done, Outcome, Params, StepContext
 from flowapp.catalog.registry import ACTIONS, action
 from flowapp.config import Settings
-from flowapp.engine.control import cancel
-from flowapp.engine.definition import parse
-from flowapp.engine.journal import Journal
-from flowapp.engine.leases import Keeper
-from flowapp.engine.program import Programs
-from flowapp.engine.runner import Runner
-from flowapp.engine.start import start
+from flowapp.engine.language.definition import parse
+from flowapp.engine.runtime.program import Programs
+from flowapp.engine.runtime.runner import Runner
+from flowapp.engine.store.control import cancel
+from flowapp.engine.store.journal import Journal
+from flowapp.engine.store.leases import Keeper
+from flowapp.engine.store.start import start
 from flowapp.extensions import db
 from flowapp.live import line as line_module
 from flowapp.models import (
@@ -47,7 +48,6 @@ from flowapp.models import (
 )
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.tokens import make_token
-from flowapp.studio.revocation import end_session
 from tests.conftest import ROOT, base_environ
 from tests.support.processes import free_port, wait_until
 from tests.support.processes import server as process

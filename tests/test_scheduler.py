@@ -14,8 +14,8 @@ from sqlalchemy import event
 from flowapp import catalog, events, tasks
 from flowapp.broker import queue_length
 from flowapp.catalog import get_trigger
-from flowapp.engine.clock import slots
-from flowapp.engine.ending import FAILED_EVENT
+from flowapp.engine.store.failures import FAILED_EVENT
+from flowapp.engine.store.schedules import slots
 from flowapp.models import Event, Execution, Timer, Trigger, Workflow, new_id, utcnow
 from flowapp.scheduler import Scheduler
 from flowapp.tasks import due

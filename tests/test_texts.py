@@ -8,7 +8,7 @@ import pickle
 import pytest
 from pydantic import BaseModel, ValidationError, field_validator
 
-from flowapp.engine.wording import plain_problems
+from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.errors import InvalidError, Problem
 from flowapp.texts import Text, either, join, labelled, say
 

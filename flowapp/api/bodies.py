@@ -13,13 +13,13 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 
 from flowapp import tasks
-from flowapp.engine.wording import known_list, nearest, plain_problems
+from flowapp.engine.language.validation_messages import known_list, nearest, plain_problems
 from flowapp.errors import InvalidError, MalformedError, Problem, StaleError, TooLargeError, UnsupportedMediaError
 from flowapp.extensions import db
 from flowapp.models import Workflow
-from flowapp.studio.workflows import Page
-from flowapp.studio.workflows.extras import refuse_other_organization
 from flowapp.texts import say
+from flowapp.workflows import Page
+from flowapp.workflows.extras import refuse_other_organization
 
 MAX_NESTING = 64
 INTEGERS = range(-(2**63), 2**64)  # what orjson reads exactly; beyond, it makes a float without a word

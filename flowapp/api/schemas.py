@@ -10,11 +10,11 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from flowapp.catalog.context import LogLevel
-from flowapp.engine.definition import EdgeDef, StepDef, TriggerDef
-from flowapp.engine.workflow_config import Whole, WorkflowConfig
+from flowapp.engine.language.definition import EdgeDef, StepDef, TriggerDef
+from flowapp.engine.language.workflow_config import Whole, WorkflowConfig
 from flowapp.models import EXECUTION_STATUSES, WORKFLOW_STATUSES
-from flowapp.studio.workflows.extras import STATUS_ALIASES
-from flowapp.studio.workflows.listing import SORTS
+from flowapp.workflows.extras import STATUS_ALIASES
+from flowapp.workflows.listing import SORTS
 
 ENDED_ALIASES = {"success": "completed", "canceled": "cancelled"}
 LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)

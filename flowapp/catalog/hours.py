@@ -1,6 +1,6 @@
 """Business hours: waits that count only while the organization works. Pure: the moment and the zone are passed in.
 
-The hours come from the workflow's config (engine.workflow_config.BusinessHours) as {"days": ["mon", …], "start": "09:00",
+The hours come from the workflow's config (engine.language.workflow_config.BusinessHours) as {"days": ["mon", …], "start": "09:00",
 "end": "17:00", "holidays": ["2026-12-25"]}; without any, Monday to Friday, 9 to 17. They are wall-clock times of the zone:
 where the clocks change during a business day, an hour is still an hour that passes.
 """

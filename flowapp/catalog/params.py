@@ -27,7 +27,7 @@ Widget = Literal[
     "keyvalue",  # dict: rows of name and value
     "lines",  # list of texts: one a line
     "rows",  # list of models: a row of fields each
-    "conditions",  # condition group (engine.condition)
+    "conditions",  # condition group (engine.language.conditions)
     "mapping",  # column -> value of the data table chosen in the field named by `depends_on`, or one expression
     "table",  # slug of a data table
     "schema",  # slug of a validation schema

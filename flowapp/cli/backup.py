@@ -15,14 +15,14 @@ from flask.cli import with_appcontext
 from sqlalchemy import Engine
 
 from flowapp import ROOT
+from flowapp.backup import dump, load
+from flowapp.backup.file import Head, Tail, inspect
 from flowapp.cli.words import ToldError, tell
 from flowapp.config import VERSION, Settings
 from flowapp.errors import ConflictError, FlowError
 from flowapp.models import migrations, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine
-from flowapp.studio.backup import dump, load
-from flowapp.studio.backup.file import Head, Tail, inspect
-from flowapp.tasks.heartbeats import fingerprint, fingerprints
+from flowapp.tasks.fleet.heartbeats import fingerprint, fingerprints
 from flowapp.texts import say
 
 

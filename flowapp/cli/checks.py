@@ -17,7 +17,8 @@ from flowapp.errors import FlowError
 from flowapp.extensions import db
 from flowapp.models import Lease, migrations
 from flowapp.models.tenancy import connections_of_host, pool_size, system_session
-from flowapp.tasks import backlog, fleet, heartbeats
+from flowapp.tasks import backlog
+from flowapp.tasks.fleet import health, heartbeats
 
 if TYPE_CHECKING:
     from flowapp.models.postgres import Role
@@ -64,7 +65,7 @@ def schedulers(settings: Settings) -> str:
 
 def _must(kind: str, settings: Settings, remedy: str) -> str:
     found = _of(kind, settings)
-    problem = fleet.trouble(kind, fleet.processes(db.engine, settings))
+    problem = health.trouble(kind, health.processes(db.engine, settings))
     if problem:
         raise WrongError(f"{problem}{f' ({found})' if found else ''}: {remedy}")
     if "stuck" in found:
@@ -75,22 +76,22 @@ def _must(kind: str, settings: Settings, remedy: str) -> str:
 def _of(kind: str, settings: Settings) -> str:
     """“2 work: a:17, b:4; 1 silent: c:9 for 40 s”; empty where there is none."""
     groups: dict[str, list[str]] = defaultdict(list)
-    for one in fleet.processes(db.engine, settings):
+    for one in health.processes(db.engine, settings):
         if one.kind == kind:
             since = {"working": "", "stuck": f" for {one.still_for:.0f} s", "silent": f" for {one.silent_for:.0f} s"}
             groups[one.state].append(one.name + since[one.state])
     words = {"working": "work", "stuck": "stuck", "silent": "silent"}
     return "; ".join(
-        f"{len(groups[state])} {words[state]}: {', '.join(groups[state])}" for state in fleet.STATES if groups[state]
+        f"{len(groups[state])} {words[state]}: {', '.join(groups[state])}" for state in health.STATES if groups[state]
     )
 
 
 def same_keys(settings: Settings) -> str:
     """Every living process, and this command, have keys that fit together."""
-    living = [one for one in fleet.processes(db.engine, settings) if one.state != "silent"]
-    here = fleet.this_process(settings)
+    living = [one for one in health.processes(db.engine, settings) if one.state != "silent"]
+    here = health.this_process(settings)
     for one, other in combinations([here, *living], 2):
-        if problem := fleet.disagreement(one, other):
+        if problem := health.disagreement(one, other):
             raise WrongError(f"{one.name} and {other.name}: {problem}. Give all hosts the same two settings")
     hosts = len({one.host for one in living})
     return f"the same here and in {len(living)} processes on {hosts} {'host' if hosts == 1 else 'hosts'}"
@@ -100,7 +101,7 @@ def clocks(settings: Settings) -> str:
     """No host's clock is so far from the database's that leases mean different times."""
     most = settings.lease_seconds / 4
     here = heartbeats.clock_ahead(db.engine)
-    found = fleet.clocks(fleet.processes(db.engine, settings)) | {"this host": here}
+    found = health.clocks(health.processes(db.engine, settings)) | {"this host": here}
     far = {host: ahead for host, ahead in found.items() if abs(ahead) > most}
     if far:
         said = ", ".join(f"{host} {abs(s):.1f} s {'ahead of' if s > 0 else 'behind'}" for host, s in far.items())
@@ -111,7 +112,7 @@ def clocks(settings: Settings) -> str:
 def releases(settings: Settings) -> str:
     """Which releases run; two of them while an upgrade is under way."""
     names: dict[str, list[str]] = defaultdict(list)
-    for one in fleet.processes(db.engine, settings):
+    for one in health.processes(db.engine, settings):
         if one.state != "silent":
             names[one.version].append(one.name)
     found = "; ".join(f"{version}: {', '.join(some)}" for version, some in sorted(names.items()))
@@ -127,7 +128,7 @@ def connections(settings: Settings) -> str:
         return "SQLite has no limit of them"
     with db.engine.connect() as connection:
         most, reserved = (int(connection.execute(text(f"SHOW {name}")).scalar_one()) for name in _LIMITS)
-    living = Counter(one.kind for one in fleet.processes(db.engine, settings) if one.state != "silent")
+    living = Counter(one.kind for one in health.processes(db.engine, settings) if one.state != "silent")
     taken = sum(living[kind] * pool_size(settings, kind) for kind in _KINDS)
     found = f"{taken} at most of {most - reserved}; {connections_of_host(settings)} for a host like this one"
     if taken > most - reserved:

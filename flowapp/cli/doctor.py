@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp import tasks
+from flowapp.accounts import installation, members
 from flowapp.broker import queue_length
 from flowapp.cli import checks
 from flowapp.cli.words import tell
@@ -25,7 +26,6 @@ from flowapp.errors import FlowError
 from flowapp.extensions import db
 from flowapp.models import Integration
 from flowapp.models.tenancy import system_session
-from flowapp.studio import accounts, installation
 
 
 @click.command("doctor")
@@ -98,10 +98,10 @@ def _check_address(settings: Settings) -> str:
 
 
 def _check_people(settings: Settings) -> str:
-    if accounts.has_users(db.engine):
+    if members.has_users(db.engine):
         return "there is an owner"
     if settings.admin_email and settings.admin_password:
-        accounts.make_user(name="owner", email=settings.admin_email, password=settings.admin_password)
+        members.make_user(name="owner", email=settings.admin_email, password=settings.admin_password)
         return f"{settings.admin_email} is made at the first visit"
     return "nobody yet: the first visit asks"
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import tasks
 from flowapp.cli.words import tell
-from flowapp.engine.definition import Definition
+from flowapp.engine.language.definition import Definition
 from flowapp.extensions import db
 from flowapp.models import Integration, Trigger, Version, Workflow
 from flowapp.models.tenancy import system_session

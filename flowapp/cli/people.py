@@ -7,6 +7,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
+from flowapp.accounts import members
 from flowapp.cli.words import ToldError, tell
 from flowapp.errors import FlowError
 from flowapp.events import audit
@@ -14,7 +15,7 @@ from flowapp.extensions import db
 from flowapp.models import Member, Organization, User
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.roles import Role
-from flowapp.studio import accounts, demo
+from flowapp.template_library import demo
 
 ROLES = [role.label for role in Role]
 _ACTOR = (None, "command line")
@@ -29,8 +30,13 @@ _ACTOR = (None, "command line")
 def create_superuser(email: str, name: str, password: str, organization: str) -> None:
     """Makes an owner; on a new installation the organization too."""
     try:
-        user, is_new = accounts.add_owner(
-            db.engine, name=name or email.partition("@")[0], email=email, password=password, organization=organization
+        user, is_new = members.add_owner(
+            db.engine,
+            name=name or email.partition("@")[0],
+            email=email,
+            password=password,
+            organization=organization,
+            furnish=demo.furnish,
         )
     except FlowError as error:
         raise ToldError(error) from None
@@ -45,7 +51,7 @@ def create_superuser(email: str, name: str, password: str, organization: str) ->
 def create_token(email: str, role: str | None, name: str) -> None:
     """Makes an API token; it stands alone on the last line."""
     try:
-        accounts.ensure_admin(db.engine, current_app.extensions["settings"])
+        members.ensure_admin(db.engine, current_app.extensions["settings"], demo.furnish)
     except FlowError as error:
         raise ToldError(error) from None
     with system_session(db.engine) as system:
@@ -56,7 +62,7 @@ def create_token(email: str, role: str | None, name: str) -> None:
     own = Role.read(member.role)
     with tenant_session(db.engine, member.organization_id) as session:
         try:
-            row, token = accounts.create_token(session, member.user_id, name, Role.read(role) if role else own, by=own)
+            row, token = members.create_token(session, member.user_id, name, Role.read(role) if role else own, by=own)
         except FlowError as error:
             raise ToldError(error) from None
         audit(session, "token.created", actor=_ACTOR, target=("token", row.id, row.name))

@@ -10,10 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flowapp import events
-from flowapp.engine.journal import contact_view
+from flowapp.accounts.members import clean_email, clean_timezone
+from flowapp.engine.store.journal import contact_view
 from flowapp.errors import InvalidError, NotFoundError, UnsuitableError
 from flowapp.models import Contact, read_id
-from flowapp.studio.accounts import clean_email, clean_timezone
 from flowapp.texts import say
 
 MAX_NAME = 200

@@ -8,12 +8,12 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
-from flowapp.engine.replay import messages
+from flowapp.engine.store.message_log import messages
 from flowapp.errors import MalformedError
+from flowapp.executions import history
 from flowapp.live.line import Message, shown
 from flowapp.models import TERMINAL, Execution, LogLine
 from flowapp.models.tenancy import tenant_session
-from flowapp.studio import history
 
 POLL_SECONDS = 2.0
 MAX_LINES = 1000  # of one answer

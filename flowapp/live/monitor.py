@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
-from flowapp.engine.messages import execution_completed
+from flowapp.engine.store.messages import execution_completed
 from flowapp.errors import MalformedError
+from flowapp.executions import history
 from flowapp.live.line import Message, shown
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
-from flowapp.studio import history
 
 LATE = timedelta(seconds=2)  # between the time that a row carries and its commit
 MAX_AWAY = timedelta(hours=1)  # who was away for longer gets the numbers only

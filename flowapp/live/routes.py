@@ -11,6 +11,7 @@ from simple_websocket import ConnectionClosed, Server
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from flowapp.accounts.revocation import was_ended
 from flowapp.errors import FlowError, InvalidError, NotFoundError, UnavailableError
 from flowapp.extensions import db
 from flowapp.live.execution import ExecutionFeed
@@ -21,7 +22,6 @@ from flowapp.logs import get_logger
 from flowapp.models import AccessToken, Member, User, read_id, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.security.roles import Role
-from flowapp.studio.revocation import was_ended
 from flowapp.web.access import Actor, access
 from flowapp.web.sessions import session_id
 

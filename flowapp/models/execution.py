@@ -31,7 +31,7 @@ def _some(*columns: str) -> Index:
 class Execution(HasId, Tenant, Base):
     """One run of one version.
 
-    `state` is the engine's (engine.state); `fence` grows with every claim, and every write of a worker carries it;
+    `state` is the engine's (engine.machine.state); `fence` grows with every claim, and every write of a worker carries it;
     `seq` counts the messages of this execution (log lines, step starts and ends), so that a live page misses nothing.
     `held`: it waits for a free place (concurrency), and may not be claimed; `start_after`: nor before then (debounce).
     `options` is what few executions have: {"parent": [execution id, token], "root": execution id, "run_to", "pins", "reuse"}.
@@ -112,7 +112,7 @@ class Execution(HasId, Tenant, Base):
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
 
-    timezone = ""  # its organization's; no column: known right after the start only (engine.start)
+    timezone = ""  # its organization's; no column: known right after the start only (engine.store.start)
 
 
 class StepRun(Tenant, Base):

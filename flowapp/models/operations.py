@@ -15,7 +15,7 @@ REPLAY_STATUSES = ("pending", "running", "completed", "cancelled")
 
 
 class Heartbeat(Base):
-    """A process that runs, or ran until a while ago (tasks.heartbeats writes it every few seconds). Belongs to the
+    """A process that runs, or ran until a while ago (tasks.fleet.heartbeats writes it every few seconds). Belongs to the
     installation.
 
     `started_at` and `seen_at` are times of the database's clock. `still_seconds`: for how long it had made no progress

@@ -11,9 +11,10 @@ from sqlalchemy import select
 
 from flowapp.catalog import N_
 from flowapp.extensions import db
+from flowapp.insights import overview
 from flowapp.models import Form, Integration, Workflow
 from flowapp.security.roles import Role
-from flowapp.studio import demo, overview
+from flowapp.template_library import demo
 from flowapp.web import Nav, access, page
 from flowapp.web.locale import zone
 

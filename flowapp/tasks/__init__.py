@@ -8,8 +8,8 @@ from flowapp.tasks.runtime import Runtime, init, ring, runtime
 
 
 def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Tries one step (tasks.trial.test_step). Imported when used: the actions' services are heavy."""
-    from flowapp.tasks.trial import test_step as try_it
+    """Tries one step (tasks.step_test.test_step). Imported when used: the actions' services are heavy."""
+    from flowapp.tasks.step_test import test_step as try_it
 
     return try_it(*args, **kwargs)
 

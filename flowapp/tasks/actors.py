@@ -9,10 +9,10 @@ import dramatiq
 import orjson
 
 from flowapp.broker import QUEUE
-from flowapp.engine.journal import Journal
-from flowapp.engine.leases import Keeper
-from flowapp.engine.program import Programs
-from flowapp.engine.runner import Runner
+from flowapp.engine.runtime.program import Programs
+from flowapp.engine.runtime.runner import Runner
+from flowapp.engine.store.journal import Journal
+from flowapp.engine.store.leases import Keeper
 from flowapp.logs import get_logger
 from flowapp.tasks import jobs
 from flowapp.tasks.bus import publish

@@ -16,7 +16,7 @@ import redis
 from sqlalchemy.orm import Session
 
 from flowapp.database import dump_json
-from flowapp.engine.journal import first_row
+from flowapp.engine.store.journal import first_row
 from flowapp.logs import get_logger
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
@@ -51,7 +51,7 @@ def publish(organization_id: str, execution_id: str, messages: list[dict[str, An
 
 def announce_end(execution: Execution) -> None:
     """Tells who watches that an execution was ended from outside (cancelled). Call after the commit."""
-    from flowapp.engine.messages import execution_completed
+    from flowapp.engine.store.messages import execution_completed
 
     message = execution_completed(
         execution.id, execution.seq, execution.status, execution.error_message, execution.output_data

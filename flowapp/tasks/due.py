@@ -7,7 +7,7 @@ from datetime import datetime
 import redis
 
 from flowapp.broker import oldest_message, queue_length
-from flowapp.engine import clock, timers
+from flowapp.engine.store import schedules, timers
 from flowapp.logs import get_logger
 from flowapp.models import Trigger
 from flowapp.models.tenancy import system_session
@@ -73,7 +73,7 @@ def ring_all(bells: list[timers.Bell]) -> int:
 def fire_clocks(now: datetime) -> int:
     """Starts what schedules say; how many executions. A schedule that fails keeps none of the others from firing."""
     with system_session(runtime().engine) as session:
-        due = [trigger.id for trigger in clock.due_triggers(session, now)]
+        due = [trigger.id for trigger in schedules.due_triggers(session, now)]
     return sum(_fire(trigger_id, now) for trigger_id in due)
 
 
@@ -81,7 +81,7 @@ def _fire(trigger_id: str, now: datetime) -> int:
     try:
         with system_session(runtime().engine) as session:
             trigger = session.get(Trigger, trigger_id)
-            started = clock.fire(session, trigger, now) if trigger else []
+            started = schedules.fire(session, trigger, now) if trigger else []
             session.commit()
     except Exception:
         log.exception("schedule failed, trying again", trigger_id=trigger_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowapp.engine import admission
+from flowapp.engine.store import admission
 from flowapp.models import Execution
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.bus import announce_end

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from flowapp.errors import InvalidError
+from flowapp.executions.exports import Wanted, export, known_format
 from flowapp.models.tenancy import tenant_session
-from flowapp.studio.exports import Wanted, export, known_format
 from flowapp.tasks.runtime import runtime
 from flowapp.texts import say
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import Letter
-from flowapp.engine.visit import Visit
+from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
 from flowapp.logs import kept_text
 from flowapp.models import ROLES, Member, Notification, Organization, User, Workflow

@@ -8,12 +8,12 @@ import redis
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from flowapp.engine.replays import repeat
+from flowapp.engine.store.rerun import repeat
 from flowapp.errors import ConflictError, StorageFullError
+from flowapp.executions import history, replays
 from flowapp.logs import get_logger
 from flowapp.models import Execution, Replay, utcnow
 from flowapp.models.tenancy import tenant_session
-from flowapp.studio import history, replays
 from flowapp.tasks.bus import begin
 from flowapp.tasks.runtime import runtime
 

@@ -13,17 +13,17 @@ from typing import Any
 import redis
 from sqlalchemy import Engine
 
+from flowapp.accounts import installation
 from flowapp.broker import QUEUE, DoorbellBroker, connect, make_broker
 from flowapp.config import Settings
-from flowapp.engine.board import Watch
-from flowapp.engine.quota import quotas
-from flowapp.engine.runner import Runner
+from flowapp.engine.runtime.activity import Watch
+from flowapp.engine.runtime.runner import Runner
+from flowapp.engine.store.quota import quotas
 from flowapp.logs import get_logger
 from flowapp.models.clock import Clock
 from flowapp.security import helpers
 from flowapp.security.credentials import Vault
-from flowapp.studio import installation
-from flowapp.tasks.outbox import Outbox
+from flowapp.tasks.live_publisher import Outbox
 from flowapp.tasks.pause import Pause
 from flowapp.tasks.tally import Tally
 
@@ -81,7 +81,7 @@ class Runtime:
         return cls(settings, engine, broker, client, *parts, **more)
 
     def public_url(self) -> str:
-        """Where links in e-mails lead (studio.installation); asked for at most every 10 s, a step may need it each time."""
+        """Where links in e-mails lead (accounts.installation); asked for at most every 10 s, a step may need it each time."""
         known, at = self._address
         if not known or time.monotonic() - at > ADDRESS_SECONDS:
             known = installation.public_url(self.engine, self.settings)
@@ -114,7 +114,7 @@ def ring(
 ) -> None:
     """Tells the workers that an execution has something to do, and publishes `news` by channel. Call after the commit.
 
-    `fresh`: it is new, and this is its first bell; `row`: what a worker needs to know of it, as JSON (engine.runner).
+    `fresh`: it is new, and this is its first bell; `row`: what a worker needs to know of it, as JSON (engine.runtime.runner).
     Redis may be down: then nothing is lost, the scheduler rings again once it is back.
     """
     try:

@@ -11,15 +11,15 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import Http, IntegrationHandle, Letter, Mail, Sandbox, Saved, open_integration
 from flowapp.connectors.smtp import SmtpMail, compose
-from flowapp.engine.visit import Visit
+from flowapp.data.schemas import ProjectSchemas
+from flowapp.data.step_tables import ProjectTables
+from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
 from flowapp.models import CaughtMail, Integration
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.egress import SafeHttp
 from flowapp.security.links import sign
 from flowapp.security.sandbox import ProcessSandbox
-from flowapp.studio.schemas import ProjectSchemas
-from flowapp.studio.wiring import ProjectTables
 from flowapp.tasks.people import Members
 from flowapp.tasks.runtime import Runtime
 from flowapp.tasks.subflows import SubWorkflows

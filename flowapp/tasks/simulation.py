@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import HttpResponse, IntegrationHandle, Letter, Sandbox, Saved
 from flowapp.crm import contacts
-from flowapp.engine.simulate import LONGEST, Clock, Scene, simulate
-from flowapp.engine.visit import Visit
+from flowapp.engine.runtime.simulate import LONGEST, Clock, Scene, simulate
+from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import NotFoundError, Problem, UnknownReferenceError, UnsuitableError
 from flowapp.logs import MASK, mask
 from flowapp.models import Organization, Workflow, new_id, utcnow
@@ -154,7 +154,7 @@ def simulate_workflow(
 ) -> Json:
     """Simulates a definition (canonical, secrets sealed) in the place of a workflow.
 
-    Returns engine.simulate's report with "calls": what would have gone out. `contact` is an id or an e-mail.
+    Returns engine.runtime.simulate's report with "calls": what would have gone out. `contact` is an id or an e-mail.
     """
     _refuse(definition, start, pins or {}, answers or {})
     current = runtime()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from flowapp.engine.failures import find
-from flowapp.engine.start import start
-from flowapp.engine.visit import Visit
+from flowapp.engine.runtime.visit import Visit
+from flowapp.engine.store.error_workflows import find
+from flowapp.engine.store.start import start
 from flowapp.errors import StepError
 from flowapp.models import Execution, Version
 from flowapp.tasks.bus import begin

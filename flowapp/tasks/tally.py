@@ -1,6 +1,6 @@
 """Counts what executions store while they run, and adds it to the sizes of their workflows every few seconds.
 
-The sizes are measured anew every hour (engine.sizes): what a process that was killed had not added is made up for then.
+The sizes are measured anew every hour (engine.retention.sizes): what a process that was killed had not added is made up for then.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from flowapp.engine import sizes
+from flowapp.engine.retention import sizes
 from flowapp.logs import get_logger
 from flowapp.models import utcnow
 

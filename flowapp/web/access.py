@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 from flask import current_app, g, request, session
 from flask_login import current_user
 
+from flowapp.accounts import installation as installation_of
 from flowapp.errors import FlowError, ForbiddenError, UnauthenticatedError
 from flowapp.extensions import csrf, db
 from flowapp.models import AccessToken, Member, Organization, User, utcnow
 from flowapp.models.tenancy import bind_tenant, system_session
 from flowapp.security.roles import Role, least
 from flowapp.security.tokens import hash_token
-from flowapp.studio import installation as installation_of
 from flowapp.texts import say
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -108,7 +108,7 @@ def guard() -> None:
 
 
 def runs_installation() -> bool:
-    """Whether who calls runs the whole installation (studio.installation.runs)."""
+    """Whether who calls runs the whole installation (accounts.installation.runs)."""
     if "runs_installation" not in g:
         actor: Actor = g.actor
         g.runs_installation = installation_of.runs(db.session(), actor.user, actor.role, g.organization.id)

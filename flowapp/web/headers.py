@@ -6,7 +6,7 @@ import secrets
 
 from flask import Flask, Response, g, request
 
-from flowapp.web.lean import lean
+from flowapp.web.fast_path import lean
 
 _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),

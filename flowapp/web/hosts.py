@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from flask import current_app, request
 
+from flowapp.accounts import installation
 from flowapp.extensions import db
-from flowapp.studio import installation
 
 
 def is_known_host() -> bool:

@@ -7,10 +7,10 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import current_user, login_user, logout_user
 from sqlalchemy import select
 
+from flowapp.accounts import revocation
 from flowapp.extensions import db
 from flowapp.models import User, new_id
 from flowapp.models.tenancy import system_session
-from flowapp.studio import revocation
 
 _ID = "session_id"
 

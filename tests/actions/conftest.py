@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from flowapp.catalog import IntegrationHandle, Letter, Outcome, Saved, Signal, StepContext, get_action, load
-from flowapp.engine import condition, expression
-from flowapp.engine.program import validate
-from flowapp.engine.scope import Scope
+from flowapp.engine.language import conditions as condition
+from flowapp.engine.language import expression
+from flowapp.engine.language.scope import Scope
+from flowapp.engine.runtime.program import validate
 from flowapp.errors import StepError
 from flowapp.security.egress import SafeHttp
 

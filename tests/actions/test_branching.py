@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.actions.split import share
+from flowapp.actions.flow.split import share
 from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Park, Respond, Signal, get_action
 from tests.actions.conftest import NOW
 

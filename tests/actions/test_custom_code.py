@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields
 import pytest
 
 from flowapp.catalog import StepContext, get_action
-from flowapp.engine.program import validate
+from flowapp.engine.runtime.program import validate
 from flowapp.errors import FlowError, StepError
 from flowapp.security.sandbox import ProcessSandbox
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from flowapp.actions.database_query import replace_expressions
+from flowapp.actions.data.database_query import replace_expressions
 from flowapp.catalog import Done
 
 

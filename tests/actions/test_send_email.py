@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowapp.actions.send_email import listing
+from flowapp.actions.messaging.send_email import listing
 from flowapp.catalog import Done, Letter
 
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 from pydantic import ValidationError
 
-from flowapp.actions.operation import KINDS, Operation
+from flowapp.actions.data.transform_data.operation import KINDS, Operation
 from flowapp.catalog import ui_of
 
 ORDERS = [

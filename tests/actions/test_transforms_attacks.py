@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from flowapp.actions import custom_code
+from flowapp.actions.data import custom_code
 from flowapp.errors import StepError
 from flowapp.security import helpers
 from tests.support.cost import at_most

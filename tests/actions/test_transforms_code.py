@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowapp.actions.operation import Operation
-from flowapp.actions.transforms_base import Work
-from flowapp.actions.transforms_code import BASE64, CSV, JSON
+from flowapp.actions.data.transform_data.base import Work
+from flowapp.actions.data.transform_data.code import BASE64, CSV, JSON
+from flowapp.actions.data.transform_data.operation import Operation
 
 
 def change(run, value, op, **params):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowapp.actions.transforms_number import rounded
+from flowapp.actions.data.transform_data.numbers import rounded
 
 
 def change(run, value, way, **params):
@@ -89,9 +89,9 @@ def test_rounding_is_at_most_half_a_unit_off(number, places) -> None:
 
 @given(st.decimals(-(10**12), 10**12, places=2), st.sampled_from(["en", "fr"]), st.sampled_from(["", "EUR"]))
 def test_what_is_written_is_read_again(number, notation, currency) -> None:
-    from flowapp.actions.operation import Operation
-    from flowapp.actions.transforms_base import Work
-    from flowapp.actions.transforms_number import NUMBER
+    from flowapp.actions.data.transform_data.base import Work
+    from flowapp.actions.data.transform_data.numbers import NUMBER
+    from flowapp.actions.data.transform_data.operation import Operation
 
     operation = Operation(op="number", field="", number="format", decimals=2, currency=currency, notation=notation)
     work = Work(ctx=None)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowapp.actions.transforms_base import MAX_WORK
-from flowapp.actions.transforms_pattern import compile_pattern
+from flowapp.actions.data.transform_data.base import MAX_WORK
+from flowapp.actions.data.transform_data.patterns import compile_pattern
 from flowapp.errors import StepError
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from flowapp.actions.wait_condition import WaitConditionParams, wait_condition
+from flowapp.actions.time.wait_condition import WaitConditionParams, wait_condition
 from flowapp.catalog import Branch, Park, Signal, StepContext, get_action
-from flowapp.engine.scope import Scope
+from flowapp.engine.language.scope import Scope
 from flowapp.errors import StepError
 from tests.actions.conftest import Bench
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from flowapp.actions.wait_event import WaitEventParams, wait_event
+from flowapp.actions.time.wait_event import WaitEventParams, wait_event
 from flowapp.catalog import Branch, Outcome, Park, Signal, get_action
-from flowapp.engine.scope import Scope
+from flowapp.engine.language.scope import Scope
 from tests.actions.conftest import Bench
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowapp.api import executions, hooks
+from flowapp.api.executions import executions
+from flowapp.api.public import hooks
 from tests.api.people import Place, install_fakes, make_place, working
 
 BASE = "/api/v1/automation"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flowapp.security.helpers import pool
-from flowapp.web import lean
+from flowapp.web import fast_path
 from tests.api.conftest import Api
 from tests.api.waiting import started
 from tests.support.cost import at_most
@@ -58,7 +58,7 @@ def test_many_steps_without_an_end_are_one_request(api: Api, monkeypatch: pytest
     steps = [{**HOSTILE["names in SQL"], "step_id": f"s{at}"} for at in range(40)]
     body = {"name": "Hostile", "steps": steps, "triggers": [{"trigger_type": "manual"}]}
     workflow = api.post("/workflows/", body, status=201)
-    monkeypatch.setattr(lean, "LONGEST", 3.0)
+    monkeypatch.setattr(fast_path, "LONGEST", 3.0)
     with at_most(seconds=30, memory=120):  # 3
         found = api.post(f"/workflows/{workflow['id']}/validate/")
     assert len(found["errors"]) == 40

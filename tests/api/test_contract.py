@@ -16,9 +16,9 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
-from flowapp.api import executions
+from flowapp.api.executions import executions
 from flowapp.tasks import runtime
-from flowapp.tasks.heartbeats import Heart
+from flowapp.tasks.fleet.heartbeats import Heart
 from tests.api.conftest import BASE, Api
 from tests.api.people import Place, workflow_body
 

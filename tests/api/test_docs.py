@@ -46,7 +46,7 @@ def test_docs_page_is_offline_and_public(app: Any) -> None:
     assert page.status_code == 200
     assert "/workflows/{workflow_id}/" in page.text
     assert not re.search(r'(?:src|href)="https?:', page.text)
-    assert app.test_client().get("/api/docs/").status_code == 200
+    assert app.test_client().get("/api/public/docs/").status_code == 200
 
 
 def test_catalog(api: Api) -> None:
@@ -58,7 +58,7 @@ def test_catalog(api: Api) -> None:
     assert echo["effect"] == "pure"
     for entry in [*found["triggers"], *found["actions"], *found["connectors"]]:
         Draft202012Validator.check_schema(entry["schema"])
-    assert api.client.get("/api/catalog/").status_code == 401
+    assert api.client.get("/api/workflows/catalog/").status_code == 401
 
 
 def test_descriptions_do_not_lean_on_our_own_papers(api: Api) -> None:

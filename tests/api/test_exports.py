@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from flowapp.executions import exports
 from flowapp.extensions import db
 from flowapp.models import LogLine, StepRun, Version, Workflow, new_id, utcnow
 from flowapp.models.tenancy import system_session
-from flowapp.studio import exports
 from tests.api.people import Place, make_place
 from tests.support.history import write_history
 

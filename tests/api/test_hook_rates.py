@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from flowapp import create_app, tasks
-from flowapp.api.hook_rates import MINUTE, PARTS, Rates
+from flowapp.api.public.hook_rates import MINUTE, PARTS, Rates
 from flowapp.broker import connect
 from flowapp.errors import ThrottledError
 from flowapp.extensions import db

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from flowapp.api import hooks
+from flowapp.api.public import hooks
 from flowapp.config import Settings
-from flowapp.engine.quota import MIB, quotas
+from flowapp.engine.store.quota import MIB, quotas
 from flowapp.extensions import db
 from flowapp.models import Execution, Organization, Trigger, Version, Workflow, WorkflowSize, utcnow
 from flowapp.models.tenancy import system_session

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowapp import tasks
-from flowapp.engine.visit import Visit
+from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
 from flowapp.extensions import db
 from flowapp.models import CaughtMail, Notification, Organization, User, Workflow, new_id

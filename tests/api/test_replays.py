@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.api.retry_schemas import ReplayOut, ReplayPreviewOut
+from flowapp.api.executions.retry_schemas import ReplayOut, ReplayPreviewOut
 from tests.api.conftest import Api
 from tests.api.test_retry import failed
 from tests.support.processes import wait_until

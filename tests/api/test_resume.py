@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from flowapp.api import resume
+from flowapp.api.public import resume
 from flowapp.extensions import db
 from flowapp.models import StepRun
 from flowapp.models.tenancy import system_session

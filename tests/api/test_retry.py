@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.api.retry_schemas import FailuresOut
+from flowapp.api.executions.retry_schemas import FailuresOut
 from flowapp.api.schemas import ExecutionOut
 from tests.api.conftest import Api
 from tests.api.people import workflow_body

@@ -8,11 +8,11 @@ import pytest
 from pydantic import Field
 from sqlalchemy import text
 
+from flowapp import workflows
 from flowapp.catalog import ACTIONS, ActionSpec, Done, Params, StepContext, ui
-from flowapp.engine import edit
+from flowapp.engine.graph import edit
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.credentials import SHOWN
-from flowapp.studio import workflows
 from flowapp.tasks import runtime
 from flowapp.tasks import test_step as try_step
 from tests.api.conftest import Api

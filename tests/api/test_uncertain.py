@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.api.retry_schemas import UndecidedListOut
+from flowapp.api.executions.retry_schemas import UndecidedListOut
 from flowapp.catalog import ACTIONS, ActionSpec, Done, Fail, StepContext
 from tests.api.conftest import Api
 from tests.api.people import EchoParams, workflow_body

@@ -11,10 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from flowapp import tasks
+from flowapp import tasks, workflows
+from flowapp.accounts import members
 from flowapp.catalog import ACTIONS, CONNECTORS, TRIGGERS
-from flowapp.engine.start import start
+from flowapp.data import records
+from flowapp.engine.store.start import start
+from flowapp.executions import replays
 from flowapp.extensions import db
+from flowapp.integrations import service as integrations
 from flowapp.models import (
     CaughtMail,
     DataTable,
@@ -30,7 +34,6 @@ from flowapp.models import (
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.links import sign
 from flowapp.security.roles import Role
-from flowapp.studio import accounts, integrations, records, replays, workflows
 from tests.support.browser import Browser
 from tests.support.processes import wait_until
 
@@ -182,8 +185,8 @@ def _fill(session: Session, place: Place, owner: User) -> None:
     for number in range(30):
         row = {"name": f"Person {number}", "email": f"person.{number}@example.com", "message": "Hello. " * number}
         record = records.create(session, table, row)
-    accounts.create_token(session, owner.id, "Accounting", Role.EDITOR, by=Role.OWNER)
-    _, invitation = accounts.invite(session, "grace@example.com", Role.EDITOR, by=Role.OWNER, actor_id=owner.id)
+    members.create_token(session, owner.id, "Accounting", Role.EDITOR, by=Role.OWNER)
+    _, invitation = members.invite(session, "grace@example.com", Role.EDITOR, by=Role.OWNER, actor_id=owner.id)
     service = Integration(integration_type="webhook")
     config, credentials = {"base_url": "https://api.example.com", "auth": "bearer"}, {"secret": "s"}
     integrations.save(session, tasks.runtime().vault, service, name="Ledger", config=config, credentials=credentials)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from flowapp.catalog import Done, Fail, Outcome, Params, Park, StepContext, Wait
 from flowapp.catalog.registry import action
-from flowapp.engine.journal import Batch, Claim, Journal
+from flowapp.engine.store.journal import Batch, Claim, Journal
 
 Json = dict[str, Any]
 LEASE = 10

@@ -1,6 +1,6 @@
 """A naive model of an execution: a tree of spots and items, in which everything is searched for anew each time.
 
-It shares nothing with flowapp.engine.state but the meaning of the words. A spot is where a token stands; an item is what
+It shares nothing with flowapp.engine.machine.state but the meaning of the words. A spot is where a token stands; an item is what
 spots stand in: the execution itself, or one item of a loop.
 """
 

@@ -15,13 +15,13 @@ from flowapp.catalog import Branch, Done, Fail, Outcome, Params, Park, StepConte
 from flowapp.catalog.registry import ACTIONS, action
 from flowapp.config import Settings
 from flowapp.database import dump_json
-from flowapp.engine import mailbox
-from flowapp.engine.definition import parse
-from flowapp.engine.journal import Journal, first_row
-from flowapp.engine.leases import Keeper
-from flowapp.engine.program import Programs
-from flowapp.engine.runner import Runner
-from flowapp.engine.start import start
+from flowapp.engine.language.definition import parse
+from flowapp.engine.runtime.program import Programs
+from flowapp.engine.runtime.runner import Runner
+from flowapp.engine.store import signals as mailbox
+from flowapp.engine.store.journal import Journal, first_row
+from flowapp.engine.store.leases import Keeper
+from flowapp.engine.store.start import start
 from flowapp.models import Execution, LogLine, Organization, Project, Signal, StepRun, Timer, Version, Workflow
 from flowapp.models.tenancy import bind_tenant, make_engine, prepare_engine, use_tenant
 from tests.support.services import NoServices

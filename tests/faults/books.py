@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from flowapp.engine.control import decide
+from flowapp.engine.store.control import decide
 from flowapp.errors import ConflictError
 from flowapp.models import TERMINAL, Execution, StepRun
 from flowapp.models.tenancy import system_session, tenant_session

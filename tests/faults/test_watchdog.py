@@ -16,13 +16,13 @@ import pytest
 from flowapp import catalog, tasks
 from flowapp.catalog.registry import ACTIONS
 from flowapp.config import Settings
-from flowapp.engine.control import cancel
-from flowapp.engine.definition import parse
-from flowapp.engine.start import start
+from flowapp.engine.language.definition import parse
+from flowapp.engine.store.control import cancel
+from flowapp.engine.store.start import start
 from flowapp.models import TERMINAL, Execution, StepRun, Version, Workflow
 from flowapp.models.tenancy import make_engine, prepare_engine, tenant_session
-from flowapp.tasks import processes
 from flowapp.tasks.bus import begin
+from flowapp.tasks.fleet import processes
 from tests.support import stuck
 from tests.support.group import alive, descendants
 from tests.support.processes import server, wait_until

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from flowapp.engine.definition import STEP_ID
-from flowapp.engine.workflow_config import REENTRY
+from flowapp.engine.language.definition import STEP_ID
+from flowapp.engine.language.workflow_config import REENTRY
 from tests.conftest import ROOT
 from tests.support.regexes import fault
 
@@ -21,24 +21,26 @@ FUNCTIONS = {"compile", "search", "match", "fullmatch", "sub", "subn", "split", 
 
 # Patterns made while running: examples of what comes out.
 MADE: dict[tuple[str, str], tuple[str, ...]] = {
-    ("flowapp/actions/transforms_date.py", "letters"): (r"yyyy|YYYY|aaaa|AAAA", r"mm|(?<!%)MM"),
-    ("flowapp/actions/transforms_date.py", "f'(?i)(?<!\\\\w){re.escape(name)}(?!\\\\w)'"): (r"(?i)(?<!\w)mai(?!\w)",),
-    ("flowapp/actions/transforms_pattern.py", "token"): (r"[^\]a-z]", r"\w"),
-    ("flowapp/engine/workflow_config.py", "pattern"): (STEP_ID, REENTRY),
+    ("flowapp/actions/data/transform_data/dates.py", "letters"): (r"yyyy|YYYY|aaaa|AAAA", r"mm|(?<!%)MM"),
+    ("flowapp/actions/data/transform_data/dates.py", "f'(?i)(?<!\\\\w){re.escape(name)}(?!\\\\w)'"): (
+        r"(?i)(?<!\w)mai(?!\w)",
+    ),
+    ("flowapp/actions/data/transform_data/patterns.py", "token"): (r"[^\]a-z]", r"\w"),
+    ("flowapp/engine/language/workflow_config.py", "pattern"): (STEP_ID, REENTRY),
     ("flowapp/security/opened.py", "''.join(map(_either, secret))"): (
         r"(?:(?-i:a)|%61)(?:(?-i:\ )|%20|\+)(?:(?-i:é)|%c3%a9)(?:(?-i:%)|%25)(?:(?-i:a)|%61)",
     ),
-    ("flowapp/studio/like.py", "''.join(piece)"): (r"a.b", "abc", ".", ""),
-    ("flowapp/studio/sql_text.py", "f'%%\\\\({mark}_(\\\\d+)_\\\\)s'"): (r"%%\(p1a_(\d+)_\)s",),
-    ("flowapp/studio/sql_text.py", "f':{mark}_(\\\\d+)_'"): (r":p1a_(\d+)_",),
+    ("flowapp/data/sql/like.py", "''.join(piece)"): (r"a.b", "abc", ".", ""),
+    ("flowapp/data/sql/text.py", "f'%%\\\\({mark}_(\\\\d+)_\\\\)s'"): (r"%%\(p1a_(\d+)_\)s",),
+    ("flowapp/data/sql/text.py", "f':{mark}_(\\\\d+)_'"): (r":p1a_(\d+)_",),
     ("flowapp/triggers/schedule.py", "f'\\\\b{name}\\\\b'"): (r"\bMonday\b",),
 }
 
 # Patterns that would be slow over a long text, and why they never meet one.
 SHORT: dict[tuple[str, str], str] = {
-    ("flowapp/actions/transforms_pattern.py", "_TOKEN"): "a pattern has at most 500 characters",
+    ("flowapp/actions/data/transform_data/patterns.py", "_TOKEN"): "a pattern has at most 500 characters",
     ("flowapp/catalog/patterns.py", "_PART"): "a pattern has at most 500 characters",
-    ("flowapp/studio/sqlite_sql.py", "_PART"): "an interval has at most 200 characters",
+    ("flowapp/data/sql/sqlite.py", "_PART"): "an interval has at most 200 characters",
 }
 
 

@@ -36,7 +36,7 @@ def in_the_code(place: str) -> Any:
     if place in DOCS:
         return DEFAULTS[place.removeprefix("FLOWAPP_").lower()]
     module, _, name = place.rpartition(".")
-    found = getattr(importlib.import_module(module or "flowapp.engine.workflow_config"), name.upper())
+    found = getattr(importlib.import_module(module or "flowapp.engine.language.workflow_config"), name.upper())
     return getattr(found, "amount", found)  # of a rate
 
 

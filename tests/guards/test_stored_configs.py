@@ -10,11 +10,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Where a config is the subject itself (stored, shown, translated, completed by its model), not read for what it means.
 SUBJECT = {
-    "flowapp/engine/dialects.py": "translates other tools' definitions",
-    "flowapp/engine/definition.py": "checks the shape of a definition that is not stored yet",
-    "flowapp/engine/workflow_config.py": "is where it is read",
-    "flowapp/studio/workflows/secrets.py": "seals and opens; keeps keys",
-    "flowapp/web/formgen/config.py": "the form of the settings; its draft has every default",
+    "flowapp/engine/language/dialects.py": "translates other tools' definitions",
+    "flowapp/engine/language/definition.py": "checks the shape of a definition that is not stored yet",
+    "flowapp/engine/language/workflow_config.py": "is where it is read",
+    "flowapp/workflows/secrets.py": "seals and opens; keeps keys",
+    "flowapp/web/forms/config.py": "the form of the settings; its draft has every default",
 }
 # Names that have no default: missing means that nothing was chosen.
 NO_DEFAULT = {"form_id", "key"}

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm.attributes import set_committed_value
 
+from flowapp.executions import approvals
 from flowapp.extensions import db
 from flowapp.models import AuditEntry, Execution, Member, StepRun, User
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.links import sign
-from flowapp.studio import approvals
 from tests.api.conftest import Api
 from tests.api.conftest import place as _place
 from tests.api.people import working

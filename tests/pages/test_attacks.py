@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from flowapp.data import csv_files, tables
 from flowapp.extensions import db
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.helpers import pool
-from flowapp.studio import csvfiles, tables
 from tests.pages.test_steps import LOG, Site, database_url
 from tests.support.cost import at_most
 
@@ -29,14 +29,14 @@ def test_a_large_file_is_read_beside_the_web_process(site: Site) -> None:
         columns = [{"label": f"E{at}", "type": "email"} for at in range(5)]
         table = tables.create(session, {"name": "People", "columns": columns})
         text = "e0,e1,e2,e3,e4\n" + "".join(f"a{at}@b.co,a@b.co,a@b.co,,nobody\n" for at in range(8_000))
-        sheet = csvfiles.read(text)
+        sheet = csv_files.read(text)
         with at_most(seconds=120, memory=150):
             before = time.process_time()
-            trial = csvfiles.check(session, table, sheet, csvfiles.guess(sheet, table))
+            trial = csv_files.check(session, table, sheet, csv_files.guess(sheet, table))
             spent = time.process_time() - before
         assert (len(trial.good), len(trial.bad_lines), trial.count, len(trial.faults)) == (0, 8_000, 8_000, 100)
         assert trial.faults[0] == (2, "E4", "Write an e-mail address, for instance ann@example.com.")
         assert spent < 2  # about 0.1: it is the helper that worked
-        small = csvfiles.read("e0,e4\na@b.co,b@b.co\nx,\n")
-        trial = csvfiles.check(session, table, small, csvfiles.guess(small, table))
+        small = csv_files.read("e0,e4\na@b.co,b@b.co\nx,\n")
+        trial = csv_files.check(session, table, small, csv_files.guess(small, table))
         assert (len(trial.good), trial.bad_lines, trial.count) == (1, {3}, 1)

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from flowapp.engine.definition import parse
+from flowapp.engine.language.definition import parse
 from flowapp.models import Version, Workflow
 from tests.pages.test_executions import LOG, WAIT, Place, place
 

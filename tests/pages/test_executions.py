@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import event
 
 from flowapp import tasks
-from flowapp.engine.definition import parse
-from flowapp.engine.journal import Journal
-from flowapp.engine.leases import Keeper
-from flowapp.engine.program import Programs
-from flowapp.engine.runner import Runner
-from flowapp.engine.start import start
+from flowapp.engine.language.definition import parse
+from flowapp.engine.runtime.program import Programs
+from flowapp.engine.runtime.runner import Runner
+from flowapp.engine.store.journal import Journal
+from flowapp.engine.store.leases import Keeper
+from flowapp.engine.store.start import start
+from flowapp.executions import history
 from flowapp.extensions import db
 from flowapp.models import (
     AuditEntry,
@@ -34,7 +35,6 @@ from flowapp.models import (
     utcnow,
 )  # fmt: skip
 from flowapp.models.tenancy import system_session, tenant_session
-from flowapp.studio import history
 from tests.support.services import NoServices
 
 LOG = {

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import delete, select
 
 from flowapp import create_app, tasks
+from flowapp.accounts import members
 from flowapp.config import Settings
 from flowapp.errors import ConfigError
 from flowapp.extensions import db
 from flowapp.models import AuditEntry, InstallationSetting, Member, Organization, User, new_id
 from flowapp.models.tenancy import system_session
-from flowapp.studio import accounts
 from tests.support.browser import PASSWORD, Browser
 
 EVIL = {"Host": "evil.example"}
@@ -156,7 +156,7 @@ def test_setup_and_metrics_refuse_foreign_names(app: Any, host: str) -> None:
     assert browser.client.post("/setup", data=data, headers=headers).status_code == 403
     assert app.test_client().get("/metrics", headers=headers).status_code == 401
     with app.app_context():
-        assert not accounts.has_users(db.engine)
+        assert not members.has_users(db.engine)
 
 
 @pytest.mark.parametrize("host", ["a" * 5000, "a..b"])
@@ -215,7 +215,7 @@ def member_of(app: Any, place: Organization | None, role: str, *, superuser: boo
     """Somebody with that role in a place; None is the first organization."""
     email = f"{role}-{new_id()}@example.com"
     with app.app_context():
-        user = accounts.make_user(name=role, email=email, password=PASSWORD)
+        user = members.make_user(name=role, email=email, password=PASSWORD)
         user.is_superuser = superuser
         with system_session(db.engine) as system:
             first = system.scalars(select(Organization.id).order_by(Organization.id)).first()

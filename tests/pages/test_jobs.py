@@ -8,10 +8,10 @@ import pytest
 from dramatiq import Message
 from sqlalchemy import select
 
+from flowapp import workflows
 from flowapp.extensions import db
 from flowapp.models import AuditEntry, Event, Organization, WorkflowSize, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
-from flowapp.studio import workflows
 from flowapp.tasks import jobs, runtime
 from tests.support.browser import Browser
 

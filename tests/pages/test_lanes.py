@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from flowapp.engine.outline import outline
+from flowapp import workflows
+from flowapp.engine.graph.outline import outline
 from flowapp.extensions import db
 from flowapp.models import BranchCount
 from flowapp.models.tenancy import tenant_session
-from flowapp.studio import workflows
-from tests.engine.test_edit import shape
+from tests.engine.graph.test_edit import shape
 from tests.pages.test_steps import LOG, Site, database_url
 
 __all__ = ["database_url"]

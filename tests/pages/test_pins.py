@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flowapp.models import Execution, Workflow
-from flowapp.studio.workflows.statistics import statistics
+from flowapp.workflows.statistics import statistics
 from tests.pages.test_executions import LOG, Place
 
 AFTER = {**LOG, "step_id": "after", "name": "After", "params": {"message": "{{ steps.call.result.status }}"}}

@@ -10,11 +10,11 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import event, select
 
+from flowapp.accounts import revocation
 from flowapp.extensions import db
 from flowapp.models import AccessToken, AuditEntry, EndedSession, Member, Organization, User, new_id, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.security import passwords
-from flowapp.studio import revocation
 from tests.support.browser import PASSWORD, Browser
 
 CHANGE = {"current_password": PASSWORD, "password": "another password"}

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import select
 
 from flowapp import create_app
+from flowapp.accounts import members
 from flowapp.errors import ConfigError
 from flowapp.extensions import db
 from flowapp.models import AuditEntry, DataTable, Form, Member, Organization, Project, Schema, User, Workflow
 from flowapp.models.tenancy import system_session
-from flowapp.studio import accounts
 from tests.api.people import working
 from tests.support.browser import PASSWORD, Browser
 
@@ -122,7 +122,7 @@ def _token(organization_id: str, user_id: str) -> tuple[Any, str]:
     from flowapp.security.roles import Role
 
     with tenant_session(db.engine, organization_id) as session:
-        made = accounts.create_token(session, user_id, "test", Role.OWNER, by=Role.OWNER)
+        made = members.create_token(session, user_id, "test", Role.OWNER, by=Role.OWNER)
         session.commit()
         return made
 
@@ -193,4 +193,4 @@ def test_the_environment_may_name_the_owner(named: Any) -> None:
 def test_an_owner_from_the_environment_who_cannot_be_is_named(settings: Any) -> None:
     wanted = pytest.raises(ConfigError, match=r"FLOWAPP_ADMIN_PASSWORD.*at least 10")
     with _with(settings, admin_email="root@example.com", admin_password="short") as app, app.app_context(), wanted:
-        accounts.ensure_admin(db.engine, app.extensions["settings"])
+        members.ensure_admin(db.engine, app.extensions["settings"])

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from flowapp import workflows
 from flowapp.extensions import db
 from flowapp.models import DataTable, Execution, Member, Organization, Project, StepRun, User, Version, Workflow, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
-from flowapp.studio import workflows
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 

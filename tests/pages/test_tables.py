@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
+from flowapp.data import records
 from flowapp.extensions import db
 from flowapp.models import AuditEntry, DataTable
 from flowapp.models.tenancy import system_session, tenant_session
-from flowapp.studio import records
 from tests.support.browser import Browser
 from tests.support.tenant import add_member, make_tenant
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flowapp.engine.rules import OPERATORS
-from flowapp.engine.start import start
+from flowapp.engine.language.condition_parser import OPERATORS
+from flowapp.engine.store.start import start
 from flowapp.models import Execution, Version, Workflow, utcnow
 from tests.conftest import ROOT
 from tests.pages.test_executions import CHECK, LOG, Place, place

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from flowapp import workflows
 from flowapp.extensions import db
 from flowapp.models.tenancy import tenant_session
-from flowapp.studio import workflows
 from tests.pages.test_steps import LOG, Site, database_url
 
 __all__ = ["database_url"]

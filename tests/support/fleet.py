@@ -11,7 +11,7 @@ from flowapp import tasks
 from flowapp.models import Heartbeat
 from flowapp.models.clock import database_now
 from flowapp.models.tenancy import system_session
-from flowapp.tasks.heartbeats import Heart
+from flowapp.tasks.fleet.heartbeats import Heart
 
 
 def beat(kind: str, *, still: float = 0.0, silent: float = 0.0, **columns: Any) -> None:

@@ -14,12 +14,12 @@ from sqlalchemy import select, update
 from flowapp import tasks
 from flowapp.broker import QUEUE
 from flowapp.config import VERSION
-from flowapp.engine.board import FREE, JOB, Board
+from flowapp.engine.runtime.activity import FREE, JOB, Board
 from flowapp.models import Heartbeat, utcnow
 from flowapp.models.clock import database_now
 from flowapp.models.tenancy import system_session
-from flowapp.tasks import heartbeats
-from flowapp.tasks.heartbeats import Heart
+from flowapp.tasks.fleet import heartbeats
+from flowapp.tasks.fleet.heartbeats import Heart
 from flowapp.tasks.runtime import Progress
 from flowapp.worker import still
 from tests.support.processes import wait_until

@@ -14,12 +14,12 @@ import pytest
 from dramatiq import Message
 
 from flowapp import tasks
-from flowapp.engine import sizes
+from flowapp.engine.retention import sizes
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, UnauthenticatedError
 from flowapp.models import Execution, JobRun, Trigger, Version, Workflow, WorkflowSize, new_id, utcnow
 from flowapp.tasks import jobs
 from flowapp.tasks.actors import declare
-from flowapp.tasks.upkeep import Notes, Upkeep
+from flowapp.tasks.maintenance import Notes, Upkeep
 from tests.engine.place import Place, _actions, place, step
 from tests.support.history import write_history
 from tests.support.processes import wait_until

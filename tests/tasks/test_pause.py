@@ -19,7 +19,7 @@ from flowapp.extensions import db
 from flowapp.models import Execution, User, installation, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session
 from flowapp.scheduler import Scheduler
-from flowapp.tasks import actors, jobs, trial
+from flowapp.tasks import actors, jobs, step_test
 from flowapp.tasks.pause import Pause
 from tests.support.browser import Browser
 from tests.support.sink import Sink
@@ -128,7 +128,7 @@ def test_a_job_and_a_step_tried_by_hand_are_refused(site: Site) -> None:
     jobs.load()
     assert "paused" in run(site.app, "cleanup-old-executions", code=1)
     with site.app.app_context(), pytest.raises(ConflictError, match="paused"):
-        trial.test_step("", workflow["id"], {}, "call", {}, {}, None)
+        step_test.test_step("", workflow["id"], {}, "call", {}, {}, None)
     assert not site.sink.requests
 
 

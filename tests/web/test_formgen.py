@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.datastructures import MultiDict
 
 from flowapp.catalog import Params, ui
-from flowapp.web.formgen import Form, Providers, build
+from flowapp.web.forms import Form, Providers, build
 from tests.conftest import ROOT
 
 
@@ -167,7 +167,7 @@ def app() -> Iterator[Flask]:
 
 
 def page(form: Form) -> Controls:
-    html = render_template_string('{% import "formgen/fields.html" as formgen %}{{ formgen.render(form) }}', form=form)
+    html = render_template_string('{% import "forms/fields.html" as formgen %}{{ formgen.render(form) }}', form=form)
     controls = Controls()
     controls.feed(html)
     controls.html = html  # type: ignore[attr-defined]
@@ -226,9 +226,9 @@ def test_expressions_stand_where_numbers_yes_no_and_choices_are_expected(app: Fl
     assert (params, form.errors) == (stored, {})
     form, params = post({"url": "u"}, _mode="p-active:expression")
     assert form.acted
-    assert form["active"].template == "formgen/text.html"
+    assert form["active"].template == "forms/text.html"
     form, params = post(stored, _mode="p-active:plain")
-    assert form["active"].template in ("formgen/checkbox.html", "formgen/json.html")
+    assert form["active"].template in ("forms/checkbox.html", "forms/json.html")
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_json_as_text_and_back(app: Flask) -> None:
     data["_mode"] = "p-body:plain"
     back = make()
     back.read(data)
-    assert back["body"].template == "formgen/keyvalue.html"
+    assert back["body"].template == "forms/keyvalue.html"
     data["p-body"], wrong = "{", make()
     wrong.read(data)
     assert wrong["body"].text == "{"  # type: ignore[attr-defined]

@@ -1,10 +1,10 @@
-"""Deletes what is older than the retention (engine.retention)."""
+"""Deletes what is older than the retention (engine.retention.purge)."""
 
 from __future__ import annotations
 
 from flowapp.catalog import N_
-from flowapp.engine.retention import purge
-from flowapp.engine.sizes import measure
+from flowapp.engine.retention.purge import purge
+from flowapp.engine.retention.sizes import measure
 from flowapp.errors import InvalidError
 from flowapp.models import utcnow
 from flowapp.models.sqlite import refresh_statistics
@@ -36,7 +36,7 @@ def run(days: int = 0) -> Result:
     days = days or current.settings.retention_days
     purged = purge(current.engine, now, days, current.stopping)
     if purged.executions:
-        measure(current.engine, now)  # an organization that was full (engine.quota) may begin again
+        measure(current.engine, now)  # an organization that was full (engine.store.quota) may begin again
     refresh_statistics(current.engine)
     counts = {name: getattr(purged, name) for name in ("executions", "events", "notifications", "replays")}
     return {**counts, "files": delete_old(now, days)}

@@ -1,4 +1,4 @@
-"""Ends executions that nothing can run (engine.stale)."""
+"""Ends executions that nothing can run (engine.store.stale)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import redis
 
 from flowapp.broker import oldest_message
 from flowapp.catalog import N_
-from flowapp.engine import stale
+from flowapp.engine.store import stale
 from flowapp.models import Execution, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks.endings import announce_ends

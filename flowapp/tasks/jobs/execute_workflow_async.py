@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowapp.catalog import N_
-from flowapp.engine.start import start
+from flowapp.engine.store.start import start
 from flowapp.models import Workflow
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.bus import begin
@@ -23,7 +23,7 @@ def run(
     trigger_entity_id: str = "",
 ) -> Result:
     """The new execution's id; the first one's where the key was used before. NotFoundError, ConflictError (archived)."""
-    from flowapp.studio import workflows
+    from flowapp import workflows
 
     with tenant_session(runtime().engine, organization_of(Workflow, workflow_id)) as session:
         workflow = workflows.get(session, workflow_id)

@@ -25,7 +25,7 @@ def run(
 
     `since` and `until` are ISO times of the executions' beginnings. InvalidError, NotFoundError.
     """
-    from flowapp.studio.exports import Wanted, moment
+    from flowapp.executions.exports import Wanted, moment
     from flowapp.tasks.exports import write_file
 
     if bool(execution_id) == bool(workflow_id):

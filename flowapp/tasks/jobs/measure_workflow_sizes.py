@@ -1,9 +1,9 @@
-"""Measures how much the executions of each workflow take (engine.sizes)."""
+"""Measures how much the executions of each workflow take (engine.retention.sizes)."""
 
 from __future__ import annotations
 
 from flowapp.catalog import N_
-from flowapp.engine.sizes import measure
+from flowapp.engine.retention.sizes import measure
 from flowapp.models import utcnow
 from flowapp.tasks.jobs import Result, hourly, job
 from flowapp.tasks.runtime import runtime

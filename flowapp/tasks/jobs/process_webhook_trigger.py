@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import N_
-from flowapp.engine.start import start
+from flowapp.engine.store.start import start
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
 from flowapp.models.tenancy import system_session, tenant_session

@@ -1,4 +1,4 @@
-"""Tells people by e-mail how a workflow fares (studio.alerts). Not in the scheduler: a mail server may be slow."""
+"""Tells people by e-mail how a workflow fares (notifications.alerts). Not in the scheduler: a mail server may be slow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = get_logger(__name__)
 )
 def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
     """How many e-mails were `sent`, and how many the mail server `refused`. InvalidError, NotFoundError."""
-    from flowapp.studio import alerts
+    from flowapp.notifications import alerts
     from flowapp.tasks.people import sender
     from flowapp.tasks.services import StepServices, http_service
 

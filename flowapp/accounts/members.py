@@ -1,0 +1,351 @@
+"""People: the first owner, passwords, members and their roles, invitations, access tokens.
+
+The caller commits, except where an `engine` is taken: those calls are one transaction of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from flask_babel import gettext as _
+from sqlalchemy import Engine, Update, exists, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flowapp.accounts import installation
+from flowapp.catalog.times import timezones
+from flowapp.config import Settings
+from flowapp.errors import ConfigError, ConflictError, ForbiddenError, InvalidError, NotFoundError, Problem
+from flowapp.events import audit
+from flowapp.models import AccessToken, Invitation, Lease, Member, Organization, User, new_id, utcnow
+from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.security.passwords import check_password, hash_password
+from flowapp.security.roles import Role
+from flowapp.security.tokens import hash_token, make_key, make_token
+from flowapp.workflows.projects import default_project
+
+INVITATION_DAYS = 7
+Furnish = Callable[[Session, Organization, User], None]  # what a new organization starts with, added in its session
+_EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+")
+
+
+def clean_email(text: str) -> str:
+    """The address in lower case. InvalidError where it cannot be one."""
+    email = text.strip().lower()
+    if len(email) > 254 or not _EMAIL.fullmatch(email):
+        raise InvalidError.at("email", _("Write an e-mail address, for example ann@example.com."))
+    return email
+
+
+def read_email(text: str) -> str:
+    """The address under which an account would be stored; empty where the text cannot be anybody's."""
+    try:
+        return clean_email(text)
+    except InvalidError:
+        return ""
+
+
+def clean_name(text: str, path: str = "name") -> str:
+    """A name of 1 to 200 characters. InvalidError at `path`."""
+    name = " ".join(text.split())
+    if not 0 < len(name) <= 200 or "\0" in name:
+        raise InvalidError.at(path, _("Write a name of at most 200 characters."))
+    return name
+
+
+def clean_timezone(text: str) -> str:
+    """A zone of the IANA database. InvalidError for any other text."""
+    if text not in timezones():
+        raise InvalidError.at("timezone", _("Choose a time zone from the list, for example Europe/Paris."))
+    return text
+
+
+# -- the first owner -----------------------------------------------------------------------------------------------
+
+
+def has_users(engine: Engine) -> bool:
+    """Whether anybody has an account on this installation."""
+    with system_session(engine) as system:
+        return bool(system.scalar(select(exists(select(User.id)))))
+
+
+def set_up(
+    engine: Engine,
+    *,
+    name: str,
+    email: str,
+    password: str,
+    organization: str = "",
+    timezone: str = "UTC",
+    furnish: Furnish | None = None,
+    ip: str = "",
+    signs_in: bool = False,
+    address: str = "",
+) -> User:
+    """The first account: an owner with an organization and its default project; `address` is kept.
+
+    InvalidError with a problem for each wrong field; ConflictError where somebody else was first, even by a moment.
+    """
+    user = make_user(name=name, email=email, password=password)
+    user.is_superuser = True
+    user.last_login_at = utcnow() if signs_in else None
+    place = Organization(
+        id=new_id(),
+        name=clean_name(organization or _("My organization"), "organization"),
+        timezone=clean_timezone(timezone),
+    )
+    with tenant_session(engine, place.id) as session:
+        door = _first_through_the_door(session)
+        _move_in(session, user, place, ip=ip)
+        if address:
+            installation.set_address(session, address)
+        if furnish:
+            furnish(session, place, user)
+        session.delete(door)
+        session.commit()
+    return user
+
+
+def _first_through_the_door(session: Session) -> Lease:
+    """A row that only one transaction at a time can insert; then nobody may have an account yet."""
+    door = Lease(name="first-owner", owner="setup", until=utcnow())
+    session.add(door)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise ConflictError(_("This Flowapp is being set up by somebody else.")) from None
+    if session.scalar(select(exists(select(User.id)))):
+        raise ConflictError(_("This Flowapp has an owner already. Sign in instead."))
+    return door
+
+
+def _move_in(session: Session, user: User, place: Organization, *, ip: str = "") -> None:
+    """Adds a new organization with its owner and default project, in a session of that organization."""
+    session.add_all([user, place])
+    session.flush()
+    session.add(Member(user_id=user.id, role=Role.OWNER.label))
+    default_project(session)
+    actor = (user.id, user.email)
+    audit(session, "organization.created", actor=actor, target=("organization", place.id, place.name), ip=ip)
+    session.flush()
+
+
+def add_owner(
+    engine: Engine, *, name: str, email: str, password: str, organization: str = "", furnish: Furnish | None = None
+) -> tuple[User, bool]:
+    """A superuser who owns the first organization (made where there is none); True where the account is new.
+
+    For the command line: an account that exists gets the password and the role.
+    """
+    if not has_users(engine):
+        user = set_up(engine, name=name, email=email, password=password, organization=organization, furnish=furnish)
+        return user, True
+    fresh = make_user(name=name, email=email, password=password)
+    with system_session(engine) as system:
+        place = system.scalars(select(Organization).order_by(Organization.id).limit(1)).first()
+        user = system.scalar(select(User).where(User.email == fresh.email)) or fresh
+        if place is None:
+            raise ConflictError(_("There are users but no organization: restore a backup."))
+        user.is_superuser, user.password_hash = True, fresh.password_hash
+        user.session_epoch = (user.session_epoch or 0) + (user is not fresh)
+        system.add(user)
+        system.flush()
+        _own(system, user, place.id)
+        system.commit()
+        return user, user is fresh
+
+
+def _own(system: Session, user: User, organization_id: str) -> None:
+    member = system.scalar(select(Member).filter_by(organization_id=organization_id, user_id=user.id))
+    if member is None:
+        member = Member(organization_id=organization_id, user_id=user.id)
+        system.add(member)
+    member.role = Role.OWNER.label
+
+
+def ensure_admin(engine: Engine, settings: Settings, furnish: Furnish | None = None) -> bool:
+    """Makes the owner that the environment names, while there is nobody. Returns whether there is somebody now."""
+    if has_users(engine):
+        return True
+    if not (settings.admin_email and settings.admin_password):
+        return False
+    try:
+        name = settings.admin_email.partition("@")[0]
+        set_up(engine, name=name, email=settings.admin_email, password=settings.admin_password, furnish=furnish)
+    except InvalidError as error:
+        raise ConfigError(f"FLOWAPP_ADMIN_EMAIL or FLOWAPP_ADMIN_PASSWORD cannot be used: {error.message}") from error
+    except ConflictError:
+        pass  # another process was faster
+    return True
+
+
+# -- users ---------------------------------------------------------------------------------------------------------
+
+
+def make_user(*, name: str, email: str, password: str) -> User:
+    """A new account, not yet added to a session. InvalidError with a problem for each wrong field."""
+    problems: list[Problem] = []
+    user = User(id=new_id(), session_epoch=0)
+    for column, clean, text in (
+        ("name", clean_name, name),
+        ("email", clean_email, email),
+        ("password_hash", hash_password, password),
+    ):
+        try:
+            setattr(user, column, clean(text))
+        except InvalidError as error:
+            problems += error.problems
+    if problems:
+        raise InvalidError(problems)
+    return user
+
+
+def sign_in(engine: Engine, email: str, password: str) -> User | None:
+    """The user with this e-mail and password. An unknown e-mail takes as long as a wrong password. BusyError."""
+    with system_session(engine) as system:
+        user = system.scalar(select(User).where(User.email == read_email(email)))
+    if not check_password(user.password_hash if user else "", password) or user is None:
+        return None
+    with system_session(engine) as system:
+        same = update(User).where(User.id == user.id, User.password_hash == user.password_hash)
+        if not _changed(system, same.values(last_login_at=utcnow())):
+            return None  # the password was changed while this one was looked at
+        system.commit()
+    return user
+
+
+def change_password(session: Session, user_id: str, current: str, new: str) -> User:
+    """Sets a new password, which ends all sessions of the user. Begins with a rollback: hashing holds no connection.
+
+    InvalidError at `current_password` or `password`; ConflictError where the password was changed meanwhile; BusyError.
+    """
+    stored = session.scalar(select(User.password_hash).where(User.id == user_id)) or ""
+    session.rollback()
+    if not check_password(stored, current):
+        raise InvalidError.at("current_password", _("This is not your password."))
+    fresh = hash_password(new)
+    same = update(User).where(User.id == user_id, User.password_hash == stored)
+    if not _changed(session, same.values(password_hash=fresh, session_epoch=User.session_epoch + 1)):
+        raise ConflictError(_("Your password was just changed elsewhere. Sign in with the new one."))
+    return session.get_one(User, user_id, populate_existing=True)
+
+
+def _changed(session: Session, statement: Update) -> int:
+    """How many rows the statement changed."""
+    done = session.execute(statement.execution_options(synchronize_session=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+# -- members -------------------------------------------------------------------------------------------------------
+
+
+def get_member(session: Session, member_id: str) -> Member:
+    """A member of this organization, else NotFoundError."""
+    member = session.get(Member, member_id)
+    if member is None:
+        raise NotFoundError(_("There is no such member."))
+    return member
+
+
+def set_role(session: Session, member: Member, role: Role, *, by: Role) -> None:
+    """Changes a member's role. Owners are made and changed by owners only, and one always stays."""
+    _may_change(member, by, role)
+    if member.role == Role.OWNER.label and role is not Role.OWNER:
+        _keep_an_owner(session)
+    member.role = role.label
+
+
+def remove_member(session: Session, member: Member, *, by: Role) -> None:
+    """Takes a member out; their access tokens of this organization are revoked."""
+    _may_change(member, by)
+    if member.role == Role.OWNER.label:
+        _keep_an_owner(session)
+    for token in session.scalars(select(AccessToken).filter_by(user_id=member.user_id, revoked_at=None)):
+        token.revoked_at = utcnow()
+    session.delete(member)
+
+
+def _may_change(member: Member, by: Role, role: Role = Role.VIEWER) -> None:
+    if by < Role.OWNER and (member.role == Role.OWNER.label or role is Role.OWNER):
+        raise ForbiddenError(_("Only an owner can make, change or remove an owner."))
+
+
+def _keep_an_owner(session: Session) -> None:
+    # FOR UPDATE: two owners who demote each other at the same moment must not both succeed.
+    owners = session.scalars(select(Member).filter_by(role=Role.OWNER.label).with_for_update(of=Member)).all()
+    if len(owners) < 2:
+        raise ConflictError(_("This is the last owner: make somebody else an owner first."))
+
+
+# -- invitations ---------------------------------------------------------------------------------------------------
+
+
+def invite(session: Session, email: str, role: Role, *, by: Role, actor_id: str) -> tuple[Invitation, str]:
+    """An invitation and its token, which is not stored. A second one to the same address replaces the first."""
+    email = clean_email(email)
+    if role > by:
+        raise InvalidError.at("role", _("You cannot give a role above your own."))
+    if session.scalar(select(Member.id).join(User, User.id == Member.user_id).where(User.email == email)):
+        raise InvalidError.at("email", _("This person is a member already."))
+    invitation = session.scalar(select(Invitation).filter_by(email=email)) or Invitation(email=email)
+    token = make_key(32)
+    invitation.role, invitation.invited_by, invitation.token_hash = role.label, actor_id, hash_token(token)
+    invitation.expires_at = utcnow() + timedelta(days=INVITATION_DAYS)
+    session.add(invitation)
+    session.flush()
+    return invitation, token
+
+
+def find_invitation(engine: Engine, token: str) -> tuple[Invitation, Organization, User | None]:
+    """The open invitation, its organization, and the account of that address if there is one. NotFoundError."""
+    with system_session(engine) as system:
+        found = system.scalar(select(Invitation).filter_by(token_hash=hash_token(token)))
+        if found is None or found.expires_at <= utcnow():
+            raise NotFoundError(_("This invitation was used, withdrawn, or is too old. Ask for a new one."))
+        user = system.scalar(select(User).where(User.email == found.email))
+        return found, system.get_one(Organization, found.organization_id), user
+
+
+def accept(engine: Engine, invitation: Invitation, user: User, *, ip: str = "") -> None:
+    """Makes `user` (new, or one who has an account) a member. The invitation is used up."""
+    with tenant_session(engine, invitation.organization_id) as session:
+        row = session.get(Invitation, invitation.id, with_for_update=True)
+        if row is None or row.token_hash != invitation.token_hash:
+            raise NotFoundError(_("This invitation was used or withdrawn. Ask for a new one."))
+        session.delete(row)
+        session.merge(user)
+        session.flush()
+        if session.scalar(select(func.count()).select_from(Member).filter_by(user_id=user.id)) == 0:
+            session.add(Member(user_id=user.id, role=row.role))
+        target = ("member", user.id, f"{user.email} ({row.role})")
+        audit(session, "member.joined", actor=(user.id, user.email), target=target, ip=ip)
+        session.commit()
+
+
+# -- access tokens -------------------------------------------------------------------------------------------------
+
+
+def create_token(
+    session: Session, user_id: str, name: str, role: Role, *, by: Role, expires_at: datetime | None = None
+) -> tuple[AccessToken, str]:
+    """An access token, and its text, which is not stored. InvalidError at name or role."""
+    if role > by:
+        raise InvalidError.at("role", _("A token cannot have a role above your own."))
+    text, prefix, digest = make_token()
+    row = AccessToken(
+        user_id=user_id, name=clean_name(name), role=role.label, prefix=prefix, token_hash=digest, expires_at=expires_at
+    )
+    session.add(row)
+    session.flush()
+    return row, text
+
+
+def revoke_token(session: Session, token_id: str, *, user_id: str, by: Role) -> AccessToken:
+    """Ends a token: one's own, or anybody's for admins. NotFoundError for any other."""
+    row = session.get(AccessToken, token_id)
+    if row is None or (row.user_id != user_id and by < Role.ADMIN):
+        raise NotFoundError(_("There is no such access token."))
+    row.revoked_at = row.revoked_at or utcnow()
+    return row

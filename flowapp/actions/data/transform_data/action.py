@@ -1,0 +1,79 @@
+"""Makes new data out of data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from flowapp.actions.data.transform_data.base import Work, set_path
+from flowapp.actions.data.transform_data.operation import Operation
+from flowapp.actions.data.transform_data.transforms import apply
+from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.errors import StepError
+from flowapp.texts import say
+
+
+class TransformDataParams(Params):
+    """`operations` one after the other, then `set`. Without `data`, operations work on the input, `set` on nothing."""
+
+    data: Any = Field(
+        None,
+        json_schema_extra=ui(N_("Data"), N_("Empty: the workflow's input."), placeholder="{{ steps.query.results }}"),
+    )
+    operations: list[Operation] = Field(
+        [],
+        max_length=100,
+        json_schema_extra=ui(
+            N_("Operations"), N_("Done one after the other; “item” is the record."), widget="rows", raw=True
+        ),
+    )
+    set: dict[str, Any] = Field(
+        {},
+        json_schema_extra=ui(N_("Set fields"), N_("Name and value; values may be expressions."), widget="keyvalue"),
+    )
+    hmac_key: str = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Key for HMAC"),
+            N_("Signs what the operation “Make a hash” makes with HMAC."),
+            widget="secret",
+            advanced=True,
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> TransformDataParams:
+        if not self.operations and not self.set and self.data is None:
+            raise ValueError(say("Set a field or add an operation."))
+        if not self.hmac_key and any(op.op == "hash" and op.algorithm.startswith("hmac") for op in self.operations):
+            raise ValueError(say("HMAC needs a key: fill in “Key for HMAC”."))
+        return self
+
+
+@action(
+    "transform_data",
+    label=N_("Transform data"),
+    description=N_(
+        "Sets, renames, filters, sorts, groups, merges, calculates; reads and writes texts, numbers, dates, JSON and CSV."
+    ),
+    group=N_("Data"),
+    icon="transform",
+    effect="pure",
+    params=TransformDataParams,
+    result={"": N_("The new data: an object, a list or a value")},
+)
+def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
+    """The result is the data itself, so that later steps find its fields directly."""
+    if params.data is None and not params.operations:
+        data: Any = {}
+    else:
+        data = ctx.render("{{ input }}") if params.data is None else params.data
+    data = apply(Work(ctx, params.hmac_key), params.operations, data)
+    if not params.set:
+        return Done(data)
+    if not isinstance(data, dict):
+        raise StepError("“set” needs an object to set fields in: use the operation “set” for lists.", permanent=True)
+    for path, value in params.set.items():
+        data = set_path(data, path, value)
+    return Done(data)

@@ -1,0 +1,238 @@
+"""What the operations of `transform_data` share: how they are declared, paths into records, values read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from flowapp.actions.fields import has_expression
+from flowapp.catalog import StepContext
+from flowapp.errors import ExpressionError, StepError
+from flowapp.security import helpers
+
+if TYPE_CHECKING:
+    from flowapp.actions.data.transform_data.operation import Operation
+
+MISSING = object()
+MAX_WORK = 16 * 2**20  # of one step: a character costs 1, an entry of a list ENTRY
+ENTRY = 32
+ITEM = 8  # looking at an item
+VALUE = 2  # having a value in what an operation gives
+MADE = 4  # having a value, or some characters, that an expression gave for an item
+_BETWEEN_LOOKS = 50_000  # units, some milliseconds
+
+
+@dataclass(slots=True)
+class Work:
+    """One run of the step: its context, the key for HMAC, and the work it may still do.
+
+    All that operations do is charged, in proportion to what it takes, so a step stays within some seconds and some
+    hundred megabytes; therefore it needs no helper process.
+    """
+
+    ctx: StepContext
+    key: str = ""
+    left: int = MAX_WORK
+    look: int = MAX_WORK
+
+    def charge(self, units: int) -> None:
+        """StepError once the step has worked through too much, or its time is over, or it was ended from outside."""
+        self.left -= units
+        if self.left < 0:
+            raise StepError("This works through too much data. Do it in several steps, on smaller lists or texts.")
+        if self.left < self.look:
+            self.look = self.left - _BETWEEN_LOOKS
+            if not helpers.left(1.0):
+                raise StepError(f"This takes longer than the step's {self.ctx.timeout:g} seconds.")
+
+    def render(self, value: Any, **names: Any) -> Any:
+        """`value` with its expressions evaluated, charged: for each item it may be as large as one text can be."""
+        found = self.ctx.render(value, **names)
+        self.charge(MADE * helpers.weight(found, self.left // MADE))
+        return found
+
+
+Run = Callable[[Work, "Operation", Any], Any]
+Change = Callable[[Any, "Operation", Work], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of a family: `fields` of the form that it uses, `needs` those of them that must be filled in."""
+
+    label: str
+    change: Change
+    fields: tuple[str, ...]
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An operation. `fields` of the form that it uses; of `needs` one must be filled in.
+
+    `choice` is the field that says which of the `ways` is meant, where there are several; the first one is the default.
+    """
+
+    label: str
+    run: Run
+    fields: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    choice: str = ""
+    ways: Mapping[str, Way] = field(default_factory=dict)
+
+    def uses(self, name: str) -> bool:
+        return name in self.fields or any(name in way.fields for way in self.ways.values())
+
+
+class Kinds(dict[str, Kind]):
+    """Operations by name."""
+
+    def add(
+        self, name: str, label: str, fields: tuple[str, ...] = (), needs: tuple[str, ...] = ()
+    ) -> Callable[[Run], Run]:
+        """Declares the decorated function as an operation on the data as a whole."""
+
+        def register(run: Run) -> Run:
+            self[name] = Kind(label, run, fields, needs)
+            return run
+
+        return register
+
+
+class Family:
+    """An operation on one value, in one way (called "") or several: on a field of a record, of every record of a list, or on the data.
+
+    What is missing or null stays as it is. Without a field each entry of a list is changed, or with `whole` the list.
+    """
+
+    def __init__(self, label: str, choice: str = "", fields: tuple[str, ...] = (), *, whole: bool = False) -> None:
+        self.ways: dict[str, Way] = {}
+        self.whole = whole
+        self.kind = Kind(label, self._run, ("field", "to", *fields), choice=choice, ways=self.ways)
+
+    def add(
+        self, name: str, label: str, fields: tuple[str, ...] = (), needs: tuple[str, ...] = ()
+    ) -> Callable[[Change], Change]:
+        """Declares the decorated function as a way to make a new value of one that is not null."""
+
+        def register(change: Change) -> Change:
+            self.ways[name] = Way(label, change, fields, needs)
+            return change
+
+        return register
+
+    def _run(self, work: Work, operation: Operation, data: Any) -> Any:
+        change = self.ways[getattr(operation, self.kind.choice) if self.kind.choice else ""].change
+        many = isinstance(data, list) and not (self.whole and not operation.field)
+        open_fields = [n for n in (*self._all_fields(), "to") if has_expression(getattr(operation, n))]
+
+        def one(entry: Any, at: int) -> Any:
+            work.charge(ITEM + (len(entry) if isinstance(entry, dict) else 0))  # a changed record is a copy
+            given = operation
+            try:
+                if open_fields:
+                    values = {name: getattr(operation, name) for name in open_fields}
+                    given = operation.model_copy(update=work.render(values, item=entry, index=at))
+                return _in_field(change, given, work, entry)
+            except (StepError, ExpressionError, ArithmeticError, ValueError) as error:
+                reason = (
+                    error.message
+                    if isinstance(error, StepError | ExpressionError)
+                    else "The result is out of range: check the value."
+                )
+                names = [f"item {at + 1}"] * many + [f"field “{operation.field}”"] * bool(operation.field)
+                raise StepError(": ".join((", ".join(names), reason)) if names else reason, permanent=True) from error
+
+        return [one(entry, at) for at, entry in enumerate(data)] if many else one(data, 0)
+
+    def _all_fields(self) -> list[str]:
+        return list({name for way in self.ways.values() for name in way.fields} | {*self.kind.fields} - {"field", "to"})
+
+
+def _in_field(change: Change, operation: Operation, work: Work, entry: Any) -> Any:
+    if not operation.field:
+        return entry if entry is None else change(entry, operation, work)
+    if not isinstance(entry, dict):
+        raise StepError("This is no record with named fields: leave “field” empty to change the value itself.")
+    value = get_path(entry, operation.field)
+    if value is MISSING or value is None:
+        return entry
+    return set_path(entry, operation.to or operation.field, change(value, operation, work))
+
+
+def get_path(record: Any, path: str) -> Any:
+    """The value at a dotted path, MISSING where there is none."""
+    for part in path.split("."):
+        if isinstance(record, dict) and part in record:
+            record = record[part]
+        elif isinstance(record, list) and part.isdecimal() and int(part) < len(record):
+            record = record[int(part)]
+        else:
+            return MISSING
+    return record
+
+
+def set_path(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy of the record with the value at a dotted path; a number in it is an entry that a list has."""
+    head, _, rest = path.partition(".")
+    return {**record, head: _set_inside(record.get(head), rest, value) if rest else value}
+
+
+def _set_inside(inner: Any, path: str, value: Any) -> Any:
+    head, _, rest = path.partition(".")
+    if isinstance(inner, list) and head.isdecimal() and int(head) < len(inner):
+        at = int(head)
+        return [*inner[:at], _set_inside(inner[at], rest, value) if rest else value, *inner[at + 1 :]]
+    return set_path(inner if isinstance(inner, dict) else {}, path, value)
+
+
+def remove_path(record: dict[str, Any], path: str) -> dict[str, Any]:
+    """A copy of the record without what is at a dotted path."""
+    head, _, rest = path.partition(".")
+    if not rest:
+        return {name: value for name, value in record.items() if name != head}
+    inner = record.get(head)
+    return {**record, head: remove_path(inner, rest)} if isinstance(inner, dict) else record
+
+
+def number_of(value: Any, name: str = "") -> Decimal:
+    """Numbers are taken as they are written, so that 0.1 and 0.2 make 0.3. StepError names `name`."""
+    if isinstance(value, int | float | Decimal | str) and not isinstance(value, bool):
+        try:
+            number = Decimal(str(value).strip())
+        except InvalidOperation:
+            number = Decimal("nan")
+        if number.is_finite() and abs(number.adjusted()) < 300:
+            return number
+    raise StepError(f"“{brief(value)}”{f' in {name}' if name else ''} is not a number.")
+
+
+def whole_number(value: Any, name: str, least: int, most: int) -> int:
+    """A whole number within bounds. StepError names `name`."""
+    number = number_of(value, name)
+    if number != number.to_integral_value() or not least <= number <= most:
+        raise StepError(f"{name} must be a whole number from {least} to {most:,}.")
+    return int(number)
+
+
+def plain(number: Decimal) -> int | float:
+    """As JSON has it: whole where it can be."""
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def text_of(value: Any, work: Work) -> str:
+    """The text of a text, a number or yes/no, charged. StepError for lists and objects."""
+    if isinstance(value, list | dict):
+        what = "a list" if isinstance(value, list) else "an object"
+        raise StepError(f"A text is needed here, not {what}: name the field that holds it.")
+    text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    work.charge(len(text))
+    return text
+
+
+def brief(value: Any) -> str:
+    """The beginning of a value, for a message."""
+    text = str(value)
+    return text if len(text) <= 50 else f"{text[:49]}…"

@@ -1,0 +1,181 @@
+"""Operations between data and its notations: base64, hashes, JSON and CSV."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import hashlib
+import hmac
+import io
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from flowapp.actions.data.transform_data.base import ENTRY, Family, Work, text_of
+from flowapp.catalog import N_
+from flowapp.errors import StepError
+
+if TYPE_CHECKING:
+    from flowapp.actions.data.transform_data.operation import Operation
+
+BASE64 = Family(N_("Read or write base64"), "coding")
+HASH = Family(N_("Make a hash"), "algorithm")
+JSON = Family(N_("Read or write JSON"), "way", whole=True)
+CSV = Family(N_("Read or write CSV"), "way", ("separator", "header"), whole=True)
+PARSED = 16  # a value of JSON
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+@BASE64.add("encode", N_("Write as base64"))
+def _encode(value: Any, _operation: Operation, work: Work) -> str:
+    return base64.b64encode(_bytes(value, work)).decode("ascii")
+
+
+@BASE64.add("decode", N_("Read base64"))
+def _decode(value: Any, _operation: Operation, work: Work) -> str:
+    """Also of the alphabet for web addresses, and without the signs at the end."""
+    text = re.sub(r"\s", "", text_of(value, work)).rstrip("=").translate(str.maketrans("-_", "+/"))
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8")
+    except UnicodeDecodeError:
+        raise StepError("What this base64 holds is no text (UTF-8).") from None
+    except (binascii.Error, ValueError):
+        raise StepError(
+            "This is no base64: it has the letters A to Z and a to z, digits, + and /, and = at the end."
+        ) from None
+
+
+def _bytes(value: Any, work: Work) -> bytes:
+    text = text_of(value, work)
+    if _HALF.search(text):
+        raise StepError("The text holds half a character (an unpaired surrogate).")
+    return text.encode()
+
+
+def _digest(algorithm: str) -> None:
+    @HASH.add(algorithm, algorithm.upper().replace("SHA", "SHA-"))
+    def _hash(value: Any, _operation: Operation, work: Work) -> str:
+        return hashlib.new(algorithm, _bytes(value, work), usedforsecurity=False).hexdigest()
+
+    @HASH.add(f"hmac_{algorithm}", f"HMAC {algorithm.upper().replace('SHA', 'SHA-')}")
+    def _hmac(value: Any, _operation: Operation, work: Work) -> str:
+        if not work.key:
+            raise StepError("HMAC needs a key: fill in “Key for HMAC” of this step.")
+        return hmac.new(work.key.encode(), _bytes(value, work), algorithm).hexdigest()
+
+
+for _name in ("sha256", "sha1", "md5", "sha512"):
+    _digest(_name)
+
+
+@JSON.add("parse", N_("Read a text"))
+def _parse_json(value: Any, _operation: Operation, work: Work) -> Any:
+    text = text_of(value, work) if isinstance(value, str) else None
+    if text is None:
+        raise StepError("Only text can be read as JSON: this is data already.")
+    # About one value for each of these marks: with that charged, the parser is done within a tenth of a second.
+    work.charge(PARSED * sum(map(text.count, ",[{")))
+    try:
+        found = json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise StepError("This JSON is nested too deeply.") from None
+    except ValueError as error:
+        raise StepError(f"This text is not JSON: {error}") from None
+    if _HALF.search(json.dumps(found, ensure_ascii=False)):
+        raise StepError("The text holds half a character (an unpaired surrogate).")
+    return found
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON.")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+@JSON.add("format", N_("Write as text"), ("pretty",))
+def _format_json(value: Any, operation: Operation, work: Work) -> str:
+    written = []
+    encoder = json.JSONEncoder(ensure_ascii=False, indent=2 if operation.pretty else None, default=str)
+    for part in encoder.iterencode(value):
+        work.charge(len(part))
+        written.append(part)
+    return "".join(written)
+
+
+@CSV.add("parse", N_("Read a text"))
+def _parse_csv(value: Any, operation: Operation, work: Work) -> list[Any]:
+    """Records by the names in the first line, or lists where there is no header. Every value is text, as it stands."""
+    if not isinstance(value, str):
+        raise StepError("Only text can be read as CSV.")
+    text = text_of(value, work).removeprefix("\ufeff")
+    rows = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(operation), strict=True):
+            work.charge(ENTRY * len(row))
+            if row:
+                rows.append(row)
+    except csv.Error as error:
+        raise StepError(f"row {len(rows) + 1}: this is not CSV: {error}.") from None
+    if not operation.header:
+        return rows
+    names = _names(rows[0]) if rows else []
+    return [_record(names, row, at) for at, row in enumerate(rows[1:], 2)]
+
+
+def _names(row: list[str]) -> list[str]:
+    """The names of the columns; one that is empty or there already gets its number."""
+    names: list[str] = []
+    for at, cell in enumerate(row, 1):
+        name = cell.strip()
+        names.append(name if name and name not in names else f"{name or 'column'} {at}")
+    return names
+
+
+def _record(names: list[str], row: list[str], at: int) -> dict[str, str]:
+    if len(row) > len(names) and any(row[len(names) :]):
+        raise StepError(f"row {at}: it has {len(row)} values, but there are {len(names)} columns. Check the separator.")
+    return dict(zip(names, [*row, *[""] * (len(names) - len(row))], strict=False))
+
+
+@CSV.add("format", N_("Write as text"), ("quoting",))
+def _format_csv(value: Any, operation: Operation, work: Work) -> str:
+    """Records, with all names that any of them has; or lists. Lines end as RFC 4180 says."""
+    rows = value if isinstance(value, list) else [value]
+    names = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
+    out = io.StringIO(newline="")
+    writer = csv.writer(
+        out,
+        delimiter=_delimiter(operation),
+        quoting=csv.QUOTE_ALL if operation.quoting == "all" else csv.QUOTE_MINIMAL,
+        lineterminator="\r\n",
+    )
+    if names and operation.header:
+        writer.writerow(names)
+    for at, row in enumerate(rows, 1):
+        if not isinstance(row, dict if names else list):
+            raise StepError(f"row {at}: CSV is written of records with named fields, or of lists, not of both.")
+        cells = [row.get(name) for name in names] if isinstance(row, dict) else row
+        written = [_cell(cell, work) for cell in cells]
+        writer.writerow(written)
+    return out.getvalue()
+
+
+def _cell(value: Any, work: Work) -> str:
+    work.charge(ENTRY)
+    if isinstance(value, list | dict):
+        text = json.dumps(value, ensure_ascii=False, default=str)
+        work.charge(len(text))
+        return text
+    return "" if value is None else text_of(value, work)
+
+
+def _delimiter(operation: Operation) -> str:
+    separator = operation.separator.replace("\\t", "\t") or ","
+    if len(separator) != 1 or separator in '"\r\n ':
+        raise StepError("The separator of CSV is one character, such as “,” “;” or “\\t” for a tab.")
+    return separator

@@ -1,0 +1,206 @@
+"""Operations on lists: which items there are, in which order, and what comes of several."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from flowapp.actions.data.transform_data.base import (
+    ENTRY,
+    ITEM,
+    MISSING,
+    Kinds,
+    Work,
+    get_path,
+    number_of,
+    plain,
+    remove_path,
+    set_path,
+)
+from flowapp.catalog import N_
+from flowapp.errors import StepError
+
+if TYPE_CHECKING:
+    from flowapp.actions.data.transform_data.operation import Operation
+
+LISTS = Kinds()
+Json = dict[str, Any]
+
+
+def items(data: Any, operation: Operation, work: Work) -> list[Any]:
+    """The data as the list that it must be, charged for looking at each item."""
+    if not isinstance(data, list):
+        raise StepError(f"“{operation.op}” works on a list, and this is none.")
+    work.charge(ITEM * len(data))
+    return data
+
+
+@LISTS.add("map", N_("Make something of each item"), ("value",), ("value",))
+def _map(work: Work, operation: Operation, data: Any) -> list[Any]:
+    render = work.render
+    return [render(operation.value, item=item, index=at) for at, item in enumerate(items(data, operation, work))]
+
+
+@LISTS.add("filter", N_("Keep the items that fit"), ("conditions",), ("conditions",))
+def _filter(work: Work, operation: Operation, data: Any) -> list[Any]:
+    found = enumerate(items(data, operation, work))
+    return [item for at, item in found if work.ctx.test(operation.conditions, item=item, index=at)[0]]
+
+
+@LISTS.add("sort", N_("Sort the items"), ("field", "descending"))
+def _sort(work: Work, operation: Operation, data: Any) -> list[Any]:
+    """Numbers before text, and what is missing at the end in either direction."""
+    work.charge(ITEM * len(data) if isinstance(data, list) else 0)  # it looks more than once
+    keyed = [(_value(item, operation.field), item) for item in items(data, operation, work)]
+    there = [pair for pair in keyed if pair[0] not in (MISSING, None)]
+    there.sort(key=lambda pair: _order(pair[0]), reverse=operation.descending)
+    return [item for _, item in there] + [item for value, item in keyed if value in (MISSING, None)]
+
+
+@LISTS.add("limit", N_("Keep the first items"), ("count",), ("count",))
+def _limit(work: Work, operation: Operation, data: Any) -> list[Any]:
+    count = number_of(work.ctx.render(operation.count), "count")
+    if count < 0:
+        raise StepError("count must be 0 or more.")
+    return items(data, operation, work)[: int(count)]
+
+
+@LISTS.add("dedupe", N_("Remove doubles"), ("field",))
+def _dedupe(work: Work, operation: Operation, data: Any) -> list[Any]:
+    first: dict[str, Any] = {}
+    for item in items(data, operation, work):
+        first.setdefault(_identity(_value(item, operation.field)), item)
+    return list(first.values())
+
+
+@LISTS.add("aggregate", N_("Calculate over the items"), ("field", "to", "function"))
+def _aggregate(work: Work, operation: Operation, data: Any) -> Json:
+    return {name_of(operation): calculate(operation, items(data, operation, work))}
+
+
+@LISTS.add("group", N_("Group the items"), ("field",), ("field",))
+def _group(work: Work, operation: Operation, data: Any) -> list[Json]:
+    groups: dict[str, Json] = {}
+    for item in items(data, operation, work):
+        value = _value(item, operation.field)
+        key = None if value is MISSING else value
+        groups.setdefault(_identity(key), {"key": key, "items": []})["items"].append(item)
+    return [{**group, "count": len(group["items"])} for group in groups.values()]
+
+
+@LISTS.add("merge", N_("Add other data"), ("field", "value", "how", "other_field"), ("value",))
+def _merge(work: Work, operation: Operation, data: Any) -> Any:
+    """Object with object; list after list, record with record at the same place, or where both have the same value."""
+    other = work.render(operation.value)
+    if isinstance(data, dict) and isinstance(other, dict) and not operation.how:
+        return {**data, **other}
+    if not (isinstance(data, list) and isinstance(other, list)):
+        raise StepError("Two lists or two objects can be merged.")
+    if operation.how == "append" or not (operation.how or operation.field):
+        return [*data, *other]
+    if operation.how == "position":
+        pairs: Iterator[tuple[Any, Any]] = zip_longest(data, other, fillvalue={})
+        return [_both(one, more, at) for at, (one, more) in enumerate(pairs, 1)]
+    return _join(work, operation, data, other) if operation.how else _look_up(work, operation, data, other)
+
+
+def _both(one: Any, more: Any, at: int) -> Json:
+    if not (isinstance(one, dict) and isinstance(more, dict)):
+        raise StepError(f"item {at}: only records with named fields can be merged by position.")
+    return {**one, **more}
+
+
+def _look_up(work: Work, operation: Operation, data: list[Any], other: list[Any]) -> list[Any]:
+    """Every item once, with what the last fitting one of the other list has; what is no record stays."""
+    key = operation.other_field or operation.field
+    known = {_identity(_value(item, key)): item for item in other if isinstance(item, dict)}
+    found: list[Any] = []
+    for item in data:
+        more = known.get(_identity(_value(item, operation.field)), {}) if isinstance(item, dict) else {}
+        work.charge(ENTRY * len(more))
+        found.append({**item, **more} if isinstance(item, dict) else item)
+    return found
+
+
+def _join(work: Work, operation: Operation, data: list[Any], other: list[Any]) -> list[Json]:
+    """Each item with each fitting one; with left and full also those without, with full the rest of the other list.
+
+    A missing or null key fits nothing.
+    """
+    fitting: dict[str, list[Json]] = {}
+    others = _keyed(other, operation.other_field or operation.field, "of the other list")
+    for key, item in others:
+        fitting.setdefault(key, []).append(item)
+    joined: list[Json] = []
+    used = set()
+    for key, item in _keyed(data, operation.field, "of the list"):
+        matches = fitting.get(key, []) if key else []
+        used.add(key)
+        work.charge(ENTRY * sum(len(item) + len(match) for match in matches))
+        joined += [{**item, **match} for match in matches]
+        if not matches and operation.how != "inner":
+            joined.append(item)
+    if operation.how == "full":
+        joined += [item for key, item in others if not key or key not in used]
+    return joined
+
+
+def _keyed(records: list[Any], field: str, where: str) -> list[tuple[str, Json]]:
+    for at, record in enumerate(records, 1):
+        if not isinstance(record, dict):
+            raise StepError(f"item {at} {where}: only records with named fields can be joined.")
+    found = [(get_path(record, field), record) for record in records]
+    return [("" if value is MISSING or value is None else _identity(value), record) for value, record in found]
+
+
+@LISTS.add("split_out", N_("Make a list in a field into items"), ("field", "to"), ("field",))
+def _split_out(work: Work, operation: Operation, data: Any) -> list[Any]:
+    out: list[Any] = []
+    for record in data if isinstance(data, list) else [data]:
+        inner = get_path(record, operation.field)
+        if not isinstance(record, dict) or not isinstance(inner, list):
+            raise StepError(f"“{operation.field}” is not a list in every record.")
+        rest = remove_path(record, operation.field)
+        work.charge(ENTRY * (len(rest) + 1) * len(inner))
+        out += [set_path(rest, operation.to or operation.field, entry) for entry in inner]
+    return out
+
+
+def name_of(operation: Operation) -> str:
+    """The name of a calculation's result."""
+    return operation.to or operation.function
+
+
+def calculate(operation: Operation, records: list[Any]) -> Any:
+    """One calculation over the records, missing and null values left out."""
+    found = [_value(record, operation.field) for record in records]
+    values = [value for value in found if value is not MISSING and value is not None]
+    if operation.function == "count":
+        return len(values) if operation.field else len(records)
+    if operation.function in ("first", "last"):
+        return (values[0] if operation.function == "first" else values[-1]) if values else None
+    numbers = [number_of(value, operation.field or "item") for value in values]
+    if operation.function == "sum":
+        return plain(sum(numbers, number_of(0)))
+    if not numbers:
+        return None
+    if operation.function == "avg":
+        return plain(sum(numbers, number_of(0)) / len(numbers))
+    return plain(min(numbers) if operation.function == "min" else max(numbers))
+
+
+def _value(item: Any, path: str) -> Any:
+    return get_path(item, path) if path else item
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    try:
+        return 0, number_of(value)
+    except StepError:
+        return 1, value.casefold() if isinstance(value, str) else str(value)
+
+
+def _identity(value: Any) -> str:
+    return "" if value is MISSING else json.dumps(value, sort_keys=True, default=str)

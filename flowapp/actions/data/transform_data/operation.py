@@ -1,0 +1,244 @@
+"""One operation of `transform_data`, as a row of its form. What there is, and what it needs, the families declare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from flowapp.actions.data.transform_data.base import Family, Kind
+from flowapp.actions.data.transform_data.code import BASE64, CSV, HASH, JSON
+from flowapp.actions.data.transform_data.dates import DATE
+from flowapp.actions.data.transform_data.lists import LISTS
+from flowapp.actions.data.transform_data.numbers import NUMBER
+from flowapp.actions.data.transform_data.patterns import compile_pattern
+from flowapp.actions.data.transform_data.records import RECORDS
+from flowapp.actions.data.transform_data.text import JOIN, PATTERN_WAYS, TEXT, TEXTS
+from flowapp.actions.fields import Lines, Text, has_expression
+from flowapp.catalog import N_, ui
+from flowapp.errors import StepError
+from flowapp.texts import either, say
+
+FAMILIES = {
+    "join": JOIN,
+    "text": TEXT,
+    "number": NUMBER,
+    "date": DATE,
+    "json": JSON,
+    "csv": CSV,
+    "base64": BASE64,
+    "hash": HASH,
+}
+KINDS: dict[str, Kind] = {**RECORDS, **LISTS, **TEXTS, **{name: family.kind for name, family in FAMILIES.items()}}
+
+if TYPE_CHECKING:
+    Name = str
+    TextWay = str
+    NumberWay = str
+    DateWay = str
+    DataWay = str
+    Coding = str
+    Algorithm = str
+else:
+    Name = Literal[tuple(KINDS)]
+    TextWay, NumberWay, DateWay = Literal[tuple(TEXT.ways)], Literal[tuple(NUMBER.ways)], Literal[tuple(DATE.ways)]
+    DataWay, Coding, Algorithm = Literal[tuple(JSON.ways)], Literal[tuple(BASE64.ways)], Literal[tuple(HASH.ways)]
+
+
+def _when(name: str) -> dict[str, list[str]]:
+    """Where the field is shown: for the operations that use it, of a family for those of its ways that do.
+
+    A form can ask two questions only where both have one answer: families share no field of single ways.
+    """
+    users = {op: kind for op, kind in KINDS.items() if kind.uses(name) or name == kind.choice}
+    shown = {"op": list(users)}
+    for kind in users.values():
+        if name not in (*kind.fields, kind.choice):
+            shown[kind.choice] = [way for way, declared in kind.ways.items() if name in declared.fields]
+    return shown
+
+
+def _ways(label: str, family: Family) -> dict[str, Any]:
+    choices = [(name, way.label) for name, way in family.ways.items()]
+    return ui(label, widget="select", choices=choices, show_if=_when(family.kind.choice))
+
+
+class Operation(BaseModel):
+    """One operation. Fields are dotted paths; in texts, `value`, `values` and `conditions`, `item` is the record."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    op: Name = Field(
+        json_schema_extra=ui(
+            N_("Operation"), widget="select", choices=[(name, kind.label) for name, kind in KINDS.items()]
+        )
+    )
+    text: TextWay = Field("upper", json_schema_extra=_ways(N_("What to do"), TEXT))
+    number: NumberWay = Field("parse", json_schema_extra=_ways(N_("What to do"), NUMBER))
+    date: DateWay = Field("parse", json_schema_extra=_ways(N_("What to do"), DATE))
+    way: DataWay = Field("parse", json_schema_extra=_ways(N_("What to do"), JSON))
+    coding: Coding = Field("encode", json_schema_extra=_ways(N_("What to do"), BASE64))
+    algorithm: Algorithm = Field("sha256", json_schema_extra=_ways(N_("Algorithm"), HASH))
+    field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=_when("field"), plain=True))
+    to: str = Field(
+        "", json_schema_extra=ui(N_("New name"), N_("Empty: it keeps its name."), show_if=_when("to"), plain=True)
+    )
+    value: Any = Field(None, json_schema_extra=ui(N_("Value"), show_if=_when("value")))
+    values: dict[str, Any] = Field(
+        {}, json_schema_extra=ui(N_("Several fields"), widget="keyvalue", advanced=True, show_if=_when("values"))
+    )
+    fields: Lines = Field([], json_schema_extra=ui(N_("Fields"), widget="lines", show_if=_when("fields"), plain=True))
+    conditions: Any = Field(
+        None, json_schema_extra=ui(N_("Conditions"), widget="conditions", show_if=_when("conditions"))
+    )
+    function: Literal["sum", "avg", "min", "max", "count", "first", "last"] = Field(
+        "sum", json_schema_extra=ui(N_("Calculate"), widget="select", show_if=_when("function"))
+    )
+    count: int | str | None = Field(None, json_schema_extra=ui(N_("How many"), widget="number", show_if=_when("count")))
+    descending: bool = Field(
+        False, json_schema_extra=ui(N_("Largest first"), widget="checkbox", show_if=_when("descending"))
+    )
+    how: Literal["", "append", "left", "inner", "full", "position"] = Field(
+        "",
+        json_schema_extra=ui(
+            N_("How lists are merged"),
+            widget="select",
+            choices=[
+                ("", N_("By the field, else at the end")),
+                ("append", N_("At the end")),
+                ("position", N_("By position")),
+                ("left", N_("By the field, all of the first list")),
+                ("inner", N_("By the field, only what is in both")),
+                ("full", N_("By the field, all of both lists")),
+            ],
+            show_if=_when("how"),
+        ),
+    )
+    other_field: str = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Field of the other list"),
+            N_("Where it has another name there."),
+            show_if=_when("other_field"),
+            plain=True,
+        ),
+    )
+    separator: str = Field(
+        ",",
+        json_schema_extra=ui(
+            N_("Separator"), N_("\\n is a line end, \\t a tab, \\s a space."), show_if=_when("separator")
+        ),
+    )
+    find: Text = Field("", json_schema_extra=ui(N_("Find"), show_if=_when("find")))
+    replacement: Text = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Replace by"), N_("In a pattern, $1 is what the first group found."), show_if=_when("replacement")
+        ),
+    )
+    length: int | str | None = Field(None, json_schema_extra=ui(N_("Length"), widget="number", show_if=_when("length")))
+    fill: Text = Field("", json_schema_extra=ui(N_("Fill with"), placeholder="0", show_if=_when("fill")))
+    side: Literal["start", "end"] = Field(
+        "start",
+        json_schema_extra=ui(
+            N_("Where to fill"),
+            widget="select",
+            choices=[("start", N_("At the start")), ("end", N_("At the end"))],
+            show_if=_when("side"),
+        ),
+    )
+    format: str = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Format"),
+            N_("Such as dd/mm/yyyy or yyyy-mm-dd HH:mm."),
+            placeholder="dd/mm/yyyy",
+            show_if=_when("format"),
+        ),
+    )
+    by: Text = Field("", json_schema_extra=ui(N_("How much"), placeholder="+3 days", show_if=_when("by")))
+    since: Text = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Since"), N_("Empty: until now."), placeholder="{{ item.start }}", show_if=_when("since")
+        ),
+    )
+    unit: Literal["days", "weeks", "months", "years", "hours", "minutes", "seconds"] = Field(
+        "days", json_schema_extra=ui(N_("Unit"), widget="select", choices=[
+            ("days", N_("Days")), ("weeks", N_("Weeks")), ("months", N_("Months")), ("years", N_("Years")),
+            ("hours", N_("Hours")), ("minutes", N_("Minutes")), ("seconds", N_("Seconds")),
+        ], show_if=_when("unit")),
+    )  # fmt: skip
+    period: Literal["month", "week", "quarter", "year", "day"] = Field(
+        "month", json_schema_extra=ui(N_("Period"), widget="select", choices=[
+            ("month", N_("Month")), ("week", N_("Week")), ("quarter", N_("Quarter")), ("year", N_("Year")),
+            ("day", N_("Day")),
+        ], show_if=_when("period")),
+    )  # fmt: skip
+    timezone: str = Field(
+        "",
+        json_schema_extra=ui(
+            N_("Time zone"), N_("Empty: the workflow's."), widget="timezone", show_if=_when("timezone")
+        ),
+    )
+    decimals: int | str | None = Field(
+        None, json_schema_extra=ui(N_("Decimals"), widget="number", show_if=_when("decimals"))
+    )
+    currency: str = Field("", json_schema_extra=ui(N_("Currency"), placeholder="EUR", show_if=_when("currency")))
+    minimum: int | float | str | None = Field(
+        None, json_schema_extra=ui(N_("Minimum"), widget="number", show_if=_when("minimum"))
+    )
+    maximum: int | float | str | None = Field(
+        None, json_schema_extra=ui(N_("Maximum"), widget="number", show_if=_when("maximum"))
+    )
+    notation: Literal["en", "fr"] = Field(
+        "en",
+        json_schema_extra=ui(
+            N_("Written as"),
+            widget="select",
+            choices=[("en", N_("1,234.50 (English)")), ("fr", N_("1 234,50 (French)"))],
+            show_if=_when("notation"),
+        ),
+    )
+    language: Literal["en", "fr"] = Field(
+        "en",
+        json_schema_extra=ui(
+            N_("Written in"),
+            widget="select",
+            choices=[("en", N_("English")), ("fr", N_("French"))],
+            show_if=_when("language"),
+        ),
+    )
+    pretty: bool = Field(
+        False, json_schema_extra=ui(N_("On several lines"), widget="checkbox", show_if=_when("pretty"))
+    )
+    header: bool = Field(
+        True, json_schema_extra=ui(N_("First line has the names"), widget="checkbox", show_if=_when("header"))
+    )
+    quoting: Literal["needed", "all"] = Field(
+        "needed",
+        json_schema_extra=ui(
+            N_("Quotation marks"),
+            widget="select",
+            choices=[("needed", N_("Where they are needed")), ("all", N_("Around every value"))],
+            show_if=_when("quoting"),
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Operation:
+        kind = KINDS[self.op]
+        way = kind.ways.get(getattr(self, kind.choice) if kind.choice else "")
+        for needs in (kind.needs, *((name,) for name in (way.needs if way else ()))):
+            if needs and not any(getattr(self, name) not in (None, "", [], {}) for name in needs):
+                raise ValueError(say("“%(op)s” needs %(names)s.", op=self.op, names=either(needs)))
+        if self.op == "rename" and not self.values and not self.to:
+            raise ValueError(say("“rename” needs the new name in to."))
+        if self.how in ("left", "inner", "full") and not self.field:
+            raise ValueError(say("“%(op)s” needs %(names)s.", op=self.op, names="field"))
+        if self.op == "text" and self.text in PATTERN_WAYS and not has_expression(self.find):
+            try:
+                compile_pattern(self.find)
+            except StepError as error:
+                raise ValueError(error.message) from None
+        return self

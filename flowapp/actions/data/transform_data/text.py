@@ -1,0 +1,193 @@
+"""Operations on text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from flowapp.actions.data.transform_data.base import (
+    ENTRY,
+    MISSING,
+    Family,
+    Kinds,
+    Work,
+    get_path,
+    set_path,
+    text_of,
+    whole_number,
+)
+from flowapp.actions.data.transform_data.patterns import Spans, compile_pattern
+from flowapp.catalog import N_
+from flowapp.errors import StepError
+
+if TYPE_CHECKING:
+    from flowapp.actions.data.transform_data.operation import Operation
+
+TEXTS = Kinds()
+TEXT = Family(N_("Change a text"), "text")
+JOIN = Family(N_("Join a list into a text"), fields=("separator",), whole=True)
+PATTERN_WAYS = ("replace_pattern", "extract", "extract_all")
+MAX_LENGTH = 1_000_000
+_ESCAPES = {r"\n": "\n", r"\t": "\t", r"\s": " "}
+
+
+@TEXTS.add("split", N_("Split text into a list"), ("field", "to", "separator"))
+def _split(work: Work, operation: Operation, data: Any) -> Any:
+    separator = _unescaped(operation.separator) or ","
+
+    def parts(text: Any) -> list[str]:
+        if not isinstance(text, str):
+            raise StepError("Only text can be split.")
+        work.charge(len(text) + ENTRY * text.count(separator))
+        return [part.strip() for part in text.split(separator) if part.strip()]
+
+    if not operation.field:
+        return parts(data)
+    many = data if isinstance(data, list) else [data]
+    done = [
+        set_path(record, operation.to or operation.field, parts(value))
+        if isinstance(record, dict) and (value := get_path(record, operation.field)) not in (MISSING, None)
+        else record
+        for record in many
+    ]
+    return done if isinstance(data, list) else done[0]
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\[nts]", lambda match: _ESCAPES[match[0]], text)
+
+
+def _written(text: Any) -> str:
+    r"""What a form cannot hold at the ends of a line, alone as \n, \t or \s."""
+    text = "" if text is None else str(text)
+    return _unescaped(text) if re.fullmatch(r"(\\[nts])+", text) else text
+
+
+@JOIN.add("", "")
+def _join(value: Any, operation: Operation, work: Work) -> str:
+    if not isinstance(value, list):
+        raise StepError("A list is needed here: name the field that holds one.")
+    parts = ["" if entry is None else text_of(entry, work) for entry in value]
+    between = _unescaped(operation.separator)
+    work.charge(len(between) * len(parts))
+    return between.join(parts)
+
+
+@TEXT.add("upper", N_("CAPITALS"))
+def _upper(value: Any, _operation: Operation, work: Work) -> str:
+    return text_of(value, work).upper()
+
+
+@TEXT.add("lower", N_("Small letters"))
+def _lower(value: Any, _operation: Operation, work: Work) -> str:
+    return text_of(value, work).lower()
+
+
+@TEXT.add("title", N_("Each Word With A Capital"))
+def _title(value: Any, _operation: Operation, work: Work) -> str:
+    return re.sub(r"(?<![\w'\u2019])\w", lambda match: match[0].upper(), text_of(value, work).lower())
+
+
+@TEXT.add("trim", N_("Without spaces at both ends"))
+def _trim(value: Any, _operation: Operation, work: Work) -> str:
+    return text_of(value, work).strip()
+
+
+@TEXT.add("squeeze", N_("Single spaces only"))
+def _squeeze(value: Any, _operation: Operation, work: Work) -> str:
+    return " ".join(text_of(value, work).split())
+
+
+@TEXT.add("replace", N_("Replace a text"), ("find", "replacement"), ("find",))
+def _replace(value: Any, operation: Operation, work: Work) -> str:
+    text, old, new = text_of(value, work), _written(operation.find), _written(operation.replacement)
+    if not old:
+        raise StepError("There is no text to look for: fill in “find”.")
+    work.charge(text.count(old) * len(new))
+    return text.replace(old, new)
+
+
+@TEXT.add("replace_pattern", N_("Replace a pattern"), ("find", "replacement"), ("find",))
+def _replace_pattern(value: Any, operation: Operation, work: Work) -> str:
+    text, new = text_of(value, work), _written(operation.replacement)
+    parts, at = [], 0
+    for spans in compile_pattern(str(operation.find)).find(text, work.charge):
+        written = _filled(new, text, spans)
+        work.charge(len(written))
+        parts += [text[at : spans[0]], written]
+        at = spans[1] or 0
+    return "".join([*parts, text[at:]])
+
+
+@TEXT.add("extract", N_("Take the first that fits a pattern"), ("find",), ("find",))
+def _extract(value: Any, operation: Operation, work: Work) -> str | None:
+    """The first group, where the pattern has one; null where nothing fits."""
+    text = text_of(value, work)
+    spans = next(compile_pattern(str(operation.find)).find(text, work.charge), None)
+    return None if spans is None else _part(text, spans, min(len(spans) // 2 - 1, 1))
+
+
+@TEXT.add("extract_all", N_("Take all that fits a pattern"), ("find",), ("find",))
+def _extract_all(value: Any, operation: Operation, work: Work) -> list[str | None]:
+    text = text_of(value, work)
+    found = compile_pattern(str(operation.find)).find(text, work.charge)
+    return [_part(text, spans, min(len(spans) // 2 - 1, 1)) for spans in found]
+
+
+def _part(text: str, spans: Spans, group: int) -> str | None:
+    start, end = spans[2 * group], spans[2 * group + 1]
+    return None if start is None or end is None else text[start:end]
+
+
+def _filled(new: str, text: str, spans: Spans) -> str:
+    """`$1` or `\\1` is the first group, `$0` the whole, `$$` a dollar sign."""
+
+    def group(match: re.Match[str]) -> str:
+        if not match[1]:
+            return "$"
+        if int(match[1]) >= len(spans) // 2:
+            raise StepError(f"The pattern has no group {match[1]}, which “replacement” names.")
+        return _part(text, spans, int(match[1])) or ""
+
+    return re.sub(r"\$\$|[$\\]([0-9])", group, new)
+
+
+@TEXT.add("pad", N_("Fill up to a length"), ("length", "fill", "side"), ("length",))
+def _pad(value: Any, operation: Operation, work: Work) -> str:
+    text, fill = text_of(value, work), _written(operation.fill) or " "
+    missing = whole_number(operation.length, "length", 0, MAX_LENGTH) - len(text)
+    if missing <= 0:
+        return text
+    work.charge(missing)
+    more = (fill * (missing // len(fill) + 1))[:missing]
+    return more + text if operation.side == "start" else text + more
+
+
+@TEXT.add("truncate", N_("Cut to a length"), ("length",), ("length",))
+def _truncate(value: Any, operation: Operation, work: Work) -> str:
+    """So many characters at most, the dots included."""
+    text, most = text_of(value, work), whole_number(operation.length, "length", 0, MAX_LENGTH)
+    return text if len(text) <= most else text[: max(most - 1, 0)] + "…"[:most]
+
+
+@TEXT.add("slug", N_("Short name for addresses"))
+def _slug(value: Any, _operation: Operation, work: Work) -> str:
+    bare = _bare(text_of(value, work)).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
+
+
+@TEXT.add("strip_accents", N_("Without accents"))
+def _strip_accents(value: Any, _operation: Operation, work: Work) -> str:
+    return _bare(text_of(value, work))
+
+
+_LETTERS = str.maketrans(
+    {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
+)
+
+
+def _bare(text: str) -> str:
+    """Accents taken off letters; signs that do not consist of a letter and an accent stay."""
+    apart = unicodedata.normalize("NFD", text.translate(_LETTERS))
+    return unicodedata.normalize("NFC", "".join(char for char in apart if not unicodedata.combining(char)))

@@ -1,0 +1,96 @@
+"""Goes on along the first case that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from flowapp.actions.flow.branches import BranchName, check_twice, names_in
+from flowapp.catalog import N_, Branch, Outcome, Params, StepContext, action, ui
+from flowapp.texts import say
+
+OTHERWISE = "default"
+
+
+class Case(BaseModel):
+    """It fits where the switch's value equals `equals` (is one of them, where it is a list), or the conditions hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: BranchName = Field(json_schema_extra=ui(N_("Name of the case"), plain=True))
+    equals: Any = Field(None, json_schema_extra=ui(N_("The value equals")))
+    conditions: dict[str, Any] | list[Any] | None = Field(
+        None, json_schema_extra=ui(N_("Or these conditions hold"), widget="conditions", raw=True, advanced=True)
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Case:
+        if (self.equals is None) == (not self.conditions):
+            raise ValueError(say("Say what the value equals, or write conditions: one of the two."))
+        return self
+
+    def rules(self, value: str) -> Any:
+        """The case as conditions."""
+        if self.conditions:
+            return self.conditions
+        return {"field": value, "operator": "in" if isinstance(self.equals, list) else "==", "value": self.equals}
+
+
+class SwitchParams(Params):
+    """`value` is a field as conditions name it, or an expression; the cases are tried from the top."""
+
+    value: str = Field(
+        "",
+        max_length=2000,
+        json_schema_extra=ui(
+            N_("Value to look at"), N_("Each case says what it equals."), placeholder="input.country", raw=True
+        ),
+    )
+    cases: list[Case] = Field(
+        min_length=1,
+        max_length=50,
+        json_schema_extra=ui(
+            N_("Cases"),
+            N_("The first one that fits is taken; where none does, the lane “Otherwise”."),
+            widget="rows",
+            raw=True,
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> SwitchParams:
+        check_twice(case.name for case in self.cases)
+        if not self.value.strip() and not all(case.conditions for case in self.cases):
+            raise ValueError(say("Say which value the cases compare with."))
+        return self
+
+
+def cases_of(params: Mapping[str, Any]) -> list[str]:
+    """The names of the cases in stored params."""
+    return names_in(params, "cases")
+
+
+@action(
+    "switch",
+    label=N_("Switch"),
+    description=N_("Goes on along the first of several cases that fits; where none does, along “Otherwise”."),
+    group=N_("Flow"),
+    icon="switch-3",
+    effect="pure",
+    params=SwitchParams,
+    aliases=("case", "router"),
+    branches=("*", OTHERWISE),
+    own_branches=cases_of,
+    result={"case": N_("Name of the case that fits"), "explanation": N_("Each case with its rules and their values")},
+)
+def switch(ctx: StepContext, params: SwitchParams) -> Outcome:
+    """Tries the cases from the top."""
+    explanation = []
+    for case in params.cases:
+        fits, rules = ctx.test(case.rules(params.value))
+        explanation.append({"case": case.name, "fits": fits, "rules": rules})
+        if fits:
+            return Branch(case.name, {"case": case.name, "explanation": explanation})
+    return Branch(OTHERWISE, {"case": OTHERWISE, "explanation": explanation})

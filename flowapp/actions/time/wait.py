@@ -1,0 +1,134 @@
+"""Every kind of wait under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from flowapp.actions.fields import Duration, Lines, Moment
+from flowapp.actions.time.wait_condition import TIMEOUT, WaitConditionParams, wait_condition
+from flowapp.actions.time.wait_event import WaitEventParams, wait_event
+from flowapp.actions.time.wait_time import Length, OnlyOpen, WaitTimeParams, wait_time
+from flowapp.actions.time.wait_until import AT, OFFSET, UNTIL, Clock, WaitUntilParams, When, wait_until
+from flowapp.catalog import N_, Outcome, StepContext, action, get_action, ui, ui_of
+from flowapp.texts import say
+
+Kind = Literal["time", "until", "condition", "url", "approval", "event"]
+_SIGNALLED = ["condition", "url", "approval", "event"]
+_GIVEN = {"until": "until", "conditions": "condition", "role": "approval", "events": "event", "event": "event"}
+
+
+def kind_of(params: Mapping[str, Any]) -> str:
+    """The kind that stored params mean: what they say, else what they are about."""
+    if params.get("kind"):
+        return str(params["kind"])
+    if params.get("duration") not in (None, ""):
+        return "time"
+    return next((kind for name, kind in _GIVEN.items() if params.get(name)), "time")
+
+
+def _when(kinds: list[str], hints: dict[str, Any]) -> dict[str, Any]:
+    """The same hints, for the form that has every kind."""
+    return {"ui": {**hints["ui"], "show_if": {"kind": kinds}}}
+
+
+def _hints(model: Any, name: str) -> dict[str, Any]:
+    return {"ui": ui_of(model, name)}
+
+
+class WaitParams(WaitTimeParams, WaitUntilParams, WaitConditionParams, WaitEventParams):
+    """`kind` follows from what is given where it is not said; the rest is as in the kinds' own steps."""
+
+    kind: Kind = Field(  # type: ignore[assignment]
+        "time",
+        json_schema_extra=ui(
+            N_("Wait for"),
+            widget="select",
+            choices=[
+                ("time", N_("A length of time")),
+                ("until", N_("A date and time")),
+                ("condition", N_("A condition")),
+                ("event", N_("An event")),
+                ("approval", N_("A person's approval")),
+                ("url", N_("A call of a web address")),
+            ],
+        ),
+    )
+    duration: Length = Field(
+        "",
+        validate_default=False,
+        json_schema_extra={
+            "ui": {**_hints(WaitTimeParams, "duration")["ui"], "label": N_("How long"), "show_if": {"kind": ["time"]}}
+        },
+    )
+    until: When = Field("", json_schema_extra=_when(["until"], UNTIL))
+    offset: Moment = Field("", json_schema_extra=_when(["until"], OFFSET))
+    at: Clock = Field("", json_schema_extra=_when(["until"], AT))
+    only_business_hours: OnlyOpen = Field(
+        False, json_schema_extra=_when(["time", "until"], _hints(WaitTimeParams, "only_business_hours"))
+    )
+    conditions: dict[str, Any] | list[Any] | None = Field(  # type: ignore[assignment]
+        None, json_schema_extra=_when(["condition"], _hints(WaitConditionParams, "conditions"))
+    )
+    events: Lines = Field(
+        [], max_length=20, json_schema_extra=_when(["condition", "event"], _hints(WaitEventParams, "events"))
+    )
+    timeout: Duration = Field("", validate_default=False, json_schema_extra=_when(_SIGNALLED, TIMEOUT))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_kind(cls, data: Any) -> Any:
+        """Leaves empty fields of the form out of account."""
+        if not isinstance(data, dict):
+            return data
+        given = {name: value for name, value in data.items() if value != ""}
+        if "event" in given:
+            given.setdefault("events", given.pop("event"))
+        return {**given, "kind": kind_of(given)}
+
+    @model_validator(mode="after")
+    def _complete(self) -> WaitParams:
+        if self.kind == "time" and self.duration == "":
+            raise ValueError(say("Say how long to wait, for example “2 days”."))
+        if self.kind == "until" and not self.until.strip():
+            raise ValueError(say("Say until when to wait."))
+        if self.kind == "condition" and not self.conditions:
+            raise ValueError(say("Say what must hold for the wait to end."))
+        if self.kind == "event" and not self.events:
+            raise ValueError(say("Say which events to wait for, for example contact.updated."))
+        return self
+
+
+def _ways(params: Mapping[str, Any]) -> list[str]:
+    kind = kind_of(params)
+    own = get_action("wait_event").own_branches
+    return own({**params, "kind": kind}) if own and kind in ("url", "approval", "event") else ["next"]
+
+
+@action(
+    "wait",
+    label=N_("Wait (any kind)"),
+    description=N_("Waits for a length of time, a date, a condition, an event, an approval or a call from outside."),
+    group=N_("Flow"),
+    icon="clock-pause",
+    effect="idempotent",
+    params=WaitParams,
+    branches=("*", "timeout"),
+    own_branches=_ways,
+    branch_if={"timeout": ("timeout", None)},
+    result={
+        "until": N_("When it goes on"),
+        "matched": N_("Whether the conditions hold"),
+        "payload": N_("What came with the call or the event"),
+        "decision": N_("Approval: approved or rejected"),
+    },
+)
+def wait(ctx: StepContext, params: WaitParams) -> Outcome:
+    """As the kind's own step does."""
+    if params.kind == "time":
+        return wait_time(ctx, params)
+    if params.kind == "until":
+        return wait_until(ctx, params)
+    return wait_condition(ctx, params) if params.kind == "condition" else wait_event(ctx, params)

@@ -1,0 +1,166 @@
+"""Waits for something from outside: a call of a URL, a member's decision, an event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from flowapp.actions.fields import Duration, Lines, Text
+from flowapp.actions.time.wait_condition import TIMEOUT, about_what, deadline
+from flowapp.catalog import N_, Branch, Outcome, Params, Park, Signal, StepContext, action, ui
+from flowapp.texts import say
+
+Kind = Literal["url", "approval", "event"]
+_APPROVAL = {"kind": ["approval"]}
+_EVENT = {"kind": ["event"]}
+_ROLES = [("owner", N_("Owner")), ("admin", N_("Administrator")), ("editor", N_("Editor")), ("operator", N_("Operator")), ("viewer", N_("Viewer"))]  # fmt: skip
+
+
+def kind_of(params: Mapping[str, Any]) -> str:
+    """The kind that stored params mean: what they say, else what they are about."""
+    if params.get("kind"):
+        return str(params["kind"])
+    if params.get("events") or params.get("event"):
+        return "event"
+    return "approval" if any(params.get(name) for name in ("role", "title", "message")) else "url"
+
+
+class WaitEventParams(Params):
+    """`kind` follows from what is given where it is not said."""
+
+    kind: Kind = Field(
+        "url",
+        json_schema_extra=ui(
+            N_("Wait for"),
+            widget="select",
+            choices=[("url", N_("A call of a web address")), ("approval", N_("A person's approval")), ("event", N_("An event"))],
+        ),
+    )  # fmt: skip
+    role: Literal["owner", "admin", "editor", "operator", "viewer"] = Field(
+        "operator",
+        json_schema_extra=ui(
+            N_("Who decides"), N_("Members with this role or a higher one."), widget="select", choices=_ROLES,
+            show_if=_APPROVAL,
+        ),
+    )  # fmt: skip
+    title: Text = Field(
+        "",
+        max_length=300,
+        json_schema_extra=ui(N_("Question"), N_("Empty: the name of the step."), show_if=_APPROVAL),
+    )
+    message: Text = Field(
+        "",
+        max_length=10_000,
+        json_schema_extra=ui(
+            N_("Details"), N_("What they should know to decide."), widget="textarea", show_if=_APPROVAL
+        ),
+    )
+    by_email: bool = Field(
+        default=True, json_schema_extra=ui(N_("Ask by e-mail too"), widget="checkbox", show_if=_APPROVAL)
+    )
+    events: Lines = Field(
+        [],
+        max_length=20,
+        json_schema_extra=ui(
+            N_("Events"), N_("One a line, such as contact.updated or order.*."), widget="lines", show_if=_EVENT
+        ),
+    )
+    same_entity: bool = Field(
+        default=True,
+        json_schema_extra=ui(N_("Only about the same contact or record"), widget="checkbox", show_if=_EVENT),
+    )
+    timeout: Duration = Field("", validate_default=False, json_schema_extra=TIMEOUT)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_kind(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        given = dict(data)
+        if "event" in given:
+            given.setdefault("events", given.pop("event"))
+        return {**given, "kind": kind_of(given)}
+
+    @model_validator(mode="after")
+    def _complete(self) -> WaitEventParams:
+        if self.kind == "event" and not self.events:
+            raise ValueError(say("Say which events to wait for, for example contact.updated."))
+        if any(c in self.title for c in "\r\n"):
+            raise ValueError(say("The question must be one line."))
+        return self
+
+
+def _ways(params: Mapping[str, Any]) -> list[str]:
+    kind = kind_of(params)
+    if "{{" in kind:
+        return ["next", "approved", "rejected"]
+    return ["approved", "rejected"] if kind == "approval" else ["next"]
+
+
+@action(
+    "wait_event",
+    label=N_("Wait for a call, an approval or an event"),
+    description=N_("Waits until a web address is called, a person approves or rejects, or an event arrives."),
+    group=N_("Flow"),
+    icon="bell-ringing",
+    effect="idempotent",
+    params=WaitEventParams,
+    aliases=("approval", "wait_for_event", "wait_for_approval"),
+    branches=("*", "timeout"),
+    own_branches=_ways,
+    branch_if={"timeout": ("timeout", None)},
+    result={
+        "kind": N_("url, event or approval"),
+        "payload": N_("What came with the call or the event"),
+        "decision": N_("Approval: approved or rejected"),
+        "by": N_("Approval: the e-mail address of who decided"),
+        "by_link": N_("Approval: whether by the link in the e-mail, without signing in"),
+        "comment": N_("Approval: what they wrote"),
+        "at": N_("Approval: when"),
+    },
+)
+def wait_event(ctx: StepContext, params: WaitEventParams) -> Outcome:
+    """Asks, once, and waits for the answer."""
+    answer = _answer(ctx, params, ctx.signal) if ctx.signal else None
+    if answer is not None:
+        return answer
+    if params.kind == "approval" and ctx.signal is None:
+        title = params.title.strip() or ctx.step_name
+        asked = ctx.people.ask_approval(params.role, title, params.message, by_email=params.by_email)
+        ctx.log(f"Asked {asked} {'person' if asked == 1 else 'people'} to decide: “{title}”.")
+    return _park(ctx, params)
+
+
+def _park(ctx: StepContext, params: WaitEventParams) -> Park:
+    until, result = deadline(ctx, params.timeout), {"kind": params.kind, "payload": None}
+    if params.kind == "url":
+        return Park("a call of its web address (resume_url)", ("resume",), until, result=result)
+    if params.kind == "event":
+        same = params.same_entity and bool(about_what(ctx))
+        words = f"an event: {', '.join(params.events)}"
+        return Park(words, ("event",), until, events=tuple(params.events), same_entity=same, result=result)
+    # Nobody records such an event: it is how open approvals are found by role (executions.approvals).
+    asked = (f"approval.{params.role}",)
+    words = f"a decision by a member with the role {params.role} or a higher one"
+    return Park(words, ("approval",), until, events=asked, same_entity=False, result=result)
+
+
+def _answer(ctx: StepContext, params: WaitEventParams, signal: Signal) -> Outcome | None:
+    """Where the flow goes on; None where the signal is not meant for this visit."""
+    payload = signal.payload
+    if params.kind == "url":
+        return Branch("next", {"kind": "url", "payload": payload})
+    if params.kind == "event":
+        arrived = payload.get("type") if isinstance(payload, dict) else None
+        wanted = arrived is None or any(fnmatchcase(arrived, pattern) for pattern in params.events)
+        return Branch("next", {"kind": "event", "payload": payload}) if wanted else None
+    if payload.get("iteration", ctx.iteration) != ctx.iteration:  # a decision that came too late for an earlier visit
+        return None
+    decided = {name: payload.get(name) for name in ("decision", "by", "comment", "at")}
+    by_link = bool(payload.get("by_link"))
+    how = f"{decided['decision'].capitalize()} by {decided['by']}{', by the link in the e-mail' if by_link else ''}."
+    ctx.log(f"{how} {decided['comment'] or ''}".rstrip())
+    return Branch(decided["decision"], {"kind": "approval", **decided, "by_link": by_link})

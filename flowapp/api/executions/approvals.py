@@ -1,0 +1,89 @@
+"""Approvals: a member decides what an execution waits for."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, jsonify
+
+from flowapp import tasks
+from flowapp.api.bodies import list_of, read_model, read_query
+from flowapp.api.crm import people_schemas as schemas
+from flowapp.api.executions.execution_json import iso
+from flowapp.api.routes import route
+from flowapp.api.schemas import PageQuery
+from flowapp.catalog import N_
+from flowapp.errors import NotFoundError
+from flowapp.executions import approvals, history
+from flowapp.executions.approvals import Decision
+from flowapp.extensions import db
+from flowapp.models import read_id
+from flowapp.security.roles import Role
+from flowapp.texts import say
+from flowapp.web.access import access
+
+bp = Blueprint("approvals_api", __name__)
+TAG = N_("Approvals")
+
+
+@route(
+    bp, "/approvals/", "GET", tag=TAG, summary=N_("List open approvals"),
+    query=PageQuery, answer=schemas.ApprovalsOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def list_approvals() -> Response:
+    """Those that the caller may decide, newest first."""
+    query = read_query(PageQuery)
+    asked, found = approvals.open_for(db.session(), g.actor.role, limit=query.limit, cursor=query.cursor)
+    return jsonify(
+        list_of(
+            found,
+            [
+                {
+                    "execution_id": one.execution.id,
+                    "workflow": one.execution.workflow_id,
+                    "workflow_name": one.workflow_name,
+                    "step_id": one.run.step_id,
+                    "title": one.title,
+                    "message": one.params.message,
+                    "role": one.params.role,
+                    "asked_at": iso(one.run.started_at),
+                    "until": iso(one.until),
+                }
+                for one in asked
+            ],
+        )
+    )
+
+
+@route(
+    bp, "/executions/<execution_id>/approve/", "POST", tag=TAG, summary=N_("Approve what an execution waits for"),
+    body=schemas.DecideIn, answer=schemas.DecidedOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def approve_execution(execution_id: str) -> Response:
+    """403 for a lower role than the step asks for, 409 where nothing waits for it or somebody was faster."""
+    return _decide(execution_id, "approved")
+
+
+@route(
+    bp, "/executions/<execution_id>/reject/", "POST", tag=TAG, summary=N_("Reject what an execution waits for"),
+    body=schemas.DecideIn, answer=schemas.DecidedOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def reject_execution(execution_id: str) -> Response:
+    """403 for a lower role than the step asks for, 409 where nothing waits for it or somebody was faster."""
+    return _decide(execution_id, "rejected")
+
+
+def _decide(execution_id: str, how: Decision) -> Response:
+    session = db.session()
+    known = read_id(execution_id)
+    if known is None:
+        raise NotFoundError(say("There is no such execution."))
+    execution = history.get(session, known)
+    body = read_model(schemas.DecideIn)
+    asked = approvals.the_one(session, execution, body.step_id)
+    approvals.decide(session, asked, how, user=g.actor.user, role=g.actor.role, comment=body.comment.strip())
+    step_id, organization_id = asked.run.step_id, execution.organization_id
+    session.commit()
+    tasks.ring(known, organization_id)
+    return jsonify({"execution_id": known, "step_id": step_id, "decision": how, "by": g.actor.user.email})

@@ -1,0 +1,226 @@
+"""Executions: start, list, look into, cancel."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, g, jsonify, request
+from flask_babel import gettext as _
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from flowapp import events, tasks, workflows
+from flowapp.api import schemas
+from flowapp.api.bodies import list_of, read_model, read_query
+from flowapp.api.executions.execution_json import as_json, log_json, step_json
+from flowapp.api.executions.starting import commit_and_ring
+from flowapp.api.routes import JSON, route
+from flowapp.catalog import N_
+from flowapp.crm import contacts
+from flowapp.engine.language.dialects import type_name
+from flowapp.engine.store.control import cancel
+from flowapp.engine.store.start import start
+from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
+from flowapp.extensions import db
+from flowapp.models import EXECUTION_STATUSES, Execution, LogLine, StepRun, read_id
+from flowapp.security.roles import Role
+from flowapp.web.access import access
+
+bp = Blueprint("executions_api", __name__)
+TAG = N_("Executions")
+ONE = "/executions/<execution_id>/"
+OF_WORKFLOW = "/workflows/<workflow_id>/"
+WAIT_SECONDS = 60
+
+
+@route(
+    bp, f"{OF_WORKFLOW}execute/", "POST", tag=TAG, summary=N_("Run a workflow"),
+    body=schemas.ExecuteIn, answer=schemas.StartedOut, status=202, others=((200, JSON),),
+)  # fmt: skip
+@access(Role.OPERATOR)
+def execute_workflow(workflow_id: str) -> tuple[Response, int]:
+    """Answers 202 once the execution is stored; `"async_execution": false` waits up to a minute for its end (200).
+
+    A repeated `Idempotency-Key` (header or `idempotency_key`) answers with the first execution.
+    """
+    body = read_model(schemas.ExecuteIn)
+    session = db.session()
+    workflow = workflows.get(session, workflow_id)
+    version = workflows.version_to_run(session, workflow, actor_id=g.actor.user.id)
+    execution, created = start(
+        session,
+        workflow,
+        version,
+        trigger_type="api_call" if g.actor.token_id else "manual",
+        input_data=body.input_data,
+        context={**body.context, "user_id": g.actor.user.id},
+        idempotency_key=_idempotency_key(body),
+        entity=(body.trigger_entity_type or "", _entity_id(body)),
+        contact_id=_contact_id(session, body),
+        started_by=g.actor.user.id,
+    )
+    commit_and_ring(session, execution, created=created)
+    ended = None
+    if not body.async_execution:
+        ended = tasks.wait(execution.id, execution.organization_id, WAIT_SECONDS)
+    if ended is None:
+        return _started(execution.id, _("The workflow was started in the background."), is_async=True), 202
+    outcome = {"status": ended.status, "output_data": ended.output_data, "error_message": ended.error_message}
+    return _started(execution.id, _("The workflow has ended."), is_async=False, **outcome), 200
+
+
+def _started(execution_id: str, message: str, *, is_async: bool, **more: Any) -> Response:
+    return jsonify(
+        {"message": message, "task_id": execution_id, "execution_id": execution_id, "async": is_async, **more}
+    )
+
+
+def _idempotency_key(body: schemas.ExecuteIn) -> str | None:
+    key = request.headers.get("Idempotency-Key", "").strip() or body.idempotency_key
+    if key and len(key) > 255:
+        raise InvalidError.at("idempotency_key", "Write at most 255 characters.")
+    return key or None
+
+
+def _entity_id(body: schemas.ExecuteIn) -> str:
+    return "" if body.trigger_entity_id is None else str(body.trigger_entity_id)
+
+
+def _contact_id(session: Session, body: schemas.ExecuteIn) -> str | None:
+    """The contact that the execution is about. UnknownReferenceError where it names one that is not there."""
+    about = _entity_id(body) if body.trigger_entity_type == "contact" else ""
+    for path, reference in (("contact", body.contact), ("trigger_entity_id", about)):
+        if reference:
+            try:
+                return contacts.find(session, reference).id
+            except NotFoundError as error:
+                raise UnknownReferenceError.at(path, error.message) from None
+    return None
+
+
+@route(
+    bp, "/executions/", "GET", tag=TAG, summary=N_("List executions"),
+    query=schemas.ExecutionQuery, answer=schemas.ExecutionsOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def list_executions() -> Response:
+    """The newest first."""
+    return _list(read_query(schemas.ExecutionQuery))
+
+
+@route(
+    bp, f"{OF_WORKFLOW}executions/", "GET", tag=TAG, summary=N_("List the executions of a workflow"),
+    query=schemas.ExecutionQuery, answer=schemas.ExecutionsOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def list_workflow_executions(workflow_id: str) -> Response:
+    """The newest first."""
+    workflow = workflows.get(db.session(), workflow_id)
+    return _list(read_query(schemas.ExecutionQuery).model_copy(update={"workflow": workflow.id}))
+
+
+def _list(query: schemas.ExecutionQuery) -> Response:
+    session = db.session()
+    page = workflows.paginate(
+        session, _chosen(query), key=Execution.id, id_column=Execution.id, limit=query.limit, cursor=query.cursor
+    )  # fmt: skip
+    return jsonify(list_of(page, as_json(session, page.rows)))
+
+
+def _chosen(query: schemas.ExecutionQuery) -> Select[Any]:
+    statement = select(Execution)
+    if query.status:
+        statuses = [schemas.ENDED_ALIASES.get(s, s) for s in (part.strip().lower() for part in query.status.split(","))]
+        if not set(statuses) <= set(EXECUTION_STATUSES):
+            raise InvalidError.at("status", f"Choose from {', '.join(EXECUTION_STATUSES)}.")
+        statement = statement.where(Execution.status.in_(statuses))
+    if query.workflow:
+        statement = statement.where(Execution.workflow_id == _uuid(query.workflow))
+    if query.trigger_type:
+        statement = statement.where(Execution.trigger_type == type_name("trigger", query.trigger_type))
+    return statement
+
+
+def _uuid(text: str) -> str:
+    return read_id(text) or str(UUID(int=0))  # nobody's id: what is not an id names nothing
+
+
+def _find(session: Session, execution_id: str) -> Execution:
+    found = session.get(Execution, _uuid(execution_id))
+    if found is None:
+        raise NotFoundError("There is no such execution.")
+    return found
+
+
+@route(bp, ONE, "GET", tag=TAG, summary=N_("Read an execution with its steps"), answer=schemas.ExecutionDetailsOut)
+@access(Role.VIEWER)
+def get_execution(execution_id: str) -> Response:
+    """Each attempt of each step with what it got and gave."""
+    session = db.session()
+    return _details(session, _find(session, execution_id))
+
+
+@route(
+    bp, f"{OF_WORKFLOW}executions/<execution_id>/", "GET", tag=TAG,
+    summary=N_("Read an execution of a workflow"), answer=schemas.ExecutionDetailsOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def get_workflow_execution(workflow_id: str, execution_id: str) -> Response:
+    """The same; 404 where it is another workflow's."""
+    session = db.session()
+    execution = _find(session, execution_id)
+    if execution.workflow_id != workflows.get(session, workflow_id).id:
+        raise NotFoundError("This workflow has no such execution.")
+    return _details(session, execution)
+
+
+def _details(session: Session, execution: Execution) -> Response:
+    runs = session.scalars(select(StepRun).where(StepRun.execution_id == execution.id).order_by(StepRun.seq))
+    return jsonify({**as_json(session, [execution])[0], "steps": [step_json(run) for run in runs]})
+
+
+@route(
+    bp, f"{ONE}logs/", "GET", tag=TAG, summary=N_("Read the log of an execution"),
+    query=schemas.LogQuery, answer=schemas.LogsOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def get_logs(execution_id: str) -> Response:
+    """From the first line; `after` continues."""
+    query = read_query(schemas.LogQuery)
+    session = db.session()
+    statement = select(LogLine).where(
+        LogLine.execution_id == _find(session, execution_id).id, LogLine.seq > query.after
+    )  # fmt: skip
+    if query.level:
+        statement = statement.where(LogLine.level.in_(schemas.LEVELS[schemas.LEVELS.index(query.level) :]))
+    lines = session.scalars(statement.order_by(LogLine.seq).limit(query.limit + 1)).all()
+    shown = lines[: query.limit]
+    more = shown[-1].seq if len(lines) > query.limit else None
+    return jsonify({"count": len(shown), "next_after": more, "results": [log_json(line) for line in shown]})
+
+
+@route(bp, f"{ONE}cancel/", "POST", tag=TAG, summary=N_("Cancel an execution"), answer=schemas.ExecutionDetailsOut)
+@access(Role.OPERATOR)
+def cancel_execution(execution_id: str) -> Response:
+    """409 where it has ended already."""
+    session = db.session()
+    execution = _find(session, execution_id)
+    ended = cancel(session, execution)
+    events.audit(
+        session,
+        "execution.cancelled",
+        actor=g.actor.audit,
+        target=("execution", execution.id, ""),
+    )
+    session.commit()
+    tasks.announce_ends(ended)
+    return _details(session, execution)
+
+
+@route(bp, f"{OF_WORKFLOW}stats/", "GET", tag=TAG, summary=N_("Count a workflow's executions"), answer=schemas.StatsOut)
+@access(Role.VIEWER)
+def workflow_stats(workflow_id: str) -> Response:
+    """By outcome, with the average duration of successful ones."""
+    session = db.session()
+    return jsonify(workflows.totals(session, workflows.get(session, workflow_id).id))

@@ -1,0 +1,78 @@
+"""Notifications: what the app has told the caller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify
+
+from flowapp.api.bodies import list_of, read_model, read_query
+from flowapp.api.crm import people_schemas as schemas
+from flowapp.api.executions.execution_json import iso
+from flowapp.api.routes import route
+from flowapp.catalog import N_
+from flowapp.errors import NotFoundError
+from flowapp.extensions import db
+from flowapp.models import Notification, read_id
+from flowapp.notifications import bell
+from flowapp.security.roles import Role
+from flowapp.texts import say
+from flowapp.web.access import access
+
+bp = Blueprint("notifications_api", __name__)
+TAG = N_("Notifications")
+
+
+@route(
+    bp, "/notifications/", "GET", tag=TAG, summary=N_("List your notifications"),
+    query=schemas.NotificationQuery, answer=schemas.NotificationsOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def list_notifications() -> Response:
+    """The newest first; `unread` counts among the newest hundred."""
+    query = read_query(schemas.NotificationQuery)
+    session, user_id = db.session(), g.actor.user.id
+    page = bell.find(session, user_id, unread=query.unread, limit=query.limit, cursor=query.cursor)
+    rows = list_of(page, [_json(row) for row in page.rows])
+    return jsonify({**rows, "unread": bell.unread_count(session, user_id)})
+
+
+@route(
+    bp, "/notifications/read/", "POST", tag=TAG, summary=N_("Mark notifications as read"),
+    body=schemas.NotificationsReadIn, answer=schemas.ReadOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def read_notifications() -> Response:
+    """Those in `ids`, without it all of them."""
+    body = read_model(schemas.NotificationsReadIn)
+    ids = None if body.ids is None else [str(one) for one in body.ids]
+    count = bell.mark_read(db.session(), g.actor.user.id, ids)
+    db.session.commit()
+    return jsonify({"read": count})
+
+
+@route(
+    bp, "/notifications/<notification_id>/read/", "POST", tag=TAG, summary=N_("Mark a notification as read"),
+    answer=schemas.NotificationOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def read_notification(notification_id: str) -> Response:
+    """404 where it is somebody else's."""
+    known = read_id(notification_id)
+    if known is None:
+        raise NotFoundError(say("There is no such notification."))
+    session = db.session()
+    found = bell.get(session, g.actor.user.id, known)
+    bell.mark_read(session, g.actor.user.id, [known])
+    session.refresh(found)
+    answer = jsonify(_json(found))
+    session.commit()
+    return answer
+
+
+def _json(row: Notification) -> dict[str, Any]:
+    return {
+        **{name: getattr(row, name) for name in ("id", "level", "title", "body", "link")},
+        "created_at": iso(row.created_at),
+        "read_at": iso(row.read_at),
+    }

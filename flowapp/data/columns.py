@@ -1,0 +1,244 @@
+"""The types of a data table's columns: how each is stored, read from what a person, a file or a workflow gives, shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+from flask_babel import gettext as _
+from sqlalchemy import JSON, Boolean, Date, Dialect, Numeric, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+from flowapp.catalog import N_
+from flowapp.data.rule_checks import is_email
+from flowapp.errors import InvalidError
+from flowapp.models.base import UtcDateTime
+
+LABELS = {
+    "text": N_("Text"),
+    "long_text": N_("Long text"),
+    "number": N_("Number"),
+    "boolean": N_("Yes or no"),
+    "date": N_("Date"),
+    "datetime": N_("Date and time"),
+    "email": N_("E-mail"),
+    "choice": N_("Choice"),
+    "json": N_("JSON"),
+}
+MAX_TEXT = 10_000
+MAX_LONG_TEXT = 500_000
+MAX_DIGITS = 15  # what SQLite's numbers and JSON's keep exactly
+_YES = frozenset({"true", "yes", "y", "1", "on", "oui", "vrai", "t"})
+_NO = frozenset({"false", "no", "n", "0", "off", "non", "faux", "f"})
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Number(TypeDecorator[Decimal]):
+    """Exact numbers of at most 15 digits. SQLite takes the text and keeps an integer or a float that gives it back."""
+
+    impl = Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(_SqliteNumeric() if dialect.name == "sqlite" else Numeric())
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        return str(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        return None if value is None else Decimal(str(value))
+
+
+class _SqliteNumeric(Numeric[Any]):
+    """NUMERIC without SQLAlchemy's conversions, which go through floats of ten digits."""
+
+    def bind_processor(self, dialect: Dialect) -> None:  # noqa: ARG002
+        return None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:  # noqa: ARG002
+        return None
+
+
+SQL_TYPES: dict[str, TypeEngine[Any]] = {
+    **dict.fromkeys(("text", "long_text", "email", "choice"), Text()),
+    "number": Number(),
+    "boolean": Boolean(),
+    "date": Date(),
+    "datetime": UtcDateTime(),
+    "json": JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as it is defined. `key` is its name in SQL and in workflows; `options` are a choice's."""
+
+    key: str
+    label: str
+    type: str = "text"
+    required: bool = False
+    unique: bool = False
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Column:
+        """From DataTable.columns."""
+        return cls(**{**stored, "options": tuple(stored.get("options", ()))})
+
+    def as_json(self) -> dict[str, Any]:
+        """As DataTable.columns keeps it."""
+        return {
+            "key": self.key, "label": self.label, "type": self.type,
+            "required": self.required, "unique": self.unique, "options": list(self.options),
+        }  # fmt: skip
+
+    def coerce(self, value: Any, zone: tzinfo = UTC) -> Any:
+        """`value` as this column stores it, None where empty. InvalidError says what to write instead.
+
+        `zone` is that of a date and time that names none.
+        """
+        if value is None or (isinstance(value, str) and not value.strip()):
+            if self.required:
+                raise InvalidError.at("", _("This field is required."))
+            return None
+        if isinstance(value, str) and _UNSTORABLE.search(value):
+            raise InvalidError.at("", _("This holds a character that is not text."))
+        match self.type:
+            case "datetime":
+                return _datetime(value, zone)
+            case "choice":
+                return self._choice(value)
+            case _:
+                return _READERS[self.type](value)
+
+    def _choice(self, value: Any) -> str:
+        text = _text(value).strip()
+        for option in self.options:
+            if option.casefold() == text.casefold():
+                return option
+        raise InvalidError.at("", _("Choose one of: %(options)s.", options=", ".join(self.options)))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float | Decimal | date):
+        raise InvalidError.at("", _("Write text here, not a list or an object."))
+    text = value.isoformat() if isinstance(value, date) else str(value)
+    if len(text) > MAX_TEXT:
+        raise InvalidError.at("", _("Write at most %(limit)s characters.", limit=MAX_TEXT))
+    return text
+
+
+def _long_text(value: Any) -> str:
+    if isinstance(value, str) and len(value) <= MAX_LONG_TEXT:
+        return value
+    if isinstance(value, str):
+        raise InvalidError.at("", _("Write at most %(limit)s characters.", limit=MAX_LONG_TEXT))
+    return _text(value)
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        raise InvalidError.at("", _("Write a number."))
+    text = re.sub(r"[\s\u00a0\u202f]", "", str(value))
+    if "," in text and "." not in text and text.count(",") == 1:
+        text = text.replace(",", ".")
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise InvalidError.at("", _("Write a number, for instance 12.5.")) from None
+    if (
+        not number.is_finite()
+        or len(number.normalize().as_tuple().digits) > MAX_DIGITS
+        or abs(number.adjusted()) > MAX_DIGITS
+    ):
+        raise InvalidError.at("", _("Write a number of at most %(digits)s digits.", digits=MAX_DIGITS))
+    return number
+
+
+def _boolean(value: Any) -> bool:
+    word = str(value).strip().casefold()
+    if isinstance(value, bool | int | str) and word in _YES | _NO:
+        return word in _YES
+    raise InvalidError.at("", _("Write yes or no."))
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    text = _text(value).strip()
+    try:
+        return datetime.fromisoformat(text).date()
+    except ValueError:
+        raise InvalidError.at("", _("Write a date as year-month-day, for instance 2026-03-31.")) from None
+
+
+def _datetime(value: Any, zone: tzinfo) -> datetime:
+    given = value if isinstance(value, datetime) else _text(value).strip()
+    try:
+        moment = given if isinstance(given, datetime) else datetime.fromisoformat(given)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidError.at("", _("Write a date and time, for instance 2026-03-31 14:30.")) from None
+
+
+def _email(value: Any) -> str:
+    text = _text(value).strip()
+    if not is_email(text):
+        raise InvalidError.at("", _("Write an e-mail address, for instance ann@example.com."))
+    return text
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            if value.lstrip()[:1] in ("{", "[", '"'):
+                raise InvalidError.at("", _("This is not valid JSON.")) from None
+    try:
+        text = orjson.dumps(value, default=str).decode()
+    except (TypeError, orjson.JSONEncodeError, RecursionError):
+        raise InvalidError.at("", _("This cannot be kept as JSON.")) from None
+    if len(text) > MAX_LONG_TEXT or "\\u0000" in text:
+        raise InvalidError.at("", _("This is too long, or holds a character that is not text."))
+    return orjson.loads(text)
+
+
+_READERS = {
+    "text": _text, "long_text": _long_text, "number": _number, "boolean": _boolean,
+    "date": _date, "email": _email, "json": _json,
+}  # fmt: skip
+
+
+def plain(value: Any) -> Any:
+    """A stored value as JSON: times in ISO 8601, numbers as JSON numbers."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
+def as_text(value: Any) -> str:
+    """A stored value as one text: for a CSV file and a form's box."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, dict | list):
+        return orjson.dumps(value).decode()
+    return str(plain(value))

@@ -1,0 +1,224 @@
+"""Hosted forms: what a person defines, what a visitor answers, and the workflows that an answer starts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import N_
+from flowapp.data.columns import Column, plain
+from flowapp.data.rule_checks import is_email, is_phone
+from flowapp.engine.store.start import start
+from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
+from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow
+from flowapp.workflows import projects
+
+TYPES = {
+    "text": N_("Text"),
+    "email": N_("E-mail"),
+    "number": N_("Number"),
+    "textarea": N_("Long text"),
+    "select": N_("Choice"),
+    "checkbox": N_("Checkbox"),
+    "date": N_("Date"),
+    "phone": N_("Phone"),
+}
+NUMBER = Column("number", "number", "number")
+MAX_FIELDS = 60
+MAX_KEY = 40
+_LIMITS = {"textarea": 20_000}
+_YES = frozenset({"y", "yes", "true", "on", "1", "oui"})
+
+
+def get(session: Session, form_id: str) -> Form:
+    """NotFoundError for an unknown id, or another organization's."""
+    form = session.scalars(select(Form).where(Form.id == form_id)).one_or_none()
+    if form is None:
+        raise NotFoundError(_("This form does not exist, or was deleted."))
+    return form
+
+
+def by_key(session: Session, key: str) -> Form:
+    """The form at /f/<key>, in a system session. NotFoundError where there is none."""
+    form = session.scalars(select(Form).where(Form.key == key)).one_or_none()
+    if form is None:
+        raise NotFoundError(_("There is no form at this address."))
+    return form
+
+
+def create(session: Session, body: Mapping[str, Any], *, project_id: str | None = None) -> Form:
+    """A form from {"name", "title", "intro", "submit_label", "thanks", "fields": [...]}. InvalidError by path."""
+    values = read(body)
+    project_id = project_id or projects.default_project(session).id
+    slug = projects.free_slug(session, Form, project_id, values["name"])
+    form = Form(project_id=project_id, slug=slug, key=secrets.token_urlsafe(12), **values)
+    session.add(form)
+    session.flush()
+    return form
+
+
+def update(session: Session, form: Form, body: Mapping[str, Any]) -> Form:
+    """Changes all but slug and address, by which workflows and links know the form."""
+    for name, value in read(body).items():
+        setattr(form, name, value)
+    session.flush()
+    return form
+
+
+def delete(session: Session, form: Form) -> None:
+    """Deletes a form with its submissions."""
+    session.delete(form)
+    session.flush()
+
+
+def read(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The checked definition of a form. InvalidError with paths such as `fields.0.label`."""
+    texts = {"name": 200, "title": 200, "intro": 5000, "submit_label": 80, "thanks": 5000}
+    values = {name: str(body.get(name) or "").strip() for name in texts}
+    problems = [
+        Problem(name, _("Write at most %(limit)s characters.", limit=limit))
+        for name, limit in texts.items()
+        if len(values[name]) > limit or "\x00" in values[name]
+    ]
+    if not values["name"]:
+        problems.append(Problem("name", _("Give the form a name.")))
+    rows = list(body.get("fields") or [])
+    fields: list[dict[str, Any]] = []
+    if not 0 < len(rows) <= MAX_FIELDS:
+        problems.append(Problem("fields", _("A form has 1 to %(limit)s fields.", limit=MAX_FIELDS)))
+    for at, row in enumerate(rows[:MAX_FIELDS]):
+        field, faults = _read_field(row, {known["key"] for known in fields})
+        fields.append(field)
+        problems += [Problem(f"fields.{at}.{name}", text) for name, text in faults]
+    if problems:
+        raise InvalidError(problems)
+    return {**values, "fields": fields}
+
+
+def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    label, type_ = str(row.get("label") or "").strip(), str(row.get("type") or "text")
+    given, faults = row.get("options") or [], []
+    lines = given.replace("\r", "").replace(",", "\n").split("\n") if isinstance(given, str) else given
+    options = list(dict.fromkeys(text for line in lines if (text := str(line).strip())))
+    if not label or len(label) > 200 or "\x00" in label:
+        faults.append(("label", _("Give the field a label of at most 200 characters.")))
+    if type_ not in TYPES:
+        faults.append(("type", _("Choose one of: %(options)s.", options=", ".join(TYPES))))
+    if type_ == "select" and not options:
+        faults.append(("options", _("Write the choices, separated by commas.")))
+    asked = str(row.get("key") or "").strip()
+    key = projects.slugify(asked or label, MAX_KEY, "field")
+    if not asked:
+        key = projects.free(key, used, MAX_KEY)
+    elif key in used:
+        faults.append(("key", _("There is already a field “%(key)s”.", key=key)))
+    field = {
+        "key": key, "label": label, "type": type_, "required": bool(row.get("required")),
+        "options": options if type_ == "select" else [], "help": str(row.get("help") or "").strip()[:500],
+    }  # fmt: skip
+    return field, faults
+
+
+def answers(form: Form, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers by field key: texts, numbers as JSON numbers, checkboxes as true or false; None where left empty.
+
+    InvalidError by the key of the field. What is no field of the form is left out.
+    """
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for field in form.fields:
+        try:
+            values[field["key"]] = _answer(field, raw.get(field["key"]))
+        except InvalidError as error:
+            problems.append(Problem(field["key"], error.message))
+    if problems:
+        raise InvalidError(problems)
+    return values
+
+
+def _answer(field: Mapping[str, Any], raw: Any) -> Any:
+    if isinstance(raw, list | dict):
+        raise InvalidError.at("", _("Write one value here."))
+    text = "" if raw is None else str(raw).strip()
+    if field["type"] == "checkbox":
+        ticked = text.casefold() in _YES
+        if field["required"] and not ticked:
+            raise InvalidError.at("", _("Tick this box to go on."))
+        return ticked
+    if not text:
+        if field["required"]:
+            raise InvalidError.at("", _("This field is required."))
+        return None
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise InvalidError.at("", _("This holds a character that is not text."))
+    limit = _LIMITS.get(field["type"], 1000)
+    if len(text) > limit:
+        raise InvalidError.at("", _("Write at most %(limit)s characters.", limit=limit))
+    return _typed(field, text)
+
+
+def _typed(field: Mapping[str, Any], text: str) -> Any:
+    if field["type"] == "email" and not is_email(text):
+        raise InvalidError.at("", _("Write an e-mail address, for instance ann@example.com."))
+    if field["type"] == "phone" and not is_phone(text):
+        raise InvalidError.at("", _("Write a phone number, for instance +33 6 12 34 56 78."))
+    if field["type"] == "select" and text not in field["options"]:
+        raise InvalidError.at("", _("Choose one of the answers."))
+    if field["type"] == "date":
+        return _date(text)
+    return plain(NUMBER.coerce(text)) if field["type"] == "number" else text
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InvalidError.at("", _("Write a date as year-month-day, for instance 2026-03-31.")) from None
+
+
+def submit(session: Session, form: Form, raw: Mapping[str, Any]) -> tuple[Submission, list[Execution]]:
+    """Stores an answer and starts every active workflow that waits for this form. The caller commits, then rings.
+
+    InvalidError by field; ConflictError where the form is closed.
+    """
+    if not form.is_open:
+        raise ConflictError(_("This form takes no more answers."))
+    data = answers(form, raw)
+    submission = Submission(form_id=form.id, data=data)
+    session.add(submission)
+    session.flush()
+    given = {"form_data": data, "form_id": form.slug, "submission_id": submission.id}
+    executions = [
+        start(
+            session, workflow, version, trigger_type="form_submit", trigger=trigger, input_data=given,
+            entity=("submission", submission.id),
+        )[0]
+        for trigger, workflow, version in _listening(session, form)
+    ]  # fmt: skip
+    submission.execution_ids = [execution.id for execution in executions]
+    session.flush()
+    return submission, executions
+
+
+def _listening(session: Session, form: Form) -> Sequence[tuple[Trigger, Workflow, Version]]:
+    """The active triggers of active workflows in the form's project that wait for it, with the version to run."""
+    rows = session.execute(
+        select(Trigger, Workflow, Version)
+        .join(Workflow, Workflow.id == Trigger.workflow_id)
+        .join(Version, Version.id == Workflow.published_version_id)
+        .where(
+            Trigger.trigger_type == "form_submit",
+            Trigger.is_active.is_(True),
+            Trigger.source.in_((form.slug, form.id, form.name)),
+            Workflow.status == "active",
+            Workflow.project_id == form.project_id,
+        )
+        .order_by(Trigger.id)
+    )
+    return [(trigger, workflow, version) for trigger, workflow, version in rows]

@@ -1,0 +1,204 @@
+"""The records of a data table: read, found, written. Values are coerced by column; every fault is named by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flowapp.data import tables
+from flowapp.data.columns import Column, as_text
+from flowapp.errors import InvalidError, NotFoundError, Problem
+from flowapp.models import DataTable, new_id, utcnow
+
+Row = dict[str, Any]
+BATCH = 200
+_SEARCHED = ("text", "long_text", "email", "choice", "number", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of records, and how many there are in all."""
+
+    rows: list[Row]
+    total: int
+    offset: int = 0
+    size: int = field(default=50)
+
+
+def find(
+    session: Session, table: DataTable, *, search: str = "", sort: str = "-id", offset: int = 0, size: int = 50
+) -> Found:
+    """Records that hold `search` in any column, sorted by a column's key (`-key`: downwards)."""
+    physical = tables.sql_table(table)
+    where = _matches(table, physical, search)
+    key = sort.removeprefix("-")
+    sortable = {column.key for column in tables.columns_of(table) if column.type != "json"} | {*tables.SYSTEM_COLUMNS}
+    cell = physical.c[key if key in sortable else "id"]
+    order = sa.nulls_last(cell.desc()) if sort.startswith("-") else sa.nulls_last(cell.asc())
+    query = sa.select(*_shown(table, physical)).where(where).order_by(order, physical.c.id).limit(size).offset(offset)
+    total = session.scalar(sa.select(sa.func.count()).select_from(physical).where(where)) or 0
+    return Found([dict(row) for row in session.execute(query).mappings()], total, offset, size)
+
+
+def _matches(table: DataTable, physical: sa.Table, search: str) -> sa.ColumnElement[bool]:
+    text = search.strip()[:200].replace("\x00", "")
+    if not text:
+        return sa.true()
+    pattern = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+    searched = [column.key for column in tables.columns_of(table) if column.type in _SEARCHED]
+    return sa.or_(
+        physical.c.id == text,
+        *(sa.cast(physical.c[key], sa.Text).ilike(pattern, escape="\\") for key in searched),
+    )
+
+
+def _shown(table: DataTable, physical: sa.Table) -> list[sa.Column[Any]]:
+    keys = ["id", *(column.key for column in tables.columns_of(table)), "created_at", "updated_at"]
+    return [physical.c[key] for key in keys]
+
+
+def count(session: Session, table: DataTable) -> int:
+    """How many records the table has."""
+    return session.scalar(sa.select(sa.func.count()).select_from(tables.sql_table(table))) or 0
+
+
+def get(session: Session, table: DataTable, record_id: str) -> Row:
+    """One record. NotFoundError where there is none."""
+    physical = tables.sql_table(table)
+    row = session.execute(sa.select(*_shown(table, physical)).where(physical.c.id == record_id)).mappings().first()
+    if row is None:
+        raise NotFoundError(_("This record does not exist, or was deleted."))
+    return dict(row)
+
+
+def every(session: Session, table: DataTable) -> Iterator[Row]:
+    """All records, oldest first, in batches: for export. No transaction is open while whoever reads them takes their time."""
+    physical = tables.sql_table(table)
+    shown, last = _shown(table, physical), ""
+    while True:
+        query = sa.select(*shown).where(physical.c.id > last).order_by(physical.c.id).limit(500)
+        rows = session.execute(query).mappings().all()
+        session.commit()
+        yield from map(dict, rows)
+        if len(rows) < 500:
+            return
+        last = rows[-1]["id"]
+
+
+def coerce(columns: Sequence[Column], raw: Mapping[str, Any], zone: tzinfo = UTC, *, partial: bool = False) -> Row:
+    """`raw` as the columns store it. `partial`: only what is given is checked. InvalidError names every wrong field."""
+    values: Row = {}
+    problems: list[Problem] = []
+    for column in columns:
+        if partial and column.key not in raw:
+            continue
+        try:
+            values[column.key] = column.coerce(raw.get(column.key), zone)
+        except InvalidError as error:
+            problems.append(Problem(column.key, error.message))
+    if problems:
+        raise InvalidError(problems)
+    return values
+
+
+def create(session: Session, table: DataTable, raw: Mapping[str, Any], zone: tzinfo = UTC) -> Row:
+    """Adds one record. InvalidError by column."""
+    values = coerce(tables.columns_of(table), raw, zone)
+    refuse_doubles(session, table, [values])
+    return get(session, table, insert(session, table, [values])[0])
+
+
+def update(session: Session, table: DataTable, record_id: str, raw: Mapping[str, Any], zone: tzinfo = UTC) -> Row:
+    """Changes what `raw` names of one record. InvalidError by column."""
+    get(session, table, record_id)
+    values = coerce(tables.columns_of(table), raw, zone, partial=True)
+    refuse_doubles(session, table, [values], own=(record_id,))
+    write(session, table, (record_id,), values)
+    return get(session, table, record_id)
+
+
+def write(session: Session, table: DataTable, ids: Sequence[str], values: Row) -> None:
+    """Sets coerced values on records."""
+    physical = tables.sql_table(table)
+    change = sa.update(physical).where(physical.c.id.in_(ids)).values(**values, updated_at=utcnow())
+    with _doubles_named(session):
+        session.execute(change)
+
+
+def delete(session: Session, table: DataTable, ids: Sequence[str]) -> int:
+    """Deletes records; returns how many there were."""
+    physical = tables.sql_table(table)
+    deleted = 0
+    for batch in batches(ids):
+        gone = session.execute(sa.delete(physical).where(physical.c.id.in_(batch)).returning(physical.c.id))
+        deleted += len(gone.all())
+    return deleted
+
+
+def insert(session: Session, table: DataTable, rows: Sequence[Row], sources: Sequence[str | None] = ()) -> list[str]:
+    """Inserts coerced rows; returns their ids in order. `sources`: each row's idempotency key."""
+    physical = tables.sql_table(table)
+    now, organization_id = utcnow(), session.info["organization_id"]
+    ids = [new_id() for _row in rows]
+    full = [
+        {
+            **row, "id": ids[at], "organization_id": organization_id, "created_at": now, "updated_at": now,
+            "source_key": sources[at] if sources else None,
+        }
+        for at, row in enumerate(rows)
+    ]  # fmt: skip
+    with _doubles_named(session):
+        for batch in batches(full):
+            session.execute(sa.insert(physical), list(batch))
+    return ids
+
+
+@contextmanager
+def _doubles_named(session: Session) -> Iterator[None]:
+    """A savepoint that turns the database's "not unique" into the user's: somebody was faster than our check."""
+    try:
+        with session.begin_nested():
+            yield
+    except IntegrityError:
+        message = _("A value that must be unique is already in the table.")
+        raise InvalidError.at("", message, code="unique") from None
+
+
+def refuse_doubles(session: Session, table: DataTable, rows: Sequence[Row], own: Sequence[str] = ()) -> None:
+    """InvalidError where a unique column's value is in the table already (in another record than `own`)."""
+    for at, key, message in doubles(session, table, rows, own):
+        raise InvalidError.at(key if len(rows) == 1 else f"{at}.{key}", message, code="unique")
+
+
+def doubles(
+    session: Session, table: DataTable, rows: Sequence[Row], own: Sequence[str] = ()
+) -> Iterator[tuple[int, str, str]]:
+    """(index, key, message) of each value that must be unique and is not: in the table, or twice in `rows`."""
+    physical = tables.sql_table(table)
+    for column in tables.columns_of(table):
+        given = [(at, row[column.key]) for at, row in enumerate(rows) if row.get(column.key) is not None]
+        if not column.unique or not given:
+            continue
+        known = set()
+        for batch in batches(list({value for _at, value in given})):
+            cell = physical.c[column.key]
+            known |= set(session.scalars(sa.select(cell).where(cell.in_(batch), physical.c.id.not_in(own))))
+        for at, value in given:
+            if value in known:
+                text = as_text(value)
+                yield at, column.key, _("“%(value)s” is already there; here each value may be only once.", value=text)
+            known.add(value)
+
+
+def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Pieces small enough for one statement's parameters."""
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]

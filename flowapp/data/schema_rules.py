@@ -1,0 +1,126 @@
+"""The rules of a validation schema, by which data is checked.
+
+Rule names: required, email, number, integer, min, max, min_length, max_length, pattern, one_of, date, url, phone,
+boolean. A rule but `required` says nothing about a field that is absent or empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flask_babel import gettext as _
+
+from flowapp.catalog import N_, patterns
+from flowapp.data import names
+from flowapp.data.rule_checks import Rule, broken, decimal_of, options_of
+from flowapp.errors import InvalidError, Problem
+from flowapp.security import helpers
+
+LABELS = {
+    "required": N_("is required"),
+    "email": N_("is an e-mail address"),
+    "number": N_("is a number"),
+    "integer": N_("is a whole number"),
+    "min": N_("is at least"),
+    "max": N_("is at most"),
+    "min_length": N_("has at least this many characters"),
+    "max_length": N_("has at most this many characters"),
+    "pattern": N_("matches the pattern"),
+    "one_of": N_("is one of"),
+    "date": N_("is a date"),
+    "url": N_("is a web address"),
+    "phone": N_("is a phone number"),
+    "boolean": N_("is yes or no"),
+}
+_WORDS = {
+    "required": N_("This field is required."),
+    "email": N_("Write an e-mail address, for instance ann@example.com."),
+    "number": N_("Write a number."),
+    "integer": N_("Write a whole number."),
+    "min": N_("Write %(limit)s or more."),
+    "max": N_("Write %(limit)s or less."),
+    "min_length": N_("Write at least %(limit)s characters."),
+    "max_length": N_("Write at most %(limit)s characters."),
+    "pattern": N_("This must match the pattern %(pattern)s."),
+    "one_of": N_("Choose one of: %(options)s."),
+    "date": N_("Write a date as year-month-day, for instance 2026-03-31."),
+    "url": N_("Write a web address, for instance https://example.com."),
+    "phone": N_("Write a phone number, for instance +33 6 12 34 56 78."),
+    "boolean": N_("Write yes or no."),
+}
+WITH_VALUE = frozenset({"min", "max", "min_length", "max_length", "pattern", "one_of"})
+MAX_RULES = 200
+SMALL = 5_000  # rules times items, or values, that are looked at in this process
+PATTERN = 10  # looks of a pattern at a text
+
+
+def read_rules(rows: Sequence[Any]) -> list[Rule]:
+    """The rules of `rows` ({"field", "rule", "value", "message"}). InvalidError with paths such as `rules.0.value`."""
+    problems: list[Problem] = []
+    rules: list[Rule] = []
+    if len(rows) > MAX_RULES:
+        raise InvalidError.at("rules", _("A schema has at most %(limit)s rules.", limit=MAX_RULES))
+    for at, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            problems.append(Problem(f"rules.{at}", _('Write a rule as {"field", "rule", "value"}.')))
+            continue
+        rule = Rule(
+            str(row.get("field") or "").strip(), str(row.get("rule") or "").strip().lower(),
+            row.get("value"), str(row.get("message") or "").strip()[:300],
+        )  # fmt: skip
+        faults = [Problem(f"rules.{at}.{name}", text) for name, text in _faults(rule)]
+        problems += faults
+        rules += [] if faults else [rule]
+    if problems:
+        raise InvalidError(problems)
+    return rules
+
+
+def _faults(rule: Rule) -> Iterator[tuple[str, str]]:
+    if not rule.field or len(rule.field) > 200:
+        yield "field", _("Name the field to check.")
+    if rule.rule not in LABELS:
+        hint = names.suggestion(rule.rule, LABELS)
+        yield "rule", _("There is no rule “%(rule)s”.", rule=rule.rule) + hint
+    elif rule.rule in WITH_VALUE and rule.value in (None, "", []):
+        yield "value", _("This rule needs a value.")
+    elif rule.rule in ("min", "max", "min_length", "max_length") and decimal_of(rule.value) is None:
+        yield "value", _("Write a number.")
+    elif rule.rule == "pattern" and not _is_pattern(str(rule.value)):
+        yield "value", _("This is not a valid pattern (a regular expression without look-around).")
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        patterns.compiled(text, whole=True)
+    except ValueError:
+        return False
+    return True
+
+
+def check(rules: Sequence[Rule], data: Any) -> list[dict[str, str]]:
+    """Problems as [{"field", "message"}]: at most one for each field, the first rule that is broken. OverBudgetError."""
+    return check_each(rules, [data])[0]
+
+
+def check_each(rules: Sequence[Rule], items: Sequence[Any]) -> list[list[dict[str, str]]]:
+    """The problems of each item; after some hundreds the rest is not looked at. OverBudgetError."""
+    found = broken(rules, items) if _are_small(rules, items) else helpers.call(broken, rules, items)
+    return [
+        [{"field": rules[at].field, "message": rules[at].message or _words(rules[at])} for at in places]
+        for places in found
+    ]
+
+
+def _are_small(rules: Sequence[Rule], items: Sequence[Any]) -> bool:
+    """Whether this takes some milliseconds at most: a rule looks at each part of the data once, a pattern several times."""
+    parts = helpers.weight(items, SMALL)
+    each = 1 + PATTERN * sum(rule.rule == "pattern" for rule in rules)
+    return (len(rules) * len(items) + parts) * each <= SMALL
+
+
+def _words(rule: Rule) -> str:
+    """What to do where the rule is broken."""
+    options = ", ".join(options_of(rule.value))
+    return str(_(_WORDS[rule.rule], limit=rule.value, pattern=rule.value, options=options))

@@ -1,0 +1,142 @@
+"""Named validation schemas of a project: rows of rules, a JSON Schema, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.data import names
+from flowapp.data.rule_checks import Rule
+from flowapp.data.schema_rules import check, check_each, read_rules
+from flowapp.errors import InvalidError, NotFoundError, Problem, StepError
+from flowapp.models import Schema
+from flowapp.security import json_schema
+from flowapp.workflows import projects
+
+__all__ = ["ProjectSchemas", "Rule", "check", "create", "delete", "get", "read_rules", "update"]
+
+
+def get(session: Session, schema_id: str) -> Schema:
+    """NotFoundError for an unknown id, or another organization's."""
+    schema = session.scalars(select(Schema).where(Schema.id == schema_id)).one_or_none()
+    if schema is None:
+        raise NotFoundError(_("This validation schema does not exist, or was deleted."))
+    return schema
+
+
+def create(session: Session, body: Mapping[str, Any], *, project_id: str | None = None) -> Schema:
+    """A schema from {"name", "rules": [...], "json_schema": text or object}. InvalidError by path."""
+    values = _read(body)
+    project_id = project_id or projects.default_project(session).id
+    slug = projects.free_slug(session, Schema, project_id, values["name"])
+    schema = Schema(project_id=project_id, slug=slug, **values)
+    session.add(schema)
+    session.flush()
+    return schema
+
+
+def update(session: Session, schema: Schema, body: Mapping[str, Any]) -> Schema:
+    """Changes name and rules. The slug stays, because workflows call the schema by it."""
+    for name, value in _read(body).items():
+        setattr(schema, name, value)
+    session.flush()
+    return schema
+
+
+def delete(session: Session, schema: Schema) -> None:
+    """Deletes a schema."""
+    session.delete(schema)
+    session.flush()
+
+
+def _read(body: Mapping[str, Any]) -> dict[str, Any]:
+    problems: list[Problem] = []
+    name, rules, given = str(body.get("name") or "").strip(), [], None
+    if not name or len(name) > 200 or "\x00" in name:
+        problems.append(Problem("name", _("Give the schema a name of at most 200 characters.")))
+    try:
+        rules = read_rules(body.get("rules") or [])
+    except InvalidError as error:
+        problems += error.problems
+    try:
+        given = _read_json_schema(body.get("json_schema"))
+    except InvalidError as error:
+        problems += error.problems
+    if not problems and not rules and given is None:
+        problems.append(Problem("rules", _("Add at least one rule.")))
+    if problems:
+        raise InvalidError(problems)
+    return {"name": name, "rules": [rule.as_json() for rule in rules], "json_schema": given}
+
+
+def _read_json_schema(given: Any) -> dict[str, Any] | None:
+    if isinstance(given, str):
+        try:
+            given = orjson.loads(given) if given.strip() else None
+        except orjson.JSONDecodeError as error:
+            raise InvalidError.at("json_schema", _("This is not valid JSON: %(error)s.", error=error)) from None
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise InvalidError.at("json_schema", _('Write a JSON Schema as an object: {"type": "object", …}.'))
+    if fault := json_schema.fault(given):
+        raise InvalidError.at("json_schema", fault)
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What a schema asks for: rules, a JSON Schema, or both."""
+
+    rules: list[Rule] = field(default_factory=list)
+    json_schema: Mapping[str, Any] | None = None
+
+    def problems(self, items: Sequence[Any]) -> list[list[dict[str, str]]]:
+        """Those of each item, as [{"field", "message"}]; after some hundreds the rest is not looked at.
+
+        Needs no database, and may take its budget: call it outside of a session. StepError (permanent).
+        """
+        by_rules = check_each(self.rules, items)
+        if self.json_schema is None:
+            return by_rules
+        found = []
+        for first, more in zip(by_rules, json_schema.apply(self.json_schema, items), strict=False):
+            seen = {problem["field"] for problem in first}
+            found.append(first + [problem for problem in more if problem["field"] not in seen])
+        return found
+
+
+class ProjectSchemas:
+    """The validation schemas of one project."""
+
+    def __init__(self, session: Session, project_id: str) -> None:
+        self._session, self._project_id = session, project_id
+
+    def checks(self, schema: str | Mapping[str, Any] | Sequence[Any]) -> Checks:
+        """What `schema` asks for: slug or name of a schema; a list of rules; {"rules": [...]}; or a JSON Schema.
+
+        StepError (permanent) where there is no such schema, or it cannot be read.
+        """
+        if isinstance(schema, str):
+            found = self._find(schema)
+            return Checks(read_rules(found.rules), found.json_schema)
+        try:
+            if isinstance(schema, Mapping) and not isinstance(schema.get("rules"), list):
+                return Checks(json_schema=_read_json_schema(dict(schema)) or {})
+            return Checks(read_rules(schema["rules"] if isinstance(schema, Mapping) else schema))
+        except InvalidError as error:
+            raise StepError(f"The validation schema cannot be used: {error.message}", permanent=True) from None
+
+    def _find(self, name: str) -> Schema:
+        rows = self._session.scalars(select(Schema).where(Schema.project_id == self._project_id)).all()
+        found = names.find(rows, name)
+        if isinstance(found, Schema):
+            return found
+        hint = names.suggestion(name, [row.slug for row in rows])
+        raise StepError(f"There is no validation schema “{name}” in this project.{hint}", permanent=True)

@@ -1,0 +1,212 @@
+"""What a step may do with the project's data tables: catalog.Tables over a session. Every fault is a StepError."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import Saved
+from flowapp.data import records, tables
+from flowapp.data.columns import Column, plain
+from flowapp.data.names import suggestion
+from flowapp.data.sql import queries
+from flowapp.data.sql.result_size import MAX_BYTES, size_of, too_large
+from flowapp.errors import InvalidError, NotFoundError, StepError
+from flowapp.models import DataTable
+
+MAX_ROWS = 10_000
+_PORTION = 50  # records that a query takes from the database at once
+MODES = ("insert", "update", "upsert")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _for_steps(function: Callable[P, T]) -> Callable[P, T]:
+    """Faults of the data or of the definition fail the step for good: trying again cannot help."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except InvalidError as error:
+            details = {"problems": [problem.as_json() for problem in error.problems]}
+            raise StepError(error.message, permanent=True, details=details) from None
+        except NotFoundError as error:
+            raise StepError(error.message, permanent=True) from None
+
+    return call
+
+
+class ProjectTables:
+    """The data tables of one project, for one visit of a step.
+
+    `idempotency_key` is the visit's: the same insert, called again, returns the first rows. Commits are the caller's.
+    """
+
+    def __init__(self, session: Session, project_id: str, idempotency_key: str) -> None:
+        self._session, self._project_id, self._key = session, project_id, idempotency_key
+
+    @_for_steps
+    def save(
+        self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
+    ) -> Saved:
+        """Writes rows (column -> value) and returns the stored records.
+
+        `match` names the columns that identify a record: of an update without it the id, of an upsert the unique
+        columns. StepError (permanent) names the table, column or value that is wrong; then nothing is written.
+        """
+        if mode not in MODES:
+            raise StepError(f"The mode must be {', '.join(MODES)}, not “{mode}”.", permanent=True)
+        if len(rows) > MAX_ROWS:
+            raise StepError(f"At most {MAX_ROWS} rows can be saved at once, here are {len(rows)}.", permanent=True)
+        found = tables.find_table(self._session, self._project_id, table)
+        writer = _Writer(self._session, found, self._key)
+        with self._session.begin_nested():
+            return writer.insert(rows) if mode == "insert" else writer.change(rows, match, create=mode == "upsert")
+
+    @_for_steps
+    def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[dict[str, Any]]:
+        """The rows of a read-only SELECT in PostgreSQL's dialect over the project's tables (data.sql.queries)."""
+        mine = sa.select(DataTable).where(DataTable.project_id == self._project_id)
+        return queries.run(self._session, self._session.scalars(mine).all(), sql, params, limit=limit)
+
+    @_for_steps
+    def select(
+        self,
+        table: str,
+        *,
+        where: Mapping[str, Any] | None = None,
+        columns: Sequence[str] = (),
+        order_by: str = "",
+        descending: bool = False,
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        """Records whose columns have the values of `where` (a list: one of them; None: empty)."""
+        found = tables.find_table(self._session, self._project_id, table)
+        physical = tables.sql_table(found)
+        _refuse_unknown(found, [*(where or {}), *columns, *([order_by] if order_by else [])])
+        wanted = list(columns) or ["id", *(c.key for c in tables.columns_of(found)), "created_at", "updated_at"]
+        cell = physical.c[order_by or "id"]
+        query = (
+            sa.select(*(physical.c[name] for name in wanted))
+            .where(*(_equals(found, physical, name, value) for name, value in (where or {}).items()))
+            .order_by(sa.nulls_last(cell.desc() if descending else cell.asc()), physical.c.id)
+            .limit(max(0, min(limit, MAX_ROWS)))
+        )
+        rows, size = list[dict[str, Any]](), 0
+        # In portions, because even a hundred records may be more than a process should hold.
+        with self._session.execute(query.execution_options(yield_per=_PORTION)) as result:
+            for row in result.mappings():
+                size += size_of(row.values())
+                if size > MAX_BYTES:
+                    raise too_large()
+                rows.append(_as_json(row))
+        return rows
+
+
+class _Writer:
+    def __init__(self, session: Session, table: DataTable, key: str) -> None:
+        self.session, self.table, self.key = session, table, key
+        self.columns = tables.columns_of(table)
+        self.physical = tables.sql_table(table)
+
+    def insert(self, rows: Sequence[Mapping[str, Any]]) -> Saved:
+        """Inserts what an earlier call with the same key has not inserted yet."""
+        sources = [f"{self.key}:{at}" for at in range(len(rows))]
+        before = self._by_source(sources)
+        missing = [at for at, source in enumerate(sources) if source not in before]
+        fresh = [self._coerced(rows[at], at if len(rows) > 1 else None) for at in missing]
+        records.refuse_doubles(self.session, self.table, fresh)
+        made = records.insert(self.session, self.table, fresh, [sources[at] for at in missing])
+        ids = {**before, **{sources[at]: made[n] for n, at in enumerate(missing)}}
+        return Saved(self._stored([ids[source] for source in sources]), len(rows), 0)
+
+    def change(self, rows: Sequence[Mapping[str, Any]], match: Sequence[str], *, create: bool) -> Saved:
+        """Updates the records that match each row; `create` inserts a row that matches none."""
+        touched: list[str] = []
+        created = updated = 0
+        for at, row in enumerate(rows):
+            place = at if len(rows) > 1 else None
+            keys = list(match) or self._identity(row, create=create)
+            _refuse_unknown(self.table, [*keys, *row])
+            missing = [key for key in keys if row.get(key) in (None, "")]
+            if missing:
+                raise InvalidError.at(missing[0], "This column identifies the record, so it needs a value.")
+            ids = self._matching(row, keys)
+            if ids:
+                values = self._coerced({k: v for k, v in row.items() if k not in keys}, place, partial=True)
+                if len(ids) == 1:
+                    records.refuse_doubles(self.session, self.table, [values], own=ids)
+                records.write(self.session, self.table, ids, values)
+                updated += len(ids)
+            elif create:
+                saved = _Writer(self.session, self.table, f"{self.key}:{at}").insert([row])
+                ids, created = [saved.records[0]["id"]], created + 1
+            touched += ids
+        return Saved(self._stored(list(dict.fromkeys(touched))), created, updated)
+
+    def _identity(self, row: Mapping[str, Any], *, create: bool) -> list[str]:
+        if row.get("id") and not create:
+            return ["id"]
+        unique = [column.key for column in self.columns if column.unique and row.get(column.key) not in (None, "")]
+        if not unique:
+            raise InvalidError.at("match", "Say which columns identify a record: no unique column is in the data.")
+        return unique[:1]
+
+    def _matching(self, row: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+        where = [_equals(self.table, self.physical, key, row[key]) for key in keys]
+        return list(self.session.scalars(sa.select(self.physical.c.id).where(*where).order_by(self.physical.c.id)))
+
+    def _coerced(self, row: Mapping[str, Any], at: int | None, *, partial: bool = False) -> dict[str, Any]:
+        _refuse_unknown(self.table, [key for key in row if partial or key != "id"])
+        try:
+            return records.coerce(self.columns, row, partial=partial)
+        except InvalidError as error:
+            if at is None:
+                raise
+            problems = [type(p)(f"{at}.{p.path}", p.message, code=p.code) for p in error.problems]
+            raise InvalidError(problems) from None
+
+    def _by_source(self, sources: Sequence[str]) -> dict[str, str]:
+        source, record_id = self.physical.c.source_key, self.physical.c.id
+        return {
+            known: found
+            for batch in records.batches(sources)
+            for known, found in self.session.execute(sa.select(source, record_id).where(source.in_(batch)))
+        }
+
+    def _stored(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        shown = ["id", *(column.key for column in self.columns), "created_at", "updated_at"]
+        found: dict[str, dict[str, Any]] = {}
+        for batch in records.batches(ids):
+            query = sa.select(*(self.physical.c[name] for name in shown)).where(self.physical.c.id.in_(batch))
+            found.update({row["id"]: _as_json(row) for row in self.session.execute(query).mappings()})
+        return [found[record_id] for record_id in ids if record_id in found]
+
+
+def _as_json(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): plain(value) for name, value in row.items()}
+
+
+def _refuse_unknown(table: DataTable, names: Sequence[str]) -> None:
+    known = [*(column.key for column in tables.columns_of(table)), *tables.SYSTEM_COLUMNS]
+    for name in names:
+        if name not in known:
+            hint = suggestion(name, known)
+            raise StepError(f"The data table “{table.slug}” has no column “{name}”.{hint}", permanent=True)
+
+
+def _equals(table: DataTable, physical: sa.Table, name: str, value: Any) -> sa.ColumnElement[bool]:
+    own = {"created_at": "datetime", "updated_at": "datetime"}
+    known = {column.key: column for column in tables.columns_of(table)}
+    column = known.get(name) or Column(name, name, own.get(name, "text"))
+    reader = Column(name, name, column.type, options=column.options)
+    values = [
+        records.coerce([reader], {name: entry})[name] for entry in (value if isinstance(value, list) else [value])
+    ]
+    cell = physical.c[name]
+    return cell.in_(values) if isinstance(value, list) else cell.is_(None) if values[0] is None else cell == values[0]

@@ -1,0 +1,89 @@
+"""A definition with what every check of it asks (engine.graph.checks)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowapp.catalog import ACTIONS, ActionSpec, TriggerSpec, ui_of
+from flowapp.engine.graph.graph import Graph
+from flowapp.engine.graph.loop_bodies import bodies
+from flowapp.engine.language.conditions import check_conditions
+from flowapp.engine.language.conditions import references as condition_references
+from flowapp.engine.language.expression import references
+from flowapp.errors import Problem
+
+if TYPE_CHECKING:
+    from flowapp.engine.language.definition import Definition, StepDef
+
+Findings = Iterator[Problem]
+Hints = dict[str, Any]
+_NESTED: Hints = {"widget": "conditions", "raw": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the project has, each under every name that a step may call it by. None: not checked.
+
+    `sql(query, parameters)` says why a query cannot run, or nothing.
+    """
+
+    integrations: frozenset[str] | None = None
+    tables: frozenset[str] | None = None
+    forms: frozenset[str] | None = None
+    schemas: frozenset[str] | None = None
+    workflows: frozenset[str] | None = None
+    sql: Callable[[str, dict[str, Any]], str] | None = None
+
+
+class Scene:
+    """A definition, what the project has, and the graph. `bodies`: by loop, the steps inside it."""
+
+    def __init__(self, definition: Definition, known: Known) -> None:
+        self.definition = definition
+        self.known = known
+        self.graph = Graph(definition)
+        self.bodies = bodies(self.graph)
+        self.jumps = [s.step_id for s in definition.steps if s.action_type == "goal" and s.params.get("conditions")]
+        self.reachable = self.graph.reachable().union(*({goal} | self._after(goal) for goal in self.jumps))
+        self.place = {step.step_id: at for at, step in enumerate(definition.steps)}
+
+    def _after(self, goal: str) -> set[str]:
+        return {step_id for step_id in self.graph.steps if self.graph.leads(goal, step_id)}
+
+    def problem(self, step: StepDef, field: str, message: str, code: str) -> Problem:
+        return Problem(f"steps.{self.place[step.step_id]}.{field}", message, step.step_id, code)
+
+    def branches(self, step: StepDef) -> list[str]:
+        """The branches that the step can end on, an error left out; names of its own params' making included."""
+        spec = ACTIONS.get(step.action_type)
+        own = spec.ways(step.params) if spec else ["next"]
+        return list(dict.fromkeys([*own, *(b for b in self.graph.branches(step.step_id) if b != "error")]))
+
+    def fields(self, step: StepDef) -> Iterator[tuple[str, Any, Hints]]:
+        """Name, value and form hints of every param that is set, of conditions in its rows too."""
+        yield from with_hints(ACTIONS.get(step.action_type), step.params)
+
+    def around(self, step_id: str) -> set[str]:
+        """The loops that a step is inside of."""
+        return {loop for loop, body in self.bodies.items() if step_id in body}
+
+
+def with_hints(spec: ActionSpec | TriggerSpec | None, values: dict[str, Any]) -> Iterator[tuple[str, Any, Hints]]:
+    """Name, value and form hints of params."""
+    for name, value in values.items():
+        hints = ui_of(spec.params, name) if spec and name in spec.params.model_fields else {}
+        yield name, value, hints
+        if hints.get("widget") == "rows" and isinstance(value, list):
+            for at, row in enumerate(value):
+                if isinstance(row, dict) and isinstance(row.get("conditions"), dict | list):
+                    yield f"{name}.{at}.conditions", row["conditions"], _NESTED
+
+
+def names(value: Any, hints: Hints) -> list[tuple[str, ...]]:
+    """The paths that a param names; none where conditions in rows are not well formed, which is a finding of its own."""
+    if hints is _NESTED and check_conditions(value):
+        return []
+    conditions = hints.get("widget") == "conditions" and isinstance(value, dict | list)
+    return condition_references(value) if conditions else references(value)

@@ -1,0 +1,214 @@
+"""What is wrong with the meaning of a definition: refused at publish, where its shape is refused at every save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
+from flowapp.engine.graph import checks_flow as flow
+from flowapp.engine.graph.check_context import Findings, Known, Scene, names, with_hints
+from flowapp.engine.language.conditions import check_conditions
+from flowapp.engine.language.expression import has_expression
+from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, nearest, no_step
+from flowapp.errors import Problem
+from flowapp.texts import say
+
+if TYPE_CHECKING:
+    from flowapp.engine.language.definition import Definition, StepDef
+
+__all__ = ["Known", "check"]
+
+# What an expression may begin with (DESIGN §4 and §8); other names are looked for in the input.
+ROOTS = frozenset(
+    {"input", "variables", "steps", "form_data", "context", "timestamp", "now", "contact", "company",
+     "organisation", "deal", "task", "contact_id", "contact_name", "contact_email", "owner_id", "deal_id", "deal_title",
+     "old_stage", "new_stage", "resume_url", "event"}
+)  # fmt: skip
+IN_LOOPS = frozenset({"item", "index", "items", "parent_item"})
+_THINGS = {
+    "integration": N_("There is no integration “%(name)s” in this project.%(near)s Make it, or choose another."),
+    "table": N_("There is no data table “%(name)s” in this project.%(near)s Make it, or choose another."),
+    "form": N_("There is no form “%(name)s” in this project.%(near)s Make it, or choose another."),
+    "schema": N_("There is no validation schema “%(name)s” in this project.%(near)s Make it, or choose another."),
+    "workflow": N_("There is no workflow “%(name)s”.%(near)s Make it, or choose another."),
+}
+
+
+def check(definition: Definition, known: Known | None = None) -> tuple[list[Problem], list[Problem]]:
+    """(errors, warnings) of a definition that `parse` accepted: the errors keep it from being published."""
+    scene = Scene(definition, known or Known())
+    errors = [problem for find in _ERRORS for problem in islice(find(scene), MAX_PROBLEMS)]
+    return errors, [problem for find in _WARNINGS for problem in islice(find(scene), MAX_PROBLEMS)]
+
+
+def _wrong_references(scene: Scene) -> Findings:
+    for step in scene.definition.steps:
+        before = scene.graph.before(step.step_id)
+        for name, value, ui in scene.fields(step):
+            for step_id in dict.fromkeys(ref[1] for ref in names(value, ui) if ref[0] == "steps" and ref[1:]):
+                if step_id not in scene.place:
+                    message = no_step(step_id, scene.place)
+                    yield scene.problem(step, f"params.{name}", message, "unknown_step")
+                elif not before & {step_id, *scene.around(step_id)} and step.step_id in scene.reachable:
+                    message = say("“%(step)s” has not run before this step, so it has no result here.", step=step_id)
+                    yield scene.problem(step, f"params.{name}", message, "not_before")
+    for at, trigger in enumerate(scene.definition.triggers):
+        if any(ref[0] == "steps" for ref in names(trigger.conditions, {"widget": "conditions"})):
+            message = say("No step has run when a trigger fires: use the input here.")
+            yield Problem(f"triggers.{at}.conditions", message, code="not_before")
+
+
+def _missing_things(scene: Scene) -> Findings:
+    for step in scene.definition.steps:
+        for name, value, ui in scene.fields(step):
+            if message := _missing(scene, value, ui.get("widget", "")):
+                yield scene.problem(step, f"params.{name}", message, "missing_thing")
+    for at, trigger in enumerate(scene.definition.triggers):
+        for name, value, ui in with_hints(TRIGGERS.get(trigger.trigger_type), trigger.config):
+            if message := _missing(scene, value, ui.get("widget", "")):
+                yield Problem(f"triggers.{at}.config.{name}", message, code="missing_thing")
+
+
+def _missing(scene: Scene, value: Any, widget: str) -> str:
+    if not isinstance(value, str) or not value or has_expression(value):
+        return ""
+    if widget == "step" and value not in scene.place:
+        return no_step(value, scene.place)
+    known: frozenset[str] | None = getattr(scene.known, f"{widget}s") if widget in _THINGS else None
+    if known is None or value.casefold() in {name.casefold() for name in known}:
+        return ""
+    return say(_THINGS[widget], name=value, near=nearest(value, known))
+
+
+def _wrong_sql(scene: Scene) -> Findings:
+    fault_of = scene.known.sql
+    for step in scene.definition.steps if fault_of else ():
+        for name, value, ui in scene.fields(step):
+            if ui.get("widget") != "sql" or not isinstance(value, str) or not value.strip() or not _is_shown(step, ui):
+                continue
+            fault = fault_of(value, step.params.get("params") or {}) if fault_of else ""
+            if fault:
+                yield scene.problem(step, f"params.{name}", fault, "wrong_sql")
+
+
+def _is_shown(step: StepDef, ui: dict[str, Any]) -> bool:
+    """A choice that was left out hides nothing: a query alone means that there is one."""
+    model, chosen = ACTIONS[step.action_type].params, ui.get("show_if") or {}
+    return all(stored_value(model, step.params, at) in ways for at, ways in chosen.items() if at in step.params)
+
+
+def _wrong_conditions(scene: Scene) -> Findings:
+    """Conditions in rows, which the shape of the params does not tell."""
+    for step in scene.definition.steps:
+        for name, value, hints in scene.fields(step):
+            if "." in name and hints.get("widget") == "conditions":
+                for found in check_conditions(value, f"params.{name}"):
+                    yield scene.problem(step, found.path, found.message, found.code)
+
+
+def _wrong_config(scene: Scene) -> Findings:
+    config = scene.definition.config
+    for field in ("concurrency_key", "debounce_key"):
+        value = getattr(config, field)
+        if any(ref[0] == "steps" for ref in names(value, {})):
+            message = say("No step has run when an execution begins: use the input here.")
+            yield Problem(f"config.{field}", message, code="not_before")
+    if missing := _missing(scene, config.error_workflow, "workflow"):
+        yield Problem("config.error_workflow", missing, code="missing_thing")
+
+
+def _from_inside_loops(scene: Scene) -> Findings:
+    """References to steps that run once for each item, seen from outside of the loop."""
+    for step in scene.definition.steps:
+        around = scene.around(step.step_id)
+        for name, value, hints in scene.fields(step):
+            for step_id in dict.fromkeys(ref[1] for ref in names(value, hints) if ref[0] == "steps" and ref[1:]):
+                hidden = scene.around(step_id) - around
+                for loop in [one for one in hidden if not scene.around(one) & hidden]:
+                    message = say(
+                        "“%(step)s” runs for each item of “%(loop)s”: outside of it, use steps.%(loop)s.results.",
+                        step=step_id,
+                        loop=loop,
+                    )
+                    yield scene.problem(step, f"params.{name}", message, "inside_loop")
+
+
+def _no_trigger(scene: Scene) -> Findings:
+    triggers = scene.definition.triggers
+    if not triggers:
+        message = say("Nothing starts this workflow but a person: add a trigger.")
+        yield Problem("triggers", message, code="no_trigger")
+    elif not any(trigger.is_active for trigger in triggers):
+        message = say("Every trigger is switched off: only a person starts it.")
+        yield Problem("triggers", message, code="no_trigger")
+
+
+def _idle_settings(scene: Scene) -> Findings:
+    for step in scene.definition.steps:
+        for field, message in _idle(scene, step):
+            yield scene.problem(step, field, message, "idle")
+
+
+def _idle(scene: Scene, step: StepDef) -> Iterator[tuple[str, str]]:
+    spec = ACTIONS.get(step.action_type)
+    retries = step.on_error == "retry"
+    if retries and step.retry_count == 0:
+        yield "retry_count", say("With 0 retries the step is not tried again.")
+    if retries and spec and spec.effect == "pure":
+        yield "on_error", say("This step only computes: again gives the same error.")
+    if not retries and step.on_exhausted != "stop":
+        yield "on_exhausted", say("This counts only where “on error” is retry.")
+    if step.goto_step and not step.targets():
+        yield "goto_step", say("This step is never gone to: “on error” is not goto.")
+    if step.on_error != "stop" and "error" in scene.graph.branches(step.step_id):
+        yield "on_error", say("The edge for errors is followed; “%(choice)s” has no effect.", choice=step.on_error)
+
+
+def _unknown_names(scene: Scene) -> Findings:
+    specs = [TRIGGERS[t.trigger_type] for t in scene.definition.triggers if t.trigger_type in TRIGGERS]
+    anywhere = ROOTS.union(*(spec.sample for spec in specs))
+    for step in scene.definition.steps:
+        known = anywhere | IN_LOOPS if scene.around(step.step_id) else anywhere
+        for name, value, hints in scene.fields(step):
+            for ref in dict.fromkeys(ref[:2] for ref in names(value, hints)):
+                if message := _unknown(scene, ref, known, raw=bool(hints.get("raw"))):
+                    yield scene.problem(step, f"params.{name}", message, "unknown_name")
+
+
+def _unknown(scene: Scene, ref: tuple[str, ...], known: frozenset[str], *, raw: bool) -> str:
+    variables = scene.definition.variables
+    if ref[0] == "variables" and ref[1:] and ref[1] not in variables:
+        return say("This workflow has no variable “%(name)s”.%(near)s", name=ref[1], near=nearest(ref[1], variables))
+    if ref[0] in known or ref[0] in variables or raw:
+        return ""
+    if ref[0] in IN_LOOPS:
+        return say("“%(name)s” is known only inside a loop: elsewhere it is looked for in the input.", name=ref[0])
+    near = nearest(ref[0], known)
+    return say("“%(name)s” is looked for in the input, and must be there.%(near)s", name=ref[0], near=near)
+
+
+def _params(scene: Scene, *, doubtful: bool) -> Findings:
+    """Of a definition that was stored, since types and their params may have changed."""
+    for step in scene.definition.steps:
+        spec = ACTIONS.get(step.action_type)
+        if spec:
+            path = f"steps.{scene.place[step.step_id]}.params"
+            for found in check_params(spec.params, step.params, path)[doubtful]:
+                yield Problem(found.path, found.message, step.step_id, "doubtful" if doubtful else found.code)
+        elif not doubtful:
+            message = say("There is no step type “%(name)s”.", name=step.action_type)
+            yield scene.problem(step, "action_type", message, "unknown_type")
+
+
+_Find = Callable[[Scene], Findings]
+_ERRORS: tuple[_Find, ...] = (
+    flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _missing_things,
+    _wrong_sql, _wrong_config, flow.lost_edges, flow.own_gotos, flow.without_body, flow.endless_loops,
+)  # fmt: skip
+_WARNINGS: tuple[_Find, ...] = (
+    _no_trigger, flow.several_starts, flow.open_branches, flow.odd_loops, flow.inside_and_after, flow.lonely_merges,
+    flow.unanswered, flow.nobody_waits, _from_inside_loops, _idle_settings, _unknown_names, partial(_params, doubtful=True),
+)  # fmt: skip

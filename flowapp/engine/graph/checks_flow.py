@@ -1,0 +1,217 @@
+"""What is wrong with the way a flow goes: steps that never run, edges that are never taken, loops without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
+from flowapp.catalog.ways import way
+from flowapp.engine.graph.check_context import Findings, Scene
+from flowapp.engine.graph.loop_bodies import beside
+from flowapp.engine.language.definition import StepDef, TriggerDef
+from flowapp.errors import Problem
+from flowapp.texts import either, say
+
+_END_QUIETLY = frozenset({"each", "done"})  # a loop may be the last step
+
+
+def what_never_runs(scene: Scene) -> Findings:
+    if not scene.definition.steps:
+        yield Problem("steps", say("This workflow does nothing yet: add a step."), code="no_steps")
+    for step in scene.definition.steps:
+        if step.step_id not in scene.reachable:
+            message = say("“%(name)s” is never reached: connect a step to it, or delete it.", name=step.name)
+            yield scene.problem(step, "step_id", message, "unreachable")
+    yield from _behind_the_end(scene)
+
+
+def _behind_the_end(scene: Scene) -> Findings:
+    """Without edges, nothing follows a step that ends the flow, unless an error goes there."""
+    reached, last = _reached_in_order(scene), ""
+    for step in scene.graph.steps.values() if scene.graph.linear else ():
+        if step.step_id not in reached:
+            message = say("“%(name)s” is never reached: “%(last)s” ends the flow before.", name=step.name, last=last)
+            yield scene.problem(step, "step_id", message, "unreachable")
+        elif _ends(step):
+            last = step.name
+
+
+def _reached_in_order(scene: Scene) -> set[str]:
+    following = dict(pairwise(scene.graph.steps))
+    reached: set[str] = set()
+    waiting = list(scene.graph.start)
+    while waiting:
+        step = scene.graph.steps[waiting.pop()]
+        if step.step_id not in reached:
+            reached.add(step.step_id)
+            after = [] if _ends(step) or step.step_id not in following else [following[step.step_id]]
+            waiting += [target for target in (*after, *step.targets()) if target in scene.graph.steps]
+    return reached
+
+
+def _ends(step: StepDef) -> bool:
+    spec = ACTIONS.get(step.action_type)
+    return bool(spec and not spec.branches and not _goes_on(step))
+
+
+def _goes_on(step: StepDef) -> bool:
+    """Whether an error lets the flow go on along `next`, whatever the step's own branches are."""
+    return step.on_error == "continue" or (step.on_error == "retry" and step.on_exhausted == "continue")
+
+
+def lost_edges(scene: Scene) -> Findings:
+    steps = {step.step_id: step for step in scene.definition.steps}
+    for at, edge in enumerate(scene.definition.edges):
+        step = steps[edge.source]
+        taken = _taken(step)
+        if taken is None or edge.branch in taken:
+            continue
+        if list(taken) == ["error"]:
+            message = say("“%(name)s” ends the flow: nothing can follow it.", name=step.name)
+        else:
+            ways = either(say("“%(name)s”", name=branch) for branch in taken if branch != "error")
+            message = say(
+                "“%(name)s” never ends on “%(branch)s”: it goes on along %(ways)s.",
+                name=step.name,
+                branch=edge.branch,
+                ways=ways,
+            )
+        yield Problem(f"edges.{at}.branch", message, edge.source, "unknown_branch")
+
+
+def _taken(step: StepDef) -> dict[str, None] | None:
+    """Every branch that the step can end on; None where its params do not tell."""
+    spec = ACTIONS.get(step.action_type)
+    if spec is None:
+        return None
+    own = spec.own_branches(step.params) if spec.own_branches else []
+    if "*" in spec.branches and not own:
+        return None
+    fixed = [branch for branch in spec.branches if branch != "*"]
+    return dict.fromkeys([*own, *fixed, *(["next"] if _goes_on(step) else []), "error"])
+
+
+def own_gotos(scene: Scene) -> Findings:
+    for step in scene.definition.steps:
+        if step.step_id in step.targets():
+            message = say("An error cannot go to its own step: choose retry.")
+            yield scene.problem(step, "goto_step", message, "goto_self")
+
+
+def _loops(scene: Scene, *, endless: bool) -> Iterator[tuple[StepDef, bool]]:
+    """The first step of each loop of that kind, and whether the loop waits. A loop over a list ends by itself."""
+    graph = scene.graph
+    for loop in dict.fromkeys(filter(None, map(graph.loop, graph.steps))):
+        members = [step for step_id, step in graph.steps.items() if step_id in loop]
+        ways = [(step, branch) for step in members for branch in scene.branches(step)]
+        exits = any(loop.isdisjoint(graph.next(step.step_id, branch)) for step, branch in ways)
+        counted = any(branch == "done" for _, branch in ways)
+        if exits is not endless and not (exits and counted):
+            yield members[0], any(step.action_type.startswith("wait") for step in members)
+
+
+def endless_loops(scene: Scene) -> Findings:
+    for step, waits in _loops(scene, endless=True):
+        if not waits:
+            message = say(
+                "The loop that begins at “%(name)s” never ends: add a condition with a way out of it.", name=step.name
+            )
+            yield scene.problem(step, "step_id", message, "endless_loop")
+
+
+def odd_loops(scene: Scene) -> Findings:
+    for endless, waiting, fault in (
+        (True, True, N_("The loop that begins at “%(name)s” has no way out: it ends only when it is cancelled.")),
+        (False, False, N_("The loop that begins at “%(name)s” repeats without a pause: consider a wait in it.")),
+    ):
+        for step, waits in _loops(scene, endless=endless):
+            if waits is waiting:
+                yield scene.problem(step, "step_id", say(fault, name=step.name), "odd_loop")
+
+
+def several_starts(scene: Scene) -> Findings:
+    for step_id in scene.graph.start[1:]:
+        step = scene.graph.steps[step_id]
+        message = say("Nothing leads to “%(name)s”: it starts at the same time as the first step.", name=step.name)
+        yield scene.problem(step, "step_id", message, "parallel_start")
+
+
+def open_branches(scene: Scene) -> Findings:
+    for step in scene.definition.steps if scene.definition.edges else ():
+        if scene.around(step.step_id):  # there, an item simply is through
+            continue
+        branches = [branch for branch in scene.branches(step) if branch not in _END_QUIETLY]
+        for branch in branches if len(branches) > 1 and step.step_id in scene.reachable else ():
+            if not scene.graph.next(step.step_id, branch):
+                message = say(
+                    "Nothing follows “%(name)s” on the way “%(way)s”: the flow ends there.",
+                    name=step.name,
+                    way=way(branch),
+                )
+                yield scene.problem(step, "step_id", message, "open_branch")
+
+
+def without_body(scene: Scene) -> Findings:
+    for loop in scene.bodies:
+        step = scene.graph.steps[loop]
+        if not scene.graph.next(loop, "each"):
+            message = say("“%(name)s” does nothing with its items: connect a step to “For each”.", name=step.name)
+            yield scene.problem(step, "step_id", message, "no_body")
+
+
+def inside_and_after(scene: Scene) -> Findings:
+    """A step of a body that the flow also comes to outside of it."""
+    for loop, body in scene.bodies.items():
+        both = body & beside(scene.graph, loop)
+        for step_id in [s for s in scene.graph.steps if s in both][:1]:
+            step = scene.graph.steps[step_id]
+            message = say(
+                "“%(name)s” is inside the loop “%(loop)s” and after it: it runs for each item, and once more.",
+                name=step.name,
+                loop=scene.graph.steps[loop].name,
+            )
+            yield scene.problem(step, "step_id", message, "inside_and_after")
+
+
+def lonely_merges(scene: Scene) -> Findings:
+    for step in scene.definition.steps:
+        if step.action_type == "merge" and step.step_id in scene.reachable and len(_ways_to(scene, step)) < 2:
+            message = say("Only one way leads to “%(name)s”: there is nothing to bring together.", name=step.name)
+            yield scene.problem(step, "step_id", message, "lonely_merge")
+
+
+def _ways_to(scene: Scene, step: StepDef) -> list[tuple[str, str]]:
+    if scene.graph.linear:
+        return [(source, "next") for source in scene.graph.sources(step.step_id)]
+    return [(edge.source, edge.branch) for edge in scene.definition.edges if edge.target == step.step_id]
+
+
+def nobody_waits(scene: Scene) -> Findings:
+    """A step answers a caller that does not wait for it."""
+    if any(map(_asks_for_answer, scene.definition.triggers)):
+        return
+    for step in scene.definition.steps:
+        if step.action_type == "respond":
+            message = say(
+                "Nobody waits for “%(name)s”: let a webhook of this workflow answer with what a step says.",
+                name=step.name,
+            )
+            yield scene.problem(step, "action_type", message, "nobody_waits")
+
+
+def _asks_for_answer(trigger: TriggerDef) -> bool:
+    spec = TRIGGERS.get(trigger.trigger_type)
+    if spec is None or "response" not in spec.params.model_fields:
+        return False
+    return bool(stored_value(spec.params, trigger.config, "response") == "respond")
+
+
+def unanswered(scene: Scene) -> Findings:
+    """A caller waits for a step that is not there."""
+    if any(step.action_type == "respond" for step in scene.definition.steps):
+        return
+    for at, trigger in enumerate(scene.definition.triggers):
+        if _asks_for_answer(trigger):
+            message = say("No step answers the webhook, so its caller waits for the end: add “Answer the webhook”.")
+            yield Problem(f"triggers.{at}.config.response", message, code="unanswered")

@@ -1,0 +1,47 @@
+"""The bodies of loops over lists: what runs once for each item."""
+
+from __future__ import annotations
+
+from flowapp.catalog import ACTIONS
+from flowapp.engine.graph.graph import Graph
+
+Ids = frozenset[str]
+
+
+def loops_of(graph: Graph) -> list[str]:
+    """The steps that go through a list."""
+    return [step_id for step_id, step in graph.steps.items() if is_loop(step.action_type)]
+
+
+def is_loop(action_type: str) -> bool:
+    """Whether steps of this type have a body."""
+    spec = ACTIONS.get(action_type)
+    return spec is not None and "each" in spec.branches
+
+
+def bodies(graph: Graph) -> dict[str, Ids]:
+    """For each loop the steps that run inside its items, those of loops in it included."""
+    return {loop: inside(graph, loop) for loop in loops_of(graph)}
+
+
+def inside(graph: Graph, loop: str) -> Ids:
+    """The steps that the flow comes to from `each` of a loop, without coming back to it."""
+    return _reach(graph, [t for t in graph.next(loop, "each") if t != loop], {loop})
+
+
+def beside(graph: Graph, loop: str) -> Ids:
+    """The steps that the flow comes to without entering the items of a loop."""
+    return _reach(graph, graph.start, set(), without=(loop, "each"))
+
+
+def _reach(graph: Graph, begin: list[str], stops: set[str], without: tuple[str, str] = ("", "")) -> Ids:
+    found, waiting = set(begin), list(begin)
+    while waiting:
+        step_id = waiting.pop()
+        ways = graph.branches(step_id) or {"next": graph.next(step_id)}
+        targets = [t for branch, ends in ways.items() if (step_id, branch) != without for t in ends]
+        for target in (*targets, *graph.steps[step_id].targets()):
+            if target not in found and target not in stops and target in graph.steps:
+                found.add(target)
+                waiting.append(target)
+    return frozenset(found)

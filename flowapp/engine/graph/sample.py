@@ -1,0 +1,191 @@
+"""What a step can use: the values that are there before it runs, with examples, for the picker and for trying it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from flowapp.catalog import ACTIONS, N_, TRIGGERS
+from flowapp.engine.graph.graph import Graph
+from flowapp.engine.graph.loop_bodies import bodies
+from flowapp.engine.graph.outline import with_edges
+from flowapp.engine.language.definition import Definition
+from flowapp.engine.language.expression import compile_value
+from flowapp.engine.language.scope import Scope
+from flowapp.errors import FlowError
+from flowapp.logs import mask
+
+Json = dict[str, Any]
+MOST = 40  # values of one group
+MAX_DEPTH = 4
+CONTACT = {"email": "ada@example.com", "name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace", "timezone": "Europe/Paris"}  # fmt: skip
+_BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
+
+
+@dataclass(slots=True)
+class Group:
+    """Values that come from one place: the input, a step or the items of a loop (`name`), the contact, the variables, or
+    anywhere (general).
+
+    `items`: {"path", "label", "sample"}; labels are English msgids or names that a person gave.
+    """
+
+    kind: Literal["input", "step", "loop", "contact", "variables", "general"]
+    name: str = ""
+    items: list[Json] = field(default_factory=list)
+
+
+def sample_input(definition: Json, form_fields: Mapping[str, list[Json]] | None = None) -> Json:
+    """An input as the first trigger would give it. `form_fields` has each form's fields by its slug."""
+    for trigger in definition["triggers"]:
+        spec = TRIGGERS.get(trigger["trigger_type"])
+        if spec is None or not trigger.get("is_active", True):
+            continue
+        fields = (form_fields or {}).get(trigger["config"].get("form_id", "")) if spec.source == "form" else None
+        if fields:
+            answers = {entry["key"]: _BY_TYPE.get(entry.get("type", ""), entry.get("label", "…")) for entry in fields}
+            return {"form_id": trigger["config"]["form_id"], "form_data": answers}
+        return dict(spec.sample)
+    return {}
+
+
+def values(definition: Json, step_id: str | None, input_data: Any, results: Mapping[str, Any]) -> list[Group]:
+    """The values that `step_id` (None: a trigger's condition) can use; `results` are known results by step_id."""
+    groups = [Group("input", items=list(_input(input_data)))]
+    if step_id:
+        graph = _graph(definition)
+        groups = [*_loops(definition, graph, step_id, input_data, results), *groups]
+        earlier = _before(definition, graph, step_id)
+        groups += [Group("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier]
+    groups.append(Group("contact", items=list(_flat("contact", CONTACT))))
+    groups.append(Group("variables", items=list(_flat("variables", definition.get("variables") or {}, 2))))
+    groups.append(Group("general", items=list(_general(step_id is not None))))
+    return [Group(g.kind, g.name, g.items[:MOST]) for g in groups if g.items]
+
+
+def _general(in_step: bool) -> Iterator[Json]:
+    now = datetime.now(UTC)
+    yield _item("now", now.isoformat(timespec="seconds"))
+    yield _item("timestamp", now.strftime("%Y%m%dT%H%M%SZ"))
+    if in_step:
+        yield _item("resume_url", None, N_("Address that a waiting step is called at, to go on"))
+
+
+def before(definition: Json, step_id: str) -> list[str]:
+    """The steps that can run before this one, in the order of the flow."""
+    return [step["step_id"] for step in _before(definition, _graph(definition), step_id)]
+
+
+def _graph(definition: Json) -> Graph:
+    edges = [{"source": s, "target": t, "branch": b} for s, t, b in with_edges(definition)]
+    return Graph(Definition.model_validate({**definition, "edges": edges}))
+
+
+def _before(definition: Json, graph: Graph, step_id: str) -> list[Json]:
+    """Those inside a loop are left out where the step is outside of it: they have no result there."""
+    hidden = frozenset[str]().union(*(body for body in bodies(graph).values() if step_id not in body))
+    found = graph.before(step_id) - hidden
+    return [step for step in sorted(definition["steps"], key=lambda s: s["order"]) if step["step_id"] in found]
+
+
+def loop_names(definition: Json, step_id: str, data: Any, results: Mapping[str, Any]) -> Json:
+    """The names that a step in a loop knows beside all others, as they are for the first item."""
+    names: Json = {}
+    for _loop, items in _around(definition, _graph(definition), step_id, data, results):
+        first = items[0] if items else None
+        parent = {"parent_item": names["item"]} if names else {}
+        names = {"item": first, "index": 0, "items": items, **parent}
+    return names
+
+
+def _loops(definition: Json, graph: Graph, step_id: str, data: Any, results: Mapping[str, Any]) -> Iterator[Group]:
+    """The item of the loop around the step, with the first one as the example; of the one around that, its item."""
+    around = list(_around(definition, graph, step_id, data, results))
+    for depth, (name, items) in enumerate(around):
+        first = items[0] if items else None
+        if depth == len(around) - 1:
+            rest = [_item("index", 0, N_("Its number, from 0")), _item("items", None, N_("The whole list"))]
+            yield Group("loop", name, [*_named("item", first), *rest])
+        elif depth == len(around) - 2:
+            yield Group("loop", name, list(_named("parent_item", first)))
+
+
+def _around(
+    definition: Json, graph: Graph, step_id: str, data: Any, results: Mapping[str, Any]
+) -> Iterator[tuple[str, list[Any]]]:
+    """The loops around a step, the outermost first: their names and what is known of their items."""
+    inner = bodies(graph)
+    around = [loop for loop in inner if step_id in inner[loop]]
+    around = sorted(around, key=lambda loop: sum(loop in inner[other] for other in around))
+    known = {key: {"result": value, "status": "completed", "error": ""} for key, value in results.items()}
+    scope = Scope(input=data, variables=definition.get("variables") or {}, steps=known)
+    for loop in around:
+        step = graph.steps[loop]
+        items = _items(step.params, scope)
+        scope = scope.extended({"item": items[0] if items else None})
+        yield step.name, items
+
+
+def _named(path: str, value: Any) -> Iterator[Json]:
+    """An item, and what is in it."""
+    yield _item(path, f"({len(value)})" if isinstance(value, list) else value, N_("The item"))
+    yield from (found for found in _flat(path, value) if found["path"] != path)
+
+
+def _items(params: Mapping[str, Any], scope: Scope) -> list[Any]:
+    """The items of a loop, as far as they are known before it runs."""
+    try:
+        items = compile_value(params.get("items")).evaluate(scope, lenient=True)
+    except FlowError:
+        return []
+    if not isinstance(items, list):
+        return []
+    size = params.get("batch_size")
+    return [items[:size]] if isinstance(size, int) and items else items
+
+
+def _input(data: Any) -> Iterator[Json]:
+    if isinstance(data, dict) and isinstance(data.get("form_data"), dict):
+        yield from _flat("form_data", data["form_data"])
+        data = {key: value for key, value in data.items() if key != "form_data"}
+    yield from _flat("input", data)
+
+
+def _step(step: Json, result: Any) -> Iterator[Json]:
+    path = _dotted("steps", step["step_id"])
+    spec = ACTIONS.get(step["action_type"])
+    documented = spec.result if spec else {}
+    known = result if isinstance(result, dict) else {}
+    for name, text in documented.items():
+        yield _item(_dotted(path, name) if name else path, known.get(name) if name else result, text)
+    rest = {key: value for key, value in known.items() if key not in documented}
+    yield from _flat(path, rest)
+    for name in documented:
+        if isinstance(known.get(name), dict | list):
+            yield from _flat(_dotted(path, name), known[name], 2)
+
+
+def _flat(path: str, value: Any, depth: int = MAX_DEPTH) -> Iterator[Json]:
+    """The paths inside a value: of an object its fields, of a list its first entry."""
+    if depth and isinstance(value, dict):
+        for key, entry in value.items():
+            inner = _dotted(path, str(key))
+            nested = isinstance(entry, dict | list) and entry and depth > 1
+            yield from _flat(inner, entry, depth - 1) if nested else iter([_item(inner, entry)])
+    elif depth and isinstance(value, list) and value:
+        yield _item(path, f"({len(value)})")
+        yield from _flat(f"{path}[0]", value[0], depth - 1)
+    elif value is not None and not isinstance(value, dict | list):
+        yield _item(path, value)
+
+
+def _item(path: str, example: Any = None, label: str = "") -> Json:
+    plain = example if isinstance(example, str | int | float) else None
+    name = path.rpartition(".")[2]
+    return {"path": path, "label": label, "sample": mask({name: plain})[name] if isinstance(plain, str) else plain}
+
+
+def _dotted(path: str, key: str) -> str:
+    return f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]"

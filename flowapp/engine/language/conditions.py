@@ -1,0 +1,248 @@
+"""Conditions (DESIGN §4) judged against a scope, with an explanation; `rules` says how they are written.
+
+- A field that is not there (MISSING): every operator is false, `!=`, `not_contains` and `not_in` too; only `not_exists`
+  and `empty` are true. A field that is null is there: it exists, is empty, differs from every value, contains nothing.
+- Numbers meet numeric text as numbers (`"50" > 9`); see `values`. What cannot be compared is false, with a note.
+- `in` takes a list, or text with commas; a list in the field is in it where one of its entries is.
+- `matches` searches anywhere (`^` and `$` anchor), with Rust's regex engine, whose time is linear in the text:
+  look-around and back references do not exist, patterns are bounded in length and weight.
+- `changed` reads `input.changes.<field>` ({"old", "new"}), else `input.old_<field>` and `input.new_<field>`, else
+  `input.previous.<field>` against the field itself.
+- `before` and `after` take ISO dates and times, or relative times counted from `now`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flowapp.catalog import times
+from flowapp.catalog.patterns import MAX_MATCHED
+from flowapp.engine.language import expression
+from flowapp.engine.language.compiler import Key, lookup, split_path
+from flowapp.engine.language.condition_parser import (
+    OPERATORS,
+    WITHOUT_VALUE,
+    Json,
+    check_conditions,
+    normalize,
+    pattern,
+)
+from flowapp.engine.language.values import MISSING, Absent, contains, equal, kind, measure, order, to_text
+from flowapp.errors import ExpressionError
+from flowapp.texts import labelled, say
+
+__all__ = ["OPERATORS", "check_conditions", "evaluate", "normalize", "references"]
+
+
+Judge = Callable[[Any, Any], bool | None]
+
+
+def references(value: Any) -> list[tuple[str, ...]]:
+    """The paths that the rules look at, fields without braces too. Raises InvalidError and ExpressionError."""
+    found: list[tuple[str, ...]] = []
+    for rule in _rules(normalize(value)):
+        field = rule["field"]
+        bare = [] if expression.has_expression(field) else [tuple(map(str, split_path(field)))]
+        found += [*bare, *expression.references([field, rule.get("value")])]
+    return list(dict.fromkeys(found))
+
+
+def evaluate(conditions: Any, scope: Mapping[str, Any]) -> tuple[bool, list[Json]]:
+    """Whether the conditions hold, and for each rule {"field", "operator", "value", "actual", "result"} (and "note").
+
+    Every rule is judged and explained, also where the answer is clear before. `actual` is null for a missing field and
+    shortened where it is long. Raises InvalidError for a wrong shape and ExpressionError for a wrong expression.
+    """
+    explanation: list[Json] = []
+    return _holds(normalize(conditions), scope, explanation), explanation
+
+
+def _rules(group: Json) -> list[Json]:
+    if "field" in group:
+        return [group]
+    return [rule for entries in group.values() for entry in entries for rule in _rules(entry)]
+
+
+def _holds(entry: Json, scope: Mapping[str, Any], explanation: list[Json]) -> bool:
+    if not entry:
+        return True
+    if "field" in entry:
+        explanation.append(_explain(entry, scope))
+        return bool(explanation[-1]["result"])
+    name, entries = next(iter(entry.items()))
+    answers = [_holds(part, scope, explanation) for part in entries]
+    if name == "all":
+        return all(answers)
+    return any(answers) if name == "any" else not any(answers)
+
+
+def _explain(rule: Json, scope: Mapping[str, Any]) -> Json:
+    field, name = rule["field"], rule["operator"]
+    wanted = expression.compile_value(rule.get("value")).evaluate(scope, lenient=True)
+    actual = _read(field, scope)
+    try:
+        if name in {"changed", "changed_to"}:
+            old, actual = _change(field, actual, scope)
+            result: bool | None = old is not MISSING and not equal(old, actual)
+            result = result and (name == "changed" or equal(actual, wanted))
+        elif name in {"before", "after"}:
+            result = _in_time(name, actual, wanted, scope)
+        else:
+            result = _judge(name, actual, wanted)
+    except ExpressionError as error:
+        raise ExpressionError(labelled(f"{field} {name}", error.message)) from None
+    explained = {
+        "field": field,
+        "operator": name,
+        "value": _brief(wanted),
+        "actual": _brief(actual),
+        "result": bool(result),
+    }
+    note = _note(result, name, actual, wanted)
+    return {**explained, "note": note} if note else explained
+
+
+def _note(result: bool | None, name: str, actual: Any, wanted: Any) -> str:
+    if actual is MISSING and name not in WITHOUT_VALUE:
+        return say("The field is not there.")
+    if wanted is MISSING:
+        return say("The value to compare with is not there.")
+    if result is not None:
+        return ""
+    return say("%(one)s cannot be compared with %(other)s here.", one=kind(actual), other=kind(wanted))
+
+
+def _read(field: str, scope: Mapping[str, Any]) -> Any:
+    if expression.has_expression(field):
+        return expression.compile_value(field).evaluate(scope, lenient=True)
+    return _lookup(scope, split_path(field))
+
+
+def _lookup(scope: Mapping[str, Any], path: tuple[Key, ...]) -> Any:
+    try:
+        return lookup(scope, path)
+    except Absent:
+        return MISSING
+
+
+def _change(field: str, actual: Any, scope: Mapping[str, Any]) -> tuple[Any, Any]:
+    """(old, new); old is MISSING where no change is known."""
+    paths: list[tuple[Key, ...]] = [split_path(field)]
+    if expression.has_expression(field):
+        paths = [tuple(path) for path in expression.references(field)] or [("",)]
+    keys = paths[0][1:] if paths[0][0] == "input" and len(paths[0]) > 1 else paths[0]
+    last = keys[-1]
+    for name in (".".join(map(str, keys)), last):
+        change = _lookup(scope, ("input", "changes", name))
+        if isinstance(change, dict) and "old" in change and "new" in change:
+            return change["old"], change["new"]
+    old, new = (_lookup(scope, ("input", f"{when}_{last}")) for when in ("old", "new"))
+    if old is not MISSING and (new is not MISSING or actual is not MISSING):
+        return old, actual if new is MISSING else new
+    previous = [_lookup(scope, ("input", "previous", *path)) for path in (keys, (last,))]
+    return next((value for value in previous if value is not MISSING), MISSING), actual
+
+
+def _in_time(name: str, actual: Any, wanted: Any, scope: Mapping[str, Any]) -> bool | None:
+    tz = getattr(scope, "timezone", "UTC")
+    now = times.parse_moment(to_text(_lookup(scope, ("now",))))
+    first = times.parse_moment(to_text(actual), tz)
+    try:
+        second = times.resolve_relative(wanted, now, tz) if now else times.parse_moment(to_text(wanted), tz)
+    except ExpressionError:
+        return None
+    if first is None or second is None:
+        return None
+    return first < second if name == "before" else first > second
+
+
+def _judge(name: str, actual: Any, wanted: Any) -> bool | None:
+    if actual is MISSING:
+        return name in {"not_exists", "empty"}
+    if wanted is MISSING and name not in WITHOUT_VALUE:
+        return False
+    return _JUDGES[name](actual, wanted)
+
+
+def _ordered(accept: Callable[[int], bool]) -> Judge:
+    def judge(actual: Any, wanted: Any) -> bool | None:
+        found = order(actual, wanted)
+        return None if found is None else accept(found)
+
+    return judge
+
+
+def _negated(judge: Judge) -> Judge:
+    def negated(actual: Any, wanted: Any) -> bool | None:
+        found = judge(actual, wanted)
+        return None if found is None else not found
+
+    return negated
+
+
+def _contains(actual: Any, wanted: Any) -> bool | None:
+    if actual is None:
+        return False
+    return contains(to_text(actual) if isinstance(actual, int | float) else actual, wanted)
+
+
+def _among(actual: Any, wanted: Any) -> bool | None:
+    if isinstance(wanted, str):
+        wanted = [part.strip() for part in wanted.split(",")]
+    if not isinstance(wanted, list):
+        return None
+    return any(contains(wanted, entry) for entry in (actual if isinstance(actual, list) else [actual]))
+
+
+def _text(test: Callable[[str, str], bool]) -> Judge:
+    def judge(actual: Any, wanted: Any) -> bool | None:
+        if actual is None or isinstance(actual, list | dict) or wanted is None or isinstance(wanted, list | dict):
+            return None
+        return test(to_text(actual), to_text(wanted))
+
+    return judge
+
+
+def _matches(actual: str, wanted: str) -> bool:
+    if len(actual) > MAX_MATCHED:
+        raise ExpressionError(say("The text is too long for matches: more than %(max)s characters.", max=MAX_MATCHED))
+    return bool(pattern(wanted).isinstance_python(actual))
+
+
+def _empty(actual: Any, _: Any = None) -> bool:
+    return actual is None or (isinstance(actual, str) and not actual.strip()) or actual in ([], {})
+
+
+_JUDGES: dict[str, Judge] = {
+    "==": equal,
+    "!=": _negated(equal),
+    ">": _ordered(lambda sign: sign > 0),
+    ">=": _ordered(lambda sign: sign >= 0),
+    "<": _ordered(lambda sign: sign < 0),
+    "<=": _ordered(lambda sign: sign <= 0),
+    "contains": _contains,
+    "not_contains": _negated(_contains),
+    "in": _among,
+    "not_in": _negated(_among),
+    "starts_with": _text(str.startswith),
+    "ends_with": _text(str.endswith),
+    "matches": _text(_matches),
+    "exists": lambda *_: True,
+    "not_exists": lambda *_: False,
+    "empty": _empty,
+    "not_empty": _negated(_empty),
+}
+
+
+def _brief(value: Any) -> Any:
+    """A value as the explanation shows it: whole where it is short."""
+    if value is MISSING:
+        return None
+    if isinstance(value, str):
+        return value if len(value) <= 200 else value[:199] + "…"
+    try:
+        measure(value, 1000)
+    except ExpressionError:
+        return f"{kind(value)} of {len(value)} entries"
+    return value

@@ -1,0 +1,357 @@
+"""The filters of the expression language: `{{ input.name | trim | title }}`.
+
+Pure functions over JSON values, each bounded: the caller charges the size of what goes in and checks what comes out;
+a filter whose result can be far larger than its input (replace, join, tojson) checks before it builds.
+Null counts as an empty text or an empty list. What a filter cannot use is an ExpressionError.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flowapp.catalog import N_, times
+from flowapp.engine.language.values import MAX_TEXT, Number, as_number, contains, kind, order, to_json, to_text
+from flowapp.errors import ExpressionError
+
+_UNPAIRED = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter as pickers list it: `usage` is what one writes after the bar, `help` an English msgid."""
+
+    function: Callable[..., Any]
+    usage: str
+    help: str
+
+
+FILTERS: dict[str, Filter] = {}
+# These look at the entries of a list, not into them, and so cost less.
+SHALLOW = frozenset(
+    {"length", "first", "last", "map", "keys", "values", "items", "get", "reverse", "sort", "sum", "min", "max"}
+)
+ALIASES = {"d": "default", "count": "length", "lowercase": "lower", "uppercase": "upper", "json": "tojson"}
+
+
+def _filter(usage: str, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: A002 - as in ui()
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        name = re.split(r"\W", usage, maxsplit=1)[0]
+        FILTERS[name] = Filter(function, usage, help)
+        return function
+
+    return register
+
+
+def _items(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if isinstance(value, list | tuple):
+        return list(value)
+    raise ExpressionError(f"A list is needed here, not {kind(value)}.")
+
+
+def _number(value: Any) -> Number:
+    found = as_number(value)
+    if found is None:
+        what = f"“{value[:50]}”" if isinstance(value, str) else kind(value)
+        raise ExpressionError(f"A number is needed here, not {what}.")
+    return found
+
+
+def _count(value: Any, least: int, most: int) -> int:
+    found = _number(value)
+    if found != int(found) or not least <= found <= most:
+        raise ExpressionError(f"A whole number from {least} to {most:,} is needed here, not {to_text(value)[:50]}.")
+    return int(found)
+
+
+def _field(entry: Any, attribute: str) -> Any:
+    """`attribute` of one entry of a list, dotted; null where it is not there."""
+    for key in to_text(attribute).split("."):
+        entry = entry.get(key) if isinstance(entry, dict) else None
+    return entry
+
+
+def _checked(text: str) -> str:
+    if _UNPAIRED.search(text):
+        raise ExpressionError("The text holds half a character (an unpaired surrogate).")
+    return text
+
+
+@_filter("default('x')", N_("Uses another value where a field is not there or null; with true also where it is empty"))
+def _default(value: Any, other: Any = "", empty: Any = False) -> Any:
+    """Missing fields never come here: the evaluator catches them."""
+    return other if value is None or (empty and not value) else value
+
+
+@_filter("upper", N_("Turns a text into capitals"))
+def _upper(value: Any) -> str:
+    return to_text(value).upper()
+
+
+@_filter("lower", N_("Turns a text into small letters"))
+def _lower(value: Any) -> str:
+    return to_text(value).lower()
+
+
+@_filter("title", N_("Starts every word with a capital"))
+def _title(value: Any) -> str:
+    return re.sub(r"(?<![\w'\u2019])\w", lambda match: match[0].upper(), to_text(value).lower())
+
+
+@_filter("capitalize", N_("Starts a text with a capital, the rest in small letters"))
+def _capitalize(value: Any) -> str:
+    return to_text(value).capitalize()
+
+
+@_filter("trim", N_("Takes spaces and line ends away from both ends of a text"))
+def _trim(value: Any) -> str:
+    return to_text(value).strip()
+
+
+@_filter("replace('a', 'b')", N_("Replaces every occurrence of a text by another"))
+def _replace(value: Any, old: Any, new: Any) -> str:
+    text, before, after = to_text(value), to_text(old), to_text(new)
+    if not before:
+        raise ExpressionError("replace needs a text to look for.")
+    if len(text) + text.count(before) * (len(after) - len(before)) > MAX_TEXT:
+        raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
+    return text.replace(before, after)
+
+
+@_filter("length", N_("Counts the characters of a text, the entries of a list or the fields of an object"))
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list | tuple | dict) else len(to_text(value))
+
+
+@_filter("first", N_("First entry of a list or first character of a text; null where it is empty"))
+def _first(value: Any) -> Any:
+    return next(iter(value if isinstance(value, str) else _items(value)), None)
+
+
+@_filter("last", N_("Last entry of a list or last character of a text; null where it is empty"))
+def _last(value: Any) -> Any:
+    return next(reversed(value if isinstance(value, str) else _items(value)), None)
+
+
+@_filter("join(', ')", N_("Writes the entries of a list one after the other, with a text between them"))
+def _join(value: Any, separator: Any = ", ", attribute: Any = None) -> str:
+    parts = [to_text(entry if attribute is None else _field(entry, attribute)) for entry in _items(value)]
+    between = to_text(separator)
+    if sum(map(len, parts)) + len(parts) * len(between) > MAX_TEXT:
+        raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
+    return between.join(parts)
+
+
+@_filter("split(',')", N_("Cuts a text into a list; without a separator at spaces"))
+def _split(value: Any, separator: Any = None) -> list[str]:
+    between = None if separator is None else to_text(separator)
+    if between == "":
+        raise ExpressionError("split needs a separator, or none at all to cut at spaces.")
+    return to_text(value).split(between)
+
+
+@_filter("round(2)", N_("Rounds a number to so many decimals, halves away from zero"))
+def _round(value: Any, precision: Any = 0) -> Number:
+    places = _count(precision, -15, 15)
+    number = _number(value)
+    exact = number if isinstance(number, Decimal) else Decimal(repr(number))
+    if exact.adjusted() > 25 or (isinstance(number, int) and places >= 0):
+        return number
+    rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, context=Context(prec=60))
+    if places <= 0:
+        return int(rounded)
+    return rounded if isinstance(number, Decimal) else float(rounded)
+
+
+@_filter("int", N_("Reads a whole number; decimals are cut off. int(0) gives 0 where there is no number"))
+def _int(value: Any, other: Any = None) -> Any:
+    found = as_number(value) if not isinstance(value, bool) else int(value)
+    return int(found) if found is not None else _fallback(value, other)
+
+
+@_filter("float", N_("Reads a number. float(0) gives 0 where there is no number"))
+def _float(value: Any, other: Any = None) -> Any:
+    found = as_number(value)
+    return float(found) if found is not None else _fallback(value, other)
+
+
+def _fallback(value: Any, other: Any) -> Any:
+    return _number(value) if other is None else other
+
+
+@_filter("string", N_("Writes any value as text"))
+def _string(value: Any) -> str:
+    return to_text(value)
+
+
+@_filter("abs", N_("Takes the minus sign away from a number"))
+def _abs(value: Any) -> Number:
+    number = _number(value)
+    return -number if number < 0 else number
+
+
+@_filter("min", N_("Smallest entry of a list, by a field of each entry if one is named; null where it is empty"))
+def _min(value: Any, attribute: Any = None) -> Any:
+    return next(iter(_sort(value, attribute)), None)
+
+
+@_filter("max", N_("Largest entry of a list, by a field of each entry if one is named; null where it is empty"))
+def _max(value: Any, attribute: Any = None) -> Any:
+    return next(iter(_sort([e for e in _items(value) if e is not None], attribute, reverse=True)), None)
+
+
+@_filter("sum('amount')", N_("Adds up a list of numbers, or a field of each entry; null counts as 0"))
+def _sum(value: Any, attribute: Any = None) -> Number:
+    entries = _items(value) if attribute is None else [_field(entry, attribute) for entry in _items(value)]
+    numbers = [_number(entry) for entry in entries if entry is not None]
+    if any(isinstance(number, Decimal) for number in numbers):
+        return sum((Decimal(repr(n)) if isinstance(n, float) else Decimal(n) for n in numbers), Decimal())
+    if all(isinstance(number, int) for number in numbers):
+        return sum(map(int, numbers))
+    return math.fsum(map(float, numbers))
+
+
+class _Key:
+    """Orders numbers and texts as comparisons do; refuses what has no order."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Key) -> bool:
+        found = order(self.value, other.value)
+        if found is None:
+            raise ExpressionError(f"Cannot sort {kind(self.value)} with {kind(other.value)}.")
+        return found < 0
+
+
+@_filter("sort('name')", N_("Sorts a list, by a field of each entry if one is named; null comes last"))
+def _sort(value: Any, attribute: Any = None, reverse: Any = False) -> list[Any]:
+    pairs = [(entry if attribute is None else _field(entry, attribute), entry) for entry in _items(value)]
+    known = sorted((p for p in pairs if p[0] is not None), key=lambda pair: _Key(pair[0]), reverse=bool(reverse))
+    return [entry for _, entry in known] + [entry for key, entry in pairs if key is None]
+
+
+@_filter("unique", N_("Leaves every entry of a list once, or one for each value of the named field"))
+def _unique(value: Any, attribute: Any = None) -> list[Any]:
+    found: dict[str, Any] = {}
+    for entry in _items(value):
+        found.setdefault(to_json(entry if attribute is None else _field(entry, attribute)), entry)
+    return list(found.values())
+
+
+@_filter("reverse", N_("Turns a list or a text round"))
+def _reverse(value: Any) -> Any:
+    return value[::-1] if isinstance(value, str) else _items(value)[::-1]
+
+
+@_filter("map('name')", N_("Takes one field of each entry of a list; null where an entry has none"))
+def _map(value: Any, attribute: Any) -> list[Any]:
+    return [_field(entry, attribute) for entry in _items(value)]
+
+
+@_filter("tojson", N_("Writes any value as JSON"))
+def _tojson(value: Any) -> str:
+    return to_json(value)
+
+
+@_filter("fromjson", N_("Reads a text that holds JSON"))
+def _fromjson(value: Any) -> Any:
+    def refuse(word: str) -> Any:
+        raise ExpressionError(f"{word} is not JSON.")
+
+    try:
+        found = json.loads(to_text(value), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise ExpressionError(f"This text is not JSON: {error}") from None
+    _checked(to_json(found))
+    return found
+
+
+@_filter("date('%d/%m/%Y')", N_("Writes an ISO date or time in a format, optionally in a time zone and a language"))
+def _date(value: Any, pattern: Any = "%Y-%m-%d", tz: Any = None, locale: Any = "en") -> str:
+    return times.write(to_text(value).strip(), to_text(pattern), None if tz is None else to_text(tz), to_text(locale))
+
+
+@_filter("plus('3 days')", N_("Moves an ISO date or time: plus('3 days'), plus('-2 hours'), plus('5 business days')"))
+def _plus(value: Any, by: Any) -> str:
+    return times.shift_text(to_text(value).strip(), to_text(by).strip())
+
+
+@_filter("truncate(80)", N_("Cuts a text to so many characters, the dots included"))
+def _truncate(value: Any, length: Any = 255, end: Any = "…") -> str:
+    text, most, dots = to_text(value), _count(length, 0, MAX_TEXT), to_text(end)
+    return text if len(text) <= most else text[: max(most - len(dots), 0)] + dots[:most]
+
+
+@_filter("urlencode", N_("Makes a text safe inside a web address; an object becomes a query"))
+def _urlencode(value: Any) -> str:
+    if isinstance(value, dict):
+        return urlencode({_checked(to_text(key)): _checked(to_text(entry)) for key, entry in value.items()})
+    return quote(_checked(to_text(value)), safe="")
+
+
+@_filter("slug", N_("Makes a short name for addresses and files: “Été à Paris” becomes “ete-a-paris”"))
+def _slug(value: Any) -> str:
+    bare = unicodedata.normalize("NFKD", to_text(value)[:1000]).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
+
+
+@_filter("number(2, 'fr')", N_("Writes a number for people: 1,234.50 in English (en), 1 234,50 in French (fr)"))
+def _number_text(value: Any, decimals: Any = None, locale: Any = "en") -> str:
+    number = _number(value)
+    if decimals is not None:
+        places = _count(decimals, 0, 15)
+        text = format(Decimal(to_text(_round(number, places))), f",.{places}f")
+    else:
+        text = format(Decimal(to_text(number)), ",f")
+    if to_text(locale).lower().startswith("fr"):
+        return text.translate({ord(","): "\u202f", ord("."): ","})
+    return text
+
+
+@_filter("keys", N_("Lists the names of an object's fields"))
+def _keys(value: Any) -> list[str]:
+    return list(_mapping(value))
+
+
+@_filter("values", N_("Lists the values of an object's fields"))
+def _values(value: Any) -> list[Any]:
+    return list(_mapping(value).values())
+
+
+@_filter("items", N_("Turns an object into a list of {key, value}"))
+def _pairs(value: Any) -> list[dict[str, Any]]:
+    return [{"key": key, "value": entry} for key, entry in _mapping(value).items()]
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if value is None or isinstance(value, dict):
+        return value or {}
+    raise ExpressionError(f"An object is needed here, not {kind(value)}.")
+
+
+@_filter("get('name')", N_("Takes a field of an object or an entry of a list, or another value where it is not there"))
+def _get(value: Any, key: Any, other: Any = None) -> Any:
+    if isinstance(value, list):
+        at = _count(key, -(10**9), 10**9)
+        return value[at] if -len(value) <= at < len(value) else other
+    return _mapping(value).get(to_text(key), other)
+
+
+@_filter("contains('x')", N_("Whether a text contains a text, a list an entry, an object a field"))
+def _contains(value: Any, item: Any) -> bool:
+    found = contains(value, item)
+    if found is None and value is not None:
+        raise ExpressionError(f"{kind(value).capitalize()} cannot contain {kind(item)}.")
+    return bool(found)

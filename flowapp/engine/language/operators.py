@@ -1,0 +1,201 @@
+"""What the expression language computes: its budget, arithmetic, comparisons and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from flowapp.engine.language.values import (
+    MAX_TEXT,
+    Number,
+    as_number,
+    bounded,
+    contains,
+    equal,
+    kind,
+    measure,
+    order,
+    to_text,
+)
+from flowapp.errors import ExpressionError
+
+WORK = 16 * 2**20  # of one evaluation: a character costs 1, an entry of a list ENTRY
+ENTRY = 32
+FREE_WHOLES = 8
+
+
+class Frame:
+    """One evaluation: the names, whether missing fields are let pass, and the work left."""
+
+    __slots__ = ("lenient", "scope", "wholes", "work")
+
+    def __init__(self, scope: Mapping[str, Any], lenient: bool) -> None:
+        self.scope = scope
+        self.lenient = lenient
+        self.work = WORK
+        self.wholes = 0
+
+    def charge(self, units: int) -> None:
+        """ExpressionError once an evaluation has worked through too much."""
+        self.work -= units
+        if self.work < 0:
+            raise ExpressionError(
+                "This works through too much data. Do it in several steps, on smaller lists or texts."
+            )
+
+    def result(self, value: Any, plain: bool) -> Any:
+        """Charges the size of an expression's value.
+
+        The first few objects that are passed on whole are free: measuring one costs as much as writing it.
+        """
+        if isinstance(value, str):
+            self.charge(len(value))
+        elif isinstance(value, dict | list):
+            self.wholes += 1
+            if not plain or self.wholes > FREE_WHOLES:
+                self.charge(measure(value, self.work))
+        return value
+
+
+def checked(frame: Frame, value: Any) -> Any:
+    """A value that was made, charged and refused where it is too large."""
+    if isinstance(value, str):
+        frame.charge(len(value))
+        if len(value) > MAX_TEXT:
+            raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
+    elif isinstance(value, list | tuple | dict):
+        frame.charge(len(value) * ENTRY)
+    elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return bounded(value)
+    return value
+
+
+def calculate(frame: Frame, name: str, left: Any, right: Any) -> Any:
+    """`left name right` for + - * / // % **; texts and lists can be added too. ExpressionError where it has no result."""
+    if name == "+" and isinstance(left, str) and isinstance(right, str):
+        return text_of(frame, [left, right])
+    if name == "+" and isinstance(left, list) and isinstance(right, list):
+        return checked(frame, left + right)
+    first, second = as_number(left), as_number(right)
+    if first is None or second is None:
+        hint = " To join texts, write a ~ b." if name == "+" else ""
+        raise ExpressionError(f"{name} needs two numbers, not {_shown(left)} and {_shown(right)}.{hint}")
+    if isinstance(first, Decimal) != isinstance(second, Decimal):
+        first, second = _decimal(first), _decimal(second)
+    if name == "**" and not -100 <= second <= 100:
+        raise ExpressionError("The exponent is too large: 100 at most.")
+    try:
+        return bounded(_ARITHMETIC[name](first, second))
+    except ZeroDivisionError:
+        raise ExpressionError("A number cannot be divided by zero.") from None
+    except (ArithmeticError, ValueError):
+        raise ExpressionError("The result is not a number that can be written down.") from None
+
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "**": lambda a, b: a**b,
+}
+
+
+def _decimal(value: Number) -> Decimal:
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def _shown(value: Any) -> str:
+    return f"the text “{value[:30]}”" if isinstance(value, str) else kind(value)
+
+
+Comparison = Callable[[Frame, Any, Any], bool | None]
+
+
+def _same(frame: Frame, left: Any, right: Any) -> bool:
+    if isinstance(left, list | dict) and isinstance(right, list | dict):
+        frame.charge(measure(left, frame.work))
+    return equal(left, right)
+
+
+def _within(frame: Frame, item: Any, container: Any) -> bool | None:
+    if isinstance(container, str | list):
+        frame.charge(len(container) * (1 if isinstance(container, str) else ENTRY))
+    return contains(container, item)
+
+
+def _without(frame: Frame, item: Any, container: Any) -> bool | None:
+    found = _within(frame, item, container)
+    return None if found is None else not found
+
+
+def _ordered(accept: Callable[[int], bool]) -> Comparison:
+    def compare(_: Frame, left: Any, right: Any) -> bool | None:
+        found = order(left, right)
+        return None if found is None else accept(found)
+
+    return compare
+
+
+# Jinja's names of the operators. None: the two cannot be compared.
+COMPARISONS: dict[str, tuple[str, Comparison]] = {
+    "eq": ("==", _same),
+    "ne": ("!=", lambda frame, left, right: not _same(frame, left, right)),
+    "lt": ("<", _ordered(lambda sign: sign < 0)),
+    "lteq": ("<=", _ordered(lambda sign: sign <= 0)),
+    "gt": (">", _ordered(lambda sign: sign > 0)),
+    "gteq": (">=", _ordered(lambda sign: sign >= 0)),
+    "in": ("in", _within),
+    "notin": ("not in", _without),
+}
+
+
+def incomparable(name: str, left: Any, right: Any) -> str:
+    """Says that two values have no answer to a comparison."""
+    return f"{_shown(left)} {name} {_shown(right)} has no answer: the two cannot be compared."
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _divides(value: Any, by: Any) -> bool:
+    first, second = as_number(value), as_number(by)
+    return first is not None and second is not None and second != 0 and _decimal(first) % _decimal(second) == 0
+
+
+# `x is …`. A missing field comes here as MISSING where the evaluation is lenient.
+TESTS: dict[str, Callable[[Any], bool]] = {
+    "none": lambda value: value is None,
+    "null": lambda value: value is None,
+    "empty": lambda value: value is None or (not value and not isinstance(value, bool | int | float | Decimal)),
+    "string": lambda value: isinstance(value, str),
+    "number": _is_number,
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "true": lambda value: value is True,
+    "false": lambda value: value is False,
+    "mapping": lambda value: isinstance(value, dict),
+    "list": lambda value: isinstance(value, list),
+    "sequence": lambda value: isinstance(value, list),
+    "even": lambda value: _divides(value, 2),
+    "odd": lambda value: _divides(value, 1) and not _divides(value, 2),
+}
+TESTS_WITH_ARGUMENT: dict[str, Callable[[Any, Any], bool]] = {
+    "divisibleby": _divides,
+    "equalto": equal,
+    "in": lambda value, container: bool(contains(container, value)),
+}
+
+
+def text_of(frame: Frame, parts: list[Any]) -> str:
+    """The texts of `parts`, one after the other."""
+    texts = [to_text(part) for part in parts]
+    size = sum(map(len, texts))
+    if size > MAX_TEXT:
+        raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
+    frame.charge(size)
+    return "".join(texts)

@@ -1,0 +1,137 @@
+"""A version made ready to run: its graph, and each step's parameters compiled. Made once per version and process."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from flowapp.catalog import ActionSpec, Params, get_action, secret_texts
+from flowapp.engine.graph.graph import Graph
+from flowapp.engine.language.definition import Definition, StepDef
+from flowapp.engine.language.expression import Compiled, compile_value, has_expression
+from flowapp.engine.language.scope import Scope
+from flowapp.engine.language.validation_messages import plain_problems
+from flowapp.errors import InvalidError, StepError
+
+_KEPT = 256
+
+
+@dataclass(slots=True)
+class Step:
+    """A step ready to run. `fixed` is its validated parameters where they hold no expression; `secrets` are in clear."""
+
+    definition: StepDef
+    spec: ActionSpec
+    compiled: Compiled
+    raw: dict[str, Any]
+    fixed: Params | None
+    secrets: tuple[str, ...] = ()
+
+    def params(self, scope: Scope) -> tuple[Params, dict[str, Any]]:
+        """The parameters of this visit, validated, and as plain JSON for the record."""
+        if self.fixed is not None:
+            return self.fixed, self.definition.params
+        values = {**self.compiled.evaluate(scope), **self.raw}
+        return validate(self.spec, values), values
+
+
+def validate(spec: ActionSpec, values: dict[str, Any]) -> Params:
+    """The parameters as their model. StepError (permanent) names each one that does not fit."""
+    try:
+        return spec.params.model_validate(values)
+    except ValidationError as error:
+        details = {p.path: p.message for p in plain_problems(error, values, spec.params)}
+        text = "; ".join(f"{path}: {message}" for path, message in details.items())
+        raise StepError(f"The parameters do not fit: {text}", permanent=True, details={"params": details}) from None
+
+
+class Program:
+    """The graph of a version and its steps, compiled when first visited."""
+
+    def __init__(self, definition: Definition, project_id: str) -> None:
+        self.definition = definition
+        self.project_id = project_id
+        self.graph = Graph(definition)
+        self.start = self.graph.start
+        self._steps: dict[str, Step] = {}
+        self._policies: dict[str, dict[str, Any]] = {}
+        self.timeout = definition.config.timeout
+        self.max_visits = definition.config.max_visits
+        self.goals = [s.step_id for s in definition.steps if s.action_type == "goal" and s.params.get("conditions")]
+        self.asks_resume_url = any("resume_url" in str(step.params) for step in definition.steps)
+        hours = definition.config.business_hours
+        self.business_hours = hours.model_dump() if hours else None
+
+    def next(self, step_id: str, branch: str) -> list[str]:
+        """Where the flow goes from a step along a branch."""
+        return self.graph.next(step_id, branch)
+
+    def leads(self, step_id: str, target: str, around: frozenset[str]) -> bool:
+        """Whether the flow can come from a step to another without leaving the items of the loops `around` it."""
+        return self.graph.leads(step_id, target, around)
+
+    def policy(self, step_id: str) -> dict[str, Any]:
+        """What to do when the step fails."""
+        if step_id not in self._policies:
+            step = self.graph.steps[step_id]
+            self._policies[step_id] = {
+                "on_error": step.on_error,
+                "on_exhausted": step.on_exhausted,
+                "goto_step": step.goto_step,
+                "retry_count": step.retry_count,
+                "retry_delay": step.retry_delay,
+            }
+        return self._policies[step_id]
+
+    def step(self, step_id: str) -> Step:
+        """The step, compiled."""
+        found = self._steps.get(step_id)
+        if found is None:
+            found = self._steps[step_id] = _compile(self.graph.steps[step_id])
+        return found
+
+
+def _compile(step: StepDef) -> Step:
+    spec = get_action(step.action_type)
+    raw = {k: v for k, v in step.params.items() if k in spec.raw}
+    rest = {k: v for k, v in step.params.items() if k not in spec.raw}
+    fixed = None if has_expression(rest) else validate(spec, step.params)
+    return Step(step, spec, compile_value(rest), raw, fixed, tuple(secret_texts(spec.params, step.params)))
+
+
+class Programs:
+    """The programs of this process, by version id: versions never change, so a program is never stale.
+
+    `open_secrets` gives a copy of stored JSON with its sealed secrets in clear.
+    """
+
+    def __init__(self, open_secrets: Callable[[Any], Any] = lambda stored: stored) -> None:
+        self._open = open_secrets
+        self._programs: OrderedDict[str, Program] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, version_id: str) -> Program | None:
+        """The program of a version, if it was made before."""
+        with self._lock:
+            program = self._programs.get(version_id)
+            if program is not None:
+                self._programs.move_to_end(version_id)
+            return program
+
+    def make(self, version_id: str, definition: dict[str, Any], project_id: str) -> Program:
+        """Makes and keeps the program of a version. InvalidError where this release cannot read it."""
+        opened = {**definition, "steps": self._open(definition.get("steps", []))}
+        try:
+            program = Program(Definition.model_validate(opened), project_id)
+        except ValidationError as error:
+            raise InvalidError(plain_problems(error, opened, Definition)) from None
+        with self._lock:
+            self._programs[version_id] = program
+            if len(self._programs) > _KEPT:
+                self._programs.popitem(last=False)
+        return program

@@ -1,0 +1,234 @@
+"""What an execution leaves behind: rows of attempts and log lines, and the messages that go with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from flowapp.catalog import ActionSpec
+from flowapp.database import dump_json
+from flowapp.engine.language.definition import StepDef
+from flowapp.engine.runtime.visit import Attempt, shown_params
+from flowapp.engine.store import messages as m
+from flowapp.engine.store.journal import ENDED, SETTLED, Batch
+from flowapp.logs import kept_text, mask
+from flowapp.security.opened import Opened, named_secrets
+
+LARGE = 256 * 1024  # characters of an attempt's input from which on the same one is kept once for each claim
+_ROW = 200  # bytes that a row takes beside its texts
+_WEIGHED = ("input", "output", "explanation", "error_message", "error_details")
+
+
+def weigh(value: Any) -> int:
+    """Characters that a value takes in the database."""
+    if value is None:
+        return 0
+    return len(value) if isinstance(value, str) else len(dump_json(value))
+
+
+class Recorder:
+    """Collects rows until they are taken for a commit. `seq` is the number of the last message, `weight` what all rows
+    take, taken or not, in bytes. `given`: what the execution was started with; secrets in it are not shown."""
+
+    def __init__(
+        self, execution_id: str, organization_id: str, seq: int, now: Callable[[], datetime], given: Sequence[Any] = ()
+    ) -> None:
+        self.execution_id, self.organization_id, self.seq, self.now = execution_id, organization_id, seq, now
+        self._given = given
+        self.batch = Batch()
+        self.news: list[m.Message] = []
+        self.last_start = 0
+        self._row: dict[str, Any] = {}
+        self._spec: ActionSpec | None = None
+        self._written = False
+        self.weight = 0
+        self._large: dict[bytes, str] = {}  # digest of an input to the attempt that it was kept with
+
+    @cached_property
+    def named(self) -> Opened:
+        """What the execution was given under the names of secrets: steps use it, lines and inputs do not repeat it."""
+        return Opened(named_secrets(list(self._given)))
+
+    @property
+    def size(self) -> int:
+        """Rows not yet taken."""
+        return len(self.batch.started) + len(self.batch.lines)
+
+    def take(self) -> tuple[Batch, list[m.Message]]:
+        """The batch to write and the messages to publish after it; both start anew."""
+        batch, news = self.batch, self.news
+        self.batch, self.news = Batch(), []
+        return batch, news
+
+    def start(self, step: StepDef, token: str, place: Mapping[str, Any], spec: ActionSpec) -> None:
+        """An attempt begins."""
+        self.seq += 1
+        self.last_start = self.seq
+        self._written = False
+        self._spec = spec
+        self._row = {
+            "organization_id": self.organization_id,
+            "execution_id": self.execution_id,
+            "seq": self.seq,
+            "ended_seq": None,
+            "step_id": step.step_id,
+            "step_name": step.name,
+            "action_type": spec.type,
+            "token": token,
+            "frame": place.get("frame", ""),
+            "source": "",
+            "iteration": place["iteration"],
+            "attempt": place["attempt"],
+            "status": "running",
+            "branch": "",
+            "input": None,
+            "output": None,
+            "explanation": None,
+            "error_message": "",
+            "error_details": None,
+            "idempotency_key": "",
+            "started_at": self.now(),
+            "ended_at": None,
+        }
+        self.news.append(m.step_started(self._row))
+
+    def open_intent(self, key: str, params: Any = None, opened: Opened | None = None) -> None:
+        """The attempt is written before it runs: it has an effect. `params`: what with, for whoever may have to decide."""
+        self._row["idempotency_key"] = key
+        self._row["input"] = self._shown(params, opened) if params else None
+        self.batch.started.append(dict(self._row))
+        self._written = True
+
+    def end(
+        self,
+        status: str,
+        attempt: Attempt,
+        *,
+        branch: str = "",
+        output: Any = None,
+        error: str = "",
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        """The attempt is over."""
+        self.seq += 1
+        self._close(status, attempt, branch=branch, output=output, error=error, details=details)
+        self._row.update(ended_seq=self.seq, ended_at=self.now())
+        self._keep()
+        self.news.append(m.step_ended(self._row))
+
+    def reopen(self, step: StepDef, token: str, place: Mapping[str, Any], spec: ActionSpec) -> None:
+        """A parked attempt, begun earlier as number `place["seq"]`, is taken up by a signal."""
+        seq, news = self.seq, list(self.news)
+        self.start(step, token, place, spec)
+        self.seq, self.news, self.last_start = seq, news, place["seq"]
+        self._row["seq"] = place["seq"]
+        self._written = True
+
+    def pinned(self) -> None:
+        """The attempt's outcome is the one that a person pinned: the step does not run."""
+        self._row["source"] = "pinned"
+
+    def wait(self, attempt: Attempt, words: str, output: Any = None) -> None:
+        """The attempt waits: it ends when its time or its signal comes (end_wait, reopen)."""
+        self._close("waiting", attempt, output=output)
+        self._keep()
+        if words:
+            self.line(self._row["step_id"], "info", words, None)
+
+    def end_wait(self, past: Mapping[str, Any], name: str, branch: str, output: Any, status: str = "completed") -> None:
+        """A wait that began earlier is over."""
+        self._end_past(past, name, status, branch=branch, output=output)
+
+    def end_earlier(self, past: Mapping[str, Any], status: str, error: str) -> None:
+        """An attempt of a worker that died is settled."""
+        self._end_past(past, past["step_id"], status, error=error)
+
+    def line(self, step_id: str, level: str, message: str, data: dict[str, Any] | None) -> m.Message:
+        """A line of the log. Secrets are masked before anything is cut."""
+        self.seq += 1
+        row = {
+            "organization_id": self.organization_id,
+            "execution_id": self.execution_id,
+            "seq": self.seq,
+            "step_id": step_id,
+            "level": level,
+            "message": kept_text(self.named.mask(str(message))),
+            "data": mask(self.named.mask(data)),
+            "created_at": self.now(),
+        }
+        self.weight += _ROW + weigh(row["message"]) + weigh(data)
+        self.batch.lines.append(row)
+        message_ = m.log_line(row)
+        self.news.append(message_)
+        return message_
+
+    def _close(
+        self,
+        status: str,
+        attempt: Attempt,
+        *,
+        branch: str = "",
+        output: Any = None,
+        error: str = "",
+        details: Any = None,
+    ) -> None:
+        self._row.update(
+            status=status,
+            branch=branch,
+            input=self._shown(attempt.params, attempt.opened),
+            output=output,
+            explanation=attempt.explanation,
+            error_message=kept_text(self.named.mask(error)) if error else "",
+            error_details=details,
+        )
+
+    def _shown(self, params: Any, opened: Opened | None) -> Any:
+        """The input as it is kept: a large one that was kept before is named in its place, and not masked again."""
+        row, text = self._row, dump_json(params)
+        if len(text) >= LARGE:
+            mine = f"“{row['step_id']}”, visit {row['iteration'] + 1}, attempt {row['attempt']}"
+            first = self._large.setdefault(hashlib.sha256(text.encode()).digest(), mine)
+            if first != mine:
+                return f"The same {len(text):,} characters as at {first}: large values are kept once."
+        return shown_params(self._spec, self.named.mask(params), opened) if self._spec else None
+
+    def _keep(self) -> None:
+        self.weight += _ROW + sum(weigh(self._row[name]) for name in _WEIGHED)
+        if self._written:
+            self.batch.ended.append(self._values(self._row, ENDED))
+        else:
+            self.batch.started.append(self._row)
+
+    def _values(self, row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+        return {"b_execution_id": self.execution_id, "b_seq": row["seq"], **{name: row[name] for name in names}}
+
+    def _end_past(
+        self,
+        past: Mapping[str, Any],
+        name: str,
+        status: str,
+        *,
+        branch: str = "",
+        output: Any = None,
+        error: str = "",
+    ) -> None:
+        self.seq += 1
+        row = {
+            "seq": past["seq"],
+            "ended_seq": self.seq,
+            "step_id": past["step_id"],
+            "step_name": name,
+            "attempt": past["attempt"],
+            "iteration": past["iteration"],
+            "status": status,
+            "branch": branch,
+            "output": output,
+            "error_message": error,
+            "ended_at": self.now(),
+        }
+        self.weight += weigh(output) + weigh(error)
+        self.batch.settled.append(self._values(row, SETTLED))
+        self.news.append(m.step_ended(row))

@@ -1,0 +1,221 @@
+"""Simulation: the real runner on a journal in memory and a virtual clock. A wait of two weeks takes no time.
+
+Nothing is written and nobody is reached: whoever calls `simulate` hands in services that record (tasks.simulation).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from flowapp.engine.runtime.program import Programs
+from flowapp.engine.runtime.runner import Runner
+from flowapp.engine.runtime.visit import Services
+from flowapp.engine.store import signals as mailbox
+from flowapp.engine.store.journal import Batch, Claim, Journal
+from flowapp.engine.store.leases import Keeper
+from flowapp.models import TERMINAL, TEST, new_id
+
+Json = dict[str, Any]
+LONGEST = 10.0  # seconds of real time
+
+
+@dataclass(slots=True)
+class Scene:
+    """What is simulated. `definition` is canonical, its secrets open; `start` aware, UTC.
+
+    `pins` are results of steps that do not run; `answers` what comes for steps that wait for somebody:
+    {step_id: {"kind", "payload"}}.
+    """
+
+    definition: Json
+    organization_id: str
+    project_id: str
+    workflow_id: str
+    start: datetime
+    input_data: Any = None
+    context: Json = field(default_factory=dict)
+    contact: Json | None = None
+    timezone: str = "UTC"
+    pins: Mapping[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time of a simulation."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class MemoryJournal(Journal):
+    """A journal that keeps one execution in memory."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.organization_id = scene.organization_id
+        self.scene = scene
+        self.runs: dict[int, Json] = {}
+        self.lines: list[Json] = []
+        self.timers: list[Json] = []
+        self.inbox: list[Json] = []
+        self.row: Json = {
+            "id": new_id(),
+            "organization_id": scene.organization_id,
+            "workflow_id": scene.workflow_id,
+            "version_id": "simulation",
+            "status": "pending",
+            "fence": 0,
+            "crashes": 0,
+            "state": {},
+            "seq": 0,
+            "input_data": {} if scene.input_data is None else scene.input_data,
+            "context": scene.context,
+            "started_at": scene.start,
+            "trigger_type": TEST,
+            "trigger_entity_type": "",
+            "trigger_entity_id": "",
+            "contact_id": (scene.contact or {}).get("id"),
+            "options": {"pins": dict(scene.pins)},
+            "concurrency_key": None,
+            "timezone": scene.timezone,
+            "output_data": None,
+            "error_message": "",
+            "response": None,
+        }
+
+    def claim(self, execution_id: str, now: datetime) -> Claim:  # noqa: ARG002
+        return Claim(dict(self.row), 0)
+
+    def definition(self, version_id: str) -> tuple[Json, str]:  # noqa: ARG002
+        return self.scene.definition, self.scene.project_id
+
+    def results(self, execution_id: str) -> list[Mapping[str, Any]]:  # noqa: ARG002
+        return [dict(run) for _, run in sorted(self.runs.items())]
+
+    def signals(self, execution_id: str) -> list[Json]:  # noqa: ARG002
+        return list(self.inbox)
+
+    def set_aside(self, over: list[str], kept: list[str], until: datetime) -> None:  # noqa: ARG002
+        self.inbox = [signal for signal in self.inbox if signal["id"] not in over]
+
+    def catch_up(self, listening: Any, since: str, now: datetime) -> None:
+        """Nothing happens but what the simulation lets happen."""
+
+    def contact(self, contact_id: str) -> Json | None:  # noqa: ARG002
+        return self.scene.contact
+
+    def extend(self, claim: Claim, now: datetime) -> bool:  # noqa: ARG002
+        return True
+
+    def write(self, claim: Claim, batch: Batch) -> None:  # noqa: ARG002
+        self.row.update(batch.columns)
+        for run in batch.started:
+            self.runs[run["seq"]] = dict(run)
+        for change in (*batch.ended, *batch.settled):
+            self.runs[change["b_seq"]].update({k: v for k, v in change.items() if not k.startswith("b_")})
+        self.lines += batch.lines
+        if batch.timers is not None:
+            self.timers = batch.timers
+        self.inbox = [signal for signal in self.inbox if signal["id"] not in batch.consumed]
+
+    def signal(self, token: str, kind: str, payload: Any, now: datetime) -> None:
+        """Something comes for a token."""
+        self.inbox.append(mailbox.row(self.organization_id, self.row["id"], kind, payload, now, token=token))
+
+
+class _NoKeeper(Keeper):
+    """Nobody else wants a simulated execution."""
+
+    def __init__(self) -> None:
+        pass
+
+    @contextmanager
+    def holding(self, journal: Journal, claim: Claim) -> Iterator[None]:  # noqa: ARG002
+        yield
+
+
+def simulate(scene: Scene, services: Callable[[Clock], Services], programs: Programs | None = None) -> Json:
+    """Runs the scene to its end, or to where it waits for something that nobody here sends.
+
+    Returns {"status", "output_data", "error_message", "started_at", "ended_at", "duration": virtual seconds, "steps",
+    "logs": rows in order, "notes": what was assumed, "waits_for": step_ids, "response"}. `status` is "waiting" where it
+    goes on no further, "pending" where it takes more than ten seconds of real time.
+    """
+    clock, journal = Clock(scene.start), MemoryJournal(scene)
+    world, end = services(clock), time.monotonic() + LONGEST
+    runner = Runner(
+        journal=lambda _organization: journal,
+        services=lambda *_place: world,
+        publish=lambda _organization, _execution, _news: None,
+        programs=programs or Programs(),
+        keeper=_NoKeeper(),
+        stopping=lambda: time.monotonic() > end,
+        now=clock.now,
+        chance=lambda: 0.0,
+    )
+    notes: list[str] = []
+    answered: set[int] = set()
+    while True:
+        runner.run(journal.row["id"], scene.organization_id)
+        if journal.row["status"] != "waiting" or not _go_on(journal, clock, notes, answered):
+            return _report(journal, clock, notes)
+
+
+def _go_on(journal: MemoryJournal, clock: Clock, notes: list[str], answered: set[int]) -> bool:
+    """Lets the next thing happen: an answer for a step that waits for somebody, else the next moment of a timer."""
+    for number, token in journal.row["state"]["tokens"].items():
+        if token["status"] == "parked" and token["seq"] not in answered:
+            answer = _answer(journal.scene, token, notes)
+            if answer:
+                answered.add(token["seq"])
+                journal.signal(number, answer["kind"], answer["payload"], clock.time)
+                return True
+    if not journal.timers:
+        return False
+    clock.time = max(clock.time, min(timer["due_at"] for timer in journal.timers)) + timedelta(milliseconds=1)
+    return True
+
+
+def _answer(scene: Scene, token: Json, notes: list[str]) -> Json | None:
+    """What the person gave for this step; approvals are given, and sub-workflows succeed, unless they said otherwise."""
+    step_id = token["step"]
+    given = scene.answers.get(step_id)
+    if given and given.get("kind", token["accepts"][0]) not in token["accepts"]:
+        notes.append(f"“{step_id}”: the answer does not fit, it waits for: {', '.join(token['accepts'])}.")
+    elif given:
+        return {"kind": given.get("kind") or token["accepts"][0], "payload": given.get("payload")}
+    if "approval" in token["accepts"]:
+        notes.append(f"“{step_id}”: assumed to be approved.")
+        return {"kind": "approval", "payload": {"decision": "approved", "by": "simulation", "comment": ""}}
+    if "child" in token["accepts"]:
+        notes.append(f"“{step_id}”: the other workflow was not run; assumed to complete without output.")
+        child = {"execution_id": "simulation", "status": "completed", "output": None, "error": ""}
+        return {"kind": "child", "payload": child}
+    if token.get("until") is not None:
+        notes.append(f"“{step_id}”: nothing came, the timeout was taken.")
+    return None
+
+
+def _report(journal: MemoryJournal, clock: Clock, notes: list[str]) -> Json:
+    row = journal.row
+    waits = [] if row["status"] in TERMINAL else [token["step"] for token in row["state"].get("tokens", {}).values()]
+    return {
+        "status": row["status"],
+        "output_data": row["output_data"],
+        "error_message": row["error_message"],
+        "response": row["response"],
+        "started_at": journal.scene.start,
+        "ended_at": clock.time,
+        "duration": (clock.time - journal.scene.start).total_seconds(),
+        "steps": [run for _, run in sorted(journal.runs.items())],
+        "logs": sorted(journal.lines, key=lambda line: int(line["seq"])),
+        "notes": list(dict.fromkeys(notes)),
+        "waits_for": waits,
+    }

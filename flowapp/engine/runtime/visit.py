@@ -1,0 +1,257 @@
+"""One attempt of one step: parameters, context, action, outcome. Knows nothing of tokens, leases or the database."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, Stop, secret_fields
+from flowapp.catalog.context import (
+    Http,
+    HttpResponse,
+    IntegrationHandle,
+    Logger,
+    LogLevel,
+    Mail,
+    People,
+    Sandbox,
+    Schemas,
+    Signal,
+    Tables,
+    Workflows,
+)
+from flowapp.database import dump_json
+from flowapp.engine.language.conditions import evaluate
+from flowapp.engine.language.expression import compile_value
+from flowapp.engine.language.scope import Scope
+from flowapp.engine.runtime.program import Step
+from flowapp.errors import FlowError, StepError
+from flowapp.logs import MASK, get_logger, kept_text, mask
+from flowapp.security.helpers import within
+from flowapp.security.opened import Opened, collecting
+
+Ready = tuple[Params, dict[str, Any]]
+
+log = get_logger(__name__)
+_TOLD = frozenset({"result", "message", "details", "headers", "body", "items", "waits_for"})  # what an outcome says
+
+
+class Services(Protocol):
+    """What the world offers to the steps of one execution (wired in flowapp.tasks)."""
+
+    @property
+    def http(self) -> Http: ...
+
+    @property
+    def mail(self) -> Mail: ...
+
+    @property
+    def schemas(self) -> Schemas: ...
+
+    @property
+    def timezone(self) -> str: ...
+
+    def tables(self, idempotency_key: str) -> Tables: ...
+
+    @property
+    def sandbox(self) -> Sandbox: ...
+
+    def integration(self, reference: str) -> IntegrationHandle: ...
+
+    def resume_url(self, execution_id: str) -> str:
+        """Where a POST resumes this execution."""
+        ...
+
+    def workflows(self, visit: Visit, token: str, key: str) -> Workflows:
+        """Starts sub-workflows for a token of this visit's execution; `key` makes it once."""
+        ...
+
+    def people(self, visit: Visit, step_id: str, key: str) -> People:
+        """Notifies members on behalf of a step."""
+        ...
+
+
+@dataclass(slots=True)
+class Visit:
+    """What identifies an attempt, and what it may use."""
+
+    execution_id: str
+    workflow_id: str
+    organization_id: str
+    project_id: str
+    attempt: int
+    iteration: int
+    services: Services
+    now: Callable[[], datetime]
+    log: Logger
+    token: str = ""
+    timezone: str = "UTC"
+    signal: Signal | None = None
+    contact_id: str = ""
+    entity: tuple[str, str] = ("", "")
+    business_hours: Mapping[str, Any] | None = None
+    ancestors: Sequence[str] = ()
+    root: str = ""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What came out: the outcome, the parameters as they were used, the explanation of conditions."""
+
+    outcome: Outcome
+    params: Any
+    explanation: list[dict[str, Any]] | None = None
+    opened: Opened = field(default_factory=Opened)
+
+
+def shown_params(spec: ActionSpec, params: Any, opened: Opened | None = None) -> Any:
+    """The parameters of an attempt as they may be kept and shown: without secrets, those `opened` for it among them."""
+    shown = mask(opened.mask(params) if opened else params)
+    for name in secret_fields(spec.params) if isinstance(shown, dict) else ():
+        if shown.get(name):
+            shown[name] = MASK
+    return shown
+
+
+def idempotency_key(execution_id: str, step_id: str, iteration: int) -> str:
+    """The same for every attempt of one visit: hex SHA-256 of execution, step and iteration."""
+    return hashlib.sha256(f"{execution_id}:{step_id}:{iteration}".encode()).hexdigest()
+
+
+def run(step: Step, scope: Scope, visit: Visit, ready: Ready | None = None) -> Attempt:
+    """Runs one attempt; `ready` is what `step.params` gave, if it was asked before.
+
+    Never raises: what goes wrong becomes a Fail, for the person who built the step.
+    """
+    attempt = Attempt(Fail("The step did not run."), step.definition.params, opened=Opened(step.secrets))
+    with collecting(attempt.opened):
+        _try(step, scope, visit, attempt, ready)
+    _refuse_unstorable(step, attempt)
+    if attempt.opened:
+        attempt.outcome = _without_secrets(attempt.outcome, attempt.opened)
+    if isinstance(attempt.outcome, Fail | Stop):  # its message goes into rows, events, signals and live messages
+        attempt.outcome = replace(attempt.outcome, message=kept_text(attempt.outcome.message))
+    return attempt
+
+
+def _try(step: Step, scope: Scope, visit: Visit, attempt: Attempt, ready: Ready | None) -> None:
+    try:
+        with within(float(step.definition.timeout)):
+            params, attempt.params = ready or step.params(scope)
+            attempt.outcome = step.spec.run(_context(step, scope, visit, attempt), params)
+    except StepError as error:
+        attempt.outcome = Fail(error.message, error.permanent, error.details or None)
+    except FlowError as error:
+        attempt.outcome = Fail(error.message, permanent=True)
+    except Exception as error:  # noqa: BLE001 - it is logged, without what was opened
+        _note_crash(step, visit, attempt.opened.mask(traceback.format_exc()))
+        attempt.outcome = Fail(f"{step.spec.label} failed unexpectedly ({type(error).__name__}).")
+
+
+def _refuse_unstorable(step: Step, attempt: Attempt) -> None:
+    """Fails an attempt that the database could not keep: its execution would be run again for ever."""
+    told = [getattr(attempt.outcome, one.name) for one in fields(attempt.outcome) if one.name in _TOLD]
+    try:
+        dump_json(told)
+        dump_json(attempt.params)
+        dump_json(attempt.explanation)
+    except TypeError as error:
+        attempt.params, attempt.explanation = step.definition.params, None
+        attempt.outcome = Fail(_unstorable(str(error)), permanent=True)
+
+
+def _unstorable(reason: str) -> str:
+    """In words what the JSON writer said."""
+    if "64-bit" in reason:
+        return "A value of this step is a whole number of more than 64 bits: hand it on as text."
+    if "ecursion" in reason:
+        return "A value of this step is nested too deeply: hand it on as text, or a part of it."
+    return f"A value of this step cannot be kept as JSON: {reason}."
+
+
+def _note_crash(step: Step, visit: Visit, trace: str) -> None:
+    """For whoever runs the installation; the person who built the step reads the Fail."""
+    log.error("action failed unexpectedly", action=step.spec.type, execution_id=visit.execution_id, exception=trace)
+
+
+def _without_secrets(outcome: Outcome, opened: Opened) -> Outcome:
+    told = (one.name for one in fields(outcome) if one.name in _TOLD)
+    return replace(outcome, **{name: opened.mask(getattr(outcome, name)) for name in told})
+
+
+class _Http:
+    """The outgoing HTTP of one attempt: an answer that holds what was opened for it comes without (before it is cut)."""
+
+    def __init__(self, http: Http, opened: Opened) -> None:
+        self._http, self._opened = http, opened
+
+    def request(self, method: str, url: str, **how: Any) -> HttpResponse:
+        answer = self._http.request(method, url, **how)
+        if not self._opened:
+            return answer
+        shown = {name: self._opened.mask(getattr(answer, name)) for name in ("headers", "text", "json")}
+        return replace(answer, **shown)
+
+
+def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepContext:
+    key = idempotency_key(visit.execution_id, step.definition.step_id, visit.iteration)
+    services = visit.services
+    if visit.signal is not None and visit.signal.kind == "event":
+        scope = scope.extended({"event": visit.signal.payload})
+
+    def render(value: Any, **extra: Any) -> Any:
+        return compile_value(value).evaluate(_with(scope, extra))
+
+    def test(conditions: Any, **extra: Any) -> tuple[bool, list[dict[str, Any]]]:
+        truth, why = evaluate(conditions, _with(scope, extra))
+        if not extra:
+            attempt.explanation = [*(attempt.explanation or ()), *why]
+        return truth, why
+
+    def write(message: str, level: LogLevel = "info", **data: Any) -> None:
+        visit.log(attempt.opened.mask(str(message)), level, **attempt.opened.mask(data))
+
+    return StepContext(
+        execution_id=visit.execution_id,
+        workflow_id=visit.workflow_id,
+        organization_id=visit.organization_id,
+        project_id=visit.project_id,
+        step_id=step.definition.step_id,
+        step_name=step.definition.name,
+        attempt=visit.attempt,
+        iteration=visit.iteration,
+        idempotency_key=key,
+        timeout=float(step.definition.timeout),
+        now=visit.now,
+        timezone=visit.timezone,
+        log=write,
+        render=render,
+        test=test,
+        http=_Http(services.http, attempt.opened),
+        mail=services.mail,
+        tables=services.tables(key),
+        schemas=services.schemas,
+        integration=services.integration,
+        sandbox=services.sandbox,
+        workflows=services.workflows(visit, visit.token, key),
+        people=services.people(visit, step.definition.step_id, key),
+        signal=visit.signal,
+        contact_id=visit.contact_id,
+        entity=visit.entity,
+        business_hours=visit.business_hours,
+    )
+
+
+def _with(scope: Scope, extra: Mapping[str, Any]) -> Scope:
+    if not extra:
+        return scope
+    return scope.extended(extra)
+
+
+def branch_and_result(outcome: Done | Branch) -> tuple[str, Any]:
+    """Where the flow goes on, and with what."""
+    return (outcome.name if isinstance(outcome, Branch) else outcome.branch), outcome.result

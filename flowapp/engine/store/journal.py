@@ -1,0 +1,357 @@
+"""The journal: the engine's SQL, all of it, in view. Every write carries the fence of the claim.
+
+Statements are Core statements over one organization, named in each of them (and by row-level security on PostgreSQL):
+this is the one audited place where the sessions' tenant criterion does not reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete, func, insert, or_, select, update
+
+from flowapp.engine.store import event_matching, one_statement
+from flowapp.engine.store import signals as mailbox
+from flowapp.errors import FencedError
+from flowapp.models import OPEN, Contact, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
+from flowapp.models.tenancy import at_once, use_tenant
+
+_organizations = cast(Table, Organization.__table__)
+_executions = cast(Table, Execution.__table__)
+_runs = cast(Table, StepRun.__table__)
+_lines = cast(Table, LogLine.__table__)
+_timers = cast(Table, Timer.__table__)
+_contacts = cast(Table, Contact.__table__)
+
+_COLUMNS = (
+    "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
+    "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
+    "options", "concurrency_key", "error_message",
+)  # fmt: skip
+_ROW = (
+    *(_executions.c[name] for name in _COLUMNS),
+    select(_organizations.c.timezone)
+    .where(_organizations.c.id == bindparam("org"))
+    .scalar_subquery()
+    .label("timezone"),
+)
+# Said so that PostgreSQL finds the row by its key: by the index of open executions it would walk through a whole backlog.
+_STATUS = _executions.c.status.concat("")
+# An execution may be claimed when it is open and nobody holds it. A lease that ran out while running is a crash.
+_CLAIM = (
+    update(_executions)
+    .where(
+        _executions.c.id == bindparam("execution_id"),
+        _executions.c.organization_id == bindparam("org"),
+        _STATUS.in_(OPEN),
+        or_(_executions.c.lease_until.is_(None), _executions.c.lease_until < bindparam("at")),
+        _executions.c.held.is_(False),
+        or_(_executions.c.start_after.is_(None), _executions.c.start_after <= bindparam("at")),
+    )
+    .values(
+        status="running",
+        fence=_executions.c.fence + 1,
+        crashes=_executions.c.crashes + case((_executions.c.status == "running", 1), else_=0),
+        lease_until=bindparam("until"),
+        lease_owner=bindparam("owner"),
+        started_at=func.coalesce(_executions.c.started_at, bindparam("at")),
+    )
+    .returning(*_ROW)
+)  # fmt: skip
+_LOOK = select(*_ROW).where(
+    _executions.c.id == bindparam("execution_id"),
+    _executions.c.organization_id == bindparam("org"),
+    _STATUS == "pending",
+    _executions.c.fence == 0,
+    _executions.c.held.is_(False),
+    _executions.c.start_after.is_(None),
+)
+_MINE = (
+    _executions.c.id == bindparam("execution_id"),
+    _executions.c.organization_id == bindparam("org"),
+    _executions.c.fence == bindparam("claimed"),
+)
+_WRITE = and_(*_MINE, _STATUS == "running")
+# The first write of a new execution is its claim at the same time: nobody else has, or may not.
+_FIRST = and_(*_MINE, _STATUS == "pending", _executions.c.held.is_(False))
+# The same two conditions for engine.store.one_statement.
+_IN_WORDS = {
+    True: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = 'running'",
+    False: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = 'pending' AND NOT held",
+}
+SETTLED = ("ended_seq", "status", "branch", "output", "error_message", "ended_at")
+ENDED = (*SETTLED, "input", "explanation", "error_details")
+
+
+def _end(names: tuple[str, ...]) -> Any:
+    """How an attempt begun in an earlier transaction ends; parameters b_execution_id, b_seq and the columns."""
+    return (
+        update(_runs)
+        .where(_runs.c.execution_id == bindparam("b_execution_id"), _runs.c.seq == bindparam("b_seq"))
+        .values({name: bindparam(name) for name in names})
+    )
+
+
+_END, _SETTLE = _end(ENDED), _end(SETTLED)
+_START, _LOG, _SET = insert(_runs), insert(_lines), insert(_timers)
+_UNSET = delete(_timers).where(_timers.c.execution_id == bindparam("execution_id"))
+
+
+@cache
+def _change(names: tuple[str, ...], *, taken: bool = True) -> Any:
+    """A write of these columns of the execution; their parameters are named new_<column>."""
+    mine = _WRITE if taken else _FIRST
+    return update(_executions).where(mine).values({name: bindparam(f"new_{name}") for name in names})
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is written together.
+
+    `columns` of the execution; attempts `started` (whole rows) and `ended` (rows begun in an earlier commit), attempts of
+    another worker that are `settled`; log `lines`; `timers`, None: as they are; `consumed` signals (ids), `signals` to
+    others, what the execution is `listening` for (None: as it was), branches `taken` to be counted, `events` to state.
+    `repeatable`: nothing in it has an effect that must not happen again, so a database that crashes may forget it.
+    """
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    started: list[dict[str, Any]] = field(default_factory=list)
+    ended: list[dict[str, Any]] = field(default_factory=list)
+    settled: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    timers: list[dict[str, Any]] | None = None
+    consumed: list[str] = field(default_factory=list)
+    signals: list[dict[str, Any]] = field(default_factory=list)
+    listening: list[dict[str, Any]] | None = None
+    taken: list[mailbox.Count] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    repeatable: bool = False
+
+
+@dataclass(slots=True)
+class Claim:
+    """What a worker holds: the row it claimed, with its fence. Not `taken`: the first write is to claim it.
+
+    `seq`: what the row's was after the last write; None before the first one.
+    """
+
+    row: Mapping[str, Any]
+    fence: int
+    taken: bool = True
+    seq: int | None = None
+
+    @property
+    def key(self) -> dict[str, Any]:
+        return {"execution_id": self.row["id"], "org": self.row["organization_id"], "claimed": self.fence}
+
+
+def first_row(execution: Execution) -> dict[str, Any]:
+    """What a claim would read of an execution right after its start, where it may begin at once."""
+    return {**{name: getattr(execution, name) for name in _COLUMNS}, "timezone": execution.timezone}
+
+
+def contact_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A contact in expressions: its own fields beside the fixed ones, and its full name."""
+    fixed = {name: row[name] for name in ("id", "email", "first_name", "last_name", "timezone")}
+    name = f"{row['first_name']} {row['last_name']}".strip() or row["email"]
+    return {**row["fields"], **fixed, "name": name}
+
+
+def contact_in_scope(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for expressions, which may also say `contact.fields.plan`, as the API does."""
+    return {**contact_view(row), "fields": row["fields"]}
+
+
+class Journal:
+    """The engine's reads and writes of one organization. `lease` is the length of a lease."""
+
+    def __init__(self, engine: Engine, organization_id: str, owner: str, lease: timedelta) -> None:
+        self.engine = engine
+        self.organization_id = organization_id
+        self.owner = owner
+        self.lease = lease
+
+    @contextmanager
+    def transaction(self, **options: Any) -> Iterator[Connection]:
+        """A transaction that sees only this organization. `options`: of its connection."""
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            use_tenant(connection, self.organization_id)
+            yield connection
+
+    def claim(self, execution_id: str, now: datetime) -> Claim | None:
+        """Takes the execution, unless it has ended or another worker holds it."""
+        with self.transaction(**at_once(self.engine.dialect.name)) as connection:
+            row = connection.execute(
+                _CLAIM,
+                {
+                    "execution_id": execution_id,
+                    "org": self.organization_id,
+                    "at": now,
+                    "until": now + self.lease,
+                    "owner": self.owner,
+                },
+            )
+            found = row.mappings().one_or_none()
+        return Claim(dict(found), found["fence"]) if found else None
+
+    def look(self, execution_id: str, now: datetime) -> Claim | None:
+        """A new execution that nobody has claimed, to be claimed by its first write. None: claim it in the usual way.
+
+        What runs before that write runs without a lease, so it may be nothing but pure steps.
+        """
+        with self.transaction(**at_once(self.engine.dialect.name)) as connection:
+            found = connection.execute(
+                _LOOK, {"execution_id": execution_id, "org": self.organization_id}
+            ).mappings().one_or_none()  # fmt: skip
+        return self.first(dict(found), now) if found else None
+
+    def first(self, row: Mapping[str, Any], now: datetime) -> Claim:
+        """The same of a row that is known: whether it still is what it was, the first write tells."""
+        return Claim({**row, "started_at": now}, row["fence"], taken=False)
+
+    def definition(self, version_id: str) -> tuple[dict[str, Any], str]:
+        """The definition of a version, and the project of its workflow."""
+        versions, workflows = Version.__table__, Workflow.__table__
+        with self.transaction() as connection:
+            row = connection.execute(
+                select(versions.c.definition, workflows.c.project_id)
+                .join(workflows, workflows.c.id == versions.c.workflow_id)
+                .where(versions.c.id == version_id, versions.c.organization_id == self.organization_id)
+            ).one()
+        return row.definition, row.project_id
+
+    def results(self, execution_id: str) -> list[Mapping[str, Any]]:
+        """The attempts so far, oldest first: what a resuming worker needs to know."""
+        with self.transaction() as connection:
+            rows = connection.execute(
+                select(
+                    _runs.c.seq, _runs.c.ended_seq, _runs.c.step_id, _runs.c.token, _runs.c.status, _runs.c.output,
+                    _runs.c.error_message, _runs.c.iteration, _runs.c.attempt, _runs.c.frame,
+                )
+                .where(_runs.c.execution_id == execution_id, _runs.c.organization_id == self.organization_id)
+                .order_by(_runs.c.seq)
+            )  # fmt: skip
+            return [dict(row) for row in rows.mappings()]
+
+    def write(self, claim: Claim, batch: Batch) -> None:
+        """Writes a batch in one transaction. FencedError, and nothing written, where the claim was lost."""
+        if not claim.taken:
+            batch.columns = {**self._taking(claim), **batch.columns}
+        given = one_statement.rows(batch) if self.engine.dialect.name == "postgresql" else None
+        if given is not None:
+            with self.transaction(**at_once("postgresql")) as connection:
+                held = one_statement.write(connection, _IN_WORDS[claim.taken], claim.key, batch, given, ENDED)
+        else:
+            held = self._write(claim, batch)
+        if not held:
+            raise FencedError("The execution was cancelled, or another worker has taken it over.")
+        if not claim.taken:
+            claim.fence, claim.taken = claim.fence + 1, True
+
+    def written(self, claim: Claim, batch: Batch) -> bool:
+        """Whether a write of this batch whose answer was lost was made after all. Then the claim is taken by it."""
+        c = _executions.c
+        with self.transaction() as connection:
+            found = connection.execute(
+                select(c.fence, c.seq, c.status, c.lease_owner, c.started_at).where(
+                    c.id == claim.row["id"], c.organization_id == self.organization_id
+                )
+            ).one_or_none()
+        if found is None or found.fence != claim.fence + (not claim.taken):
+            return False
+        # No two claims begin in the same microsecond; a batch that only moves on leaves its mark in `seq` or the status.
+        mine = claim.taken or (found.lease_owner, found.started_at) == (self.owner, claim.row["started_at"])
+        ahead = found.seq == batch.columns["seq"] != (claim.row["seq"] if claim.seq is None else claim.seq)
+        ended = found.status == batch.columns.get("status", "running") != "running"
+        if not (mine and (ahead or ended)):
+            return False
+        claim.fence, claim.taken = found.fence, True
+        return True
+
+    def _taking(self, claim: Claim) -> dict[str, Any]:
+        """The columns of a claim."""
+        at = claim.row["started_at"]
+        return {
+            "status": "running",
+            "fence": claim.fence + 1,
+            "lease_until": at + self.lease,
+            "lease_owner": self.owner,
+            "started_at": at,
+        }
+
+    def _write(self, claim: Claim, batch: Batch) -> bool:
+        with self.transaction() as connection:
+            new = {f"new_{name}": value for name, value in batch.columns.items()}
+            held = connection.execute(_change(tuple(batch.columns), taken=claim.taken), {**claim.key, **new})
+            if held.rowcount != 1:
+                return False
+            if batch.started:
+                connection.execute(_START, batch.started)
+            if batch.ended:
+                connection.execute(_END, batch.ended)
+            if batch.settled:
+                connection.execute(_SETTLE, batch.settled)
+            if batch.lines:
+                connection.execute(_LOG, batch.lines)
+            if batch.timers is not None:
+                connection.execute(_UNSET, {"execution_id": claim.row["id"]})
+                if batch.timers:
+                    connection.execute(_SET, batch.timers)
+            mailbox.write(connection, claim.row, batch)
+        return True
+
+    def signals(self, execution_id: str) -> list[dict[str, Any]]:
+        """What has come for an execution that waits."""
+        with self.transaction() as connection:
+            return mailbox.waiting(connection, execution_id, self.organization_id)
+
+    def catch_up(self, listening: Sequence[Mapping[str, Any]], since: str, now: datetime) -> None:
+        """Signals for events that were handed on before anybody could see that the execution listens for them."""
+        with self.transaction() as connection:
+            missed = event_matching.catch_up(connection, listening, since, now)
+            if missed:
+                mailbox.send(connection, missed)
+
+    def set_aside(self, over: list[str], kept: list[str], until: datetime) -> None:
+        """Deletes signals that are over; the scheduler rings for those that are kept not before `until`."""
+        with self.transaction() as connection:
+            mailbox.consume(connection, over)
+            mailbox.silence(connection, kept, until)
+
+    def contact(self, contact_id: str) -> dict[str, Any] | None:
+        """The contact as expressions see it now; None where it was deleted."""
+        with self.transaction() as connection:
+            row = connection.execute(
+                select(_contacts).where(
+                    _contacts.c.id == contact_id, _contacts.c.organization_id == self.organization_id
+                )
+            ).mappings()
+            found = row.one_or_none()
+        return contact_in_scope(dict(found)) if found else None
+
+    def extend(self, claim: Claim, now: datetime) -> bool:
+        """Prolongs the lease; False where the claim was lost."""
+        with self.transaction() as connection:
+            held = connection.execute(_change(("lease_until",)), {**claim.key, "new_lease_until": now + self.lease})
+            return bool(held.rowcount == 1)
+
+    def keep_bell(self, claim: Claim, now: datetime) -> None:
+        """Tells that a new execution's first bell is being followed, though nothing is written yet."""
+        with self.transaction() as connection:
+            connection.execute(_change(("rung_at",), taken=False), {**claim.key, "new_rung_at": now})
+
+    def timer(self, execution_id: str, token: str, kind: str, due_at: datetime) -> dict[str, Any]:
+        """A row of timers."""
+        return {
+            "id": new_id(),
+            "organization_id": self.organization_id,
+            "execution_id": execution_id,
+            "token": token,
+            "kind": kind,
+            "due_at": due_at,
+        }

@@ -1,0 +1,89 @@
+"""Keeps the leases of executions that run for long in this process: one thread, one UPDATE each, every third of a lease.
+
+One whose first steps are pure has no lease yet (engine.store.journal.first): its bell is kept instead, so that the scheduler does
+not take it for lost and rings for a second worker.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from flowapp.engine.store.journal import Claim, Journal
+from flowapp.logs import get_logger
+
+log = get_logger(__name__)
+
+
+UNCLAIMED = 2.0  # seconds; well below engine.store.timers.RING_AGAIN
+IDLE_LOOKS = 5
+
+
+@dataclass(slots=True)
+class _Held:
+    journal: Journal
+    claim: Claim
+    kept_at: datetime
+
+    def keep(self, now: datetime) -> None:
+        self.kept_at = now
+        if self.claim.taken:
+            self.journal.extend(self.claim, now)
+        else:
+            self.journal.keep_bell(self.claim, now)
+
+
+class Keeper:
+    """Prolongs what is held; its thread starts with a claim, and ends once there has been none for IDLE_LOOKS looks."""
+
+    def __init__(self, lease_seconds: float, now: Callable[[], datetime]) -> None:
+        self._every = lease_seconds / 3
+        self._now = now
+        self._held: dict[int, _Held] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def holding(self, journal: Journal, claim: Claim) -> Iterator[None]:
+        """While inside, the claim's lease does not run out."""
+        mark = id(claim)
+        with self._lock:
+            self._held[mark] = _Held(journal, claim, self._now())
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.pop(mark, None)
+
+    def _keep(self) -> None:
+        pause, idle = threading.Event(), 0
+        while not pause.wait(min(self._every, UNCLAIMED)):
+            idle = 0 if self._held else idle + 1
+            if idle > IDLE_LOOKS and self._ended():
+                return
+            now = self._now()
+            for held in self._due(now):
+                try:
+                    held.keep(now)
+                except SQLAlchemyError as error:  # also what follows a broken connection: this thread must not end
+                    log.warning("lease not prolonged", execution_id=held.claim.row["id"], error=str(error))
+
+    def _ended(self) -> bool:
+        """Ends the thread, unless a claim came this moment."""
+        with self._lock:
+            if not self._held:
+                self._thread = None
+            return not self._held
+
+    def _due(self, now: datetime) -> list[_Held]:
+        with self._lock:
+            held = list(self._held.values())
+        return [h for h in held if (now - h.kept_at).total_seconds() >= (self._every if h.claim.taken else UNCLAIMED)]

@@ -1,0 +1,86 @@
+"""Executions that nothing can run: they are running, and no worker has a live lease on them for two hours.
+
+The engine's own recovery comes first: a lease runs out after seconds, and the scheduler rings. What is found here is what
+that did not help. Whoever ends it rings a last time before, so that after a long outage nothing fails that only waited
+for a worker; a claim since raises the fence, and then nothing is ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from flowapp import events
+from flowapp.engine.store.control import BEYOND, close_off
+from flowapp.engine.store.failures import FAILED_EVENT, fingerprint
+from flowapp.models import Execution
+
+SILENT = timedelta(hours=2)
+GIVEN_UP = 100  # deaths in a row; three set aside what can be read at all
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """An execution as it was found, and why it is to fail."""
+
+    id: str
+    organization_id: str
+    fence: int
+    error: str
+
+
+def find(session: Session, now: datetime) -> list[Stale]:
+    """What is stale, of any organization; at most AT_ONCE."""
+    seen = func.coalesce(Execution.lease_until, Execution.rung_at, Execution.created_at)
+    rows = session.execute(
+        select(Execution.id, Execution.organization_id, Execution.fence, Execution.crashes)
+        .where(Execution.status == "running", or_(seen < now - SILENT, Execution.crashes >= GIVEN_UP))
+        .order_by(Execution.id)
+        .limit(AT_ONCE)
+    )
+    return [Stale(row.id, row.organization_id, row.fence, _error(row.crashes)) for row in rows]
+
+
+def _error(crashes: int) -> str:
+    if crashes >= GIVEN_UP:
+        return f"Set aside: its worker died {crashes} times in a row."
+    hours = int(SILENT.total_seconds() // 3600)
+    return f"Set aside: it was running, but for {hours} hours no worker has taken it up."
+
+
+def end(session: Session, stale: Stale, now: datetime) -> Execution | None:
+    """Ends it as failed, unless a worker has taken it up since: then None. The caller commits, then announces it."""
+    execution = session.get(Execution, stale.id)
+    if execution is None or not _close(session, execution, stale, now):
+        return None
+    close_off(session, execution, now)
+    payload = {"workflow_id": execution.workflow_id, "step_id": execution.current_step_id, "error": stale.error}
+    events.record(session, FAILED_EVENT, entity=("execution", execution.id), payload=payload)
+    session.flush()
+    return execution
+
+
+def _close(session: Session, execution: Execution, stale: Stale, now: datetime) -> bool:
+    """Compare and swap; the tokens are kept for a retry."""
+    state = execution.state or {}
+    stopped = {**state, "stopped": state.get("tokens", {}), "tokens": {}} if state else {}
+    closed = session.execute(
+        update(Execution)
+        .where(Execution.id == stale.id, Execution.status == "running", Execution.fence == stale.fence)
+        .values(
+            status="failed",
+            error_message=stale.error,
+            error_fingerprint=fingerprint(execution.current_step_id, stale.error),
+            state=stopped,
+            completed_at=now,
+            fence=Execution.fence + 1,
+            seq=Execution.seq + BEYOND,
+            lease_until=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return bool(closed.rowcount == 1)  # type: ignore[attr-defined]

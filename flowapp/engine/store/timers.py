@@ -1,0 +1,99 @@
+"""What has to be rung: due timers, executions whose message was lost, executions whose worker died. Over all tenants."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
+from sqlalchemy.orm import Session
+
+from flowapp.models import IS_OPEN, Execution, Signal, Timer
+
+AT_ONCE = 500
+RING_AGAIN = timedelta(seconds=5)
+SIGNAL_AGAIN = timedelta(seconds=20)
+ALONE = timedelta(seconds=30)
+
+_IS_SUSPECT = or_(Execution.crashes > 0, Execution.error_message != "")
+
+Bell = tuple[str, str]  # execution id, organization id
+
+
+def due_timers(session: Session, now: datetime, *, queued_since: datetime | None = None) -> list[Bell]:
+    """Executions with a timer that is due and whose bell is not in the queue (see `lost`); marks them as rung.
+
+    At most AT_ONCE: where as many come back there may be more.
+    """
+    before = min(now, queued_since or now) - RING_AGAIN
+    found = session.execute(
+        select(Timer.id, Timer.execution_id, Timer.organization_id)
+        .where(Timer.due_at <= now, or_(Timer.rung_at.is_(None), Timer.rung_at < before))
+        .order_by(Timer.due_at)
+        .limit(AT_ONCE)
+    ).all()
+    if found:
+        session.execute(
+            update(Timer).where(Timer.id.in_([row.id for row in found])).values(rung_at=now)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    return list(dict.fromkeys((row.execution_id, row.organization_id) for row in found))
+
+
+def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> list[Bell]:
+    """Executions that are pending though no bell of theirs is in the queue, or running though their lease ran out.
+
+    The queue is first in, first out: what rang before `queued_since`, the time of its first bell, is no longer in it.
+    Those whose worker died twice in a row, or was ended because of them, are rung one by one (`_suspect`).
+    """
+    before = min(now, queued_since or now) - RING_AGAIN
+    may_begin = or_(Execution.start_after.is_(None), Execution.start_after <= now)
+    unheard = or_(Execution.rung_at.is_(None), Execution.rung_at < before)
+    too_early = Execution.rung_at < Execution.start_after  # that bell could not be followed
+    pending = (Execution.status == "pending", Execution.held.is_(False), may_begin, or_(unheard, too_early))
+    running = (Execution.status == "running", not_(_IS_SUSPECT), Execution.lease_until < now, unheard)
+    found = [bell for which in (pending, running) for bell in _bells(session, *which)] + _suspect(session, now, before)
+    if found:
+        session.execute(
+            update(Execution).where(Execution.id.in_([bell[0] for bell in found])).values(rung_at=now)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    return found
+
+
+def _bells(session: Session, *which: ColumnElement[bool]) -> list[Bell]:
+    """Open executions, those that were rung the longest time ago first."""
+    statement = select(Execution.id, Execution.organization_id).where(IS_OPEN, *which)
+    found = session.execute(statement.order_by(Execution.rung_at, Execution.id).limit(AT_ONCE))
+    return [(row.id, row.organization_id) for row in found]
+
+
+def _suspect(session: Session, now: datetime, before: datetime) -> list[Bell]:
+    """The next of the executions whose worker died twice in a row, or was ended because of them (engine.store.rescue.blame).
+
+    `before`: bells older than that are no longer in the queue. Each has up to ALONE to itself, so that no neighbour is set aside for a death that it only shared.
+    """
+    twice = and_(IS_OPEN, Execution.status == "running", _IS_SUSPECT)
+    tried = and_(Execution.rung_at > now - ALONE, or_(Execution.lease_until >= now, Execution.rung_at >= before))
+    if session.scalar(select(Execution.id).where(twice, tried).limit(1)) is not None:
+        return []
+    longest_waiting = (Execution.rung_at.is_not(None), Execution.rung_at, Execution.id)
+    statement = select(Execution.id, Execution.organization_id).where(twice, Execution.lease_until < now)
+    return [(row.id, row.organization_id) for row in session.execute(statement.order_by(*longest_waiting).limit(1))]
+
+
+def unheard(session: Session, now: datetime) -> list[Bell]:
+    """Waiting executions with a signal whose bell was lost, or came while their worker could not be woken."""
+    found = session.execute(
+        select(Signal.id, Signal.execution_id, Signal.organization_id)
+        .where(
+            exists().where(Execution.id == Signal.execution_id, Execution.status == "waiting"),
+            or_(Signal.rung_at.is_(None), Signal.rung_at < now - SIGNAL_AGAIN),
+        )
+        .limit(AT_ONCE)
+    ).all()
+    if found:
+        session.execute(
+            update(Signal).where(Signal.id.in_([row.id for row in found])).values(rung_at=now)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    return list(dict.fromkeys((row.execution_id, row.organization_id) for row in found))

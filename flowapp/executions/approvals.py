@@ -1,0 +1,233 @@
+"""Open approvals: steps (`wait_event`, or `wait` of that kind) that wait for a member's decision. Found, and decided once.
+
+A decision is a signal to the step's token, written while the execution's row is locked: of two people who decide at
+once, the second one finds the first one's signal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from flowapp import events
+from flowapp.actions.time.wait_event import WaitEventParams
+from flowapp.catalog import get_action
+from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, User, Workflow, utcnow
+from flowapp.records.paging import Page, paginate
+from flowapp.security.roles import Role
+from flowapp.texts import say
+
+ACTIONS = ("wait_event", "wait")
+MAX_COMMENT = 2000
+Decision = Literal["approved", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A visit of a step that asked for a decision."""
+
+    run: StepRun
+    execution: Execution
+    workflow_name: str
+    params: WaitEventParams
+
+    @property
+    def title(self) -> str:
+        return self.params.title.strip() or self.run.step_name
+
+    @property
+    def role(self) -> Role:
+        return Role.read(self.params.role)
+
+    @property
+    def until(self) -> datetime | None:
+        """When it goes on without a decision."""
+        token = self._token
+        return datetime.fromtimestamp(token["until"], UTC) if token and token.get("until") else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a decision can still be taken (unless one was, see `decision`)."""
+        return self._token is not None and (self.until is None or utcnow() < self.until)
+
+    @property
+    def _token(self) -> dict[str, Any] | None:
+        token = (self.execution.state or {}).get("tokens", {}).get(self.run.token)
+        waits = self.run.status == "waiting" and self.execution.status not in TERMINAL
+        here = waits and token and token["step"] == self.run.step_id and token["iteration"] == self.run.iteration
+        return token if here and token["status"] == "parked" else None
+
+
+def open_for(session: Session, role: Role, *, limit: int = 25, cursor: str | None = None) -> tuple[list[Asked], Page]:
+    """What a member with this role may decide, newest first, and the page of the list. InvalidError: broken cursor."""
+    kinds = [f"approval.{lower.label}" for lower in Role if lower <= role]
+    statement = select(Subscription).where(Subscription.event_type.in_(kinds))
+    page = paginate(
+        session, statement, key=Subscription.id, id_column=Subscription.id, limit=limit, cursor=cursor
+    )  # fmt: skip
+    runs = _waiting(session, {row.execution_id for row in page.rows})
+    by_place = {(run.execution_id, run.token): run for run in runs}
+    asked = [by_place[place] for row in page.rows if (place := (row.execution_id, row.token)) in by_place]
+    return _asked(session, asked), page
+
+
+def of_execution(session: Session, execution: Execution) -> list[Asked]:
+    """The open approvals of one execution, in the order in which they were asked for; decided ones left out."""
+    if execution.status in TERMINAL:
+        return []
+    found = [asked for asked in _asked(session, _waiting(session, [execution.id])) if asked.is_open]
+    return [asked for asked in found if decision(session, asked) is None]
+
+
+def _waiting(session: Session, execution_ids: Iterable[str]) -> list[StepRun]:
+    """As they are now: the session may have read them before their worker wrote what they ask."""
+    return list(
+        session.scalars(
+            select(StepRun)
+            .where(
+                StepRun.execution_id.in_(list(execution_ids)),
+                StepRun.action_type.in_(ACTIONS),
+                StepRun.status == "waiting",
+            )
+            .order_by(StepRun.execution_id, StepRun.seq)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def _asked(session: Session, runs: list[StepRun]) -> list[Asked]:
+    rows = session.execute(
+        select(Execution, Workflow.name)
+        .join(Workflow, Workflow.id == Execution.workflow_id)
+        .where(Execution.id.in_({run.execution_id for run in runs}))
+    )
+    known = {execution.id: (execution, name) for execution, name in rows}
+    made = [Asked(run, *known[run.execution_id], _read(run)) for run in runs]
+    return [asked for asked in made if asked.params.kind == "approval"]
+
+
+def _read(run: StepRun) -> WaitEventParams:
+    params: WaitEventParams = get_action(run.action_type).params.model_validate(run.input)  # type: ignore[assignment]
+    return params
+
+
+def find(
+    session: Session, execution_id: str, *, step_id: str = "", iteration: int | None = None, seq: int | None = None
+) -> Asked:
+    """The newest visit of that step that asked for a decision. NotFoundError where there is none."""
+    statement = select(StepRun).where(StepRun.execution_id == execution_id, StepRun.action_type.in_(ACTIONS))
+    if step_id:
+        statement = statement.where(StepRun.step_id == step_id)
+    if iteration is not None:
+        statement = statement.where(StepRun.iteration == iteration)
+    if seq is not None:
+        statement = statement.where(StepRun.seq == seq)
+    run = session.scalars(statement.where(StepRun.input.is_not(None)).order_by(StepRun.seq.desc()).limit(1)).first()
+    found = _asked(session, [run]) if run else []
+    if not found:
+        raise NotFoundError(say("There is no such approval."))
+    return found[0]
+
+
+def the_one(session: Session, execution: Execution, step_id: str) -> Asked:
+    """The approval that is meant where a client names the execution, and perhaps the step.
+
+    ConflictError where it waits for none; InvalidError where it waits for several and the step is not said.
+    """
+    waiting = [asked for asked in of_execution(session, execution) if step_id in ("", asked.run.step_id)]
+    if not waiting:
+        raise ConflictError(say("This execution waits for no approval now."))
+    steps = sorted({asked.run.step_id for asked in waiting})
+    if len(steps) > 1:
+        raise InvalidError.at("step_id", say("Say which step is meant: %(steps)s.", steps=", ".join(steps)))
+    return waiting[0]
+
+
+def decision(session: Session, asked: Asked) -> dict[str, Any] | None:
+    """{"decision", "by", "by_link", "comment", "at"}, None where nobody has decided."""
+    made = _taken_in(asked.run) or _on_its_way(session, asked)
+    if made is None:  # a worker may have taken it in between the two looks
+        session.refresh(asked.run)
+        made = _taken_in(asked.run)
+    return made
+
+
+def _taken_in(run: StepRun) -> dict[str, Any] | None:
+    output = run.output
+    known = run.status == "completed" and isinstance(output, dict) and output.get("decision")
+    return output if known else None
+
+
+def _on_its_way(session: Session, asked: Asked) -> dict[str, Any] | None:
+    signals = session.scalars(
+        select(Signal)
+        .where(Signal.execution_id == asked.run.execution_id, Signal.kind == "approval")
+        .order_by(Signal.id)
+    )
+    own = (asked.run.token, asked.run.step_id, asked.run.iteration)
+    return next((s.payload for s in signals if (s.token, s.step_id, s.payload.get("iteration")) == own), None)
+
+
+def decide(
+    session: Session, asked: Asked, how: Decision, *, user: User, role: Role, comment: str = "", by_link: bool = False
+) -> None:
+    """Takes the decision of a member, and records it. The caller commits, then rings for the execution.
+
+    `by_link`: of whoever had the link that was sent to that member. The execution, its log and the audit say so.
+
+    ForbiddenError for a lower role; ConflictError where it was decided, or went on without a decision; InvalidError for
+    a comment that is too long.
+    """
+    if role < asked.role:
+        raise ForbiddenError(say("This approval needs the role %(role)s or a higher one.", role=asked.role.label))
+    if len(comment) > MAX_COMMENT or "\0" in comment:
+        raise InvalidError.at("comment", say("Write at most %(count)s characters.", count=MAX_COMMENT))
+    _lock(session, asked)
+    earlier = decision(session, asked)
+    if earlier is not None:
+        raise ConflictError(told(earlier))
+    if not asked.is_open:
+        raise ConflictError(say("This approval is no longer open: the workflow has gone on, or has ended."))
+    run, now = asked.run, utcnow()
+    payload = {
+        "decision": how, "by": user.email, "by_link": by_link, "comment": comment, "at": now.isoformat(),
+        "iteration": run.iteration,
+    }  # fmt: skip
+    session.add(
+        Signal(
+            execution_id=run.execution_id, token=run.token, step_id=run.step_id, kind="approval", payload=payload,
+            created_at=now, rung_at=now,
+        )
+    )  # fmt: skip
+    events.audit(
+        session,
+        f"approval.{how}",
+        actor=(user.id, user.email),
+        target=("execution", run.execution_id, asked.workflow_name),
+        details={"step_id": run.step_id, "title": asked.title, "comment": comment, "by_link": by_link},
+    )
+
+
+def told(made: dict[str, Any]) -> str:
+    """Who has decided already, in words."""
+    if made["decision"] == "approved":
+        return say("%(who)s has approved this already.", who=made["by"])
+    return say("%(who)s has rejected this already.", who=made["by"])
+
+
+def _lock(session: Session, asked: Asked) -> None:
+    """Whoever decides next, and the worker that would go on without a decision, waits for this transaction."""
+    session.execute(
+        update(Execution)
+        .where(Execution.id == asked.execution.id)
+        .values(crashes=Execution.crashes)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(asked.execution)
+    session.refresh(asked.run)

@@ -1,0 +1,242 @@
+"""The history of executions: found, counted and read, for the pages and the sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import String, cast, func, select, text
+from sqlalchemy.orm import Session
+
+from flowapp.engine.store.messages import log_line
+from flowapp.errors import NotFoundError
+from flowapp.executions.timeline import shown_payloads
+from flowapp.logs import mask
+from flowapp.models import (
+    EXECUTION_STATUSES,
+    TERMINAL,
+    Execution,
+    LogLine,
+    StepRun,
+    Version,
+    Workflow,
+    first_id,
+    utcnow,
+)
+from flowapp.records.paging import Page, paginate
+from flowapp.texts import say
+from flowapp.workflows.statistics import percent
+
+STATS_HOURS = 24
+_SUCCESSES = ("completed", "goal_reached")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the list is asked for; empty: anything. `since` is included, `until` is not."""
+
+    statuses: tuple[str, ...] = ()
+    workflow_id: str = ""
+    trigger_type: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+    fingerprint: str = ""
+    replay_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An execution in a list, with the name of its workflow."""
+
+    execution: Execution
+    workflow_name: str
+
+    @property
+    def seconds(self) -> float | None:
+        """From its start to its end, or to now."""
+        return seconds(self.execution)
+
+
+def get(session: Session, execution_id: str) -> Execution:
+    """The execution of that id in the session's organization. NotFoundError where there is none."""
+    found = session.get(Execution, execution_id)
+    if found is None:
+        raise NotFoundError(say("There is no such execution."))
+    return found
+
+
+def find(session: Session, search: Search, *, limit: int = 25, cursor: str | None = None) -> tuple[list[Row], Page]:
+    """The executions of a page, newest first, and the page itself. InvalidError for a broken cursor."""
+    statement = select(Execution)
+    if search.statuses:
+        statement = statement.where(Execution.status.in_(search.statuses))
+    if search.workflow_id:
+        statement = statement.where(Execution.workflow_id == search.workflow_id)
+    if search.trigger_type:
+        statement = statement.where(Execution.trigger_type == search.trigger_type)
+    # Ids grow with time, and they are indexed.
+    if search.since:
+        statement = statement.where(Execution.id >= first_id(search.since))
+    if search.until:
+        statement = statement.where(Execution.id < first_id(search.until))
+    if search.fingerprint:
+        statement = statement.where(Execution.error_fingerprint == search.fingerprint)
+    if search.replay_id:
+        statement = statement.where(Execution.replay_id == search.replay_id)
+    if search.text:
+        statement = statement.where(_has_id(session, search.text))
+    page = paginate(session, statement, key=Execution.id, id_column=Execution.id, limit=limit, cursor=cursor)
+    return rows(session, page.rows), page
+
+
+def _has_id(session: Session, text: str) -> Any:
+    """Ids that begin with the text, also one without dashes or copied with blanks around it."""
+    digits = "".join(c for c in text.lower() if c in "0123456789abcdef-").replace("-", "")
+    if digits != text.strip().lower().replace("-", "") or len(digits) > 32:
+        return Execution.id.is_(None)
+    if session.get_bind().dialect.name == "sqlite":
+        return cast(Execution.id, String).startswith(digits)
+    low, high = (str(UUID(digits.ljust(32, filler))) for filler in "0f")
+    return Execution.id.between(low, high)
+
+
+def rows(session: Session, executions: list[Execution]) -> list[Row]:
+    """As templates/executions/_rows.html shows them."""
+    ids = {execution.workflow_id for execution in executions}
+    found = session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(ids)))
+    names = {workflow_id: name for workflow_id, name in found}  # noqa: C416 - to mypy a row is no pair
+    return [Row(execution, names.get(execution.workflow_id, "")) for execution in executions]
+
+
+def workflow_names(session: Session) -> list[tuple[str, str]]:
+    """(id, name) of the workflows to choose from, 500 at most."""
+    found = session.execute(select(Workflow.id, Workflow.name).order_by(Workflow.name).limit(500))
+    return [(workflow_id, name) for workflow_id, name in found]
+
+
+def seconds(execution: Execution) -> float | None:
+    """How long the execution has taken so far; None before it started."""
+    if execution.started_at is None:
+        return None
+    return ((execution.completed_at or utcnow()) - execution.started_at).total_seconds()
+
+
+def repetitions(session: Session, execution: Execution, limit: int = 5) -> list[Execution]:
+    """The executions that repeat this one, the newest first."""
+    # Asked without the organization (the outer query says it), or SQLite would walk over all of the organization's.
+    rows = Execution.__table__.c
+    newest = select(rows.id).where(rows.retry_of_id == execution.id).order_by(rows.id.desc()).limit(limit)
+    ids = session.scalars(newest).all()
+    found = select(Execution).where(Execution.id.in_(ids)).order_by(Execution.id.desc())
+    return list(session.scalars(found))
+
+
+def runs(session: Session, execution: Execution) -> list[StepRun]:
+    """Every attempt of every step, in order."""
+    found = select(StepRun).where(StepRun.execution_id == execution.id).order_by(StepRun.seq)
+    return list(session.scalars(found))
+
+
+def lines(session: Session, execution: Execution, limit: int) -> list[LogLine]:
+    """The last `limit` lines of the log, in order."""
+    found = select(LogLine).where(LogLine.execution_id == execution.id).order_by(LogLine.seq.desc()).limit(limit)
+    return list(session.scalars(found))[::-1]
+
+
+def step_names(session: Session, execution: Execution) -> dict[str, str]:
+    """What the steps are called, by id, in the version that the execution runs."""
+    version = session.get_one(Version, execution.version_id)
+    return {step["step_id"]: step.get("name") or step["step_id"] for step in version.definition.get("steps", [])}
+
+
+def stats(session: Session) -> dict[str, Any]:
+    """Numbers of the last 24 hours, and what is open now. `success_rate` is percent of all ended ones."""
+    since = first_id(utcnow() - timedelta(hours=STATS_HOURS))
+    counted = session.execute(
+        select(Execution.status, func.count(Execution.id)).where(Execution.id >= since).group_by(Execution.status)
+    )
+    counts = dict.fromkeys(EXECUTION_STATUSES, 0) | {s: n for s, n in counted}  # noqa: C416 - to mypy a row is no pair
+    still_open = session.scalar(
+        select(func.count(Execution.id)).where(text("status IN ('pending', 'running', 'waiting')"))  # as its index says
+    )
+    succeeded = sum(counts[status] for status in _SUCCESSES)
+    return {
+        **counts,
+        "hours": STATS_HOURS,
+        "total_executions": sum(counts.values()),
+        "active_executions": still_open or 0,
+        "completed_executions": succeeded,
+        "failed_executions": counts["failed"],
+        "success_rate": percent(succeeded, sum(counts[status] for status in TERMINAL)),
+    }
+
+
+def changes(session: Session, since: datetime) -> list[tuple[datetime, Execution, bool]]:
+    """(when, execution, whether it began) of what began or ended after `since`, in order.
+
+    Of the ends, those of executions that began within the day before: nothing older is looked through.
+    """
+    began = session.scalars(select(Execution).where(Execution.id >= first_id(since)))
+    found = [(execution.created_at, execution, True) for execution in began]
+    ended = session.scalars(
+        select(Execution).where(Execution.id >= first_id(since - timedelta(days=1)), Execution.completed_at > since)
+    )
+    found += [(execution.completed_at or since, execution, False) for execution in ended]
+    return sorted(found, key=lambda change: change[0])
+
+
+def as_json(session: Session, execution: Execution) -> dict[str, Any]:
+    """The execution as DESIGN §8 prints it, with its attempts (`steps`) and the number of its last message (`seq`)."""
+    attempts = runs(session, execution)
+    duration = seconds(execution) if execution.completed_at else None
+    named = (
+        "id", "status", "trigger_type", "trigger_entity_type", "trigger_entity_id", "current_step_id", "goal_reached", "error_message", "idempotency_key", "success_count",
+        "failure_count", "seq",
+    )  # fmt: skip
+    return {
+        **{name: getattr(execution, name) for name in named},
+        **{name: mask(getattr(execution, name)) for name in ("input_data", "output_data", "context")},
+        "workflow": execution.workflow_id,
+        "version": session.scalar(select(Version.number).where(Version.id == execution.version_id)),
+        "contact": execution.contact_id,
+        "completed_steps": list(dict.fromkeys(run.step_id for run in attempts if run.status == "completed")),
+        "execution_path": [run.step_id for run in attempts if run.attempt == 1],
+        "actions_executed": [
+            {"step_id": run.step_id, "action_type": run.action_type, "status": run.status}
+            for run in attempts
+            if run.status in ("completed", "failed", "uncertain")
+        ],
+        "execution_logs": [line_json(line, {}) for line in lines(session, execution, 200)],
+        "steps": [_run_json(run) for run in attempts],
+        "started_at": _iso(execution.started_at),
+        "completed_at": _iso(execution.completed_at),
+        "duration": duration,
+        "duration_seconds": duration,
+    }
+
+
+def _run_json(run: StepRun) -> dict[str, Any]:
+    named = (
+        "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch",
+        "error_message",
+    )  # fmt: skip
+    return {
+        **{name: getattr(run, name) for name in named},
+        **shown_payloads(run),
+        "started_at": _iso(run.started_at),
+        "ended_at": _iso(run.ended_at),
+    }
+
+
+def line_json(line: LogLine, names: dict[str, str]) -> dict[str, Any]:
+    """A line of the log as the socket sends it; `names` are those of the steps."""
+    row = {name: getattr(line, name) for name in ("seq", "level", "message", "step_id", "created_at")}
+    row["data"] = mask(line.data)
+    return {**log_line(row)["log"], "seq": line.seq, "step_name": names.get(line.step_id, line.step_id)}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None

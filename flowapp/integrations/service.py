@@ -1,0 +1,127 @@
+"""Integrations: configured connections to services. Their credentials are encrypted as one JSON and never shown again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from flask_babel import gettext as _
+from pydantic import ValidationError
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session
+
+from flowapp import events
+from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params, stored_value
+from flowapp.engine.language.validation_messages import plain_problems
+from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
+from flowapp.models import Integration, utcnow
+from flowapp.security.credentials import Vault
+from flowapp.texts import say
+
+Json = dict[str, Any]
+_WRITE_AGAIN = say("The address has changed: enter this again to confirm that it may be sent there.")
+
+
+def get(session: Session, integration_id: str) -> Integration:
+    """NotFoundError for an unknown id, or another organization's."""
+    row = session.get(Integration, integration_id)
+    if row is None:
+        raise NotFoundError(_("There is no such integration."))
+    return row
+
+
+def connector(integration_type: str) -> ConnectorSpec:
+    """The code behind a type. NotFoundError names the known types."""
+    try:
+        return CONNECTORS[integration_type]
+    except KeyError:
+        known = ", ".join(sorted(CONNECTORS))
+        message = _("There is no integration type “%(type)s”. Known: %(known)s.", type=integration_type, known=known)
+        raise NotFoundError(message) from None
+
+
+def check(model: type[Params], values: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with a config or with credentials; paths are the fields' names."""
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        return plain_problems(error, dict(values), model)
+    return []
+
+
+def save(
+    session: Session,
+    vault: Vault,
+    row: Integration,
+    *,
+    name: str,
+    config: Json,
+    credentials: Json,
+    kept: Iterable[str] = (),
+    is_active: bool = True,
+) -> Integration:
+    """Stores an integration, new or changed, forgets its last test, and states the change as an event.
+
+    `kept` names the credentials that nobody typed: they were stored, and stay only while they go where they went.
+    InvalidError with paths name, config.… and credentials.….
+    """
+    event = "updated" if inspect(row).has_identity else "created"
+    spec = connector(row.integration_type)
+    problems = _name_problems(session, row, name)
+    for part, model, values in (("config", spec.config, config), ("credentials", spec.credentials, credentials)):
+        problems += [Problem(f"{part}.{p.path}".rstrip("."), p.message) for p in check(model, values)]
+    if not problems and inspect(row).has_identity and _goes_elsewhere(spec, row.config, config):
+        problems = [Problem(f"credentials.{name}", _WRITE_AGAIN) for name in kept if credentials.get(name)]
+    if problems:
+        raise InvalidError(problems)
+    row.name, row.config, row.is_active = name.strip(), config, is_active
+    row.provider = str(stored_value(spec.config, config, "provider") if "provider" in spec.config.model_fields else "")
+    row.provider = row.provider or next(iter(spec.providers), "")
+    row.credentials = vault.encrypt(credentials)
+    row.last_test_ok, row.last_tested_at, row.last_test_message = None, None, ""
+    session.add(row)
+    session.flush()
+    tell(session, row, event)
+    return row
+
+
+def _goes_elsewhere(spec: ConnectorSpec, before: Json, after: Json) -> bool:
+    try:
+        was = spec.destination(spec.config.model_validate(before))
+    except ValidationError:  # of an older release: nobody knows
+        return True
+    return bool(was != spec.destination(spec.config.model_validate(after)))
+
+
+def tell(session: Session, row: Integration, event: str) -> None:
+    """Records `automation.integration.<event>`: created, updated or deleted. What it says holds no secret."""
+    payload = {"integration_id": row.id, "name": row.name, "integration_type": row.integration_type}
+    events.record(session, f"automation.integration.{event}", entity=("integration", row.id), payload=payload)
+
+
+def _name_problems(session: Session, row: Integration, name: str) -> list[Problem]:
+    name = name.strip()
+    if not 0 < len(name) <= 200 or "\0" in name:
+        return [Problem("name", _("Write a name of at most 200 characters."))]
+    with session.no_autoflush:
+        other = session.scalar(select(Integration.id).filter_by(name=name))
+    return [Problem("name", _("Another integration has this name."))] if other not in (None, row.id) else []
+
+
+def opened(vault: Vault, row: Integration) -> Json:
+    """The credentials in clear. ConfigError when no key of this installation opens them."""
+    found = vault.decrypt(row.credentials or b"")
+    return found if isinstance(found, dict) else {}
+
+
+def try_out(vault: Vault, row: Integration, http: Http) -> Json:
+    """Asks the service for a sign of life: {"success": bool, "message": str}; the row remembers the answer."""
+    try:
+        spec = connector(row.integration_type)
+        config, credentials = spec.read(row.config, opened(vault, row))
+        row.last_test_message, row.last_test_ok = spec.test(config, credentials, SimpleNamespace(http=http)), True
+    except FlowError as error:
+        row.last_test_message, row.last_test_ok = error.message, False
+    row.last_test_message, row.last_tested_at = row.last_test_message[:1000], utcnow()
+    return {"success": row.last_test_ok, "message": row.last_test_message}

@@ -1,0 +1,136 @@
+"""Failure alerts: a workflow that keeps failing is announced once, and once more when it works again.
+
+The notifications are written in the caller's transaction, with the mark (`Workflow.alerted_at`) that keeps them from
+being written twice; e-mails follow after the commit (the job send_workflow_notification).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import Letter
+from flowapp.engine.language.workflow_config import stored_config
+from flowapp.models import TEST, Event, Execution, Member, Notification, User, Version, Workflow
+
+Kind = Literal["failing", "recovered"]
+READERS = ("owner", "admin", "editor")
+AT_ONCE = 200
+_SUCCESSES = ("completed", "goal_reached")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What is to be told by e-mail too, once the transaction is committed. `key` is the same for the same alert."""
+
+    workflow_id: str
+    kind: Kind
+    key: str
+
+
+def after_failures(session: Session, failures: Sequence[Event], now: datetime) -> list[Alert]:
+    """Announces each workflow of these failed executions that has now failed often enough in a row."""
+    last = {event.payload.get("workflow_id"): event for event in failures}
+    return [alert for event in last.values() if (alert := _after_failure(session, event, now))]
+
+
+def _after_failure(session: Session, event: Event, now: datetime) -> Alert | None:
+    failed = session.get(Execution, event.entity_id)
+    if failed is None or failed.trigger_type == TEST:
+        return None
+    definition = session.scalar(select(Version.definition).where(Version.id == failed.version_id)) or {}
+    often = stored_config(definition).alert_after
+    if not often or in_a_row(session, failed.workflow_id, often) < often:
+        return None
+    workflow = session.get_one(Workflow, failed.workflow_id)
+    if not _mark(session, workflow.id, None, now):
+        return None
+    return _announce(session, workflow, "failing", f"{now:%Y%m%d%H%M%S}")
+
+
+def recoveries(session: Session, now: datetime) -> list[Alert]:
+    """Announces each workflow whose failures were announced, and whose last execution went well."""
+    known = session.scalars(select(Workflow).where(Workflow.alerted_at.is_not(None)).limit(AT_ONCE)).all()
+    found = []
+    for workflow in known:
+        outcomes, since = _outcomes(session, workflow.id, 1), workflow.alerted_at
+        if outcomes and outcomes[0] in _SUCCESSES and _mark(session, workflow.id, since, None):
+            found.append(_announce(session, workflow, "recovered", f"{now:%Y%m%d%H%M%S}"))
+    return found
+
+
+def in_a_row(session: Session, workflow_id: str, limit: int) -> int:
+    """How many of the workflow's last executions failed without a success after them; `limit` at most."""
+    outcomes = _outcomes(session, workflow_id, limit)
+    return next((at for at, status in enumerate(outcomes) if status in _SUCCESSES), len(outcomes))
+
+
+def _outcomes(session: Session, workflow_id: str, limit: int) -> list[str]:
+    """How the last executions ended, newest first; tests, cancelled and skipped ones left out."""
+    counted = (
+        Execution.workflow_id == workflow_id,
+        Execution.status.in_((*_SUCCESSES, "failed")),
+        Execution.trigger_type != TEST,
+    )
+    return list(session.scalars(select(Execution.status).where(*counted).order_by(Execution.id.desc()).limit(limit)))
+
+
+def _mark(session: Session, workflow_id: str, before: datetime | None, after: datetime | None) -> bool:
+    """Whether this transaction is the one that announces."""
+    was = Workflow.alerted_at.is_(None) if before is None else Workflow.alerted_at == before
+    changed = session.execute(
+        update(Workflow)
+        .where(Workflow.id == workflow_id, was)
+        .values(alerted_at=after, updated_at=Workflow.updated_at)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(changed.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def _announce(session: Session, workflow: Workflow, kind: Kind, key: str) -> Alert:
+    words = _words(session, workflow, kind)
+    own = {"organization_id": workflow.organization_id, "title": words["title"][:300], "body": words["body"]}
+    level = "danger" if kind == "failing" else "success"
+    session.add_all(
+        Notification(**own, user_id=user.id, level=level, link=words["link"]) for user in readers(session, workflow)
+    )
+    return Alert(workflow.id, kind, key)
+
+
+def readers(session: Session, workflow: Workflow) -> list[User]:
+    """Who is told: editors and higher, and whoever made the workflow while they are a member; by e-mail address."""
+    told = or_(Member.role.in_(READERS), Member.user_id == workflow.created_by)
+    members = session.scalars(select(Member).where(Member.organization_id == workflow.organization_id, told))
+    return sorted((member.user for member in members), key=lambda user: user.email)
+
+
+def _words(session: Session, workflow: Workflow, kind: Kind) -> dict[str, Any]:
+    if kind == "recovered":
+        body = "Its last execution went well again."
+        return {"title": f"“{workflow.name}” works again", "body": body, "link": f"/workflows/{workflow.id}"}
+    last = session.scalars(
+        select(Execution)
+        .where(Execution.workflow_id == workflow.id, Execution.status == "failed")
+        .order_by(Execution.id.desc())
+        .limit(1)
+    ).first()
+    reason = last.error_message[:1000] if last else ""
+    link = f"/executions/{last.id}" if last else f"/workflows/{workflow.id}"
+    body = f"It failed several times in a row. The last time: {reason}"
+    return {"title": f"“{workflow.name}” keeps failing", "body": body, "link": link}
+
+
+def letters(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: str, sender: str) -> list[Letter]:
+    """The e-mails of an alert, one for each reader. `url` is where the application is."""
+    words = _words(session, workflow, kind)
+    subject = " ".join(words["title"].split())
+    text = f"{words['body']}\n\n{url}{words['link']}\n"
+    return [
+        Letter([user.email], subject, text, sender=sender, message_id=f"<{workflow.id}.{kind}.{key}.{user.id}@flowapp>")
+        for user in readers(session, workflow)
+    ]

@@ -1,0 +1,163 @@
+"""Forms: the list, the builder, a preview, the link to share, and what visitors answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, flash, g, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from flowapp.catalog import N_
+from flowapp.data import forms
+from flowapp.errors import InvalidError
+from flowapp.events import audit
+from flowapp.extensions import db
+from flowapp.logs import mask
+from flowapp.models import Execution, Form, Submission
+from flowapp.security.roles import Role
+from flowapp.web import Nav, access, go, page
+from flowapp.web.rows import Row, change_rows, errors_of, number_rows, read_rows
+
+bp = Blueprint("forms", __name__, url_prefix="/forms")
+NAV = Nav(40, N_("Forms"), "forms", "forms.index", "/forms")
+BLANK = {"label": "", "type": "text"}
+SIZE = 25
+
+
+@bp.get("")
+@access(Role.VIEWER)
+def index() -> Response:
+    """Every form, with how many answers it has."""
+    session = db.session()
+    counted = session.execute(
+        select(Submission.form_id, func.count(), func.max(Submission.created_at)).group_by(Submission.form_id)
+    )
+    return page(
+        "data/forms/index.html",
+        forms=session.scalars(select(Form).order_by(Form.name)).all(),
+        answers={form_id: (count, last) for form_id, count, last in counted},
+        can_edit=g.actor.role >= Role.EDITOR,
+    )
+
+
+@bp.get("/new")
+@access(Role.EDITOR)
+def new() -> Response:
+    """The builder with a form that most begin with."""
+    rows = [
+        {"id": "0", "label": _("Name"), "type": "text", "required": "y"},
+        {"id": "1", "label": _("E-mail"), "type": "email", "required": "y"},
+    ]
+    return _builder(None, {"name": ""}, rows, {})
+
+
+@bp.post("/new")
+@access(Role.EDITOR)
+def create() -> Response:
+    """Makes a form."""
+    return _save(None)
+
+
+@bp.get("/<uuid:form_id>/edit")
+@access(Role.EDITOR)
+def edit(form_id: str) -> Response:
+    """The builder."""
+    form = forms.get(db.session(), str(form_id))
+    rows = number_rows([{**field, "options": ", ".join(field["options"])} for field in form.fields])
+    return _builder(form, form, rows, {})
+
+
+@bp.post("/<uuid:form_id>/edit")
+@access(Role.EDITOR)
+def update(form_id: str) -> Response:
+    """Changes a form."""
+    return _save(forms.get(db.session(), str(form_id)))
+
+
+def _save(form: Form | None) -> Response:
+    rows = read_rows(request.form, "fields")
+    changed = change_rows(request.form, "fields", rows, BLANK)
+    if changed is not None:
+        return _builder(form, request.form, number_rows(changed), {})
+    rows = number_rows(rows)
+    body = {**request.form, "fields": rows}
+    session = db.session()
+    try:
+        saved = forms.update(session, form, body) if form else forms.create(session, body)
+    except InvalidError as error:
+        return _builder(form, request.form, rows, errors_of(error), 422)
+    _note("form.changed" if form else "form.created", saved)
+    flash(_("The form was saved. Share its link, or start a workflow with it."), "success")
+    return go("forms.show", form_id=saved.id)
+
+
+def _builder(form: Form | None, values: Any, rows: list[Row], errors: dict[str, str], status: int = 200) -> Response:
+    types = [(name, _(label)) for name, label in forms.TYPES.items()]
+    return page(
+        "data/forms/edit.html",
+        block="form",
+        status=status,
+        form=form,
+        values=values,
+        rows=rows,
+        errors=errors,
+        types=types,
+    )
+
+
+@bp.get("/<uuid:form_id>")
+@access(Role.VIEWER)
+def show(form_id: str) -> Response:
+    """Link, preview and answers of a form."""
+    form = forms.get(db.session(), str(form_id))
+    before = request.args.get("cursor", "")
+    query = select(Submission).where(Submission.form_id == form.id).order_by(Submission.id.desc()).limit(SIZE + 1)
+    found = db.session.scalars(query.where(Submission.id < before) if len(before) == 36 else query).all()
+    ids = [execution_id for row in found for execution_id in row.execution_ids]
+    statuses = db.session.execute(select(Execution.id, Execution.status).where(Execution.id.in_(ids)))
+    return page(
+        "data/forms/show.html",
+        block="list",
+        form=form,
+        link=_link(form),
+        submissions=[(row, mask(row.data)) for row in found[:SIZE]],
+        statuses=dict(statuses.all()),
+        next_cursor=found[SIZE - 1].id if len(found) > SIZE else None,
+        count=db.session.scalar(select(func.count()).where(Submission.form_id == form.id)),
+        can_edit=g.actor.role >= Role.EDITOR,
+    )
+
+
+def _link(form: Form) -> str:
+    base = current_app.extensions["settings"].base_url
+    path = url_for("hosted_form.show", key=form.key)
+    return f"{base}{path}" if base else url_for("hosted_form.show", key=form.key, _external=True)
+
+
+@bp.post("/<uuid:form_id>/open")
+@access(Role.EDITOR)
+def switch(form_id: str) -> Response:
+    """Opens or closes a form."""
+    form = forms.get(db.session(), str(form_id))
+    form.is_open = request.form.get("open") == "yes"
+    _note("form.opened" if form.is_open else "form.closed", form)
+    flash(_("The form takes answers.") if form.is_open else _("The form is closed."), "success")
+    return go("forms.show", form_id=form.id)
+
+
+@bp.post("/<uuid:form_id>/delete")
+@access(Role.EDITOR)
+def delete(form_id: str) -> Response:
+    """Deletes a form with its answers."""
+    form = forms.get(db.session(), str(form_id))
+    forms.delete(db.session(), form)
+    _note("form.deleted", form)
+    flash(_("The form “%(name)s” was deleted.", name=form.name), "success")
+    return go("forms.index")
+
+
+def _note(action: str, form: Form) -> None:
+    target = ("form", form.id, form.name)
+    audit(db.session(), action, actor=g.actor.audit, target=target)
+    db.session.commit()

@@ -1,0 +1,116 @@
+"""Validation schemas: rows of rules that a step checks data by."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, flash, g, request
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from flowapp.catalog import N_
+from flowapp.data import schemas
+from flowapp.data.schema_rules import LABELS
+from flowapp.errors import InvalidError
+from flowapp.events import audit
+from flowapp.extensions import db
+from flowapp.models import Schema
+from flowapp.security.roles import Role
+from flowapp.web import Nav, access, go, page
+from flowapp.web.rows import Row, change_rows, errors_of, number_rows, read_rows
+
+bp = Blueprint("schemas", __name__, url_prefix="/schemas")
+NAV = Nav(60, N_("Schemas"), "checklist", "schemas.index", "/schemas")
+BLANK = {"field": "", "rule": "required", "value": "", "message": ""}
+
+
+@bp.get("")
+@access(Role.VIEWER)
+def index() -> Response:
+    """Every validation schema."""
+    rows = db.session.scalars(select(Schema).order_by(Schema.name)).all()
+    return page("data/schemas/index.html", schemas=rows, can_edit=g.actor.role >= Role.EDITOR)
+
+
+@bp.get("/new")
+@access(Role.EDITOR)
+def new() -> Response:
+    """The form of a new schema."""
+    return _form(None, {}, [{"id": "0", **BLANK}], {})
+
+
+@bp.post("/new")
+@access(Role.EDITOR)
+def create() -> Response:
+    """Makes a schema."""
+    return _save(None)
+
+
+@bp.get("/<uuid:schema_id>")
+@access(Role.VIEWER)
+def edit(schema_id: str) -> Response:
+    """The rules of a schema."""
+    schema = schemas.get(db.session(), str(schema_id))
+    text = json.dumps(schema.json_schema, indent=2, ensure_ascii=False) if schema.json_schema else ""
+    rows = number_rows([{**rule, "value": _as_text(rule.get("value"))} for rule in schema.rules])
+    return _form(schema, {"name": schema.name, "json_schema": text}, rows, {})
+
+
+def _as_text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+
+
+@bp.post("/<uuid:schema_id>")
+@access(Role.EDITOR)
+def update(schema_id: str) -> Response:
+    """Changes a schema."""
+    return _save(schemas.get(db.session(), str(schema_id)))
+
+
+def _save(schema: Schema | None) -> Response:
+    rows = read_rows(request.form, "rules")
+    changed = change_rows(request.form, "rules", rows, BLANK)
+    if changed is not None:
+        return _form(schema, request.form, number_rows(changed), {})
+    rows = number_rows([row for row in rows if row.get("field", "").strip() or row.get("value", "").strip()])
+    body = {**request.form, "rules": rows}
+    session = db.session()
+    try:
+        saved = schemas.update(session, schema, body) if schema else schemas.create(session, body)
+    except InvalidError as error:
+        return _form(schema, request.form, rows, errors_of(error), 422)
+    _note("schema.changed" if schema else "schema.created", saved)
+    flash(_("The schema “%(name)s” was saved.", name=saved.name), "success")
+    return go("schemas.index")
+
+
+def _form(schema: Schema | None, values: Any, rows: list[Row], errors: dict[str, str], status: int = 200) -> Response:
+    return page(
+        "data/schemas/edit.html",
+        block="form",
+        status=status,
+        schema=schema,
+        values=values,
+        rows=rows,
+        errors=errors,
+        rules=[(name, _(label)) for name, label in LABELS.items()],
+        can_edit=g.actor.role >= Role.EDITOR,
+    )
+
+
+@bp.post("/<uuid:schema_id>/delete")
+@access(Role.EDITOR)
+def delete(schema_id: str) -> Response:
+    """Deletes a schema."""
+    schema = schemas.get(db.session(), str(schema_id))
+    schemas.delete(db.session(), schema)
+    _note("schema.deleted", schema)
+    flash(_("The schema “%(name)s” was deleted.", name=schema.name), "success")
+    return go("schemas.index")
+
+
+def _note(action: str, schema: Schema) -> None:
+    target = ("schema", schema.id, schema.name)
+    audit(db.session(), action, actor=g.actor.audit, target=target)
+    db.session.commit()

@@ -1,0 +1,171 @@
+"""Data tables: the list, a new one, and the columns of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, flash, g, request
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from flowapp.catalog import N_
+from flowapp.data import records, tables
+from flowapp.data.columns import LABELS
+from flowapp.errors import InvalidError
+from flowapp.events import audit
+from flowapp.extensions import db
+from flowapp.models import DataTable
+from flowapp.security.roles import Role
+from flowapp.web import Nav, access, go, page
+from flowapp.web.rows import Row, change_rows, errors_of, number_rows, read_rows
+from flowapp.web.texts import translated
+
+bp = Blueprint("tables", __name__, url_prefix="/tables")
+NAV = Nav(50, N_("Data tables"), "table", "tables.index", "/tables")
+BLANK = {"label": "", "type": "text"}
+
+
+@bp.get("")
+@access(Role.VIEWER)
+def index() -> Response:
+    """Every data table, with how many records it has."""
+    session = db.session()
+    rows = session.scalars(select(DataTable).order_by(DataTable.name)).all()
+    return page(
+        "data/tables/index.html",
+        tables=rows,
+        counts={table.id: records.count(session, table) for table in rows},
+        can_edit=g.actor.role >= Role.EDITOR,
+    )
+
+
+@bp.get("/new")
+@access(Role.EDITOR)
+def new() -> Response:
+    """The form of a new table."""
+    return _form({}, [{"id": "0", **BLANK}, {"id": "1", **BLANK}], {})
+
+
+@bp.post("/new")
+@access(Role.EDITOR)
+def create() -> Response:
+    """Makes the table; a button that adds or removes a row only changes the form."""
+    rows = read_rows(request.form, "columns")
+    changed = change_rows(request.form, "columns", rows, BLANK)
+    if changed is not None:
+        return _form(request.form, number_rows(changed), {})
+    rows = number_rows([row for row in rows if row.get("label", "").strip()])
+    try:
+        table = tables.create(db.session(), {**request.form, "columns": rows})
+    except InvalidError as error:
+        return _form(request.form, rows or [{"id": "0", **BLANK}], errors_of(error), 422)
+    _note("table.created", table)
+    flash(_("The table “%(name)s” is ready: add its first record.", name=table.name), "success")
+    return go("records.index", table_id=table.id)
+
+
+def _form(values: Any, rows: list[Row], errors: dict[str, str], status: int = 200) -> Response:
+    return page(
+        "data/tables/new.html", block="form", status=status, values=values, rows=rows, errors=errors, types=_types()
+    )
+
+
+def _types() -> list[tuple[str, str]]:
+    return [(name, _(label)) for name, label in LABELS.items()]
+
+
+@bp.get("/<uuid:table_id>/columns")
+@access(Role.VIEWER)
+def columns(table_id: str) -> Response:
+    """The columns of a table, and its name."""
+    return _columns(tables.get(db.session(), str(table_id)))
+
+
+def _columns(table: DataTable, form: str = "", errors: dict[str, str] | None = None, status: int = 200) -> Response:
+    """`form` says which of the page's forms the errors and the posted values belong to."""
+    return page(
+        "data/tables/columns.html",
+        status=status,
+        table=table,
+        columns=tables.columns_of(table),
+        types=_types(),
+        labels=dict(_types()),
+        form=form,
+        errors=errors or {},
+        can_edit=g.actor.role >= Role.EDITOR,
+    )
+
+
+@bp.post("/<uuid:table_id>/rename")
+@access(Role.EDITOR)
+def rename(table_id: str) -> Response:
+    """Changes name and description."""
+    table = tables.get(db.session(), str(table_id))
+    try:
+        tables.update(db.session(), table, request.form)
+    except InvalidError as error:
+        return _columns(table, "table", errors_of(error), 422)
+    _note("table.changed", table)
+    flash(_("Saved."), "success")
+    return go("tables.columns", table_id=table.id)
+
+
+@bp.post("/<uuid:table_id>/columns")
+@access(Role.EDITOR)
+def add_column(table_id: str) -> Response:
+    """Adds a column."""
+    table = tables.get(db.session(), str(table_id))
+    try:
+        column = tables.add_column(db.session(), table, request.form)
+    except InvalidError as error:
+        return _columns(table, "new", errors_of(error), 422)
+    _note("table.column_added", table, column=column.key)
+    flash(_("The column “%(name)s” was added.", name=column.label), "success")
+    return go("tables.columns", table_id=table.id)
+
+
+@bp.post("/<uuid:table_id>/columns/<key>")
+@access(Role.EDITOR)
+def change_column(table_id: str, key: str) -> Response:
+    """Renames a column, or changes what it asks for."""
+    table = tables.get(db.session(), str(table_id))
+    try:
+        column = tables.change_column(db.session(), table, key, request.form)
+    except InvalidError as error:
+        return _columns(table, key, errors_of(error), 422)
+    _note("table.column_changed", table, column=column.key)
+    flash(_("The column “%(name)s” was saved.", name=column.label), "success")
+    return go("tables.columns", table_id=table.id)
+
+
+@bp.post("/<uuid:table_id>/columns/<key>/delete")
+@access(Role.EDITOR)
+def remove_column(table_id: str, key: str) -> Response:
+    """Removes a column with what it holds."""
+    table = tables.get(db.session(), str(table_id))
+    try:
+        tables.remove_column(db.session(), table, key)
+    except InvalidError as error:
+        flash(translated(error.problems[0].message), "danger")
+        return go("tables.columns", table_id=table.id)
+    _note("table.column_removed", table, column=key)
+    flash(_("The column was removed."), "success")
+    return go("tables.columns", table_id=table.id)
+
+
+@bp.post("/<uuid:table_id>/delete")
+@access(Role.EDITOR)
+def delete(table_id: str) -> Response:
+    """Deletes a table with all its records."""
+    table = tables.get(db.session(), str(table_id))
+    tables.delete(db.session(), table)
+    _note("table.deleted", table)
+    flash(_("The table “%(name)s” was deleted.", name=table.name), "success")
+    return go("tables.index")
+
+
+def _note(action: str, table: DataTable, **details: Any) -> None:
+    audit(
+        db.session(), action, actor=g.actor.audit, target=("table", table.id, table.name), details=details,
+    )  # fmt: skip
+    db.session.commit()

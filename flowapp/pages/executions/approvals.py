@@ -1,0 +1,151 @@
+"""Approvals: what waits for the member's decision, and the page that the buttons of an e-mail lead to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app, flash, g, request
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp import tasks
+from flowapp.catalog import N_
+from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from flowapp.executions import approvals, history
+from flowapp.executions.approvals import Asked, Decision
+from flowapp.extensions import csrf, db, limiter
+from flowapp.models import Execution, Member, Organization, User
+from flowapp.models.tenancy import system_session
+from flowapp.security.links import read
+from flowapp.security.roles import Role
+from flowapp.texts import say
+from flowapp.web import Nav, access, go, page, public, safe_next, to_url
+from flowapp.web.access import enter_organization
+from flowapp.web.texts import translated
+
+bp = Blueprint("approvals", __name__, url_prefix="/approvals")
+NAV = Nav(35, N_("Approvals"), "checklist", "approvals.index", "/approvals")
+
+
+@bp.get("")
+@access(Role.VIEWER)
+def index() -> Response:
+    """The newest first."""
+    cursor = request.args.get("cursor") or None
+    try:
+        asked, found = approvals.open_for(db.session(), g.actor.role, cursor=cursor)
+    except InvalidError:  # a cursor of another list
+        asked, found = approvals.open_for(db.session(), g.actor.role)
+    return page("executions/approvals/index.html", block="list", asked=asked, found=found)
+
+
+@bp.post("/<uuid:execution_id>/<int:seq>")
+@access(Role.VIEWER)
+def decide(execution_id: UUID, seq: int) -> Response:
+    """Approves or rejects; 403 for a lower role than the step asks for."""
+    session = db.session()
+    execution = history.get(session, str(execution_id))
+    asked = approvals.find(session, execution.id, seq=seq if seq < 2**31 else 0)
+    _take(session, asked, g.actor.user, g.actor.role)
+    return to_url(safe_next(request.form.get("next"), "/approvals"))
+
+
+def _take(session: Session, asked: Asked, user: User, role: Role, *, by_link: bool = False) -> None:
+    """Takes the decision of the form, and says how it went."""
+    how: Decision = _decision(request.form.get("decision", ""))
+    execution_id, organization_id = asked.execution.id, asked.execution.organization_id
+    try:
+        comment = request.form.get("comment", "").strip()
+        approvals.decide(session, asked, how, user=user, role=role, comment=comment, by_link=by_link)
+    except ConflictError as error:
+        session.rollback()
+        flash(translated(error.message), "info")
+        return
+    session.commit()
+    tasks.ring(execution_id, organization_id)
+    flash(_("Approved.") if how == "approved" else _("Rejected."), "success")
+
+
+def _decision(text: str) -> Decision:
+    if text == "approved":
+        return "approved"
+    if text == "rejected":
+        return "rejected"
+    raise InvalidError.at("decision", say("Choose: approve, or reject."))
+
+
+@bp.app_template_global()
+def open_approvals(execution: Execution) -> list[Asked]:
+    """What the page of an execution shows while it waits for decisions."""
+    return approvals.of_execution(db.session(), execution)
+
+
+# --- from the e-mail
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """What a link of an e-mail stands for: this person may decide this."""
+
+    asked: Asked
+    user: User
+    role: Role
+
+
+@bp.get("/<token>")
+@public("The link in the e-mail is the key; who follows it need not be signed in. It decides nothing.")
+def ask(token: str) -> Response:
+    """The question with its two buttons, or how it was decided."""
+    invited = _invited(token)
+    session = db.session()
+    return page(
+        "executions/approvals/ask.html",
+        asked=invited.asked,
+        person=invited.user,
+        place=session.get_one(Organization, invited.asked.execution.organization_id),
+        may=invited.role >= invited.asked.role,
+        decided=approvals.decision(session, invited.asked),
+        wanted=request.args.get("decision", ""),
+        reader=_reader(),
+    )
+
+
+@bp.post("/<token>")
+@public("The link in the e-mail is the key; who follows it need not be signed in.")
+@limiter.limit("30/minute")
+def answer(token: str) -> Response:
+    """Takes the decision in the name of the person to whom the e-mail was sent; ForbiddenError for another one.
+
+    Where nobody is signed in, it is recorded as taken by link: somebody had it.
+    """
+    csrf.protect()
+    invited, reader = _invited(token), _reader()
+    if reader is not None and reader.id != invited.user.id:
+        raise ForbiddenError(say("This link was sent to somebody else: decide under Approvals, with your own role."))
+    _take(db.session(), invited.asked, invited.user, invited.role, by_link=reader is None)
+    return go("approvals.ask", token=token)
+
+
+def _reader() -> User | None:
+    """Who is signed in, whatever the link says."""
+    user: User | None = current_user if current_user.is_authenticated else None
+    return user
+
+
+def _invited(token: str) -> Invited:
+    """NotFoundError for a link that was not made here, or to somebody who is no member any more."""
+    execution_id, step_id, user_id, iteration = read(current_app.extensions["settings"].secret_key, "approval", token)
+    with system_session(db.engine) as system:
+        organization_id = system.scalar(select(Execution.organization_id).where(Execution.id == execution_id))
+    if organization_id is None:
+        raise NotFoundError(say("There is no such execution (any more)."))
+    enter_organization(organization_id)
+    session = db.session()
+    member = session.scalar(select(Member).where(Member.user_id == user_id))
+    if member is None:
+        raise NotFoundError(say("You are no longer a member of this organization."))
+    asked = approvals.find(session, execution_id, step_id=step_id, iteration=iteration)
+    return Invited(asked, member.user, Role.read(member.role))

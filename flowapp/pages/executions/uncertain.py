@@ -1,0 +1,96 @@
+"""Steps of which nobody knows whether they took effect: a person looks, and decides, one by one or several at once."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from flask import Blueprint, Response, flash, g, request
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy.orm import Session
+
+from flowapp import events, tasks
+from flowapp.engine.store import control
+from flowapp.errors import ConflictError, InvalidError
+from flowapp.executions import dead_letters
+from flowapp.extensions import db
+from flowapp.models import Execution, Workflow, read_id
+from flowapp.security.roles import Role
+from flowapp.web import access, go, json_text, page
+from flowapp.web.texts import translated
+
+bp = Blueprint("uncertain", __name__, url_prefix="/executions/uncertain")
+MOST = 200
+
+
+@bp.get("")
+@access(Role.VIEWER)
+def index() -> Response:
+    """What waits for a decision, oldest first."""
+    return _page({})
+
+
+def _page(wrong: dict[str, str], status: int = 200) -> Response:
+    return page(
+        "executions/uncertain.html",
+        status=status,
+        found=dead_letters.undecided(db.session(), MOST),
+        chosen=request.form.getlist("chosen"),
+        result=request.form.get("result", ""),
+        wrong=wrong,
+        most=MOST,
+    )
+
+
+@bp.post("")
+@access(Role.OPERATOR)
+def decide() -> Response:
+    """Decides the chosen ones in the same way. Those that were decided meanwhile are left as they are."""
+    decision = request.form.get("decision")
+    chosen = [place for text in request.form.getlist("chosen")[:MOST] if (place := _place(text))]
+    try:
+        if decision not in ("resend", "done"):
+            raise InvalidError.at("decision", _("Choose: send it again, or treat it as done."))
+        if not chosen:
+            raise InvalidError.at("chosen", _("Mark at least one step."))
+        text = request.form.get("result", "").strip()
+        result = json_text.read(text, None, "result") if decision == "done" and text else None
+    except InvalidError as error:
+        return _page({problem.path: translated(problem.message) for problem in error.problems}, 422)
+    decided = [place for place in chosen if _decide(*place, "resend" if decision == "resend" else "done", result)]
+    if decided:
+        flash(ngettext("%(num)s step was decided.", "%(num)s steps were decided.", len(decided)), "success")
+    if len(decided) < len(chosen):
+        flash(_("Some had been decided meanwhile; they are left as they are."), "info")
+    return go("uncertain.index")
+
+
+def _place(text: str) -> tuple[str, int] | None:
+    """Execution and number of an attempt, as the page names it."""
+    execution_id, _colon, seq = text.partition(":")
+    found = read_id(execution_id)
+    return (found, int(seq)) if found and seq.isdecimal() and len(seq) < 10 else None
+
+
+def _decide(execution_id: str, seq: int, decision: Literal["resend", "done"], result: Any) -> bool:
+    session: Session = db.session()
+    execution = session.get(Execution, execution_id)
+    if execution is None:
+        return False
+    try:
+        control.decide(session, execution, seq, decision, result=result)
+    except ConflictError:
+        session.rollback()
+        return False
+    label = session.get_one(Workflow, execution.workflow_id).name
+    events.audit(
+        session,
+        "execution.decided",
+        actor=g.actor.audit,
+        target=("execution", execution.id, label),
+        details={"seq": seq, "decision": decision},
+    )
+    organization_id = execution.organization_id
+    session.commit()
+    tasks.ring(execution_id, organization_id)
+    return True

@@ -1,0 +1,102 @@
+"""The page of a hosted form, for anybody who has its link. The same address takes answers as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, jsonify, make_response, request
+from flask_babel import gettext as _
+
+from flowapp import tasks
+from flowapp.data import forms
+from flowapp.errors import InvalidError, MalformedError
+from flowapp.extensions import db, limiter
+from flowapp.models import Execution, Form, Organization, Submission
+from flowapp.models.tenancy import system_session
+from flowapp.web import page, public
+from flowapp.web.access import enter_organization
+from flowapp.web.problems import problem
+from flowapp.web.rows import errors_of
+
+bp = Blueprint("hosted_form", __name__, url_prefix="/f")
+HONEYPOT = "website_address"
+
+
+@bp.get("/<key>")
+@public("A hosted form is for whoever has its link")
+def show(key: str) -> Response:
+    """The form; closed ones say so."""
+    form = _enter(key)
+    return _page(form, {}, {}) if form.is_open else _page(form, {}, {}, status=410)
+
+
+@bp.post("/<key>")
+@public("A hosted form is for whoever has its link; what is posted acts for nobody who is signed in")
+@limiter.limit("30/minute")
+def submit(key: str) -> Response:
+    """Takes an answer: 202 for JSON; for people the thanks page, or the form with what is wrong."""
+    form = _enter(key)
+    raw = _json() if request.is_json else request.form
+    if raw.get(HONEYPOT) and HONEYPOT not in {field["key"] for field in form.fields}:
+        # Only a robot fills what nobody sees. It is thanked, and nothing is kept.
+        return _accepted(None, []) if request.is_json else _page(form, {}, {}, done=True)
+    if not form.is_open:
+        closed = _("This form takes no more answers.")
+        return problem(410, _("Closed"), closed) if request.is_json else _page(form, {}, {}, status=410)
+    try:
+        submission, executions = forms.submit(db.session(), form, raw)
+    except InvalidError as error:
+        db.session.rollback()
+        if request.is_json:
+            wrong = [found.as_json() for found in error.problems]
+            return problem(422, _("Invalid input"), error.message, errors=wrong)
+        return _page(form, raw, errors_of(error), status=422)
+    db.session.commit()
+    for execution in executions:
+        if execution.status == "pending":
+            tasks.begin(execution)
+    return _accepted(submission, executions) if request.is_json else _page(form, {}, {}, done=True)
+
+
+def _enter(key: str) -> Form:
+    """The form, in its organization's session."""
+    with system_session(db.engine) as system:
+        organization_id = forms.by_key(system, key).organization_id
+    enter_organization(organization_id)
+    return forms.by_key(db.session(), key)
+
+
+def _json() -> Mapping[str, Any]:
+    """The answers of a JSON body: its `form_data`, or the body itself. MalformedError where it is no object."""
+    try:
+        body = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError:
+        body = None
+    if isinstance(body, dict) and isinstance(body.get("form_data"), dict):
+        return {**body["form_data"], HONEYPOT: body.get(HONEYPOT)}
+    if not isinstance(body, dict):
+        raise MalformedError(_('The body must be a JSON object: {"form_data": {…}}.'))
+    return body
+
+
+def _accepted(submission: Submission | None, executions: list[Execution]) -> Response:
+    body = {"execution_ids": [e.id for e in executions], "submission_id": submission.id if submission else None}
+    return make_response(jsonify(body), 202)
+
+
+def _page(
+    form: Form, values: Mapping[str, Any], errors: dict[str, str], *, status: int = 200, done: bool = False
+) -> Response:
+    return page(
+        "data/forms/hosted.html",
+        block="form",
+        status=status,
+        form=form,
+        values=values,
+        errors=errors,
+        done=done,
+        honeypot=HONEYPOT,
+        host=db.session.get(Organization, form.organization_id),
+    )

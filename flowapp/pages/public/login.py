@@ -1,0 +1,80 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, EmailField, PasswordField
+
+from flowapp.accounts import members
+from flowapp.events import audit
+from flowapp.extensions import csrf, db
+from flowapp.models import Member, User
+from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.web import sessions
+from flowapp.web.access import public
+from flowapp.web.render import page, safe_next, to_url
+from flowapp.web.throttle import count_try, forget_tries
+
+bp = Blueprint("login", __name__)
+
+
+class LoginForm(FlaskForm):  # type: ignore[misc]
+    email = EmailField(_l("E-mail"), render_kw={"autocomplete": "username", "autofocus": True, "required": True})
+    password = PasswordField(_l("Password"), render_kw={"autocomplete": "current-password", "required": True})
+    remember = BooleanField(_l("Stay signed in for 14 days"), default=True)
+
+
+@bp.get("/login")
+@public("One signs in here.")
+def show() -> Response:
+    """The sign-in form; who is signed in goes on."""
+    if current_user.is_authenticated:
+        return to_url(safe_next(request.args.get("next"), "/"))
+    return page("public/login/show.html", form=LoginForm())
+
+
+@bp.post("/login")
+@public("One signs in here.")
+def enter() -> Response:
+    """Signs in, in a new session. An unknown e-mail and a wrong password look the same and take the same time."""
+    csrf.protect()
+    form = LoginForm()
+    form.validate()
+    email = members.read_email(form.email.data or "")
+    count_try(email)
+    user = members.sign_in(db.engine, email, form.password.data or "")
+    if user is None:
+        form.form_errors.append(_("The e-mail or the password is wrong."))
+        return page("public/login/show.html", form=form, status=422)
+    forget_tries(email)
+    sessions.begin(user, remember=bool(form.remember.data))
+    _note("user.signed_in", user)
+    response = to_url(safe_next(request.args.get("next"), "/"))
+    if user.locale:
+        response.set_cookie("locale", user.locale, max_age=31_536_000, samesite="Lax", secure=request.is_secure)
+    return response
+
+
+@bp.post("/logout")
+@public("Whoever is not signed in is signed out already.")
+def leave() -> Response:
+    """Signs out of this browser: the session ends on the server too, with every copy of its cookie."""
+    csrf.protect()
+    if current_user.is_authenticated:
+        _note("user.signed_out", current_user)
+    sessions.end()
+    return to_url("/login")
+
+
+def _note(action: str, user: User) -> None:
+    """An audit line in each organization of the user."""
+    with system_session(db.engine) as system:
+        places = [member.organization_id for member in system.query(Member).filter_by(user_id=user.id)]
+    for organization_id in places:
+        with tenant_session(db.engine, organization_id) as own:
+            audit(own, action, actor=(user.id, user.email), target=("user", user.id, user.email), ip=request.remote_addr or "")  # fmt: skip
+            own.commit()

@@ -1,0 +1,71 @@
+"""The organization: its name and time zone."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, flash, g
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+
+from flowapp.accounts import members
+from flowapp.catalog import N_
+from flowapp.catalog.times import timezones
+from flowapp.errors import InvalidError
+from flowapp.events import audit
+from flowapp.extensions import db
+from flowapp.models import Organization
+from flowapp.security.roles import Role
+from flowapp.web.access import access
+from flowapp.web.nav import Nav
+from flowapp.web.render import go, page
+from flowapp.web.texts import translated
+
+bp = Blueprint("organization", __name__, url_prefix="/settings/organization")
+NAV = Nav(
+    20, N_("Organization"), "building", "organization.show", "/settings/organization", role=Role.ADMIN, group="settings"
+)
+
+
+class OrganizationForm(FlaskForm):  # type: ignore[misc]
+    name = StringField(_l("Name"), render_kw={"required": True})
+    timezone = SelectField(
+        _l("Time zone"), description=_l("Schedules and relative times count in it; each member may see another one.")
+    )
+
+    def __init__(self, **values: str) -> None:
+        super().__init__(**values)
+        self.timezone.choices = [SelectChoice(zone, zone) for zone in timezones()]
+
+
+@bp.get("")
+@access(Role.ADMIN)
+def show() -> Response:
+    """The form."""
+    form = OrganizationForm(name=g.organization.name, timezone=g.organization.timezone)
+    return page("settings/organization.html", form=form)
+
+
+@bp.post("")
+@access(Role.ADMIN)
+def save() -> Response:
+    """Saves it."""
+    form = OrganizationForm()
+    if not form.validate():
+        return page("settings/organization.html", form=form, status=422)
+    place = db.session.get_one(Organization, g.organization.id)
+    before = {"name": place.name, "timezone": place.timezone}
+    try:
+        place.name = members.clean_name(form.name.data or "")
+    except InvalidError as error:
+        form.name.errors = [translated(problem.message) for problem in error.problems]
+        return page("settings/organization.html", form=form, status=422)
+    place.timezone = form.timezone.data
+    target = ("organization", place.id, place.name)
+    audit(
+        db.session(), "organization.updated", actor=g.actor.audit, target=target, details={"before": before},
+    )  # fmt: skip
+    db.session.commit()
+    flash(_("Saved"), "success")
+    return go("organization.show")

@@ -1,0 +1,270 @@
+"""A new workflow in five stages: basics, trigger, conditions, steps, review.
+
+After the basics it is a draft like any other, so that reloading, going back and leaving lose nothing. While the wizard
+is under way (the session says for which workflow), the step editor leads back to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, g, redirect, request, session, url_for
+from flask_babel import gettext as _
+
+from flowapp import workflows
+from flowapp.catalog import N_, TRIGGERS
+from flowapp.engine.graph import edit
+from flowapp.errors import InvalidError, Problem, StaleError
+from flowapp.extensions import db
+from flowapp.models import Workflow
+from flowapp.security.roles import Role
+from flowapp.template_library.builtin import templates
+from flowapp.web import access, go, page, wants_fragment
+from flowapp.web.forms.draft import Draft
+from flowapp.web.forms.flow import flow
+from flowapp.web.forms.triggers import TriggerForm
+from flowapp.web.locale import select_timezone
+from flowapp.web.texts import told, translated
+
+bp = Blueprint("workflow_new", __name__, url_prefix="/workflows")
+Json = dict[str, Any]
+STAGES = (
+    ("basics", N_("Basics")),
+    ("trigger", N_("Trigger")),
+    ("conditions", N_("Conditions")),
+    ("steps", N_("Steps")),
+    ("review", N_("Review")),
+)
+
+
+@bp.before_app_request
+def _stay() -> Any:
+    """The step editor's own list of steps is the wizard's fourth stage, until the wizard ends or is left."""
+    wizard = session.get("wizard") if request.endpoint in ("steps.index", "workflow.show") else None
+    if not wizard or wizard != str((request.view_args or {}).get("workflow_id")):
+        return None
+    if request.endpoint == "workflow.show":
+        del session["wizard"]
+    elif request.method == "GET" and not wants_fragment():
+        return redirect(url_for("workflow_new.steps", workflow_id=wizard), 303)
+    return None
+
+
+@bp.get("/new")
+@access(Role.EDITOR)
+def show() -> Response:
+    """The basics of a workflow that does not exist yet."""
+    return _basics(None, {"start": request.args.get("start", "")}, {})
+
+
+@bp.post("/new")
+@access(Role.EDITOR)
+def create() -> Response:
+    """Makes the draft, blank or from a template, and goes on to its trigger."""
+    typed = {name: request.form.get(name, "").strip() for name in ("name", "description", "start")}
+    database = db.session()
+    try:
+        workflow = _made(typed)
+        database.commit()
+    except InvalidError as error:
+        database.rollback()
+        return _basics(None, typed, _messages(error))
+    session["wizard"] = workflow.id
+    return go("workflow_new.trigger", workflow_id=workflow.id)
+
+
+def _made(typed: dict[str, str]) -> Workflow:
+    database, actor_id, start = db.session(), g.actor.user.id, typed["start"]
+    if not typed["name"]:
+        raise InvalidError.at("name", _("Give the workflow a name."), "missing")
+    named = {"name": typed["name"], "description": typed["description"]}
+    if not start:
+        return workflows.create(database, named, actor_id=actor_id)
+    for template in templates(g.actor.user.email):
+        if template.key == start:
+            described = named["description"] or template.description
+            return workflows.create(database, {**template.body, **named, "description": described}, actor_id=actor_id)
+    source = workflows.get(database, start)
+    copy = workflows.duplicate(database, source, actor_id=actor_id, name=typed["name"])
+    return workflows.update(
+        database, copy, {"description": typed["description"] or source.description}, actor_id=actor_id
+    )
+
+
+def _basics(draft: Draft | None, typed: dict[str, str], errors: dict[str, str]) -> Response:
+    own = workflows.find_page(db.session(), is_template=True, sort="created_at", limit=12).rows if draft is None else []
+    return _stage(
+        "basics",
+        draft,
+        status=422 if errors else 200,
+        typed=typed,
+        errors=errors,
+        own_templates=own,
+        templates=templates(g.actor.user.email) if draft is None else [],
+    )
+
+
+def _messages(error: InvalidError) -> dict[str, str]:
+    """Messages by field; what belongs to no field of the form stands under ""."""
+    return {p.path if p.path in ("name", "description") else "": translated(p.message) for p in error.problems}
+
+
+@bp.get("/<uuid:workflow_id>/wizard/basics")
+@access(Role.EDITOR)
+def basics(workflow_id: UUID) -> Response:
+    """Back to name and description."""
+    draft = Draft(workflow_id)
+    return _basics(draft, {name: draft.definition[name] for name in ("name", "description")}, {})
+
+
+@bp.post("/<uuid:workflow_id>/wizard/basics")
+@access(Role.EDITOR)
+def save_basics(workflow_id: UUID) -> Response:
+    """Changes name and description."""
+    draft = Draft(workflow_id)
+    typed = {name: request.form.get(name, "").strip() for name in ("name", "description")}
+    try:
+        draft.save({**draft.definition, **typed}, request.form.get("revision", ""))
+    except (InvalidError, StaleError) as error:
+        db.session.rollback()
+        return _basics(
+            Draft(workflow_id), typed, _messages(error) if isinstance(error, InvalidError) else {"": _stale()}
+        )
+    return go("workflow_new.trigger", workflow_id=workflow_id)
+
+
+@bp.get("/<uuid:workflow_id>/wizard/trigger")
+@access(Role.EDITOR)
+def trigger(workflow_id: UUID) -> Response:
+    """The types as cards, and the form of the chosen one."""
+    draft = Draft(workflow_id)
+    return _trigger_stage(draft, TriggerForm(_chosen(draft, request.args.get("type", "")), draft.providers()))
+
+
+@bp.post("/<uuid:workflow_id>/wizard/trigger")
+@access(Role.EDITOR)
+def save_trigger(workflow_id: UUID) -> Response:
+    """Saves the first trigger; others of the draft stay."""
+    draft = Draft(workflow_id)
+    form = TriggerForm(_chosen(draft, request.form.get("trigger_type", "")), draft.providers())
+    return _saved(draft, form, _trigger_stage, "workflow_new.conditions")
+
+
+def _trigger_stage(draft: Draft, form: TriggerForm) -> Response:
+    return _stage("trigger", draft, form=form, types=list(TRIGGERS.values()), status=_status(form))
+
+
+def _chosen(draft: Draft, wanted: str) -> Json:
+    """The draft's first trigger if it is of the wanted type, else a new one; by hand where nothing was chosen."""
+    first: Json = next(iter(draft.definition["triggers"]), {})
+    kind = wanted if wanted in TRIGGERS else first.get("trigger_type", "manual")
+    if first.get("trigger_type") == kind:
+        return first
+    config = {"every": "daily", "timezone": select_timezone()} if kind == "schedule" else {}
+    return {"trigger_type": kind, "config": config, "conditions": first.get("conditions")}
+
+
+@bp.get("/<uuid:workflow_id>/wizard/conditions")
+@access(Role.EDITOR)
+def conditions(workflow_id: UUID) -> Response:
+    """When the trigger really starts the workflow."""
+    draft = Draft(workflow_id)
+    return _conditions_stage(draft, TriggerForm(_chosen(draft, ""), draft.providers()))
+
+
+@bp.post("/<uuid:workflow_id>/wizard/conditions")
+@access(Role.EDITOR)
+def save_conditions(workflow_id: UUID) -> Response:
+    """Saves them with the first trigger."""
+    draft = Draft(workflow_id)
+    return _saved(draft, TriggerForm(_chosen(draft, ""), draft.providers()), _conditions_stage, "workflow_new.steps")
+
+
+def _conditions_stage(draft: Draft, form: TriggerForm) -> Response:
+    return _stage("conditions", draft, form=form, values=draft.values(draft.definition, None), status=_status(form))
+
+
+def _saved(draft: Draft, form: TriggerForm, again: Any, onward: str) -> Response:
+    """Saves what the form reads into the first trigger and goes on; else shows the stage again as it was typed."""
+    read = form.read(request.form)
+    if form.acted or form.errors:
+        return again(draft, form)  # type: ignore[no-any-return]
+    definition = {**draft.definition, "triggers": [read, *draft.definition["triggers"][1:]]}
+    try:
+        draft.save(definition, request.form.get("revision", ""))
+    except (InvalidError, StaleError) as error:
+        db.session.rollback()
+        form.place(error.problems if isinstance(error, InvalidError) else [Problem("", _stale())], 0)
+        return again(Draft(draft.workflow.id), form)  # type: ignore[no-any-return]
+    return go(onward, workflow_id=draft.workflow.id)
+
+
+def _status(form: TriggerForm) -> int:
+    return 422 if form.errors and not form.acted else 200
+
+
+def _stale() -> str:
+    return str(_("Somebody changed this workflow meanwhile. Nothing is lost: press the button again to put this in."))
+
+
+@bp.get("/<uuid:workflow_id>/wizard/steps")
+@access(Role.EDITOR)
+def steps(workflow_id: UUID) -> Response:
+    """The flow, with the step editor's own forms behind it."""
+    draft = Draft(workflow_id)
+    session["wizard"] = draft.workflow.id
+    errors, warnings = workflows.validate(db.session(), draft.workflow)
+    view = flow(draft.definition, draft.providers(), errors, warnings)
+
+    def removes(step_id: str) -> list[str]:
+        return [view.cards[other].name for other in edit.only_in_lanes(draft.definition, step_id)]
+
+    return _stage("steps", draft, view=view, removes=removes)
+
+
+@bp.get("/<uuid:workflow_id>/wizard/review")
+@access(Role.EDITOR)
+def review(workflow_id: UUID) -> Response:
+    """All of it at a glance, with what is still wrong, and as JSON."""
+    return _review(Draft(workflow_id))
+
+
+@bp.post("/<uuid:workflow_id>/wizard/review")
+@access(Role.EDITOR)
+def finish(workflow_id: UUID) -> Response:
+    """Leaves it as a draft, or activates it; what keeps it from starting is listed."""
+    database = db.session()
+    workflow = workflows.get(database, str(workflow_id))
+    if "activate" in request.form:
+        try:
+            workflows.activate(database, workflow, actor_id=g.actor.user.id)
+            database.commit()
+        except InvalidError:
+            database.rollback()
+            return _review(Draft(workflow_id), 422)
+        flash(_("“%(name)s” is active now.", name=workflow.name), "success")
+    else:
+        flash(_("“%(name)s” is saved as a draft. Activate it when it is ready.", name=workflow.name), "success")
+    session.pop("wizard", None)
+    return go("workflow.show", workflow_id=workflow_id)
+
+
+def _review(draft: Draft, status: int = 200) -> Response:
+    errors, warnings = workflows.validate(db.session(), draft.workflow)
+    view = flow(draft.definition, draft.providers(), errors, warnings)
+    return _stage("review", draft, status=status, found=(told(errors), told(warnings)), view=view)
+
+
+def _stage(name: str, draft: Draft | None, *, status: int = 200, **context: Any) -> Response:
+    return page(
+        f"workflows/wizard/{name}.html",
+        block="stage",
+        status=status,
+        stage=name,
+        stages=STAGES,
+        draft=draft,
+        workflow=draft.workflow if draft else None,
+        revision=draft.workflow.revision if draft else "",
+        **context,
+    )

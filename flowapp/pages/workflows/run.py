@@ -1,0 +1,154 @@
+"""Running a workflow by hand: at once where it needs no input, else with the form's fields or names and values."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, g, request
+from flask_babel import gettext as _
+from pydantic import Field
+from sqlalchemy import select
+
+from flowapp import events, tasks, workflows
+from flowapp.catalog import N_, Params, ui
+from flowapp.data import forms
+from flowapp.data.names import find
+from flowapp.engine.store.start import start
+from flowapp.errors import InvalidError
+from flowapp.extensions import db
+from flowapp.models import Form, Version, Workflow
+from flowapp.security.roles import Role
+from flowapp.web import access, go, page
+from flowapp.web import forms as formgen
+from flowapp.web.forms.draft import Draft
+from flowapp.web.texts import translated
+
+bp = Blueprint("workflow_run", __name__)
+_INPUT = re.compile(r"\b(input|form_data)\b")
+
+
+class RunParams(Params):
+    """What a person hands to the workflow."""
+
+    input: dict[str, Any] = Field(
+        default_factory=dict,
+        json_schema_extra=ui(N_("Input"), N_("The steps find it as input.<name>."), widget="keyvalue"),
+    )
+
+
+class InputForm(formgen.Form):
+    """Its values are taken as they are written: braces in them are no expressions."""
+
+    picker = False
+
+
+def _definition(workflow: Workflow) -> dict[str, Any]:
+    """What would run: the published version, else the draft."""
+    published = db.session.get(Version, workflow.published_version_id) if workflow.published_version_id else None
+    return published.definition if published else workflow.draft
+
+
+@bp.app_template_global("wants_input")
+def wants_input(workflow: Workflow) -> bool:
+    """Whether a run by hand needs values: a step uses some of the input, and has no default for it."""
+    definition = _definition(workflow)
+    pieces = json.dumps([step["params"] for step in definition["steps"]]).split("{{")
+    texts = (piece.partition("}}")[0] for piece in pieces[1:])
+    return any(_INPUT.search(text) and "default" not in text for text in texts)
+
+
+@bp.get("/workflows/<uuid:workflow_id>/run")
+@access(Role.OPERATOR)
+def ask(workflow_id: UUID) -> Response:
+    """The form for the input: the fields of the workflow's own form, else names and values."""
+    workflow = workflows.get(db.session(), str(workflow_id))
+    form = _form(workflow)
+    return _page(workflow, form, {}, {}, _rows(workflow))
+
+
+@bp.post("/workflows/<uuid:workflow_id>/run")
+@access(Role.OPERATOR)
+def run(workflow_id: UUID) -> Response:
+    """Starts it and goes to its live page. Without input where some is needed, asks for it."""
+    workflow = workflows.get(db.session(), str(workflow_id))
+    form = _form(workflow)
+    if "_input" not in request.form:
+        return go("workflow_run.ask", workflow_id=workflow_id) if wants_input(workflow) else _start(workflow, {})
+    if form is not None:
+        answers, errors = _answers(form)
+        if errors:
+            return _page(workflow, form, answers, errors, None, 422)
+        return _start(workflow, {"form_id": form.slug, "form_data": answers})
+    rows = _rows(workflow)
+    params = rows.read(request.form)
+    if rows.acted or rows.errors:
+        return _page(workflow, None, {}, {}, rows, 422 if rows.errors else 200)
+    return _start(workflow, params.get("input", {}))
+
+
+def _page(
+    workflow: Workflow,
+    form: Form | None,
+    answers: dict[str, Any],
+    errors: dict[str, str],
+    rows: formgen.Form | None,
+    status: int = 200,
+) -> Response:
+    return page(
+        "workflows/run.html",
+        block="form",
+        status=status,
+        workflow=workflow,
+        form=form,
+        answers=answers,
+        errors=errors,
+        rows=rows,
+    )
+
+
+def _form(workflow: Workflow) -> Form | None:
+    """The form whose answers the workflow expects."""
+    triggers = _definition(workflow)["triggers"]
+    slug = next((t["config"].get("form_id") for t in triggers if t["trigger_type"] == "form_submit"), None)
+    if not slug:
+        return None
+    found = find(db.session.scalars(select(Form).filter_by(project_id=workflow.project_id)), str(slug))
+    return found if isinstance(found, Form) else None
+
+
+def _rows(workflow: Workflow) -> formgen.Form:
+    """Names and values, begun with what the workflow's trigger would bring."""
+    sample = Draft(workflow.id).sample()
+    return InputForm(RunParams, {"input": sample} if sample else {}, formgen.Providers(), check=lambda _params: [])
+
+
+def _answers(form: Form) -> tuple[dict[str, Any], dict[str, str]]:
+    """The answers as the form's own page would take them, and what is wrong; then the answers are as they were typed."""
+    typed = {field["key"]: request.form.get(f"form-{field['key']}", "") for field in form.fields}
+    try:
+        return forms.answers(form, typed), {}
+    except InvalidError as error:
+        return typed, {problem.path: translated(problem.message) for problem in error.problems}
+
+
+def _start(workflow: Workflow, data: dict[str, Any]) -> Response:
+    session = db.session()
+    user = g.actor.user
+    try:
+        version = workflows.version_to_run(session, workflow, actor_id=user.id)
+    except InvalidError:
+        session.rollback()
+        flash(_("This workflow cannot run yet: see what is missing below."), "danger")
+        return go("workflow.show", workflow_id=workflow.id)
+    execution, _created = start(session, workflow, version, input_data=data, started_by=user.id)
+    target = ("workflow", workflow.id, workflow.name)
+    details = {"execution_id": execution.id}
+    events.audit(session, "workflow.run", actor=g.actor.audit, target=target, details=details)
+    session.flush()
+    session.expunge(execution)
+    session.commit()
+    tasks.begin(execution)
+    return go("executions.show", execution_id=execution.id)

@@ -1,0 +1,129 @@
+"""The settings of a workflow: name, limits, variables; its versions; its JSON; and copying or deleting it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, g, make_response, request
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from flowapp import workflows
+from flowapp.errors import InvalidError, StaleError
+from flowapp.extensions import db
+from flowapp.models import User, Version, Workflow
+from flowapp.security.roles import Role
+from flowapp.web import access, go, page
+from flowapp.web.forms.config import ConfigForm, config_form, laid, placed
+from flowapp.web.forms.draft import Draft
+from flowapp.workflows.projects import slugify
+
+bp = Blueprint("workflow_settings", __name__, url_prefix="/workflows/<uuid:workflow_id>")
+Json = dict[str, Any]
+
+
+@bp.get("/settings")
+@access(Role.VIEWER)
+def show(workflow_id: UUID) -> Response:
+    """The page; who may not edit sees the settings without the form."""
+    draft = Draft(workflow_id)
+    form = config_form(draft.definition, draft.providers())
+    errors, _warnings = workflows.validate(db.session(), draft.workflow)
+    form.place(placed(problem for problem in errors if problem.path.startswith("config.")))
+    return _page(draft, form, str(draft.workflow.revision))
+
+
+@bp.post("/settings")
+@access(Role.EDITOR)
+def save(workflow_id: UUID) -> Response:
+    """Saves them into the draft."""
+    draft = Draft(workflow_id)
+    form = config_form(draft.definition, draft.providers())
+    values = form.read(request.form)
+    revision = request.form.get("revision", "")
+    if form.acted or form.errors:
+        return _page(draft, form, revision, 422 if form.errors else 200)
+    try:
+        draft.save(laid(draft.definition, values), revision)
+    except StaleError:
+        db.session.rollback()
+        form.form_errors.append(
+            _("Somebody changed this workflow meanwhile. Nothing is lost: save again to put your changes in.")
+        )
+    except InvalidError as error:
+        db.session.rollback()
+        form.place(placed(error.problems))
+    else:
+        flash(_("The settings are saved."), "success")
+        return go("workflow_settings.show", workflow_id=workflow_id)
+    draft = Draft(workflow_id)
+    return _page(draft, form, str(draft.workflow.revision), 422)
+
+
+def _page(draft: Draft, form: ConfigForm, revision: str, status: int = 200) -> Response:
+    workflow = draft.workflow
+    return page(
+        "workflows/settings.html",
+        block="form",
+        status=status,
+        workflow=workflow,
+        tab="settings",
+        form=form,
+        refused=status == 422,
+        revision=revision,
+        versions=_versions(workflow),
+        exported=draft.definition,
+    )
+
+
+def _versions(workflow: Workflow) -> list[tuple[Version, str]]:
+    """The published versions, newest first, each with the name of who published it."""
+    session = db.session()
+    rows = session.scalars(
+        select(Version)
+        .where(Version.workflow_id == workflow.id, Version.number.is_not(None))
+        .order_by(Version.number.desc())
+        .limit(50)
+    ).all()
+    users = {row.created_by: session.get(User, row.created_by) for row in rows if row.created_by}
+    names = {key: user.name or user.email for key, user in users.items() if user}
+    return [(row, names.get(row.created_by or "", "")) for row in rows]
+
+
+@bp.get("/export")
+@access(Role.VIEWER)
+def export(workflow_id: UUID) -> Response:
+    """The draft as a JSON file, as the API takes it; secrets are masked."""
+    draft = Draft(workflow_id)
+    response = make_response(json.dumps(draft.definition, ensure_ascii=False, indent=2))
+    response.mimetype = "application/json"
+    name = slugify(draft.workflow.name, 60, "workflow")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.json"'
+    return response
+
+
+@bp.post("/duplicate")
+@access(Role.EDITOR)
+def duplicate(workflow_id: UUID) -> Response:
+    """A copy, as a draft."""
+    session = db.session()
+    source = workflows.get(session, str(workflow_id))
+    copy = workflows.duplicate(session, source, actor_id=g.actor.user.id)
+    session.commit()
+    flash(_("This is the copy: a draft with addresses of its own."), "success")
+    return go("workflow.show", workflow_id=copy.id)
+
+
+@bp.post("/delete")
+@access(Role.EDITOR)
+def delete(workflow_id: UUID) -> Response:
+    """Removes it with its versions and executions."""
+    session = db.session()
+    workflow = workflows.get(session, str(workflow_id))
+    name = workflow.name
+    workflows.delete(session, workflow, actor_id=g.actor.user.id)
+    session.commit()
+    flash(_("“%(name)s” was deleted.", name=name), "success")
+    return go("workflows.index")

@@ -1,0 +1,165 @@
+"""What starts a workflow: adding, changing and removing its triggers."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app, flash, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from flowapp.catalog import TRIGGERS, TriggerSpec, get_trigger, stored_value
+from flowapp.engine.language.definition import free_key
+from flowapp.errors import InvalidError, NotFoundError, StaleError
+from flowapp.extensions import db
+from flowapp.models import Form
+from flowapp.security.roles import Role
+from flowapp.web.access import access
+from flowapp.web.forms.draft import Draft
+from flowapp.web.forms.editor import shown_groups
+from flowapp.web.forms.flow import trigger_card
+from flowapp.web.forms.triggers import TriggerForm
+from flowapp.web.locale import select_timezone
+from flowapp.web.render import page, to_url
+
+bp = Blueprint("workflow_triggers", __name__, url_prefix="/workflows/<uuid:workflow_id>")
+Json = dict[str, Any]
+
+
+@bp.get("/triggers")
+@access(Role.VIEWER)
+def index(workflow_id: UUID) -> Response:
+    """All of them."""
+    draft = Draft(workflow_id)
+    providers = draft.providers()
+    cards = [trigger_card(trigger, providers) for trigger in draft.definition["triggers"]]
+    return page("workflows/triggers/index.html", cards=cards, workflow=draft.workflow)
+
+
+@bp.get("/new-trigger")
+@access(Role.EDITOR)
+def catalog(workflow_id: UUID) -> Response:
+    """Which kind to add."""
+    groups: dict[str, list[TriggerSpec]] = {}
+    for spec in sorted(TRIGGERS.values(), key=lambda spec: str(_(spec.label)).lower()):
+        groups.setdefault(str(_(spec.group)), []).append(spec)
+    return page("workflows/triggers/catalog.html", groups=groups, workflow=Draft(workflow_id).workflow)
+
+
+@bp.route("/new-trigger/<trigger_type>", methods=["GET", "POST"])
+@access(Role.EDITOR)
+def new(workflow_id: UUID, trigger_type: str) -> Response:
+    """A new trigger."""
+    draft = Draft(workflow_id)
+    spec = get_trigger(trigger_type)
+    key = free_key(spec.type, {trigger["key"] for trigger in draft.definition["triggers"]})
+    config = (
+        {"timezone": select_timezone()} if spec.source == "clock" and "timezone" in spec.params.model_fields else {}
+    )
+    trigger = {"key": key, "trigger_type": spec.type, "config": config, "conditions": None, "is_active": True}
+    return _edit(draft, trigger, len(draft.definition["triggers"]))
+
+
+@bp.route("/triggers/<key>", methods=["GET", "POST"])
+@access(Role.EDITOR)
+def change(workflow_id: UUID, key: str) -> Response:
+    """A trigger of the draft."""
+    draft = Draft(workflow_id)
+    at = _place(draft, key)
+    return _edit(draft, draft.definition["triggers"][at], at)
+
+
+@bp.post("/triggers/<key>/delete")
+@access(Role.EDITOR)
+def delete(workflow_id: UUID, key: str) -> Response:
+    """Takes it out of the draft."""
+    draft = Draft(workflow_id)
+    at = _place(draft, key)
+    triggers = [trigger for place, trigger in enumerate(draft.definition["triggers"]) if place != at]
+    draft.save({**draft.definition, "triggers": triggers}, request.form.get("revision", ""))
+    flash(_("The trigger was deleted."), "success")
+    return to_url(url_for("steps.index", workflow_id=workflow_id))
+
+
+def _place(draft: Draft, key: str) -> int:
+    for at, trigger in enumerate(draft.definition["triggers"]):
+        if trigger["key"] == key:
+            return at
+    raise NotFoundError(_("There is no such trigger in this workflow."))
+
+
+def _edit(draft: Draft, trigger: Json, at: int) -> Response:
+    form = TriggerForm(trigger, draft.providers())
+    revision = str(draft.workflow.revision)
+    if request.method == "POST":
+        form.read(request.form)
+        if not form.acted and not form.errors and _saved(draft, form, at):
+            flash(_("The trigger was saved."), "success")
+            return to_url(_next(draft, form, at))
+        revision = str(Draft(draft.workflow.id).workflow.revision)
+    status = 422 if form.errors and not form.acted else 200
+    return page(
+        "workflows/triggers/edit.html", block="editor", status=status, form=form, workflow=draft.workflow, revision=revision,
+        url=request.path, new=at == len(draft.definition["triggers"]),
+        groups=shown_groups(draft.values(draft.definition, None)), **_addresses(form),
+    )  # fmt: skip
+
+
+def _saved(draft: Draft, form: TriggerForm, at: int) -> bool:
+    triggers = list(draft.definition["triggers"])
+    triggers[at : at + 1] = [form.trigger]
+    try:
+        draft.save({**draft.definition, "triggers": triggers}, request.form.get("revision", ""))
+    except StaleError:
+        db.session.rollback()
+        message = _(
+            "Somebody changed this workflow meanwhile. Nothing is lost: save again to put this trigger into it."
+        )
+        form.config.form_errors.append(message)
+    except InvalidError as error:
+        db.session.rollback()
+        form.place(error.problems, at)
+    else:
+        return True
+    return False
+
+
+def _next(draft: Draft, form: TriggerForm, at: int) -> str:
+    """Back to the flow; a new webhook first shows its address."""
+    if form.spec.source == "hook" and at == len(draft.definition["triggers"]):
+        return url_for("workflow_triggers.change", workflow_id=draft.workflow.id, key=form.trigger["key"])
+    return url_for("steps.index", workflow_id=draft.workflow.id)
+
+
+def _addresses(form: TriggerForm) -> dict[str, str]:
+    """What the outside world needs to know of this trigger."""
+    found = {"hook": "", "curl": "", "form_address": ""}
+    base = current_app.extensions["settings"].base_url or request.host_url
+    config = form.trigger["config"]
+    if form.spec.source == "hook" and config.get("key"):
+        found["hook"] = f"{base.rstrip('/')}/hooks/{config['key']}"
+        found["curl"] = _curl(found["hook"], config, form.spec)
+    slug = config.get("form_id")
+    row = db.session.scalars(select(Form).filter_by(slug=slug)).first() if form.spec.source == "form" and slug else None
+    if row is not None:
+        found["form_address"] = f"{base.rstrip('/')}/f/{row.key}"
+    return found
+
+
+def _curl(address: str, config: Json, spec: TriggerSpec) -> str:
+    """An example call; secrets are named, not shown."""
+    methods, auth, user, name = (
+        stored_value(spec.params, config, field) for field in ("methods", "auth", "username", "header_name")
+    )
+    lines = [f"curl -X {next(iter(methods or ()), 'POST')} {shlex.quote(address)}"]
+    if auth == "basic":
+        lines.append(f"  -u {shlex.quote(str(user))}:<{_('your secret')}>")
+    if auth == "header":
+        header = f"{name}: <{_('your secret')}>"
+        lines.append(f"  -H {shlex.quote(header)}")
+    lines.append("  -H 'Content-Type: application/json'")
+    lines.append(f"  -d {shlex.quote(json.dumps(dict(spec.sample), ensure_ascii=False))}")
+    return " \\\n".join(lines)

@@ -1,0 +1,150 @@
+"""Trying one step: the real action, in the real context, outside any execution. Nothing is recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import Branch, Done, Each, Fail, Park, Respond, Stop, Wait
+from flowapp.crm import contacts
+from flowapp.engine.graph.sample import CONTACT, loop_names
+from flowapp.engine.language.definition import Definition
+from flowapp.engine.language.scope import Scope
+from flowapp.engine.runtime.program import Program
+from flowapp.engine.runtime.visit import Attempt, Services, Visit, run, shown_params
+from flowapp.engine.runtime.visit_context import contact_names
+from flowapp.errors import FlowError, InvalidError
+from flowapp.logs import mask_text
+from flowapp.models import Contact, Execution, Organization, Workflow, new_id, utcnow
+from flowapp.models.tenancy import tenant_session
+from flowapp.tasks.runtime import Runtime, runtime
+from flowapp.tasks.services import open_services
+from flowapp.workflows import step_secrets
+
+
+def test_step(
+    organization_id: str,
+    workflow_id: str,
+    definition: dict[str, Any],
+    step_id: str,
+    input_data: Any,
+    prior: dict[str, Any],
+    execution_id: str | None,
+) -> dict[str, Any]:
+    """Runs one attempt of a step. `prior` gives the results of earlier steps by step_id.
+
+    What the input alone does not give is that of the execution where one is named, else an example: its contact above
+    all. In a loop it is the first item's turn.
+
+    Returns {"status": completed|waiting|failed, "input", "result", "error", "branch", "logs": [{"level", "message"}],
+    "duration_ms", "explanation"}. Effects are real: an e-mail is sent, a row is saved.
+    """
+    current = runtime()
+    current.pause.refuse()
+    with tenant_session(current.engine, organization_id) as session:
+        workflow = session.get_one(Workflow, workflow_id)
+        project_id, stored = workflow.project_id, workflow.draft["steps"]
+        organization = session.get_one(Organization, organization_id)
+        services = open_services(current, organization_id, project_id, organization.timezone)
+        place = _place(session, execution_id, services)
+    lines: list[dict[str, Any]] = []
+
+    def log(message: str, level: str = "info", **_data: Any) -> None:
+        lines.append({"level": level, "message": mask_text(str(message))})
+
+    began = time.perf_counter()
+    try:
+        program = _program(definition, stored, step_id, current, project_id)
+        visit = Visit(
+            new_id(), workflow_id, organization_id, project_id, 1, 0, services, utcnow, log,
+            timezone=place.timezone, contact_id=place.contact_id, business_hours=program.business_hours,
+        )  # fmt: skip
+        step = program.step(step_id)
+        attempt = run(step, _scope(definition, step_id, input_data, prior, place), visit)
+        shown = shown_params(step.spec, attempt.params, attempt.opened)
+    except FlowError as error:
+        attempt, shown = Attempt(Fail(error.message), None), None
+    return {
+        **_told(attempt),
+        "input": shown,
+        "logs": lines,
+        "duration_ms": round((time.perf_counter() - began) * 1000, 1),
+        "explanation": attempt.explanation,
+    }
+
+
+def _program(
+    definition: dict[str, Any], stored: list[dict[str, Any]], step_id: str, current: Runtime, project_id: str
+) -> Program:
+    """The definition's program, with the secrets that it keeps from the `stored` steps. InvalidError where none is."""
+    steps = step_secrets.opened(definition["steps"], stored, current.vault)
+    opened = Definition.model_validate({**definition, "steps": steps})
+    for at, step in enumerate(opened.steps):
+        problems = step_secrets.unknown(step, f"steps.{at}", stored) if step.step_id == step_id else []
+        if problems:
+            raise InvalidError(problems)
+    return Program(opened, project_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What surrounds a step beside its input; `contact_id` is empty for the example."""
+
+    contact: Mapping[str, Any]
+    timezone: str
+    context: dict[str, Any]
+    resume_url: str
+    contact_id: str = ""
+
+
+def _place(session: Session, execution_id: str | None, services: Services) -> _Place:
+    """That of a past execution, where it has one."""
+    past = session.get(Execution, execution_id) if execution_id else None
+    found = session.get(Contact, past.contact_id) if past and past.contact_id else None
+    context, url = (past.context or {}) if past else {}, services.resume_url(past.id if past else new_id())
+    if found is None:
+        return _Place({"id": "", "fields": {}, **CONTACT}, services.timezone, context, url)
+    contact = contacts.in_scope(found)
+    return _Place(contact, contact["timezone"] or services.timezone, context, url, found.id)
+
+
+def _scope(
+    definition: dict[str, Any], step_id: str, input_data: Any, prior: dict[str, Any], place: _Place
+) -> Scope:  # fmt: skip
+    names = contact_names(place.contact) | loop_names(definition, step_id, input_data, prior)
+    return Scope(
+        input=input_data,
+        variables=definition.get("variables") or {},
+        steps={key: {"result": value, "status": "completed", "error": ""} for key, value in prior.items()},
+        context=place.context,
+        now=utcnow().isoformat(timespec="seconds"),
+        extra={**names, "resume_url": place.resume_url},
+        timezone=place.timezone,
+    )
+
+
+def _told(attempt: Attempt) -> dict[str, Any]:
+    outcome = attempt.outcome
+    if isinstance(outcome, Fail):
+        return {"status": "failed", "result": None, "error": mask_text(outcome.message), "branch": ""}
+    if isinstance(outcome, Wait | Park):
+        return {"status": "waiting", "result": _waits(outcome), "error": "", "branch": ""}
+    if isinstance(outcome, Stop):
+        return {"status": "completed", "result": outcome.result, "error": outcome.message, "branch": "stop"}
+    branch, result = "next", getattr(outcome, "result", None)
+    if isinstance(outcome, Branch | Done):
+        branch = outcome.name if isinstance(outcome, Branch) else outcome.branch
+    elif isinstance(outcome, Each):
+        branch, result = "each", {"items": outcome.items}
+    elif isinstance(outcome, Respond):
+        result = {"status": outcome.status, "headers": dict(outcome.headers), "body": outcome.body}
+    return {"status": "completed", "result": result, "error": "", "branch": branch}
+
+
+def _waits(outcome: Wait | Park) -> dict[str, Any]:
+    until = outcome.until.isoformat() if outcome.until else None
+    return {"until": until, **({"waits_for": outcome.waits_for} if isinstance(outcome, Park) else {})}

@@ -1,0 +1,298 @@
+"""The form of a workflow's own settings: name, variables, and the whole `config` of its definition.
+
+form = config_form(definition, providers)
+values = form.read(request.form)
+definition = laid(definition, values)      # once there are no errors; those of the saved one: form.place(placed(problems))
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flask_babel import gettext as _
+from pydantic import Field, ValidationError
+
+from flowapp.catalog import N_, Params, ui
+from flowapp.catalog.hours import parse_clock
+from flowapp.engine.language.validation_messages import plain_problems
+from flowapp.engine.language.workflow_config import MAX_VISITS, WEEKDAYS
+from flowapp.errors import ExpressionError, Problem
+from flowapp.texts import say
+from flowapp.web.forms.field import Field as FormField
+from flowapp.web.forms.form import Form
+from flowapp.web.forms.providers import Providers
+from flowapp.web.forms.text import shown
+
+Json = dict[str, Any]
+_AFTER = re.compile(r"after_([0-9]+)_days")
+_OWN_HOURS = {"business_hours": ["true"]}
+
+
+def _day(label: str, *, default: bool = True) -> Any:
+    return Field(default=default, json_schema_extra=ui(label, show_if=_OWN_HOURS))
+
+
+class SettingsParams(Params):
+    """What a person may set for the whole workflow."""
+
+    name: str = Field(min_length=1, max_length=200, json_schema_extra=ui(N_("Name")))
+    description: str = Field("", max_length=10_000, json_schema_extra=ui(N_("Description"), widget="textarea"))
+    variables: dict[str, Any] = Field(
+        default_factory=dict,
+        json_schema_extra=ui(N_("Variables"), N_("Every step can use them as variables.<name>."), widget="keyvalue"),
+    )
+    reentry: Literal["always", "once", "not_while_active", "after"] = Field(
+        "always",
+        json_schema_extra=ui(
+            N_("May the same contact enter again?"),
+            widget="select",
+            choices=[
+                ("always", N_("Always")),
+                ("once", N_("Never")),
+                ("not_while_active", N_("Not while an execution for them is under way")),
+                ("after", N_("After some days")),
+            ],
+        ),
+    )
+    reentry_days: int = Field(
+        30, ge=1, le=9999, json_schema_extra=ui(N_("How many days"), widget="number", show_if={"reentry": ["after"]})
+    )
+    concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        json_schema_extra=ui(N_("Executions at the same time"), N_("Empty: any number."), widget="number"),
+    )
+    concurrency_policy: Literal["queue", "drop", "replace"] = Field(
+        "queue",
+        json_schema_extra=ui(
+            N_("One that is too many"),
+            widget="select",
+            choices=[
+                ("queue", N_("Waits until there is a place")),
+                ("drop", N_("Is skipped")),
+                ("replace", N_("Takes the place of the oldest, which is cancelled")),
+            ],
+        ),
+    )
+    concurrency_key: str = Field(
+        "",
+        max_length=500,
+        json_schema_extra=ui(
+            N_("Count them separately for each"),
+            N_(
+                "For instance {{ input.email }}: the limit then holds for each e-mail address. Empty: for all together."
+            ),
+            placeholder="{{ input.email }}",
+        ),
+    )
+    debounce_seconds: int = Field(
+        0,
+        ge=0,
+        le=86_400,
+        json_schema_extra=ui(
+            N_("Wait before it begins (seconds)"),
+            N_("Whatever starts it again meanwhile takes the place of the start before. 0: it begins at once."),
+            widget="number",
+        ),
+    )
+    debounce_key: str = Field(
+        "",
+        max_length=500,
+        json_schema_extra=ui(
+            N_("Starts count as the same where this is equal"),
+            N_("For instance {{ input.order_id }}. Empty: every start of this workflow."),
+            placeholder="{{ input.order_id }}",
+        ),
+    )
+    timeout: int | None = Field(
+        None,
+        ge=1,
+        le=31_536_000,
+        json_schema_extra=ui(
+            N_("An execution ends after (seconds)"), N_("Empty: it may take any time."), widget="number"
+        ),
+    )
+    max_visits: int = Field(
+        MAX_VISITS,
+        ge=1,
+        le=1_000_000,
+        json_schema_extra=ui(
+            N_("Steps that an execution may run"),
+            N_("Stops a flow that runs in circles. Each item of a loop counts its steps."),
+            widget="number",
+        ),
+    )
+    error_workflow: str = Field(
+        "",
+        max_length=200,
+        json_schema_extra=ui(
+            N_("When an execution fails, run"),
+            N_("This workflow then starts with the failure as its input: error, execution, workflow."),
+            widget="workflow",
+        ),
+    )
+    alert_after: int = Field(
+        3,
+        ge=0,
+        le=1000,
+        json_schema_extra=ui(
+            N_("Tell people after so many failures in a row"),
+            N_("And again once it works. 0: never."),
+            widget="number",
+        ),
+    )
+    business_hours: bool = Field(
+        default=False,
+        json_schema_extra=ui(
+            N_("This workflow has business hours of its own"), N_("Otherwise they are Monday to Friday, 9:00 to 17:00.")
+        ),
+    )
+    mon: bool = _day(N_("Monday"))
+    tue: bool = _day(N_("Tuesday"))
+    wed: bool = _day(N_("Wednesday"))
+    thu: bool = _day(N_("Thursday"))
+    fri: bool = _day(N_("Friday"))
+    sat: bool = _day(N_("Saturday"), default=False)
+    sun: bool = _day(N_("Sunday"), default=False)
+    start: str = Field("09:00", max_length=8, json_schema_extra=ui(N_("From"), show_if=_OWN_HOURS))
+    end: str = Field("17:00", max_length=8, json_schema_extra=ui(N_("To"), show_if=_OWN_HOURS))
+    holidays: list[str] = Field(
+        default_factory=list,
+        max_length=366,
+        json_schema_extra=ui(
+            N_("Holidays"), N_("One date a line, for example 2026-12-25."), widget="lines", show_if=_OWN_HOURS
+        ),
+    )
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        le=3650,
+        json_schema_extra=ui(
+            N_("Keep ended executions for (days)"), N_("Empty: as this installation is set up."), widget="number"
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Settings that belong together; texts are msgids."""
+
+    title: str
+    help: str
+    fields: tuple[str, ...]
+
+
+GROUPS = (
+    Group(N_("About"), "", ("name", "description", "variables")),
+    Group(
+        N_("Who may enter, and how often"),
+        N_("A start that may not run is recorded as skipped, with the reason."),
+        ("reentry", "reentry_days", "concurrency", "concurrency_policy", "concurrency_key", "debounce_seconds",
+         "debounce_key"),
+    ),
+    Group(
+        N_("When something goes wrong"),
+        N_("Each step also says itself what happens when it fails."),
+        ("timeout", "max_visits", "error_workflow", "alert_after"),
+    ),
+    Group(
+        N_("Business hours"),
+        N_("Waits such as “4 business hours” count them, in the contact's time zone."),
+        ("business_hours", *WEEKDAYS, "start", "end", "holidays"),
+    ),
+    Group(N_("History"), "", ("retention_days",)),
+)  # fmt: skip
+_PLAIN = (
+    "timeout", "concurrency", "concurrency_key", "concurrency_policy", "debounce_key", "debounce_seconds",
+    "error_workflow", "alert_after", "max_visits", "retention_days",
+)  # fmt: skip
+
+
+class ConfigForm(Form):
+    """Nothing is evaluated in these settings."""
+
+    picker = False
+
+    def groups(self) -> list[tuple[Group, list[FormField]]]:
+        """The fields, as they belong together."""
+        return [(group, [self[name] for name in group.fields]) for group in GROUPS]
+
+    def told(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """What is set, to read only: (title, [(label, text)]) of each group that has something."""
+        groups = [(str(_(group.title)), [_told(f) for f in fields if f.filled]) for group, fields in self.groups()]
+        return [(title, rows) for title, rows in groups if rows]
+
+
+def _told(field: FormField) -> tuple[str, str]:
+    value = field.json()
+    if isinstance(value, bool):
+        return field.label, str(_("Yes") if value else _("No"))
+    choices = {key: str(_(label)) for key, label in field.info.choices}
+    return field.label, choices.get(shown(value), shown(value))
+
+
+def config_form(definition: Json, providers: Providers) -> ConfigForm:
+    """The form of a canonical definition."""
+    config = dict(definition["config"])
+    after = _AFTER.fullmatch(config["reentry"])
+    if after:
+        config |= {"reentry": "after", "reentry_days": int(after[1])}
+    hours = config.pop("business_hours")
+    if hours:
+        config |= {"business_hours": True, **{day: day in hours["days"] for day in WEEKDAYS}}
+        config |= {name: hours[name] for name in ("start", "end", "holidays")}
+    values = {name: definition[name] for name in ("name", "description", "variables")} | config
+    return ConfigForm(SettingsParams, values, providers, check=_check)
+
+
+def _check(values: Json) -> list[Problem]:
+    try:
+        settings = SettingsParams.model_validate(values)
+    except ValidationError as error:
+        return plain_problems(error, values, SettingsParams)
+    if settings.business_hours and not _days(settings):
+        return [Problem(WEEKDAYS[0], say("Choose at least one day."))]
+    return []
+
+
+def _days(settings: SettingsParams) -> list[str]:
+    return [day for day in WEEKDAYS if getattr(settings, day)]
+
+
+def laid(definition: Json, values: Json) -> Json:
+    """The definition with these settings."""
+    settings = SettingsParams.model_validate(values)
+    reentry = f"after_{settings.reentry_days}_days" if settings.reentry == "after" else settings.reentry
+    config = {name: getattr(settings, name) for name in _PLAIN}
+    return {
+        **definition,
+        "name": settings.name,
+        "description": settings.description,
+        "variables": settings.variables,
+        "config": {**definition["config"], **config, "reentry": reentry, "business_hours": _hours(settings)},
+    }
+
+
+def _hours(settings: SettingsParams) -> Json | None:
+    if not settings.business_hours:
+        return None
+    clock = {"start": _clock(settings.start), "end": _clock(settings.end)}
+    return {"days": _days(settings), **clock, "holidays": settings.holidays}
+
+
+def _clock(text: str) -> str:
+    """A time of day as the config has it; what is none is left for the config to refuse."""
+    try:
+        return parse_clock(text).strftime("%H:%M")
+    except ExpressionError:
+        return text
+
+
+def placed(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The problems of a definition's config, at the fields that show these parts of it."""
+    for problem in problems:
+        yield Problem(problem.path.removeprefix("config.").removeprefix("business_hours."), problem.message)

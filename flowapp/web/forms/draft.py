@@ -1,0 +1,106 @@
+"""A workflow's draft in the editor's hands: what is shown, what can be chosen, and how a change is saved."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+import redis
+from flask import g
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from flowapp import tasks, workflows
+from flowapp.engine.graph.sample import Group, before, sample_input, values
+from flowapp.extensions import db
+from flowapp.models import Execution, Form, StepRun, Workflow
+from flowapp.web.forms.providers import Providers, of_project
+from flowapp.web.locale import when
+from flowapp.workflows import test_data
+
+Json = dict[str, Any]
+KEEP = 86_400  # seconds for which the result of a tried step stays known
+LARGEST = 262_144  # characters of such a result: Redis is for many
+LAST = 5
+
+
+class Draft:
+    """`definition` is canonical, secrets masked (they come back unharmed). NotFoundError for an unknown workflow."""
+
+    def __init__(self, workflow_id: UUID | str) -> None:
+        self.workflow: Workflow = workflows.get(db.session(), str(workflow_id))
+        self.definition: Json = workflows.shown_definition(self.workflow)
+
+    def providers(self, without: str = "") -> Providers:
+        """What selects offer; `without` is a step that is not offered to itself."""
+        steps = [(s["step_id"], s["name"]) for s in self.definition["steps"] if s["step_id"] != without]
+        return of_project(db.session(), self.workflow.project_id, steps, self.workflow.id)
+
+    def save(self, definition: Json, revision: str = "") -> None:
+        """Saves and commits. StaleError where `revision`, as the page was loaded with, is past; InvalidError with problems."""
+        expected = int(revision) if revision.isascii() and revision.isdecimal() and len(revision) < 10 else None
+        actor_id = g.actor.user.id
+        workflows.save_draft(db.session(), self.workflow, definition, actor_id=actor_id, expected_revision=expected)
+        db.session.commit()
+
+    def executions(self) -> list[Execution]:
+        """The last executions, newest first."""
+        statement = select(Execution).filter_by(workflow_id=self.workflow.id).order_by(Execution.id.desc()).limit(LAST)
+        return list(db.session.scalars(statement))
+
+    def sample(self) -> Json:
+        """An input as the trigger would give it."""
+        forms = {row.slug: row.fields for row in db.session.scalars(select(Form))}
+        return sample_input(self.definition, forms)
+
+    def inputs(self) -> list[tuple[str, str]]:
+        """What it can be tried with, as (key, label); the usual one first."""
+        kept = [("test", str(_("The test data")))] if "input" in test_data.of(self.workflow) else []
+        runs = [(run.id, str(_("The execution of %(when)s", when=when(run.created_at)))) for run in self.executions()]
+        return [*kept, ("sample", str(_("An example"))), *runs]
+
+    def input_of(self, key: str) -> tuple[Any, str | None]:
+        """The input of that key, of an example where there is none, and the execution that it is from."""
+        kept = test_data.of(self.workflow)
+        if key == "test" and "input" in kept:
+            return kept["input"], kept["execution_id"]
+        run = next((run for run in self.executions() if run.id == key), None)
+        return (run.input_data, run.id) if run else (self.sample(), None)
+
+    def values(self, definition: Json, step_id: str | None) -> list[Group]:
+        """What a step (None: a trigger's condition) can use. Examples are the last real input and results, if any."""
+        last = next(iter(self.executions()), None)
+        data = last.input_data if last and last.input_data else self.sample()
+        results = self.results(before(definition, step_id), last.id if last else None) if step_id else {}
+        return values(definition, step_id, data, results)
+
+    def results(self, step_ids: list[str], execution_id: str | None) -> dict[str, Any]:
+        """Known results: pinned ones, else those of that execution, else of the last time that the step was tried."""
+        found = self._tried(step_ids)
+        if execution_id:
+            runs = select(StepRun).filter_by(execution_id=execution_id, status="completed").order_by(StepRun.seq)
+            found |= {run.step_id: run.output for run in db.session.scalars(runs) if run.step_id in step_ids}
+        pins = test_data.of(self.workflow)["pins"]
+        return found | {step_id: pins[step_id] for step_id in step_ids if step_id in pins}
+
+    def remember(self, step_id: str, result: Any) -> None:
+        """Keeps what a tried step gave, for the steps behind it, where it is not too large and Redis answers."""
+        try:
+            text = json.dumps(result)
+            if len(text) <= LARGEST:
+                tasks.runtime().redis.set(self._key(step_id), text, ex=KEEP)
+        except (redis.RedisError, TypeError, ValueError):
+            return
+
+    def _tried(self, step_ids: list[str]) -> dict[str, Any]:
+        if not step_ids:
+            return {}
+        try:
+            kept: Any = tasks.runtime().redis.mget([self._key(step_id) for step_id in step_ids])
+        except redis.RedisError:
+            return {}
+        return {step_id: json.loads(text) for step_id, text in zip(step_ids, kept, strict=True) if text}
+
+    def _key(self, step_id: str) -> str:
+        return f"tried:{self.workflow.organization_id}:{self.workflow.id}:{step_id}"

@@ -1,0 +1,154 @@
+"""One step in the editor: its form, the values it can use, and the trial beside it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import gettext as _
+from pydantic import Field
+
+from flowapp.catalog import N_, Params, get_action, ui
+from flowapp.engine.graph import edit
+from flowapp.engine.graph.sample import Group
+from flowapp.engine.language.definition import StepDef
+from flowapp.web.forms.draft import Draft
+from flowapp.web.forms.form import Form
+from flowapp.web.forms.providers import Providers
+from flowapp.web.forms.steps import StepForm
+from flowapp.workflows import test_data
+
+Json = dict[str, Any]
+PLACES = ("after", "branch", "before", "below", "parallel")
+_KINDS = {
+    "input": N_("Trigger"),
+    "contact": N_("Contact, where the workflow is about one"),
+    "variables": N_("Variables of this workflow"),
+    "general": N_("Always there"),
+}
+
+
+class OwnInput(Params):
+    """An input that a person writes to try a step with."""
+
+    data: dict[str, Any] = Field(
+        default_factory=dict,
+        json_schema_extra=ui(N_("Your own values"), N_("What the trigger would give."), widget="keyvalue"),
+    )
+
+
+class OwnForm(Form):
+    """Plain values: nothing is evaluated in them."""
+
+    picker = False
+
+
+class Editor:
+    """A step being made (at `after` and `branch`, also `parallel`; before `before`; `below` lanes) or changed.
+
+    `definition` holds the step as it is in the form, in its place, so that what runs before it is known.
+    """
+
+    def __init__(self, draft: Draft, step_id: str = "", action_type: str = "") -> None:
+        self.draft = draft
+        self.new = not step_id
+        self.place = {name: request.values.get(name, "")[:200] for name in PLACES}
+        step = new_step(draft.definition, action_type) if self.new else edit.step_of(draft.definition, step_id)
+        self.origin = dict(step)
+        self.form = StepForm(step, draft.providers(step["step_id"]))
+        self.own = OwnForm(OwnInput, {}, Providers(), "t-")
+        self.kept = test_data.of(draft.workflow)
+        self.source = request.form.get("t-source") or draft.inputs()[0][0]
+        self.revision = str(draft.workflow.revision)
+
+    def read(self) -> None:
+        """Takes up the post."""
+        self.form.read(request.form)
+        if self.new and self.form.name:
+            self.form.step["step_id"] = edit.free_step_id(self.draft.definition, self.form.name)
+        self.own.take(request.form)
+
+    @property
+    def acted(self) -> bool:
+        return self.form.acted or self.own.acted
+
+    @property
+    def definition(self) -> Json:
+        """The draft with the step as the form has it. NotFoundError where its place is gone."""
+        return self._with(self.form.step)
+
+    def _with(self, step: Json) -> Json:
+        definition, place = self.draft.definition, self.place
+        if not self.new:
+            return edit.change(definition, step)
+        if place["before"]:
+            return edit.insert_before(definition, step, place["before"])
+        if place["below"]:
+            return edit.insert_below(definition, step, place["below"])
+        parallel = bool(place["parallel"])
+        return edit.insert_after(definition, step, place["after"] or None, place["branch"], parallel=parallel)
+
+    @property
+    def url(self) -> str:
+        """Where the form posts to."""
+        return self._url("steps")
+
+    @property
+    def try_url(self) -> str:
+        """Where the form posts to, to try the step."""
+        return self._url("step_test")
+
+    def _url(self, page: str) -> str:
+        workflow_id = self.draft.workflow.id
+        if self.new:
+            return url_for(f"{page}.new", workflow_id=workflow_id, action_type=self.form.spec.type)
+        return url_for(f"{page}.change", workflow_id=workflow_id, step_id=self.form.step["step_id"])
+
+    def groups(self) -> list[Json]:
+        """The values to insert, as `ui.value_list` shows them."""
+        return shown_groups(self.draft.values(self._with(self.origin), self.origin["step_id"]))
+
+    def inputs(self) -> list[tuple[str, str]]:
+        """What the step can be tried with."""
+        return [*self.draft.inputs(), ("own", str(_("My own values")))]
+
+    def input_data(self) -> tuple[Any, str | None]:
+        """The chosen input, and the execution that it is from."""
+        if self.source == "own":
+            return self.own.params().get("data", {}), None
+        return self.draft.input_of(self.source)
+
+    def preview(self) -> str:
+        """The chosen input as JSON text."""
+        return json.dumps(self.input_data()[0], ensure_ascii=False, indent=2)
+
+    def context(self) -> Json:
+        """What steps/edit.html needs."""
+        return {"editor": self, "form": self.form, "workflow": self.draft.workflow, "trial": None, "ask": False}
+
+
+def _in_words(text: str) -> str:
+    return _(text) if text else ""
+
+
+def shown_groups(groups: list[Group]) -> list[Json]:
+    """Groups of values in the reader's language."""
+    return [
+        {"label": _label(group), "items": [{**item, "label": _in_words(item["label"])} for item in group.items]}
+        for group in groups
+    ]
+
+
+def _label(group: Group) -> str:
+    if group.kind == "loop":
+        return str(_("Each item of “%(name)s”", name=group.name))
+    return group.name if group.kind == "step" else str(_(_KINDS[group.kind]))
+
+
+def new_step(definition: Json, action_type: str) -> Json:
+    """A step of that type with everything at its default. NotFoundError for an unknown type."""
+    spec = get_action(action_type)
+    name = str(_(spec.label))
+    step = StepDef(step_id=edit.free_step_id(definition, name), name=name, action_type=spec.type)
+    return step.model_dump(exclude_none=True) | {"goto_step": None}

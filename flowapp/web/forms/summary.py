@@ -1,0 +1,114 @@
+"""A step or a trigger in one line, for its card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from pydantic import ValidationError
+
+from flowapp.catalog import ACTIONS, TRIGGERS, TriggerSpec
+from flowapp.engine.language.condition_parser import normalize
+from flowapp.errors import FlowError
+from flowapp.web.forms.info import Info, infos
+from flowapp.web.forms.providers import Choices, Providers
+from flowapp.web.forms.text import number, shown
+from flowapp.web.locale import duration
+
+Json = dict[str, Any]
+LENGTH = 110
+_JOIN = {"all": " · ", "any": " / ", "not": " · "}
+
+
+def step_line(step: Json, providers: Providers) -> str:
+    """What the step does, from its first filled parameters."""
+    spec = ACTIONS.get(step["action_type"])
+    if spec is None:
+        return ""
+    known = infos(spec.params)
+    limits = [text for info in known if (text := _limit(info, step["params"]))]
+    parts = [
+        _part(info, value, providers)
+        for info in known
+        if (value := _value(info, step["params"])) and not _limit(info, step["params"])
+    ]
+    end = "".join(f" · {text}" for text in limits)
+    return (_cut(" · ".join(part for part in parts[:3] if part), LENGTH - len(end)) + end).removeprefix(" · ")
+
+
+def _limit(info: Info, params: Json) -> str:
+    """How long a step waits at most, in words; empty for other parameters, and where it waits on."""
+    value = params.get(info.key)
+    if info.name != "timeout" or info.widget != "duration" or value in (None, ""):
+        return ""
+    seconds = number(str(value))
+    length = str(value) if isinstance(seconds, str) else duration(seconds)
+    return str(_("%(label)s: %(value)s", label=_(info.label), value=_cut(length, 40)))
+
+
+def trigger_line(trigger: Json, providers: Providers) -> str:
+    """What starts the workflow, in the trigger's own words."""
+    spec = TRIGGERS.get(trigger["trigger_type"])
+    if spec is None:
+        return ""
+    if spec.source == "form":
+        slug = str(trigger["config"].get("form_id", ""))
+        return dict(providers.forms).get(slug, slug)
+    try:
+        return _cut(described(spec, trigger["config"]))
+    except (ValidationError, FlowError):
+        return ""
+
+
+def described(spec: TriggerSpec, config: Json) -> str:
+    """A config in words. ValidationError or FlowError where it is not complete."""
+    if spec.summary is None:
+        return ""
+    model = spec.params.model_validate(config)
+    if spec.source == "clock":
+        return str(spec.summary(model, str(get_locale() or "en")))  # type: ignore[call-arg]
+    return spec.summary(model)
+
+
+def conditions_line(conditions: Any) -> str:
+    """A group of conditions in a few words."""
+    try:
+        return _cut(_group(normalize(conditions)))
+    except FlowError:
+        return ""
+
+
+def _group(group: Json) -> str:
+    if "field" in group:
+        return f"{group['field']} {group['operator']} {shown(group.get('value', ''))}".strip()
+    mode = next(iter(group), "all")
+    text = _JOIN[mode].join(_group(entry) for entry in group.get(mode, ()))
+    return str(_("none of: %(rules)s", rules=text)) if mode == "not" else text
+
+
+def _value(info: Info, params: Json) -> Any:
+    value = next((params[name] for name in info.names if name in params), None)
+    return None if info.advanced or info.widget in ("hidden", "secret") else value
+
+
+def _part(info: Info, value: Any, providers: Providers) -> str:
+    if info.widget == "conditions":
+        return conditions_line(value)
+    names: Choices = {
+        "table": providers.tables, "schema": providers.schemas, "form": providers.forms, "step": providers.steps,
+        "workflow": providers.workflows,
+    }.get(info.widget, info.choices)  # fmt: skip
+    if isinstance(value, str):
+        return str(_(dict(names).get(value, value)))
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        return ", ".join(value)
+    if isinstance(value, dict | list):
+        inner = ", ".join(value) if isinstance(value, dict) else str(len(value))
+        return str(_("%(label)s: %(value)s", label=_(info.label), value=inner))
+    return str(_("%(label)s: %(value)s", label=_(info.label), value=shown(value)))
+
+
+def _cut(text: str, length: int = LENGTH) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"

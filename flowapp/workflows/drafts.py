@@ -1,0 +1,163 @@
+"""Making, changing and removing workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from flowapp.engine.language.definition import Definition
+from flowapp.engine.language.dialects import at_source, read
+from flowapp.errors import ConflictError, InvalidError, Problem
+from flowapp.models import Workflow, new_id
+from flowapp.security.credentials import hide
+from flowapp.texts import say
+from flowapp.workflows.changes import lock, tell
+from flowapp.workflows.extras import Extras, read_extras
+from flowapp.workflows.projects import default_project
+from flowapp.workflows.publishing import activate, archive, pause
+from flowapp.workflows.secrets import settle, without_hook_keys
+
+Json = dict[str, Any]
+NAME_LENGTH = 200
+
+
+def create(
+    session: Session, body: Mapping[str, Any], *, actor_id: str | None, project_id: str | None = None
+) -> Workflow:
+    """A new workflow from a body in any dialect; with `"status": "active"` it is published and started at once.
+
+    InvalidError carries every problem, each at the body's own path.
+    """
+    workflow_id = new_id()
+    definition, extras = _read(session, workflow_id, dict(body), {})
+    workflow = Workflow(
+        id=workflow_id,
+        organization_id=session.info["organization_id"],
+        project_id=project_id or extras.project_id or default_project(session).id,
+        created_by=actor_id,
+        status=extras.status if extras.status in ("paused", "archived") else "draft",
+        is_template=bool(extras.is_template),
+        canvas_data=extras.canvas_data or {},
+        revision=1,
+    )
+    _lay(workflow, definition)
+    session.add(workflow)
+    session.flush()
+    tell(session, workflow, "created", actor_id, event="created")
+    return activate(session, workflow, actor_id=actor_id) if extras.status == "active" else workflow
+
+
+def save_draft(
+    session: Session,
+    workflow: Workflow,
+    definition: Json,
+    *,
+    actor_id: str | None,
+    expected_revision: int | None = None,
+) -> Workflow:
+    """Replaces the draft by a canonical definition. StaleError where the draft is not at `expected_revision` any more."""
+    lock(session, workflow, expected_revision)
+    settled = settle(session, workflow.id, definition, workflow.draft)
+    return _save(session, workflow, settled, Extras(), actor_id)
+
+
+def update(
+    session: Session,
+    workflow: Workflow,
+    body: Mapping[str, Any],
+    *,
+    actor_id: str | None,
+    expected_revision: int | None = None,
+) -> Workflow:
+    """Changes what a body in any dialect speaks of, and leaves the rest; `status` starts, pauses or archives.
+
+    A body with `actions` replaces the edges too: that dialect has none.
+    """
+    lock(session, workflow, expected_revision)
+    base = hide(workflow.draft)
+    if "actions" in body and "edges" not in body:
+        base = {**base, "edges": []}
+    definition, extras = _read(session, workflow.id, dict(body), workflow.draft, base)
+    _save(session, workflow, definition, extras, actor_id)
+    if extras.status is None or extras.status == workflow.status:
+        return workflow
+    if extras.status == "draft":
+        raise ConflictError(say("A workflow that was started once cannot become a draft again: pause it instead."))
+    move = {"active": activate, "paused": pause, "archived": archive}[extras.status]
+    return move(session, workflow, actor_id=actor_id)
+
+
+def _read(
+    session: Session, workflow_id: str, body: Json, before: Json, base: Json | None = None
+) -> tuple[Definition, Extras]:
+    """The definition of a body, laid over `base`, as it will be stored; and the extras. All problems in one error."""
+    data, rest, paths = read(body)
+    extras, problems = read_extras(session, rest)
+    definition = None
+    try:
+        definition = settle(session, workflow_id, {**(base or {}), **data}, before)
+    except InvalidError as error:
+        problems += at_source(error.problems, paths)
+    if definition is None or problems:
+        raise InvalidError(problems)
+    return definition, extras
+
+
+def _save(
+    session: Session, workflow: Workflow, definition: Definition, extras: Extras, actor_id: str | None
+) -> Workflow:
+    """Stores what differs; a change raises the revision, and is recorded."""
+    changed = workflow.draft_fingerprint != definition.fingerprint()
+    if changed and workflow.status == "archived":
+        raise ConflictError(say("This workflow is archived. Activate or pause it before you change it."))
+    _lay(workflow, definition)
+    for name in ("project_id", "canvas_data", "is_template"):
+        value = getattr(extras, name)
+        if value is not None and value != getattr(workflow, name):
+            setattr(workflow, name, value)
+            changed = True
+    if changed:
+        workflow.revision += 1
+        tell(session, workflow, "updated", actor_id, revision=workflow.revision)
+    session.flush()
+    return workflow
+
+
+def _lay(workflow: Workflow, definition: Definition) -> None:
+    fingerprint = definition.fingerprint()
+    if workflow.draft_fingerprint != fingerprint:
+        workflow.draft = definition.canonical()
+        workflow.draft_fingerprint = fingerprint
+        workflow.name, workflow.description = definition.name, definition.description
+
+
+def duplicate(session: Session, workflow: Workflow, *, actor_id: str | None, name: str | None = None) -> Workflow:
+    """A copy as a draft, with ids and hook keys of its own; secrets are kept. InvalidError for a name that is too long."""
+    if name is not None and not 0 < len(name.strip()) <= NAME_LENGTH:
+        raise InvalidError([Problem("name", say("Write a name of at most %(max)s characters.", max=NAME_LENGTH))])
+    name = name or f"{workflow.name[: NAME_LENGTH - 7]} (copy)"
+    before = without_hook_keys(workflow.draft)
+    copy = Workflow(
+        id=new_id(),
+        organization_id=workflow.organization_id,
+        project_id=workflow.project_id,
+        created_by=actor_id,
+        status="draft",
+        canvas_data=workflow.canvas_data,
+        revision=1,
+    )
+    _lay(copy, settle(session, copy.id, {**before, "name": name}, before))
+    session.add(copy)
+    session.flush()
+    tell(session, copy, "duplicated", actor_id, event="created", source=workflow.id)
+    return copy
+
+
+def delete(session: Session, workflow: Workflow, *, actor_id: str | None = None) -> None:
+    """Removes the workflow with its versions, triggers and executions."""
+    lock(session, workflow)
+    tell(session, workflow, "deleted", actor_id, event="deleted")
+    session.delete(workflow)
+    session.flush()

@@ -1,0 +1,106 @@
+"""Projects, and what a project has: the names that a workflow may call its tables, schemas and forms by."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.engine.graph.checks import Known
+from flowapp.models import DataTable, Form, Integration, Project, Schema, Workflow
+
+Thing = DataTable | Schema | Form
+Choices = list[tuple[str, str]]
+MAX_SLUG = 48
+
+
+def default_project(session: Session) -> Project:
+    """The organization's default project, made where it is missing."""
+    project = session.scalars(select(Project).order_by(Project.is_default.desc(), Project.id).limit(1)).first()
+    if project is None:
+        project = Project(name="Default", slug="default", is_default=True)
+        session.add(project)
+        session.flush()
+    return project
+
+
+def choices_tables(session: Session) -> Choices:
+    """(slug, name) of the data tables, for select boxes."""
+    return _choices(session, DataTable)
+
+
+def choices_schemas(session: Session) -> Choices:
+    """(slug, name) of the validation schemas, for select boxes."""
+    return _choices(session, Schema)
+
+
+def choices_forms(session: Session) -> Choices:
+    """(slug, name) of the forms, for select boxes."""
+    return _choices(session, Form)
+
+
+def _choices(session: Session, model: type[Thing]) -> Choices:
+    rows = session.execute(select(model.slug, model.name).order_by(model.name)).all()
+    return [(slug, name) for slug, name in rows]
+
+
+def known(session: Session, project_id: str) -> Known:
+    """Every name that a step of this project may call a thing by, for engine.graph.checks."""
+    return Known(
+        sql=lambda query, params: _sql_fault(session, project_id, query, params),
+        tables=_names(session, DataTable, project_id),
+        schemas=_names(session, Schema, project_id),
+        forms=_names(session, Form, project_id),
+        workflows=frozenset(
+            name
+            for row in session.execute(select(Workflow.id, Workflow.name).where(Workflow.status != "archived"))
+            for name in row
+        ),
+        integrations=frozenset(
+            name
+            for row in session.scalars(select(Integration))
+            for name in (row.id, row.name, row.integration_type, row.provider)
+            if name
+        ),
+    )
+
+
+def _sql_fault(session: Session, project_id: str, query: str, params: dict[str, Any]) -> str:
+    from flowapp.data.sql.queries import fault  # only who writes SQL pays for it
+
+    available = session.scalars(select(DataTable).where(DataTable.project_id == project_id)).all()
+    return fault(available, query, params, session.get_bind().dialect.name)
+
+
+def _names(session: Session, model: type[Thing], project_id: str) -> frozenset[str]:
+    rows = session.execute(select(model.id, model.slug, model.name).where(model.project_id == project_id))
+    return frozenset(name for row in rows for name in row)
+
+
+def slugify(text: str, limit: int, fallback: str) -> str:
+    """A name for machines: lower-case letters, digits and underscores, a letter first."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower().replace("e-mail", "email")
+    slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+    if slug and not slug[0].isalpha():
+        slug = f"{fallback}_{slug}"
+    return (slug or fallback)[:limit].rstrip("_")
+
+
+def free(wanted: str, taken: Iterable[str], limit: int) -> str:
+    """`wanted`, or with the first free number behind it; never longer than `limit`."""
+    used, name, number = set(taken), wanted, 1
+    while name in used:
+        number += 1
+        name = f"{wanted[: limit - len(str(number)) - 1]}_{number}"
+    return name
+
+
+def free_slug(session: Session, model: type[Thing], project_id: str, name: str) -> str:
+    """The slug of a new thing called `name`, unique in its project."""
+    taken = session.scalars(select(model.slug).where(model.project_id == project_id))
+    fallback = {DataTable: "table", Schema: "schema", Form: "form"}[model]
+    return free(slugify(name, MAX_SLUG, fallback), taken, MAX_SLUG)
