@@ -18,7 +18,7 @@ test: setup-dev lint ## Set up what is missing and run every check and every tes
 
 faults: setup-dev ## Kill, freeze, fill and restart everything in full form, print a table, write it to bench/results/
 	FLOWAPP_FAULTS=full $(PY) -m pytest -m faults
-	FLOWAPP_FAULTS=full $(PY) -m pytest tests/engine/test_state_model.py tests/engine/test_journal_machine.py
+	FLOWAPP_FAULTS=full $(PY) -m pytest tests/engine/machine/test_state_model.py tests/engine/store/test_journal_machine.py
 
 bench: setup-dev ## Measure, print a table, write JSON to bench/results/
 	@$(PY) scripts/servers.py
