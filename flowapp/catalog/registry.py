@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from flowapp.errors import NotFoundError, StepError
 from flowapp.texts import say
 
 Effect = Literal["pure", "idempotent", "once"]
+ROOMS = ("flowapp.actions", "flowapp.triggers", "flowapp.connectors")
 Source = Literal["person", "hook", "form", "clock", "api", "event"]
 ActionFunction = Callable[[StepContext, Any], Outcome]
 ParamsClass = type[Params]  # a name of its own: the specs have a field called type
@@ -232,9 +233,13 @@ def open_integration(
     return IntegrationHandle(id, name, integration_type, read[0].model_dump(), read[1].model_dump())
 
 
-def load() -> None:
-    """Imports every file of actions/, triggers/ and connectors/, so that each declares itself."""
-    for room in ("actions", "triggers", "connectors"):
-        package = importlib.import_module(f"flowapp.{room}")
-        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(info.name)
+def load(*rooms: str) -> None:
+    """Imports every file of these packages and of the folders inside them, so that each declares itself.
+
+    By default flowapp's own rooms. Files are looked for rather than packages: a folder without `__init__.py` counts too.
+    """
+    for room in rooms or ROOMS:
+        for folder in map(Path, importlib.import_module(room).__path__):
+            for file in sorted(folder.rglob("*.py")):
+                inner = file.relative_to(folder).with_suffix("").parts
+                importlib.import_module(".".join((room, *(part for part in inner if part != "__init__"))))

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from flowapp.catalog import Letter
+from flowapp.catalog.mail_text import read_addresses
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.connectors.smtp.message import addresses
 from flowapp.errors import StepError
-from flowapp.security.mail_text import read_addresses
 from tests.support.smtp import SmtpServer
 
 SENDER = "Flowapp <flow@example.com>"

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from flowapp.actions.fields import Lines
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.fields import Lines
 from flowapp.errors import StepError
 from flowapp.texts import say
 

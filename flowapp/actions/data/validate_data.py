@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from flowapp.actions.fields import Text, has_expression
 from flowapp.catalog import N_, Branch, Done, Outcome, Params, StepContext, action, patterns, ui
+from flowapp.catalog.fields import Text, has_expression
 from flowapp.errors import StepError
 from flowapp.security import json_schema
 from flowapp.texts import say

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from flowapp.actions.fields import Text
 from flowapp.catalog import N_, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.fields import Text
 from flowapp.errors import StepError
 
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from flowapp.actions.fields import OptionalDuration, Text, until
 from flowapp.catalog import N_, Done, Goal, Outcome, Params, Park, StepContext, action, ui
+from flowapp.catalog.fields import OptionalDuration, Text, until
 from flowapp.errors import StepError
 
 _WAITING = {"unmet": ["wait"]}

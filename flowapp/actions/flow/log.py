@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from flowapp.actions.fields import Text
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.context import LogLevel
+from flowapp.catalog.fields import Text
 
 
 class LogParams(Params):

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from flowapp.actions.fields import OptionalDuration, until
 from flowapp.catalog import N_, Join, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.fields import OptionalDuration, until
 
 
 class MergeParams(Params):

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from flowapp.actions.fields import Text
 from flowapp.catalog import N_, Outcome, Params, Respond, StepContext, action, ui
+from flowapp.catalog.fields import Text
 from flowapp.security.answer_headers import may_set, settled
 from flowapp.texts import say
 

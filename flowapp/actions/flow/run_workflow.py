@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from flowapp.actions.fields import OptionalDuration, Text, until
 from flowapp.catalog import N_, Done, Fail, Outcome, Params, Park, StepContext, action, ui
+from flowapp.catalog.fields import OptionalDuration, Text, until
 
 _GOOD = ("completed", "goal_reached")
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from flowapp.actions.fields import Text
 from flowapp.catalog import N_, Outcome, Params, StepContext, Stop, action, ui
+from flowapp.catalog.fields import Text
 
 
 class StopParams(Params):

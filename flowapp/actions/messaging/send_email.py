@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from flowapp.actions.fields import Addresses, Text
 from flowapp.catalog import N_, Done, Letter, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.fields import Addresses, Text
+from flowapp.catalog.mail_text import has_controls
 from flowapp.errors import StepError
-from flowapp.security.mail_text import has_controls
 from flowapp.texts import say
 
 MAX_RECIPIENTS = 100

@@ -10,8 +10,8 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from flowapp.actions.fields import Text, has_expression
 from flowapp.catalog import N_, Done, HttpResponse, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.fields import Text, has_expression
 from flowapp.errors import StepError
 from flowapp.security.addresses import credentials_of, origin_of
 from flowapp.texts import say

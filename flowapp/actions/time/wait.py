@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from flowapp.actions.fields import Duration, Lines, Moment
 from flowapp.actions.time.wait_condition import TIMEOUT, WaitConditionParams, wait_condition
 from flowapp.actions.time.wait_event import WaitEventParams, wait_event
 from flowapp.actions.time.wait_time import Length, OnlyOpen, WaitTimeParams, wait_time
 from flowapp.actions.time.wait_until import AT, OFFSET, UNTIL, Clock, WaitUntilParams, When, wait_until
 from flowapp.catalog import N_, Outcome, StepContext, action, get_action, ui, ui_of
+from flowapp.catalog.fields import Duration, Lines, Moment
 from flowapp.texts import say
 
 Kind = Literal["time", "until", "condition", "url", "approval", "event"]

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
-from flowapp.actions.fields import Duration, Lines, wrong
 from flowapp.catalog import N_, Branch, Outcome, Params, Park, StepContext, action, ui
+from flowapp.catalog.fields import Duration, Lines, wrong
 from flowapp.catalog.times import parse_duration
 from flowapp.errors import ExpressionError, StepError
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from flowapp.actions.fields import Duration, Lines, Text
 from flowapp.actions.time.wait_condition import TIMEOUT, about_what, deadline
 from flowapp.catalog import N_, Branch, Outcome, Params, Park, Signal, StepContext, action, ui
+from flowapp.catalog.fields import Duration, Lines, Text
 from flowapp.texts import say
 
 Kind = Literal["url", "approval", "event"]

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from flowapp.actions.fields import has_expression, wrong
 from flowapp.catalog import N_, Outcome, Params, StepContext, Wait, action, ui
+from flowapp.catalog.fields import has_expression, wrong
 from flowapp.catalog.hours import Hours, add, opening, parse_span
 from flowapp.catalog.times import parse_duration
 from flowapp.errors import ExpressionError

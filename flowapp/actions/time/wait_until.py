@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from flowapp.actions.fields import Moment, Text, has_expression, is_moment, wrong
 from flowapp.actions.time.wait_time import RESULT, OnlyOpen
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, Wait, action, ui
+from flowapp.catalog.fields import Moment, Text, has_expression, is_moment, wrong
 from flowapp.catalog.hours import Hours, at_time, opening, parse_clock, parse_next
 from flowapp.catalog.times import resolve_relative
 from flowapp.errors import ExpressionError

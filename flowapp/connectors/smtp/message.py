@@ -17,8 +17,8 @@ from email.policy import SMTP
 from email.utils import make_msgid
 
 from flowapp.catalog import Letter
+from flowapp.catalog.mail_text import has_controls, read_addresses
 from flowapp.errors import StepError
-from flowapp.security.mail_text import has_controls, read_addresses
 
 MAX_SUBJECT = 2000  # characters; folding a header takes long
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/^_`{|}~.@:\[\]-]{1,250}>")  # no encoded words: Python cuts it at them

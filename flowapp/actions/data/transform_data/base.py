@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from flowapp.actions.fields import has_expression
 from flowapp.catalog import StepContext
+from flowapp.catalog.fields import has_expression
 from flowapp.errors import ExpressionError, StepError
 from flowapp.security import helpers
 

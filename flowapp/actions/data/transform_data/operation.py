@@ -14,8 +14,8 @@ from flowapp.actions.data.transform_data.numbers import NUMBER
 from flowapp.actions.data.transform_data.patterns import compile_pattern
 from flowapp.actions.data.transform_data.records import RECORDS
 from flowapp.actions.data.transform_data.text import JOIN, PATTERN_WAYS, TEXT, TEXTS
-from flowapp.actions.fields import Lines, Text, has_expression
 from flowapp.catalog import N_, ui
+from flowapp.catalog.fields import Lines, Text, has_expression
 from flowapp.errors import StepError
 from flowapp.texts import either, say
 

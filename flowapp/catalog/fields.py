@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from flowapp.catalog import StepContext
+from flowapp.catalog.context import StepContext
+from flowapp.catalog.mail_text import has_controls, read_addresses
 from flowapp.catalog.times import parse_duration, resolve_relative
 from flowapp.errors import ExpressionError, StepError
-from flowapp.security.mail_text import has_controls, read_addresses
 from flowapp.texts import say
 
 _YEAR_LAST = re.compile(r"\s*[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}\b.*", re.DOTALL)
