@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
-from flask import request
+from flask import current_app, request
 from flask_babel import Babel
 from flask_limiter import Limiter
 from flask_login import LoginManager
@@ -14,6 +14,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from htmx_flask import Htmx
 
+from flowapp.config import Settings
 from flowapp.database import metadata
 
 
@@ -27,6 +28,12 @@ def peer() -> str:
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     return str(address.ipv4_mapped or ipaddress.ip_network((int(address), 64), strict=False))
+
+
+def current_settings() -> Settings:
+    """The settings of the application whose context this is."""
+    settings: Settings = current_app.extensions["settings"]
+    return settings
 
 
 db = SQLAlchemy(metadata=metadata)

@@ -1,14 +1,21 @@
-"""Messages that a page can still put into the reader's language, wherever they were made: in English, with their template.
+"""Messages that can still be put into the reader's language, wherever they were made: in English, with their template.
 
 `raise FlowError(say("There is no step “%(step)s”.", step=step_id))`: the message is English text, as the API, the log and
-the database take it; `web.texts.translated` says it in another language.
+the database take it. `localized` says it in a language; pages take `web.texts.translated`, which knows the reader's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
-from typing import Self
+from functools import cache, reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeVar, cast
+
+if TYPE_CHECKING:
+    from babel.support import NullTranslations
+
+Data = TypeVar("Data")
+_CATALOGUES = Path(__file__).parent / "translations"
 
 
 class Text(str):
@@ -33,6 +40,43 @@ class Text(str):
 def say(template: str, /, **values: object) -> Text:
     """A message for people. `make texts` finds the template here, and marked by N_ where it stands apart."""
     return Text(template, values)
+
+
+def localized(message: str, language: str) -> str:
+    """A message made by `say` in that language, its values too; any other message, or one without translation, as it is."""
+    if not isinstance(message, Text) or language in ("", "en"):
+        return message
+    template = _catalogue(language).gettext(message.template) if message.template else ""
+    values = {name: _localized_value(value, language) for name, value in message.values.items()}
+    return template % values if values else template
+
+
+def localized_values(data: Data, language: str) -> Data:
+    """JSON values with every message among them in that language: a definition that comes with the product."""
+    return cast(Data, _localized_json(data, language))
+
+
+def _localized_json(data: object, language: str) -> object:
+    if isinstance(data, dict):
+        return {key: _localized_json(value, language) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_localized_json(value, language) for value in data]
+    return localized(data, language) if isinstance(data, str) else data
+
+
+def _localized_value(value: object, language: str) -> object:
+    from babel.numbers import format_decimal  # a process that speaks English only does not load it
+
+    if isinstance(value, str):
+        return localized(value, language)
+    return format_decimal(value, locale=language) if type(value) is int else value
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    from babel.support import Translations
+
+    return Translations.load(_CATALOGUES, [language])
 
 
 # C0, DEL, C1 (where 9B alone begins a terminal's command), what else ends a line, what turns the direction of writing.

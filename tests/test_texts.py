@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.errors import InvalidError, Problem
-from flowapp.texts import Text, either, join, labelled, say
+from flowapp.texts import Text, either, join, labelled, localized, localized_values, say
 
 
 def test_a_message_is_its_english() -> None:
@@ -76,3 +76,16 @@ def test_a_message_survives_pydantic(data: dict[str, str], template: str, messag
     problem = plain_problems(caught.value, data, Model)[0]
     assert isinstance(problem.message, Text)
     assert (problem.message, problem.message.template) == (message, template)
+
+
+def test_a_message_is_said_in_a_given_language_without_a_request() -> None:
+    message = say("“%(name)s” is odd: %(why)s", name="%(x)s", why=say("Write a number."))
+    assert localized(message, "fr") == "“%(x)s” is odd: Saisissez un nombre."
+    assert localized(message, "en") == localized(message, "") == message
+    assert localized("Write a number.", "fr") == "Write a number."
+    assert localized(say("Write at most %(limit)s characters.", limit=10_000), "fr").count("10\u202f000") == 1
+
+
+def test_a_definition_is_said_in_a_given_language() -> None:
+    body = {"name": say("Write a number."), "steps": [{"n": 1, "on": True, "name": "Write a number."}], "x": None}
+    assert localized_values(body, "fr") == {**body, "name": "Saisissez un nombre."}

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from flask_babel import gettext as _
 from sqlalchemy import Engine, Update, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -24,6 +23,7 @@ from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.passwords import check_password, hash_password
 from flowapp.security.roles import Role
 from flowapp.security.tokens import hash_token, make_key, make_token
+from flowapp.texts import say
 from flowapp.workflows.projects import default_project
 
 INVITATION_DAYS = 7
@@ -35,7 +35,7 @@ def clean_email(text: str) -> str:
     """The address in lower case. InvalidError where it cannot be one."""
     email = text.strip().lower()
     if len(email) > 254 or not _EMAIL.fullmatch(email):
-        raise InvalidError.at("email", _("Write an e-mail address, for example ann@example.com."))
+        raise InvalidError.at("email", say("Write an e-mail address, for example ann@example.com."))
     return email
 
 
@@ -51,14 +51,14 @@ def clean_name(text: str, path: str = "name") -> str:
     """A name of 1 to 200 characters. InvalidError at `path`."""
     name = " ".join(text.split())
     if not 0 < len(name) <= 200 or "\0" in name:
-        raise InvalidError.at(path, _("Write a name of at most 200 characters."))
+        raise InvalidError.at(path, say("Write a name of at most 200 characters."))
     return name
 
 
 def clean_timezone(text: str) -> str:
     """A zone of the IANA database. InvalidError for any other text."""
     if text not in timezones():
-        raise InvalidError.at("timezone", _("Choose a time zone from the list, for example Europe/Paris."))
+        raise InvalidError.at("timezone", say("Choose a time zone from the list, for example Europe/Paris."))
     return text
 
 
@@ -93,7 +93,7 @@ def set_up(
     user.last_login_at = utcnow() if signs_in else None
     place = Organization(
         id=new_id(),
-        name=clean_name(organization or _("My organization"), "organization"),
+        name=clean_name(organization or "My organization", "organization"),
         timezone=clean_timezone(timezone),
     )
     with tenant_session(engine, place.id) as session:
@@ -115,9 +115,9 @@ def _first_through_the_door(session: Session) -> Lease:
     try:
         session.flush()
     except IntegrityError:
-        raise ConflictError(_("This Flowapp is being set up by somebody else.")) from None
+        raise ConflictError(say("This Flowapp is being set up by somebody else.")) from None
     if session.scalar(select(exists(select(User.id)))):
-        raise ConflictError(_("This Flowapp has an owner already. Sign in instead."))
+        raise ConflictError(say("This Flowapp has an owner already. Sign in instead."))
     return door
 
 
@@ -147,7 +147,7 @@ def add_owner(
         place = system.scalars(select(Organization).order_by(Organization.id).limit(1)).first()
         user = system.scalar(select(User).where(User.email == fresh.email)) or fresh
         if place is None:
-            raise ConflictError(_("There are users but no organization: restore a backup."))
+            raise ConflictError(say("There are users but no organization: restore a backup."))
         user.is_superuser, user.password_hash = True, fresh.password_hash
         user.session_epoch = (user.session_epoch or 0) + (user is not fresh)
         system.add(user)
@@ -224,11 +224,11 @@ def change_password(session: Session, user_id: str, current: str, new: str) -> U
     stored = session.scalar(select(User.password_hash).where(User.id == user_id)) or ""
     session.rollback()
     if not check_password(stored, current):
-        raise InvalidError.at("current_password", _("This is not your password."))
+        raise InvalidError.at("current_password", say("This is not your password."))
     fresh = hash_password(new)
     same = update(User).where(User.id == user_id, User.password_hash == stored)
     if not _changed(session, same.values(password_hash=fresh, session_epoch=User.session_epoch + 1)):
-        raise ConflictError(_("Your password was just changed elsewhere. Sign in with the new one."))
+        raise ConflictError(say("Your password was just changed elsewhere. Sign in with the new one."))
     return session.get_one(User, user_id, populate_existing=True)
 
 
@@ -245,7 +245,7 @@ def get_member(session: Session, member_id: str) -> Member:
     """A member of this organization, else NotFoundError."""
     member = session.get(Member, member_id)
     if member is None:
-        raise NotFoundError(_("There is no such member."))
+        raise NotFoundError(say("There is no such member."))
     return member
 
 
@@ -269,14 +269,14 @@ def remove_member(session: Session, member: Member, *, by: Role) -> None:
 
 def _may_change(member: Member, by: Role, role: Role = Role.VIEWER) -> None:
     if by < Role.OWNER and (member.role == Role.OWNER.label or role is Role.OWNER):
-        raise ForbiddenError(_("Only an owner can make, change or remove an owner."))
+        raise ForbiddenError(say("Only an owner can make, change or remove an owner."))
 
 
 def _keep_an_owner(session: Session) -> None:
     # FOR UPDATE: two owners who demote each other at the same moment must not both succeed.
     owners = session.scalars(select(Member).filter_by(role=Role.OWNER.label).with_for_update(of=Member)).all()
     if len(owners) < 2:
-        raise ConflictError(_("This is the last owner: make somebody else an owner first."))
+        raise ConflictError(say("This is the last owner: make somebody else an owner first."))
 
 
 # -- invitations ---------------------------------------------------------------------------------------------------
@@ -286,9 +286,9 @@ def invite(session: Session, email: str, role: Role, *, by: Role, actor_id: str)
     """An invitation and its token, which is not stored. A second one to the same address replaces the first."""
     email = clean_email(email)
     if role > by:
-        raise InvalidError.at("role", _("You cannot give a role above your own."))
+        raise InvalidError.at("role", say("You cannot give a role above your own."))
     if session.scalar(select(Member.id).join(User, User.id == Member.user_id).where(User.email == email)):
-        raise InvalidError.at("email", _("This person is a member already."))
+        raise InvalidError.at("email", say("This person is a member already."))
     invitation = session.scalar(select(Invitation).filter_by(email=email)) or Invitation(email=email)
     token = make_key(32)
     invitation.role, invitation.invited_by, invitation.token_hash = role.label, actor_id, hash_token(token)
@@ -303,7 +303,7 @@ def find_invitation(engine: Engine, token: str) -> tuple[Invitation, Organizatio
     with system_session(engine) as system:
         found = system.scalar(select(Invitation).filter_by(token_hash=hash_token(token)))
         if found is None or found.expires_at <= utcnow():
-            raise NotFoundError(_("This invitation was used, withdrawn, or is too old. Ask for a new one."))
+            raise NotFoundError(say("This invitation was used, withdrawn, or is too old. Ask for a new one."))
         user = system.scalar(select(User).where(User.email == found.email))
         return found, system.get_one(Organization, found.organization_id), user
 
@@ -313,7 +313,7 @@ def accept(engine: Engine, invitation: Invitation, user: User, *, ip: str = "") 
     with tenant_session(engine, invitation.organization_id) as session:
         row = session.get(Invitation, invitation.id, with_for_update=True)
         if row is None or row.token_hash != invitation.token_hash:
-            raise NotFoundError(_("This invitation was used or withdrawn. Ask for a new one."))
+            raise NotFoundError(say("This invitation was used or withdrawn. Ask for a new one."))
         session.delete(row)
         session.merge(user)
         session.flush()
@@ -332,7 +332,7 @@ def create_token(
 ) -> tuple[AccessToken, str]:
     """An access token, and its text, which is not stored. InvalidError at name or role."""
     if role > by:
-        raise InvalidError.at("role", _("A token cannot have a role above your own."))
+        raise InvalidError.at("role", say("A token cannot have a role above your own."))
     text, prefix, digest = make_token()
     row = AccessToken(
         user_id=user_id, name=clean_name(name), role=role.label, prefix=prefix, token_hash=digest, expires_at=expires_at
@@ -346,6 +346,6 @@ def revoke_token(session: Session, token_id: str, *, user_id: str, by: Role) -> 
     """Ends a token: one's own, or anybody's for admins. NotFoundError for any other."""
     row = session.get(AccessToken, token_id)
     if row is None or (row.user_id != user_id and by < Role.ADMIN):
-        raise NotFoundError(_("There is no such access token."))
+        raise NotFoundError(say("There is no such access token."))
     row.revoked_at = row.revoked_at or utcnow()
     return row

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
 
-from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from flowapp.data import records, tables
@@ -19,6 +18,7 @@ from flowapp.data.columns import Column, as_text
 from flowapp.errors import InvalidError, Problem, TooLargeError
 from flowapp.models import DataTable
 from flowapp.security import helpers
+from flowapp.texts import say
 from flowapp.workflows.projects import slugify
 
 MAX_ROWS = 50_000
@@ -64,7 +64,7 @@ def decode(content: bytes) -> str:
 def read(text: str) -> Sheet:
     """Rows of a CSV text, its delimiter found by itself. InvalidError at `file` where there is nothing to import."""
     if "\x00" in text:
-        raise InvalidError.at("file", _("This is not a CSV file: it holds bytes that are not text."))
+        raise InvalidError.at("file", say("This is not a CSV file: it holds bytes that are not text."))
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -74,12 +74,12 @@ def read(text: str) -> Sheet:
             if any(cell.strip() for cell in cells):
                 rows.append((reader.line_num, [cell.strip() for cell in cells]))
             if len(rows) > MAX_ROWS + 1:
-                raise InvalidError.at("file", _("A file has at most %(limit)s rows.", limit=MAX_ROWS))
+                raise InvalidError.at("file", say("A file has at most %(limit)s rows.", limit=MAX_ROWS))
     except csv.Error as error:
-        message = _("Line %(line)s cannot be read as CSV: %(error)s.", line=reader.line_num, error=error)
+        message = say("Line %(line)s cannot be read as CSV: %(error)s.", line=reader.line_num, error=str(error))
         raise InvalidError.at("file", message) from None
     if len(rows) < 2:
-        raise InvalidError.at("file", _("The file needs a line of column names and at least one line of data."))
+        raise InvalidError.at("file", say("The file needs a line of column names and at least one line of data."))
     return Sheet(rows[0][1], rows[1:])
 
 
@@ -153,7 +153,7 @@ def fit(columns: list[Column], raws: list[dict[str, str]], zone: tzinfo) -> list
 
 
 def _problems(columns: Mapping[str, Column], raw: dict[str, str], zone: tzinfo) -> list[Problem]:
-    """A row's faults, in the reader's language."""
+    """A row's faults."""
     try:
         records.coerce(list(columns.values()), raw, zone)
     except InvalidError as error:
@@ -199,7 +199,7 @@ def unpack(packed: str, limit: int) -> str:
     try:
         content = machine.decompress(base64.b85decode(packed), limit)
         if machine.unconsumed_tail:
-            raise TooLargeError(_("This file is too large."))
+            raise TooLargeError(say("This file is too large."))
         return content.decode("utf-8")
     except (ValueError, zlib.error):
-        raise InvalidError.at("file", _("The file was lost on the way: choose it again.")) from None
+        raise InvalidError.at("file", say("The file was lost on the way: choose it again.")) from None

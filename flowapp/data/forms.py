@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,6 +16,7 @@ from flowapp.data.rule_checks import is_email, is_phone
 from flowapp.engine.store.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
 from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow
+from flowapp.texts import say
 from flowapp.workflows import projects
 
 TYPES = {
@@ -40,7 +40,7 @@ def get(session: Session, form_id: str) -> Form:
     """NotFoundError for an unknown id, or another organization's."""
     form = session.scalars(select(Form).where(Form.id == form_id)).one_or_none()
     if form is None:
-        raise NotFoundError(_("This form does not exist, or was deleted."))
+        raise NotFoundError(say("This form does not exist, or was deleted."))
     return form
 
 
@@ -48,7 +48,7 @@ def by_key(session: Session, key: str) -> Form:
     """The form at /f/<key>, in a system session. NotFoundError where there is none."""
     form = session.scalars(select(Form).where(Form.key == key)).one_or_none()
     if form is None:
-        raise NotFoundError(_("There is no form at this address."))
+        raise NotFoundError(say("There is no form at this address."))
     return form
 
 
@@ -82,16 +82,16 @@ def read(body: Mapping[str, Any]) -> dict[str, Any]:
     texts = {"name": 200, "title": 200, "intro": 5000, "submit_label": 80, "thanks": 5000}
     values = {name: str(body.get(name) or "").strip() for name in texts}
     problems = [
-        Problem(name, _("Write at most %(limit)s characters.", limit=limit))
+        Problem(name, say("Write at most %(limit)s characters.", limit=limit))
         for name, limit in texts.items()
         if len(values[name]) > limit or "\x00" in values[name]
     ]
     if not values["name"]:
-        problems.append(Problem("name", _("Give the form a name.")))
+        problems.append(Problem("name", say("Give the form a name.")))
     rows = list(body.get("fields") or [])
     fields: list[dict[str, Any]] = []
     if not 0 < len(rows) <= MAX_FIELDS:
-        problems.append(Problem("fields", _("A form has 1 to %(limit)s fields.", limit=MAX_FIELDS)))
+        problems.append(Problem("fields", say("A form has 1 to %(limit)s fields.", limit=MAX_FIELDS)))
     for at, row in enumerate(rows[:MAX_FIELDS]):
         field, faults = _read_field(row, {known["key"] for known in fields})
         fields.append(field)
@@ -103,21 +103,22 @@ def read(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     label, type_ = str(row.get("label") or "").strip(), str(row.get("type") or "text")
-    given, faults = row.get("options") or [], []
+    given = row.get("options") or []
+    faults: list[tuple[str, str]] = []
     lines = given.replace("\r", "").replace(",", "\n").split("\n") if isinstance(given, str) else given
     options = list(dict.fromkeys(text for line in lines if (text := str(line).strip())))
     if not label or len(label) > 200 or "\x00" in label:
-        faults.append(("label", _("Give the field a label of at most 200 characters.")))
+        faults.append(("label", say("Give the field a label of at most 200 characters.")))
     if type_ not in TYPES:
-        faults.append(("type", _("Choose one of: %(options)s.", options=", ".join(TYPES))))
+        faults.append(("type", say("Choose one of: %(options)s.", options=", ".join(TYPES))))
     if type_ == "select" and not options:
-        faults.append(("options", _("Write the choices, separated by commas.")))
+        faults.append(("options", say("Write the choices, separated by commas.")))
     asked = str(row.get("key") or "").strip()
     key = projects.slugify(asked or label, MAX_KEY, "field")
     if not asked:
         key = projects.free(key, used, MAX_KEY)
     elif key in used:
-        faults.append(("key", _("There is already a field “%(key)s”.", key=key)))
+        faults.append(("key", say("There is already a field “%(key)s”.", key=key)))
     field = {
         "key": key, "label": label, "type": type_, "required": bool(row.get("required")),
         "options": options if type_ == "select" else [], "help": str(row.get("help") or "").strip()[:500],
@@ -144,32 +145,32 @@ def answers(form: Form, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _answer(field: Mapping[str, Any], raw: Any) -> Any:
     if isinstance(raw, list | dict):
-        raise InvalidError.at("", _("Write one value here."))
+        raise InvalidError.at("", say("Write one value here."))
     text = "" if raw is None else str(raw).strip()
     if field["type"] == "checkbox":
         ticked = text.casefold() in _YES
         if field["required"] and not ticked:
-            raise InvalidError.at("", _("Tick this box to go on."))
+            raise InvalidError.at("", say("Tick this box to go on."))
         return ticked
     if not text:
         if field["required"]:
-            raise InvalidError.at("", _("This field is required."))
+            raise InvalidError.at("", say("This field is required."))
         return None
     if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise InvalidError.at("", _("This holds a character that is not text."))
+        raise InvalidError.at("", say("This holds a character that is not text."))
     limit = _LIMITS.get(field["type"], 1000)
     if len(text) > limit:
-        raise InvalidError.at("", _("Write at most %(limit)s characters.", limit=limit))
+        raise InvalidError.at("", say("Write at most %(limit)s characters.", limit=limit))
     return _typed(field, text)
 
 
 def _typed(field: Mapping[str, Any], text: str) -> Any:
     if field["type"] == "email" and not is_email(text):
-        raise InvalidError.at("", _("Write an e-mail address, for instance ann@example.com."))
+        raise InvalidError.at("", say("Write an e-mail address, for instance ann@example.com."))
     if field["type"] == "phone" and not is_phone(text):
-        raise InvalidError.at("", _("Write a phone number, for instance +33 6 12 34 56 78."))
+        raise InvalidError.at("", say("Write a phone number, for instance +33 6 12 34 56 78."))
     if field["type"] == "select" and text not in field["options"]:
-        raise InvalidError.at("", _("Choose one of the answers."))
+        raise InvalidError.at("", say("Choose one of the answers."))
     if field["type"] == "date":
         return _date(text)
     return plain(NUMBER.coerce(text)) if field["type"] == "number" else text
@@ -179,7 +180,7 @@ def _date(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise InvalidError.at("", _("Write a date as year-month-day, for instance 2026-03-31.")) from None
+        raise InvalidError.at("", say("Write a date as year-month-day, for instance 2026-03-31.")) from None
 
 
 def submit(session: Session, form: Form, raw: Mapping[str, Any]) -> tuple[Submission, list[Execution]]:
@@ -188,7 +189,7 @@ def submit(session: Session, form: Form, raw: Mapping[str, Any]) -> tuple[Submis
     InvalidError by field; ConflictError where the form is closed.
     """
     if not form.is_open:
-        raise ConflictError(_("This form takes no more answers."))
+        raise ConflictError(say("This form takes no more answers."))
     data = answers(form, raw)
     submission = Submission(form_id=form.id, data=data)
     session.add(submission)

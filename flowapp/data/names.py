@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
+from flowapp.texts import say
+
 
 class Named(Protocol):
     """A thing with these three names."""
@@ -40,4 +42,4 @@ def suggestion(name: str, known_names: Iterable[str]) -> str:
     names = sorted(known_names)
     if near := nearest(name, names):
         return near
-    return f" There is: {', '.join(names[:20])}." if names else ""
+    return say(" There is: %(names)s.", names=", ".join(names[:20])) if names else ""

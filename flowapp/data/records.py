@@ -9,7 +9,6 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
-from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +16,7 @@ from flowapp.data import tables
 from flowapp.data.columns import Column, as_text
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.models import DataTable, new_id, utcnow
+from flowapp.texts import say
 
 Row = dict[str, Any]
 BATCH = 200
@@ -75,7 +75,7 @@ def get(session: Session, table: DataTable, record_id: str) -> Row:
     physical = tables.sql_table(table)
     row = session.execute(sa.select(*_shown(table, physical)).where(physical.c.id == record_id)).mappings().first()
     if row is None:
-        raise NotFoundError(_("This record does not exist, or was deleted."))
+        raise NotFoundError(say("This record does not exist, or was deleted."))
     return dict(row)
 
 
@@ -168,7 +168,7 @@ def _doubles_named(session: Session) -> Iterator[None]:
         with session.begin_nested():
             yield
     except IntegrityError:
-        message = _("A value that must be unique is already in the table.")
+        message = say("A value that must be unique is already in the table.")
         raise InvalidError.at("", message, code="unique") from None
 
 
@@ -194,7 +194,7 @@ def doubles(
         for at, value in given:
             if value in known:
                 text = as_text(value)
-                yield at, column.key, _("“%(value)s” is already there; here each value may be only once.", value=text)
+                yield at, column.key, say("“%(value)s” is already there; here each value may be only once.", value=text)
             known.add(value)
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from flask_babel import gettext as _
-
 from flowapp.catalog import N_, patterns
 from flowapp.data import names
 from flowapp.data.rule_checks import Rule, broken, decimal_of, options_of
 from flowapp.errors import InvalidError, Problem
 from flowapp.security import helpers
+from flowapp.texts import join, say
 
 LABELS = {
     "required": N_("is required"),
@@ -60,10 +59,10 @@ def read_rules(rows: Sequence[Any]) -> list[Rule]:
     problems: list[Problem] = []
     rules: list[Rule] = []
     if len(rows) > MAX_RULES:
-        raise InvalidError.at("rules", _("A schema has at most %(limit)s rules.", limit=MAX_RULES))
+        raise InvalidError.at("rules", say("A schema has at most %(limit)s rules.", limit=MAX_RULES))
     for at, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            problems.append(Problem(f"rules.{at}", _('Write a rule as {"field", "rule", "value"}.')))
+            problems.append(Problem(f"rules.{at}", say('Write a rule as {"field", "rule", "value"}.')))
             continue
         rule = Rule(
             str(row.get("field") or "").strip(), str(row.get("rule") or "").strip().lower(),
@@ -79,16 +78,16 @@ def read_rules(rows: Sequence[Any]) -> list[Rule]:
 
 def _faults(rule: Rule) -> Iterator[tuple[str, str]]:
     if not rule.field or len(rule.field) > 200:
-        yield "field", _("Name the field to check.")
+        yield "field", say("Name the field to check.")
     if rule.rule not in LABELS:
         hint = names.suggestion(rule.rule, LABELS)
-        yield "rule", _("There is no rule “%(rule)s”.", rule=rule.rule) + hint
+        yield "rule", join("", [say("There is no rule “%(rule)s”.", rule=rule.rule), hint])
     elif rule.rule in WITH_VALUE and rule.value in (None, "", []):
-        yield "value", _("This rule needs a value.")
+        yield "value", say("This rule needs a value.")
     elif rule.rule in ("min", "max", "min_length", "max_length") and decimal_of(rule.value) is None:
-        yield "value", _("Write a number.")
+        yield "value", say("Write a number.")
     elif rule.rule == "pattern" and not _is_pattern(str(rule.value)):
-        yield "value", _("This is not a valid pattern (a regular expression without look-around).")
+        yield "value", say("This is not a valid pattern (a regular expression without look-around).")
 
 
 def _is_pattern(text: str) -> bool:
@@ -123,4 +122,4 @@ def _are_small(rules: Sequence[Rule], items: Sequence[Any]) -> bool:
 def _words(rule: Rule) -> str:
     """What to do where the rule is broken."""
     options = ", ".join(options_of(rule.value))
-    return str(_(_WORDS[rule.rule], limit=rule.value, pattern=rule.value, options=options))
+    return say(_WORDS[rule.rule], limit=str(rule.value), pattern=str(rule.value), options=options)

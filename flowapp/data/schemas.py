@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,6 +16,7 @@ from flowapp.data.schema_rules import check, check_each, read_rules
 from flowapp.errors import InvalidError, NotFoundError, Problem, StepError
 from flowapp.models import Schema
 from flowapp.security import json_schema
+from flowapp.texts import say
 from flowapp.workflows import projects
 
 __all__ = ["ProjectSchemas", "Rule", "check", "create", "delete", "get", "read_rules", "update"]
@@ -26,7 +26,7 @@ def get(session: Session, schema_id: str) -> Schema:
     """NotFoundError for an unknown id, or another organization's."""
     schema = session.scalars(select(Schema).where(Schema.id == schema_id)).one_or_none()
     if schema is None:
-        raise NotFoundError(_("This validation schema does not exist, or was deleted."))
+        raise NotFoundError(say("This validation schema does not exist, or was deleted."))
     return schema
 
 
@@ -59,7 +59,7 @@ def _read(body: Mapping[str, Any]) -> dict[str, Any]:
     problems: list[Problem] = []
     name, rules, given = str(body.get("name") or "").strip(), [], None
     if not name or len(name) > 200 or "\x00" in name:
-        problems.append(Problem("name", _("Give the schema a name of at most 200 characters.")))
+        problems.append(Problem("name", say("Give the schema a name of at most 200 characters.")))
     try:
         rules = read_rules(body.get("rules") or [])
     except InvalidError as error:
@@ -69,7 +69,7 @@ def _read(body: Mapping[str, Any]) -> dict[str, Any]:
     except InvalidError as error:
         problems += error.problems
     if not problems and not rules and given is None:
-        problems.append(Problem("rules", _("Add at least one rule.")))
+        problems.append(Problem("rules", say("Add at least one rule.")))
     if problems:
         raise InvalidError(problems)
     return {"name": name, "rules": [rule.as_json() for rule in rules], "json_schema": given}
@@ -80,11 +80,11 @@ def _read_json_schema(given: Any) -> dict[str, Any] | None:
         try:
             given = orjson.loads(given) if given.strip() else None
         except orjson.JSONDecodeError as error:
-            raise InvalidError.at("json_schema", _("This is not valid JSON: %(error)s.", error=error)) from None
+            raise InvalidError.at("json_schema", say("This is not valid JSON: %(error)s.", error=str(error))) from None
     if given is None:
         return None
     if not isinstance(given, dict):
-        raise InvalidError.at("json_schema", _('Write a JSON Schema as an object: {"type": "object", …}.'))
+        raise InvalidError.at("json_schema", say('Write a JSON Schema as an object: {"type": "object", …}.'))
     if fault := json_schema.fault(given):
         raise InvalidError.at("json_schema", fault)
     return given

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DropIndex, DropTable
 
@@ -16,6 +15,7 @@ from flowapp.data.columns import LABELS, SQL_TYPES, Column
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.models import DataTable
 from flowapp.models.base import UtcDateTime
+from flowapp.texts import join, say
 from flowapp.workflows import projects
 
 MAX_COLUMNS = 100
@@ -58,14 +58,14 @@ def find_table(session: Session, project_id: str, name: str) -> DataTable:
     if isinstance(found, DataTable):
         return found
     hint = names.suggestion(name, [row.slug for row in rows])
-    raise NotFoundError(_("There is no data table “%(name)s” in this project.", name=name) + hint)
+    raise NotFoundError(join("", [say("There is no data table “%(name)s” in this project.", name=name), hint]))
 
 
 def get(session: Session, table_id: str) -> DataTable:
     """NotFoundError for an unknown id, or another organization's."""
     table = session.scalars(sa.select(DataTable).where(DataTable.id == table_id)).one_or_none()
     if table is None:
-        raise NotFoundError(_("This data table does not exist, or was deleted."))
+        raise NotFoundError(say("This data table does not exist, or was deleted."))
     return table
 
 
@@ -78,7 +78,9 @@ def create(session: Session, body: Mapping[str, Any], *, project_id: str | None 
         DataTable.project_id == project_id, sa.func.lower(DataTable.name) == name.lower()
     )
     if session.scalars(same.limit(1)).first():
-        faults.append(Problem("name", _("There is a data table of this name already: use it, or choose another name.")))
+        faults.append(
+            Problem("name", say("There is a data table of this name already: use it, or choose another name."))
+        )
     if problems + faults:
         raise InvalidError(faults + problems)
     table = DataTable(
@@ -139,7 +141,7 @@ def add_column(session: Session, table: DataTable, body: Mapping[str, Any]) -> C
     existing = columns_of(table)
     problems, read = _read_columns([body], taken=[column.key for column in existing])
     if len(existing) >= MAX_COLUMNS:
-        problems.append(Problem("columns.0.label", _("A table has at most %(limit)s columns.", limit=MAX_COLUMNS)))
+        problems.append(Problem("columns.0.label", say("A table has at most %(limit)s columns.", limit=MAX_COLUMNS)))
     if problems:
         raise InvalidError([Problem(p.path.removeprefix("columns.0."), p.message) for p in problems])
     column = read[0]
@@ -179,7 +181,7 @@ def remove_column(session: Session, table: DataTable, key: str) -> None:
     column = _column(table, key)
     existing = columns_of(table)
     if len(existing) == 1:
-        raise InvalidError.at("columns", _("A table needs at least one column: delete the table instead."))
+        raise InvalidError.at("columns", say("A table needs at least one column: delete the table instead."))
     if column.unique:
         _run(session, DropIndex(_unique_index(sql_table(table), key)))
     _alter(session, table, f"DROP COLUMN {_quoted(session, key)}")
@@ -190,7 +192,7 @@ def _column(table: DataTable, key: str) -> Column:
     for column in columns_of(table):
         if column.key == key:
             return column
-    raise NotFoundError(_("The table has no column “%(key)s”.", key=key))
+    raise NotFoundError(say("The table has no column “%(key)s”.", key=key))
 
 
 def _store(session: Session, table: DataTable, columns: Sequence[Column]) -> None:
@@ -204,7 +206,7 @@ def _refuse_doubles(session: Session, table: DataTable, key: str) -> None:
         sa.select(cell).where(cell.is_not(None)).group_by(cell).having(sa.func.count() > 1).limit(1)
     ).first()
     if double:
-        message = _("“%(value)s” is there more than once: make the values differ first.", value=double[0])
+        message = say("“%(value)s” is there more than once: make the values differ first.", value=double[0])
         raise InvalidError.at("unique", message)
 
 
@@ -228,9 +230,9 @@ def _quoted(session: Session, name: str) -> str:
 def _read_name(body: Mapping[str, Any]) -> tuple[str, list[Problem]]:
     name = str(body.get("name") or "").strip()
     if not name:
-        return "", [Problem("name", _("Give the table a name."))]
+        return "", [Problem("name", say("Give the table a name."))]
     if len(name) > 200 or "\x00" in name:
-        return "", [Problem("name", _("Write at most %(limit)s characters.", limit=200))]
+        return "", [Problem("name", say("Write at most %(limit)s characters.", limit=200))]
     return name, []
 
 
@@ -238,9 +240,9 @@ def _read_columns(rows: Sequence[Mapping[str, Any]], taken: Sequence[str] = ()) 
     problems: list[Problem] = []
     columns: list[Column] = []
     if not rows:
-        problems.append(Problem("columns", _("Add at least one column.")))
+        problems.append(Problem("columns", say("Add at least one column.")))
     if len(rows) > MAX_COLUMNS:
-        problems.append(Problem("columns", _("A table has at most %(limit)s columns.", limit=MAX_COLUMNS)))
+        problems.append(Problem("columns", say("A table has at most %(limit)s columns.", limit=MAX_COLUMNS)))
     for at, row in enumerate(rows[:MAX_COLUMNS]):
         used = {*taken, *(column.key for column in columns)}
         try:
@@ -254,15 +256,15 @@ def _read_column(row: Mapping[str, Any], used: set[str]) -> Column:
     label, type_ = str(row.get("label") or row.get("key") or "").strip(), str(row.get("type") or "text")
     problems = []
     if not label or len(label) > 100 or "\x00" in label:
-        problems.append(Problem("label", _("Give the column a name of at most 100 characters.")))
+        problems.append(Problem("label", say("Give the column a name of at most 100 characters.")))
     if type_ not in LABELS:
-        problems.append(Problem("type", _("Choose one of: %(options)s.", options=", ".join(LABELS))))
+        problems.append(Problem("type", say("Choose one of: %(options)s.", options=", ".join(LABELS))))
     options = _options(row.get("options"))
     if type_ == "choice" and not options:
-        problems.append(Problem("options", _("Write the choices, separated by commas.")))
+        problems.append(Problem("options", say("Write the choices, separated by commas.")))
     unique = bool(row.get("unique"))
     if unique and type_ in ("json", "long_text", "boolean"):
-        problems.append(Problem("unique", _("A column of this type cannot be unique.")))
+        problems.append(Problem("unique", say("A column of this type cannot be unique.")))
     key = _key(row, label, used, problems)
     if problems:
         raise InvalidError(problems)
@@ -276,9 +278,9 @@ def _key(row: Mapping[str, Any], label: str, used: set[str], problems: list[Prob
         return projects.free(projects.slugify(label, MAX_KEY, "column"), used | RESERVED, MAX_KEY)
     key = projects.slugify(asked, MAX_KEY, "column")
     if key in RESERVED:
-        problems.append(Problem("key", _("Every table has a column “%(key)s” of its own: choose another.", key=key)))
+        problems.append(Problem("key", say("Every table has a column “%(key)s” of its own: choose another.", key=key)))
     elif key in used:
-        problems.append(Problem("key", _("There is already a column “%(key)s”.", key=key)))
+        problems.append(Problem("key", say("There is already a column “%(key)s”.", key=key)))
     return key
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from flask_babel import gettext as _
 from pydantic import ValidationError
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
@@ -27,7 +26,7 @@ def get(session: Session, integration_id: str) -> Integration:
     """NotFoundError for an unknown id, or another organization's."""
     row = session.get(Integration, integration_id)
     if row is None:
-        raise NotFoundError(_("There is no such integration."))
+        raise NotFoundError(say("There is no such integration."))
     return row
 
 
@@ -37,7 +36,7 @@ def connector(integration_type: str) -> ConnectorSpec:
         return CONNECTORS[integration_type]
     except KeyError:
         known = ", ".join(sorted(CONNECTORS))
-        message = _("There is no integration type “%(type)s”. Known: %(known)s.", type=integration_type, known=known)
+        message = say("There is no integration type “%(type)s”. Known: %(known)s.", type=integration_type, known=known)
         raise NotFoundError(message) from None
 
 
@@ -103,10 +102,10 @@ def tell(session: Session, row: Integration, event: str) -> None:
 def _name_problems(session: Session, row: Integration, name: str) -> list[Problem]:
     name = name.strip()
     if not 0 < len(name) <= 200 or "\0" in name:
-        return [Problem("name", _("Write a name of at most 200 characters."))]
+        return [Problem("name", say("Write a name of at most 200 characters."))]
     with session.no_autoflush:
         other = session.scalar(select(Integration.id).filter_by(name=name))
-    return [Problem("name", _("Another integration has this name."))] if other not in (None, row.id) else []
+    return [Problem("name", say("Another integration has this name."))] if other not in (None, row.id) else []
 
 
 def opened(vault: Vault, row: Integration) -> Json:
@@ -120,8 +119,8 @@ def try_out(vault: Vault, row: Integration, http: Http) -> Json:
     try:
         spec = connector(row.integration_type)
         config, credentials = spec.read(row.config, opened(vault, row))
-        row.last_test_message, row.last_test_ok = spec.test(config, credentials, SimpleNamespace(http=http)), True
+        message, row.last_test_ok = spec.test(config, credentials, SimpleNamespace(http=http)), True
     except FlowError as error:
-        row.last_test_message, row.last_test_ok = error.message, False
-    row.last_test_message, row.last_tested_at = row.last_test_message[:1000], utcnow()
-    return {"success": row.last_test_ok, "message": row.last_test_message}
+        message, row.last_test_ok = error.message, False
+    row.last_test_message, row.last_tested_at = message[:1000], utcnow()
+    return {"success": row.last_test_ok, "message": message if len(message) <= 1000 else row.last_test_message}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import Letter
 from flowapp.engine.language.workflow_config import stored_config
 from flowapp.models import TEST, Event, Execution, Member, Notification, User, Version, Workflow
+from flowapp.texts import localized, say
 
 Kind = Literal["failing", "recovered"]
 READERS = ("owner", "admin", "editor")
@@ -93,12 +94,16 @@ def _mark(session: Session, workflow_id: str, before: datetime | None, after: da
 
 
 def _announce(session: Session, workflow: Workflow, kind: Kind, key: str) -> Alert:
-    words = _words(session, workflow, kind)
-    own = {"organization_id": workflow.organization_id, "title": words["title"][:300], "body": words["body"]}
-    level = "danger" if kind == "failing" else "success"
-    session.add_all(
-        Notification(**own, user_id=user.id, level=level, link=words["link"]) for user in readers(session, workflow)
-    )
+    text = _text(session, workflow, kind)
+    for user in readers(session, workflow):
+        title, body = localized(text.title, user.locale)[:300], localized(text.body, user.locale)
+        level = "danger" if kind == "failing" else "success"
+        session.add(
+            Notification(
+                organization_id=workflow.organization_id, user_id=user.id, level=level,
+                title=title, body=body, link=text.link,
+            )
+        )  # fmt: skip
     return Alert(workflow.id, kind, key)
 
 
@@ -109,10 +114,17 @@ def readers(session: Session, workflow: Workflow) -> list[User]:
     return sorted((member.user for member in members), key=lambda user: user.email)
 
 
-def _words(session: Session, workflow: Workflow, kind: Kind) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _AlertText:
+    title: str
+    body: str
+    link: str
+
+
+def _text(session: Session, workflow: Workflow, kind: Kind) -> _AlertText:
     if kind == "recovered":
-        body = "Its last execution went well again."
-        return {"title": f"“{workflow.name}” works again", "body": body, "link": f"/workflows/{workflow.id}"}
+        title = say("“%(name)s” works again", name=workflow.name)
+        return _AlertText(title, say("Its last execution went well again."), f"/workflows/{workflow.id}")
     last = session.scalars(
         select(Execution)
         .where(Execution.workflow_id == workflow.id, Execution.status == "failed")
@@ -121,16 +133,20 @@ def _words(session: Session, workflow: Workflow, kind: Kind) -> dict[str, Any]:
     ).first()
     reason = last.error_message[:1000] if last else ""
     link = f"/executions/{last.id}" if last else f"/workflows/{workflow.id}"
-    body = f"It failed several times in a row. The last time: {reason}"
-    return {"title": f"“{workflow.name}” keeps failing", "body": body, "link": link}
+    body = say("It failed several times in a row. The last time: %(reason)s", reason=reason)
+    return _AlertText(say("“%(name)s” keeps failing", name=workflow.name), body, link)
 
 
 def letters(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: str, sender: str) -> list[Letter]:
-    """The e-mails of an alert, one for each reader. `url` is where the application is."""
-    words = _words(session, workflow, kind)
-    subject = " ".join(words["title"].split())
-    text = f"{words['body']}\n\n{url}{words['link']}\n"
+    """The e-mails of an alert, one for each reader, in their language. `url` is where the application is."""
+    text = _text(session, workflow, kind)
     return [
-        Letter([user.email], subject, text, sender=sender, message_id=f"<{workflow.id}.{kind}.{key}.{user.id}@flowapp>")
+        Letter(
+            [user.email],
+            " ".join(localized(text.title, user.locale).split()),
+            f"{localized(text.body, user.locale)}\n\n{url}{text.link}\n",
+            sender=sender,
+            message_id=f"<{workflow.id}.{kind}.{key}.{user.id}@flowapp>",
+        )
         for user in readers(session, workflow)
     ]

@@ -17,6 +17,7 @@ from flowapp.errors import StepError
 from flowapp.logs import kept_text
 from flowapp.models import ROLES, Member, Notification, Organization, User, Workflow
 from flowapp.security.links import sign
+from flowapp.texts import labelled, localized, say
 
 if TYPE_CHECKING:
     from flowapp.tasks.services import StepServices
@@ -25,19 +26,19 @@ _BUTTON = "display:inline-block;padding:10px 18px;border-radius:6px;color:#fff;t
 _APPROVAL = """\
 {message}
 
-Workflow: {workflow}
+{of_workflow}
 
-Approve: {link}?decision=approved
-Reject: {link}?decision=rejected
+{approve_line}
+{reject_line}
 
-These links decide in your name: do not pass this e-mail on.
+{personal}
 """
 _APPROVAL_HTML = """\
 <p>{message}</p>
-<p>Workflow: {workflow}</p>
-<p><a href="{link}?decision=approved" style="{button};background:#2b8a3e">Approve</a>
-&nbsp; <a href="{link}?decision=rejected" style="{button};background:#c92a2a">Reject</a></p>
-<p><small>These links decide in your name: do not pass this e-mail on.</small></p>
+<p>{of_workflow}</p>
+<p><a href="{link}?decision=approved" style="{button};background:#2b8a3e">{approve}</a>
+&nbsp; <a href="{link}?decision=rejected" style="{button};background:#c92a2a">{reject}</a></p>
+<p><small>{personal}</small></p>
 """
 
 
@@ -85,16 +86,29 @@ class Members:
         settings = self._services.settings
         value = [self._visit.execution_id, self._step_id, user.id, self._visit.iteration]
         link = f"{self._services.public_url}/approvals/{sign(settings.secret_key, 'approval', value)}"
-        words = {"message": message.strip() or title, "workflow": workflow}
+        words = {"message": message.strip() or title, **_approval_texts(workflow, link, user.locale)}
         shown = {name: escape(text).replace("\n", "<br>") for name, text in words.items()}
         return Letter(
             [user.email],
             " ".join(title.split()),
-            _APPROVAL.format(link=link, **words),
+            _APPROVAL.format(**words),
             _APPROVAL_HTML.format(link=link, button=_BUTTON, **shown),
             sender=sender(settings.mail_from, organization),
             message_id=f"<{self._key}.{user.id}@flowapp>",
         )
+
+
+def _approval_texts(workflow: str, link: str, language: str) -> dict[str, str]:
+    """What the e-mail says itself, in its reader's language."""
+    texts = {
+        "of_workflow": say("Workflow: %(name)s", name=workflow),
+        "approve": (approve := say("Approve")),
+        "reject": (reject := say("Reject")),
+        "approve_line": labelled(approve, f"{link}?decision=approved"),
+        "reject_line": labelled(reject, f"{link}?decision=rejected"),
+        "personal": say("These links decide in your name: do not pass this e-mail on."),
+    }
+    return {name: localized(text, language) for name, text in texts.items()}
 
 
 def _to(people: list[User]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import gettext as _
+from flowapp.texts import localized, localized_values, say
 
 Json = dict[str, Any]
 
@@ -20,26 +20,33 @@ class Template:
     description: str
     body: Json
 
+    def in_language(self, language: str) -> Template:
+        body = localized_values(self.body, language)
+        return Template(
+            self.key, self.icon, localized(self.name, language), localized(self.description, language), body
+        )  # fmt: skip
 
-def templates(recipient: str) -> list[Template]:
-    """Every built-in template in the reader's language; e-mails go to `recipient` until the variable is changed."""
-    return [_notice(recipient), _reminder(recipient), _watch(recipient)]
+
+def templates(recipient: str, language: str) -> list[Template]:
+    """Every built-in template in that language; e-mails go to `recipient` until the variable is changed."""
+    made = [_notice(recipient), _reminder(recipient), _watch(recipient)]
+    return [template.in_language(language) for template in made]
 
 
 def _notice(recipient: str) -> Template:
     return Template(
         "webhook_notice",
         "webhook",
-        _("E-mail me when another service calls"),
-        _("A webhook: whatever arrives is written into an e-mail."),
+        say("E-mail me when another service calls"),
+        say("A webhook: whatever arrives is written into an e-mail."),
         {
             "variables": {"recipient": recipient},
             "triggers": [{"trigger_type": "webhook"}],
             "steps": [
-                _step("note", _("Note what arrived"), "log", message=_("Received: %(input)s", input="{{ input }}")),
+                _step("note", say("Note what arrived"), "log", message=say("Received: %(input)s", input="{{ input }}")),
                 _step(
-                    "mail", _("Send the e-mail"), "send_email",
-                    to="{{ variables.recipient }}", subject=_("Something arrived"), message="{{ input }}",
+                    "mail", say("Send the e-mail"), "send_email",
+                    to="{{ variables.recipient }}", subject=say("Something arrived"), message="{{ input }}",
                 ),
             ],
         },
@@ -50,15 +57,15 @@ def _reminder(recipient: str) -> Template:
     return Template(
         "weekly_reminder",
         "calendar-event",
-        _("Remind me every Monday"),
-        _("The clock: an e-mail at the beginning of each week."),
+        say("Remind me every Monday"),
+        say("The clock: an e-mail at the beginning of each week."),
         {
             "variables": {"recipient": recipient},
             "triggers": [{"trigger_type": "schedule", "config": {"every": "weekly", "weekday": "monday", "at": "08:00"}}],
             "steps": [
                 _step(
-                    "mail", _("Send the reminder"), "send_email",
-                    to="{{ variables.recipient }}", subject=_("A new week"), message=_("What will you finish this week?"),
+                    "mail", say("Send the reminder"), "send_email",
+                    to="{{ variables.recipient }}", subject=say("A new week"), message=say("What will you finish this week?"),
                 )
             ],
         },
@@ -67,21 +74,21 @@ def _reminder(recipient: str) -> Template:
 
 def _watch(recipient: str) -> Template:
     down = {"all": [{"field": "steps.call.status", "operator": "!=", "value": 200}]}
-    call = _step("call", _("Call the site"), "send_webhook", url="{{ variables.site }}", method="GET")
+    call = _step("call", say("Call the site"), "send_webhook", url="{{ variables.site }}", method="GET")
     return Template(
         "site_watch",
         "world",
-        _("Tell me when a site is down"),
-        _("Every hour it calls an address, and writes an e-mail if the answer is not as it should be."),
+        say("Tell me when a site is down"),
+        say("Every hour it calls an address, and writes an e-mail if the answer is not as it should be."),
         {
             "variables": {"recipient": recipient, "site": "https://example.com/"},
             "triggers": [{"trigger_type": "schedule", "config": {"every": "hourly"}}],
             "steps": [
                 call | {"on_error": "continue"},
-                _step("down", _("Is it down?"), "conditional", conditions=down),
+                _step("down", say("Is it down?"), "conditional", conditions=down),
                 _step(
-                    "mail", _("Send the alarm"), "send_email", to="{{ variables.recipient }}",
-                    subject=_("The site is down"), message=_("%(site)s does not answer.", site="{{ variables.site }}"),
+                    "mail", say("Send the alarm"), "send_email", to="{{ variables.recipient }}",
+                    subject=say("The site is down"), message=say("%(site)s does not answer.", site="{{ variables.site }}"),
                 ),
             ],
         },

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
@@ -15,6 +14,7 @@ from flowapp import workflows
 from flowapp.data import forms, schemas, tables
 from flowapp.events import audit
 from flowapp.models import AuditEntry, DataTable, Form, Organization, Project, Schema, User, Workflow
+from flowapp.texts import localized_values, say
 from flowapp.workflows.projects import default_project
 
 Json = dict[str, Any]
@@ -23,30 +23,28 @@ ADDED = "example.added"  # the audit line of what a person did not make
 FORM, TABLE, SCHEMA = "contact_form_1", "contacts", "contact_schema"
 
 
-def furnish(session: Session, organization: Organization, owner: User) -> None:  # noqa: ARG001 - accounts' Furnish
-    """A new organization's first content: the template."""
-    seed_template(session, owner.id)
+def furnish(
+    session: Session, organization: Organization, owner: User, *, language: str = "en", example: bool = False
+) -> None:
+    """A new organization's first content: the template; with `example` also the example that uses all."""
+    seed_template(session, owner.id, language)
+    if example:
+        seed_demo(session, organization, owner.id, language)
 
 
-def furnish_with_example(session: Session, organization: Organization, owner: User) -> None:
-    """The template, and the example that uses all."""
-    seed_template(session, owner.id)
-    seed_demo(session, organization, owner.id)
-
-
-def seed_template(session: Session, actor_id: str | None) -> Workflow:
+def seed_template(session: Session, actor_id: str | None, language: str = "en") -> Workflow:
     """The template “Hello, Flowapp”, made where the organization has none of that name."""
-    return _workflow(session, _template(), actor_id, is_template=True)
+    return _workflow(session, localized_values(_template(), language), actor_id, is_template=True)
 
 
-def seed_demo(session: Session, organization: Organization, actor_id: str | None) -> Workflow:
+def seed_demo(session: Session, organization: Organization, actor_id: str | None, language: str = "en") -> Workflow:
     """The example: form, data table, schema and the active workflow that ties them. Adds only what is missing."""
     project = default_project(session)
-    _table(session, project)
-    _schema(session, project)
-    _form(session, project)
+    _table(session, project, language)
+    _schema(session, project, language)
+    _form(session, project, language)
     actor = session.get(User, actor_id) if actor_id else None
-    workflow = _workflow(session, _welcome(organization, actor), actor_id)
+    workflow = _workflow(session, localized_values(_welcome(organization, actor), language), actor_id)
     if workflow.status == "draft":
         workflows.activate(session, workflow, actor_id=actor_id)
     return workflow
@@ -75,53 +73,55 @@ def _missing(session: Session, model: type[DataTable | Schema | Form], project: 
     return session.scalar(select(model.id).filter_by(project_id=project.id, slug=slug)) is None
 
 
-def _table(session: Session, project: Project) -> None:
+def _table(session: Session, project: Project, language: str) -> None:
     if _missing(session, DataTable, project, TABLE):
         columns = [
-            {"key": "name", "label": _("Name"), "type": "text", "required": True},
-            {"key": "email", "label": _("E-mail"), "type": "email", "unique": True},
-            {"key": "message", "label": _("Message"), "type": "text"},
+            {"key": "name", "label": say("Name"), "type": "text", "required": True},
+            {"key": "email", "label": say("E-mail"), "type": "email", "unique": True},
+            {"key": "message", "label": say("Message"), "type": "text"},
         ]
-        tables.create(session, {"name": "Contacts", "columns": columns}, project_id=project.id)
+        body = {"name": "Contacts", "columns": localized_values(columns, language)}
+        tables.create(session, body, project_id=project.id)
 
 
-def _schema(session: Session, project: Project) -> None:
+def _schema(session: Session, project: Project, language: str) -> None:
     if _missing(session, Schema, project, SCHEMA):
         rules = [
-            {"field": "name", "rule": "required", "message": _("Please write your name.")},
+            {"field": "name", "rule": "required", "message": say("Please write your name.")},
             {"field": "email", "rule": "required"},
-            {"field": "email", "rule": "email", "message": _("Please write a valid e-mail address.")},
+            {"field": "email", "rule": "email", "message": say("Please write a valid e-mail address.")},
         ]
-        schemas.create(session, {"name": "Contact schema", "rules": rules}, project_id=project.id)
+        body = {"name": "Contact schema", "rules": localized_values(rules, language)}
+        schemas.create(session, body, project_id=project.id)
 
 
-def _form(session: Session, project: Project) -> None:
+def _form(session: Session, project: Project, language: str) -> None:
     if _missing(session, Form, project, FORM):
         fields = [
-            {"key": "name", "label": _("Name"), "type": "text", "required": True},
-            {"key": "email", "label": _("E-mail"), "type": "email", "required": True},
-            {"key": "message", "label": _("Message"), "type": "textarea"},
+            {"key": "name", "label": say("Name"), "type": "text", "required": True},
+            {"key": "email", "label": say("E-mail"), "type": "email", "required": True},
+            {"key": "message", "label": say("Message"), "type": "textarea"},
         ]
-        body = {"name": "Contact form 1", "title": _("Contact us"), "fields": fields}
-        _added(session, "form", forms.create(session, body, project_id=project.id))
+        body = {"name": "Contact form 1", "title": say("Contact us"), "fields": fields}
+        _added(session, "form", forms.create(session, localized_values(body, language), project_id=project.id))
 
 
 def _template() -> Json:
     return {
         "name": TEMPLATE,
-        "description": _("The smallest workflow: it greets somebody and writes a line. Run it, then change it."),
-        "variables": {"name": _("world")},
+        "description": say("The smallest workflow: it greets somebody and writes a line. Run it, then change it."),
+        "variables": {"name": say("world")},
         "triggers": [{"trigger_type": "manual"}],
         "steps": [
             {
                 "step_id": "greeting",
-                "name": _("Write the greeting"),
+                "name": say("Write the greeting"),
                 "action_type": "transform_data",
-                "params": {"set": {"text": _("Hello, %(name)s!", name="{{ input.name | default(variables.name) }}")}},
+                "params": {"set": {"text": say("Hello, %(name)s!", name="{{ input.name | default(variables.name) }}")}},
             },
             {
                 "step_id": "say",
-                "name": _("Say it"),
+                "name": say("Say it"),
                 "action_type": "log",
                 "params": {"message": "{{ steps.greeting.text }}"},
             },
@@ -134,12 +134,12 @@ def _welcome(organization: Organization, actor: User | None) -> Json:
     somebody = {
         "name": actor.name if actor else "Ada Lovelace",
         "email": actor.email if actor else "ada@example.com",
-        "message": _("A first try"),
+        "message": say("A first try"),
     }
     answers = {key: f"{{{{ input.form_data.{key} | default(variables.somebody.{key}) }}}}" for key in somebody}
     return {
-        "name": _("Welcome a new contact"),
-        "description": _("Checks what a visitor wrote into the contact form, keeps it, and answers by e-mail."),
+        "name": say("Welcome a new contact"),
+        "description": say("Checks what a visitor wrote into the contact form, keeps it, and answers by e-mail."),
         "variables": {"somebody": somebody, "organization": organization.name},
         "triggers": [{"trigger_type": "form_submit", "config": {"form_id": FORM}}, {"trigger_type": "manual"}],
         "steps": _welcome_steps(answers),
@@ -147,21 +147,21 @@ def _welcome(organization: Organization, actor: User | None) -> Json:
 
 
 def _welcome_steps(answers: Json) -> list[Json]:
-    subject = _("Welcome, %(name)s", name="{{ steps.answers.name }}")
-    message = _(
+    subject = say("Welcome, %(name)s", name="{{ steps.answers.name }}")
+    message = say(
         "Hello %(name)s,\n\nthank you for your message. We will be in touch soon.\n\n%(organization)s",
         name="{{ steps.answers.name }}",
         organization="{{ variables.organization }}",
     )
     return [
-        _step("answers", _("Read the answers"), "transform_data", set=answers),
-        _step("check", _("Check them"), "validate_data", schema=SCHEMA, data="{{ steps.answers.result }}"),
+        _step("answers", say("Read the answers"), "transform_data", set=answers),
+        _step("check", say("Check them"), "validate_data", schema=SCHEMA, data="{{ steps.answers.result }}"),
         _step(
-            "save", _("Keep the contact"), "database_save",
+            "save", say("Keep the contact"), "database_save",
             table=TABLE, mode="upsert", match=["email"], data="{{ steps.answers.result }}",
         ),
-        _step("welcome", _("Send a welcome"), "send_email", to="{{ steps.answers.email }}", subject=subject, message=message),
-        _step("done", _("Note it"), "log", message=_("%(name)s was welcomed.", name="{{ steps.answers.name }}")),
+        _step("welcome", say("Send a welcome"), "send_email", to="{{ steps.answers.email }}", subject=subject, message=message),
+        _step("done", say("Note it"), "log", message=say("%(name)s was welcomed.", name="{{ steps.answers.name }}")),
     ]  # fmt: skip
 
 

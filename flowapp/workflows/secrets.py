@@ -30,9 +30,9 @@ def _vault_of(keys: tuple[str, ...]) -> Vault:
 
 def vault() -> Vault:
     """The vault of this installation; needs the application's context. Processes without one do not load Flask."""
-    from flask import current_app
+    from flowapp.extensions import current_settings
 
-    return _vault_of(current_app.extensions["settings"].encryption_keys)
+    return _vault_of(current_settings().encryption_keys)
 
 
 def settle(session: Session, workflow_id: str, data: Json, before: Json) -> Definition:

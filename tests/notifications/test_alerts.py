@@ -14,6 +14,7 @@ from flowapp.models.tenancy import system_session
 from flowapp.notifications import alerts
 from flowapp.scheduler import Scheduler
 from flowapp.tasks import jobs
+from flowapp.texts import localized, say
 from tests.engine.place import Place, _actions, place, step
 from tests.support.smtp import SmtpServer
 
@@ -163,6 +164,24 @@ def test_the_e_mails_go_in_the_organizations_name(
     assert got.message["From"].addresses[0].display_name == "Test"
     assert "The last time: A: no luck" in got.text
     assert "/executions/" in got.text
+
+
+def test_each_reader_is_told_in_their_language(
+    place: Place, scheduler: Scheduler, people: dict[str, str], smtp: SmtpServer
+) -> None:
+    with system_session(place.engine) as session:
+        session.get_one(User, people["owner"]).locale = "fr"
+        session.commit()
+    workflow_id = workflow(place, alert_after=1)
+    run(place, workflow_id, "fail")
+    mail = tick(scheduler, place)[0]
+    jobs.load()
+    jobs.perform("send_workflow_notification", **mail)
+    subjects = {got.recipients[0]: got.message["Subject"] for got in smtp.wait_for(2)}
+    french = localized(say("“%(name)s” keeps failing", name="W"), "fr")
+    assert subjects == {"owner@b.example": french, "editor@b.example": "“W” keeps failing"}
+    assert told(place, people["owner"]) == [(french, "danger")]
+    assert told(place, people["editor"]) == [FAILING]
 
 
 def test_an_alert_does_not_wait_for_redis_to_be_told_in_the_app(

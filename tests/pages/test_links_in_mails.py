@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from flowapp import create_app
 from flowapp.extensions import db
-from flowapp.models import AuditEntry, CaughtMail
+from flowapp.models import AuditEntry, CaughtMail, User
 from flowapp.models.tenancy import system_session
 from tests.api.conftest import Api
 from tests.api.conftest import place as _place
@@ -70,6 +70,22 @@ def test_the_catcher_shows_a_link_to_its_addressee_alone(app: Any, api: Api) -> 
     assert "/approvals/••••••?decision=approved" in seen
     assert not LINK.search(seen)
     assert LINK.search(pages_of_mails(app, owner))
+
+
+def test_the_e_mail_is_in_its_readers_language(app: Any, api: Api) -> None:
+    with app.app_context(), system_session(db.engine) as system:
+        system.scalars(select(User).where(User.email == f"owner@{api.place.id}.example")).one().locale = "fr"
+        system.commit()
+    ask(api)
+    with app.app_context(), system_session(db.engine) as system:
+        (mail,) = system.scalars(select(CaughtMail)).all()
+    lines = mail.text.splitlines()
+    assert [line.partition("http")[0] for line in lines if "?decision=" in line] == [
+        "Approuver\N{NO-BREAK SPACE}: ", "Refuser\N{NO-BREAK SPACE}: ",
+    ]  # fmt: skip
+    assert mail.html is not None
+    assert ">Approuver</a>" in mail.html
+    assert "Pay?" in mail.subject
 
 
 def test_other_links_that_act_for_somebody(app: Any, api: Api) -> None:

@@ -20,9 +20,11 @@ from flowapp.security.roles import Role
 from flowapp.web import access, go, page
 from flowapp.web.locale import zone
 from flowapp.web.rows import errors_of
+from flowapp.web.texts import translated
 
 bp = Blueprint("records", __name__, url_prefix="/tables/<uuid:table_id>")
 SIZE = 50
+SHOWN_FAULTS = 100
 
 
 @bp.get("")
@@ -191,6 +193,7 @@ def load(table_id: str) -> Response:
     preview: dict[str, Any] = {
         "sheet": sheet,
         "trial": trial,
+        "faults": [(line, label, translated(message)) for line, label, message in trial.faults[:SHOWN_FAULTS]],
         "mapping": mapping,
         "packed": csv_files.pack(text),
         "refused": refused,

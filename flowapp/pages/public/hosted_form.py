@@ -19,6 +19,7 @@ from flowapp.web import page, public
 from flowapp.web.access import enter_organization
 from flowapp.web.problems import problem
 from flowapp.web.rows import errors_of
+from flowapp.web.texts import told, translated
 
 bp = Blueprint("hosted_form", __name__, url_prefix="/f")
 HONEYPOT = "website_address"
@@ -50,8 +51,8 @@ def submit(key: str) -> Response:
     except InvalidError as error:
         db.session.rollback()
         if request.is_json:
-            wrong = [found.as_json() for found in error.problems]
-            return problem(422, _("Invalid input"), error.message, errors=wrong)
+            wrong = [found.as_json() for found in told(error.problems)]
+            return problem(422, _("Invalid input"), translated(error.message), errors=wrong)
         return _page(form, raw, errors_of(error), status=422)
     db.session.commit()
     for execution in executions:

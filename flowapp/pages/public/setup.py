@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField, URLField
@@ -19,6 +22,7 @@ from flowapp.texts import say
 from flowapp.web import sessions
 from flowapp.web.access import public
 from flowapp.web.hosts import is_known_host
+from flowapp.web.locale import select_locale
 from flowapp.web.problems import wants_json
 from flowapp.web.render import go, page, to_url
 from flowapp.web.texts import translated
@@ -121,9 +125,9 @@ def create() -> Response:
             name=form.name.data or "",
             email=form.email.data or "",
             password=form.password.data or "",
-            organization=form.organization.data or "",
+            organization=form.organization.data or _("My organization"),
             timezone=form.timezone.data or "UTC",
-            furnish=demo.furnish_with_example if form.demo.data else demo.furnish,
+            furnish=partial(demo.furnish, language=select_locale(), example=bool(form.demo.data)),
             ip=request.remote_addr or "",
             signs_in=True,
             address=form.wanted_address(),

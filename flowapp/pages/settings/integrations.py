@@ -123,7 +123,7 @@ def test(integration_id: Any) -> Response:
     runtime.pause.refuse()
     answer = service.try_out(runtime.vault, row, http_service(runtime.settings.egress_allow))
     _note("integration.tested", row, {"success": answer["success"]})
-    flash(answer["message"], "success" if answer["success"] else "danger")
+    flash(translated(answer["message"]), "success" if answer["success"] else "danger")
     return go("integrations.edit", integration_id=row.id)
 
 

@@ -24,7 +24,7 @@ from flowapp.web import access, go, page, wants_fragment
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.flow import flow
 from flowapp.web.forms.triggers import TriggerForm
-from flowapp.web.locale import select_timezone
+from flowapp.web.locale import select_locale, select_timezone
 from flowapp.web.texts import told, translated
 
 bp = Blueprint("workflow_new", __name__, url_prefix="/workflows")
@@ -81,7 +81,7 @@ def _made(typed: dict[str, str]) -> Workflow:
     named = {"name": typed["name"], "description": typed["description"]}
     if not start:
         return workflows.create(database, named, actor_id=actor_id)
-    for template in templates(g.actor.user.email):
+    for template in templates(g.actor.user.email, select_locale()):
         if template.key == start:
             described = named["description"] or template.description
             return workflows.create(database, {**template.body, **named, "description": described}, actor_id=actor_id)
@@ -101,7 +101,7 @@ def _basics(draft: Draft | None, typed: dict[str, str], errors: dict[str, str]) 
         typed=typed,
         errors=errors,
         own_templates=own,
-        templates=templates(g.actor.user.email) if draft is None else [],
+        templates=templates(g.actor.user.email, select_locale()) if draft is None else [],
     )
 
 
