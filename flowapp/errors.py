@@ -41,7 +41,7 @@ class FlowError(Exception):
 class ConfigError(FlowError):
     """A setting that cannot be used; raised at start-up."""
 
-    title = say("Wrong setting")
+    title = say("Invalid setting")
 
 
 class InvalidError(FlowError):
@@ -100,7 +100,7 @@ class StaleError(FlowError):
     """The row was changed since it was read (If-Match, or a lost lease)."""
 
     status = 412
-    title = say("Changed meanwhile")
+    title = say("Changed in the meantime")
 
 
 class ForbiddenError(FlowError):
@@ -114,7 +114,7 @@ class UnauthenticatedError(FlowError):
     """Nobody is signed in, or the token is unknown or has expired."""
 
     status = 401
-    title = say("Sign in first")
+    title = say("Sign-in required")
 
 
 class TooLargeError(FlowError):
@@ -177,7 +177,7 @@ class ExpressionError(FlowError):
     """An expression that does not parse, names a missing field, or exceeds its budget."""
 
     status = 422
-    title = say("Wrong expression")
+    title = say("Invalid expression")
 
 
 class MissingFieldError(ExpressionError):

@@ -154,7 +154,7 @@ class Supervisor:
 
     def _retire(self, ward: Ward, now: float) -> None:
         ward.retired_at = now
-        log.warning("worker process retires", pid=ward.pid, why=" ".join(filter(None, ward.at_fault.values())))
+        log.warning("worker process is retiring", pid=ward.pid, why=" ".join(filter(None, ward.at_fault.values())))
         os.kill(ward.pid, _RETIRE)
 
     def _end(self, ward: Ward) -> None:

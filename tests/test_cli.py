@@ -68,7 +68,7 @@ def test_create_superuser_resets_a_forgotten_password(app: Any) -> None:
 
 def test_create_superuser_says_what_is_wrong(app: Any) -> None:
     output = run(app, "create-superuser", "--email", "x", "--password", "short", code=1)
-    assert "email: Write an e-mail address" in output
+    assert "email: Enter an e-mail address" in output
     assert "password: The password needs at least 10 characters" in output
     assert rows(app, User) == []
 

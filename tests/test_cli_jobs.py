@@ -37,9 +37,11 @@ def test_a_workflow_is_started_with_json(app: Any, place: Place) -> None:
     words = ("execute-workflow-async", "--workflow-id", workflow_id)
     found = json.loads(run(app, *words, "--input-data", '{"n": 1}'))
     assert place.get(found["execution_id"]).input_data == {"n": 1}
-    assert "This is not JSON" in run(app, *words, "--input-data", "{n: 1}", code=2)
+    assert "This is not valid JSON" in run(app, *words, "--input-data", "{n: 1}", code=2)
     assert "Missing option" in run(app, "execute-workflow-async", code=2)
-    assert "There is nothing with the id" in run(app, "execute-workflow-async", "--workflow-id", new_id(), code=1)
+    assert "There is no execution or workflow with the id" in run(
+        app, "execute-workflow-async", "--workflow-id", new_id(), code=1
+    )
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
@@ -58,5 +60,5 @@ def test_logs_are_exported_into_a_file(app: Any, place: Place, tmp_path: Path, k
     path = json.loads(run(app, *words))["path"]
     assert Path(path).name == f"{workflow_id}.{kind}"
     assert "cannot be written" in run(app, *words, "--path", str(tmp_path / "no" / "out"), code=1)
-    assert "Name either" in run(app, "export-workflow-execution-logs", code=1)
+    assert "Specify either" in run(app, "export-workflow-execution-logs", code=1)
     assert "Choose json" in run(app, *words[:3], "--export-format", "xml", code=1)

@@ -145,7 +145,7 @@ def test_a_paused_installation_is_said(app: Any) -> None:
     assert doctor(app)["paused"] == "ok: no"
     app.test_cli_runner().invoke(args=["pause"])
     tasks.runtime().pause.forget()
-    remedy = "somebody paused it; “flask --app wsgi resume” ends the pause"
+    remedy = "someone paused it; “flask --app wsgi resume” ends the pause"
     assert doctor(app)["paused"] == f"WRONG: nothing runs and nothing is sent: {remedy}"
 
 

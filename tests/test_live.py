@@ -582,7 +582,7 @@ def test_a_member_does_not_take_the_places_of_others(settings: Any) -> None:
             stack.enter_context(place.connect("/ws/automation/monitor/")).next()
         for _ in range(3):
             with place.connect("/ws/automation/monitor/") as one_more:
-                assert crowded(one_more) == "You have 2 live connections open: close some of them."
+                assert crowded(one_more) == "You have 2 live connections open. Close some of them."
         with place.connect("/ws/automation/monitor/", token="theirs") as theirs:
             assert theirs.next()["type"] == "initial_stats"
 

@@ -67,7 +67,7 @@ class Model(BaseModel):
     ("data", "template", "message"),
     [
         ({"at": "%(x)s"}, "“%(value)s” is no time.", "“%(x)s” is no time."),
-        ({"count": "many"}, "Write a whole number.", "Write a whole number."),
+        ({"count": "many"}, "Enter a whole number.", "Enter a whole number."),
     ],
 )
 def test_a_message_survives_pydantic(data: dict[str, str], template: str, message: str) -> None:
@@ -79,13 +79,13 @@ def test_a_message_survives_pydantic(data: dict[str, str], template: str, messag
 
 
 def test_a_message_is_said_in_a_given_language_without_a_request() -> None:
-    message = say("“%(name)s” is odd: %(why)s", name="%(x)s", why=say("Write a number."))
+    message = say("“%(name)s” is odd: %(why)s", name="%(x)s", why=say("Enter a number."))
     assert localized(message, "fr") == "“%(x)s” is odd: Saisissez un nombre."
     assert localized(message, "en") == localized(message, "") == message
-    assert localized("Write a number.", "fr") == "Write a number."
-    assert localized(say("Write at most %(limit)s characters.", limit=10_000), "fr").count("10\u202f000") == 1
+    assert localized("Enter a number.", "fr") == "Enter a number."
+    assert localized(say("Enter at most %(limit)s characters.", limit=10_000), "fr").count("10\u202f000") == 1
 
 
 def test_a_definition_is_said_in_a_given_language() -> None:
-    body = {"name": say("Write a number."), "steps": [{"n": 1, "on": True, "name": "Write a number."}], "x": None}
+    body = {"name": say("Enter a number."), "steps": [{"n": 1, "on": True, "name": "Enter a number."}], "x": None}
     assert localized_values(body, "fr") == {**body, "name": "Saisissez un nombre."}

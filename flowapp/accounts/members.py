@@ -35,7 +35,7 @@ def clean_email(text: str) -> str:
     """The address in lower case. InvalidError where it cannot be one."""
     email = text.strip().lower()
     if len(email) > 254 or not _EMAIL.fullmatch(email):
-        raise InvalidError.at("email", say("Write an e-mail address, for example ann@example.com."))
+        raise InvalidError.at("email", say("Enter an e-mail address, for example ann@example.com."))
     return email
 
 
@@ -51,7 +51,7 @@ def clean_name(text: str, path: str = "name") -> str:
     """A name of 1 to 200 characters. InvalidError at `path`."""
     name = " ".join(text.split())
     if not 0 < len(name) <= 200 or "\0" in name:
-        raise InvalidError.at(path, say("Write a name of at most 200 characters."))
+        raise InvalidError.at(path, say("Enter a name of at most 200 characters."))
     return name
 
 
@@ -115,9 +115,9 @@ def _first_through_the_door(session: Session) -> Lease:
     try:
         session.flush()
     except IntegrityError:
-        raise ConflictError(say("This Flowapp is being set up by somebody else.")) from None
+        raise ConflictError(say("Someone else is setting up this Flowapp right now.")) from None
     if session.scalar(select(exists(select(User.id)))):
-        raise ConflictError(say("This Flowapp has an owner already. Sign in instead."))
+        raise ConflictError(say("This Flowapp already has an owner. Sign in instead."))
     return door
 
 
@@ -147,7 +147,7 @@ def add_owner(
         place = system.scalars(select(Organization).order_by(Organization.id).limit(1)).first()
         user = system.scalar(select(User).where(User.email == fresh.email)) or fresh
         if place is None:
-            raise ConflictError(say("There are users but no organization: restore a backup."))
+            raise ConflictError(say("The database has users but no organization. Restore a backup."))
         user.is_superuser, user.password_hash = True, fresh.password_hash
         user.session_epoch = (user.session_epoch or 0) + (user is not fresh)
         system.add(user)
@@ -228,7 +228,7 @@ def change_password(session: Session, user_id: str, current: str, new: str) -> U
     fresh = hash_password(new)
     same = update(User).where(User.id == user_id, User.password_hash == stored)
     if not _changed(session, same.values(password_hash=fresh, session_epoch=User.session_epoch + 1)):
-        raise ConflictError(say("Your password was just changed elsewhere. Sign in with the new one."))
+        raise ConflictError(say("Your password was just changed in another session. Sign in with the new one."))
     return session.get_one(User, user_id, populate_existing=True)
 
 
@@ -269,14 +269,14 @@ def remove_member(session: Session, member: Member, *, by: Role) -> None:
 
 def _may_change(member: Member, by: Role, role: Role = Role.VIEWER) -> None:
     if by < Role.OWNER and (member.role == Role.OWNER.label or role is Role.OWNER):
-        raise ForbiddenError(say("Only an owner can make, change or remove an owner."))
+        raise ForbiddenError(say("Only an owner can add, change or remove an owner."))
 
 
 def _keep_an_owner(session: Session) -> None:
     # FOR UPDATE: two owners who demote each other at the same moment must not both succeed.
     owners = session.scalars(select(Member).filter_by(role=Role.OWNER.label).with_for_update(of=Member)).all()
     if len(owners) < 2:
-        raise ConflictError(say("This is the last owner: make somebody else an owner first."))
+        raise ConflictError(say("This is the last owner. Make someone else an owner first."))
 
 
 # -- invitations ---------------------------------------------------------------------------------------------------
@@ -286,9 +286,9 @@ def invite(session: Session, email: str, role: Role, *, by: Role, actor_id: str)
     """An invitation and its token, which is not stored. A second one to the same address replaces the first."""
     email = clean_email(email)
     if role > by:
-        raise InvalidError.at("role", say("You cannot give a role above your own."))
+        raise InvalidError.at("role", say("You cannot assign a role above your own."))
     if session.scalar(select(Member.id).join(User, User.id == Member.user_id).where(User.email == email)):
-        raise InvalidError.at("email", say("This person is a member already."))
+        raise InvalidError.at("email", say("This person is already a member."))
     invitation = session.scalar(select(Invitation).filter_by(email=email)) or Invitation(email=email)
     token = make_key(32)
     invitation.role, invitation.invited_by, invitation.token_hash = role.label, actor_id, hash_token(token)
@@ -303,7 +303,9 @@ def find_invitation(engine: Engine, token: str) -> tuple[Invitation, Organizatio
     with system_session(engine) as system:
         found = system.scalar(select(Invitation).filter_by(token_hash=hash_token(token)))
         if found is None or found.expires_at <= utcnow():
-            raise NotFoundError(say("This invitation was used, withdrawn, or is too old. Ask for a new one."))
+            raise NotFoundError(
+                say("This invitation was already used, was withdrawn or has expired. Ask for a new one.")
+            )
         user = system.scalar(select(User).where(User.email == found.email))
         return found, system.get_one(Organization, found.organization_id), user
 
@@ -313,7 +315,7 @@ def accept(engine: Engine, invitation: Invitation, user: User, *, ip: str = "") 
     with tenant_session(engine, invitation.organization_id) as session:
         row = session.get(Invitation, invitation.id, with_for_update=True)
         if row is None or row.token_hash != invitation.token_hash:
-            raise NotFoundError(say("This invitation was used or withdrawn. Ask for a new one."))
+            raise NotFoundError(say("This invitation was already used or was withdrawn. Ask for a new one."))
         session.delete(row)
         session.merge(user)
         session.flush()

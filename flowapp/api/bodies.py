@@ -31,10 +31,10 @@ def raw_body() -> bytes:
     """The body as it came. TooLargeError over FLOWAPP_MAX_BODY, also where no length was announced."""
     limit = tasks.runtime().settings.max_body
     if (request.content_length or 0) > limit:
-        raise TooLargeError(f"The body may have at most {limit} bytes.")
+        raise TooLargeError(f"The body can have at most {limit} bytes.")
     raw = request.get_data(cache=True)
     if len(raw) > limit:
-        raise TooLargeError(f"The body may have at most {limit} bytes.")
+        raise TooLargeError(f"The body can have at most {limit} bytes.")
     return raw
 
 
@@ -50,7 +50,7 @@ def parse_json(raw: bytes) -> Any:
     if raw.count(b"{") + raw.count(b"[") > MAX_NESTING and _deeper_than(value, MAX_NESTING):
         raise MalformedError(f"The body is nested more than {MAX_NESTING} levels deep.")
     if b"\\u0000" in raw and _has_nul(value):
-        raise MalformedError("The body holds a NUL character, which cannot be stored.")
+        raise MalformedError("The body contains a NUL character, which cannot be stored.")
     if _LONG_NUMBER.search(raw):
         json.loads(raw, parse_int=_exact)
     return value
@@ -67,7 +67,7 @@ def _fault(raw: bytes, error: orjson.JSONDecodeError) -> str:
 def _exact(digits: str) -> int:
     """A whole number as JSON writes it. MalformedError where it would lose digits."""
     if len(digits) > 20 or int(digits) not in INTEGERS:
-        raise MalformedError(f"The whole number {digits[:30]} has more than 64 bits: send it as text, in quotes.")
+        raise MalformedError(f"The whole number {digits[:30]} has more than 64 bits. Send it as text, in quotes.")
     return int(digits)
 
 
@@ -146,5 +146,5 @@ def expected_revision(workflow: Workflow) -> int | None:
     if "If-Match" not in request.headers or tags.star_tag:
         return None
     if str(workflow.revision) not in tags.as_set(include_weak=True):
-        raise StaleError("This workflow was changed meanwhile: If-Match names another revision than its ETag.")
+        raise StaleError("This workflow was changed in the meantime: If-Match does not match its ETag.")
     return workflow.revision

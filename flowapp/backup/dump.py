@@ -88,7 +88,7 @@ def _check(connection: sa.Connection, table: sa.Table, written: int) -> None:
     stored = count(connection, table)
     if stored != written:
         raise ConflictError(
-            say("The table %(table)s holds %(stored)s rows, %(written)s were read.", table=table.name, stored=stored, written=written)
+            say("The table %(table)s holds %(stored)s rows, but %(written)s were read.", table=table.name, stored=stored, written=written)
         )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def created(path: Path) -> Iterator[Any]:
     InvalidError where there is one already.
     """
     if path.exists():
-        raise InvalidError.at("FILE", say("There is a file “%(path)s” already: choose another name.", path=path))
+        raise InvalidError.at("FILE", say("The file “%(path)s” already exists: choose another name.", path=path))
     part = path.with_name(f"{path.name}.part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -153,7 +153,7 @@ def lines(path: Path) -> Iterator[Any]:
     except FileNotFoundError:
         raise InvalidError.at("FILE", say("There is no file “%(path)s”.", path=path)) from None
     except (OSError, EOFError, zlib.error, orjson.JSONDecodeError):
-        raise InvalidError.at("FILE", say("“%(path)s” is no backup of Flowapp, or is damaged.", path=path)) from None
+        raise InvalidError.at("FILE", say("“%(path)s” is not a Flowapp backup, or is damaged.", path=path)) from None
 
 
 def inspect(path: Path) -> tuple[Head, Tail]:
@@ -161,10 +161,10 @@ def inspect(path: Path) -> tuple[Head, Tail]:
     every = lines(path)
     head = next(every, None)
     if not isinstance(head, dict) or head.get("flowapp") != "backup":
-        raise InvalidError.at("FILE", say("“%(path)s” is no backup of Flowapp, or is damaged.", path=path))
+        raise InvalidError.at("FILE", say("“%(path)s” is not a Flowapp backup, or is damaged.", path=path))
     if head.get("format") != FORMAT:
         raise InvalidError.at(
-            "FILE", say("“%(path)s” was made by a newer release: restore it with that one.", path=path)
+            "FILE", say("“%(path)s” was made by a newer release. Restore it with that release.", path=path)
         )
     counted: dict[str, int] = {}
     name, last = "", None
@@ -175,5 +175,5 @@ def inspect(path: Path) -> tuple[Head, Tail]:
             name = last["table"]
             counted[name] = 0
     if not isinstance(last, dict) or not last.get("complete") or last["rows"] != counted:
-        raise InvalidError.at("FILE", say("“%(path)s” is not complete: it was cut short.", path=path))
+        raise InvalidError.at("FILE", say("“%(path)s” is incomplete: the file was cut off.", path=path))
     return Head(**head), Tail(**last)

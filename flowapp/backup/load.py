@@ -36,12 +36,15 @@ def refuse_where_in_use(engine: sa.Engine, *, replace: bool) -> None:
     with _all_organizations(engine) as connection:
         lease = connection.execute(sa.select(Lease.until).where(Lease.name == "scheduler")).scalar()
         if lease is not None and lease > utcnow():
-            raise ConflictError(say("Flowapp runs on this database: stop all its processes first."))
+            raise ConflictError(say("Flowapp is running on this database. Stop all its processes first."))
         found = {table.name: count(connection, table) for table in own_tables() if table.name not in _OURS}
         if any(found.values()) and not replace:
             words = ", ".join(f"{found[name]} {name}" for name in ("organizations", "users", "workflows", "executions"))
             raise ConflictError(
-                say("The database is not empty (%(found)s). With --replace all of it is deleted first.", found=words)
+                say(
+                    "The database is not empty (%(found)s). Use --replace to delete everything in it first.",
+                    found=words,
+                )
             )
 
 
@@ -59,7 +62,7 @@ def load(engine: sa.Engine, path: Path, tail: Tail) -> None:
                 if loaded != tail.rows[table.name]:
                     raise ConflictError(
                         say(
-                            "%(loaded)s rows of %(table)s were restored, not %(wanted)s.",
+                            "%(loaded)s rows of %(table)s were restored instead of %(wanted)s.",
                             loaded=loaded, table=table.name, wanted=tail.rows[table.name],
                         )
                     )  # fmt: skip
@@ -69,7 +72,7 @@ def load(engine: sa.Engine, path: Path, tail: Tail) -> None:
             connection.commit()
     except IntegrityError as error:
         reason = str(error.orig).splitlines()[0]
-        raise InvalidError.at("FILE", say("The backup contradicts itself: %(reason)s.", reason=reason)) from None
+        raise InvalidError.at("FILE", say("The backup is inconsistent: %(reason)s.", reason=reason)) from None
 
 
 @contextmanager
@@ -128,5 +131,7 @@ def _table(connection: sa.Connection, name: str, columns: dict[str, str]) -> sa.
     with Session(connection, info={SYSTEM: True}) as session:
         defined = session.scalars(sa.select(DataTable).where(DataTable.physical_name == name)).one_or_none()
         if defined is None:
-            raise InvalidError.at("FILE", say("The backup holds a table that nobody defined: “%(name)s”.", name=name))
+            raise InvalidError.at(
+                "FILE", say("The backup contains a table without a definition: “%(name)s”.", name=name)
+            )
         return tables.build(session, defined)

@@ -41,13 +41,13 @@ def _as_addresses(value: Any) -> Any:
     """E-mail addresses: a list of texts, or one text with commas between; names with commas are quoted."""
     texts = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(say("Write addresses such as ann@example.com, with commas between."))
+        raise ValueError(say("Enter addresses such as ann@example.com, separated by commas."))
     if any(has_controls(text) for text in texts):
-        raise ValueError(say("An address must be on one line."))
+        raise ValueError(say("An address must be a single line."))
     try:
         found = [pair for text in texts for pair in read_addresses(text)]
     except ValueError:
-        raise ValueError(say("Write addresses such as ann@example.com, with commas between.")) from None
+        raise ValueError(say("Enter addresses such as ann@example.com, separated by commas.")) from None
     return [f'"{quote(name)}" <{spec}>' if name else spec for name, spec in found if name or spec]
 
 
@@ -59,7 +59,7 @@ def _is_duration(value: Any) -> Any:
     except ExpressionError as error:
         raise ValueError(error.message) from None
     if not long:
-        raise ValueError(say("Write more than 0, for example “2 hours”."))
+        raise ValueError(say("Enter more than 0, for example “2 hours”."))
     return value
 
 
@@ -72,7 +72,7 @@ def is_moment(value: str) -> str:
     if not value.strip() or has_expression(value):
         return value
     if _YEAR_LAST.fullmatch(value):
-        raise ValueError(say("Write the date with the year first, for example 2026-12-31 09:00."))
+        raise ValueError(say("Enter the date with the year first, for example 2026-12-31 09:00."))
     try:
         resolve_relative(value, datetime.now(UTC))
     except ExpressionError as error:

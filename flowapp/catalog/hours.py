@@ -92,9 +92,9 @@ def parse_span(value: Any) -> Span | None:
     if unit == "minutes":
         unit, amount = "hours", amount / 60
     if unit == "days" and amount % 1:
-        raise ExpressionError(say("“%(text)s”: write whole business days, or business hours.", text=text))
+        raise ExpressionError(say("“%(text)s”: use whole business days, or business hours.", text=text))
     if amount > (MAX_DAYS if unit == "days" else MAX_HOURS):
-        raise ExpressionError(say("“%(text)s” is too long: ten years at most.", text=text))
+        raise ExpressionError(say("“%(text)s” is too long: the maximum is ten years.", text=text))
     return Span("days" if unit == "days" else "hours", amount)
 
 
@@ -195,8 +195,8 @@ def _clock(hour: str | None, minute: str | None, half: str | None) -> time | Non
 
 
 def _no_time() -> ExpressionError:
-    return ExpressionError(say("Write a time of day, for example 09:00."))
+    return ExpressionError(say("Enter a time of day, for example 09:00."))
 
 
 def _never() -> ExpressionError:
-    return ExpressionError(say("These business hours never come: look at the days and holidays in the settings."))
+    return ExpressionError(say("These business hours never occur. Check the days and holidays in the settings."))

@@ -24,7 +24,7 @@ def compiled(text: str, *, whole: bool = False) -> SchemaValidator:
     if not 0 < len(text) <= MAX_PATTERN:
         raise ValueError(say("A pattern must have 1 to %(max)s characters.", max=MAX_PATTERN))
     if re.search(r"\(\?[a-zA-Z-]*x", text) or weight(text) > MAX_WEIGHT:
-        raise ValueError(say("The pattern is too heavy: use smaller numbers between { and }, and no (?x)."))
+        raise ValueError(say("The pattern is too expensive: use smaller numbers between { and }, and no (?x)."))
     try:
         return _compiled(f"^(?:{text})$" if whole else text)
     except (SchemaError, ValueError) as error:

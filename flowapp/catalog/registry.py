@@ -197,7 +197,7 @@ def get_action(name: str) -> ActionSpec:
     except KeyError:
         known = ", ".join(sorted(ACTIONS))
         raise NotFoundError(
-            say("There is no step type “%(name)s”. Known: %(known)s.", name=name, known=known)
+            say("There is no step type “%(name)s”. Available: %(known)s.", name=name, known=known)
         ) from None
 
 
@@ -208,7 +208,7 @@ def get_trigger(name: str) -> TriggerSpec:
     except KeyError:
         known = ", ".join(sorted(TRIGGERS))
         raise NotFoundError(
-            say("There is no trigger type “%(name)s”. Known: %(known)s.", name=name, known=known)
+            say("There is no trigger type “%(name)s”. Available: %(known)s.", name=name, known=known)
         ) from None
 
 
@@ -223,9 +223,7 @@ def open_integration(
     """An integration as steps see it; `config` and `credentials` (opened) as they are stored. StepError (permanent)."""
     spec = CONNECTORS.get(integration_type)
     if spec is None:
-        raise StepError(
-            f"The integration “{name}” is of a type that is not known here: {integration_type}.", permanent=True
-        )
+        raise StepError(f"The integration “{name}” has an unknown type: {integration_type}.", permanent=True)
     try:
         read = spec.read(config, credentials)
     except StepError as error:

@@ -45,10 +45,10 @@ _SECONDS = re.compile(r"[0-9]+([.,][0-9]+)?")
 _DATE_PART = re.compile(r"%(-?[A-Za-z%])")
 _DATE_PARTS = "YmdHMSyBbAajIpzZ%"
 
-_ACCEPTED_DURATION = say("Write for example “90 seconds”, “2 days”, “1h30m” or “PT90S”.")
+_ACCEPTED_DURATION = say("Enter a duration, for example “90 seconds”, “2 days”, “1h30m” or “PT90S”.")
 _ACCEPTED_TIME = say(
-    "Write for example “+3 days”, “-2 hours”, “+7 business days”, “P2D” or a date such as “2025-10-18” "
-    "or “2025-10-18T09:30:00+02:00”."
+    "Enter for example “+3 days”, “-2 hours”, “+7 business days”, “P2D” or a date such as “2025-10-18” or "
+    "“2025-10-18T09:30:00+02:00”."
 )
 
 
@@ -80,7 +80,7 @@ def parse_duration(value: Any) -> timedelta:
     except OverflowError:
         duration = timedelta.max
     if duration > MAX_DURATION:
-        raise ExpressionError(say("“%(text)s” is too long: ten years at most.", text=value[:100]))
+        raise ExpressionError(say("“%(text)s” is too long: the maximum is ten years.", text=value[:100]))
     return duration
 
 
@@ -122,7 +122,7 @@ def shift(text: str, moment: datetime) -> datetime:
         # A wall time that a change of clocks leaves out becomes the one that comes after it.
         return result.astimezone(UTC).astimezone(moment.tzinfo)
     except (OverflowError, ValueError):
-        raise ExpressionError(say("“%(text)s” leads out of the calendar.", text=text[:100])) from None
+        raise ExpressionError(say("“%(text)s” is outside the range of possible dates.", text=text[:100])) from None
 
 
 @cache
@@ -136,9 +136,7 @@ def zone(tz: str) -> ZoneInfo:
     with suppress(KeyError, ValueError, OSError):
         if tz not in _NO_ZONES:
             return ZoneInfo(tz)
-    raise ExpressionError(
-        say("“%(zone)s” is not a time zone. Write for example “Europe/Paris” or “UTC”.", zone=tz[:100])
-    )
+    raise ExpressionError(say("“%(zone)s” is not a time zone. Use for example “Europe/Paris” or “UTC”.", zone=tz[:100]))
 
 
 def shift_text(text: str, by: str) -> str:
@@ -156,7 +154,7 @@ def write(text: str, pattern: str, tz: str | None = None, locale: str = "en") ->
     Into `tz` where one is given; a time without an offset is in UTC, like every time in the database.
     """
     if len(pattern) > MAX_PATTERN:
-        raise ExpressionError(say("The format of a date has at most %(max)s characters.", max=MAX_PATTERN))
+        raise ExpressionError(say("A date format can have at most %(max)s characters.", max=MAX_PATTERN))
     moment = _iso(text)
     if tz is not None:
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(zone(tz))
@@ -175,7 +173,7 @@ def _date_part(moment: datetime, code: str, locale: str) -> str:
     bare = code.removeprefix("-")
     if bare not in _DATE_PARTS:
         known = " ".join(f"%{part}" for part in _DATE_PARTS)
-        raise ExpressionError(say("%(part)s is not known. Known are: %(known)s.", part=f"%{code}", known=known))
+        raise ExpressionError(say("%(part)s is not supported. Use: %(known)s.", part=f"%{code}", known=known))
     if bare in "AaBb" and locale.lower().startswith("fr"):
         from babel.dates import get_day_names, get_month_names
 
@@ -205,7 +203,9 @@ def _span(text: str) -> _Span:
     except OverflowError:
         rest = timedelta.max
     if months > MAX_YEARS * 12 or max(days, business, rest / timedelta(days=1)) > MAX_YEARS * 366:
-        raise ExpressionError(say("“%(text)s” is too far away: %(max)s years at most.", text=text[:100], max=MAX_YEARS))
+        raise ExpressionError(
+            say("“%(text)s” is too far away: the maximum is %(max)s years.", text=text[:100], max=MAX_YEARS)
+        )
     return _Span(relativedelta(months=sign * months, days=sign * int(days)), sign * business, sign * rest)
 
 

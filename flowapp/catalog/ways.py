@@ -6,8 +6,8 @@ from flowapp.catalog.params import N_
 from flowapp.texts import say
 
 WAYS = {
-    "next": N_("Then"), "yes": N_("If yes"), "no": N_("If no"), "error": N_("If it fails"),
-    "timeout": N_("If nothing came in time"), "each": N_("For each"), "done": N_("When done"), "invalid": N_("If invalid"),
+    "next": N_("Next"), "yes": N_("If yes"), "no": N_("If no"), "error": N_("If it fails"),
+    "timeout": N_("If it times out"), "each": N_("For each"), "done": N_("When done"), "invalid": N_("If invalid"),
     "default": N_("Otherwise"), "approved": N_("If approved"), "rejected": N_("If rejected"),
 }  # fmt: skip
 

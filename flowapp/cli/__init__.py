@@ -32,7 +32,7 @@ def _told(callback: Callable[..., Any]) -> Callable[..., Any]:
             return callback(*args, **kwargs)
         except (OperationalError, ProgrammingError) as error:
             reason = str(error.orig).splitlines()[0]
-            hint = f"Is it set up? “{migrations.command()}” does it."
+            hint = f"To set it up, run “{migrations.command()}”."
             raise click.ClickException(f"The database cannot be used: {reason}. {hint}") from None
 
     return run

@@ -46,8 +46,10 @@ def backup(file: Path) -> None:
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--replace", is_flag=True, help="Delete what the database holds, first.")
-@click.option("--without-keys", is_flag=True, help="Also where the keys that are set cannot open the backup's secrets.")
+@click.option("--replace", is_flag=True, help="Delete everything in the database first.")
+@click.option(
+    "--without-keys", is_flag=True, help="Restore even if the configured keys cannot decrypt the backup's secrets."
+)
 @with_appcontext
 def restore(file: Path, replace: bool, without_keys: bool) -> None:
     """Reads a backup from FILE into the database that is set; stop Flowapp before. All of it, or nothing.
@@ -84,10 +86,10 @@ def _head(engine: Engine, settings: Settings) -> Head:
     with engine.connect() as connection:
         state, at = migrations.state(connection), migrations.current(connection)
     if state == "newer":
-        raise ConflictError(say("The database is newer than this release: back it up with the newer one."))
+        raise ConflictError(say("The database is newer than this release. Back it up with the newer release."))
     if state != "current":
         raise ConflictError(
-            say("The database has an older schema: run “%(command)s” first.", command=migrations.command())
+            say("The database schema is out of date: run “%(command)s” first.", command=migrations.command())
         )
     return Head(
         release=VERSION,
@@ -102,7 +104,10 @@ def _head(engine: Engine, settings: Settings) -> Head:
 def _prepare(engine: Engine, settings: Settings, head: Head, *, replace: bool) -> None:
     """Gives an empty database the backup's schema; refuses one that has another, is in use, or not empty."""
     if not migrations.is_known(head.schema):
-        raise ConflictError(say("The backup was made by a newer release (%(release)s): restore it with that one.", release=head.release))  # fmt: skip
+        text = say(
+            "The backup was made by a newer release (%(release)s). Restore it with that release.", release=head.release
+        )
+        raise ConflictError(text)
     with engine.connect() as connection:
         at = migrations.current(connection)
     if at is None:
@@ -111,11 +116,12 @@ def _prepare(engine: Engine, settings: Settings, head: Head, *, replace: bool) -
     elif at != head.schema:
         raise ConflictError(
             say(
-                "The database has the schema %(at)s, the backup %(schema)s: restore into a new, empty database. It is "
-                "brought up to date afterwards.",
-                at=at, schema=head.schema,
+                "The database schema is %(at)s, the backup's is %(schema)s. Restore into a new, empty database; "
+                "it is migrated afterwards.",
+                at=at,
+                schema=head.schema,
             )
-        )  # fmt: skip
+        )
     load.refuse_where_in_use(engine, replace=replace)
 
 
@@ -124,7 +130,7 @@ def _migrate(settings: Settings, revision: str) -> None:
     argv = [sys.executable, "-m", "alembic", "-c", "migrations/alembic.ini", "upgrade", revision]
     done = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
-        raise click.ClickException(f"The schema could not be made:\n{done.stderr}")
+        raise click.ClickException(f"The schema could not be created:\n{done.stderr}")
 
 
 def _check_keys(settings: Settings, tail: Tail, *, without_keys: bool) -> None:
@@ -132,8 +138,9 @@ def _check_keys(settings: Settings, tail: Tail, *, without_keys: bool) -> None:
     if missing and not without_keys:
         raise ConflictError(
             say(
-                "The backup's secrets need the encryption keys with the fingerprints %(missing)s, which are not in "
-                "FLOWAPP_ENCRYPTION_KEYS. Set them; or restore --without-keys, and enter every secret again.",
+                "The backup's secrets need the encryption keys with the fingerprints %(missing)s, which "
+                "are not in FLOWAPP_ENCRYPTION_KEYS. Add them, or restore with --without-keys and enter "
+                "every secret again.",
                 missing=", ".join(sorted(missing)),
             )
         )

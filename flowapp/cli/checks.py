@@ -41,7 +41,7 @@ def schema(_settings: Settings) -> str:
     if state == "newer":
         return f"at {at}, newer than this release's {migrations.newest()}: still served; bring this host up to date"
     if state == "foreign":
-        raise WrongError(f"at {at}, which no release of Flowapp has: is DATABASE_URL right?")
+        raise WrongError(f"at {at}, which no release of Flowapp has. Check DATABASE_URL")
     raise WrongError(f"at {at or 'nothing'}, not at {migrations.newest()}: run “{migrations.command()}”")
 
 
@@ -148,7 +148,7 @@ _PAUSED = {
     "setting": "FLOWAPP_PAUSED is set",
     "restored": "restored from a backup; “flask --app wsgi resume” ends the pause",
     "copied": "the database is a copy, or was moved; “flask --app wsgi resume” ends the pause",
-    "asked": "somebody paused it; “flask --app wsgi resume” ends the pause",
+    "asked": "someone paused it; “flask --app wsgi resume” ends the pause",
     "unknown": "the database does not say",
 }
 

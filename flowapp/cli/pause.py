@@ -28,7 +28,7 @@ def resume() -> None:
         was = installation.paused(connection)
         installation.resume(connection)
     if current_app.extensions["settings"].paused:
-        raise click.ClickException("FLOWAPP_PAUSED is set: remove it and restart Flowapp.")
+        raise click.ClickException("FLOWAPP_PAUSED is set. Remove it and restart Flowapp.")
     tell("Resumed." if was else "It was not paused.")
 
 

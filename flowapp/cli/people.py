@@ -22,10 +22,10 @@ _ACTOR = (None, "command line")
 
 
 @click.command("create-superuser")
-@click.option("--email", prompt="E-mail", help="Where the account exists already, it gets the password and the role.")
-@click.option("--name", default="", help="Default: the part of the e-mail before the @.")
+@click.option("--email", prompt="E-mail", help="If the account already exists, set its password and role.")
+@click.option("--name", default="", help="Default: the part of the e-mail address before the @.")
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
-@click.option("--organization", default="", help="Name of the organization, where there is none yet.")
+@click.option("--organization", default="", help="Name of the organization, if there is none yet.")
 @with_appcontext
 def create_superuser(email: str, name: str, password: str, organization: str) -> None:
     """Makes an owner; on a new installation the organization too."""
@@ -44,9 +44,9 @@ def create_superuser(email: str, name: str, password: str, organization: str) ->
 
 
 @click.command("create-token")
-@click.option("--email", required=True, help="Whose token it is.")
+@click.option("--email", required=True, help="The member the token belongs to.")
 @click.option("--role", type=click.Choice(ROLES, case_sensitive=False), help="Default: the member's own role.")
-@click.option("--name", default="Command line", help="How it is listed.")
+@click.option("--name", default="Command line", help="Name shown in the list of tokens.")
 @with_appcontext
 def create_token(email: str, role: str | None, name: str) -> None:
     """Makes an API token; it stands alone on the last line."""
@@ -58,7 +58,7 @@ def create_token(email: str, role: str | None, name: str) -> None:
         query = select(Member).join(User, User.id == Member.user_id).where(User.email == email.strip().lower())
         member = system.scalars(query.order_by(Member.id).limit(1)).first()
     if member is None:
-        raise click.ClickException(f"There is no member with the e-mail “{email}”.")
+        raise click.ClickException(f"There is no member with the e-mail address “{email}”.")
     own = Role.read(member.role)
     with tenant_session(db.engine, member.organization_id) as session:
         try:

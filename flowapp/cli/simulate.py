@@ -21,9 +21,9 @@ from flowapp.web.locale import duration
 @click.command("simulate")
 @click.argument("workflow")
 @click.option("--input", "input_", type=click.File(), help="A JSON file with the input, - for standard input.")
-@click.option("--contact", help="Id or e-mail of a contact.")
-@click.option("--start", type=click.DateTime(), help="When it begins, in UTC; default: now.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--contact", help="Id or e-mail address of a contact.")
+@click.option("--start", type=click.DateTime(), help="Start time in UTC; default: now.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @with_appcontext
 def simulate(workflow: str, input_: Any, contact: str | None, start: datetime | None, as_json: bool) -> None:
     """Runs the draft of WORKFLOW (id or name) on a clock that jumps over its waits. Nothing goes out."""
@@ -31,7 +31,7 @@ def simulate(workflow: str, input_: Any, contact: str | None, start: datetime | 
     try:
         data = json.load(input_) if input_ else {}
     except ValueError as error:
-        raise click.ClickException(f"The input is not JSON: {error}") from None
+        raise click.ClickException(f"The input is not valid JSON: {error}") from None
     begin = start.replace(tzinfo=UTC) if start else None
     try:
         report = tasks.simulate_workflow(

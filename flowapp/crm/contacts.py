@@ -37,7 +37,7 @@ def find(session: Session, reference: str) -> Contact:
     """The contact with that id or e-mail address. NotFoundError where there is none."""
     found = by_email(session, reference) if "@" in reference else get(session, reference)
     if found is None:
-        raise NotFoundError(say("There is no contact with the address %(email)s.", email=reference.strip()))
+        raise NotFoundError(say("There is no contact with the e-mail address %(email)s.", email=reference.strip()))
     return found
 
 
@@ -47,7 +47,7 @@ def create(session: Session, data: Mapping[str, Any], *, actor_id: str | None = 
     InvalidError where a value cannot be used, UnsuitableError where another contact has the address.
     """
     if not data.get("email"):
-        raise InvalidError.at("email", say("Write an e-mail address, for example ann@example.com."))
+        raise InvalidError.at("email", say("Enter an e-mail address, for example ann@example.com."))
     contact = Contact(**_clean(data))
     _write(session, contact)
     _record(session, "contact.created", contact, {}, actor_id)
@@ -103,7 +103,7 @@ def _clean(data: Mapping[str, Any]) -> dict[str, Any]:
 def _name(text: str, path: str) -> str:
     name = " ".join(text.split())
     if len(name) > MAX_NAME or "\0" in name:
-        raise InvalidError.at(path, say("Write at most %(count)s characters.", count=MAX_NAME))
+        raise InvalidError.at(path, say("Enter at most %(count)s characters.", count=MAX_NAME))
     return name
 
 
@@ -112,7 +112,8 @@ def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     taken = sorted(fixed & set(fields))
     if taken:
         raise InvalidError.at(
-            f"fields.{taken[0]}", say("“%(name)s” is not an own field: choose another name.", name=taken[0])
+            f"fields.{taken[0]}",
+            say("“%(name)s” cannot be used as a custom field: choose another name.", name=taken[0]),
         )
     return dict(fields)
 
@@ -123,7 +124,7 @@ def _write(session: Session, contact: Contact) -> None:
             session.add(contact)
             session.flush()
     except IntegrityError:
-        raise UnsuitableError.at("email", say("There is a contact with this address already."), "taken") from None
+        raise UnsuitableError.at("email", say("A contact with this e-mail address already exists."), "taken") from None
 
 
 def _record(

@@ -108,7 +108,7 @@ class Column:
                 raise InvalidError.at("", say("This field is required."))
             return None
         if isinstance(value, str) and _UNSTORABLE.search(value):
-            raise InvalidError.at("", say("This holds a character that is not text."))
+            raise InvalidError.at("", say("This contains a character that is not text."))
         match self.type:
             case "datetime":
                 return _datetime(value, zone)
@@ -129,10 +129,10 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float | Decimal | date):
-        raise InvalidError.at("", say("Write text here, not a list or an object."))
+        raise InvalidError.at("", say("Enter text, not a list or an object."))
     text = value.isoformat() if isinstance(value, date) else str(value)
     if len(text) > MAX_TEXT:
-        raise InvalidError.at("", say("Write at most %(limit)s characters.", limit=MAX_TEXT))
+        raise InvalidError.at("", say("Enter at most %(limit)s characters.", limit=MAX_TEXT))
     return text
 
 
@@ -140,26 +140,26 @@ def _long_text(value: Any) -> str:
     if isinstance(value, str) and len(value) <= MAX_LONG_TEXT:
         return value
     if isinstance(value, str):
-        raise InvalidError.at("", say("Write at most %(limit)s characters.", limit=MAX_LONG_TEXT))
+        raise InvalidError.at("", say("Enter at most %(limit)s characters.", limit=MAX_LONG_TEXT))
     return _text(value)
 
 
 def _number(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        raise InvalidError.at("", say("Write a number."))
+        raise InvalidError.at("", say("Enter a number."))
     text = re.sub(r"[\s\u00a0\u202f]", "", str(value))
     if "," in text and "." not in text and text.count(",") == 1:
         text = text.replace(",", ".")
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise InvalidError.at("", say("Write a number, for instance 12.5.")) from None
+        raise InvalidError.at("", say("Enter a number, for example 12.5.")) from None
     if (
         not number.is_finite()
         or len(number.normalize().as_tuple().digits) > MAX_DIGITS
         or abs(number.adjusted()) > MAX_DIGITS
     ):
-        raise InvalidError.at("", say("Write a number of at most %(digits)s digits.", digits=MAX_DIGITS))
+        raise InvalidError.at("", say("Enter a number of at most %(digits)s digits.", digits=MAX_DIGITS))
     return number
 
 
@@ -167,7 +167,7 @@ def _boolean(value: Any) -> bool:
     word = str(value).strip().casefold()
     if isinstance(value, bool | int | str) and word in _YES | _NO:
         return word in _YES
-    raise InvalidError.at("", say("Write yes or no."))
+    raise InvalidError.at("", say("Enter yes or no."))
 
 
 def _date(value: Any) -> date:
@@ -179,7 +179,7 @@ def _date(value: Any) -> date:
     try:
         return datetime.fromisoformat(text).date()
     except ValueError:
-        raise InvalidError.at("", say("Write a date as year-month-day, for instance 2026-03-31.")) from None
+        raise InvalidError.at("", say("Enter a date as year-month-day, for example 2026-03-31.")) from None
 
 
 def _datetime(value: Any, zone: tzinfo) -> datetime:
@@ -188,13 +188,13 @@ def _datetime(value: Any, zone: tzinfo) -> datetime:
         moment = given if isinstance(given, datetime) else datetime.fromisoformat(given)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidError.at("", say("Write a date and time, for instance 2026-03-31 14:30.")) from None
+        raise InvalidError.at("", say("Enter a date and time, for example 2026-03-31 14:30.")) from None
 
 
 def _email(value: Any) -> str:
     text = _text(value).strip()
     if not is_email(text):
-        raise InvalidError.at("", say("Write an e-mail address, for instance ann@example.com."))
+        raise InvalidError.at("", say("Enter an e-mail address, for example ann@example.com."))
     return text
 
 
@@ -208,9 +208,9 @@ def _json(value: Any) -> Any:
     try:
         text = orjson.dumps(value, default=str).decode()
     except (TypeError, orjson.JSONEncodeError, RecursionError):
-        raise InvalidError.at("", say("This cannot be kept as JSON.")) from None
+        raise InvalidError.at("", say("This cannot be stored as JSON.")) from None
     if len(text) > MAX_LONG_TEXT or "\\u0000" in text:
-        raise InvalidError.at("", say("This is too long, or holds a character that is not text."))
+        raise InvalidError.at("", say("This is too long, or contains a character that is not text."))
     return orjson.loads(text)
 
 

@@ -64,7 +64,7 @@ def decode(content: bytes) -> str:
 def read(text: str) -> Sheet:
     """Rows of a CSV text, its delimiter found by itself. InvalidError at `file` where there is nothing to import."""
     if "\x00" in text:
-        raise InvalidError.at("file", say("This is not a CSV file: it holds bytes that are not text."))
+        raise InvalidError.at("file", say("This is not a CSV file: it contains bytes that are not text."))
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -74,12 +74,12 @@ def read(text: str) -> Sheet:
             if any(cell.strip() for cell in cells):
                 rows.append((reader.line_num, [cell.strip() for cell in cells]))
             if len(rows) > MAX_ROWS + 1:
-                raise InvalidError.at("file", say("A file has at most %(limit)s rows.", limit=MAX_ROWS))
+                raise InvalidError.at("file", say("A file can have at most %(limit)s rows.", limit=MAX_ROWS))
     except csv.Error as error:
         message = say("Line %(line)s cannot be read as CSV: %(error)s.", line=reader.line_num, error=str(error))
         raise InvalidError.at("file", message) from None
     if len(rows) < 2:
-        raise InvalidError.at("file", say("The file needs a line of column names and at least one line of data."))
+        raise InvalidError.at("file", say("The file needs a row of column names and at least one row of data."))
     return Sheet(rows[0][1], rows[1:])
 
 
@@ -202,4 +202,4 @@ def unpack(packed: str, limit: int) -> str:
             raise TooLargeError(say("This file is too large."))
         return content.decode("utf-8")
     except (ValueError, zlib.error):
-        raise InvalidError.at("file", say("The file was lost on the way: choose it again.")) from None
+        raise InvalidError.at("file", say("The upload was lost. Choose the file again.")) from None

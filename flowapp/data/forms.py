@@ -82,7 +82,7 @@ def read(body: Mapping[str, Any]) -> dict[str, Any]:
     texts = {"name": 200, "title": 200, "intro": 5000, "submit_label": 80, "thanks": 5000}
     values = {name: str(body.get(name) or "").strip() for name in texts}
     problems = [
-        Problem(name, say("Write at most %(limit)s characters.", limit=limit))
+        Problem(name, say("Enter at most %(limit)s characters.", limit=limit))
         for name, limit in texts.items()
         if len(values[name]) > limit or "\x00" in values[name]
     ]
@@ -91,7 +91,7 @@ def read(body: Mapping[str, Any]) -> dict[str, Any]:
     rows = list(body.get("fields") or [])
     fields: list[dict[str, Any]] = []
     if not 0 < len(rows) <= MAX_FIELDS:
-        problems.append(Problem("fields", say("A form has 1 to %(limit)s fields.", limit=MAX_FIELDS)))
+        problems.append(Problem("fields", say("A form needs 1 to %(limit)s fields.", limit=MAX_FIELDS)))
     for at, row in enumerate(rows[:MAX_FIELDS]):
         field, faults = _read_field(row, {known["key"] for known in fields})
         fields.append(field)
@@ -112,7 +112,7 @@ def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[dict[str, Any],
     if type_ not in TYPES:
         faults.append(("type", say("Choose one of: %(options)s.", options=", ".join(TYPES))))
     if type_ == "select" and not options:
-        faults.append(("options", say("Write the choices, separated by commas.")))
+        faults.append(("options", say("Enter the choices, separated by commas.")))
     asked = str(row.get("key") or "").strip()
     key = projects.slugify(asked or label, MAX_KEY, "field")
     if not asked:
@@ -145,30 +145,30 @@ def answers(form: Form, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _answer(field: Mapping[str, Any], raw: Any) -> Any:
     if isinstance(raw, list | dict):
-        raise InvalidError.at("", say("Write one value here."))
+        raise InvalidError.at("", say("Enter a single value."))
     text = "" if raw is None else str(raw).strip()
     if field["type"] == "checkbox":
         ticked = text.casefold() in _YES
         if field["required"] and not ticked:
-            raise InvalidError.at("", say("Tick this box to go on."))
+            raise InvalidError.at("", say("Check this box to continue."))
         return ticked
     if not text:
         if field["required"]:
             raise InvalidError.at("", say("This field is required."))
         return None
     if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise InvalidError.at("", say("This holds a character that is not text."))
+        raise InvalidError.at("", say("This contains a character that is not text."))
     limit = _LIMITS.get(field["type"], 1000)
     if len(text) > limit:
-        raise InvalidError.at("", say("Write at most %(limit)s characters.", limit=limit))
+        raise InvalidError.at("", say("Enter at most %(limit)s characters.", limit=limit))
     return _typed(field, text)
 
 
 def _typed(field: Mapping[str, Any], text: str) -> Any:
     if field["type"] == "email" and not is_email(text):
-        raise InvalidError.at("", say("Write an e-mail address, for instance ann@example.com."))
+        raise InvalidError.at("", say("Enter an e-mail address, for example ann@example.com."))
     if field["type"] == "phone" and not is_phone(text):
-        raise InvalidError.at("", say("Write a phone number, for instance +33 6 12 34 56 78."))
+        raise InvalidError.at("", say("Enter a phone number, for example +33 6 12 34 56 78."))
     if field["type"] == "select" and text not in field["options"]:
         raise InvalidError.at("", say("Choose one of the answers."))
     if field["type"] == "date":
@@ -180,7 +180,7 @@ def _date(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise InvalidError.at("", say("Write a date as year-month-day, for instance 2026-03-31.")) from None
+        raise InvalidError.at("", say("Enter a date as year-month-day, for example 2026-03-31.")) from None
 
 
 def submit(session: Session, form: Form, raw: Mapping[str, Any]) -> tuple[Submission, list[Execution]]:
@@ -189,7 +189,7 @@ def submit(session: Session, form: Form, raw: Mapping[str, Any]) -> tuple[Submis
     InvalidError by field; ConflictError where the form is closed.
     """
     if not form.is_open:
-        raise ConflictError(say("This form takes no more answers."))
+        raise ConflictError(say("This form no longer accepts answers."))
     data = answers(form, raw)
     submission = Submission(form_id=form.id, data=data)
     session.add(submission)

@@ -194,7 +194,11 @@ def doubles(
         for at, value in given:
             if value in known:
                 text = as_text(value)
-                yield at, column.key, say("“%(value)s” is already there; here each value may be only once.", value=text)
+                yield (
+                    at,
+                    column.key,
+                    say("“%(value)s” already exists; values in this column must be unique.", value=text),
+                )
             known.add(value)
 
 

@@ -30,23 +30,23 @@ LABELS = {
     "date": N_("is a date"),
     "url": N_("is a web address"),
     "phone": N_("is a phone number"),
-    "boolean": N_("is yes or no"),
+    "boolean": N_("is true or false"),
 }
 _WORDS = {
     "required": N_("This field is required."),
-    "email": N_("Write an e-mail address, for instance ann@example.com."),
-    "number": N_("Write a number."),
-    "integer": N_("Write a whole number."),
-    "min": N_("Write %(limit)s or more."),
-    "max": N_("Write %(limit)s or less."),
-    "min_length": N_("Write at least %(limit)s characters."),
-    "max_length": N_("Write at most %(limit)s characters."),
+    "email": N_("Enter an e-mail address, for example ann@example.com."),
+    "number": N_("Enter a number."),
+    "integer": N_("Enter a whole number."),
+    "min": N_("Enter %(limit)s or more."),
+    "max": N_("Enter %(limit)s or less."),
+    "min_length": N_("Enter at least %(limit)s characters."),
+    "max_length": N_("Enter at most %(limit)s characters."),
     "pattern": N_("This must match the pattern %(pattern)s."),
     "one_of": N_("Choose one of: %(options)s."),
-    "date": N_("Write a date as year-month-day, for instance 2026-03-31."),
-    "url": N_("Write a web address, for instance https://example.com."),
-    "phone": N_("Write a phone number, for instance +33 6 12 34 56 78."),
-    "boolean": N_("Write yes or no."),
+    "date": N_("Enter a date as year-month-day, for example 2026-03-31."),
+    "url": N_("Enter a web address, for example https://example.com."),
+    "phone": N_("Enter a phone number, for example +33 6 12 34 56 78."),
+    "boolean": N_("Enter yes or no."),
 }
 WITH_VALUE = frozenset({"min", "max", "min_length", "max_length", "pattern", "one_of"})
 MAX_RULES = 200
@@ -59,10 +59,10 @@ def read_rules(rows: Sequence[Any]) -> list[Rule]:
     problems: list[Problem] = []
     rules: list[Rule] = []
     if len(rows) > MAX_RULES:
-        raise InvalidError.at("rules", say("A schema has at most %(limit)s rules.", limit=MAX_RULES))
+        raise InvalidError.at("rules", say("A schema can have at most %(limit)s rules.", limit=MAX_RULES))
     for at, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            problems.append(Problem(f"rules.{at}", say('Write a rule as {"field", "rule", "value"}.')))
+            problems.append(Problem(f"rules.{at}", say('Write each rule as {"field", "rule", "value"}.')))
             continue
         rule = Rule(
             str(row.get("field") or "").strip(), str(row.get("rule") or "").strip().lower(),
@@ -85,7 +85,7 @@ def _faults(rule: Rule) -> Iterator[tuple[str, str]]:
     elif rule.rule in WITH_VALUE and rule.value in (None, "", []):
         yield "value", say("This rule needs a value.")
     elif rule.rule in ("min", "max", "min_length", "max_length") and decimal_of(rule.value) is None:
-        yield "value", say("Write a number.")
+        yield "value", say("Enter a number.")
     elif rule.rule == "pattern" and not _is_pattern(str(rule.value)):
         yield "value", say("This is not a valid pattern (a regular expression without look-around).")
 

@@ -62,7 +62,7 @@ class ProjectTables:
         if mode not in MODES:
             raise StepError(f"The mode must be {', '.join(MODES)}, not “{mode}”.", permanent=True)
         if len(rows) > MAX_ROWS:
-            raise StepError(f"At most {MAX_ROWS} rows can be saved at once, here are {len(rows)}.", permanent=True)
+            raise StepError(f"At most {MAX_ROWS} rows can be saved at once; there are {len(rows)}.", permanent=True)
         found = tables.find_table(self._session, self._project_id, table)
         writer = _Writer(self._session, found, self._key)
         with self._session.begin_nested():

@@ -79,7 +79,7 @@ def create(session: Session, body: Mapping[str, Any], *, project_id: str | None 
     )
     if session.scalars(same.limit(1)).first():
         faults.append(
-            Problem("name", say("There is a data table of this name already: use it, or choose another name."))
+            Problem("name", say("A data table with this name already exists: use it, or choose another name."))
         )
     if problems + faults:
         raise InvalidError(faults + problems)
@@ -141,7 +141,9 @@ def add_column(session: Session, table: DataTable, body: Mapping[str, Any]) -> C
     existing = columns_of(table)
     problems, read = _read_columns([body], taken=[column.key for column in existing])
     if len(existing) >= MAX_COLUMNS:
-        problems.append(Problem("columns.0.label", say("A table has at most %(limit)s columns.", limit=MAX_COLUMNS)))
+        problems.append(
+            Problem("columns.0.label", say("A table can have at most %(limit)s columns.", limit=MAX_COLUMNS))
+        )
     if problems:
         raise InvalidError([Problem(p.path.removeprefix("columns.0."), p.message) for p in problems])
     column = read[0]
@@ -181,7 +183,7 @@ def remove_column(session: Session, table: DataTable, key: str) -> None:
     column = _column(table, key)
     existing = columns_of(table)
     if len(existing) == 1:
-        raise InvalidError.at("columns", say("A table needs at least one column: delete the table instead."))
+        raise InvalidError.at("columns", say("A table needs at least one column. Delete the table instead."))
     if column.unique:
         _run(session, DropIndex(_unique_index(sql_table(table), key)))
     _alter(session, table, f"DROP COLUMN {_quoted(session, key)}")
@@ -206,7 +208,7 @@ def _refuse_doubles(session: Session, table: DataTable, key: str) -> None:
         sa.select(cell).where(cell.is_not(None)).group_by(cell).having(sa.func.count() > 1).limit(1)
     ).first()
     if double:
-        message = say("“%(value)s” is there more than once: make the values differ first.", value=double[0])
+        message = say("“%(value)s” occurs more than once. Make the values unique first.", value=double[0])
         raise InvalidError.at("unique", message)
 
 
@@ -232,7 +234,7 @@ def _read_name(body: Mapping[str, Any]) -> tuple[str, list[Problem]]:
     if not name:
         return "", [Problem("name", say("Give the table a name."))]
     if len(name) > 200 or "\x00" in name:
-        return "", [Problem("name", say("Write at most %(limit)s characters.", limit=200))]
+        return "", [Problem("name", say("Enter at most %(limit)s characters.", limit=200))]
     return name, []
 
 
@@ -242,7 +244,7 @@ def _read_columns(rows: Sequence[Mapping[str, Any]], taken: Sequence[str] = ()) 
     if not rows:
         problems.append(Problem("columns", say("Add at least one column.")))
     if len(rows) > MAX_COLUMNS:
-        problems.append(Problem("columns", say("A table has at most %(limit)s columns.", limit=MAX_COLUMNS)))
+        problems.append(Problem("columns", say("A table can have at most %(limit)s columns.", limit=MAX_COLUMNS)))
     for at, row in enumerate(rows[:MAX_COLUMNS]):
         used = {*taken, *(column.key for column in columns)}
         try:
@@ -261,7 +263,7 @@ def _read_column(row: Mapping[str, Any], used: set[str]) -> Column:
         problems.append(Problem("type", say("Choose one of: %(options)s.", options=", ".join(LABELS))))
     options = _options(row.get("options"))
     if type_ == "choice" and not options:
-        problems.append(Problem("options", say("Write the choices, separated by commas.")))
+        problems.append(Problem("options", say("Enter the choices, separated by commas.")))
     unique = bool(row.get("unique"))
     if unique and type_ in ("json", "long_text", "boolean"):
         problems.append(Problem("unique", say("A column of this type cannot be unique.")))
@@ -278,7 +280,9 @@ def _key(row: Mapping[str, Any], label: str, used: set[str], problems: list[Prob
         return projects.free(projects.slugify(label, MAX_KEY, "column"), used | RESERVED, MAX_KEY)
     key = projects.slugify(asked, MAX_KEY, "column")
     if key in RESERVED:
-        problems.append(Problem("key", say("Every table has a column “%(key)s” of its own: choose another.", key=key)))
+        problems.append(
+            Problem("key", say("Every table already has a column “%(key)s”: choose another name.", key=key))
+        )
     elif key in used:
         problems.append(Problem("key", say("There is already a column “%(key)s”.", key=key)))
     return key

@@ -142,10 +142,10 @@ def the_one(session: Session, execution: Execution, step_id: str) -> Asked:
     """
     waiting = [asked for asked in of_execution(session, execution) if step_id in ("", asked.run.step_id)]
     if not waiting:
-        raise ConflictError(say("This execution waits for no approval now."))
+        raise ConflictError(say("This execution is not waiting for an approval."))
     steps = sorted({asked.run.step_id for asked in waiting})
     if len(steps) > 1:
-        raise InvalidError.at("step_id", say("Say which step is meant: %(steps)s.", steps=", ".join(steps)))
+        raise InvalidError.at("step_id", say("Specify the step: %(steps)s.", steps=", ".join(steps)))
     return waiting[0]
 
 
@@ -187,13 +187,13 @@ def decide(
     if role < asked.role:
         raise ForbiddenError(say("This approval needs the role %(role)s or a higher one.", role=asked.role.label))
     if len(comment) > MAX_COMMENT or "\0" in comment:
-        raise InvalidError.at("comment", say("Write at most %(count)s characters.", count=MAX_COMMENT))
+        raise InvalidError.at("comment", say("Enter at most %(count)s characters.", count=MAX_COMMENT))
     _lock(session, asked)
     earlier = decision(session, asked)
     if earlier is not None:
         raise ConflictError(told(earlier))
     if not asked.is_open:
-        raise ConflictError(say("This approval is no longer open: the workflow has gone on, or has ended."))
+        raise ConflictError(say("This approval is no longer open: the workflow has continued or ended."))
     run, now = asked.run, utcnow()
     payload = {
         "decision": how, "by": user.email, "by_link": by_link, "comment": comment, "at": now.isoformat(),
@@ -217,8 +217,8 @@ def decide(
 def told(made: dict[str, Any]) -> str:
     """Who has decided already, in words."""
     if made["decision"] == "approved":
-        return say("%(who)s has approved this already.", who=made["by"])
-    return say("%(who)s has rejected this already.", who=made["by"])
+        return say("%(who)s has already approved this.", who=made["by"])
+    return say("%(who)s has already rejected this.", who=made["by"])
 
 
 def _lock(session: Session, asked: Asked) -> None:

@@ -78,7 +78,7 @@ def _switch(_story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
         for case in cases or ()
     ]
     if output.get("case") == "default":
-        found.append(Reason(say("No case fits, so it goes on along “Otherwise”.")))
+        found.append(Reason(say("No case matches, so it takes “Otherwise”.")))
     return found
 
 
@@ -97,14 +97,14 @@ def _split(story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
         if variant["name"] == output["variant"]:
             low, high = below, below + part
         below += part
-    who = say("its contact") if execution.contact_id else say("what it is about")
+    who = say("its contact") if execution.contact_id else say("its subject")
     if subject == execution.id:
         who = say("this execution")
     values = {"who": who, "place": f"{place:.2f}", "name": output["variant"], "low": f"{low:g}", "high": f"{high:g}"}
     return [
         Reason(
             say(
-                "The hash of %(who)s and this step is at %(place)s of 100; “%(name)s” takes from %(low)s to %(high)s.",
+                "The hash of %(who)s and this step is at %(place)s of 100; “%(name)s” covers %(low)s to %(high)s.",
                 **values,
             )
         )
@@ -116,16 +116,18 @@ def _merge(story: Story, run: StepRun, token: Json | None) -> list[Reason]:
         tokens = story.state["tokens"].values()
         here = [t for t in tokens if t["status"] == "joined" and t["step"] == run.step_id]
         away = [t for t in tokens if t not in here and t.get("frame", "") == token.get("frame", "")]
-        found = [Reason(say("Here so far, from: %(steps)s.", steps=_steps(story, [t.get("from", "") for t in here])))]
+        found = [
+            Reason(say("Arrived so far, from: %(steps)s.", steps=_steps(story, [t.get("from", "") for t in here])))
+        ]
         if away:
             found.append(
-                Reason(say("Still under way, at: %(steps)s.", steps=_steps(story, [t["step"] for t in away])))
+                Reason(say("Still running, at: %(steps)s.", steps=_steps(story, [t["step"] for t in away])))
             )  # fmt: skip
         return found
     output = run.output if isinstance(run.output, dict) else {}
     if not output.get("inputs"):
         return []
-    return [Reason(say("It went on with what came from: %(steps)s.", steps=_steps(story, list(output["inputs"]))))]
+    return [Reason(say("It continued with what arrived from: %(steps)s.", steps=_steps(story, list(output["inputs"]))))]
 
 
 def _steps(story: Story, ids: list[str]) -> str:
@@ -137,7 +139,7 @@ def _loop(story: Story, run: StepRun, token: Json | None) -> list[Reason]:
     if loop:
         values = {"done": loop["ok"] + loop["failed"], "total": loop["total"], "failed": loop["failed"]}
         return [
-            Reason(say("Items that are through: %(done)s of %(total)s; failed: %(failed)s.", **values)),
+            Reason(say("Items completed: %(done)s of %(total)s; failed: %(failed)s.", **values)),
             *_errors(loop["errors"]),
         ]
     output = run.output if isinstance(run.output, dict) else {}
@@ -161,7 +163,7 @@ def _wait_condition(_story: Story, run: StepRun, token: Json | None) -> list[Rea
     event = output.get("event")
     found = [Reason(rules=rules)] if rules else []
     if isinstance(event, dict) and event.get("type"):
-        found.append(Reason(say("Tested when this event arrived: %(event)s.", event=str(event["type"]))))
+        found.append(Reason(say("Checked when this event arrived: %(event)s.", event=str(event["type"]))))
     return found
 
 
@@ -174,7 +176,7 @@ def _decided(_story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
         told = say("%(who)s approved this.", who=who)
     else:
         told = say("%(who)s rejected this.", who=who)
-    by_link = say("It was decided by the link in the e-mail, without signing in.")
+    by_link = say("Decided by the link in the e-mail, without signing in.")
     return [Reason(told), *([Reason(by_link)] if made.get("by_link") else [])]
 
 
@@ -187,19 +189,19 @@ def _child(_story: Story, run: StepRun, token: Json | None) -> list[Reason]:
 def _parked(token: Json) -> list[Reason]:
     accepts = token.get("accepts", ())
     if "approval" in accepts:
-        return [Reason(say("It waits for a person to approve or reject."))]
+        return [Reason(say("Waiting for a person to approve or reject."))]
     if "resume" in accepts:
-        return [Reason(say("It waits for a call of its web address."))]
+        return [Reason(say("Waiting for a call to its URL."))]
     if "child" in accepts:
-        return [Reason(say("It waits for the other workflow to end."))]
+        return [Reason(say("Waiting for the other workflow to end."))]
     events = ", ".join(token.get("events") or ())
     if not events:
         return []
     if token.get("same_entity"):
         return [
-            Reason(say("It waits for one of these events about the same contact or record: %(events)s.", events=events))
+            Reason(say("Waiting for one of these events about the same contact or record: %(events)s.", events=events))
         ]
-    return [Reason(say("It waits for one of these events: %(events)s.", events=events))]
+    return [Reason(say("Waiting for one of these events: %(events)s.", events=events))]
 
 
 _BY_TYPE: dict[str, Callable[[Story, StepRun, Json | None], list[Reason]]] = {
@@ -219,7 +221,7 @@ def of_execution(session: Session, execution: Execution) -> list[Reason]:
     if execution.status == "pending" and execution.held:
         return _held(session, execution)
     if execution.status == "pending" and execution.start_after and execution.start_after > utcnow():
-        return [Reason(say("It waits whether another start with the same key comes and takes its place (debounce)."))]
+        return [Reason(say("Waiting in case another start with the same key replaces it (debounce)."))]
     if execution.status != "skipped":
         return []
     why = (execution.context or {}).get("skipped_because")
@@ -239,15 +241,15 @@ def _held(session: Session, execution: Execution) -> list[Reason]:
     count = session.scalar(before.with_only_columns(func.count(Execution.id), maintain_column_froms=True)) or 0
     values = {"limit": (gate and gate.concurrency) or 0, "count": count}
     text = say(
-        "It waits for a free place. Executions of this workflow: at most %(limit)s at once, under way now: %(count)s.",
+        "Waiting for a free slot. Executions of this workflow: at most %(limit)s at once; %(count)s running now.",
         **values,
     )
     if execution.concurrency_key:
         text = say(
-            "It waits for a free place. Executions of this workflow with the key “%(key)s”: at most %(limit)s at once,"
-            " under way now: %(count)s.",
+            "Waiting for a free slot. Executions of this workflow with the key “%(key)s”: at most "
+            "%(limit)s at once; %(count)s running now.",
             key=execution.concurrency_key,
             **values,
         )
     holders = session.scalars(before.order_by(Execution.id).limit(MOST_HOLDERS))
-    return [Reason(text), *(Reason(say("Under way: %(id)s", id=one.id), execution_id=one.id) for one in holders)]
+    return [Reason(text), *(Reason(say("Running: %(id)s", id=one.id), execution_id=one.id) for one in holders)]

@@ -63,7 +63,7 @@ def moment(field: str, text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text.strip()) if text.strip() else None
     except ValueError:
-        raise InvalidError.at(field, say("Write a time as 2026-03-01T12:00:00Z.")) from None
+        raise InvalidError.at(field, say("Enter a time as 2026-03-01T12:00:00Z.")) from None
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 

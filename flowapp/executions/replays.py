@@ -56,7 +56,7 @@ class Choice:
         return cls(**{**stored, **lists, "since": since, "until": until})
 
     def meant_for(self, from_step: From) -> Choice:
-        """Only failed ones can go on from the failed step."""
+        """Only failed executions can continue from the failed step."""
         return replace(self, statuses=("failed",)) if from_step == "failed" else self
 
 
@@ -102,7 +102,7 @@ def create(
     choice = choice.meant_for(from_step)
     matched = count(session, choice)
     if not matched:
-        raise UnsuitableError.at("filters", say("No execution that has ended matches: there is nothing to run again."))
+        raise UnsuitableError.at("filters", say("No finished execution matches, so there is nothing to replay."))
     replay = Replay(
         id=new_id(),
         filters=choice.as_json(),
@@ -133,7 +133,7 @@ def cancel(session: Session, replay: Replay) -> None:
         .execution_options(synchronize_session=False)
     )
     if changed.rowcount != 1:  # type: ignore[attr-defined]
-        raise ConflictError(say("This replay is over already."))
+        raise ConflictError(say("This replay has already ended."))
     session.refresh(replay)
 
 

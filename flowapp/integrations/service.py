@@ -19,7 +19,7 @@ from flowapp.security.credentials import Vault
 from flowapp.texts import say
 
 Json = dict[str, Any]
-_WRITE_AGAIN = say("The address has changed: enter this again to confirm that it may be sent there.")
+_WRITE_AGAIN = say("The address has changed. Enter this again to confirm that it may be sent there.")
 
 
 def get(session: Session, integration_id: str) -> Integration:
@@ -36,7 +36,9 @@ def connector(integration_type: str) -> ConnectorSpec:
         return CONNECTORS[integration_type]
     except KeyError:
         known = ", ".join(sorted(CONNECTORS))
-        message = say("There is no integration type “%(type)s”. Known: %(known)s.", type=integration_type, known=known)
+        message = say(
+            "There is no integration type “%(type)s”. Available: %(known)s.", type=integration_type, known=known
+        )
         raise NotFoundError(message) from None
 
 
@@ -102,10 +104,10 @@ def tell(session: Session, row: Integration, event: str) -> None:
 def _name_problems(session: Session, row: Integration, name: str) -> list[Problem]:
     name = name.strip()
     if not 0 < len(name) <= 200 or "\0" in name:
-        return [Problem("name", say("Write a name of at most 200 characters."))]
+        return [Problem("name", say("Enter a name of at most 200 characters."))]
     with session.no_autoflush:
         other = session.scalar(select(Integration.id).filter_by(name=name))
-    return [Problem("name", say("Another integration has this name."))] if other not in (None, row.id) else []
+    return [Problem("name", say("Another integration already has this name."))] if other not in (None, row.id) else []
 
 
 def opened(vault: Vault, row: Integration) -> Json:

@@ -64,7 +64,9 @@ def _data_dir(env: dict[str, str]) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"The data folder {path} cannot be made: {error.strerror}. Set FLOWAPP_DATA_DIR.") from None
+        raise ConfigError(
+            f"The data folder {path} cannot be created: {error.strerror}. Set FLOWAPP_DATA_DIR."
+        ) from None
     env["FLOWAPP_DATA_DIR"] = os.fspath(path)
     return path
 
@@ -81,7 +83,7 @@ def _locked(data_dir: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(
-                f"Flowapp already runs on {data_dir}: stop it first, or set FLOWAPP_DATA_DIR and PORT for a second one."
+                f"Flowapp is already running on {data_dir}: stop it first, or set FLOWAPP_DATA_DIR and PORT for a second one."
             ) from None
         yield
 
@@ -98,7 +100,7 @@ def _complete(env: dict[str, str]) -> None:
             probe.bind(("127.0.0.1", int(port)))
         except OSError as error:
             raise ConfigError(
-                f"Port {port} cannot be used ({error.strerror}): stop the program that has it, or choose another one, "
+                f"Port {port} cannot be used ({error.strerror}): stop the program that uses it, or choose another one, "
                 f"for example with “make run PORT={int(port) % 65535 + 1}”."
             ) from None
     env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH") or os.defpath))

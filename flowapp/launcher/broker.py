@@ -27,7 +27,7 @@ def server_binary() -> Path:
         binary = Path(spec.origin).with_name("_binaries") / f"{platform.system().lower()}-{machine}" / "valkey-server"
         if os.access(binary, os.X_OK):
             return binary
-    raise ConfigError("There is no embedded broker for this machine: install Redis or Valkey and set REDIS_URL.")
+    raise ConfigError("There is no embedded broker for this machine. Install Redis or Valkey and set REDIS_URL.")
 
 
 def _arm_name() -> str:
@@ -44,7 +44,7 @@ def socket_path(data_dir: Path) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
     if state.st_uid != os.getuid() or state.st_mode & 0o077:
-        raise ConfigError(f"{folder} belongs to somebody else: set FLOWAPP_DATA_DIR to a shorter path.")
+        raise ConfigError(f"{folder} belongs to someone else: set FLOWAPP_DATA_DIR to a shorter path.")
     return folder / path.name
 
 

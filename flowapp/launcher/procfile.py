@@ -26,7 +26,7 @@ def parse(text: str, env: Mapping[str, str]) -> dict[str, list[str]]:
             raise ConfigError(f"Procfile, line {number}: write “name: command”, not “{line.strip()}”.")
         name, command = match.groups()
         if name in commands:
-            raise ConfigError(f"Procfile, line {number}: “{name}” is there twice; give it another name.")
+            raise ConfigError(f"Procfile, line {number}: “{name}” is used twice; give it another name.")
         commands[name] = _arguments(number, command, env)
     return commands
 

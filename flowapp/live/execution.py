@@ -64,7 +64,7 @@ class ExecutionFeed:
     def answer(self, action: str, question: Message) -> Message:
         """get_logs: the lines of the log (`after`: those beyond that number), the newest 1000 at most."""
         if action != "get_logs":
-            raise MalformedError(f"There is no action “{action[:50]}” here. Known: get_logs.")
+            raise MalformedError(f"There is no action “{action[:50]}” here. Available: get_logs.")
         after = question.get("after", 0)
         if not isinstance(after, int) or not 0 <= after < 2**31:
             raise MalformedError("after must be a sequence number.")

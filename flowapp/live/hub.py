@@ -42,7 +42,7 @@ class Limits:
         if opened[""] >= self.all:
             raise UnavailableError("Too many live connections are open. Try again in a minute.")
         if opened[line.user_id] >= self.member:
-            raise ThrottledError(f"You have {self.member} live connections open: close some of them.", RETRY_AFTER)
+            raise ThrottledError(f"You have {self.member} live connections open. Close some of them.", RETRY_AFTER)
         if opened[line.organization_id] >= self.organization:
             message = f"Your organization has {self.organization} live connections open. Try again later."
             raise ThrottledError(message, RETRY_AFTER)
@@ -110,7 +110,7 @@ class Hub:
                     pubsub.subscribe(self._bell)
                     self._listen(pubsub)
             except redis.RedisError as error:
-                log.warning("live bus does not answer, sockets read the database", error=str(error))
+                log.warning("live bus does not respond, sockets read the database", error=str(error))
                 time.sleep(RETRY_SECONDS)
             with self._lock:
                 self._confirmed.clear()

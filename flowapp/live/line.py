@@ -142,7 +142,7 @@ class Line:
         try:
             self._send(feed.read())
         except SQLAlchemyError as error:
-            log.warning("database does not answer, the line tries again", error=str(error))
+            log.warning("database does not respond, the connection tries again", error=str(error))
 
     def _check(self) -> None:
         try:
@@ -154,7 +154,7 @@ class Line:
 
     def _answer(self, feed: Feed) -> None:
         if len(self._ws.input_buffer) > MAX_QUESTIONS:
-            raise ThrottledError("Too many messages at once. Wait for the answers.", 1)
+            raise ThrottledError("Too many messages at once. Wait for the responses.", 1)
         while self._ws.input_buffer:
             try:
                 question = _read_question(self._ws.receive(timeout=0))
@@ -211,7 +211,7 @@ def _read_question(data: str | bytes) -> Message:
     try:
         question = orjson.loads(data)
     except orjson.JSONDecodeError:
-        raise MalformedError("This message is not JSON.") from None
+        raise MalformedError("This message is not valid JSON.") from None
     if not isinstance(question, dict) or not isinstance(question.get("action"), str):
         raise MalformedError('Send an object with an action, for example {"action": "get_logs"}.')
     return question

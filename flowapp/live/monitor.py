@@ -58,7 +58,7 @@ class MonitorFeed:
     def answer(self, action: str, question: Message) -> Message:  # noqa: ARG002 - as the line asks every feed
         """get_stats."""
         if action != "get_stats":
-            raise MalformedError(f"There is no action “{action[:50]}” here. Known: get_stats.")
+            raise MalformedError(f"There is no action “{action[:50]}” here. Available: get_stats.")
         with self._session() as session:
             return {"type": "stats", "seq": self.seq, "stats": history.stats(session)}
 

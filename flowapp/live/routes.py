@@ -83,8 +83,8 @@ def _serve(ws: Server, make: Callable[[], Channelled]) -> None:
     except FlowError as error:
         line.refuse(error, feed.seq if feed else 0)
     except SQLAlchemyError as error:
-        log.warning("database does not answer, the socket is closed", error=str(error))
-        line.refuse(UnavailableError("The database does not answer. Try again in a minute."))
+        log.warning("database does not respond, the socket is closed", error=str(error))
+        line.refuse(UnavailableError("The database is not responding. Try again in a minute."))
     except (ConnectionClosed, OSError):
         pass  # the client went away
     except Exception:

@@ -92,7 +92,7 @@ class PatientConnection(psycopg.Connection[Any]):
                 if not ready and self._late(asked_at):
                     if not self.pulse.lives():
                         self.pgconn.finish()
-                        raise errors.OperationalError("the database does not answer")
+                        raise errors.OperationalError("the database does not respond")
                     asked_at = time.monotonic()
                 wanted = gen.send(ready)
         except StopIteration as end:
@@ -111,7 +111,7 @@ def prepare_postgres(engine: Engine) -> None:
     def _connect(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> PatientConnection:
         pulse = pulses.setdefault("", Pulse(lambda: psycopg.connect(*arguments, **options).close()))
         if pulse.stopped:
-            raise errors.OperationalError("the database does not answer")
+            raise errors.OperationalError("the database does not respond")
         connection = PatientConnection.connect(*arguments, **options)
         connection.pulse = pulse
         return connection

@@ -66,7 +66,7 @@ def _next_steps(*, succeeded: bool) -> list[NextStep]:
     mail = bool(current_app.extensions["settings"].smtp_url) or _has_mail()
     steps = [
         NextStep(_("Run your first workflow"), _("One click, nothing to set up."), "", succeeded),
-        NextStep(_("Make a form"), _("Its own page, for visitors to fill in."), _url("forms.index"), form),
+        NextStep(_("Create a form"), _("A page of its own for visitors to fill in."), _url("forms.index"), form),
         NextStep(
             _("Build your own workflow"),
             _("Choose what starts it, then add its steps."),

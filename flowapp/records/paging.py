@@ -97,5 +97,5 @@ def _read(cursor: str, key: Any) -> _Place:
     except (ValueError, TypeError, AttributeError):
         place = None
     if place is None or not isinstance(place.key, key.type.python_type) or not isinstance(place.back, bool):
-        raise UnknownReferenceError.at("cursor", say("This is not a cursor that a list gave. Begin again without one."))
+        raise UnknownReferenceError.at("cursor", say("This cursor is not valid. Start again without one."))
     return place

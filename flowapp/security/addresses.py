@@ -18,6 +18,8 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from flowapp.errors import EgressError, StepError
+from flowapp.security.failures import why_failed
+from flowapp.texts import say
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -83,14 +85,19 @@ class Guard:
         EgressError where no address of it is allowed, StepError (temporary) where it has none or none answers.
         """
         deadline = monotonic() + timeout
-        last: OSError | None = None
+        last: OSError = TimeoutError()
         for address in self.addresses(host, port):
             try:
                 return self._connect(address, port, max(deadline - monotonic(), 0.001))
             except OSError as error:
                 last = error
-        reason = "it did not answer in time" if isinstance(last, TimeoutError) else f"{last}"
-        raise StepError(f"No connection to {host}, port {port}: {reason}.") from last
+        message = say(
+            "Could not connect to %(host)s, port %(port)s. %(reason)s",
+            host=host,
+            port=str(port),
+            reason=why_failed(last),
+        )
+        raise StepError(message) from last
 
     def addresses(self, host: str, port: int) -> list[str]:
         """The allowed addresses of `host`; EgressError where there is none, StepError where the name is unknown."""
@@ -99,14 +106,14 @@ class Guard:
         try:
             found = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise StepError(f"The host “{host}” was not found: check the address, or try again later.") from error
+            raise StepError(f"The host “{host}” was not found. Check the address, or try again later.") from error
         if host.lower().rstrip(".") in self._hosts:
             return found
         allowed = [address for address in found if self._allows(address)]
         if not allowed:
             shown = ", ".join(found) if found != [host] else "this address"
             raise EgressError(
-                f"“{host}” may not be reached: {shown} is not public. "
+                f"“{host}” cannot be called: {shown} is not public. "
                 "An administrator can permit it with FLOWAPP_EGRESS_ALLOW."
             )
         return allowed
@@ -149,7 +156,7 @@ def credentials_of(
     if auth == "none":
         return {}, None
     if not secret:
-        raise StepError("The integration has no secret: open it and save one.", permanent=True)
+        raise StepError("The integration has no secret. Open it and save one.", permanent=True)
     if auth == "basic":
         return {}, (config["username"], secret)
     if auth == "bearer":

@@ -29,7 +29,9 @@ from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
 from flowapp.security.charsets import decoded
 from flowapp.security.cutoff import CutOff
+from flowapp.security.failures import why_failed
 from flowapp.security.opened import holds_opened
+from flowapp.texts import say
 
 MAX_READ = 10 * 2**20  # bytes of an answer, unpacked
 MAX_TEXT = 2**20  # characters that are kept as text
@@ -211,7 +213,7 @@ class SafeHttp:
                 method, body = ("HEAD" if method == "HEAD" else "GET"), None
             if body and not _same_origin(before, target) and holds_opened(body):
                 raise StepError(
-                    f"{_name(before)} redirects to {_name(target)}, which would get a secret of this step: call it directly.",
+                    f"{_name(before)} redirects to {_name(target)}, which would receive a secret of this step. Call it directly.",
                     permanent=True,
                 )
             sent = _for_redirect(sent, before, target, has_body=body is not None)
@@ -249,9 +251,9 @@ def _parsed(url: str) -> Url:
     except LocationParseError:
         target = Url()
     if target.scheme not in ("http", "https") or not target.host or any(c.isspace() for c in target.url):
-        raise StepError(f"“{url[:200]}” is no web address: write http:// or https:// and a host.", permanent=True)
+        raise StepError(f"“{url[:200]}” is not a web address: it needs http:// or https:// and a host.", permanent=True)
     if target.auth:
-        raise StepError("Write user and password into an integration, not into the address.", permanent=True)
+        raise StepError("Put the user name and password in an integration, not in the URL.", permanent=True)
     return target
 
 
@@ -260,11 +262,11 @@ def _headers(given: Mapping[str, str], auth: tuple[str, str] | None) -> dict[str
     headers: dict[str, Any] = {"User-Agent": "Flowapp", "Accept-Encoding": "gzip, deflate"}
     for name, value in given.items():
         if name.lower() in _OURS:
-            raise StepError(f"The header “{name}” is set by Flowapp itself: remove it.", permanent=True)
+            raise StepError(f"The header “{name}” is set by Flowapp itself. Remove it.", permanent=True)
         if not name.isascii() or not name or any(c in name for c in ' :\r\n\t\0"(),/;<=>?@[\\]{}'):
-            raise StepError(f"“{name[:100]}” is no name of a header.", permanent=True)
+            raise StepError(f"“{name[:100]}” is not a valid header name.", permanent=True)
         if any(c in str(value) for c in "\r\n\0"):
-            raise StepError(f"The header “{name}” must be one line of text.", permanent=True)
+            raise StepError(f"The header “{name}” must be a single line of text.", permanent=True)
         for own in [own for own in headers if own.lower() == name.lower()]:
             del headers[own]
         headers[name] = str(value).encode()
@@ -298,7 +300,7 @@ def _spare(answer: BaseHTTPResponse) -> None:
 def _read(answer: BaseHTTPResponse, target: Url, begun: float) -> HttpResponse:
     if sum(len(name) + len(value) for name, value in answer.headers.items()) > MAX_HEADERS:
         answer.close()
-        raise StepError(f"{_name(target)} answered with more than 64 KiB of headers.", permanent=True)
+        raise StepError(f"{_name(target)} responded with more than 64 KiB of headers.", permanent=True)
     kind = answer.headers.get("content-type", "").lower()
     is_json = kind.split(";")[0].strip().endswith(("/json", "+json"))
     chunks, size = [], 0
@@ -311,7 +313,7 @@ def _read(answer: BaseHTTPResponse, target: Url, begun: float) -> HttpResponse:
     if size > MAX_READ:
         answer.close()  # the rest is not read, so the connection cannot be used again
         if is_json:
-            raise StepError(f"{_name(target)} answered with more than 10 MiB: ask it for less.", permanent=True)
+            raise StepError(f"{_name(target)} responded with more than 10 MiB. Request less data.", permanent=True)
     else:
         answer.release_conn()
     data = b"".join(chunks)
@@ -343,12 +345,11 @@ def _name(target: Url) -> str:
 
 def _broken(error: Exception, target: Url) -> StepError:
     cause: BaseException | None = error
+    late = False
     while cause is not None:
         if isinstance(cause, StepError):  # of the guard, wrapped by urllib3
             return cause
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return StepError(f"{_name(target)} shows a certificate that is not valid: {cause.verify_message}.")
-        if isinstance(cause, TimeoutError):
-            return StepError(f"{_name(target)} did not answer in time.", details={"timeout": True})
+        late = late or isinstance(cause, TimeoutError)
         cause = cause.__cause__ or cause.__context__
-    return StepError(f"The connection to {_name(target)} failed: {error}.")
+    message = say("The request to %(url)s failed. %(reason)s", url=_name(target), reason=why_failed(error))
+    return StepError(message, details={"timeout": True} if late else None)

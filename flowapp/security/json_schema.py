@@ -130,11 +130,13 @@ def find_fault(schema: Any) -> str:
 def _forbidden(schema: Any) -> Iterator[str]:
     for key, value in _entries(schema):
         if key in ("$ref", "$dynamicRef") and isinstance(value, str) and not value.startswith("#"):
-            yield say("“%(value)s” is outside of this schema: only references such as #/$defs/x are read.", value=value)
+            yield say(
+                "“%(value)s” is outside this schema. Only references such as #/$defs/x are supported.", value=value
+            )
         elif key == "pattern" and isinstance(value, str) and not _usable(value):
-            yield say("The pattern %(value)s cannot be used: write it without look-around.", value=value)
+            yield say("The pattern %(value)s cannot be used. Write it without look-around.", value=value)
         elif key == "patternProperties":
-            yield say("patternProperties cannot be used: name the properties.")
+            yield say("patternProperties cannot be used. List the properties by name.")
 
 
 def _usable(pattern: str) -> bool:

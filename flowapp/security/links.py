@@ -21,4 +21,4 @@ def read(secret_key: str, purpose: str, token: str) -> Any:
     try:
         return URLSafeTimedSerializer(secret_key, salt=f"flowapp.{purpose}").loads(token, max_age=MAX_AGE)
     except BadSignature:
-        raise NotFoundError("This link is not valid (any more).") from None
+        raise NotFoundError("This link is not valid, or no longer valid.") from None

@@ -34,11 +34,9 @@ def hash_password(password: str) -> str:
     if len(password) < MIN_LENGTH:
         raise InvalidError.at("password", say("The password needs at least %(min)s characters.", min=MIN_LENGTH))
     if len(password) > MAX_LENGTH:
-        raise InvalidError.at("password", say("The password may have at most %(max)s characters.", max=MAX_LENGTH))
+        raise InvalidError.at("password", say("The password can have at most %(max)s characters.", max=MAX_LENGTH))
     if len(set(password)) < 4 or password.lower() in {"1234567890", "password123", "motdepasse", "qwertyuiop"}:
-        raise InvalidError.at(
-            "password", say("This password is among the first that anyone would guess. Choose another one.")
-        )
+        raise InvalidError.at("password", say("This password is too easy to guess. Choose another one."))
     with _turn():
         return _hasher.hash(password)
 

@@ -59,7 +59,7 @@ def verify(
 ) -> None:
     """Returns if the delivery is signed with `secret`; UnauthenticatedError says what is wrong. `now` is aware."""
     if not secret:
-        raise UnauthenticatedError("This webhook has no secret yet, so nothing is accepted: save one first.")
+        raise UnauthenticatedError("This webhook has no secret yet, so nothing is accepted. Save one first.")
     lower = {name.lower(): value for name, value in headers.items()}
     _CHECKS[preset](_Delivery(secret, lower, body, now.timestamp(), custom or Custom()))
 
@@ -95,7 +95,7 @@ def _slack(delivery: _Delivery) -> None:
 def _standard(delivery: _Delivery) -> None:
     key = standard_key(delivery.secret)
     if key is None:
-        raise UnauthenticatedError("This webhook's secret is not a Standard Webhooks secret (whsec_…): save it again.")
+        raise UnauthenticatedError("This webhook's secret is not a Standard Webhooks secret (whsec_…). Save it again.")
     message_id = _header(delivery, "webhook-id")
     moment = _moment(delivery, _header(delivery, "webhook-timestamp"))
     signed = f"{message_id}.{moment}.".encode("utf-8", "surrogateescape") + delivery.body
@@ -140,7 +140,7 @@ def _moment(delivery: _Delivery, text: str) -> str:
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
         raise UnauthenticatedError("The timestamp of the signature is not a number of seconds.")
     if abs(delivery.now - int(text)) > TOLERANCE:
-        raise UnauthenticatedError("The signature is older or newer than 5 minutes: compare the clocks.")
+        raise UnauthenticatedError("The signature is older or newer than 5 minutes. Compare the clocks.")
     return text
 
 
@@ -150,4 +150,4 @@ def _hmac(key: bytes, signed: bytes) -> bytes:
 
 def _must(right: bool) -> None:
     if not right:
-        raise UnauthenticatedError("The signature is wrong: compare the secrets of both sides.")
+        raise UnauthenticatedError("The signature is wrong. Compare the secrets on both sides.")

@@ -82,7 +82,7 @@ class Incoming:
             if len(self.data) > MAX_HEAD:
                 raise RefusedError(431, "The headers are too large.")
             if self.data.count(b"\n") != self.data.count(_BREAK):
-                raise RefusedError(400, "Lines of a request end with CR LF.")
+                raise RefusedError(400, "Request lines must end with CR LF.")
             return State.OPEN
         self._body = self._at = end + 4
         return self._framing(bytes(self.data[: end + 2]).lower())
@@ -112,7 +112,7 @@ class Incoming:
                 return State.CUT
             self._length += int(size[1], 16)
             if self._length > self._limit or line - self._body > 8 * self._limit:  # what says the sizes counts too
-                raise RefusedError(413, f"The body may have at most {self._limit} bytes.")
+                raise RefusedError(413, f"The body can have at most {self._limit} bytes.")
             if int(size[1], 16) == 0:
                 return self._trailer(line)
             self._at = line + 2 + int(size[1], 16) + 2

@@ -66,6 +66,6 @@ def declare() -> None:
         try:
             run_now(execution_id, organization_id, fresh=fresh, row=row)
         except Exception:
-            log.exception("run failed, the scheduler will ring again", execution_id=execution_id)
+            log.exception("run failed, the scheduler will wake it again", execution_id=execution_id)
 
     jobs.declare()

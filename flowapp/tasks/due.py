@@ -66,7 +66,7 @@ def ring_all(bells: list[timers.Bell]) -> int:
     try:
         runtime().broker.ring_many("run_execution", bells)
     except redis.RedisError as error:
-        log.warning("broker does not answer, the scheduler will ring", executions=len(bells), error=str(error))
+        log.warning("broker does not respond, the scheduler will wake it", executions=len(bells), error=str(error))
     return len(bells)
 
 

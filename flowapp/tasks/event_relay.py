@@ -47,7 +47,7 @@ def _try(ids: list[str], now: datetime) -> None:
         for event_id in ids if len(ids) > 1 else ():
             _try([event_id], now)
         if len(ids) == 1:
-            log.exception("an event cannot be handed on, it is set aside", event_id=ids[0])
+            log.exception("an event cannot be delivered, it is set aside", event_id=ids[0])
             _set_aside(ids[0], now)
 
 
@@ -86,4 +86,4 @@ def send_alerts(alerted: list[alerts.Alert]) -> None:
         try:
             jobs.send("send_workflow_notification", workflow_id=alert.workflow_id, kind=alert.kind, key=alert.key)
         except UnavailableError:
-            log.warning("broker does not answer, an alert goes to nobody by e-mail", workflow_id=alert.workflow_id)
+            log.warning("broker does not respond, an alert is not e-mailed", workflow_id=alert.workflow_id)

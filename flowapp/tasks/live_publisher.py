@@ -58,4 +58,4 @@ class Outbox:
         try:
             pipeline.execute()
         except redis.RedisError as error:
-            log.warning("live bus does not answer", error=str(error))
+            log.warning("live bus does not respond", error=str(error))

@@ -66,7 +66,10 @@ class Pause:
                 unknown = before is not None and before.why == "unknown"
                 found = installation.settle(connection) if unknown else installation.paused(connection)
         except SQLAlchemyError as error:
-            log.info("the database does not say whether it is paused", error=str(error).splitlines()[0])
+            log.info(
+                "the database does not respond, so it is not known whether this is paused",
+                error=str(error).splitlines()[0],
+            )
             return
         self._state = State(*found) if found else None
         if self._state and (before is None or before.why != self._state.why):

@@ -77,7 +77,7 @@ class Members:
 
         people, workflow, organization = self._services.within(write)
         if not people:
-            raise StepError(f"Nobody in the organization has the role {role}: nobody could decide.", permanent=True)
+            raise StepError(f"Nobody in the organization has the role {role}, so nobody could decide.", permanent=True)
         for user in people if by_email else ():
             self._services.mail.send(self._letter(user, title, message, workflow, organization))
         return len(people)

@@ -39,7 +39,7 @@ def ring_replay(replay_id: str, organization_id: str) -> None:
     try:
         runtime().broker.ring("run_replay", replay_id, organization_id)
     except redis.RedisError as error:
-        log.warning("broker does not answer, the scheduler will ring", replay_id=replay_id, error=str(error))
+        log.warning("broker does not respond, the scheduler will wake it", replay_id=replay_id, error=str(error))
 
 
 def run_replay(replay_id: str, organization_id: str) -> None:

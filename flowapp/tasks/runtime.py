@@ -121,4 +121,4 @@ def ring(
         first = (True, row) if fresh else ()
         runtime().broker.ring("run_execution", execution_id, organization_id, *first, news=news)
     except redis.RedisError as error:
-        log.warning("broker does not answer, the scheduler will ring", execution_id=execution_id, error=str(error))
+        log.warning("broker does not respond, the scheduler will wake it", execution_id=execution_id, error=str(error))

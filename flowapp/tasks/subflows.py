@@ -49,12 +49,16 @@ class SubWorkflows:
         if target is None:
             raise StepError(f"There is no workflow “{reference}”.", permanent=True)
         if target.published_version_id is None or target.status == "archived":
-            raise StepError(f"“{target.name}” cannot run: it is archived, or was never published.", permanent=True)
+            raise StepError(
+                f"“{target.name}” cannot run, because it is archived or was never published.", permanent=True
+            )
         above = [*visit.ancestors, visit.workflow_id]
         if target.id in above:
-            raise StepError(f"“{target.name}” is already running above this step: it would never end.", permanent=True)
+            raise StepError(
+                f"“{target.name}” is already running above this step, so it would never end.", permanent=True
+            )
         if len(above) > MAX_DEPTH:
-            raise StepError(f"Workflows that run workflows are {MAX_DEPTH} deep at most.", permanent=True)
+            raise StepError(f"Workflows can run other workflows at most {MAX_DEPTH} levels deep.", permanent=True)
         root = visit.root or visit.execution_id
         options: dict[str, Any] = {"ancestors": above, "root": root}
         if wait:
@@ -86,6 +90,6 @@ def _count_descendant(session: Session, root: str) -> None:
     )
     if counted.rowcount != 1 and session.get(Execution, root) is not None:  # type: ignore[attr-defined]
         raise StepError(
-            f"One execution starts {MAX_DESCENDANTS} others at most, with all that those start: it would never end.",
+            f"One execution can start at most {MAX_DESCENDANTS} others, including those that they start.",
             permanent=True,
         )

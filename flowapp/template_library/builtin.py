@@ -38,12 +38,12 @@ def _notice(recipient: str) -> Template:
         "webhook_notice",
         "webhook",
         say("E-mail me when another service calls"),
-        say("A webhook: whatever arrives is written into an e-mail."),
+        say("A webhook: whatever arrives is e-mailed to you."),
         {
             "variables": {"recipient": recipient},
             "triggers": [{"trigger_type": "webhook"}],
             "steps": [
-                _step("note", say("Note what arrived"), "log", message=say("Received: %(input)s", input="{{ input }}")),
+                _step("note", say("Log what arrived"), "log", message=say("Received: %(input)s", input="{{ input }}")),
                 _step(
                     "mail", say("Send the e-mail"), "send_email",
                     to="{{ variables.recipient }}", subject=say("Something arrived"), message="{{ input }}",
@@ -58,7 +58,7 @@ def _reminder(recipient: str) -> Template:
         "weekly_reminder",
         "calendar-event",
         say("Remind me every Monday"),
-        say("The clock: an e-mail at the beginning of each week."),
+        say("A schedule: an e-mail at the start of each week."),
         {
             "variables": {"recipient": recipient},
             "triggers": [{"trigger_type": "schedule", "config": {"every": "weekly", "weekday": "monday", "at": "08:00"}}],
@@ -74,12 +74,12 @@ def _reminder(recipient: str) -> Template:
 
 def _watch(recipient: str) -> Template:
     down = {"all": [{"field": "steps.call.status", "operator": "!=", "value": 200}]}
-    call = _step("call", say("Call the site"), "send_webhook", url="{{ variables.site }}", method="GET")
+    call = _step("call", say("Request the page"), "send_webhook", url="{{ variables.site }}", method="GET")
     return Template(
         "site_watch",
         "world",
         say("Tell me when a site is down"),
-        say("Every hour it calls an address, and writes an e-mail if the answer is not as it should be."),
+        say("Requests a page every hour, and sends an e-mail if the response is not as expected."),
         {
             "variables": {"recipient": recipient, "site": "https://example.com/"},
             "triggers": [{"trigger_type": "schedule", "config": {"every": "hourly"}}],
@@ -88,7 +88,7 @@ def _watch(recipient: str) -> Template:
                 _step("down", say("Is it down?"), "conditional", conditions=down),
                 _step(
                     "mail", say("Send the alarm"), "send_email", to="{{ variables.recipient }}",
-                    subject=say("The site is down"), message=say("%(site)s does not answer.", site="{{ variables.site }}"),
+                    subject=say("The site is down"), message=say("%(site)s does not respond.", site="{{ variables.site }}"),
                 ),
             ],
         },

@@ -109,7 +109,7 @@ def _form(session: Session, project: Project, language: str) -> None:
 def _template() -> Json:
     return {
         "name": TEMPLATE,
-        "description": say("The smallest workflow: it greets somebody and writes a line. Run it, then change it."),
+        "description": say("The smallest workflow: it says hello and writes a log line. Run it, then change it."),
         "variables": {"name": say("world")},
         "triggers": [{"trigger_type": "manual"}],
         "steps": [
@@ -121,7 +121,7 @@ def _template() -> Json:
             },
             {
                 "step_id": "say",
-                "name": say("Say it"),
+                "name": say("Log it"),
                 "action_type": "log",
                 "params": {"message": "{{ steps.greeting.text }}"},
             },
@@ -139,7 +139,7 @@ def _welcome(organization: Organization, actor: User | None) -> Json:
     answers = {key: f"{{{{ input.form_data.{key} | default(variables.somebody.{key}) }}}}" for key in somebody}
     return {
         "name": say("Welcome a new contact"),
-        "description": say("Checks what a visitor wrote into the contact form, keeps it, and answers by e-mail."),
+        "description": say("Checks what a visitor entered in the contact form, saves it, and replies by e-mail."),
         "variables": {"somebody": somebody, "organization": organization.name},
         "triggers": [{"trigger_type": "form_submit", "config": {"form_id": FORM}}, {"trigger_type": "manual"}],
         "steps": _welcome_steps(answers),
@@ -155,13 +155,13 @@ def _welcome_steps(answers: Json) -> list[Json]:
     )
     return [
         _step("answers", say("Read the answers"), "transform_data", set=answers),
-        _step("check", say("Check them"), "validate_data", schema=SCHEMA, data="{{ steps.answers.result }}"),
+        _step("check", say("Check the answers"), "validate_data", schema=SCHEMA, data="{{ steps.answers.result }}"),
         _step(
-            "save", say("Keep the contact"), "database_save",
+            "save", say("Save the contact"), "database_save",
             table=TABLE, mode="upsert", match=["email"], data="{{ steps.answers.result }}",
         ),
-        _step("welcome", say("Send a welcome"), "send_email", to="{{ steps.answers.email }}", subject=subject, message=message),
-        _step("done", say("Note it"), "log", message=say("%(name)s was welcomed.", name="{{ steps.answers.name }}")),
+        _step("welcome", say("Send a welcome e-mail"), "send_email", to="{{ steps.answers.email }}", subject=subject, message=message),
+        _step("done", say("Log it"), "log", message=say("%(name)s was welcomed.", name="{{ steps.answers.name }}")),
     ]  # fmt: skip
 
 

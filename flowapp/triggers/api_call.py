@@ -13,7 +13,7 @@ trigger(
     TriggerSpec(
         type="api_call",
         label=N_("API call"),
-        description=N_("A program with an access token starts it through the API."),
+        description=N_("A program with an access token starts the workflow through the API."),
         group=N_("Programs"),
         icon="api",
         source="api",

@@ -18,7 +18,7 @@ class FormSubmitParams(Params):
     form_id: str = Field(
         min_length=1,
         max_length=64,
-        json_schema_extra=ui(N_("Form"), N_("Sent by visitors of its public page."), widget="form"),
+        json_schema_extra=ui(N_("Form"), N_("Visitors submit it on its public page."), widget="form"),
     )
 
 
@@ -30,8 +30,8 @@ def matches(config: FormSubmitParams, event: Mapping[str, Any]) -> bool:
 trigger(
     TriggerSpec(
         type="form_submit",
-        label=N_("Form sent"),
-        description=N_("A visitor fills in one of your forms."),
+        label=N_("Form submitted"),
+        description=N_("A visitor submits one of your forms."),
         group=N_("People"),
         icon="forms",
         source="form",

@@ -12,7 +12,7 @@ class ManualParams(Params):
 trigger(
     TriggerSpec(
         type="manual",
-        label=N_("By hand"),
+        label=N_("Manual"),
         description=N_("Someone presses Run."),
         group=N_("People"),
         icon="hand-click",

@@ -32,6 +32,15 @@ _NAMED = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+_UNREADABLE = (CroniterError, ValueError, KeyError, IndexError, TypeError)
+_FAULTS = (
+    N_("“%(value)s” is not a valid second."),
+    N_("“%(value)s” is not a valid minute."),
+    N_("“%(value)s” is not a valid hour."),
+    N_("“%(value)s” is not a valid day of the month."),
+    N_("“%(value)s” is not a valid month."),
+    N_("“%(value)s” is not a valid weekday."),
+)
 _LOCALES = {"fr": "fr_FR", "en": "en_US"}
 _HASHED = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)  # Jenkins' H and R: a time that nobody chose
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9]")
@@ -43,14 +52,14 @@ class ScheduleParams(Params):
     every: Literal["hourly", "daily", "weekly", "monthly", "custom"] = Field(
         "custom",
         json_schema_extra=ui(
-            N_("How often"),
+            N_("Frequency"),
             widget="select",
             choices=[
                 ("hourly", N_("Every hour")),
                 ("daily", N_("Every day")),
                 ("weekly", N_("Every week")),
                 ("monthly", N_("Every month")),
-                ("custom", N_("By a cron expression")),
+                ("custom", N_("Cron expression")),
             ],
         ),
     )
@@ -85,7 +94,7 @@ class ScheduleParams(Params):
         json_schema_extra=ui(
             N_("On day"),
             widget="select",
-            choices=[*((str(day), str(day)) for day in range(1, 29)), ("last", N_("The last of the month"))],
+            choices=[*((str(day), str(day)) for day in range(1, 29)), ("last", N_("Last day of the month"))],
             show_if={"every": ["monthly"]},
         ),
     )
@@ -94,7 +103,7 @@ class ScheduleParams(Params):
         max_length=200,
         json_schema_extra=ui(
             N_("Cron expression"),
-            N_("Minute, hour, day, month, weekday; a sixth field in front counts seconds."),
+            N_("Minute, hour, day, month, weekday. An optional sixth field in front is for seconds."),
             widget="cron",
             placeholder="0 9 * * 1-5",
             show_if={"every": ["custom"]},
@@ -104,12 +113,12 @@ class ScheduleParams(Params):
     missed: Literal["skip", "once", "all"] = Field(
         "once",
         json_schema_extra=ui(
-            N_("If Flowapp was off at that time"),
+            N_("If Flowapp was not running at that time"),
             widget="select",
             choices=[
-                ("skip", N_("Leave it out")),
-                ("once", N_("Run once when it is back")),
-                ("all", N_("Run for each time missed")),
+                ("skip", N_("Skip it")),
+                ("once", N_("Run once when Flowapp is back")),
+                ("all", N_("Run once for each missed time")),
             ],
             advanced=True,
         ),
@@ -119,7 +128,7 @@ class ScheduleParams(Params):
     @classmethod
     def _is_time(cls, value: str) -> str:
         if not _TIME.fullmatch(value):
-            raise ValueError(say("Write hour and minute, for example 09:00."))
+            raise ValueError(say("Enter hour and minute, for example 09:00."))
         return value
 
     @field_validator("timezone")
@@ -154,9 +163,9 @@ def expression(config: ScheduleParams) -> str:
 def check(config: ScheduleParams) -> None:
     """InvalidError where the expression is missing, or means a day that never comes (31 February)."""
     if config.every == "custom" and not config.cron:
-        raise InvalidError.at("cron", say("Write a cron expression, for example 0 9 * * 1-5."), "missing")
+        raise InvalidError.at("cron", say("Enter a cron expression, for example 0 9 * * 1-5."), "missing")
     if next_fire(config, datetime.now(UTC)) is None:
-        raise InvalidError.at("cron", say("This never fires: the calendar has no such day."))
+        raise InvalidError.at("cron", say("This never fires, because there is no such day in the calendar."))
 
 
 def next_fire(config: ScheduleParams, after: datetime) -> datetime | None:
@@ -202,11 +211,23 @@ def _parsed(text: str) -> list[list[Any]]:
     """Croniter's reading of an expression. ValueError says what is wrong with it."""
     written = _NAMED.get(text.strip().lower(), text.strip())
     if len(written.split()) not in (5, 6) or _HASHED.search(written):
-        raise ValueError(say("Write 5 fields (minute, hour, day, month, weekday), or 6 with the seconds first."))
+        raise ValueError(say("Enter 5 fields (minute, hour, day, month, weekday), or 6 with seconds first."))
     try:
         return list(croniter.expand(written, second_at_beginning=True)[0])
-    except (CroniterError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise ValueError(say("This is no cron expression: %(reason)s", reason=error)) from None
+    except _UNREADABLE:
+        raise ValueError(_fault(written.split())) from None
+
+
+def _fault(fields: list[str]) -> str:
+    """Which field of an expression croniter cannot read; each one is tried with all others at *."""
+    for at, (field, fault) in enumerate(zip(fields, _FAULTS[-len(fields) :], strict=True)):
+        for value in field.split(","):
+            alone = " ".join(value if other == at else "*" for other in range(len(fields)))
+            try:
+                croniter.expand(alone, second_at_beginning=True)
+            except _UNREADABLE:
+                return say(fault, value=value[:50])
+    return say("This is not a valid cron expression.")
 
 
 def _begin(after: datetime, timezone: str, *, elapsed: bool) -> datetime:
@@ -231,7 +252,7 @@ trigger(
     TriggerSpec(
         type="schedule",
         label=N_("Schedule"),
-        description=N_("The clock starts it: every hour, day, week or month, or by a cron expression."),
+        description=N_("Starts every hour, day, week or month, or by a cron expression."),
         group=N_("Time"),
         icon="calendar-clock",
         source="clock",

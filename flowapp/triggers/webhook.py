@@ -34,13 +34,13 @@ class WebhookParams(Params):
     auth: Literal["none", "header", "basic", "hmac"] = Field(
         "none",
         json_schema_extra=ui(
-            N_("Who may call"),
+            N_("Who can call"),
             widget="select",
             choices=[
-                ("none", N_("Whoever knows the address")),
+                ("none", N_("Anyone who knows the URL")),
                 ("header", N_("Callers with a secret header")),
-                ("basic", N_("Callers with user and password")),
-                ("hmac", N_("Callers who sign what they send")),
+                ("basic", N_("Callers with a user name and password")),
+                ("hmac", N_("Callers that sign their requests")),
             ],
         ),
     )
@@ -48,13 +48,13 @@ class WebhookParams(Params):
         "X-Webhook-Secret",
         min_length=1,
         max_length=100,
-        json_schema_extra=ui(N_("Name of the header"), show_if={"auth": ["header"]}),
+        json_schema_extra=ui(N_("Header name"), show_if={"auth": ["header"]}),
     )
     username: str = Field("", max_length=200, json_schema_extra=ui(N_("User name"), show_if={"auth": ["basic"]}))
     preset: Preset = Field(
         "github",
         json_schema_extra=ui(
-            N_("Signed as by"),
+            N_("Signature scheme"),
             widget="select",
             choices=[
                 ("github", "GitHub"),
@@ -70,26 +70,24 @@ class WebhookParams(Params):
         "", json_schema_extra=ui(N_("Secret"), widget="secret", show_if={"auth": ["header", "basic", "hmac"]})
     )
     signature_header: str = Field(
-        "X-Signature", min_length=1, json_schema_extra=ui(N_("Header with the signature"), show_if=_ONLY_CUSTOM)
+        "X-Signature", min_length=1, json_schema_extra=ui(N_("Signature header"), show_if=_ONLY_CUSTOM)
     )
     algorithm: Literal["sha256", "sha1", "sha512"] = Field(
         "sha256", json_schema_extra=ui(N_("Algorithm"), widget="select", show_if=_ONLY_CUSTOM)
     )
     encoding: Literal["hex", "base64"] = Field(
-        "hex", json_schema_extra=ui(N_("Written as"), widget="select", show_if=_ONLY_CUSTOM)
+        "hex", json_schema_extra=ui(N_("Number format"), widget="select", show_if=_ONLY_CUSTOM)
     )
-    prefix: str = Field(
-        "", json_schema_extra=ui(N_("Text before the signature"), placeholder="sha256=", show_if=_ONLY_CUSTOM)
-    )
+    prefix: str = Field("", json_schema_extra=ui(N_("Signature prefix"), placeholder="sha256=", show_if=_ONLY_CUSTOM))
     response: Literal["at_once", "last_step", "respond"] = Field(
         "at_once",
         json_schema_extra=ui(
             N_("Answer"),
             widget="select",
             choices=[
-                ("at_once", N_("At once, with the execution's address")),
+                ("at_once", N_("Immediately, with the execution's URL")),
                 ("last_step", N_("When it is done, with the last step's result")),
-                ("respond", N_("With what a step “Answer the webhook” says")),
+                ("respond", N_("With the response of a step “Respond to webhook”")),
             ],
         ),
     )
@@ -99,7 +97,7 @@ class WebhookParams(Params):
         le=1_000_000,
         json_schema_extra=ui(
             N_("Calls per minute"),
-            N_("More are refused with 429. Empty: as many as this installation allows."),
+            N_("More are refused with 429. Leave empty to use this installation's limit."),
             widget="number",
             advanced=True,
         ),
@@ -115,13 +113,15 @@ def check(config: WebhookParams) -> None:
     """InvalidError where the chosen way to sign in lacks what it needs."""
     problems = []
     if config.auth != "none" and not config.secret:
-        problems.append(Problem("secret", say("Write the secret that both sides know."), code="missing"))
+        problems.append(Problem("secret", say("Enter the secret that both sides know."), code="missing"))
     if config.auth == "basic" and not config.username:
-        problems.append(Problem("username", say("Write the user name that callers send."), code="missing"))
+        problems.append(Problem("username", say("Enter the user name that callers send."), code="missing"))
     standard = config.auth == "hmac" and config.preset == "standard_webhooks"
     shown = isinstance(config.secret, str) and not config.secret.startswith("•")
     if standard and config.secret and shown and standard_key(str(config.secret)) is None:
-        problems.append(Problem("secret", say("This is no Standard Webhooks secret: whsec_ and base64.")))
+        problems.append(
+            Problem("secret", say("This is not a Standard Webhooks secret: it must be whsec_ followed by base64."))
+        )
     if problems:
         raise InvalidError(problems)
 
@@ -132,7 +132,7 @@ def verify(config: WebhookParams, headers: Mapping[str, str], body: bytes, now: 
         return
     secret = config.secret if isinstance(config.secret, str) else ""
     if not secret:
-        raise UnauthenticatedError("This webhook has no secret yet, so nothing is accepted: save one first.")
+        raise UnauthenticatedError("This webhook has no secret yet, so nothing is accepted. Save one first.")
     if config.auth == "hmac":
         custom = Custom(config.signature_header, config.algorithm, config.encoding, config.prefix)
         verify_signature(config.preset, secret, headers, body, now=now, custom=custom)
@@ -170,7 +170,7 @@ trigger(
     TriggerSpec(
         type="webhook",
         label=N_("Webhook"),
-        description=N_("Another service calls an address that you give it."),
+        description=N_("Another service calls a URL that you give it."),
         group=N_("Programs"),
         icon="webhook",
         source="hook",

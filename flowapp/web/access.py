@@ -88,19 +88,20 @@ def guard() -> None:
     if rule is None and (request.endpoint or "").rsplit(".", 1)[-1] == "static":
         return
     if rule is None:
-        raise ForbiddenError(say("This route does not say who may call it."))
+        raise ForbiddenError(say("This route does not declare who may call it."))
     if rule.role is None:
         return
     identify()
     if rule.person and g.actor.token_id is not None:
-        raise ForbiddenError(say("An API token cannot be used here: sign in with your password."))
+        raise ForbiddenError(say("API tokens cannot be used here. Sign in with your password."))
     if g.actor.role < rule.role:
         needed, own = _ROLES[rule.role], _ROLES[g.actor.role]
         raise ForbiddenError(say("This needs the role %(needed)s; yours is %(own)s.", needed=needed, own=own))
     if rule.installation and not runs_installation():
         raise ForbiddenError(
             say(
-                "This affects every organization on this Flowapp: only its superusers and the owners of its first organization may do it."
+                "This affects every organization on this Flowapp. Only its superusers and the owners of "
+                "its first organization can do it."
             )
         )
     if g.actor.token_id is None and request.method not in _SAFE:
@@ -155,7 +156,7 @@ def _identify_by_session(user_id: str) -> Actor:
         member = next((m for m in members if m.organization_id == wanted), members[0] if members else None)
         if member is None:
             raise ForbiddenError(
-                say("You belong to no organization (any more). Ask somebody there to invite you, or sign out.")
+                say("You do not belong to any organization, or no longer do. Ask a member to invite you, or sign out.")
             )
         organization = system.get_one(Organization, member.organization_id)
         return _enter(member, organization, Role.read(member.role), None)

@@ -15,7 +15,7 @@ from flowapp.errors import ConfigError
 def _manifest(folder: str) -> dict[str, str]:
     path = Path(folder) / "dist" / "manifest.json"
     if not path.exists():
-        raise ConfigError("The assets are not built: run `make assets`.")
+        raise ConfigError("The assets are not built. Run `make setup`.")
     manifest: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return manifest
 

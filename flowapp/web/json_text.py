@@ -19,18 +19,18 @@ def shown(value: Any) -> str:
 def read(text: str, before: Any, field: str) -> Any:
     """The value of a text that `shown(before)` began as. InvalidError at `field` says where it is no JSON."""
     if not text.strip():
-        raise InvalidError.at(field, _("Write a JSON value: {}, a list, a text in quotes, a number or null."))
+        raise InvalidError.at(field, _("Enter a JSON value: {}, a list, a text in quotes, a number or null."))
     try:
         value = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         message = _(
-            "This is not JSON: look at line %(line)s, column %(column)s.", line=error.lineno, column=error.colno
+            "This is not valid JSON: see line %(line)s, column %(column)s.", line=error.lineno, column=error.colno
         )
         raise InvalidError.at(field, message) from None
     except (ValueError, RecursionError):
-        raise InvalidError.at(field, _("This JSON holds a value that cannot be stored.")) from None
+        raise InvalidError.at(field, _("This JSON contains a value that cannot be stored.")) from None
     if "\\u0000" in text or "\0" in text:
-        raise InvalidError.at(field, _("This JSON holds a value that cannot be stored."))
+        raise InvalidError.at(field, _("This JSON contains a value that cannot be stored."))
     return _unmasked(value, before)
 
 

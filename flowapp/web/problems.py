@@ -24,8 +24,8 @@ from flowapp.web.texts import translated
 log = get_logger(__name__)
 # What Werkzeug says of these is neither in the reader's language nor in our words.
 _WORDS = {
-    404: (_l("Not found"), _l("There is nothing at this address. It may have been moved or deleted.")),
-    405: (_l("Not allowed"), _l("This address does not take such a request.")),
+    404: (_l("Not found"), _l("There is no page at this address. It may have been moved or deleted.")),
+    405: (_l("Not allowed"), _l("This address does not support this kind of request.")),
 }
 RETRY_AFTER = "5"  # seconds, where the database is away
 _API = ("/api/", "/hooks/", "/ws/", "/openapi.json", "/metrics", "/healthz", "/readyz")
@@ -92,7 +92,7 @@ def _http_error(error: HTTPException) -> Response:
     if status in _WORDS and detail == type(error).description:
         title, detail = (str(text) for text in _WORDS[status])
     if isinstance(error, CSRFError):
-        detail = _("This form is too old, or was opened in another session. Reload the page and send it again.")
+        detail = _("This form has expired, or was opened in another session. Reload the page and send it again.")
     response = _answer(status, title, detail)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after", "x-ratelimit-limit"):
@@ -119,11 +119,11 @@ def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
         return _answer(
             422,
             _("Invalid input"),
-            _("A value cannot be stored: it is too long or holds a character that is not text."),
+            _("A value cannot be stored: it is too long or contains a character that is not text."),
         )
     away = is_away(error)
     log.error("database failed", path=request.path, error=str(error).splitlines()[0], exc_info=None if away else error)
-    detail = _("The database does not answer right now. Try again in a moment.")
+    detail = _("The database is not responding right now. Try again in a moment.")
     response = _answer(503, _("Unavailable"), detail, away=away)
     response.headers["Retry-After"] = RETRY_AFTER
     return response
@@ -140,7 +140,9 @@ def _forget() -> None:
 def _unexpected(error: Exception) -> Response:
     db.session.rollback()
     log.error("unexpected error", path=request.path, exc_info=error)
-    return _answer(500, _("Something went wrong"), _("This is our fault; it was logged. Try again, or go back."))
+    return _answer(
+        500, _("Something went wrong"), _("This is an error in Flowapp, and it was logged. Try again, or go back.")
+    )
 
 
 def init_app(app: Flask) -> None:

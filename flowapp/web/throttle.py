@@ -30,7 +30,7 @@ def count_try(email: str) -> None:
             seconds = max(1, int(_limiter().get_window_stats(limit, *key).reset_time - time.time()) + 1)
             minutes = -(-seconds // 60)
             raise ThrottledError(
-                _("Too many attempts to sign in. Try again in %(minutes)s min.", minutes=minutes), seconds
+                _("Too many sign-in attempts. Try again in %(minutes)s min.", minutes=minutes), seconds
             )
 
 
@@ -49,7 +49,7 @@ def _limiter() -> RateLimiter:
         if limiter.storage.check():
             return limiter.limiter
     except redis.RedisError:
-        current_app.logger.warning("Redis does not answer: attempts to sign in are counted in this process only")
+        current_app.logger.warning("Redis does not respond: sign-in attempts are counted in this process only")
     return _own_limiter()
 
 

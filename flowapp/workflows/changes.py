@@ -30,7 +30,7 @@ def lock(session: Session, workflow: Workflow, expected_revision: int | None = N
         raise NotFoundError(say("There is no such workflow."))
     session.refresh(workflow)
     if expected_revision is not None and expected_revision != workflow.revision:
-        raise StaleError(say("This workflow was changed meanwhile. Load it again, then repeat your change."))
+        raise StaleError(say("This workflow was changed in the meantime. Reload it, then repeat your change."))
 
 
 def tell(

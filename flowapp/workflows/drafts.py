@@ -84,7 +84,7 @@ def update(
     if extras.status is None or extras.status == workflow.status:
         return workflow
     if extras.status == "draft":
-        raise ConflictError(say("A workflow that was started once cannot become a draft again: pause it instead."))
+        raise ConflictError(say("A workflow that has been activated cannot become a draft again. Pause it instead."))
     move = {"active": activate, "paused": pause, "archived": archive}[extras.status]
     return move(session, workflow, actor_id=actor_id)
 
@@ -136,7 +136,7 @@ def _lay(workflow: Workflow, definition: Definition) -> None:
 def duplicate(session: Session, workflow: Workflow, *, actor_id: str | None, name: str | None = None) -> Workflow:
     """A copy as a draft, with ids and hook keys of its own; secrets are kept. InvalidError for a name that is too long."""
     if name is not None and not 0 < len(name.strip()) <= NAME_LENGTH:
-        raise InvalidError([Problem("name", say("Write a name of at most %(max)s characters.", max=NAME_LENGTH))])
+        raise InvalidError([Problem("name", say("Enter a name of at most %(max)s characters.", max=NAME_LENGTH))])
     name = name or f"{workflow.name[: NAME_LENGTH - 7]} (copy)"
     before = without_hook_keys(workflow.draft)
     copy = Workflow(

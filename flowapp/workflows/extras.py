@@ -56,7 +56,7 @@ def read_extras(session: Session, rest: dict[str, Any]) -> tuple[Extras, list[Pr
             problems.append(Problem("status", f"Choose one of: {', '.join(WORKFLOW_STATUSES)}."))
     project = rest["project"] if rest.get("project") is not None else rest.get("project_id")
     if project is not None and not isinstance(project, str):
-        problems.append(Problem("project", "Write text here: the id or slug of a project."))
+        problems.append(Problem("project", "Enter the id or slug of a project."))
     elif project is not None:
         extras.project_id = _project_id(session, project)
         if extras.project_id is None:
@@ -64,7 +64,7 @@ def read_extras(session: Session, rest: dict[str, Any]) -> tuple[Extras, list[Pr
     for key, kind, words in (("canvas_data", dict, "an object"), ("is_template", bool, "true or false")):
         value = rest.get(key)
         if value is not None and not isinstance(value, kind):
-            problems.append(Problem(key, f"Write {words}."))
+            problems.append(Problem(key, f"Enter {words}."))
         else:
             setattr(extras, key, value)
     return extras, problems

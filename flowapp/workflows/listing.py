@@ -107,6 +107,6 @@ def _sort_key(name: str) -> Any:
         "last_executed_at": func.coalesce(latest.scalar_subquery(), _NEVER, type_=UtcDateTime()),
     }
     if name not in keys:
-        message = say("Sort by one of: %(names)s; with - in front from the highest.", names=", ".join(SORTS))
+        message = say("Sort by one of: %(names)s. Put - in front for descending order.", names=", ".join(SORTS))
         raise InvalidError.at("sort", message)
     return keys[name]

@@ -74,7 +74,7 @@ def pause(session: Session, workflow: Workflow, *, actor_id: str | None) -> Work
     """Stops the triggers; running executions go on. Takes an archived workflow back, too."""
     lock(session, workflow)
     if workflow.status == "draft":
-        raise ConflictError(say("This workflow is a draft: there is nothing to pause before it was activated."))
+        raise ConflictError(say("This workflow is a draft. It can be paused only after it was activated."))
     return _become(session, workflow, "paused", actor_id, "paused")
 
 

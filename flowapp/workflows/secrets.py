@@ -92,7 +92,7 @@ def _refuse_sealed(definition: Definition, before: list[Json]) -> None:
     Nor is a secret stored for a step that calls any address.
     """
     problems = [
-        Problem(f"triggers.{at}.config.{name}", say("Write the secret itself: none is stored for this trigger yet."))
+        Problem(f"triggers.{at}.config.{name}", say("Enter the secret itself. None is stored for this trigger yet."))
         for at, trigger in enumerate(definition.triggers)
         for name in secret_fields(trigger.trigger_type)
         if trigger.config.get(name, "") == SHOWN or not isinstance(trigger.config.get(name, ""), str)
@@ -136,7 +136,7 @@ def _key_problems(session: Session, workflow_id: str, triggers: list[TriggerDef]
             continue
         if not _HOOK_KEY.fullmatch(key):
             problems.append(
-                Problem(path, say("Use 16 to 64 letters, digits, - or _; or leave it out to get a new one."))
+                Problem(path, say("Use 16 to 64 letters, digits, - or _, or leave it out to get a new one."))
             )
         elif key in own:
             problems.append(Problem(path, say("Another trigger of this workflow has the same key."), code="duplicate"))
@@ -150,7 +150,7 @@ def _foreign_keys(session: Session, own: dict[str, tuple[str, str]]) -> list[Pro
         return []
     with system_session(session.get_bind()) as system:  # type: ignore[arg-type] # our sessions are bound to engines
         found = system.execute(select(Trigger.hook_key, Trigger.id).where(Trigger.hook_key.in_(own))).all()
-    message = say("This key belongs to another workflow: leave it out to get a new one.")
+    message = say("This key belongs to another workflow. Leave it out to get a new one.")
     return [Problem(own[key][0], message, code="duplicate") for key, row_id in found if key and row_id != own[key][1]]
 
 

@@ -57,8 +57,8 @@ def unknown(step: StepDef, path: str, before: list[Json]) -> list[Problem]:
     """The sealed forms and SHOWN that are left once the stored secrets were opened: nobody knows what they mean."""
     old = _by_id(before).get((step.step_id, step.action_type), {})
     kept = {where for where, value in _leaves(old, f"{path}.params") if is_sealed(value)}
-    moved = say("The address has changed: enter this again to confirm that it may be sent there.")
-    none = say("Write the secret itself: none is stored for this step yet.")
+    moved = say("The address has changed. Enter this again to confirm that it may be sent there.")
+    none = say("Enter the secret itself. None is stored for this step yet.")
     return [
         Problem(where, moved if where in kept else none, step.step_id)
         for where, value in _leaves(step.params, f"{path}.params")
@@ -69,8 +69,8 @@ def unknown(step: StepDef, path: str, before: list[Json]) -> list[Problem]:
 def adrift(steps: list[StepDef], before: list[Json], vault: Vault) -> list[Problem]:
     """New secrets in steps that call whatever address an expression gives: it may come from anybody."""
     message = say(
-        "A secret cannot be sent to an address that is known only when the step runs. Write the scheme and host out (what "
-        "follows may contain expressions), or choose an integration."
+        "A secret cannot be sent to an address that is known only when the step runs. Write out the scheme "
+        "and host (the rest may contain expressions), or choose an integration."
     )
     stored, problems = _by_id(before), []
     for at, step in enumerate(steps):

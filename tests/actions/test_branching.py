@@ -45,7 +45,7 @@ def test_switch_says_which_condition_said_what(run) -> None:
     assert (neighbours["case"], neighbours["fits"], neighbours["rules"][0]["operator"]) == ("Neighbours", False, "in")
     assert (big["fits"], big["rules"][0]["actual"]) == (True, 1001)
     missing = run("switch", {}, value="input.country", cases=BY_COUNTRY[:1]).result["explanation"]
-    assert missing[0]["rules"][0]["note"] == "The field is not there."
+    assert missing[0]["rules"][0]["note"] == "The field does not exist."
 
 
 def test_the_value_of_a_case_may_be_an_expression(run) -> None:
@@ -58,12 +58,12 @@ def test_the_value_of_a_case_may_be_an_expression(run) -> None:
     [
         ({"value": "a", "cases": []}, "cases"),
         ({"value": "a", "cases": [{"name": "x", "equals": 1}, {"name": "x ", "equals": 2}]}, "twice"),
-        ({"value": "a", "cases": [{"name": "default", "equals": 1}]}, "means something else"),
+        ({"value": "a", "cases": [{"name": "default", "equals": 1}]}, "is reserved"),
         ({"value": "a", "cases": [{"name": " ", "equals": 1}]}, "empty"),
-        ({"value": "a", "cases": [{"name": "{{ input.a }}", "equals": 1}]}, "fixed name"),
-        ({"value": "a", "cases": [{"name": "x"}]}, "one of the two"),
-        ({"value": "a", "cases": [{"name": "x", "equals": 1, "conditions": [{"field": "a"}]}]}, "one of the two"),
-        ({"cases": [{"name": "x", "equals": 1}]}, "which value"),
+        ({"value": "a", "cases": [{"name": "{{ input.a }}", "equals": 1}]}, "names are fixed"),
+        ({"value": "a", "cases": [{"name": "x"}]}, "not both"),
+        ({"value": "a", "cases": [{"name": "x", "equals": 1, "conditions": [{"field": "a"}]}]}, "not both"),
+        ({"cases": [{"name": "x", "equals": 1}]}, "the value that the cases"),
     ],
 )
 def test_switches_that_cannot_be_meant(refused, params, told) -> None:

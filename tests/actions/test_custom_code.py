@@ -58,7 +58,7 @@ def test_failure_is_permanent(code) -> None:
         ("print 'hello'", "line 1: Missing parentheses"),
         ("x = (1", "line 1: '(' was never closed"),
         ("x = '\0'", "null"),
-        ("-" * 20_000 + "1", "nests too deeply"),
+        ("-" * 20_000 + "1", "nested too deeply"),
         ("", "Write some code."),
         ("# nothing yet\n", "Write some code."),
         ("x = 1 #" + "x" * 50_000, "50000"),
@@ -73,5 +73,5 @@ def test_code_that_does_not_parse_is_refused_when_saved(source, words) -> None:
 
 @pytest.mark.parametrize("name", ["input", "result"])
 def test_names_that_the_code_needs_itself(name) -> None:
-    with pytest.raises(FlowError, match=f"another name than “{name}”"):
+    with pytest.raises(FlowError, match=f"a name other than “{name}”"):
         validate(get_action("custom_code"), {"code": "1", "input": {name: 1}})

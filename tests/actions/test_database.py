@@ -119,7 +119,7 @@ def test_names_of_parameters_do_not_collide(run) -> None:
     ("params", "told"),
     [
         ({}, "Choose the table"),
-        ({"mode": "sql"}, "Write the query"),
+        ({"mode": "sql"}, "Enter the query"),
         ({"table": "t", "limit": 0}, "limit"),
         ({"query": "SELECT {{ input }}"}, "not a single value"),
     ],

@@ -22,7 +22,7 @@ def test_json_goes_out_and_the_answer_comes_back(run, sink) -> None:
     assert received.json == {"text": "Nouveau contact: Zoé"}
     assert received.headers["Content-Type"] == "application/json"
     assert received.headers["Idempotency-Key"] == "key-of-this-visit"
-    assert run.lines == [("info", f"POST {sink.url('/in')} answered 200.")]
+    assert run.lines == [("info", f"POST {sink.url('/in')} returned 200.")]
     result = outcome.result
     assert (result["status"], result["ok"], result["body"]) == (200, True, {"ok": True})
     assert result["headers"]["content-type"] == "application/json"
@@ -58,7 +58,7 @@ def test_answers_of_400_and_above(run, refused, sink, status, permanent) -> None
     sink.default = Answer(status, b"out\n of  order", {"Content-Type": "text/plain", "Retry-After": "7"})
     error = refused("send_webhook", {}, url=sink.url("/p?key=secret"))
     assert error.permanent is permanent
-    assert error.message == f"POST {sink.url('/p')} answered {status}: out of order"
+    assert error.message == f"POST {sink.url('/p')} returned {status}: out of order"
     assert error.details == {"status": status, "body": "out\n of  order", "retry_after": 7.0}
     assert run("send_webhook", {}, url=sink.url(), expect="any").result["ok"] is False
 
@@ -122,7 +122,7 @@ def test_a_secret_goes_to_its_own_host_only(run, refused, sink) -> None:
         ({"json": {"a": 1}, "form": {"b": "2"}}, "one of json"),
         ({"method": "BREW"}, "method"),
         ({"timeout": 0}, "timeout"),
-        ({"headers": {"X": "a\r\nY: b"}}, "one line"),
+        ({"headers": {"X": "a\r\nY: b"}}, "single line"),
         ({"headers": {"Host": "inner"}}, "set by Flowapp"),
     ],
 )
@@ -137,4 +137,4 @@ def test_a_slow_answer_is_a_temporary_error(refused, sink) -> None:
     sink.default = Answer(delay=0.5)
     error = refused("send_webhook", {}, url=sink.url(), timeout=0.1)
     assert not error.permanent
-    assert "did not answer in time" in error.message
+    assert "did not respond in time" in error.message

@@ -165,7 +165,7 @@ def test_split_out_makes_items_of_a_list_in_a_field(run) -> None:
         ([{"a": True}], {"op": "aggregate", "field": "a"}, "not a number"),
         ([1], {"op": "limit", "count": -1}, "0 or more"),
         ([1], {"op": "limit", "count": "few"}, "not a number"),
-        ([1], {"op": "merge", "value": {"a": 1}}, "Two lists or two objects"),
+        ([1], {"op": "merge", "value": {"a": 1}}, "two lists or two objects"),
         ([{"a": 1}], {"op": "split_out", "field": "a"}, "not a list"),
         ([{"a": 1}], {"op": "split", "field": "a"}, "Only text"),
         ([1], {"op": "explode"}, "operations.0.op"),

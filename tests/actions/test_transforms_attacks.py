@@ -45,7 +45,7 @@ def test_what_grows_is_refused_before_it_is_large(run, refused, name) -> None:
     with at_most(seconds=60, memory=250):  # about 4 at worst, most of them 0.05
         error = refused("transform_data", data, operations=operations)
     assert error.permanent
-    assert "works through too much data" in error.message or "too large" in error.message
+    assert "processes too much data" in error.message or "too large" in error.message
 
 
 def test_what_people_do_is_not_refused(run) -> None:
@@ -85,7 +85,7 @@ def test_another_thread_ends_a_step(run) -> None:
     assert helpers.stop_thread(thread.ident)
     thread.join()
     assert time.monotonic() - began < 2
-    assert "stopped from outside" in told[0]
+    assert "The step was stopped" in told[0]
 
 
 @pytest.mark.parametrize(

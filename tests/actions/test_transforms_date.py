@@ -88,7 +88,7 @@ def test_since_another_field_of_the_record(run) -> None:
 @pytest.mark.parametrize(
     ("value", "params", "told"),
     [
-        ("10/11/2025", {}, "Write its format, such as dd/mm/yyyy"),
+        ("10/11/2025", {}, "Enter its format, such as dd/mm/yyyy"),
         ("31/02/2025", {"language": "fr"}, "not a date that can be told for sure"),
         ("18-10-2025", {"format": "dd/mm/yyyy"}, "not a date in the format “dd/mm/yyyy”"),
         ("x", {"format": "%Y%Y"}, "not a date in the format"),
@@ -96,10 +96,10 @@ def test_since_another_field_of_the_record(run) -> None:
         ("x" * 10_000, {}, "not a date"),
         (True, {"date": "format"}, "is not an ISO date"),
         ("18/10/2025", {"date": "format"}, "Read it first with “parse”"),
-        ("2025-10-18", {"date": "format", "format": "%Q"}, "%Q is not known"),
+        ("2025-10-18", {"date": "format", "format": "%Q"}, "%Q is not supported"),
         ("2025-10-18", {"date": "add"}, "needs by"),
         ("2025-10-18", {"date": "add", "by": "soon"}, "“soon” is not a date or a relative time"),
-        ("9999-12-31", {"date": "add", "by": "+1 day"}, "out of the calendar"),
+        ("9999-12-31", {"date": "add", "by": "+1 day"}, "outside the range of possible dates"),
         ("9999-12-31", {"date": "end"}, "out of range"),
         ("0001-01-01T00:00:00+14:00", {"date": "zone"}, "out of range"),
         ("2025-10-18", {"date": "zone"}, "without a time"),

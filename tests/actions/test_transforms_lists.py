@@ -57,7 +57,7 @@ def test_edges(run, how, data, other, result) -> None:
         ([1], [{"id": 1}], {"how": "left", "field": "id"}, "item 1 of the list: only records"),
         ([{"id": 1}], ["x"], {"how": "full", "field": "id"}, "item 1 of the other list: only records"),
         ([{"a": 1}, 2], [{}], {"how": "position"}, "item 2: only records"),
-        ({"a": 1}, {"b": 2}, {"how": "left", "field": "a"}, "Two lists or two objects"),
+        ({"a": 1}, {"b": 2}, {"how": "left", "field": "a"}, "two lists or two objects"),
         ([], [], {"how": "inner"}, "needs field"),
         ([{"id": 1}] * 1000, [{"id": 1}] * 1000, {"how": "inner", "field": "id"}, "too much data"),
     ],

@@ -102,7 +102,7 @@ def test_what_is_written_is_read_again(number, notation, currency) -> None:
 @pytest.mark.parametrize(
     ("value", "params", "told"),
     [
-        ("abc", {}, "“abc” is not a number. Write for example"),
+        ("abc", {}, "“abc” is not a number. Use for example"),
         ("", {}, "is not a number"),
         ("1,2,3", {}, "is not a number"),
         ("1.2.3,4", {}, "is not a number"),

@@ -111,7 +111,7 @@ def test_split_at_tabs_and_spaces(run) -> None:
         ("a", {"text": "pad", "length": 10**9}, "whole number from 0 to 1,000,000"),
         ("a", {"text": "truncate", "length": -1}, "whole number from 0"),
         ("a" * 20_001, {"text": "extract", "find": "b"}, "too long for a pattern"),
-        ("a" * 20_000, {"text": "extract", "find": "a{400}b"}, "works through too much data"),
+        ("a" * 20_000, {"text": "extract", "find": "a{400}b"}, "processes too much data"),
         ("a" * 100_000, {"text": "replace", "find": "a", "replacement": "b" * 1000}, "too much data"),
         ("a", {"text": "shout"}, "operations.0.text"),
     ],
@@ -123,4 +123,4 @@ def test_what_cannot_be_done_is_said(refused, data, operation, told) -> None:
 
 
 def test_join_needs_a_list(refused) -> None:
-    assert "A list is needed here" in refused("transform_data", "ab", operations=[{"op": "join"}]).message
+    assert "This needs a list" in refused("transform_data", "ab", operations=[{"op": "join"}]).message

@@ -59,13 +59,13 @@ def test_invalid_data_may_branch(run) -> None:
         ({"rules": [{"field": "", "rule": "email"}]}, "rules.0.field"),
         ({"rules": [{"field": "a", "rule": "min"}]}, "“min” needs a value"),
         ({"rules": [{"field": "a", "rule": "one_of", "value": []}]}, "“one_of” needs a value"),
-        ({"rules": [{"field": "a", "rule": "max_length", "value": "long"}]}, "“max_length” is a number"),
+        ({"rules": [{"field": "a", "rule": "max_length", "value": "long"}]}, "“max_length” must be a number"),
         ({"rules": [{"field": "a", "rule": "pattern", "value": "(?=a)"}]}, "without look-around"),
-        ({"json_schema": "{"}, "This is not JSON"),
+        ({"json_schema": "{"}, "This is not valid JSON"),
         ({"json_schema": "[1]"}, "json_schema"),
         ({"json_schema": {"type": "thing"}}, "not a valid JSON Schema"),
         ({"json_schema": {"$ref": "#/" + "x" * 300_000}}, "at most 256 KiB"),
-        ({"json_schema": {"properties": {"a": {"$ref": "http://127.0.0.1/x"}}}}, "outside of this schema"),
+        ({"json_schema": {"properties": {"a": {"$ref": "http://127.0.0.1/x"}}}}, "outside this schema"),
     ],
 )
 def test_schemas_that_cannot_be_used_are_refused(refused, params, told) -> None:
@@ -96,7 +96,7 @@ def test_an_empty_list_is_valid(run) -> None:
 
 
 def test_each_item_needs_a_list(refused) -> None:
-    assert "is no list" in refused("validate_data", {"a": 1}, rules=RULES, each=True).message
+    assert "is not a list" in refused("validate_data", {"a": 1}, rules=RULES, each=True).message
 
 
 def test_what_is_left_out_of_the_message_is_counted(run, refused) -> None:

@@ -58,7 +58,7 @@ def test_the_event_is_part_of_the_result(run: Bench) -> None:
 
 
 def test_a_wait_that_nothing_could_end_is_refused(run: Bench) -> None:
-    with pytest.raises(StepError, match="about no contact") as caught:
+    with pytest.raises(StepError, match="not about a contact") as caught:
         wait_condition(context(run), WaitConditionParams(conditions=RULES))
     assert caught.value.permanent
 

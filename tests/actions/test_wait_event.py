@@ -115,8 +115,8 @@ def test_the_kind_follows_from_what_is_given(params: dict[str, Any], kind: str) 
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"kind": "event"}, "which events"),
-        ({"kind": "approval", "title": "a\nb"}, "one line"),
+        ({"kind": "event"}, "events to wait for"),
+        ({"kind": "approval", "title": "a\nb"}, "single line"),
         ({"kind": "approval", "role": "king"}, "role"),
         ({"kind": "url", "timeout": "soon"}, "soon"),
         ({"kind": "fax"}, "kind"),

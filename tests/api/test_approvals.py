@@ -125,7 +125,7 @@ def test_of_several_approvals_the_step_must_be_named(api: Api) -> None:
     refused = api.post(f"/executions/{execution_id}/approve/", {}, 422)
     assert (refused["errors"][0]["path"], refused["errors"][0]["message"]) == (
         "step_id",
-        "Say which step is meant: one, two.",
+        "Specify the step: one, two.",
     )
     api.post(f"/executions/{execution_id}/approve/", {"step_id": "two"})
     api.post(f"/executions/{execution_id}/reject/", {"step_id": "one"})

@@ -244,10 +244,10 @@ def test_bad_bodies(api: Api, hook: str, raw: bytes, kind: str, status: int) -> 
 @pytest.mark.parametrize(
     ("raw", "kind", "said"),
     [
-        (b'{"m": 12345678901234567890123}', "application/json", "send it as text"),
+        (b'{"m": 12345678901234567890123}', "application/json", "Send it as text"),
         (b'{"m": [18446744073709551616]}', "application/json", "18446744073709551616 has more than 64 bits"),
-        (b"-9223372036854775809", "application/json", "send it as text"),
-        (b"1" * 60, "application/json", "send it as text"),
+        (b"-9223372036854775809", "application/json", "Send it as text"),
+        (b"1" * 60, "application/json", "Send it as text"),
         (b'{"a": "\xff"}', "application/json", "not UTF-8"),
         (b'{"a": "\\ud800"}', "application/json", "not JSON"),
         (b"a=%FF", "application/x-www-form-urlencoded", "not UTF-8"),

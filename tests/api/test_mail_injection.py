@@ -43,7 +43,7 @@ def send(**params: Any) -> dict[str, Any]:
 def test_a_step(api: Api, smtp: SmtpServer, data: dict[str, str]) -> None:
     done = ended(api, started(api, send(), input_data=data))
     assert done["status"] == "failed"
-    assert "one line" in done["error_message"]
+    assert "single line" in done["error_message"]
     fine = ended(api, started(api, send(), input_data={"name": "Jörg", "to": "Ann <ada@example.com>"}))
     assert fine["status"] == "completed", fine["error_message"]
     (got,) = smtp.inbox
@@ -65,14 +65,14 @@ def test_an_approval(api: Api, smtp: SmtpServer) -> None:
     ask = wait_event(kind="approval", role="editor", title="{{ input.title }}", message="m", by_email=True)
     done = ended(api, started(api, ask, input_data={"title": ATTACK}))
     assert (done["status"], smtp.inbox) == ("failed", [])
-    assert "one line" in done["error_message"]
+    assert "single line" in done["error_message"]
 
 
 def test_an_invitation(app: Any, smtp: SmtpServer) -> None:
     browser = Browser(app).set_up(name=f"Ann {ATTACK}", password=PASSWORD)
     browser.get("/settings/members/invite")
     browser.post("/settings/members/invite", {"email": "bob@example.com", "role": "viewer"}, 200)
-    assert "must be one line of text" in browser.text
+    assert "must be a single line of text" in browser.text
     assert "/invite/" in browser.text, "the link can be passed on by hand"
     assert smtp.inbox == []
 
@@ -101,7 +101,7 @@ def test_a_notification(app: Any, api: Api, smtp: SmtpServer, title: str, email:
         services = open_services(tasks.runtime(), api.place.id, api.place.project_id, "UTC")
         visit: Visit = SimpleNamespace(execution_id=new_id())  # type: ignore[assignment]
         members = Members(services, visit, "tell", "key")
-        with pytest.raises(StepError, match="one line"):
+        with pytest.raises(StepError, match="single line"):
             members.notify("owner", title, "body", "/", emails=[email])
         assert members.notify("owner", "Hi", "body", "/", emails=["ada@example.com"]) == 2
         with system_session(db.engine) as system:
@@ -120,11 +120,11 @@ def test_the_mail_catcher_takes_what_a_server_would_be_given(app: Any, api: Api,
 
 
 WRONG_SETTINGS = [
-    ("from_email", f"{ATTACK}@example.com", "Write one address"),
-    ("from_email", "a@example.com, b@example.com", "Write one address"),
-    ("from_email", "nobody", "Write one address"),
-    ("from_name", ATTACK, "Write one line of text"),
-    ("username", "ann\x1b", "Write one line of text"),
+    ("from_email", f"{ATTACK}@example.com", "Enter one address"),
+    ("from_email", "a@example.com, b@example.com", "Enter one address"),
+    ("from_email", "nobody", "Enter one address"),
+    ("from_name", ATTACK, "Enter a single line of text"),
+    ("username", "ann\x1b", "Enter a single line of text"),
 ]
 
 

@@ -88,7 +88,7 @@ def test_an_export_brings_no_secret_along(api: Api) -> None:
     made = api.post("/workflows/", body(f"{GOOD}/x"), 201)
     file = api.get(f"/workflows/{made['id']}/")
     answer = api.post("/workflows/", {"name": "Import", "steps": file["steps"]}, 422)
-    assert "Write the secret itself" in str(answer["errors"]) and KEY not in str(file)
+    assert "Enter the secret itself" in str(answer["errors"]) and KEY not in str(file)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_redirect_takes_no_secret_of_the_body_elsewhere(api: Api, sink: Sink) 
     step = body(sink.url("/x"))["steps"][0]
     step["params"] = {"url": sink.url("/x"), "json": {"api_key": "k-hunter2-k"}}
     done = ended(api, started(api, step))
-    assert done["status"] == "failed" and "would get a secret of this step" in done["error_message"]
+    assert done["status"] == "failed" and "would receive a secret of this step" in done["error_message"]
     assert [received.path for received in sink.requests] == ["/x"]
     sink.answers.append(Answer(307, b"", {"Location": f"http://localhost:{sink.port}/there"}))
     step["params"]["json"] = {"who": "Ann"}

@@ -59,7 +59,7 @@ def test_a_bearer_integration_signs_in(app: Any, api: Api, sink: Sink) -> None:
     ("kind", "config", "words"),
     [
         ("webhook", {}, "The integration “shop” cannot be used. Its settings are no longer complete"),
-        ("pigeon", {"base_url": "https://a.example"}, "is of a type that is not known here: pigeon"),
+        ("pigeon", {"base_url": "https://a.example"}, "has an unknown type: pigeon"),
     ],
 )
 def test_what_cannot_be_used_any_more_says_so(

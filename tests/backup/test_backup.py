@@ -291,7 +291,7 @@ def test_a_database_in_use_is_left_alone(place: Installation, tmp_path: Path) ->
     with system_session(place.engine) as session:
         session.add(Lease(name="scheduler", owner="a:1", until=utcnow().replace(year=utcnow().year + 1)))
         session.commit()
-    assert "stop all its processes" in place.run("restore", str(tmp_path / "b"), "--replace", code=1)
+    assert "Stop all its processes" in place.run("restore", str(tmp_path / "b"), "--replace", code=1)
 
 
 def _cut(path: Path, to: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_restore_that_fails_in_the_middle_changes_nothing(place: Installation,
     with gzip.open(tmp_path / "wrong", "wb") as out:
         out.writelines([*every[:project], orjson.dumps(row) + b"\n", *every[project + 1 :]])
     before = place.everything()
-    assert "contradicts itself" in place.run("restore", str(tmp_path / "wrong"), "--replace", code=1)
+    assert "is inconsistent" in place.run("restore", str(tmp_path / "wrong"), "--replace", code=1)
     assert place.everything() == before
     assert "ok     paused" in place.run("doctor", code=1)
 
@@ -354,7 +354,7 @@ def test_an_older_backup_is_brought_up_to_date(place: Installation, twin: Instal
     head = orjson.loads(every[0])
     with gzip.open(tmp_path / "older", "wb") as out:
         out.writelines(_as_of("0008", every, tmp_path, place.environ))
-    assert "restore into a new, empty database" in place.run("restore", str(tmp_path / "older"), "--replace", code=1)
+    assert "Restore into a new, empty database" in place.run("restore", str(tmp_path / "older"), "--replace", code=1)
     twin.run("restore", str(tmp_path / "older"))
     with twin.engine.connect() as connection:
         assert connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == head["schema"]

@@ -112,7 +112,7 @@ def test_exactly_the_intended_headers_and_recipients_arrive(smtp: SmtpServer, na
 )
 def test_addresses_that_are_slow_to_read_are_refused_at_once(text: str) -> None:
     began = time.perf_counter()
-    with pytest.raises(StepError, match="is no e-mail address"):
+    with pytest.raises(StepError, match="is not an e-mail address"):
         addresses([text], "to")
     assert time.perf_counter() - began < 2
 

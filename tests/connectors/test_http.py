@@ -25,14 +25,14 @@ CONTEXT = SimpleNamespace(http=SafeHttp(("127.0.0.1",)))
 )
 def test_the_service_is_called_as_steps_will_call_it(sink, config, header, value) -> None:
     tried = HttpConfig(base_url=sink.url("/v1"), **config)
-    assert try_service(tried, HttpCredentials(secret="tok"), CONTEXT) == f"{sink.url('/v1')} answered 200."
+    assert try_service(tried, HttpCredentials(secret="tok"), CONTEXT) == f"{sink.url('/v1')} returned 200."
     [received] = sink.requests
     assert (received.method, received.path, received.headers.get(header)) == ("GET", "/v1", value)
 
 
 @pytest.mark.parametrize(
     ("status", "told", "permanent"),
-    [(401, "refused", True), (403, "refused", True), (500, "cannot be used now", False)],
+    [(401, "refused", True), (403, "refused", True), (500, "cannot be used right now", False)],
 )
 def test_what_shows_that_it_cannot_be_used(sink, status, told, permanent) -> None:
     sink.default = Answer(status)
@@ -43,7 +43,7 @@ def test_what_shows_that_it_cannot_be_used(sink, status, told, permanent) -> Non
 
 def test_an_answer_of_404_shows_that_somebody_is_there(sink) -> None:
     sink.default = Answer(404)
-    assert "answered 404" in try_service(HttpConfig(base_url=sink.url()), HttpCredentials(secret="t"), CONTEXT)
+    assert "returned 404" in try_service(HttpConfig(base_url=sink.url()), HttpCredentials(secret="t"), CONTEXT)
 
 
 def test_inner_addresses_and_missing_secrets(sink) -> None:

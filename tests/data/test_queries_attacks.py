@@ -172,7 +172,7 @@ def test_another_thread_ends_a_query(ask, database_url) -> None:
     assert helpers.stop_thread(thread.ident)
     thread.join()
     assert time.monotonic() - began < 2
-    assert told == ["The step was stopped from outside: it was cancelled, or its time was up."]
+    assert told == ["The step was stopped: it was cancelled or timed out."]
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_slugs_are_unique_in_the_project(session, contacts):
 
 
 def test_of_one_name_there_is_one_table(session, contacts):
-    with pytest.raises(InvalidError, match="of this name already"):
+    with pytest.raises(InvalidError, match="with this name already"):
         tables.create(session, {**CONTACTS, "name": contacts.name.upper()})
 
 
@@ -202,7 +202,7 @@ def test_update_and_upsert_match_by_column(session, project, contacts):
         ("contacts", {"name": "a", "emial": "x"}, {}, "no column “emial”.*Did you mean “email”"),
         ("contacts", {"name": "a", "organization_id": "x"}, {}, "no column “organization_id”"),
         ("contacts", {"email": "a@example.com"}, {}, "name: This field is required"),
-        ("contacts", {"name": "a", "amount": "x"}, {}, "amount: Write a number"),
+        ("contacts", {"name": "a", "amount": "x"}, {}, "amount: Enter a number"),
         ("contacts", {"name": "a"}, {"mode": "merge"}, "mode must be"),
         ("contacts", {"name": "a"}, {"mode": "upsert"}, "which columns identify"),
         ("contacts", {"name": ""}, {"mode": "update", "match": ["name"]}, "identifies the record"),

@@ -104,7 +104,7 @@ def watched(page: Page) -> Iterator[list[dict[str, Any]]]:
 def follow(page: Page, mailed: Event, called: Event) -> None:
     """What the builder sees while the mail server, then the sink, then nobody keeps the workflow waiting."""
     steps, log = page.locator("#timeline > li"), page.locator("#log")
-    expect(steps).to_have_text([done("Check the answers"), done("Keep the contact"), busy("Thank them")])
+    expect(steps).to_have_text([done("Check the answers"), done("Save the contact"), busy("Thank them")])
     expect(page.locator("#state")).to_have_text("Running")
     mailed.set()
     expect(steps.nth(2)).to_have_text(done("Thank them"))
@@ -112,7 +112,7 @@ def follow(page: Page, mailed: Event, called: Event) -> None:
     expect(log).to_contain_text("Sent “Welcome, Grace Hopper” to grace@example.com.")
     called.set()
     expect(steps.nth(3)).to_have_text(done("Tell the team"))
-    expect(log).to_contain_text("/team answered 200.")
+    expect(log).to_contain_text("/team returned 200.")
     expect(page.locator("#state")).to_have_text("Completed")
     expect(page.locator(".live-badge")).to_have_text("Ended")
     assert page.evaluate("window.endedAs") == "Completed"
@@ -176,7 +176,7 @@ def make_form(page: Page) -> str:
     page.get_by_role("link", name="New form").click()
     page.get_by_role("textbox", name="Name", exact=True).fill("Contact form")
     page.get_by_role("button", name="Save form").click()
-    return page.get_by_role("textbox", name="Link of the form").input_value()
+    return page.get_by_role("textbox", name="Form link").input_value()
 
 
 def build(page: Page, sink: Sink) -> None:
@@ -202,7 +202,7 @@ def build(page: Page, sink: Sink) -> None:
 def choose(page: Page, kind: str, name: str) -> None:
     """Takes a step from the catalog and names it."""
     page.get_by_role("link", name=kind).click()
-    page.get_by_label("Name of the step").fill(name)
+    page.get_by_label("Step name").fill(name)
 
 
 def add(page: Page, name: str) -> None:
@@ -225,11 +225,11 @@ def add_check(page: Page) -> None:
 def add_save(page: Page) -> None:
     """The values come from the picker."""
     more(page)
-    choose(page, "Save record", "Keep the contact")
+    choose(page, "Save record", "Save the contact")
     page.get_by_role("combobox", name="Table", exact=True).select_option("Contacts")
     pick(page, "Name", "form_data.name")
     pick(page, "Email", "form_data.email")
-    add(page, "Keep the contact")
+    add(page, "Save the contact")
 
 
 def pick(page: Page, field: str, path: str) -> None:
@@ -251,7 +251,7 @@ def add_mail(page: Page) -> None:
 
 def add_call(page: Page, sink: Sink) -> None:
     more(page)
-    choose(page, "Call a web address", "Tell the team")
+    choose(page, "Send HTTP request", "Tell the team")
     page.get_by_role("textbox", name="Address", exact=True).fill(sink.url("/team"))
     page.get_by_role("textbox", name="Text", exact=True).fill("Nouveau contact: {{form_data.name}}")
     add(page, "Tell the team")

@@ -48,7 +48,7 @@ def test_a_time_in_a_line_that_arrives_is_the_readers(group: Group, visit: Calla
             "step_id": "ask",
             "name": "Ask",
             "action_type": "wait_event",
-            "params": {"kind": "approval", "title": "Go on?"},
+            "params": {"kind": "approval", "title": "Continue?"},
         },
         pause("sleep", duration="1 day"),
     ]
@@ -60,7 +60,7 @@ def arriving_lines(page: Page, execution_id: str) -> None:
     """The line of the second step comes over the socket, its time in the reader's zone as the line of the page's own."""
     page.goto(f"/executions/{execution_id}")
     expect(page.locator(".live-badge")).to_have_text("Live")
-    expect(page.locator("#live")).to_contain_text("It waits for a decision.")
+    expect(page.locator("#live")).to_contain_text("Waiting for a decision.")
     call(page, f"/executions/{execution_id}/approve/", {})
     time = page.locator("#log .log-message time")
     expect(time).to_have_count(1)

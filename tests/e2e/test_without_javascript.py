@@ -56,8 +56,8 @@ def start(page: Page) -> None:
 
 
 def add_call(page: Page, sink: Sink) -> None:
-    page.get_by_role("link", name="Call a web address").click()
-    page.get_by_label("Name of the step").fill("Call the sink")
+    page.get_by_role("link", name="Send HTTP request").click()
+    page.get_by_label("Step name").fill("Call the sink")
     page.get_by_role("button", name="Add step").click()
     expect(page.locator(".field-error")).to_be_visible()
     page.get_by_role("textbox", name="Address").fill(sink.url())
@@ -66,15 +66,15 @@ def add_call(page: Page, sink: Sink) -> None:
 
 def add_note(page: Page, name: str) -> None:
     page.get_by_role("link", name="Add a step here").last.click()
-    page.get_by_role("link", name="Write to the log").click()
-    page.get_by_label("Name of the step").fill(name)
+    page.get_by_role("link", name="Write to log").click()
+    page.get_by_label("Step name").fill(name)
     page.get_by_role("textbox", name="Message").fill("A note.")
     page.get_by_role("button", name="Add step").click()
 
 
 def change(page: Page) -> None:
     page.get_by_role("link", name="Second note", exact=True).click()
-    page.get_by_label("Name of the step").fill("Last note")
+    page.get_by_label("Step name").fill("Last note")
     page.get_by_role("textbox", name="Message").fill("Nobody pressed reload.")
     page.get_by_role("button", name="Save step").click()
     expect(page.get_by_role("link", name="Last note", exact=True)).to_be_visible()

@@ -147,7 +147,7 @@ def test_no_token_opens_a_page_of_accounts(app: Any, mine: Tenant) -> None:
         if rule.rule.startswith(ACCOUNTS) or access_of(app, rule).person:
             asked += 1
             answer = client.open(url(app, rule, some_values(rule)), method=method, headers=mine.headers)
-            if answer.status_code != 403 or "An API token cannot be used here" not in answer.text:
+            if answer.status_code != 403 or "API tokens cannot be used here" not in answer.text:
                 wrong.append((rule.rule, method, answer.status_code))
     assert asked >= 14
     assert not wrong

@@ -81,7 +81,7 @@ def test_every_message_is_found() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "N_")
     ]
     texts = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
-    assert "Write a number." in texts
+    assert "Enter a number." in texts
     assert not texts - set(extracted())
 
 

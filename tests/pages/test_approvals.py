@@ -73,7 +73,7 @@ def test_one_that_is_asked_for_while_a_page_is_made(app: Any, api: Api) -> None:
 
 def test_the_list_and_a_decision(api: Api, editor: Browser) -> None:
     editor.get("/approvals")
-    assert "Nothing waits for you" in editor.text
+    assert "Nothing to approve" in editor.text
     execution_id = ask(api, timeout="2 days")
     editor.get("/approvals")
     assert "May it go &lt;out&gt;?" in editor.text
@@ -86,7 +86,7 @@ def test_the_list_and_a_decision(api: Api, editor: Browser) -> None:
     assert "Approved." in editor.text
     editor.post(action.group(1), {"decision": "rejected"})
     editor.get("/approvals")
-    assert "has approved this already" in editor.text
+    assert "has already approved this" in editor.text
 
 
 def test_the_page_of_the_execution_asks_too(app: Any, api: Api, editor: Browser) -> None:
@@ -121,7 +121,7 @@ def test_the_button_of_the_e_mail_decides_only_when_pressed(app: Any, api: Api, 
     assert "You approved this." in person.text
     colleague.post(other, {"decision": "rejected"})
     colleague.get(other)
-    assert f"editor@{api.place.id}.example has approved this already." in colleague.text
+    assert f"editor@{api.place.id}.example has already approved this." in colleague.text
     assert ended(api, execution_id)["steps"][0]["output"]["by"] == f"editor@{api.place.id}.example"
     person.get(page)
     assert "You approved this." in person.text
@@ -144,7 +144,7 @@ def test_a_link_stands_for_its_person(app: Any, api: Api) -> None:
 
     browser = Browser(app)
     browser.get(token(users["viewer"]))
-    assert "Your role does not allow you" in browser.text
+    assert "Your role no longer allows you" in browser.text
     browser.post(token(users["viewer"]), {"decision": "approved"}, 403)
     browser.get(token("01900000-0000-7000-8000-000000000000"), 404)
     browser.get(token(users["owner"], iteration=1), 404)

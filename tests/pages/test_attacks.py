@@ -35,7 +35,7 @@ def test_a_large_file_is_read_beside_the_web_process(site: Site) -> None:
             trial = csv_files.check(session, table, sheet, csv_files.guess(sheet, table))
             spent = time.process_time() - before
         assert (len(trial.good), len(trial.bad_lines), trial.count, len(trial.faults)) == (0, 8_000, 8_000, 100)
-        assert trial.faults[0] == (2, "E4", "Write an e-mail address, for instance ann@example.com.")
+        assert trial.faults[0] == (2, "E4", "Enter an e-mail address, for example ann@example.com.")
         assert spent < 2  # about 0.1: it is the helper that worked
         small = csv_files.read("e0,e4\na@b.co,b@b.co\nx,\n")
         trial = csv_files.check(session, table, small, csv_files.guess(small, table))

@@ -35,18 +35,18 @@ def test_failures_stand_together_by_reason(place: Place) -> None:
     other = place.begin(BROKEN, name="Invoices")
     place.begin(LOG)
     html = place.html("/executions/failed")
-    assert html.count("Run all again") == 2
+    assert html.count("Rerun all") == 2
     assert html.count('aria-label="Show the 1 failure"') == 2
     assert 'class="table data-table stacked"' in html and 'data-label="Failures"' in html
     assert "Orders" in html and "Invoices" in html and "Note it" in html
     assert f"/executions/{other}" in html
     workflow_id = place.get(first).workflow_id
     html = place.html(f"/executions/failed?workflow={workflow_id}&days=1")
-    assert html.count("Run all again") == 1
+    assert html.count("Rerun all") == 1
     link = re.search(r'href="(/executions\?[^"]+)"', html.split('id="list"')[1])
     assert f"/executions/{first}" in place.html(link[1].replace("&amp;", "&"))
     again = re.search(r'href="(/replays/new\?[^"]+)"', html.split('id="list"')[1])
-    assert "1 execution runs again." in place.html(again[1].replace("&amp;", "&"))
+    assert "1 execution will run again." in place.html(again[1].replace("&amp;", "&"))
 
 
 def test_without_failures_the_page_says_so(place: Place) -> None:
@@ -60,15 +60,15 @@ def test_running_again_from_the_failed_step(place: Place) -> None:
     publish(place, old, LOG, {**broken, "params": {"message": "mended"}})
     html = place.html(f"/executions/{old}/run-again")
     assert "From the failed step, “Second”" in html
-    assert "The newest: version 2" in html
-    assert "None of its steps reaches out" in html
+    assert "Newest: version 2" in html
+    assert "None of its steps has an outside effect" in html
     answer = place.post(f"/executions/{old}/run-again", **{"from": "failed", "version": "newest"})
     new = answer.location.rsplit("/", 1)[1]
     place.run(new)
     assert place.get(new).status == "completed"
     html = place.html(answer.location)
-    assert "A repetition of an earlier execution" in html
-    assert "Taken over" in html
+    assert "Run again from an earlier execution" in html
+    assert "Reused" in html
 
 
 def test_the_input_can_be_changed_and_keeps_its_secrets(place: Place) -> None:

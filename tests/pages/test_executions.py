@@ -212,7 +212,7 @@ def test_a_running_page_works_without_script(place: Place) -> None:
     execution_id = place.begin(LOG, run=False)
     html = place.html(f"/executions/{execution_id}")
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in html
-    assert "It is in the queue" in html
+    assert "Queued. It starts" in html
 
 
 def test_waiting_says_until_when_in_the_readers_zone(place: Place) -> None:
@@ -221,8 +221,8 @@ def test_waiting_says_until_when_in_the_readers_zone(place: Place) -> None:
         session.query(Timer).one().due_at = utcnow().replace(year=2030, month=1, day=2, hour=11, minute=30, second=0)
         session.commit()
     html = place.html(f"/executions/{execution_id}").replace("\u202f", " ")
-    assert "It goes on by itself at Jan 2, 2030, 12:30:00 PM." in html
-    assert "Waits until Jan 2, 2030, 12:30:00 PM." in html
+    assert "Waiting until Jan 2, 2030, 12:30:00 PM." in html
+    assert "Waiting until Jan 2, 2030, 12:30:00 PM." in html
 
 
 def test_a_time_in_a_line_is_the_readers_too(place: Place) -> None:
@@ -251,7 +251,7 @@ def test_the_contact_that_it_is_about_is_named(place: Place) -> None:
     with place.session() as session:
         session.delete(session.get_one(Contact, ids[1]))
         session.commit()
-    assert "<dt>Contact</dt><dd>It was deleted meanwhile.</dd>" in place.html(f"/executions/{about[ids[1]]}")
+    assert "<dt>Contact</dt><dd>It has since been deleted.</dd>" in place.html(f"/executions/{about[ids[1]]}")
     assert "<dt>Contact</dt>" not in place.html(f"/executions/{place.begin(LOG)}")
 
 
@@ -319,7 +319,7 @@ def test_cancel_and_run_again(place: Place) -> None:
         "pending",
         place.user.id,
     )
-    assert "A repetition of an earlier execution" in place.html(again.location)
+    assert "Run again from an earlier execution" in place.html(again.location)
     assert f'href="/executions/{new.id}"' in place.html(path)
     assert place.audited() == ["execution.cancelled", "execution.run_again"]
 
@@ -342,7 +342,7 @@ def test_deciding_on_what_is_uncertain(place: Place, decision: str) -> None:
     assert place.post(f"{path}/steps/1/decide", decision=decision).status_code == 303
     assert place.get(execution_id).status == "pending"
     assert place.post(f"{path}/steps/1/decide", decision=decision).status_code == 303
-    assert "decided meanwhile" in place.html(path)
+    assert "decided this in the meantime" in place.html(path)
     place.run(execution_id)
     assert place.get(execution_id).status == ("completed" if decision == "done" else "waiting")
 

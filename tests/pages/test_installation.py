@@ -112,7 +112,7 @@ def test_an_installation_of_the_release_before_sends_no_link_that_it_cannot_know
     assert invite(ada).startswith("http://localhost/invite/")
     assert "The address of this Flowapp is not known" in ada.text
     ada.get(PATH)
-    assert "Nobody has set the address yet." in ada.text
+    assert "The address is not set yet." in ada.text
     ada.post(PATH, {"address": "https://flow.example.com"})
     assert invite(ada).startswith("https://flow.example.com/invite/")
     (mail,) = smtp.wait_for(1)
@@ -244,7 +244,7 @@ def test_only_those_who_run_the_installation_change_it_or_start_its_jobs(app: An
         assert PATH not in browser.text
         for path in ("/settings/jobs", PATH):
             browser.get(path, 403)
-            assert "only its superusers and the owners of its first organization may" in browser.text
+            assert "Only its superusers and the owners of its first organization can" in browser.text
         browser.post("/settings/jobs/run", {"name": "cleanup_old_executions"}, 403)
         browser.post(PATH, {"address": "https://evil.example"}, 403)
     assert kept(app) == ["http://localhost"]

@@ -52,7 +52,7 @@ def test_a_service_is_connected_tried_and_deleted(app: Any, ada: Browser, sink: 
     ada.post(f"{path}/test")
     assert sink.requests[0].headers["Authorization"] == f"Bearer {SECRET}"
     ada.get(path)
-    assert "answered 200" in ada.text
+    assert "returned 200" in ada.text
     assert SECRET not in ada.text
     ada.post(f"{path}/delete")
     assert stored(app) == []
@@ -103,8 +103,8 @@ def test_a_mail_server_is_tried_without_sending(ada: Browser, smtp: Any) -> None
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"name": ""}, "name", "Write a name"),
-        ({"name": "a\0b"}, "name", "Write a name"),
+        ({"name": ""}, "name", "Enter a name"),
+        ({"name": "a\0b"}, "name", "Enter a name"),
         ({"config-base_url": ""}, "config-base_url", ""),
         ({"config-base_url": "file:///etc"}, "config-base_url", "must start with http:// or https://"),
         ({"config-auth": "magic"}, "config-auth", ""),
@@ -130,14 +130,14 @@ def test_a_mail_server_without_a_host_is_refused_at_the_host(app: Any, ada: Brow
     }
     ada.post(f"{BASE}/new/email", data, 422)
     at = ada.text.index('id="config-host-error"')
-    assert "Write the host of the mail server" in ada.text[at : at + 300]
+    assert "Enter the mail server&#39;s host" in ada.text[at : at + 300]
     assert stored(app) == []
 
 
 def test_a_name_is_there_once(ada: Browser, sink: Any) -> None:
     ada.post(f"{BASE}/new/webhook", service(sink))
     ada.post(f"{BASE}/new/webhook", service(sink), 422)
-    assert "Another integration has this name" in ada.text
+    assert "Another integration already has this name" in ada.text
 
 
 def test_another_choice_redraws_the_form_and_saves_nothing(app: Any, ada: Browser, sink: Any) -> None:
@@ -160,13 +160,13 @@ def test_credentials_of_lost_keys_are_asked_for_again(app: Any, ada: Browser, si
         system.scalars(select(Integration)).one().credentials = Fernet(Fernet.generate_key()).encrypt(b"{}")
         system.commit()
     ada.get(path)
-    assert "cannot be read with the keys" in ada.text
+    assert "cannot be decrypted with this" in ada.text
     ada.post(f"{path}/test")
     ada.get(path)
     assert "FLOWAPP_ENCRYPTION_KEYS" in ada.text
     ada.post(path, service(sink))
     ada.get(path)
-    assert "cannot be read with the keys" not in ada.text
+    assert "cannot be decrypted with this" not in ada.text
 
 
 def test_the_secret_stays_only_while_its_address_does(app: Any, ada: Browser, sink: Any) -> None:
@@ -174,7 +174,7 @@ def test_the_secret_stays_only_while_its_address_does(app: Any, ada: Browser, si
     for moved in ("https://evil.example/v1", "http://api.example/v1", "https://api.example:8443/v1"):
         ada.post(path, service(sink, **{"config-base_url": moved, "secret-secret": ""}), 422)
         at = ada.text.index('id="secret-secret-error"')
-        assert "The address has changed: enter this again" in ada.text[at : at + 300]
+        assert "The address has changed. Enter this again" in ada.text[at : at + 300]
     (row,) = stored(app)
     assert row.config["base_url"] == "https://api.example/v1"
     ada.post(path, service(sink, **{"config-base_url": "https://api.example/v2", "secret-secret": ""}))
@@ -210,4 +210,4 @@ def test_a_base_address_is_a_place(ada: Browser, sink: Any) -> None:
     for wrong in ("https://", "https://ann:pw@api.example", "https:///x"):
         ada.post(f"{BASE}/new/webhook", service(sink, **{"config-base_url": wrong}), 422)
         at = ada.text.index('id="config-base_url-error"')
-        assert "Write a host" in ada.text[at : at + 300]
+        assert "Enter a host" in ada.text[at : at + 300]

@@ -35,7 +35,7 @@ def test_the_page_names_every_job_with_its_last_run(app: Any, ada: Browser) -> N
     ada.get("/settings/jobs")
     assert "Nothing to do" in ada.text
     assert "Found: 3" in ada.text
-    assert "Ended as failed" not in ada.text
+    assert "Marked as failed" not in ada.text
 
 
 def test_a_run_that_failed_or_goes_on_says_so(app: Any, ada: Browser) -> None:
@@ -65,7 +65,7 @@ def test_without_redis_run_now_says_so(app: Any, ada: Browser, monkeypatch: pyte
     with app.app_context():
         monkeypatch.setattr(runtime().broker, "client", Redis(unix_socket_path="/nonexistent/valkey.sock"))
     ada.post("/settings/jobs/run", {"name": "cleanup_old_executions"}, 503)
-    assert "Redis does not answer" in ada.text
+    assert "Redis does not respond" in ada.text
 
 
 def test_metrics_tell_the_last_run_of_each_job(app: Any) -> None:

@@ -85,7 +85,7 @@ def test_a_case_that_is_there_twice_is_refused(site: Site) -> None:
         data={"csrf_token": site.csrf, **SWITCH, "p-cases-1-name": "France", "after": "note"},
     )
     assert answer.status_code == 422
-    assert "is there twice" in answer.get_data(as_text=True)
+    assert "is used twice" in answer.get_data(as_text=True)
 
 
 def test_cases_may_have_conditions(site: Site) -> None:
@@ -118,7 +118,7 @@ def test_steps_at_the_same_time(site: Site) -> None:
     assert lanes(site) == "note(next: one | next: two)"
     page = site.get("/steps")
     assert page.count('aria-label="At the same time"') == 2
-    assert "Add one more at the same time" in page
+    assert "Add another step that runs at the same time" in page
     add(site, "merge", {"name": "Together"}, below="note")
     assert lanes(site) == "note(next: one join | next: two join) together"
 

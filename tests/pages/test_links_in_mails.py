@@ -66,7 +66,7 @@ def test_the_catcher_shows_a_link_to_its_addressee_alone(app: Any, api: Api) -> 
     ask(api)
     owner, operator = sign_in(app, api, "owner"), sign_in(app, api, "operator")
     seen = pages_of_mails(app, operator)
-    assert "Pay?" in seen and "hidden from everybody but the person this e-mail went to" in seen
+    assert "Pay?" in seen and "visible only to the recipient of this e-mail" in seen
     assert "/approvals/••••••?decision=approved" in seen
     assert not LINK.search(seen)
     assert LINK.search(pages_of_mails(app, owner))
@@ -117,7 +117,7 @@ def test_a_decision_by_link_is_recorded_as_such(app: Any, api: Api) -> None:
     execution_id = ask(api)
     nobody = Browser(app)
     page = nobody.get(links(app)["owner"]).text
-    assert "You are not signed in: the history will say that it was decided by the link." in page
+    assert "You are not signed in. The history will show that it was decided by the link." in page
     nobody.post(links(app)["owner"], {"decision": "approved"})
     done = ended(api, execution_id)
     owner = f"owner@{api.place.id}.example"
@@ -125,9 +125,9 @@ def test_a_decision_by_link_is_recorded_as_such(app: Any, api: Api) -> None:
     assert (output["by"], output["by_link"]) == (owner, True)
     assert f"Approved by {owner}, by the link in the e-mail." in [line["message"] for line in done["execution_logs"]]
     shown = sign_in(app, api, "viewer").get(f"/executions/{execution_id}").text
-    assert "It was decided by the link in the e-mail, without signing in." in shown
+    assert "Decided by the link in the e-mail, without signing in." in shown
     nobody.get(links(app)["owner"])
-    assert "By the link in the e-mail, without signing in." in nobody.text
+    assert "Decided by the link in the e-mail, without signing in." in nobody.text
     assert audited(app) == [(owner, True)]
 
 

@@ -89,7 +89,7 @@ def test_next_may_be_any_page_of_ours(browser: Browser, headers: dict[str, str])
 )
 def test_unknown_and_wrong_look_the_same(browser: Browser, email: str, password: str) -> None:
     browser.sign_in(email, password, status=422)
-    assert "The e-mail or the password is wrong." in browser.text
+    assert "The e-mail address or password is wrong." in browser.text
     browser.get("/settings/profile", 303)
 
 
@@ -120,7 +120,7 @@ def test_too_many_attempts_are_refused_for_that_person(browser: Browser, monkeyp
         browser.sign_in(password="wrong password", status=422)
     answer = browser.sign_in(status=429)
     assert 0 < int(answer.headers["Retry-After"]) <= 15 * 60
-    assert "Too many attempts to sign in" in browser.text
+    assert "Too many sign-in attempts" in browser.text
     browser.sign_in("eve@example.com", status=422)
 
 

@@ -55,7 +55,7 @@ def test_opening_one_marks_it_as_read(app: Any, ada: Browser) -> None:
     assert ada.post(f"/notifications/{one}/read").location == "/executions"
     assert ada.post(f"/notifications/{other}/read").location == "/notifications"
     ada.get("/notifications?show=unread")
-    assert "Nothing unread" in ada.text
+    assert "No unread notifications" in ada.text
     assert bell(ada) == "Notifications"
 
 

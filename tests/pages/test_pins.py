@@ -46,7 +46,7 @@ def test_a_pinned_step_does_not_run_in_tests(place: Place) -> None:
     assert place.post(f"{path}/pins/call", result='{"status": 201}').status_code == 303
     page = place.html(f"{path}/steps")
     assert "Pinned for tests" in page
-    assert "Run up to here" in page
+    assert "Run to here" in page
     tested = started(place, place.post(f"{path}/test", input='{"b": 1}'))
     assert (tested.status, tested.input_data) == ("completed", {"b": 1})
     assert tested.output_data["message"] == "201"
@@ -79,10 +79,10 @@ def test_an_executions_data_is_taken_over(place: Place) -> None:
     assert kept(place, first) == {"input": {"a": 5, "token": "hunter22"}, "pins": {}, "execution_id": first}
     page = place.html(answer.location)
     assert "hunter22" not in page
-    assert "Taken from the execution of" in page
+    assert "Copied from the execution of" in page
     tested = started(place, place.post(answer.location, input=html_input(page)))
     assert tested.input_data == {"a": 5, "token": "hunter22"}
-    assert "The test data" in place.html(f"{workflow_of(place, first)}/steps/note")
+    assert "Test data" in place.html(f"{workflow_of(place, first)}/steps/note")
     assert place.audited() == ["workflow.test_data_copied", "workflow.tested"]
 
 

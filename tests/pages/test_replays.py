@@ -22,9 +22,9 @@ def test_choosing_foreseeing_and_running(place: Place) -> None:
     old = [place.begin(BROKEN, name=f"W{n}") for n in range(3)]
     place.begin(LOG)
     html = place.html("/replays/new?status=failed&limit=2")
-    assert "2 executions run again." in html
+    assert "2 executions will run again." in html
     assert "3 match; the limit leaves the others" in html
-    assert "None of its steps reaches out" in html
+    assert "None of its steps has an outside effect" in html
     answer = place.post("/replays", status="failed", limit="2", **{"from": "start", "version": "same"})
     replay_id = replay_of(place, answer)
     html = place.html(f"/replays/{replay_id}")
@@ -55,17 +55,17 @@ def test_choosing_foreseeing_and_running(place: Place) -> None:
 def test_filters_without_sense_are_left_out(place: Place) -> None:
     place.begin(BROKEN)
     html = place.html("/replays/new?status=x&workflow=x&since=never&until=9999-12-31&limit=x&ids=x&from=x&version=x")
-    assert "1 execution runs again." in html
+    assert "1 execution will run again." in html
 
 
 def test_some_by_their_ids(place: Place) -> None:
     ids = [place.begin(LOG) for _ in range(3)]
     html = place.html("/replays/new", query_string={"ids": f"{ids[0]},\n{ids[2]} nonsense"})
-    assert "2 executions run again." in html
+    assert "2 executions will run again." in html
     with place.app.app_context():
         repeating.run_replay(replay_of(place, place.post("/replays", ids=f"{ids[0]} {ids[2]}")), place.org)
     assert "No execution matches" in place.html("/replays/new", query_string={"ids": ids[0]})
-    assert "1 execution runs again." in place.html("/replays/new", query_string={"ids": ids[0], "again": "y"})
+    assert "1 execution will run again." in place.html("/replays/new", query_string={"ids": ids[0], "again": "y"})
 
 
 def test_a_replay_is_cancelled(place: Place) -> None:
@@ -75,7 +75,7 @@ def test_a_replay_is_cancelled(place: Place) -> None:
     with place.session() as session:
         assert session.get_one(Replay, replay_id).status == "cancelled"
     place.post(f"/replays/{replay_id}/cancel")
-    assert "was over already" in place.html(f"/replays/{replay_id}")
+    assert "had already ended" in place.html(f"/replays/{replay_id}")
 
 
 def test_the_button_to_cancel_goes_with_the_end(place: Place) -> None:
@@ -96,16 +96,16 @@ def test_only_failed_ones_are_chosen_until_others_are_asked_for(place: Place) ->
     place.begin(BROKEN)
     html = place.html("/replays/new")
     assert '<option value="failed" selected>' in html
-    assert "Run 1 execution again" in html
+    assert "Rerun 1 execution" in html
     assert '<input type="hidden" name="status" value="failed">' in html
-    assert "Run 4 executions again" in place.html("/replays/new?status=")
-    assert "Run 3 executions again" in place.html("/replays/new?status=completed")
-    assert "Run 1 execution again" in place.html(f"/replays/new?workflow={place.get(done[0]).workflow_id}&status=")
-    assert "Run 1 execution again" in place.html(f"/replays/new?ids={done[0]}")
+    assert "Rerun 4 executions" in place.html("/replays/new?status=")
+    assert "Rerun 3 executions" in place.html("/replays/new?status=completed")
+    assert "Rerun 1 execution" in place.html(f"/replays/new?workflow={place.get(done[0]).workflow_id}&status=")
+    assert "Rerun 1 execution" in place.html(f"/replays/new?ids={done[0]}")
 
 
 def test_nothing_to_run_again(place: Place) -> None:
-    assert "No replay yet" in place.html("/replays")
+    assert "No replays yet" in place.html("/replays")
     assert "No execution matches" in place.html("/replays/new")
     assert place.post("/replays").location.endswith("/replays/new")
 
@@ -113,7 +113,7 @@ def test_nothing_to_run_again(place: Place) -> None:
 def test_viewers_only_look(app: Any) -> None:
     place = Place(app, role="viewer")
     place.begin(BROKEN)
-    assert "Run all again" not in place.html("/executions/failed")
-    assert "Run many again" not in place.html("/executions")
+    assert "Rerun all" not in place.html("/executions/failed")
+    assert "Rerun in bulk" not in place.html("/executions")
     place.html("/replays")
     place.html("/replays/new", 403)

@@ -117,7 +117,7 @@ def test_who_belongs_nowhere_reads_why_and_signs_out(app: Any, ada: Browser) -> 
     assert bob.sign_in("bob@example.com").location == "/"
     for path in ("/", "/settings/profile", "/workflows"):
         bob.get(path, 403)
-        assert "You belong to no organization (any more)." in bob.text
+        assert "You do not belong to any organization, or no longer do." in bob.text
         assert 'action="/logout"' in bob.text
     assert bob.get("/login", 303).location == "/"
     answer = bob.client.get("/api/v1/automation/workflows/")
@@ -162,10 +162,10 @@ def test_knowing_who_calls_takes_as_many_queries_as_before(app: Any, ada: Browse
 
 def test_another_password_offers_to_revoke_the_tokens(app: Any, ada: Browser) -> None:
     ada.get("/settings/profile")
-    assert "Revoke my API tokens too" not in ada.text
+    assert "Also revoke my API tokens" not in ada.text
     headers = make_token(ada)
     ada.get("/settings/profile")
-    assert "Revoke my API tokens too" in ada.text
+    assert "Also revoke my API tokens" in ada.text
     ada.post("/settings/profile/password", CHANGE)
     assert works(app, headers)
     again = {"current_password": CHANGE["password"], "password": "a third password"}

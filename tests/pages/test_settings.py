@@ -86,7 +86,7 @@ def test_an_account_of_elsewhere_joins_after_signing_in(app: Any, ada: Browser, 
     bob.get(path)
     bob.post(path)
     bob.get("/settings/profile")
-    assert "You are here" in bob.text
+    assert "Current organization" in bob.text
     assert "Other place" in bob.text
     bob.post("/settings/profile/organization", {"organization": place.id})
     bob.get("/settings/organization")
@@ -120,7 +120,7 @@ def test_the_last_owner_cannot_go(app: Any, ada: Browser) -> None:
     path = "/settings/members/" + member(app, "ada@example.com").id
     ada.post(path + "/role", {"role": "admin"}, 409)
     ada.post(path + "/remove", {}, 409)
-    assert "make somebody else an owner first" in ada.text
+    assert "Make someone else an owner first" in ada.text
     ada.post(f"/settings/members/{new_id()}/remove", {}, 404)
 
 

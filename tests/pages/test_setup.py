@@ -68,16 +68,16 @@ def test_the_example_takes_no_first_step_off_the_list(app: Any) -> None:
     def done() -> dict[str, bool]:
         browser.get("/")
         items = re.findall(r'<li class="list-group-item.*?</li>', browser.text, re.DOTALL)
-        return {name: "Done" in item for name in ("Make a form", "Build your own") for item in items if name in item}
+        return {name: "Done" in item for name in ("Create a form", "Build your own") for item in items if name in item}
 
     assert len(everything(app, Form)) == 1
     assert len(everything(app, Workflow)) == 2
-    assert done() == {"Make a form": False, "Build your own": False}
+    assert done() == {"Create a form": False, "Build your own": False}
     field = {"fields-0-label": "Name", "fields-0-type": "text"}
     browser.post("/forms/new", {"name": "Order", "title": "Order", **field})
-    assert done() == {"Make a form": True, "Build your own": False}
+    assert done() == {"Create a form": True, "Build your own": False}
     browser.post("/workflows/new", {"name": "Mine"})
-    assert done() == {"Make a form": True, "Build your own": True}
+    assert done() == {"Create a form": True, "Build your own": True}
 
 
 def test_without_demo_data_there_is_one_template(app: Any) -> None:
@@ -130,12 +130,12 @@ def _token(organization_id: str, user_id: str) -> tuple[Any, str]:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("email", "ada", "Write an e-mail address"),
+        ("email", "ada", "Enter an e-mail address"),
         ("password", "short", "at least 10 characters"),
-        ("name", " ", "Write a name"),
+        ("name", " ", "Enter a name"),
         ("timezone", "Mars/Phobos", "Choose a time zone"),
         ("timezone", "localtime", "Choose a time zone"),
-        ("name", "A\0a", "Write a name"),
+        ("name", "A\0a", "Enter a name"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(

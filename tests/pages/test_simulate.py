@@ -78,12 +78,12 @@ def test_the_box_is_filled_with_an_example_the_test_data_or_a_past_input(place: 
     assert box(taken.text)["a"] == 7
     assert "hunter2-long" not in taken.text
     assert 'value="q@example.com"' in taken.text
-    assert "What would happen" not in taken.text
+    assert "Simulation result" not in taken.text
     assert box(place.post(path, source="sample", _take="1").text) == {}
     masked = html.unescape(re.search(r'<textarea id="input"[^>]*>(.*?)</textarea>', taken.text, re.DOTALL)[1])  # type: ignore[index]
     looked = place.post(path, input=masked, filled=done.id, source="sample")
     assert looked.status_code == 200
-    assert "What would happen" in looked.text
+    assert "Simulation result" in looked.text
 
 
 def test_what_is_wrong_stands_beside_its_field(place: Place) -> None:

@@ -39,8 +39,8 @@ def beside(page: str, name: str, part: str = "error") -> str:
 
 
 def test_a_length_of_time_says_that_a_number_alone_is_seconds(site: Site) -> None:
-    assert "A number alone is seconds." in beside(site.get("/steps/ask"), "p-timeout", "hint")
-    assert "A number alone is seconds." in beside(site.get("/new-step/wait_time"), "p-duration", "hint")
+    assert "A number alone means seconds." in beside(site.get("/steps/ask"), "p-timeout", "hint")
+    assert "A number alone means seconds." in beside(site.get("/new-step/wait_time"), "p-duration", "hint")
 
 
 @pytest.mark.parametrize("limit", ["0", "0 days", "-3", "-2 hours"])
@@ -48,14 +48,14 @@ def test_a_longest_wait_of_nothing_is_refused(site: Site, limit: str) -> None:
     posted = {"name": "Ask", "p__kind": "approval", "p__role": "owner", "p__title": "Ship it?", "p__timeout": limit}
     answer = site.post("/steps/ask", **posted)
     assert answer.status_code == 422
-    assert "Write more than 0, for example “2 hours”." in beside(answer.text, "p-timeout")
+    assert "Enter more than 0, for example “2 hours”." in beside(answer.text, "p-timeout")
     assert site.post("/steps/ask", **posted | {"p__timeout": "{{ input.days }} days"}).status_code == 303
 
 
 def test_the_card_shows_the_longest_wait(site: Site) -> None:
-    assert "At most: 3.0 s" in site.get("/steps")
+    assert "Limit: 3.0 s" in site.get("/steps")
     site.post("/steps/ask", name="Ask", p__kind="approval", p__title="x" * 200, p__timeout="2 days")
-    assert "… · At most: 2 days" in site.get("/steps")
+    assert "… · Limit: 2 days" in site.get("/steps")
 
 
 @pytest.mark.parametrize("written", ["31/12/2026", "31.12.2026 09:00", "12-31-2026"])
@@ -63,7 +63,7 @@ def test_a_date_in_another_order_is_told_the_one_that_works(site: Site, written:
     assert "A date such as 2026-12-31 09:00" in beside(site.get("/new-step/wait_until"), "p-until", "hint")
     answer = site.post("/new-step/wait_until", name="Wait", p__until=written)
     assert answer.status_code == 422
-    assert "Write the date with the year first, for example 2026-12-31 09:00." in beside(answer.text, "p-until")
+    assert "Enter the date with the year first, for example 2026-12-31 09:00." in beside(answer.text, "p-until")
     assert site.post("/new-step/wait_until", name="Wait", p__until="2026-12-31 09:00").status_code == 303
 
 

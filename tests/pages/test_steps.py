@@ -104,7 +104,7 @@ def test_the_flow_shows_triggers_steps_lanes_and_what_is_wrong(site: Site) -> No
         "input.total &gt; 100",
         "If no",
         "Ends here",
-        "Nothing starts this workflow",
+        "can only be started by hand",
     ):
         assert text in html, text
     assert f"/workflows/{site.id}/steps/note" in html
@@ -131,7 +131,7 @@ def test_the_catalog_is_grouped_and_searched(site: Site) -> None:
     assert "/new-step/log" in found
     assert "/new-step/send_email" not in found
     assert "<html" not in found
-    assert "No such step" in site.get("/new-step?q=zzz")
+    assert "No step found" in site.get("/new-step?q=zzz")
 
 
 def test_a_step_is_added_in_its_place_and_in_a_lane(site: Site) -> None:
@@ -153,7 +153,7 @@ def test_a_step_is_added_in_its_place_and_in_a_lane(site: Site) -> None:
         ({"name": "", "p__message": "a"}, "Give the step a name"),
         ({"name": "X", "p__message": "{{ input. }}"}, "cannot be read"),
         ({"name": "X", "p__message": "a", "e__on_error": "goto"}, "Choose the step to go to."),
-        ({"name": "X", "p__message": "a", "e__timeout": "0"}, "Write 1 or more."),
+        ({"name": "X", "p__message": "a", "e__timeout": "0"}, "Enter 1 or more."),
         ({"name": "X", "p__message": "a", "e__timeout": "{{ 5 }}"}, "whole number"),
         ({"name": "X", "p__message": "a\0b"}, "character"),
     ],
@@ -182,7 +182,7 @@ def test_a_step_is_changed_and_its_policy_kept_in_plain_words(site: Site) -> Non
         "goto",
         "check",
     )
-    assert "Tries 5 more times" in site.get("/steps")
+    assert "Retries up to 5 times" in site.get("/steps")
     site.post("/steps/note", name="Noted", p__message="New", e__on_error="stop")
     assert site.draft["steps"][0]["goto_step"] is None
 
@@ -203,7 +203,7 @@ def test_somebody_else_was_faster_nothing_typed_is_lost(site: Site) -> None:
     response = site.post("/steps/note", name="Mine", p__message="mine", revision=str(old))
     html = response.get_data(as_text=True)
     assert response.status_code == 422
-    assert "Somebody changed this workflow meanwhile" in html
+    assert "Someone else has changed this workflow in the meantime" in html
     assert "mine" in html
     revision = re.search(r'name="revision" value="(\d+)"', html)[1]  # type: ignore[index]
     assert site.post("/steps/note", name="Mine", p__message="mine", revision=revision).status_code == 303
@@ -223,7 +223,7 @@ def test_moving_copying_deleting_dragging(site: Site) -> None:
     site.post("/steps/note/delete")
     assert [s["step_id"] for s in site.draft["steps"]] == ["note_copy", "check"]
     assert site.post("/connect-steps", source="check", branch="no", target="note_copy").status_code == 303
-    assert "Goes on with “Note (copy)”" in site.get("/steps")
+    assert "Continues with “Note (copy)”" in site.get("/steps")
     assert site.post("/steps/note_copy/delete", revision="1").status_code == 412
 
 
@@ -266,7 +266,7 @@ def test_trying_a_step_runs_it_as_it_stands_in_the_form(site: Site) -> None:
     assert site.draft["steps"][0]["params"] == {"message": "Hello"}
     whole = site.post("/try/note", name="Note", p__message="{{ input.nothing }}").get_data(as_text=True)
     assert "<html" in whole
-    assert "is not there" in whole
+    assert "does not exist" in whole
 
 
 def test_a_tried_result_serves_the_steps_behind_it(site: Site) -> None:
@@ -280,7 +280,7 @@ def test_a_tried_result_serves_the_steps_behind_it(site: Site) -> None:
 def test_trying_with_effects_asks_first(site: Site, smtp: Any) -> None:
     data = {"name": "Mail", "p__to": "bob@example.com", "p__subject": "Hi", "p__message": "Hello", "after": "note"}
     asked = site.post("/try/new/send_email", **data, headers=HX).get_data(as_text=True)
-    assert "This really happens." in asked
+    assert "This is not a simulation." in asked
     assert len(smtp.inbox) == 0
     done = site.post("/try/new/send_email", **data, _sure="1", headers=HX).get_data(as_text=True)
     assert "Completed" in done, done
@@ -323,5 +323,5 @@ def test_trying_with_the_input_and_results_of_a_real_execution(site: Site) -> No
         run_id = run.id
     assert "{{ input.total }}" in site.get("/steps/check")
     html = site.post("/try/check", name="Big?", t__source=run_id, headers=HX).get_data(as_text=True)
-    assert "goes on: yes" in html
+    assert "continues: yes" in html
     assert json.dumps(250) in html

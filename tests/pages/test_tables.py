@@ -121,7 +121,7 @@ def load(ada, contacts, status=303, **more):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_csv_of_every_spreadsheet_is_read(app, ada, contacts, encoding):
     page = upload(ada, contacts, "Name;E-MAIL;Montant\r\nZoë;z@example.com;3\r\n\r\n".encode(encoding)).text
-    assert "All rows fit: 1." in page
+    assert "All rows are valid: 1." in page
     load(ada, contacts, **{"map-2": "amount"})
     (row,) = stored(app)
     assert (row["name"], row["email"], int(row["amount"])) == ("Zoë", "z@example.com", 3)
@@ -130,7 +130,7 @@ def test_csv_of_every_spreadsheet_is_read(app, ada, contacts, encoding):
 def test_a_csv_with_faults_is_all_or_nothing_or_without_them(app, ada, contacts):
     content = b"name,email,amount\nAnn,a@example.com,1\n,b@example.com,2\nCid,a@example.com,3\nDan,,many\nEve,,5\n"
     page = upload(ada, contacts, content).text
-    assert "Rows that fit: 2. Rows that do not: 3." in page
+    assert "Valid rows: 2. Invalid rows: 3." in page
     assert re.findall(r'<td class="num">(\d)</td><td>(E-mail|Name|Amount)</td>', page) == [
         ("3", "Name"), ("4", "E-mail"), ("5", "Amount"),
     ]  # fmt: skip

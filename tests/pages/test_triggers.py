@@ -21,7 +21,7 @@ def site(app: Any) -> Site:
 
 
 def test_there_are_none_at_first(site: Site) -> None:
-    assert "Nothing starts this workflow yet" in site.get("/triggers")
+    assert "No triggers yet" in site.get("/triggers")
     html = site.get("/new-trigger")
     for kind in ("webhook", "schedule", "form_submit", "manual", "api_call"):
         assert f"/new-trigger/{kind}" in html
@@ -29,7 +29,7 @@ def test_there_are_none_at_first(site: Site) -> None:
 
 def test_a_webhook_gets_an_address_and_an_example(site: Site) -> None:
     html = site.get("/new-trigger/webhook")
-    assert "The address appears here" in html
+    assert "The URL appears here" in html
     response = site.post(
         "/new-trigger/webhook", p__auth="header", p__header_name="X-Key", p__secret="s3cret", active="y"
     )
@@ -80,8 +80,8 @@ def test_the_wizard_shows_the_next_times_too(site: Site) -> None:
     ("cron", "text"),
     [
         ("0 0 31 2 *", "This never fires"),
-        ("61 * * * *", "This is no cron expression"),
-        ("every day", "Write 5 fields"),
+        ("61 * * * *", "“61” is not a valid minute."),
+        ("every day", "Enter 5 fields"),
         ("", "once the fields above are filled in"),
     ],
 )
@@ -103,7 +103,7 @@ def test_the_preview_says_what_is_wrong_while_it_is_typed(site: Site, path: str,
         ("schedule", {"p__every": "daily", "p__timezone": "Mars/Olympus"}, "not a time zone"),
         ("form_submit", {}, "This field is required."),
         ("webhook", {"p__auth": "basic", "p__secret": "x"}, "user name"),
-        ("webhook", {"c__conditions-mode": "all", "c__conditions-items-0-value": "5"}, "Name the field"),
+        ("webhook", {"c__conditions-mode": "all", "c__conditions-items-0-value": "5"}, "Enter the field"),
         ("webhook", {"p__methods": "FETCH"}, "Choose one of"),
     ],
 )
@@ -147,4 +147,4 @@ def test_conditions_several_triggers_off_and_delete(site: Site) -> None:
 def test_somebody_else_was_faster(site: Site) -> None:
     response = site.post("/new-trigger/manual", revision="99")
     assert response.status_code == 422
-    assert "Somebody changed this workflow meanwhile" in response.get_data(as_text=True)
+    assert "Someone else has changed this workflow in the meantime" in response.get_data(as_text=True)

@@ -35,23 +35,23 @@ def test_several_are_decided_at_once(place: Place) -> None:
     assert place.post("/executions/uncertain", **chosen).status_code == 303
     assert statuses(place, places) == ["pending", "pending", "waiting"]
     html = place.html("/executions/uncertain")
-    assert "2 steps were decided." in html
+    assert "2 steps resolved." in html
     assert html.count('name="chosen"') == 1
     execution_id = places[0].partition(":")[0]
     place.run(execution_id)
     assert place.get(execution_id).output_data == {"sent": True}
     place.post("/executions/uncertain", chosen=places, decision="resend")
-    assert "Some had been decided meanwhile" in place.html("/executions/uncertain")
+    assert "Some had been resolved in the meantime" in place.html("/executions/uncertain")
     assert place.audited() == ["execution.decided"] * 3
 
 
 def test_what_is_missing_is_said(place: Place) -> None:
     one = lost(place)
     for form, text in (
-        ({"decision": "done"}, "Mark at least one step."),
-        ({"chosen": one}, "Choose: send it again"),
-        ({"chosen": one, "decision": "done", "result": "{"}, "This is not JSON"),
-        ({"chosen": "nonsense", "decision": "done"}, "Mark at least one step."),
+        ({"decision": "done"}, "Select at least one step."),
+        ({"chosen": one}, "Choose “Send again”"),
+        ({"chosen": one, "decision": "done", "result": "{"}, "This is not valid JSON"),
+        ({"chosen": "nonsense", "decision": "done"}, "Select at least one step."),
     ):
         answer = place.post("/executions/uncertain", **form)
         assert answer.status_code == 422
@@ -60,4 +60,4 @@ def test_what_is_missing_is_said(place: Place) -> None:
 
 
 def test_nothing_to_decide(place: Place) -> None:
-    assert "Nothing to decide" in place.html("/executions/uncertain")
+    assert "Nothing to review" in place.html("/executions/uncertain")

@@ -44,7 +44,7 @@ def test_a_switch_shows_each_case(place: Place) -> None:
     assert "Case “big” input.a greater than 10 actual value: 7" in text
     assert "Case “seven” input.a is 7 actual value: 7" in text
     html = place.html(f"/executions/{place.begin(switch, LOG, data={'a': 1}, flow=edges('sort default note'))}")
-    assert "No case fits, so it goes on along “Otherwise”." in html
+    assert "No case matches, so it takes “Otherwise”." in html
     assert '<span class="tagline tagline-neutral">Otherwise</span>' in html
 
 
@@ -89,11 +89,11 @@ def test_a_merge_says_who_is_here_and_who_is_awaited(place: Place) -> None:
     steps = [LOG, step("quick", "log", message="x"), step("slow", "wait_time", duration="1 day"), step("meet", "merge")]
     execution_id = place.begin(*steps, flow=edges("note quick", "note slow", "quick meet", "slow meet"))
     text = text_of(place, execution_id)
-    assert "Here so far, from: Quick." in text
-    assert "Still under way, at: Slow." in text
+    assert "Arrived so far, from: Quick." in text
+    assert "Still running, at: Slow." in text
     steps[2] = step("slow", "log", message="y")
     text = text_of(place, place.begin(*steps, flow=edges("note quick", "note slow", "quick meet", "slow meet")))
-    assert re.search(r"It went on with what came from: (Quick, Slow|Slow, Quick)\.", text)
+    assert re.search(r"It continued with what arrived from: (Quick, Slow|Slow, Quick)\.", text)
 
 
 def test_a_loop_counts_and_names_what_failed(place: Place) -> None:
@@ -107,7 +107,7 @@ def test_a_loop_counts_and_names_what_failed(place: Place) -> None:
         "list": [{"name": "x", "pause": "0 seconds"}, {"nome": "y"}, {"name": "z", "pause": "1 day"}, {"name": "q"}]
     }
     text = text_of(place, place.begin(*steps, data=data, flow=flow))
-    assert "Items that are through: 2 of 4; failed: 1." in text
+    assert "Items completed: 2 of 4; failed: 1." in text
     assert "Item 2:" in text
     assert "item 3" in text
     ended = place.begin(
@@ -118,8 +118,8 @@ def test_a_loop_counts_and_names_what_failed(place: Place) -> None:
 
 def test_what_is_waited_for(place: Place) -> None:
     waits = {
-        "It waits for a call of its web address.": step("w", "wait_event", kind="url"),
-        "It waits for one of these events: order.paid.": step(
+        "Waiting for a call to its URL.": step("w", "wait_event", kind="url"),
+        "Waiting for one of these events: order.paid.": step(
             "w", "wait_event", kind="event", events=["order.paid"], same_entity=False
         ),
         "input.a greater than 10 actual value: 7": step(
@@ -133,18 +133,18 @@ def test_what_is_waited_for(place: Place) -> None:
 def test_retries_say_when_the_next_one_comes(place: Place) -> None:
     call = step("call", "send_webhook", url="https://nowhere.example/", method="POST")
     text = text_of(place, place.begin({**call, "on_error": "retry", "retry_count": 2, "retry_delay": 600}))
-    assert "The next attempt follows at" in text
+    assert "The next attempt is at" in text
 
 
 def test_admission_is_explained(place: Place) -> None:
     flow = {"config": {"concurrency": 1, "debounce_seconds": 60, "debounce_key": "k"}}
     execution_id = place.begin(LOG, run=False, flow=flow)
-    assert "It waits whether another start with the same key comes" in text_of(place, execution_id)
+    assert "Waiting in case another start with the same key replaces it" in text_of(place, execution_id)
     with place.session() as session:
         execution = session.get_one(Execution, execution_id)
         execution.held, execution.start_after = True, None
         session.commit()
-    assert "It waits for a free place" in text_of(place, execution_id)
+    assert "Waiting for a free slot" in text_of(place, execution_id)
     with place.session() as session:
         execution = session.get_one(Execution, execution_id)
         execution.held, execution.status, execution.completed_at = False, "skipped", utcnow()
@@ -165,7 +165,7 @@ def test_a_held_execution_says_what_holds_it(place: Place) -> None:
     html = place.html(f"/executions/{held.id}")
     text = text_of(place, held.id)
     assert (
-        "It waits for a free place. Executions of this workflow with the key “7”: at most 1 at once, under way now: 1."
+        "Waiting for a free slot. Executions of this workflow with the key “7”: at most 1 at once; 1 running now."
         in text
     )
     assert f'<a href="/executions/{first}">' in html

@@ -46,7 +46,7 @@ def test_every_setting_is_saved_and_shown_again(site: Site) -> None:
         "business_hours": {"days": ["mon", "sat"], "start": "08:30", "end": "16:00", "holidays": ["2026-12-25", "2027-01-01"]},
     }  # fmt: skip
     page = site.get("/settings")
-    for text in ("{{ input.email }}", "2026-12-25", 'value="08:30"', "Who may enter, and how often", "Alarm"):
+    for text in ("{{ input.email }}", "2026-12-25", 'value="08:30"', "Entry and limits", "Alarm"):
         assert text in page
     again = site.post("/settings", error_workflow=alarm, **FILLED | {"business_hours": "", "reentry": "once"})
     assert again.status_code == 303
@@ -64,12 +64,12 @@ def test_what_was_never_set_stays_at_its_default(site: Site) -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"concurrency": "0"}, "Write 1 or more."),
+        ({"concurrency": "0"}, "Enter 1 or more."),
         ({"timeout": "soon"}, "whole number"),
         ({"end": "08:00"}, "must end after it begins"),
         ({"start": "early"}, "time of day"),
-        ({"holidays": "Christmas"}, "Write a date as"),
-        ({"alert_after": "-1"}, "Write 0 or more."),
+        ({"holidays": "Christmas"}, "Enter dates as"),
+        ({"alert_after": "-1"}, "Enter 0 or more."),
     ],
 )
 def test_wrong_settings_are_shown_at_their_field(site: Site, wrong: dict[str, str], told: str) -> None:
@@ -96,10 +96,10 @@ def test_what_keeps_the_workflow_from_being_published_stands_at_its_setting(site
     assert site.post("/settings", **FILLED | {"concurrency_key": "{{ steps.note.id }}"}).status_code == 303
     page = site.get("/settings")
     assert "No step has run" in beside(page, "concurrency_key")
-    assert "keep this workflow from being published" in page
+    assert "cannot be published until the marked settings" in page
     assert "Please correct the marked fields." not in page, "it was saved"
     assert site.post("/settings", **FILLED).status_code == 303
-    assert "keep this workflow from being published" not in site.get("/settings")
+    assert "cannot be published until the marked settings" not in site.get("/settings")
 
 
 def test_an_error_workflow_stored_by_its_name_is_chosen(site: Site) -> None:
@@ -110,12 +110,12 @@ def test_an_error_workflow_stored_by_its_name_is_chosen(site: Site) -> None:
         config = {**row.draft["config"], "error_workflow": "alarm"}
         workflows.save_draft(session, row, {**row.draft, "config": config}, actor_id=None)
         session.commit()
-    assert "no longer there" not in site.get("/settings")
+    assert "no longer available" not in site.get("/settings")
 
 
 def test_who_may_not_edit_reads_them(app: Any) -> None:
     site = Site(app, "viewer", steps=[LOG], config={"concurrency": 3, "reentry": "once"})
     page = site.get("/settings")
-    assert "Executions at the same time" in page
+    assert "Concurrent executions" in page
     assert "Never" in page
     assert '<form method="post" novalidate' not in page

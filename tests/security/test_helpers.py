@@ -104,7 +104,7 @@ def test_another_thread_ends_a_call(pool, tmp_path) -> None:
     assert helpers.stop_thread(thread.ident)
     thread.join()
     assert time.monotonic() - began < 2
-    assert ended == ["The step was stopped from outside: it was cancelled, or its time was up."] * 2
+    assert ended == ["The step was stopped: it was cancelled or timed out."] * 2
     wait_for(lambda: not alive(int(mark.read_text())))
     assert not helpers.stop_thread(thread.ident)
     assert pool.call(hostile.echo, 1) == 1
@@ -123,7 +123,7 @@ def test_only_so_many_work_at_once_and_the_others_wait(pool) -> None:
 
 def test_who_waits_too_long_for_a_helper_is_told(pool, monkeypatch) -> None:
     monkeypatch.setattr(pool, "_free", 0)
-    with helpers.within(0.05), pytest.raises(StepError, match="Too much other work") as caught:
+    with helpers.within(0.05), pytest.raises(StepError, match="Too much work of this kind") as caught:
         pool.call(hostile.echo, 1)
     assert not caught.value.permanent
 

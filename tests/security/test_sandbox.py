@@ -210,9 +210,9 @@ def test_processes(refused, source, error) -> None:
 def test_flood_of_printing(refused) -> None:
     lines = []
     message = refused("while True: print('x' * 100)", lines=lines)
-    assert message == "The code's output is larger than 256 KiB: print less."
+    assert message == "The code's output is larger than 256 KiB. Print less."
     assert lines[:-1] == ["x" * 100] * 200
-    assert lines[-1] == "More was printed; the log keeps the first 200 lines, or 64 KiB, of a run."
+    assert lines[-1] == "More was printed. The log keeps the first 200 lines or 64 KiB of a run."
 
 
 def test_flood_without_a_line_end(refused) -> None:
@@ -232,7 +232,7 @@ def test_much_printing_is_cut_but_no_failure(run) -> None:
     "source", ["'x' * 262_143", "'é' * 131_072", "'x' * 50_000_000", "[{} for i in range(150_000)]"]
 )
 def test_huge_result(refused, source) -> None:
-    assert refused(source) == "The code's output is larger than 256 KiB: hand on less."
+    assert refused(source) == "The code's result is larger than 256 KiB. Return less."
 
 
 def test_largest_result(run) -> None:

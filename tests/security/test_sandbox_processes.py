@@ -94,7 +94,7 @@ def test_ended_from_outside(own) -> None:
     assert helpers.stop_thread(thread.ident)
     thread.join()
     assert time.monotonic() - began < 1.5
-    assert told == ["The step was stopped from outside: it was cancelled, or its time was up."]
+    assert told == ["The step was stopped: it was cancelled or timed out."]
     wait_for(lambda: not descendants(own.pid))
 
 

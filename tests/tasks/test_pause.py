@@ -101,7 +101,7 @@ def test_pages_say_so_and_a_superuser_has_a_button(site: Site) -> None:
     tasks.runtime().pause.forget()
     page = site.browser.get("/workflows").text
     assert "This installation is paused" in page
-    assert "Somebody paused it" in page
+    assert "Someone paused it" in page
     assert 'action="/settings/resume"' in page
     site.browser.post("/settings/resume")
     assert "is paused" not in site.browser.get("/workflows").text

@@ -162,7 +162,7 @@ def test_what_cannot_be_read_is_refused(values) -> None:
 
 
 def test_a_schedule_without_an_expression_is_refused() -> None:
-    with pytest.raises(InvalidError, match="Write a cron expression"):
+    with pytest.raises(InvalidError, match="Enter a cron expression"):
         check(schedule())
 
 
@@ -195,3 +195,22 @@ def test_the_trigger_says_all_this_to_the_engine() -> None:
     assert spec.summary is not None
     assert spec.summary(config) == "At 09:00 (UTC)"
     assert expression(config) == "0 9 * * *"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("99 * * * *", "“99” is not a valid minute."),
+        ("0,15,99 * * * *", "“99” is not a valid minute."),
+        ("*/0 * * * *", "“*/0” is not a valid minute."),
+        ("0 24 * * *", "“24” is not a valid hour."),
+        ("0 9 32 * *", "“32” is not a valid day of the month."),
+        ("0 9 * 13 *", "“13” is not a valid month."),
+        ("0 9 * * MOO", "“MOO” is not a valid weekday."),
+        ("75 0 9 * * *", "“75” is not a valid second."),
+    ],
+)
+def test_a_cron_expression_that_cannot_be_read_names_the_field(text: str, fault: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        cron(text)
+    assert fault in str(caught.value)

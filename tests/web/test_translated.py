@@ -53,7 +53,7 @@ def test_a_message_is_said_in_french_with_its_values() -> None:
 def test_what_is_not_in_the_catalogue_stays_as_it_is() -> None:
     assert translated("Written by a person: %(step)s") == "Written by a person: %(step)s"
     assert translated(say("Nobody says this of %(name)s.", name="x")) == "Nobody says this of x."
-    assert translated(join("; ", [say("Write a number."), "x"])) == "Saisissez un nombre.; x"
+    assert translated(join("; ", [say("Enter a number."), "x"])) == "Saisissez un nombre.; x"
     assert translated(InvalidError([]).message) == ""
 
 
@@ -120,5 +120,5 @@ def test_the_api_answers_in_english(site: Site) -> None:
         "/api/v1/workflows", json={"name": "", "steps": steps}, headers={"X-CSRFToken": site.csrf}
     )
     messages = " ".join(error["message"] for error in answer.get_json()["errors"])
-    assert "Begin with a letter or _" in messages
+    assert "Start with a letter or _" in messages
     assert "There is no step type “lag”. Did you mean “log”?" in messages

@@ -35,7 +35,7 @@ def find_fault(code: str) -> str:
             return say("The code cannot be read: %(message)s.", message=error.msg)
         return say("The code cannot be read, line %(line)s: %(message)s.", line=str(error.lineno), message=error.msg)
     except (ValueError, RecursionError, MemoryError):
-        return say("The code cannot be read: it nests too deeply, or holds a null character.")
+        return say("The code cannot be read: it is nested too deeply or contains a null character.")
     return "" if tree.body else say("Write some code.")
 
 
@@ -47,8 +47,9 @@ class CustomCodeParams(Params):
         json_schema_extra=ui(
             N_("Code"),
             N_(
-                "Python. What it puts into “result” is the step's result; without it, what it returns, or the value of "
-                "the last line. print() writes to the log. It has no files, no network, 2 seconds and 128 MB."
+                "Python. The step's result is the value of “result”; if that is not set, the returned "
+                "value or the value of the last line. print() writes to the log. The code has no access to "
+                "files or the network, and is limited to 2 seconds and 128 MB."
             ),
             widget="textarea",
             raw=True,
@@ -59,7 +60,7 @@ class CustomCodeParams(Params):
         {},
         json_schema_extra=ui(
             N_("Input"),
-            N_("Each name is a variable in the code, and “input” has all of them."),
+            N_("Each name becomes a variable in the code; “input” holds all of them."),
             widget="keyvalue",
         ),
     )
@@ -76,7 +77,7 @@ class CustomCodeParams(Params):
     def _free_names(cls, names: dict[str, Any]) -> dict[str, Any]:
         for name in _TAKEN:
             if name in names:
-                raise ValueError(say("Choose another name than “%(name)s”: the code needs it.", name=name))
+                raise ValueError(say("Choose a name other than “%(name)s”: the code needs that one itself.", name=name))
         return names
 
 
@@ -88,7 +89,7 @@ class CustomCodeParams(Params):
     icon="code",
     effect="pure",
     params=CustomCodeParams,
-    result={"": N_("What the code handed on: an object, a list or a value")},
+    result={"": N_("What the code returned: an object, a list or a value")},
 )
 def custom_code(ctx: StepContext, params: CustomCodeParams) -> Outcome:
     """The result is the code's, so that later steps find its fields directly."""

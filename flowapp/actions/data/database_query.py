@@ -27,18 +27,23 @@ class DatabaseQueryParams(Params):
     mode: Literal["builder", "sql"] = Field(
         "builder",
         json_schema_extra=ui(
-            N_("How"), widget="select", choices=[("builder", N_("Choose table and filter")), ("sql", N_("Write SQL"))]
+            N_("Method"),
+            widget="select",
+            choices=[("builder", N_("Choose a table and filters")), ("sql", N_("Write SQL"))],
         ),
     )
     table: str = Field("", max_length=64, json_schema_extra=ui(N_("Table"), widget="table", show_if=_BUILDER))
     where: dict[str, Any] = Field(
         {},
         json_schema_extra=ui(
-            N_("Where"), N_("Column and the value it must have."), widget="keyvalue", show_if=_BUILDER
+            N_("Where"), N_("Each column and the value it must have."), widget="keyvalue", show_if=_BUILDER
         ),
     )
     columns: Lines = Field(
-        [], json_schema_extra=ui(N_("Columns"), N_("Empty: all."), widget="lines", advanced=True, show_if=_BUILDER)
+        [],
+        json_schema_extra=ui(
+            N_("Columns"), N_("Leave empty for all."), widget="lines", advanced=True, show_if=_BUILDER
+        ),
     )
     order_by: str = Field("", max_length=64, json_schema_extra=ui(N_("Sort by"), show_if=_BUILDER))
     descending: bool = Field(False, json_schema_extra=ui(N_("Largest first"), widget="checkbox", show_if=_BUILDER))
@@ -47,7 +52,7 @@ class DatabaseQueryParams(Params):
         max_length=20_000,
         json_schema_extra=ui(
             N_("SQL"),
-            N_("SELECT on the tables of this project, as in PostgreSQL. :name stands for a parameter."),
+            N_("A SELECT on this project's tables, in PostgreSQL syntax. Use :name for a parameter."),
             widget="sql",
             raw=True,
             placeholder="SELECT * FROM contacts WHERE city = :city",
@@ -56,7 +61,7 @@ class DatabaseQueryParams(Params):
     )
     params: dict[str, Any] = Field({}, json_schema_extra=ui(N_("Parameters"), widget="keyvalue", show_if=_SQL))
     limit: int = Field(
-        100, ge=1, le=MAX_ROWS, json_schema_extra=ui(N_("At most"), N_("Number of records."), widget="number")
+        100, ge=1, le=MAX_ROWS, json_schema_extra=ui(N_("Limit"), N_("Maximum number of records."), widget="number")
     )
 
     @model_validator(mode="before")
@@ -71,7 +76,7 @@ class DatabaseQueryParams(Params):
         if self.mode == "builder" and not self.table:
             raise ValueError(say("Choose the table to read, or write a query."))
         if self.mode == "sql" and not self.query.strip():
-            raise ValueError(say("Write the query, for example SELECT * FROM contacts."))
+            raise ValueError(say("Enter the query, for example SELECT * FROM contacts."))
         return self
 
 
@@ -85,8 +90,8 @@ class DatabaseQueryParams(Params):
     params=DatabaseQueryParams,
     result={
         "results": N_("The records found"),
-        "count": N_("How many"),
-        "first": N_("The first record, empty where there is none"),
+        "count": N_("Number of records"),
+        "first": N_("The first record; empty if there is none"),
     },
 )
 def database_query(ctx: StepContext, params: DatabaseQueryParams) -> Outcome:

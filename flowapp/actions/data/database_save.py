@@ -29,12 +29,12 @@ class DatabaseSaveParams(Params):
     mode: Literal["insert", "update", "upsert"] = Field(
         "insert",
         json_schema_extra=ui(
-            N_("How"),
+            N_("Method"),
             widget="select",
             choices=[
                 ("insert", N_("Add a record")),
-                ("update", N_("Change the records that match")),
-                ("upsert", N_("Change the record that matches, or add it")),
+                ("update", N_("Update matching records")),
+                ("upsert", N_("Update the matching record, or add it")),
             ],
         ),
     )
@@ -42,7 +42,7 @@ class DatabaseSaveParams(Params):
         [],
         json_schema_extra=ui(
             N_("Matching columns"),
-            N_("Records with the same values in these columns are changed."),
+            N_("Records with the same values in these columns are updated."),
             widget="lines",
             placeholder="email",
             show_if={"mode": ["update", "upsert"]},
@@ -52,24 +52,24 @@ class DatabaseSaveParams(Params):
     @model_validator(mode="after")
     def _can_match(self) -> DatabaseSaveParams:
         if self.mode != "insert" and not self.match:
-            raise ValueError(say("Name the columns in match by which existing records are found."))
+            raise ValueError(say("List in “match” the columns that identify existing records."))
         return self
 
 
 @action(
     "database_save",
     label=N_("Save record"),
-    description=N_("Adds a record to a data table, or changes one."),
+    description=N_("Adds a record to a data table, or updates one."),
     group=N_("Data"),
     icon="database-import",
     effect="idempotent",
     params=DatabaseSaveParams,
     result={
         "id": N_("Id of the record"),
-        "count": N_("How many records were saved"),
-        "created": N_("How many were added"),
-        "updated": N_("How many were changed"),
-        "records": N_("The records, where a list was saved"),
+        "count": N_("Number of records saved"),
+        "created": N_("Number of records added"),
+        "updated": N_("Number of records updated"),
+        "records": N_("The records, if a list was saved"),
     },
 )
 def database_save(ctx: StepContext, params: DatabaseSaveParams) -> Outcome:
@@ -77,7 +77,7 @@ def database_save(ctx: StepContext, params: DatabaseSaveParams) -> Outcome:
     many = isinstance(params.data, list)
     rows = params.data if isinstance(params.data, list) else [params.data]
     if len(rows) > MAX_ROWS:
-        raise StepError(f"At most {MAX_ROWS:,} records can be saved at once, here are {len(rows):,}.", permanent=True)
+        raise StepError(f"At most {MAX_ROWS:,} records can be saved at once; there are {len(rows):,}.", permanent=True)
     saved = ctx.tables.save(params.table, rows, mode=params.mode, match=params.match)
     counts = {"count": len(saved.records), "created": saved.created, "updated": saved.updated}
     if not saved.records and rows:

@@ -42,20 +42,20 @@ class Rule(BaseModel):
                 ("integer", N_("is a whole number")),
                 ("min", N_("is at least")),
                 ("max", N_("is at most")),
-                ("min_length", N_("has at least so many characters")),
-                ("max_length", N_("has at most so many characters")),
+                ("min_length", N_("has at least this many characters")),
+                ("max_length", N_("has at most this many characters")),
                 ("pattern", N_("matches the pattern")),
                 ("one_of", N_("is one of")),
                 ("date", N_("is a date")),
                 ("url", N_("is a web address")),
                 ("phone", N_("is a phone number")),
-                ("boolean", N_("is yes or no")),
+                ("boolean", N_("is true or false")),
             ],
         )
     )
     value: Any = Field(None, json_schema_extra=ui(N_("Value"), show_if={"rule": [*_NUMERIC, "pattern", "one_of"]}))
     message: Text = Field(
-        "", max_length=500, json_schema_extra=ui(N_("Message"), N_("Shown instead of the usual one."))
+        "", max_length=500, json_schema_extra=ui(N_("Message"), N_("Shown instead of the default message."))
     )
 
     @model_validator(mode="after")
@@ -66,7 +66,7 @@ class Rule(BaseModel):
             try:
                 Decimal(str(self.value).strip())
             except InvalidOperation:
-                raise ValueError(say("The value of the rule “%(rule)s” is a number.", rule=self.rule)) from None
+                raise ValueError(say("The value of the rule “%(rule)s” must be a number.", rule=self.rule)) from None
         if self.rule == "pattern" and not has_expression(self.value):
             _check_pattern(str(self.value))
         return self
@@ -76,7 +76,7 @@ def _check_pattern(text: str) -> None:
     try:
         patterns.compiled(text, whole=True)
     except ValueError:
-        raise ValueError(say("This is no pattern: write a regular expression without look-around.")) from None
+        raise ValueError(say("This is not a valid pattern: use a regular expression without look-around.")) from None
 
 
 def _read_text(value: Any) -> Any:
@@ -86,7 +86,7 @@ def _read_text(value: Any) -> Any:
     try:
         return json.loads(value) if value.strip() else None
     except (ValueError, RecursionError) as error:
-        raise ValueError(say("This is not JSON: %(reason)s", reason=str(error))) from None
+        raise ValueError(say("This is not valid JSON: %(reason)s", reason=str(error))) from None
 
 
 class ValidateDataParams(Params):
@@ -95,37 +95,39 @@ class ValidateDataParams(Params):
     schema_: str | dict[str, Any] | list[Rule] = Field(
         "",
         alias="schema",
-        json_schema_extra=ui(N_("Schema"), N_("A schema of this project, or write rules below."), widget="schema"),
+        json_schema_extra=ui(N_("Schema"), N_("A schema of this project. Or add rules below."), widget="schema"),
     )
     rules: list[Rule] = Field(
-        [], max_length=200, json_schema_extra=ui(N_("Rules"), N_("Used where no schema is chosen."), widget="rows")
+        [], max_length=200, json_schema_extra=ui(N_("Rules"), N_("Used if no schema is chosen."), widget="rows")
     )
     json_schema: Annotated[dict[str, Any] | None, BeforeValidator(_read_text)] = Field(
         None, json_schema_extra=ui(N_("JSON Schema"), widget="textarea", advanced=True)
     )
     data: Any = Field(
         None,
-        json_schema_extra=ui(N_("Data"), N_("Empty: the form's answers, else the input."), placeholder="{{ input }}"),
+        json_schema_extra=ui(
+            N_("Data"), N_("Leave empty to use the form's answers, or else the input."), placeholder="{{ input }}"
+        ),
     )
     each: bool = Field(
         False,
         json_schema_extra=ui(
-            N_("Check each item of a list"), N_("Problems name the item: 2.email."), widget="checkbox", advanced=True
+            N_("Check each item of a list"), N_("Errors name the item: 2.email."), widget="checkbox", advanced=True
         ),
     )
     on_invalid: Literal["fail", "branch"] = Field(
         "fail",
         json_schema_extra=ui(
-            N_("If it is not valid"),
+            N_("If the data is not valid"),
             widget="select",
-            choices=[("fail", N_("The step fails")), ("branch", N_("Go on along “invalid”"))],
+            choices=[("fail", N_("Fail the step")), ("branch", N_("Take the branch “If invalid”"))],
         ),
     )
 
     @model_validator(mode="after")
     def _one_schema(self) -> ValidateDataParams:
         if sum(map(bool, (self.schema_, self.rules, self.json_schema))) != 1:
-            raise ValueError(say("Choose a schema, or write rules, or give a JSON Schema: exactly one of them."))
+            raise ValueError(say("Use exactly one of these: a schema, rules, or a JSON Schema."))
         given = self.schema_ if isinstance(self.schema_, dict) else self.json_schema
         if given:
             _check_schema(given)
@@ -149,7 +151,7 @@ def _check_schema(schema: dict[str, Any]) -> None:
 @action(
     "validate_data",
     label=N_("Validate data"),
-    description=N_("Checks that data has what it needs, field by field."),
+    description=N_("Checks data field by field."),
     group=N_("Data"),
     icon="checklist",
     effect="pure",
@@ -159,7 +161,7 @@ def _check_schema(schema: dict[str, Any]) -> None:
     result={
         "valid": N_("Whether the data is valid"),
         "data": N_("The data that was checked"),
-        "errors": N_("The problems: a list of field and message"),
+        "errors": N_("The errors: a list of field and message"),
     },
 )
 def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
@@ -168,7 +170,9 @@ def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
     if data is None or data == "":
         data = ctx.render("{{ form_data | default(input) }}")
     if params.each and not isinstance(data, list):
-        raise StepError("The data is no list: turn off “Check each item of a list”, or choose a list.", permanent=True)
+        raise StepError(
+            "The data is not a list. Turn off “Check each item of a list”, or choose a list.", permanent=True
+        )
     found = ctx.schemas.validate(params.wanted, data if params.each else [data])
     problems = _of_each(found) if params.each else found[0]
     result = {"valid": not problems, "data": data, "errors": problems}

@@ -17,9 +17,9 @@ def _usable(name: str) -> str:
     if not name:
         raise ValueError(say("This must not be empty."))
     if "{{" in name:
-        raise ValueError(say("A branch has a fixed name: write it without {{ }}."))
+        raise ValueError(say("Branch names are fixed: leave out {{ }}."))
     if name.lower() in RESERVED:
-        raise ValueError(say("“%(name)s” means something else already: choose another name.", name=name))
+        raise ValueError(say("“%(name)s” is reserved: choose another name.", name=name))
     return name
 
 
@@ -40,5 +40,5 @@ def check_twice(names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(say("“%(name)s” is there twice: every branch needs a name of its own.", name=name))
+            raise ValueError(say("“%(name)s” is used twice: every branch needs its own name.", name=name))
         seen.add(name)

@@ -13,21 +13,24 @@ class ConditionalParams(Params):
     """A condition, or a group of them joined by all, any or not."""
 
     conditions: dict[str, Any] | list[Any] = Field(
-        json_schema_extra=ui(N_("Conditions"), widget="conditions", raw=True)
+        json_schema_extra=ui(N_("Take Yes when"), widget="conditions", raw=True)
     )
 
 
 @action(
     "conditional",
     label=N_("If / else"),
-    description=N_("Goes on along Yes where the conditions hold, along No where they do not."),
+    description=N_("Takes Yes when the conditions are met, No when they are not."),
     group=N_("Flow"),
     icon="arrows-split-2",
     effect="pure",
     params=ConditionalParams,
     aliases=("condition",),
     branches=("yes", "no"),
-    result={"matched": N_("Whether the conditions hold"), "explanation": N_("Each rule with the values it saw")},
+    result={
+        "matched": N_("Whether the conditions are met"),
+        "explanation": N_("Each condition with the values it compared"),
+    },
 )
 def conditional(ctx: StepContext, params: ConditionalParams) -> Outcome:
     """Tests the conditions."""

@@ -21,7 +21,7 @@ class FailParams(Params):
 @action(
     "fail",
     label=N_("Fail"),
-    description=N_("Fails with a message: what is said under “If this step fails” applies, or its error branch."),
+    description=N_("Fails with a message. Then “If this step fails” applies, or the step's error branch."),
     group=N_("Flow"),
     icon="alert-octagon",
     effect="pure",

@@ -17,14 +17,15 @@ _WAITING = {"unmet": ["wait"]}
 class GoalParams(Params):
     """Without conditions the goal is reached by whoever comes here; with them, from anywhere once they hold."""
 
-    name: Text = Field(
-        "", max_length=200, json_schema_extra=ui(N_("Name of the goal"), placeholder=N_("Became a customer"))
-    )
+    name: Text = Field("", max_length=200, json_schema_extra=ui(N_("Goal name"), placeholder=N_("Became a customer")))
     conditions: dict[str, Any] | list[Any] | None = Field(
         None,
         json_schema_extra=ui(
             N_("Reached when"),
-            N_("A contact anywhere in this workflow jumps here once this holds. Empty: reached by coming here."),
+            N_(
+                "A contact anywhere in this workflow jumps here as soon as this is true. Leave empty if "
+                "getting here is enough."
+            ),
             widget="conditions",
             raw=True,
         ),
@@ -32,22 +33,22 @@ class GoalParams(Params):
     value: Decimal | None = Field(
         None,
         max_digits=15,
-        json_schema_extra=ui(N_("Value"), N_("What reaching it is worth, for the statistics."), widget="number"),
+        json_schema_extra=ui(N_("Value"), N_("What reaching the goal is worth, for statistics."), widget="number"),
     )
     unmet: Literal["continue", "wait"] = Field(
         "continue",
         json_schema_extra=ui(
-            N_("If it is not reached yet"),
-            N_("When the flow comes here by itself."),
+            N_("If not reached yet"),
+            N_("When an execution gets here before the goal is reached."),
             widget="select",
-            choices=[("continue", N_("Go on")), ("wait", N_("Wait for it"))],
+            choices=[("continue", N_("Continue")), ("wait", N_("Wait for it"))],
         ),
     )
     timeout: OptionalDuration = Field(
         "",
         json_schema_extra=ui(
-            N_("Wait no longer than"),
-            N_("Then the flow goes on along “If nothing came in time”. Empty: as long as it takes."),
+            N_("Wait at most"),
+            N_("After that, the branch “If it times out” is taken. Leave empty to wait without a limit."),
             widget="duration",
             placeholder="30 days",
             show_if=_WAITING,
@@ -59,7 +60,7 @@ class GoalParams(Params):
     "goal",
     label=N_("Goal"),
     description=N_(
-        "What the workflow is for. A contact who reaches it jumps here, and the execution counts as a success."
+        "The aim of the workflow. A contact who reaches it jumps here, and the execution counts as a success."
     ),
     group=N_("Flow"),
     icon="target-arrow",
@@ -69,7 +70,7 @@ class GoalParams(Params):
     branch_if={"timeout": ("timeout", None)},
     result={
         "reached": N_("Whether the goal is reached"),
-        "name": N_("Name of the goal"),
+        "name": N_("Goal name"),
         "value": N_("What it is worth"),
     },
 )
@@ -83,7 +84,7 @@ def goal(ctx: StepContext, params: GoalParams) -> Outcome:
         return Done(result)
     about = "contact" if ctx.contact_id else ctx.entity[0]
     if not about:
-        raise StepError("There is no contact whose goal could be waited for: let it go on instead.", permanent=True)
+        raise StepError("There is no contact to wait for. Choose “Continue” instead.", permanent=True)
     events = (f"{about}.*",)
     return Park("the goal's conditions to hold", ("event",), until(ctx, params.timeout), events=events, result=result)
 

@@ -31,13 +31,13 @@ class LogParams(Params):
 
 @action(
     "log",
-    label=N_("Write to the log"),
-    description=N_("Shows a line in the execution's log."),
+    label=N_("Write to log"),
+    description=N_("Writes a line to the execution's log."),
     group=N_("Flow"),
     icon="notes",
     effect="pure",
     params=LogParams,
-    result={"message": N_("The line as it was written"), "level": N_("Its level")},
+    result={"message": N_("The line that was written"), "level": N_("Its level")},
 )
 def log(ctx: StepContext, params: LogParams) -> Outcome:
     """Writes the line."""

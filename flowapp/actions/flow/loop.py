@@ -16,7 +16,7 @@ class LoopParams(Params):
     items: Any = Field(
         json_schema_extra=ui(
             N_("List"),
-            N_("The steps under “For each” see each entry as “item”, and its number, from 0, as “index”."),
+            N_("Steps under “For each” get each entry as “item” and its number, starting at 0, as “index”."),
             placeholder="{{ input.orders }}",
         )
     )
@@ -25,8 +25,8 @@ class LoopParams(Params):
         ge=1,
         le=10_000,
         json_schema_extra=ui(
-            N_("Items at a time"),
-            N_("“item” is then a list of so many. Empty: one by one."),
+            N_("Batch size"),
+            N_("“item” is then a list of this many entries. Leave empty for one at a time."),
             widget="number",
             advanced=True,
         ),
@@ -36,7 +36,7 @@ class LoopParams(Params):
         ge=1,
         le=100,
         json_schema_extra=ui(
-            N_("In parallel"), N_("How many items may be under way at the same time."), widget="number", advanced=True
+            N_("In parallel"), N_("How many items can run at the same time."), widget="number", advanced=True
         ),
     )
     on_item_error: Literal["stop", "continue"] = Field(
@@ -44,7 +44,7 @@ class LoopParams(Params):
         json_schema_extra=ui(
             N_("If an item fails"),
             widget="select",
-            choices=[("stop", N_("Stop the workflow")), ("continue", N_("Go on with the next item"))],
+            choices=[("stop", N_("Stop the workflow")), ("continue", N_("Continue with the next item"))],
         ),
     )
 
@@ -52,7 +52,7 @@ class LoopParams(Params):
 @action(
     "loop",
     label=N_("Loop over a list"),
-    description=N_("Runs the steps under “For each” once for each entry of a list, then goes on."),
+    description=N_("Runs the steps under “For each” once for each entry of a list, then continues."),
     group=N_("Flow"),
     icon="repeat",
     effect="pure",
@@ -60,11 +60,11 @@ class LoopParams(Params):
     aliases=("for_each", "foreach", "boucle"),
     branches=("each", "done"),
     result={
-        "count": N_("How many items there were"),
-        "ok": N_("How many went through"),
-        "failed": N_("How many failed"),
+        "count": N_("Number of items"),
+        "ok": N_("Number of items completed"),
+        "failed": N_("Number of items failed"),
         "results": N_("The last result of each item"),
-        "errors": N_("What went wrong, with the number of the item"),
+        "errors": N_("What went wrong, with the item's number"),
     },
 )
 def loop(_ctx: StepContext, params: LoopParams) -> Outcome:

@@ -16,20 +16,23 @@ class MergeParams(Params):
     mode: Literal["all", "first"] = Field(
         "all",
         json_schema_extra=ui(
-            N_("Go on"),
-            N_("A branch that was not taken is not waited for."),
+            N_("Continue"),
+            N_("Branches that were not taken are not waited for."),
             widget="select",
             choices=[
-                ("all", N_("When every branch has arrived")),
-                ("first", N_("When the first branch has arrived; the others end here")),
+                ("all", N_("When all branches have arrived")),
+                ("first", N_("When the first branch arrives; the others end here")),
             ],
         ),
     )
     timeout: OptionalDuration = Field(
         "",
         json_schema_extra=ui(
-            N_("Wait no longer than"),
-            N_("Then the flow goes on along “If nothing came in time” with who is here. Empty: as long as it takes."),
+            N_("Wait at most"),
+            N_(
+                "After that, the branch “If it times out” is taken with the branches that have arrived. "
+                "Leave empty to wait without a limit."
+            ),
             widget="duration",
             placeholder="2 days",
             show_if={"mode": ["all"]},
@@ -40,7 +43,7 @@ class MergeParams(Params):
 @action(
     "merge",
     label=N_("Merge"),
-    description=N_("Brings parallel branches together: goes on once, when all of them or the first has arrived."),
+    description=N_("Joins parallel branches: continues once, when all of them or the first one has arrived."),
     group=N_("Flow"),
     icon="arrow-merge",
     effect="pure",
@@ -48,7 +51,7 @@ class MergeParams(Params):
     aliases=("join",),
     branches=("next", "timeout"),
     branch_if={"timeout": ("timeout", None)},
-    result={"arrived": N_("How many branches have arrived"), "inputs": N_("What each step before gave")},
+    result={"arrived": N_("Number of branches that arrived"), "inputs": N_("The result of each preceding step")},
 )
 def merge(ctx: StepContext, params: MergeParams) -> Outcome:
     """Joins; the engine counts who can still come."""

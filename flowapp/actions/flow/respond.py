@@ -25,7 +25,7 @@ class RespondParams(Params):
     body: Any = Field(
         None,
         json_schema_extra=ui(
-            N_("Answer"), N_("Text, or a value of the workflow, which is sent as JSON."), widget="textarea"
+            N_("Answer"), N_("Text, or a value from the workflow, which is sent as JSON."), widget="textarea"
         ),
     )
 
@@ -34,24 +34,27 @@ class RespondParams(Params):
     def _writable(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
             if "{{" not in name and _NAME.fullmatch(name) is None:
-                raise ValueError(say("“%(name)s” cannot be the name of a header.", name=name[:50]))
+                raise ValueError(say("“%(name)s” is not a valid header name.", name=name[:50]))
             if any(ord(char) < 32 or 126 < ord(char) < 160 or ord(char) > 255 for char in value if char != "\t"):
                 raise ValueError(
-                    say("The header “%(name)s” holds a character that cannot be sent (a line break, say).", name=name)
+                    say(
+                        "The header “%(name)s” contains a character that cannot be sent, such as a line break.",
+                        name=name,
+                    )
                 )
         return headers
 
 
 @action(
     "respond",
-    label=N_("Answer the webhook"),
-    description=N_("Answers the caller who waits for this execution, then goes on. Only the first answer counts."),
+    label=N_("Respond to webhook"),
+    description=N_("Answers the caller waiting for this execution, then continues. Only the first answer counts."),
     group=N_("Flow"),
     icon="message-reply",
     effect="pure",
     params=RespondParams,
     aliases=("respond_to_webhook", "webhook_response"),
-    result={"status": N_("Status that was sent"), "headers": N_("Headers"), "body": N_("The answer")},
+    result={"status": N_("Status sent"), "headers": N_("Headers"), "body": N_("Body sent")},
 )
 def respond(ctx: StepContext, params: RespondParams) -> Outcome:
     """Hands the answer to the engine; the log says which headers the caller will not see."""

@@ -22,17 +22,18 @@ class RunWorkflowParams(Params):
     )
     input: Any = Field(
         default_factory=dict,
-        json_schema_extra=ui(N_("Its input"), N_("What it starts with."), widget="keyvalue"),
+        json_schema_extra=ui(N_("Input"), N_("What the other workflow starts with."), widget="keyvalue"),
     )
     wait: bool = Field(
-        True, json_schema_extra=ui(N_("Wait until it is through"), N_("Its result is then this step's."))
+        True, json_schema_extra=ui(N_("Wait until it has finished"), N_("Its result then becomes this step's result."))
     )
     timeout: OptionalDuration = Field(
         "",
         json_schema_extra=ui(
-            N_("Wait no longer than"),
+            N_("Wait at most"),
             N_(
-                "Then the flow goes on along “If nothing came in time”; the other workflow runs on. Empty: as long as it takes."
+                "After that, the branch “If it times out” is taken; the other workflow keeps running. "
+                "Leave empty to wait without a limit."
             ),
             widget="duration",
             placeholder="2 hours",
@@ -44,7 +45,7 @@ class RunWorkflowParams(Params):
 @action(
     "run_workflow",
     label=N_("Run another workflow"),
-    description=N_("Starts another workflow with values of this one, and waits for its result or goes on."),
+    description=N_("Starts another workflow with values from this one, and waits for its result or continues."),
     group=N_("Flow"),
     icon="sitemap",
     effect="idempotent",
@@ -54,7 +55,7 @@ class RunWorkflowParams(Params):
     branch_if={"timeout": ("timeout", None)},
     result={
         "execution_id": N_("Id of its execution"),
-        "status": N_("How it ended"),
+        "status": N_("Its final status"),
         "output": N_("Its result"),
     },
 )

@@ -18,7 +18,7 @@ class Variant(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: BranchName = Field(json_schema_extra=ui(N_("Name of the variant"), plain=True))
+    name: BranchName = Field(json_schema_extra=ui(N_("Variant name"), plain=True))
     weight: float = Field(
         1.0, ge=0, le=1_000_000, allow_inf_nan=False, json_schema_extra=ui(N_("Weight"), widget="number")
     )
@@ -36,7 +36,7 @@ class SplitParams(Params):
         max_length=20,
         json_schema_extra=ui(
             N_("Variants"),
-            N_("Their share is their weight: 50 and 50, or 90 and 10. A contact always takes the same one."),
+            N_("Weights set each variant's share: 50 and 50, or 90 and 10. A contact always takes the same variant."),
             widget="rows",
         ),
     )
@@ -45,7 +45,7 @@ class SplitParams(Params):
     def _shares(self) -> SplitParams:
         check_twice(variant.name for variant in self.variants)
         if not sum(variant.weight for variant in self.variants):
-            raise ValueError(say("The weights add up to 0: give at least one variant a weight."))
+            raise ValueError(say("The weights add up to 0. Give at least one variant a weight."))
         return self
 
 
@@ -63,7 +63,7 @@ def share(subject: str, step_id: str) -> float:
 @action(
     "split",
     label=N_("A/B split"),
-    description=N_("Sends each contact along one of several variants, by weight, and counts them."),
+    description=N_("Sends each contact down one of several variants, by weight, and counts them."),
     group=N_("Flow"),
     icon="a-b",
     effect="pure",
@@ -72,7 +72,7 @@ def share(subject: str, step_id: str) -> float:
     branches=("*",),
     own_branches=variants_of,
     counted=True,
-    result={"variant": N_("Name of the variant")},
+    result={"variant": N_("Variant name")},
 )
 def split(ctx: StepContext, params: SplitParams) -> Outcome:
     """Chooses by the contact, else by what the execution is about, else by the execution."""

@@ -16,21 +16,19 @@ class StopParams(Params):
     status: Literal["completed", "failed", "cancelled"] = Field(
         "completed",
         json_schema_extra=ui(
-            N_("Ends as"),
+            N_("Status"),
             widget="select",
             choices=[("completed", N_("Completed")), ("failed", N_("Failed")), ("cancelled", N_("Cancelled"))],
         ),
     )
     message: Text = Field("", json_schema_extra=ui(N_("Message"), N_("Shown with the execution.")))
-    output: Any = Field(
-        None, json_schema_extra=ui(N_("Output"), N_("What the execution gives as its result."), advanced=True)
-    )
+    output: Any = Field(None, json_schema_extra=ui(N_("Output"), N_("The result of the execution."), advanced=True))
 
 
 @action(
     "stop",
     label=N_("Stop"),
-    description=N_("Ends the workflow here, also its parallel branches."),
+    description=N_("Ends the execution here, parallel branches included."),
     group=N_("Flow"),
     icon="player-stop",
     effect="pure",

@@ -19,16 +19,16 @@ class Case(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: BranchName = Field(json_schema_extra=ui(N_("Name of the case"), plain=True))
-    equals: Any = Field(None, json_schema_extra=ui(N_("The value equals")))
+    name: BranchName = Field(json_schema_extra=ui(N_("Case name"), plain=True))
+    equals: Any = Field(None, json_schema_extra=ui(N_("Value equals")))
     conditions: dict[str, Any] | list[Any] | None = Field(
-        None, json_schema_extra=ui(N_("Or these conditions hold"), widget="conditions", raw=True, advanced=True)
+        None, json_schema_extra=ui(N_("Or conditions"), widget="conditions", raw=True, advanced=True)
     )
 
     @model_validator(mode="after")
     def _one_way(self) -> Case:
         if (self.equals is None) == (not self.conditions):
-            raise ValueError(say("Say what the value equals, or write conditions: one of the two."))
+            raise ValueError(say("Enter a value to compare with, or conditions, but not both."))
         return self
 
     def rules(self, value: str) -> Any:
@@ -45,7 +45,7 @@ class SwitchParams(Params):
         "",
         max_length=2000,
         json_schema_extra=ui(
-            N_("Value to look at"), N_("Each case says what it equals."), placeholder="input.country", raw=True
+            N_("Value to compare"), N_("Each case is compared with this value."), placeholder="input.country", raw=True
         ),
     )
     cases: list[Case] = Field(
@@ -53,7 +53,7 @@ class SwitchParams(Params):
         max_length=50,
         json_schema_extra=ui(
             N_("Cases"),
-            N_("The first one that fits is taken; where none does, the lane “Otherwise”."),
+            N_("The first matching case is taken; if none matches, the branch “Otherwise”."),
             widget="rows",
             raw=True,
         ),
@@ -63,7 +63,7 @@ class SwitchParams(Params):
     def _complete(self) -> SwitchParams:
         check_twice(case.name for case in self.cases)
         if not self.value.strip() and not all(case.conditions for case in self.cases):
-            raise ValueError(say("Say which value the cases compare with."))
+            raise ValueError(say("Enter the value that the cases compare with."))
         return self
 
 
@@ -75,7 +75,7 @@ def cases_of(params: Mapping[str, Any]) -> list[str]:
 @action(
     "switch",
     label=N_("Switch"),
-    description=N_("Goes on along the first of several cases that fits; where none does, along “Otherwise”."),
+    description=N_("Takes the first matching case, or “Otherwise” if none matches."),
     group=N_("Flow"),
     icon="switch-3",
     effect="pure",
@@ -83,7 +83,10 @@ def cases_of(params: Mapping[str, Any]) -> list[str]:
     aliases=("case", "router"),
     branches=("*", OTHERWISE),
     own_branches=cases_of,
-    result={"case": N_("Name of the case that fits"), "explanation": N_("Each case with its rules and their values")},
+    result={
+        "case": N_("Name of the matching case"),
+        "explanation": N_("Each case with its conditions and the values they compared"),
+    },
 )
 def switch(ctx: StepContext, params: SwitchParams) -> Outcome:
     """Tries the cases from the top."""

@@ -22,25 +22,27 @@ class SendEmailParams(Params):
         min_length=1,
         max_length=MAX_RECIPIENTS,
         json_schema_extra=ui(
-            N_("To"), N_("Several addresses with commas between."), placeholder="{{ form_data.email }}"
+            N_("To"), N_("Separate several addresses with commas."), placeholder="{{ form_data.email }}"
         ),
     )
     subject: Text = Field("", max_length=998, json_schema_extra=ui(N_("Subject")))
     message: Text = Field("", json_schema_extra=ui(N_("Message"), widget="textarea"))
-    html: Text = Field("", json_schema_extra=ui(N_("Message as HTML"), widget="textarea", advanced=True))
+    html: Text = Field("", json_schema_extra=ui(N_("HTML message"), widget="textarea", advanced=True))
     template: Text = Field(
-        "", json_schema_extra=ui(N_("Template"), N_("Used where there is no message: lists the data."), advanced=True)
+        "", json_schema_extra=ui(N_("Template"), N_("Used if there is no message: lists the data."), advanced=True)
     )
-    data: Any = Field(None, json_schema_extra=ui(N_("Data of the template"), advanced=True))
-    cc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Copy to"), advanced=True))
-    bcc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Blind copy to"), advanced=True))
-    reply_to: Text = Field("", json_schema_extra=ui(N_("Answers go to"), advanced=True))
-    sender: Text = Field("", json_schema_extra=ui(N_("From"), N_("Empty: the usual sender."), advanced=True))
+    data: Any = Field(None, json_schema_extra=ui(N_("Template data"), advanced=True))
+    cc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Cc"), advanced=True))
+    bcc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Bcc"), advanced=True))
+    reply_to: Text = Field("", json_schema_extra=ui(N_("Reply to"), advanced=True))
+    sender: Text = Field(
+        "", json_schema_extra=ui(N_("From"), N_("Leave empty to use the default sender."), advanced=True)
+    )
     integration: str = Field(
         "",
         json_schema_extra=ui(
             N_("Send through"),
-            N_("Empty: the mail server of this installation."),
+            N_("Leave empty to use this installation's mail server."),
             widget="integration",
             integration_type="email",
             advanced=True,
@@ -50,26 +52,26 @@ class SendEmailParams(Params):
     @model_validator(mode="after")
     def _complete(self) -> SendEmailParams:
         if not (self.message or self.html or self.template):
-            raise ValueError(say("Write a message, or name a template."))
+            raise ValueError(say("Enter a message or choose a template."))
         if not self.subject.strip() and not self.template:
-            raise ValueError(say("Write a subject."))
+            raise ValueError(say("Enter a subject."))
         if has_controls(self.subject):
-            raise ValueError(say("The subject must be one line."))
+            raise ValueError(say("The subject must be a single line."))
         return self
 
 
 @action(
     "send_email",
     label=N_("Send e-mail"),
-    description=N_("Sends an e-mail to one or several people."),
+    description=N_("Sends an e-mail to one or more people."),
     group=N_("Send"),
     icon="mail",
     effect="once",
     params=SendEmailParams,
     result={
         "message_id": N_("Message-ID of the e-mail"),
-        "to": N_("Who it went to"),
-        "subject": N_("Its subject"),
+        "to": N_("Recipients"),
+        "subject": N_("Subject"),
     },
 )
 def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
@@ -98,7 +100,7 @@ def listing(data: Any, indent: str = "") -> str:
     """Data as a person reads it: one `name: value` a line, inner data indented."""
     if data is None or data in ({}, []):
         raise StepError(
-            "The e-mail has a template but no data and no message: there is nothing to send.", permanent=True
+            "The e-mail has a template but no data and no message, so there is nothing to send.", permanent=True
         )
     return "\n".join(_lines(data, indent)) + "\n"
 

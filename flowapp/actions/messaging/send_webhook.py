@@ -27,8 +27,8 @@ class SendWebhookParams(Params):
     integration: str = Field(
         "",
         json_schema_extra=ui(
-            N_("Sign in with"),
-            N_("Empty: not at all."),
+            N_("Authentication"),
+            N_("Leave empty for none."),
             widget="integration",
             integration_type="webhook",
             advanced=True,
@@ -56,7 +56,7 @@ class SendWebhookParams(Params):
             show_if=_BODIES,
         ),
     )
-    body: Text = Field("", json_schema_extra=ui(N_("Text"), N_("Sent as it is."), widget="textarea", show_if=_BODIES))
+    body: Text = Field("", json_schema_extra=ui(N_("Text"), N_("Sent unchanged."), widget="textarea", show_if=_BODIES))
     headers: dict[str, Text] = Field(
         {}, json_schema_extra=ui(N_("Headers"), widget="keyvalue", secret_keys=True, advanced=True)
     )
@@ -66,9 +66,9 @@ class SendWebhookParams(Params):
     expect: Literal["success", "any"] = Field(
         "success",
         json_schema_extra=ui(
-            N_("Answers of 400 and above"),
+            N_("Responses with status 400 and above"),
             widget="select",
-            choices=[("success", N_("The step fails")), ("any", N_("Are a result like any other"))],
+            choices=[("success", N_("Fail the step")), ("any", N_("Are treated as results"))],
             advanced=True,
         ),
     )
@@ -104,9 +104,9 @@ def destination(params: Mapping[str, Any]) -> str:
 
 @action(
     "send_webhook",
-    label=N_("Call a web address"),
+    label=N_("Send HTTP request"),
     description=N_(
-        "Sends data to a web service. After a crash it may arrive twice, with the same Idempotency-Key header."
+        "Sends a request to a web service. After a crash it may arrive twice, with the same Idempotency-Key header."
     ),
     group=N_("Send"),
     icon="world-upload",
@@ -115,11 +115,11 @@ def destination(params: Mapping[str, Any]) -> str:
     destination=destination,
     aliases=("call_webhook", "webhook"),
     result={
-        "status": N_("Status of the answer, 200 for example"),
-        "body": N_("The answer: its JSON, else its text"),
-        "headers": N_("Headers of the answer"),
+        "status": N_("Response status, for example 200"),
+        "body": N_("Response body: parsed JSON, or text"),
+        "headers": N_("Response headers"),
         "ok": N_("Whether the status is below 400"),
-        "duration_ms": N_("How long it took, in milliseconds"),
+        "duration_ms": N_("Duration in milliseconds"),
     },
 )
 def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
@@ -165,7 +165,7 @@ def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str,
     base = str(handle.config["base_url"])
     url = urljoin(base.rstrip("/") + "/", params.url.lstrip("/") if params.url.startswith("/") else params.url)
     if not origin_of(url) or origin_of(url) != origin_of(base):
-        raise StepError(f"“{handle.name}” signs in at {base} only: use an address under it.", permanent=True)
+        raise StepError(f"“{handle.name}” may be used at {base} only. Use a URL under it.", permanent=True)
     signed, basic = credentials_of(handle.config, handle.credentials)
     return url, {**headers, **signed}, basic
 
@@ -183,7 +183,7 @@ def _refused(method: str, url: str, answer: HttpResponse, now: datetime) -> Step
 
 def _answered(method: str, url: str, status: int) -> str:
     place = urlsplit(url)._replace(query="", fragment="").geturl()  # a query may hold a key
-    return f"{method} {place} answered {status}."
+    return f"{method} {place} returned {status}."
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

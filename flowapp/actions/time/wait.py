@@ -47,12 +47,12 @@ class WaitParams(WaitTimeParams, WaitUntilParams, WaitConditionParams, WaitEvent
             N_("Wait for"),
             widget="select",
             choices=[
-                ("time", N_("A length of time")),
+                ("time", N_("A duration")),
                 ("until", N_("A date and time")),
                 ("condition", N_("A condition")),
                 ("event", N_("An event")),
-                ("approval", N_("A person's approval")),
-                ("url", N_("A call of a web address")),
+                ("approval", N_("An approval")),
+                ("url", N_("A call to a URL")),
             ],
         ),
     )
@@ -60,7 +60,7 @@ class WaitParams(WaitTimeParams, WaitUntilParams, WaitConditionParams, WaitEvent
         "",
         validate_default=False,
         json_schema_extra={
-            "ui": {**_hints(WaitTimeParams, "duration")["ui"], "label": N_("How long"), "show_if": {"kind": ["time"]}}
+            "ui": {**_hints(WaitTimeParams, "duration")["ui"], "label": N_("Duration"), "show_if": {"kind": ["time"]}}
         },
     )
     until: When = Field("", json_schema_extra=_when(["until"], UNTIL))
@@ -91,13 +91,13 @@ class WaitParams(WaitTimeParams, WaitUntilParams, WaitConditionParams, WaitEvent
     @model_validator(mode="after")
     def _complete(self) -> WaitParams:
         if self.kind == "time" and self.duration == "":
-            raise ValueError(say("Say how long to wait, for example “2 days”."))
+            raise ValueError(say("Enter how long to wait, for example “2 days”."))
         if self.kind == "until" and not self.until.strip():
-            raise ValueError(say("Say until when to wait."))
+            raise ValueError(say("Enter when the wait ends."))
         if self.kind == "condition" and not self.conditions:
-            raise ValueError(say("Say what must hold for the wait to end."))
+            raise ValueError(say("Add the conditions that end the wait."))
         if self.kind == "event" and not self.events:
-            raise ValueError(say("Say which events to wait for, for example contact.updated."))
+            raise ValueError(say("Enter the events to wait for, for example contact.updated."))
         return self
 
 
@@ -110,7 +110,7 @@ def _ways(params: Mapping[str, Any]) -> list[str]:
 @action(
     "wait",
     label=N_("Wait (any kind)"),
-    description=N_("Waits for a length of time, a date, a condition, an event, an approval or a call from outside."),
+    description=N_("Waits for a duration, a date, a condition, an event, an approval or a call to a URL."),
     group=N_("Flow"),
     icon="clock-pause",
     effect="idempotent",
@@ -119,9 +119,9 @@ def _ways(params: Mapping[str, Any]) -> list[str]:
     own_branches=_ways,
     branch_if={"timeout": ("timeout", None)},
     result={
-        "until": N_("When it goes on"),
-        "matched": N_("Whether the conditions hold"),
-        "payload": N_("What came with the call or the event"),
+        "until": N_("When it continues"),
+        "matched": N_("Whether the conditions are met"),
+        "payload": N_("Data from the call or the event"),
         "decision": N_("Approval: approved or rejected"),
     },
 )

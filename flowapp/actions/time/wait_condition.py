@@ -13,8 +13,8 @@ from flowapp.catalog.times import parse_duration
 from flowapp.errors import ExpressionError, StepError
 
 TIMEOUT = ui(
-    N_("At most"),
-    N_("For example “3 days”; then it goes on along “If nothing came in time”. Empty: as long as it takes."),
+    N_("Limit"),
+    N_("For example “3 days”. After that, the branch “If it times out” is taken. Leave empty to wait without a limit."),
     widget="duration",
     placeholder="3 days",
 )
@@ -26,7 +26,7 @@ class WaitConditionParams(Params):
     conditions: dict[str, Any] | list[Any] = Field(
         json_schema_extra=ui(
             N_("Until"),
-            N_("The contact is read anew each time; “event” is what arrived last, for example event.amount."),
+            N_("The contact is reloaded each time; “event” is the latest event, for example event.amount."),
             widget="conditions",
             raw=True,
         )
@@ -35,8 +35,11 @@ class WaitConditionParams(Params):
         [],
         max_length=20,
         json_schema_extra=ui(
-            N_("Test again at"),
-            N_("Types of events, one a line, such as contact.updated or order.*. Empty: any about the same contact."),
+            N_("Check again on"),
+            N_(
+                "Event types, one per line, such as contact.updated or order.*. Leave empty for any event "
+                "about the same contact."
+            ),
             widget="lines",
             advanced=True,
         ),
@@ -47,7 +50,7 @@ class WaitConditionParams(Params):
 @action(
     "wait_condition",
     label=N_("Wait for a condition"),
-    description=N_("Waits until conditions hold, for example until a contact has been changed in some way."),
+    description=N_("Waits until conditions are met, for example until a contact has changed in a certain way."),
     group=N_("Flow"),
     icon="clock-check",
     effect="pure",
@@ -55,9 +58,9 @@ class WaitConditionParams(Params):
     branches=("next", "timeout"),
     branch_if={"timeout": ("timeout", None)},
     result={
-        "matched": N_("Whether the conditions hold"),
-        "explanation": N_("Each rule with the values it saw"),
-        "event": N_("The event that made them hold, if any"),
+        "matched": N_("Whether the conditions are met"),
+        "explanation": N_("Each condition with the values it compared"),
+        "event": N_("The event that met the conditions, if any"),
     },
 )
 def wait_condition(ctx: StepContext, params: WaitConditionParams) -> Outcome:
@@ -72,7 +75,7 @@ def wait_condition(ctx: StepContext, params: WaitConditionParams) -> Outcome:
     until = deadline(ctx, params.timeout)
     if not events and until is None:
         raise StepError(
-            "This execution is about no contact, so nothing would ever end the wait: name events, or a longest time.",
+            "This execution is not about a contact, so nothing would ever end the wait. Enter events or a maximum time.",
             permanent=True,
         )
     return Park("the conditions to hold", ("event",), until, events=events, same_entity=bool(about), result=result)

@@ -36,7 +36,7 @@ class WaitEventParams(Params):
         json_schema_extra=ui(
             N_("Wait for"),
             widget="select",
-            choices=[("url", N_("A call of a web address")), ("approval", N_("A person's approval")), ("event", N_("An event"))],
+            choices=[("url", N_("A call to a URL")), ("approval", N_("An approval")), ("event", N_("An event"))],
         ),
     )  # fmt: skip
     role: Literal["owner", "admin", "editor", "operator", "viewer"] = Field(
@@ -49,23 +49,23 @@ class WaitEventParams(Params):
     title: Text = Field(
         "",
         max_length=300,
-        json_schema_extra=ui(N_("Question"), N_("Empty: the name of the step."), show_if=_APPROVAL),
+        json_schema_extra=ui(N_("Question"), N_("Leave empty to use the step's name."), show_if=_APPROVAL),
     )
     message: Text = Field(
         "",
         max_length=10_000,
         json_schema_extra=ui(
-            N_("Details"), N_("What they should know to decide."), widget="textarea", show_if=_APPROVAL
+            N_("Details"), N_("What they need to know to decide."), widget="textarea", show_if=_APPROVAL
         ),
     )
     by_email: bool = Field(
-        default=True, json_schema_extra=ui(N_("Ask by e-mail too"), widget="checkbox", show_if=_APPROVAL)
+        default=True, json_schema_extra=ui(N_("Also ask by e-mail"), widget="checkbox", show_if=_APPROVAL)
     )
     events: Lines = Field(
         [],
         max_length=20,
         json_schema_extra=ui(
-            N_("Events"), N_("One a line, such as contact.updated or order.*."), widget="lines", show_if=_EVENT
+            N_("Events"), N_("One per line, such as contact.updated or order.*."), widget="lines", show_if=_EVENT
         ),
     )
     same_entity: bool = Field(
@@ -87,9 +87,9 @@ class WaitEventParams(Params):
     @model_validator(mode="after")
     def _complete(self) -> WaitEventParams:
         if self.kind == "event" and not self.events:
-            raise ValueError(say("Say which events to wait for, for example contact.updated."))
+            raise ValueError(say("Enter the events to wait for, for example contact.updated."))
         if any(c in self.title for c in "\r\n"):
-            raise ValueError(say("The question must be one line."))
+            raise ValueError(say("The question must be a single line."))
         return self
 
 
@@ -103,7 +103,7 @@ def _ways(params: Mapping[str, Any]) -> list[str]:
 @action(
     "wait_event",
     label=N_("Wait for a call, an approval or an event"),
-    description=N_("Waits until a web address is called, a person approves or rejects, or an event arrives."),
+    description=N_("Waits until a URL is called, a person approves or rejects, or an event arrives."),
     group=N_("Flow"),
     icon="bell-ringing",
     effect="idempotent",
@@ -114,12 +114,12 @@ def _ways(params: Mapping[str, Any]) -> list[str]:
     branch_if={"timeout": ("timeout", None)},
     result={
         "kind": N_("url, event or approval"),
-        "payload": N_("What came with the call or the event"),
+        "payload": N_("Data from the call or the event"),
         "decision": N_("Approval: approved or rejected"),
-        "by": N_("Approval: the e-mail address of who decided"),
-        "by_link": N_("Approval: whether by the link in the e-mail, without signing in"),
-        "comment": N_("Approval: what they wrote"),
-        "at": N_("Approval: when"),
+        "by": N_("Approval: e-mail address of the person who decided"),
+        "by_link": N_("Approval: whether it was given by the link in the e-mail, without signing in"),
+        "comment": N_("Approval: the comment"),
+        "at": N_("Approval: time"),
     },
 )
 def wait_event(ctx: StepContext, params: WaitEventParams) -> Outcome:

@@ -12,7 +12,7 @@ from flowapp.catalog.hours import Hours, add, opening, parse_span
 from flowapp.catalog.times import parse_duration
 from flowapp.errors import ExpressionError
 
-RESULT = {"until": N_("When it goes on"), "waited": N_("Whether it had to wait")}
+RESULT = {"until": N_("When it continues"), "waited": N_("Whether it had to wait")}
 
 
 def _is_length(value: Any) -> Any:
@@ -29,8 +29,8 @@ OnlyOpen = Annotated[
     bool,
     Field(
         json_schema_extra=ui(
-            N_("Go on in business hours only"),
-            N_("Where it would be over at night or on a holiday, it lasts until the next business day begins."),
+            N_("Continue only in business hours"),
+            N_("If the wait would end at night or on a holiday, it lasts until the next business day begins."),
             widget="checkbox",
             advanced=True,
         )
@@ -55,7 +55,7 @@ class WaitTimeParams(Params):
 @action(
     "wait_time",
     label=N_("Wait"),
-    description=N_("Waits for minutes, hours or days before it goes on."),
+    description=N_("Waits for minutes, hours or days."),
     group=N_("Flow"),
     icon="hourglass",
     effect="pure",

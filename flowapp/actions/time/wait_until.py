@@ -20,10 +20,8 @@ UNTIL = ui(
     widget="datetime",
     placeholder="2026-12-31 09:00",
 )
-OFFSET = ui(N_("Moved by"), N_("For example “-3 days” or “+2 business days”."), placeholder="-3 days", advanced=True)
-AT = ui(
-    N_("At what time of day"), N_("For a date without a time, such as a birthday."), placeholder="09:00", advanced=True
-)
+OFFSET = ui(N_("Offset"), N_("For example “-3 days” or “+2 business days”."), placeholder="-3 days", advanced=True)
+AT = ui(N_("Time of day"), N_("For a date without a time, such as a birthday."), placeholder="09:00", advanced=True)
 
 
 def _is_when(value: str) -> str:
@@ -59,7 +57,7 @@ class WaitUntilParams(Params):
 @action(
     "wait_until",
     label=N_("Wait until"),
-    description=N_("Waits until a date and time, also one that a field holds; goes on at once where it has passed."),
+    description=N_("Waits until a date and time, which can come from a field. Continues at once if it is in the past."),
     group=N_("Flow"),
     icon="calendar-time",
     effect="pure",

@@ -42,7 +42,7 @@ def list_contacts() -> Response:
     return jsonify(list_of(page, [_json(contact) for contact in page.rows]))
 
 
-@route(bp, ONE, "GET", tag=TAG, summary=N_("Read a contact"), answer=schemas.ContactOut)
+@route(bp, ONE, "GET", tag=TAG, summary=N_("Get a contact"), answer=schemas.ContactOut)
 @access(Role.VIEWER)
 def get_contact(contact_id: str) -> Response:
     """By its id."""
@@ -50,7 +50,7 @@ def get_contact(contact_id: str) -> Response:
 
 
 @route(
-    bp, "/contacts/", "POST", tag=TAG, summary=N_("Add a contact"),
+    bp, "/contacts/", "POST", tag=TAG, summary=N_("Create a contact"),
     body=schemas.ContactIn, answer=schemas.ContactOut, status=201,
 )  # fmt: skip
 @access(Role.OPERATOR)
@@ -62,7 +62,7 @@ def create_contact() -> tuple[Response, int]:
 
 
 @route(
-    bp, ONE, "PATCH", "PUT", tag=TAG, summary=N_("Change a contact"),
+    bp, ONE, "PATCH", "PUT", tag=TAG, summary=N_("Update a contact"),
     body=schemas.ContactChangeIn, answer=schemas.ContactOut,
 )  # fmt: skip
 @access(Role.OPERATOR)

@@ -55,7 +55,7 @@ def list_approvals() -> Response:
 
 
 @route(
-    bp, "/executions/<execution_id>/approve/", "POST", tag=TAG, summary=N_("Approve what an execution waits for"),
+    bp, "/executions/<execution_id>/approve/", "POST", tag=TAG, summary=N_("Approve a waiting execution"),
     body=schemas.DecideIn, answer=schemas.DecidedOut,
 )  # fmt: skip
 @access(Role.VIEWER)
@@ -65,7 +65,7 @@ def approve_execution(execution_id: str) -> Response:
 
 
 @route(
-    bp, "/executions/<execution_id>/reject/", "POST", tag=TAG, summary=N_("Reject what an execution waits for"),
+    bp, "/executions/<execution_id>/reject/", "POST", tag=TAG, summary=N_("Reject a waiting execution"),
     body=schemas.DecideIn, answer=schemas.DecidedOut,
 )  # fmt: skip
 @access(Role.VIEWER)

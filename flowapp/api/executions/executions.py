@@ -67,7 +67,7 @@ def execute_workflow(workflow_id: str) -> tuple[Response, int]:
     if ended is None:
         return _started(execution.id, _("The workflow was started in the background."), is_async=True), 202
     outcome = {"status": ended.status, "output_data": ended.output_data, "error_message": ended.error_message}
-    return _started(execution.id, _("The workflow has ended."), is_async=False, **outcome), 200
+    return _started(execution.id, _("The workflow has finished."), is_async=False, **outcome), 200
 
 
 def _started(execution_id: str, message: str, *, is_async: bool, **more: Any) -> Response:
@@ -153,7 +153,7 @@ def _find(session: Session, execution_id: str) -> Execution:
     return found
 
 
-@route(bp, ONE, "GET", tag=TAG, summary=N_("Read an execution with its steps"), answer=schemas.ExecutionDetailsOut)
+@route(bp, ONE, "GET", tag=TAG, summary=N_("Get an execution with its steps"), answer=schemas.ExecutionDetailsOut)
 @access(Role.VIEWER)
 def get_execution(execution_id: str) -> Response:
     """Each attempt of each step with what it got and gave."""
@@ -163,7 +163,7 @@ def get_execution(execution_id: str) -> Response:
 
 @route(
     bp, f"{OF_WORKFLOW}executions/<execution_id>/", "GET", tag=TAG,
-    summary=N_("Read an execution of a workflow"), answer=schemas.ExecutionDetailsOut,
+    summary=N_("Get an execution of a workflow"), answer=schemas.ExecutionDetailsOut,
 )  # fmt: skip
 @access(Role.VIEWER)
 def get_workflow_execution(workflow_id: str, execution_id: str) -> Response:
@@ -181,7 +181,7 @@ def _details(session: Session, execution: Execution) -> Response:
 
 
 @route(
-    bp, f"{ONE}logs/", "GET", tag=TAG, summary=N_("Read the log of an execution"),
+    bp, f"{ONE}logs/", "GET", tag=TAG, summary=N_("Get the log of an execution"),
     query=schemas.LogQuery, answer=schemas.LogsOut,
 )  # fmt: skip
 @access(Role.VIEWER)

@@ -69,7 +69,7 @@ def export_workflow(workflow_id: str) -> Response:
 def _id(text: str) -> str:
     known = read_id(text)
     if known is None:
-        raise NotFoundError(say("There is nothing with the id “%(id)s”.", id=text[:100]))
+        raise NotFoundError(say("There is no execution or workflow with the id “%(id)s”.", id=text[:100]))
     return known
 
 

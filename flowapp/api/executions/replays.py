@@ -43,7 +43,7 @@ def _choice(body: schemas.ReplayIn) -> replays.Choice:
 
 
 @route(
-    bp, "/replays/preview/", "POST", tag=TAG, summary=N_("Foresee what a replay would do"),
+    bp, "/replays/preview/", "POST", tag=TAG, summary=N_("Preview a replay"),
     body=schemas.ReplayIn, answer=schemas.ReplayPreviewOut,
 )  # fmt: skip
 @access(Role.OPERATOR)
@@ -58,7 +58,7 @@ def preview_replay() -> Response:
 
 
 @route(
-    bp, "/replays/", "POST", tag=TAG, summary=N_("Run many executions again"),
+    bp, "/replays/", "POST", tag=TAG, summary=N_("Rerun executions in bulk"),
     body=schemas.ReplayIn, answer=schemas.ReplayOut, status=202,
 )  # fmt: skip
 @access(Role.OPERATOR)
@@ -75,7 +75,7 @@ def create_replay() -> tuple[Response, int]:
     return jsonify(answer), 202
 
 
-@route(bp, ONE, "GET", tag=TAG, summary=N_("Read a replay"), answer=schemas.ReplayOut)
+@route(bp, ONE, "GET", tag=TAG, summary=N_("Get a replay"), answer=schemas.ReplayOut)
 @access(Role.VIEWER)
 def get_replay(replay_id: UUID) -> Response:
     """How far it is, and what became of its executions."""

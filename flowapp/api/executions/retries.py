@@ -89,7 +89,7 @@ def _group_json(group: dead_letters.Group) -> dict[str, Any]:
 
 
 @route(
-    bp, "/executions/uncertain/", "GET", tag=TAG, summary=N_("List what waits for a decision"),
+    bp, "/executions/uncertain/", "GET", tag=TAG, summary=N_("List uncertain steps"),
     answer=retry_schemas.UndecidedListOut,
 )  # fmt: skip
 @access(Role.VIEWER)
@@ -110,7 +110,7 @@ def list_uncertain() -> Response:
 
 
 @route(
-    bp, f"{ONE}steps/<int:seq>/resolve/", "POST", tag=TAG, summary=N_("Settle an uncertain step"),
+    bp, f"{ONE}steps/<int:seq>/resolve/", "POST", tag=TAG, summary=N_("Resolve an uncertain step"),
     body=retry_schemas.DecisionIn, answer=schemas.StepRunOut,
 )  # fmt: skip
 @access(Role.OPERATOR)

@@ -29,7 +29,7 @@ NEWER = "newer schema, still served"
 _FINE = (OK, NEWER)
 
 
-@route(bp, "/healthz", "GET", tag=TAG, summary=N_("Is this process alive?"), answer=HealthOut, root=True, others=DOWN)
+@route(bp, "/healthz", "GET", tag=TAG, summary=N_("Liveness check"), answer=HealthOut, root=True, others=DOWN)
 @limiter.exempt
 @public(WHY)
 def healthz() -> tuple[Response, int]:
@@ -37,9 +37,7 @@ def healthz() -> tuple[Response, int]:
     return _answer({"database": _database()})
 
 
-@route(
-    bp, "/readyz", "GET", tag=TAG, summary=N_("Can this installation serve?"), answer=HealthOut, root=True, others=DOWN
-)
+@route(bp, "/readyz", "GET", tag=TAG, summary=N_("Readiness check"), answer=HealthOut, root=True, others=DOWN)
 @limiter.exempt
 @public(WHY)
 def readyz() -> tuple[Response, int]:
@@ -59,7 +57,7 @@ def _asked(what: str, ask: Callable[[], str]) -> str:
     try:
         return ask()
     except SQLAlchemyError as error:
-        log.warning("the database does not tell", what=what, error=str(error))
+        log.warning("the database does not respond", what=what, error=str(error))
         return "failing"
 
 
@@ -76,7 +74,7 @@ def _redis() -> str:
     try:
         return OK if tasks.runtime().redis.ping() else "failing"
     except redis.RedisError as error:
-        log.warning("broker does not answer", error=str(error))
+        log.warning("broker does not respond", error=str(error))
         return "failing"
 
 
@@ -97,6 +95,6 @@ def _processes() -> dict[str, str]:
     try:
         found = health.processes(db.engine, tasks.runtime().settings)
     except SQLAlchemyError as error:
-        log.warning("the database does not tell", what="which processes run", error=str(error))
+        log.warning("the database does not respond", what="which processes run", error=str(error))
         return {"workers": "failing", "schedulers": "failing"}
     return {f"{kind}s": health.trouble(kind, found) or OK for kind in ("worker", "scheduler")}

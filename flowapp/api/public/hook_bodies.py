@@ -30,7 +30,7 @@ def read_input(raw: bytes) -> Any:
         return _multipart(raw)
     raise UnsupportedMediaError(
         "Send application/json, application/x-www-form-urlencoded or multipart/form-data, "
-        f"and say so in Content-Type; this says “{kind[:100] or 'nothing'}”."
+        f"and set Content-Type accordingly; this request has “{kind[:100] or 'nothing'}”."
     )
 
 
@@ -52,7 +52,7 @@ def _multipart(raw: bytes) -> dict[str, Any]:
         size = len(file.stream.read())
         fields.append((name, {"filename": file.filename or "", "content_type": file.mimetype, "size": size}))
     if not fields:
-        raise MalformedError("The form has no field, or its parts are not separated as Content-Type says.")
+        raise MalformedError("The form has no fields, or its parts do not use the boundary given in Content-Type.")
     return _gathered(fields)
 
 
@@ -61,7 +61,7 @@ def _gathered(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, list[Any]] = {}
     for name, value in fields:
         if "\0" in name or (isinstance(value, str) and "\0" in value):
-            raise MalformedError("The request holds a NUL character, which cannot be stored.")
+            raise MalformedError("The request contains a NUL character, which cannot be stored.")
         found.setdefault(name, []).append(value)
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 

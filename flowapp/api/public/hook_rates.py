@@ -80,7 +80,7 @@ class Rates:
                 pipe.expire(name, 2 * MINUTE)
                 total = int(pipe.execute()[0])
         except redis.RedisError as error:
-            log.warning("Redis does not answer: calls of webhooks are counted in this process only", error=str(error))
+            log.warning("Redis does not respond: webhook calls are counted in this process only", error=str(error))
             self._ask_again = self._now() + PAUSE
             return
         with self._lock:
@@ -89,5 +89,5 @@ class Rates:
 
 def _refused(limit: int, now: float) -> ThrottledError:
     left = MINUTE - int(now % MINUTE)
-    words = say("More than %(limit)s calls came within a minute. Try again in %(left)s s.", limit=limit, left=left)
+    words = say("More than %(limit)s calls arrived within a minute. Try again in %(left)s s.", limit=limit, left=left)
     return ThrottledError(words, left)

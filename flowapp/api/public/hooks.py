@@ -80,7 +80,7 @@ _hooks: dict[str, Hook] = {}  # as they were when they were last looked up
 
 
 @route(
-    bp, "/hooks/<key>/", *METHODS, tag=N_("Webhooks"), summary=N_("Start a workflow from outside"),
+    bp, "/hooks/<key>/", *METHODS, tag=N_("Webhooks"), summary=N_("Start a workflow by webhook"),
     answer=schemas.HookOut, status=202, root=True, others=((200, ANYTHING),),
 )  # fmt: skip
 @limiter.exempt

@@ -130,7 +130,9 @@ def metrics() -> Response:
     through_proxy = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded"))
     from_here = request.remote_addr in _LOOPBACK and not through_proxy and is_known_host()
     if not from_here and not _superuser():
-        raise ForbiddenError("Metrics of the whole installation are for a superuser's token, or from this machine.")
+        raise ForbiddenError(
+            "Metrics of the whole installation need a superuser's token, or a request from this machine."
+        )
     db.session.remove()
     return Response(generate_latest(_collected), content_type=CONTENT_TYPE_LATEST)
 

@@ -37,7 +37,7 @@ MAX_KEPT = 100  # calls of one execution that no step has taken yet
 
 
 @route(
-    bp, "/resume/<token>/", "POST", "GET", tag=N_("Webhooks"), summary=N_("Resume an execution that waits"),
+    bp, "/resume/<token>/", "POST", "GET", tag=N_("Webhooks"), summary=N_("Resume a waiting execution"),
     answer=schemas.ResumeOut, status=202, root=True, others=((200, "text/html"),),
 )  # fmt: skip
 @limiter.limit("120/minute", key_func=lambda: hashlib.sha256(request.path.encode()).hexdigest())
@@ -52,7 +52,7 @@ def resume(token: str) -> Response | tuple[Response, int]:
     execution = _execution(session, token)
     step_id = request.args.get("step", "")
     if step_id and re.fullmatch(STEP_ID, step_id) is None:
-        raise InvalidError.at("step", say("Write the id of a step."))
+        raise InvalidError.at("step", say("Enter the id of a step."))
     for_person = not wants_json()
     if for_person and request.method != "POST":
         return _page(session, execution, "done" if execution.status in TERMINAL else "ask")
@@ -71,7 +71,7 @@ def _execution(session: Session, token: str) -> Execution:
     with system_session(db.engine) as system:
         organization_id = system.scalar(select(Execution.organization_id).where(Execution.id == wanted))
     if organization_id is None:
-        raise NotFoundError(say("There is no such execution (any more)."))
+        raise NotFoundError(say("This execution does not exist, or no longer exists."))
     enter_organization(organization_id)
     return session.get_one(Execution, wanted)
 
@@ -87,7 +87,9 @@ def _keep(session: Session, execution: Execution, step_id: str, payload: Any) ->
         raise ConflictError(say("This execution has already ended."))
     kept = select(func.count()).where(Signal.execution_id == execution.id, Signal.kind == "resume")
     if (session.scalar(kept) or 0) >= MAX_KEPT:
-        raise ConflictError(say("This execution has been called often enough: its steps have yet to take the calls."))
+        raise ConflictError(
+            say("Too many calls are pending for this execution. Try again once its steps have handled them.")
+        )
     session.add(
         Signal(**signals.row(execution.organization_id, execution.id, "resume", payload, utcnow(), step=step_id))
     )

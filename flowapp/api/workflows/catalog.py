@@ -18,7 +18,7 @@ bp = Blueprint("catalog_api", __name__)
 TAG = N_("Catalog")
 
 
-@route(bp, "/catalog/", "GET", tag=TAG, summary=N_("List what workflows are made of"), answer=schemas.CatalogOut)
+@route(bp, "/catalog/", "GET", tag=TAG, summary=N_("List actions, triggers and connectors"), answer=schemas.CatalogOut)
 @access(Role.VIEWER)
 def catalog() -> Response:
     """Triggers, actions and connectors, each with the JSON Schema of its parameters."""
@@ -56,7 +56,7 @@ def _action(spec: ActionSpec) -> dict[str, Any]:
     }
 
 
-@route(bp, "/catalog/schema/", "GET", tag=TAG, summary=N_("Read the JSON Schema of a workflow's definition"))
+@route(bp, "/catalog/schema/", "GET", tag=TAG, summary=N_("Get the JSON Schema of workflow definitions"))
 @public("the shape of a definition is documentation")
 def definition_schema() -> Response:
     """The canonical form (JSON Schema 2020-12)."""

@@ -56,7 +56,7 @@ def list_workflows() -> Response:
 
 
 @route(
-    bp, "/workflows/", "POST", tag=TAG, summary=N_("Make a workflow, from any of the dialects"),
+    bp, "/workflows/", "POST", tag=TAG, summary=N_("Create a workflow, in any of the dialects"),
     body=WorkflowIn, answer=schemas.WorkflowOut, status=201,
 )  # fmt: skip
 @access(Role.EDITOR)
@@ -70,7 +70,7 @@ def create_workflow() -> Response:
     return response
 
 
-@route(bp, ONE, "GET", tag=TAG, summary=N_("Read a workflow"), answer=schemas.WorkflowOut)
+@route(bp, ONE, "GET", tag=TAG, summary=N_("Get a workflow"), answer=schemas.WorkflowOut)
 @access(Role.VIEWER)
 def get_workflow(workflow_id: str) -> Response:
     """The draft, with the counts of its executions. Its ETag is what If-Match takes."""
@@ -78,7 +78,7 @@ def get_workflow(workflow_id: str) -> Response:
 
 
 @route(
-    bp, ONE, "PUT", "PATCH", tag=TAG, summary=N_("Change a workflow"),
+    bp, ONE, "PUT", "PATCH", tag=TAG, summary=N_("Update a workflow"),
     body=WorkflowChangeIn, answer=schemas.WorkflowOut,
 )  # fmt: skip
 @access(Role.EDITOR)
@@ -92,7 +92,7 @@ def update_workflow(workflow_id: str) -> Response:
     return _answer(workflow)
 
 
-@route(bp, ONE, "DELETE", tag=TAG, summary=N_("Delete a workflow with its history"), status=204)
+@route(bp, ONE, "DELETE", tag=TAG, summary=N_("Delete a workflow and its history"), status=204)
 @access(Role.EDITOR)
 def delete_workflow(workflow_id: str) -> tuple[str, int]:
     """Removes it with its versions and executions."""
@@ -117,14 +117,14 @@ def activate_workflow(workflow_id: str) -> Response:
     return _move(workflow_id, workflows.activate if wanted == "active" else workflows.pause)
 
 
-@route(bp, f"{ONE}pause/", "POST", tag=TAG, summary=N_("Stop the triggers"), answer=schemas.WorkflowOut)
+@route(bp, f"{ONE}pause/", "POST", tag=TAG, summary=N_("Pause a workflow"), answer=schemas.WorkflowOut)
 @access(Role.EDITOR)
 def pause_workflow(workflow_id: str) -> Response:
     """Running executions go on."""
     return _move(workflow_id, workflows.pause)
 
 
-@route(bp, f"{ONE}archive/", "POST", tag=TAG, summary=N_("Put a workflow away"), answer=schemas.WorkflowOut)
+@route(bp, f"{ONE}archive/", "POST", tag=TAG, summary=N_("Archive a workflow"), answer=schemas.WorkflowOut)
 @access(Role.EDITOR)
 def archive_workflow(workflow_id: str) -> Response:
     """Its history stays; activate or pause takes it back."""
@@ -154,7 +154,7 @@ def publish_workflow(workflow_id: str) -> Response:
 
 
 @route(
-    bp, f"{ONE}duplicate/", "POST", tag=TAG, summary=N_("Copy a workflow"),
+    bp, f"{ONE}duplicate/", "POST", tag=TAG, summary=N_("Duplicate a workflow"),
     body=schemas.DuplicateIn, answer=schemas.WorkflowOut, status=201,
 )  # fmt: skip
 @access(Role.EDITOR)
@@ -168,7 +168,7 @@ def duplicate_workflow(workflow_id: str) -> Response:
     return _answer(copy, 201)
 
 
-@route(bp, f"{ONE}validate/", "POST", tag=TAG, summary=N_("Check the draft"), answer=schemas.ValidationOut)
+@route(bp, f"{ONE}validate/", "POST", tag=TAG, summary=N_("Validate the draft"), answer=schemas.ValidationOut)
 @access(Role.VIEWER)
 def validate_workflow(workflow_id: str) -> Response:
     """What keeps the draft from being published, and what is doubtful."""

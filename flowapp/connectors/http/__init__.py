@@ -19,34 +19,34 @@ class HttpConfig(Params):
         min_length=1,
         max_length=2000,
         json_schema_extra=ui(
-            N_("Base address"),
-            N_("Calls with this integration go to this host only; a step may then name just the path."),
+            N_("Base URL"),
+            N_("Calls with this integration go to this host only. Steps can then use just a path."),
             placeholder="https://api.example.com",
         ),
     )
     auth: Literal["none", "bearer", "basic", "header"] = Field(
         "bearer",
         json_schema_extra=ui(
-            N_("Sign in with"),
+            N_("Authentication"),
             widget="select",
             choices=[
-                ("none", N_("Nothing")),
+                ("none", N_("None")),
                 ("bearer", N_("Bearer token")),
-                ("basic", N_("User and password")),
-                ("header", N_("A header of its own")),
+                ("basic", N_("User name and password")),
+                ("header", N_("Custom header")),
             ],
         ),
     )
     username: str = Field("", json_schema_extra=ui(N_("User name"), show_if={"auth": ["basic"]}))
-    header_name: str = Field("X-Api-Key", json_schema_extra=ui(N_("Name of the header"), show_if={"auth": ["header"]}))
+    header_name: str = Field("X-Api-Key", json_schema_extra=ui(N_("Header name"), show_if={"auth": ["header"]}))
 
     @field_validator("base_url")
     @classmethod
     def _is_address(cls, value: str) -> str:
         if not value.lower().startswith(("http://", "https://")):
-            raise ValueError(say("The base address must start with http:// or https://."))
+            raise ValueError(say("The base URL must start with http:// or https://."))
         if not origin_of(value):
-            raise ValueError(say("Write a host; user and password go into their own fields."))
+            raise ValueError(say("Enter a host; user name and password have their own fields."))
         return value
 
 
@@ -61,17 +61,17 @@ def try_service(config: HttpConfig, credentials: HttpCredentials, context: Any) 
     headers, basic = credentials_of(config.model_dump(), credentials.model_dump())
     answer = context.http.request("GET", config.base_url, headers=headers, auth=basic, timeout=15.0)
     if answer.status in (401, 403):
-        raise StepError(f"{config.base_url} refused the credentials: it answered {answer.status}.", permanent=True)
+        raise StepError(f"{config.base_url} refused the credentials (status {answer.status}).", permanent=True)
     if answer.status >= 500:
-        raise StepError(f"{config.base_url} answered {answer.status}: it cannot be used now.")
-    return f"{config.base_url} answered {answer.status}."
+        raise StepError(f"{config.base_url} responded with status {answer.status} and cannot be used right now.")
+    return f"{config.base_url} returned {answer.status}."
 
 
 connector(
     ConnectorSpec(
         type="webhook",
         label=N_("HTTP service"),
-        description=N_("Calls a web service with a token, a password or a header of its own."),
+        description=N_("Calls a web service with a token, a password or a custom header."),
         icon="world",
         config=HttpConfig,
         credentials=HttpCredentials,

@@ -41,15 +41,15 @@ class EmailConfig(Params):
         "starttls",
         json_schema_extra=ui(
             N_("Encryption"),
-            N_("STARTTLS is usual on port 587, TLS from the start on port 465."),
+            N_("STARTTLS usually uses port 587, TLS port 465."),
             widget="select",
-            choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", N_("None (not safe)"))],
+            choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", N_("None (not secure)"))],
             show_if={"provider": ["smtp"]},
         ),
     )
     username: str = Field("", json_schema_extra=ui(N_("User name"), show_if={"provider": ["smtp"]}))
-    from_email: str = Field("", json_schema_extra=ui(N_("Sender's address"), placeholder="hello@example.com"))
-    from_name: str = Field("", json_schema_extra=ui(N_("Sender's name")))
+    from_email: str = Field("", json_schema_extra=ui(N_("Sender address"), placeholder="hello@example.com"))
+    from_name: str = Field("", json_schema_extra=ui(N_("Sender name")))
 
     @field_validator("from_email")
     @classmethod
@@ -59,20 +59,20 @@ class EmailConfig(Params):
                 return value
         except StepError:
             pass
-        raise ValueError(say("Write one address, for example hello@example.com."))
+        raise ValueError(say("Enter one address, for example hello@example.com."))
 
     @field_validator("from_name", "username")
     @classmethod
     def _is_one_line(cls, value: str) -> str:
         if hides_controls("Subject", value):
-            raise ValueError(say("Write one line of text."))
+            raise ValueError(say("Enter a single line of text."))
         return value
 
     @field_validator("host")
     @classmethod
     def _has_host(cls, host: str, info: ValidationInfo) -> str:
         if info.data.get("provider") == "smtp" and not host.strip():
-            raise ValueError(say("Write the host of the mail server, for example smtp.example.com."))
+            raise ValueError(say("Enter the mail server's host, for example smtp.example.com."))
         return host
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import smtplib
-import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from email.headerregistry import Address
@@ -13,6 +12,8 @@ from flowapp.connectors.smtp.message import compose
 from flowapp.connectors.smtp.server import Client, Server, open_client, server_from_url, server_of
 from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
+from flowapp.security.failures import why_failed
+from flowapp.texts import say
 
 TIMEOUT = 20.0  # seconds for each answer of the server
 WITHIN = 30.0  # seconds for all of it
@@ -49,7 +50,7 @@ class SmtpMail:
         made = compose(letter, self._server.sender)
         with self._client(timeout) as client:
             if made.utf8 and not client.has_extn("smtputf8"):
-                raise StepError("The mail server takes no addresses with such letters.", permanent=True)
+                raise StepError("The mail server does not accept addresses with these characters.", permanent=True)
             accepted = self._envelope(client, made.sender, made.recipients, utf8=made.utf8)
             self._hand_over(client, made.content)
         refused = [a.addr_spec for a in made.recipients if a.addr_spec not in accepted]
@@ -84,7 +85,7 @@ class SmtpMail:
             if isinstance(error, smtplib.SMTPResponseException):
                 raise
             raise StepError(
-                "The connection to the mail server broke while the e-mail was handed over: it may have been sent.",
+                "The connection to the mail server broke while the e-mail was being sent. It may have been delivered.",
                 permanent=True,
                 details={"uncertain": True},
             ) from error
@@ -122,15 +123,12 @@ def _step_error(error: Exception, server: Server) -> StepError:
         return StepError(message, permanent=permanent, details={"refused": codes})
     if isinstance(error, smtplib.SMTPResponseException):
         code, text = error.smtp_code, _words(error.smtp_error)
-        did = "refused user and password" if isinstance(error, smtplib.SMTPAuthenticationError) else "answered"
+        did = "refused the user name or password" if isinstance(error, smtplib.SMTPAuthenticationError) else "answered"
         return StepError(f"The mail server {did}: {code} {text}", permanent=code >= 500, details={"code": code})
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return StepError(f"{server.host} cannot do what its settings ask for: {error}", permanent=True)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return StepError(f"{server.host} shows a certificate that is not valid: {error.verify_message}.")
-    late = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
-    reason = "it did not answer in time" if late else f"{error}"
-    return StepError(f"No connection to the mail server {server.host}, port {server.port}: {reason}.")
+        return StepError(f"{server.host} does not support what its settings require: {error}", permanent=True)
+    where = {"host": server.host, "port": str(server.port), "reason": why_failed(error)}
+    return StepError(say("The connection to the mail server %(host)s, port %(port)s failed. %(reason)s", **where))
 
 
 def _words(answer: bytes | str) -> str:

@@ -46,7 +46,7 @@ def compose(letter: Letter, sender: str) -> Composed:
         raise StepError(f"The subject has more than {MAX_SUBJECT:,} characters.", permanent=True)
     senders = addresses([letter.sender or sender], "sender")
     if not senders:
-        raise StepError("The e-mail has no sender: set FLOWAPP_MAIL_FROM or the step's sender.", permanent=True)
+        raise StepError("The e-mail has no sender. Set FLOWAPP_MAIL_FROM or the step's sender.", permanent=True)
     message, recipients = _build(letter, senders[0])
     utf8 = not all(address.addr_spec.isascii() for address in (senders[0], *recipients))
     return Composed(senders[0], recipients, str(message["Message-ID"]), _to_bytes(message, utf8=utf8), utf8)
@@ -72,7 +72,7 @@ def _build(letter: Letter, sender: Address) -> tuple[EmailMessage, list[Address]
         _set_body(message, letter)
     except (ValueError, MessageError) as error:
         raise StepError(
-            f"The e-mail cannot be sent: a header must be one line of text ({error}).", permanent=True
+            f"The e-mail cannot be sent: a header must be a single line of text ({error}).", permanent=True
         ) from error
     return message, recipients
 
@@ -137,7 +137,7 @@ def addresses(given: Iterable[str], name: str) -> list[Address]:
     for text in given:
         if has_controls(text):
             raise StepError(
-                f"The addresses in “{name}” must be on one line, without control characters.", permanent=True
+                f"The addresses in “{name}” must be a single line without control characters.", permanent=True
             )
         spec = ""
         try:
@@ -145,7 +145,7 @@ def addresses(given: Iterable[str], name: str) -> list[Address]:
                 found.append(_address(label, spec, text))
         except (ValueError, IndexError, MessageError):
             shown = (spec or text)[:100]
-            raise StepError(f"“{shown}” in “{name}” is no e-mail address.", permanent=True) from None
+            raise StepError(f"“{shown}” in “{name}” is not an e-mail address.", permanent=True) from None
     if any(hides_controls("To", str(address)) for address in found):
         raise _not_one_line(f"a name in “{name}”")
     return found

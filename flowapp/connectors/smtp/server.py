@@ -51,9 +51,9 @@ def server_from_url(url: str, sender: str) -> Server:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigError("SMTP_URL cannot be read: write smtp://user:password@host:587.") from None
+        raise ConfigError("SMTP_URL cannot be read. Use the form smtp://user:password@host:587.") from None
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ConfigError("SMTP_URL must start with smtp:// or smtps:// and name a host.")
+        raise ConfigError("SMTP_URL must start with smtp:// or smtps:// and include a host.")
     asked = parse_qs(parts.query).get("security", ["tls" if parts.scheme == "smtps" else "offered"])[-1]
     known: dict[str, Security] = {"offered": "offered", "starttls": "starttls", "tls": "tls", "none": "none"}
     if asked not in known:
@@ -140,7 +140,7 @@ class Client(smtplib.SMTP):
     def _hear(self, size: int) -> None:
         self._heard += size
         if self._heard > MAX_SAID:
-            raise smtplib.SMTPServerDisconnected(f"it says more than {MAX_SAID // 1024} KiB")
+            raise StepError(f"The mail server sends more than {MAX_SAID // 1024} KiB.")
 
     def close(self) -> None:
         """Ends the connection, and the watch over it."""
@@ -186,7 +186,7 @@ def open_client(server: Server, guard: Guard | None, timeout: float, within: flo
 def _sign_in(client: Client, server: Server, *, encrypted: bool) -> None:
     if not encrypted and not server.may_be_plain:
         raise StepError(
-            f"{server.host} offers no encryption, so the password was not sent. "
+            f"{server.host} does not offer encryption, so the password was not sent. "
             "Use smtps://, or add ?security=none to SMTP_URL.",
             permanent=True,
         )

@@ -116,7 +116,7 @@ def _refused(error: Exception, available: Sequence[DataTable], timeout: float) -
     diagnosis = getattr(cause, "diag", None)
     text = (diagnosis.message_primary if diagnosis else None) or str(cause)
     if "interrupted" in text or "statement timeout" in text:
-        return StepError(f"The query took longer than {timeout:g} seconds: narrow it down.", permanent=True)
+        return StepError(f"The query took longer than {timeout:g} seconds. Narrow it down.", permanent=True)
     if "too big" in text or "array size exceeds" in text or "cannot enlarge string" in text or "out of memory" in text:
         return too_large()
     if "user-defined function" in text:

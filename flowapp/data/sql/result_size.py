@@ -26,5 +26,5 @@ def size_of(row: Iterable[Any]) -> int:
 def too_large() -> StepError:
     """The result has more bytes than a step may take on."""
     return StepError(
-        f"The result is larger than {MAX_BYTES // 2**20} MiB: ask for fewer rows or columns.", permanent=True
+        f"The result is larger than {MAX_BYTES // 2**20} MiB. Select fewer rows or columns.", permanent=True
     )

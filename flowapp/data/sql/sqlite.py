@@ -138,9 +138,7 @@ def interval(text: str) -> relativedelta:
             break
         total += relativedelta(**{f"{unit}s": float(amount) if "." in amount else int(amount)})  # type: ignore[arg-type]
     if not parts or _PART.sub("", text.lower()).strip(" ,"):
-        raise StepError(
-            f"INTERVAL '{text[:50]}' is not understood: write for instance INTERVAL '1 day'.", permanent=True
-        )
+        raise StepError(f"INTERVAL '{text[:50]}' is not supported. Use for example INTERVAL '1 day'.", permanent=True)
     return total
 
 

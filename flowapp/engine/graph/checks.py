@@ -29,11 +29,11 @@ ROOTS = frozenset(
 )  # fmt: skip
 IN_LOOPS = frozenset({"item", "index", "items", "parent_item"})
 _THINGS = {
-    "integration": N_("There is no integration “%(name)s” in this project.%(near)s Make it, or choose another."),
-    "table": N_("There is no data table “%(name)s” in this project.%(near)s Make it, or choose another."),
-    "form": N_("There is no form “%(name)s” in this project.%(near)s Make it, or choose another."),
-    "schema": N_("There is no validation schema “%(name)s” in this project.%(near)s Make it, or choose another."),
-    "workflow": N_("There is no workflow “%(name)s”.%(near)s Make it, or choose another."),
+    "integration": N_("There is no integration “%(name)s” in this project.%(near)s Create it, or choose another."),
+    "table": N_("There is no data table “%(name)s” in this project.%(near)s Create it, or choose another."),
+    "form": N_("There is no form “%(name)s” in this project.%(near)s Create it, or choose another."),
+    "schema": N_("There is no validation schema “%(name)s” in this project.%(near)s Create it, or choose another."),
+    "workflow": N_("There is no workflow “%(name)s”.%(near)s Create it, or choose another."),
 }
 
 
@@ -57,7 +57,7 @@ def _wrong_references(scene: Scene) -> Findings:
                     yield scene.problem(step, f"params.{name}", message, "not_before")
     for at, trigger in enumerate(scene.definition.triggers):
         if any(ref[0] == "steps" for ref in names(trigger.conditions, {"widget": "conditions"})):
-            message = say("No step has run when a trigger fires: use the input here.")
+            message = say("No step has run yet when a trigger fires. Use the input here.")
             yield Problem(f"triggers.{at}.conditions", message, code="not_before")
 
 
@@ -114,7 +114,7 @@ def _wrong_config(scene: Scene) -> Findings:
     for field in ("concurrency_key", "debounce_key"):
         value = getattr(config, field)
         if any(ref[0] == "steps" for ref in names(value, {})):
-            message = say("No step has run when an execution begins: use the input here.")
+            message = say("No step has run yet when an execution starts. Use the input here.")
             yield Problem(f"config.{field}", message, code="not_before")
     if missing := _missing(scene, config.error_workflow, "workflow"):
         yield Problem("config.error_workflow", missing, code="missing_thing")
@@ -129,7 +129,7 @@ def _from_inside_loops(scene: Scene) -> Findings:
                 hidden = scene.around(step_id) - around
                 for loop in [one for one in hidden if not scene.around(one) & hidden]:
                     message = say(
-                        "“%(step)s” runs for each item of “%(loop)s”: outside of it, use steps.%(loop)s.results.",
+                        "“%(step)s” runs for each item of “%(loop)s”. Outside the loop, use steps.%(loop)s.results.",
                         step=step_id,
                         loop=loop,
                     )
@@ -139,10 +139,10 @@ def _from_inside_loops(scene: Scene) -> Findings:
 def _no_trigger(scene: Scene) -> Findings:
     triggers = scene.definition.triggers
     if not triggers:
-        message = say("Nothing starts this workflow but a person: add a trigger.")
+        message = say("This workflow can only be started by hand. Add a trigger.")
         yield Problem("triggers", message, code="no_trigger")
     elif not any(trigger.is_active for trigger in triggers):
-        message = say("Every trigger is switched off: only a person starts it.")
+        message = say("Every trigger is switched off, so this workflow can only be started by hand.")
         yield Problem("triggers", message, code="no_trigger")
 
 
@@ -156,15 +156,15 @@ def _idle(scene: Scene, step: StepDef) -> Iterator[tuple[str, str]]:
     spec = ACTIONS.get(step.action_type)
     retries = step.on_error == "retry"
     if retries and step.retry_count == 0:
-        yield "retry_count", say("With 0 retries the step is not tried again.")
+        yield "retry_count", say("With 0 retries, the step is not tried again.")
     if retries and spec and spec.effect == "pure":
-        yield "on_error", say("This step only computes: again gives the same error.")
+        yield "on_error", say("This step only computes, so a retry gives the same error.")
     if not retries and step.on_exhausted != "stop":
-        yield "on_exhausted", say("This counts only where “on error” is retry.")
+        yield "on_exhausted", say("This applies only if “on error” is retry.")
     if step.goto_step and not step.targets():
-        yield "goto_step", say("This step is never gone to: “on error” is not goto.")
+        yield "goto_step", say("This step is never used, because “on error” is not goto.")
     if step.on_error != "stop" and "error" in scene.graph.branches(step.step_id):
-        yield "on_error", say("The edge for errors is followed; “%(choice)s” has no effect.", choice=step.on_error)
+        yield "on_error", say("The error branch is taken, so “%(choice)s” has no effect.", choice=step.on_error)
 
 
 def _unknown_names(scene: Scene) -> Findings:
@@ -185,9 +185,9 @@ def _unknown(scene: Scene, ref: tuple[str, ...], known: frozenset[str], *, raw: 
     if ref[0] in known or ref[0] in variables or raw:
         return ""
     if ref[0] in IN_LOOPS:
-        return say("“%(name)s” is known only inside a loop: elsewhere it is looked for in the input.", name=ref[0])
+        return say("“%(name)s” exists only inside a loop; elsewhere it is read from the input.", name=ref[0])
     near = nearest(ref[0], known)
-    return say("“%(name)s” is looked for in the input, and must be there.%(near)s", name=ref[0], near=near)
+    return say("“%(name)s” is read from the input and must be there.%(near)s", name=ref[0], near=near)
 
 
 def _params(scene: Scene, *, doubtful: bool) -> Findings:

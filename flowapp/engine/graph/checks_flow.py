@@ -31,7 +31,7 @@ def _behind_the_end(scene: Scene) -> Findings:
     reached, last = _reached_in_order(scene), ""
     for step in scene.graph.steps.values() if scene.graph.linear else ():
         if step.step_id not in reached:
-            message = say("“%(name)s” is never reached: “%(last)s” ends the flow before.", name=step.name, last=last)
+            message = say("“%(name)s” is never reached: “%(last)s” ends the flow before it.", name=step.name, last=last)
             yield scene.problem(step, "step_id", message, "unreachable")
         elif _ends(step):
             last = step.name
@@ -72,7 +72,7 @@ def lost_edges(scene: Scene) -> Findings:
         else:
             ways = either(say("“%(name)s”", name=branch) for branch in taken if branch != "error")
             message = say(
-                "“%(name)s” never ends on “%(branch)s”: it goes on along %(ways)s.",
+                "“%(name)s” has no branch “%(branch)s”. It has: %(ways)s.",
                 name=step.name,
                 branch=edge.branch,
                 ways=ways,
@@ -95,7 +95,7 @@ def _taken(step: StepDef) -> dict[str, None] | None:
 def own_gotos(scene: Scene) -> Findings:
     for step in scene.definition.steps:
         if step.step_id in step.targets():
-            message = say("An error cannot go to its own step: choose retry.")
+            message = say("An error cannot go to the step it comes from. Choose retry.")
             yield scene.problem(step, "goto_step", message, "goto_self")
 
 
@@ -115,15 +115,20 @@ def endless_loops(scene: Scene) -> Findings:
     for step, waits in _loops(scene, endless=True):
         if not waits:
             message = say(
-                "The loop that begins at “%(name)s” never ends: add a condition with a way out of it.", name=step.name
+                "The loop that begins at “%(name)s” never ends. Add a condition with a branch out of it.",
+                name=step.name,
             )
             yield scene.problem(step, "step_id", message, "endless_loop")
 
 
 def odd_loops(scene: Scene) -> Findings:
     for endless, waiting, fault in (
-        (True, True, N_("The loop that begins at “%(name)s” has no way out: it ends only when it is cancelled.")),
-        (False, False, N_("The loop that begins at “%(name)s” repeats without a pause: consider a wait in it.")),
+        (
+            True,
+            True,
+            N_("The loop that begins at “%(name)s” has no way out: it ends only when the execution is cancelled."),
+        ),
+        (False, False, N_("The loop that begins at “%(name)s” repeats without a pause. Consider adding a wait.")),
     ):
         for step, waits in _loops(scene, endless=endless):
             if waits is waiting:
@@ -133,7 +138,7 @@ def odd_loops(scene: Scene) -> Findings:
 def several_starts(scene: Scene) -> Findings:
     for step_id in scene.graph.start[1:]:
         step = scene.graph.steps[step_id]
-        message = say("Nothing leads to “%(name)s”: it starts at the same time as the first step.", name=step.name)
+        message = say("Nothing leads to “%(name)s”, so it starts at the same time as the first step.", name=step.name)
         yield scene.problem(step, "step_id", message, "parallel_start")
 
 
@@ -145,7 +150,7 @@ def open_branches(scene: Scene) -> Findings:
         for branch in branches if len(branches) > 1 and step.step_id in scene.reachable else ():
             if not scene.graph.next(step.step_id, branch):
                 message = say(
-                    "Nothing follows “%(name)s” on the way “%(way)s”: the flow ends there.",
+                    "Nothing follows “%(name)s” on the branch “%(way)s”: the flow ends there.",
                     name=step.name,
                     way=way(branch),
                 )
@@ -156,7 +161,7 @@ def without_body(scene: Scene) -> Findings:
     for loop in scene.bodies:
         step = scene.graph.steps[loop]
         if not scene.graph.next(loop, "each"):
-            message = say("“%(name)s” does nothing with its items: connect a step to “For each”.", name=step.name)
+            message = say("“%(name)s” does nothing with its items. Connect a step to “For each”.", name=step.name)
             yield scene.problem(step, "step_id", message, "no_body")
 
 
@@ -177,7 +182,7 @@ def inside_and_after(scene: Scene) -> Findings:
 def lonely_merges(scene: Scene) -> Findings:
     for step in scene.definition.steps:
         if step.action_type == "merge" and step.step_id in scene.reachable and len(_ways_to(scene, step)) < 2:
-            message = say("Only one way leads to “%(name)s”: there is nothing to bring together.", name=step.name)
+            message = say("Only one branch leads to “%(name)s”, so there is nothing to merge.", name=step.name)
             yield scene.problem(step, "step_id", message, "lonely_merge")
 
 
@@ -194,7 +199,8 @@ def nobody_waits(scene: Scene) -> Findings:
     for step in scene.definition.steps:
         if step.action_type == "respond":
             message = say(
-                "Nobody waits for “%(name)s”: let a webhook of this workflow answer with what a step says.",
+                "No caller waits for “%(name)s”. Set a webhook of this workflow to answer with what a step "
+                "“Respond to webhook” sends.",
                 name=step.name,
             )
             yield scene.problem(step, "action_type", message, "nobody_waits")
@@ -213,5 +219,8 @@ def unanswered(scene: Scene) -> Findings:
         return
     for at, trigger in enumerate(scene.definition.triggers):
         if _asks_for_answer(trigger):
-            message = say("No step answers the webhook, so its caller waits for the end: add “Answer the webhook”.")
+            message = say(
+                "No step answers the webhook, so its caller waits until the execution ends. Add "
+                "a step “Respond to webhook”."
+            )
             yield Problem(f"triggers.{at}.config.response", message, code="unanswered")

@@ -177,7 +177,7 @@ def move(definition: Json, step_id: str, *, up: bool) -> Json:
     edited, edges = _open(definition)
     lane, at, parent = _find(outline(edited), step_id, None)
     if up and at == 0 and parent is None:
-        raise ConflictError(say("This is the first step already."))
+        raise ConflictError(say("This is already the first step."))
     if up and at == 0:
         return _put_before(edited, edges, lane[at], str(parent.step_id if parent else ""))
     if up:
@@ -187,7 +187,7 @@ def move(definition: Json, step_id: str, *, up: bool) -> Json:
         return _put_before(edited, edges, lane[at], before.step_id)
     if at + 1 == len(lane):
         if parent is None or parent.following is None:
-            raise ConflictError(say("This is the last step already."))
+            raise ConflictError(say("This is already the last step."))
         return _put_before(edited, edges, lane[at], parent.following)
     return _move_down(edited, edges, lane, at)
 
@@ -198,7 +198,7 @@ def reorder(definition: Json, wanted: list[str]) -> Json:
     lane, _, _ = _find(outline(edited), wanted[0], None)
     now = [block.step_id for block in lane]
     if sorted(now) != sorted(wanted):
-        raise ConflictError(say("The steps have changed meanwhile: load the page again."))
+        raise ConflictError(say("The steps have changed in the meantime. Reload the page."))
     for moved in wanted:
         rest = [s for s in now if s != moved]
         if rest == [s for s in wanted if s != moved] and now != wanted:
@@ -254,7 +254,7 @@ def _cut(edges: list[Edge], block: Block) -> list[Edge]:
     """The edges once the block is out: what led to it leads to what followed it."""
     if not block.exits:
         raise ConflictError(
-            say("This step cannot be moved: its lanes do not join again. Move the steps around it instead.")
+            say("This step cannot be moved, because its branches do not join again. Move the steps around it instead.")
         )
     following = list(dict.fromkeys(t for s, t, b in edges if (s, b) in block.exits))
     cut: list[Edge] = []

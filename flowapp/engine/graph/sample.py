@@ -70,7 +70,7 @@ def _general(in_step: bool) -> Iterator[Json]:
     yield _item("now", now.isoformat(timespec="seconds"))
     yield _item("timestamp", now.strftime("%Y%m%dT%H%M%SZ"))
     if in_step:
-        yield _item("resume_url", None, N_("Address that a waiting step is called at, to go on"))
+        yield _item("resume_url", None, N_("URL to call to continue a waiting step"))
 
 
 def before(definition: Json, step_id: str) -> list[str]:
@@ -106,7 +106,7 @@ def _loops(definition: Json, graph: Graph, step_id: str, data: Any, results: Map
     for depth, (name, items) in enumerate(around):
         first = items[0] if items else None
         if depth == len(around) - 1:
-            rest = [_item("index", 0, N_("Its number, from 0")), _item("items", None, N_("The whole list"))]
+            rest = [_item("index", 0, N_("Its number, starting at 0")), _item("items", None, N_("The whole list"))]
             yield Group("loop", name, [*_named("item", first), *rest])
         elif depth == len(around) - 2:
             yield Group("loop", name, list(_named("parent_item", first)))

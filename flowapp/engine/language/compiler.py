@@ -63,7 +63,7 @@ def parse(source: str) -> nodes.Expr:
     if len(source) > MAX_SOURCE:
         raise ExpressionError(say("The expression is too long: more than %(max)s characters.", max=MAX_SOURCE))
     if not source.strip():
-        raise ExpressionError(say("The expression is empty: write a name such as input.email between the braces."))
+        raise ExpressionError(say("The expression is empty: put a name such as input.email between the braces."))
     # Python warns about escapes it does not know (`\d`): they mean themselves.
     source = _UNKNOWN_ESCAPE.sub(lambda m: m[0] if m[1] in "\\'\"abfnrtvxuUN\n" else "\\" + m[0], source)
     try:
@@ -71,7 +71,7 @@ def parse(source: str) -> nodes.Expr:
         tree = parser.parse_expression()
         if not parser.stream.eos:
             found = str(parser.stream.current.value)[:50]
-            raise ExpressionError(say("“%(found)s” is not expected there.", found=found))
+            raise ExpressionError(say("“%(found)s” is not expected here.", found=found))
     except TemplateError as error:
         message = str(error.message).replace("end of template", "end of the expression")
         raise ExpressionError(message[:200]) from None
@@ -125,7 +125,7 @@ class _Builder:
             raise ExpressionError(say("The expression is too long or nested too deeply. Split it over several steps."))
         make = getattr(self, f"_{type(node).__name__.lower()}", None)
         if make is None:
-            raise ExpressionError(_REFUSED.get(type(node), say("This kind of expression is not known here.")))
+            raise ExpressionError(_REFUSED.get(type(node), say("This kind of expression is not supported.")))
         built: Node = make(node)
         self.depth -= 1
         return built
@@ -133,7 +133,7 @@ class _Builder:
     def _const(self, node: nodes.Const) -> Node:
         value = node.value
         if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
-            raise ExpressionError(say("The text holds half a character (an unpaired surrogate)."))
+            raise ExpressionError(say("The text contains half a character (an unpaired surrogate)."))
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = bounded(value)
         return lambda _: value
@@ -167,7 +167,7 @@ class _Builder:
         ):
             key = node.attr if isinstance(node, nodes.Getattr) else node.arg.value  # type: ignore[attr-defined]
             if isinstance(key, bool) or not isinstance(key, str | int):
-                raise ExpressionError(say("Only a name or a whole number can stand between [ and ]."))
+                raise ExpressionError(say("Only a name or a whole number is allowed between [ and ]."))
             keys.insert(0, key)
             node = node.node
         if len(keys) > MAX_NESTING:
@@ -201,13 +201,13 @@ class _Builder:
 
     def _slice(self, value: Node, node: nodes.Slice) -> Node:
         if node.step is not None:
-            raise ExpressionError(say("A range has a start and an end only: [1:3]."))
+            raise ExpressionError(say("A range has only a start and an end: [1:3]."))
         ends = [self.build(end) if end is not None else (lambda _: None) for end in (node.start, node.stop)]
 
         def part(frame: Frame) -> Any:
             found, start, stop = value(frame), ends[0](frame), ends[1](frame)
             if not isinstance(found, str | list | tuple):
-                message = say("Only a list or a text can be cut with [ : ], not %(kind)s.", kind=kind(found))
+                message = say("Only a list or text can be sliced with [ : ], not %(kind)s.", kind=kind(found))
                 raise ExpressionError(message)
             if not all(end is None or type(end) is int for end in (start, stop)):
                 raise ExpressionError(say("Start and end of a range must be whole numbers."))
@@ -302,14 +302,14 @@ class _Builder:
         try:
             given = inspect.signature(found.function).bind(None, *args, **named).arguments
         except TypeError:
-            message = say("The filter %(name)s is used like this: %(usage)s.", name=name, usage=found.usage)
+            message = say("Use the filter %(name)s like this: %(usage)s.", name=name, usage=found.usage)
             raise ExpressionError(message) from None
         inner = self.build(node.node)
         return _default(inner, given) if name == "default" else _call(name, inner, args, named)
 
     def _arguments(self, node: nodes.Filter | nodes.Test) -> tuple[list[Node], dict[str, Node]]:
         if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise ExpressionError(say("* and ** are not known here."))
+            raise ExpressionError(say("* and ** are not supported here."))
         named = {str(pair.key): self.build(pair.value) for pair in node.kwargs if isinstance(pair, nodes.Keyword)}
         return [self.build(arg) for arg in node.args], named
 
@@ -326,7 +326,7 @@ class _Builder:
             asks = TESTS_WITH_ARGUMENT[node.name]
             return lambda frame: asks(_soft(inner, frame), args[0](frame))
         known = ", ".join(["defined", "undefined", *TESTS, *TESTS_WITH_ARGUMENT])
-        message = say("“is %(name)s” cannot be asked like this. Known: %(known)s.", name=node.name[:50], known=known)
+        message = say("“is %(name)s” is not supported. Available: %(known)s.", name=node.name[:50], known=known)
         raise ExpressionError(message)
 
 

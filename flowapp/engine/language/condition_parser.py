@@ -85,14 +85,16 @@ class _Reader:
     def read(self, value: Any, path: str, level: int) -> Json:
         """A group or rule in canonical form; empty where nothing is asked or something is wrong."""
         if level > MAX_LEVELS:
-            return self.wrong(path, say("The groups are nested too deeply: %(max)s levels at most.", max=MAX_LEVELS))
+            return self.wrong(
+                path, say("The groups are nested too deeply: at most %(max)s levels are allowed.", max=MAX_LEVELS)
+            )
         if value in (None, "", [], {}):
             return {}
         if isinstance(value, list):
             return self.group("all", value, path, level)
         if isinstance(value, dict):
             return self.rule(value, path) if "field" in value else self.keyed(value, path, level)
-        return self.wrong(path, say("Write a group {“all”: […]} or a rule {“field”, “operator”, “value”}."))
+        return self.wrong(path, say("Use a group {“all”: […]} or a rule {“field”, “operator”, “value”}."))
 
     def keyed(self, value: Json, path: str, level: int) -> Json:
         """{"any": [...]}, or a group whose name stands beside its entries."""
@@ -113,9 +115,9 @@ class _Reader:
         name = _GROUPS.get(str(value.get(key) or "and").strip().lower())
         unknown = sorted(str(other) for other in value if other not in {key, nested})
         if unknown:
-            return self.wrong(_at(path, unknown[0]), say("This is not known in a group of conditions."))
+            return self.wrong(_at(path, unknown[0]), say("This is not allowed in a group of conditions."))
         if name is None:
-            return self.wrong(_at(path, key), say("The operator of a group is AND, OR or NOT."))
+            return self.wrong(_at(path, key), say("The operator of a group must be AND, OR or NOT."))
         return self.group(name, value[nested], _at(path, nested), level)
 
     def group(self, name: str, value: Any, path: str, level: int) -> Json:
@@ -126,7 +128,7 @@ class _Reader:
         elif value is None:
             entries = []
         else:
-            return self.wrong(path, say("A list of conditions is needed here."))
+            return self.wrong(path, say("This must be a list of conditions."))
         entries = [entry for entry in entries if entry]
         return {name: entries} if entries else {}
 
@@ -134,18 +136,18 @@ class _Reader:
         self.rules += 1
         if self.rules > MAX_RULES:
             if self.rules == MAX_RULES + 1:
-                self.wrong(path, say("There are too many rules: %(max)s at most.", max=MAX_RULES))
+                self.wrong(path, say("There are too many rules: at most %(max)s are allowed.", max=MAX_RULES))
             return {}
         before = len(self.problems)
         field, given = value["field"], value.get("operator", value.get("op", "=="))
         if not isinstance(field, str) or not field.strip():
-            self.wrong(_at(path, "field"), say("Name the field to look at, such as contact.email."))
+            self.wrong(_at(path, "field"), say("Enter the field to check, such as contact.email."))
         name = operator_name(given)
         if name is None:
             known = ", ".join(OPERATORS)
             self.wrong(
                 _at(path, "operator"),
-                say("“%(name)s” is not known. Known: %(known)s.", name=str(given)[:50], known=known),
+                say("“%(name)s” is not an operator. Available: %(known)s.", name=str(given)[:50], known=known),
             )
         for key in value:
             if key not in {"field", "operator", "op", "value"}:
@@ -190,9 +192,9 @@ def _check_value(name: str, value: Any) -> None:
     """ExpressionError where a value without expressions can never fit its operator."""
     if name in {"in", "not_in"}:
         if not isinstance(value, list | str):
-            raise ExpressionError(say("%(name)s needs a list, or text with commas.", name=name))
+            raise ExpressionError(say("%(name)s needs a list, or text separated by commas.", name=name))
     elif name in _TEXT_OR_NUMBER and (value is None or isinstance(value, list | dict)):
-        raise ExpressionError(say("%(name)s needs a text or a number, not %(kind)s.", name=name, kind=kind(value)))
+        raise ExpressionError(say("%(name)s needs text or a number, not %(kind)s.", name=name, kind=kind(value)))
     elif name == "matches":
         pattern(value)
     elif name in {"before", "after"}:

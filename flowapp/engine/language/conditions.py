@@ -105,9 +105,9 @@ def _explain(rule: Json, scope: Mapping[str, Any]) -> Json:
 
 def _note(result: bool | None, name: str, actual: Any, wanted: Any) -> str:
     if actual is MISSING and name not in WITHOUT_VALUE:
-        return say("The field is not there.")
+        return say("The field does not exist.")
     if wanted is MISSING:
-        return say("The value to compare with is not there.")
+        return say("The value to compare with does not exist.")
     if result is not None:
         return ""
     return say("%(one)s cannot be compared with %(other)s here.", one=kind(actual), other=kind(wanted))

@@ -43,7 +43,7 @@ OnError = Literal["stop", "continue", "retry", "goto"]
 OnExhausted = Literal["stop", "continue", "goto"]
 
 
-_ID_WORDS = say("Begin with a letter or _, then letters, digits, _ or -, at most 64 characters.")
+_ID_WORDS = say("Start with a letter or _, followed by letters, digits, _ or -; at most 64 characters.")
 StepId = Annotated[str, matching(STEP_ID, _ID_WORDS), Field(json_schema_extra={"pattern": STEP_ID})]
 ActionType = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(lambda t: canonical_type("action", t))]
 TriggerType = Annotated[
@@ -227,7 +227,7 @@ def _twice(entries: Iterator[tuple[str, Json]], field: str) -> Iterator[Problem]
         value = entry.get(field)
         if isinstance(value, str):
             if value in seen:
-                message = say("“%(value)s” is used twice: give each its own.", value=value)
+                message = say("“%(value)s” is used twice: each must be unique.", value=value)
                 yield Problem(f"{path}.{field}", message, code="duplicate")
             seen.add(value)
 
@@ -285,7 +285,7 @@ def _edge_problems(data: Json) -> Iterator[Problem]:
                 yield _no_step(f"{path}.{field}", step_id, known)
         key = json.dumps(ends)
         if key in seen:
-            message = say("The same edge is there already: remove one of the two.")
+            message = say("This edge already exists: remove one of the two.")
             yield Problem(path, message, code="duplicate")
         seen.add(key)
 
@@ -339,13 +339,13 @@ def json_problems(value: Any, path: str = "", depth: int = MAX_DEPTH + 3) -> lis
         return [p for key, v in value.items() for p in inner(v, f"{path}.{key}".lstrip("."))]
     if isinstance(value, str):
         if "\0" in value or not _is_unicode(value):
-            wrong = say("This text holds a character that cannot be stored (NUL or half a surrogate pair).")
+            wrong = say("This text contains a character that cannot be stored (NUL or half a surrogate pair).")
     elif isinstance(value, float) and not math.isfinite(value):
         wrong = say("This is not a finite number.")
     elif isinstance(value, int) and value.bit_length() > MAX_INT_BITS:
         wrong = say("This number is too large.")
     elif value is not None and not isinstance(value, bool | int | float):
-        wrong = say("Only text, numbers, true, false, null, lists and objects are possible.")
+        wrong = say("Only text, numbers, true, false, null, lists and objects are allowed.")
     return [Problem(path, wrong)] if wrong else []
 
 

@@ -237,7 +237,7 @@ class _Reader:
         for name in filled:
             entries = self.body[name]
             if not isinstance(entries, list):
-                self._wrong(name, "Write a list: […].")
+                self._wrong(name, "Enter a list: […].")
                 continue
             for at, entry in enumerate(entries):
                 to = f"steps.{len(self.definition['steps'])}"

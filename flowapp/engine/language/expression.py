@@ -142,10 +142,12 @@ def _entry(part: Compiled) -> Run:
 def _compile_text(text: str) -> Compiled:
     if len(text) > MAX_TEMPLATE:
         raise ExpressionError(
-            say("The text is too long to hold expressions: more than %(max)s characters.", max=MAX_TEMPLATE)
+            say("The text is too long to contain expressions: more than %(max)s characters.", max=MAX_TEMPLATE)
         )
     if text.count(_OPEN) > MAX_EXPRESSIONS:
-        raise ExpressionError(say("There are too many expressions in one text: %(max)s at most.", max=MAX_EXPRESSIONS))
+        raise ExpressionError(
+            say("There are too many expressions in one text: at most %(max)s are allowed.", max=MAX_EXPRESSIONS)
+        )
     parts = [part if literal else _expression(part) for literal, part in _cut(text)]
     runs = [part for part in parts if not isinstance(part, str)]
     found = tuple(dict.fromkeys(path for _, paths in runs for path in paths))
@@ -224,10 +226,10 @@ def _end(text: str, at: int) -> int:
     begin = _OPEN + text[start : start + 40]
     if quote:
         message = say(
-            "“%(text)s”: the quote %(quote)s is not closed. An expression ends with }}.", text=begin, quote=quote
+            "“%(text)s”: the quote %(quote)s is not closed. Expressions end with }}.", text=begin, quote=quote
         )
     else:
-        message = say("“%(text)s”: the expression is not closed. An expression ends with }}.", text=begin)
+        message = say("“%(text)s”: the expression is not closed. Expressions end with }}.", text=begin)
     raise ExpressionError(message)
 
 
@@ -238,12 +240,12 @@ def missing(absent: Absent) -> MissingFieldError:
     if isinstance(container, Mapping):
         return _no_such_name(full, parents, str(key), _names(container))
     if isinstance(container, list | tuple | str) and isinstance(key, int):
-        template = N_("%(path)s is not there: %(parent)s has %(count)s entries, counted from 0.")
+        template = N_("%(path)s does not exist: %(parent)s has %(count)s entries, counted from 0.")
         return MissingFieldError(say(template, path=full, parent=parent, count=str(len(container))))
     if isinstance(container, list | tuple):
-        template = N_("%(path)s is not there: %(parent)s is a list. Write %(parent)s[0] for its first entry.")
+        template = N_("%(path)s does not exist: %(parent)s is a list. Use %(parent)s[0] for its first entry.")
         return MissingFieldError(say(template, path=full, parent=parent))
-    template = N_("%(path)s is not there: %(parent)s is %(kind)s, it has no fields.")
+    template = N_("%(path)s does not exist: %(parent)s is %(kind)s and has no fields.")
     return MissingFieldError(say(template, path=full, parent=parent, kind=kind(container)))
 
 
@@ -252,12 +254,14 @@ def _no_such_name(full: str, parents: list[str | int], key: str, names: list[str
     near = difflib.get_close_matches(key.lower()[:100], list(by_lower), n=1)
     if near:
         suggestion = _dotted([*parents, by_lower[near[0]]])
-        message = say("%(path)s is not there. Did you mean %(near)s?", path=full, near=suggestion)
+        message = say("%(path)s does not exist. Did you mean %(near)s?", path=full, near=suggestion)
         return MissingFieldError(message, suggestion)
     known = ", ".join(name[:50] for name in names[:8]) + (" …" if len(names) > 8 else "")
     if not known:
-        return MissingFieldError(say("%(path)s is not there: %(parent)s is empty.", path=full, parent=_dotted(parents)))
-    return MissingFieldError(say("%(path)s is not there. There is: %(known)s.", path=full, known=known))
+        return MissingFieldError(
+            say("%(path)s does not exist: %(parent)s is empty.", path=full, parent=_dotted(parents))
+        )
+    return MissingFieldError(say("%(path)s does not exist. Available: %(known)s.", path=full, known=known))
 
 
 def _names(container: Mapping[str, Any]) -> list[str]:

@@ -55,14 +55,14 @@ def _items(value: Any) -> list[Any]:
         return []
     if isinstance(value, list | tuple):
         return list(value)
-    raise ExpressionError(f"A list is needed here, not {kind(value)}.")
+    raise ExpressionError(f"This needs a list, not {kind(value)}.")
 
 
 def _number(value: Any) -> Number:
     found = as_number(value)
     if found is None:
         what = f"“{value[:50]}”" if isinstance(value, str) else kind(value)
-        raise ExpressionError(f"A number is needed here, not {what}.")
+        raise ExpressionError(f"This needs a number, not {what}.")
     return found
 
 
@@ -82,46 +82,46 @@ def _field(entry: Any, attribute: str) -> Any:
 
 def _checked(text: str) -> str:
     if _UNPAIRED.search(text):
-        raise ExpressionError("The text holds half a character (an unpaired surrogate).")
+        raise ExpressionError("The text contains half a character (an unpaired surrogate).")
     return text
 
 
-@_filter("default('x')", N_("Uses another value where a field is not there or null; with true also where it is empty"))
+@_filter("default('x')", N_("Uses another value if a field is missing or null; with true, also if it is empty"))
 def _default(value: Any, other: Any = "", empty: Any = False) -> Any:
     """Missing fields never come here: the evaluator catches them."""
     return other if value is None or (empty and not value) else value
 
 
-@_filter("upper", N_("Turns a text into capitals"))
+@_filter("upper", N_("Converts text to uppercase"))
 def _upper(value: Any) -> str:
     return to_text(value).upper()
 
 
-@_filter("lower", N_("Turns a text into small letters"))
+@_filter("lower", N_("Converts text to lowercase"))
 def _lower(value: Any) -> str:
     return to_text(value).lower()
 
 
-@_filter("title", N_("Starts every word with a capital"))
+@_filter("title", N_("Capitalizes every word"))
 def _title(value: Any) -> str:
     return re.sub(r"(?<![\w'\u2019])\w", lambda match: match[0].upper(), to_text(value).lower())
 
 
-@_filter("capitalize", N_("Starts a text with a capital, the rest in small letters"))
+@_filter("capitalize", N_("Capitalizes the first letter and lowercases the rest"))
 def _capitalize(value: Any) -> str:
     return to_text(value).capitalize()
 
 
-@_filter("trim", N_("Takes spaces and line ends away from both ends of a text"))
+@_filter("trim", N_("Removes spaces and line breaks from both ends"))
 def _trim(value: Any) -> str:
     return to_text(value).strip()
 
 
-@_filter("replace('a', 'b')", N_("Replaces every occurrence of a text by another"))
+@_filter("replace('a', 'b')", N_("Replaces every occurrence of a text with another"))
 def _replace(value: Any, old: Any, new: Any) -> str:
     text, before, after = to_text(value), to_text(old), to_text(new)
     if not before:
-        raise ExpressionError("replace needs a text to look for.")
+        raise ExpressionError("replace needs a text to search for.")
     if len(text) + text.count(before) * (len(after) - len(before)) > MAX_TEXT:
         raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
     return text.replace(before, after)
@@ -132,17 +132,17 @@ def _length(value: Any) -> int:
     return len(value) if isinstance(value, list | tuple | dict) else len(to_text(value))
 
 
-@_filter("first", N_("First entry of a list or first character of a text; null where it is empty"))
+@_filter("first", N_("First entry of a list or first character of a text; null if empty"))
 def _first(value: Any) -> Any:
     return next(iter(value if isinstance(value, str) else _items(value)), None)
 
 
-@_filter("last", N_("Last entry of a list or last character of a text; null where it is empty"))
+@_filter("last", N_("Last entry of a list or last character of a text; null if empty"))
 def _last(value: Any) -> Any:
     return next(reversed(value if isinstance(value, str) else _items(value)), None)
 
 
-@_filter("join(', ')", N_("Writes the entries of a list one after the other, with a text between them"))
+@_filter("join(', ')", N_("Joins the entries of a list with a separator"))
 def _join(value: Any, separator: Any = ", ", attribute: Any = None) -> str:
     parts = [to_text(entry if attribute is None else _field(entry, attribute)) for entry in _items(value)]
     between = to_text(separator)
@@ -151,15 +151,15 @@ def _join(value: Any, separator: Any = ", ", attribute: Any = None) -> str:
     return between.join(parts)
 
 
-@_filter("split(',')", N_("Cuts a text into a list; without a separator at spaces"))
+@_filter("split(',')", N_("Splits text into a list, at spaces if no separator is given"))
 def _split(value: Any, separator: Any = None) -> list[str]:
     between = None if separator is None else to_text(separator)
     if between == "":
-        raise ExpressionError("split needs a separator, or none at all to cut at spaces.")
+        raise ExpressionError("split needs a separator, or no argument to split at spaces.")
     return to_text(value).split(between)
 
 
-@_filter("round(2)", N_("Rounds a number to so many decimals, halves away from zero"))
+@_filter("round(2)", N_("Rounds a number to the given number of decimals, halves away from zero"))
 def _round(value: Any, precision: Any = 0) -> Number:
     places = _count(precision, -15, 15)
     number = _number(value)
@@ -172,13 +172,13 @@ def _round(value: Any, precision: Any = 0) -> Number:
     return rounded if isinstance(number, Decimal) else float(rounded)
 
 
-@_filter("int", N_("Reads a whole number; decimals are cut off. int(0) gives 0 where there is no number"))
+@_filter("int", N_("Converts to a whole number, dropping decimals. int(0) gives 0 if there is no number"))
 def _int(value: Any, other: Any = None) -> Any:
     found = as_number(value) if not isinstance(value, bool) else int(value)
     return int(found) if found is not None else _fallback(value, other)
 
 
-@_filter("float", N_("Reads a number. float(0) gives 0 where there is no number"))
+@_filter("float", N_("Converts to a number. float(0) gives 0 if there is no number"))
 def _float(value: Any, other: Any = None) -> Any:
     found = as_number(value)
     return float(found) if found is not None else _fallback(value, other)
@@ -188,23 +188,23 @@ def _fallback(value: Any, other: Any) -> Any:
     return _number(value) if other is None else other
 
 
-@_filter("string", N_("Writes any value as text"))
+@_filter("string", N_("Converts any value to text"))
 def _string(value: Any) -> str:
     return to_text(value)
 
 
-@_filter("abs", N_("Takes the minus sign away from a number"))
+@_filter("abs", N_("Returns a number without its minus sign"))
 def _abs(value: Any) -> Number:
     number = _number(value)
     return -number if number < 0 else number
 
 
-@_filter("min", N_("Smallest entry of a list, by a field of each entry if one is named; null where it is empty"))
+@_filter("min", N_("Smallest entry of a list, optionally by a field of each entry; null if empty"))
 def _min(value: Any, attribute: Any = None) -> Any:
     return next(iter(_sort(value, attribute)), None)
 
 
-@_filter("max", N_("Largest entry of a list, by a field of each entry if one is named; null where it is empty"))
+@_filter("max", N_("Largest entry of a list, optionally by a field of each entry; null if empty"))
 def _max(value: Any, attribute: Any = None) -> Any:
     return next(iter(_sort([e for e in _items(value) if e is not None], attribute, reverse=True)), None)
 
@@ -235,14 +235,14 @@ class _Key:
         return found < 0
 
 
-@_filter("sort('name')", N_("Sorts a list, by a field of each entry if one is named; null comes last"))
+@_filter("sort('name')", N_("Sorts a list, optionally by a field of each entry; null comes last"))
 def _sort(value: Any, attribute: Any = None, reverse: Any = False) -> list[Any]:
     pairs = [(entry if attribute is None else _field(entry, attribute), entry) for entry in _items(value)]
     known = sorted((p for p in pairs if p[0] is not None), key=lambda pair: _Key(pair[0]), reverse=bool(reverse))
     return [entry for _, entry in known] + [entry for key, entry in pairs if key is None]
 
 
-@_filter("unique", N_("Leaves every entry of a list once, or one for each value of the named field"))
+@_filter("unique", N_("Removes duplicates from a list, optionally by a field of each entry"))
 def _unique(value: Any, attribute: Any = None) -> list[Any]:
     found: dict[str, Any] = {}
     for entry in _items(value):
@@ -250,64 +250,64 @@ def _unique(value: Any, attribute: Any = None) -> list[Any]:
     return list(found.values())
 
 
-@_filter("reverse", N_("Turns a list or a text round"))
+@_filter("reverse", N_("Reverses a list or text"))
 def _reverse(value: Any) -> Any:
     return value[::-1] if isinstance(value, str) else _items(value)[::-1]
 
 
-@_filter("map('name')", N_("Takes one field of each entry of a list; null where an entry has none"))
+@_filter("map('name')", N_("Takes one field of each entry of a list; null if an entry does not have it"))
 def _map(value: Any, attribute: Any) -> list[Any]:
     return [_field(entry, attribute) for entry in _items(value)]
 
 
-@_filter("tojson", N_("Writes any value as JSON"))
+@_filter("tojson", N_("Converts any value to JSON"))
 def _tojson(value: Any) -> str:
     return to_json(value)
 
 
-@_filter("fromjson", N_("Reads a text that holds JSON"))
+@_filter("fromjson", N_("Parses JSON text"))
 def _fromjson(value: Any) -> Any:
     def refuse(word: str) -> Any:
-        raise ExpressionError(f"{word} is not JSON.")
+        raise ExpressionError(f"{word} is not valid JSON.")
 
     try:
         found = json.loads(to_text(value), parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise ExpressionError(f"This text is not JSON: {error}") from None
+        raise ExpressionError(f"This text is not valid JSON: {error}") from None
     _checked(to_json(found))
     return found
 
 
-@_filter("date('%d/%m/%Y')", N_("Writes an ISO date or time in a format, optionally in a time zone and a language"))
+@_filter("date('%d/%m/%Y')", N_("Formats an ISO date or time, optionally in a time zone and a language"))
 def _date(value: Any, pattern: Any = "%Y-%m-%d", tz: Any = None, locale: Any = "en") -> str:
     return times.write(to_text(value).strip(), to_text(pattern), None if tz is None else to_text(tz), to_text(locale))
 
 
-@_filter("plus('3 days')", N_("Moves an ISO date or time: plus('3 days'), plus('-2 hours'), plus('5 business days')"))
+@_filter("plus('3 days')", N_("Shifts an ISO date or time: plus('3 days'), plus('-2 hours'), plus('5 business days')"))
 def _plus(value: Any, by: Any) -> str:
     return times.shift_text(to_text(value).strip(), to_text(by).strip())
 
 
-@_filter("truncate(80)", N_("Cuts a text to so many characters, the dots included"))
+@_filter("truncate(80)", N_("Shortens text to the given number of characters, dots included"))
 def _truncate(value: Any, length: Any = 255, end: Any = "…") -> str:
     text, most, dots = to_text(value), _count(length, 0, MAX_TEXT), to_text(end)
     return text if len(text) <= most else text[: max(most - len(dots), 0)] + dots[:most]
 
 
-@_filter("urlencode", N_("Makes a text safe inside a web address; an object becomes a query"))
+@_filter("urlencode", N_("Makes text safe for use in a URL; an object becomes a query string"))
 def _urlencode(value: Any) -> str:
     if isinstance(value, dict):
         return urlencode({_checked(to_text(key)): _checked(to_text(entry)) for key, entry in value.items()})
     return quote(_checked(to_text(value)), safe="")
 
 
-@_filter("slug", N_("Makes a short name for addresses and files: “Été à Paris” becomes “ete-a-paris”"))
+@_filter("slug", N_("Makes a slug for URLs and file names: “Été à Paris” becomes “ete-a-paris”"))
 def _slug(value: Any) -> str:
     bare = unicodedata.normalize("NFKD", to_text(value)[:1000]).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
 
 
-@_filter("number(2, 'fr')", N_("Writes a number for people: 1,234.50 in English (en), 1 234,50 in French (fr)"))
+@_filter("number(2, 'fr')", N_("Formats a number: 1,234.50 in English (en), 1 234,50 in French (fr)"))
 def _number_text(value: Any, decimals: Any = None, locale: Any = "en") -> str:
     number = _number(value)
     if decimals is not None:
@@ -330,7 +330,7 @@ def _values(value: Any) -> list[Any]:
     return list(_mapping(value).values())
 
 
-@_filter("items", N_("Turns an object into a list of {key, value}"))
+@_filter("items", N_("Converts an object to a list of {key, value}"))
 def _pairs(value: Any) -> list[dict[str, Any]]:
     return [{"key": key, "value": entry} for key, entry in _mapping(value).items()]
 
@@ -338,10 +338,10 @@ def _pairs(value: Any) -> list[dict[str, Any]]:
 def _mapping(value: Any) -> dict[str, Any]:
     if value is None or isinstance(value, dict):
         return value or {}
-    raise ExpressionError(f"An object is needed here, not {kind(value)}.")
+    raise ExpressionError(f"This needs an object, not {kind(value)}.")
 
 
-@_filter("get('name')", N_("Takes a field of an object or an entry of a list, or another value where it is not there"))
+@_filter("get('name')", N_("Gets a field of an object or an entry of a list, or another value if it is missing"))
 def _get(value: Any, key: Any, other: Any = None) -> Any:
     if isinstance(value, list):
         at = _count(key, -(10**9), 10**9)
@@ -349,7 +349,7 @@ def _get(value: Any, key: Any, other: Any = None) -> Any:
     return _mapping(value).get(to_text(key), other)
 
 
-@_filter("contains('x')", N_("Whether a text contains a text, a list an entry, an object a field"))
+@_filter("contains('x')", N_("Whether text contains another text, a list an entry, or an object a field"))
 def _contains(value: Any, item: Any) -> bool:
     found = contains(value, item)
     if found is None and value is not None:

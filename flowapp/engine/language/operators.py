@@ -41,7 +41,7 @@ class Frame:
         self.work -= units
         if self.work < 0:
             raise ExpressionError(
-                "This works through too much data. Do it in several steps, on smaller lists or texts."
+                "This processes too much data. Split it into several steps on smaller lists or texts."
             )
 
     def result(self, value: Any, plain: bool) -> Any:
@@ -84,13 +84,13 @@ def calculate(frame: Frame, name: str, left: Any, right: Any) -> Any:
     if isinstance(first, Decimal) != isinstance(second, Decimal):
         first, second = _decimal(first), _decimal(second)
     if name == "**" and not -100 <= second <= 100:
-        raise ExpressionError("The exponent is too large: 100 at most.")
+        raise ExpressionError("The exponent is too large: the maximum is 100.")
     try:
         return bounded(_ARITHMETIC[name](first, second))
     except ZeroDivisionError:
         raise ExpressionError("A number cannot be divided by zero.") from None
     except (ArithmeticError, ValueError):
-        raise ExpressionError("The result is not a number that can be written down.") from None
+        raise ExpressionError("The result is not a finite number.") from None
 
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {

@@ -30,7 +30,7 @@ def check_params(model: type[Params], params: dict[str, Any], path: str) -> tupl
     runs. Doubtful: the model as a whole objects, and it may be only because an expression stands for the value.
     """
     if len(json.dumps(params, ensure_ascii=False).encode()) > MAX_PARAMS_BYTES:
-        message = say("This is larger than 1 MiB: keep large data in a table or file.")
+        message = say("This is larger than 1 MiB. Keep large data in a table or file.")
         return [Problem(path, message, code="too_large")], []
     params = hide(params)  # a sealed secret counts as a text, whatever it is
     refused: list[Problem] = []
@@ -58,24 +58,24 @@ def _of_whole(error: Any) -> bool:
 
 _WORDS = {
     "missing": N_("This field is required."),
-    "string_type": N_("Write text here."),
-    "string_too_long": N_("Write at most %(max_length)s characters."),
+    "string_type": N_("Enter text."),
+    "string_too_long": N_("Enter at most %(max_length)s characters."),
     "string_too_short": N_("This must not be empty."),
-    "too_long": N_("At most %(max_length)s entries are possible, here are %(actual_length)s."),
+    "too_long": N_("At most %(max_length)s entries are allowed; there are %(actual_length)s."),
     "too_short": N_("At least %(min_length)s entries are needed."),
-    "greater_than_equal": N_("Write %(ge)s or more."),
-    "greater_than": N_("Write more than %(gt)s."),
-    "less_than_equal": N_("Write %(le)s or less."),
-    "less_than": N_("Write less than %(lt)s."),
+    "greater_than_equal": N_("Enter %(ge)s or more."),
+    "greater_than": N_("Enter more than %(gt)s."),
+    "less_than_equal": N_("Enter %(le)s or less."),
+    "less_than": N_("Enter less than %(lt)s."),
     "string_pattern_mismatch": N_("This must match the pattern %(pattern)s."),
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), N_("Write a whole number.")),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), N_("Enter a whole number.")),
     **dict.fromkeys(
-        ("float_type", "float_parsing", "finite_number", "decimal_type", "decimal_parsing"), N_("Write a number.")
+        ("float_type", "float_parsing", "finite_number", "decimal_type", "decimal_parsing"), N_("Enter a number.")
     ),
     **dict.fromkeys(("bool_type", "bool_parsing"), N_("Choose yes or no (true or false).")),
-    **dict.fromkeys(("list_type", "tuple_type", "set_type"), N_("Write a list: […].")),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type"), N_("Enter a list: […].")),
     **dict.fromkeys(
-        ("dict_type", "model_type", "model_attributes_type"), N_("Write an object with named fields: {…}.")
+        ("dict_type", "model_type", "model_attributes_type"), N_("Enter an object with named fields: {…}.")
     ),
 }
 
@@ -168,7 +168,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def known_list(known: Iterable[str]) -> str:
     """“ Known: …”, nothing where nothing is known."""
     names = ", ".join(sorted(known))
-    return say(" Known: %(names)s.", names=names) if names else ""
+    return say(" Available: %(names)s.", names=names) if names else ""
 
 
 def no_step(step_id: str, known: Iterable[str]) -> str:

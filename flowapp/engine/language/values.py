@@ -56,7 +56,7 @@ def kind(value: Any) -> str:
     if isinstance(value, int | float | Decimal):
         return say("a number")
     if isinstance(value, str):
-        return say("a text")
+        return say("text")
     return say("a list") if isinstance(value, list | tuple) else say("an object")
 
 
@@ -119,7 +119,7 @@ def bounded(value: Any) -> Number:
         raise ExpressionError(say("The number is too large."))
     found = None if isinstance(value, complex) else as_number(value)
     if found is None:
-        raise ExpressionError(say("The result is not a number that can be written down."))
+        raise ExpressionError(say("The result is not a finite number."))
     return found
 
 

@@ -46,17 +46,17 @@ def _clock(text: str) -> str:
     try:
         return time.fromisoformat(text).strftime("%H:%M")
     except ValueError:
-        raise ValueError(say("Write a time of day, for example 09:00.")) from None
+        raise ValueError(say("Enter a time of day, for example 09:00.")) from None
 
 
 def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise ValueError(say("Write a date as 2026-12-25.")) from None
+        raise ValueError(say("Enter dates as 2026-12-25.")) from None
 
 
-_REENTRY_WORDS = say("Write always, once, not_while_active or, for instance, after_30_days.")
+_REENTRY_WORDS = say("Use always, once, not_while_active or, for example, after_30_days.")
 Reentry = Annotated[str, matching(REENTRY, _REENTRY_WORDS), Field(json_schema_extra={"pattern": REENTRY})]
 Clock = Annotated[str, AfterValidator(_clock)]
 Day = Annotated[str, AfterValidator(_day)]

@@ -47,7 +47,7 @@ def validate(spec: ActionSpec, values: dict[str, Any]) -> Params:
     except ValidationError as error:
         details = {p.path: p.message for p in plain_problems(error, values, spec.params)}
         text = "; ".join(f"{path}: {message}" for path, message in details.items())
-        raise StepError(f"The parameters do not fit: {text}", permanent=True, details={"params": details}) from None
+        raise StepError(f"The parameters are not valid: {text}", permanent=True, details={"params": details}) from None
 
 
 class Program:

@@ -94,7 +94,7 @@ def decide(
     tokens = {k: dict(v) for k, v in state.get("tokens", {}).items()}
     token = tokens.get(run.token) if run else None
     if run is None or token is None or token["status"] != "uncertain" or execution.status != "waiting":
-        raise ConflictError(say("There is nothing to decide here any more."))
+        raise ConflictError(say("There is nothing left to decide here."))
     if decision == "resend":
         token["status"] = "ready"
         run.status = "failed"
@@ -107,6 +107,6 @@ def decide(
         .execution_options(synchronize_session=False)
     )
     if changed.rowcount != 1:  # type: ignore[attr-defined]
-        raise ConflictError(say("The execution moved on meanwhile. Reload the page."))
+        raise ConflictError(say("The execution has moved on in the meantime. Reload the page."))
     session.flush()
     session.refresh(execution)

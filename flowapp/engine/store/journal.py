@@ -249,7 +249,7 @@ class Journal:
         else:
             held = self._write(claim, batch)
         if not held:
-            raise FencedError("The execution was cancelled, or another worker has taken it over.")
+            raise FencedError("The execution was cancelled, or another worker has claimed it.")
         if not claim.taken:
             claim.fence, claim.taken = claim.fence + 1, True
 

@@ -74,7 +74,7 @@ class Keeper:
                 try:
                     held.keep(now)
                 except SQLAlchemyError as error:  # also what follows a broken connection: this thread must not end
-                    log.warning("lease not prolonged", execution_id=held.claim.row["id"], error=str(error))
+                    log.warning("lease not extended", execution_id=held.claim.row["id"], error=str(error))
 
     def _ended(self) -> bool:
         """Ends the thread, unless a claim came this moment."""

@@ -38,9 +38,9 @@ class Quotas:
         if self.organization and self._is_full(session, organization_id):
             raise StorageFullError(
                 say(
-                    "This organization's executions use %(mib)s MiB, the most they may, so no new one can start. Shorten the "
-                    "retention so that old ones are deleted, then run “Measure sizes” under Background jobs, or raise "
-                    "FLOWAPP_ORGANIZATION_STORAGE.",
+                    "This organization's executions have reached their storage limit of %(mib)s MiB, so no "
+                    "new one can start. Shorten the retention so that old ones are deleted, then run "
+                    "“Measure sizes” under Background jobs, or raise FLOWAPP_ORGANIZATION_STORAGE.",
                     mib=str(self.organization // MIB),
                 )
             )

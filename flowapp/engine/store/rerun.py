@@ -83,7 +83,7 @@ def can_go_on(execution: Execution) -> bool:
 def _program(session: Session, execution: Execution, version: Which) -> tuple[Workflow, Version]:
     """The workflow and the version to run: of one that was never published, the newest that was tried."""
     if execution.status not in TERMINAL:
-        raise ConflictError(say("This execution has not ended yet: cancel it, or wait for its end."))
+        raise ConflictError(say("This execution has not ended yet. Cancel it, or wait until it ends."))
     workflow = session.get_one(Workflow, execution.workflow_id)
     if workflow.status == "archived":
         raise ConflictError(say("This workflow is archived. Activate or pause it before you run it."))
@@ -144,7 +144,7 @@ def _resumed(old: Execution) -> tuple[State, set[Visit]]:
     state = dict(old.state or {})
     stopped: dict[str, Token] = state.pop("stopped", {})
     if old.status != "failed" or not stopped:
-        raise ConflictError(say("This execution did not fail at a step: run it again from the start."))
+        raise ConflictError(say("This execution did not fail at a step. Run it again from the start."))
     again = {number: token for number, token in stopped.items() if not _waits(token)}
     tokens = {**stopped, **{number: _anew(token) for number, token in again.items()}}
     # One visit failed for good, and is made again. The budget of visits is a new one.
@@ -191,14 +191,16 @@ def _check_fit(session: Session, old: Execution, version: Version, state: State,
         if step_id not in graph.steps:
             raise ConflictError(
                 say(
-                    "The newest version has no step “%(step)s”, where this execution goes on: run it again from the start, or on the version that it ran.",
+                    "The newest version has no step “%(step)s”, where this execution would continue. Run "
+                    "it again from the start, or on its original version.",
                     step=name,
                 )
             )
         if step_id in waiting and graph.steps[step_id].action_type != known[step_id].action_type:
             raise ConflictError(
                 say(
-                    "In the newest version “%(step)s”, where this execution waits, is another kind of step: run it again from the start, or on the version that it ran.",
+                    "In the newest version, “%(step)s”, where this execution waits, is a different kind of "
+                    "step. Run it again from the start, or on its original version.",
                     step=name,
                 )
             )
@@ -215,7 +217,8 @@ def _check_results(graph: Graph, stands: Iterable[str], known: set[str]) -> None
             if used in graph.steps and used not in known and used not in to_come:
                 raise ConflictError(
                     say(
-                        "“%(step)s” uses the result of “%(used)s”, which is new and did not run: run it again from the start.",
+                        "“%(step)s” uses the result of “%(used)s”, which is new and has not run. Run it "
+                        "again from the start.",
                         step=graph.steps[step_id].name,
                         used=graph.steps[used].name,
                     )

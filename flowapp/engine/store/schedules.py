@@ -57,7 +57,7 @@ def fire(session: Session, trigger: Trigger, now: datetime) -> list[Execution]:
     except FlowError as error:
         problem = error.message
     except ValueError:
-        problem = say("The settings of this trigger cannot be read any more. Open the trigger and save it again.")
+        problem = say("The settings of this trigger can no longer be read. Open the trigger and save it again.")
     if not _advance(session, trigger, upcoming, problem, now):
         return []
     workflow = session.get_one(Workflow, trigger.workflow_id)

@@ -142,7 +142,7 @@ def switch(form_id: str) -> Response:
     form = forms.get(db.session(), str(form_id))
     form.is_open = request.form.get("open") == "yes"
     _note("form.opened" if form.is_open else "form.closed", form)
-    flash(_("The form takes answers.") if form.is_open else _("The form is closed."), "success")
+    flash(_("The form accepts answers.") if form.is_open else _("The form is closed."), "success")
     return go("forms.show", form_id=form.id)
 
 

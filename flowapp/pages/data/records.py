@@ -133,7 +133,7 @@ def delete(table_id: str) -> Response:
     table = tables.get(db.session(), str(table_id))
     ids = request.form.getlist("id")
     if not ids:
-        flash(_("Choose at least one record first."), "warning")
+        flash(_("Select at least one record first."), "warning")
         return go("records.index", table_id=table.id)
     count = records.delete(db.session(), table, ids)
     _note("record.deleted", table, count=count, records=ids[:100])

@@ -74,7 +74,7 @@ def _decision(text: str) -> Decision:
         return "approved"
     if text == "rejected":
         return "rejected"
-    raise InvalidError.at("decision", say("Choose: approve, or reject."))
+    raise InvalidError.at("decision", say("Choose approve or reject."))
 
 
 @bp.app_template_global()
@@ -124,7 +124,7 @@ def answer(token: str) -> Response:
     csrf.protect()
     invited, reader = _invited(token), _reader()
     if reader is not None and reader.id != invited.user.id:
-        raise ForbiddenError(say("This link was sent to somebody else: decide under Approvals, with your own role."))
+        raise ForbiddenError(say("This link was sent to someone else. Decide under Approvals, with your own role."))
     _take(db.session(), invited.asked, invited.user, invited.role, by_link=reader is None)
     return go("approvals.ask", token=token)
 
@@ -141,7 +141,7 @@ def _invited(token: str) -> Invited:
     with system_session(db.engine) as system:
         organization_id = system.scalar(select(Execution.organization_id).where(Execution.id == execution_id))
     if organization_id is None:
-        raise NotFoundError(say("There is no such execution (any more)."))
+        raise NotFoundError(say("This execution does not exist, or no longer exists."))
     enter_organization(organization_id)
     session = db.session()
     member = session.scalar(select(Member).where(Member.user_id == user_id))

@@ -101,7 +101,7 @@ def start() -> Response:
         replay = replays.create(session, _choice(request.form), **how, created_by=g.actor.user.id)
     except InvalidError:
         session.rollback()
-        flash(_("Nothing fits any more: no execution was run again."), "info")
+        flash(_("Nothing matches any more, so no execution was replayed."), "info")
         return go("replays.new")
     _audit(session, "replay.started", replay)
     replay_id, organization_id = replay.id, replay.organization_id
@@ -144,11 +144,11 @@ def cancel(replay_id: UUID) -> Response:
         replays.cancel(session, replay)
     except ConflictError:
         session.rollback()
-        flash(_("This replay was over already."), "info")
+        flash(_("This replay had already ended."), "info")
         return go("replays.show", replay_id=replay_id)
     _audit(session, "replay.cancelled", replay)
     session.commit()
-    flash(_("The replay was cancelled. What it had begun goes on."), "success")
+    flash(_("The replay was cancelled. Executions it has started will continue."), "success")
     return go("replays.show", replay_id=replay_id)
 
 

@@ -30,7 +30,7 @@ def ask(execution_id: UUID) -> Response:
     """The choices; one that has not ended is shown instead."""
     execution = history.get(db.session(), str(execution_id))
     if execution.status not in TERMINAL:
-        flash(_("It has not ended yet: cancel it, or wait for its end. Then it can be run again."), "info")
+        flash(_("This execution has not ended yet. Cancel it or wait until it ends, then run it again."), "info")
         return go("executions.show", execution_id=execution_id)
     return _page(execution, {})
 
@@ -67,7 +67,7 @@ def run(execution_id: UUID) -> Response:
 
 def _reason(error: ConflictError | InvalidError) -> str:
     if isinstance(error, InvalidError):
-        return str(_("This workflow cannot run now: its page says what is missing."))
+        return str(_("This workflow cannot run right now. Its page shows what is missing."))
     return translated(error.message)
 
 

@@ -213,10 +213,10 @@ def decide(execution_id: UUID, seq: int) -> Response:
         elif decision == "done":
             control.decide(session, execution, seq, "done")
         else:
-            raise InvalidError.at("decision", _("Choose: send it again, or treat it as done."))
+            raise InvalidError.at("decision", _("Choose “Send again” or “Treat as done”."))
     except ConflictError:
         session.rollback()
-        flash(_("This was decided meanwhile: here is how it stands."), "info")
+        flash(_("Someone else has decided this in the meantime. This is the current state."), "info")
         return go("executions.show", execution_id=execution_id)
     _audit(session, "execution.decided", execution, {"step_id": run.step_id, "decision": decision})
     _commit(session, execution)

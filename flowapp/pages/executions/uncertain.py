@@ -50,18 +50,18 @@ def decide() -> Response:
     chosen = [place for text in request.form.getlist("chosen")[:MOST] if (place := _place(text))]
     try:
         if decision not in ("resend", "done"):
-            raise InvalidError.at("decision", _("Choose: send it again, or treat it as done."))
+            raise InvalidError.at("decision", _("Choose “Send again” or “Treat as done”."))
         if not chosen:
-            raise InvalidError.at("chosen", _("Mark at least one step."))
+            raise InvalidError.at("chosen", _("Select at least one step."))
         text = request.form.get("result", "").strip()
         result = json_text.read(text, None, "result") if decision == "done" and text else None
     except InvalidError as error:
         return _page({problem.path: translated(problem.message) for problem in error.problems}, 422)
     decided = [place for place in chosen if _decide(*place, "resend" if decision == "resend" else "done", result)]
     if decided:
-        flash(ngettext("%(num)s step was decided.", "%(num)s steps were decided.", len(decided)), "success")
+        flash(ngettext("%(num)s step resolved.", "%(num)s steps resolved.", len(decided)), "success")
     if len(decided) < len(chosen):
-        flash(_("Some had been decided meanwhile; they are left as they are."), "info")
+        flash(_("Some had been resolved in the meantime and were left as they are."), "info")
     return go("uncertain.index")
 
 

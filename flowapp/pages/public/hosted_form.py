@@ -44,7 +44,7 @@ def submit(key: str) -> Response:
         # Only a robot fills what nobody sees. It is thanked, and nothing is kept.
         return _accepted(None, []) if request.is_json else _page(form, {}, {}, done=True)
     if not form.is_open:
-        closed = _("This form takes no more answers.")
+        closed = _("This form no longer accepts answers.")
         return problem(410, _("Closed"), closed) if request.is_json else _page(form, {}, {}, status=410)
     try:
         submission, executions = forms.submit(db.session(), form, raw)

@@ -48,7 +48,7 @@ def enter() -> Response:
     count_try(email)
     user = members.sign_in(db.engine, email, form.password.data or "")
     if user is None:
-        form.form_errors.append(_("The e-mail or the password is wrong."))
+        form.form_errors.append(_("The e-mail address or password is wrong."))
         return page("public/login/show.html", form=form, status=422)
     forget_tries(email)
     sessions.begin(user, remember=bool(form.remember.data))

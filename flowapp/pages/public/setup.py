@@ -45,7 +45,7 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
     )
     address = URLField(
         _l("Address of this Flowapp"),
-        description=_l("Links in e-mails lead here. It can be changed later."),
+        description=_l("Links in e-mails lead here. You can change this later."),
         render_kw={"autocomplete": "off"},
     )
     timezone = SelectField(_l("Time zone"), default="UTC", validate_choice=False)
@@ -71,8 +71,9 @@ def _refuse_foreign_names() -> None:
     if not is_known_host():
         raise ForbiddenError(
             say(
-                "Flowapp is set up on its own machine, at http://127.0.0.1:%(port)s. To set it up under another name, set "
-                "FLOWAPP_BASE_URL to its address (or FLOWAPP_ALLOWED_HOSTS to the name) and start it again.",
+                "Flowapp has to be set up on its own machine, at http://127.0.0.1:%(port)s. To set it up "
+                "under another name, set FLOWAPP_BASE_URL to its address (or FLOWAPP_ALLOWED_HOSTS to the "
+                "name) and restart it.",
                 port=current_app.extensions["settings"].port,
             )
         )
@@ -116,7 +117,7 @@ def create() -> Response:
     _refuse_foreign_names()
     csrf.protect()
     if _is_set_up():
-        raise ConflictError(say("This Flowapp has an owner already. Sign in instead."))
+        raise ConflictError(say("This Flowapp already has an owner. Sign in instead."))
     form = SetupForm()
     form.validate()
     try:

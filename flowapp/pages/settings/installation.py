@@ -58,7 +58,7 @@ def show() -> Response:
 def save() -> Response:
     """Keeps the address."""
     if current_app.extensions["settings"].base_url:
-        raise ConflictError(say("FLOWAPP_BASE_URL sets the address: change it there."))
+        raise ConflictError(say("The address is set by FLOWAPP_BASE_URL. Change it there."))
     form = InstallationForm()
     form.validate()
     try:

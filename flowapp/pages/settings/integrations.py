@@ -141,7 +141,7 @@ def delete(integration_id: Any) -> Response:
 
 def _saved(row: Integration, action: str) -> Response:
     _note(action, row)
-    flash(_("Saved. Test the connection to be sure that it works."), "success")
+    flash(_("Saved. Test the connection to make sure it works."), "success")
     return go("integrations.edit", integration_id=row.id)
 
 

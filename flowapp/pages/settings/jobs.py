@@ -47,5 +47,5 @@ def run() -> Response:
     jobs.send(name)
     audit(db.session(), "job.started", actor=g.actor.audit, target=("job", "", name))
     db.session.commit()
-    flash(_("“%(name)s” was started. Its result stands here once it is done.", name=name), "success")
+    flash(_("“%(name)s” was started. Its result appears here when it is done.", name=name), "success")
     return go("jobs.index")

@@ -29,16 +29,16 @@ from flowapp.web.texts import translated
 bp = Blueprint("members", __name__, url_prefix="/settings/members")
 NAV = Nav(30, N_("Members"), "users", "members.index", "/settings/members", role=Role.ADMIN, group="settings")
 ROLES = {
-    Role.VIEWER: _l("Viewer: looks at everything"),
-    Role.OPERATOR: _l("Operator: runs, retries and cancels too"),
-    Role.EDITOR: _l("Editor: builds workflows, forms and tables too"),
-    Role.ADMIN: _l("Admin: invites people and sets up integrations too"),
-    Role.OWNER: _l("Owner: may do everything"),
+    Role.VIEWER: _l("Viewer: can view everything"),
+    Role.OPERATOR: _l("Operator: can also run, retry and cancel"),
+    Role.EDITOR: _l("Editor: can also build workflows, forms and tables"),
+    Role.ADMIN: _l("Admin: can also manage members and integrations"),
+    Role.OWNER: _l("Owner: can do everything"),
 }
 
 
 # What a request says of its own address may be anything: it goes into no e-mail.
-_UNKNOWN = say("The address of this Flowapp is not known yet: set it under Settings, Installation.")
+_UNKNOWN = say("The address of this Flowapp is not known yet. Set it under Settings, Installation.")
 
 
 class InvitationForm(FlaskForm):  # type: ignore[misc]
@@ -72,7 +72,7 @@ def change(member_id: str) -> Response:
         raise InvalidError.at("role", _("Choose a role from the list.")) from None
     accounts.set_role(db.session(), member, role, by=g.actor.role)
     _note("member.role_changed", ("member", member.user_id, member.user.email), {"from": before, "to": role.label})
-    flash(_("%(name)s has another role now.", name=member.user.name), "success")
+    flash(_("The role of %(name)s was changed.", name=member.user.name), "success")
     return go("members.index")
 
 

@@ -31,7 +31,8 @@ NAV = Nav(
 class OrganizationForm(FlaskForm):  # type: ignore[misc]
     name = StringField(_l("Name"), render_kw={"required": True})
     timezone = SelectField(
-        _l("Time zone"), description=_l("Schedules and relative times count in it; each member may see another one.")
+        _l("Time zone"),
+        description=_l("Used for schedules and relative times. Each member can choose a different one for display."),
     )
 
     def __init__(self, **values: str) -> None:

@@ -23,13 +23,13 @@ bp = Blueprint("pause", __name__, url_prefix="/settings")
 def resume() -> Response:
     """Has the whole installation work, for who runs it. ConflictError while FLOWAPP_PAUSED is set."""
     if not g.actor.user.is_superuser:
-        flash(_("Only a superuser of this installation may resume it."), "danger")
+        flash(_("Only a superuser of this installation can resume it."), "danger")
         return go("dashboard.show")
     if tasks.runtime().settings.paused:
-        raise ConflictError(say("FLOWAPP_PAUSED is set: remove it and restart Flowapp."))
+        raise ConflictError(say("FLOWAPP_PAUSED is set. Remove it and restart Flowapp."))
     audit(db.session(), "installation.resumed", actor=g.actor.audit)
     installation.resume(db.session.connection())
     db.session.commit()
     tasks.runtime().pause.forget()
-    flash(_("Resumed: schedules, waits and executions continue."), "success")
+    flash(_("Resumed. Schedules, waits and executions continue."), "success")
     return go("dashboard.show")

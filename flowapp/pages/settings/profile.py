@@ -39,7 +39,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]
     locale = SelectField(
         _l("Language"),
         choices=[
-            SelectChoice("", _l("Same as the browser")),
+            SelectChoice("", _l("Same as browser")),
             SelectChoice("en", "English"),
             SelectChoice("fr", "Français"),
         ],
@@ -48,7 +48,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]
     theme = SelectField(
         _l("Theme"),
         choices=[
-            SelectChoice("auto", _l("Same as the system")),
+            SelectChoice("auto", _l("Same as system")),
             SelectChoice("light", _l("Light")),
             SelectChoice("dark", _l("Dark")),
         ],
@@ -71,8 +71,8 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
         render_kw={"autocomplete": "new-password", "required": True},
     )
     revoke = BooleanField(
-        _l("Revoke my API tokens too"),
-        description=_l("Choose this if somebody else may know your password. Programs then need new tokens."),
+        _l("Also revoke my API tokens"),
+        description=_l("Choose this if someone else might know your password. Programs will need new tokens."),
     )
 
 

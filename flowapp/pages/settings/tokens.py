@@ -27,17 +27,17 @@ from flowapp.web.texts import translated
 bp = Blueprint("tokens", __name__, url_prefix="/settings/tokens")
 NAV = Nav(40, N_("API tokens"), "key", "tokens.index", "/settings/tokens", group="settings")
 ROLES = {
-    Role.VIEWER: _l("Viewer: reads"),
-    Role.OPERATOR: _l("Operator: runs and cancels too"),
-    Role.EDITOR: _l("Editor: changes workflows too"),
-    Role.ADMIN: _l("Admin: changes settings too"),
-    Role.OWNER: _l("Owner: may do everything"),
+    Role.VIEWER: _l("Viewer: can read"),
+    Role.OPERATOR: _l("Operator: can also run and cancel"),
+    Role.EDITOR: _l("Editor: can also change workflows"),
+    Role.ADMIN: _l("Admin: can also change settings"),
+    Role.OWNER: _l("Owner: can do everything"),
 }
 
 
 class TokenForm(FlaskForm):  # type: ignore[misc]
     name = StringField(
-        _l("Name"), description=_l("What will use it, for example “Website”."), render_kw={"required": True}
+        _l("Name"), description=_l("What will use the token, for example “Website”."), render_kw={"required": True}
     )
     role = SelectField(_l("Role"))
     days = SelectField(

@@ -205,7 +205,12 @@ def _status(form: TriggerForm) -> int:
 
 
 def _stale() -> str:
-    return str(_("Somebody changed this workflow meanwhile. Nothing is lost: press the button again to put this in."))
+    return str(
+        _(
+            "Someone else has changed this workflow in the meantime. Nothing is lost: press the "
+            "button again to apply your change."
+        )
+    )
 
 
 @bp.get("/<uuid:workflow_id>/wizard/steps")
@@ -243,9 +248,9 @@ def finish(workflow_id: UUID) -> Response:
         except InvalidError:
             database.rollback()
             return _review(Draft(workflow_id), 422)
-        flash(_("“%(name)s” is active now.", name=workflow.name), "success")
+        flash(_("“%(name)s” is now active.", name=workflow.name), "success")
     else:
-        flash(_("“%(name)s” is saved as a draft. Activate it when it is ready.", name=workflow.name), "success")
+        flash(_("“%(name)s” was saved as a draft. Activate it when it is ready.", name=workflow.name), "success")
     session.pop("wizard", None)
     return go("workflow.show", workflow_id=workflow_id)
 

@@ -35,7 +35,7 @@ class RunParams(Params):
 
     input: dict[str, Any] = Field(
         default_factory=dict,
-        json_schema_extra=ui(N_("Input"), N_("The steps find it as input.<name>."), widget="keyvalue"),
+        json_schema_extra=ui(N_("Input"), N_("Steps can use it as input.<name>."), widget="keyvalue"),
     )
 
 
@@ -141,7 +141,7 @@ def _start(workflow: Workflow, data: dict[str, Any]) -> Response:
         version = workflows.version_to_run(session, workflow, actor_id=user.id)
     except InvalidError:
         session.rollback()
-        flash(_("This workflow cannot run yet: see what is missing below."), "danger")
+        flash(_("This workflow cannot run yet. See below what is missing."), "danger")
         return go("workflow.show", workflow_id=workflow.id)
     execution, _created = start(session, workflow, version, input_data=data, started_by=user.id)
     target = ("workflow", workflow.id, workflow.name)

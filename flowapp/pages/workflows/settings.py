@@ -50,13 +50,16 @@ def save(workflow_id: UUID) -> Response:
     except StaleError:
         db.session.rollback()
         form.form_errors.append(
-            _("Somebody changed this workflow meanwhile. Nothing is lost: save again to put your changes in.")
+            _(
+                "Someone else has changed this workflow in the meantime. Nothing is lost: save again to "
+                "apply your changes."
+            )
         )
     except InvalidError as error:
         db.session.rollback()
         form.place(placed(error.problems))
     else:
-        flash(_("The settings are saved."), "success")
+        flash(_("The settings were saved."), "success")
         return go("workflow_settings.show", workflow_id=workflow_id)
     draft = Draft(workflow_id)
     return _page(draft, form, str(draft.workflow.revision), 422)
@@ -112,7 +115,7 @@ def duplicate(workflow_id: UUID) -> Response:
     source = workflows.get(session, str(workflow_id))
     copy = workflows.duplicate(session, source, actor_id=g.actor.user.id)
     session.commit()
-    flash(_("This is the copy: a draft with addresses of its own."), "success")
+    flash(_("This is the copy: a draft with its own webhook URLs."), "success")
     return go("workflow.show", workflow_id=copy.id)
 
 

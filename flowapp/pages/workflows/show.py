@@ -91,28 +91,30 @@ def _executions(
 @access(Role.EDITOR)
 def activate(workflow_id: UUID) -> Response:
     """Publishes the draft and starts the triggers; what keeps it from starting is listed, each with its place."""
-    return _change(workflow_id, workflows.activate, _("“%(name)s” is active now."))
+    return _change(workflow_id, workflows.activate, _("“%(name)s” is now active."))
 
 
 @bp.post("/workflows/<uuid:workflow_id>/pause")
 @access(Role.EDITOR)
 def pause(workflow_id: UUID) -> Response:
     """Stops the triggers; takes an archived workflow back, too."""
-    return _change(workflow_id, workflows.pause, _("“%(name)s” is paused: nothing starts it until it is active again."))
+    return _change(
+        workflow_id, workflows.pause, _("“%(name)s” is paused. Nothing starts it until it is activated again.")
+    )
 
 
 @bp.post("/workflows/<uuid:workflow_id>/archive")
 @access(Role.EDITOR)
 def archive(workflow_id: UUID) -> Response:
     """Puts it away."""
-    return _change(workflow_id, workflows.archive, _("“%(name)s” is archived. Its executions stay."))
+    return _change(workflow_id, workflows.archive, _("“%(name)s” was archived. Its executions are kept."))
 
 
 @bp.post("/workflows/<uuid:workflow_id>/publish")
 @access(Role.EDITOR)
 def publish(workflow_id: UUID) -> Response:
     """Makes the draft the version that runs."""
-    return _change(workflow_id, workflows.publish, _("The changes of “%(name)s” are published."))
+    return _change(workflow_id, workflows.publish, _("The changes to “%(name)s” were published."))
 
 
 def _change(workflow_id: UUID, change: Callable[..., Any], done: str) -> Response:
@@ -144,7 +146,7 @@ def _words(trigger: Json) -> Json:
     try:
         text = described(spec, trigger["config"])
     except (ValidationError, FlowError):
-        text = _("These settings need a look.")
+        text = _("Check these settings.")
     return {
         "icon": spec.icon,
         "label": _(spec.label),
@@ -177,7 +179,7 @@ def _trigger_details(workflow: Workflow) -> list[Json]:
 def _form_link(workflow: Workflow, slug: str, base: str) -> Json:
     form = find(db.session.scalars(select(Form).filter_by(project_id=workflow.project_id)), slug)
     if not isinstance(form, Form):
-        return {"text": _("There is no form “%(name)s” any more.", name=slug)}
+        return {"text": _("The form “%(name)s” no longer exists.", name=slug)}
     return {"text": form.name, "page": f"{base}/f/{form.key}"}
 
 

@@ -78,7 +78,7 @@ def _pins(draft: Draft) -> Json:
 def _input(text: str, before: Any) -> Any:
     """What the text says; secrets of `before` whose masks still stand in it come back."""
     if len(text) > MAX_INPUT:
-        raise InvalidError.at("input", _("This is too long: write at most 256 KiB."))
+        raise InvalidError.at("input", _("This is too long. Enter at most 256 KiB."))
     return json_text.read(text, before, "input") if text.strip() else {}
 
 
@@ -88,7 +88,7 @@ def _start(text: str) -> datetime | None:
         return None
     moment = parse_moment(text.strip(), g.organization.timezone)
     if moment is None:
-        raise InvalidError.at("start", _("Write a date and time, for example 2026-12-24T09:00."))
+        raise InvalidError.at("start", _("Enter a date and time, for example 2026-12-24T09:00."))
     return moment
 
 

@@ -93,7 +93,9 @@ def _saved(editor: Editor) -> bool:
         editor.draft.save(editor.definition, request.form.get("revision", ""))
     except StaleError:
         db.session.rollback()
-        message = _("Somebody changed this workflow meanwhile. Nothing is lost: save again to put this step into it.")
+        message = _(
+            "Someone else has changed this workflow in the meantime. Nothing is lost: save again to add this step."
+        )
         editor.form.params.form_errors.append(message)
     except InvalidError as error:
         db.session.rollback()

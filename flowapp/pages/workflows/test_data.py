@@ -71,7 +71,7 @@ def run(workflow_id: UUID) -> Response:
         data = _read(request.form.get("input", ""), _input(draft), "input")
         step_id = request.form.get("to", "")
         if step_id and step_id not in {step["step_id"] for step in draft.definition["steps"]}:
-            raise InvalidError.at("to", _("There is no such step any more: choose another."))
+            raise InvalidError.at("to", _("This step no longer exists. Choose another."))
         test_data.keep_input(workflow, data)
         if "_save" in request.form:
             session.commit()
@@ -82,7 +82,7 @@ def run(workflow_id: UUID) -> Response:
         session.rollback()
         wrong = {problem.path: translated(problem.message) for problem in error.problems}
         if not wrong.keys() & {"input", "to"}:
-            wrong = {"": _("The draft has errors that keep it from running: see the steps.")}
+            wrong = {"": _("The draft has errors that prevent it from running. See the steps.")}
         return _page(Draft(workflow_id), wrong, 422)
     _audit("workflow.tested", workflow, {"execution_id": execution.id, "run_to": step_id})
     session.flush()
@@ -95,7 +95,7 @@ def run(workflow_id: UUID) -> Response:
 
 def _read(text: str, before: Any, field: str) -> Any:
     if len(text) > MAX_TEXT:
-        raise InvalidError.at(field, _("This is too long: %(most)s characters at most.", most=MAX_TEXT))
+        raise InvalidError.at(field, _("This is too long. Enter at most %(most)s characters.", most=MAX_TEXT))
     return json_text.read(text, before, field)
 
 
@@ -160,7 +160,7 @@ def save_pin(workflow_id: UUID, step_id: str) -> Response:
     test_data.pin(draft.workflow, step_id, result)
     _audit("step.pinned", draft.workflow, {"step_id": step_id})
     db.session.commit()
-    flash(_("The result of “%(name)s” is pinned: in tests the step does not run.", name=step["name"]), "success")
+    flash(_("The result of “%(name)s” is pinned. The step does not run in tests.", name=step["name"]), "success")
     return go("test_data.show", workflow_id=workflow_id)
 
 
@@ -184,7 +184,10 @@ def copy(execution_id: UUID) -> Response:
     workflow = test_data.copy(session, history.get(session, str(execution_id)))
     _audit("workflow.test_data_copied", workflow, {"execution_id": str(execution_id)})
     session.commit()
-    flash(_("The data of the execution is the test data now. What its steps sent or saved is pinned."), "success")
+    flash(
+        _("The execution's data is now the test data. The results of steps that sent or saved something are pinned."),
+        "success",
+    )
     return go("test_data.show", workflow_id=workflow.id)
 
 

@@ -116,7 +116,7 @@ def _saved(draft: Draft, form: TriggerForm, at: int) -> bool:
     except StaleError:
         db.session.rollback()
         message = _(
-            "Somebody changed this workflow meanwhile. Nothing is lost: save again to put this trigger into it."
+            "Someone else has changed this workflow in the meantime. Nothing is lost: save again to add this trigger."
         )
         form.config.form_errors.append(message)
     except InvalidError as error:

@@ -21,9 +21,7 @@ class StoppedError(StepError):
     """The step was ended from outside: cancelled, or past its time."""
 
     def __init__(self) -> None:
-        super().__init__(
-            say("The step was stopped from outside: it was cancelled, or its time was up."), permanent=True
-        )
+        super().__init__(say("The step was stopped: it was cancelled or timed out."), permanent=True)
 
 
 @dataclass(slots=True, eq=False)

@@ -65,14 +65,14 @@ class Helpers:
         outside; StepError, worth another try, where no helper could be started or all are at work.
         """
         if not left(1.0):
-            raise OverBudgetError(say("There is no time left for this: what came before it took too long."))
+            raise OverBudgetError(say("There is no time left for this, because earlier work took too long."))
         request = frame((function, arguments, self.seconds))
         with self._slot():
             for fresh in (False, True, True):
                 with contextlib.suppress(LostError):
                     return self._converse(function.__module__, request, fresh=fresh)  # type: ignore[no-any-return]
         raise StepError(
-            say("The helper process could not be started. Try again; if it happens again, see the server's log.")
+            say("The helper process could not be started. Try again. If the problem persists, see the server's log.")
         )
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class Helpers:
                 self._owner, self._free, self._idle = os.getpid(), SLOTS, []
             with stoppable(self._wake):
                 if not self._room.wait_for(lambda: self._free or not left(1.0), left(LONGEST)) or not self._free:
-                    raise StepError(say("Too much other work of this kind is going on. Try again in a moment."))
+                    raise StepError(say("Too much work of this kind is in progress. Try again in a moment."))
             self._free -= 1
         try:
             yield
@@ -185,16 +185,16 @@ class Helpers:
         match found:
             case ["time", float(seconds)]:
                 return say(
-                    "This took longer than %(seconds)s seconds: process less at a time.", seconds=f"{seconds:.3g}"
+                    "This took longer than %(seconds)s seconds. Process less at a time.", seconds=f"{seconds:.3g}"
                 )
             case ["ended", code] if code == -signal.SIGXCPU:
                 return say(
-                    "This took more than %(seconds)s seconds of processor time: process less at a time.",
+                    "This took more than %(seconds)s seconds of processor time. Process less at a time.",
                     seconds=self.seconds,
                 )
             case ["answer"]:
-                return say("The result is larger than %(limit)s MiB: ask for less.", limit=MAX_ANSWER // MIB)
-        return say("This needs more than %(memory)s MiB of memory: process less at a time.", memory=self.memory)
+                return say("The result is larger than %(limit)s MiB. Request less data.", limit=MAX_ANSWER // MIB)
+        return say("This needs more than %(memory)s MiB of memory. Process less at a time.", memory=self.memory)
 
 
 def receive(channel: socket.socket, end: float = float("inf")) -> tuple[Any, ...]:

@@ -39,19 +39,19 @@ _MESSAGES = {
     "time": N_("The code took longer than %(timeout)s seconds."),
     "sleep": N_("The code cannot sleep: put a Wait step before or after it."),
     "memory": N_("The code needs more than %(memory)s MB of memory."),
-    "output": N_("The code's output is larger than %(output)s KiB: hand on less."),
-    "printed": N_("The code's output is larger than %(output)s KiB: print less."),
+    "output": N_("The code's result is larger than %(output)s KiB. Return less."),
+    "printed": N_("The code's output is larger than %(output)s KiB. Print less."),
     "type": N_(
-        "%(where)s is of the type %(type)s, which is not JSON: "
-        "hand on text, numbers, True, False, None, and lists and dicts of them."
+        "%(where)s has the type %(type)s, which is not JSON. Return text, numbers, True, False, None, or "
+        "lists and dicts of these."
     ),
-    "key": N_("%(where)s has a key of the type %(type)s, which is not JSON: make it text."),
+    "key": N_("%(where)s has a key of the type %(type)s, which is not JSON. Use text."),
     "infinite": N_("%(where)s is not a finite number, so it is not JSON."),
-    "big": N_("%(where)s is a whole number of more than 64 bits: hand it on as text."),
+    "big": N_("%(where)s is a whole number of more than 64 bits. Return it as text."),
     "deep": N_("The code's result is nested deeper than %(levels)s levels."),
-    "crashed": N_("The code made the interpreter crash: it needs too much memory, or nests too deeply."),
-    "lost": N_("The code's output is too large or too deeply nested, or took too long to hand on."),
-    "cut": N_("More was printed; the log keeps the first %(lines)s lines, or %(log)s KiB, of a run."),
+    "crashed": N_("The code crashed the interpreter: it needs too much memory or is nested too deeply."),
+    "lost": N_("The code's result is too large or too deeply nested, or took too long to return."),
+    "cut": N_("More was printed. The log keeps the first %(lines)s lines or %(log)s KiB of a run."),
 }
 
 
@@ -88,7 +88,12 @@ class ProcessSandbox:
             raise StepError(say("The input is not JSON: %(why)s", why=str(error)), permanent=True) from None
         answer = self._attempt(request, seconds) or self._attempt(request, seconds)
         if answer is None:
-            raise StepError(say("The process that runs code could not be started. Try again; see the server's log."))
+            raise StepError(
+                say(
+                    "The process that runs code could not be started. Try again. If the "
+                    "problem persists, see the server's log."
+                )
+            )
         for line in answer.lines:
             on_print(line)
         match answer.last:

@@ -59,7 +59,7 @@ class Handover:
                 work(session)
                 session.commit()
         except SQLAlchemyError as error:
-            log.warning("the database does not answer, asking again", error=str(error))
+            log.warning("the database does not respond, trying again", error=str(error))
             return False
         return True
 

@@ -120,7 +120,7 @@ class Heart(threading.Thread):
             with self.runtime.engine.begin() as connection:
                 connection.execute(delete(Heartbeat).where(Heartbeat.id == self.id))
         except SQLAlchemyError:
-            log.info("heartbeat not taken away: it falls silent instead")
+            log.info("heartbeat not removed: the process will show as silent")
 
     def _about_this_process(self) -> dict[str, Any]:
         settings = self.runtime.settings

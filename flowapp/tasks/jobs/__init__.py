@@ -146,7 +146,7 @@ def send(name: str, **params: Any) -> None:
     try:
         runtime().broker.enqueue(message)
     except redis.RedisError:
-        raise UnavailableError(say("Redis does not answer: the job could not be started. Try again.")) from None
+        raise UnavailableError(say("Redis does not respond, so the job could not be started. Try again.")) from None
 
 
 def declare() -> None:
@@ -174,5 +174,5 @@ def organization_of(model: Any, row_id: str) -> str:
     with system_session(runtime().engine) as session:
         found = session.get(model, known) if known else None
     if found is None:
-        raise NotFoundError(say("There is nothing with the id “%(id)s”.", id=row_id))
+        raise NotFoundError(say("There is no execution or workflow with the id “%(id)s”.", id=row_id))
     return str(found.organization_id)

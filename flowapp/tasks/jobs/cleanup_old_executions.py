@@ -31,7 +31,7 @@ def run(days: int = 0) -> Result:
     from flowapp.tasks.exports import delete_old
 
     if days < 0:
-        raise InvalidError.at("days", say("Write how many days are kept: 1 or more."))
+        raise InvalidError.at("days", say("Enter how many days to keep: 1 or more."))
     current, now = runtime(), utcnow()
     days = days or current.settings.retention_days
     purged = purge(current.engine, now, days, current.stopping)

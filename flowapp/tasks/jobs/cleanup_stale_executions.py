@@ -19,9 +19,9 @@ LAST_CALL = 30.0  # seconds that a worker has to take one up
 
 
 @job(
-    N_("Ends executions as failed that have been running for two hours though no worker can take them up."),
+    N_("Marks executions as failed that have been running for two hours without a worker that can continue them."),
     when=N_("Every hour"),
-    counts={"found": N_("Found"), "failed": N_("Ended as failed")},
+    counts={"found": N_("Found"), "failed": N_("Marked as failed")},
     due=hourly,
     button=True,
 )

@@ -13,7 +13,7 @@ from flowapp.tasks.jobs import ITSELF, Result, job, organization_of
 from flowapp.tasks.runtime import runtime
 
 
-@job(N_("Starts a workflow with the data that it is given."), counts={"started": N_("Started")}, when=ITSELF)
+@job(N_("Starts a workflow with given data."), counts={"started": N_("Started")}, when=ITSELF)
 def run(
     workflow_id: str,
     input_data: Any = None,

@@ -29,7 +29,7 @@ def run(
     from flowapp.tasks.exports import write_file
 
     if bool(execution_id) == bool(workflow_id):
-        raise InvalidError.at("execution_id", say("Name either an execution or a workflow."))
+        raise InvalidError.at("execution_id", say("Specify either an execution or a workflow."))
     model, row_id = (Execution, execution_id) if execution_id else (Workflow, workflow_id)
     organization_id = organization_of(model, row_id)
     wanted = Wanted(execution_id, workflow_id, moment("since", since), moment("until", until))

@@ -9,7 +9,7 @@ from flowapp.tasks.runtime import runtime
 
 
 @job(
-    N_("Starts the workflows whose schedule says so."),
+    N_("Starts workflows whose schedule is due."),
     when=N_("Always"),
     counts={"started": N_("Started")},
     button=True,

@@ -9,9 +9,9 @@ from flowapp.tasks.runtime import runtime
 
 
 @job(
-    N_("Wakes executions whose waiting time is over, and takes up those whose worker has died."),
+    N_("Wakes executions whose wait is over, and resumes those whose worker has died."),
     when=N_("Always"),
-    counts={"timers": N_("Woken by time"), "signals": N_("Woken by an event"), "lost": N_("Taken up again")},
+    counts={"timers": N_("Woken by timer"), "signals": N_("Woken by event"), "lost": N_("Resumed after a crash")},
     button=True,
 )
 def run() -> Result:

@@ -21,7 +21,7 @@ from flowapp.texts import say
 
 
 @job(
-    N_("Starts the workflow of a webhook with a delivery that was kept."),
+    N_("Starts a webhook's workflow with a stored delivery."),
     counts={"started": N_("Started")},
     when=ITSELF,
 )
@@ -35,7 +35,7 @@ def run(key: str, body: Any = None, headers: Any = None) -> Result:
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise InvalidError.at("body", say("This is not JSON: %(error)s.", error=str(error))) from None
+        raise InvalidError.at("body", say("This is not valid JSON: %(error)s.", error=str(error))) from None
     sent = {str(name).lower(): str(value) for name, value in (headers or {}).items()}
     with system_session(runtime().engine) as session:
         organization_id = session.scalar(select(Trigger.organization_id).where(Trigger.hook_key == key))

@@ -7,7 +7,7 @@ from flowapp.models import Replay
 from flowapp.tasks.jobs import Result, job, organization_of
 
 
-@job(N_("Runs many executions again, one batch after the other."), counts={})
+@job(N_("Reruns executions in bulk, batch by batch."), counts={})
 def run(replay_id: str, organization_id: str = "") -> Result:
     """Nothing to tell: the repetition itself says how far it is."""
     from flowapp.tasks import repeating

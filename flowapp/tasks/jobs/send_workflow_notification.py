@@ -15,7 +15,7 @@ log = get_logger(__name__)
 
 
 @job(
-    N_("Tells people by e-mail that a workflow keeps failing, or works again."),
+    N_("Notifies people by e-mail that a workflow keeps failing, or works again."),
     when=N_("When it happens"),
     counts={"sent": N_("Sent"), "refused": N_("Refused")},
 )

@@ -47,34 +47,34 @@ class SettingsParams(Params):
     reentry: Literal["always", "once", "not_while_active", "after"] = Field(
         "always",
         json_schema_extra=ui(
-            N_("May the same contact enter again?"),
+            N_("Can the same contact enter again?"),
             widget="select",
             choices=[
                 ("always", N_("Always")),
                 ("once", N_("Never")),
-                ("not_while_active", N_("Not while an execution for them is under way")),
-                ("after", N_("After some days")),
+                ("not_while_active", N_("Not while they have a running execution")),
+                ("after", N_("After a number of days")),
             ],
         ),
     )
     reentry_days: int = Field(
-        30, ge=1, le=9999, json_schema_extra=ui(N_("How many days"), widget="number", show_if={"reentry": ["after"]})
+        30, ge=1, le=9999, json_schema_extra=ui(N_("Number of days"), widget="number", show_if={"reentry": ["after"]})
     )
     concurrency: int | None = Field(
         None,
         ge=1,
         le=10_000,
-        json_schema_extra=ui(N_("Executions at the same time"), N_("Empty: any number."), widget="number"),
+        json_schema_extra=ui(N_("Concurrent executions"), N_("Leave empty for no limit."), widget="number"),
     )
     concurrency_policy: Literal["queue", "drop", "replace"] = Field(
         "queue",
         json_schema_extra=ui(
-            N_("One that is too many"),
+            N_("When the limit is reached"),
             widget="select",
             choices=[
-                ("queue", N_("Waits until there is a place")),
-                ("drop", N_("Is skipped")),
-                ("replace", N_("Takes the place of the oldest, which is cancelled")),
+                ("queue", N_("Wait for a free slot")),
+                ("drop", N_("Skip the new one")),
+                ("replace", N_("Cancel the oldest one")),
             ],
         ),
     )
@@ -82,9 +82,10 @@ class SettingsParams(Params):
         "",
         max_length=500,
         json_schema_extra=ui(
-            N_("Count them separately for each"),
+            N_("Count separately for each"),
             N_(
-                "For instance {{ input.email }}: the limit then holds for each e-mail address. Empty: for all together."
+                "For example {{ input.email }}: the limit then applies to each e-mail address. Leave empty "
+                "to count all together."
             ),
             placeholder="{{ input.email }}",
         ),
@@ -94,8 +95,8 @@ class SettingsParams(Params):
         ge=0,
         le=86_400,
         json_schema_extra=ui(
-            N_("Wait before it begins (seconds)"),
-            N_("Whatever starts it again meanwhile takes the place of the start before. 0: it begins at once."),
+            N_("Delay before starting (seconds)"),
+            N_("A further start within this time replaces the earlier one. 0: start immediately."),
             widget="number",
         ),
     )
@@ -103,8 +104,8 @@ class SettingsParams(Params):
         "",
         max_length=500,
         json_schema_extra=ui(
-            N_("Starts count as the same where this is equal"),
-            N_("For instance {{ input.order_id }}. Empty: every start of this workflow."),
+            N_("Treat as duplicates when this matches"),
+            N_("For example {{ input.order_id }}. Leave empty to treat all starts of this workflow as duplicates."),
             placeholder="{{ input.order_id }}",
         ),
     )
@@ -112,17 +113,15 @@ class SettingsParams(Params):
         None,
         ge=1,
         le=31_536_000,
-        json_schema_extra=ui(
-            N_("An execution ends after (seconds)"), N_("Empty: it may take any time."), widget="number"
-        ),
+        json_schema_extra=ui(N_("Execution timeout (seconds)"), N_("Leave empty for no time limit."), widget="number"),
     )
     max_visits: int = Field(
         MAX_VISITS,
         ge=1,
         le=1_000_000,
         json_schema_extra=ui(
-            N_("Steps that an execution may run"),
-            N_("Stops a flow that runs in circles. Each item of a loop counts its steps."),
+            N_("Maximum steps per execution"),
+            N_("Stops endless loops. In a loop, the steps of each item count."),
             widget="number",
         ),
     )
@@ -140,15 +139,16 @@ class SettingsParams(Params):
         ge=0,
         le=1000,
         json_schema_extra=ui(
-            N_("Tell people after so many failures in a row"),
-            N_("And again once it works. 0: never."),
+            N_("Alert after this many consecutive failures"),
+            N_("Also when it works again. 0: never."),
             widget="number",
         ),
     )
     business_hours: bool = Field(
         default=False,
         json_schema_extra=ui(
-            N_("This workflow has business hours of its own"), N_("Otherwise they are Monday to Friday, 9:00 to 17:00.")
+            N_("Use separate business hours for this workflow"),
+            N_("Otherwise they are Monday to Friday, 9:00 to 17:00."),
         ),
     )
     mon: bool = _day(N_("Monday"))
@@ -164,7 +164,7 @@ class SettingsParams(Params):
         default_factory=list,
         max_length=366,
         json_schema_extra=ui(
-            N_("Holidays"), N_("One date a line, for example 2026-12-25."), widget="lines", show_if=_OWN_HOURS
+            N_("Holidays"), N_("One date per line, for example 2026-12-25."), widget="lines", show_if=_OWN_HOURS
         ),
     )
     retention_days: int | None = Field(
@@ -172,7 +172,9 @@ class SettingsParams(Params):
         ge=1,
         le=3650,
         json_schema_extra=ui(
-            N_("Keep ended executions for (days)"), N_("Empty: as this installation is set up."), widget="number"
+            N_("Keep finished executions for (days)"),
+            N_("Leave empty to use this installation's setting."),
+            widget="number",
         ),
     )
 
@@ -189,19 +191,19 @@ class Group:
 GROUPS = (
     Group(N_("About"), "", ("name", "description", "variables")),
     Group(
-        N_("Who may enter, and how often"),
-        N_("A start that may not run is recorded as skipped, with the reason."),
+        N_("Entry and limits"),
+        N_("A start that is not allowed is recorded as skipped, with the reason."),
         ("reentry", "reentry_days", "concurrency", "concurrency_policy", "concurrency_key", "debounce_seconds",
          "debounce_key"),
     ),
     Group(
-        N_("When something goes wrong"),
-        N_("Each step also says itself what happens when it fails."),
+        N_("Errors"),
+        N_("Each step also has its own error settings."),
         ("timeout", "max_visits", "error_workflow", "alert_after"),
     ),
     Group(
         N_("Business hours"),
-        N_("Waits such as “4 business hours” count them, in the contact's time zone."),
+        N_("Used for waits such as “4 business hours”, in the contact's time zone."),
         ("business_hours", *WEEKDAYS, "start", "end", "holidays"),
     ),
     Group(N_("History"), "", ("retention_days",)),

@@ -56,7 +56,7 @@ class Draft:
 
     def inputs(self) -> list[tuple[str, str]]:
         """What it can be tried with, as (key, label); the usual one first."""
-        kept = [("test", str(_("The test data")))] if "input" in test_data.of(self.workflow) else []
+        kept = [("test", str(_("Test data")))] if "input" in test_data.of(self.workflow) else []
         runs = [(run.id, str(_("The execution of %(when)s", when=when(run.created_at)))) for run in self.executions()]
         return [*kept, ("sample", str(_("An example"))), *runs]
 

@@ -23,9 +23,9 @@ Json = dict[str, Any]
 PLACES = ("after", "branch", "before", "below", "parallel")
 _KINDS = {
     "input": N_("Trigger"),
-    "contact": N_("Contact, where the workflow is about one"),
-    "variables": N_("Variables of this workflow"),
-    "general": N_("Always there"),
+    "contact": N_("Contact, if the workflow is about one"),
+    "variables": N_("Workflow variables"),
+    "general": N_("Always available"),
 }
 
 
@@ -34,7 +34,7 @@ class OwnInput(Params):
 
     data: dict[str, Any] = Field(
         default_factory=dict,
-        json_schema_extra=ui(N_("Your own values"), N_("What the trigger would give."), widget="keyvalue"),
+        json_schema_extra=ui(N_("Your own values"), N_("What the trigger would provide."), widget="keyvalue"),
     )
 
 

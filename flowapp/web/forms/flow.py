@@ -125,11 +125,11 @@ def _policy(step: Json, providers: Providers) -> str:
     if kind == "stop":
         return ""
     if kind == "retry":
-        return str(_("Tries %(count)d more times", count=step["retry_count"]))
+        return str(_("Retries up to %(count)d times", count=step["retry_count"]))
     if kind == "goto":
         name = dict(providers.steps).get(step.get("goto_step") or "", "?")
         return str(_("If it fails: go to “%(step)s”", step=name))
-    return str(_("If it fails: goes on"))
+    return str(_("If it fails: continue"))
 
 
 def _owner(found: Flow, problem: Problem) -> Flow | Card:

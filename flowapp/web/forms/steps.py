@@ -37,21 +37,21 @@ class Policy(Params):
             widget="select",
             choices=[
                 ("stop", N_("Stop the workflow")),
-                ("continue", N_("Go on as if nothing had happened")),
-                ("retry", N_("Try again")),
+                ("continue", N_("Ignore the error and continue")),
+                ("retry", N_("Retry")),
                 ("goto", N_("Go to another step")),
             ],
         ),
     )
     retry_count: int = Field(
-        default=3, ge=0, le=20, json_schema_extra=ui(N_("How many times"), widget="number", show_if=_RETRY)
+        default=3, ge=0, le=20, json_schema_extra=ui(N_("Number of retries"), widget="number", show_if=_RETRY)
     )
     retry_delay: int = Field(
         default=60,
         ge=0,
         le=86_400,
         json_schema_extra=ui(
-            N_("Seconds before the first new try"), N_("Each further wait is longer."), widget="number", show_if=_RETRY
+            N_("Seconds before the first retry"), N_("Each further wait is longer."), widget="number", show_if=_RETRY
         ),
     )
     on_exhausted: Literal["stop", "continue", "goto"] = Field(
@@ -62,17 +62,17 @@ class Policy(Params):
             show_if=_RETRY,
             choices=[
                 ("stop", N_("Stop the workflow")),
-                ("continue", N_("Go on as if nothing had happened")),
+                ("continue", N_("Ignore the error and continue")),
                 ("goto", N_("Go to another step")),
             ],
         ),
     )
-    goto_step: str | None = Field(default=None, json_schema_extra=ui(N_("Which step"), widget="step"))
+    goto_step: str | None = Field(default=None, json_schema_extra=ui(N_("Step"), widget="step"))
     timeout: int = Field(
         default=30,
         ge=1,
         le=3600,
-        json_schema_extra=ui(N_("Give up after (seconds)"), N_("One attempt takes no longer."), widget="number"),
+        json_schema_extra=ui(N_("Timeout (seconds)"), N_("Maximum time for one attempt."), widget="number"),
     )
 
 

@@ -36,7 +36,10 @@ class Conditions(Params):
         default=None,
         json_schema_extra=ui(
             N_("Only start when"),
-            N_("Without conditions, it always starts. Otherwise the execution is marked as skipped."),
+            N_(
+                "Without conditions, it always starts. If the conditions are not met, the execution is "
+                "marked as skipped."
+            ),
             widget="conditions",
             raw=True,
         ),

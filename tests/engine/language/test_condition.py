@@ -106,7 +106,7 @@ def test_a_missing_field_is_simply_not_there(operator):
 def test_a_missing_value_compares_with_nothing():
     truth, [rule] = evaluate([{"field": "status", "operator": "!=", "value": "{{ nope }}"}], SCOPE)
     assert not truth
-    assert rule["note"] == "The value to compare with is not there."
+    assert rule["note"] == "The value to compare with does not exist."
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_the_explanation_lists_every_rule_with_its_values():
     assert truth
     assert rules == [
         {"field": "status", "operator": "==", "value": "won", "actual": "won", "result": True},
-        {"field": "nope", "operator": ">", "value": 40, "actual": None, "result": False, "note": "The field is not there."},
+        {"field": "nope", "operator": ">", "value": 40, "actual": None, "result": False, "note": "The field does not exist."},
         {"field": "tags", "operator": "<", "value": 1, "actual": ["vip", "new"], "result": False, "note": "a list cannot be compared with a number here."},
     ]  # fmt: skip
 
@@ -221,31 +221,31 @@ def test_without_a_clock_only_fixed_times_compare():
 @pytest.mark.parametrize(
     ("value", "path", "part"),
     [
-        ("nonsense", "c", "Write a group"),
-        (5, "c", "Write a group"),
+        ("nonsense", "c", "Use a group"),
+        (5, "c", "Use a group"),
         ({"every": []}, "c", "A group has one of"),
         ({"all": [WON], "any": [WON]}, "c", "A group has one of"),
         ({"all": "x"}, "c.all", "list of conditions"),
-        ([{"field": 5, "operator": "==", "value": 1}], "c.0.field", "Name the field"),
-        ([{"field": " ", "value": 1}], "c.0.field", "Name the field"),
-        ({"any": [WON, {"field": "a", "operator": "resembles", "value": 1}]}, "c.any.1.operator", "Known: =="),
-        ([{"field": "a", "operator": ["=="], "value": 1}], "c.0.operator", "is not known"),
+        ([{"field": 5, "operator": "==", "value": 1}], "c.0.field", "Enter the field"),
+        ([{"field": " ", "value": 1}], "c.0.field", "Enter the field"),
+        ({"any": [WON, {"field": "a", "operator": "resembles", "value": 1}]}, "c.any.1.operator", "Available: =="),
+        ([{"field": "a", "operator": ["=="], "value": 1}], "c.0.operator", "is not an operator"),
         ([{"field": "a", "operator": ">"}], "c.0.value", "needs a value"),
         ([{"field": "a", "operator": ">", "value": None}], "c.0.value", "not empty"),
         ([{"field": "a", "operator": "in", "value": 5}], "c.0.value", "needs a list"),
         ([{"field": "a", "operator": "before", "value": "soon"}], "c.0.value", "+3 days"),
         ([{"field": "a", "operator": "matches", "value": "(a"}], "c.0.value", "unclosed group"),
         ([{"field": "a", "operator": "matches", "value": "(a)\\1"}], "c.0.value", "not supported"),
-        ([{"field": "a", "operator": "matches", "value": "\\w{1000}"}], "c.0.value", "too heavy"),
-        ([{"field": "a", "operator": "matches", "value": "(a{1,100}){1,100}b"}], "c.0.value", "too heavy"),
-        ([{"field": "a", "operator": "matches", "value": "((.{30}[)]){9}|x){9,}"}], "c.0.value", "too heavy"),
-        ([{"field": "a", "operator": "matches", "value": "(?ix) a"}], "c.0.value", "too heavy"),
+        ([{"field": "a", "operator": "matches", "value": "\\w{1000}"}], "c.0.value", "too expensive"),
+        ([{"field": "a", "operator": "matches", "value": "(a{1,100}){1,100}b"}], "c.0.value", "too expensive"),
+        ([{"field": "a", "operator": "matches", "value": "((.{30}[)]){9}|x){9,}"}], "c.0.value", "too expensive"),
+        ([{"field": "a", "operator": "matches", "value": "(?ix) a"}], "c.0.value", "too expensive"),
         ([{"field": "a", "operator": "matches", "value": "x" * 501}], "c.0.value", "500"),
         ([{"field": "{{ a b }}", "operator": "exists"}], "c.0.field", "not expected"),
         ([{"field": "a", "operator": "==", "value": {"x": "{{ a b }}"}}], "c.0.value.x", "not expected"),
         ([{"field": "a", "operator": "exists", "colour": 1}], "c.0.colour", "nothing else"),
         ({"operator": "XOR", "conditions": [WON]}, "c.operator", "AND, OR or NOT"),
-        ({"operator": "AND", "conditions": [WON], "more": 1}, "c.more", "not known"),
+        ({"operator": "AND", "conditions": [WON], "more": 1}, "c.more", "not allowed"),
         ([WON] * (MAX_RULES + 50), f"c.{MAX_RULES}", "too many rules"),
     ],
 )

@@ -74,7 +74,7 @@ def catalog():
         "call", label="Call", description="", group="", icon="", effect="once", params=CallParams, aliases=("ring",)
     )(lambda _ctx, _params: Done())
     action("note", label="Note", description="", group="", icon="", effect="pure", params=Params)(lambda _c, _p: Done())
-    trigger(TriggerSpec("manual", "By hand", "", "", "", "person", Params))
+    trigger(TriggerSpec("manual", "Manual", "", "", "", "person", Params))
     trigger(TriggerSpec("clock", "Clock", "", "", "", "clock", ClockParams, aliases=("cron",), check=_fires))
     yield
     for now, before in zip((ACTIONS, TRIGGERS, registry._ALIASES), kept, strict=True):
@@ -200,7 +200,7 @@ def test_entity_ids_depend_on_workflow_kind_and_key_only():
         (flow(step("a", on_error="explode")), "steps.0.on_error", "'stop', 'continue', 'retry' or 'goto'"),
         (flow(step("a", retries=2)), "steps.0.retries", "There is no field “retries”"),
         (flow(step("a", position={"x": 1})), "steps.0.position.y", "required"),
-        (flow(step("1a")), "steps.0.step_id", "Begin with a letter"),
+        (flow(step("1a")), "steps.0.step_id", "Start with a letter"),
         (flow(step("a" * 65)), "steps.0.step_id", "64"),
         (flow(step("é")), "steps.0.step_id", "letter"),
         (flow({"action_type": "note"}), "steps.0.step_id", "required"),
@@ -213,9 +213,9 @@ def test_entity_ids_depend_on_workflow_kind_and_key_only():
         (flow(step("a"), edges=[{"source": "a", "target": "b"}]), "edges.0.target", "There is no step “b”"),
         (flow(step("a"), edges=[{"source": "x", "target": "a"}]), "edges.0.source", "There is no step “x”"),
         (flow(step("a"), edges=[{"source": "a"}]), "edges.0.target", "required"),
-        (flow(step("a"), edges=[{"source": "a", "target": "a"}] * 2), "edges.1", "same edge"),
+        (flow(step("a"), edges=[{"source": "a", "target": "a"}] * 2), "edges.1", "edge already exists"),
         (flow(step("a"), edges=[{"source": "a", "target": "a", "branch": ""}]), "edges.0.branch", "empty"),
-        (flow({"step_id": "a", "action_type": "cal"}), "steps.0.action_type", "Did you mean “call”? Known: call, note"),
+        (flow({"step_id": "a", "action_type": "cal"}), "steps.0.action_type", "Did you mean “call”? Available: call, note"),
         (flow(triggers=[{"trigger_type": "clok"}]), "triggers.0.trigger_type", "Did you mean “clock”"),
         (flow(triggers=[{"config": {}}]), "triggers.0.trigger_type", "required"),
         (flow(triggers=[{"trigger_type": "manual", "key": "k"}] * 2), "triggers.1.key", "used twice"),
@@ -234,7 +234,7 @@ def test_entity_ids_depend_on_workflow_kind_and_key_only():
         (call(url="http://x", tries="many"), "steps.0.params.tries", "whole number"),
         (call(url="http://x", limit=[]), "steps.0.params.limit", " Or: "),
         (call(url="http://x", rows=[{"to": "a"}, {"amount": 2}]), "steps.0.params.rows.1.to", "required"),
-        (call(url="http://x", rows=[{"to": "{{ input.a }}", "n": 1}]), "steps.0.params.rows.0.n", "Known: amount, to."),
+        (call(url="http://x", rows=[{"to": "{{ input.a }}", "n": 1}]), "steps.0.params.rows.0.n", "Available: amount, to."),
         (call(url="http://x", json=1, form={}), "steps.0.params", "not both"),
         (call(url="http://x", conditions={"field": "a", "operator": "=~", "value": 1}), None, ""),
         (call(url="http://x", json="x" * (1 << 20)), "steps.0.params", "1 MiB"),

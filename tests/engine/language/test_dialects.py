@@ -288,7 +288,7 @@ MAIL = {"type": "send_email", "config": {"to": 1, "body": []}}
         (flow(conditions={"all": []}), "conditions", "belong to a trigger"),
         (flow(steps=[{"id": "a", "action": "log"}], actions=[{"type": "log"}]), "actions", "say with “edges”"),
         (flow(steps=[{"id": "a", "action": "log"}], actions="x", edges=[1]), "actions", "list"),
-        (flow(config={"reentry": "NEVER"}), "config.reentry", "Write always"),
+        (flow(config={"reentry": "NEVER"}), "config.reentry", "Use always"),
         (flow(rest={"a": float("inf")}), "rest.a", "finite"),
     ],
 )  # fmt: skip

@@ -73,7 +73,7 @@ def test_an_input_that_is_no_object_has_no_names():
 def test_a_step_with_a_plain_result_has_only_its_own_keys():
     scope = Scope(steps={"a": {"result": "text", "status": "failed", "error": "no"}})
     assert render("{{ steps.a.error }}", scope) == "no"
-    with pytest.raises(MissingFieldError, match=r"steps\.a\.id is not there"):
+    with pytest.raises(MissingFieldError, match=r"steps\.a\.id does not exist"):
         render("{{ steps.a.id }}", scope)
 
 

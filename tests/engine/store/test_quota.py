@@ -102,7 +102,7 @@ def test_an_organization_that_is_full_starts_nothing_until_there_is_room(place: 
     done = place.begin(workflow_id)
     place.runner.run(done, place.org)
     fill(place, workflow_id, MIB)
-    with pytest.raises(StorageFullError, match="use 1 MiB, the most they may"):
+    with pytest.raises(StorageFullError, match="storage limit of 1 MiB"):
         place.begin(workflow_id)
     with place.session() as session, pytest.raises(StorageFullError):
         repeat(session, place.get(done))
@@ -122,7 +122,7 @@ def test_a_schedule_leaves_out_what_is_due_while_there_is_no_room(place: Place) 
         session.flush()
         assert schedules.fire(session, trigger, place.now()) == []
         session.refresh(trigger)
-        assert "the most they may" in trigger.last_error
+        assert "have reached their storage limit" in trigger.last_error
         assert trigger.next_fire_at == place.now() + timedelta(minutes=1)
 
 

@@ -19,24 +19,24 @@ class TransformDataParams(Params):
 
     data: Any = Field(
         None,
-        json_schema_extra=ui(N_("Data"), N_("Empty: the workflow's input."), placeholder="{{ steps.query.results }}"),
+        json_schema_extra=ui(
+            N_("Data"), N_("Leave empty to use the workflow's input."), placeholder="{{ steps.query.results }}"
+        ),
     )
     operations: list[Operation] = Field(
         [],
         max_length=100,
-        json_schema_extra=ui(
-            N_("Operations"), N_("Done one after the other; “item” is the record."), widget="rows", raw=True
-        ),
+        json_schema_extra=ui(N_("Operations"), N_("Run in order; “item” is the record."), widget="rows", raw=True),
     )
     set: dict[str, Any] = Field(
         {},
-        json_schema_extra=ui(N_("Set fields"), N_("Name and value; values may be expressions."), widget="keyvalue"),
+        json_schema_extra=ui(N_("Set fields"), N_("Names and values; values can be expressions."), widget="keyvalue"),
     )
     hmac_key: str = Field(
         "",
         json_schema_extra=ui(
-            N_("Key for HMAC"),
-            N_("Signs what the operation “Make a hash” makes with HMAC."),
+            N_("HMAC key"),
+            N_("Used by the operation “Hash” to sign with HMAC."),
             widget="secret",
             advanced=True,
         ),
@@ -47,7 +47,7 @@ class TransformDataParams(Params):
         if not self.operations and not self.set and self.data is None:
             raise ValueError(say("Set a field or add an operation."))
         if not self.hmac_key and any(op.op == "hash" and op.algorithm.startswith("hmac") for op in self.operations):
-            raise ValueError(say("HMAC needs a key: fill in “Key for HMAC”."))
+            raise ValueError(say("HMAC needs a key: fill in “HMAC key”."))
         return self
 
 
@@ -55,7 +55,7 @@ class TransformDataParams(Params):
     "transform_data",
     label=N_("Transform data"),
     description=N_(
-        "Sets, renames, filters, sorts, groups, merges, calculates; reads and writes texts, numbers, dates, JSON and CSV."
+        "Sets, renames, filters, sorts, groups, merges and calculates; converts text, numbers, dates, JSON and CSV."
     ),
     group=N_("Data"),
     icon="transform",
@@ -73,7 +73,7 @@ def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
     if not params.set:
         return Done(data)
     if not isinstance(data, dict):
-        raise StepError("“set” needs an object to set fields in: use the operation “set” for lists.", permanent=True)
+        raise StepError("“set” needs an object to set fields in. Use the operation “set” for lists.", permanent=True)
     for path, value in params.set.items():
         data = set_path(data, path, value)
     return Done(data)

@@ -41,7 +41,7 @@ class Work:
         """StepError once the step has worked through too much, or its time is over, or it was ended from outside."""
         self.left -= units
         if self.left < 0:
-            raise StepError("This works through too much data. Do it in several steps, on smaller lists or texts.")
+            raise StepError("This processes too much data. Split it into several steps on smaller lists or texts.")
         if self.left < self.look:
             self.look = self.left - _BETWEEN_LOOKS
             if not helpers.left(1.0):
@@ -155,7 +155,7 @@ def _in_field(change: Change, operation: Operation, work: Work, entry: Any) -> A
     if not operation.field:
         return entry if entry is None else change(entry, operation, work)
     if not isinstance(entry, dict):
-        raise StepError("This is no record with named fields: leave “field” empty to change the value itself.")
+        raise StepError("This is not a record with named fields. Leave “field” empty to change the value itself.")
     value = get_path(entry, operation.field)
     if value is MISSING or value is None:
         return entry
@@ -226,7 +226,7 @@ def text_of(value: Any, work: Work) -> str:
     """The text of a text, a number or yes/no, charged. StepError for lists and objects."""
     if isinstance(value, list | dict):
         what = "a list" if isinstance(value, list) else "an object"
-        raise StepError(f"A text is needed here, not {what}: name the field that holds it.")
+        raise StepError(f"This needs text, not {what}. Enter the field that contains it.")
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
     work.charge(len(text))
     return text

@@ -21,36 +21,36 @@ if TYPE_CHECKING:
     from flowapp.actions.data.transform_data.operation import Operation
 
 BASE64 = Family(N_("Read or write base64"), "coding")
-HASH = Family(N_("Make a hash"), "algorithm")
+HASH = Family(N_("Hash"), "algorithm")
 JSON = Family(N_("Read or write JSON"), "way", whole=True)
 CSV = Family(N_("Read or write CSV"), "way", ("separator", "header"), whole=True)
 PARSED = 16  # a value of JSON
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-@BASE64.add("encode", N_("Write as base64"))
+@BASE64.add("encode", N_("Encode"))
 def _encode(value: Any, _operation: Operation, work: Work) -> str:
     return base64.b64encode(_bytes(value, work)).decode("ascii")
 
 
-@BASE64.add("decode", N_("Read base64"))
+@BASE64.add("decode", N_("Decode"))
 def _decode(value: Any, _operation: Operation, work: Work) -> str:
     """Also of the alphabet for web addresses, and without the signs at the end."""
     text = re.sub(r"\s", "", text_of(value, work)).rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8")
     except UnicodeDecodeError:
-        raise StepError("What this base64 holds is no text (UTF-8).") from None
+        raise StepError("The decoded base64 is not text (UTF-8).") from None
     except (binascii.Error, ValueError):
         raise StepError(
-            "This is no base64: it has the letters A to Z and a to z, digits, + and /, and = at the end."
+            "This is not base64, which consists of the letters A to Z and a to z, digits, + and /, with = at the end."
         ) from None
 
 
 def _bytes(value: Any, work: Work) -> bytes:
     text = text_of(value, work)
     if _HALF.search(text):
-        raise StepError("The text holds half a character (an unpaired surrogate).")
+        raise StepError("The text contains half a character (an unpaired surrogate).")
     return text.encode()
 
 
@@ -62,7 +62,7 @@ def _digest(algorithm: str) -> None:
     @HASH.add(f"hmac_{algorithm}", f"HMAC {algorithm.upper().replace('SHA', 'SHA-')}")
     def _hmac(value: Any, _operation: Operation, work: Work) -> str:
         if not work.key:
-            raise StepError("HMAC needs a key: fill in “Key for HMAC” of this step.")
+            raise StepError("HMAC needs a key: fill in “HMAC key” of this step.")
         return hmac.new(work.key.encode(), _bytes(value, work), algorithm).hexdigest()
 
 
@@ -70,11 +70,11 @@ for _name in ("sha256", "sha1", "md5", "sha512"):
     _digest(_name)
 
 
-@JSON.add("parse", N_("Read a text"))
+@JSON.add("parse", N_("Parse text"))
 def _parse_json(value: Any, _operation: Operation, work: Work) -> Any:
     text = text_of(value, work) if isinstance(value, str) else None
     if text is None:
-        raise StepError("Only text can be read as JSON: this is data already.")
+        raise StepError("Only text can be parsed as JSON. This is already data.")
     # About one value for each of these marks: with that charged, the parser is done within a tenth of a second.
     work.charge(PARSED * sum(map(text.count, ",[{")))
     try:
@@ -82,14 +82,14 @@ def _parse_json(value: Any, _operation: Operation, work: Work) -> Any:
     except RecursionError:
         raise StepError("This JSON is nested too deeply.") from None
     except ValueError as error:
-        raise StepError(f"This text is not JSON: {error}") from None
+        raise StepError(f"This text is not valid JSON: {error}") from None
     if _HALF.search(json.dumps(found, ensure_ascii=False)):
-        raise StepError("The text holds half a character (an unpaired surrogate).")
+        raise StepError("The text contains half a character (an unpaired surrogate).")
     return found
 
 
 def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no number of JSON.")
+    raise ValueError(f"{word} is not a JSON number.")
 
 
 def _finite(text: str) -> float:
@@ -97,7 +97,7 @@ def _finite(text: str) -> float:
     return number if math.isfinite(number) else _refuse(text)
 
 
-@JSON.add("format", N_("Write as text"), ("pretty",))
+@JSON.add("format", N_("Convert to text"), ("pretty",))
 def _format_json(value: Any, operation: Operation, work: Work) -> str:
     written = []
     encoder = json.JSONEncoder(ensure_ascii=False, indent=2 if operation.pretty else None, default=str)
@@ -107,11 +107,11 @@ def _format_json(value: Any, operation: Operation, work: Work) -> str:
     return "".join(written)
 
 
-@CSV.add("parse", N_("Read a text"))
+@CSV.add("parse", N_("Parse text"))
 def _parse_csv(value: Any, operation: Operation, work: Work) -> list[Any]:
     """Records by the names in the first line, or lists where there is no header. Every value is text, as it stands."""
     if not isinstance(value, str):
-        raise StepError("Only text can be read as CSV.")
+        raise StepError("Only text can be parsed as CSV.")
     text = text_of(value, work).removeprefix("\ufeff")
     rows = []
     try:
@@ -120,7 +120,7 @@ def _parse_csv(value: Any, operation: Operation, work: Work) -> list[Any]:
             if row:
                 rows.append(row)
     except csv.Error as error:
-        raise StepError(f"row {len(rows) + 1}: this is not CSV: {error}.") from None
+        raise StepError(f"row {len(rows) + 1}: this is not valid CSV: {error}.") from None
     if not operation.header:
         return rows
     names = _names(rows[0]) if rows else []
@@ -142,7 +142,7 @@ def _record(names: list[str], row: list[str], at: int) -> dict[str, str]:
     return dict(zip(names, [*row, *[""] * (len(names) - len(row))], strict=False))
 
 
-@CSV.add("format", N_("Write as text"), ("quoting",))
+@CSV.add("format", N_("Convert to text"), ("quoting",))
 def _format_csv(value: Any, operation: Operation, work: Work) -> str:
     """Records, with all names that any of them has; or lists. Lines end as RFC 4180 says."""
     rows = value if isinstance(value, list) else [value]
@@ -158,7 +158,7 @@ def _format_csv(value: Any, operation: Operation, work: Work) -> str:
         writer.writerow(names)
     for at, row in enumerate(rows, 1):
         if not isinstance(row, dict if names else list):
-            raise StepError(f"row {at}: CSV is written of records with named fields, or of lists, not of both.")
+            raise StepError(f"row {at}: CSV needs either records with named fields or lists, not both.")
         cells = [row.get(name) for name in names] if isinstance(row, dict) else row
         written = [_cell(cell, work) for cell in cells]
         writer.writerow(written)
@@ -177,5 +177,5 @@ def _cell(value: Any, work: Work) -> str:
 def _delimiter(operation: Operation) -> str:
     separator = operation.separator.replace("\\t", "\t") or ","
     if len(separator) != 1 or separator in '"\r\n ':
-        raise StepError("The separator of CSV is one character, such as “,” “;” or “\\t” for a tab.")
+        raise StepError("The CSV separator must be one character, such as “,” “;” or “\\t” for a tab.")
     return separator

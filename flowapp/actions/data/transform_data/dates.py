@@ -32,7 +32,7 @@ _USUAL = {
 }
 
 
-@DATE.add("parse", N_("Read a date in a text"), ("format", "language"))
+@DATE.add("parse", N_("Parse a date"), ("format", "language"))
 def _parse(value: Any, operation: Operation, work: Work) -> str:
     """ISO, or in a format; without one in the usual ones of the language, never guessing which number is the month."""
     if operation.format.strip() == "unix":
@@ -49,13 +49,13 @@ def _parse(value: Any, operation: Operation, work: Work) -> str:
                 has_time = re.search(r"%-?[HMSIpfXc]", pattern)
                 return (_placed(found, operation, work) if has_time else found.date()).isoformat()
     wanted = f"a date in the format “{operation.format}”" if operation.format else "a date that can be told for sure"
-    raise StepError(f"“{brief(value)}” is not {wanted}. Write its format, such as dd/mm/yyyy or dd/mm/yyyy HH:mm.")
+    raise StepError(f"“{brief(value)}” is not {wanted}. Enter its format, such as dd/mm/yyyy or dd/mm/yyyy HH:mm.")
 
 
 def _strptime(given: str) -> str:
     """“dd/mm/yyyy HH:mm” in the notation of Python's strptime, which is also understood."""
     if len(given) > times.MAX_PATTERN:
-        raise StepError(f"The format of a date has at most {times.MAX_PATTERN} characters.")
+        raise StepError(f"A date format can have at most {times.MAX_PATTERN} characters.")
     if "%" in given:
         return given
     text = re.sub(r"(HH|hh)([:h.]?)(mm|MM)", r"%H\2%M", given)
@@ -89,7 +89,7 @@ def _english_month(text: str) -> str:
     return text
 
 
-@DATE.add("format", N_("Write a date"), ("format", "language"))
+@DATE.add("format", N_("Format a date"), ("format", "language"))
 def _format(value: Any, operation: Operation, work: Work) -> str:
     found = _moment(value, operation, work)
     usual = "dd/mm/yyyy" if operation.language == "fr" else "yyyy-mm-dd"
@@ -106,7 +106,7 @@ def _add(value: Any, operation: Operation, work: Work) -> str:
     )
 
 
-@DATE.add("difference", N_("Time since another date"), ("since", "unit"))
+@DATE.add("difference", N_("Time between dates"), ("since", "unit"))
 def _difference(value: Any, operation: Operation, work: Work) -> int | float:
     """From `since` to the value: months and years whole, days and weeks by the calendar, hours and less exact."""
     zone = _zone(operation, work)
@@ -149,11 +149,11 @@ def _first(found: date, period: str) -> date:
     return day.replace(month=month, day=1)
 
 
-@DATE.add("zone", N_("Bring into a time zone"))
+@DATE.add("zone", N_("Convert to a time zone"))
 def _into_zone(value: Any, operation: Operation, work: Work) -> str:
     found = _moment(value, operation, work)
     if not isinstance(found, datetime):
-        raise StepError(f"“{brief(value)}” is a date without a time: it is the same in every time zone.")
+        raise StepError(f"“{brief(value)}” is a date without a time, so it is the same in every time zone.")
     return found.isoformat()
 
 

@@ -32,24 +32,24 @@ Json = dict[str, Any]
 def items(data: Any, operation: Operation, work: Work) -> list[Any]:
     """The data as the list that it must be, charged for looking at each item."""
     if not isinstance(data, list):
-        raise StepError(f"“{operation.op}” works on a list, and this is none.")
+        raise StepError(f"“{operation.op}” works on a list, and this is not a list.")
     work.charge(ITEM * len(data))
     return data
 
 
-@LISTS.add("map", N_("Make something of each item"), ("value",), ("value",))
+@LISTS.add("map", N_("Map"), ("value",), ("value",))
 def _map(work: Work, operation: Operation, data: Any) -> list[Any]:
     render = work.render
     return [render(operation.value, item=item, index=at) for at, item in enumerate(items(data, operation, work))]
 
 
-@LISTS.add("filter", N_("Keep the items that fit"), ("conditions",), ("conditions",))
+@LISTS.add("filter", N_("Filter"), ("conditions",), ("conditions",))
 def _filter(work: Work, operation: Operation, data: Any) -> list[Any]:
     found = enumerate(items(data, operation, work))
     return [item for at, item in found if work.ctx.test(operation.conditions, item=item, index=at)[0]]
 
 
-@LISTS.add("sort", N_("Sort the items"), ("field", "descending"))
+@LISTS.add("sort", N_("Sort"), ("field", "descending"))
 def _sort(work: Work, operation: Operation, data: Any) -> list[Any]:
     """Numbers before text, and what is missing at the end in either direction."""
     work.charge(ITEM * len(data) if isinstance(data, list) else 0)  # it looks more than once
@@ -67,7 +67,7 @@ def _limit(work: Work, operation: Operation, data: Any) -> list[Any]:
     return items(data, operation, work)[: int(count)]
 
 
-@LISTS.add("dedupe", N_("Remove doubles"), ("field",))
+@LISTS.add("dedupe", N_("Remove duplicates"), ("field",))
 def _dedupe(work: Work, operation: Operation, data: Any) -> list[Any]:
     first: dict[str, Any] = {}
     for item in items(data, operation, work):
@@ -75,12 +75,12 @@ def _dedupe(work: Work, operation: Operation, data: Any) -> list[Any]:
     return list(first.values())
 
 
-@LISTS.add("aggregate", N_("Calculate over the items"), ("field", "to", "function"))
+@LISTS.add("aggregate", N_("Aggregate"), ("field", "to", "function"))
 def _aggregate(work: Work, operation: Operation, data: Any) -> Json:
     return {name_of(operation): calculate(operation, items(data, operation, work))}
 
 
-@LISTS.add("group", N_("Group the items"), ("field",), ("field",))
+@LISTS.add("group", N_("Group"), ("field",), ("field",))
 def _group(work: Work, operation: Operation, data: Any) -> list[Json]:
     groups: dict[str, Json] = {}
     for item in items(data, operation, work):
@@ -90,14 +90,14 @@ def _group(work: Work, operation: Operation, data: Any) -> list[Json]:
     return [{**group, "count": len(group["items"])} for group in groups.values()]
 
 
-@LISTS.add("merge", N_("Add other data"), ("field", "value", "how", "other_field"), ("value",))
+@LISTS.add("merge", N_("Merge with other data"), ("field", "value", "how", "other_field"), ("value",))
 def _merge(work: Work, operation: Operation, data: Any) -> Any:
     """Object with object; list after list, record with record at the same place, or where both have the same value."""
     other = work.render(operation.value)
     if isinstance(data, dict) and isinstance(other, dict) and not operation.how:
         return {**data, **other}
     if not (isinstance(data, list) and isinstance(other, list)):
-        raise StepError("Two lists or two objects can be merged.")
+        raise StepError("Only two lists or two objects can be merged.")
     if operation.how == "append" or not (operation.how or operation.field):
         return [*data, *other]
     if operation.how == "position":
@@ -155,7 +155,7 @@ def _keyed(records: list[Any], field: str, where: str) -> list[tuple[str, Json]]
     return [("" if value is MISSING or value is None else _identity(value), record) for value, record in found]
 
 
-@LISTS.add("split_out", N_("Make a list in a field into items"), ("field", "to"), ("field",))
+@LISTS.add("split_out", N_("Split a list into items"), ("field", "to"), ("field",))
 def _split_out(work: Work, operation: Operation, data: Any) -> list[Any]:
     out: list[Any] = []
     for record in data if isinstance(data, list) else [data]:

@@ -20,7 +20,7 @@ _SIGNED = re.compile(r"([+\u2212-]?)([0-9]+(?:[.,][0-9]+)*|[.,][0-9]+)")
 _GROUPS = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3})+")
 
 
-@NUMBER.add("parse", N_("Read a number in a text"), ("notation",))
+@NUMBER.add("parse", N_("Parse a number"), ("notation",))
 def _parse(value: Any, operation: Operation, work: Work) -> int | float:
     """“1 234,50 €”, “$1,234.50”, “12,5 %” (0.125). Where “1,234” may mean either, the notation decides."""
     if not isinstance(value, str):
@@ -32,7 +32,7 @@ def _parse(value: Any, operation: Operation, work: Work) -> int | float:
     found = _SIGNED.fullmatch(bare) if len(bare) < 100 else None
     digits = _with_point(found[2], operation.notation) if found else ""
     if not found or not digits:
-        raise StepError(f"“{brief(value)}” is not a number. Write for example 1234.50 or 1 234,50 €.")
+        raise StepError(f"“{brief(value)}” is not a number. Use for example 1234.50 or 1 234,50 €.")
     number = number_of(f"{'-' if found[1] in ('-', chr(0x2212)) else ''}{digits}")
     return plain(number / 100 if percent else number)
 
@@ -58,7 +58,7 @@ def _round(value: Any, operation: Operation, _work: Work) -> int | float:
     return plain(rounded(number_of(value), _decimals(operation, 0)))
 
 
-@NUMBER.add("format", N_("Write for people"), ("decimals", "currency", "notation"))
+@NUMBER.add("format", N_("Format"), ("decimals", "currency", "notation"))
 def _format(value: Any, operation: Operation, _work: Work) -> str:
     from babel.numbers import format_currency, format_decimal, get_currency_precision
 
@@ -85,7 +85,7 @@ def _pattern(sign: str, number: Decimal, operation: Operation) -> str:
     return digits if not sign else f"{sign}{digits}" if operation.notation == "en" else f"{digits}\u00a0{sign}"
 
 
-@NUMBER.add("percent", N_("Write as a percentage"), ("decimals", "notation"))
+@NUMBER.add("percent", N_("Format as a percentage"), ("decimals", "notation"))
 def _percent(value: Any, operation: Operation, _work: Work) -> str:
     from babel.numbers import format_decimal
 
@@ -98,7 +98,7 @@ def _percent(value: Any, operation: Operation, _work: Work) -> str:
     return f"{text}%" if operation.notation == "en" else f"{text}\u00a0%"
 
 
-@NUMBER.add("between", N_("Keep within bounds"), ("minimum", "maximum"))
+@NUMBER.add("between", N_("Limit to a range"), ("minimum", "maximum"))
 def _between(value: Any, operation: Operation, _work: Work) -> int | float:
     number = number_of(value)
     least, most = (None if b in (None, "") else number_of(b) for b in (operation.minimum, operation.maximum))

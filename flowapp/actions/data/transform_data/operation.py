@@ -81,7 +81,7 @@ class Operation(BaseModel):
     algorithm: Algorithm = Field("sha256", json_schema_extra=_ways(N_("Algorithm"), HASH))
     field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=_when("field"), plain=True))
     to: str = Field(
-        "", json_schema_extra=ui(N_("New name"), N_("Empty: it keeps its name."), show_if=_when("to"), plain=True)
+        "", json_schema_extra=ui(N_("New name"), N_("Leave empty to keep the name."), show_if=_when("to"), plain=True)
     )
     value: Any = Field(None, json_schema_extra=ui(N_("Value"), show_if=_when("value")))
     values: dict[str, Any] = Field(
@@ -94,22 +94,24 @@ class Operation(BaseModel):
     function: Literal["sum", "avg", "min", "max", "count", "first", "last"] = Field(
         "sum", json_schema_extra=ui(N_("Calculate"), widget="select", show_if=_when("function"))
     )
-    count: int | str | None = Field(None, json_schema_extra=ui(N_("How many"), widget="number", show_if=_when("count")))
+    count: int | str | None = Field(
+        None, json_schema_extra=ui(N_("Number of records"), widget="number", show_if=_when("count"))
+    )
     descending: bool = Field(
         False, json_schema_extra=ui(N_("Largest first"), widget="checkbox", show_if=_when("descending"))
     )
     how: Literal["", "append", "left", "inner", "full", "position"] = Field(
         "",
         json_schema_extra=ui(
-            N_("How lists are merged"),
+            N_("Merge method"),
             widget="select",
             choices=[
-                ("", N_("By the field, else at the end")),
-                ("append", N_("At the end")),
+                ("", N_("By the field, otherwise append")),
+                ("append", N_("Append")),
                 ("position", N_("By position")),
-                ("left", N_("By the field, all of the first list")),
-                ("inner", N_("By the field, only what is in both")),
-                ("full", N_("By the field, all of both lists")),
+                ("left", N_("By the field, keep all of the first list")),
+                ("inner", N_("By the field, only matches")),
+                ("full", N_("By the field, keep all of both lists")),
             ],
             show_if=_when("how"),
         ),
@@ -117,8 +119,8 @@ class Operation(BaseModel):
     other_field: str = Field(
         "",
         json_schema_extra=ui(
-            N_("Field of the other list"),
-            N_("Where it has another name there."),
+            N_("Field in the other list"),
+            N_("If it has a different name there."),
             show_if=_when("other_field"),
             plain=True,
         ),
@@ -126,14 +128,14 @@ class Operation(BaseModel):
     separator: str = Field(
         ",",
         json_schema_extra=ui(
-            N_("Separator"), N_("\\n is a line end, \\t a tab, \\s a space."), show_if=_when("separator")
+            N_("Separator"), N_("\\n is a line break, \\t a tab, \\s a space."), show_if=_when("separator")
         ),
     )
     find: Text = Field("", json_schema_extra=ui(N_("Find"), show_if=_when("find")))
     replacement: Text = Field(
         "",
         json_schema_extra=ui(
-            N_("Replace by"), N_("In a pattern, $1 is what the first group found."), show_if=_when("replacement")
+            N_("Replace with"), N_("With a pattern, $1 is the first group's match."), show_if=_when("replacement")
         ),
     )
     length: int | str | None = Field(None, json_schema_extra=ui(N_("Length"), widget="number", show_if=_when("length")))
@@ -141,9 +143,9 @@ class Operation(BaseModel):
     side: Literal["start", "end"] = Field(
         "start",
         json_schema_extra=ui(
-            N_("Where to fill"),
+            N_("Side"),
             widget="select",
-            choices=[("start", N_("At the start")), ("end", N_("At the end"))],
+            choices=[("start", N_("Start")), ("end", N_("Append"))],
             show_if=_when("side"),
         ),
     )
@@ -151,16 +153,16 @@ class Operation(BaseModel):
         "",
         json_schema_extra=ui(
             N_("Format"),
-            N_("Such as dd/mm/yyyy or yyyy-mm-dd HH:mm."),
+            N_("For example dd/mm/yyyy or yyyy-mm-dd HH:mm."),
             placeholder="dd/mm/yyyy",
             show_if=_when("format"),
         ),
     )
-    by: Text = Field("", json_schema_extra=ui(N_("How much"), placeholder="+3 days", show_if=_when("by")))
+    by: Text = Field("", json_schema_extra=ui(N_("Amount"), placeholder="+3 days", show_if=_when("by")))
     since: Text = Field(
         "",
         json_schema_extra=ui(
-            N_("Since"), N_("Empty: until now."), placeholder="{{ item.start }}", show_if=_when("since")
+            N_("Since"), N_("Leave empty for now."), placeholder="{{ item.start }}", show_if=_when("since")
         ),
     )
     unit: Literal["days", "weeks", "months", "years", "hours", "minutes", "seconds"] = Field(
@@ -178,7 +180,10 @@ class Operation(BaseModel):
     timezone: str = Field(
         "",
         json_schema_extra=ui(
-            N_("Time zone"), N_("Empty: the workflow's."), widget="timezone", show_if=_when("timezone")
+            N_("Time zone"),
+            N_("Leave empty to use the workflow's time zone."),
+            widget="timezone",
+            show_if=_when("timezone"),
         ),
     )
     decimals: int | str | None = Field(
@@ -194,7 +199,7 @@ class Operation(BaseModel):
     notation: Literal["en", "fr"] = Field(
         "en",
         json_schema_extra=ui(
-            N_("Written as"),
+            N_("Number format"),
             widget="select",
             choices=[("en", N_("1,234.50 (English)")), ("fr", N_("1 234,50 (French)"))],
             show_if=_when("notation"),
@@ -203,24 +208,22 @@ class Operation(BaseModel):
     language: Literal["en", "fr"] = Field(
         "en",
         json_schema_extra=ui(
-            N_("Written in"),
+            N_("Language"),
             widget="select",
             choices=[("en", N_("English")), ("fr", N_("French"))],
             show_if=_when("language"),
         ),
     )
-    pretty: bool = Field(
-        False, json_schema_extra=ui(N_("On several lines"), widget="checkbox", show_if=_when("pretty"))
-    )
+    pretty: bool = Field(False, json_schema_extra=ui(N_("Indent"), widget="checkbox", show_if=_when("pretty")))
     header: bool = Field(
-        True, json_schema_extra=ui(N_("First line has the names"), widget="checkbox", show_if=_when("header"))
+        True, json_schema_extra=ui(N_("First row contains column names"), widget="checkbox", show_if=_when("header"))
     )
     quoting: Literal["needed", "all"] = Field(
         "needed",
         json_schema_extra=ui(
-            N_("Quotation marks"),
+            N_("Quotes"),
             widget="select",
-            choices=[("needed", N_("Where they are needed")), ("all", N_("Around every value"))],
+            choices=[("needed", N_("Only where needed")), ("all", N_("Around every value"))],
             show_if=_when("quoting"),
         ),
     )

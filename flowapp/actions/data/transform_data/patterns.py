@@ -120,7 +120,7 @@ class Pattern:
 
     def _either(self, level: int) -> Node:
         if level > MAX_LEVELS:
-            raise StepError(f"The pattern has too many brackets inside each other: {MAX_LEVELS} at most.")
+            raise StepError(f"The pattern is nested too deeply: at most {MAX_LEVELS} levels are allowed.")
         options = [self._row(level)]
         while self._next() == "|":
             self.at += 1
@@ -173,7 +173,7 @@ class Pattern:
 
     def _add(self, instruction: Instruction) -> int:
         if len(self.code) >= MAX_CODE:
-            raise StepError("The pattern is too heavy: use smaller numbers between { and }.")
+            raise StepError("The pattern is too expensive: use smaller numbers between { and }.")
         self.code.append(instruction)
         return len(self.code) - 1
 
@@ -241,5 +241,5 @@ def _compiled(text: str) -> Pattern:
 def compile_pattern(text: str) -> Pattern:
     """A pattern made ready. StepError says what is wrong with it."""
     if not 0 < len(text) <= MAX_PATTERN:
-        raise StepError(f"A pattern of 1 to {MAX_PATTERN} characters is needed.")
+        raise StepError(f"A pattern must have 1 to {MAX_PATTERN} characters.")
     return _compiled(text)

@@ -55,7 +55,7 @@ def _rename(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
     return record
 
 
-@RECORDS.add("pick", N_("Keep only some fields"), ("fields",), ("fields",))
+@RECORDS.add("pick", N_("Keep only these fields"), ("fields",), ("fields",))
 @_each
 def _pick(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
     picked: Json = {}
@@ -74,7 +74,7 @@ def _remove(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
     return record
 
 
-@RECORDS.add("default", N_("Fill an empty field"), ("field", "value", "values"), ("values", "field"))
+@RECORDS.add("default", N_("Fill empty fields"), ("field", "value", "values"), ("values", "field"))
 @_each
 def _default(work: Work, operation: Operation, record: Json, at: int) -> Json:
     for path, value in _pairs(operation).items():

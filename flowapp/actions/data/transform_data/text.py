@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from flowapp.actions.data.transform_data.operation import Operation
 
 TEXTS = Kinds()
-TEXT = Family(N_("Change a text"), "text")
-JOIN = Family(N_("Join a list into a text"), fields=("separator",), whole=True)
+TEXT = Family(N_("Change text"), "text")
+JOIN = Family(N_("Join a list into text"), fields=("separator",), whole=True)
 PATTERN_WAYS = ("replace_pattern", "extract", "extract_all")
 MAX_LENGTH = 1_000_000
 _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\s": " "}
@@ -67,43 +67,43 @@ def _written(text: Any) -> str:
 @JOIN.add("", "")
 def _join(value: Any, operation: Operation, work: Work) -> str:
     if not isinstance(value, list):
-        raise StepError("A list is needed here: name the field that holds one.")
+        raise StepError("This needs a list. Enter the field that contains one.")
     parts = ["" if entry is None else text_of(entry, work) for entry in value]
     between = _unescaped(operation.separator)
     work.charge(len(between) * len(parts))
     return between.join(parts)
 
 
-@TEXT.add("upper", N_("CAPITALS"))
+@TEXT.add("upper", N_("UPPERCASE"))
 def _upper(value: Any, _operation: Operation, work: Work) -> str:
     return text_of(value, work).upper()
 
 
-@TEXT.add("lower", N_("Small letters"))
+@TEXT.add("lower", N_("lowercase"))
 def _lower(value: Any, _operation: Operation, work: Work) -> str:
     return text_of(value, work).lower()
 
 
-@TEXT.add("title", N_("Each Word With A Capital"))
+@TEXT.add("title", N_("Title Case"))
 def _title(value: Any, _operation: Operation, work: Work) -> str:
     return re.sub(r"(?<![\w'\u2019])\w", lambda match: match[0].upper(), text_of(value, work).lower())
 
 
-@TEXT.add("trim", N_("Without spaces at both ends"))
+@TEXT.add("trim", N_("Trim spaces"))
 def _trim(value: Any, _operation: Operation, work: Work) -> str:
     return text_of(value, work).strip()
 
 
-@TEXT.add("squeeze", N_("Single spaces only"))
+@TEXT.add("squeeze", N_("Collapse spaces"))
 def _squeeze(value: Any, _operation: Operation, work: Work) -> str:
     return " ".join(text_of(value, work).split())
 
 
-@TEXT.add("replace", N_("Replace a text"), ("find", "replacement"), ("find",))
+@TEXT.add("replace", N_("Replace text"), ("find", "replacement"), ("find",))
 def _replace(value: Any, operation: Operation, work: Work) -> str:
     text, old, new = text_of(value, work), _written(operation.find), _written(operation.replacement)
     if not old:
-        raise StepError("There is no text to look for: fill in “find”.")
+        raise StepError("There is no text to search for: fill in “find”.")
     work.charge(text.count(old) * len(new))
     return text.replace(old, new)
 
@@ -120,7 +120,7 @@ def _replace_pattern(value: Any, operation: Operation, work: Work) -> str:
     return "".join([*parts, text[at:]])
 
 
-@TEXT.add("extract", N_("Take the first that fits a pattern"), ("find",), ("find",))
+@TEXT.add("extract", N_("Extract the first match of a pattern"), ("find",), ("find",))
 def _extract(value: Any, operation: Operation, work: Work) -> str | None:
     """The first group, where the pattern has one; null where nothing fits."""
     text = text_of(value, work)
@@ -128,7 +128,7 @@ def _extract(value: Any, operation: Operation, work: Work) -> str | None:
     return None if spans is None else _part(text, spans, min(len(spans) // 2 - 1, 1))
 
 
-@TEXT.add("extract_all", N_("Take all that fits a pattern"), ("find",), ("find",))
+@TEXT.add("extract_all", N_("Extract all matches of a pattern"), ("find",), ("find",))
 def _extract_all(value: Any, operation: Operation, work: Work) -> list[str | None]:
     text = text_of(value, work)
     found = compile_pattern(str(operation.find)).find(text, work.charge)
@@ -147,13 +147,13 @@ def _filled(new: str, text: str, spans: Spans) -> str:
         if not match[1]:
             return "$"
         if int(match[1]) >= len(spans) // 2:
-            raise StepError(f"The pattern has no group {match[1]}, which “replacement” names.")
+            raise StepError(f"The pattern has no group {match[1]}, which “replacement” refers to.")
         return _part(text, spans, int(match[1])) or ""
 
     return re.sub(r"\$\$|[$\\]([0-9])", group, new)
 
 
-@TEXT.add("pad", N_("Fill up to a length"), ("length", "fill", "side"), ("length",))
+@TEXT.add("pad", N_("Pad to a length"), ("length", "fill", "side"), ("length",))
 def _pad(value: Any, operation: Operation, work: Work) -> str:
     text, fill = text_of(value, work), _written(operation.fill) or " "
     missing = whole_number(operation.length, "length", 0, MAX_LENGTH) - len(text)
@@ -164,20 +164,20 @@ def _pad(value: Any, operation: Operation, work: Work) -> str:
     return more + text if operation.side == "start" else text + more
 
 
-@TEXT.add("truncate", N_("Cut to a length"), ("length",), ("length",))
+@TEXT.add("truncate", N_("Truncate"), ("length",), ("length",))
 def _truncate(value: Any, operation: Operation, work: Work) -> str:
     """So many characters at most, the dots included."""
     text, most = text_of(value, work), whole_number(operation.length, "length", 0, MAX_LENGTH)
     return text if len(text) <= most else text[: max(most - 1, 0)] + "…"[:most]
 
 
-@TEXT.add("slug", N_("Short name for addresses"))
+@TEXT.add("slug", N_("URL slug"))
 def _slug(value: Any, _operation: Operation, work: Work) -> str:
     bare = _bare(text_of(value, work)).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
 
 
-@TEXT.add("strip_accents", N_("Without accents"))
+@TEXT.add("strip_accents", N_("Remove accents"))
 def _strip_accents(value: Any, _operation: Operation, work: Work) -> str:
     return _bare(text_of(value, work))
 

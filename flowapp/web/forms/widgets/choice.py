@@ -47,7 +47,7 @@ class SelectField(Field):
     def choices(self) -> Choices:
         found = [(value, str(_(name))) for value, name in self._offered()]
         if self.value and self.value not in dict(found):
-            found.append((self.value, str(_("%(value)s (no longer there)", value=self.value))))
+            found.append((self.value, str(_("%(value)s (no longer available)", value=self.value))))
         return found
 
     @property
@@ -94,10 +94,10 @@ class TimezoneField(SelectField):
 
 
 _EMPTY = {
-    "table": N_("There is no data table yet: make one on the page “Data tables”, then come back."),
-    "schema": N_("There is no validation schema yet: make one first, then come back."),
-    "form": N_("There is no form yet: make one on the page “Forms”, then come back."),
-    "integration": N_("There is no such connection yet: add one under Settings, Integrations."),
+    "table": N_("There is no data table yet. Create one on the page “Data tables”, then come back."),
+    "schema": N_("There is no validation schema yet. Create one first, then come back."),
+    "form": N_("There is no form yet. Create one on the page “Forms”, then come back."),
+    "integration": N_("There is no suitable integration yet. Add one under Settings, Integrations."),
     "step": N_("There is no other step yet."),
     "workflow": N_("There is no other workflow yet."),
 }

@@ -54,10 +54,14 @@ class JsonField(Field):
         except json.JSONDecodeError as error:
             if text[:1] in ("{", "[") and not text.startswith("{{"):
                 return str(
-                    _("This is not JSON, see line %(line)d, column %(column)d.", line=error.lineno, column=error.colno)
+                    _(
+                        "This is not valid JSON: see line %(line)d, column %(column)d.",
+                        line=error.lineno,
+                        column=error.colno,
+                    )
                 )
         except (ValueError, RecursionError):
-            return str(_("This is not JSON."))
+            return str(_("This is not valid JSON."))
         return ""
 
     @property

@@ -89,7 +89,7 @@ class KeyValueField(Field):
             if not key and not row.blank:
                 row.errors.setdefault("key", []).append(str(_("Give this value a name.")))
             if key in seen and key:
-                row.errors.setdefault("key", []).append(str(_("This name is there twice.")))
+                row.errors.setdefault("key", []).append(str(_("This name is used twice.")))
             seen.add(key)
 
     @property

@@ -57,7 +57,7 @@ class TextField(Field):
     def hint(self) -> str:
         if self.info.widget == "duration":
             return " ".join(
-                (self.help or _("For example 90 seconds, 2 hours, 3 days."), _("A number alone is seconds."))
+                (self.help or _("For example 90 seconds, 2 hours, 3 days."), _("A number alone means seconds."))
             )
         if self.info.widget == "datetime" and not self.help:
             return str(_("A date such as 2026-03-31 09:00, or relative: +3 days."))
