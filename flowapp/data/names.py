@@ -42,4 +42,4 @@ def suggestion(name: str, known_names: Iterable[str]) -> str:
     names = sorted(known_names)
     if near := nearest(name, names):
         return near
-    return say(" There is: %(names)s.", names=", ".join(names[:20])) if names else ""
+    return say(" Available: %(names)s.", names=", ".join(names[:20])) if names else ""

@@ -124,7 +124,7 @@ class _AlertText:
 def _text(session: Session, workflow: Workflow, kind: Kind) -> _AlertText:
     if kind == "recovered":
         title = say("“%(name)s” works again", name=workflow.name)
-        return _AlertText(title, say("Its last execution went well again."), f"/workflows/{workflow.id}")
+        return _AlertText(title, say("Its latest execution succeeded."), f"/workflows/{workflow.id}")
     last = session.scalars(
         select(Execution)
         .where(Execution.workflow_id == workflow.id, Execution.status == "failed")
@@ -133,7 +133,7 @@ def _text(session: Session, workflow: Workflow, kind: Kind) -> _AlertText:
     ).first()
     reason = last.error_message[:1000] if last else ""
     link = f"/executions/{last.id}" if last else f"/workflows/{workflow.id}"
-    body = say("It failed several times in a row. The last time: %(reason)s", reason=reason)
+    body = say("It has failed several times in a row. Latest error: %(reason)s", reason=reason)
     return _AlertText(say("“%(name)s” keeps failing", name=workflow.name), body, link)
 
 

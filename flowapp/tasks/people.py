@@ -106,7 +106,7 @@ def _approval_texts(workflow: str, link: str, language: str) -> dict[str, str]:
         "reject": (reject := say("Reject")),
         "approve_line": labelled(approve, f"{link}?decision=approved"),
         "reject_line": labelled(reject, f"{link}?decision=rejected"),
-        "personal": say("These links decide in your name: do not pass this e-mail on."),
+        "personal": say("These links act on your behalf. Do not forward this e-mail."),
     }
     return {name: localized(text, language) for name, text in texts.items()}
 
