@@ -65,6 +65,9 @@ DOCS: dict[str, str] = {
 }
 
 
+OTHER_NAMES = {"CELERY_BROKER_URL": "REDIS_URL"}  # read where the setting itself is not there
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the environment says. Sizes in bytes, times in seconds."""
@@ -124,7 +127,7 @@ class Settings:
         return cls(
             data_dir=data_dir,
             database_url=_database_url(env, data_dir),
-            redis_url=env.get("REDIS_URL") or f"unix://{data_dir}/valkey.sock",
+            redis_url=env.get("REDIS_URL") or env.get("CELERY_BROKER_URL") or f"unix://{data_dir}/valkey.sock",
             secret_key=env.get("FLOWAPP_SECRET_KEY")
             or _kept(data_dir / "secret_key", lambda: secrets.token_urlsafe(48)),
             encryption_keys=_encryption_keys(env, data_dir),

@@ -54,7 +54,7 @@ def on_term(*_):
     raise SystemExit(0)
 signal.signal(signal.SIGTERM, on_term)
 signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
-print("redis is", os.environ["REDIS_URL"], flush=True)
+print("redis is", os.environ.get("REDIS_URL"), flush=True)
 print("working", os.getpid(), flush=True)
 if os.path.exists("crashing"):
     raise SystemExit(7)
@@ -231,10 +231,11 @@ def test_what_it_stores_is_for_its_owner_only(group: Group, folder: Path) -> Non
     assert group.stop() == 0
 
 
-def test_an_external_redis_is_used_as_it_is(group: Group, valkey_url: str, folder: Path) -> None:
-    group.environ["REDIS_URL"] = valkey_url
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
+def test_an_external_redis_is_used_as_it_is(group: Group, valkey_url: str, folder: Path, name: str) -> None:
+    group.environ[name] = valkey_url
     group.start().wait_ready()
-    group.wait_for(f"redis is {valkey_url}")
+    group.wait_for(f"redis is {valkey_url}" if name == "REDIS_URL" else "redis is None")
     assert not (folder / "var" / "valkey.sock").exists()
     assert group.stop() == 0
 

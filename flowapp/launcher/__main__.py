@@ -36,7 +36,7 @@ def main() -> int:
 def _run(group: Group, data_dir: Path) -> int:
     try:
         commands = procfile.parse((group.cwd / "Procfile").read_text(encoding="utf-8"), group.env)
-        if not group.env.get("REDIS_URL"):
+        if not (group.env.get("REDIS_URL") or group.env.get("CELERY_BROKER_URL")):  # config.OTHER_NAMES
             _start_broker(group, data_dir)
         group.run("migrate", ["alembic", "-c", "migrations/alembic.ini", "upgrade", "head"])
         for name, argv in commands.items():

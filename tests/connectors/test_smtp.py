@@ -402,3 +402,10 @@ def test_a_subject_that_takes_long_to_fold_is_refused(mail) -> None:
     with pytest.raises(StepError, match="The subject has more than 2,000 characters"):
         mail.send(letter(subject="é" * 1_000_000))
     assert monotonic() - began < 1
+
+
+def test_a_server_under_the_names_of_other_systems() -> None:
+    own = handle({"smtp_host": "mail.example", "smtp_port": 2525, "from_email": "noreply@example.com"}, {})
+    server = server_of(own, "s")
+    assert (server.host, server.port) == ("mail.example", 2525)
+    assert "noreply@example.com" in server.sender

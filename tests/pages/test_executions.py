@@ -164,6 +164,14 @@ def test_the_list_is_filtered_and_paged(place: Place) -> None:
     assert "No execution matches" in place.html(f"/executions?until={today - timedelta(days=2)}")
 
 
+def test_an_execution_has_an_address_under_its_workflow_too(place: Place) -> None:
+    execution_id, other = place.begin(LOG), place.begin(LOG, name="Other")
+    path = f"/workflows/{place.get(execution_id).workflow_id}/executions"
+    answer = place.client.get(f"{path}/{execution_id}")
+    assert (answer.status_code, answer.location) == (303, f"/executions/{execution_id}")
+    assert place.client.get(f"{path}/{other}").status_code == 404
+
+
 @pytest.mark.parametrize("query", ["status=x", "since=never", "until=9999-12-31", "cursor=broken", "workflow=x"])
 def test_filters_without_sense_are_left_out(place: Place, query: str) -> None:
     execution_id = place.begin(LOG)

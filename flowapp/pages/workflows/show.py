@@ -16,12 +16,13 @@ from flowapp.catalog import ACTIONS, TRIGGERS
 from flowapp.data.names import find
 from flowapp.engine.graph.graph import Graph
 from flowapp.engine.language.definition import Definition
-from flowapp.errors import FlowError, InvalidError, Problem
+from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.executions import history
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, TEST, Form, Trigger, User, Workflow
 from flowapp.security.roles import Role
-from flowapp.web import access, page, safe_next, to_url
+from flowapp.texts import say
+from flowapp.web import access, go, page, safe_next, to_url
 from flowapp.web.forms.flow import Flow
 from flowapp.web.forms.providers import of_project
 from flowapp.web.forms.summary import conditions_line, described, step_line
@@ -78,6 +79,16 @@ def executions(workflow_id: UUID) -> Response:
         found=found,
         statuses=EXECUTION_STATUSES,
     )
+
+
+@bp.get("/workflows/<uuid:workflow_id>/executions/<uuid:execution_id>")
+@access(Role.VIEWER)
+def execution(workflow_id: UUID, execution_id: UUID) -> Response:
+    """The page of one of them, under the address that clients of the API know."""
+    found = history.get(db.session(), str(execution_id))
+    if found.workflow_id != str(workflow_id):
+        raise NotFoundError(say("There is no such execution."))
+    return go("executions.show", execution_id=found.id)
 
 
 def _executions(
