@@ -65,7 +65,7 @@ class DyingJournal(Journal):
         Book.fuse.point(f"after {name}")
 
     def signals(self, execution_id: str) -> list[Json]:
-        Book.fuse.point("at a look into the inbox")
+        Book.fuse.point("at a look for signals")
         return super().signals(execution_id)
 
 

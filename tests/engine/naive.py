@@ -197,7 +197,7 @@ class Naive:
     def on_uncertain(self, spot: Spot) -> None:
         spot.status = "uncertain"
 
-    def on_again(self, spot: Spot) -> None:
+    def on_interrupted(self, spot: Spot) -> None:
         spot.status = "ready"
 
     def on_done(self, spot: Spot, branch: str) -> None:
@@ -211,7 +211,7 @@ class Naive:
     def on_waiting(self, spot: Spot, branch: str, until: float | None) -> None:
         spot.status, spot.branch, spot.until = "waiting", branch, until
 
-    def on_parked(self, spot: Spot, branch: str, until: float | None) -> None:
+    def on_suspended(self, spot: Spot, branch: str, until: float | None) -> None:
         spot.status, spot.branch, spot.until = "parked", branch, until
 
     def on_woken(self, spot: Spot) -> None:

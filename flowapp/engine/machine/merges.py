@@ -8,34 +8,34 @@ Where merges wait for nothing but each other, the innermost and oldest of them g
 from __future__ import annotations
 
 from flowapp.engine.machine.transitions import follow, looping, remove
-from flowapp.engine.machine.types import Effects, Flow, Outcome, State
+from flowapp.engine.machine.types import Commands, Flow, Outcome, State
 
 Numbers = list[str]
 Merge = tuple[str, str]  # step, frame
 
 
-def arrive(flow: Flow, state: State, outcome: Outcome) -> Effects:
+def arrive(flow: Flow, state: State, outcome: Outcome) -> Commands:
     """A token is at a merge."""
     number = outcome["token"]
     token = state["tokens"][number]
     if token["step"] in token.get("late", ()):
-        return [{"do": "late", "token": dict(token)}, *remove(flow, state, number)]
-    token.update(status="joined", until=outcome["until"])
+        return [{"do": "late", "token": token.copy()}, *remove(flow, state, number)]
+    token["status"], token["until"] = "joined", outcome["until"]
     return _pass(flow, state, [number], "next", late=True) if outcome["mode"] == "first" else []
 
 
-def expire(flow: Flow, state: State, number: str) -> Effects:
+def expire(flow: Flow, state: State, number: str) -> Commands:
     """Its patience is over: who is there goes on along `timeout`."""
     token = state["tokens"][number]
     return _pass(flow, state, _merges(state)[token["step"], token.get("frame", "")], "timeout", late=True)
 
 
-def settle(flow: Flow, state: State) -> Effects:
+def settle(flow: Flow, state: State) -> Commands:
     """Lets merges pass that nothing more can arrive at."""
-    effects: Effects = []
+    commands: Commands = []
     while group := _ready(flow, state):
-        effects += _pass(flow, state, group, "next", late=False)
-    return effects
+        commands += _pass(flow, state, group, "next", late=False)
+    return commands
 
 
 def _ready(flow: Flow, state: State) -> Numbers:
@@ -97,14 +97,14 @@ def _in_loop(state: State, loop: str) -> Numbers:
     return [n for n, t in state["tokens"].items() if t.get("frame", "").startswith(begin)]
 
 
-def _pass(flow: Flow, state: State, group: Numbers, branch: str, *, late: bool) -> Effects:
+def _pass(flow: Flow, state: State, group: Numbers, branch: str, *, late: bool) -> Commands:
     """The first token goes on, the others end in it."""
     tokens = state["tokens"]
     first = tokens[group[0]]
     merge = first["step"], first.get("frame", "")
     for number in expected(flow, state, merge) if late else ():
         tokens[number]["late"] = [*tokens[number].get("late", ()), merge[0]]
-    effects: Effects = [{"do": "merged", "tokens": [dict(tokens[n]) for n in group], "branch": branch}]
+    commands: Commands = [{"do": "merged", "tokens": [tokens[n].copy() for n in group], "branch": branch}]
     for number in group[1:]:
         del tokens[number]
-    return effects + follow(flow, state, group[0], branch)
+    return commands + follow(flow, state, group[0], branch)

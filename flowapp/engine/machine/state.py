@@ -1,31 +1,27 @@
 """The state machine of an execution: pure. JSON in, JSON out; no clock, no chance, no I/O: those are passed in.
 
-State: {"tokens": {"1": Token}, "visits": {step_id: count}, "total": visits so far, "next": number of the next token or
-loop, "ok": steps done, "failed": steps failed, "loops"?: {number: Loop} (engine.machine.transitions), "goal"?: true}.
-Token: {"step", "status", "attempt", "iteration", "until"?, "branch"?, "frame"?, "from"?, "late"?}.
-    status   ready | running | waiting | retry | uncertain | parked | joined (at a merge) | looping
-    until    epoch in seconds when a waiting, retrying, parked or joined token goes on; None or absent: not by time
-    branch   along which it goes on then
-    frame    the items of loops that it is in, "3:0/5:2": item 2 of loop 5 inside item 0 of loop 3
-    from     the step that it came from
-    late     merges that somebody passed first: it ends there
+Nothing but `advance`, `ended`, and engine.machine.decisions for what people decide, changes a state or its tokens.
 
 Outcomes (what happened):
     {"type": "started", "at"?: [step_id]}                        tokens on every start step
     {"type": "intent", "token"}                                  an attempt with an effect is about to run
     {"type": "done", "token", "branch"}                          the flow follows the branch
     {"type": "waiting", "token", "branch", "until"}              the token sleeps, then follows the branch
-    {"type": "parked", "token", "branch", "until", "accepts"}    it waits for a signal; at `until` it follows the branch
+    {"type": "suspended", "token", "branch", "until", "accepts", "events", "same_entity"}
+                                                                 it waits for a signal; at `until` it follows the branch
     {"type": "woken", "token"}                                   its time has come
     {"type": "looping", "token", "total", "at_once", "keep_going"}    the branch `each` runs for each item
     {"type": "joined", "token", "mode": all|first, "until"}      it arrived at a merge
     {"type": "goal", "token"}                                    done, and the goal is reached
     {"type": "jump", "step"}                                     everything is left, the flow goes on at a step
+    {"type": "responded"}                                        the caller was answered
     {"type": "failed", "token", "permanent", "now", "jitter", "after"?}    error edge, retry, continue, goto or stop;
                                                                  `after`: seconds that the other side asked to wait
+    {"type": "interrupted", "token"}                             crashed inside an effect that may run twice: it does
     {"type": "uncertain", "token"}                               crashed inside an effect that must not run twice
     {"type": "stopped", "status"}                                a step ends the execution
-Effects (what to do):
+    A token that waits keeps `seq`, its attempt, and `result`, what its step gives then, of the outcome that has it wait.
+Commands (what to do):
     {"do": "end", "status", "reason"?}         the execution has ended
     {"do": "item", "step", "loop", "index", "total", "frame", "error"?}    an item is through; with `error` it failed
     {"do": "looped", "loop", "token": Token, "held": Loop}    all items are
@@ -36,13 +32,15 @@ Effects (what to do):
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flowapp.engine.machine import merges, transitions
-from flowapp.engine.machine.transitions import follow, move
-from flowapp.engine.machine.types import Effects, Flow, Outcome, State, Token, place
+from flowapp.engine.machine.transitions import follow, move, place_new
+from flowapp.engine.machine.types import SUSPENDED, Commands, End, Flow, Outcome, State, Token
 
 MAX_RETRY_DELAY = 86_400.0
 MAX_TOKENS = 10_000  # every change of a state costs what its tokens do
-TIMED = ("waiting", "retry", "parked", "joined")
+TIMED = ("waiting", "retry", SUSPENDED, "joined")
 
 
 def new_state() -> State:
@@ -50,26 +48,43 @@ def new_state() -> State:
     return {"tokens": {}, "visits": {}, "total": 0, "next": 1, "ok": 0, "failed": 0}
 
 
-def advance(flow: Flow, state: State, outcome: Outcome) -> tuple[State, Effects]:
+def advance(flow: Flow, state: State, outcome: Outcome) -> tuple[State, Commands]:
     """The state after `outcome`, and what is to be done about it. The given state is left as it is."""
-    state = {**state, "tokens": {k: dict(v) for k, v in state["tokens"].items()}, "visits": dict(state["visits"])}
+    state = {**state, "tokens": {k: v.copy() for k, v in state["tokens"].items()}, "visits": dict(state["visits"])}
     if "loops" in state:
         state["loops"] = {k: {**v, "errors": list(v["errors"])} for k, v in state["loops"].items()}
-    effects = _HANDLERS[outcome["type"]](flow, state, outcome)
-    if any(effect["do"] == "end" for effect in effects):
-        return state, effects
-    effects += merges.settle(flow, state)
+    commands = _HANDLERS[outcome["type"]](flow, state, outcome)
+    if any(command["do"] == "end" for command in commands):
+        return state, commands
+    if any(token["status"] == "joined" for token in state["tokens"].values()):
+        commands += merges.settle(flow, state)
     if not state["tokens"]:
-        effects.append({"do": "end", "status": "goal_reached" if state.get("goal") else "completed"})
+        commands.append({"do": "end", "status": "goal_reached" if state.get("goal") else "completed"})
     elif state["total"] > flow.max_visits:
         reason = f"More than {flow.max_visits} steps: it runs in circles, or a loop is longer than “max_visits” allows."
-        effects.append({"do": "end", "status": "failed", "reason": reason})
+        commands.append({"do": "end", "status": "failed", "reason": reason})
     elif len(state["tokens"]) > MAX_TOKENS:
         reason = (
             f"More than {MAX_TOKENS} branches at once: a circle parts again and again, or loops do too much “at once”."
         )
-        effects.append({"do": "end", "status": "failed", "reason": reason})
-    return state, effects
+        commands.append({"do": "end", "status": "failed", "reason": reason})
+    return state, commands
+
+
+def ended(state: State, status: End) -> tuple[State, Commands]:
+    """The state of an execution that has ended, and what is to be done about the tokens that were left.
+
+    A failed one can go on where it stands (engine.machine.decisions): what waits there is kept.
+    """
+    left = state["tokens"]
+    if status == "failed":
+        return {**state, "tokens": {}, "stopped": left}, []
+    return {**state, "tokens": {}}, [{"do": "dropped", "tokens": list(left.values())}] if left else []
+
+
+def next_number(state: State) -> str:
+    """The number that the next token or loop gets."""
+    return str(state["next"])
 
 
 def next_ready(state: State) -> str | None:
@@ -88,76 +103,91 @@ def due(state: State, now: float) -> list[str]:
 def alarms(state: State) -> list[tuple[str, str, float]]:
     """(token, kind, epoch) of every token that must be woken."""
     return [
-        (n, "retry" if t["status"] == "retry" else "wait", t["until"])
+        (n, "retry" if t["status"] == "retry" else "wait", until)
         for n, t in state["tokens"].items()
-        if t["status"] in TIMED and t.get("until") is not None
+        if t["status"] in TIMED and (until := t.get("until")) is not None
     ]
 
 
-def _started(flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _started(flow: Flow, state: State, outcome: Outcome) -> Commands:
     for step_id in outcome.get("at") or flow.start:
-        place(state, str(state["next"]), step_id, {})
-        state["next"] += 1
+        place_new(state, step_id)
     return []
 
 
-def _intent(_flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _intent(_flow: Flow, state: State, outcome: Outcome) -> Commands:
     state["tokens"][outcome["token"]]["status"] = "running"
     return []
 
 
-def _done(flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _done(flow: Flow, state: State, outcome: Outcome) -> Commands:
+    return _through(flow, state, outcome["token"], outcome["branch"])
+
+
+def _through(flow: Flow, state: State, number: str, branch: str) -> Commands:
     state["ok"] += 1
-    return follow(flow, state, outcome["token"], outcome["branch"])
+    return follow(flow, state, number, branch)
 
 
-def _waiting(_flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _waiting(_flow: Flow, state: State, outcome: Outcome) -> Commands:
     token = state["tokens"][outcome["token"]]
-    token.update(status="waiting", until=outcome["until"], branch=outcome["branch"])
+    token["status"], token["until"], token["branch"] = "waiting", outcome["until"], outcome["branch"]
+    _keep(token, outcome)
     return []
 
 
-def _parked(_flow: Flow, state: State, outcome: Outcome) -> Effects:
-    state["tokens"][outcome["token"]].update(
-        status="parked", until=outcome["until"], branch=outcome["branch"], accepts=outcome["accepts"]
-    )
+def _keep(token: Token, outcome: Outcome) -> None:
+    """What the attempt that waits needs to be known by, and gives when its time comes."""
+    if "seq" in outcome:
+        token["seq"] = outcome["seq"]
+    if "result" in outcome:
+        token["result"] = outcome["result"]
+
+
+def _suspended(_flow: Flow, state: State, outcome: Outcome) -> Commands:
+    token = state["tokens"][outcome["token"]]
+    token["status"], token["until"], token["branch"] = SUSPENDED, outcome["until"], outcome["branch"]
+    token["accepts"], token["events"] = outcome["accepts"], outcome.get("events", [])
+    token["same_entity"] = outcome.get("same_entity", True)
+    _keep(token, outcome)
     return []
 
 
-def _woken(flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _woken(flow: Flow, state: State, outcome: Outcome) -> Commands:
     number = outcome["token"]
     token = state["tokens"].get(number)
     if token is None or token["status"] not in TIMED:  # it went on, or ended, since it was seen to be due
         return []
     if token["status"] == "retry":
-        token.update(status="ready", attempt=token["attempt"] + 1)
+        token["status"], token["attempt"] = "ready", token["attempt"] + 1
         del token["until"]
         return []
     if token["status"] == "joined":
         return merges.expire(flow, state, number)
-    return _done(flow, state, {"token": number, "branch": token["branch"]})
+    return _through(flow, state, number, token["branch"])
 
 
-def _looping(flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _looping(flow: Flow, state: State, outcome: Outcome) -> Commands:
+    _keep(state["tokens"][outcome["token"]], outcome)
     return transitions.begin(flow, state, outcome["token"], outcome)
 
 
-def _joined(flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _joined(flow: Flow, state: State, outcome: Outcome) -> Commands:
     state["ok"] += 1
+    _keep(state["tokens"][outcome["token"]], outcome)
     return merges.arrive(flow, state, outcome)
 
 
-def _goal(flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _goal(flow: Flow, state: State, outcome: Outcome) -> Commands:
     state["goal"] = True
-    return _done(flow, state, {"token": outcome["token"], "branch": "next"})
+    return _through(flow, state, outcome["token"], "next")
 
 
-def _jump(_flow: Flow, state: State, outcome: Outcome) -> Effects:
-    left: list[Token] = list(state["tokens"].values())
+def _jump(_flow: Flow, state: State, outcome: Outcome) -> Commands:
+    left = list(state["tokens"].values())
     state["tokens"] = {}
     state.pop("loops", None)
-    place(state, str(state["next"]), outcome["step"], {})
-    state["next"] += 1
+    place_new(state, outcome["step"])
     return [{"do": "dropped", "tokens": left}]
 
 
@@ -168,7 +198,7 @@ def stops(flow: Flow, step_id: str) -> bool:
     return how == "stop" and not flow.next(step_id, "error")
 
 
-def _failed(flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _failed(flow: Flow, state: State, outcome: Outcome) -> Commands:
     number = outcome["token"]
     token = state["tokens"][number]
     policy = flow.policy(token["step"])
@@ -176,8 +206,8 @@ def _failed(flow: Flow, state: State, outcome: Outcome) -> Effects:
     if how == "retry":
         if not outcome["permanent"] and token["attempt"] <= policy["retry_count"]:
             delay = retry_delay(policy["retry_delay"], token["attempt"], outcome["jitter"])
-            delay = max(delay, min(outcome.get("after", 0), MAX_RETRY_DELAY))
-            token.update(status="retry", until=outcome["now"] + delay)
+            delay = max(delay, min(outcome.get("after", 0.0), MAX_RETRY_DELAY))
+            token["status"], token["until"] = "retry", outcome["now"] + delay
             return []
         how = policy["on_exhausted"]
     state["failed"] += 1
@@ -186,7 +216,7 @@ def _failed(flow: Flow, state: State, outcome: Outcome) -> Effects:
         return follow(flow, state, number, "error")
     if how == "continue":
         return follow(flow, state, number, "next")
-    if how == "goto":
+    if how == "goto" and policy["goto_step"] is not None:
         return move(flow, state, number, [policy["goto_step"]])
     caught = transitions.catch(flow, state, token, outcome.get("error", ""))
     return [{"do": "end", "status": "failed"}] if caught is None else caught
@@ -197,31 +227,43 @@ def retry_delay(base: float, attempt: int, jitter: float) -> float:
     return float(min(base * 2.0 ** (attempt - 1), MAX_RETRY_DELAY) * (1.0 + 0.2 * jitter))
 
 
-def _uncertain(_flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _responded(_flow: Flow, state: State, _outcome: Outcome) -> Commands:
+    state["responded"] = True
+    return []
+
+
+def _interrupted(_flow: Flow, state: State, outcome: Outcome) -> Commands:
+    state["tokens"][outcome["token"]]["status"] = "ready"
+    return []
+
+
+def _uncertain(_flow: Flow, state: State, outcome: Outcome) -> Commands:
     state["tokens"][outcome["token"]]["status"] = "uncertain"
     return []
 
 
-def _stopped(_flow: Flow, state: State, outcome: Outcome) -> Effects:
+def _stopped(_flow: Flow, state: State, outcome: Outcome) -> Commands:
     state["ok" if outcome["status"] == "completed" else "failed"] += 1
     left = [token for number, token in state["tokens"].items() if number != outcome.get("token")]
     state["tokens"].clear()
-    dropped = [{"do": "dropped", "tokens": left}] if left else []
+    dropped: Commands = [{"do": "dropped", "tokens": left}] if left else []
     return [*dropped, {"do": "end", "status": outcome["status"]}]
 
 
-_HANDLERS = {
+_HANDLERS: dict[str, Callable[[Flow, State, Outcome], Commands]] = {
     "started": _started,
     "intent": _intent,
     "done": _done,
     "waiting": _waiting,
-    "parked": _parked,
+    "suspended": _suspended,
     "woken": _woken,
     "looping": _looping,
     "joined": _joined,
     "goal": _goal,
     "jump": _jump,
+    "responded": _responded,
     "failed": _failed,
+    "interrupted": _interrupted,
     "uncertain": _uncertain,
     "stopped": _stopped,
 }

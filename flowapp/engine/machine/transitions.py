@@ -1,50 +1,67 @@
-"""Moving tokens along edges, into the items of loops, and out of them, for the state machine (engine.machine.state). Pure.
-
-Loop: {"step", "token", "frame": that of its token, "total", "next": index of the next item, "at_once", "keep_going",
-"ok", "failed", "errors": [{"index", "error"}] of the first failed items}. The items themselves are with the step's
-attempt, not here: the state is written often. `next` stands in the state, so a loop goes on at the item where it stopped.
-"""
+"""Moving tokens along edges, into the items of loops, and out of them, for the state machine (engine.machine.state). Pure."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from flowapp.engine.machine.types import Effects, Flow, Outcome, State, Token, place
+from flowapp.engine.machine.types import Command, Commands, Flow, Loop, Outcome, State, Token
 
 MAX_ERRORS = 100
 
 
-def follow(flow: Flow, state: State, number: str, branch: str) -> Effects:
+def place(
+    state: State, number: str, step_id: str, *, came_from: str = "", frame: str = "", late: list[str] | None = None
+) -> None:
+    """Puts a token on a step."""
+    visits = state["visits"].get(step_id, 0)
+    state["visits"][step_id] = visits + 1
+    state["total"] += 1
+    token: Token = {"step": step_id, "status": "ready", "attempt": 1, "iteration": visits}
+    if came_from:
+        token["from"] = came_from
+    if frame:
+        token["frame"] = frame
+    if late:
+        token["late"] = late
+    state["tokens"][number] = token
+
+
+def place_new(
+    state: State, step_id: str, *, came_from: str = "", frame: str = "", late: list[str] | None = None
+) -> None:
+    """Puts a new token on a step."""
+    place(state, str(state["next"]), step_id, came_from=came_from, frame=frame, late=late)
+    state["next"] += 1
+
+
+def follow(flow: Flow, state: State, number: str, branch: str) -> Commands:
     """Moves a token along every edge of a branch; without any it ends."""
     return move(flow, state, number, flow.next(state["tokens"][number]["step"], branch))
 
 
-def move(flow: Flow, state: State, number: str, targets: list[str]) -> Effects:
+def move(flow: Flow, state: State, number: str, targets: list[str]) -> Commands:
     """Moves a token to every target: the first keeps its number, the others are new; none: it ends.
 
     A token that comes back to the loop whose item it is in has finished the item.
     """
-    came = state["tokens"][number]
-    frame = came.get("frame", "")
+    token = state["tokens"][number]
+    step_id, frame, late = token["step"], token.get("frame", ""), token.get("late")
     if frame:
         around = looping(state, frame)
         targets = [target for target in targets if target not in around]
     if not targets:
         return remove(flow, state, number)
-    place(state, number, targets[0], came)
+    place(state, number, targets[0], came_from=step_id, frame=frame, late=late)
     for target in targets[1:]:
-        place(state, str(state["next"]), target, came)
-        state["next"] += 1
+        place_new(state, target, came_from=step_id, frame=frame, late=late)
     return []
 
 
-def remove(flow: Flow, state: State, number: str) -> Effects:
+def remove(flow: Flow, state: State, number: str) -> Commands:
     """Ends a token; with the last one of a loop's item the item is through."""
     frame = state["tokens"].pop(number).get("frame", "")
     return left(flow, state, frame) if frame else []
 
 
-def begin(flow: Flow, state: State, number: str, outcome: Outcome) -> Effects:
+def begin(flow: Flow, state: State, number: str, outcome: Outcome) -> Commands:
     """The token stays at the loop's step while the branch `each` runs for its items."""
     token = state["tokens"][number]
     token["status"] = "looping"
@@ -66,7 +83,7 @@ def begin(flow: Flow, state: State, number: str, outcome: Outcome) -> Effects:
     return _go_on(flow, state, loop)
 
 
-def left(flow: Flow, state: State, frame: str) -> Effects:
+def left(flow: Flow, state: State, frame: str) -> Commands:
     """A token of this frame ended: where it was the last one, the item is through."""
     if _tokens_in(state, frame):
         return []
@@ -75,7 +92,7 @@ def left(flow: Flow, state: State, frame: str) -> Effects:
     return [_through(state, frame), *_go_on(flow, state, loop)]
 
 
-def catch(flow: Flow, state: State, token: Token, error: str) -> Effects | None:
+def catch(flow: Flow, state: State, token: Token, error: str) -> Commands | None:
     """A step failed for good inside a loop that keeps going: its item ends as failed. None: no such loop around it."""
     frame = token.get("frame", "")
     while frame:
@@ -84,7 +101,8 @@ def catch(flow: Flow, state: State, token: Token, error: str) -> Effects | None:
         if held["keep_going"]:
             dropped = _clear(state, frame, token)
             held["failed"] += 1
-            held["errors"] = [*held["errors"], {"index": index, "error": error}][:MAX_ERRORS]
+            if len(held["errors"]) < MAX_ERRORS:
+                held["errors"].append({"index": index, "error": error})
             return [*dropped, {**_through(state, frame), "error": error}, *_go_on(flow, state, loop)]
         frame = frame.rpartition("/")[0]
     return None
@@ -101,7 +119,7 @@ def innermost(frame: str) -> tuple[str, int]:
     return loop, int(index)
 
 
-def _go_on(flow: Flow, state: State, loop: str) -> Effects:
+def _go_on(flow: Flow, state: State, loop: str) -> Commands:
     """Begins as many items as may run; after the last one the flow goes on along `done`."""
     held = state["loops"][loop]
     around = {held["step"], *looping(state, held["frame"])}
@@ -113,29 +131,27 @@ def _go_on(flow: Flow, state: State, loop: str) -> Effects:
     if held["next"] < held["total"] or _running(held):
         return []
     token = state["tokens"][held["token"]]
-    done = {"do": "looped", "loop": loop, "token": dict(token), "held": held}
+    done: Command = {"do": "looped", "loop": loop, "token": token.copy(), "held": held}
     del state["loops"][loop]
     state["ok"] += 1
     return [done, *follow(flow, state, held["token"], "done")]
 
 
-def _through(state: State, frame: str) -> dict[str, Any]:
+def _through(state: State, frame: str) -> Command:
     loop, index = innermost(frame)
     held = state["loops"][loop]
     return {"do": "item", "step": held["step"], "loop": loop, "index": index, "total": held["total"], "frame": frame}
 
 
-def _enter(state: State, loop: str, held: dict[str, Any], targets: list[str]) -> None:
+def _enter(state: State, loop: str, held: Loop, targets: list[str]) -> None:
     frame = f"{held['frame']}/{loop}:{held['next']}".lstrip("/")
     held["next"] += 1
-    came = {"step": held["step"], "frame": frame}  # merges that are late are those of the loop's own frame
-    for target in targets:
-        place(state, str(state["next"]), target, came)
-        state["next"] += 1
+    for target in targets:  # merges that are late are those of the loop's own frame
+        place_new(state, target, came_from=held["step"], frame=frame)
 
 
-def _running(held: dict[str, Any]) -> int:
-    return int(held["next"] - held["ok"] - held["failed"])
+def _running(held: Loop) -> int:
+    return held["next"] - held["ok"] - held["failed"]
 
 
 def _tokens_in(state: State, frame: str) -> list[str]:
@@ -146,7 +162,7 @@ def _tokens_in(state: State, frame: str) -> list[str]:
     ]
 
 
-def _clear(state: State, frame: str, failed: Token) -> Effects:
+def _clear(state: State, frame: str, failed: Token) -> Commands:
     tokens = [state["tokens"].pop(number) for number in _tokens_in(state, frame)]
     inside = f"{frame}/"
     for loop, held in list(state["loops"].items()):

@@ -1,153 +1,188 @@
-"""What a step's outcome means for its execution: one function for each outcome of the catalog."""
+"""What a step's outcome means for its execution: one function for each outcome of the catalog. They change nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
-from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Park, Respond, Stop, Wait
+from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Outcome, Park, Respond, Stop, Wait
 from flowapp.catalog.outcome import ANSWER_WITHIN
+from flowapp.engine.machine import types as machine
 from flowapp.engine.machine.merges import expected
-from flowapp.engine.runtime.program import Step
-from flowapp.engine.runtime.visit import Attempt
-from flowapp.engine.store import messages as m
-
-if TYPE_CHECKING:
-    from flowapp.engine.runtime.run import Run
+from flowapp.engine.runtime.program import Program, Step
 
 _ANSWERED = timedelta(seconds=ANSWER_WITHIN)
 
 
-def apply(run: Run, number: str, step: Step, attempt: Attempt) -> None:
-    """Records the attempt and moves the state on."""
-    _HANDLERS[type(attempt.outcome)](run, number, step, attempt, attempt.outcome)
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where and when a step gave its outcome. `seq` is that of its attempt, `row` its execution's."""
+
+    program: Program
+    row: Mapping[str, Any]
+    state: machine.State
+    number: str
+    step: Step
+    seq: int
+    now: datetime
+    chance: Callable[[], float]
+
+    @property
+    def token(self) -> machine.Token:
+        return self.state["tokens"][self.number]
 
 
-def _frame(run: Run, number: str) -> str:
-    return str(run.state["tokens"][number].get("frame", ""))
+@dataclass(slots=True)
+class Meaning:
+    """How the attempt is written (`status`, `branch`, `output`, `error`, `details`), what the log says of it, and what the
+    state machine is to take in (`then`).
+
+    `counted`: the branch is one of those that are counted. `items`: a loop runs over them. `answer`: what the caller gets.
+    `reason`: why the execution ends, should it end by this.
+    """
+
+    status: Literal["completed", "waiting", "failed", "uncertain"]
+    then: machine.Outcome
+    branch: str = ""
+    output: Any = None
+    error: str = ""
+    details: dict[str, Any] | None = None
+    lines: Sequence[tuple[str, str]] = ()  # level, message
+    counted: bool = False
+    items: list[Any] | None = None
+    answer: dict[str, Any] | None = None
+    reason: str | None = None
 
 
-def _completed(run: Run, number: str, step: Step, attempt: Attempt, branch: str, result: Any) -> None:
-    run.record.end("completed", attempt, branch=branch, output=result)
-    run.gave(run.state["tokens"][number], step.definition.step_id, result)
+def meaning(outcome: Outcome, here: Here) -> Meaning:
+    """What it means here."""
+    return _MEANINGS[type(outcome)](outcome, here)
 
 
-def _done(run: Run, number: str, step: Step, attempt: Attempt, outcome: Any) -> None:
-    branch = outcome.name if isinstance(outcome, Branch) else outcome.branch
-    _completed(run, number, step, attempt, branch, outcome.result)
-    if step.spec.counted and not run.is_test:
-        run.record.batch.taken.append((run.row["version_id"], step.definition.step_id, branch))
-    run.advance({"type": "done", "token": number, "branch": branch})
+def retry_words(token: machine.Token | None, now: datetime) -> str:
+    """What the log says where a failed attempt is made again."""
+    if token is None or token["status"] != "retry":
+        return ""
+    seconds = (token.get("until") or 0) - now.timestamp()
+    return f"Attempt {token['attempt']} failed; the next one follows in {seconds:.0f} s."
 
 
-def _wait(run: Run, number: str, _step: Step, attempt: Attempt, outcome: Wait) -> None:
-    run.record.wait(attempt, f"Waiting until {outcome.until:%Y-%m-%d %H:%M:%S} UTC.")
-    until = outcome.until.timestamp()
-    run.advance({"type": "waiting", "token": number, "branch": outcome.branch, "until": until})
-    run.state["tokens"][number].update(result=outcome.result, seq=run.record.last_start)
+def _done(outcome: Done, here: Here) -> Meaning:
+    return _completed(here, outcome.branch, outcome.result)
 
 
-def _park(run: Run, number: str, _step: Step, attempt: Attempt, outcome: Park) -> None:
-    token = run.state["tokens"][number]
-    until = outcome.until.timestamp() if outcome.until else None
-    if token["status"] == "parked":  # again, after a signal: its patience is what it was
-        until = token["until"]
-        run.record.wait(attempt, "")
-    else:
-        limit = f", until {outcome.until:%Y-%m-%d %H:%M:%S} UTC at the latest" if outcome.until else ""
-        run.record.wait(attempt, f"Waiting for {outcome.waits_for}{limit}.")
-    run.advance(
-        {
-            "type": "parked",
-            "token": number,
-            "branch": outcome.timeout_branch,
-            "until": until,
-            "accepts": list(outcome.accepts),
-        }
-    )
-    run.state["tokens"][number].update(
-        result=outcome.result,
-        seq=run.record.last_start,
-        events=list(outcome.events),
-        same_entity=outcome.same_entity,
-    )
+def _branch(outcome: Branch, here: Here) -> Meaning:
+    return _completed(here, outcome.name, outcome.result)
 
 
-def _each(run: Run, number: str, _step: Step, attempt: Attempt, outcome: Each) -> None:
-    token = run.state["tokens"][number]
-    attempt.params = {name: value for name, value in attempt.params.items() if name != "items"}
-    run.record.wait(attempt, f"Items: {len(outcome.items)}.", output={"items": outcome.items})
-    token["seq"] = run.record.last_start
-    loop = str(run.state["next"])  # the number that the state machine gives it
-    run.memory.begin_loop(loop, outcome.items)
-    run.advance(
-        {
-            "type": "looping",
-            "token": number,
-            "total": len(outcome.items),
-            "at_once": outcome.at_once,
-            "keep_going": outcome.keep_going,
-        }
-    )
+def _completed(here: Here, branch: str, result: Any) -> Meaning:
+    then: machine.Outcome = {"type": "done", "token": here.number, "branch": branch}
+    return Meaning("completed", then, branch, result, counted=here.step.spec.counted)
 
 
-def _join(run: Run, number: str, step: Step, attempt: Attempt, outcome: Join) -> None:
-    here = step.definition.step_id, _frame(run, number)
-    others = set(expected(run.program, run.state, here)) - {number}
-    run.record.wait(attempt, "Here; waiting for the other branches." if others and outcome.mode == "all" else "")
-    run.state["tokens"][number]["seq"] = run.record.last_start
-    until = outcome.until.timestamp() if outcome.until else None
-    run.advance({"type": "joined", "token": number, "mode": outcome.mode, "until": until})
+def _wait(outcome: Wait, here: Here) -> Meaning:
+    then: machine.Outcome = {
+        "type": "waiting",
+        "token": here.number,
+        "branch": outcome.branch,
+        "until": outcome.until.timestamp(),
+        "result": outcome.result,
+        "seq": here.seq,
+    }
+    return Meaning("waiting", then, lines=[("info", f"Waiting until {outcome.until:%Y-%m-%d %H:%M:%S} UTC.")])
 
 
-def _goal(run: Run, number: str, step: Step, attempt: Attempt, outcome: Goal) -> None:
-    _completed(run, number, step, attempt, "next", outcome.result)
-    run.advance({"type": "goal", "token": number})
+def _suspend(outcome: Park, here: Here) -> Meaning:
+    again = here.token["status"] == machine.SUSPENDED  # after a signal: its patience is what it was
+    then: machine.Outcome = {
+        "type": "suspended",
+        "token": here.number,
+        "branch": outcome.timeout_branch,
+        "until": here.token["until"] if again else _epoch(outcome.until),
+        "accepts": list(outcome.accepts),
+        "events": list(outcome.events),
+        "same_entity": outcome.same_entity,
+        "result": outcome.result,
+        "seq": here.seq,
+    }
+    limit = f", until {outcome.until:%Y-%m-%d %H:%M:%S} UTC at the latest" if outcome.until else ""
+    return Meaning("waiting", then, lines=[] if again else [("info", f"Waiting for {outcome.waits_for}{limit}.")])
 
 
-def _respond(run: Run, number: str, step: Step, attempt: Attempt, outcome: Respond) -> None:
+def _epoch(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None
+
+
+def _each(outcome: Each, here: Here) -> Meaning:
+    then: machine.Outcome = {
+        "type": "looping",
+        "token": here.number,
+        "total": len(outcome.items),
+        "at_once": outcome.at_once,
+        "keep_going": outcome.keep_going,
+        "seq": here.seq,
+    }
+    lines = [("info", f"Items: {len(outcome.items)}.")]
+    return Meaning("waiting", then, output={"items": outcome.items}, lines=lines, items=outcome.items)
+
+
+def _join(outcome: Join, here: Here) -> Meaning:
+    merge = here.step.definition.step_id, here.token.get("frame", "")
+    others = set(expected(here.program, here.state, merge)) - {here.number}
+    then: machine.Outcome = {
+        "type": "joined",
+        "token": here.number,
+        "mode": outcome.mode,
+        "until": _epoch(outcome.until),
+        "seq": here.seq,
+    }
+    waits = others and outcome.mode == "all"
+    return Meaning("waiting", then, lines=[("info", "Here; waiting for the other branches.")] if waits else [])
+
+
+def _goal(outcome: Goal, here: Here) -> Meaning:
+    return Meaning("completed", {"type": "goal", "token": here.number}, "next", outcome.result)
+
+
+def _respond(outcome: Respond, here: Here) -> Meaning:
     answer = {"status": outcome.status, "headers": dict(outcome.headers), "body": outcome.body}
-    _completed(run, number, step, attempt, "next", answer)
-    if run.state.get("responded"):
-        run.record.line(step.definition.step_id, "warning", "The caller was answered before: only that counts.", None)
-    else:  # before the flow goes on: it may end here, and nothing can be written then
-        if run.row["trigger_type"] == "webhook" and run.runner.now() - run.row["started_at"] > _ANSWERED:
-            late = f"The caller waits {ANSWER_WITHIN:g} seconds at most: nobody got this answer."
-            run.record.line(step.definition.step_id, "warning", late, None)
-        run.state["responded"] = True
-        run.flush(response=answer)
-        run.publish([m.responded(run.record.seq)])
-    run.advance({"type": "done", "token": number, "branch": "next"})
+    then: machine.Outcome = {"type": "done", "token": here.number, "branch": "next"}
+    found = Meaning("completed", then, "next", answer, answer=answer)
+    if here.state.get("responded"):
+        found.answer = None
+        found.lines = [("warning", "The caller was answered before: only that counts.")]
+    elif here.row["trigger_type"] == "webhook" and here.now - here.row["started_at"] > _ANSWERED:
+        late = f"The caller waits {ANSWER_WITHIN:g} seconds at most: nobody got this answer."
+        found.lines = [("warning", late)]
+    return found
 
 
-def _stop(run: Run, number: str, step: Step, attempt: Attempt, outcome: Stop) -> None:
-    _completed(run, number, step, attempt, "", outcome.result)
-    if outcome.message:
-        level = "error" if outcome.status == "failed" else "info"
-        run.record.line(step.definition.step_id, level, outcome.message, None)
-    run.error = outcome.message
-    run.advance({"type": "stopped", "token": number, "status": outcome.status})
+def _stop(outcome: Stop, here: Here) -> Meaning:
+    then: machine.Outcome = {"type": "stopped", "token": here.number, "status": outcome.status}
+    level = "error" if outcome.status == "failed" else "info"
+    lines = [(level, outcome.message)] if outcome.message else []
+    return Meaning("completed", then, output=outcome.result, lines=lines, reason=outcome.message)
 
 
-def _fail(run: Run, number: str, step: Step, attempt: Attempt, outcome: Fail) -> None:
+def _fail(outcome: Fail, here: Here) -> Meaning:
     details = outcome.details or {}
-    if step.spec.effect == "once" and details.get("uncertain"):
-        run.record.end("uncertain", attempt, error=outcome.message, details=details)
-        run.advance({"type": "uncertain", "token": number})
-        return
-    step_id = step.definition.step_id
-    run.record.end("failed", attempt, error=outcome.message, details=outcome.details)
-    run.memory.keep(_frame(run, number), step_id, None, "failed", outcome.message)
-    run.record.line(step_id, "error", outcome.message, None)
-    run.error = f"{step.definition.name}: {outcome.message}"
-    now = run.runner.now().timestamp()
-    failure = {"type": "failed", "token": number, "permanent": outcome.permanent, "error": outcome.message, "now": now}
-    run.advance({**failure, "jitter": run.runner.chance(), "after": _asked(details)})
-    token = run.state["tokens"].get(number)
-    if token and token["status"] == "retry":
-        words = f"Attempt {token['attempt']} failed; the next one follows in {token['until'] - now:.0f} s."
-        run.record.line(step_id, "warning", words, None)
+    if here.step.spec.effect == "once" and details.get("uncertain"):
+        unknown: machine.Outcome = {"type": "uncertain", "token": here.number}
+        return Meaning("uncertain", unknown, error=outcome.message, details=details)
+    then: machine.Outcome = {
+        "type": "failed",
+        "token": here.number,
+        "permanent": outcome.permanent,
+        "error": outcome.message,
+        "now": here.now.timestamp(),
+        "jitter": here.chance(),
+        "after": _asked(details),
+    }
+    reason = f"{here.step.definition.name}: {outcome.message}"
+    lines = [("error", outcome.message)]
+    return Meaning("failed", then, error=outcome.message, details=outcome.details, lines=lines, reason=reason)
 
 
 def _asked(details: Mapping[str, Any]) -> float:
@@ -156,11 +191,11 @@ def _asked(details: Mapping[str, Any]) -> float:
     return float(after) if isinstance(after, int | float) else 0.0
 
 
-_HANDLERS: dict[type, Callable[..., None]] = {
+_MEANINGS: dict[type, Callable[..., Meaning]] = {
     Done: _done,
-    Branch: _done,
+    Branch: _branch,
     Wait: _wait,
-    Park: _park,
+    Park: _suspend,
     Each: _each,
     Join: _join,
     Goal: _goal,

@@ -16,6 +16,7 @@ from flowapp.engine.language.definition import Definition, StepDef
 from flowapp.engine.language.expression import Compiled, compile_value, has_expression
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.language.validation_messages import plain_problems
+from flowapp.engine.machine.types import Policy
 from flowapp.errors import InvalidError, StepError
 
 _KEPT = 256
@@ -59,7 +60,7 @@ class Program:
         self.graph = Graph(definition)
         self.start = self.graph.start
         self._steps: dict[str, Step] = {}
-        self._policies: dict[str, dict[str, Any]] = {}
+        self._policies: dict[str, Policy] = {}
         self.timeout = definition.config.timeout
         self.max_visits = definition.config.max_visits
         self.goals = [s.step_id for s in definition.steps if s.action_type == "goal" and s.params.get("conditions")]
@@ -75,7 +76,7 @@ class Program:
         """Whether the flow can come from a step to another without leaving the items of the loops `around` it."""
         return self.graph.leads(step_id, target, around)
 
-    def policy(self, step_id: str) -> dict[str, Any]:
+    def policy(self, step_id: str) -> Policy:
         """What to do when the step fails."""
         if step_id not in self._policies:
             step = self.graph.steps[step_id]

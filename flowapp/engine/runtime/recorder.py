@@ -11,6 +11,7 @@ from typing import Any
 from flowapp.catalog import ActionSpec
 from flowapp.database import dump_json
 from flowapp.engine.language.definition import StepDef
+from flowapp.engine.machine.types import Token
 from flowapp.engine.runtime.visit import Attempt, shown_params
 from flowapp.engine.store import messages as m
 from flowapp.engine.store.journal import ENDED, SETTLED, Batch
@@ -63,7 +64,7 @@ class Recorder:
         self.batch, self.news = Batch(), []
         return batch, news
 
-    def start(self, step: StepDef, token: str, place: Mapping[str, Any], spec: ActionSpec) -> None:
+    def start(self, step: StepDef, number: str, token: Token, spec: ActionSpec) -> None:
         """An attempt begins."""
         self.seq += 1
         self.last_start = self.seq
@@ -77,11 +78,11 @@ class Recorder:
             "step_id": step.step_id,
             "step_name": step.name,
             "action_type": spec.type,
-            "token": token,
-            "frame": place.get("frame", ""),
+            "token": number,
+            "frame": token.get("frame", ""),
             "source": "",
-            "iteration": place["iteration"],
-            "attempt": place["attempt"],
+            "iteration": token["iteration"],
+            "attempt": token["attempt"],
             "status": "running",
             "branch": "",
             "input": None,
@@ -119,34 +120,33 @@ class Recorder:
         self._keep()
         self.news.append(m.step_ended(self._row))
 
-    def reopen(self, step: StepDef, token: str, place: Mapping[str, Any], spec: ActionSpec) -> None:
-        """A parked attempt, begun earlier as number `place["seq"]`, is taken up by a signal."""
+    def reopen(self, step: StepDef, number: str, token: Token, spec: ActionSpec) -> None:
+        """A suspended attempt, begun earlier as number `token["seq"]`, is taken up by a signal."""
         seq, news = self.seq, list(self.news)
-        self.start(step, token, place, spec)
-        self.seq, self.news, self.last_start = seq, news, place["seq"]
-        self._row["seq"] = place["seq"]
+        self.start(step, number, token, spec)
+        self.seq, self.news, self.last_start = seq, news, token["seq"]
+        self._row["seq"] = token["seq"]
         self._written = True
 
     def pinned(self) -> None:
         """The attempt's outcome is the one that a person pinned: the step does not run."""
         self._row["source"] = "pinned"
 
-    def wait(self, attempt: Attempt, words: str, output: Any = None) -> None:
+    def wait(self, attempt: Attempt, output: Any = None) -> None:
         """The attempt waits: it ends when its time or its signal comes (end_wait, reopen)."""
         self._close("waiting", attempt, output=output)
         self._keep()
-        if words:
-            self.line(self._row["step_id"], "info", words, None)
 
-    def end_wait(self, past: Mapping[str, Any], name: str, branch: str, output: Any, status: str = "completed") -> None:
-        """A wait that began earlier is over."""
-        self._end_past(past, name, status, branch=branch, output=output)
+    def end_wait(self, token: Token, name: str, branch: str, output: Any, status: str = "completed") -> None:
+        """The attempt that a waiting token began earlier is over."""
+        past = {"seq": token["seq"], "step_id": token["step"], "iteration": token["iteration"]}
+        self._end_past({**past, "attempt": token["attempt"]}, name, status, branch=branch, output=output)
 
     def end_earlier(self, past: Mapping[str, Any], status: str, error: str) -> None:
         """An attempt of a worker that died is settled."""
         self._end_past(past, past["step_id"], status, error=error)
 
-    def line(self, step_id: str, level: str, message: str, data: dict[str, Any] | None) -> m.Message:
+    def line(self, step_id: str, level: str, message: str, data: dict[str, Any] | None = None) -> m.Message:
         """A line of the log. Secrets are masked before anything is cut."""
         self.seq += 1
         row = {

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowapp.engine.machine.transitions import innermost
+from flowapp.engine.machine.types import Loop, Token
 
 Json = dict[str, Any]
 
 
-class Memory:
+class Results:
     """Results by frame: a step sees those of its own item, of the items around it, and of the flow outside loops.
 
     `items` holds, for each running loop, its items; `given` the last result of each of its items that are through.
@@ -43,11 +44,11 @@ class Memory:
             return {}
         loop, index = innermost(frame)
         items = self.items.get(loop, [])
-        found: Json = {"item": items[index] if index < len(items) else None, "index": index, "items": items}
+        names: Json = {"item": items[index] if index < len(items) else None, "index": index, "items": items}
         outer = frame.rpartition("/")[0]
         if outer:
-            found["parent_item"] = self.names(outer)["item"]
-        return found
+            names["parent_item"] = self.names(outer)["item"]
+        return names
 
     def begin_loop(self, loop: str, items: list[Any]) -> None:
         """A loop runs over these."""
@@ -63,7 +64,7 @@ class Memory:
             for known in [k for k in store if k == frame or k.startswith(inside)]:
                 del store[known]
 
-    def end_loop(self, loop: str, held: Json) -> Json:
+    def end_loop(self, loop: str, held: Loop) -> Json:
         """The result of a loop's step (catalog.Each)."""
         items, given = self.items.pop(loop, []), self.given.pop(loop, {})
         results = [given.get(index) for index in range(len(items))]
@@ -75,11 +76,17 @@ class Memory:
             "errors": held["errors"],
         }
 
+    def merged(self, tokens: Sequence[Token]) -> Json:
+        """The result of a merge's step: what the steps gave that these tokens came from."""
+        seen = self.seen(tokens[0].get("frame", ""))
+        before = [token.get("from", "") for token in tokens]
+        return {"arrived": len(tokens), "inputs": {step: (seen.get(step) or {}).get("result") for step in before}}
+
 
 def around(frame: str) -> list[str]:
     """The frame, those around it, and the flow outside loops, innermost first."""
-    found = []
+    frames = []
     while frame:
-        found.append(frame)
+        frames.append(frame)
         frame = frame.rpartition("/")[0]
-    return [*found, ""]
+    return [*frames, ""]

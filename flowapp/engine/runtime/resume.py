@@ -1,19 +1,25 @@
-"""Taking up an execution that began earlier: what its steps gave, what its dead worker left, what has come for it."""
+"""Resuming an execution that began earlier: what its steps gave, what its dead worker left, whether a goal was reached."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from flowapp.engine.language.conditions import evaluate
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.machine import state as machine
-from flowapp.engine.runtime.results import around
-from flowapp.engine.runtime.visit_context import scope
+from flowapp.engine.machine.types import SUSPENDED, Outcome, State, Token
+from flowapp.engine.runtime.program import Program
+from flowapp.engine.runtime.received_signals import ReceivedSignals
+from flowapp.engine.runtime.results import Results, around
+from flowapp.engine.runtime.visit_context import VisitContext
+from flowapp.engine.store.journal import Journal
 from flowapp.errors import FlowError
 
-if TYPE_CHECKING:
-    from flowapp.engine.runtime.run import Run
+Row = Mapping[str, Any]  # of step_runs
+Visit = tuple[str, int, int]  # step, iteration, attempt
+Line = tuple[str, str, str]  # step, level, message
 
 DIED = (
     "The worker began this step and never wrote down how it ended: it died, or could not reach the database for longer than "
@@ -22,88 +28,91 @@ DIED = (
 UNCERTAIN = "Nobody knows whether the step took effect: send it again, or treat it as done."
 
 
-def take_up(run: Run) -> None:
-    """Takes up results; settles attempts whose worker died; reads the signals that a waiting token may be there for."""
-    open_runs = _remember(run)
-    for number, token in list(run.state["tokens"].items()):
-        run.current = token["step"]
+@dataclass(slots=True)
+class Resumed:
+    """What a resuming worker has to know and to do: the attempts to end as (row, status, error), what the log says, and what
+    the state machine is to take in."""
+
+    results: Results
+    signals: ReceivedSignals
+    ended: list[tuple[Row, str, str]]
+    lines: list[Line]
+    outcomes: list[Outcome]
+
+
+def resume(context: VisitContext, state: State, journal: Journal) -> Resumed:
+    """Recalls results; settles attempts whose worker died; reads the signals that somebody may wait for."""
+    program, row = context.program, context.row
+    results, open_runs = _recall(program, state, journal.results(row["id"]))
+    resumed = Resumed(results, ReceivedSignals(), [], [], [])
+    for number, token in state["tokens"].items():
         if token["status"] == "running":
-            _settle(run, number, open_runs.get(number))
-    if any(token["status"] == "parked" for token in run.state["tokens"].values()) or run.program.goals:
-        run.inbox.fill(run.journal.signals(run.row["id"]))
-        run.record.batch.consumed += run.inbox.taken()
-        _jump_to_goal(run)
+            _settle(resumed, program, number, token, open_runs.get(number), row.get("error_message") or DIED)
+    if program.goals or any(token["status"] == SUSPENDED for token in state["tokens"].values()):
+        resumed.signals = ReceivedSignals(journal.signals(row["id"]))
+    if program.goals and not state.get("goal"):
+        goal, resumed.lines = _reached_goal(program, state, context.scope(results, ""))
+        resumed.outcomes += [{"type": "jump", "step": goal}] if goal else []
+    return resumed
 
 
-def _remember(run: Run) -> dict[str, Mapping[str, Any]]:
-    """What the steps gave. Returns the attempts that were begun and not ended, by token."""
-    open_runs: dict[str, Mapping[str, Any]] = {}
-    loops = {loop["token"]: number for number, loop in run.state.get("loops", {}).items()}
-    rows = run.journal.results(run.row["id"])
+def _settle(resumed: Resumed, program: Program, number: str, token: Token, past: Row | None, why: str) -> None:
+    """An attempt was begun and never ended: its worker died. It runs again, or a person decides."""
+    once = past is not None and program.step(token["step"]).spec.effect == "once"
+    if past is not None:
+        resumed.ended.append(
+            (past, "uncertain", f"{why} {UNCERTAIN}") if once else (past, "failed", f"{why} It runs again.")
+        )
+    resumed.outcomes.append({"type": "uncertain" if once else "interrupted", "token": number})
+
+
+def _recall(program: Program, state: State, rows: Sequence[Row]) -> tuple[Results, dict[str, Row]]:
+    """What the steps gave, by the rows of their attempts; and the attempts that were begun and not ended, by token."""
+    results, open_runs = Results(), dict[str, Row]()
+    loops = {loop["token"]: number for number, loop in state.get("loops", {}).items()}
     last = {_attempt(row): row["seq"] for row in rows}
-    again = {_attempt(token) for token in run.state["tokens"].values() if token["status"] == "ready"}
+    again = {(t["step"], t["iteration"], t["attempt"]) for t in state["tokens"].values() if t["status"] == "ready"}
     broken: dict[str, bool] = {}  # by frame: whether what ended there last failed for good
     for past in sorted(rows, key=lambda row: row["ended_seq"] or row["seq"]):
         frame, step_id, status = past["frame"], past["step_id"], past["status"]
         if status == "running":
             open_runs[past["token"]] = past
         elif status == "waiting" and past["token"] in loops:
-            run.memory.begin_loop(loops[past["token"]], past["output"]["items"])
+            results.begin_loop(loops[past["token"]], past["output"]["items"])
         elif status == "completed":
-            run.memory.keep(frame, step_id, past["output"], "completed")
+            results.keep(frame, step_id, past["output"], "completed")
             broken.update(dict.fromkeys(around(frame), False))
         elif status == "failed" and last[_attempt(past)] == past["seq"] and _attempt(past) not in again:
-            run.memory.keep(frame, step_id, None, "failed", past["error_message"])
-            known = step_id in run.program.graph.steps  # it may be gone, when a newer version goes on
-            broken.update(dict.fromkeys(around(frame), known and machine.stops(run.program, step_id)))
-    _end_items(run, broken)
-    return open_runs
+            results.keep(frame, step_id, None, "failed", past["error_message"])
+            known = step_id in program.graph.steps  # it may be gone, when a newer version goes on
+            broken.update(dict.fromkeys(around(frame), known and machine.stops(program, step_id)))
+    _end_items(results, state, broken)
+    return results, open_runs
 
 
-def _attempt(of: Mapping[str, Any]) -> tuple[str, int, int]:
-    """Step, iteration and attempt of a row or a token. A failed attempt that was made again, or is to be, counts for
-    nothing: its worker died, or a person said resend."""
-    return of.get("step_id") or of["step"], of["iteration"], of["attempt"]
+def _attempt(row: Row) -> Visit:
+    """A failed attempt that was made again, or is to be, counts for nothing: its worker died, or a person said resend."""
+    return row["step_id"], row["iteration"], row["attempt"]
 
 
-def _end_items(run: Run, broken: Mapping[str, bool]) -> None:
+def _end_items(results: Results, state: State, broken: Mapping[str, bool]) -> None:
     """Lets go of what steps gave in items that are through."""
-    inside = {part for token in run.state["tokens"].values() for part in around(token.get("frame", ""))}
+    inside = {part for token in state["tokens"].values() for part in around(token.get("frame", ""))}
     for frame in sorted(broken.keys() - inside - {""}, key=len):
-        if frame in run.memory.results:
-            run.memory.end_item(frame, failed=broken[frame])
+        if frame in results.results:
+            results.end_item(frame, failed=broken[frame])
 
 
-def _settle(run: Run, number: str, past: Mapping[str, Any] | None) -> None:
-    """An attempt was begun and never ended: its worker died. Run it again, or let a person decide."""
-    step = run.program.step(run.state["tokens"][number]["step"])
-    why = run.row.get("error_message") or DIED  # said by whoever had to end the worker (engine.store.rescue)
-    if step.spec.effect == "once" and past is not None:
-        run.record.end_earlier(past, "uncertain", f"{why} {UNCERTAIN}")
-        run.advance({"type": "uncertain", "token": number})
-        return
-    if past is not None:
-        run.record.end_earlier(past, "failed", f"{why} It runs again.")
-    run.state["tokens"][number]["status"] = "ready"
-
-
-def _jump_to_goal(run: Run) -> None:
-    """A contact anywhere in the workflow jumps to a goal whose conditions came true."""
-    if run.state.get("goal") or not run.program.goals:
-        return
-    outside = scope(run, {})
-    for step_id in run.program.goals:
-        if _holds(run, step_id, outside) and not any(
-            token["step"] == step_id for token in run.state["tokens"].values()
-        ):
-            run.record.line(step_id, "info", "The goal's conditions came true: the flow jumps to it.", None)
-            run.advance({"type": "jump", "step": step_id})
-            return
-
-
-def _holds(run: Run, step_id: str, known: Scope) -> bool:
-    try:
-        return evaluate(run.program.step(step_id).definition.params["conditions"], known)[0]
-    except FlowError as error:
-        run.record.line(step_id, "warning", f"The goal's conditions cannot be told: {error.message}", None)
-        return False
+def _reached_goal(program: Program, state: State, scope: Scope) -> tuple[str, list[Line]]:
+    """The goal whose conditions have come true while nobody stands there, if there is one; and what to say about goals."""
+    lines: list[Line] = []
+    here = {token["step"] for token in state["tokens"].values()}
+    for step_id in program.goals:
+        try:
+            holds = evaluate(program.step(step_id).definition.params["conditions"], scope)[0]
+        except FlowError as error:
+            lines.append((step_id, "warning", f"The goal's conditions cannot be told: {error.message}"))
+            continue
+        if holds and step_id not in here:
+            return step_id, [*lines, (step_id, "info", "The goal's conditions came true: the flow jumps to it.")]
+    return "", lines

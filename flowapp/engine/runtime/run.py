@@ -1,57 +1,77 @@
-"""One claimed execution in the hands of a worker: its state, its unwritten batch, and the steps it takes."""
+"""One claimed execution in the hands of a worker. Its state, results, signals and unwritten rows belong to the Run."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import random
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flowapp.catalog import Done, Signal
+from flowapp.catalog import Signal
 from flowapp.engine.machine import state as machine
-from flowapp.engine.machine.types import Outcome, State
-from flowapp.engine.runtime import commands, completion, outcomes
+from flowapp.engine.machine.types import SUSPENDED, Command, End, Outcome, State, Token
+from flowapp.engine.runtime import completion, waiting
+from flowapp.engine.runtime.activity import Watch
+from flowapp.engine.runtime.outcomes import Here, Meaning, meaning, retry_words
 from flowapp.engine.runtime.program import Program, Step
-from flowapp.engine.runtime.received_signals import Inbox
+from flowapp.engine.runtime.received_signals import ReceivedSignals
 from flowapp.engine.runtime.recorder import Recorder, weigh
-from flowapp.engine.runtime.results import Memory
-from flowapp.engine.runtime.resume import take_up
-from flowapp.engine.runtime.visit import Attempt, Ready, Services, idempotency_key, run
-from flowapp.engine.runtime.visit_context import circumstances, scope
+from flowapp.engine.runtime.results import Results
+from flowapp.engine.runtime.resume import resume
+from flowapp.engine.runtime.visit import Attempt, Services, idempotency_key
+from flowapp.engine.runtime.visit_context import VisitContext
 from flowapp.engine.store import messages as m
 from flowapp.engine.store import persistent_writes
+from flowapp.engine.store.failures import fingerprint
 from flowapp.engine.store.journal import Claim, Journal
 from flowapp.engine.store.quota import quotas
-from flowapp.errors import FlowError
-from flowapp.models import TEST, new_id
+from flowapp.models import TEST, new_id, utcnow
 from flowapp.security.opened import Opened
-
-if TYPE_CHECKING:
-    from flowapp.engine.runtime.runner import Runner
 
 _FLUSH_ROWS = 400
 _FLUSH_SECONDS = 0.5
+_WAITS = ("waiting", SUSPENDED, "joined", "looping")  # statuses of tokens whose attempt was written as waiting
+
+
+@dataclass(slots=True, kw_only=True)
+class Host:
+    """What a process gives to the executions that it runs.
+
+    `services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
+    commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
+    `ring` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `stored` counts
+    bytes that were written; `watch` hears what this thread is doing.
+    """
+
+    services: Callable[[str, str, str], Services]
+    publish: Callable[[str, str, list[m.Message]], None]  # organization, execution, messages
+    stopping: Callable[[], bool] = lambda: False
+    now: Callable[[], datetime] = utcnow
+    chance: Callable[[], float] = random
+    ring: Callable[[str, str], None] = lambda _execution, _organization: None
+    ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
+    stored: Callable[[str, str, int], None] = lambda _organization, _workflow, _bytes: None
+    watch: Watch = field(default_factory=Watch)
 
 
 class Run:
     """Drives one execution. `over` is true once it has ended or was given back."""
 
-    program: Program
-    services: Services
+    context: VisitContext
 
-    def __init__(self, runner: Runner, journal: Journal, claim: Claim) -> None:
-        self.runner, self.journal, self.claim = runner, journal, claim
+    def __init__(self, host: Host, journal: Journal, claim: Claim) -> None:
+        self.host, self.journal, self.claim = host, journal, claim
         self.row: Mapping[str, Any] = claim.row
         self.options: Mapping[str, Any] = self.row["options"] or {}
         self.is_test = self.row["trigger_type"] == TEST
         self.state: State = self.row["state"] or machine.new_state()
         given = (self.row["input_data"], self.row["context"])
-        self.record = Recorder(claim.row["id"], claim.row["organization_id"], claim.row["seq"], runner.now, given)
-        self.memory = Memory()
-        self.inbox = Inbox()
+        self.recorder = Recorder(claim.row["id"], claim.row["organization_id"], claim.row["seq"], host.now, given)
+        self.results = Results()
+        self.signals = ReceivedSignals()
         self.since = new_id()  # of events recorded from now on, all ids are greater
-        self.contact: dict[str, Any] | None = None
         self.error = ""
         self.current = ""
         self.over = False
@@ -63,140 +83,218 @@ class Run:
     # --- beginning
 
     def open(self, program: Program) -> None:
-        """Starts the execution, or takes it up where it stands."""
+        """Starts the execution, or resumes it where it stands."""
         self.program = program
-        self.services = self.runner.services(self.row["organization_id"], program.project_id, self.row["timezone"])
-        if self.row["contact_id"]:
-            self.contact = self.journal.contact(self.row["contact_id"])
+        services = self.host.services(self.row["organization_id"], program.project_id, self.row["timezone"])
+        contact = self.journal.contact(self.row["contact_id"]) if self.row["contact_id"] else None
+        self.context = VisitContext(self.row, program, services, self.host.now, contact)
         if not self.state["total"]:
-            self.record.weight += weigh(self.row["input_data"]) + weigh(self.row["context"])
+            self.recorder.weight += weigh(self.row["input_data"]) + weigh(self.row["context"])
             self.advance({"type": "started"})
         else:
-            take_up(self)
+            self._resume()
+
+    def _resume(self) -> None:
+        resumed = resume(self.context, self.state, self.journal)
+        self.results, self.signals = resumed.results, resumed.signals
+        self.recorder.batch.consumed += self.signals.taken()
+        for ended in resumed.ended:
+            self.recorder.end_earlier(*ended)
+        for line in resumed.lines:
+            self.recorder.line(*line)
+        self.current = next((token["step"] for token in reversed(self.state["tokens"].values())), "")
+        for outcome in resumed.outcomes:
+            self.advance(outcome)
 
     # --- going on
 
-    def step(self) -> bool:
-        """Runs the next ready token. False once there is nothing to do now: the execution waits or has ended."""
-        if self._timed_out():
-            self.end("failed", "The workflow took longer than its timeout allows.")
-            return False
-        if too_much := quotas.passed(self.stored):
-            self.end("failed", too_much)
-            return False
-        number, signal = self.inbox.next(self.state["tokens"])
-        if number is None:  # what came in time counts, also where nobody could act on it before the time was over
-            self._wake_due()
-            if self.over:
-                return False
-            number = machine.next_ready(self.state)
-        if number is None:
-            self.rest()
-            return False
-        self._visit(number, signal)
-        return not self.over
+    @property
+    def overdrawn(self) -> str:
+        """Why the execution may not go on: its time or its space is used up."""
+        limit = self.program.timeout
+        if limit is not None and (self.host.now() - self.row["started_at"]).total_seconds() > limit:
+            return "The workflow took longer than its timeout allows."
+        return quotas.passed(self.stored)
+
+    def next(self) -> tuple[str | None, Signal | None]:
+        """The token to run next, and the signal that it waited for. It may be that the execution has ended meanwhile."""
+        number, signal = self.signals.next(self.state["tokens"])
+        if number is not None:  # what came in time counts, also where nobody could act on it before the time was over
+            return number, signal
+        self._wake_due()
+        return (None if self.over else machine.next_ready(self.state)), None
 
     def _wake_due(self) -> None:
-        for number in machine.due(self.state, self.runner.now().timestamp()):
+        for number in machine.due(self.state, self.host.now().timestamp()):
             token = self.state["tokens"].get(number)
             if token is None or token["status"] not in machine.TIMED or self.over:
                 continue  # what was woken before it let it go on, or ended it
-            if token["status"] in ("waiting", "parked"):
+            if token["status"] in ("waiting", SUSPENDED):
                 self.current = token["step"]
-                self.finish_wait(token, token.get("result"), token["branch"])
+                self._finish_wait(token, token.get("result"), token["branch"])
             self.advance({"type": "woken", "token": number})
         if self.arrived and not self.over:
             self.end("completed", "")
 
-    def _visit(self, number: str, signal: Signal | None) -> None:
-        """One attempt of the step that a token is on; a parked one is taken up by its signal."""
+    def begin(self, number: str, signal: Signal | None) -> Step:
+        """An attempt of the step that a token is on begins; that of a suspended one goes on by its signal."""
         token = self.state["tokens"][number]
         self.current = token["step"]
         step = self.program.step(token["step"])
-        if signal is not None:
-            self.record.reopen(step.definition, number, token, step.spec)
-            self.record.batch.consumed += self.inbox.taken()
+        if signal is None:
+            self.recorder.start(step.definition, number, token, step.spec)
         else:
-            self.record.start(step.definition, number, token, step.spec)
-        outcomes.apply(self, number, step, self._attempt(number, token, step, signal))
+            self.recorder.reopen(step.definition, number, token, step.spec)
+            self.recorder.batch.consumed += self.signals.taken()
+        return step
+
+    def intend(self, number: str, step: Step, params: Any) -> None:
+        """Writes that the attempt begins: it has an effect. `params`: what with, where they are known before."""
+        self.recorder.batch.repeatable = not self.claim.taken and step.spec.effect == "idempotent"
+        self.advance({"type": "intent", "token": number})
+        key = idempotency_key(self.row["id"], self.current, self.state["tokens"][number]["iteration"])
+        self.recorder.open_intent(key, params, Opened(step.secrets))
+        self.flush()
+
+    def log(self, step: Step) -> Callable[..., None]:
+        """Writes a line for a step. Lines of one with an effect are told while it runs."""
+        live = step.spec.effect != "pure"
+
+        def write(message: str, level: str = "info", **data: Any) -> None:
+            self.recorder.line(step.definition.step_id, level, message, data or None)
+            if live:
+                self.publish([self.recorder.news.pop()])
+
+        return write
+
+    def end_visit(self, number: str, step: Step, attempt: Attempt) -> None:
+        """The attempt is over: it is recorded, the state moves on, and where it must not happen again this is written."""
+        self._take_in(number, step, attempt)
         self.progressed = True
         if self.over:
             return
-        if self.arrived or (self.target == step.definition.step_id and number not in self.waiting()):
+        if self.arrived or (self.target == step.definition.step_id and not self._waits(number)):
             self.end("completed", "")
         elif step.spec.effect == "once" or self._much():
             self.flush()
 
-    def waiting(self) -> list[str]:
-        """Tokens that are neither ready nor running."""
-        return [n for n, t in self.state["tokens"].items() if t["status"] not in ("ready", "running")]
+    def _waits(self, number: str) -> bool:
+        token = self.state["tokens"].get(number)
+        return token is not None and token["status"] not in ("ready", "running")
 
-    def _pinned(self) -> bool:
-        return self.current in (self.options.get("pins") or {})
+    # --- what an outcome means
 
-    def _attempt(self, number: str, token: dict[str, Any], step: Step, signal: Signal | None) -> Attempt:
-        if self._pinned():
-            self.record.pinned()
-            ways = step.spec.ways(step.definition.params) or ("next",)
-            branch = next((way for way in ("next", "done") if way in ways), ways[0])
-            return Attempt(Done(self.options["pins"][self.current], branch), step.definition.params)
-        watch, timeout = self.runner.watch, step.definition.timeout
-        watch.step(self.current, timeout)
-        names, ready = scope(self, token), None
-        if step.spec.effect == "once" and signal is None:  # should the worker die in it, a person must know what it was
-            with contextlib.suppress(FlowError):  # the attempt itself says what is wrong
-                ready = step.params(names)
-        if step.spec.effect != "pure" and signal is None:
-            self.record.batch.repeatable = not self.claim.taken and step.spec.effect == "idempotent"
-            watch.between()
-            self._intend(number, token, ready, step)
-            watch.step(self.current, timeout, once=step.spec.effect == "once")
-        attempt = run(step, names, circumstances(self, number, step, signal), ready)
-        watch.between()
-        return attempt
+    def _take_in(self, number: str, step: Step, attempt: Attempt) -> None:
+        """Records the attempt and lets the state move on."""
+        host, seq = self.host, self.recorder.last_start
+        here = Here(self.program, self.row, self.state, number, step, seq, host.now(), host.chance)
+        means = meaning(attempt.outcome, here)
+        self._record(means, attempt, here.token)
+        if means.counted and not self.is_test:
+            self.recorder.batch.taken.append((self.row["version_id"], self.current, means.branch))
+        for level, message in means.lines:
+            self.recorder.line(self.current, level, message)
+        if means.reason is not None:
+            self.error = means.reason
+        if means.answer is not None:  # before the flow goes on: it may end here, and nothing can be written then
+            self.advance({"type": "responded"})
+            self.flush(response=means.answer)
+            self.publish([m.responded(self.recorder.seq)])
+        self.advance(means.then)
+        if means.status == "failed" and (words := retry_words(self.state["tokens"].get(number), here.now)):
+            self.recorder.line(step.definition.step_id, "warning", words)
 
-    def _intend(self, number: str, token: dict[str, Any], ready: Ready | None, step: Step) -> None:
-        self.advance({"type": "intent", "token": number})
-        key = idempotency_key(self.row["id"], self.current, token["iteration"])
-        self.record.open_intent(key, ready[1] if ready else None, Opened(step.secrets))
-        self.flush()
+    def _record(self, means: Meaning, attempt: Attempt, token: Token) -> None:
+        if means.items is not None:
+            attempt.params = {name: value for name, value in attempt.params.items() if name != "items"}
+            self.results.begin_loop(machine.next_number(self.state), means.items)
+        if means.status == "waiting":
+            self.recorder.wait(attempt, means.output)
+            return
+        self.recorder.end(
+            means.status, attempt, branch=means.branch, output=means.output, error=means.error, details=means.details
+        )
+        if means.status == "completed":
+            self._gave(token, means.output)
+        elif means.status == "failed":
+            self.results.keep(token.get("frame", ""), token["step"], None, "failed", means.error)
+
+    def _gave(self, token: Token, result: Any) -> None:
+        """A step is through; later ones see its result."""
+        self.results.keep(token.get("frame", ""), token["step"], result, "completed", late=bool(token.get("late")))
+        if token["step"] == self.target:
+            self.arrived = True
+
+    def _finish_wait(self, token: Token, result: Any, branch: str, status: str = "completed") -> None:
+        """The attempt that a waiting token began earlier is over. Without a branch the token ended there."""
+        name = self.program.step(token["step"]).definition.name
+        self.recorder.end_wait(token, name, branch, result, status)
+        if status == "completed" and branch:
+            self._gave(token, result)
+
+    # --- what the state machine says
 
     def advance(self, outcome: Outcome) -> None:
         """Lets the state machine take in what happened, and does what it says."""
-        self.state, todo = machine.advance(self.program, self.state, outcome)
-        for effect in todo:
-            commands.carry_out(self, effect)
+        self._carry_out(*machine.advance(self.program, self.state, outcome))
 
-    def gave(self, token: Mapping[str, Any], step_id: str, result: Any) -> None:
-        """A step is through; later ones see its result."""
-        self.memory.keep(token.get("frame", ""), step_id, result, "completed", late=bool(token.get("late")))
-        if step_id == self.target:
-            self.arrived = True
+    def _carry_out(self, state: State, commands: Iterable[Command]) -> None:
+        self.state = state
+        for command in commands:
+            self._do(command)
 
-    def finish_wait(self, token: Mapping[str, Any], result: Any, branch: str, status: str = "completed") -> None:
-        """The attempt that a waiting token began earlier is over. Without a branch the token ended there."""
-        past = {"seq": token["seq"], "step_id": token["step"], "iteration": token["iteration"]}
-        name = self.program.step(token["step"]).definition.name
-        self.record.end_wait({**past, "attempt": token["attempt"]}, name, branch, result, status)
-        if status == "completed" and branch:
-            self.gave(token, token["step"], result)
+    def _do(self, command: Command) -> None:
+        match command["do"]:
+            case "item":
+                self._end_item(command)
+            case "looped":
+                result = self.results.end_loop(command["loop"], command["held"])
+                self._finish_wait(command["token"], result, "done")
+            case "merged":
+                result = self.results.merged(command["tokens"])
+                for token in command["tokens"][1:]:
+                    self._finish_wait(token, None, "")
+                self._finish_wait(command["tokens"][0], result, command["branch"])
+            case "late":
+                self._finish_wait(command["token"], None, "", "cancelled")
+            case "dropped":
+                self._drop(command["tokens"])
+            case "end":
+                told = command["status"] in ("failed", "cancelled")
+                self.end(command["status"], command.get("reason") or (self.error if told else ""))
 
-    def _timed_out(self) -> bool:
-        limit = self.program.timeout
-        return limit is not None and (self.runner.now() - self.row["started_at"]).total_seconds() > limit
+    def _end_item(self, command: Command) -> None:
+        failed = "error" in command
+        self.results.end_item(command["frame"], failed=failed)
+        item = f"Item {command['index'] + 1} of {command['total']}"
+        if failed:
+            self.recorder.line(command["step"], "warning", f"{item} failed: {command['error']}")
+        else:
+            self.recorder.line(command["step"], "debug", f"{item} is through.")
+
+    def _drop(self, tokens: Iterable[Token]) -> None:
+        """The attempts of these tokens that wait are over: nobody waits for them any more."""
+        for token in tokens:
+            if token["status"] in _WAITS:
+                self._finish_wait(token, None, "", "cancelled")
 
     # --- writing
 
     def _much(self) -> bool:
-        return self.record.size > _FLUSH_ROWS or monotonic() - self.flushed > _FLUSH_SECONDS
+        return self.recorder.size > _FLUSH_ROWS or monotonic() - self.flushed > _FLUSH_SECONDS
+
+    @property
+    def stored(self) -> int:
+        """Bytes that this execution has written, and is about to."""
+        return self.state.get("stored", 0) + self.recorder.weight
 
     def flush(self, **columns: Any) -> None:
         """Commits what has happened since the last commit, then tells who watches."""
-        batch, news = self.record.take()
+        batch, news = self.recorder.take()
         self.state = {**self.state, "stored": self.stored}
         batch.columns = {
             "state": self.state,
-            "seq": self.record.seq,
+            "seq": self.recorder.seq,
             "current_step_id": self.current,
             "crashes": 0 if self.progressed else self.row["crashes"],
             **({"error_message": ""} if self.progressed and self.row["crashes"] else {}),
@@ -204,74 +302,69 @@ class Run:
             "failure_count": self.state["failed"],
             **columns,
         }
-        status = columns.get("status")
-        batch.timers = self._timers(status)
-        batch.listening = self.inbox.listening(self, status)
-        persistent_writes.write(self.journal, self.claim, batch, self.runner.stopping)
-        self.runner.watch.settled()
-        self._count()
+        if columns.get("status") == "waiting":
+            batch.timers = waiting.timers(self.row, self.state, self.program.timeout) or self._none()
+            batch.listening = waiting.subscriptions(self.row, self.state, self.program) or self._none()
+        elif self.over:
+            batch.timers = self._none()
+            batch.listening = None if columns["status"] == "pending" else self._none()
+        persistent_writes.write(self.journal, self.claim, batch, self.host.stopping)
+        self.host.watch.settled()
+        self.host.stored(self.row["organization_id"], self.row["workflow_id"], self.recorder.weight)
+        self.recorder.weight = 0
         self.flushed = monotonic()
         self.publish(news)
 
-    @property
-    def stored(self) -> int:
-        """Bytes that this execution has written, and is about to."""
-        return int(self.state.get("stored", 0)) + self.record.weight
-
-    def _count(self) -> None:
-        """What was written is known from now on."""
-        self.runner.stored(self.row["organization_id"], self.row["workflow_id"], self.record.weight)
-        self.record.weight = 0
-
-    def _timers(self, status: str | None) -> list[dict[str, Any]] | None:
-        """Timers are the alarm clocks of what the state says; they are set when the worker lets go."""
-        if status is None:
-            return None
-        alarms = machine.alarms(self.state) if status == "waiting" else []
-        rows = [self.journal.timer(self.row["id"], n, kind, self._alarm(at)) for n, kind, at in alarms]
-        if status == "waiting" and not rows and self.program.timeout is not None:
-            rows = [self.journal.timer(self.row["id"], "*", "timeout", self._alarm(float("inf")))]
-        return rows if rows or self.row["state"] else None
-
-    def _alarm(self, at: float) -> datetime:
-        if self.program.timeout is not None:
-            at = min(at, self.row["started_at"].timestamp() + self.program.timeout + 1)
-        return datetime.fromtimestamp(at, UTC)
+    def _none(self) -> list[dict[str, Any]] | None:
+        """Nothing wakes it any more. Where it never waited there is nothing to take away either."""
+        return [] if self.row["state"] else None
 
     def rest(self) -> None:
         """Nothing is ready: the execution waits for its timers, for signals, or for a person."""
         self.over = True
         self.flush(status="waiting", lease_until=None)
-        if self.inbox.has_news(self):  # came after the inbox was read, while nobody could be woken
-            self.runner.ring(self.row["id"], self.row["organization_id"])
+        standing = self.row, self.state, self.program
+        if waiting.signals_came(self.journal, self.signals, *standing, since=self.since, now=self.host.now()):
+            self.host.ring(self.row["id"], self.row["organization_id"])
 
     def give_back(self, rung_at: datetime | None = None) -> None:
         """Another worker goes on, soon: whoever gives it back rings, and says when, or the scheduler does."""
         self.over = True
         self.flush(status="pending", lease_until=None, rung_at=rung_at)
 
-    def end(self, status: str, error: str) -> None:
+    def end(self, status: End, error: str) -> None:
         """The execution has ended."""
-        self.over, error = True, self.record.named.mask(error)
-        if status != "failed":  # a failed one can go on where it stands: what waits there is kept
-            commands.drop(self, self.state["tokens"].values())
-        self.record.seq += 1
-        output = self.memory.output
-        self.record.weight += weigh(output)
-        self.record.news.append(m.execution_completed(self.row["id"], self.record.seq, status, error, output))
-        columns = completion.prepare(self, status, error)
+        self.over, error = True, self.recorder.named.mask(error)
+        self._carry_out(*machine.ended(self.state, status))
+        self.recorder.seq += 1
+        output, now = self.results.output, self.host.now()
+        self.recorder.weight += weigh(output)
+        self.recorder.news.append(m.execution_completed(self.row["id"], self.recorder.seq, status, error, output))
+        columns = self._tell_of_end(status, error, now)
         self.flush(
             status=status,
             output_data=output,
             error_message=error,
-            completed_at=self.runner.now(),
+            completed_at=now,
             lease_until=None,
             goal_reached=status == "goal_reached",
             **columns,
         )
-        self.runner.ended(self.row, status)
+        self.host.ended(self.row, status)
+
+    def _tell_of_end(self, status: End, error: str, now: datetime) -> dict[str, Any]:
+        """What is written with the end for those whom it concerns; returns more columns."""
+        batch, parent = self.recorder.batch, self.options.get("parent")
+        if parent:
+            signal = completion.signal_to_parent(self.row, parent, status, self.results.output, error, now)
+            batch.signals.append(signal)
+        if status != "failed":
+            return {}
+        if not self.is_test:
+            batch.events.append(completion.failed_event(self.row, self.current, error, now))
+        return {"error_fingerprint": fingerprint(self.current, error)}
 
     def publish(self, news: list[m.Message]) -> None:
         """Tells who watches."""
         if news:
-            self.runner.publish(self.row["organization_id"], self.row["id"], news)
+            self.host.publish(self.row["organization_id"], self.row["id"], news)

@@ -7,57 +7,40 @@ step runs again under the same key; one that must happen once becomes uncertain,
 
 from __future__ import annotations
 
-import random
+import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from math import inf
 from time import monotonic
 from typing import Any
 
-from flowapp.engine.runtime.activity import Watch
-from flowapp.engine.runtime.program import Program, Programs
-from flowapp.engine.runtime.run import Run
-from flowapp.engine.runtime.visit import Services
-from flowapp.engine.store import messages as m
+from flowapp.catalog import Done, Signal
+from flowapp.engine.runtime.program import Program, Programs, Step
+from flowapp.engine.runtime.run import Host, Run
+from flowapp.engine.runtime.visit import Attempt
+from flowapp.engine.runtime.visit import run as make_attempt
 from flowapp.engine.store.journal import Claim, Journal
 from flowapp.engine.store.leases import Keeper
 from flowapp.errors import FencedError, FlowError
 from flowapp.logs import get_logger
-from flowapp.models import utcnow
 
 MAX_CRASHES = 3
 TAKING_UP = 10  # times as long as it took to take an execution up, its turn is at least
-Publish = Callable[[str, str, list[m.Message]], None]  # organization, execution, messages
 
 log = get_logger(__name__)
 
 
-@dataclass(slots=True)
-class Runner:
+@dataclass(slots=True, kw_only=True)
+class Runner(Host):
     """Runs executions of any organization in this process.
-
-    `services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
-    commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
-    `ring` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `stored` counts
-    bytes that were written; `watch` hears what this thread is doing.
 
     An execution that could go on for ever lets others have a turn after `turn` seconds: it goes to the end of the queue.
     """
 
     journal: Callable[[str], Journal]
-    services: Callable[[str, str, str], Services]
-    publish: Publish
     programs: Programs
     keeper: Keeper
-    stopping: Callable[[], bool] = lambda: False
-    now: Callable[[], datetime] = utcnow
-    chance: Callable[[], float] = random.random
-    ring: Callable[[str, str], None] = lambda _execution, _organization: None
-    ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
-    stored: Callable[[str, str, int], None] = lambda _organization, _workflow, _bytes: None
     turn: float = inf
-    watch: Watch = field(default_factory=Watch)
 
     def run(
         self, execution_id: str, organization_id: str, *, fresh: bool = False, row: Mapping[str, Any] | None = None
@@ -105,10 +88,50 @@ class Runner:
         while not run.over:
             if self.stopping():
                 run.give_back()
-            elif run.step() and monotonic() > until:
+            elif self._step(run) and monotonic() > until:
                 run.give_back(rung_at=self.now())
                 self.ring(run.row["id"], run.row["organization_id"])
 
     def _program(self, journal: Journal, version_id: str) -> Program:
         found = self.programs.get(version_id)
         return found or self.programs.make(version_id, *journal.definition(version_id))
+
+    def _step(self, run: Run) -> bool:
+        """Runs the next ready token. False once there is nothing to do now: the execution waits or has ended."""
+        if why := run.overdrawn:
+            run.end("failed", why)
+            return False
+        number, signal = run.next()
+        if number is not None:
+            step = run.begin(number, signal)
+            run.end_visit(number, step, self._attempt(run, number, step, signal))
+        elif not run.over:
+            run.rest()
+        return not run.over
+
+    def _attempt(self, run: Run, number: str, step: Step, signal: Signal | None) -> Attempt:
+        """One attempt of the step that a token is on."""
+        pins = run.options.get("pins") or {}
+        if run.current in pins:
+            run.recorder.pinned()
+            return _pinned(step, pins[run.current])
+        effect, timeout, token = step.spec.effect, step.definition.timeout, run.state["tokens"][number]
+        self.watch.step(run.current, timeout)
+        scope, ready = run.context.scope(run.results, token.get("frame", "")), None
+        if effect == "once" and signal is None:  # should the worker die in it, a person must know what it was
+            with contextlib.suppress(FlowError):  # the attempt itself says what is wrong
+                ready = step.params(scope)
+        if effect != "pure" and signal is None:
+            self.watch.between()
+            run.intend(number, step, ready[1] if ready else None)
+            self.watch.step(run.current, timeout, once=effect == "once")
+        attempt = make_attempt(step, scope, run.context.visit(number, token, signal, run.log(step)), ready)
+        self.watch.between()
+        return attempt
+
+
+def _pinned(step: Step, result: Any) -> Attempt:
+    """The outcome that a person gave in place of the step."""
+    ways = step.spec.ways(step.definition.params) or ("next",)
+    branch = next((way for way in ("next", "done") if way in ways), ways[0])
+    return Attempt(Done(result, branch), step.definition.params)

@@ -2,72 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from flowapp.catalog import Signal
+from flowapp.catalog.context import Logger
 from flowapp.engine.language.scope import Scope
-from flowapp.engine.runtime.program import Step
-from flowapp.engine.runtime.visit import Visit
+from flowapp.engine.machine.types import Token
+from flowapp.engine.runtime.program import Program
+from flowapp.engine.runtime.results import Results
+from flowapp.engine.runtime.visit import Services, Visit
 
-if TYPE_CHECKING:
-    from flowapp.engine.runtime.run import Run
-
-
-def scope(run: Run, token: Mapping[str, Any]) -> Scope:
-    """What the expressions of a step on this token can name."""
-    frame = token.get("frame", "")
-    extra = run.memory.names(frame)
-    if run.contact is not None:
-        extra = {**contact_names(run.contact), **extra}
-    if run.program.asks_resume_url:
-        extra["resume_url"] = run.services.resume_url(run.row["id"])
-    return Scope(
-        input=run.row["input_data"],
-        variables=run.program.definition.variables,
-        steps=run.memory.seen(frame),
-        context=run.row["context"],
-        now=run.runner.now().astimezone(UTC).isoformat(timespec="seconds"),
-        extra=extra,
-        timezone=_timezone(run),
-    )
+Row = Mapping[str, Any]  # of the execution
 
 
-def circumstances(run: Run, number: str, step: Step, signal: Signal | None) -> Visit:
-    """What identifies an attempt, and what it may use. Lines of a step with an effect are told while it runs."""
-    live = step.spec.effect != "pure"
-    token = run.state["tokens"][number]
+@dataclass(slots=True)
+class VisitContext:
+    """What is the same for all visits of an execution while a worker holds it."""
 
-    def write(message: str, level: str = "info", **data: Any) -> None:
-        run.record.line(step.definition.step_id, level, message, data or None)
-        if live:
-            run.publish([run.record.news.pop()])
+    row: Row
+    program: Program
+    services: Services
+    now: Callable[[], datetime]
+    contact: Mapping[str, Any] | None = None
 
-    return Visit(
-        execution_id=run.row["id"],
-        workflow_id=run.row["workflow_id"],
-        organization_id=run.row["organization_id"],
-        project_id=run.program.project_id,
-        attempt=token["attempt"],
-        iteration=token["iteration"],
-        services=run.services,
-        now=run.runner.now,
-        log=write,
-        token=number,
-        timezone=_timezone(run),
-        signal=signal,
-        contact_id=run.row["contact_id"] or "",
-        entity=(run.row["trigger_entity_type"], run.row["trigger_entity_id"]),
-        business_hours=run.program.business_hours,
-        ancestors=run.options.get("ancestors", ()),
-        root=run.options.get("root", ""),
-    )
+    @property
+    def timezone(self) -> str:
+        """The contact's, else the organization's."""
+        return (self.contact or {}).get("timezone") or self.services.timezone
 
+    def scope(self, results: Results, frame: str) -> Scope:
+        """What the expressions of a step in this frame can name."""
+        extra = results.names(frame)
+        if self.contact is not None:
+            extra = {**contact_names(self.contact), **extra}
+        if self.program.asks_resume_url:
+            extra["resume_url"] = self.services.resume_url(self.row["id"])
+        return Scope(
+            input=self.row["input_data"],
+            variables=self.program.definition.variables,
+            steps=results.seen(frame),
+            context=self.row["context"],
+            now=self.now().astimezone(UTC).isoformat(timespec="seconds"),
+            extra=extra,
+            timezone=self.timezone,
+        )
 
-def _timezone(run: Run) -> str:
-    """The contact's, else the organization's."""
-    return (run.contact or {}).get("timezone") or run.services.timezone
+    def visit(self, number: str, token: Token, signal: Signal | None, log: Logger) -> Visit:
+        """What identifies an attempt, and what it may use."""
+        options = self.row["options"] or {}
+        return Visit(
+            execution_id=self.row["id"],
+            workflow_id=self.row["workflow_id"],
+            organization_id=self.row["organization_id"],
+            project_id=self.program.project_id,
+            attempt=token["attempt"],
+            iteration=token["iteration"],
+            services=self.services,
+            now=self.now,
+            log=log,
+            token=number,
+            timezone=self.timezone,
+            signal=signal,
+            contact_id=self.row["contact_id"] or "",
+            entity=(self.row["trigger_entity_type"], self.row["trigger_entity_id"]),
+            business_hours=self.program.business_hours,
+            ancestors=options.get("ancestors", ()),
+            root=options.get("root", ""),
+        )
 
 
 def contact_names(contact: Mapping[str, Any]) -> dict[str, Any]:

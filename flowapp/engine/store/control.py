@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from flowapp.engine.machine.decisions import settled
+from flowapp.engine.machine.types import State
 from flowapp.errors import ConflictError
 from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, Timer, utcnow
 from flowapp.texts import say
@@ -90,20 +92,18 @@ def decide(
     ConflictError where nothing is uncertain there any more.
     """
     run = session.get(StepRun, (execution.id, seq))
-    state = dict(execution.state or {})
-    tokens = {k: dict(v) for k, v in state.get("tokens", {}).items()}
-    token = tokens.get(run.token) if run else None
-    if run is None or token is None or token["status"] != "uncertain" or execution.status != "waiting":
+    known = execution.state if run is not None and execution.status == "waiting" else None
+    state = (
+        settled(cast(State, known), run.token, decision, result=result, seq=seq) if run is not None and known else None
+    )
+    if run is None or state is None:
         raise ConflictError(say("There is nothing left to decide here."))
     if decision == "resend":
-        token["status"] = "ready"
         run.status = "failed"
-    else:
-        token.update(status="waiting", until=0, branch="next", result=result, seq=seq)
     changed = session.execute(
         update(Execution)
         .where(Execution.id == execution.id, Execution.status == "waiting", Execution.fence == execution.fence)
-        .values(state={**state, "tokens": tokens}, status="pending", fence=Execution.fence + 1, rung_at=utcnow())
+        .values(state=state, status="pending", fence=Execution.fence + 1, rung_at=utcnow())
         .execution_options(synchronize_session=False)
     )
     if changed.rowcount != 1:  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """Running an execution again: a new one, linked to the old one, from the start or from the step where it failed.
 
-From the failed step, the new execution goes on with what the old one left (`state["stopped"]`, see engine.runtime.completion): what
+From the failed step, the new execution goes on with what the old one left (`state["stopped"]`, see engine.machine.decisions): what
 ran before is copied as `reused` under the same sequence numbers, so that nothing of it happens a second time.
 """
 
@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from sqlalchemy import insert, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from flowapp.engine.graph.graph import Graph
 from flowapp.engine.language.definition import Definition
-from flowapp.engine.machine.types import State, Token
+from flowapp.engine.machine.decisions import StepVisit, resumed
+from flowapp.engine.machine.types import State
 from flowapp.engine.store import admission
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.quota import quotas
@@ -26,11 +27,8 @@ from flowapp.texts import say
 
 From = Literal["start", "failed"]
 Which = Literal["same", "newest"]
-Visit = tuple[str, str, int]  # token, step, iteration
 
-_KEPT = ("step", "iteration", "frame", "from", "late")
 _COPIED = ("completed", "failed", "waiting", "uncertain")
-_ASKED_ANEW = {"approval", "child"}  # what was asked for was asked on behalf of the old execution
 _USED = re.compile(r"\bsteps(?:\.|\[\s*\\?[\"'])([\w-]+)")
 
 
@@ -56,14 +54,16 @@ def repeat(
     if known is not None:
         return known
     workflow, chosen = _program(session, execution, version)
-    state, again = _resumed(execution) if from_step == "failed" else ({}, set())
-    if from_step == "failed" and chosen.id != execution.version_id:
+    row = _row(execution, workflow, chosen, started_by, replay_id, key)
+    if from_step == "start":
+        return _insert(session, row, None, input_data)
+    state, again = _resumed(execution)
+    if chosen.id != execution.version_id:
         _check_fit(session, execution, chosen, state, again)
-    new = _insert(session, _row(execution, workflow, chosen, started_by, replay_id, key), state, input_data)
-    if from_step == "failed":
-        new.seq, new.current_step_id = execution.seq, execution.current_step_id
-        session.flush()
-        _copy_runs(session, execution, new, again)
+    new = _insert(session, row, state, input_data)
+    new.seq, new.current_step_id = execution.seq, execution.current_step_id
+    session.flush()
+    _copy_runs(session, execution, new, again)
     return new
 
 
@@ -120,7 +120,7 @@ def _row(
     }
 
 
-def _insert(session: Session, row: dict[str, Any], state: State, input_data: Any) -> Execution:
+def _insert(session: Session, row: dict[str, Any], state: State | None, input_data: Any) -> Execution:
     if input_data is not None:
         row["input_data"] = input_data
     gate = admission.gate_of(session, row["version_id"])
@@ -128,7 +128,7 @@ def _insert(session: Session, row: dict[str, Any], state: State, input_data: Any
     if gate is not None:
         asked = replace(gate, reentry="always", debounce_seconds=0)
         replaced = admission.check_in(session, row, asked, row["created_at"])
-    new = Execution(**row, state=state)
+    new = Execution(**row, state=state or {})
     session.add(new)
     session.flush()
     for earlier in replaced:
@@ -139,31 +139,15 @@ def _insert(session: Session, row: dict[str, Any], state: State, input_data: Any
 # --- from the failed step
 
 
-def _resumed(old: Execution) -> tuple[State, set[Visit]]:
+def _resumed(old: Execution) -> tuple[State, set[StepVisit]]:
     """The state to go on with, and the visits of the old execution that begin anew."""
-    state = dict(old.state or {})
-    stopped: dict[str, Token] = state.pop("stopped", {})
-    if old.status != "failed" or not stopped:
+    found = resumed(cast(State, old.state)) if old.status == "failed" and old.state else None
+    if found is None:
         raise ConflictError(say("This execution did not fail at a step. Run it again from the start."))
-    again = {number: token for number, token in stopped.items() if not _waits(token)}
-    tokens = {**stopped, **{number: _anew(token) for number, token in again.items()}}
-    # One visit failed for good, and is made again. The budget of visits is a new one.
-    state.update(tokens=tokens, total=len(tokens), failed=max(0, state["failed"] - 1))
-    return state, {(number, token["step"], token["iteration"]) for number, token in again.items()}
+    return found
 
 
-def _waits(token: Token) -> bool:
-    """Whether it waits on, as it did in the old execution; else its visit begins anew."""
-    if token["status"] == "parked":
-        return not _ASKED_ANEW & set(token["accepts"])
-    return token["status"] in ("waiting", "joined", "looping", "uncertain")
-
-
-def _anew(token: Token) -> Token:
-    return {**{name: token[name] for name in _KEPT if name in token}, "status": "ready", "attempt": 1}
-
-
-def _copy_runs(session: Session, old: Execution, new: Execution, again: set[Visit]) -> None:
+def _copy_runs(session: Session, old: Execution, new: Execution, again: set[StepVisit]) -> None:
     """What the old one's steps gave becomes the new one's. Its log stays where it is."""
     table = StepRun.__table__
     other: Mapping[str, Any] = {
@@ -179,7 +163,7 @@ def _copy_runs(session: Session, old: Execution, new: Execution, again: set[Visi
     session.execute(insert(table).from_select([column.name for column in table.columns], rows))  # type: ignore[arg-type]
 
 
-def _check_fit(session: Session, old: Execution, version: Version, state: State, again: set[Visit]) -> None:
+def _check_fit(session: Session, old: Execution, version: Version, state: State, again: set[StepVisit]) -> None:
     """ConflictError where the version lacks a step that the execution needs to go on."""
     before = Definition.model_validate(session.get_one(Version, old.version_id).definition)
     known = {step.step_id: step for step in before.steps}

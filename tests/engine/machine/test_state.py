@@ -47,11 +47,11 @@ def failed(token: str = "1", permanent: bool = False, jitter: float = 0.0) -> ma
 def test_a_chain_ends_completed_and_counts_its_steps() -> None:
     flow = Flow({"a": {"next": ["b"]}}, ["a"])
     state = begin(flow)
-    state, effects = machine.advance(flow, state, {"type": "done", "token": "1", "branch": "next"})
-    assert not effects
+    state, commands = machine.advance(flow, state, {"type": "done", "token": "1", "branch": "next"})
+    assert not commands
     assert state["tokens"]["1"]["step"] == "b"
-    state, effects = machine.advance(flow, state, {"type": "done", "token": "1", "branch": "next"})
-    assert effects == [{"do": "end", "status": "completed"}]
+    state, commands = machine.advance(flow, state, {"type": "done", "token": "1", "branch": "next"})
+    assert commands == [{"do": "end", "status": "completed"}]
     assert (state["ok"], state["total"]) == (2, 2)
 
 
@@ -59,25 +59,25 @@ def test_several_edges_are_parallel_tokens_and_the_last_one_ends_it() -> None:
     flow = Flow({"a": {"next": ["b", "c"]}}, ["a"])
     state, _ = machine.advance(flow, begin(flow), {"type": "done", "token": "1", "branch": "next"})
     assert sorted(t["step"] for t in state["tokens"].values()) == ["b", "c"]
-    state, effects = machine.advance(flow, state, {"type": "done", "token": "1", "branch": "next"})
-    assert effects == []
-    _, effects = machine.advance(flow, state, {"type": "done", "token": "2", "branch": "next"})
-    assert effects == [{"do": "end", "status": "completed"}]
+    state, commands = machine.advance(flow, state, {"type": "done", "token": "1", "branch": "next"})
+    assert commands == []
+    _, commands = machine.advance(flow, state, {"type": "done", "token": "2", "branch": "next"})
+    assert commands == [{"do": "end", "status": "completed"}]
 
 
 def test_retry_doubles_its_delay_then_gives_up() -> None:
     flow = Flow({}, ["a"], a={"on_error": "retry"})
-    state, effects = machine.advance(flow, begin(flow), failed())
+    state, commands = machine.advance(flow, begin(flow), failed())
     assert (state["tokens"]["1"]["status"], state["tokens"]["1"]["until"]) == ("retry", 110.0)
     assert machine.due(state, 109.9) == []
     assert machine.due(state, 110.0) == ["1"]
     state, _ = machine.advance(flow, state, {"type": "woken", "token": "1"})
     assert (state["tokens"]["1"]["status"], state["tokens"]["1"]["attempt"]) == ("ready", 2)
-    state, effects = machine.advance(flow, state, failed())
+    state, commands = machine.advance(flow, state, failed())
     assert state["tokens"]["1"]["until"] == 120.0
     state, _ = machine.advance(flow, state, {"type": "woken", "token": "1"})
-    state, effects = machine.advance(flow, state, failed())
-    assert effects == [{"do": "end", "status": "failed"}]
+    state, commands = machine.advance(flow, state, failed())
+    assert commands == [{"do": "end", "status": "failed"}]
     assert state["failed"] == 1
 
 
@@ -89,14 +89,14 @@ def test_retry_waits_as_long_as_the_other_side_asks() -> None:
 
 def test_a_permanent_failure_is_not_retried() -> None:
     flow = Flow({}, ["a"], a={"on_error": "retry"})
-    _, effects = machine.advance(flow, begin(flow), failed(permanent=True))
-    assert effects == [{"do": "end", "status": "failed"}]
+    _, commands = machine.advance(flow, begin(flow), failed(permanent=True))
+    assert commands == [{"do": "end", "status": "failed"}]
 
 
 def test_an_error_edge_wins_over_on_error() -> None:
     flow = Flow({"a": {"error": ["b"], "next": ["c"]}}, ["a"], a={"on_error": "continue"})
-    state, effects = machine.advance(flow, begin(flow), failed())
-    assert (effects, state["tokens"]["1"]["step"]) == ([], "b")
+    state, commands = machine.advance(flow, begin(flow), failed())
+    assert (commands, state["tokens"]["1"]["step"]) == ([], "b")
 
 
 def test_continue_and_goto() -> None:
@@ -110,10 +110,10 @@ def test_continue_and_goto() -> None:
 
 def test_a_wait_follows_its_branch_when_its_time_comes() -> None:
     flow = Flow({"a": {"next": ["b"]}}, ["a"])
-    state, effects = machine.advance(
+    state, commands = machine.advance(
         flow, begin(flow), {"type": "waiting", "token": "1", "branch": "next", "until": 500.0}
     )
-    assert effects == []
+    assert commands == []
     assert machine.next_ready(state) is None
     assert machine.alarms(state) == [("1", "wait", 500.0)]
     state, _ = machine.advance(flow, state, {"type": "woken", "token": "1"})
@@ -122,18 +122,18 @@ def test_a_wait_follows_its_branch_when_its_time_comes() -> None:
 
 def test_a_loop_counts_iterations_and_runs_into_the_budget() -> None:
     flow = Flow({"a": {"next": ["a"]}}, ["a"])
-    state, effects = begin(flow), []
+    state, commands = begin(flow), []
     for _ in range(BUDGET):
-        state, effects = machine.advance(flow, state, {"type": "done", "token": "1", "branch": "next"})
+        state, commands = machine.advance(flow, state, {"type": "done", "token": "1", "branch": "next"})
     assert state["tokens"]["1"]["iteration"] == BUDGET
-    assert effects[0]["status"] == "failed"
+    assert commands[0]["status"] == "failed"
 
 
 def test_stop_ends_every_token() -> None:
     flow = Flow({}, ["a", "b"])
-    state, effects = machine.advance(flow, begin(flow), {"type": "stopped", "status": "cancelled"})
-    assert [effect["do"] for effect in effects] == ["dropped", "end"]
-    assert effects[-1]["status"] == "cancelled"
+    state, commands = machine.advance(flow, begin(flow), {"type": "stopped", "status": "cancelled"})
+    assert [command["do"] for command in commands] == ["dropped", "end"]
+    assert commands[-1]["status"] == "cancelled"
     assert state["tokens"] == {}
 
 
@@ -144,10 +144,10 @@ def test_a_token_that_went_on_before_it_could_be_woken_is_left_alone() -> None:
     state, _ = machine.advance(flow, state, {"type": "joined", "token": "1", "mode": "all", "until": 50.0})
     state, _ = machine.advance(flow, state, {"type": "waiting", "token": "2", "branch": "no such", "until": 50.0})
     assert machine.due(state, 50.0) == ["1", "2"]
-    state, effects = machine.advance(flow, state, {"type": "woken", "token": "2"})
-    assert [e["do"] for e in effects] == ["merged"]
-    after, effects = machine.advance(flow, state, {"type": "woken", "token": "1"})
-    assert (after, effects) == (state, [])
+    state, commands = machine.advance(flow, state, {"type": "woken", "token": "2"})
+    assert [e["do"] for e in commands] == ["merged"]
+    after, commands = machine.advance(flow, state, {"type": "woken", "token": "1"})
+    assert (after, commands) == (state, [])
 
 
 def test_merges_that_wait_for_each_other_inside_an_item_give_in() -> None:
@@ -157,10 +157,10 @@ def test_merges_that_wait_for_each_other_inside_an_item_give_in() -> None:
         flow, begin(flow), {"type": "looping", "token": "1", "total": 1, "at_once": 1, "keep_going": False}
     )
     one, other = [n for n, t in state["tokens"].items() if t["status"] == "ready"]
-    state, effects = machine.advance(flow, state, {"type": "joined", "token": one, "mode": "all", "until": None})
-    assert effects == []
-    state, effects = machine.advance(flow, state, {"type": "joined", "token": other, "mode": "all", "until": None})
-    assert [e["do"] for e in effects] == ["merged"]
+    state, commands = machine.advance(flow, state, {"type": "joined", "token": one, "mode": "all", "until": None})
+    assert commands == []
+    state, commands = machine.advance(flow, state, {"type": "joined", "token": other, "mode": "all", "until": None})
+    assert [e["do"] for e in commands] == ["merged"]
     assert machine.next_ready(state) == one
 
 
@@ -171,8 +171,8 @@ def test_a_merge_in_a_loop_waits_for_nothing_that_would_have_to_begin_the_next_i
         flow, begin(flow), {"type": "looping", "token": "1", "total": 1, "at_once": 1, "keep_going": False}
     )
     number = next(n for n, t in state["tokens"].items() if t["step"] == "m")
-    _, effects = machine.advance(flow, state, {"type": "joined", "token": number, "mode": "all", "until": None})
-    assert [e["do"] for e in effects] == ["merged"]
+    _, commands = machine.advance(flow, state, {"type": "joined", "token": number, "mode": "all", "until": None})
+    assert [e["do"] for e in commands] == ["merged"]
 
 
 def test_a_loop_does_not_begin_the_loop_around_it_anew() -> None:
@@ -180,8 +180,8 @@ def test_a_loop_does_not_begin_the_loop_around_it_anew() -> None:
     looping = {"type": "looping", "total": 2, "at_once": 1, "keep_going": False}
     state, _ = machine.advance(flow, begin(flow), {**looping, "token": "1"})
     inner = machine.next_ready(state)
-    state, effects = machine.advance(flow, state, {**looping, "token": inner})
-    assert [e["do"] for e in effects] == ["looped", "item"]
+    state, commands = machine.advance(flow, state, {**looping, "token": inner})
+    assert [e["do"] for e in commands] == ["looped", "item"]
     assert state["loops"].keys() == {"2"}
 
 
@@ -197,19 +197,19 @@ def test_a_merge_inside_a_loop_is_not_late_because_of_one_outside() -> None:
         inside = machine.next_ready(state)
         assert inside is not None
         assert "late" not in state["tokens"][inside]
-        state, effects = machine.advance(flow, state, {**first, "token": inside})
-        assert effects[0]["do"] == "merged"
-    state, effects = machine.advance(flow, state, {**first, "token": "1"})
-    assert [e["do"] for e in effects] == ["late", "end"]
+        state, commands = machine.advance(flow, state, {**first, "token": inside})
+        assert commands[0]["do"] == "merged"
+    state, commands = machine.advance(flow, state, {**first, "token": "1"})
+    assert [e["do"] for e in commands] == ["late", "end"]
 
 
 def test_branches_that_part_again_and_again_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "MAX_TOKENS", 50)
     flow = Flow({"a": {"next": ["b", "c"]}, "b": {"next": ["a"]}, "c": {"next": ["a"]}}, ["a"])
-    state, effects = begin(flow), []
-    while not effects:
+    state, commands = begin(flow), []
+    while not commands:
         token = machine.next_ready(state)
-        state, effects = machine.advance(flow, state, {"type": "done", "token": token, "branch": "next"})
-    assert effects[-1]["status"] == "failed"
-    assert effects[-1]["reason"].startswith("More than 50 branches at once")
+        state, commands = machine.advance(flow, state, {"type": "done", "token": token, "branch": "next"})
+    assert commands[-1]["status"] == "failed"
+    assert commands[-1]["reason"].startswith("More than 50 branches at once")
     assert len(state["tokens"]) == 51

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from flowapp.engine.machine import decisions
 from flowapp.engine.machine import state as machine
 from tests.engine.naive import Naive, Spot
 
@@ -97,17 +98,17 @@ class Machine(RuleBasedStateMachine):
 
     def advance(self, outcome: dict[str, Any]) -> None:
         before = json.dumps(self.state)
-        after, effects = machine.advance(self.flow, self.state, outcome)
+        after, commands = machine.advance(self.flow, self.state, outcome)
         assert json.dumps(self.state) == before, "advance must not change the state that it is given"
         self.state = json.loads(json.dumps(after))
         assert self.state == after, "the state must survive JSON"
-        self.ends += sum(effect["do"] == "end" for effect in effects)
-        assert self.ends == bool(self.model.ended), effects
-        for effect in effects:
-            if effect["do"] == "end":
-                assert effect["status"] == self.model.ended
-                self.ended[effect["status"]] += 1
-        told = [told_of(effect) for effect in effects if effect["do"] != "end"]
+        self.ends += sum(command["do"] == "end" for command in commands)
+        assert self.ends == bool(self.model.ended), commands
+        for command in commands:
+            if command["do"] == "end":
+                assert command["status"] == self.model.ended
+                self.ended[command["status"]] += 1
+        told = [told_of(command) for command in commands if command["do"] != "end"]
         if outcome["type"] != "started":
             assert sorted(told, key=str) == sorted(self.model.happened, key=str)
 
@@ -167,7 +168,7 @@ class Machine(RuleBasedStateMachine):
             self.happens(number, "waiting", branch=branch, until=until)
         else:
             until = chance.choice((None, until))
-            self.happens(number, "parked", {"accepts": ["event"]}, branch=branch, until=until)
+            self.happens(number, "suspended", {"accepts": ["event"]}, branch=branch, until=until)
 
     @some(*machine.TIMED)
     @rule(chance=chances)
@@ -195,23 +196,28 @@ class Machine(RuleBasedStateMachine):
         if then == "uncertain":
             self.happens(number, "uncertain")
         elif then == "ready":
-            self.settles(number, "ready")
+            self.happens(number, "interrupted")
 
     @some("uncertain")
     @rule(chance=chances)
     def decided(self, chance: Random) -> None:
         """A person says resend, or done."""
-        number = chance.choice(self.those("uncertain"))
+        number, before = chance.choice(self.those("uncertain")), json.dumps(self.state)
         if chance.random() < 0.5:
-            self.settles(number, "ready")
+            self.model.do("interrupted", self.spot(number))
+            self.state = self.settled(number, "resend")
         else:
             self.model.do("waiting", self.spot(number), branch="next", until=0)
-            self.state["tokens"][number].update(status="waiting", until=0, branch="next")
+            state = self.settled(number, "done")
+            assert json.dumps(self.state) == before, "a decision must not change the state that it is given"
+            self.state = state
             self.happens(number, "woken")
 
-    def settles(self, number: str, status: str) -> None:
-        self.model.do("again", self.spot(number))
-        self.state["tokens"][number]["status"] = status
+    def settled(self, number: str, decision: Any) -> machine.State:
+        state = decisions.settled(self.state, number, decision)
+        assert state is not None
+        assert decisions.settled(state, number, decision) is None, "it is decided once"
+        return state
 
     @some("ready", "running")
     @rule(chance=chances)
@@ -289,18 +295,18 @@ def mark(token: dict[str, Any]) -> tuple[Any, ...]:
     return (path, token["step"], token["status"], token["attempt"], until, branch, token.get("from", ""), late)
 
 
-def told_of(effect: dict[str, Any]) -> tuple[Any, ...]:
-    """An effect as the model tells it."""
-    match effect["do"]:
+def told_of(command: dict[str, Any]) -> tuple[Any, ...]:
+    """A command as the model tells it."""
+    match command["do"]:
         case "item":
-            return ("item", effect["loop"], effect["index"], "error" in effect)
+            return ("item", command["loop"], command["index"], "error" in command)
         case "looped":
-            return ("looped", effect["loop"], effect["held"]["ok"], effect["held"]["failed"])
+            return ("looped", command["loop"], command["held"]["ok"], command["held"]["failed"])
         case "merged":
-            return ("merged", effect["tokens"][0]["step"], len(effect["tokens"]), effect["branch"])
+            return ("merged", command["tokens"][0]["step"], len(command["tokens"]), command["branch"])
         case "late":
-            return ("late", effect["token"]["step"])
-    return (effect["do"], len(effect["tokens"]))
+            return ("late", command["token"]["step"])
+    return (command["do"], len(command["tokens"]))
 
 
 TestMachine = Machine.TestCase

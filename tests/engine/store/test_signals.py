@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.engine.runtime.received_signals import GOALS, Inbox
+from flowapp.engine.runtime.received_signals import GOALS, ReceivedSignals
 from flowapp.engine.store.control import cancel
 from flowapp.models import Contact, Subscription
 from tests.engine.place import Place, World, _actions, place, step
@@ -55,15 +55,15 @@ def test_a_signal_between_the_last_look_and_the_rest_is_not_missed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execution_id = place.begin(place.workflow(ASK))
-    look = Inbox.has_news
+    left_over = ReceivedSignals.left_over
 
-    def late(self: Inbox, run: Any) -> bool:
+    def late(self: ReceivedSignals, *given: Any) -> Any:
         place.signal(execution_id, "just so")  # after the commit of `waiting`, before the look
-        return look(self, run)
+        return left_over(self, *given)
 
-    monkeypatch.setattr(Inbox, "has_news", late)
+    monkeypatch.setattr(ReceivedSignals, "left_over", late)
     place.ring(execution_id)
-    monkeypatch.setattr(Inbox, "has_news", look)
+    monkeypatch.setattr(ReceivedSignals, "left_over", left_over)
     assert place.rung == [execution_id]
     assert place.ring(execution_id).output_data == "just so"
 
