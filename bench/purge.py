@@ -48,10 +48,10 @@ def report(name: str, database_url: str, folder: Path) -> None:
         found = []
         busy = waits(engine, version, lambda: found.append(purge(engine, utcnow(), 30, threading.Event())))
         seconds = time.monotonic() - began
-    swept = found[0].swept
+    totals = found[0].totals
     print(
-        f"{name}: {found[0].executions} executions of 5 rows in {seconds:.1f} s, {swept.batches} transactions, "
-        f"the longest {swept.longest_ms} ms. A writer waited {statistics.median(busy):.1f} ms (median), "
+        f"{name}: {found[0].executions} executions of 5 rows in {seconds:.1f} s, {totals.batches} transactions, "
+        f"the longest {totals.longest_ms} ms. A writer waited {statistics.median(busy):.1f} ms (median), "
         f"{max(busy):.0f} ms at worst; without the purge {statistics.median(quiet):.1f} and {max(quiet):.0f} ms."
     )
 

@@ -64,7 +64,7 @@ def work(settings: Settings, board: Board) -> None:
     worker.stop(timeout=int(STOP_SECONDS * 1000))
     heart.stop()
     runtime.tally.stop()
-    runtime.outbox.close(0.3)
+    runtime.live_publisher.close(0.3)
     engine.dispose()
 
 

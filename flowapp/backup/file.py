@@ -61,7 +61,7 @@ class Tail:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ColumnKind:
     """How a type of column stands in the file, and the type that takes it up again."""
 
     write: Callable[[Any], Any]
@@ -74,13 +74,13 @@ def _same(value: Any) -> Any:
 
 
 KINDS = {
-    "plain": Kind(_same, _same, sa.types.NullType()),
-    "uuid": Kind(str, _same, Id),
-    "json": Kind(_same, _same, AnyJson),
-    "time": Kind(datetime.isoformat, datetime.fromisoformat, UtcDateTime()),
-    "date": Kind(date.isoformat, date.fromisoformat, sa.Date()),
-    "number": Kind(str, Decimal, Number()),
-    "bytes": Kind(lambda value: base64.b64encode(value).decode(), base64.b64decode, sa.LargeBinary()),
+    "plain": ColumnKind(_same, _same, sa.types.NullType()),
+    "uuid": ColumnKind(str, _same, Id),
+    "json": ColumnKind(_same, _same, AnyJson),
+    "time": ColumnKind(datetime.isoformat, datetime.fromisoformat, UtcDateTime()),
+    "date": ColumnKind(date.isoformat, date.fromisoformat, sa.Date()),
+    "number": ColumnKind(str, Decimal, Number()),
+    "bytes": ColumnKind(lambda value: base64.b64encode(value).decode(), base64.b64decode, sa.LargeBinary()),
 }
 _BY_TYPE = (
     (sa.Uuid, "uuid"), (UtcDateTime, "time"), (sa.Date, "date"), (Number, "number"), (sa.LargeBinary, "bytes"), (sa.JSON, "json"),

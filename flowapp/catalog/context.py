@@ -96,7 +96,7 @@ class Tables(Protocol):
 
 
 class Schemas(Protocol):
-    """Named validation schemas of the project: slug or name to the list of rules (see data.schemas.Rule)."""
+    """Named validation schemas of the project: slug or name to the list of rules (see data.schemas.SchemaRule)."""
 
     def validate(
         self, schema: str | Mapping[str, Any] | Sequence[Any], items: Sequence[Any]

@@ -38,7 +38,7 @@ class Sheet:
 
 
 @dataclass(slots=True)
-class Trial:
+class CheckedRows:
     """What an import would do: rows that fit, and (line, column label, message) of what does not.
 
     Of `count` faults those of the first TOLD lines are told.
@@ -97,30 +97,32 @@ def guess(sheet: Sheet, table: DataTable) -> dict[int, str]:
     return found
 
 
-def check(session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int, str], zone: tzinfo = UTC) -> Trial:
+def check(
+    session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int, str], zone: tzinfo = UTC
+) -> CheckedRows:
     """Tries every row: types, required and unique columns. InvalidError at `file` where that takes too long."""
     columns = {column.key: column for column in tables.columns_of(table)}
-    trial = Trial()
+    checked = CheckedRows()
     lines: list[int] = []
     raws = [{key: _cell(cells, at) for at, key in mapping.items() if key in columns} for _line, cells in sheet.rows]
     for (line, _cells), raw, found in zip(sheet.rows, raws, _fitted(list(columns.values()), raws, zone), strict=True):
         if isinstance(found, int):
-            if len(trial.bad_lines) < TOLD:
-                trial.faults += [(line, columns[p.path].label, p.message) for p in _problems(columns, raw, zone)]
-            trial.bad_lines.add(line)
-            trial.count += found
+            if len(checked.bad_lines) < TOLD:
+                checked.faults += [(line, columns[p.path].label, p.message) for p in _problems(columns, raw, zone)]
+            checked.bad_lines.add(line)
+            checked.count += found
         else:
-            trial.good.append(found)
+            checked.good.append(found)
             lines.append(line)
-    twice = list(records.doubles(session, table, trial.good))
-    trial.count += len(twice)
+    twice = list(records.doubles(session, table, checked.good))
+    checked.count += len(twice)
     for at, key, message in twice:
-        trial.bad_lines.add(lines[at])
-        trial.faults.append((lines[at], columns[key].label, message))
+        checked.bad_lines.add(lines[at])
+        checked.faults.append((lines[at], columns[key].label, message))
     rejected = {at for at, _key, _message in twice}
-    trial.good = [row for at, row in enumerate(trial.good) if at not in rejected]
-    trial.faults.sort(key=lambda fault: fault[0])
-    return trial
+    checked.good = [row for at, row in enumerate(checked.good) if at not in rejected]
+    checked.faults.sort(key=lambda fault: fault[0])
+    return checked
 
 
 def _fitted(columns: list[Column], raws: list[dict[str, str]], zone: tzinfo) -> Iterator[records.Row | int]:

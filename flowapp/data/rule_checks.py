@@ -21,7 +21,7 @@ _WORDS = frozenset({"true", "false", "yes", "no", "1", "0", "on", "off", "oui", 
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SchemaRule:
     """One rule: `field` is a dotted path into the data; `message` replaces the usual words."""
 
     field: str
@@ -34,7 +34,7 @@ class Rule:
         return {"field": self.field, "rule": self.rule, "value": self.value, "message": self.message}
 
 
-def broken(rules: Sequence[Rule], items: Sequence[Any]) -> list[list[int]]:
+def broken(rules: Sequence[SchemaRule], items: Sequence[Any]) -> list[list[int]]:
     """For each item the rules, by their place, that it breaks: at most one for each field, the first.
 
     After MAX_IN_ALL of them the rest is not looked at.
@@ -49,7 +49,7 @@ def broken(rules: Sequence[Rule], items: Sequence[Any]) -> list[list[int]]:
     return found
 
 
-def _broken_by(rules: Sequence[Rule], data: Any) -> list[int]:
+def _broken_by(rules: Sequence[SchemaRule], data: Any) -> list[int]:
     found: dict[str, int] = {}
     for at, rule in enumerate(rules):
         if rule.field in found:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flowapp.catalog import N_, patterns
 from flowapp.data import names
-from flowapp.data.rule_checks import Rule, broken, decimal_of, options_of
+from flowapp.data.rule_checks import SchemaRule, broken, decimal_of, options_of
 from flowapp.errors import InvalidError, Problem
 from flowapp.security import helpers
 from flowapp.texts import join, say
@@ -54,17 +54,17 @@ SMALL = 5_000  # rules times items, or values, that are looked at in this proces
 PATTERN = 10  # looks of a pattern at a text
 
 
-def read_rules(rows: Sequence[Any]) -> list[Rule]:
+def read_rules(rows: Sequence[Any]) -> list[SchemaRule]:
     """The rules of `rows` ({"field", "rule", "value", "message"}). InvalidError with paths such as `rules.0.value`."""
     problems: list[Problem] = []
-    rules: list[Rule] = []
+    rules: list[SchemaRule] = []
     if len(rows) > MAX_RULES:
         raise InvalidError.at("rules", say("A schema can have at most %(limit)s rules.", limit=MAX_RULES))
     for at, row in enumerate(rows):
         if not isinstance(row, Mapping):
             problems.append(Problem(f"rules.{at}", say('Write each rule as {"field", "rule", "value"}.')))
             continue
-        rule = Rule(
+        rule = SchemaRule(
             str(row.get("field") or "").strip(), str(row.get("rule") or "").strip().lower(),
             row.get("value"), str(row.get("message") or "").strip()[:300],
         )  # fmt: skip
@@ -76,7 +76,7 @@ def read_rules(rows: Sequence[Any]) -> list[Rule]:
     return rules
 
 
-def _faults(rule: Rule) -> Iterator[tuple[str, str]]:
+def _faults(rule: SchemaRule) -> Iterator[tuple[str, str]]:
     if not rule.field or len(rule.field) > 200:
         yield "field", say("Name the field to check.")
     if rule.rule not in LABELS:
@@ -98,12 +98,12 @@ def _is_pattern(text: str) -> bool:
     return True
 
 
-def check(rules: Sequence[Rule], data: Any) -> list[dict[str, str]]:
+def check(rules: Sequence[SchemaRule], data: Any) -> list[dict[str, str]]:
     """Problems as [{"field", "message"}]: at most one for each field, the first rule that is broken. OverBudgetError."""
     return check_each(rules, [data])[0]
 
 
-def check_each(rules: Sequence[Rule], items: Sequence[Any]) -> list[list[dict[str, str]]]:
+def check_each(rules: Sequence[SchemaRule], items: Sequence[Any]) -> list[list[dict[str, str]]]:
     """The problems of each item; after some hundreds the rest is not looked at. OverBudgetError."""
     found = broken(rules, items) if _are_small(rules, items) else helpers.call(broken, rules, items)
     return [
@@ -112,14 +112,14 @@ def check_each(rules: Sequence[Rule], items: Sequence[Any]) -> list[list[dict[st
     ]
 
 
-def _are_small(rules: Sequence[Rule], items: Sequence[Any]) -> bool:
+def _are_small(rules: Sequence[SchemaRule], items: Sequence[Any]) -> bool:
     """Whether this takes some milliseconds at most: a rule looks at each part of the data once, a pattern several times."""
     parts = helpers.weight(items, SMALL)
     each = 1 + PATTERN * sum(rule.rule == "pattern" for rule in rules)
     return (len(rules) * len(items) + parts) * each <= SMALL
 
 
-def _words(rule: Rule) -> str:
+def _words(rule: SchemaRule) -> str:
     """What to do where the rule is broken."""
     options = ", ".join(options_of(rule.value))
     return say(_WORDS[rule.rule], limit=str(rule.value), pattern=str(rule.value), options=options)

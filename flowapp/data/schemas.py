@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.data import names
-from flowapp.data.rule_checks import Rule
+from flowapp.data.rule_checks import SchemaRule
 from flowapp.data.schema_rules import check, check_each, read_rules
 from flowapp.errors import InvalidError, NotFoundError, Problem, StepError
 from flowapp.models import Schema
@@ -19,7 +19,7 @@ from flowapp.security import json_schema
 from flowapp.texts import say
 from flowapp.workflows import projects
 
-__all__ = ["ProjectSchemas", "Rule", "check", "create", "delete", "get", "read_rules", "update"]
+__all__ = ["ProjectSchemas", "SchemaRule", "check", "create", "delete", "get", "read_rules", "update"]
 
 
 def get(session: Session, schema_id: str) -> Schema:
@@ -94,7 +94,7 @@ def _read_json_schema(given: Any) -> dict[str, Any] | None:
 class Checks:
     """What a schema asks for: rules, a JSON Schema, or both."""
 
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[SchemaRule] = field(default_factory=list)
     json_schema: Mapping[str, Any] | None = None
 
     def problems(self, items: Sequence[Any]) -> list[list[dict[str, str]]]:

@@ -17,7 +17,7 @@ MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FailureGroup:
     """`count` failures for one reason; `message` and step are those of the newest, `execution_id`."""
 
     workflow_id: str
@@ -37,7 +37,7 @@ class Group:
         return self.fingerprint or NO_FINGERPRINT
 
 
-def groups(session: Session, *, since: datetime | None = None, workflow_id: str = "") -> list[Group]:
+def groups(session: Session, *, since: datetime | None = None, workflow_id: str = "") -> list[FailureGroup]:
     """The groups of what failed `since` (by default in the last 7 days), the latest first, 100 at most."""
     where = [Execution.completed_at >= (since or utcnow() - timedelta(days=DAYS))]
     if workflow_id:
@@ -65,7 +65,7 @@ def groups(session: Session, *, since: datetime | None = None, workflow_id: str 
         one = newest[row.workflow_id, row.error_fingerprint]
         names = {step["step_id"]: step["name"] for step in versions[one.version_id].get("steps", ())}
         found.append(
-            Group(
+            FailureGroup(
                 row.workflow_id,
                 workflows[row.workflow_id],
                 row.error_fingerprint,

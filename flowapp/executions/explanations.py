@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.actions.flow.split import DEFAULT, share
 from flowapp.engine.store.admission import gate_of
-from flowapp.executions.timeline import Visit, explained
+from flowapp.executions.timeline import StepVisit, explained
 from flowapp.models import OPEN, Execution, StepRun, utcnow
 from flowapp.texts import say
 
@@ -55,7 +55,7 @@ class Story:
         return None
 
 
-def of_visit(story: Story, visit: Visit) -> list[Reason]:
+def of_visit(story: Story, visit: StepVisit) -> list[Reason]:
     """Why the visit ended as it did, or what it waits for."""
     token = story.token(visit.run) if story.execution.status in ("running", "waiting", "pending") else None
     tell = _BY_TYPE.get(visit.run.action_type)

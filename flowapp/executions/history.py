@@ -48,7 +48,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ExecutionRow:
     """An execution in a list, with the name of its workflow."""
 
     execution: Execution
@@ -68,7 +68,9 @@ def get(session: Session, execution_id: str) -> Execution:
     return found
 
 
-def find(session: Session, search: Search, *, limit: int = 25, cursor: str | None = None) -> tuple[list[Row], Page]:
+def find(
+    session: Session, search: Search, *, limit: int = 25, cursor: str | None = None
+) -> tuple[list[ExecutionRow], Page]:
     """The executions of a page, newest first, and the page itself. InvalidError for a broken cursor."""
     statement = select(Execution)
     if search.statuses:
@@ -103,12 +105,12 @@ def _has_id(session: Session, text: str) -> Any:
     return Execution.id.between(low, high)
 
 
-def rows(session: Session, executions: list[Execution]) -> list[Row]:
+def rows(session: Session, executions: list[Execution]) -> list[ExecutionRow]:
     """As templates/executions/_rows.html shows them."""
     ids = {execution.workflow_id for execution in executions}
     found = session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(ids)))
     names = {workflow_id: name for workflow_id, name in found}  # noqa: C416 - to mypy a row is no pair
-    return [Row(execution, names.get(execution.workflow_id, "")) for execution in executions]
+    return [ExecutionRow(execution, names.get(execution.workflow_id, "")) for execution in executions]
 
 
 def workflow_names(session: Session) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class EffectPreview:
     """`matched` executions fit, `taken` of them would run again; `effects` is an estimate, the most frequent first."""
 
     matched: int
@@ -40,7 +40,7 @@ class Preview:
     effects: list[Effect]
 
 
-def preview(session: Session, choice: Choice, from_step: From, version: Which) -> Preview:
+def preview(session: Session, choice: Choice, from_step: From, version: Which) -> EffectPreview:
     """What running them again would do. Reads the executions that would be taken, and changes nothing."""
     choice = choice.meant_for(from_step)
     matched = count(session, choice)
@@ -55,7 +55,7 @@ def preview(session: Session, choice: Choice, from_step: From, version: Which) -
         for (kind, target), number in counts.most_common()
         if kind in ACTIONS
     ]
-    return Preview(matched, taken, effects)
+    return EffectPreview(matched, taken, effects)
 
 
 def _taken(choice: Choice) -> Any:

@@ -31,7 +31,7 @@ class Payload:
 
 
 @dataclass(slots=True)
-class Visit:
+class StepVisit:
     """One visit of a step by a token: `run` is its last attempt, `earlier` those before, oldest first."""
 
     run: StepRun
@@ -126,16 +126,16 @@ def attempts(session: Session, execution: Execution, before: int | None) -> tupl
 
 def visits(
     session: Session, execution: Execution, runs: Sequence[StepRun], lines: Sequence[LogLine], budget: Budget
-) -> list[Visit]:
+) -> list[StepVisit]:
     """The visits that `runs` belong to, in the order in which they began; the newest payloads are shown first."""
-    found: dict[tuple[str, str, int], Visit] = {}
+    found: dict[tuple[str, str, int], StepVisit] = {}
     for run in runs:
         key = (run.token, run.step_id, run.iteration)
         if key in found:
             found[key].earlier.append(found[key].run)
             found[key].run = run
         else:
-            found[key] = Visit(run)
+            found[key] = StepVisit(run)
     _add_state(session, execution, found.values())
     for visit in reversed(found.values()):
         last = visit.run.ended_seq or execution.seq

@@ -96,7 +96,7 @@ def uncertain(session: Session, limit: int = 10) -> list[Attention]:
     return [Attention(workflow, execution, uncertain=True) for workflow, execution in rows]
 
 
-def recent(session: Session, limit: int = 10) -> list[history.Row]:
+def recent(session: Session, limit: int = 10) -> list[history.ExecutionRow]:
     """The last executions, of whichever workflow."""
     return history.find(session, history.Search(), limit=limit)[0]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flowapp.errors import ConfigError, FlowError
 from flowapp.launcher import broker, procfile
-from flowapp.launcher.group import Group, StopRequestedError
+from flowapp.launcher.group import ProcessGroup, StopRequestedError
 
 _NAME_WIDTH = 9
 
@@ -25,7 +25,7 @@ def main() -> int:
         data_dir = _data_dir(env)
         with _locked(data_dir):
             _complete(env)
-            group = Group(env, Path.cwd(), _say)
+            group = ProcessGroup(env, Path.cwd(), _say)
             group.listen()
             return _run(group, data_dir)
     except FlowError as error:
@@ -33,7 +33,7 @@ def main() -> int:
         return 1
 
 
-def _run(group: Group, data_dir: Path) -> int:
+def _run(group: ProcessGroup, data_dir: Path) -> int:
     try:
         commands = procfile.parse((group.cwd / "Procfile").read_text(encoding="utf-8"), group.env)
         if not (group.env.get("REDIS_URL") or group.env.get("CELERY_BROKER_URL")):  # config.OTHER_NAMES
@@ -52,7 +52,7 @@ def _run(group: Group, data_dir: Path) -> int:
         group.stop()
 
 
-def _start_broker(group: Group, data_dir: Path) -> None:
+def _start_broker(group: ProcessGroup, data_dir: Path) -> None:
     path = broker.socket_path(data_dir)
     group.env["REDIS_URL"] = broker.url(path)
     group.start("broker", broker.command(data_dir, path), last=True)

@@ -31,7 +31,7 @@ class GroupFailedError(FlowError):
     """A child cannot be kept running; the message says which and why."""
 
 
-class Group:
+class ProcessGroup:
     """Children in the order of their start; they are stopped all at once, but `last` only after the others."""
 
     def __init__(self, env: Mapping[str, str], cwd: Path, say: Callable[[str, str], None]) -> None:

@@ -15,7 +15,7 @@ from wsproto.utilities import RemoteProtocolError
 from flowapp import tasks
 from flowapp.errors import ForbiddenError
 from flowapp.extensions import sock
-from flowapp.live.hub import Hub, Limits
+from flowapp.live.hub import Hub, SocketLimits
 from flowapp.live.routes import install
 from flowapp.web.problems import problem
 
@@ -29,7 +29,7 @@ def init_app(app: Flask) -> None:
     # Threads that wait for a client must not hold up the end of the process.
     app.config["SOCK_SERVER_OPTIONS"]["thread_class"] = partial(threading.Thread, daemon=True)
     settings = app.extensions["settings"]
-    limits = Limits(settings.max_sockets, settings.organization_sockets, settings.member_sockets)
+    limits = SocketLimits(settings.max_sockets, settings.organization_sockets, settings.member_sockets)
     hub = Hub(tasks.runtime().redis, limits)
     _hubs[:] = [hub]
     app.extensions["live"] = hub

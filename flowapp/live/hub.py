@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SocketLimits:
     """Open lines of one process: altogether, of an organization, of a member."""
 
     all: int
@@ -51,7 +51,7 @@ class Limits:
 class Hub:
     """Hands what Redis publishes to the lines of this process, as many as `limits` allows."""
 
-    def __init__(self, client: redis.Redis, limits: Limits) -> None:
+    def __init__(self, client: redis.Redis, limits: SocketLimits) -> None:
         self._redis, self._limits = client, limits
         self._open: Counter[str] = Counter()  # lines of each organization and member, and of all
         self._bell = f"hub:{new_id()}"

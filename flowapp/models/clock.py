@@ -38,7 +38,7 @@ def _sqlite(*_arguments: Any, **_options: Any) -> str:
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
-class Clock:
+class DatabaseClock:
     """What the database's clock says now, to a few milliseconds, without asking it each time.
 
     A host whose clock is wrong fires no schedule early and takes no lease over that way. SQLite has the host's clock.

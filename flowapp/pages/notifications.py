@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp.errors import InvalidError
 from flowapp.extensions import db
-from flowapp.notifications import bell
+from flowapp.notifications import listing
 from flowapp.security.roles import Role
 from flowapp.web import access, go, page, safe_next, to_url
 
@@ -24,9 +24,9 @@ def index() -> Response:
     session, user_id = db.session(), g.actor.user.id
     unread = request.args.get("show") == "unread"
     try:
-        found = bell.find(session, user_id, unread=unread, cursor=request.args.get("cursor") or None)
+        found = listing.find(session, user_id, unread=unread, cursor=request.args.get("cursor") or None)
     except InvalidError:  # a cursor of another list
-        found = bell.find(session, user_id, unread=unread)
+        found = listing.find(session, user_id, unread=unread)
     return page("notifications/index.html", block="list", found=found, unread=unread)
 
 
@@ -35,9 +35,9 @@ def index() -> Response:
 def read(notification_id: UUID) -> Response:
     """Marks it as read, and goes to what it is about."""
     session = db.session()
-    found = bell.get(session, g.actor.user.id, str(notification_id))
+    found = listing.get(session, g.actor.user.id, str(notification_id))
     link = safe_next(found.link, "/notifications")
-    bell.mark_read(session, g.actor.user.id, [found.id])
+    listing.mark_read(session, g.actor.user.id, [found.id])
     session.commit()
     return to_url(link)
 
@@ -46,7 +46,7 @@ def read(notification_id: UUID) -> Response:
 @access(Role.VIEWER)
 def read_all() -> Response:
     """Marks all as read."""
-    count = bell.mark_read(db.session(), g.actor.user.id)
+    count = listing.mark_read(db.session(), g.actor.user.id)
     db.session.commit()
     if count:
         flash(
@@ -61,7 +61,7 @@ def unread_notifications() -> int:
     if g.get("actor") is None:
         return 0
     try:
-        return bell.unread_count(db.session(), g.actor.user.id)
+        return listing.unread_count(db.session(), g.actor.user.id)
     except SQLAlchemyError:
         db.session.rollback()
         return 0

@@ -46,7 +46,7 @@ def publish(organization_id: str, execution_id: str, messages: list[dict[str, An
         news.append((monitor_channel(organization_id), orjson.dumps(ends, default=str)))
     current = runtime()
     current.progress.made()  # an execution got on: a worker whose threads are all busy is not stuck
-    current.outbox.put(news)
+    current.live_publisher.put(news)
 
 
 def announce_end(execution: Execution) -> None:

@@ -15,7 +15,7 @@ log = get_logger(__name__)
 News = list[tuple[str, bytes]]  # channel, text
 
 
-class Outbox:
+class LivePublisher:
     """Publishes in the order of `put`. Failing to is no failure: the rows are there to be read."""
 
     def __init__(self, client: redis.Redis) -> None:
@@ -30,7 +30,7 @@ class Outbox:
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+                    self._thread = threading.Thread(target=self._run, name="live-publisher", daemon=True)
                     self._thread.start()
 
     def close(self, seconds: float = 1.0) -> None:

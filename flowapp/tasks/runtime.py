@@ -20,10 +20,10 @@ from flowapp.engine.runtime.activity import Watch
 from flowapp.engine.runtime.runner import Runner
 from flowapp.engine.store.quota import quotas
 from flowapp.logs import get_logger
-from flowapp.models.clock import Clock
+from flowapp.models.clock import DatabaseClock
 from flowapp.security import helpers
 from flowapp.security.credentials import Vault
-from flowapp.tasks.live_publisher import Outbox
+from flowapp.tasks.live_publisher import LivePublisher
 from flowapp.tasks.pause import Pause
 from flowapp.tasks.tally import Tally
 
@@ -60,9 +60,9 @@ class Runtime:
     broker: DoorbellBroker
     redis: redis.Redis
     vault: Vault
-    outbox: Outbox
+    live_publisher: LivePublisher
     pause: Pause
-    clock: Clock
+    clock: DatabaseClock
     tally: Tally
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -77,7 +77,13 @@ class Runtime:
         broker = make_broker(settings.redis_url)
         broker.declare_queue(QUEUE)
         client = connect(settings.redis_url)
-        parts = (Vault(settings.encryption_keys), Outbox(client), Pause(settings, engine), Clock(engine), Tally(engine))
+        parts = (
+            Vault(settings.encryption_keys),
+            LivePublisher(client),
+            Pause(settings, engine),
+            DatabaseClock(engine),
+            Tally(engine),
+        )
         return cls(settings, engine, broker, client, *parts, **more)
 
     def public_url(self) -> str:

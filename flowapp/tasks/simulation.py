@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import HttpResponse, IntegrationHandle, Letter, Sandbox, Saved
 from flowapp.crm import contacts
-from flowapp.engine.runtime.simulate import LONGEST, Clock, Scene, simulate
+from flowapp.engine.runtime.simulate import LONGEST, Scenario, VirtualClock, simulate
 from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import NotFoundError, Problem, UnknownReferenceError, UnsuitableError
 from flowapp.logs import MASK, mask
@@ -28,7 +28,7 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 class Recording:
     """`ctx`'s services in a simulation. `calls`: what would have gone out, in order; each has step_id, at and kind."""
 
-    def __init__(self, real: StepServices, clock: Clock) -> None:
+    def __init__(self, real: StepServices, clock: VirtualClock) -> None:
         self._real, self.clock = real, clock
         self.step_id = ""
         self.calls: list[Json] = []
@@ -166,17 +166,17 @@ def simulate_workflow(
     services = open_services(current, organization_id, project_id, timezone)
     recorded: list[Recording] = []
 
-    def record(clock: Clock) -> Recording:
+    def record(clock: VirtualClock) -> Recording:
         recorded.append(Recording(services, clock))
         return recorded[0]
 
     opened = {**definition, "steps": current.vault.open(definition.get("steps", []))}
-    scene = Scene(
+    scenario = Scenario(
         opened, organization_id, project_id, workflow_id, start or utcnow(), input_data,
         context=context or {}, contact=found, timezone=timezone, pins=pins or {}, answers=answers or {},
     )  # fmt: skip
     with within(LONGEST):
-        report = simulate(scene, record)
+        report = simulate(scenario, record)
     return {**report, "calls": recorded[0].calls if recorded else []}
 
 

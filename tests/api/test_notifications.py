@@ -9,7 +9,7 @@ import pytest
 from flowapp.extensions import db
 from flowapp.models import Member, Notification
 from flowapp.models.tenancy import system_session
-from flowapp.notifications import bell
+from flowapp.notifications import listing
 from tests.api.conftest import Api
 
 
@@ -61,7 +61,7 @@ def test_somebody_elses_is_not_found(api: Api, told: list[str]) -> None:
 
 
 def test_the_bell_counts_among_the_newest(app: Any, api: Api, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bell, "NEWEST", 2)
+    monkeypatch.setattr(listing, "NEWEST", 2)
     operator = api.as_("operator")
     assert operator.get("/notifications/")["unread"] == 2
     operator.post("/notifications/read/", {"ids": told[1:]})

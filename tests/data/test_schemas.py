@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowapp.data import schemas
-from flowapp.data.rule_checks import Rule
+from flowapp.data.rule_checks import SchemaRule
 from flowapp.data.schema_rules import LABELS, check
 from flowapp.data.schemas import ProjectSchemas
 from flowapp.errors import InvalidError, StepError
@@ -37,27 +37,31 @@ GOOD_AND_BAD = [
 @pytest.mark.parametrize(("rule", "value", "good", "bad"), GOOD_AND_BAD)
 def test_every_rule_tells_good_from_bad(rule, value, good, bad):
     for given in good:
-        assert check([Rule("x", rule, value)], {"x": given}) == [], given
+        assert check([SchemaRule("x", rule, value)], {"x": given}) == [], given
     for given in bad:
-        assert [p["field"] for p in check([Rule("x", rule, value)], {"x": given})] == ["x"], given
+        assert [p["field"] for p in check([SchemaRule("x", rule, value)], {"x": given})] == ["x"], given
 
 
 def test_every_rule_but_required_is_tried_and_leaves_empty_fields_alone():
     tried = {rule for rule, *_ in GOOD_AND_BAD}
     assert tried | {"required"} == set(LABELS)
     for rule, value, *_ in GOOD_AND_BAD:
-        assert check([Rule("x", rule, value)], {"x": ""}) == check([Rule("x", rule, value)], {}) == []
+        assert check([SchemaRule("x", rule, value)], {"x": ""}) == check([SchemaRule("x", rule, value)], {}) == []
 
 
 def test_required_paths_and_own_messages():
-    rules = [Rule("a.b", "required"), Rule("list.0.c", "required"), Rule("x.y", "required", message="Oh no")]
+    rules = [
+        SchemaRule("a.b", "required"),
+        SchemaRule("list.0.c", "required"),
+        SchemaRule("x.y", "required", message="Oh no"),
+    ]
     assert check(rules, {"a": {"b": 0}, "list": [{"c": False}], "x.y": 1}) == []
     assert [p["field"] for p in check(rules, {"a": "text", "list": [{}]})] == ["a.b", "list.0.c", "x.y"]
     assert check(rules, None)[-1] == {"field": "x.y", "message": "Oh no"}
 
 
 def test_a_hostile_pattern_costs_nothing():
-    assert check([Rule("x", "pattern", "(a+)+b")], {"x": "a" * 50_000 + "c"})
+    assert check([SchemaRule("x", "pattern", "(a+)+b")], {"x": "a" * 50_000 + "c"})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from flowapp.data.rule_checks import Rule
+from flowapp.data.rule_checks import SchemaRule
 from flowapp.data.schema_rules import check, check_each
 from flowapp.errors import StepError
 from flowapp.security import helpers, json_schema
@@ -104,7 +104,7 @@ def test_what_is_unique(items, unique) -> None:
 
 
 def test_patterns_over_many_items() -> None:
-    rules = [Rule(f"f{at}", "pattern", "a{0,20}" * 20 + "b") for at in range(50)]
+    rules = [SchemaRule(f"f{at}", "pattern", "a{0,20}" * 20 + "b") for at in range(50)]
     items = [{f"f{at}": "a" * 390 + "b" for at in range(50)}] * 200
     with at_most(seconds=60, memory=60):  # about 0.3
         assert check_each(rules, items) == [[]] * 200
@@ -113,9 +113,9 @@ def test_patterns_over_many_items() -> None:
 def test_a_choice_of_many() -> None:
     words = [f"w{at}" for at in range(50_000)]
     with at_most(seconds=20, memory=100):  # about 0.2
-        assert check([Rule("x", "one_of", words)], {"x": words}) == []
-        assert check([Rule("x", "email")], {"x": "a@" + "b." * 500_000 + "com"}) != []
-        assert check([Rule("x", "max", 5)], {"x": "9" * 1_000_000}) != []
+        assert check([SchemaRule("x", "one_of", words)], {"x": words}) == []
+        assert check([SchemaRule("x", "email")], {"x": "a@" + "b." * 500_000 + "com"}) != []
+        assert check([SchemaRule("x", "max", 5)], {"x": "9" * 1_000_000}) != []
 
 
 def test_a_step_that_is_hostile_holds_nobody_else_up() -> None:
@@ -131,7 +131,7 @@ def test_a_step_that_is_hostile_holds_nobody_else_up() -> None:
     for thread in threads:
         thread.start()
     with at_most(seconds=10, memory=50):  # about 0.001
-        assert check([Rule("a", "required"), Rule("b", "pattern", "[a-z]+")], {"a": 1, "b": "abc"}) == []
+        assert check([SchemaRule("a", "required"), SchemaRule("b", "pattern", "[a-z]+")], {"a": 1, "b": "abc"}) == []
         assert json_schema.apply({"properties": {"a": {"type": "string"}}}, [{"a": "x"}]) == [[]]
         assert len(ended) < 8
     for thread in threads:
@@ -150,10 +150,10 @@ SMALL = {
 def test_what_is_small_costs_no_process(monkeypatch) -> None:
     monkeypatch.setattr(helpers, "call", None)
     rules = [
-        Rule("email", "required"),
-        Rule("email", "email"),
-        Rule("name", "pattern", "[a-z]+"),
-        Rule("age", "min", 3),
+        SchemaRule("email", "required"),
+        SchemaRule("email", "email"),
+        SchemaRule("name", "pattern", "[a-z]+"),
+        SchemaRule("age", "min", 3),
     ]
     assert json_schema.fault(SMALL) == ""
     began = time.process_time()

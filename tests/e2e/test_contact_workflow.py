@@ -218,7 +218,7 @@ def add_check(page: Page) -> None:
     choose(page, "Validate data", "Check the answers")
     page.get_by_role("combobox", name="Schema", exact=True).select_option("Contact schema")
     page.get_by_role("button", name="Test this step").click()
-    expect(page.locator("#trial").get_by_text("Completed")).to_be_visible()
+    expect(page.locator("#step-test").get_by_text("Completed")).to_be_visible()
     add(page, "Check the answers")
 
 

@@ -32,11 +32,11 @@ def test_a_large_file_is_read_beside_the_web_process(site: Site) -> None:
         sheet = csv_files.read(text)
         with at_most(seconds=120, memory=150):
             before = time.process_time()
-            trial = csv_files.check(session, table, sheet, csv_files.guess(sheet, table))
+            checked = csv_files.check(session, table, sheet, csv_files.guess(sheet, table))
             spent = time.process_time() - before
-        assert (len(trial.good), len(trial.bad_lines), trial.count, len(trial.faults)) == (0, 8_000, 8_000, 100)
-        assert trial.faults[0] == (2, "E4", "Enter an e-mail address, for example ann@example.com.")
+        assert (len(checked.good), len(checked.bad_lines), checked.count, len(checked.faults)) == (0, 8_000, 8_000, 100)
+        assert checked.faults[0] == (2, "E4", "Enter an e-mail address, for example ann@example.com.")
         assert spent < 2  # about 0.1: it is the helper that worked
         small = csv_files.read("e0,e4\na@b.co,b@b.co\nx,\n")
-        trial = csv_files.check(session, table, small, csv_files.guess(small, table))
-        assert (len(trial.good), trial.bad_lines, trial.count) == (1, {3}, 1)
+        checked = csv_files.check(session, table, small, csv_files.guess(small, table))
+        assert (len(checked.good), checked.bad_lines, checked.count) == (1, {3}, 1)

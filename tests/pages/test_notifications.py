@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from flowapp.extensions import db
 from flowapp.models import Member, Notification, Organization, User, new_id
 from flowapp.models.tenancy import system_session
-from flowapp.notifications import bell as notifications
+from flowapp.notifications import listing as notifications
 from tests.support.browser import Browser
 
 

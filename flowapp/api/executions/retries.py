@@ -73,7 +73,7 @@ def list_failures() -> Response:
     return jsonify({"count": len(found), "results": [_group_json(group) for group in found]})
 
 
-def _group_json(group: dead_letters.Group) -> dict[str, Any]:
+def _group_json(group: dead_letters.FailureGroup) -> dict[str, Any]:
     return {
         "workflow": group.workflow_id,
         "workflow_name": group.workflow_name,

@@ -14,7 +14,7 @@ from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
 from flowapp.models import Notification, read_id
-from flowapp.notifications import bell
+from flowapp.notifications import listing
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web.access import access
@@ -32,9 +32,9 @@ def list_notifications() -> Response:
     """The newest first; `unread` counts among the newest hundred."""
     query = read_query(schemas.NotificationQuery)
     session, user_id = db.session(), g.actor.user.id
-    page = bell.find(session, user_id, unread=query.unread, limit=query.limit, cursor=query.cursor)
+    page = listing.find(session, user_id, unread=query.unread, limit=query.limit, cursor=query.cursor)
     rows = list_of(page, [_json(row) for row in page.rows])
-    return jsonify({**rows, "unread": bell.unread_count(session, user_id)})
+    return jsonify({**rows, "unread": listing.unread_count(session, user_id)})
 
 
 @route(
@@ -46,7 +46,7 @@ def read_notifications() -> Response:
     """Those in `ids`, without it all of them."""
     body = read_model(schemas.NotificationsReadIn)
     ids = None if body.ids is None else [str(one) for one in body.ids]
-    count = bell.mark_read(db.session(), g.actor.user.id, ids)
+    count = listing.mark_read(db.session(), g.actor.user.id, ids)
     db.session.commit()
     return jsonify({"read": count})
 
@@ -62,8 +62,8 @@ def read_notification(notification_id: str) -> Response:
     if known is None:
         raise NotFoundError(say("There is no such notification."))
     session = db.session()
-    found = bell.get(session, g.actor.user.id, known)
-    bell.mark_read(session, g.actor.user.id, [known])
+    found = listing.get(session, g.actor.user.id, known)
+    listing.mark_read(session, g.actor.user.id, [known])
     session.refresh(found)
     answer = jsonify(_json(found))
     session.commit()

@@ -37,7 +37,7 @@ class Known:
     sql: Callable[[str, dict[str, Any]], str] | None = None
 
 
-class Scene:
+class CheckContext:
     """A definition, what the project has, and the graph. `bodies`: by loop, the steps inside it."""
 
     def __init__(self, definition: Definition, known: Known) -> None:

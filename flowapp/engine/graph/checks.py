@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
 from flowapp.engine.graph import checks_flow as flow
-from flowapp.engine.graph.check_context import Findings, Known, Scene, names, with_hints
+from flowapp.engine.graph.check_context import CheckContext, Findings, Known, names, with_hints
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.expression import has_expression
 from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, nearest, no_step
@@ -39,59 +39,59 @@ _THINGS = {
 
 def check(definition: Definition, known: Known | None = None) -> tuple[list[Problem], list[Problem]]:
     """(errors, warnings) of a definition that `parse` accepted: the errors keep it from being published."""
-    scene = Scene(definition, known or Known())
-    errors = [problem for find in _ERRORS for problem in islice(find(scene), MAX_PROBLEMS)]
-    return errors, [problem for find in _WARNINGS for problem in islice(find(scene), MAX_PROBLEMS)]
+    context = CheckContext(definition, known or Known())
+    errors = [problem for find in _ERRORS for problem in islice(find(context), MAX_PROBLEMS)]
+    return errors, [problem for find in _WARNINGS for problem in islice(find(context), MAX_PROBLEMS)]
 
 
-def _wrong_references(scene: Scene) -> Findings:
-    for step in scene.definition.steps:
-        before = scene.graph.before(step.step_id)
-        for name, value, ui in scene.fields(step):
+def _wrong_references(context: CheckContext) -> Findings:
+    for step in context.definition.steps:
+        before = context.graph.before(step.step_id)
+        for name, value, ui in context.fields(step):
             for step_id in dict.fromkeys(ref[1] for ref in names(value, ui) if ref[0] == "steps" and ref[1:]):
-                if step_id not in scene.place:
-                    message = no_step(step_id, scene.place)
-                    yield scene.problem(step, f"params.{name}", message, "unknown_step")
-                elif not before & {step_id, *scene.around(step_id)} and step.step_id in scene.reachable:
+                if step_id not in context.place:
+                    message = no_step(step_id, context.place)
+                    yield context.problem(step, f"params.{name}", message, "unknown_step")
+                elif not before & {step_id, *context.around(step_id)} and step.step_id in context.reachable:
                     message = say("“%(step)s” has not run before this step, so it has no result here.", step=step_id)
-                    yield scene.problem(step, f"params.{name}", message, "not_before")
-    for at, trigger in enumerate(scene.definition.triggers):
+                    yield context.problem(step, f"params.{name}", message, "not_before")
+    for at, trigger in enumerate(context.definition.triggers):
         if any(ref[0] == "steps" for ref in names(trigger.conditions, {"widget": "conditions"})):
             message = say("No step has run yet when a trigger fires. Use the input here.")
             yield Problem(f"triggers.{at}.conditions", message, code="not_before")
 
 
-def _missing_things(scene: Scene) -> Findings:
-    for step in scene.definition.steps:
-        for name, value, ui in scene.fields(step):
-            if message := _missing(scene, value, ui.get("widget", "")):
-                yield scene.problem(step, f"params.{name}", message, "missing_thing")
-    for at, trigger in enumerate(scene.definition.triggers):
+def _missing_things(context: CheckContext) -> Findings:
+    for step in context.definition.steps:
+        for name, value, ui in context.fields(step):
+            if message := _missing(context, value, ui.get("widget", "")):
+                yield context.problem(step, f"params.{name}", message, "missing_thing")
+    for at, trigger in enumerate(context.definition.triggers):
         for name, value, ui in with_hints(TRIGGERS.get(trigger.trigger_type), trigger.config):
-            if message := _missing(scene, value, ui.get("widget", "")):
+            if message := _missing(context, value, ui.get("widget", "")):
                 yield Problem(f"triggers.{at}.config.{name}", message, code="missing_thing")
 
 
-def _missing(scene: Scene, value: Any, widget: str) -> str:
+def _missing(context: CheckContext, value: Any, widget: str) -> str:
     if not isinstance(value, str) or not value or has_expression(value):
         return ""
-    if widget == "step" and value not in scene.place:
-        return no_step(value, scene.place)
-    known: frozenset[str] | None = getattr(scene.known, f"{widget}s") if widget in _THINGS else None
+    if widget == "step" and value not in context.place:
+        return no_step(value, context.place)
+    known: frozenset[str] | None = getattr(context.known, f"{widget}s") if widget in _THINGS else None
     if known is None or value.casefold() in {name.casefold() for name in known}:
         return ""
     return say(_THINGS[widget], name=value, near=nearest(value, known))
 
 
-def _wrong_sql(scene: Scene) -> Findings:
-    fault_of = scene.known.sql
-    for step in scene.definition.steps if fault_of else ():
-        for name, value, ui in scene.fields(step):
+def _wrong_sql(context: CheckContext) -> Findings:
+    fault_of = context.known.sql
+    for step in context.definition.steps if fault_of else ():
+        for name, value, ui in context.fields(step):
             if ui.get("widget") != "sql" or not isinstance(value, str) or not value.strip() or not _is_shown(step, ui):
                 continue
             fault = fault_of(value, step.params.get("params") or {}) if fault_of else ""
             if fault:
-                yield scene.problem(step, f"params.{name}", fault, "wrong_sql")
+                yield context.problem(step, f"params.{name}", fault, "wrong_sql")
 
 
 def _is_shown(step: StepDef, ui: dict[str, Any]) -> bool:
@@ -100,44 +100,44 @@ def _is_shown(step: StepDef, ui: dict[str, Any]) -> bool:
     return all(stored_value(model, step.params, at) in ways for at, ways in chosen.items() if at in step.params)
 
 
-def _wrong_conditions(scene: Scene) -> Findings:
+def _wrong_conditions(context: CheckContext) -> Findings:
     """Conditions in rows, which the shape of the params does not tell."""
-    for step in scene.definition.steps:
-        for name, value, hints in scene.fields(step):
+    for step in context.definition.steps:
+        for name, value, hints in context.fields(step):
             if "." in name and hints.get("widget") == "conditions":
                 for found in check_conditions(value, f"params.{name}"):
-                    yield scene.problem(step, found.path, found.message, found.code)
+                    yield context.problem(step, found.path, found.message, found.code)
 
 
-def _wrong_config(scene: Scene) -> Findings:
-    config = scene.definition.config
+def _wrong_config(context: CheckContext) -> Findings:
+    config = context.definition.config
     for field in ("concurrency_key", "debounce_key"):
         value = getattr(config, field)
         if any(ref[0] == "steps" for ref in names(value, {})):
             message = say("No step has run yet when an execution starts. Use the input here.")
             yield Problem(f"config.{field}", message, code="not_before")
-    if missing := _missing(scene, config.error_workflow, "workflow"):
+    if missing := _missing(context, config.error_workflow, "workflow"):
         yield Problem("config.error_workflow", missing, code="missing_thing")
 
 
-def _from_inside_loops(scene: Scene) -> Findings:
+def _from_inside_loops(context: CheckContext) -> Findings:
     """References to steps that run once for each item, seen from outside of the loop."""
-    for step in scene.definition.steps:
-        around = scene.around(step.step_id)
-        for name, value, hints in scene.fields(step):
+    for step in context.definition.steps:
+        around = context.around(step.step_id)
+        for name, value, hints in context.fields(step):
             for step_id in dict.fromkeys(ref[1] for ref in names(value, hints) if ref[0] == "steps" and ref[1:]):
-                hidden = scene.around(step_id) - around
-                for loop in [one for one in hidden if not scene.around(one) & hidden]:
+                hidden = context.around(step_id) - around
+                for loop in [one for one in hidden if not context.around(one) & hidden]:
                     message = say(
                         "“%(step)s” runs for each item of “%(loop)s”. Outside the loop, use steps.%(loop)s.results.",
                         step=step_id,
                         loop=loop,
                     )
-                    yield scene.problem(step, f"params.{name}", message, "inside_loop")
+                    yield context.problem(step, f"params.{name}", message, "inside_loop")
 
 
-def _no_trigger(scene: Scene) -> Findings:
-    triggers = scene.definition.triggers
+def _no_trigger(context: CheckContext) -> Findings:
+    triggers = context.definition.triggers
     if not triggers:
         message = say("This workflow can only be started by hand. Add a trigger.")
         yield Problem("triggers", message, code="no_trigger")
@@ -146,13 +146,13 @@ def _no_trigger(scene: Scene) -> Findings:
         yield Problem("triggers", message, code="no_trigger")
 
 
-def _idle_settings(scene: Scene) -> Findings:
-    for step in scene.definition.steps:
-        for field, message in _idle(scene, step):
-            yield scene.problem(step, field, message, "idle")
+def _idle_settings(context: CheckContext) -> Findings:
+    for step in context.definition.steps:
+        for field, message in _idle(context, step):
+            yield context.problem(step, field, message, "idle")
 
 
-def _idle(scene: Scene, step: StepDef) -> Iterator[tuple[str, str]]:
+def _idle(context: CheckContext, step: StepDef) -> Iterator[tuple[str, str]]:
     spec = ACTIONS.get(step.action_type)
     retries = step.on_error == "retry"
     if retries and step.retry_count == 0:
@@ -163,23 +163,23 @@ def _idle(scene: Scene, step: StepDef) -> Iterator[tuple[str, str]]:
         yield "on_exhausted", say("This applies only if “on error” is retry.")
     if step.goto_step and not step.targets():
         yield "goto_step", say("This step is never used, because “on error” is not goto.")
-    if step.on_error != "stop" and "error" in scene.graph.branches(step.step_id):
+    if step.on_error != "stop" and "error" in context.graph.branches(step.step_id):
         yield "on_error", say("The error branch is taken, so “%(choice)s” has no effect.", choice=step.on_error)
 
 
-def _unknown_names(scene: Scene) -> Findings:
-    specs = [TRIGGERS[t.trigger_type] for t in scene.definition.triggers if t.trigger_type in TRIGGERS]
+def _unknown_names(context: CheckContext) -> Findings:
+    specs = [TRIGGERS[t.trigger_type] for t in context.definition.triggers if t.trigger_type in TRIGGERS]
     anywhere = ROOTS.union(*(spec.sample for spec in specs))
-    for step in scene.definition.steps:
-        known = anywhere | IN_LOOPS if scene.around(step.step_id) else anywhere
-        for name, value, hints in scene.fields(step):
+    for step in context.definition.steps:
+        known = anywhere | IN_LOOPS if context.around(step.step_id) else anywhere
+        for name, value, hints in context.fields(step):
             for ref in dict.fromkeys(ref[:2] for ref in names(value, hints)):
-                if message := _unknown(scene, ref, known, raw=bool(hints.get("raw"))):
-                    yield scene.problem(step, f"params.{name}", message, "unknown_name")
+                if message := _unknown(context, ref, known, raw=bool(hints.get("raw"))):
+                    yield context.problem(step, f"params.{name}", message, "unknown_name")
 
 
-def _unknown(scene: Scene, ref: tuple[str, ...], known: frozenset[str], *, raw: bool) -> str:
-    variables = scene.definition.variables
+def _unknown(context: CheckContext, ref: tuple[str, ...], known: frozenset[str], *, raw: bool) -> str:
+    variables = context.definition.variables
     if ref[0] == "variables" and ref[1:] and ref[1] not in variables:
         return say("This workflow has no variable “%(name)s”.%(near)s", name=ref[1], near=nearest(ref[1], variables))
     if ref[0] in known or ref[0] in variables or raw:
@@ -190,20 +190,20 @@ def _unknown(scene: Scene, ref: tuple[str, ...], known: frozenset[str], *, raw: 
     return say("“%(name)s” is read from the input and must be there.%(near)s", name=ref[0], near=near)
 
 
-def _params(scene: Scene, *, doubtful: bool) -> Findings:
+def _params(context: CheckContext, *, doubtful: bool) -> Findings:
     """Of a definition that was stored, since types and their params may have changed."""
-    for step in scene.definition.steps:
+    for step in context.definition.steps:
         spec = ACTIONS.get(step.action_type)
         if spec:
-            path = f"steps.{scene.place[step.step_id]}.params"
+            path = f"steps.{context.place[step.step_id]}.params"
             for found in check_params(spec.params, step.params, path)[doubtful]:
                 yield Problem(found.path, found.message, step.step_id, "doubtful" if doubtful else found.code)
         elif not doubtful:
             message = say("There is no step type “%(name)s”.", name=step.action_type)
-            yield scene.problem(step, "action_type", message, "unknown_type")
+            yield context.problem(step, "action_type", message, "unknown_type")
 
 
-_Find = Callable[[Scene], Findings]
+_Find = Callable[[CheckContext], Findings]
 _ERRORS: tuple[_Find, ...] = (
     flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _missing_things,
     _wrong_sql, _wrong_config, flow.lost_edges, flow.own_gotos, flow.without_body, flow.endless_loops,

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
 from flowapp.catalog.ways import way
-from flowapp.engine.graph.check_context import Findings, Scene
+from flowapp.engine.graph.check_context import CheckContext, Findings
 from flowapp.engine.graph.loop_bodies import beside
 from flowapp.engine.language.definition import StepDef, TriggerDef
 from flowapp.errors import Problem
@@ -16,37 +16,37 @@ from flowapp.texts import either, say
 _END_QUIETLY = frozenset({"each", "done"})  # a loop may be the last step
 
 
-def what_never_runs(scene: Scene) -> Findings:
-    if not scene.definition.steps:
+def what_never_runs(context: CheckContext) -> Findings:
+    if not context.definition.steps:
         yield Problem("steps", say("This workflow does nothing yet: add a step."), code="no_steps")
-    for step in scene.definition.steps:
-        if step.step_id not in scene.reachable:
+    for step in context.definition.steps:
+        if step.step_id not in context.reachable:
             message = say("“%(name)s” is never reached: connect a step to it, or delete it.", name=step.name)
-            yield scene.problem(step, "step_id", message, "unreachable")
-    yield from _behind_the_end(scene)
+            yield context.problem(step, "step_id", message, "unreachable")
+    yield from _behind_the_end(context)
 
 
-def _behind_the_end(scene: Scene) -> Findings:
+def _behind_the_end(context: CheckContext) -> Findings:
     """Without edges, nothing follows a step that ends the flow, unless an error goes there."""
-    reached, last = _reached_in_order(scene), ""
-    for step in scene.graph.steps.values() if scene.graph.linear else ():
+    reached, last = _reached_in_order(context), ""
+    for step in context.graph.steps.values() if context.graph.linear else ():
         if step.step_id not in reached:
             message = say("“%(name)s” is never reached: “%(last)s” ends the flow before it.", name=step.name, last=last)
-            yield scene.problem(step, "step_id", message, "unreachable")
+            yield context.problem(step, "step_id", message, "unreachable")
         elif _ends(step):
             last = step.name
 
 
-def _reached_in_order(scene: Scene) -> set[str]:
-    following = dict(pairwise(scene.graph.steps))
+def _reached_in_order(context: CheckContext) -> set[str]:
+    following = dict(pairwise(context.graph.steps))
     reached: set[str] = set()
-    waiting = list(scene.graph.start)
+    waiting = list(context.graph.start)
     while waiting:
-        step = scene.graph.steps[waiting.pop()]
+        step = context.graph.steps[waiting.pop()]
         if step.step_id not in reached:
             reached.add(step.step_id)
             after = [] if _ends(step) or step.step_id not in following else [following[step.step_id]]
-            waiting += [target for target in (*after, *step.targets()) if target in scene.graph.steps]
+            waiting += [target for target in (*after, *step.targets()) if target in context.graph.steps]
     return reached
 
 
@@ -60,9 +60,9 @@ def _goes_on(step: StepDef) -> bool:
     return step.on_error == "continue" or (step.on_error == "retry" and step.on_exhausted == "continue")
 
 
-def lost_edges(scene: Scene) -> Findings:
-    steps = {step.step_id: step for step in scene.definition.steps}
-    for at, edge in enumerate(scene.definition.edges):
+def lost_edges(context: CheckContext) -> Findings:
+    steps = {step.step_id: step for step in context.definition.steps}
+    for at, edge in enumerate(context.definition.edges):
         step = steps[edge.source]
         taken = _taken(step)
         if taken is None or edge.branch in taken:
@@ -92,36 +92,36 @@ def _taken(step: StepDef) -> dict[str, None] | None:
     return dict.fromkeys([*own, *fixed, *(["next"] if _goes_on(step) else []), "error"])
 
 
-def own_gotos(scene: Scene) -> Findings:
-    for step in scene.definition.steps:
+def own_gotos(context: CheckContext) -> Findings:
+    for step in context.definition.steps:
         if step.step_id in step.targets():
             message = say("An error cannot go to the step it comes from. Choose retry.")
-            yield scene.problem(step, "goto_step", message, "goto_self")
+            yield context.problem(step, "goto_step", message, "goto_self")
 
 
-def _loops(scene: Scene, *, endless: bool) -> Iterator[tuple[StepDef, bool]]:
+def _loops(context: CheckContext, *, endless: bool) -> Iterator[tuple[StepDef, bool]]:
     """The first step of each loop of that kind, and whether the loop waits. A loop over a list ends by itself."""
-    graph = scene.graph
+    graph = context.graph
     for loop in dict.fromkeys(filter(None, map(graph.loop, graph.steps))):
         members = [step for step_id, step in graph.steps.items() if step_id in loop]
-        ways = [(step, branch) for step in members for branch in scene.branches(step)]
+        ways = [(step, branch) for step in members for branch in context.branches(step)]
         exits = any(loop.isdisjoint(graph.next(step.step_id, branch)) for step, branch in ways)
         counted = any(branch == "done" for _, branch in ways)
         if exits is not endless and not (exits and counted):
             yield members[0], any(step.action_type.startswith("wait") for step in members)
 
 
-def endless_loops(scene: Scene) -> Findings:
-    for step, waits in _loops(scene, endless=True):
+def endless_loops(context: CheckContext) -> Findings:
+    for step, waits in _loops(context, endless=True):
         if not waits:
             message = say(
                 "The loop that begins at “%(name)s” never ends. Add a condition with a branch out of it.",
                 name=step.name,
             )
-            yield scene.problem(step, "step_id", message, "endless_loop")
+            yield context.problem(step, "step_id", message, "endless_loop")
 
 
-def odd_loops(scene: Scene) -> Findings:
+def odd_loops(context: CheckContext) -> Findings:
     for endless, waiting, fault in (
         (
             True,
@@ -130,80 +130,80 @@ def odd_loops(scene: Scene) -> Findings:
         ),
         (False, False, N_("The loop that begins at “%(name)s” repeats without a pause. Consider adding a wait.")),
     ):
-        for step, waits in _loops(scene, endless=endless):
+        for step, waits in _loops(context, endless=endless):
             if waits is waiting:
-                yield scene.problem(step, "step_id", say(fault, name=step.name), "odd_loop")
+                yield context.problem(step, "step_id", say(fault, name=step.name), "odd_loop")
 
 
-def several_starts(scene: Scene) -> Findings:
-    for step_id in scene.graph.start[1:]:
-        step = scene.graph.steps[step_id]
+def several_starts(context: CheckContext) -> Findings:
+    for step_id in context.graph.start[1:]:
+        step = context.graph.steps[step_id]
         message = say("Nothing leads to “%(name)s”, so it starts at the same time as the first step.", name=step.name)
-        yield scene.problem(step, "step_id", message, "parallel_start")
+        yield context.problem(step, "step_id", message, "parallel_start")
 
 
-def open_branches(scene: Scene) -> Findings:
-    for step in scene.definition.steps if scene.definition.edges else ():
-        if scene.around(step.step_id):  # there, an item simply is through
+def open_branches(context: CheckContext) -> Findings:
+    for step in context.definition.steps if context.definition.edges else ():
+        if context.around(step.step_id):  # there, an item simply is through
             continue
-        branches = [branch for branch in scene.branches(step) if branch not in _END_QUIETLY]
-        for branch in branches if len(branches) > 1 and step.step_id in scene.reachable else ():
-            if not scene.graph.next(step.step_id, branch):
+        branches = [branch for branch in context.branches(step) if branch not in _END_QUIETLY]
+        for branch in branches if len(branches) > 1 and step.step_id in context.reachable else ():
+            if not context.graph.next(step.step_id, branch):
                 message = say(
                     "Nothing follows “%(name)s” on the branch “%(way)s”: the flow ends there.",
                     name=step.name,
                     way=way(branch),
                 )
-                yield scene.problem(step, "step_id", message, "open_branch")
+                yield context.problem(step, "step_id", message, "open_branch")
 
 
-def without_body(scene: Scene) -> Findings:
-    for loop in scene.bodies:
-        step = scene.graph.steps[loop]
-        if not scene.graph.next(loop, "each"):
+def without_body(context: CheckContext) -> Findings:
+    for loop in context.bodies:
+        step = context.graph.steps[loop]
+        if not context.graph.next(loop, "each"):
             message = say("“%(name)s” does nothing with its items. Connect a step to “For each”.", name=step.name)
-            yield scene.problem(step, "step_id", message, "no_body")
+            yield context.problem(step, "step_id", message, "no_body")
 
 
-def inside_and_after(scene: Scene) -> Findings:
+def inside_and_after(context: CheckContext) -> Findings:
     """A step of a body that the flow also comes to outside of it."""
-    for loop, body in scene.bodies.items():
-        both = body & beside(scene.graph, loop)
-        for step_id in [s for s in scene.graph.steps if s in both][:1]:
-            step = scene.graph.steps[step_id]
+    for loop, body in context.bodies.items():
+        both = body & beside(context.graph, loop)
+        for step_id in [s for s in context.graph.steps if s in both][:1]:
+            step = context.graph.steps[step_id]
             message = say(
                 "“%(name)s” is inside the loop “%(loop)s” and after it: it runs for each item, and once more.",
                 name=step.name,
-                loop=scene.graph.steps[loop].name,
+                loop=context.graph.steps[loop].name,
             )
-            yield scene.problem(step, "step_id", message, "inside_and_after")
+            yield context.problem(step, "step_id", message, "inside_and_after")
 
 
-def lonely_merges(scene: Scene) -> Findings:
-    for step in scene.definition.steps:
-        if step.action_type == "merge" and step.step_id in scene.reachable and len(_ways_to(scene, step)) < 2:
+def lonely_merges(context: CheckContext) -> Findings:
+    for step in context.definition.steps:
+        if step.action_type == "merge" and step.step_id in context.reachable and len(_ways_to(context, step)) < 2:
             message = say("Only one branch leads to “%(name)s”, so there is nothing to merge.", name=step.name)
-            yield scene.problem(step, "step_id", message, "lonely_merge")
+            yield context.problem(step, "step_id", message, "lonely_merge")
 
 
-def _ways_to(scene: Scene, step: StepDef) -> list[tuple[str, str]]:
-    if scene.graph.linear:
-        return [(source, "next") for source in scene.graph.sources(step.step_id)]
-    return [(edge.source, edge.branch) for edge in scene.definition.edges if edge.target == step.step_id]
+def _ways_to(context: CheckContext, step: StepDef) -> list[tuple[str, str]]:
+    if context.graph.linear:
+        return [(source, "next") for source in context.graph.sources(step.step_id)]
+    return [(edge.source, edge.branch) for edge in context.definition.edges if edge.target == step.step_id]
 
 
-def nobody_waits(scene: Scene) -> Findings:
+def nobody_waits(context: CheckContext) -> Findings:
     """A step answers a caller that does not wait for it."""
-    if any(map(_asks_for_answer, scene.definition.triggers)):
+    if any(map(_asks_for_answer, context.definition.triggers)):
         return
-    for step in scene.definition.steps:
+    for step in context.definition.steps:
         if step.action_type == "respond":
             message = say(
                 "No caller waits for “%(name)s”. Set a webhook of this workflow to answer with what a step "
                 "“Respond to webhook” sends.",
                 name=step.name,
             )
-            yield scene.problem(step, "action_type", message, "nobody_waits")
+            yield context.problem(step, "action_type", message, "nobody_waits")
 
 
 def _asks_for_answer(trigger: TriggerDef) -> bool:
@@ -213,11 +213,11 @@ def _asks_for_answer(trigger: TriggerDef) -> bool:
     return bool(stored_value(spec.params, trigger.config, "response") == "respond")
 
 
-def unanswered(scene: Scene) -> Findings:
+def unanswered(context: CheckContext) -> Findings:
     """A caller waits for a step that is not there."""
-    if any(step.action_type == "respond" for step in scene.definition.steps):
+    if any(step.action_type == "respond" for step in context.definition.steps):
         return
-    for at, trigger in enumerate(scene.definition.triggers):
+    for at, trigger in enumerate(context.definition.triggers):
         if _asks_for_answer(trigger):
             message = say(
                 "No step answers the webhook, so its caller waits until the execution ends. Add "

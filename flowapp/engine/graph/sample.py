@@ -25,7 +25,7 @@ _BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "
 
 
 @dataclass(slots=True)
-class Group:
+class ValueGroup:
     """Values that come from one place: the input, a step or the items of a loop (`name`), the contact, the variables, or
     anywhere (general).
 
@@ -51,18 +51,20 @@ def sample_input(definition: Json, form_fields: Mapping[str, list[Json]] | None 
     return {}
 
 
-def values(definition: Json, step_id: str | None, input_data: Any, results: Mapping[str, Any]) -> list[Group]:
+def values(definition: Json, step_id: str | None, input_data: Any, results: Mapping[str, Any]) -> list[ValueGroup]:
     """The values that `step_id` (None: a trigger's condition) can use; `results` are known results by step_id."""
-    groups = [Group("input", items=list(_input(input_data)))]
+    groups = [ValueGroup("input", items=list(_input(input_data)))]
     if step_id:
         graph = _graph(definition)
         groups = [*_loops(definition, graph, step_id, input_data, results), *groups]
         earlier = _before(definition, graph, step_id)
-        groups += [Group("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier]
-    groups.append(Group("contact", items=list(_flat("contact", CONTACT))))
-    groups.append(Group("variables", items=list(_flat("variables", definition.get("variables") or {}, 2))))
-    groups.append(Group("general", items=list(_general(step_id is not None))))
-    return [Group(g.kind, g.name, g.items[:MOST]) for g in groups if g.items]
+        groups += [
+            ValueGroup("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier
+        ]
+    groups.append(ValueGroup("contact", items=list(_flat("contact", CONTACT))))
+    groups.append(ValueGroup("variables", items=list(_flat("variables", definition.get("variables") or {}, 2))))
+    groups.append(ValueGroup("general", items=list(_general(step_id is not None))))
+    return [ValueGroup(g.kind, g.name, g.items[:MOST]) for g in groups if g.items]
 
 
 def _general(in_step: bool) -> Iterator[Json]:
@@ -100,16 +102,16 @@ def loop_names(definition: Json, step_id: str, data: Any, results: Mapping[str, 
     return names
 
 
-def _loops(definition: Json, graph: Graph, step_id: str, data: Any, results: Mapping[str, Any]) -> Iterator[Group]:
+def _loops(definition: Json, graph: Graph, step_id: str, data: Any, results: Mapping[str, Any]) -> Iterator[ValueGroup]:
     """The item of the loop around the step, with the first one as the example; of the one around that, its item."""
     around = list(_around(definition, graph, step_id, data, results))
     for depth, (name, items) in enumerate(around):
         first = items[0] if items else None
         if depth == len(around) - 1:
             rest = [_item("index", 0, N_("Its number, starting at 0")), _item("items", None, N_("The whole list"))]
-            yield Group("loop", name, [*_named("item", first), *rest])
+            yield ValueGroup("loop", name, [*_named("item", first), *rest])
         elif depth == len(around) - 2:
-            yield Group("loop", name, list(_named("parent_item", first)))
+            yield ValueGroup("loop", name, list(_named("parent_item", first)))
 
 
 def _around(

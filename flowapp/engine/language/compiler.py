@@ -45,7 +45,7 @@ Node = Callable[[Frame], Any]
 Key = str | int
 
 
-class Program:
+class CompiledExpression:
     """A compiled expression: `run(frame)` gives its value; `paths` are the fields it names; `plain`: just one path."""
 
     __slots__ = ("paths", "plain", "run")

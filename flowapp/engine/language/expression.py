@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from flowapp.catalog import N_
-from flowapp.engine.language.compiler import Program
+from flowapp.engine.language.compiler import CompiledExpression
 from flowapp.engine.language.operators import Frame, text_of
 from flowapp.engine.language.scope import Scope, StepView
 from flowapp.engine.language.values import MAX_DEPTH, MISSING, Absent, kind
@@ -166,7 +166,7 @@ def _literal(text: str) -> Run:
 
 def _expression(source: str) -> tuple[Run, tuple[Path, ...]]:
     try:
-        program = Program(source)
+        program = CompiledExpression(source)
     except ExpressionError as error:
         message = say("%(expression)s cannot be read: %(reason)s", expression=_shown(source), reason=error.message)
         raise ExpressionError(message) from None

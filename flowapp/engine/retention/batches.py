@@ -1,7 +1,7 @@
 """Deleting much without standing in anybody's way: small transactions, and a pause after each.
 
-A transaction deletes what takes about AIM seconds; how much that is, is learned while deleting. Then the broom pauses
-for as long as it swept, so that others write in between (SQLite lets one write at a time).
+A transaction deletes what takes about AIM seconds; how much that is, is learned while deleting. Then it pauses
+for as long as it deleted, so that others write in between (SQLite lets one write at a time).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TAKE_TURN = delete(cast(Table, Lease.__table__)).where(false())
 
 
 @dataclass(slots=True)
-class Swept:
+class BatchTotals:
     """Transactions so far; the longest took that many milliseconds, and the heaviest weighed that many pieces."""
 
     batches: int = 0
@@ -33,14 +33,14 @@ class Swept:
     heaviest: int = 0
 
 
-class Broom:
+class BatchDelete:
     """Deletes over all organizations. `stop` ends the work after the transaction that is under way."""
 
     def __init__(self, engine: Engine, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
         self.engine, self.stop, self.clock = engine, stop, clock
         self.dialect = engine.dialect.name
         self.pieces = FIRST
-        self.swept = Swept()
+        self.totals = BatchTotals()
 
     def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """What a statement finds."""
@@ -48,7 +48,7 @@ class Broom:
             use_tenant(connection, SYSTEM)
             return connection.execute(statement).all()
 
-    def sweep(self, weight: int, *statements: Delete) -> int:
+    def delete(self, weight: int, *statements: Delete) -> int:
         """One transaction, and a pause; how many rows the last statement deleted."""
         with self.engine.connect() as connection, connection.begin():
             use_tenant(connection, SYSTEM)
@@ -61,7 +61,7 @@ class Broom:
         return deleted[-1]
 
     def parts(self, weighed: Iterable[tuple[Any, int]]) -> Iterator[tuple[list[Any], int]]:
-        """As many as one transaction may delete, and their weight. Ends early once the broom is stopped."""
+        """As many as one transaction may delete, and their weight. Ends early once it is stopped."""
         some: list[Any] = []
         total = 0
         for one, weight in weighed:
@@ -76,9 +76,9 @@ class Broom:
             yield some, total
 
     def _learn(self, weight: int, took: float) -> None:
-        self.swept.batches += 1
-        self.swept.longest_ms = max(self.swept.longest_ms, round(took * 1000))
-        self.swept.heaviest = max(self.swept.heaviest, weight)
+        self.totals.batches += 1
+        self.totals.longest_ms = max(self.totals.longest_ms, round(took * 1000))
+        self.totals.heaviest = max(self.totals.heaviest, weight)
         if took > AIM or weight > self.pieces // 2:  # a small batch says nothing of how large one may be
             wanted = int(self.pieces * max(0.25, min(2.0, AIM / max(took, 0.001))))
             self.pieces = max(LEAST, min(MOST, wanted))

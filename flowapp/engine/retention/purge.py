@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Engine, Row, Table, and_, delete, func, or_, select
 
-from flowapp.engine.retention.batches import PIECE, Broom, Swept
+from flowapp.engine.retention.batches import PIECE, BatchDelete, BatchTotals
 from flowapp.engine.retention.sizes import bytes_of
 from flowapp.models import (
     TERMINAL,
@@ -49,11 +49,11 @@ class Purged:
     events: int
     notifications: int
     replays: int
-    swept: Swept
+    totals: BatchTotals
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """What a workflow keeps: executions that ended at `cutoff` or later and, with `entered`, those of contacts."""
 
     workflow_id: str
@@ -63,49 +63,49 @@ class Rule:
 
 def purge(engine: Engine, now: datetime, days: int, stop: threading.Event) -> Purged:
     """Deletes what is older than `days`, executions also by what their workflow says. Ends early once `stop` is set."""
-    broom = Broom(engine, stop)
-    rules = _rules(broom, now, days)
+    batches = BatchDelete(engine, stop)
+    rules = _rules(batches, now, days)
     cutoffs = {rule.workflow_id: rule.cutoff for rule in rules}
-    executions = sum(_delete_executions(broom, ids) for rule in rules for ids in _expired(broom, rule, cutoffs))
+    executions = sum(_delete_executions(batches, ids) for rule in rules for ids in _expired(batches, rule, cutoffs))
     oldest = now - timedelta(days=days)
     ended = _replays.c.status.in_(("completed", "cancelled"))
     return Purged(
         executions,
-        _delete_old(broom, _events, oldest, _events.c.published_at.is_not(None)),
-        _delete_old(broom, _notifications, oldest, _notifications.c.read_at.is_not(None)),
-        _delete_old(broom, _replays, oldest, and_(ended, _replays.c.completed_at < oldest)),
-        broom.swept,
+        _delete_old(batches, _events, oldest, _events.c.published_at.is_not(None)),
+        _delete_old(batches, _notifications, oldest, _notifications.c.read_at.is_not(None)),
+        _delete_old(batches, _replays, oldest, and_(ended, _replays.c.completed_at < oldest)),
+        batches.totals,
     )
 
 
-def _rules(broom: Broom, now: datetime, days: int) -> list[Rule]:
+def _rules(batches: BatchDelete, now: datetime, days: int) -> list[RetentionRule]:
     """A rule for each workflow, out of what it published, else of its draft."""
     definition = func.coalesce(_versions.c.definition, _workflows.c.draft)
-    rows = broom.rows(
+    rows = batches.rows(
         select(
             _workflows.c.id,
-            _config(broom, definition, "retention_days").label("days"),
-            _config(broom, definition, "reentry").label("reentry"),
+            _config(batches, definition, "retention_days").label("days"),
+            _config(batches, definition, "reentry").label("reentry"),
         ).outerjoin(_versions, _versions.c.id == _workflows.c.published_version_id)
     )
     return [_rule(row, now, days) for row in rows]
 
 
-def _config(broom: Broom, definition: Any, name: str) -> ColumnElement[Any]:
-    if broom.dialect == "sqlite":
+def _config(batches: BatchDelete, definition: Any, name: str) -> ColumnElement[Any]:
+    if batches.dialect == "sqlite":
         return func.json_extract(definition, f"$.config.{name}")
     return func.json_extract_path_text(definition, "config", name)
 
 
-def _rule(row: Row[Any], now: datetime, days: int) -> Rule:
+def _rule(row: Row[Any], now: datetime, days: int) -> RetentionRule:
     """Who may enter only once, or once in so many days, is known by the executions: these outlive the retention."""
     keep, reentry = int(row.days or days), row.reentry or "always"
     if reentry.startswith("after_"):
         keep = max(keep, int(reentry.removeprefix("after_").removesuffix("_days")))
-    return Rule(row.id, now - timedelta(days=keep), reentry == "once")
+    return RetentionRule(row.id, now - timedelta(days=keep), reentry == "once")
 
 
-def _expired(broom: Broom, rule: Rule, cutoffs: dict[str, datetime]) -> Iterator[list[str]]:
+def _expired(batches: BatchDelete, rule: RetentionRule, cutoffs: dict[str, datetime]) -> Iterator[list[str]]:
     """The executions of a workflow that may go, by parts."""
     which = [
         _e.workflow_id == rule.workflow_id,
@@ -117,23 +117,23 @@ def _expired(broom: Broom, rule: Rule, cutoffs: dict[str, datetime]) -> Iterator
         which.append(or_(_e.contact_id.is_(None), _e.status == "skipped"))
     after = _NONE
     columns = (_e.id, _e.parent_id, _e.retry_of_id)
-    while not broom.stop.is_set():
-        rows = broom.rows(select(*columns).where(*which, _e.id > after).order_by(_e.id).limit(AT_ONCE))
+    while not batches.stop.is_set():
+        rows = batches.rows(select(*columns).where(*which, _e.id > after).order_by(_e.id).limit(AT_ONCE))
         if not rows:
             return
         after = rows[-1].id
-        kept = _of_kept(broom, rows, cutoffs)
+        kept = _of_kept(batches, rows, cutoffs)
         yield [row.id for row in rows if row.id not in kept]
 
 
-def _of_kept(broom: Broom, rows: Sequence[Row[Any]], cutoffs: dict[str, datetime]) -> set[str]:
+def _of_kept(batches: BatchDelete, rows: Sequence[Row[Any]], cutoffs: dict[str, datetime]) -> set[str]:
     """Those whose parent or child, retry or what they repeat, is kept for its own sake."""
     ids = [row.id for row in rows]
     above = {other for row in rows for other in (row.parent_id, row.retry_of_id) if other}
     columns = (_e.id, _e.parent_id, _e.retry_of_id, _e.workflow_id, _e.status, _e.completed_at)
     kept, of_kept = set(), set()
     for related in (_e.parent_id.in_(ids), _e.retry_of_id.in_(ids), _e.id.in_(above)):
-        for other in broom.rows(select(*columns).where(related)):
+        for other in batches.rows(select(*columns).where(related)):
             cutoff = cutoffs.get(other.workflow_id)
             if cutoff is None or other.status not in TERMINAL or other.completed_at >= cutoff:
                 kept.add(other.id)
@@ -141,51 +141,53 @@ def _of_kept(broom: Broom, rows: Sequence[Row[Any]], cutoffs: dict[str, datetime
     return {row.id for row in rows if row.id in of_kept or row.parent_id in kept or row.retry_of_id in kept}
 
 
-def _delete_executions(broom: Broom, ids: list[str]) -> int:
-    weights = _weights(broom, ids)
+def _delete_executions(batches: BatchDelete, ids: list[str]) -> int:
+    weights = _weights(batches, ids)
     for execution_id in ids:
-        if weights[execution_id] > broom.pieces and not broom.stop.is_set():
-            _thin_out(broom, execution_id)
-            weights |= _weights(broom, [execution_id])
+        if weights[execution_id] > batches.pieces and not batches.stop.is_set():
+            _thin_out(batches, execution_id)
+            weights |= _weights(batches, [execution_id])
     deleted = 0
-    for some, weight in broom.parts(weights.items()):
+    for some, weight in batches.parts(weights.items()):
         children = [delete(table).where(table.c.execution_id.in_(some)) for table in _CHILDREN]
-        deleted += broom.sweep(weight, *children, delete(_executions).where(_e.id.in_(some), _e.status.in_(TERMINAL)))
+        deleted += batches.delete(
+            weight, *children, delete(_executions).where(_e.id.in_(some), _e.status.in_(TERMINAL))
+        )
     return deleted
 
 
-def _weights(broom: Broom, ids: list[str]) -> dict[str, int]:
+def _weights(batches: BatchDelete, ids: list[str]) -> dict[str, int]:
     """In pieces: a row is one, and so are PIECE bytes of data."""
     weights = dict.fromkeys(ids, 0)
     for table in (_executions, *_CHILDREN):
         key = table.c.id if table is _executions else table.c.execution_id
-        held = func.sum(bytes_of(table, broom.dialect)).label("held")
+        held = func.sum(bytes_of(table, batches.dialect)).label("held")
         grouped = select(key.label("id"), func.count().label("rows"), held).where(key.in_(ids)).group_by(key)
-        for row in broom.rows(grouped):
+        for row in batches.rows(grouped):
             weights[row.id] += row.rows + int(row.held) // PIECE
     return weights
 
 
-def _thin_out(broom: Broom, execution_id: str) -> None:
+def _thin_out(batches: BatchDelete, execution_id: str) -> None:
     """Deletes the attempts and lines of a large execution part by part, before the execution itself goes."""
     for table in _CHILDREN:
         of = table.c.execution_id == execution_id
-        held = bytes_of(table, broom.dialect).label("held")
-        rows = broom.rows(select(table.c.seq, held).where(of).order_by(table.c.seq))
-        for some, weight in broom.parts((row.seq, 1 + row.held // PIECE) for row in rows):
-            broom.sweep(weight, delete(table).where(of, table.c.seq.between(some[0], some[-1])))
+        held = bytes_of(table, batches.dialect).label("held")
+        rows = batches.rows(select(table.c.seq, held).where(of).order_by(table.c.seq))
+        for some, weight in batches.parts((row.seq, 1 + row.held // PIECE) for row in rows):
+            batches.delete(weight, delete(table).where(of, table.c.seq.between(some[0], some[-1])))
 
 
-def _delete_old(broom: Broom, table: Table, oldest: datetime, which: ColumnElement[bool]) -> int:
+def _delete_old(batches: BatchDelete, table: Table, oldest: datetime, which: ColumnElement[bool]) -> int:
     """Deletes rows made before `oldest`; ids sort by time."""
     deleted, after = 0, _NONE
-    held = bytes_of(table, broom.dialect).label("held")
-    while not broom.stop.is_set():
+    held = bytes_of(table, batches.dialect).label("held")
+    while not batches.stop.is_set():
         found = select(table.c.id, held).where(table.c.id > after, table.c.id < first_id(oldest), which)
-        rows = broom.rows(found.order_by(table.c.id).limit(AT_ONCE))
+        rows = batches.rows(found.order_by(table.c.id).limit(AT_ONCE))
         if not rows:
             break
         after = rows[-1].id
-        for some, weight in broom.parts((row.id, 1 + row.held // PIECE) for row in rows):
-            deleted += broom.sweep(weight, delete(table).where(table.c.id.in_(some), which))
+        for some, weight in batches.parts((row.id, 1 + row.held // PIECE) for row in rows):
+            deleted += batches.delete(weight, delete(table).where(table.c.id.in_(some), which))
     return deleted

@@ -25,7 +25,7 @@ LONGEST = 10.0  # seconds of real time
 
 
 @dataclass(slots=True)
-class Scene:
+class Scenario:
     """What is simulated. `definition` is canonical, its secrets open; `start` aware, UTC.
 
     `pins` are results of steps that do not run; `answers` what comes for steps that wait for somebody:
@@ -46,7 +46,7 @@ class Scene:
 
 
 @dataclass(slots=True)
-class Clock:
+class VirtualClock:
     """The time of a simulation."""
 
     time: datetime
@@ -58,33 +58,33 @@ class Clock:
 class MemoryJournal(Journal):
     """A journal that keeps one execution in memory."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.organization_id = scene.organization_id
-        self.scene = scene
+    def __init__(self, scenario: Scenario) -> None:
+        self.organization_id = scenario.organization_id
+        self.scenario = scenario
         self.runs: dict[int, Json] = {}
         self.lines: list[Json] = []
         self.timers: list[Json] = []
         self.inbox: list[Json] = []
         self.row: Json = {
             "id": new_id(),
-            "organization_id": scene.organization_id,
-            "workflow_id": scene.workflow_id,
+            "organization_id": scenario.organization_id,
+            "workflow_id": scenario.workflow_id,
             "version_id": "simulation",
             "status": "pending",
             "fence": 0,
             "crashes": 0,
             "state": {},
             "seq": 0,
-            "input_data": {} if scene.input_data is None else scene.input_data,
-            "context": scene.context,
-            "started_at": scene.start,
+            "input_data": {} if scenario.input_data is None else scenario.input_data,
+            "context": scenario.context,
+            "started_at": scenario.start,
             "trigger_type": TEST,
             "trigger_entity_type": "",
             "trigger_entity_id": "",
-            "contact_id": (scene.contact or {}).get("id"),
-            "options": {"pins": dict(scene.pins)},
+            "contact_id": (scenario.contact or {}).get("id"),
+            "options": {"pins": dict(scenario.pins)},
             "concurrency_key": None,
-            "timezone": scene.timezone,
+            "timezone": scenario.timezone,
             "output_data": None,
             "error_message": "",
             "response": None,
@@ -94,7 +94,7 @@ class MemoryJournal(Journal):
         return Claim(dict(self.row), 0)
 
     def definition(self, version_id: str) -> tuple[Json, str]:  # noqa: ARG002
-        return self.scene.definition, self.scene.project_id
+        return self.scenario.definition, self.scenario.project_id
 
     def results(self, execution_id: str) -> list[Mapping[str, Any]]:  # noqa: ARG002
         return [dict(run) for _, run in sorted(self.runs.items())]
@@ -109,7 +109,7 @@ class MemoryJournal(Journal):
         """Nothing happens but what the simulation lets happen."""
 
     def contact(self, contact_id: str) -> Json | None:  # noqa: ARG002
-        return self.scene.contact
+        return self.scenario.contact
 
     def extend(self, claim: Claim, now: datetime) -> bool:  # noqa: ARG002
         return True
@@ -141,14 +141,16 @@ class _NoKeeper(Keeper):
         yield
 
 
-def simulate(scene: Scene, services: Callable[[Clock], Services], programs: Programs | None = None) -> Json:
-    """Runs the scene to its end, or to where it waits for something that nobody here sends.
+def simulate(
+    scenario: Scenario, services: Callable[[VirtualClock], Services], programs: Programs | None = None
+) -> Json:
+    """Runs the scenario to its end, or to where it waits for something that nobody here sends.
 
     Returns {"status", "output_data", "error_message", "started_at", "ended_at", "duration": virtual seconds, "steps",
     "logs": rows in order, "notes": what was assumed, "waits_for": step_ids, "response"}. `status` is "waiting" where it
     goes on no further, "pending" where it takes more than ten seconds of real time.
     """
-    clock, journal = Clock(scene.start), MemoryJournal(scene)
+    clock, journal = VirtualClock(scenario.start), MemoryJournal(scenario)
     world, end = services(clock), time.monotonic() + LONGEST
     runner = Runner(
         journal=lambda _organization: journal,
@@ -163,16 +165,16 @@ def simulate(scene: Scene, services: Callable[[Clock], Services], programs: Prog
     notes: list[str] = []
     answered: set[int] = set()
     while True:
-        runner.run(journal.row["id"], scene.organization_id)
+        runner.run(journal.row["id"], scenario.organization_id)
         if journal.row["status"] != "waiting" or not _go_on(journal, clock, notes, answered):
             return _report(journal, clock, notes)
 
 
-def _go_on(journal: MemoryJournal, clock: Clock, notes: list[str], answered: set[int]) -> bool:
+def _go_on(journal: MemoryJournal, clock: VirtualClock, notes: list[str], answered: set[int]) -> bool:
     """Lets the next thing happen: an answer for a step that waits for somebody, else the next moment of a timer."""
     for number, token in journal.row["state"]["tokens"].items():
         if token["status"] == "parked" and token["seq"] not in answered:
-            answer = _answer(journal.scene, token, notes)
+            answer = _answer(journal.scenario, token, notes)
             if answer:
                 answered.add(token["seq"])
                 journal.signal(number, answer["kind"], answer["payload"], clock.time)
@@ -183,10 +185,10 @@ def _go_on(journal: MemoryJournal, clock: Clock, notes: list[str], answered: set
     return True
 
 
-def _answer(scene: Scene, token: Json, notes: list[str]) -> Json | None:
+def _answer(scenario: Scenario, token: Json, notes: list[str]) -> Json | None:
     """What the person gave for this step; approvals are given, and sub-workflows succeed, unless they said otherwise."""
     step_id = token["step"]
-    given = scene.answers.get(step_id)
+    given = scenario.answers.get(step_id)
     if given and given.get("kind", token["accepts"][0]) not in token["accepts"]:
         notes.append(f"“{step_id}”: the answer does not fit, it waits for: {', '.join(token['accepts'])}.")
     elif given:
@@ -203,7 +205,7 @@ def _answer(scene: Scene, token: Json, notes: list[str]) -> Json | None:
     return None
 
 
-def _report(journal: MemoryJournal, clock: Clock, notes: list[str]) -> Json:
+def _report(journal: MemoryJournal, clock: VirtualClock, notes: list[str]) -> Json:
     row = journal.row
     waits = [] if row["status"] in TERMINAL else [token["step"] for token in row["state"].get("tokens", {}).values()]
     return {
@@ -211,9 +213,9 @@ def _report(journal: MemoryJournal, clock: Clock, notes: list[str]) -> Json:
         "output_data": row["output_data"],
         "error_message": row["error_message"],
         "response": row["response"],
-        "started_at": journal.scene.start,
+        "started_at": journal.scenario.start,
         "ended_at": clock.time,
-        "duration": (clock.time - journal.scene.start).total_seconds(),
+        "duration": (clock.time - journal.scenario.start).total_seconds(),
         "steps": [run for _, run in sorted(journal.runs.items())],
         "logs": sorted(journal.lines, key=lambda line: int(line["seq"])),
         "notes": list(dict.fromkeys(notes)),

@@ -180,20 +180,20 @@ def load(table_id: str) -> Response:
             raise InvalidError.at("file", _("Choose a CSV file."))
         sheet = csv_files.read(text)
         mapping = _mapping(sheet, table)
-        trial = csv_files.check(db.session(), table, sheet, mapping, zone())
+        checked = csv_files.check(db.session(), table, sheet, mapping, zone())
     except InvalidError as error:
         return _import(table, errors=errors_of(error), status=422)
     whole = request.form.get("bad_rows", "stop") == "stop"
-    if "_import" in request.form and trial.good and not (whole and trial.faults):
-        records.insert(db.session(), table, trial.good)
-        _note("record.imported", table, count=len(trial.good), left_out=len(trial.bad_lines))
-        flash(_("%(count)s records imported.", count=len(trial.good)), "success")
+    if "_import" in request.form and checked.good and not (whole and checked.faults):
+        records.insert(db.session(), table, checked.good)
+        _note("record.imported", table, count=len(checked.good), left_out=len(checked.bad_lines))
+        flash(_("%(count)s records imported.", count=len(checked.good)), "success")
         return go("records.index", table_id=table.id)
     refused = "_import" in request.form
     preview: dict[str, Any] = {
         "sheet": sheet,
-        "trial": trial,
-        "faults": [(line, label, translated(message)) for line, label, message in trial.faults[:SHOWN_FAULTS]],
+        "checked": checked,
+        "faults": [(line, label, translated(message)) for line, label, message in checked.faults[:SHOWN_FAULTS]],
         "mapping": mapping,
         "packed": csv_files.pack(text),
         "refused": refused,

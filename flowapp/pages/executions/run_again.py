@@ -14,7 +14,7 @@ from flowapp.engine.store.rerun import can_go_on, repeat
 from flowapp.errors import ConflictError, InvalidError
 from flowapp.executions import history, timeline
 from flowapp.executions.replays import Choice
-from flowapp.executions.side_effects import Preview, preview
+from flowapp.executions.side_effects import EffectPreview, preview
 from flowapp.extensions import db
 from flowapp.models import TERMINAL, Execution, Version, Workflow
 from flowapp.security.roles import Role
@@ -118,5 +118,5 @@ def _page(execution: Execution, wrong: dict[str, str], status: int = 200) -> Res
     )
 
 
-def _foreseen(session: Session, execution: Execution, start: Any, version: Any) -> Preview:
+def _foreseen(session: Session, execution: Execution, start: Any, version: Any) -> EffectPreview:
     return preview(session, Choice(ids=(execution.id,), fresh=False), start, version)

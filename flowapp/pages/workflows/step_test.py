@@ -41,19 +41,19 @@ def _try(editor: Editor) -> Response:
     context = editor.context()
     effect = editor.form.spec.effect != "pure"
     if editor.form.errors:
-        context["trial"] = {"status": "unread", "error": _("Correct the marked fields first.")}
+        context["step_test"] = {"status": "unread", "error": _("Correct the marked fields first.")}
         return _whole(page("workflows/steps/edit.html", block="editor", status=422, **context))
     if effect and "_sure" not in request.form:
         context["ask"] = True
     else:
-        context["trial"] = _run(editor)
+        context["step_test"] = _run(editor)
     if "_marked" in request.form:  # errors on the page that no longer hold
         return _whole(page("workflows/steps/edit.html", block="editor", **context))
-    return page("workflows/steps/edit.html", block="trial", **context)
+    return page("workflows/steps/edit.html", block="step_test", **context)
 
 
 def _whole(response: Response) -> Response:
-    """The answer takes the place of the form too, not of the trial alone."""
+    """The answer takes the place of the form too, not of the step test alone."""
     response.headers["HX-Retarget"] = "#editor"
     return response
 

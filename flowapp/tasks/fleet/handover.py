@@ -15,7 +15,7 @@ from flowapp.engine.runtime.activity import JOB, Entry
 from flowapp.engine.store import rescue
 from flowapp.logs import get_logger
 from flowapp.models import Heartbeat
-from flowapp.models.clock import Clock
+from flowapp.models.clock import DatabaseClock
 from flowapp.models.sqlite import wait_at_most
 from flowapp.models.tenancy import system_session
 from flowapp.tasks.fleet.watchdog import Ward
@@ -29,7 +29,7 @@ class Handover:
     """What the parent of worker processes reads and writes. A database that is away is asked again later."""
 
     def __init__(self, engine: Engine, lease: timedelta) -> None:
-        self.engine, self.lease, self.now = engine, lease, Clock(engine).now
+        self.engine, self.lease, self.now = engine, lease, DatabaseClock(engine).now
         event.listen(engine, "connect", _be_brief)
         self._owed: list[tuple[Ward, list[Entry]]] = []
 

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from flowapp import tasks, workflows
-from flowapp.engine.graph.sample import Group, before, sample_input, values
+from flowapp.engine.graph.sample import ValueGroup, before, sample_input, values
 from flowapp.extensions import db
 from flowapp.models import Execution, Form, StepRun, Workflow
 from flowapp.web.forms.providers import Providers, of_project
@@ -68,7 +68,7 @@ class Draft:
         run = next((run for run in self.executions() if run.id == key), None)
         return (run.input_data, run.id) if run else (self.sample(), None)
 
-    def values(self, definition: Json, step_id: str | None) -> list[Group]:
+    def values(self, definition: Json, step_id: str | None) -> list[ValueGroup]:
         """What a step (None: a trigger's condition) can use. Examples are the last real input and results, if any."""
         last = next(iter(self.executions()), None)
         data = last.input_data if last and last.input_data else self.sample()

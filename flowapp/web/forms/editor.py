@@ -1,4 +1,4 @@
-"""One step in the editor: its form, the values it can use, and the trial beside it."""
+"""One step in the editor: its form, the values it can use, and the step test beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from flowapp.catalog import N_, Params, get_action, ui
 from flowapp.engine.graph import edit
-from flowapp.engine.graph.sample import Group
+from flowapp.engine.graph.sample import ValueGroup
 from flowapp.engine.language.definition import StepDef
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.form import Form
@@ -125,14 +125,14 @@ class Editor:
 
     def context(self) -> Json:
         """What steps/edit.html needs."""
-        return {"editor": self, "form": self.form, "workflow": self.draft.workflow, "trial": None, "ask": False}
+        return {"editor": self, "form": self.form, "workflow": self.draft.workflow, "step_test": None, "ask": False}
 
 
 def _in_words(text: str) -> str:
     return _(text) if text else ""
 
 
-def shown_groups(groups: list[Group]) -> list[Json]:
+def shown_groups(groups: list[ValueGroup]) -> list[Json]:
     """Groups of values in the reader's language."""
     return [
         {"label": _label(group), "items": [{**item, "label": _in_words(item["label"])} for item in group.items]}
@@ -140,7 +140,7 @@ def shown_groups(groups: list[Group]) -> list[Json]:
     ]
 
 
-def _label(group: Group) -> str:
+def _label(group: ValueGroup) -> str:
     if group.kind == "loop":
         return str(_("Each item of “%(name)s”", name=group.name))
     return group.name if group.kind == "step" else str(_(_KINDS[group.kind]))

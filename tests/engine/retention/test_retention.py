@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from flowapp.engine.retention.batches import AIM, FIRST, LEAST, MOST, Broom
+from flowapp.engine.retention.batches import AIM, FIRST, LEAST, MOST, BatchDelete
 from flowapp.engine.retention.purge import purge
 from flowapp.models import Event, Execution, LogLine, Notification, Replay, StepRun, User, Version, utcnow
 from flowapp.models.tenancy import system_session
@@ -68,9 +68,9 @@ def test_twenty_thousand_go_while_somebody_writes(place: Place) -> None:
     assert purged.executions == 20_000
     assert left(place) == {recent, *written}
     assert (count(place, StepRun), count(place, LogLine)) == (2, 3)
-    assert len(written) > purged.swept.batches // 4
-    assert purged.swept.heaviest <= MOST
-    assert purged.swept.batches >= 60_000 / MOST
+    assert len(written) > purged.totals.batches // 4
+    assert purged.totals.heaviest <= MOST
+    assert purged.totals.batches >= 60_000 / MOST
 
 
 def test_what_is_open_or_ended_recently_stays(place: Place) -> None:
@@ -118,8 +118,8 @@ def test_a_large_execution_goes_part_by_part(place: Place) -> None:
     one(place, version_of(place), attempts=3000, lines=4000)
     purged = go(place)
     assert (purged.executions, left(place), count(place, LogLine), count(place, StepRun)) == (1, set(), 0, 0)
-    assert purged.swept.heaviest < 7000
-    assert purged.swept.batches > 2
+    assert purged.totals.heaviest < 7000
+    assert purged.totals.batches > 2
 
 
 def test_events_notifications_and_replays(place: Place) -> None:
@@ -151,10 +151,10 @@ def test_it_stops_when_it_is_told_to(place: Place) -> None:
 
 
 @pytest.mark.parametrize(("took", "expected"), [(AIM * 4, FIRST // 4), (AIM, FIRST), (AIM / 10, FIRST * 2)])
-def test_the_broom_learns_how_much_fits_into_a_transaction(place: Place, took: float, expected: int) -> None:
+def test_a_batch_delete_learns_how_much_fits_into_a_transaction(place: Place, took: float, expected: int) -> None:
     times = iter([0.0, took])
-    broom = Broom(place.engine, threading.Event(), clock=lambda: next(times))
-    broom.stop.set()  # no pause
-    broom.sweep(FIRST, LogLine.__table__.delete())  # type: ignore[attr-defined]
-    assert broom.pieces == expected
-    assert LEAST <= broom.pieces <= MOST
+    batches = BatchDelete(place.engine, threading.Event(), clock=lambda: next(times))
+    batches.stop.set()  # no pause
+    batches.delete(FIRST, LogLine.__table__.delete())  # type: ignore[attr-defined]
+    assert batches.pieces == expected
+    assert LEAST <= batches.pieces <= MOST
