@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dramatiq
-import orjson
 import redis
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.encoder import Encoder
 from dramatiq.errors import ConnectionClosed, QueueNotFound
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from flowapp import exact_json
 
 QUEUE = "flowapp"
 _BLOCK_SECONDS = 1.0  # a stopping worker waits that long for its consumers
@@ -154,10 +155,10 @@ class Orjson(Encoder):
     """Messages as JSON, by the faster library: they carry rows (tasks.bus)."""
 
     def encode(self, data: dict[str, Any]) -> bytes:
-        return orjson.dumps(data)
+        return exact_json.dumps(data)
 
     def decode(self, data: bytes) -> dict[str, Any]:
-        decoded: dict[str, Any] = orjson.loads(data)
+        decoded: dict[str, Any] = exact_json.loads(data)
         return decoded
 
 

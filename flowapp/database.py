@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from sqlalchemy import MetaData
+
+from flowapp import exact_json
 
 metadata = MetaData(
     naming_convention={
@@ -20,7 +21,7 @@ metadata = MetaData(
 
 def dump_json(value: Any) -> str:
     """JSON text of a value as it is stored; keys are made texts."""
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    return exact_json.dumps(value).decode()
 
 
-ENGINE_OPTIONS: dict[str, Any] = {"json_serializer": dump_json, "json_deserializer": orjson.loads}
+ENGINE_OPTIONS: dict[str, Any] = {"json_serializer": dump_json, "json_deserializer": exact_json.loads}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import orjson
 from flask import request
 from pydantic import BaseModel, ValidationError
 
-from flowapp import tasks
+from flowapp import exact_json, tasks
 from flowapp.engine.language.validation_messages import known_list, nearest, plain_problems
 from flowapp.errors import InvalidError, MalformedError, Problem, StaleError, TooLargeError, UnsupportedMediaError
 from flowapp.extensions import db
@@ -22,8 +19,6 @@ from flowapp.workflows import Page
 from flowapp.workflows.extras import refuse_other_organization
 
 MAX_NESTING = 64
-INTEGERS = range(-(2**63), 2**64)  # what orjson reads exactly; beyond, it makes a float without a word
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _Read = TypeVar("_Read", bound=BaseModel)
 
 
@@ -41,34 +36,32 @@ def raw_body() -> bytes:
 def parse_json(raw: bytes) -> Any:
     """The JSON value of a body.
 
-    MalformedError for what is not JSON (NaN neither), not UTF-8, nested over 64 levels, or a whole number over 64 bits.
+    MalformedError for what is not JSON (NaN neither), not UTF-8, nested over 64 levels, or a whole number of over 300 digits.
     """
     try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
+        value = exact_json.loads(raw)
+    except exact_json.LongNumberError:
+        raise MalformedError(
+            say(
+                "The body holds a whole number of more than %(limit)s digits. Send it as text, in quotes.",
+                limit=exact_json.MAX_DIGITS,
+            )
+        ) from None
+    except ValueError as error:
         raise MalformedError(_fault(raw, error)) from None
     if raw.count(b"{") + raw.count(b"[") > MAX_NESTING and _deeper_than(value, MAX_NESTING):
         raise MalformedError(f"The body is nested more than {MAX_NESTING} levels deep.")
     if b"\\u0000" in raw and _has_nul(value):
         raise MalformedError("The body contains a NUL character, which cannot be stored.")
-    if _LONG_NUMBER.search(raw):
-        json.loads(raw, parse_int=_exact)
     return value
 
 
-def _fault(raw: bytes, error: orjson.JSONDecodeError) -> str:
+def _fault(raw: bytes, error: ValueError) -> str:
     try:
         raw.decode()
     except UnicodeDecodeError as wrong:
         return f"The body is not UTF-8: its byte {wrong.start + 1} does not fit."
     return f"The body is not JSON: {error}."
-
-
-def _exact(digits: str) -> int:
-    """A whole number as JSON writes it. MalformedError where it would lose digits."""
-    if len(digits) > 20 or int(digits) not in INTEGERS:
-        raise MalformedError(f"The whole number {digits[:30]} has more than 64 bits. Send it as text, in quotes.")
-    return int(digits)
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
@@ -106,7 +99,7 @@ def read_object() -> dict[str, Any]:
 def read_model(model: type[_Read]) -> _Read:
     """The body as `model`, in JSON's own types: no text for a number. InvalidError names every field that is wrong."""
     body = {key: value for key, value in read_object().items() if key != "organization"}
-    return _validated(model, body, lambda: model.model_validate_json(orjson.dumps(body), strict=True))
+    return _validated(model, body, lambda: model.model_validate_json(exact_json.dumps(body), strict=True))
 
 
 def read_query(model: type[_Read]) -> _Read:

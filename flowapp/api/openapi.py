@@ -21,7 +21,7 @@ _CONVERTED = {
 _ABOUT = (
     "Every path works with and without its last slash. Errors are application/problem+json: 422 and 400 say that a "
     "request does not have its shape, 404 that it names what is not there, 409 that it does not fit what there is. "
-    "A text must not hold the character U+0000, and a whole number must fit into 64 bits."
+    "A text must not hold the character U+0000, and a whole number has at most 300 digits."
 )
 Json = dict[str, Any]
 

@@ -23,9 +23,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
+from flowapp import exact_json
 from flowapp.data.columns import Number
 from flowapp.errors import InvalidError
 from flowapp.models.base import AnyJson, Id, UtcDateTime
@@ -117,7 +117,7 @@ class Writer:
         self._line(asdict(tail))
 
     def _line(self, value: Any) -> bytes:
-        line = orjson.dumps(value) + b"\n"
+        line = exact_json.dumps(value) + b"\n"
         self._stream.write(line)
         return line
 
@@ -149,10 +149,10 @@ def lines(path: Path) -> Iterator[Any]:
     try:
         with gzip.open(path, "rb") as stream:
             for line in stream:
-                yield orjson.loads(line)
+                yield exact_json.loads(line)
     except FileNotFoundError:
         raise InvalidError.at("FILE", say("There is no file “%(path)s”.", path=path)) from None
-    except (OSError, EOFError, zlib.error, orjson.JSONDecodeError):
+    except (OSError, EOFError, zlib.error, ValueError):
         raise InvalidError.at("FILE", say("“%(path)s” is not a Flowapp backup, or is damaged.", path=path)) from None
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-import orjson
 from flask.cli import with_appcontext
 
+from flowapp import exact_json
 from flowapp.cli.words import ToldError, tell
 from flowapp.errors import FlowError
 from flowapp.tasks import jobs
@@ -19,8 +19,8 @@ from flowapp.tasks import jobs
 def _json(text: str) -> Any:
     """A value written as JSON."""
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        return exact_json.loads(text)
+    except ValueError as error:
         raise click.BadParameter(f"This is not JSON: {error}.") from None
 
 

@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import orjson
 from sqlalchemy import JSON, Boolean, Date, Dialect, Numeric, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
+from flowapp import exact_json
 from flowapp.catalog import N_
 from flowapp.data.rule_checks import is_email
 from flowapp.errors import InvalidError
@@ -201,17 +201,17 @@ def _email(value: Any) -> str:
 def _json(value: Any) -> Any:
     if isinstance(value, str):
         try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
+            value = exact_json.loads(value)
+        except ValueError:
             if value.lstrip()[:1] in ("{", "[", '"'):
                 raise InvalidError.at("", say("This is not valid JSON.")) from None
     try:
-        text = orjson.dumps(value, default=str).decode()
-    except (TypeError, orjson.JSONEncodeError, RecursionError):
+        text = exact_json.dumps(value, default=str).decode()
+    except (TypeError, RecursionError):
         raise InvalidError.at("", say("This cannot be stored as JSON.")) from None
     if len(text) > MAX_LONG_TEXT or "\\u0000" in text:
         raise InvalidError.at("", say("This is too long, or contains a character that is not text."))
-    return orjson.loads(text)
+    return exact_json.loads(text)
 
 
 _READERS = {
@@ -240,5 +240,5 @@ def as_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
+        return exact_json.dumps(value).decode()
     return str(plain(value))

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flowapp import exact_json
 from flowapp.data import names
 from flowapp.data.rule_checks import SchemaRule
 from flowapp.data.schema_rules import check, check_each, read_rules
@@ -78,8 +78,8 @@ def _read(body: Mapping[str, Any]) -> dict[str, Any]:
 def _read_json_schema(given: Any) -> dict[str, Any] | None:
     if isinstance(given, str):
         try:
-            given = orjson.loads(given) if given.strip() else None
-        except orjson.JSONDecodeError as error:
+            given = exact_json.loads(given) if given.strip() else None
+        except ValueError as error:
             raise InvalidError.at("json_schema", say("This is not valid JSON: %(error)s.", error=str(error))) from None
     if given is None:
         return None

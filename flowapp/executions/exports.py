@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flowapp import exact_json
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.logs import mask
 from flowapp.models import Execution, LogLine, StepRun, Workflow, first_id
@@ -133,7 +133,7 @@ class _Reader:
 
 
 def _dump(value: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
+    return exact_json.dumps(value, default=str).decode()
 
 
 def _json(reader: _Reader) -> Iterator[str]:

@@ -14,9 +14,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import redis
 
+from flowapp import exact_json
 from flowapp.errors import ThrottledError, UnavailableError
 from flowapp.live.line import GOING_AWAY, Line
 from flowapp.logs import get_logger
@@ -145,6 +145,6 @@ class Hub:
             for line in lines:
                 line.read_again()
         elif kind == "message" and lines:
-            for news in orjson.loads(data):
+            for news in exact_json.loads(data):
                 for line in lines:
                     line.offer(news)

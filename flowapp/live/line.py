@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import orjson
 from simple_websocket import ConnectionClosed, Server
 from sqlalchemy.exc import SQLAlchemyError
 
+from flowapp import exact_json
 from flowapp.errors import FlowError, MalformedError, ThrottledError, UnauthenticatedError, UnavailableError
 from flowapp.logs import get_logger, mask
 
@@ -165,7 +165,7 @@ class Line:
     def _send(self, messages: list[Message]) -> None:
         frames = b""
         for message in messages:
-            data = orjson.dumps(message, default=str)
+            data = exact_json.dumps(message, default=str)
             if len(data) <= SHORT:
                 frames += _frame(data)
                 continue
@@ -209,8 +209,8 @@ def _frame(data: bytes) -> bytes:
 
 def _read_question(data: str | bytes) -> Message:
     try:
-        question = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        question = exact_json.loads(data)
+    except ValueError:
         raise MalformedError("This message is not valid JSON.") from None
     if not isinstance(question, dict) or not isinstance(question.get("action"), str):
         raise MalformedError('Send an object with an action, for example {"action": "get_logs"}.')

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 import uuid_utils
 from sqlalchemy import JSON, DateTime, ForeignKey, String, Text, TypeDecorator, Uuid
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from flowapp import exact_json
 from flowapp.database import dump_json
 from flowapp.database import metadata as flowapp_metadata
 
@@ -29,7 +29,7 @@ class TextJson(TypeDecorator[Any]):
         return None if value is None else dump_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        return None if value is None else orjson.loads(value)
+        return None if value is None else exact_json.loads(value)
 
 
 # JSON, not JSONB: the order of keys is the user's (columns, form fields), and writing is cheaper. None is NULL.

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from flowapp import exact_json
 from flowapp.errors import UnknownReferenceError
 from flowapp.models.base import UtcDateTime
 from flowapp.texts import say
@@ -43,7 +43,7 @@ class _Place:
     back: bool
 
     def write(self) -> str:
-        return base64.urlsafe_b64encode(orjson.dumps([self.key, self.id, self.back])).decode().rstrip("=")
+        return base64.urlsafe_b64encode(exact_json.dumps([self.key, self.id, self.back])).decode().rstrip("=")
 
 
 def paginate(
@@ -90,7 +90,7 @@ def _write(row: Any, *, back: bool) -> str | None:
 
 def _read(cursor: str, key: Any) -> _Place:
     try:
-        value, row_id, back = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        value, row_id, back = exact_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         place = _Place(
             datetime.fromisoformat(value) if isinstance(key.type, UtcDateTime) else value, str(UUID(row_id)), back
         )

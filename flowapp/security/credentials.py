@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from flowapp import exact_json
 from flowapp.errors import ConfigError
 from flowapp.security.opened import note
 
@@ -26,14 +26,14 @@ class Vault:
 
     def encrypt(self, value: Any) -> bytes:
         """A JSON value as a Fernet token."""
-        return self._fernet.encrypt(orjson.dumps(value))
+        return self._fernet.encrypt(exact_json.dumps(value))
 
     def decrypt(self, token: bytes) -> Any:
         """The JSON value of a token. ConfigError when no key of this installation made it."""
         if not token:
             return {}
         try:
-            found = orjson.loads(self._fernet.decrypt(token))
+            found = exact_json.loads(self._fernet.decrypt(token))
         except InvalidToken:
             raise ConfigError(
                 "A stored secret was encrypted with a key that is not in FLOWAPP_ENCRYPTION_KEYS."

@@ -17,13 +17,13 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import certifi
-import orjson
 from urllib3 import HTTPConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Url, make_headers, parse_url
 
+from flowapp import exact_json
 from flowapp.catalog import HttpResponse
 from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
@@ -240,8 +240,8 @@ class SafeHttp:
 
 def _packed(value: Any) -> bytes:
     try:
-        return orjson.dumps(value, default=str)
-    except orjson.JSONEncodeError as error:  # a number beyond 64 bits, half a surrogate pair
+        return exact_json.dumps(value, default=str)
+    except TypeError as error:  # half a surrogate pair, a number without end
         raise StepError(f"This cannot be sent as JSON: {error}.", permanent=True) from None
 
 
@@ -333,8 +333,8 @@ def _text(data: bytes, kind: str) -> str:
 
 def _json(data: bytes) -> Any:
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:  # says JSON and is not: the text is there to look at
+        return exact_json.loads(data)
+    except ValueError:  # says JSON and is not: the text is there to look at
         return None
 
 

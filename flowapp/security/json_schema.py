@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-import orjson
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError
 from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from flowapp import exact_json
 from flowapp.catalog import patterns
 from flowapp.errors import StepError
 from flowapp.security import helpers
@@ -65,7 +65,7 @@ Found = list[dict[str, str]]
 def fault(schema: Any) -> str:
     """Why a JSON Schema cannot be used, in words; nothing where it can. OverBudgetError."""
     try:
-        written = orjson.dumps(schema)
+        written = exact_json.dumps(schema)
     except (TypeError, RecursionError):
         return say("This is not a valid JSON Schema: %(error)s.", error=say("it is nested too deeply"))
     if len(written) > MAX_SCHEMA:
@@ -75,7 +75,7 @@ def fault(schema: Any) -> str:
 
 @lru_cache(maxsize=128)
 def _fault(written: bytes) -> str:
-    schema = orjson.loads(written)
+    schema = exact_json.loads(written)
     return find_fault(schema) if 0 < _plain(schema) <= PLAIN_SCHEMA else helpers.call(find_fault, schema)
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import dramatiq
-import orjson
 
+from flowapp import exact_json
 from flowapp.broker import QUEUE
 from flowapp.engine.runtime.program import Programs
 from flowapp.engine.runtime.runner import Runner
@@ -50,7 +50,7 @@ def run_now(execution_id: str, organization_id: str, *, fresh: bool = False, row
     current = runtime()
     if current.runner is None:
         current.runner = make_runner(current)
-    known = orjson.loads(row) if row else None
+    known = exact_json.loads(row) if row else None
     current.runner.run(execution_id, organization_id, fresh=fresh, row=known)
 
 

@@ -11,10 +11,10 @@ import threading
 import time
 from typing import Any
 
-import orjson
 import redis
 from sqlalchemy.orm import Session
 
+from flowapp import exact_json
 from flowapp.database import dump_json
 from flowapp.engine.store.journal import first_row
 from flowapp.logs import get_logger
@@ -40,10 +40,10 @@ def monitor_channel(organization_id: str) -> str:
 
 def publish(organization_id: str, execution_id: str, messages: list[dict[str, Any]]) -> None:
     """Sends messages to whoever watches, soon and in order."""
-    news = [(live_channel(execution_id), orjson.dumps(messages, default=str))]
+    news = [(live_channel(execution_id), exact_json.dumps(messages, default=str))]
     ends = [message for message in messages if message["type"] == "execution_completed"]
     if ends:
-        news.append((monitor_channel(organization_id), orjson.dumps(ends, default=str)))
+        news.append((monitor_channel(organization_id), exact_json.dumps(ends, default=str)))
     current = runtime()
     current.progress.made()  # an execution got on: a worker whose threads are all busy is not stuck
     current.live_publisher.put(news)
@@ -71,7 +71,7 @@ def begin(execution: Execution) -> None:
             "trigger_type": execution.trigger_type,
         },
     }
-    news = {monitor_channel(execution.organization_id): orjson.dumps([message])}
+    news = {monitor_channel(execution.organization_id): exact_json.dumps([message])}
     ring(execution.id, execution.organization_id, news, fresh=True, row=_row(execution))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import orjson
 import redis
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from flowapp import exact_json
 from flowapp.engine.store import event_matching
 from flowapp.engine.store.error_workflows import start_error_workflow
 from flowapp.engine.store.failures import FAILED_EVENT
@@ -76,7 +76,7 @@ def _hand_on(ids: list[str], now: datetime) -> None:
 def _publish(rows: Sequence[Event], now: datetime) -> None:
     for row in rows:
         body = {"id": row.id, "type": row.type, "entity": [row.entity_type, row.entity_id], **row.payload}
-        runtime().redis.publish(f"events:{row.organization_id}", orjson.dumps(body, default=str))
+        runtime().redis.publish(f"events:{row.organization_id}", exact_json.dumps(body, default=str))
         row.published_at = now
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from flask import Response
 
+from flowapp import exact_json
 from flowapp.security.answer_headers import may_set, settled
 
 # Whatever a workflow answers is data: a page of it, opened in a member's browser, runs no script as that member.
@@ -31,7 +31,7 @@ def made(answer: dict[str, Any]) -> Response:
         kind = "application/json" if _is_json(body) else "text/plain; charset=utf-8"
         response = Response(body, status, content_type=kind)
     else:
-        response = Response(orjson.dumps(body), status, content_type="application/json")
+        response = Response(exact_json.dumps(body), status, content_type="application/json")
     if "content-type" in given or not response.data:
         del response.headers["Content-Type"]
     response.headers.extend(headers)
@@ -43,7 +43,7 @@ def _is_json(text: str) -> bool:
     if not text.lstrip().startswith(("{", "[")):
         return False
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
+        exact_json.loads(text)
+    except ValueError:
         return False
     return True

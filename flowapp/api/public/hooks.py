@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response, current_app, g, jsonify, request
 from sqlalchemy import Row, bindparam, exists, select
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.sansio.utils import get_current_url
 
-from flowapp import tasks
+from flowapp import exact_json, tasks
 from flowapp.api import schemas
 from flowapp.api.bodies import raw_body
 from flowapp.api.executions.starting import commit_and_ring
@@ -215,7 +214,7 @@ def _start(hook: Hook, data: Any, sent: dict[str, str], still: Still | None = No
 def _accepted(execution: Execution) -> Response:
     base = tasks.runtime().settings.base_url or _origin(request.scheme, request.host)
     status_url = f"{base}/api/v1/automation/executions/{execution.id}/"
-    body = orjson.dumps({"execution_id": execution.id, "status_url": status_url})
+    body = exact_json.dumps({"execution_id": execution.id, "status_url": status_url})
     return Response(body, 202, mimetype="application/json")
 
 

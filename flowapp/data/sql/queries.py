@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from flowapp import exact_json
 from flowapp.data import tables
 from flowapp.data.columns import plain
 from flowapp.data.sql.result_size import MAX_BYTES, too_large
@@ -133,7 +133,7 @@ def _json(value: Any, kind: str) -> Any:
     if isinstance(value, datetime) and value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
     if isinstance(value, str) and kind in ("JSONB", "JSON"):
-        return orjson.loads(value)
+        return exact_json.loads(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
     return bool(value) if kind == "BOOLEAN" and value in (0, 1) else plain(value)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
+from flowapp import exact_json
 from flowapp.errors import StepError
 
 MAX_BYTES = 8 * 2**20  # of a result; and on SQLite of any value on the way to it
@@ -17,7 +16,7 @@ def size_of(row: Iterable[Any]) -> int:
     size = 8
     for value in row:
         if isinstance(value, dict | list):
-            size += len(orjson.dumps(value))
+            size += len(exact_json.dumps(value))
         else:
             size += len(value) if isinstance(value, str | bytes) else 8
     return size

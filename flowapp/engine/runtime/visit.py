@@ -166,8 +166,8 @@ def _refuse_unstorable(step: Step, attempt: Attempt) -> None:
 
 def _unstorable(reason: str) -> str:
     """In words what the JSON writer said."""
-    if "64-bit" in reason:
-        return "A value of this step is a whole number of more than 64 bits: hand it on as text."
+    if "digits" in reason:
+        return f"A value of this step cannot be kept: {reason}. Hand it on as text."
     if "ecursion" in reason:
         return "A value of this step is nested too deeply: hand it on as text, or a part of it."
     return f"A value of this step cannot be kept as JSON: {reason}."

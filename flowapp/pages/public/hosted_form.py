@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response, jsonify, make_response, request
 from flask_babel import gettext as _
 
-from flowapp import tasks
+from flowapp import exact_json, tasks
 from flowapp.data import forms
 from flowapp.errors import InvalidError, MalformedError
 from flowapp.extensions import db, limiter
@@ -72,8 +71,8 @@ def _enter(key: str) -> Form:
 def _json() -> Mapping[str, Any]:
     """The answers of a JSON body: its `form_data`, or the body itself. MalformedError where it is no object."""
     try:
-        body = orjson.loads(request.get_data())
-    except orjson.JSONDecodeError:
+        body = exact_json.loads(request.get_data())
+    except ValueError:
         body = None
     if isinstance(body, dict) and isinstance(body.get("form_data"), dict):
         return {**body["form_data"], HONEYPOT: body.get(HONEYPOT)}

@@ -47,7 +47,7 @@ _MESSAGES = {
     ),
     "key": N_("%(where)s has a key of the type %(type)s, which is not JSON. Use text."),
     "infinite": N_("%(where)s is not a finite number, so it is not JSON."),
-    "big": N_("%(where)s is a whole number of more than 64 bits. Return it as text."),
+    "big": N_("%(where)s is a whole number of more than 300 digits. Return it as text."),
     "deep": N_("The code's result is nested deeper than %(levels)s levels."),
     "crashed": N_("The code crashed the interpreter: it needs too much memory or is nested too deeply."),
     "lost": N_("The code's result is too large or too deeply nested, or took too long to return."),

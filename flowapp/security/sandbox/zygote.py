@@ -46,6 +46,7 @@ MAX_OUTPUT = 256 * 1024
 MAX_LINES = 200
 MAX_LOG = 64 * 1024
 MAX_MESSAGE = 2000
+MAX_DIGITS = 300  # of a whole number: flowapp.exact_json
 MAX_DEPTH = 100  # the most that expressions read
 GRACE = 3  # seconds past the timeout until the kernel ends a runner that did not end its run itself
 # Address space beyond what a process holds before it sees any code (that depends on the machine's processors). The
@@ -277,7 +278,7 @@ def objection(value: Any, where: str = "result", depth: int = 0) -> tuple[str, d
     if isinstance(value, dict | list | tuple):
         kind = "deep" if depth == MAX_DEPTH else ""
     elif isinstance(value, int):
-        kind = "" if -(2**63) <= value < 2**63 else "big"
+        kind = "" if abs(value) < 10**MAX_DIGITS else "big"
     elif isinstance(value, float):
         kind = "" if math.isfinite(value) else "infinite"
     elif not isinstance(value, str | None):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flowapp import exact_json
 from flowapp.catalog import N_
 from flowapp.engine.store.start import start
 from flowapp.errors import InvalidError, NotFoundError
@@ -31,10 +31,10 @@ def run(key: str, body: Any = None, headers: Any = None) -> Result:
     `key` is that of the webhook's address, `body` JSON or its text as it was signed. What the trigger asks for holds:
     UnauthenticatedError for a wrong signature. NotFoundError where no active workflow has the key.
     """
-    raw = body.encode() if isinstance(body, str) else orjson.dumps(body if body is not None else {})
+    raw = body.encode() if isinstance(body, str) else exact_json.dumps(body if body is not None else {})
     try:
-        data = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
+        data = exact_json.loads(raw)
+    except ValueError as error:
         raise InvalidError.at("body", say("This is not valid JSON: %(error)s.", error=str(error))) from None
     sent = {str(name).lower(): str(value) for name, value in (headers or {}).items()}
     with system_session(runtime().engine) as session:

@@ -7,20 +7,20 @@ import pytest
 from tests.engine.place import Place, _actions, place
 
 __all__ = ["_actions", "place"]
+MANY = "9" * 301
 DEEP = "[" * 900 + "]" * 900
 
 
 @pytest.mark.parametrize(
     ("action", "params", "told"),
     [
-        ("log", {"message": "{{ 99999999999 * 99999999999 }}"}, "more than 64 bits"),
-        ("stop", {"output": "{{ 99999999999 * 99999999999 }}"}, "more than 64 bits"),
-        ("loop", {"items": "{{ '[99999999999999999999]'|fromjson }}"}, "more than 64 bits"),
+        ("stop", {"output": f"{{{{ '[{MANY}]'|fromjson }}}}"}, "more than 300 digits"),
+        ("loop", {"items": f"{{{{ '[{MANY}]'|fromjson }}}}"}, "more than 300 digits"),
         ("transform_data", {"data": DEEP, "operations": [{"op": "json", "way": "parse"}]}, "nested too deeply"),
         (
             "transform_data",
-            {"data": "99999999999999999999", "operations": [{"op": "number", "number": "parse"}]},
-            "more than 64 bits",
+            {"data": f"[{MANY}]", "operations": [{"op": "json", "way": "parse"}]},
+            "more than 300 digits",
         ),
     ],
 )
