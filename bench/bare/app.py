@@ -20,6 +20,8 @@ broker = RedisBroker(url=settings.redis_url, middleware=[])
 dramatiq.set_broker(broker)
 broker.declare_queue(QUEUE)
 app = Flask(__name__)
+app.extensions["settings"] = settings  # what gunicorn.conf.py's workers ask an application for
+app.config["MAX_CONTENT_LENGTH"] = settings.max_body + 65_536
 
 
 @app.get("/healthz")
