@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flowapp.tasks.bus import begin, live_channel, monitor_channel, publish, wait
+from flowapp.tasks.bus import begin, begin_row, live_channel, monitor_channel, publish, wait
 from flowapp.tasks.endings import announce_ends, release
 from flowapp.tasks.runtime import Runtime, init, ring, runtime
 
@@ -22,6 +22,6 @@ def simulate_workflow(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 __all__ = [
-    "Runtime", "announce_ends", "begin", "init", "live_channel", "monitor_channel", "publish", "release", "ring",
+    "Runtime", "announce_ends", "begin", "begin_row", "init", "live_channel", "monitor_channel", "publish", "release", "ring",
     "runtime", "simulate_workflow", "test_step", "wait",
 ]  # fmt: skip

@@ -43,6 +43,12 @@ def _policy() -> str:
     )
 
 
+def of_data(*, is_secure: bool) -> list[tuple[str, str]]:
+    """The headers of an answer that is no page, where no view has set any of them."""
+    sent = [("Content-Security-Policy", _OF_DATA), *_ALWAYS]
+    return [*sent, ("Strict-Transport-Security", _HSTS)] if is_secure else sent
+
+
 @lean
 def _set_headers(response: Response) -> Response:
     headers = response.headers

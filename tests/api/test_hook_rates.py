@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from flowapp import create_app, tasks
 from flowapp.api.public.hook_rates import MINUTE, PARTS, Rates
@@ -17,6 +16,7 @@ from flowapp.extensions import db
 from flowapp.tasks import bus
 from tests.api.conftest import Api
 from tests.api.test_hooks import made
+from tests.support.statements import noted
 
 
 @pytest.fixture(autouse=True)
@@ -56,10 +56,10 @@ def test_who_has_no_secret_uses_up_nobodys_calls(api: Api) -> None:
 def test_a_refused_call_asks_no_database(api: Api) -> None:
     hook = made(api, rate_limit=1)
     assert statuses(api.client, hook, 1) == [202]
-    asked: list[str] = []
     with api.client.application.app_context():
-        event.listen(db.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
-    assert statuses(api.client, hook, 5) == [429] * 5
+        engine = db.engine
+    with noted(engine) as asked:
+        assert statuses(api.client, hook, 5) == [429] * 5
     assert asked == []
 
 

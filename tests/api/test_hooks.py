@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from flowapp.api.public import hooks
 from flowapp.config import Settings
@@ -22,6 +21,7 @@ from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import SHOWN
 from tests.api.conftest import Api
 from tests.api.people import workflow_body
+from tests.support.statements import noted
 
 
 @pytest.fixture
@@ -370,16 +370,11 @@ def test_a_key_stays_when_the_trigger_is_sent_without_it(api: Api) -> None:
 def test_few_statements(api: Api, hook: str, app: Any) -> None:
     """The busiest way in: one insert, once the hook is known."""
     assert api.client.post(hook, json={}).status_code == 202
-    seen: list[str] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        seen.append(statement.split(maxsplit=1)[0])
-
     with app.app_context():
         engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    assert api.client.post(hook, json={}).status_code == 202
-    event.remove(engine, "before_cursor_execute", note)
+    with noted(engine) as texts:
+        assert api.client.post(hook, json={}).status_code == 202
+    seen = [text.split(maxsplit=1)[0] for text in texts]
     assert seen[-1] == "INSERT"
     assert len(seen) <= 2  # PostgreSQL may tell the connection its organization first
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import request
+from werkzeug import Request
 
 from flowapp.api.bodies import parse_json
 from flowapp.errors import MalformedError, UnsupportedMediaError
@@ -14,20 +14,20 @@ from flowapp.tasks.deliveries import shown_headers
 MAX_FIELDS = 1000
 
 
-def read_input(raw: bytes) -> Any:
+def read_input(request: Request, raw: bytes) -> Any:
     """The body as the workflow's `input`; of a GET, and of a request without a body, the query.
 
     UnsupportedMediaError for a type that is not read, MalformedError for a body that is not what it says.
     """
     kind = request.mimetype
     if not raw:
-        return query()
+        return query(request)
     if kind == "application/json" or kind.endswith("+json"):
         return parse_json(raw)
     if kind == "application/x-www-form-urlencoded":
         return _urlencoded(raw)
     if kind == "multipart/form-data":
-        return _multipart(raw)
+        return _multipart(request, raw)
     raise UnsupportedMediaError(
         "Send application/json, application/x-www-form-urlencoded or multipart/form-data, "
         f"and set Content-Type accordingly; this request has “{kind[:100] or 'nothing'}”."
@@ -44,7 +44,7 @@ def _urlencoded(raw: bytes) -> dict[str, Any]:
     return _gathered(fields)
 
 
-def _multipart(raw: bytes) -> dict[str, Any]:
+def _multipart(request: Request, raw: bytes) -> dict[str, Any]:
     fields: list[tuple[str, Any]] = list(request.form.items(multi=True))
     if any("\ufffd" in text for field in fields for text in field) and "\ufffd".encode() not in raw:
         raise MalformedError("The form is not UTF-8.")
@@ -66,17 +66,17 @@ def _gathered(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
-def query() -> dict[str, Any]:
+def query(request: Request) -> dict[str, Any]:
     """The query parameters."""
     return _gathered(list(request.args.items(multi=True)))
 
 
-def headers() -> dict[str, str]:
+def headers(request: Request) -> dict[str, str]:
     """The request's headers, names in lower case."""
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def context(sent: dict[str, str], hidden: set[str]) -> dict[str, Any]:
+def context(request: Request, sent: dict[str, str], hidden: set[str]) -> dict[str, Any]:
     """Method, query and headers, those left out that are `hidden`, hold a secret or prove who sent it."""
     shown = shown_headers(sent, hidden)
-    return {"method": request.method, "query": query() if request.query_string else {}, "headers": shown}
+    return {"method": request.method, "query": query(request) if request.query_string else {}, "headers": shown}

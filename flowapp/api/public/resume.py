@@ -78,7 +78,9 @@ def _execution(session: Session, token: str) -> Execution:
 
 def _payload() -> Any:
     raw = raw_body()
-    return read_input(raw) if raw else {name: value for name, value in query().items() if name != "step"}
+    return (
+        read_input(request, raw) if raw else {name: value for name, value in query(request).items() if name != "step"}
+    )
 
 
 def _keep(session: Session, execution: Execution, step_id: str, payload: Any) -> None:

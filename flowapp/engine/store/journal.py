@@ -19,6 +19,7 @@ from flowapp.engine.store import event_matching, one_statement
 from flowapp.engine.store import signals as mailbox
 from flowapp.errors import FencedError
 from flowapp.models import OPEN, Contact, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
+from flowapp.models.driver import Driver, transaction
 from flowapp.models.tenancy import at_once, use_tenant
 
 _organizations = cast(Table, Organization.__table__)
@@ -132,6 +133,11 @@ class Batch:
     events: list[dict[str, Any]] = field(default_factory=list)
     repeatable: bool = False
 
+    @property
+    def reaches_others(self) -> bool:
+        """Whether it writes more than the execution, its attempts, lines and timers."""
+        return bool(self.consumed or self.signals or self.taken or self.events or self.listening is not None)
+
 
 @dataclass(slots=True)
 class Claim:
@@ -150,9 +156,30 @@ class Claim:
         return {"execution_id": self.row["id"], "org": self.row["organization_id"], "claimed": self.fence}
 
 
+def _write_own(connection: Connection | Driver, claim: Claim, batch: Batch) -> bool:
+    """The execution, its attempts, lines and timers. False, and nothing written, where the claim was lost."""
+    new = {f"new_{name}": value for name, value in batch.columns.items()}
+    held = connection.execute(_change(tuple(batch.columns), taken=claim.taken), {**claim.key, **new})
+    if held.rowcount != 1:
+        return False
+    for statement, rows in (
+        (_START, batch.started), (_END, batch.ended), (_SETTLE, batch.settled), (_LOG, batch.lines),
+    ):  # fmt: skip
+        if rows:
+            connection.execute(statement, rows)
+    if batch.timers is not None:
+        connection.execute(_UNSET, {"execution_id": claim.row["id"]})
+        if batch.timers:
+            connection.execute(_SET, batch.timers)
+    return True
+
+
+FIRST_ROW = (*_COLUMNS, "timezone")
+
+
 def first_row(execution: Execution) -> dict[str, Any]:
     """What a claim would read of an execution right after its start, where it may begin at once."""
-    return {**{name: getattr(execution, name) for name in _COLUMNS}, "timezone": execution.timezone}
+    return {name: getattr(execution, name) for name in FIRST_ROW}
 
 
 def contact_view(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,8 +271,8 @@ class Journal:
             batch.columns = {**self._taking(claim), **batch.columns}
         given = one_statement.rows(batch) if self.engine.dialect.name == "postgresql" else None
         if given is not None:
-            with self.transaction(**at_once("postgresql")) as connection:
-                held = one_statement.write(connection, _IN_WORDS[claim.taken], claim.key, batch, given, ENDED)
+            with transaction(self.engine, self.organization_id, alone=True) as driver:
+                held = one_statement.write(driver, _IN_WORDS[claim.taken], claim.key, batch, given, ENDED)
         else:
             held = self._write(claim, batch)
         if not held:
@@ -285,25 +312,15 @@ class Journal:
         }
 
     def _write(self, claim: Claim, batch: Batch) -> bool:
-        with self.transaction() as connection:
-            new = {f"new_{name}": value for name, value in batch.columns.items()}
-            held = connection.execute(_change(tuple(batch.columns), taken=claim.taken), {**claim.key, **new})
-            if held.rowcount != 1:
-                return False
-            if batch.started:
-                connection.execute(_START, batch.started)
-            if batch.ended:
-                connection.execute(_END, batch.ended)
-            if batch.settled:
-                connection.execute(_SETTLE, batch.settled)
-            if batch.lines:
-                connection.execute(_LOG, batch.lines)
-            if batch.timers is not None:
-                connection.execute(_UNSET, {"execution_id": claim.row["id"]})
-                if batch.timers:
-                    connection.execute(_SET, batch.timers)
-            mailbox.write(connection, claim.row, batch)
-        return True
+        """Writes on the driver what is the execution's own, and what more there is through SQLAlchemy."""
+        if batch.reaches_others:
+            with self.transaction() as connection:
+                if not _write_own(connection, claim, batch):
+                    return False
+                mailbox.write(connection, claim.row, batch)
+            return True
+        with transaction(self.engine, self.organization_id) as driver:
+            return _write_own(driver, claim, batch)
 
     def signals(self, execution_id: str) -> list[dict[str, Any]]:
         """What has come for an execution that waits."""

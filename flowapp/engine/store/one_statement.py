@@ -10,10 +10,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, text
+from sqlalchemy import Table, bindparam, text
 
 from flowapp.database import dump_json
 from flowapp.models import Execution, LogLine, StepRun
+from flowapp.models.driver import Driver
 
 _executions, _runs = cast(Table, Execution.__table__), cast(Table, StepRun.__table__)
 _lines = cast(Table, LogLine.__table__)
@@ -44,7 +45,7 @@ def rows(batch: Any) -> dict[str, str] | None:
 
 
 def write(
-    connection: Connection, guard: str, key: dict[str, Any], batch: Any, given: dict[str, str], ended: tuple[str, ...]
+    driver: Driver, guard: str, key: dict[str, Any], batch: Any, given: dict[str, str], ended: tuple[str, ...]
 ) -> bool:
     """Writes the batch where `guard`, a condition on the execution with parameters `key`, holds. False where not.
 
@@ -59,7 +60,7 @@ def write(
         **{f"rows_{name}": value for name, value in given.items()},
         **{f"end_{name}": value for name, value in earlier.items()},
     }
-    return bool(connection.execute(statement, values).scalar_one() == 1)
+    return bool(driver.execute(statement, values).fetchone()[0] == 1)
 
 
 @cache

@@ -45,6 +45,13 @@ class Quotas:
                 )
             )
 
+    def has_room(self, organization_id: str) -> bool:
+        """Whether `check` found room a moment ago, without asking anybody."""
+        if not self.organization:
+            return True
+        seen_at, full = self._seen.get(organization_id, (-LOOK, True))
+        return not full and monotonic() - seen_at < LOOK
+
     def passed(self, stored: int) -> str:
         """What is to be said of an execution that stored so many bytes; empty where it may."""
         if not self.execution or stored <= self.execution:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypedDict, Unpack, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, select, text
+from sqlalchemy import Table, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, make_transient_to_detached
 
@@ -16,23 +15,26 @@ from flowapp.engine.language.scope import Scope
 from flowapp.engine.store import admission
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.quota import quotas
-from flowapp.errors import StaleError
 from flowapp.models import TEST, Execution, Trigger, Version, Workflow, new_id, utcnow
 
-_executions = cast(Table, Execution.__table__)
-_DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in _executions.columns}
+executions = cast(Table, Execution.__table__)
+DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in executions.columns}
 
 
-@dataclass(frozen=True, slots=True)
-class Still:
-    """What must hold for an execution to start: a condition on other tables, and the values of its parameters."""
+class Given(TypedDict, total=False):
+    """What starts an execution; the keyword arguments of `new_row`."""
 
-    condition: ColumnElement[bool]
-    values: dict[str, Any]
+    trigger_type: str
+    trigger: Trigger | None
+    input_data: Any
+    context: dict[str, Any] | None
+    idempotency_key: str | None
+    entity: tuple[str, str]
+    started_by: str | None
+    contact_id: str | None
 
 
-def start(
-    session: Session,
+def new_row(
     workflow: Workflow,
     version: Version,
     *,
@@ -44,20 +46,11 @@ def start(
     entity: tuple[str, str] = ("", ""),
     started_by: str | None = None,
     contact_id: str | None = None,
-    more: dict[str, Any] | None = None,
-    still: Still | None = None,
-) -> tuple[Execution, bool]:
-    """The new execution, pending, and True; or the first one with this idempotency key, and False.
-
-    Where the trigger's conditions are not met, or the workflow's config says no, the execution is recorded as skipped.
-    `entity` is (type, id) of what the trigger is about: with the type contact it is the contact. `more`: further columns.
-    The row is written at once, so two callers with the same key cannot both be first. With `still` it is written only
-    where that holds, in the same statement; StaleError where not, and where the idempotency key was used. StorageFullError (engine.store.quota).
-    """
-    quotas.check(session, workflow.organization_id)
+) -> dict[str, Any]:
+    """The columns of a new execution: pending, or skipped where the trigger's conditions are not met."""
     now = utcnow()
     met, why = _met(trigger, input_data, context or {}, now.isoformat(timespec="seconds"))
-    row = {
+    return {
         "id": new_id(),
         "organization_id": workflow.organization_id,
         "workflow_id": workflow.id,
@@ -78,17 +71,32 @@ def start(
         "seq": 0 if met else 1,
         "completed_at": None if met else now,
         "contact_id": contact_id or (entity[1] if entity[0] == "contact" else None),
-        **(more or {}),
     }
-    replaced = _check_in(session, row, now) if met else []
-    new = _insert(session, row, still)
-    if new is None and still:
-        raise StaleError("What starts the workflow has changed.")
-    if new is not None:
-        for earlier in replaced:
-            cancel(session, earlier, "A later execution took its place (concurrency).")
-        return new, True
-    return _first(session, workflow.id, idempotency_key), False
+
+
+def start(
+    session: Session,
+    workflow: Workflow,
+    version: Version,
+    *,
+    more: dict[str, Any] | None = None,
+    **given: Unpack[Given],
+) -> tuple[Execution, bool]:
+    """The new execution, pending, and True; or the first one with this idempotency key, and False.
+
+    Where the trigger's conditions are not met, or the workflow's config says no, the execution is recorded as skipped.
+    `entity` is (type, id) of what the trigger is about: with the type contact it is the contact. `more`: further columns.
+    The row is written at once, so two callers with the same key cannot both be first. StorageFullError (engine.store.quota).
+    """
+    quotas.check(session, workflow.organization_id)
+    row = {**new_row(workflow, version, **given), **(more or {})}
+    replaced = _check_in(session, row, row["created_at"]) if row["status"] == "pending" else []
+    new = _insert(session, row)
+    if new is None:
+        return _first(session, workflow.id, row["idempotency_key"]), False
+    for earlier in replaced:
+        cancel(session, earlier, "A later execution took its place (concurrency).")
+    return new, True
 
 
 def _first(session: Session, workflow_id: str, idempotency_key: str | None) -> Execution:
@@ -129,12 +137,11 @@ def _known(session: Session, row: dict[str, Any]) -> bool:
     )
 
 
-def _insert(session: Session, row: dict[str, Any], still: Still | None) -> Execution | None:
+def _insert(session: Session, row: dict[str, Any]) -> Execution | None:
     """The row, if it was new. The unique key decides, in the database."""
-    values = {**_DEFAULTS, **row}
+    values = {**DEFAULTS, **row}
     connection = session.connection()
-    statement = _statement(connection.dialect.name, still.condition if still else None)
-    written = connection.execute(statement, {**values, **still.values} if still else values).first()
+    written = connection.execute(_statement(connection.dialect.name), values).first()
     if written is None:
         return None
     execution = Execution(**values)
@@ -145,13 +152,18 @@ def _insert(session: Session, row: dict[str, Any], still: Still | None) -> Execu
 
 
 @cache
-def _statement(dialect: str, condition: ColumnElement[bool] | None) -> Any:
-    """Made once: the webhook's way to 202 is the application's hottest."""
-    insert = (sqlite if dialect == "sqlite" else postgresql).insert(_executions)
-    if condition is not None:
-        values = [bindparam(column.key, type_=column.type) for column in _executions.columns]
-        insert = insert.from_select(list(_executions.columns), select(*values).where(condition), include_defaults=False)
-    once = insert.on_conflict_do_nothing(index_elements=["workflow_id", "idempotency_key"])
+def _statement(dialect: str) -> Any:
+    return once(insert_into(dialect, executions))
+
+
+def insert_into(dialect: str, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT."""
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+
+
+def once(insert: Any) -> Any:
+    """The first with its idempotency key is written; the others give no row. The row: id and the organization's timezone."""
     # In words: in RETURNING, SQLAlchemy would leave out the tables' names.
     zone = text("(SELECT timezone FROM organizations WHERE organizations.id = executions.organization_id) AS timezone")
-    return once.returning(_executions.c.id, zone)
+    first = insert.on_conflict_do_nothing(index_elements=["workflow_id", "idempotency_key"])
+    return first.returning(executions.c.id, zone)

@@ -1,0 +1,199 @@
+"""Webhooks that this process has met: they are started, and mostly answered, before Flask dispatches the request.
+
+What is known of a hook holds as long as the insert finds its trigger unchanged. Whatever else is not plain (a first
+request, a wrong secret, a body without a length, a repeated delivery) is left to Flask's route, as if nobody had looked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from sqlalchemy import bindparam, exists
+from werkzeug import Request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.sansio.utils import get_current_url
+
+from flowapp import exact_json, tasks
+from flowapp.api.public.hook_bodies import context, headers, read_input
+from flowapp.api.public.hook_rates import Rates
+from flowapp.engine.store.direct_start import start_where
+from flowapp.engine.store.quota import quotas
+from flowapp.engine.store.start import new_row
+from flowapp.errors import FlowError, ThrottledError
+from flowapp.models import Trigger, Version, Workflow, utcnow
+from flowapp.tasks.deliveries import delivery_id
+from flowapp.triggers.webhook import WebhookParams, verify
+from flowapp.web.fast_path import Answer
+from flowapp.web.headers import of_data
+
+KEPT = 1000  # hooks, and names of this host, that a process remembers
+STARTED, COUNTED = "flowapp.hook.started", "flowapp.hook.counted"  # in a request's environ
+
+_t, _w = Trigger.__table__.c, Workflow.__table__.c
+_UNCHANGED = exists().where(
+    _t.id == bindparam("still_trigger"), _t.updated_at == bindparam("still_since"), _t.is_active,
+    _w.id == _t.workflow_id, _w.status == "active", _w.published_version_id == bindparam("still_version"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What a request needs to know of its trigger; the rows are as `start` reads them, and in no session.
+
+    `gated`: the workflow limits when an execution may begin; `unchanged`: the values of the precondition.
+    """
+
+    trigger: Trigger
+    workflow: Workflow
+    version: Version
+    config: WebhookParams
+    gated: bool
+    unchanged: dict[str, Any]
+
+    @property
+    def hidden(self) -> set[str]:
+        """Headers that no execution shows."""
+        return {self.config.header_name.lower(), self.config.signature_header.lower()}
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The execution that a request has started."""
+
+    id: str
+    organization_id: str
+    response: str  # what the trigger answers with (WebhookParams.response)
+
+
+class KnownHooks:
+    """The hooks as they were when they were last looked up, and under which names this process was asked for."""
+
+    def __init__(self, rates: Rates) -> None:
+        self.rates = rates
+        self._hooks: dict[str, Hook] = {}
+        self._origins: dict[tuple[str, str], str] = {}
+
+    def keep(self, key: str, hook: Hook) -> None:
+        """From now on the hook is known."""
+        _put(self._hooks, key, hook)
+
+    def forget(self, key: str) -> None:
+        """It is there no more."""
+        self._hooks.pop(key, None)
+
+    def origin(self, request: Request) -> str:
+        """Where Flowapp is to be seen, for who sent this request; the name that it asked for is known from now on."""
+        name = (request.scheme, request.environ.get("HTTP_HOST", ""))
+        if name not in self._origins:
+            own = tasks.runtime().settings.base_url
+            _put(self._origins, name, own or get_current_url(request.scheme, request.host).rstrip("/"))
+        return self._origins[name]
+
+    def answer(self, environ: dict[str, Any]) -> Answer | None:
+        """The answer to a request for a known hook that needs nothing more than to be started. None: Flask answers.
+
+        Where the execution was started and Flask has to answer all the same, `environ[STARTED]` says which; an error
+        after which nobody may try again stands there, too.
+        """
+        hook = self._hooks.get(_key(environ["PATH_INFO"]))
+        origin = self._origins.get((environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")))
+        raw = _body(environ, tasks.runtime().settings.max_body) if hook and origin else None
+        if hook is None or origin is None or raw is None:
+            return None
+        with Request(environ, populate_request=False) as request:  # closes the files of a form
+            started = self.start(hook, request, raw)
+        environ["wsgi.input"] = BytesIO(raw)  # a form was read
+        if not isinstance(started, Started) or started.response != "at_once":
+            environ[STARTED] = started
+            return None
+        body = exact_json.dumps(accepted(started.id, origin))
+        kind = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        return Answer("202 ACCEPTED", [*kind, *of_data(is_secure=environ["wsgi.url_scheme"] == "https")], body)
+
+    def start_known(self, key: str, request: Request, raw: bytes) -> Started | Exception | None:
+        """Starts the hook of that key, where it is known; see `start`."""
+        hook = self._hooks.get(key)
+        return self.start(hook, request, raw) if hook else None
+
+    def start(self, hook: Hook, request: Request, raw: bytes) -> Started | Exception | None:
+        """Starts by what the hook was. None, and nothing happened, where that is not all there is to it.
+
+        An error that Flask is to answer is returned: the execution may have been stored, so nobody tries again.
+        """
+        try:
+            data = self.input(hook, request, raw)  # before the database is asked anything
+        except ThrottledError as error:
+            return error
+        except (FlowError, HTTPException):  # a wrong secret, for instance, may be right by now
+            return None
+        if hook.gated or challenge(data) or not quotas.has_room(hook.workflow.organization_id):
+            return None
+        try:
+            return _stored(hook, new_row(hook.workflow, hook.version, **given(hook, data, request)))
+        except Exception as error:  # noqa: BLE001 - as Flask does it: the handlers of errors know them all
+            return error
+
+    def input(self, hook: Hook, request: Request, raw: bytes) -> Any:
+        """The workflow's input, once it is known that the caller may send it."""
+        if request.method not in hook.config.methods:
+            raise MethodNotAllowed(valid_methods=list(hook.config.methods))
+        verify(hook.config, headers(request), raw, utcnow())
+        if COUNTED not in request.environ:  # after the proof: who has none uses up nobody's calls
+            request.environ[COUNTED] = True
+            self.rates.admit(hook.trigger.id, hook.config.rate_limit or tasks.runtime().settings.hook_rate)
+        return read_input(request, raw)
+
+
+def _stored(hook: Hook, row: dict[str, Any]) -> Started | None:
+    written = start_where(tasks.runtime().engine, row, _UNCHANGED, hook.unchanged)
+    if written is None:
+        return None
+    if row["status"] == "pending":
+        tasks.begin_row(written)
+    return Started(row["id"], row["organization_id"], hook.config.response)
+
+
+def given(hook: Hook, data: Any, request: Request) -> dict[str, Any]:
+    """What an execution of the hook starts with."""
+    sent = headers(request)
+    delivery = delivery_id(data, sent)
+    return {
+        "trigger": hook.trigger,
+        "input_data": data,
+        "context": context(request, sent, hook.hidden),
+        "idempotency_key": f"{hook.trigger.key}:{delivery}" if delivery else None,
+    }
+
+
+def challenge(data: Any) -> str:
+    """What the sender wants to read back before it sends anything (Slack's url_verification); empty where nothing."""
+    asked = isinstance(data, dict) and data.get("type") == "url_verification" and data.get("challenge")
+    return asked if isinstance(asked, str) else ""
+
+
+def accepted(execution_id: str, origin: str) -> dict[str, str]:
+    """The body of a 202."""
+    return {"execution_id": execution_id, "status_url": f"{origin}/api/v1/automation/executions/{execution_id}/"}
+
+
+def _key(path: str) -> str:
+    """The key in /hooks/<key> and /hooks/<key>/."""
+    return path.removeprefix("/hooks/").removesuffix("/")
+
+
+def _body(environ: dict[str, Any], most: int) -> bytes | None:
+    """The body, which Flask can still read; None where it has no plain length, or is larger than may be."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if "HTTP_TRANSFER_ENCODING" in environ or not (length.isascii() and length.isdecimal()) or int(length) > most:
+        return None
+    raw: bytes = environ["wsgi.input"].read(int(length))
+    environ["wsgi.input"] = BytesIO(raw)
+    return raw if len(raw) == int(length) else None
+
+
+def _put(known: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(known) >= KEPT:
+        known.clear()
+    known[key] = value
