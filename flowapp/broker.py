@@ -2,7 +2,7 @@
 
 Dramatiq's own Redis broker polls an idle queue up to a second apart, and keeps and acknowledges every message. Here a
 worker blocks on the list, so it starts within a millisecond and costs nothing while idle. A message is only a doorbell,
-"run execution X": the database is the truth, and the scheduler rings again for whatever was not run. So nothing is lost
+"run execution X": the database is the truth, and the scheduler wakes again whatever was not run. So nothing is lost
 when a worker dies with messages in its hands, or when Redis loses all it has.
 """
 
@@ -107,7 +107,7 @@ class DoorbellBroker(dramatiq.Broker):
         self.client.rpush(_key(message.queue_name), message.encode())
         return message
 
-    def ring(self, actor_name: str, *args: str | bool, news: Mapping[str, bytes] | None = None) -> None:
+    def wake(self, actor_name: str, *args: str | bool, news: Mapping[str, bytes] | None = None) -> None:
         """Has a worker call the actor, and publishes `news` by channel, in one round trip. redis.RedisError."""
         pipeline = self.client.pipeline(transaction=False)
         pipeline.rpush(_key(QUEUE), _message(actor_name, args))
@@ -115,7 +115,7 @@ class DoorbellBroker(dramatiq.Broker):
             pipeline.publish(channel, text)
         pipeline.execute()
 
-    def ring_many(self, actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
+    def wake_many(self, actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
         """Has workers call the actor once for each of these arguments, in one round trip. redis.RedisError."""
         if calls:
             self.client.rpush(_key(QUEUE), *(_message(actor_name, args) for args in calls))

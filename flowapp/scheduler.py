@@ -41,7 +41,7 @@ class Scheduler:
         self.runtime, self.now = runtime, now
         self.leased_until: datetime | None = None
         self.notes = Notes()
-        self.replays_rung_at: datetime | None = None
+        self.replays_woken_at: datetime | None = None
         self.recoveries_seen_at: datetime | None = None
 
     def tick(self) -> None:
@@ -50,14 +50,14 @@ class Scheduler:
         if not self._hold(now) or self.runtime.pause.state():
             return
         jobs = (
-            self.ring_timers,
-            self.ring_lost,
-            self.ring_signals,
+            self.wake_timers,
+            self.wake_lost,
+            self.wake_signals,
             self.admit,
             self.fire_clocks,
             self.publish_events,
             self.announce_recoveries,
-            self.ring_replays,
+            self.wake_replays,
             self.notes.write,
         )
         for job in jobs:
@@ -93,25 +93,25 @@ class Scheduler:
             log.info("this scheduler works now" if held else "another scheduler works, this one stands by")
         return held
 
-    def ring_timers(self, now: datetime) -> None:
+    def wake_timers(self, now: datetime) -> None:
         """Wakes tokens whose time has come."""
-        self.notes.count("process_waiting_executions", "timers", due.ring_timers, now)
+        self.notes.count("process_waiting_executions", "timers", due.wake_timers, now)
 
-    def ring_lost(self, now: datetime) -> None:
+    def wake_lost(self, now: datetime) -> None:
         """Rings again for what was not run."""
-        self.notes.count("process_waiting_executions", "lost", due.ring_lost, now)
+        self.notes.count("process_waiting_executions", "lost", due.wake_lost, now)
 
-    def ring_signals(self, now: datetime) -> None:
+    def wake_signals(self, now: datetime) -> None:
         """Wakes tokens whose signal was not heard."""
-        self.notes.count("process_waiting_executions", "signals", due.ring_signals, now)
+        self.notes.count("process_waiting_executions", "signals", due.wake_signals, now)
 
     def admit(self, now: datetime) -> None:
         """Gives free places to executions that are held back, where whoever ended one could not."""
         with system_session(self.runtime.engine) as session:
             for workflow_id in admission.with_held(session):
-                bells = admission.release(session, workflow_id, now)
+                wake_ups = admission.release(session, workflow_id, now)
                 session.commit()
-                due.ring_all(bells)
+                due.wake_all(wake_ups)
 
     def fire_clocks(self, now: datetime) -> None:
         """Starts what schedules say."""
@@ -131,15 +131,15 @@ class Scheduler:
             session.commit()
         event_relay.send_alerts(alerted)
 
-    def ring_replays(self, now: datetime) -> None:
+    def wake_replays(self, now: datetime) -> None:
         """Has replays that stand still go on; looks for them twice a minute."""
-        if self.replays_rung_at and self.replays_rung_at <= now < self.replays_rung_at + replays.STILL / 2:
+        if self.replays_woken_at and self.replays_woken_at <= now < self.replays_woken_at + replays.STALLED_AFTER / 2:
             return
-        self.replays_rung_at = now
+        self.replays_woken_at = now
         with system_session(self.runtime.engine) as session:
-            bells = replays.standing_still(session, now)
-        for replay_id, organization_id in bells:
-            repeating.ring_replay(replay_id, organization_id)
+            wake_ups = replays.stalled(session, now)
+        for replay_id, organization_id in wake_ups:
+            repeating.wake_replay(replay_id, organization_id)
 
 
 def take_lease(session: Session, name: str, owner: str, now: datetime, until: datetime) -> bool:

@@ -49,7 +49,7 @@ def test_messages_come_in_order(broker: DoorbellBroker) -> None:
     worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=1000)
     worker.start()
     for n in range(20):
-        broker.ring("note", str(n))
+        broker.wake("note", str(n))
     calls.wait_for(20)
     worker.stop()
     assert calls.made == [str(n) for n in range(20)]
@@ -58,7 +58,7 @@ def test_messages_come_in_order(broker: DoorbellBroker) -> None:
 def test_a_worker_takes_no_more_than_it_has_threads_for(broker: DoorbellBroker) -> None:
     calls = Calls(broker)
     for n in range(5):
-        broker.ring("note", str(n))
+        broker.wake("note", str(n))
     worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=1000)
     worker.start()
     calls.wait_for(2)
@@ -70,8 +70,8 @@ def test_a_worker_takes_no_more_than_it_has_threads_for(broker: DoorbellBroker) 
 
 
 def test_what_a_stopping_worker_has_not_begun_goes_back(broker: DoorbellBroker) -> None:
-    broker.ring("note", "first")
-    broker.ring("note", "second")
+    broker.wake("note", "first")
+    broker.wake("note", "second")
     consumer = broker.consume(QUEUE, prefetch=4)
     taken = [next(consumer), next(consumer)]
     assert queue_length(broker) == 0
@@ -81,9 +81,9 @@ def test_what_a_stopping_worker_has_not_begun_goes_back(broker: DoorbellBroker) 
 
 def test_the_oldest_message(broker: DoorbellBroker) -> None:
     assert oldest_message(broker) is None
-    broker.ring("note", "first")
+    broker.wake("note", "first")
     first = oldest_message(broker)
-    broker.ring("note", "second")
+    broker.wake("note", "second")
     assert first is not None
     assert oldest_message(broker) == first
 
@@ -92,7 +92,7 @@ def test_news_are_published_with_the_ring(broker: DoorbellBroker) -> None:
     with broker.client.pubsub(ignore_subscribe_messages=True) as listener:
         listener.subscribe("here")
         listener.get_message(timeout=5)
-        broker.ring("note", "x", news={"here": b"hello"})
+        broker.wake("note", "x", news={"here": b"hello"})
         heard = listener.get_message(timeout=5)
     assert heard is not None
     assert heard["data"] == b"hello"
@@ -118,6 +118,6 @@ def test_what_it_does_not_do(broker: DoorbellBroker) -> None:
 
 
 def test_many_rings_are_one_push(broker: DoorbellBroker) -> None:
-    broker.ring_many("run_execution", [])
-    broker.ring_many("run_execution", [("a", "o"), ("b", "o"), ("c", "o")])
+    broker.wake_many("run_execution", [])
+    broker.wake_many("run_execution", [("a", "o"), ("b", "o"), ("c", "o")])
     assert queue_length(broker) == 3

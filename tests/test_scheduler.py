@@ -1,4 +1,4 @@
-"""The scheduler on real databases and a real Valkey: what it rings for, and that each slot starts once."""
+"""The scheduler on real databases and a real Valkey: what it wakes, and that each slot starts once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def scheduler(place: Place, settings: Any) -> Iterator[Scheduler]:
     runtime.broker.close()
 
 
-def rung(scheduler: Scheduler) -> int:
+def woken(scheduler: Scheduler) -> int:
     count = queue_length(scheduler.runtime.broker)
     scheduler.runtime.redis.flushall()
     return count
@@ -43,15 +43,15 @@ def test_a_due_timer_rings_once_and_again_only_later(place: Place, scheduler: Sc
     execution_id = place.begin(place.workflow([step("w", do="wait", until=60)]))
     place.runner.run(execution_id, place.org)
     scheduler.tick()
-    assert rung(scheduler) == 0
+    assert woken(scheduler) == 0
     place.later(60)
     scheduler.tick()
-    assert rung(scheduler) == 1
+    assert woken(scheduler) == 1
     scheduler.tick()
-    assert rung(scheduler) == 0
+    assert woken(scheduler) == 0
     place.later(6)
     scheduler.tick()
-    assert rung(scheduler) == 1
+    assert woken(scheduler) == 1
 
 
 def test_due_timers_wait_while_the_queue_is_long(place: Place, scheduler: Scheduler) -> None:
@@ -59,11 +59,11 @@ def test_due_timers_wait_while_the_queue_is_long(place: Place, scheduler: Schedu
     place.runner.run(execution_id, place.org)
     place.later(2)
     for n in range(due.QUEUED):
-        scheduler.runtime.broker.ring("run_execution", f"{n}", place.org)
+        scheduler.runtime.broker.wake("run_execution", f"{n}", place.org)
     scheduler.tick()
-    assert rung(scheduler) == due.QUEUED
+    assert woken(scheduler) == due.QUEUED
     scheduler.tick()
-    assert rung(scheduler) == 1
+    assert woken(scheduler) == 1
 
 
 def test_a_tick_walks_over_no_execution_that_waits(place: Place, scheduler: Scheduler) -> None:
@@ -97,24 +97,24 @@ def test_emptied_redis_loses_nothing(place: Place, scheduler: Scheduler) -> None
         session.commit()
     scheduler.runtime.redis.flushall()
     scheduler.tick()
-    assert rung(scheduler) == 0
+    assert woken(scheduler) == 0
     place.later(6)
     scheduler.tick()
-    assert rung(scheduler) == 3
+    assert woken(scheduler) == 3
 
 
 def test_a_bell_is_rung_again_only_if_it_is_not_queued(place: Place, scheduler: Scheduler) -> None:
-    now = place.time = utcnow()  # as the bells' own times
+    now = place.time = utcnow()  # as the messages' own times
     lost, queued = (place.begin(place.workflow([step("a")])) for _ in range(2))
     with place.session() as session:
         session.get_one(Execution, lost).rung_at = now - timedelta(seconds=10)
         session.get_one(Execution, queued).rung_at = now
         session.commit()
-    tasks.ring(queued, place.org)
+    tasks.wake(queued, place.org)
     place.later(6)
     scheduler.tick()
-    bells = scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
-    assert [Message.decode(bell).args[0] for bell in bells] == [queued, lost]
+    wake_ups = scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
+    assert [Message.decode(wake_up).args[0] for wake_up in wake_ups] == [queued, lost]
 
 
 def test_a_dead_workers_execution_is_rung(place: Place, scheduler: Scheduler) -> None:
@@ -126,10 +126,10 @@ def test_a_dead_workers_execution_is_rung(place: Place, scheduler: Scheduler) ->
         session.commit()
     place.later(9)
     scheduler.tick()
-    assert rung(scheduler) == 0
+    assert woken(scheduler) == 0
     place.later(2)
     scheduler.tick()
-    assert rung(scheduler) == 1
+    assert woken(scheduler) == 1
 
 
 def test_of_executions_whose_worker_died_twice_each_is_tried_alone(place: Place, scheduler: Scheduler) -> None:
@@ -139,19 +139,19 @@ def test_of_executions_whose_worker_died_twice_each_is_tried_alone(place: Place,
         died = {"status": "running", "crashes": 1, "lease_until": place.time, "rung_at": place.time - lease}
         session.query(Execution).filter(Execution.id.in_(suspects)).update(died)
         session.commit()
-    rings = []
+    woken = []
     for _ in suspects:
         place.later(6)
         scheduler.tick()
-        (bell,) = scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
+        (wake_up,) = scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
         scheduler.runtime.redis.flushall()
-        rings.append(Message.decode(bell).args[0])
+        woken.append(Message.decode(wake_up).args[0])
         place.later(1)
         scheduler.tick()
-        assert rung(scheduler) == 0, "one was rung before the last was tried"
-        place.runner.run(rings[-1], place.org)
-        assert place.get(rings[-1]).status == "completed"
-    assert rings == suspects
+        assert woken(scheduler) == 0, "one was woken before the last was tried"
+        place.runner.run(woken[-1], place.org)
+        assert place.get(woken[-1]).status == "completed"
+    assert woken == suspects
 
 
 def test_of_two_schedulers_one_works_until_its_lease_is_over(place: Place, scheduler: Scheduler) -> None:
@@ -163,10 +163,10 @@ def test_of_two_schedulers_one_works_until_its_lease_is_over(place: Place, sched
     scheduler.runtime.name = "another process"
     place.later(1)
     other.tick()
-    assert rung(scheduler) == 0
+    assert woken(scheduler) == 0
     place.later(7)
     other.tick()
-    assert rung(scheduler) == 1
+    assert woken(scheduler) == 1
 
 
 def clock_trigger(place: Place, due: datetime, **config: Any) -> str:
@@ -204,7 +204,7 @@ def test_a_paused_workflow_does_not_fire(place: Place, scheduler: Scheduler) -> 
         session.query(Workflow).filter_by(id=workflow_id).update({"status": "paused"})
         session.commit()
     scheduler.tick()
-    assert rung(scheduler) == 0
+    assert woken(scheduler) == 0
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("skip", []), ("once", ["13:50"]), ("all", 11)])
@@ -231,7 +231,7 @@ def test_timers_of_ended_executions_are_gone(place: Place, scheduler: Scheduler)
     with place.session() as session:
         assert session.query(Timer).count() == 0
     scheduler.tick()
-    assert rung(scheduler) == 0
+    assert woken(scheduler) == 0
 
 
 def test_of_many_missed_slots_the_last_runs_and_the_one_on_time_is_never_left_out() -> None:
@@ -250,7 +250,7 @@ def test_a_schedule_that_cannot_be_read_keeps_no_other_from_firing(place: Place,
     broken = clock_trigger(place, place.time - timedelta(minutes=1), timezone="Mars/Base")
     clock_trigger(place, place.time)
     scheduler.tick()
-    assert rung(scheduler) == 1
+    assert woken(scheduler) == 1
     with place.session() as session:
         trigger = session.query(Trigger).filter_by(workflow_id=broken).one()
     assert trigger.next_fire_at is None
@@ -263,10 +263,10 @@ def test_a_job_that_fails_keeps_no_other_from_its_work(
     def fails(_now: datetime) -> None:
         raise LookupError("as a bug would")
 
-    monkeypatch.setattr(scheduler, "ring_timers", fails)
+    monkeypatch.setattr(scheduler, "wake_timers", fails)
     clock_trigger(place, place.time)
     scheduler.tick()
-    assert rung(scheduler) == 1
+    assert woken(scheduler) == 1
 
 
 def test_an_event_that_cannot_be_handed_on_holds_up_no_other(place: Place, scheduler: Scheduler) -> None:
@@ -294,4 +294,4 @@ def test_a_lease_that_a_clock_running_ahead_has_written_is_nobodys(place: Place,
     other.runtime.name = "goes on"
     clock_trigger(place, place.time)
     other.tick()
-    assert rung(scheduler) == 1
+    assert woken(scheduler) == 1

@@ -184,7 +184,7 @@ def _date(text: str) -> str:
 
 
 def submit(session: Session, form: Form, raw: Mapping[str, Any]) -> tuple[Submission, list[Execution]]:
-    """Stores an answer and starts every active workflow that waits for this form. The caller commits, then rings.
+    """Stores an answer and starts every active workflow that waits for this form. The caller commits, then wakes it.
 
     InvalidError by field; ConflictError where the form is closed.
     """

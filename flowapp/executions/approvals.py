@@ -177,7 +177,7 @@ def _on_its_way(session: Session, asked: Asked) -> dict[str, Any] | None:
 def decide(
     session: Session, asked: Asked, how: Decision, *, user: User, role: Role, comment: str = "", by_link: bool = False
 ) -> None:
-    """Takes the decision of a member, and records it. The caller commits, then rings for the execution.
+    """Takes the decision of a member, and records it. The caller commits, then wakes the execution.
 
     `by_link`: of whoever had the link that was sent to that member. The execution, its log and the audit say so.
 

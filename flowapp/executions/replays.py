@@ -15,7 +15,7 @@ from flowapp.errors import ConflictError, NotFoundError, UnsuitableError
 from flowapp.models import TERMINAL, TEST, Execution, Replay, first_id, new_id, utcnow
 from flowapp.texts import say
 
-STILL = timedelta(seconds=60)  # after which a replay is taken to stand still
+STALLED_AFTER = timedelta(seconds=60)  # after which a replay is taken to stand still
 LIMIT = 1000  # executions of one replay
 MAX_LIMIT = 10_000
 NO_FINGERPRINT = "-"
@@ -157,10 +157,10 @@ def batch(session: Session, replay: Replay, most: int) -> list[Execution]:
     return list(session.scalars(found))
 
 
-def standing_still(session: Session, now: datetime) -> list[tuple[str, str]]:
-    """(replay, organization) of those that should go on and did nothing for a minute: their bell was lost."""
-    moving = select(Execution.id).where(Execution.replay_id == Replay.id, Execution.created_at > now - STILL)
+def stalled(session: Session, now: datetime) -> list[tuple[str, str]]:
+    """(replay, organization) of those that should go on and did nothing for a minute: their message was lost."""
+    moving = select(Execution.id).where(Execution.replay_id == Replay.id, Execution.created_at > now - STALLED_AFTER)
     found = select(Replay.id, Replay.organization_id).where(
-        Replay.status.in_(("pending", "running")), Replay.created_at < now - STILL, ~moving.exists()
+        Replay.status.in_(("pending", "running")), Replay.created_at < now - STALLED_AFTER, ~moving.exists()
     )
     return [(row.id, row.organization_id) for row in session.execute(found.limit(100))]

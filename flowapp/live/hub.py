@@ -1,6 +1,6 @@
 """The hub: one Redis subscription for all sockets of a process.
 
-Only the hub's thread touches the subscription; who joins or leaves rings it over a channel of its own. The thread runs
+Only the hub's thread touches the subscription; who joins or leaves wakes it over a channel of its own. The thread runs
 while anybody listens. Whenever Redis confirms a channel, first or after it was away, its lines are told to read the
 database again: what was published before that moment never reached them.
 """
@@ -54,7 +54,7 @@ class Hub:
     def __init__(self, client: redis.Redis, limits: SocketLimits) -> None:
         self._redis, self._limits = client, limits
         self._open: Counter[str] = Counter()  # lines of each organization and member, and of all
-        self._bell = f"hub:{new_id()}"
+        self._wake_channel = f"hub:{new_id()}"
         self._lines: dict[str, set[Line]] = {}
         self._confirmed: set[str] = set()
         self._lock = threading.Lock()
@@ -76,7 +76,7 @@ class Hub:
                 self._thread.start()
             confirmed = channel in self._confirmed
         if new:
-            self._ring()
+            self._wake()
         if not confirmed:
             line.subscribed.wait(CONFIRM_SECONDS)
 
@@ -90,7 +90,7 @@ class Hub:
             lines.discard(line)
             last = not lines and self._lines.pop(channel, None) is not None
         if last:
-            self._ring()
+            self._wake()
 
     def close_all(self) -> None:
         """Asks every socket to close: this process ends. Takes no lock, so that a signal handler may call it."""
@@ -98,16 +98,16 @@ class Hub:
             for line in list(lines):
                 line.close_soon(*GOING_AWAY)
 
-    def _ring(self) -> None:
+    def _wake(self) -> None:
         # Without Redis nothing needs to be told: the thread subscribes anew when it is back.
         with contextlib.suppress(redis.RedisError):
-            self._redis.publish(self._bell, b"")
+            self._redis.publish(self._wake_channel, b"")
 
     def _run(self) -> None:
         while True:
             try:
                 with self._redis.pubsub() as pubsub:
-                    pubsub.subscribe(self._bell)
+                    pubsub.subscribe(self._wake_channel)
                     self._listen(pubsub)
             except redis.RedisError as error:
                 log.warning("live bus does not respond, sockets read the database", error=str(error))

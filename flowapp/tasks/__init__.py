@@ -4,7 +4,7 @@ from typing import Any
 
 from flowapp.tasks.bus import begin, begin_row, live_channel, monitor_channel, publish, wait
 from flowapp.tasks.endings import announce_ends, release
-from flowapp.tasks.runtime import Runtime, init, ring, runtime
+from flowapp.tasks.runtime import Runtime, init, runtime, wake
 
 
 def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:

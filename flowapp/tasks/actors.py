@@ -1,4 +1,4 @@
-"""The Dramatiq actors: load, call, commit, ring."""
+"""The Dramatiq actors: load, call, commit, wake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flowapp.logs import get_logger
 from flowapp.tasks import jobs
 from flowapp.tasks.bus import publish
 from flowapp.tasks.endings import ended
-from flowapp.tasks.runtime import Runtime, ring, runtime
+from flowapp.tasks.runtime import Runtime, runtime, wake
 from flowapp.tasks.services import StepServices, http_service
 
 TURN = 5.0  # seconds after which an execution that could go on lets others have a thread
@@ -36,7 +36,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "programs": Programs(current.vault.open),
         "keeper": Keeper(lease.total_seconds(), current.clock.now),
         "stopping": lambda: current.stopping.is_set() or current.pause.state() is not None,
-        "ring": ring,
+        "wake": wake,
         "ended": ended,
         "watch": current.watch,
         "turn": TURN,
@@ -59,7 +59,7 @@ def declare() -> None:
 
     @dramatiq.actor(actor_name="run_execution", queue_name=QUEUE)
     def run_execution(execution_id: str, organization_id: str, fresh: bool = False, row: str = "") -> None:
-        """Runs one execution. An error here is a bug or a database that is away: the scheduler rings again, as it does
+        """Runs one execution. An error here is a bug or a database that is away: the scheduler wakes it again, as it does
         for what a paused installation left."""
         if runtime().pause.state():
             return

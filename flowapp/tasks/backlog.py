@@ -12,8 +12,8 @@ from flowapp.models import IS_OPEN, Execution, StepRun, Timer
 from flowapp.models.clock import database_now
 from flowapp.models.tenancy import system_session
 
-LATE = timedelta(seconds=5)  # a timer that is due is rung within a second
-_LOOK_AT = 500  # of those that wait to begin, the ones that were rung the longest time ago
+LATE = timedelta(seconds=5)  # a timer that is due is woken within a second
+_LOOK_AT = 500  # of those that wait to begin, the ones that were woken the longest time ago
 
 
 @dataclass(frozen=True, slots=True)

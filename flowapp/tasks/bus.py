@@ -21,9 +21,9 @@ from flowapp.engine.store.journal import FIRST_ROW, first_row
 from flowapp.logs import get_logger
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
-from flowapp.tasks.runtime import ring, runtime
+from flowapp.tasks.runtime import runtime, wake
 
-MAX_CARRIED = 16 * 1024  # characters of an execution's row in its first bell; a worker reads a larger one itself
+MAX_CARRIED = 16 * 1024  # characters of an execution's row in its first message; a worker reads a larger one itself
 log = get_logger(__name__)
 MOST_WAITING = 100  # callers of one process that wait for an execution's end; a web process has 256 threads
 _ASKED = ("status", "held", "start_after")

@@ -17,57 +17,57 @@ from flowapp.tasks.runtime import runtime
 log = get_logger(__name__)
 
 
-QUEUED = 2000  # bells that may wait in the queue before timers add more
+QUEUED = 2000  # messages that may wait in the queue before timers add more
 
 
-def ring_timers(now: datetime) -> int:
+def wake_timers(now: datetime) -> int:
     """Wakes tokens whose time has come; how many executions that were.
 
-    While workers have enough to do, the rest waits in the database: a queue of a hundred thousand bells would make new
-    executions wait behind it, and each look for due timers walk over all that were rung.
+    While workers have enough to do, the rest waits in the database: a queue of a hundred thousand messages would make new
+    executions wait behind it, and each look for due timers walk over all that were woken.
     """
     try:
         since, room = oldest_message(runtime().broker), QUEUED - queue_length(runtime().broker)
     except redis.RedisError:
         return 0
-    rung = 0
-    while rung < room:
+    woken = 0
+    while woken < room:
         with system_session(runtime().engine) as session:
-            bells = timers.due_timers(session, now, queued_since=since)
+            wake_ups = timers.due_timers(session, now, queued_since=since)
             session.commit()
-        rung += ring_all(bells)
-        if len(bells) < timers.AT_ONCE / 2:  # several timers may be one execution's
+        woken += wake_all(wake_ups)
+        if len(wake_ups) < timers.AT_ONCE / 2:  # several timers may be one execution's
             break
-    return rung
+    return woken
 
 
-def ring_lost(now: datetime) -> int:
-    """Rings again for what was not run."""
+def wake_lost(now: datetime) -> int:
+    """Wakes again what was not run."""
     try:
         since = oldest_message(runtime().broker)
     except redis.RedisError:
         return 0
     with system_session(runtime().engine) as session:
-        bells = timers.lost(session, now, queued_since=since)
+        wake_ups = timers.lost(session, now, queued_since=since)
         session.commit()
-    return ring_all(bells)
+    return wake_all(wake_ups)
 
 
-def ring_signals(now: datetime) -> int:
+def wake_signals(now: datetime) -> int:
     """Wakes tokens whose signal was not heard."""
     with system_session(runtime().engine) as session:
-        bells = timers.unheard(session, now)
+        wake_ups = timers.unheard(session, now)
         session.commit()
-    return ring_all(bells)
+    return wake_all(wake_ups)
 
 
-def ring_all(bells: list[timers.Bell]) -> int:
-    """Has each of them run; how many there were. Redis may be down: then they are rung again later."""
+def wake_all(wake_ups: list[timers.WakeUp]) -> int:
+    """Has each of them run; how many there were. Redis may be down: then they are woken again later."""
     try:
-        runtime().broker.ring_many("run_execution", bells)
+        runtime().broker.wake_many("run_execution", wake_ups)
     except redis.RedisError as error:
-        log.warning("broker does not respond, the scheduler will wake it", executions=len(bells), error=str(error))
-    return len(bells)
+        log.warning("broker does not respond, the scheduler will wake it", executions=len(wake_ups), error=str(error))
+    return len(wake_ups)
 
 
 def fire_clocks(now: datetime) -> int:

@@ -9,14 +9,14 @@ from flowapp.engine.store import admission
 from flowapp.models import Execution
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.bus import announce_end
-from flowapp.tasks.runtime import ring, runtime
+from flowapp.tasks.runtime import runtime, wake
 
 
 def ended(row: Mapping[str, Any], _status: str) -> None:
     """Called after the commit of an end. Nothing here must happen: the scheduler makes up for what is missed."""
     parent = (row["options"] or {}).get("parent")
     if parent:
-        ring(parent[0], row["organization_id"])
+        wake(parent[0], row["organization_id"])
     if row["concurrency_key"] is not None:
         release(row["workflow_id"], row["organization_id"], row["concurrency_key"])
 
@@ -24,10 +24,10 @@ def ended(row: Mapping[str, Any], _status: str) -> None:
 def release(workflow_id: str, organization_id: str, key: str) -> None:
     """Admits held executions of a workflow with that concurrency key, and has them run."""
     with tenant_session(runtime().engine, organization_id) as session:
-        bells = admission.release(session, workflow_id, runtime().clock.now(), key)
+        wake_ups = admission.release(session, workflow_id, runtime().clock.now(), key)
         session.commit()
-    for bell in bells:
-        ring(*bell)
+    for wake_up in wake_ups:
+        wake(*wake_up)
 
 
 def announce_ends(executions: list[Execution]) -> None:

@@ -62,12 +62,12 @@ def _hand_on(ids: list[str], now: datetime) -> None:
         waiting = select(Event).where(Event.id.in_(ids), Event.published_at.is_(None)).order_by(Event.id)
         rows = session.scalars(waiting).all()
         _publish(rows, now)
-        bells = event_matching.deliver(session, rows, now)
+        wake_ups = event_matching.deliver(session, rows, now)
         failures = [row for row in rows if row.type == FAILED_EVENT]
         started = [found for row in failures if (found := start_error_workflow(session, row))]
         alerted = alerts.after_failures(session, failures, now)
         session.commit()
-    due.ring_all(bells)
+    due.wake_all(wake_ups)
     for execution in started:
         begin(execution)
     send_alerts(alerted)

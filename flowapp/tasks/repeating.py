@@ -34,16 +34,16 @@ def retry_failed_step(execution_id: str, organization_id: str) -> str:
     return new.id
 
 
-def ring_replay(replay_id: str, organization_id: str) -> None:
-    """Has a worker go on with a replay. Redis may be down: the scheduler rings again."""
+def wake_replay(replay_id: str, organization_id: str) -> None:
+    """Has a worker go on with a replay. Redis may be down: the scheduler wakes it again."""
     try:
-        runtime().broker.ring("run_replay", replay_id, organization_id)
+        runtime().broker.wake("run_replay", replay_id, organization_id)
     except redis.RedisError as error:
         log.warning("broker does not respond, the scheduler will wake it", replay_id=replay_id, error=str(error))
 
 
 def run_replay(replay_id: str, organization_id: str) -> None:
-    """Runs the next batch of a replay again, and rings for the one after it.
+    """Runs the next batch of a replay again, and wakes the next one.
 
     The batch and the replay's place (`after`) are committed together, and two workers take turns: a worker that dies
     leaves a replay that goes on where it was, and no execution is repeated twice.
@@ -56,7 +56,7 @@ def run_replay(replay_id: str, organization_id: str) -> None:
         if execution.status == "pending":
             begin(execution)
     if replay is not None and replay.status == "running":
-        ring_replay(replay_id, organization_id)
+        wake_replay(replay_id, organization_id)
 
 
 def _take(session: Session, replay_id: str) -> Replay | None:

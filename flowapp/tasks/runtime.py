@@ -1,4 +1,4 @@
-"""What a process needs to run executions or to ring for them."""
+"""What a process needs to run executions or to wake them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def runtime() -> Runtime:
     return _current[0]
 
 
-def ring(
+def wake(
     execution_id: str,
     organization_id: str,
     news: Mapping[str, bytes] | None = None,
@@ -120,11 +120,11 @@ def ring(
 ) -> None:
     """Tells the workers that an execution has something to do, and publishes `news` by channel. Call after the commit.
 
-    `fresh`: it is new, and this is its first bell; `row`: what a worker needs to know of it, as JSON (engine.runtime.runner).
-    Redis may be down: then nothing is lost, the scheduler rings again once it is back.
+    `fresh`: it is new, and this is its first wake-up; `row`: what a worker needs to know of it, as JSON (engine.runtime.runner).
+    Redis may be down: then nothing is lost, the scheduler wakes it again once it is back.
     """
     try:
         first = (True, row) if fresh else ()
-        runtime().broker.ring("run_execution", execution_id, organization_id, *first, news=news)
+        runtime().broker.wake("run_execution", execution_id, organization_id, *first, news=news)
     except redis.RedisError as error:
         log.warning("broker does not respond, the scheduler will wake it", execution_id=execution_id, error=str(error))

@@ -57,7 +57,7 @@ def unpin(workflow: Workflow, step_id: str) -> None:
 
 
 def begin(session: Session, workflow: Workflow, input_data: Any, run_to: str, *, started_by: str | None) -> Execution:
-    """A test run of the draft, up to a step (empty: to the end). The caller commits, then rings. InvalidError: errors."""
+    """A test run of the draft, up to a step (empty: to the end). The caller commits, then wakes it. InvalidError: errors."""
     options: Json = {"pins": of(workflow)["pins"]}
     if run_to:
         options["run_to"] = run_to

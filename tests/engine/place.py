@@ -110,7 +110,7 @@ class Place:
         self.time = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         self.published: list[dict[str, Any]] = []
         self.stop = False
-        self.rung: list[str] = []
+        self.woken: list[str] = []
         self.first_rows: dict[str, dict[str, Any]] = {}
         self.runner = self.make_runner("worker 1")
         with Session(self.engine, info={"system": True}) as session:
@@ -138,7 +138,7 @@ class Place:
             stopping=lambda: self.stop,
             now=self.now,
             chance=lambda: 0.0,
-            ring=lambda execution, _org: self.rung.append(execution),
+            wake=lambda execution, _org: self.woken.append(execution),
         )
 
     def session(self) -> Session:
@@ -168,8 +168,8 @@ class Place:
             self.first_rows[execution.id] = orjson.loads(dump_json(first_row(execution)))
             return execution.id
 
-    def first_bell(self, execution_id: str, runner: Any = None) -> None:
-        """The bell of a start, which brings the row along."""
+    def first_wake_up(self, execution_id: str, runner: Any = None) -> None:
+        """The wake-up of a start, which brings the row along."""
         (runner or self.runner).run(execution_id, self.org, fresh=True, row=self.first_rows[execution_id])
 
     def run(self, steps: list[dict[str, Any]], edges: Any = None, input_data: Any = None, **more: Any) -> Execution:
@@ -178,7 +178,7 @@ class Place:
         return self.get(execution_id)
 
     def signal(self, execution_id: str, payload: Any, kind: str = "resume", token: str = "", step: str = "") -> None:
-        """Something that the execution waits for happens; no bell is rung."""
+        """Something that the execution waits for happens; nobody is woken."""
         with self.engine.begin() as connection:
             use_tenant(connection, self.org)
             row = mailbox.row(self.org, execution_id, kind, payload, self.time, token=token, step=step)
@@ -189,7 +189,7 @@ class Place:
         with self.session() as session:
             return [signal.payload for signal in session.query(Signal).filter_by(execution_id=execution_id)]
 
-    def ring(self, execution_id: str, *, later: float = 0) -> Execution:
+    def wake(self, execution_id: str, *, later: float = 0) -> Execution:
         """A worker looks at the execution, now or `later` seconds from now."""
         self.later(later)
         self.runner.run(execution_id, self.org)

@@ -202,9 +202,9 @@ def test_a_replay_that_stands_still_is_rung(place: Place, running: tasks.Runtime
     running.redis.flushall()
     now = [created + timedelta(seconds=59)]
     scheduler = Scheduler(running, lambda: now[0])
-    scheduler.ring_replays(now[0])
+    scheduler.wake_replays(now[0])
     assert queue_length(running.broker) == 0
     now[0] += timedelta(seconds=31)
-    scheduler.ring_replays(now[0])
-    scheduler.ring_replays(now[0])
+    scheduler.wake_replays(now[0])
+    scheduler.wake_replays(now[0])
     assert queue_length(running.broker) == 1

@@ -78,7 +78,7 @@ def test_redis_out_of_memory_delays_but_loses_nothing(environ: dict[str, str], s
 
 
 def test_queue_of_a_stopped_redis_is_not_taken_twice(environ: dict[str, str], sink: Sink) -> None:
-    """A consumer that had to connect again takes no more bells than there are free threads, later too."""
+    """A consumer that had to connect again takes no more messages than there are free threads, later too."""
     sink.default = Answer(delay=0.5)
     with running_site(environ | {"FLOWAPP_WORKERS": "1", "FLOWAPP_THREADS": "2"}, own_broker=True) as site:
         flow = site.workflow([post(sink)])

@@ -110,7 +110,7 @@ def test_a_worker_gets_on_while_a_thread_is_free_and_not_while_all_hang(runtime:
     try:
         wait_until(lambda: len(marks) > 2, message="an idle worker gets on")
         for _ in range(2):
-            runtime.broker.ring("hang")
+            runtime.broker.wake("hang")
         assert entered.acquire(timeout=10)
         assert entered.acquire(timeout=10)
         hanging = len(marks)

@@ -38,11 +38,11 @@ def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
     made.redis.close()
 
 
-def bells(runtime: tasks.Runtime) -> list[str]:
-    """What was rung for since the last look."""
+def wake_ups(runtime: tasks.Runtime) -> list[str]:
+    """What was woken since the last look."""
     with runtime.redis.pipeline() as together:
         found, _ = together.lrange("flowapp:queue:flowapp", 0, -1).delete("flowapp:queue:flowapp").execute()
-    return [Message.decode(bell).args[0] for bell in found]
+    return [Message.decode(wake_up).args[0] for wake_up in found]
 
 
 def last(name: str) -> JobRun:
@@ -157,7 +157,7 @@ def test_what_happens_at_each_tick_is_written_once_a_minute(runtime: tasks.Runti
 def test_execute_workflow_async_starts_and_rings(place: Place, runtime: tasks.Runtime) -> None:
     params = {"workflow_id": place.workflow([step("a")]), "input_data": {"n": 1}, "idempotency_key": "k"}
     first = jobs.perform("execute_workflow_async", **params)
-    assert bells(runtime) == [first["execution_id"]]
+    assert wake_ups(runtime) == [first["execution_id"]]
     assert place.get(first["execution_id"]).input_data == {"n": 1}
     again = jobs.perform("execute_workflow_async", **params)
     assert again == {"started": 0, "execution_id": first["execution_id"]}
@@ -179,7 +179,7 @@ def test_process_webhook_trigger_asks_for_what_the_trigger_asks_for(place: Place
     execution = place.get(first["execution_id"])
     assert (execution.input_data, execution.trigger_type) == ({"event": "push"}, "webhook")
     assert execution.context["headers"] == {"user-agent": "GitHub", "x-github-delivery": "d1"}
-    assert bells(runtime) == [execution.id]
+    assert wake_ups(runtime) == [execution.id]
     assert jobs.perform("process_webhook_trigger", key="kk", body=body, headers=headers)["started"] == 0
     with pytest.raises(UnauthenticatedError):
         jobs.perform("process_webhook_trigger", key="kk", body='{"event": "pull"}', headers=headers)
@@ -205,7 +205,7 @@ def test_scheduled_and_waiting_are_done_as_the_scheduler_does_them(place: Place,
         )  # fmt: skip
         session.commit()
     assert jobs.perform("process_waiting_executions") == {"timers": 1, "signals": 0, "lost": 0}
-    assert bells(runtime) == [waiting]
+    assert wake_ups(runtime) == [waiting]
     assert jobs.perform("process_scheduled_triggers") == {"started": 1}
     assert jobs.perform("process_scheduled_triggers") == {"started": 0}
 
@@ -217,10 +217,10 @@ def test_stale_executions_end_only_if_the_workers_heard_the_last_call(place: Pla
         session.query(Execution).update({"status": "running", "lease_until": long_ago, "rung_at": long_ago})
         session.commit()
     assert jobs.perform("cleanup_stale_executions", last_call=0.0) == {"found": 1, "failed": 0}
-    assert bells(runtime) == [execution_id]
+    assert wake_ups(runtime) == [execution_id]
 
     def hear() -> None:
-        wait_until(lambda: bool(bells(runtime)), message="nobody rang")
+        wait_until(lambda: bool(wake_ups(runtime)), message="nobody was woken")
 
     worker = threading.Thread(target=hear)
     worker.start()
@@ -235,7 +235,7 @@ def test_retry_failed_step(place: Place, runtime: tasks.Runtime) -> None:
     assert failed.status == "failed"
     result = jobs.perform("retry_failed_step", execution_id=failed.id)
     assert place.get(result["execution_id"]).retry_of_id == failed.id
-    assert bells(runtime) == [result["execution_id"]]
+    assert wake_ups(runtime) == [result["execution_id"]]
     with pytest.raises(ConflictError):
         jobs.perform("retry_failed_step", execution_id=result["execution_id"])
 

@@ -85,5 +85,5 @@ def _decide(execution_id: str, how: Decision) -> Response:
     approvals.decide(session, asked, how, user=g.actor.user, role=g.actor.role, comment=body.comment.strip())
     step_id, organization_id = asked.run.step_id, execution.organization_id
     session.commit()
-    tasks.ring(known, organization_id)
+    tasks.wake(known, organization_id)
     return jsonify({"execution_id": known, "step_id": step_id, "decision": how, "by": g.actor.user.email})

@@ -14,7 +14,7 @@ from flowapp import events, tasks, workflows
 from flowapp.api import schemas
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.executions.execution_json import as_json, log_json, step_json
-from flowapp.api.executions.starting import commit_and_ring
+from flowapp.api.executions.starting import commit_and_wake
 from flowapp.api.routes import JSON, route
 from flowapp.catalog import N_
 from flowapp.crm import contacts
@@ -60,7 +60,7 @@ def execute_workflow(workflow_id: str) -> tuple[Response, int]:
         contact_id=_contact_id(session, body),
         started_by=g.actor.user.id,
     )
-    commit_and_ring(session, execution, created=created)
+    commit_and_wake(session, execution, created=created)
     ended = None
     if not body.async_execution:
         ended = tasks.wait(execution.id, execution.organization_id, WAIT_SECONDS)

@@ -20,7 +20,7 @@ from flowapp.executions.side_effects import preview
 from flowapp.extensions import db
 from flowapp.models import Replay
 from flowapp.security.roles import Role
-from flowapp.tasks.repeating import ring_replay
+from flowapp.tasks.repeating import wake_replay
 from flowapp.web.access import access
 
 bp = Blueprint("replays_api", __name__)
@@ -71,7 +71,7 @@ def create_replay() -> tuple[Response, int]:
     answer = _as_json(session, replay)
     replay_id, organization_id = replay.id, replay.organization_id
     session.commit()
-    ring_replay(replay_id, organization_id)
+    wake_replay(replay_id, organization_id)
     return jsonify(answer), 202
 
 

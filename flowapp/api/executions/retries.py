@@ -14,7 +14,7 @@ from flowapp.api import schemas
 from flowapp.api.bodies import read_model, read_query
 from flowapp.api.executions import retry_schemas
 from flowapp.api.executions.execution_json import as_json, iso, step_json
-from flowapp.api.executions.starting import commit_and_ring
+from flowapp.api.executions.starting import commit_and_wake
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.engine.store import control
@@ -55,7 +55,7 @@ def retry_execution(execution_id: str) -> tuple[Response, int]:
     )
     _audit(session, "execution.run_again", new, {"of": old.id})
     answer = as_json(session, [new])[0]
-    commit_and_ring(session, new, created=True)
+    commit_and_wake(session, new, created=True)
     return jsonify(answer), 202
 
 
@@ -127,7 +127,7 @@ def resolve_step(execution_id: str, seq: int) -> Response:
     answer = step_json(run)
     session.expunge(execution)
     session.commit()
-    tasks.ring(execution.id, execution.organization_id)
+    tasks.wake(execution.id, execution.organization_id)
     return jsonify(answer)
 
 

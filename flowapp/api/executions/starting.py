@@ -8,7 +8,7 @@ from flowapp import tasks
 from flowapp.models import Execution
 
 
-def commit_and_ring(session: Session, execution: Execution, *, created: bool) -> None:
+def commit_and_wake(session: Session, execution: Execution, *, created: bool) -> None:
     """Commits, then calls a worker and tells who watches. `execution` stays readable without another query."""
     session.expunge(execution)
     session.commit()

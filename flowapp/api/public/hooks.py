@@ -17,7 +17,7 @@ from sqlalchemy import Row, bindparam, select
 from flowapp import exact_json, tasks
 from flowapp.api import schemas
 from flowapp.api.bodies import raw_body
-from flowapp.api.executions.starting import commit_and_ring
+from flowapp.api.executions.starting import commit_and_wake
 from flowapp.api.public import hook_answers
 from flowapp.api.public.hook_rates import Rates
 from flowapp.api.public.known_hooks import STARTED, Hook, KnownHooks, Started, accepted, challenge, given

@@ -59,7 +59,7 @@ def resume(token: str) -> Response | tuple[Response, int]:
     _keep(session, execution, step_id, _payload())
     session.expunge(execution)
     session.commit()
-    tasks.ring(execution.id, execution.organization_id)
+    tasks.wake(execution.id, execution.organization_id)
     if for_person:
         return _page(session, execution, "thanks")
     return jsonify({"execution_id": execution.id, "status": execution.status}), 202

@@ -41,7 +41,7 @@ class Host:
 
     `services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
     commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
-    `ring` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `stored` counts
+    `wake` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `stored` counts
     bytes that were written; `watch` hears what this thread is doing.
     """
 
@@ -50,7 +50,7 @@ class Host:
     stopping: Callable[[], bool] = lambda: False
     now: Callable[[], datetime] = utcnow
     chance: Callable[[], float] = random
-    ring: Callable[[str, str], None] = lambda _execution, _organization: None
+    wake: Callable[[str, str], None] = lambda _execution, _organization: None
     ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
     stored: Callable[[str, str, int], None] = lambda _organization, _workflow, _bytes: None
     watch: Watch = field(default_factory=Watch)
@@ -325,10 +325,10 @@ class Run:
         self.flush(status="waiting", lease_until=None)
         standing = self.row, self.state, self.program
         if waiting.signals_came(self.journal, self.signals, *standing, since=self.since, now=self.host.now()):
-            self.host.ring(self.row["id"], self.row["organization_id"])
+            self.host.wake(self.row["id"], self.row["organization_id"])
 
     def give_back(self, rung_at: datetime | None = None) -> None:
-        """Another worker goes on, soon: whoever gives it back rings, and says when, or the scheduler does."""
+        """Another worker goes on, soon: whoever gives it back wakes it, and says when, or the scheduler does."""
         self.over = True
         self.flush(status="pending", lease_until=None, rung_at=rung_at)
 

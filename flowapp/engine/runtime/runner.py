@@ -47,7 +47,7 @@ class Runner(Host):
     ) -> None:
         """Runs an execution as far as it goes now. Returns at once where there is nothing to do.
 
-        `fresh`: this bell is its first one. Then its first write claims it too, one commit less; `row` (journal.first_row)
+        `fresh`: this wake-up is its first one. Then its first write claims it too, one commit less; `row` (journal.first_row)
         is what there would be to read before. Bells after a crash or a loss are not, so that a step which kills its worker
         is counted.
         """
@@ -90,7 +90,7 @@ class Runner(Host):
                 run.give_back()
             elif self._step(run) and monotonic() > until:
                 run.give_back(rung_at=self.now())
-                self.ring(run.row["id"], run.row["organization_id"])
+                self.wake(run.row["id"], run.row["organization_id"])
 
     def _program(self, journal: Journal, version_id: str) -> Program:
         found = self.programs.get(version_id)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.language.workflow_config import stored_config
-from flowapp.engine.store.timers import Bell
+from flowapp.engine.store.timers import WakeUp
 from flowapp.errors import FlowError
 from flowapp.models import IS_HELD, OPEN, Execution, Version, Workflow
 
@@ -161,17 +161,17 @@ def _places(workflow_id: str, key: str) -> Any:
     )
 
 
-def release(session: Session, workflow_id: str, now: datetime, key: str | None = None) -> list[Bell]:
+def release(session: Session, workflow_id: str, now: datetime, key: str | None = None) -> list[WakeUp]:
     """Admits the oldest held executions of a workflow where places are free: those of `key`, None: of every key.
 
-    The caller commits, then rings them.
+    The caller commits, then wakes them.
     """
     _lock(session, workflow_id)
     keys = _keys_with_room(session, workflow_id) if key is None else [key]
-    admitted = [bell for one in keys for bell in _admitted(session, workflow_id, one)]
+    admitted = [wake_up for one in keys for wake_up in _admitted(session, workflow_id, one)]
     if admitted:
         session.execute(
-            update(_executions).where(_e.id.in_([bell[0] for bell in admitted])).values(held=False, rung_at=now)
+            update(_executions).where(_e.id.in_([wake_up[0] for wake_up in admitted])).values(held=False, rung_at=now)
         )
     return admitted
 
@@ -191,7 +191,7 @@ def _keys_with_room(session: Session, workflow_id: str) -> list[str]:
     return [key for key, limit in limits.items() if taken.get(key, 0) < limit][:AT_ONCE]
 
 
-def _admitted(session: Session, workflow_id: str, key: str) -> list[Bell]:
+def _admitted(session: Session, workflow_id: str, key: str) -> list[WakeUp]:
     held = session.execute(
         select(_e.id, _e.organization_id, _e.version_id)
         .where(_e.workflow_id == workflow_id, _e.concurrency_key == key, IS_HELD)

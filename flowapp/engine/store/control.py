@@ -87,7 +87,7 @@ def _tell_parent(session: Session, execution: Execution, now: datetime) -> None:
 def decide(
     session: Session, execution: Execution, seq: int, decision: Literal["resend", "done"], *, result: Any = None
 ) -> None:
-    """Settles an uncertain attempt (`seq`): run it again, or treat it as done with `result`. The caller rings.
+    """Settles an uncertain attempt (`seq`): run it again, or treat it as done with `result`. The caller wakes it.
 
     ConflictError where nothing is uncertain there any more.
     """

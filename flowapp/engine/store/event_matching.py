@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from flowapp.engine.store import signals
-from flowapp.engine.store.timers import Bell
+from flowapp.engine.store.timers import WakeUp
 from flowapp.models import Event, Signal, Subscription
 
 Json = Mapping[str, Any]
@@ -23,8 +23,8 @@ _events = cast(Table, Event.__table__)
 _e = _events.c
 
 
-def deliver(session: Session, events: Sequence[Event], now: datetime) -> list[Bell]:
-    """Signals every listening token. Returns whom to ring after the commit."""
+def deliver(session: Session, events: Sequence[Event], now: datetime) -> list[WakeUp]:
+    """Signals every listening token. Returns whom to wake after the commit."""
     rows = [row for event in events for row in _signals(session, event, now)]
     if rows:
         session.execute(insert(Signal.__table__), rows)  # type: ignore[arg-type]

@@ -335,7 +335,7 @@ class Journal:
                 mailbox.send(connection, missed)
 
     def set_aside(self, over: list[str], kept: list[str], until: datetime) -> None:
-        """Deletes signals that are over; the scheduler rings for those that are kept not before `until`."""
+        """Deletes signals that are over; the scheduler wakes those that are kept not before `until`."""
         with self.transaction() as connection:
             mailbox.consume(connection, over)
             mailbox.silence(connection, kept, until)
@@ -357,8 +357,8 @@ class Journal:
             held = connection.execute(_change(("lease_until",)), {**claim.key, "new_lease_until": now + self.lease})
             return bool(held.rowcount == 1)
 
-    def keep_bell(self, claim: Claim, now: datetime) -> None:
-        """Tells that a new execution's first bell is being followed, though nothing is written yet."""
+    def keep_wake_up(self, claim: Claim, now: datetime) -> None:
+        """Tells that a new execution's first wake-up is being followed, though nothing is written yet."""
         with self.transaction() as connection:
             connection.execute(_change(("rung_at",), taken=False), {**claim.key, "new_rung_at": now})
 

@@ -1,7 +1,7 @@
 """Keeps the leases of executions that run for long in this process: one thread, one UPDATE each, every third of a lease.
 
-One whose first steps are pure has no lease yet (engine.store.journal.first): its bell is kept instead, so that the scheduler does
-not take it for lost and rings for a second worker.
+One whose first steps are pure has no lease yet (engine.store.journal.first): its wake-up is kept instead, so that the scheduler does
+not take it for lost and wakes a second worker.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Held:
         if self.claim.taken:
             self.journal.extend(self.claim, now)
         else:
-            self.journal.keep_bell(self.claim, now)
+            self.journal.keep_wake_up(self.claim, now)
 
 
 class Keeper:

@@ -42,7 +42,7 @@ def repeat(
     started_by: str | None = None,
     replay_id: str | None = None,
 ) -> Execution:
-    """The new execution, pending; the caller commits, then rings. `input_data`: instead of the old one's.
+    """The new execution, pending; the caller commits, then wakes it. `input_data`: instead of the old one's.
 
     With a `replay_id` an execution is repeated once only: the second call returns what the first one made. The workflow's
     re-entry policy and debounce do not hold, since a person asked for this; its concurrency does. ConflictError where the

@@ -41,7 +41,7 @@ def consume(connection: Connection, ids: list[str]) -> None:
 
 
 def silence(connection: Connection, ids: list[str], until: datetime) -> None:
-    """Has nobody rung for these signals before `until`."""
+    """Keeps these signals from being woken before `until`."""
     connection.execute(update(_signals).where(_signals.c.id.in_(ids)).values(rung_at=until))
 
 

@@ -1,7 +1,7 @@
 """Executions that nothing can run: they are running, and no worker has a live lease on them for two hours.
 
-The engine's own recovery comes first: a lease runs out after seconds, and the scheduler rings. What is found here is what
-that did not help. Whoever ends it rings a last time before, so that after a long outage nothing fails that only waited
+The engine's own recovery comes first: a lease runs out after seconds, and the scheduler wakes it. What is found here is what
+that did not help. Whoever ends it wakes it a last time before, so that after a long outage nothing fails that only waited
 for a worker; a claim since raises the fence, and then nothing is ended.
 """
 

@@ -1,4 +1,4 @@
-"""Starting an execution: one row in the caller's transaction. The caller commits, then rings."""
+"""Starting an execution: one row in the caller's transaction. The caller commits, then wakes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to be rung: due timers, executions whose message was lost, executions whose worker died. Over all tenants."""
+"""What has to be woken: due timers, executions whose message was lost, executions whose worker died. Over all tenants."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from sqlalchemy.orm import Session
 from flowapp.models import IS_OPEN, Execution, Signal, Timer
 
 AT_ONCE = 500
-RING_AGAIN = timedelta(seconds=5)
+WAKE_AGAIN = timedelta(seconds=5)
 SIGNAL_AGAIN = timedelta(seconds=20)
 ALONE = timedelta(seconds=30)
 
 _IS_SUSPECT = or_(Execution.crashes > 0, Execution.error_message != "")
 
-Bell = tuple[str, str]  # execution id, organization id
+WakeUp = tuple[str, str]  # execution id, organization id
 
 
-def due_timers(session: Session, now: datetime, *, queued_since: datetime | None = None) -> list[Bell]:
-    """Executions with a timer that is due and whose bell is not in the queue (see `lost`); marks them as rung.
+def due_timers(session: Session, now: datetime, *, queued_since: datetime | None = None) -> list[WakeUp]:
+    """Executions with a timer that is due and whose message is not in the queue (see `lost`); marks them as woken.
 
     At most AT_ONCE: where as many come back there may be more.
     """
-    before = min(now, queued_since or now) - RING_AGAIN
+    before = min(now, queued_since or now) - WAKE_AGAIN
     found = session.execute(
         select(Timer.id, Timer.execution_id, Timer.organization_id)
         .where(Timer.due_at <= now, or_(Timer.rung_at.is_(None), Timer.rung_at < before))
@@ -39,38 +39,40 @@ def due_timers(session: Session, now: datetime, *, queued_since: datetime | None
     return list(dict.fromkeys((row.execution_id, row.organization_id) for row in found))
 
 
-def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> list[Bell]:
-    """Executions that are pending though no bell of theirs is in the queue, or running though their lease ran out.
+def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> list[WakeUp]:
+    """Executions that are pending though no message of theirs is in the queue, or running though their lease ran out.
 
-    The queue is first in, first out: what rang before `queued_since`, the time of its first bell, is no longer in it.
-    Those whose worker died twice in a row, or was ended because of them, are rung one by one (`_suspect`).
+    The queue is first in, first out: what was woken before `queued_since`, the time of its first message, is no longer in it.
+    Those whose worker died twice in a row, or was ended because of them, are woken one by one (`_suspect`).
     """
-    before = min(now, queued_since or now) - RING_AGAIN
+    before = min(now, queued_since or now) - WAKE_AGAIN
     may_begin = or_(Execution.start_after.is_(None), Execution.start_after <= now)
     unheard = or_(Execution.rung_at.is_(None), Execution.rung_at < before)
-    too_early = Execution.rung_at < Execution.start_after  # that bell could not be followed
+    too_early = Execution.rung_at < Execution.start_after  # that message could not be followed
     pending = (Execution.status == "pending", Execution.held.is_(False), may_begin, or_(unheard, too_early))
     running = (Execution.status == "running", not_(_IS_SUSPECT), Execution.lease_until < now, unheard)
-    found = [bell for which in (pending, running) for bell in _bells(session, *which)] + _suspect(session, now, before)
+    found = [wake_up for which in (pending, running) for wake_up in _wake_ups(session, *which)] + _suspect(
+        session, now, before
+    )
     if found:
         session.execute(
-            update(Execution).where(Execution.id.in_([bell[0] for bell in found])).values(rung_at=now)
+            update(Execution).where(Execution.id.in_([wake_up[0] for wake_up in found])).values(rung_at=now)
             .execution_options(synchronize_session=False)
         )  # fmt: skip
     return found
 
 
-def _bells(session: Session, *which: ColumnElement[bool]) -> list[Bell]:
-    """Open executions, those that were rung the longest time ago first."""
+def _wake_ups(session: Session, *which: ColumnElement[bool]) -> list[WakeUp]:
+    """Open executions, those that were woken the longest time ago first."""
     statement = select(Execution.id, Execution.organization_id).where(IS_OPEN, *which)
     found = session.execute(statement.order_by(Execution.rung_at, Execution.id).limit(AT_ONCE))
     return [(row.id, row.organization_id) for row in found]
 
 
-def _suspect(session: Session, now: datetime, before: datetime) -> list[Bell]:
+def _suspect(session: Session, now: datetime, before: datetime) -> list[WakeUp]:
     """The next of the executions whose worker died twice in a row, or was ended because of them (engine.store.rescue.blame).
 
-    `before`: bells older than that are no longer in the queue. Each has up to ALONE to itself, so that no neighbour is set aside for a death that it only shared.
+    `before`: messages older than that are no longer in the queue. Each has up to ALONE to itself, so that no neighbour is set aside for a death that it only shared.
     """
     twice = and_(IS_OPEN, Execution.status == "running", _IS_SUSPECT)
     tried = and_(Execution.rung_at > now - ALONE, or_(Execution.lease_until >= now, Execution.rung_at >= before))
@@ -81,8 +83,8 @@ def _suspect(session: Session, now: datetime, before: datetime) -> list[Bell]:
     return [(row.id, row.organization_id) for row in session.execute(statement.order_by(*longest_waiting).limit(1))]
 
 
-def unheard(session: Session, now: datetime) -> list[Bell]:
-    """Waiting executions with a signal whose bell was lost, or came while their worker could not be woken."""
+def unheard(session: Session, now: datetime) -> list[WakeUp]:
+    """Waiting executions with a signal whose message was lost, or came while their worker could not be woken."""
     found = session.execute(
         select(Signal.id, Signal.execution_id, Signal.organization_id)
         .where(

@@ -65,7 +65,7 @@ def _take(session: Session, asked: Asked, user: User, role: Role, *, by_link: bo
         flash(translated(error.message), "info")
         return
     session.commit()
-    tasks.ring(execution_id, organization_id)
+    tasks.wake(execution_id, organization_id)
     flash(_("Approved.") if how == "approved" else _("Rejected."), "success")
 
 

@@ -18,7 +18,7 @@ from flowapp.executions.side_effects import preview
 from flowapp.extensions import db
 from flowapp.models import TERMINAL, Replay, User, read_id
 from flowapp.security.roles import Role
-from flowapp.tasks.repeating import ring_replay
+from flowapp.tasks.repeating import wake_replay
 from flowapp.web import access, go, page, wants_fragment
 from flowapp.web.locale import midnight
 
@@ -106,7 +106,7 @@ def start() -> Response:
     _audit(session, "replay.started", replay)
     replay_id, organization_id = replay.id, replay.organization_id
     session.commit()
-    ring_replay(replay_id, organization_id)
+    wake_replay(replay_id, organization_id)
     return go("replays.show", replay_id=replay_id)
 
 

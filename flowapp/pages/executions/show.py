@@ -220,7 +220,7 @@ def decide(execution_id: UUID, seq: int) -> Response:
         return go("executions.show", execution_id=execution_id)
     _audit(session, "execution.decided", execution, {"step_id": run.step_id, "decision": decision})
     _commit(session, execution)
-    tasks.ring(execution.id, execution.organization_id)
+    tasks.wake(execution.id, execution.organization_id)
     return go("executions.show", execution_id=execution_id)
 
 

@@ -92,5 +92,5 @@ def _decide(execution_id: str, seq: int, decision: Literal["resend", "done"], re
     )
     organization_id = execution.organization_id
     session.commit()
-    tasks.ring(execution_id, organization_id)
+    tasks.wake(execution_id, organization_id)
     return True

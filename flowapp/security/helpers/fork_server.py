@@ -40,14 +40,14 @@ class ForkServer:
         self._control, self._run_child, self._last_message = control, run_child, last_message
         self._children: dict[int, socket.socket] = {}
         self._poll = select.poll()
-        self._wake, self._bell = socket.socketpair()
+        self._wake, self._waker = socket.socketpair()
 
     def run(self, prepare: Callable[[bytes], None] = lambda _message: None) -> None:
         """Until the control socket is closed. `prepare(message)` runs here, before the fork, for all later children too."""
-        for end in (self._wake, self._bell):
+        for end in (self._wake, self._waker):
             end.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         for source in (self._control, self._wake):
             self._poll.register(source, select.POLLIN)
         open_ = True
@@ -89,7 +89,7 @@ class ForkServer:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setpgid(0, 0)
             die_with_parent()
-            for other in (self._control, self._wake, self._bell, *self._children.values()):
+            for other in (self._control, self._wake, self._waker, *self._children.values()):
                 other.close()
             self._run_child(channel, message)
         finally:

@@ -13,7 +13,7 @@ from flowapp.models import Execution, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks.endings import announce_ends
 from flowapp.tasks.jobs import Result, hourly, job
-from flowapp.tasks.runtime import ring, runtime
+from flowapp.tasks.runtime import runtime, wake
 
 LAST_CALL = 30.0  # seconds that a worker has to take one up
 
@@ -33,7 +33,7 @@ def run(last_call: float = LAST_CALL) -> Result:
     if not found:
         return {"found": 0, "failed": 0}
     for one in found:
-        ring(one.id, one.organization_id)
+        wake(one.id, one.organization_id)
     called = utcnow() + timedelta(milliseconds=1)  # messages know their milliseconds only
     if current.stopping.wait(last_call) or not _heard(called):
         return {"found": len(found), "failed": 0}
@@ -43,7 +43,7 @@ def run(last_call: float = LAST_CALL) -> Result:
 
 
 def _heard(called: datetime) -> bool:
-    """Whether workers have taken all bells that were rung until then. Where none works, nothing is ended."""
+    """Whether workers have taken all messages that were in the queue until then. Where none works, nothing is ended."""
     try:
         oldest = oldest_message(runtime().broker)
     except redis.RedisError:

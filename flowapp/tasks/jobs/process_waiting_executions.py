@@ -15,6 +15,6 @@ from flowapp.tasks.runtime import runtime
     button=True,
 )
 def run() -> Result:
-    """How many executions were rung for: due `timers`, unheard `signals`, `lost` messages and dead workers."""
+    """How many executions were woken: due `timers`, unheard `signals`, `lost` messages and dead workers."""
     now = runtime().clock.now()
-    return {"timers": due.ring_timers(now), "signals": due.ring_signals(now), "lost": due.ring_lost(now)}
+    return {"timers": due.wake_timers(now), "signals": due.wake_signals(now), "lost": due.wake_lost(now)}

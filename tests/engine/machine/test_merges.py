@@ -27,7 +27,7 @@ def of(place: Place, execution_id: str, step_id: str) -> list[tuple[str, str, An
 def test_each_arrival_has_its_attempt_and_the_first_one_the_result(place: Place) -> None:
     waiting = place.run([*STEPS, real("m", "merge"), ARRIVED], BOTH)
     assert [status for status, _, _ in of(place, waiting.id, "m")] == ["waiting"]
-    done = place.ring(waiting.id, later=60)
+    done = place.wake(waiting.id, later=60)
     result = {"arrived": 2, "inputs": {"b": "b", "w": "w"}}
     assert of(place, done.id, "m") == [("completed", "next", result), ("completed", "", None)]
     assert done.output_data == 2
@@ -48,9 +48,9 @@ def test_a_late_arrival_ends_there_and_changes_no_result(place: Place) -> None:
         step("z", value="{{ steps.m.inputs }}"),
     ]
     waiting = place.run(steps, edges("a>b a>w b>m w>m m>s s>z"))
-    place.ring(waiting.id, later=60)
+    place.wake(waiting.id, later=60)
     assert [status for status, _, _ in of(place, waiting.id, "m")] == ["completed", "cancelled"]
-    assert place.ring(waiting.id, later=600).output_data == {"b": "b"}, "the one that went through"
+    assert place.wake(waiting.id, later=600).output_data == {"b": "b"}, "the one that went through"
 
 
 def test_two_alarms_at_once_where_the_first_lets_the_merge_pass(place: Place) -> None:
@@ -61,7 +61,7 @@ def test_two_alarms_at_once_where_the_first_lets_the_merge_pass(place: Place) ->
     ]  # fmt: skip
     waiting = place.run(steps, edges("a>w a>b b>m w>if if>m:yes m>z m>t:timeout"))
     assert len(place.timers(waiting.id)) == 2
-    done = place.ring(waiting.id, later=60)
+    done = place.wake(waiting.id, later=60)
     assert (done.status, [r.status for r in place.runs(done.id) if r.step_id == "m"]) == ("completed", ["completed"])
 
 
@@ -74,11 +74,11 @@ def test_what_ended_last_counts_last_also_after_a_rest(place: Place) -> None:
         step("v", do="wait", until=61),
     ]
     waiting = place.run(steps, edges("a>w a>b b>v"))
-    place.ring(waiting.id, later=60)
-    done = place.ring(waiting.id, later=1)
+    place.wake(waiting.id, later=60)
+    done = place.wake(waiting.id, later=1)
     assert (done.status, done.output_data) == ("completed", None), "the wait without a result ended last"
     waiting = place.run(steps[:3], edges("a>w a>b"))
-    assert place.ring(waiting.id, later=60).output_data == "slept"
+    assert place.wake(waiting.id, later=60).output_data == "slept"
 
 
 def test_an_attempt_whose_worker_died_does_not_hide_the_result_before_it(place: Place) -> None:
@@ -98,10 +98,10 @@ def test_an_attempt_whose_worker_died_does_not_hide_the_result_before_it(place: 
     World.hooks["n"] = die
     for _ in range(2):
         with pytest.raises(Killed):
-            place.ring(execution_id)
+            place.wake(execution_id)
         place.later(11)
     World.hooks.clear()
-    done = place.ring(execution_id)
+    done = place.wake(execution_id)
     assert (done.status, done.output_data) == ("completed", 3)
     assert [output for status, _, output in of(place, done.id, "n") if status == "completed"] == [1, 2, 3]
 
@@ -127,27 +127,27 @@ def run_to(place: Place, steps: list[Any], path: str, **options: Any) -> str:
 
 def test_a_run_to_a_wait_ends_when_the_wait_is_over(place: Place) -> None:
     execution_id = run_to(place, [step("w", do="wait", until=60, value=7), step("z")], "w>z", run_to="w")
-    assert place.ring(execution_id).status == "waiting"
-    done = place.ring(execution_id, later=60)
+    assert place.wake(execution_id).status == "waiting"
+    done = place.wake(execution_id, later=60)
     assert (done.status, done.output_data, [c[0] for c in World.calls]) == ("completed", 7, ["w"])
 
 
 def test_a_run_to_a_loop_ends_after_its_last_item(place: Place) -> None:
     steps = [real("l", "loop", items="{{ input.items }}"), step("b", value="{{ item }}"), step("z")]
-    done = place.ring(run_to(place, steps, "l>b:each l>z:done", run_to="l"))
+    done = place.wake(run_to(place, steps, "l>b:each l>z:done", run_to="l"))
     assert (done.status, done.output_data["results"], [c[0] for c in World.calls]) == ("completed", [1, 2], ["b", "b"])
 
 
 def test_a_run_to_a_merge_ends_when_it_has_been_passed(place: Place) -> None:
     execution_id = run_to(place, [*STEPS, real("m", "merge"), step("z")], "a>b a>w b>m w>m m>z", run_to="m")
-    done = place.ring(place.ring(execution_id).id, later=60)
+    done = place.wake(place.wake(execution_id).id, later=60)
     assert (done.status, done.output_data["arrived"]) == ("completed", 2)
     assert "z" not in [c[0] for c in World.calls]
 
 
 def test_a_run_to_a_step_leaves_no_attempt_open(place: Place) -> None:
     execution_id = run_to(place, [*WAITS_FIRST, step("z")], "a>w a>b b>z", run_to="b")
-    done = place.ring(execution_id)
+    done = place.wake(execution_id)
     assert (done.status, place.timers(execution_id)) == ("completed", [])
     assert [status for status, _, _ in of(place, done.id, "w")] == ["cancelled"]
 
@@ -156,7 +156,7 @@ def test_a_pinned_step_does_not_run_and_a_pinned_loop_is_done(place: Place) -> N
     steps = [
         step("a", "once"), real("l", "loop", items="{{ input.items }}"), step("b"), step("z", value="{{ steps.l.count }}{{ steps.a.result }}"),
     ]  # fmt: skip
-    done = place.ring(run_to(place, steps, "a>l l>b:each l>z:done", pins={"a": "!", "l": {"count": 5}}))
+    done = place.wake(run_to(place, steps, "a>l l>b:each l>z:done", pins={"a": "!", "l": {"count": 5}}))
     assert (done.status, done.output_data, [c[0] for c in World.calls]) == ("completed", "5!", ["z"])
     assert [(r.step_id, r.source) for r in place.runs(done.id)] == [("a", "pinned"), ("l", "pinned"), ("z", "")]
 
@@ -174,7 +174,7 @@ def test_a_test_run_counts_for_nothing(place: Place) -> None:
     path = edges("sp>f:A sp>f:B")
     for test, count in ((True, 0), (False, 1)):
         execution_id = place.begin(place.workflow(steps, path), trigger_type=TEST if test else "manual")
-        assert place.ring(execution_id).status == "failed"
+        assert place.wake(execution_id).status == "failed"
         with place.session() as session:
             assert session.query(BranchCount).count() == count
             assert session.query(Event).filter_by(type=FAILED_EVENT).count() == count

@@ -38,9 +38,9 @@ def change(place: Place, contact_id: str, **fields: Any) -> list[str]:
         event = Event(type="contact.updated", entity_type="contact", entity_id=contact_id, payload={})
         session.add(event)
         session.flush()
-        bells = deliver(session, [event], place.now())
+        wake_ups = deliver(session, [event], place.now())
         session.commit()
-        return [bell[0] for bell in bells]
+        return [wake_up[0] for wake_up in wake_ups]
 
 
 def begun(place: Place, steps: Any, contact_id: str, ways: Any = None) -> Execution:

@@ -19,7 +19,7 @@ __all__ = ["_actions", "place"]
 
 
 class WithWorkflows(NoServices):
-    """Starts real executions; nobody is rung, the test runs them."""
+    """Starts real executions; nobody is woken, the test runs them."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -74,7 +74,7 @@ def test_it_waits_for_the_end_and_takes_the_result(nest: Place) -> None:
     (child,) = children(nest, parent)
     assert (child.trigger_type, child.input_data) == ("workflow", {"n": 7})
     nest.runner.run(parent.id, nest.org)
-    assert nest.get(parent.id).status == "waiting", "a bell without news changes nothing"
+    assert nest.get(parent.id).status == "waiting", "a wake-up without news changes nothing"
     nest.runner.run(child.id, nest.org)
     nest.runner.run(parent.id, nest.org)
     done = nest.get(parent.id)

@@ -25,7 +25,7 @@ def finish(place: Place, execution_id: str) -> Execution:
     """Rings until it has ended, each time a new worker that has to read everything anew."""
     for number in range(30):
         place.runner = place.make_runner(f"worker {number}")
-        execution = place.ring(execution_id, later=60)
+        execution = place.wake(execution_id, later=60)
         if execution.status not in ("pending", "running", "waiting"):
             return execution
     raise AssertionError("it does not end")
@@ -109,7 +109,7 @@ def test_a_loop_in_a_loop_rests_and_resumes(place: Place) -> None:
 
 def test_the_loops_attempt_holds_its_items_while_it_runs_and_its_result_in_the_end(place: Place) -> None:
     execution_id = place.begin(place.workflow([loop(), *body(True)], PATH), {"items": [1, 2]})
-    place.ring(execution_id)
+    place.wake(execution_id)
     (running,) = [r for r in place.runs(execution_id) if r.step_id == "l"]
     assert (running.status, running.output) == ("waiting", {"items": [1, 2]})
     finish(place, execution_id)

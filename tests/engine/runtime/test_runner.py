@@ -98,7 +98,7 @@ def test_retry_waits_with_a_timer_and_tries_again(place: Place) -> None:
     execution = place.run(steps)
     assert execution.status == "waiting"
     assert [t.kind for t in place.timers(execution.id)] == ["retry"]
-    place.runner.run(execution.id, place.org)  # a bell too early changes nothing
+    place.runner.run(execution.id, place.org)  # a wake-up too early changes nothing
     assert len(World.calls) == 1
     place.later(31)
     place.runner.run(execution.id, place.org)
@@ -226,7 +226,7 @@ def test_a_step_that_this_release_does_not_know_fails_the_execution_at_once(plac
     """It must not pass for a worker that died."""
     execution_id = place.begin(place.workflow([step("a"), step("b", "once")]))
     del ACTIONS["try_once"]
-    done = place.ring(execution_id)
+    done = place.wake(execution_id)
     assert (done.status, done.crashes) == ("failed", 0)
     assert "There is no step type “try_once”" in done.error_message
     assert [r.step_id for r in place.runs(execution_id)] == ["a"]
@@ -321,7 +321,7 @@ def test_an_execution_that_goes_on_for_long_lets_others_have_a_turn(
     place.runner.run(execution_id, place.org)
     turns = 1
     while place.get(execution_id).status == "pending":
-        assert place.rung == [execution_id] * turns
+        assert place.woken == [execution_id] * turns
         assert place.get(execution_id).lease_until is None
         place.runner.run(execution_id, place.org)
         turns += 1

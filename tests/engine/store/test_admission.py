@@ -55,9 +55,9 @@ def end(place: Place, execution_id: str) -> None:
 
 def release(place: Place, workflow_id: str) -> list[str]:
     with place.session() as session:
-        bells = admission.release(session, workflow_id, place.now())
+        wake_ups = admission.release(session, workflow_id, place.now())
         session.commit()
-    return [execution_id for execution_id, _ in bells]
+    return [execution_id for execution_id, _ in wake_ups]
 
 
 def statuses(place: Place, *execution_ids: str) -> list[str]:
@@ -136,8 +136,8 @@ def test_who_waited_is_rung_by_whoever_ends(place: Place, scheduler: Scheduler) 
     workflow_id = napping(place, concurrency=1)
     first, second = begin(place, workflow_id), begin(place, workflow_id)
     end(place, first)
-    bells = [Message.decode(raw).args[0] for raw in scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)]
-    assert (bells, held(place, second)) == ([second], [False])
+    wake_ups = [Message.decode(raw).args[0] for raw in scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)]
+    assert (wake_ups, held(place, second)) == ([second], [False])
 
 
 def test_a_release_that_was_lost_is_made_up_by_the_scheduler(place: Place, scheduler: Scheduler) -> None:
@@ -210,8 +210,8 @@ def test_a_later_start_takes_the_place_of_one_that_still_waits(place: Place, sch
     assert scheduler.runtime.redis.llen("flowapp:queue:flowapp") == 0
     place.later(31)
     scheduler.tick()
-    bells = {Message.decode(raw).args[0] for raw in scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)}
-    assert bells == {other, last}
+    wake_ups = {Message.decode(raw).args[0] for raw in scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)}
+    assert wake_ups == {other, last}
     for execution_id in (other, last):
         place.runner.run(execution_id, place.org)
     assert [place.get(one).output_data for one in (other, last)] == [2, 3]

@@ -41,9 +41,9 @@ def hand_on(place: Place) -> list[tuple[str, str]]:
         fresh = session.query(Event).filter(Event.published_at.is_(None)).order_by(Event.id).all()
         for event in fresh:
             event.published_at = place.now()
-        bells = event_matching.deliver(session, fresh, place.now())
+        wake_ups = event_matching.deliver(session, fresh, place.now())
         session.commit()
-    return bells
+    return wake_ups
 
 
 def record(place: Place, kind: str, entity: tuple[str, str] = ("", ""), **payload: Any) -> list[tuple[str, str]]:
@@ -176,23 +176,23 @@ def test_a_call_for_one_step_does_not_resume_another(place: Place) -> None:
     assert goes_on(place, execution_id).output_data["payload"] == 2
 
 
-def rings(place: Place) -> list[tuple[str, str]]:
-    """For whom the scheduler rings, a while later."""
+def woken(place: Place) -> list[tuple[str, str]]:
+    """For whom the scheduler wakes it, a while later."""
     place.later(60)
     with system_session(place.engine) as session:
-        bells = timers.unheard(session, place.now())
+        wake_ups = timers.unheard(session, place.now())
         session.commit()
-    return bells
+    return wake_ups
 
 
 def test_nobody_is_woken_again_and_again_for_a_call_that_nobody_takes(place: Place) -> None:
     execution_id = waiting(place, [wait_event(kind="event", events=["a.b"], same_entity=False), wait_event_two()])
     signal(place, execution_id, "resume", "early")
-    assert rings(place) == [(execution_id, place.org)]
+    assert woken(place) == [(execution_id, place.org)]
     assert goes_on(place, execution_id).status == "waiting"
-    assert rings(place) == []
+    assert woken(place) == []
     place.later(3600)
-    assert rings(place) == [(execution_id, place.org)]
+    assert woken(place) == [(execution_id, place.org)]
     assert record(place, "a.b")
     assert goes_on(place, execution_id).output_data["payload"] == "early"
 
@@ -207,7 +207,7 @@ def test_a_second_event_is_over_when_the_first_one_ended_the_wait(place: Place) 
     record(place, "a.b", n=1)
     record(place, "a.b", n=2)
     assert goes_on(place, execution_id).status == "waiting"
-    assert rings(place) == []
+    assert woken(place) == []
     with place.session() as session:
         assert session.query(Signal).count() == 0
 

@@ -82,7 +82,7 @@ class Machine(RuleBasedStateMachine):
         Book.effects.clear()
         execution_id = self.start()
         for _ in range(200):
-            execution = self.place.ring(execution_id)
+            execution = self.place.wake(execution_id)
             if execution.status in TERMINAL:
                 return execution.status, execution.output_data, self.effects(), self.results(execution_id)
             self.give_words(execution)
@@ -108,13 +108,13 @@ class Machine(RuleBasedStateMachine):
 
     # --- what can happen
 
-    def ring(self, runner: Any, fuse: Fuse) -> None:
-        """A bell; the first ones may be told apart (`fresh`), which then must not matter."""
+    def wake(self, runner: Any, fuse: Fuse) -> None:
+        """A wake-up; the first ones may be told apart (`fresh`), which then must not matter."""
         outer, Book.fuse = Book.fuse, fuse
         try:
             if self.first_bells:
                 self.first_bells -= 1
-                self.place.first_bell(self.id, runner)
+                self.place.first_wake_up(self.id, runner)
             else:
                 runner.run(self.id, self.place.org, fresh=self.fresh)
         except Killed:
@@ -133,7 +133,7 @@ class Machine(RuleBasedStateMachine):
         for _ in range(chance.randint(1, 4)):
             self.place.later(chance.choice((0, 1, LEASE + 1, LEASE + 1, 31)))
             lengths = (None, chance.randint(0, 2), chance.randint(0, 6), chance.randint(0, 12))
-            self.ring(chance.choice(self.runners), Fuse(chance.choice(lengths) if self.bearable() else None))
+            self.wake(chance.choice(self.runners), Fuse(chance.choice(lengths) if self.bearable() else None))
 
     @rule(chance=chances)
     def two_bells_and_a_frozen_worker(self, chance: Random) -> None:
@@ -148,11 +148,11 @@ class Machine(RuleBasedStateMachine):
             fence = self.execution.fence
             self.place.later(LEASE + 1)
             length = chance.choice((None, None, chance.randint(0, 8))) if self.bearable() else None
-            self.ring(self.runners[1], Fuse(length))
+            self.wake(self.runners[1], Fuse(length))
             if self.execution.fence != fence:  # else the second died before it took over
                 before.append(self.written())
 
-        self.ring(self.runners[0], Fuse(chance.choice((0, 1, 2, 3, 5, 8)), freeze))
+        self.wake(self.runners[0], Fuse(chance.choice((0, 1, 2, 3, 5, 8)), freeze))
         if before:
             assert self.written() == before[0], "a worker that lost its lease has written"
 
@@ -166,7 +166,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, LEASE + 1, 31]))
     def time_passes(self, seconds: int) -> None:
-        """Bells that rang meanwhile are lost."""
+        """Messages sent meanwhile are lost."""
         self.place.later(seconds)
 
     @rule()
@@ -176,12 +176,12 @@ class Machine(RuleBasedStateMachine):
     def sweep(self) -> None:
         with Session(self.place.engine, info={"system": True}) as session:
             now = self.place.now()
-            bells = [*timers.due_timers(session, now), *timers.lost(session, now, queued_since=None)]
-            bells += timers.unheard(session, now)
+            wake_ups = [*timers.due_timers(session, now), *timers.lost(session, now, queued_since=None)]
+            wake_ups += timers.unheard(session, now)
             session.commit()
-        for execution_id, _org in bells:
+        for execution_id, _org in wake_ups:
             if execution_id == self.id:
-                self.ring(self.runners[0], Fuse(None))
+                self.wake(self.runners[0], Fuse(None))
 
     @precondition(lambda self: self.recipe.parks)
     @rule(chance=chances)
@@ -192,7 +192,7 @@ class Machine(RuleBasedStateMachine):
             self.place.signal(self.id, "word", step=step)
             return
         fuse = Fuse(chance.randint(0, 8), lambda: self.place.signal(self.id, "word", step=step))
-        self.ring(self.runners[0], fuse)
+        self.wake(self.runners[0], fuse)
 
     @precondition(lambda self: self.recipe.onces)
     @rule(how=st.sampled_from(["resend", "done"]))

@@ -59,7 +59,7 @@ def facts(place: Place, execution_id: str) -> Any:
     return row.status, row.output_data, row.seq, runs, lines, [message["type"] for message in place.published]
 
 
-@pytest.mark.parametrize("fresh", [True, False], ids=["first bell", "later bell"])
+@pytest.mark.parametrize("fresh", [True, False], ids=["first wake-up", "later wake-up"])
 @pytest.mark.parametrize("after", [True, False], ids=["answer lost", "not written"])
 def test_whichever_write_fails_the_result_is_that_of_an_undisturbed_run(
     place: Place, faults: Faults, after: bool, fresh: bool
@@ -70,7 +70,7 @@ def test_whichever_write_fails_the_result_is_that_of_an_undisturbed_run(
         execution_id = place.begin(workflow)
         place.published.clear()
         World.calls.clear()
-        place.first_bell(execution_id) if fresh else place.runner.run(execution_id, place.org)
+        place.first_wake_up(execution_id) if fresh else place.runner.run(execution_id, place.org)
         return facts(place, execution_id), [call[0] for call in World.calls]
 
     undisturbed = run()
@@ -86,9 +86,9 @@ def test_whichever_write_fails_the_result_is_that_of_an_undisturbed_run(
 def test_it_rests_and_waits_as_if_nothing_had_happened(place: Place, faults: Faults, error: Any) -> None:
     faults.at, faults.left, faults.error = 1, 2, error
     execution_id = place.begin(place.workflow([step("w", do="wait", until=60), step("z", value=1)]))
-    place.first_bell(execution_id)
+    place.first_wake_up(execution_id)
     assert place.get(execution_id).status == "waiting"
-    assert place.ring(execution_id, later=61).status == "completed"
+    assert place.wake(execution_id, later=61).status == "completed"
 
 
 def test_once_another_worker_has_taken_over_nothing_is_written(place: Place, faults: Faults) -> None:
