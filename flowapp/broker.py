@@ -66,16 +66,16 @@ class DoorbellConsumer(Consumer):
                 return
             free = self._free
         try:
-            found: Any = self._client.blmpop(self._block, 1, self._key, direction="LEFT", count=free)
+            taken: Any = self._client.blmpop(self._block, 1, self._key, direction="LEFT", count=free)
         except redis.TimeoutError:
             return
         except redis.ConnectionError as error:
             raise ConnectionClosed(error) from None
         self._alive()
-        if found:
-            self._taken.extend(found[1])
+        if taken:
+            self._taken.extend(taken[1])
             with self._room:
-                self._free -= len(found[1])
+                self._free -= len(taken[1])
 
 
 class DoorbellBroker(dramatiq.Broker):

@@ -132,8 +132,8 @@ class Supervisor:
         lost = self.handover.lost(
             [
                 (e.execution_id, w.owner)
-                for w, found in seen
-                for e in found
+                for w, state in seen
+                for e in state
                 if e.phase == STEP and now - e.since > _ASK_AFTER
             ]
         )

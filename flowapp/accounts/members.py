@@ -91,18 +91,18 @@ def set_up(
     user = make_user(name=name, email=email, password=password)
     user.is_superuser = True
     user.last_login_at = utcnow() if signs_in else None
-    place = Organization(
+    created = Organization(
         id=new_id(),
         name=clean_name(organization or "My organization", "organization"),
         timezone=clean_timezone(timezone),
     )
-    with tenant_session(engine, place.id) as session:
+    with tenant_session(engine, created.id) as session:
         door = _first_through_the_door(session)
-        _move_in(session, user, place, ip=ip)
+        _move_in(session, user, created, ip=ip)
         if address:
             installation.set_address(session, address)
         if furnish:
-            furnish(session, place, user)
+            furnish(session, created, user)
         session.delete(door)
         session.commit()
     return user
@@ -121,14 +121,16 @@ def _first_through_the_door(session: Session) -> Lease:
     return door
 
 
-def _move_in(session: Session, user: User, place: Organization, *, ip: str = "") -> None:
+def _move_in(session: Session, user: User, organization: Organization, *, ip: str = "") -> None:
     """Adds a new organization with its owner and default project, in a session of that organization."""
-    session.add_all([user, place])
+    session.add_all([user, organization])
     session.flush()
     session.add(Member(user_id=user.id, role=Role.OWNER.label))
     default_project(session)
     actor = (user.id, user.email)
-    audit(session, "organization.created", actor=actor, target=("organization", place.id, place.name), ip=ip)
+    audit(
+        session, "organization.created", actor=actor, target=("organization", organization.id, organization.name), ip=ip
+    )
     session.flush()
 
 
@@ -144,15 +146,15 @@ def add_owner(
         return user, True
     fresh = make_user(name=name, email=email, password=password)
     with system_session(engine) as system:
-        place = system.scalars(select(Organization).order_by(Organization.id).limit(1)).first()
+        existing = system.scalars(select(Organization).order_by(Organization.id).limit(1)).first()
         user = system.scalar(select(User).where(User.email == fresh.email)) or fresh
-        if place is None:
+        if existing is None:
             raise ConflictError(say("The database has users but no organization. Restore a backup."))
         user.is_superuser, user.password_hash = True, fresh.password_hash
         user.session_epoch = (user.session_epoch or 0) + (user is not fresh)
         system.add(user)
         system.flush()
-        _own(system, user, place.id)
+        _own(system, user, existing.id)
         system.commit()
         return user, user is fresh
 
@@ -301,13 +303,13 @@ def invite(session: Session, email: str, role: Role, *, by: Role, actor_id: str)
 def find_invitation(engine: Engine, token: str) -> tuple[Invitation, Organization, User | None]:
     """The open invitation, its organization, and the account of that address if there is one. NotFoundError."""
     with system_session(engine) as system:
-        found = system.scalar(select(Invitation).filter_by(token_hash=hash_token(token)))
-        if found is None or found.expires_at <= utcnow():
+        invitation = system.scalar(select(Invitation).filter_by(token_hash=hash_token(token)))
+        if invitation is None or invitation.expires_at <= utcnow():
             raise NotFoundError(
                 say("This invitation was already used, was withdrawn or has expired. Ask for a new one.")
             )
-        user = system.scalar(select(User).where(User.email == found.email))
-        return found, system.get_one(Organization, found.organization_id), user
+        user = system.scalar(select(User).where(User.email == invitation.email))
+        return invitation, system.get_one(Organization, invitation.organization_id), user
 
 
 def accept(engine: Engine, invitation: Invitation, user: User, *, ip: str = "") -> None:

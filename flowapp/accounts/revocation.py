@@ -53,9 +53,9 @@ def count_tokens(engine: Engine, user_id: str) -> int:
 def revoke_tokens(engine: Engine, user: User, *, ip: str = "") -> int:
     """Revokes all access tokens of a user, with an audit line for each where it belongs; how many."""
     with system_session(engine) as system:
-        places = system.scalars(select(AccessToken.organization_id).where(*_live(user.id)).distinct()).all()
+        organization_ids = system.scalars(select(AccessToken.organization_id).where(*_live(user.id)).distinct()).all()
     done = 0
-    for organization_id in places:
+    for organization_id in organization_ids:
         with tenant_session(engine, organization_id) as own:
             for row in own.scalars(select(AccessToken).where(*_live(user.id))):
                 row.revoked_at, done = utcnow(), done + 1

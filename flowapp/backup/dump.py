@@ -79,8 +79,8 @@ def count(connection: sa.Connection, table: sa.Table) -> int:
 
 
 def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[Row]:
-    found = connection.execution_options(yield_per=AT_ONCE).execute(sa.select(table))
-    for row in found:
+    rows = connection.execution_options(yield_per=AT_ONCE).execute(sa.select(table))
+    for row in rows:
         yield list(row)
 
 
@@ -98,7 +98,7 @@ class Needed:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernets = [Fernet(key) for key in keys]
-        self._place = lru_cache(4096)(self._find)
+        self._key_index = lru_cache(4096)(self._find)
         self.by: set[int] = set()
         self.unopened = 0
 
@@ -118,17 +118,17 @@ class Needed:
                 self._walk(item)
 
     def _note(self, token: bytes) -> None:
-        place = self._place(token)
-        if place is None:
+        key_index = self._key_index(token)
+        if key_index is None:
             self.unopened += 1
         else:
-            self.by.add(place)
+            self.by.add(key_index)
 
     def _find(self, token: bytes) -> int | None:
-        for place, fernet in enumerate(self._fernets):
+        for key_index, fernet in enumerate(self._fernets):
             try:
                 fernet.decrypt(token)
             except InvalidToken:
                 continue
-            return place
+            return key_index
         return None

@@ -37,13 +37,15 @@ def refuse_where_in_use(engine: sa.Engine, *, replace: bool) -> None:
         lease = connection.execute(sa.select(Lease.until).where(Lease.name == "scheduler")).scalar()
         if lease is not None and lease > utcnow():
             raise ConflictError(say("Flowapp is running on this database. Stop all its processes first."))
-        found = {table.name: count(connection, table) for table in own_tables() if table.name not in _OURS}
-        if any(found.values()) and not replace:
-            words = ", ".join(f"{found[name]} {name}" for name in ("organizations", "users", "workflows", "executions"))
+        counts = {table.name: count(connection, table) for table in own_tables() if table.name not in _OURS}
+        if any(counts.values()) and not replace:
+            words = ", ".join(
+                f"{counts[name]} {name}" for name in ("organizations", "users", "workflows", "executions")
+            )
             raise ConflictError(
                 say(
                     "The database is not empty (%(found)s). Use --replace to delete everything in it first.",
-                    found=words,
+                    counts=words,
                 )
             )
 

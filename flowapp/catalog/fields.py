@@ -45,10 +45,10 @@ def _as_addresses(value: Any) -> Any:
     if any(has_controls(text) for text in texts):
         raise ValueError(say("An address must be a single line."))
     try:
-        found = [pair for text in texts for pair in read_addresses(text)]
+        pairs = [pair for text in texts for pair in read_addresses(text)]
     except ValueError:
         raise ValueError(say("Enter addresses such as ann@example.com, separated by commas.")) from None
-    return [f'"{quote(name)}" <{spec}>' if name else spec for name, spec in found if name or spec]
+    return [f'"{quote(name)}" <{spec}>' if name else spec for name, spec in pairs if name or spec]
 
 
 def _is_duration(value: Any) -> Any:

@@ -134,8 +134,8 @@ def parse_next(value: Any, now: datetime, tz: str = "UTC", hours: Hours | None =
     for ahead in range(_HORIZON):
         day = local.date() + ahead * _DAY
         fits = known.is_open(day) if business else day.weekday() == _NAMES[match[1]]
-        if fits and (found := _at(day, at, tz)) > now:
-            return found
+        if fits and (moment := _at(day, at, tz)) > now:
+            return moment
     raise _never()
 
 
@@ -147,10 +147,10 @@ def at_time(moment: datetime, clock: str, tz: str = "UTC") -> datetime:
 def parse_clock(text: str) -> time:
     """A time of day: “09:00”, “9h30”, “5 pm”. ExpressionError for anything else."""
     match = _CLOCK.fullmatch(text.strip().lower())
-    found = _clock(*match.groups()) if match else None
-    if found is None:
+    clock = _clock(*match.groups()) if match else None
+    if clock is None:
         raise _no_time()
-    return found
+    return clock
 
 
 def _add_days(moment: datetime, days: int, hours: Hours, tz: str) -> datetime:

@@ -19,9 +19,9 @@ def read_addresses(text: str) -> list[tuple[str, str]]:
     if len(text) > MAX_ADDRESSES or has_controls(text):
         raise ValueError(text[:100])
     try:
-        found = getaddresses([text])
+        pairs = getaddresses([text])
     except RecursionError:  # comments inside comments
         raise ValueError(text[:100]) from None
-    if any(len(name) > MAX_NAME for name, _ in found):
+    if any(len(name) > MAX_NAME for name, _ in pairs):
         raise ValueError(text[:100])
-    return found
+    return pairs

@@ -96,8 +96,8 @@ def ui(
 def ui_of(model: type[BaseModel], name: str) -> dict[str, Any]:
     """The `ui` part of a field, empty where it has none."""
     extra = model.model_fields[name].json_schema_extra
-    found = extra.get("ui", {}) if isinstance(extra, dict) else {}
-    return found if isinstance(found, dict) else {}
+    hints = extra.get("ui", {}) if isinstance(extra, dict) else {}
+    return hints if isinstance(hints, dict) else {}
 
 
 def raw_fields(model: type[BaseModel]) -> frozenset[str]:

@@ -57,20 +57,20 @@ def workers(settings: Settings) -> str:
 
 def schedulers(settings: Settings) -> str:
     """At least one scheduler ticks, and none is stuck."""
-    found = _must("scheduler", settings, "start “.venv/bin/python -m flowapp.scheduler” on any host")
+    processes = _must("scheduler", settings, "start “.venv/bin/python -m flowapp.scheduler” on any host")
     with system_session(db.engine) as system:
         lease = system.get(Lease, "scheduler")
-    return f"{found}; {lease.owner} leads" if lease else found
+    return f"{processes}; {lease.owner} leads" if lease else processes
 
 
 def _must(kind: str, settings: Settings, remedy: str) -> str:
-    found = _of(kind, settings)
+    processes = _of(kind, settings)
     problem = health.trouble(kind, health.processes(db.engine, settings))
     if problem:
-        raise WrongError(f"{problem}{f' ({found})' if found else ''}: {remedy}")
-    if "stuck" in found:
-        raise WrongError(f"{found}: restart what is stuck")
-    return found
+        raise WrongError(f"{problem}{f' ({processes})' if processes else ''}: {remedy}")
+    if "stuck" in processes:
+        raise WrongError(f"{processes}: restart what is stuck")
+    return processes
 
 
 def _of(kind: str, settings: Settings) -> str:
@@ -101,12 +101,12 @@ def clocks(settings: Settings) -> str:
     """No host's clock is so far from the database's that leases mean different times."""
     most = settings.lease_seconds / 4
     here = heartbeats.clock_ahead(db.engine)
-    found = health.clocks(health.processes(db.engine, settings)) | {"this host": here}
-    far = {host: ahead for host, ahead in found.items() if abs(ahead) > most}
+    ahead_by_host = health.clocks(health.processes(db.engine, settings)) | {"this host": here}
+    far = {host: ahead for host, ahead in ahead_by_host.items() if abs(ahead) > most}
     if far:
         said = ", ".join(f"{host} {abs(s):.1f} s {'ahead of' if s > 0 else 'behind'}" for host, s in far.items())
         raise WrongError(f"{said} the database's clock: set the clocks by NTP (chrony, systemd-timesyncd)")
-    return f"at most {max(map(abs, found.values())):.1f} s from the database's"
+    return f"at most {max(map(abs, ahead_by_host.values())):.1f} s from the database's"
 
 
 def releases(settings: Settings) -> str:
@@ -115,9 +115,9 @@ def releases(settings: Settings) -> str:
     for one in health.processes(db.engine, settings):
         if one.state != "silent":
             names[one.version].append(one.name)
-    found = "; ".join(f"{version}: {', '.join(some)}" for version, some in sorted(names.items()))
+    summary = "; ".join(f"{version}: {', '.join(some)}" for version, some in sorted(names.items()))
     if len(names) > 1:
-        return f"{found} (an upgrade is under way)"
+        return f"{summary} (an upgrade is under way)"
     return f"{next(iter(names), VERSION)} everywhere"
 
 
@@ -130,10 +130,10 @@ def connections(settings: Settings) -> str:
         most, reserved = (int(connection.execute(text(f"SHOW {name}")).scalar_one()) for name in _LIMITS)
     living = Counter(one.kind for one in health.processes(db.engine, settings) if one.state != "silent")
     taken = sum(living[kind] * pool_size(settings, kind) for kind in _KINDS)
-    found = f"{taken} at most of {most - reserved}; {connections_of_host(settings)} for a host like this one"
+    summary = f"{taken} at most of {most - reserved}; {connections_of_host(settings)} for a host like this one"
     if taken > most - reserved:
-        raise WrongError(f"{found}: raise PostgreSQL's max_connections, or lower FLOWAPP_DB_POOL and FLOWAPP_THREADS")
-    return found
+        raise WrongError(f"{summary}: raise PostgreSQL's max_connections, or lower FLOWAPP_DB_POOL and FLOWAPP_THREADS")
+    return summary
 
 
 def paused(_settings: Settings) -> str:
@@ -156,12 +156,12 @@ _PAUSED = {
 def work(_settings: Settings) -> str:
     """Nothing waits longer than it should."""
     waits = backlog.backlog(db.engine)
-    found = (
+    summary = (
         f"the oldest execution that may begin has waited for {waits.pending_age:.0f} s, "
         f"{waits.overdue_timers} timers are overdue, {waits.uncertain} uncertain steps wait for a person"
     )
     if waits.overdue_age > TOO_LONG:
-        raise WrongError(f"{found}, the latest timer by {waits.overdue_age:.0f} s: look at the scheduler's log")
+        raise WrongError(f"{summary}, the latest timer by {waits.overdue_age:.0f} s: look at the scheduler's log")
     if waits.pending_age > TOO_LONG:
-        raise WrongError(f"{found}: start more workers, or look at their log")
-    return found
+        raise WrongError(f"{summary}: start more workers, or look at their log")
+    return summary

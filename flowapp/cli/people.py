@@ -76,10 +76,10 @@ def seed_demo() -> None:
     """Adds the template and the example (form, data table, schema, workflow) to each organization that lacks them."""
     with system_session(db.engine) as system:
         owners = select(Member).where(Member.role == Role.OWNER.label).order_by(Member.id.desc())
-        places = {m.organization_id: (m.user_id, m.user.locale) for m in system.scalars(owners)}
-    if not places:
+        owners_by_organization = {m.organization_id: (m.user_id, m.user.locale) for m in system.scalars(owners)}
+    if not owners_by_organization:
         raise click.ClickException("There is no organization yet: run create-superuser first.")
-    for organization_id, (user_id, language) in places.items():
+    for organization_id, (user_id, language) in owners_by_organization.items():
         with tenant_session(db.engine, organization_id) as session:
             organization = session.get_one(Organization, organization_id)
             demo.seed_template(session, user_id, language)

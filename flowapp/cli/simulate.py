@@ -48,11 +48,11 @@ def _find(reference: str) -> Workflow:
     with system_session(db.engine) as system:
         known = read_id(reference)
         by = Workflow.id == known if known else Workflow.name == reference
-        found = system.query(Workflow).filter(by).limit(2).all()
-    if len(found) != 1:
-        problem = "There are several workflows" if found else "There is no workflow"
+        matching = system.query(Workflow).filter(by).limit(2).all()
+    if len(matching) != 1:
+        problem = "There are several workflows" if matching else "There is no workflow"
         raise click.ClickException(f"{problem} “{reference}”: give the id.")
-    return found[0]
+    return matching[0]
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

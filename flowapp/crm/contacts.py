@@ -22,10 +22,10 @@ MAX_NAME = 200
 def get(session: Session, contact_id: str) -> Contact:
     """The contact of that id. NotFoundError where there is none."""
     known = read_id(contact_id)
-    found = session.get(Contact, known) if known else None
-    if found is None:
+    contact = session.get(Contact, known) if known else None
+    if contact is None:
         raise NotFoundError(say("There is no such contact."))
-    return found
+    return contact
 
 
 def by_email(session: Session, email: str) -> Contact | None:
@@ -35,10 +35,10 @@ def by_email(session: Session, email: str) -> Contact | None:
 
 def find(session: Session, reference: str) -> Contact:
     """The contact with that id or e-mail address. NotFoundError where there is none."""
-    found = by_email(session, reference) if "@" in reference else get(session, reference)
-    if found is None:
+    contact = by_email(session, reference) if "@" in reference else get(session, reference)
+    if contact is None:
         raise NotFoundError(say("There is no contact with the e-mail address %(email)s.", email=reference.strip()))
-    return found
+    return contact
 
 
 def create(session: Session, data: Mapping[str, Any], *, actor_id: str | None = None) -> Contact:

@@ -89,12 +89,12 @@ def guess(sheet: Sheet, table: DataTable) -> dict[int, str]:
     for column in tables.columns_of(table):
         wanted[slugify(column.label, 100, "column")] = column.key
         wanted[column.key] = column.key
-    found: dict[int, str] = {}
+    mapping: dict[int, str] = {}
     for at, name in enumerate(sheet.header):
         key = wanted.get(slugify(name, 100, "column"))
-        if key and key not in found.values():
-            found[at] = key
-    return found
+        if key and key not in mapping.values():
+            mapping[at] = key
+    return mapping
 
 
 def check(
@@ -105,14 +105,14 @@ def check(
     checked = CheckedRows()
     lines: list[int] = []
     raws = [{key: _cell(cells, at) for at, key in mapping.items() if key in columns} for _line, cells in sheet.rows]
-    for (line, _cells), raw, found in zip(sheet.rows, raws, _fitted(list(columns.values()), raws, zone), strict=True):
-        if isinstance(found, int):
+    for (line, _cells), raw, fitted in zip(sheet.rows, raws, _fitted(list(columns.values()), raws, zone), strict=True):
+        if isinstance(fitted, int):
             if len(checked.bad_lines) < TOLD:
                 checked.faults += [(line, columns[p.path].label, p.message) for p in _problems(columns, raw, zone)]
             checked.bad_lines.add(line)
-            checked.count += found
+            checked.count += fitted
         else:
-            checked.good.append(found)
+            checked.good.append(fitted)
             lines.append(line)
     twice = list(records.doubles(session, table, checked.good))
     checked.count += len(twice)
@@ -145,13 +145,13 @@ def _fitted(columns: list[Column], raws: list[dict[str, str]], zone: tzinfo) -> 
 
 def fit(columns: list[Column], raws: list[dict[str, str]], zone: tzinfo) -> list[records.Row | int]:
     """Each row as the columns store it, or how many faults it has."""
-    found: list[records.Row | int] = []
+    fitted: list[records.Row | int] = []
     for raw in raws:
         try:
-            found.append(records.coerce(columns, raw, zone))
+            fitted.append(records.coerce(columns, raw, zone))
         except InvalidError as error:
-            found.append(len(error.problems))
-    return found
+            fitted.append(len(error.problems))
+    return fitted
 
 
 def _problems(columns: Mapping[str, Column], raw: dict[str, str], zone: tzinfo) -> list[Problem]:

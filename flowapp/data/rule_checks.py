@@ -39,26 +39,26 @@ def broken(rules: Sequence[SchemaRule], items: Sequence[Any]) -> list[list[int]]
 
     After MAX_IN_ALL of them the rest is not looked at.
     """
-    found: list[list[int]] = []
+    broken_rules: list[list[int]] = []
     left = MAX_IN_ALL
     for item in items:
-        found.append(_broken_by(rules, item))
-        left -= len(found[-1])
+        broken_rules.append(_broken_by(rules, item))
+        left -= len(broken_rules[-1])
         if left <= 0:
             break
-    return found
+    return broken_rules
 
 
 def _broken_by(rules: Sequence[SchemaRule], data: Any) -> list[int]:
-    found: dict[str, int] = {}
+    broken_at: dict[str, int] = {}
     for at, rule in enumerate(rules):
-        if rule.field in found:
+        if rule.field in broken_at:
             continue
         value = value_at(data, rule.field)
         empty = value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
         if empty if rule.rule == "required" else not empty and not CHECKS[rule.rule](value, rule.value):
-            found[rule.field] = at
-    return list(found.values())
+            broken_at[rule.field] = at
+    return list(broken_at.values())
 
 
 def value_at(data: Any, path: str) -> Any:
@@ -152,10 +152,10 @@ def is_email(text: str) -> bool:
     if len(text) > LONGEST_EMAIL:
         return False
     try:
-        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
+        address = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         return False
-    return "." in found.domain
+    return "." in address.domain
 
 
 CHECKS: dict[str, Callable[[Any, Any], bool]] = {

@@ -105,10 +105,10 @@ def check(rules: Sequence[SchemaRule], data: Any) -> list[dict[str, str]]:
 
 def check_each(rules: Sequence[SchemaRule], items: Sequence[Any]) -> list[list[dict[str, str]]]:
     """The problems of each item; after some hundreds the rest is not looked at. OverBudgetError."""
-    found = broken(rules, items) if _are_small(rules, items) else helpers.call(broken, rules, items)
+    broken_rules = broken(rules, items) if _are_small(rules, items) else helpers.call(broken, rules, items)
     return [
-        [{"field": rules[at].field, "message": rules[at].message or _words(rules[at])} for at in places]
-        for places in found
+        [{"field": rules[at].field, "message": rules[at].message or _words(rules[at])} for at in broken_by_item]
+        for broken_by_item in broken_rules
     ]
 
 

@@ -105,11 +105,11 @@ class Checks:
         by_rules = check_each(self.rules, items)
         if self.json_schema is None:
             return by_rules
-        found = []
+        problems_of_items = []
         for first, more in zip(by_rules, json_schema.apply(self.json_schema, items), strict=False):
             seen = {problem["field"] for problem in first}
-            found.append(first + [problem for problem in more if problem["field"] not in seen])
-        return found
+            problems_of_items.append(first + [problem for problem in more if problem["field"] not in seen])
+        return problems_of_items
 
 
 class ProjectSchemas:
@@ -124,8 +124,8 @@ class ProjectSchemas:
         StepError (permanent) where there is no such schema, or it cannot be read.
         """
         if isinstance(schema, str):
-            found = self._find(schema)
-            return Checks(read_rules(found.rules), found.json_schema)
+            row = self._find(schema)
+            return Checks(read_rules(row.rules), row.json_schema)
         try:
             if isinstance(schema, Mapping) and not isinstance(schema.get("rules"), list):
                 return Checks(json_schema=_read_json_schema(dict(schema)) or {})
@@ -135,8 +135,8 @@ class ProjectSchemas:
 
     def _find(self, name: str) -> Schema:
         rows = self._session.scalars(select(Schema).where(Schema.project_id == self._project_id)).all()
-        found = names.find(rows, name)
-        if isinstance(found, Schema):
-            return found
+        schema = names.find(rows, name)
+        if isinstance(schema, Schema):
+            return schema
         hint = names.suggestion(name, [row.slug for row in rows])
         raise StepError(f"There is no validation schema “{name}” in this project.{hint}", permanent=True)

@@ -63,8 +63,8 @@ class ProjectTables:
             raise StepError(f"The mode must be {', '.join(MODES)}, not “{mode}”.", permanent=True)
         if len(rows) > MAX_ROWS:
             raise StepError(f"At most {MAX_ROWS} rows can be saved at once; there are {len(rows)}.", permanent=True)
-        found = tables.find_table(self._session, self._project_id, table)
-        writer = _Writer(self._session, found, self._key)
+        data_table = tables.find_table(self._session, self._project_id, table)
+        writer = _Writer(self._session, data_table, self._key)
         with self._session.begin_nested():
             return writer.insert(rows) if mode == "insert" else writer.change(rows, match, create=mode == "upsert")
 
@@ -86,14 +86,14 @@ class ProjectTables:
         limit: int = 100,
     ) -> list[dict[str, Any]]:
         """Records whose columns have the values of `where` (a list: one of them; None: empty)."""
-        found = tables.find_table(self._session, self._project_id, table)
-        physical = tables.sql_table(found)
-        _refuse_unknown(found, [*(where or {}), *columns, *([order_by] if order_by else [])])
-        wanted = list(columns) or ["id", *(c.key for c in tables.columns_of(found)), "created_at", "updated_at"]
+        data_table = tables.find_table(self._session, self._project_id, table)
+        physical = tables.sql_table(data_table)
+        _refuse_unknown(data_table, [*(where or {}), *columns, *([order_by] if order_by else [])])
+        wanted = list(columns) or ["id", *(c.key for c in tables.columns_of(data_table)), "created_at", "updated_at"]
         cell = physical.c[order_by or "id"]
         query = (
             sa.select(*(physical.c[name] for name in wanted))
-            .where(*(_equals(found, physical, name, value) for name, value in (where or {}).items()))
+            .where(*(_equals(data_table, physical, name, value) for name, value in (where or {}).items()))
             .order_by(sa.nulls_last(cell.desc() if descending else cell.asc()), physical.c.id)
             .limit(max(0, min(limit, MAX_ROWS)))
         )
@@ -130,7 +130,7 @@ class _Writer:
         touched: list[str] = []
         created = updated = 0
         for at, row in enumerate(rows):
-            place = at if len(rows) > 1 else None
+            row_index = at if len(rows) > 1 else None
             keys = list(match) or self._identity(row, create=create)
             _refuse_unknown(self.table, [*keys, *row])
             missing = [key for key in keys if row.get(key) in (None, "")]
@@ -138,7 +138,7 @@ class _Writer:
                 raise InvalidError.at(missing[0], "This column identifies the record, so it needs a value.")
             ids = self._matching(row, keys)
             if ids:
-                values = self._coerced({k: v for k, v in row.items() if k not in keys}, place, partial=True)
+                values = self._coerced({k: v for k, v in row.items() if k not in keys}, row_index, partial=True)
                 if len(ids) == 1:
                     records.refuse_doubles(self.session, self.table, [values], own=ids)
                 records.write(self.session, self.table, ids, values)
@@ -174,18 +174,18 @@ class _Writer:
     def _by_source(self, sources: Sequence[str]) -> dict[str, str]:
         source, record_id = self.physical.c.source_key, self.physical.c.id
         return {
-            known: found
+            known: row_id
             for batch in records.batches(sources)
-            for known, found in self.session.execute(sa.select(source, record_id).where(source.in_(batch)))
+            for known, row_id in self.session.execute(sa.select(source, record_id).where(source.in_(batch)))
         }
 
     def _stored(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         shown = ["id", *(column.key for column in self.columns), "created_at", "updated_at"]
-        found: dict[str, dict[str, Any]] = {}
+        stored: dict[str, dict[str, Any]] = {}
         for batch in records.batches(ids):
             query = sa.select(*(self.physical.c[name] for name in shown)).where(self.physical.c.id.in_(batch))
-            found.update({row["id"]: _as_json(row) for row in self.session.execute(query).mappings()})
-        return [found[record_id] for record_id in ids if record_id in found]
+            stored.update({row["id"]: _as_json(row) for row in self.session.execute(query).mappings()})
+        return [stored[record_id] for record_id in ids if record_id in stored]
 
 
 def _as_json(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -54,9 +54,9 @@ def sql_table(table: DataTable) -> sa.Table:
 def find_table(session: Session, project_id: str, name: str) -> DataTable:
     """The project's table called `name` (slug, name or id). NotFoundError suggests the nearest."""
     rows = session.scalars(sa.select(DataTable).where(DataTable.project_id == project_id)).all()
-    found = names.find(rows, name)
-    if isinstance(found, DataTable):
-        return found
+    table = names.find(rows, name)
+    if isinstance(table, DataTable):
+        return table
     hint = names.suggestion(name, [row.slug for row in rows])
     raise NotFoundError(join("", [say("There is no data table “%(name)s” in this project.", name=name), hint]))
 

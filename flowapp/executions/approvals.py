@@ -72,8 +72,10 @@ def open_for(session: Session, role: Role, *, limit: int = 25, cursor: str | Non
         session, statement, key=Subscription.id, id_column=Subscription.id, limit=limit, cursor=cursor
     )  # fmt: skip
     runs = _waiting(session, {row.execution_id for row in page.rows})
-    by_place = {(run.execution_id, run.token): run for run in runs}
-    asked = [by_place[place] for row in page.rows if (place := (row.execution_id, row.token)) in by_place]
+    by_token = {(run.execution_id, run.token): run for run in runs}
+    asked = [
+        by_token[waiting_token] for row in page.rows if (waiting_token := (row.execution_id, row.token)) in by_token
+    ]
     return _asked(session, asked), page
 
 
@@ -81,8 +83,8 @@ def of_execution(session: Session, execution: Execution) -> list[Asked]:
     """The open approvals of one execution, in the order in which they were asked for; decided ones left out."""
     if execution.status in TERMINAL:
         return []
-    found = [asked for asked in _asked(session, _waiting(session, [execution.id])) if asked.is_open]
-    return [asked for asked in found if decision(session, asked) is None]
+    open_ones = [asked for asked in _asked(session, _waiting(session, [execution.id])) if asked.is_open]
+    return [asked for asked in open_ones if decision(session, asked) is None]
 
 
 def _waiting(session: Session, execution_ids: Iterable[str]) -> list[StepRun]:
@@ -129,10 +131,10 @@ def find(
     if seq is not None:
         statement = statement.where(StepRun.seq == seq)
     run = session.scalars(statement.where(StepRun.input.is_not(None)).order_by(StepRun.seq.desc()).limit(1)).first()
-    found = _asked(session, [run]) if run else []
-    if not found:
+    asked = _asked(session, [run]) if run else []
+    if not asked:
         raise NotFoundError(say("There is no such approval."))
-    return found[0]
+    return asked[0]
 
 
 def the_one(session: Session, execution: Execution, step_id: str) -> Asked:

@@ -60,11 +60,11 @@ def groups(session: Session, *, since: datetime | None = None, workflow_id: str 
     newest = _newest(session, counted.subquery())
     workflows = dict(_pairs(session, Workflow.id, Workflow.name, {row.workflow_id for row in rows}))
     versions = dict(_pairs(session, Version.id, Version.definition, {row.version_id for row in newest.values()}))
-    found = []
+    groups = []
     for row in rows:
         one = newest[row.workflow_id, row.error_fingerprint]
         names = {step["step_id"]: step["name"] for step in versions[one.version_id].get("steps", ())}
-        found.append(
+        groups.append(
             FailureGroup(
                 row.workflow_id,
                 workflows[row.workflow_id],
@@ -78,13 +78,13 @@ def groups(session: Session, *, since: datetime | None = None, workflow_id: str 
                 names.get(one.current_step_id, one.current_step_id),
             )
         )
-    return found
+    return groups
 
 
 def _newest(session: Session, counted: Any) -> dict[tuple[str, str], Any]:
     """The newest execution of each group."""
     e = Execution
-    found = session.execute(
+    rows = session.execute(
         select(e.id, e.workflow_id, e.error_fingerprint, e.version_id, e.error_message, e.current_step_id)
         .join(
             counted,
@@ -95,7 +95,7 @@ def _newest(session: Session, counted: Any) -> dict[tuple[str, str], Any]:
         .where(IS_DEAD)
         .order_by(e.id)
     )
-    return {(row.workflow_id, row.error_fingerprint): row for row in found}
+    return {(row.workflow_id, row.error_fingerprint): row for row in rows}
 
 
 def _pairs(session: Session, key: Any, value: Any, ids: set[str]) -> list[Any]:
@@ -112,7 +112,7 @@ class Undecided:
 
 def undecided(session: Session, limit: int = 200) -> list[Undecided]:
     """What waits for a person to say whether it happened, oldest first."""
-    found = session.execute(
+    rows = session.execute(
         select(StepRun, Workflow.name)
         .join(Execution, Execution.id == StepRun.execution_id)
         .join(Workflow, Workflow.id == Execution.workflow_id)
@@ -120,4 +120,4 @@ def undecided(session: Session, limit: int = 200) -> list[Undecided]:
         .order_by(StepRun.execution_id, StepRun.seq)
         .limit(limit)
     )
-    return [Undecided(run, name) for run, name in found]
+    return [Undecided(run, name) for run, name in rows]

@@ -49,9 +49,9 @@ class Story:
 
     def token(self, run: StepRun) -> Json | None:
         """The token that is still at this visit."""
-        found = self.state.get("tokens", {}).get(run.token)
-        if found and (found["step"], found["iteration"]) == (run.step_id, run.iteration):
-            return dict(found)
+        token = self.state.get("tokens", {}).get(run.token)
+        if token and (token["step"], token["iteration"]) == (run.step_id, run.iteration):
+            return dict(token)
         return None
 
 
@@ -59,10 +59,10 @@ def of_visit(story: Story, visit: StepVisit) -> list[Reason]:
     """Why the visit ended as it did, or what it waits for."""
     token = story.token(visit.run) if story.execution.status in ("running", "waiting", "pending") else None
     tell = _BY_TYPE.get(visit.run.action_type)
-    found = tell(story, visit.run, token) if tell else []
-    if not found and visit.run.explanation:
-        found = [Reason(rules=explained(visit.run.explanation))]
-    return found + (_parked(token) if token and token["status"] == "parked" else [])
+    reasons = tell(story, visit.run, token) if tell else []
+    if not reasons and visit.run.explanation:
+        reasons = [Reason(rules=explained(visit.run.explanation))]
+    return reasons + (_parked(token) if token and token["status"] == "parked" else [])
 
 
 def items_of(frame: str) -> str:
@@ -73,13 +73,13 @@ def items_of(frame: str) -> str:
 def _switch(_story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
     output = run.output if isinstance(run.output, dict) else {}
     cases = output.get("explanation") if isinstance(output.get("explanation"), list) else []
-    found = [
+    reasons = [
         Reason(say("Case “%(name)s”", name=str(case["case"])), explained(case["rules"]), bool(case["fits"]))
         for case in cases or ()
     ]
     if output.get("case") == "default":
-        found.append(Reason(say("No case matches, so it takes “Otherwise”.")))
-    return found
+        reasons.append(Reason(say("No case matches, so it takes “Otherwise”.")))
+    return reasons
 
 
 def _split(story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
@@ -91,7 +91,7 @@ def _split(story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
         return []
     execution = story.execution
     subject = execution.contact_id or execution.trigger_entity_id or execution.id
-    place, below, low, high = share(subject, run.step_id) * 100, 0.0, 0.0, 0.0
+    position, below, low, high = share(subject, run.step_id) * 100, 0.0, 0.0, 0.0
     for variant in variants:
         part = float(variant.get("weight", 1)) / total * 100
         if variant["name"] == output["variant"]:
@@ -100,11 +100,17 @@ def _split(story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
     who = say("its contact") if execution.contact_id else say("its subject")
     if subject == execution.id:
         who = say("this execution")
-    values = {"who": who, "place": f"{place:.2f}", "name": output["variant"], "low": f"{low:g}", "high": f"{high:g}"}
+    values = {
+        "who": who,
+        "position": f"{position:.2f}",
+        "name": output["variant"],
+        "low": f"{low:g}",
+        "high": f"{high:g}",
+    }
     return [
         Reason(
             say(
-                "The hash of %(who)s and this step is at %(place)s of 100; “%(name)s” covers %(low)s to %(high)s.",
+                "The hash of %(who)s and this step is at %(position)s of 100; “%(name)s” covers %(low)s to %(high)s.",
                 **values,
             )
         )
@@ -116,14 +122,14 @@ def _merge(story: Story, run: StepRun, token: Json | None) -> list[Reason]:
         tokens = story.state["tokens"].values()
         here = [t for t in tokens if t["status"] == "joined" and t["step"] == run.step_id]
         away = [t for t in tokens if t not in here and t.get("frame", "") == token.get("frame", "")]
-        found = [
+        reasons = [
             Reason(say("Arrived so far, from: %(steps)s.", steps=_steps(story, [t.get("from", "") for t in here])))
         ]
         if away:
-            found.append(
+            reasons.append(
                 Reason(say("Still running, at: %(steps)s.", steps=_steps(story, [t["step"] for t in away])))
             )  # fmt: skip
-        return found
+        return reasons
     output = run.output if isinstance(run.output, dict) else {}
     if not output.get("inputs"):
         return []
@@ -161,10 +167,10 @@ def _wait_condition(_story: Story, run: StepRun, token: Json | None) -> list[Rea
     kept = (token or {}).get("result") or {}
     rules = explained(run.explanation or output.get("explanation") or kept.get("explanation"))
     event = output.get("event")
-    found = [Reason(rules=rules)] if rules else []
+    reasons = [Reason(rules=rules)] if rules else []
     if isinstance(event, dict) and event.get("type"):
-        found.append(Reason(say("Checked when this event arrived: %(event)s.", event=str(event["type"]))))
-    return found
+        reasons.append(Reason(say("Checked when this event arrived: %(event)s.", event=str(event["type"]))))
+    return reasons
 
 
 def _decided(_story: Story, run: StepRun, _token: Json | None) -> list[Reason]:

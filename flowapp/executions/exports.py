@@ -61,10 +61,10 @@ class Wanted:
 def moment(field: str, text: str) -> datetime | None:
     """An ISO time, UTC where it names no zone; None of an empty text. InvalidError at `field`."""
     try:
-        found = datetime.fromisoformat(text.strip()) if text.strip() else None
+        moment = datetime.fromisoformat(text.strip()) if text.strip() else None
     except ValueError:
         raise InvalidError.at(field, say("Enter a time as 2026-03-01T12:00:00Z.")) from None
-    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def known_format(text: str) -> str:

@@ -62,10 +62,10 @@ class ExecutionRow:
 
 def get(session: Session, execution_id: str) -> Execution:
     """The execution of that id in the session's organization. NotFoundError where there is none."""
-    found = session.get(Execution, execution_id)
-    if found is None:
+    execution = session.get(Execution, execution_id)
+    if execution is None:
         raise NotFoundError(say("There is no such execution."))
-    return found
+    return execution
 
 
 def find(
@@ -108,15 +108,15 @@ def _has_id(session: Session, text: str) -> Any:
 def rows(session: Session, executions: list[Execution]) -> list[ExecutionRow]:
     """As templates/executions/_rows.html shows them."""
     ids = {execution.workflow_id for execution in executions}
-    found = session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(ids)))
-    names = {workflow_id: name for workflow_id, name in found}  # noqa: C416 - to mypy a row is no pair
+    names_by_id = session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(ids)))
+    names = {workflow_id: name for workflow_id, name in names_by_id}  # noqa: C416 - to mypy a row is no pair
     return [ExecutionRow(execution, names.get(execution.workflow_id, "")) for execution in executions]
 
 
 def workflow_names(session: Session) -> list[tuple[str, str]]:
     """(id, name) of the workflows to choose from, 500 at most."""
-    found = session.execute(select(Workflow.id, Workflow.name).order_by(Workflow.name).limit(500))
-    return [(workflow_id, name) for workflow_id, name in found]
+    rows = session.execute(select(Workflow.id, Workflow.name).order_by(Workflow.name).limit(500))
+    return [(workflow_id, name) for workflow_id, name in rows]
 
 
 def seconds(execution: Execution) -> float | None:
@@ -132,20 +132,20 @@ def repetitions(session: Session, execution: Execution, limit: int = 5) -> list[
     rows = Execution.__table__.c
     newest = select(rows.id).where(rows.retry_of_id == execution.id).order_by(rows.id.desc()).limit(limit)
     ids = session.scalars(newest).all()
-    found = select(Execution).where(Execution.id.in_(ids)).order_by(Execution.id.desc())
-    return list(session.scalars(found))
+    statement = select(Execution).where(Execution.id.in_(ids)).order_by(Execution.id.desc())
+    return list(session.scalars(statement))
 
 
 def runs(session: Session, execution: Execution) -> list[StepRun]:
     """Every attempt of every step, in order."""
-    found = select(StepRun).where(StepRun.execution_id == execution.id).order_by(StepRun.seq)
-    return list(session.scalars(found))
+    statement = select(StepRun).where(StepRun.execution_id == execution.id).order_by(StepRun.seq)
+    return list(session.scalars(statement))
 
 
 def lines(session: Session, execution: Execution, limit: int) -> list[LogLine]:
     """The last `limit` lines of the log, in order."""
-    found = select(LogLine).where(LogLine.execution_id == execution.id).order_by(LogLine.seq.desc()).limit(limit)
-    return list(session.scalars(found))[::-1]
+    statement = select(LogLine).where(LogLine.execution_id == execution.id).order_by(LogLine.seq.desc()).limit(limit)
+    return list(session.scalars(statement))[::-1]
 
 
 def step_names(session: Session, execution: Execution) -> dict[str, str]:
@@ -182,12 +182,12 @@ def changes(session: Session, since: datetime) -> list[tuple[datetime, Execution
     Of the ends, those of executions that began within the day before: nothing older is looked through.
     """
     began = session.scalars(select(Execution).where(Execution.id >= first_id(since)))
-    found = [(execution.created_at, execution, True) for execution in began]
+    changes = [(execution.created_at, execution, True) for execution in began]
     ended = session.scalars(
         select(Execution).where(Execution.id >= first_id(since - timedelta(days=1)), Execution.completed_at > since)
     )
-    found += [(execution.completed_at or since, execution, False) for execution in ended]
-    return sorted(found, key=lambda change: change[0])
+    changes += [(execution.completed_at or since, execution, False) for execution in ended]
+    return sorted(changes, key=lambda change: change[0])
 
 
 def as_json(session: Session, execution: Execution) -> dict[str, Any]:

@@ -63,28 +63,28 @@ class Choice:
 def chosen(choice: Choice) -> Select[Any]:
     """The executions, without order or limit. Tests are not among them, unless they are named."""
     statuses = [status for status in choice.statuses if status in TERMINAL]
-    found = select(Execution)
+    statement = select(Execution)
     if choice.fingerprint or statuses == ["failed"]:
-        found = found.where(Execution.status == _FAILED)
+        statement = statement.where(Execution.status == _FAILED)
     else:
-        found = found.where(Execution.status.in_(statuses or TERMINAL))
+        statement = statement.where(Execution.status.in_(statuses or TERMINAL))
     if not choice.ids:
-        found = found.where(Execution.trigger_type != _TEST)
+        statement = statement.where(Execution.trigger_type != _TEST)
     if choice.workflow_id:
-        found = found.where(Execution.workflow_id == choice.workflow_id)
+        statement = statement.where(Execution.workflow_id == choice.workflow_id)
     if choice.fingerprint:
         mark = "" if choice.fingerprint == NO_FINGERPRINT else choice.fingerprint
-        found = found.where(Execution.error_fingerprint == mark)
+        statement = statement.where(Execution.error_fingerprint == mark)
     if choice.since:
-        found = found.where(Execution.id >= first_id(choice.since))
+        statement = statement.where(Execution.id >= first_id(choice.since))
     if choice.until:
-        found = found.where(Execution.id < first_id(choice.until))
+        statement = statement.where(Execution.id < first_id(choice.until))
     if choice.ids:
-        found = found.where(Execution.id.in_(choice.ids))
+        statement = statement.where(Execution.id.in_(choice.ids))
     if choice.fresh:
         later = aliased(Execution)
-        found = found.where(~select(later.id).where(later.retry_of_id == Execution.id).exists())
-    return found
+        statement = statement.where(~select(later.id).where(later.retry_of_id == Execution.id).exists())
+    return statement
 
 
 def count(session: Session, choice: Choice) -> int:
@@ -118,10 +118,10 @@ def create(
 
 def get(session: Session, replay_id: str) -> Replay:
     """The replay of that id. NotFoundError."""
-    found = session.get(Replay, replay_id)
-    if found is None:
+    replay = session.get(Replay, replay_id)
+    if replay is None:
         raise NotFoundError(say("There is no such replay."))
-    return found
+    return replay
 
 
 def cancel(session: Session, replay: Replay) -> None:
@@ -151,16 +151,16 @@ def batch(session: Session, replay: Replay, most: int) -> list[Execution]:
     left = min(most, choice.limit - replay.done - replay.refused)
     if left <= 0:
         return []
-    found = chosen(choice).where(Execution.id < replay.id).order_by(Execution.id).limit(left)
+    statement = chosen(choice).where(Execution.id < replay.id).order_by(Execution.id).limit(left)
     if replay.after is not None:
-        found = found.where(Execution.id > replay.after)
-    return list(session.scalars(found))
+        statement = statement.where(Execution.id > replay.after)
+    return list(session.scalars(statement))
 
 
 def stalled(session: Session, now: datetime) -> list[tuple[str, str]]:
     """(replay, organization) of those that should go on and did nothing for a minute: their message was lost."""
     moving = select(Execution.id).where(Execution.replay_id == Replay.id, Execution.created_at > now - STALLED_AFTER)
-    found = select(Replay.id, Replay.organization_id).where(
+    statement = select(Replay.id, Replay.organization_id).where(
         Replay.status.in_(("pending", "running")), Replay.created_at < now - STALLED_AFTER, ~moving.exists()
     )
-    return [(row.id, row.organization_id) for row in session.execute(found.limit(100))]
+    return [(row.id, row.organization_id) for row in session.execute(statement.limit(100))]

@@ -104,15 +104,15 @@ def _shown_rule(rule: dict[str, Any]) -> dict[str, Any]:
 
 def explained(rules: Any) -> list[dict[str, Any]]:
     """The rules of an explanation, their values as JSON text, secrets masked by the name of their field."""
-    found = []
+    lines = []
     for rule in shown_rules(rules) if isinstance(rules, list) else []:
         shown = {
             name: json.dumps(rule[name], ensure_ascii=False, default=str)
             for name in ("value", "actual")
             if rule.get(name) is not None
         }
-        found.append({**rule, "value": shown.get("value", ""), "actual": shown.get("actual", "")})
-    return found
+        lines.append({**rule, "value": shown.get("value", ""), "actual": shown.get("actual", "")})
+    return lines
 
 
 def attempts(session: Session, execution: Execution, before: int | None) -> tuple[list[StepRun], bool]:
@@ -120,30 +120,30 @@ def attempts(session: Session, execution: Execution, before: int | None) -> tupl
     statement = select(StepRun).where(StepRun.execution_id == execution.id).order_by(StepRun.seq.desc())
     if before is not None:
         statement = statement.where(StepRun.seq < before)
-    found = list(session.scalars(statement.limit(ATTEMPTS + 1)))
-    return found[:ATTEMPTS][::-1], len(found) > ATTEMPTS
+    runs = list(session.scalars(statement.limit(ATTEMPTS + 1)))
+    return runs[:ATTEMPTS][::-1], len(runs) > ATTEMPTS
 
 
 def visits(
     session: Session, execution: Execution, runs: Sequence[StepRun], lines: Sequence[LogLine], budget: Budget
 ) -> list[StepVisit]:
     """The visits that `runs` belong to, in the order in which they began; the newest payloads are shown first."""
-    found: dict[tuple[str, str, int], StepVisit] = {}
+    visits: dict[tuple[str, str, int], StepVisit] = {}
     for run in runs:
         key = (run.token, run.step_id, run.iteration)
-        if key in found:
-            found[key].earlier.append(found[key].run)
-            found[key].run = run
+        if key in visits:
+            visits[key].earlier.append(visits[key].run)
+            visits[key].run = run
         else:
-            found[key] = StepVisit(run)
-    _add_state(session, execution, found.values())
-    for visit in reversed(found.values()):
+            visits[key] = StepVisit(run)
+    _add_state(session, execution, visits.values())
+    for visit in reversed(visits.values()):
         last = visit.run.ended_seq or execution.seq
         own = [line for line in lines if line.step_id == visit.run.step_id and visit.first.seq < line.seq <= last]
         visit.lines = own[-LINES_OF_A_VISIT:]
         visit.input, visit.output = budget.show(visit.run.input), budget.show(visit.run.output)
         visit.details = budget.show(visit.run.error_details)
-    return list(found.values())
+    return list(visits.values())
 
 
 def _add_state(session: Session, execution: Execution, found: Any) -> None:

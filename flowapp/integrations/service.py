@@ -112,8 +112,8 @@ def _name_problems(session: Session, row: Integration, name: str) -> list[Proble
 
 def opened(vault: Vault, row: Integration) -> Json:
     """The credentials in clear. ConfigError when no key of this installation opens them."""
-    found = vault.decrypt(row.credentials or b"")
-    return found if isinstance(found, dict) else {}
+    decrypted = vault.decrypt(row.credentials or b"")
+    return decrypted if isinstance(decrypted, dict) else {}
 
 
 def try_out(vault: Vault, row: Integration, http: Http) -> Json:

@@ -69,13 +69,13 @@ class ExecutionFeed:
         if not isinstance(after, int) or not 0 <= after < 2**31:
             raise MalformedError("after must be a sequence number.")
         with self._session() as session:
-            found = session.scalars(
+            lines = session.scalars(
                 select(LogLine)
                 .where(LogLine.execution_id == self._id, LogLine.seq > after)
                 .order_by(LogLine.seq.desc())
                 .limit(MAX_LINES)
             )
-            logs = [history.line_json(line, self._names) for line in found]
+            logs = [history.line_json(line, self._names) for line in lines]
         return {"type": "logs", "seq": self.seq, "logs": logs[::-1]}
 
     def _session(self) -> AbstractContextManager[Session]:
@@ -85,8 +85,8 @@ class ExecutionFeed:
         if execution.status in TERMINAL:
             self.poll = None  # all that can happen has happened
         # Rows are written with the execution's seq. Those that a later statement sees beyond it have gaps between them.
-        found = messages(session, execution, self.seq)
-        return [self._sent(message) for message in found if message["seq"] <= execution.seq]
+        missed = messages(session, execution, self.seq)
+        return [self._sent(message) for message in missed if message["seq"] <= execution.seq]
 
     def _sent(self, message: Message) -> Message:
         self.seq = max(self.seq, message["seq"])

@@ -129,11 +129,11 @@ class Line:
     def _pass_on(self, feed: Feed) -> None:
         messages: list[Message] = []
         while self._news and not self._stale:
-            found = feed.take(self._news.popleft())
-            if found is None:
+            message = feed.take(self._news.popleft())
+            if message is None:
                 self._stale = True
             else:
-                messages += found
+                messages += message
         self._send(messages)
 
     def _read(self, feed: Feed) -> None:

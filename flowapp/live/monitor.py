@@ -66,12 +66,12 @@ class MonitorFeed:
         since = _moment(self.seq) - LATE
         if since < datetime.now(UTC) - MAX_AWAY:
             return []
-        found: list[Message] = []
+        missed: list[Message] = []
         with self._session() as session:
             for at, execution, began in history.changes(session, since):
                 message = _started(execution) if began else _ended(execution)
-                found += self._tell(message, execution.id, int(at.timestamp() * 1_000_000))
-        return found
+                missed += self._tell(message, execution.id, int(at.timestamp() * 1_000_000))
+        return missed
 
     def _tell(self, message: Message, execution_id: str, at: int) -> list[Message]:
         key = (message["type"], execution_id)

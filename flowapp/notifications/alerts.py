@@ -57,12 +57,12 @@ def _after_failure(session: Session, event: Event, now: datetime) -> Alert | Non
 def recoveries(session: Session, now: datetime) -> list[Alert]:
     """Announces each workflow whose failures were announced, and whose last execution went well."""
     known = session.scalars(select(Workflow).where(Workflow.alerted_at.is_not(None)).limit(AT_ONCE)).all()
-    found = []
+    recovered = []
     for workflow in known:
         outcomes, since = _outcomes(session, workflow.id, 1), workflow.alerted_at
         if outcomes and outcomes[0] in _SUCCESSES and _mark(session, workflow.id, since, None):
-            found.append(_announce(session, workflow, "recovered", f"{now:%Y%m%d%H%M%S}"))
-    return found
+            recovered.append(_announce(session, workflow, "recovered", f"{now:%Y%m%d%H%M%S}"))
+    return recovered
 
 
 def in_a_row(session: Session, workflow_id: str, limit: int) -> int:

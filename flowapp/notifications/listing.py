@@ -29,10 +29,10 @@ def find(
 
 def get(session: Session, user_id: str, notification_id: str) -> Notification:
     """The member's notification of that id. NotFoundError where there is none, or it is somebody else's."""
-    found = session.get(Notification, notification_id)
-    if found is None or found.user_id != user_id:
+    notification = session.get(Notification, notification_id)
+    if notification is None or notification.user_id != user_id:
         raise NotFoundError(say("There is no such notification."))
-    return found
+    return notification
 
 
 def unread_count(session: Session, user_id: str) -> int:

@@ -84,8 +84,8 @@ def _next_steps(*, succeeded: bool) -> list[NextStep]:
 
 
 def _has_mail() -> bool:
-    found = select(Integration.id).where(Integration.integration_type.in_(("smtp", "email", "sendgrid"))).limit(1)
-    return db.session.scalar(found) is not None
+    statement = select(Integration.id).where(Integration.integration_type.in_(("smtp", "email", "sendgrid"))).limit(1)
+    return db.session.scalar(statement) is not None
 
 
 def _url(*endpoints: str) -> str:

@@ -24,10 +24,10 @@ def index() -> Response:
     session, user_id = db.session(), g.actor.user.id
     unread = request.args.get("show") == "unread"
     try:
-        found = listing.find(session, user_id, unread=unread, cursor=request.args.get("cursor") or None)
+        notifications = listing.find(session, user_id, unread=unread, cursor=request.args.get("cursor") or None)
     except InvalidError:  # a cursor of another list
-        found = listing.find(session, user_id, unread=unread)
-    return page("notifications/index.html", block="list", found=found, unread=unread)
+        notifications = listing.find(session, user_id, unread=unread)
+    return page("notifications/index.html", block="list", found=notifications, unread=unread)
 
 
 @bp.post("/<uuid:notification_id>/read")
@@ -35,9 +35,9 @@ def index() -> Response:
 def read(notification_id: UUID) -> Response:
     """Marks it as read, and goes to what it is about."""
     session = db.session()
-    found = listing.get(session, g.actor.user.id, str(notification_id))
-    link = safe_next(found.link, "/notifications")
-    listing.mark_read(session, g.actor.user.id, [found.id])
+    notification = listing.get(session, g.actor.user.id, str(notification_id))
+    link = safe_next(notification.link, "/notifications")
+    listing.mark_read(session, g.actor.user.id, [notification.id])
     session.commit()
     return to_url(link)
 

@@ -70,13 +70,13 @@ def paginate(
         statement = statement.where(here < there if falling else here > there)
     columns = (key, id_column)
     ordered = statement.order_by(*(column.desc() if falling else column.asc() for column in columns))
-    found = session.execute(ordered.add_columns(*columns).limit(limit + 1)).all()
-    more, found = len(found) > limit, found[:limit]
+    rows = session.execute(ordered.add_columns(*columns).limit(limit + 1)).all()
+    more, rows = len(rows) > limit, rows[:limit]
     if back:
-        found = found[::-1]
-    first, last = (found[0], found[-1]) if found else (None, None)
+        rows = rows[::-1]
+    first, last = (rows[0], rows[-1]) if rows else (None, None)
     return Page(
-        [row[0] for row in found],
+        [row[0] for row in rows],
         _write(last, back=False) if more or back else None,
         _write(first, back=True) if place is not None and (more or not back) else None,
         min(total, COUNTED),

@@ -54,8 +54,8 @@ def is_public(address: Address) -> bool:
 
 def resolve(host: str, port: int) -> list[str]:
     """The addresses of `host`, in the order of the system's resolver. OSError where there is none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 def connect(address: str, port: int, timeout: float) -> socket.socket:
@@ -104,14 +104,14 @@ class Guard:
         if len(host) > MAX_HOST:
             raise StepError(f"The host “{host[:60]}…” has more than {MAX_HOST} characters.", permanent=True)
         try:
-            found = self._resolve(host, port)
+            resolved = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
             raise StepError(f"The host “{host}” was not found. Check the address, or try again later.") from error
         if host.lower().rstrip(".") in self._hosts:
-            return found
-        allowed = [address for address in found if self._allows(address)]
+            return resolved
+        allowed = [address for address in resolved if self._allows(address)]
         if not allowed:
-            shown = ", ".join(found) if found != [host] else "this address"
+            shown = ", ".join(resolved) if resolved != [host] else "this address"
             raise EgressError(
                 f"“{host}” cannot be called: {shown} is not public. "
                 "An administrator can permit it with FLOWAPP_EGRESS_ALLOW."
@@ -136,12 +136,12 @@ def origin_of(url: str) -> str:
     if "{{" in scheme or "{{" in authority:
         return ""
     try:
-        found = parse_url(f"{scheme}://{authority}")
+        parsed = parse_url(f"{scheme}://{authority}")
     except LocationParseError:
         return ""
-    if found.scheme not in _PORTS or not found.host or found.auth:
+    if parsed.scheme not in _PORTS or not parsed.host or parsed.auth:
         return ""
-    return f"{found.scheme}://{found.host.lower()}:{found.port or _PORTS[found.scheme]}"
+    return f"{parsed.scheme}://{parsed.host.lower()}:{parsed.port or _PORTS[parsed.scheme]}"
 
 
 def credentials_of(

@@ -75,10 +75,10 @@ def known(name: str) -> str:
     if not 0 < len(name) <= 40 or not name.isascii():
         return ""
     try:
-        found = codecs.lookup(name).name
+        charset = codecs.lookup(name).name
     except (LookupError, ValueError):
         return ""
-    return found if found in _READ else ""
+    return charset if charset in _READ else ""
 
 
 def decoded(data: bytes, name: str) -> str:

@@ -33,13 +33,13 @@ class Vault:
         if not token:
             return {}
         try:
-            found = exact_json.loads(self._fernet.decrypt(token))
+            secrets = exact_json.loads(self._fernet.decrypt(token))
         except InvalidToken:
             raise ConfigError(
                 "A stored secret was encrypted with a key that is not in FLOWAPP_ENCRYPTION_KEYS."
             ) from None
-        note(found)
-        return found
+        note(secrets)
+        return secrets
 
     def rotate(self, token: bytes) -> bytes:
         """The same secret under the newest key."""

@@ -109,11 +109,11 @@ def _masked(value: Any, known: list[_Needles]) -> Any:
 
 
 def _parts_of(secret: str) -> list[str]:
-    found = [secret.strip()]
+    pieces = [secret.strip()]
     parts = [part for part in _PARTS.split(secret) if len(part) >= _SHORTEST_PART]
     if secret[:6].lower() == "basic ":
         parts += _password_in(secret[6:])
-    return [part for part in (*found, *parts) if len(part) >= SHORTEST]
+    return [part for part in (*pieces, *parts) if len(part) >= SHORTEST]
 
 
 def _password_in(basic: str) -> list[str]:
@@ -160,25 +160,25 @@ def _either(character: str) -> str:
 
 def _cores(secret: bytes) -> list[str]:
     """What is the same in base64 wherever the secret stands in what was encoded: the middle, by its place in three."""
-    found = []
+    cores = []
     for before in range(3):
         whole = base64.b64encode(b"\0" * before + secret).decode()
         first = -(-before * 8 // 6) if before else 0
         last = (before + len(secret)) * 8 // 6
         core = whole[first:last]
         if len(core) >= _SHORTEST_CORE:
-            found += [core, core.translate(str.maketrans("+/", "-_"))]
-    return list(dict.fromkeys(found))
+            cores += [core, core.translate(str.maketrans("+/", "-_"))]
+    return list(dict.fromkeys(cores))
 
 
 def _without(text: str, core: str) -> str:
     """The text without the core and the characters around it that hold a few bits of the secret."""
     pieces, at = [], 0
-    while (found := text.find(core, at)) >= 0:
-        begin, end = found, found + len(core)
-        while begin > max(at, found - 2) and text[begin - 1] in _ALPHABET:
+    while (start := text.find(core, at)) >= 0:
+        begin, end = start, start + len(core)
+        while begin > max(at, start - 2) and text[begin - 1] in _ALPHABET:
             begin -= 1
-        while end < min(len(text), found + len(core) + 4) and text[end] in _ALPHABET:
+        while end < min(len(text), start + len(core) + 4) and text[end] in _ALPHABET:
             end += 1
         pieces += [text[at:begin], MASK]
         at = end

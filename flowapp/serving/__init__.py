@@ -18,6 +18,6 @@ _PATIENT = {
 def use_patient_workers(arbiter: Any) -> None:
     """Replaces the arbiter's worker class; where gunicorn itself ends TLS, it reads as gunicorn does."""
     given = arbiter.worker_class
-    found = _PATIENT.get(f"{given.__module__}.{given.__qualname__}")
-    if found and not arbiter.cfg.is_ssl:
-        arbiter.worker_class = getattr(import_module(found[0]), found[1])
+    patient = _PATIENT.get(f"{given.__module__}.{given.__qualname__}")
+    if patient and not arbiter.cfg.is_ssl:
+        arbiter.worker_class = getattr(import_module(patient[0]), patient[1])

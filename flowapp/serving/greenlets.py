@@ -61,12 +61,12 @@ class Worker(GeventWorker):  # type: ignore[misc]
         client.close()
 
     def _give_up_one(self, peer: str) -> bool:
-        found = next((client for client, its in self.waiting.items() if its == peer), None)
-        if found is None:
+        waiting_client = next((client for client, its in self.waiting.items() if its == peer), None)
+        if waiting_client is None:
             return False
-        del self.waiting[found]
+        del self.waiting[waiting_client]
         with contextlib.suppress(OSError):
-            found.shutdown(socket.SHUT_RDWR)  # its greenlet sees the end
+            waiting_client.shutdown(socket.SHUT_RDWR)  # its greenlet sees the end
         return True
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:

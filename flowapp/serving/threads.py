@@ -91,10 +91,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._wait(conn, FIRST_BYTE)
 
     def _give_up_one(self, fits: Any) -> bool:
-        found = next(filter(fits, self.waiting), None)
-        if found is not None:
-            self._drop(found, LATE if found.incoming.data else b"")
-        return found is not None
+        connection = next(filter(fits, self.waiting), None)
+        if connection is not None:
+            self._drop(connection, LATE if connection.incoming.data else b"")
+        return connection is not None
 
     def _wait(self, conn: Connection, seconds: float) -> None:
         conn.until = monotonic() + seconds

@@ -111,10 +111,10 @@ def _wait(execution_id: str, organization_id: str, seconds: float, answered: boo
             pubsub.subscribe(live_channel(execution_id))
         while True:
             with tenant_session(current.engine, organization_id) as session:
-                found = _settled(session, execution_id, answered)
+                settled = _settled(session, execution_id, answered)
             left = end - time.monotonic()
-            if found is not None or left <= 0:
-                return found
+            if settled is not None or left <= 0:
+                return settled
             _pause(pubsub, min(left, 1.0))
 
 

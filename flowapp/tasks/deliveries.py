@@ -27,8 +27,8 @@ def _secret(name: str) -> bool:
 
 def delivery_id(data: Any, sent: Mapping[str, str]) -> str | None:
     """What the sender repeats when it sends the same delivery again; at most 64 characters."""
-    found = next((sent[name] for name in _DELIVERIES if sent.get(name)), "")
+    delivery = next((sent[name] for name in _DELIVERIES if sent.get(name)), "")
     for header, name in _IN_BODY.items():
-        if not found and header in sent and isinstance(data, dict) and isinstance(data.get(name), str):
-            found = data[name]
-    return (found if len(found) <= 64 else hashlib.sha256(found.encode()).hexdigest()) or None
+        if not delivery and header in sent and isinstance(data, dict) and isinstance(data.get(name), str):
+            delivery = data[name]
+    return (delivery if len(delivery) <= 64 else hashlib.sha256(delivery.encode()).hexdigest()) or None

@@ -64,7 +64,7 @@ def _hand_on(ids: list[str], now: datetime) -> None:
         _publish(rows, now)
         wake_ups = event_matching.deliver(session, rows, now)
         failures = [row for row in rows if row.type == FAILED_EVENT]
-        started = [found for row in failures if (found := start_error_workflow(session, row))]
+        started = [error_execution for row in failures if (error_execution := start_error_workflow(session, row))]
         alerted = alerts.after_failures(session, failures, now)
         session.commit()
     due.wake_all(wake_ups)

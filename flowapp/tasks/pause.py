@@ -64,14 +64,14 @@ class Pause:
         try:
             with self._engine.begin() as connection:
                 unknown = before is not None and before.why == "unknown"
-                found = installation.settle(connection) if unknown else installation.paused(connection)
+                paused = installation.settle(connection) if unknown else installation.paused(connection)
         except SQLAlchemyError as error:
             log.info(
                 "the database does not respond, so it is not known whether this is paused",
                 error=str(error).splitlines()[0],
             )
             return
-        self._state = State(*found) if found else None
+        self._state = State(*paused) if paused else None
         if self._state and (before is None or before.why != self._state.why):
             log.warning("paused: nothing runs and nothing is sent", why=self._state.why, remedy="flask resume")
         elif before and not self._state and before.why != "unknown":

@@ -73,8 +73,8 @@ def _take(session: Session, replay_id: str) -> Replay | None:
 def _batch(session: Session, replay: Replay) -> list[Execution]:
     how: dict[str, Any] = {"from_step": replay.from_step, "version": replay.version}
     begun = []
-    found = replays.batch(session, replay, BATCH)
-    for execution in found:
+    batch = replays.batch(session, replay, BATCH)
+    for execution in batch:
         try:
             begun.append(repeat(session, execution, **how, started_by=replay.created_by, replay_id=replay.id))
         except (
@@ -85,6 +85,6 @@ def _batch(session: Session, replay: Replay) -> list[Execution]:
             replay.refused += 1
         replay.after = execution.id
     replay.done += len(begun)
-    if len(found) < BATCH:
+    if len(batch) < BATCH:
         replay.status, replay.completed_at = "completed", utcnow()
     return begun

@@ -50,9 +50,9 @@ class Recording:
 
     def integration(self, reference: str) -> IntegrationHandle:
         """The real one, without its credentials."""
-        found = self._real.integration(reference)
-        hidden = {name: MASK if value else value for name, value in found.credentials.items()}
-        return IntegrationHandle(found.id, found.name, found.integration_type, found.config, hidden)
+        handle = self._real.integration(reference)
+        hidden = {name: MASK if value else value for name, value in handle.credentials.items()}
+        return IntegrationHandle(handle.id, handle.name, handle.integration_type, handle.config, hidden)
 
     def workflows(self, _visit: Visit, _token: str, _key: str) -> _Workflows:
         return _Workflows(self)
@@ -110,12 +110,12 @@ class _Tables:
         return Saved(records, len(records), 0)
 
     def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[Json]:
-        found: list[Json] = self._real.query(sql, params, limit=limit)
-        return found
+        rows: list[Json] = self._real.query(sql, params, limit=limit)
+        return rows
 
     def select(self, table: str, **how: Any) -> list[Json]:
-        found: list[Json] = self._real.select(table, **how)
-        return found
+        rows: list[Json] = self._real.select(table, **how)
+        return rows
 
 
 class _Workflows:
@@ -161,7 +161,7 @@ def simulate_workflow(
     with tenant_session(current.engine, organization_id) as session:
         workflow = session.get_one(Workflow, workflow_id)
         timezone = session.get_one(Organization, organization_id).timezone
-        found = _contact(session, contact)
+        person = _contact(session, contact)
         project_id = workflow.project_id
     services = open_services(current, organization_id, project_id, timezone)
     recorded: list[Recording] = []
@@ -173,7 +173,7 @@ def simulate_workflow(
     opened = {**definition, "steps": current.vault.open(definition.get("steps", []))}
     scenario = Scenario(
         opened, organization_id, project_id, workflow_id, start or utcnow(), input_data,
-        context=context or {}, contact=found, timezone=timezone, pins=pins or {}, answers=answers or {},
+        context=context or {}, contact=person, timezone=timezone, pins=pins or {}, answers=answers or {},
     )  # fmt: skip
     with within(LONGEST):
         report = simulate(scenario, record)
@@ -200,7 +200,7 @@ def _contact(session: Session, reference: str | None) -> Json | None:
     if not reference or not reference.strip():
         return None
     try:
-        found = contacts.find(session, reference.strip())
+        contact = contacts.find(session, reference.strip())
     except NotFoundError as error:
         raise UnknownReferenceError.at("contact", error.message) from None
-    return contacts.in_scope(found)
+    return contacts.in_scope(contact)

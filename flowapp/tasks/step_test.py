@@ -50,7 +50,7 @@ def test_step(
         project_id, stored = workflow.project_id, workflow.draft["steps"]
         organization = session.get_one(Organization, organization_id)
         services = open_services(current, organization_id, project_id, organization.timezone)
-        place = _place(session, execution_id, services)
+        test_context = _test_context(session, execution_id, services)
     lines: list[dict[str, Any]] = []
 
     def log(message: str, level: str = "info", **_data: Any) -> None:
@@ -61,10 +61,10 @@ def test_step(
         program = _program(definition, stored, step_id, current, project_id)
         visit = Visit(
             new_id(), workflow_id, organization_id, project_id, 1, 0, services, utcnow, log,
-            timezone=place.timezone, contact_id=place.contact_id, business_hours=program.business_hours,
+            timezone=test_context.timezone, contact_id=test_context.contact_id, business_hours=program.business_hours,
         )  # fmt: skip
         step = program.step(step_id)
-        attempt = run(step, _scope(definition, step_id, input_data, prior, place), visit)
+        attempt = run(step, _scope(definition, step_id, input_data, prior, test_context), visit)
         shown = shown_params(step.spec, attempt.params, attempt.opened)
     except FlowError as error:
         attempt, shown = Attempt(Fail(error.message), None), None
@@ -91,7 +91,7 @@ def _program(
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _TestContext:
     """What surrounds a step beside its input; `contact_id` is empty for the example."""
 
     contact: Mapping[str, Any]
@@ -101,29 +101,29 @@ class _Place:
     contact_id: str = ""
 
 
-def _place(session: Session, execution_id: str | None, services: Services) -> _Place:
+def _test_context(session: Session, execution_id: str | None, services: Services) -> _TestContext:
     """That of a past execution, where it has one."""
     past = session.get(Execution, execution_id) if execution_id else None
-    found = session.get(Contact, past.contact_id) if past and past.contact_id else None
+    earlier_contact = session.get(Contact, past.contact_id) if past and past.contact_id else None
     context, url = (past.context or {}) if past else {}, services.resume_url(past.id if past else new_id())
-    if found is None:
-        return _Place({"id": "", "fields": {}, **CONTACT}, services.timezone, context, url)
-    contact = contacts.in_scope(found)
-    return _Place(contact, contact["timezone"] or services.timezone, context, url, found.id)
+    if earlier_contact is None:
+        return _TestContext({"id": "", "fields": {}, **CONTACT}, services.timezone, context, url)
+    contact = contacts.in_scope(earlier_contact)
+    return _TestContext(contact, contact["timezone"] or services.timezone, context, url, earlier_contact.id)
 
 
 def _scope(
-    definition: dict[str, Any], step_id: str, input_data: Any, prior: dict[str, Any], place: _Place
+    definition: dict[str, Any], step_id: str, input_data: Any, prior: dict[str, Any], test_context: _TestContext
 ) -> Scope:  # fmt: skip
-    names = contact_names(place.contact) | loop_names(definition, step_id, input_data, prior)
+    names = contact_names(test_context.contact) | loop_names(definition, step_id, input_data, prior)
     return Scope(
         input=input_data,
         variables=definition.get("variables") or {},
         steps={key: {"result": value, "status": "completed", "error": ""} for key, value in prior.items()},
-        context=place.context,
+        context=test_context.context,
         now=utcnow().isoformat(timespec="seconds"),
-        extra={**names, "resume_url": place.resume_url},
-        timezone=place.timezone,
+        extra={**names, "resume_url": test_context.resume_url},
+        timezone=test_context.timezone,
     )
 
 

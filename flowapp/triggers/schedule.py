@@ -187,10 +187,10 @@ def next_fire(config: ScheduleParams, after: datetime) -> datetime | None:
 
 def upcoming(config: ScheduleParams, after: datetime, n: int = 5) -> list[datetime]:
     """The next `n` firings, aware, in UTC."""
-    found: list[datetime] = []
-    while len(found) < n and (moment := next_fire(config, found[-1] if found else after)) is not None:
-        found.append(moment)
-    return found
+    moments: list[datetime] = []
+    while len(moments) < n and (moment := next_fire(config, moments[-1] if moments else after)) is not None:
+        moments.append(moment)
+    return moments
 
 
 def describe(config: ScheduleParams, locale: str = "en") -> str:

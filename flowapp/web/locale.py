@@ -70,12 +70,12 @@ def local_times(text: str) -> Markup:
     return Markup(_UTC.sub(_local, str(escape(text))))  # noqa: S704 - escaped; a time holds nothing to escape
 
 
-def _local(found: re.Match[str]) -> str:
+def _local(local: re.Match[str]) -> str:
     try:
-        moment = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(local[1]).replace(tzinfo=UTC)
     except ValueError:  # it only looks like a time
-        return found[0]
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(moment.isoformat(), found[0], when(moment))
+        return local[0]
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(moment.isoformat(), local[0], when(moment))
 
 
 def duration(seconds: float | None) -> str:

@@ -15,14 +15,14 @@ Row = dict[str, Any]
 
 def read_rows(form: MultiDict[str, str], name: str) -> list[Row]:
     """The rows called `name`, in the order that the fields `order` give, else by number; each knows its `id`."""
-    found: dict[str, Row] = {}
+    rows: dict[str, Row] = {}
     for key, value in form.items():
         start, _, rest = key.partition("-")
         number, _, field = rest.partition("-")
         if start == name and number.isdecimal() and len(number) < 5 and field:
-            found.setdefault(number, {"id": number})[field] = value
+            rows.setdefault(number, {"id": number})[field] = value
     order = {number: at for at, number in enumerate(form.getlist("order"))}
-    return sorted(found.values(), key=lambda row: (order.get(row["id"], len(order)), int(row["id"])))
+    return sorted(rows.values(), key=lambda row: (order.get(row["id"], len(order)), int(row["id"])))
 
 
 def change_rows(form: MultiDict[str, str], name: str, rows: list[Row], blank: Mapping[str, Any]) -> list[Row] | None:
@@ -49,7 +49,7 @@ def number_rows(rows: list[Row]) -> list[Row]:
 
 def errors_of(error: InvalidError) -> dict[str, str]:
     """Messages by the name of the input: `columns.0.label` stands at `columns-0-label`."""
-    found: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for problem in error.problems:
-        found.setdefault(problem.path.replace(".", "-"), translated(problem.message))
-    return found
+        errors.setdefault(problem.path.replace(".", "-"), translated(problem.message))
+    return errors

@@ -10,9 +10,9 @@ from flowapp.models import BranchCount, Workflow
 
 def taken(session: Session, workflow: Workflow) -> dict[str, dict[str, int]]:
     """The counts of the published version: by step, by branch. Nothing for one that was never published."""
-    found: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, int]] = {}
     if workflow.published_version_id is None:
-        return found
+        return counts
     for row in session.scalars(select(BranchCount).where(BranchCount.version_id == workflow.published_version_id)):
-        found.setdefault(row.step_id, {})[row.branch] = row.count
-    return found
+        counts.setdefault(row.step_id, {})[row.branch] = row.count
+    return counts

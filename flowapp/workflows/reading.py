@@ -18,12 +18,12 @@ from flowapp.workflows.statistics import Stats, statistics
 def get(session: Session, workflow_id: str) -> Workflow:
     """The workflow of that id in the session's organization. NotFoundError where there is none."""
     try:
-        found = session.get(Workflow, str(UUID(workflow_id)))
+        workflow = session.get(Workflow, str(UUID(workflow_id)))
     except ValueError:
-        found = None
-    if found is None:
+        workflow = None
+    if workflow is None:
         raise NotFoundError(say("There is no such workflow."))
-    return found
+    return workflow
 
 
 def definition_of(workflow: Workflow) -> Definition:

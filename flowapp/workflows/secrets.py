@@ -149,9 +149,9 @@ def _foreign_keys(session: Session, own: dict[str, tuple[str, str]]) -> list[Pro
     if not own:
         return []
     with system_session(session.get_bind()) as system:  # type: ignore[arg-type] # our sessions are bound to engines
-        found = system.execute(select(Trigger.hook_key, Trigger.id).where(Trigger.hook_key.in_(own))).all()
+        rows = system.execute(select(Trigger.hook_key, Trigger.id).where(Trigger.hook_key.in_(own))).all()
     message = say("This key belongs to another workflow. Leave it out to get a new one.")
-    return [Problem(own[key][0], message, code="duplicate") for key, row_id in found if key and row_id != own[key][1]]
+    return [Problem(own[key][0], message, code="duplicate") for key, row_id in rows if key and row_id != own[key][1]]
 
 
 def hook_key(trigger: TriggerDef) -> str | None:

@@ -82,9 +82,9 @@ def statistics(session: Session, ids: Iterable[str]) -> dict[str, Stats]:
     fresh = [one for one in groups if one not in pasts]
     if fresh:
         old = _count(session, Execution.workflow_id.in_(fresh), until, groups)
-        many = {one: found for one, found in old.items() if sum(group.count for group in found) > MANY}
-        _pasts.update({one: _Past(until, found, now) for one, found in many.items()})
-    return {one: _stats(found) for one, found in groups.items()}
+        many = {one: rows for one, rows in old.items() if sum(group.count for group in rows) > MANY}
+        _pasts.update({one: _Past(until, rows, now) for one, rows in many.items()})
+    return {one: _stats(rows) for one, rows in groups.items()}
 
 
 def _count(

@@ -41,12 +41,12 @@ def opened(steps: Any, before: list[Json], vault: Vault) -> Any:
     }
 
     def opened_of(step: Json) -> Json:
-        place = _destination(step)
+        destination = _destination(step)
 
         def open_(value: Any, old: Any, _path: str) -> Any:
             if value == SHOWN and is_sealed(old):
                 value = old
-            return vault.open(value) if is_sealed(value) and (value["$secret"], place) in known else value
+            return vault.open(value) if is_sealed(value) and (value["$secret"], destination) in known else value
 
         return {**step, "params": _turned(step, stored, open_)}
 

@@ -173,8 +173,8 @@ def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
         raise StepError(
             "The data is not a list. Turn off “Check each item of a list”, or choose a list.", permanent=True
         )
-    found = ctx.schemas.validate(params.wanted, data if params.each else [data])
-    problems = _of_each(found) if params.each else found[0]
+    problems_by_item = ctx.schemas.validate(params.wanted, data if params.each else [data])
+    problems = _of_each(problems_by_item) if params.each else problems_by_item[0]
     result = {"valid": not problems, "data": data, "errors": problems}
     if not problems:
         return Done(result)
@@ -185,11 +185,11 @@ def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
     raise StepError(f"The data is not valid. {told}{more}", permanent=True, details={"problems": problems})
 
 
-def _of_each(found: list[list[dict[str, str]]]) -> list[dict[str, str]]:
+def _of_each(problems_by_item: list[list[dict[str, str]]]) -> list[dict[str, str]]:
     """The problems of all items, each with the item's index before its field; enough of them to go on with."""
     told = (
         {**problem, "field": f"{at}.{problem['field']}" if problem.get("field") else str(at)}
-        for at, problems in enumerate(found)
+        for at, problems in enumerate(problems_by_item)
         for problem in problems
     )
     return list(islice(told, MAX_PROBLEMS))

@@ -182,8 +182,8 @@ def _refused(method: str, url: str, answer: HttpResponse, now: datetime) -> Step
 
 
 def _answered(method: str, url: str, status: int) -> str:
-    place = urlsplit(url)._replace(query="", fragment="").geturl()  # a query may hold a key
-    return f"{method} {place} returned {status}."
+    address = urlsplit(url)._replace(query="", fragment="").geturl()  # a query may hold a key
+    return f"{method} {address} returned {status}."
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -78,9 +78,9 @@ def wait_until(ctx: StepContext, params: WaitUntilParams) -> Outcome:
 def _moment(ctx: StepContext, params: WaitUntilParams) -> datetime:
     """The moment meant, aware, UTC."""
     hours, tz = Hours.of(ctx.business_hours), ctx.timezone
-    found = parse_next(params.until, ctx.now(), tz, hours) or resolve_relative(params.until, ctx.now(), tz)
+    moment = parse_next(params.until, ctx.now(), tz, hours) or resolve_relative(params.until, ctx.now(), tz)
     if params.offset.strip():
-        found = resolve_relative(params.offset, found, tz)
+        moment = resolve_relative(params.offset, moment, tz)
     if params.at.strip():
-        found = at_time(found, params.at, tz)
-    return opening(found, hours, tz) if params.only_business_hours else found
+        moment = at_time(moment, params.at, tz)
+    return opening(moment, hours, tz) if params.only_business_hours else moment

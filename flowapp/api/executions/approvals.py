@@ -32,10 +32,10 @@ TAG = N_("Approvals")
 def list_approvals() -> Response:
     """Those that the caller may decide, newest first."""
     query = read_query(PageQuery)
-    asked, found = approvals.open_for(db.session(), g.actor.role, limit=query.limit, cursor=query.cursor)
+    asked, page = approvals.open_for(db.session(), g.actor.role, limit=query.limit, cursor=query.cursor)
     return jsonify(
         list_of(
-            found,
+            page,
             [
                 {
                     "execution_id": one.execution.id,

@@ -65,20 +65,20 @@ def _one(execution: Execution, version: int | None, runs: list[Any], lines: list
 
 def _runs(session: Session, ids: list[str]) -> dict[str, list[Any]]:
     columns = (StepRun.execution_id, StepRun.step_id, StepRun.action_type, StepRun.status, StepRun.attempt)
-    found: dict[str, list[Any]] = defaultdict(list)
+    by_execution: dict[str, list[Any]] = defaultdict(list)
     for run in session.execute(select(*columns).where(StepRun.execution_id.in_(ids)).order_by(StepRun.seq)):
-        found[run.execution_id].append(run)
-    return found
+        by_execution[run.execution_id].append(run)
+    return by_execution
 
 
 def _lines(session: Session, ids: list[str]) -> dict[str, list[LogLine]]:
-    place = func.row_number().over(partition_by=LogLine.execution_id, order_by=LogLine.seq.desc()).label("place")
-    ranked = select(LogLine, place).where(LogLine.execution_id.in_(ids)).subquery()
+    rank = func.row_number().over(partition_by=LogLine.execution_id, order_by=LogLine.seq.desc()).label("rank")
+    ranked = select(LogLine, rank).where(LogLine.execution_id.in_(ids)).subquery()
     line = aliased(LogLine, ranked)
-    found: dict[str, list[LogLine]] = defaultdict(list)
-    for row in session.scalars(select(line).where(ranked.c.place <= LOG_LINES).order_by(line.seq)):
-        found[row.execution_id].append(row)
-    return found
+    by_execution: dict[str, list[LogLine]] = defaultdict(list)
+    for row in session.scalars(select(line).where(ranked.c.rank <= LOG_LINES).order_by(line.seq)):
+        by_execution[row.execution_id].append(row)
+    return by_execution
 
 
 def step_json(run: StepRun) -> dict[str, Any]:

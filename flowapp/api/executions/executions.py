@@ -147,10 +147,10 @@ def _uuid(text: str) -> str:
 
 
 def _find(session: Session, execution_id: str) -> Execution:
-    found = session.get(Execution, _uuid(execution_id))
-    if found is None:
+    execution = session.get(Execution, _uuid(execution_id))
+    if execution is None:
         raise NotFoundError("There is no such execution.")
-    return found
+    return execution
 
 
 @route(bp, ONE, "GET", tag=TAG, summary=N_("Get an execution with its steps"), answer=schemas.ExecutionDetailsOut)

@@ -69,8 +69,8 @@ def list_failures() -> Response:
     query = read_query(retry_schemas.FailureQuery)
     workflow_id = (read_id(query.workflow) or str(UUID(int=0))) if query.workflow else ""
     since = utcnow() - timedelta(days=query.days)
-    found = dead_letters.groups(db.session(), since=since, workflow_id=workflow_id)
-    return jsonify({"count": len(found), "results": [_group_json(group) for group in found]})
+    groups = dead_letters.groups(db.session(), since=since, workflow_id=workflow_id)
+    return jsonify({"count": len(groups), "results": [_group_json(group) for group in groups]})
 
 
 def _group_json(group: dead_letters.FailureGroup) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _group_json(group: dead_letters.FailureGroup) -> dict[str, Any]:
 @access(Role.VIEWER)
 def list_uncertain() -> Response:
     """Attempts of which nobody knows whether they took effect: their worker died, or the answer was lost."""
-    found = dead_letters.undecided(db.session())
+    undecided = dead_letters.undecided(db.session())
     names = ("seq", "step_id", "step_name", "action_type", "error_message")
     results = [
         {
@@ -104,9 +104,9 @@ def list_uncertain() -> Response:
             "workflow_name": one.workflow_name,
             "started_at": iso(one.run.started_at),
         }
-        for one in found
+        for one in undecided
     ]
-    return jsonify({"count": len(found), "results": results})
+    return jsonify({"count": len(undecided), "results": results})
 
 
 @route(

@@ -93,8 +93,8 @@ def _migrations() -> str:
 def _processes() -> dict[str, str]:
     """`workers` and `schedulers`: ok where one of any host works, else why none does."""
     try:
-        found = health.processes(db.engine, tasks.runtime().settings)
+        processes = health.processes(db.engine, tasks.runtime().settings)
     except SQLAlchemyError as error:
         log.warning("the database does not respond", what="which processes run", error=str(error))
         return {"workers": "failing", "schedulers": "failing"}
-    return {f"{kind}s": health.trouble(kind, found) or OK for kind in ("worker", "scheduler")}
+    return {f"{kind}s": health.trouble(kind, processes) or OK for kind in ("worker", "scheduler")}

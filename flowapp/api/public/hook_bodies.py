@@ -58,12 +58,12 @@ def _multipart(request: Request, raw: bytes) -> dict[str, Any]:
 
 def _gathered(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     """One value as itself, several of one name as a list."""
-    found: dict[str, list[Any]] = {}
+    values_by_name: dict[str, list[Any]] = {}
     for name, value in fields:
         if "\0" in name or (isinstance(value, str) and "\0" in value):
             raise MalformedError("The request contains a NUL character, which cannot be stored.")
-        found.setdefault(name, []).append(value)
-    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+        values_by_name.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in values_by_name.items()}
 
 
 def query(request: Request) -> dict[str, Any]:

@@ -131,10 +131,10 @@ def _organization_of(key: str) -> str:
     """Whose hook it is: the one thing that must be known before the organization's own session can look."""
     known_hooks().rates.admit(f"unknown:{peer()}", MOST_UNKNOWN)
     with system_session(db.engine) as system:
-        found = system.scalar(select(Trigger.organization_id).where(Trigger.hook_key == key))
-    if found is None:
+        organization_id = system.scalar(select(Trigger.organization_id).where(Trigger.hook_key == key))
+    if organization_id is None:
         raise NotFoundError("There is no such webhook.")
-    return found
+    return organization_id
 
 
 def _start(hook: Hook, data: Any) -> Started:

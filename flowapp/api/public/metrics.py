@@ -83,8 +83,8 @@ def _jobs() -> Iterator[Metric]:
 def _processes() -> Iterator[Metric]:
     """The processes of all hosts by their state, and how their hosts' clocks differ from the database's."""
     current = tasks.runtime()
-    found = health.processes(current.engine, current.settings)
-    counts = health.counts(found)
+    processes = health.processes(current.engine, current.settings)
+    counts = health.counts(processes)
     words = "Processes: working, stuck (no progress), or silent (killed or frozen within the last hour)."
     metric = GaugeMetricFamily("flowapp_processes", words, labels=["kind", "state"])
     for kind, state in product(PROCESS_KINDS, health.STATES):
@@ -93,7 +93,7 @@ def _processes() -> Iterator[Metric]:
     clocks = GaugeMetricFamily(
         "flowapp_clock_ahead_seconds", "A host's clock, ahead of the database's.", labels=["host"]
     )
-    for host, ahead in health.clocks(found).items():
+    for host, ahead in health.clocks(processes).items():
         clocks.add_metric([host], ahead)
     yield clocks
 

@@ -62,10 +62,10 @@ def read_notification(notification_id: str) -> Response:
     if known is None:
         raise NotFoundError(say("There is no such notification."))
     session = db.session()
-    found = listing.get(session, g.actor.user.id, known)
+    notification = listing.get(session, g.actor.user.id, known)
     listing.mark_read(session, g.actor.user.id, [known])
-    session.refresh(found)
-    answer = jsonify(_json(found))
+    session.refresh(notification)
+    answer = jsonify(_json(notification))
     session.commit()
     return answer
 

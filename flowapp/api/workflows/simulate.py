@@ -64,7 +64,7 @@ def simulate_workflow(workflow_id: str) -> Response:
     body = read_model(SimulateIn)
     workflow = workflows.get(db.session(), workflow_id)
     start = body.start_at if body.start_at is None or body.start_at.tzinfo else body.start_at.replace(tzinfo=UTC)
-    found = tasks.simulate_workflow(
+    report = tasks.simulate_workflow(
         g.organization.id,
         workflow.id,
         workflow.draft,
@@ -75,7 +75,7 @@ def simulate_workflow(workflow_id: str) -> Response:
         pins=body.pins,
         answers=body.answers,
     )
-    return jsonify(as_json(found))
+    return jsonify(as_json(report))
 
 
 def as_json(report: Json) -> Json:

@@ -133,7 +133,7 @@ def hides_controls(header: str, text: str) -> bool:
 
 def addresses(given: Iterable[str], name: str) -> list[Address]:
     """Each text may hold several addresses, separated by commas. StepError (permanent) for what is none."""
-    found = []
+    parsed = []
     for text in given:
         if has_controls(text):
             raise StepError(
@@ -142,13 +142,13 @@ def addresses(given: Iterable[str], name: str) -> list[Address]:
         spec = ""
         try:
             for label, spec in read_addresses(text):
-                found.append(_address(label, spec, text))
+                parsed.append(_address(label, spec, text))
         except (ValueError, IndexError, MessageError):
             shown = (spec or text)[:100]
             raise StepError(f"“{shown}” in “{name}” is not an e-mail address.", permanent=True) from None
-    if any(hides_controls("To", str(address)) for address in found):
+    if any(hides_controls("To", str(address)) for address in parsed):
         raise _not_one_line(f"a name in “{name}”")
-    return found
+    return parsed
 
 
 def _address(label: str, spec: str, written: str) -> Address:

@@ -37,10 +37,10 @@ def _matches(text: str, pattern: str) -> bool:
     if at > end or not first.fits.match(text) or not last.fits.match(text, end):
         return False
     for piece in middle:
-        found = piece.fits.search(text, at, end)
-        if found is None:
+        match = piece.fits.search(text, at, end)
+        if match is None:
             return False
-        at = found.end()
+        at = match.end()
     return True
 
 

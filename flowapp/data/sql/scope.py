@@ -22,8 +22,8 @@ def refuse_whole_rows(tree: exp.Expr) -> None:
 
     for node in tree.find_all(exp.Column, exp.TableColumn, exp.Dot):
         starred = isinstance(node.this, exp.Star)
-        found = isinstance(node, exp.Column) and bool(node.table) and not starred
-        if not found and not _names_a_result(node):
+        whole_row = isinstance(node, exp.Column) and bool(node.table) and not starred
+        if not whole_row and not _names_a_result(node):
             raise _not_a_column(node.args["table"].name if starred else node.name, dotted=isinstance(node, exp.Dot))
 
 

@@ -33,8 +33,8 @@ def rewrite(tree: exp.Expr, now: datetime) -> exp.Expr:
         (exp.CurrentTimestamp, _STAMP, DataType.Type.TIMESTAMPTZ),
         (exp.CurrentDate, "%Y-%m-%d", DataType.Type.DATE),
     ):
-        for found in list(tree.find_all(clock)):
-            found.replace(_typed(exp.Literal.string(moment.strftime(form)), kind))
+        for call in list(tree.find_all(clock)):
+            call.replace(_typed(exp.Literal.string(moment.strftime(form)), kind))
     for comparison in list(tree.find_all(*_COMPARISONS)):
         _align(comparison)
     # Children before parents, so that a replaced parent holds the replaced child.
@@ -55,8 +55,8 @@ def kind_of(node: Any) -> Any:
     beside = isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval)
     if beside or isinstance(node, exp.TimestampTrunc):
         return DataType.Type.TIMESTAMPTZ
-    found = node.type if isinstance(node, exp.Expr) else None
-    return found.this if isinstance(found, DataType) else None
+    data_type = node.type if isinstance(node, exp.Expr) else None
+    return data_type.this if isinstance(data_type, DataType) else None
 
 
 def _call(name: str, *args: Any) -> exp.Expr:
@@ -145,8 +145,8 @@ def interval(text: str) -> relativedelta:
 def _moment(value: Any) -> datetime | None:
     if value is None:
         return None
-    found = datetime.fromisoformat(str(value).strip())
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    moment = datetime.fromisoformat(str(value).strip())
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _stamp(moment: datetime | None) -> str | None:
@@ -197,8 +197,8 @@ def _extract(part: str, value: Any) -> float | None:
         "quarter": lambda m: (m.month + 2) // 3,
         "second": lambda m: m.second + m.microsecond / 1e6,
     }
-    found = readers[part](moment) if part in readers else getattr(moment, part)
-    return int(found) if found == int(found) else found
+    part_value = readers[part](moment) if part in readers else getattr(moment, part)
+    return int(part_value) if part_value == int(part_value) else part_value
 
 
 FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (

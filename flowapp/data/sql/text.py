@@ -164,11 +164,11 @@ def _replace_tables(tree: exp.Expr, available: Sequence[Source]) -> list[Source]
     for node in list(tree.find_all(exp.Table)):
         name = node.name
         if (physical := fresh.get(name.casefold())) is None:
-            found = names.find(available, name)
-            if found is None:
+            data_table = names.find(available, name)
+            if data_table is None:
                 hint = names.suggestion(name, [table.slug for table in available])
                 raise _wrong(f"There is no data table “{name}” in this project.{hint}")
-            used[found.id], physical = found, found.physical_name
+            used[data_table.id], physical = data_table, data_table.physical_name
         if not node.alias:
             node.set("alias", exp.TableAlias(this=exp.to_identifier(name.lower(), quoted=True)))
         node.set("this", exp.to_identifier(physical, quoted=True))
@@ -272,7 +272,7 @@ def _write(tree: exp.Expr, dialect: str, values: dict[str, Any]) -> tuple[str, d
         text = tree.sql("postgres").replace("%", "%%")
         return re.sub(rf"%%\({mark}_(\d+)_\)s", lambda m: _each(marked[int(m[1])], "%({})s"), text), values
     text = tree.sql("sqlite", unsupported_level=ErrorLevel.RAISE)
-    order = [int(found[1]) for found in re.finditer(rf":{mark}_(\d+)_", text)]
+    order = [int(match[1]) for match in re.finditer(rf":{mark}_(\d+)_", text)]
     text = re.sub(rf":{mark}_(\d+)_", lambda m: _each(marked[int(m[1])], "?"), text)
     return text, [values[name] for at in order for name in marked[at][0]]
 

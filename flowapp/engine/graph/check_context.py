@@ -47,13 +47,13 @@ class CheckContext:
         self.bodies = bodies(self.graph)
         self.jumps = [s.step_id for s in definition.steps if s.action_type == "goal" and s.params.get("conditions")]
         self.reachable = self.graph.reachable().union(*({goal} | self._after(goal) for goal in self.jumps))
-        self.place = {step.step_id: at for at, step in enumerate(definition.steps)}
+        self.position = {step.step_id: at for at, step in enumerate(definition.steps)}
 
     def _after(self, goal: str) -> set[str]:
         return {step_id for step_id in self.graph.steps if self.graph.leads(goal, step_id)}
 
     def problem(self, step: StepDef, field: str, message: str, code: str) -> Problem:
-        return Problem(f"steps.{self.place[step.step_id]}.{field}", message, step.step_id, code)
+        return Problem(f"steps.{self.position[step.step_id]}.{field}", message, step.step_id, code)
 
     def branches(self, step: StepDef) -> list[str]:
         """The branches that the step can end on, an error left out; names of its own params' making included."""

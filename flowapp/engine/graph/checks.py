@@ -49,8 +49,8 @@ def _wrong_references(context: CheckContext) -> Findings:
         before = context.graph.before(step.step_id)
         for name, value, ui in context.fields(step):
             for step_id in dict.fromkeys(ref[1] for ref in names(value, ui) if ref[0] == "steps" and ref[1:]):
-                if step_id not in context.place:
-                    message = no_step(step_id, context.place)
+                if step_id not in context.position:
+                    message = no_step(step_id, context.position)
                     yield context.problem(step, f"params.{name}", message, "unknown_step")
                 elif not before & {step_id, *context.around(step_id)} and step.step_id in context.reachable:
                     message = say("“%(step)s” has not run before this step, so it has no result here.", step=step_id)
@@ -75,8 +75,8 @@ def _missing_things(context: CheckContext) -> Findings:
 def _missing(context: CheckContext, value: Any, widget: str) -> str:
     if not isinstance(value, str) or not value or has_expression(value):
         return ""
-    if widget == "step" and value not in context.place:
-        return no_step(value, context.place)
+    if widget == "step" and value not in context.position:
+        return no_step(value, context.position)
     known: frozenset[str] | None = getattr(context.known, f"{widget}s") if widget in _THINGS else None
     if known is None or value.casefold() in {name.casefold() for name in known}:
         return ""
@@ -105,8 +105,8 @@ def _wrong_conditions(context: CheckContext) -> Findings:
     for step in context.definition.steps:
         for name, value, hints in context.fields(step):
             if "." in name and hints.get("widget") == "conditions":
-                for found in check_conditions(value, f"params.{name}"):
-                    yield context.problem(step, found.path, found.message, found.code)
+                for problem in check_conditions(value, f"params.{name}"):
+                    yield context.problem(step, problem.path, problem.message, problem.code)
 
 
 def _wrong_config(context: CheckContext) -> Findings:
@@ -195,9 +195,9 @@ def _params(context: CheckContext, *, doubtful: bool) -> Findings:
     for step in context.definition.steps:
         spec = ACTIONS.get(step.action_type)
         if spec:
-            path = f"steps.{context.place[step.step_id]}.params"
-            for found in check_params(spec.params, step.params, path)[doubtful]:
-                yield Problem(found.path, found.message, step.step_id, "doubtful" if doubtful else found.code)
+            path = f"steps.{context.position[step.step_id]}.params"
+            for problem in check_params(spec.params, step.params, path)[doubtful]:
+                yield Problem(problem.path, problem.message, step.step_id, "doubtful" if doubtful else problem.code)
         elif not doubtful:
             message = say("There is no step type “%(name)s”.", name=step.action_type)
             yield context.problem(step, "action_type", message, "unknown_type")

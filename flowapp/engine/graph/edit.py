@@ -289,13 +289,13 @@ def _continuing(step: Json, edges: list[Edge]) -> str:
 
 
 def _reached(edges: list[Edge], starts: list[str]) -> set[str]:
-    found, waiting = set(starts), list(starts)
+    reached, waiting = set(starts), list(starts)
     while waiting:
         at = waiting.pop()
-        new = {target for source, target, _ in edges if source == at} - found
-        found |= new
+        new = {target for source, target, _ in edges if source == at} - reached
+        reached |= new
         waiting += new
-    return found
+    return reached
 
 
 def _without_goto(step: Json, gone: set[str]) -> Json:

@@ -129,10 +129,10 @@ class Graph:
 
 
 def _reach(begin: Iterable[str], links: Mapping[str, Iterable[str]]) -> frozenset[str]:
-    found, waiting = set(begin), deque(begin)
+    reached, waiting = set(begin), deque(begin)
     while waiting:
         for step_id in links[waiting.popleft()]:
-            if step_id not in found:
-                found.add(step_id)
+            if step_id not in reached:
+                reached.add(step_id)
                 waiting.append(step_id)
-    return frozenset(found)
+    return frozenset(reached)

@@ -114,15 +114,15 @@ def _block_of(step: Json, edges: list[Edge]) -> Block:
 
 def open_ends(block: Block) -> list[tuple[str, str]]:
     """The ends (step, branch) of the block's lanes that lead nowhere, those for errors and timeouts left out."""
-    found: list[tuple[str, str]] = []
+    ends: list[tuple[str, str]] = []
     for lane in block.lanes:
         if lane.branch in ("error", "timeout", "each") or lane.end not in ("end", "item", "closed"):
             continue
         last = lane.blocks[-1] if lane.blocks else None
-        found += (
+        ends += (
             open_ends(last) if last and lane.end == "closed" else last.exits if last else [(lane.source, lane.branch)]
         )
-    return found
+    return ends
 
 
 class _Reader:
@@ -247,10 +247,10 @@ class _Reader:
         return min(common, key=self.rank.__getitem__, default="")
 
     def reach(self, begin: str, without: str) -> set[str]:
-        found, waiting = {begin}, [begin] if begin not in self.loops else []
+        reached, waiting = {begin}, [begin] if begin not in self.loops else []
         while waiting:
             for _, target in self.next.get(waiting.pop(), ()):
-                if target not in found and target != without and target not in self.loops:
-                    found.add(target)
+                if target not in reached and target != without and target not in self.loops:
+                    reached.add(target)
                     waiting.append(target)
-        return found - self.loops
+        return reached - self.loops

@@ -88,8 +88,8 @@ def _graph(definition: Json) -> Graph:
 def _before(definition: Json, graph: Graph, step_id: str) -> list[Json]:
     """Those inside a loop are left out where the step is outside of it: they have no result there."""
     hidden = frozenset[str]().union(*(body for body in bodies(graph).values() if step_id not in body))
-    found = graph.before(step_id) - hidden
-    return [step for step in sorted(definition["steps"], key=lambda s: s["order"]) if step["step_id"] in found]
+    earlier = graph.before(step_id) - hidden
+    return [step for step in sorted(definition["steps"], key=lambda s: s["order"]) if step["step_id"] in earlier]
 
 
 def loop_names(definition: Json, step_id: str, data: Any, results: Mapping[str, Any]) -> Json:
@@ -133,7 +133,7 @@ def _around(
 def _named(path: str, value: Any) -> Iterator[Json]:
     """An item, and what is in it."""
     yield _item(path, f"({len(value)})" if isinstance(value, list) else value, N_("The item"))
-    yield from (found for found in _flat(path, value) if found["path"] != path)
+    yield from (item for item in _flat(path, value) if item["path"] != path)
 
 
 def _items(params: Mapping[str, Any], scope: Scope) -> list[Any]:

@@ -70,8 +70,8 @@ def parse(source: str) -> nodes.Expr:
         parser = Parser(_ENVIRONMENT, source, state="variable")
         tree = parser.parse_expression()
         if not parser.stream.eos:
-            found = str(parser.stream.current.value)[:50]
-            raise ExpressionError(say("“%(found)s” is not expected here.", found=found))
+            unexpected = str(parser.stream.current.value)[:50]
+            raise ExpressionError(say("“%(found)s” is not expected here.", found=unexpected))
     except TemplateError as error:
         message = str(error.message).replace("end of template", "end of the expression")
         raise ExpressionError(message[:200]) from None
@@ -154,8 +154,8 @@ class _Builder:
         container, key = self.build(node.node), self.build(node.arg)
 
         def item(frame: Frame) -> Any:
-            found, at = container(frame), key(frame)
-            return child(found, at, ("…", at if isinstance(at, str | int) else to_text(at)))
+            parent, at = container(frame), key(frame)
+            return child(parent, at, ("…", at if isinstance(at, str | int) else to_text(at)))
 
         return item
 
@@ -205,14 +205,14 @@ class _Builder:
         ends = [self.build(end) if end is not None else (lambda _: None) for end in (node.start, node.stop)]
 
         def part(frame: Frame) -> Any:
-            found, start, stop = value(frame), ends[0](frame), ends[1](frame)
-            if not isinstance(found, str | list | tuple):
-                message = say("Only a list or text can be sliced with [ : ], not %(kind)s.", kind=kind(found))
+            whole, start, stop = value(frame), ends[0](frame), ends[1](frame)
+            if not isinstance(whole, str | list | tuple):
+                message = say("Only a list or text can be sliced with [ : ], not %(kind)s.", kind=kind(whole))
                 raise ExpressionError(message)
             if not all(end is None or type(end) is int for end in (start, stop)):
                 raise ExpressionError(say("Start and end of a range must be whole numbers."))
-            frame.charge(len(found))
-            return found[start:stop]
+            frame.charge(len(whole))
+            return whole[start:stop]
 
         return part
 
@@ -263,10 +263,10 @@ class _Builder:
                 left = first(frame)
                 for name, test, other in rest:
                     right = other(frame)
-                    found = test(frame, left, right)
-                    if found is None and not frame.lenient:
+                    holds = test(frame, left, right)
+                    if holds is None and not frame.lenient:
                         raise ExpressionError(incomparable(name, left, right))
-                    if not found:
+                    if not holds:
                         return False
                     left = right
             except Absent:
@@ -294,15 +294,15 @@ class _Builder:
 
     def _filter(self, node: nodes.Filter) -> Node:
         name = ALIASES.get(node.name, node.name)
-        found = FILTERS.get(name)
-        if found is None or node.node is None:
+        known_filter = FILTERS.get(name)
+        if known_filter is None or node.node is None:
             near = nearest(node.name, FILTERS)
             raise ExpressionError(say("There is no filter “%(name)s”.%(near)s", name=node.name[:50], near=near))
         args, named = self._arguments(node)
         try:
-            given = inspect.signature(found.function).bind(None, *args, **named).arguments
+            given = inspect.signature(known_filter.function).bind(None, *args, **named).arguments
         except TypeError:
-            message = say("Use the filter %(name)s like this: %(usage)s.", name=name, usage=found.usage)
+            message = say("Use the filter %(name)s like this: %(usage)s.", name=name, usage=known_filter.usage)
             raise ExpressionError(message) from None
         inner = self.build(node.node)
         return _default(inner, given) if name == "default" else _call(name, inner, args, named)
@@ -394,5 +394,5 @@ _REFUSED: dict[type[nodes.Node], str] = {
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """` Did you mean …?`, empty where nothing is near."""
-    found = difflib.get_close_matches(name[:100], [known[:100] for known in itertools.islice(names, 500)], n=1)
-    return say(" Did you mean %(name)s?", name=found[0]) if found else ""
+    matches = difflib.get_close_matches(name[:100], [known[:100] for known in itertools.islice(names, 500)], n=1)
+    return say(" Did you mean %(name)s?", name=matches[0]) if matches else ""

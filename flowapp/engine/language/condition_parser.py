@@ -56,12 +56,12 @@ _TEXT_OR_NUMBER = frozenset({">", ">=", "<", "<=", "starts_with", "ends_with"})
 def normalize(value: Any) -> Json:
     """The canonical form of conditions in any form. Raises InvalidError with every problem."""
     reader = _Reader()
-    found = reader.read(value, "", 0)
+    group = reader.read(value, "", 0)
     if reader.problems:
         raise InvalidError(reader.problems)
-    if not found:
+    if not group:
         return {}
-    return {"all": [found]} if "field" in found else found
+    return {"all": [group]} if "field" in group else group
 
 
 def check_conditions(value: Any, path: str = "") -> list[Problem]:
@@ -165,9 +165,9 @@ class _Reader:
             self.wrong(path, say("%(name)s needs a value to compare with.", name=name))
             return
         value = rule["value"]
-        found = expression.check(value, path)
-        self.problems += found
-        if found or expression.has_expression(value):
+        problem = expression.check(value, path)
+        self.problems += problem
+        if problem or expression.has_expression(value):
             return
         try:
             _check_value(name, value)

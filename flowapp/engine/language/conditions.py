@@ -40,12 +40,12 @@ Judge = Callable[[Any, Any], bool | None]
 
 def references(value: Any) -> list[tuple[str, ...]]:
     """The paths that the rules look at, fields without braces too. Raises InvalidError and ExpressionError."""
-    found: list[tuple[str, ...]] = []
+    paths: list[tuple[str, ...]] = []
     for rule in _rules(normalize(value)):
         field = rule["field"]
         bare = [] if expression.has_expression(field) else [tuple(map(str, split_path(field)))]
-        found += [*bare, *expression.references([field, rule.get("value")])]
-    return list(dict.fromkeys(found))
+        paths += [*bare, *expression.references([field, rule.get("value")])]
+    return list(dict.fromkeys(paths))
 
 
 def evaluate(conditions: Any, scope: Mapping[str, Any]) -> tuple[bool, list[Json]]:
@@ -167,16 +167,16 @@ def _judge(name: str, actual: Any, wanted: Any) -> bool | None:
 
 def _ordered(accept: Callable[[int], bool]) -> Judge:
     def judge(actual: Any, wanted: Any) -> bool | None:
-        found = order(actual, wanted)
-        return None if found is None else accept(found)
+        sign = order(actual, wanted)
+        return None if sign is None else accept(sign)
 
     return judge
 
 
 def _negated(judge: Judge) -> Judge:
     def negated(actual: Any, wanted: Any) -> bool | None:
-        found = judge(actual, wanted)
-        return None if found is None else not found
+        verdict = judge(actual, wanted)
+        return None if verdict is None else not verdict
 
     return negated
 

@@ -207,8 +207,8 @@ def parse(data: Any) -> Definition:
 
 def _entries(data: Json, name: str) -> Iterator[tuple[str, Json]]:
     """Path and value of each entry that has the right shape; the others are the model's to complain about."""
-    found = data.get(name)
-    for at, entry in enumerate(found if isinstance(found, list) else ()):
+    entries = data.get(name)
+    for at, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
             yield f"{name}.{at}", entry
 

@@ -110,9 +110,9 @@ def type_name(kind: Literal["action", "trigger"], name: Any) -> Any:
     """The canonical name of a step or trigger type, however it is written; what is not text is left as it is."""
     if not isinstance(name, str):
         return name
-    found = canonical_type(kind, name)
+    canonical = canonical_type(kind, name)
     registered = ACTIONS if kind == "action" else TRIGGERS
-    return found if found in registered else canonical_type(kind, TYPES[kind].get(found, found))
+    return canonical if canonical in registered else canonical_type(kind, TYPES[kind].get(canonical, canonical))
 
 
 class _Reader:
@@ -180,8 +180,8 @@ class _Reader:
         if kind is not None or config:
             yield {"trigger_type": kind, "trigger_config": config}, ""
 
-    def _trigger(self, entry: Any, at: str, place: int) -> Any:
-        to = f"triggers.{place}"
+    def _trigger(self, entry: Any, at: str, index: int) -> Any:
+        to = f"triggers.{index}"
         self.paths[to] = at
         if not isinstance(entry, dict):
             return entry
@@ -210,9 +210,9 @@ class _Reader:
             self._wrong(
                 "conditions", "Conditions belong to a trigger: say with “trigger_type” what starts the workflow."
             )
-        for place, trigger in enumerate(triggers):
+        for index, trigger in enumerate(triggers):
             if isinstance(trigger, dict):
-                path, own = f"triggers.{place}.conditions", trigger.get("conditions")
+                path, own = f"triggers.{index}.conditions", trigger.get("conditions")
                 trigger["conditions"] = {"all": [own, self.body["conditions"]]} if own else self.body["conditions"]
                 if own:
                     self.paths[f"{path}.all.0"] = _source(path, self.paths)
@@ -247,12 +247,12 @@ class _Reader:
 
     @staticmethod
     def _id_of(step: Any) -> str | None:
-        found = step.get("step_id") if isinstance(step, dict) else None
-        return found if isinstance(found, str) else None
+        step_id = step.get("step_id") if isinstance(step, dict) else None
+        return step_id if isinstance(step_id, str) else None
 
     def _name_actions(self, taken: set[str]) -> None:
-        for place, step in enumerate(self.definition.get("steps", ())):
-            to = f"steps.{place}"
+        for index, step in enumerate(self.definition.get("steps", ())):
+            to = f"steps.{index}"
             if self.paths[to].startswith("actions.") and isinstance(step, dict):
                 kind = step.get("action_type")
                 if "step_id" not in step and isinstance(kind, str):

@@ -120,12 +120,12 @@ def _compile_container(value: dict[str, Any] | list[Any], depth: int) -> Compile
     ]
     if all(part._run is None for part in parts):  # noqa: SLF001 - of the same class
         return Compiled(value, None)
-    found = tuple(dict.fromkeys(path for part in parts for path in part.references))
+    paths = tuple(dict.fromkeys(path for part in parts for path in part.references))
     runs = [_entry(part) for part in parts]
     if isinstance(value, dict):
         names = list(value)
-        return Compiled(value, lambda frame: {n: run(frame) for n, run in zip(names, runs, strict=True)}, found)
-    return Compiled(value, lambda frame: [run(frame) for run in runs], found)
+        return Compiled(value, lambda frame: {n: run(frame) for n, run in zip(names, runs, strict=True)}, paths)
+    return Compiled(value, lambda frame: [run(frame) for run in runs], paths)
 
 
 def _entry(part: Compiled) -> Run:
@@ -133,8 +133,8 @@ def _entry(part: Compiled) -> Run:
     run, value = part._run, part._value  # noqa: SLF001 - of the same module
 
     def entry(frame: Frame) -> Any:
-        found = value if run is None else run(frame)
-        return None if found is MISSING else found
+        computed = value if run is None else run(frame)
+        return None if computed is MISSING else computed
 
     return entry
 
@@ -150,11 +150,11 @@ def _compile_text(text: str) -> Compiled:
         )
     parts = [part if literal else _expression(part) for literal, part in _cut(text)]
     runs = [part for part in parts if not isinstance(part, str)]
-    found = tuple(dict.fromkeys(path for _, paths in runs for path in paths))
+    references = tuple(dict.fromkeys(path for _, paths in runs for path in paths))
     if len(parts) == 1:
-        return Compiled(text, runs[0][0], found)
+        return Compiled(text, runs[0][0], references)
     pieces = [_literal(part) if isinstance(part, str) else part[0] for part in parts]
-    return Compiled(text, lambda frame: text_of(frame, [piece(frame) for piece in pieces]), found)
+    return Compiled(text, lambda frame: text_of(frame, [piece(frame) for piece in pieces]), references)
 
 
 _compile_cached = lru_cache(maxsize=8192)(_compile_text)

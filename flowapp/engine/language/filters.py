@@ -59,18 +59,18 @@ def _items(value: Any) -> list[Any]:
 
 
 def _number(value: Any) -> Number:
-    found = as_number(value)
-    if found is None:
+    number = as_number(value)
+    if number is None:
         what = f"“{value[:50]}”" if isinstance(value, str) else kind(value)
         raise ExpressionError(f"This needs a number, not {what}.")
-    return found
+    return number
 
 
 def _count(value: Any, least: int, most: int) -> int:
-    found = _number(value)
-    if found != int(found) or not least <= found <= most:
+    number = _number(value)
+    if number != int(number) or not least <= number <= most:
         raise ExpressionError(f"A whole number from {least} to {most:,} is needed here, not {to_text(value)[:50]}.")
-    return int(found)
+    return int(number)
 
 
 def _field(entry: Any, attribute: str) -> Any:
@@ -174,14 +174,14 @@ def _round(value: Any, precision: Any = 0) -> Number:
 
 @_filter("int", N_("Converts to a whole number, dropping decimals. int(0) gives 0 if there is no number"))
 def _int(value: Any, other: Any = None) -> Any:
-    found = as_number(value) if not isinstance(value, bool) else int(value)
-    return int(found) if found is not None else _fallback(value, other)
+    number = as_number(value) if not isinstance(value, bool) else int(value)
+    return int(number) if number is not None else _fallback(value, other)
 
 
 @_filter("float", N_("Converts to a number. float(0) gives 0 if there is no number"))
 def _float(value: Any, other: Any = None) -> Any:
-    found = as_number(value)
-    return float(found) if found is not None else _fallback(value, other)
+    number = as_number(value)
+    return float(number) if number is not None else _fallback(value, other)
 
 
 def _fallback(value: Any, other: Any) -> Any:
@@ -229,10 +229,10 @@ class _Key:
         self.value = value
 
     def __lt__(self, other: _Key) -> bool:
-        found = order(self.value, other.value)
-        if found is None:
+        sign = order(self.value, other.value)
+        if sign is None:
             raise ExpressionError(f"Cannot sort {kind(self.value)} with {kind(other.value)}.")
-        return found < 0
+        return sign < 0
 
 
 @_filter("sort('name')", N_("Sorts a list, optionally by a field of each entry; null comes last"))
@@ -244,10 +244,10 @@ def _sort(value: Any, attribute: Any = None, reverse: Any = False) -> list[Any]:
 
 @_filter("unique", N_("Removes duplicates from a list, optionally by a field of each entry"))
 def _unique(value: Any, attribute: Any = None) -> list[Any]:
-    found: dict[str, Any] = {}
+    by_key: dict[str, Any] = {}
     for entry in _items(value):
-        found.setdefault(to_json(entry if attribute is None else _field(entry, attribute)), entry)
-    return list(found.values())
+        by_key.setdefault(to_json(entry if attribute is None else _field(entry, attribute)), entry)
+    return list(by_key.values())
 
 
 @_filter("reverse", N_("Reverses a list or text"))
@@ -271,11 +271,11 @@ def _fromjson(value: Any) -> Any:
         raise ExpressionError(f"{word} is not valid JSON.")
 
     try:
-        found = json.loads(to_text(value), parse_constant=refuse)
+        parsed = json.loads(to_text(value), parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise ExpressionError(f"This text is not valid JSON: {error}") from None
-    _checked(to_json(found))
-    return found
+    _checked(to_json(parsed))
+    return parsed
 
 
 @_filter("date('%d/%m/%Y')", N_("Formats an ISO date or time, optionally in a time zone and a language"))
@@ -351,7 +351,7 @@ def _get(value: Any, key: Any, other: Any = None) -> Any:
 
 @_filter("contains('x')", N_("Whether text contains another text, a list an entry, or an object a field"))
 def _contains(value: Any, item: Any) -> bool:
-    found = contains(value, item)
-    if found is None and value is not None:
+    answer = contains(value, item)
+    if answer is None and value is not None:
         raise ExpressionError(f"{kind(value).capitalize()} cannot contain {kind(item)}.")
-    return bool(found)
+    return bool(answer)

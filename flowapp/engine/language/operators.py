@@ -128,14 +128,14 @@ def _within(frame: Frame, item: Any, container: Any) -> bool | None:
 
 
 def _without(frame: Frame, item: Any, container: Any) -> bool | None:
-    found = _within(frame, item, container)
-    return None if found is None else not found
+    contained = _within(frame, item, container)
+    return None if contained is None else not contained
 
 
 def _ordered(accept: Callable[[int], bool]) -> Comparison:
     def compare(_: Frame, left: Any, right: Any) -> bool | None:
-        found = order(left, right)
-        return None if found is None else accept(found)
+        sign = order(left, right)
+        return None if sign is None else accept(sign)
 
     return compare
 

@@ -62,8 +62,8 @@ class Scope(dict[str, Any]):
         if name == "timestamp":
             return compact(self["now"])
         for key in (name, _ALIASES.get(name, name)):
-            for place in ("input", "context", "variables"):
-                source = self[place]
+            for root in ("input", "context", "variables"):
+                source = self[root]
                 if isinstance(source, dict) and key in source:
                     return source[key]
         raise KeyError(name)
@@ -74,15 +74,15 @@ class Scope(dict[str, Any]):
 
     def names(self) -> list[str]:
         """Every name that can be used now: the fixed ones, then those of input, context and variables."""
-        found = dict.fromkeys([*self, "steps", "timestamp"])
-        for place in ("input", "context", "variables"):
-            source = self[place]
+        names = dict.fromkeys([*self, "steps", "timestamp"])
+        for root in ("input", "context", "variables"):
+            source = self[root]
             if isinstance(source, dict):
-                found.update(dict.fromkeys(str(key) for key in source))
+                names.update(dict.fromkeys(str(key) for key in source))
         for name, other in _ALIASES.items():
-            if name in found:
-                found[other] = None
-        return list(found)
+            if name in names:
+                names[other] = None
+        return list(names)
 
 
 def compact(moment: str) -> str:

@@ -91,15 +91,15 @@ def plain_problems(
 
     The alternatives of a union complain one by one: they become one problem at one path.
     """
-    found: dict[str, dict[str, str]] = {}
+    by_path: dict[str, dict[str, str]] = {}
     for detail in error.errors(include_url=False)[:MAX_PROBLEMS]:
         if not excused(detail):
             where = ".".join(filter(None, (path, _place(detail, data, model))))
-            found.setdefault(where, {})[_message(detail, model)] = detail["type"]
+            by_path.setdefault(where, {})[_message(detail, model)] = detail["type"]
     codes = {"missing": "missing", "extra_forbidden": "unknown_field"}
     return [
         Problem(where, reduce(_alternative, messages), code=codes.get(next(iter(messages.values())), "invalid"))
-        for where, messages in found.items()
+        for where, messages in by_path.items()
     ]
 
 

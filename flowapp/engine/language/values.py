@@ -117,10 +117,10 @@ def bounded(value: Any) -> Number:
     """A result of arithmetic, refused where it is not a finite number of sane size."""
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
         raise ExpressionError(say("The number is too large."))
-    found = None if isinstance(value, complex) else as_number(value)
-    if found is None:
+    number = None if isinstance(value, complex) else as_number(value)
+    if number is None:
         raise ExpressionError(say("The result is not a finite number."))
-    return found
+    return number
 
 
 def equal(left: Any, right: Any) -> bool:

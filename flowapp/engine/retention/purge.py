@@ -183,8 +183,8 @@ def _delete_old(batches: BatchDelete, table: Table, oldest: datetime, which: Col
     deleted, after = 0, _NONE
     held = bytes_of(table, batches.dialect).label("held")
     while not batches.stop.is_set():
-        found = select(table.c.id, held).where(table.c.id > after, table.c.id < first_id(oldest), which)
-        rows = batches.rows(found.order_by(table.c.id).limit(AT_ONCE))
+        statement = select(table.c.id, held).where(table.c.id > after, table.c.id < first_id(oldest), which)
+        rows = batches.rows(statement.order_by(table.c.id).limit(AT_ONCE))
         if not rows:
             break
         after = rows[-1].id

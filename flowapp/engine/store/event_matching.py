@@ -42,10 +42,10 @@ def _signals(session: Session, event: Event, now: datetime) -> list[dict[str, An
             or_(Subscription.entity_type == "", same),
         )
     )
-    places = dict.fromkeys((one.execution_id, one.token) for one in listening)  # however many of its types match
+    listeners = dict.fromkeys((one.execution_id, one.token) for one in listening)  # however many of its types match
     return [
         signals.row(event.organization_id, execution_id, "event", payload_of(event), now, token=token)
-        for execution_id, token in places
+        for execution_id, token in listeners
     ]
 
 
@@ -61,13 +61,13 @@ def family(event_type: str) -> str:
 
 def about_what(entity_type: str, entity_id: str, payload: Json) -> list[tuple[str, str]]:
     """(type, id) of everything that an event is about: its entity, and what its payload names (contact, contact_id)."""
-    found = {(entity_type, entity_id): None}
+    subjects = {(entity_type, entity_id): None}
     for name, value in payload.items():
         if name.endswith("_id") and isinstance(value, str):
-            found[name.removesuffix("_id"), value] = None
+            subjects[name.removesuffix("_id"), value] = None
         elif isinstance(value, dict) and isinstance(value.get("id"), str):
-            found[name, value["id"]] = None
-    return [pair for pair in found if len(pair[1]) <= 64]
+            subjects[name, value["id"]] = None
+    return [pair for pair in subjects if len(pair[1]) <= 64]
 
 
 def catch_up(connection: Connection, listening: Sequence[Json], since: str, now: datetime) -> list[dict[str, Any]]:
@@ -93,12 +93,12 @@ def catch_up(connection: Connection, listening: Sequence[Json], since: str, now:
 
 def _missed(event: Any, listening: Sequence[Json], now: datetime) -> list[dict[str, Any]]:
     kinds, about = (event.type, family(event.type)), about_what(event.entity_type, event.entity_id, event.payload)
-    places = {
+    by_token = {
         one["token"]: one
         for one in listening
         if one["event_type"] in kinds and (not one["entity_type"] or (one["entity_type"], one["entity_id"]) in about)
     }
     return [
         signals.row(one["organization_id"], one["execution_id"], "event", payload_of(event), now, token=token)
-        for token, one in places.items()
+        for token, one in by_token.items()
     ]

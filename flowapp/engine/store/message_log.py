@@ -18,12 +18,12 @@ def messages(session: Session, execution: Execution, after: int = 0) -> list[m.M
             or_(StepRun.seq > after, StepRun.ended_seq > after),
         )
     )
-    found: list[m.Message] = []
+    messages: list[m.Message] = []
     for run in map(dict, runs.mappings()):
         if run["seq"] > after:
-            found.append(m.step_started(run))
+            messages.append(m.step_started(run))
         if (run["ended_seq"] or 0) > after:
-            found.append(m.step_ended(run))
+            messages.append(m.step_ended(run))
     lines = session.execute(
         select(LogLine.__table__).where(
             LogLine.execution_id == execution.id,
@@ -31,11 +31,11 @@ def messages(session: Session, execution: Execution, after: int = 0) -> list[m.M
             LogLine.seq > after,
         )
     )
-    found += [m.log_line(dict(row)) for row in lines.mappings()]
+    messages += [m.log_line(dict(row)) for row in lines.mappings()]
     if execution.status in TERMINAL and execution.seq > after:
-        found.append(
+        messages.append(
             m.execution_completed(
                 execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
             )
         )
-    return sorted(found, key=lambda message: int(message["seq"]))
+    return sorted(messages, key=lambda message: int(message["seq"]))

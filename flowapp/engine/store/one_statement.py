@@ -40,7 +40,7 @@ def rows(batch: Any) -> dict[str, str] | None:
     rest = (batch.settled, batch.consumed, batch.signals, batch.taken, batch.events)
     if len(batch.ended) > 1 or any(rest) or batch.timers is not None or batch.listening is not None:
         return None
-    given = {name: dump_json(found) for name in ("started", "lines") if (found := getattr(batch, name))}
+    given = {name: dump_json(entries) for name in ("started", "lines") if (entries := getattr(batch, name))}
     return None if any("\\u0000" in text_ for text_ in given.values()) else given
 
 

@@ -23,12 +23,12 @@ def _held(owner: str) -> ColumnElement[bool]:
 
 def lost(session: Session, holders: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Those of these (execution, process) in which the process works for nothing: cancelled, or taken over."""
-    found = session.execute(
+    rows = session.execute(
         select(Execution.id, Execution.status, Execution.lease_owner).where(
             Execution.id.in_({execution_id for execution_id, _ in holders}), Execution.status.in_(OPEN)
         )
     )
-    known = {row.id: row for row in found}
+    known = {row.id: row for row in rows}
     return {
         (execution_id, owner)
         for execution_id, owner in holders

@@ -109,20 +109,20 @@ def slots(spec: TriggerSpec, config: dict[str, Any], first: datetime, now: datet
 
 def _after(spec: TriggerSpec, config: dict[str, Any], begin: datetime, last: datetime) -> list[datetime]:
     """The first slots after `begin`, up to `last`."""
-    found: list[datetime] = []
+    moments: list[datetime] = []
     slot = _next(spec, config, begin)
-    while slot is not None and slot <= last and len(found) < MOST_MISSED - 1:
-        found.append(slot)
+    while slot is not None and slot <= last and len(moments) < MOST_MISSED - 1:
+        moments.append(slot)
         slot = _next(spec, config, slot)
-    return found
+    return moments
 
 
 def _last(spec: TriggerSpec, config: dict[str, Any], first: datetime, late: datetime) -> datetime:
     """The last slot from `first` to before `late`. Looked for backwards: a long time off costs no more than a short one."""
     back = GRACE
     while (begin := late - back) > first:
-        if found := _after(spec, config, begin, late - _INSTANT):
-            return found[-1]
+        if moments := _after(spec, config, begin, late - _INSTANT):
+            return moments[-1]
         back *= 2
     return [first, *_after(spec, config, first, late - _INSTANT)][-1]
 

@@ -25,18 +25,18 @@ def due_timers(session: Session, now: datetime, *, queued_since: datetime | None
     At most AT_ONCE: where as many come back there may be more.
     """
     before = min(now, queued_since or now) - WAKE_AGAIN
-    found = session.execute(
+    rows = session.execute(
         select(Timer.id, Timer.execution_id, Timer.organization_id)
         .where(Timer.due_at <= now, or_(Timer.rung_at.is_(None), Timer.rung_at < before))
         .order_by(Timer.due_at)
         .limit(AT_ONCE)
     ).all()
-    if found:
+    if rows:
         session.execute(
-            update(Timer).where(Timer.id.in_([row.id for row in found])).values(rung_at=now)
+            update(Timer).where(Timer.id.in_([row.id for row in rows])).values(rung_at=now)
             .execution_options(synchronize_session=False)
         )  # fmt: skip
-    return list(dict.fromkeys((row.execution_id, row.organization_id) for row in found))
+    return list(dict.fromkeys((row.execution_id, row.organization_id) for row in rows))
 
 
 def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> list[WakeUp]:
@@ -85,7 +85,7 @@ def _suspect(session: Session, now: datetime, before: datetime) -> list[WakeUp]:
 
 def unheard(session: Session, now: datetime) -> list[WakeUp]:
     """Waiting executions with a signal whose message was lost, or came while their worker could not be woken."""
-    found = session.execute(
+    rows = session.execute(
         select(Signal.id, Signal.execution_id, Signal.organization_id)
         .where(
             exists().where(Execution.id == Signal.execution_id, Execution.status == "waiting"),
@@ -93,9 +93,9 @@ def unheard(session: Session, now: datetime) -> list[WakeUp]:
         )
         .limit(AT_ONCE)
     ).all()
-    if found:
+    if rows:
         session.execute(
-            update(Signal).where(Signal.id.in_([row.id for row in found])).values(rung_at=now)
+            update(Signal).where(Signal.id.in_([row.id for row in rows])).values(rung_at=now)
             .execution_options(synchronize_session=False)
         )  # fmt: skip
-    return list(dict.fromkeys((row.execution_id, row.organization_id) for row in found))
+    return list(dict.fromkeys((row.execution_id, row.organization_id) for row in rows))

@@ -113,17 +113,17 @@ def show(form_id: str) -> Response:
     form = forms.get(db.session(), str(form_id))
     before = request.args.get("cursor", "")
     query = select(Submission).where(Submission.form_id == form.id).order_by(Submission.id.desc()).limit(SIZE + 1)
-    found = db.session.scalars(query.where(Submission.id < before) if len(before) == 36 else query).all()
-    ids = [execution_id for row in found for execution_id in row.execution_ids]
+    submissions = db.session.scalars(query.where(Submission.id < before) if len(before) == 36 else query).all()
+    ids = [execution_id for row in submissions for execution_id in row.execution_ids]
     statuses = db.session.execute(select(Execution.id, Execution.status).where(Execution.id.in_(ids)))
     return page(
         "data/forms/show.html",
         block="list",
         form=form,
         link=_link(form),
-        submissions=[(row, mask(row.data)) for row in found[:SIZE]],
+        submissions=[(row, mask(row.data)) for row in submissions[:SIZE]],
         statuses=dict(statuses.all()),
-        next_cursor=found[SIZE - 1].id if len(found) > SIZE else None,
+        next_cursor=submissions[SIZE - 1].id if len(submissions) > SIZE else None,
         count=db.session.scalar(select(func.count()).where(Submission.form_id == form.id)),
         can_edit=g.actor.role >= Role.EDITOR,
     )

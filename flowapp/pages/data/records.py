@@ -34,7 +34,7 @@ def index(table_id: str) -> Response:
     table = tables.get(db.session(), str(table_id))
     cursor = request.args.get("cursor", "")
     offset = int(cursor) if cursor.isdecimal() and len(cursor) < 9 else 0
-    found = records.find(
+    page_of_records = records.find(
         db.session(),
         table,
         search=request.args.get("q", ""),
@@ -47,8 +47,8 @@ def index(table_id: str) -> Response:
         block="list",
         table=table,
         columns=tables.columns_of(table),
-        found=found,
-        next_cursor=str(offset + SIZE) if offset + SIZE < found.total else None,
+        page_of_records=page_of_records,
+        next_cursor=str(offset + SIZE) if offset + SIZE < page_of_records.total else None,
         previous_cursor=str(max(0, offset - SIZE)) if offset else None,
         as_text=as_text,
         **_may(),

@@ -36,10 +36,10 @@ def index() -> Response:
     """The newest first."""
     cursor = request.args.get("cursor") or None
     try:
-        asked, found = approvals.open_for(db.session(), g.actor.role, cursor=cursor)
+        asked, cursors = approvals.open_for(db.session(), g.actor.role, cursor=cursor)
     except InvalidError:  # a cursor of another list
-        asked, found = approvals.open_for(db.session(), g.actor.role)
-    return page("executions/approvals/index.html", block="list", asked=asked, found=found)
+        asked, cursors = approvals.open_for(db.session(), g.actor.role)
+    return page("executions/approvals/index.html", block="list", asked=asked, found=cursors)
 
 
 @bp.post("/<uuid:execution_id>/<int:seq>")
@@ -105,7 +105,7 @@ def ask(token: str) -> Response:
         "executions/approvals/ask.html",
         asked=invited.asked,
         person=invited.user,
-        place=session.get_one(Organization, invited.asked.execution.organization_id),
+        organization=session.get_one(Organization, invited.asked.execution.organization_id),
         may=invited.role >= invited.asked.role,
         decided=approvals.decision(session, invited.asked),
         wanted=request.args.get("decision", ""),

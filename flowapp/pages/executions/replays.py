@@ -32,8 +32,8 @@ Fields = MultiDict[str, str]
 def index() -> Response:
     """The last replays."""
     session = db.session()
-    found = list(session.scalars(select(Replay).order_by(Replay.id.desc()).limit(SHOWN)))
-    return page("executions/replays/index.html", found=found, starters=_starters(session, found))
+    replays = list(session.scalars(select(Replay).order_by(Replay.id.desc()).limit(SHOWN)))
+    return page("executions/replays/index.html", found=replays, starters=_starters(session, replays))
 
 
 def _starters(session: Session, found: list[Replay]) -> dict[str, str]:
@@ -68,7 +68,7 @@ def _choice(fields: Fields) -> replays.Choice:
     """What the fields say; what makes no sense is left out."""
     asked = {name: value.strip() for name, value in fields.items()}
     words = " ".join(fields.getlist("ids")).replace(",", " ").split()
-    ids = tuple(found for word in words[:1000] if (found := read_id(word)))
+    ids = tuple(execution_id for word in words[:1000] if (execution_id := read_id(word)))
     limit = asked.get("limit", "")
     return replays.Choice(
         statuses=tuple(status for status in fields.getlist("status") if status in TERMINAL),
@@ -117,7 +117,7 @@ def show(replay_id: UUID) -> Response:
     session = db.session()
     replay = replays.get(session, str(replay_id))
     counts = replays.progress(session, replay)
-    rows, found = history.find(session, history.Search(replay_id=replay.id), limit=SHOWN)
+    rows, cursors = history.find(session, history.Search(replay_id=replay.id), limit=SHOWN)
     still = sum(counts.get(status, 0) for status in ("pending", "running"))
     return page(
         "executions/replays/show.html",
@@ -127,7 +127,7 @@ def show(replay_id: UUID) -> Response:
         choice=replays.Choice.read(replay.filters),
         counts=counts,
         rows=rows,
-        total=found.total,
+        total=cursors.total,
         busy=replay.status in ("pending", "running") or still > 0,
         starter=_starters(session, [replay]).get(replay.created_by or "", ""),
         workflow_name=dict(history.workflow_names(session)).get(replay.filters["workflow_id"], ""),

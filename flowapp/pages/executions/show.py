@@ -44,14 +44,14 @@ def index() -> Response:
     session = db.session()
     search, cursor = _search(), request.args.get("cursor") or None
     try:
-        rows, found = history.find(session, search, cursor=cursor)
+        rows, cursors = history.find(session, search, cursor=cursor)
     except InvalidError:  # a cursor of another list
-        rows, found = history.find(session, search)
+        rows, cursors = history.find(session, search)
     return page(
         "executions/index.html",
         block="list",
         rows=rows,
-        found=found,
+        cursors=cursors,
         filtered=search != history.Search(),
         workflows=history.workflow_names(session),
         triggers=[(spec.type, _(spec.label)) for spec in TRIGGERS.values()],

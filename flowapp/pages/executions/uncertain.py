@@ -47,7 +47,7 @@ def _page(wrong: dict[str, str], status: int = 200) -> Response:
 def decide() -> Response:
     """Decides the chosen ones in the same way. Those that were decided meanwhile are left as they are."""
     decision = request.form.get("decision")
-    chosen = [place for text in request.form.getlist("chosen")[:MOST] if (place := _place(text))]
+    chosen = [attempt for text in request.form.getlist("chosen")[:MOST] if (attempt := _attempt(text))]
     try:
         if decision not in ("resend", "done"):
             raise InvalidError.at("decision", _("Choose “Send again” or “Treat as done”."))
@@ -57,7 +57,7 @@ def decide() -> Response:
         result = json_text.read(text, None, "result") if decision == "done" and text else None
     except InvalidError as error:
         return _page({problem.path: translated(problem.message) for problem in error.problems}, 422)
-    decided = [place for place in chosen if _decide(*place, "resend" if decision == "resend" else "done", result)]
+    decided = [attempt for attempt in chosen if _decide(*attempt, "resend" if decision == "resend" else "done", result)]
     if decided:
         flash(ngettext("%(num)s step resolved.", "%(num)s steps resolved.", len(decided)), "success")
     if len(decided) < len(chosen):
@@ -65,11 +65,11 @@ def decide() -> Response:
     return go("uncertain.index")
 
 
-def _place(text: str) -> tuple[str, int] | None:
+def _attempt(text: str) -> tuple[str, int] | None:
     """Execution and number of an attempt, as the page names it."""
     execution_id, _colon, seq = text.partition(":")
-    found = read_id(execution_id)
-    return (found, int(seq)) if found and seq.isdecimal() and len(seq) < 10 else None
+    known_id = read_id(execution_id)
+    return (known_id, int(seq)) if known_id and seq.isdecimal() and len(seq) < 10 else None
 
 
 def _decide(execution_id: str, seq: int, decision: Literal["resend", "done"], result: Any) -> bool:

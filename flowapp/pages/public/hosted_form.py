@@ -50,7 +50,7 @@ def submit(key: str) -> Response:
     except InvalidError as error:
         db.session.rollback()
         if request.is_json:
-            wrong = [found.as_json() for found in told(error.problems)]
+            wrong = [wrong_field.as_json() for wrong_field in told(error.problems)]
             return problem(422, _("Invalid input"), translated(error.message), errors=wrong)
         return _page(form, raw, errors_of(error), status=422)
     db.session.commit()

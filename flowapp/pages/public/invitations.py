@@ -32,14 +32,14 @@ class JoinForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-def _page(found: Found, form: JoinForm, status: int = 200) -> Response:
-    invitation, organization, user = found
+def _page(open_invitation: Found, form: JoinForm, status: int = 200) -> Response:
+    invitation, organization, user = open_invitation
     return page(
         "public/login/invite.html",
         status=status,
         form=form,
         invitation=invitation,
-        place=organization,
+        organization=organization,
         has_account=user is not None,
         is_me=user is not None and current_user.is_authenticated and current_user.id == user.id,
     )
@@ -58,8 +58,8 @@ def show(token: str) -> Response:
 def join(token: str) -> Response:
     """Accepts it: as the signed-in owner of the invited address, or with a new account."""
     csrf.protect()
-    found = members.find_invitation(db.engine, token)
-    invitation, _organization, user = found
+    open_invitation = members.find_invitation(db.engine, token)
+    invitation, _organization, user = open_invitation
     if user is not None:
         if not current_user.is_authenticated or current_user.id != user.id:
             raise ForbiddenError(say("Sign in as the invited person first."))
@@ -75,7 +75,7 @@ def join(token: str) -> Response:
     except InvalidError as error:
         for problem in error.problems:
             form[problem.path].errors = [translated(problem.message)]
-        return _page(found, form, 422)
+        return _page(open_invitation, form, 422)
     user.last_login_at = utcnow()
     members.accept(db.engine, invitation, user, ip=request.remote_addr or "")
     sessions.begin(user, remember=False)

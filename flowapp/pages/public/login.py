@@ -73,8 +73,8 @@ def leave() -> Response:
 def _note(action: str, user: User) -> None:
     """An audit line in each organization of the user."""
     with system_session(db.engine) as system:
-        places = [member.organization_id for member in system.query(Member).filter_by(user_id=user.id)]
-    for organization_id in places:
+        organization_ids = [member.organization_id for member in system.query(Member).filter_by(user_id=user.id)]
+    for organization_id in organization_ids:
         with tenant_session(db.engine, organization_id) as own:
             audit(own, action, actor=(user.id, user.email), target=("user", user.id, user.email), ip=request.remote_addr or "")  # fmt: skip
             own.commit()

@@ -32,8 +32,8 @@ def index() -> Response:
 
 def _result(spec: jobs.JobSpec, run: Any) -> list[tuple[str, Any]]:
     """What it counted, with the word for it; what was not there to be counted is left out."""
-    found = (run.result or {}) if run else {}
-    return [(_(label), found[key]) for key, label in spec.counts.items() if found.get(key)]
+    result = (run.result or {}) if run else {}
+    return [(_(label), result[key]) for key, label in spec.counts.items() if result.get(key)]
 
 
 @bp.post("/run")

@@ -124,13 +124,13 @@ def _post(invitation: Invitation, link: str) -> tuple[bool, str]:
     settings = current_app.extensions["settings"]
     if not settings.smtp_url or tasks.runtime().pause.state():
         return False, ""
-    name, place = g.actor.user.name, g.organization.name
+    name, organization = g.actor.user.name, g.organization.name
     text = _(
-        "Hello,\n\n%(name)s invites you to %(place)s on Flowapp. Open this link to join:\n\n%(link)s\n\n"
+        "Hello,\n\n%(name)s invites you to %(organization)s on Flowapp. Open this link to join:\n\n%(link)s\n\n"
         "It works once, for %(days)s days.\n",
-        name=name, place=place, link=link, days=accounts.INVITATION_DAYS,
+        name=name, organization=organization, link=link, days=accounts.INVITATION_DAYS,
     )  # fmt: skip
-    subject = _("%(name)s invites you to %(place)s", name=name, place=place)
+    subject = _("%(name)s invites you to %(organization)s", name=name, organization=organization)
     try:
         SmtpMail(settings.smtp_url, settings.mail_from).send(Letter(to=[invitation.email], subject=subject, text=text))
     except StepError as error:

@@ -55,15 +55,15 @@ def save() -> Response:
     form = OrganizationForm()
     if not form.validate():
         return page("settings/organization.html", form=form, status=422)
-    place = db.session.get_one(Organization, g.organization.id)
-    before = {"name": place.name, "timezone": place.timezone}
+    organization = db.session.get_one(Organization, g.organization.id)
+    before = {"name": organization.name, "timezone": organization.timezone}
     try:
-        place.name = members.clean_name(form.name.data or "")
+        organization.name = members.clean_name(form.name.data or "")
     except InvalidError as error:
         form.name.errors = [translated(problem.message) for problem in error.problems]
         return page("settings/organization.html", form=form, status=422)
-    place.timezone = form.timezone.data
-    target = ("organization", place.id, place.name)
+    organization.timezone = form.timezone.data
+    target = ("organization", organization.id, organization.name)
     audit(
         db.session(), "organization.updated", actor=g.actor.audit, target=target, details={"before": before},
     )  # fmt: skip

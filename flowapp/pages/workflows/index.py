@@ -34,18 +34,18 @@ def index() -> Response:
     }
     session = db.session()
     try:
-        found, problem = workflows.find_page(session, is_template=False, limit=LIMIT, **_shown(wanted)), ""
+        page_of_workflows, problem = workflows.find_page(session, is_template=False, limit=LIMIT, **_shown(wanted)), ""
     except InvalidError as error:
-        found, problem = (
+        page_of_workflows, problem = (
             workflows.find_page(session, is_template=False, limit=LIMIT, **_shown({"status": ""})),
             translated(error.problems[0].message),
         )
     return page(
         "workflows/index.html",
         block="list",
-        found=found,
+        page_of_workflows=page_of_workflows,
         problem=problem,
-        stats=workflows.statistics(session, [row.id for row in found.rows]),
+        stats=workflows.statistics(session, [row.id for row in page_of_workflows.rows]),
         templates=workflows.find_page(session, is_template=True, sort="created_at", limit=6).rows,
         filtered=any(wanted[name] for name in ("search", "status", "trigger_type")),
         statuses=WORKFLOW_STATUSES,

@@ -115,8 +115,8 @@ def _form(workflow: Workflow) -> Form | None:
     slug = next((t["config"].get("form_id") for t in triggers if t["trigger_type"] == "form_submit"), None)
     if not slug:
         return None
-    found = find(db.session.scalars(select(Form).filter_by(project_id=workflow.project_id)), str(slug))
-    return found if isinstance(found, Form) else None
+    form = find(db.session.scalars(select(Form).filter_by(project_id=workflow.project_id)), str(slug))
+    return form if isinstance(form, Form) else None
 
 
 def _rows(workflow: Workflow) -> formgen.Form:

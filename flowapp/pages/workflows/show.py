@@ -67,16 +67,16 @@ def executions(workflow_id: UUID) -> Response:
     workflow = workflows.get(db.session(), str(workflow_id))
     status, cursor = request.args.get("status", ""), request.args.get("cursor") or None
     try:
-        rows, found = _executions(workflow, status, cursor, _EXECUTIONS)
+        rows, cursors = _executions(workflow, status, cursor, _EXECUTIONS)
     except InvalidError:  # a cursor of another list
-        rows, found = _executions(workflow, status, None, _EXECUTIONS)
+        rows, cursors = _executions(workflow, status, None, _EXECUTIONS)
     return page(
         "workflows/executions.html",
         block="list",
         workflow=workflow,
         tab="executions",
         rows=rows,
-        found=found,
+        cursors=cursors,
         statuses=EXECUTION_STATUSES,
     )
 
@@ -175,8 +175,8 @@ def _trigger_details(workflow: Workflow) -> list[Json]:
     rows = db.session.scalars(select(Trigger).filter_by(workflow_id=workflow.id)).all()
     running = {row.key: row for row in rows}
     base = request.host_url.rstrip("/")
-    found = trigger_words(workflow)
-    for words in found:
+    details = trigger_words(workflow)
+    for words in details:
         row = running.get(words["key"])
         words["next"] = row.next_fire_at if row else None
         words["error"] = row.last_error if row else ""
@@ -184,7 +184,7 @@ def _trigger_details(workflow: Workflow) -> list[Json]:
             words["url"] = f"{base}/hooks/{words['config'].get('key', '')}"
         elif words.get("source") == "form":
             words.update(_form_link(workflow, str(words["config"].get("form_id", "")), base))
-    return found
+    return details
 
 
 def _form_link(workflow: Workflow, slug: str, base: str) -> Json:

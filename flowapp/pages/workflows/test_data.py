@@ -143,8 +143,8 @@ def _result(draft: Draft, step_id: str) -> tuple[Any, bool]:
         .order_by(Execution.id.desc(), StepRun.seq.desc())
         .limit(1)
     )
-    found = db.session.execute(last).first()
-    return (found.output if found else {}), False
+    run = db.session.execute(last).first()
+    return (run.output if run else {}), False
 
 
 @bp.post("/workflows/<uuid:workflow_id>/pins/<step_id>")

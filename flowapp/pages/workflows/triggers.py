@@ -136,17 +136,17 @@ def _next(draft: Draft, form: TriggerForm, at: int) -> str:
 
 def _addresses(form: TriggerForm) -> dict[str, str]:
     """What the outside world needs to know of this trigger."""
-    found = {"hook": "", "curl": "", "form_address": ""}
+    addresses = {"hook": "", "curl": "", "form_address": ""}
     base = current_app.extensions["settings"].base_url or request.host_url
     config = form.trigger["config"]
     if form.spec.source == "hook" and config.get("key"):
-        found["hook"] = f"{base.rstrip('/')}/hooks/{config['key']}"
-        found["curl"] = _curl(found["hook"], config, form.spec)
+        addresses["hook"] = f"{base.rstrip('/')}/hooks/{config['key']}"
+        addresses["curl"] = _curl(addresses["hook"], config, form.spec)
     slug = config.get("form_id")
     row = db.session.scalars(select(Form).filter_by(slug=slug)).first() if form.spec.source == "form" and slug else None
     if row is not None:
-        found["form_address"] = f"{base.rstrip('/')}/f/{row.key}"
-    return found
+        addresses["form_address"] = f"{base.rstrip('/')}/f/{row.key}"
+    return addresses
 
 
 def _curl(address: str, config: Json, spec: TriggerSpec) -> str:

@@ -109,7 +109,7 @@ class Helpers:
             if channel is None:
                 process, channel = self._open(module)
             with stoppable(lambda: channel.shutdown(socket.SHUT_RDWR)):
-                found = self._ask(channel, request)
+                answer = self._ask(channel, request)
         except BaseException as error:
             if channel is not None:
                 channel.close()
@@ -118,7 +118,7 @@ class Helpers:
                     self.zygote.lost(process)
                 raise LostError from None
             raise
-        match found:
+        match answer:
             case ["done" | "raised" as how, result, fit]:
                 self._keep(module, channel, fit=fit)
                 if how == "raised":
@@ -129,7 +129,7 @@ class Helpers:
                 raise LostError  # perhaps it ended before the call
             case _:
                 channel.close()
-                raise OverBudgetError(self._why(found))
+                raise OverBudgetError(self._why(answer))
 
     def _waiting(self, module: str) -> socket.socket | None:
         """A helper that has nothing to do, and knows the module."""
@@ -181,8 +181,8 @@ class Helpers:
         except TimeoutError:
             return ("time", most)
 
-    def _why(self, found: tuple[Any, ...]) -> str:
-        match found:
+    def _why(self, answer: tuple[Any, ...]) -> str:
+        match answer:
             case ["time", float(seconds)]:
                 return say(
                     "This took longer than %(seconds)s seconds. Process less at a time.", seconds=f"{seconds:.3g}"

@@ -114,8 +114,8 @@ def main(control: socket.socket) -> None:
 
 def find_interpreter() -> str:
     """Its path; held open where possible, since “nobody” may not be let into the folder that it is in."""
-    places = os.pathsep.join((sysconfig.get_path("scripts"), os.environ["PATH"]))
-    path = shutil.which("monty", path=places)
+    search_path = os.pathsep.join((sysconfig.get_path("scripts"), os.environ["PATH"]))
+    path = shutil.which("monty", path=search_path)
     if path is None:
         raise FileNotFoundError("monty, of pydantic-monty-runtime, is not installed.")
     return f"/proc/self/fd/{os.open(path, os.O_RDONLY)}" if sys.platform == "linux" else path

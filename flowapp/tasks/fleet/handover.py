@@ -35,10 +35,10 @@ class Handover:
 
     def lost(self, holders: Sequence[Holder]) -> set[Holder]:
         """Those that work for nothing; none where the database does not answer."""
-        found: set[Holder] = set()
+        lost_holders: set[Holder] = set()
         if holders:
-            self._ask(lambda session: found.update(rescue.lost(session, holders)))
-        return found
+            self._ask(lambda session: lost_holders.update(rescue.lost(session, holders)))
+        return lost_holders
 
     def prolong(self, ward: Ward, entries: Sequence[Entry]) -> None:
         """Keeps what a stalled process holds."""

@@ -47,9 +47,9 @@ def processes(engine: Engine, settings: Settings) -> list[Process]:
     beat = heartbeats.every(settings)
     with system_session(engine) as session:
         rows = session.execute(select(Heartbeat, database_now().label("now"))).all()
-    found = [_process(row.Heartbeat, (row.now - row.Heartbeat.seen_at).total_seconds(), beat) for row in rows]
+    processes = [_process(row.Heartbeat, (row.now - row.Heartbeat.seen_at).total_seconds(), beat) for row in rows]
     return sorted(
-        (one for one in found if one.silent_for < heartbeats.KEPT.total_seconds()), key=lambda p: (p.kind, p.name)
+        (one for one in processes if one.silent_for < heartbeats.KEPT.total_seconds()), key=lambda p: (p.kind, p.name)
     )
 
 

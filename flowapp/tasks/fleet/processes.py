@@ -40,8 +40,8 @@ def cpu(pid: int, thread: int) -> float:
 
 
 def _number(pid: int, thread: int, which: int) -> int:
-    found = _stat(f"{pid}/task/{thread}")
-    return int(found[which]) if found else 0
+    fields = _stat(f"{pid}/task/{thread}")
+    return int(fields[which]) if fields else 0
 
 
 def _stat(of: str) -> list[str]:

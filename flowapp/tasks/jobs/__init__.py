@@ -172,7 +172,7 @@ def organization_of(model: Any, row_id: str) -> str:
     """Whose row it is. NotFoundError where there is none."""
     known = read_id(row_id)
     with system_session(runtime().engine) as session:
-        found = session.get(model, known) if known else None
-    if found is None:
+        row = session.get(model, known) if known else None
+    if row is None:
         raise NotFoundError(say("There is no execution or workflow with the id “%(id)s”.", id=row_id))
-    return str(found.organization_id)
+    return str(row.organization_id)

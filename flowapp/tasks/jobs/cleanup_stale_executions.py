@@ -29,17 +29,17 @@ def run(last_call: float = LAST_CALL) -> Result:
     """How many were `found`, and how many `failed`: after a last call of that many seconds, which workers did hear."""
     current = runtime()
     with system_session(current.engine) as session:
-        found = stale.find(session, current.clock.now())
-    if not found:
+        stale_ones = stale.find(session, current.clock.now())
+    if not stale_ones:
         return {"found": 0, "failed": 0}
-    for one in found:
+    for one in stale_ones:
         wake(one.id, one.organization_id)
     called = utcnow() + timedelta(milliseconds=1)  # messages know their milliseconds only
     if current.stopping.wait(last_call) or not _heard(called):
-        return {"found": len(found), "failed": 0}
-    ended = [execution for one in found if (execution := _end(one))]
+        return {"found": len(stale_ones), "failed": 0}
+    ended = [execution for one in stale_ones if (execution := _end(one))]
     announce_ends(ended)
-    return {"found": len(found), "failed": len(ended)}
+    return {"found": len(stale_ones), "failed": len(ended)}
 
 
 def _heard(called: datetime) -> bool:

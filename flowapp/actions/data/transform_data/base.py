@@ -49,9 +49,9 @@ class Work:
 
     def render(self, value: Any, **names: Any) -> Any:
         """`value` with its expressions evaluated, charged: for each item it may be as large as one text can be."""
-        found = self.ctx.render(value, **names)
-        self.charge(MADE * helpers.weight(found, self.left // MADE))
-        return found
+        rendered = self.ctx.render(value, **names)
+        self.charge(MADE * helpers.weight(rendered, self.left // MADE))
+        return rendered
 
 
 Run = Callable[[Work, "Operation", Any], Any]

@@ -78,14 +78,14 @@ def _parse_json(value: Any, _operation: Operation, work: Work) -> Any:
     # About one value for each of these marks: with that charged, the parser is done within a tenth of a second.
     work.charge(PARSED * sum(map(text.count, ",[{")))
     try:
-        found = json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=_finite)
+        parsed = json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise StepError("This JSON is nested too deeply.") from None
     except ValueError as error:
         raise StepError(f"This text is not valid JSON: {error}") from None
-    if _HALF.search(json.dumps(found, ensure_ascii=False)):
+    if _HALF.search(json.dumps(parsed, ensure_ascii=False)):
         raise StepError("The text contains half a character (an unpaired surrogate).")
-    return found
+    return parsed
 
 
 def _refuse(word: str) -> Any:

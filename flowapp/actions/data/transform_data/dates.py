@@ -44,10 +44,10 @@ def _parse(value: Any, operation: Operation, work: Work) -> str:
             return known.isoformat()
         formats = [_strptime(operation.format)] if operation.format else _USUAL[operation.language]
         for pattern in formats:
-            found = _read(text, pattern, operation)
-            if found is not None:
+            parsed = _read(text, pattern, operation)
+            if parsed is not None:
                 has_time = re.search(r"%-?[HMSIpfXc]", pattern)
-                return (_placed(found, operation, work) if has_time else found.date()).isoformat()
+                return (_placed(parsed, operation, work) if has_time else parsed.date()).isoformat()
     wanted = f"a date in the format “{operation.format}”" if operation.format else "a date that can be told for sure"
     raise StepError(f"“{brief(value)}” is not {wanted}. Enter its format, such as dd/mm/yyyy or dd/mm/yyyy HH:mm.")
 
@@ -83,26 +83,28 @@ def _english_month(text: str) -> str:
     for width in ("wide", "abbreviated"):
         for number, name in get_month_names(width, locale="fr").items():
             english = date(2000, number, 1).strftime("%B" if width == "wide" else "%b")
-            found = re.sub(rf"(?i)(?<!\w){re.escape(name)}(?!\w)", english, text)
-            if found != text:
-                return found
+            translated = re.sub(rf"(?i)(?<!\w){re.escape(name)}(?!\w)", english, text)
+            if translated != text:
+                return translated
     return text
 
 
 @DATE.add("format", N_("Format a date"), ("format", "language"))
 def _format(value: Any, operation: Operation, work: Work) -> str:
-    found = _moment(value, operation, work)
+    moment = _moment(value, operation, work)
     usual = "dd/mm/yyyy" if operation.language == "fr" else "yyyy-mm-dd"
-    return times.write(found.isoformat(), _strptime(operation.format or usual), locale=operation.language)
+    return times.write(moment.isoformat(), _strptime(operation.format or usual), locale=operation.language)
 
 
 @DATE.add("add", N_("Add time"), ("by",), ("by",))
 def _add(value: Any, operation: Operation, work: Work) -> str:
     """Days, months and years on the clock of the time zone; a date stays a date where whole days are added."""
-    found = _moment(value, operation, work)
+    moment = _moment(value, operation, work)
     by = str(operation.by).strip()
     return (
-        times.shift(by, found).isoformat() if isinstance(found, datetime) else times.shift_text(found.isoformat(), by)
+        times.shift(by, moment).isoformat()
+        if isinstance(moment, datetime)
+        else times.shift_text(moment.isoformat(), by)
     )
 
 
@@ -111,8 +113,8 @@ def _difference(value: Any, operation: Operation, work: Work) -> int | float:
     """From `since` to the value: months and years whole, days and weeks by the calendar, hours and less exact."""
     zone = _zone(operation, work)
     since = times.resolve_relative(str(operation.since or "now"), work.ctx.now(), str(zone)).astimezone(zone)
-    found = _moment(value, operation, work)
-    until = found if isinstance(found, datetime) else datetime.combine(found, time(), zone)
+    moment = _moment(value, operation, work)
+    until = moment if isinstance(moment, datetime) else datetime.combine(moment, time(), zone)
     if operation.unit in ("months", "years"):
         between = relativedelta(until.replace(tzinfo=None), since.replace(tzinfo=None))
         return between.years if operation.unit == "years" else 12 * between.years + between.months
@@ -125,22 +127,24 @@ def _difference(value: Any, operation: Operation, work: Work) -> int | float:
 
 @DATE.add("start", N_("Start of the period"), ("period",))
 def _start(value: Any, operation: Operation, work: Work) -> str:
-    found = _moment(value, operation, work)
-    first = _first(found, operation.period)
-    return (datetime.combine(first, time(), found.tzinfo) if isinstance(found, datetime) else first).isoformat()
+    moment = _moment(value, operation, work)
+    first = _first(moment, operation.period)
+    return (datetime.combine(first, time(), moment.tzinfo) if isinstance(moment, datetime) else first).isoformat()
 
 
 @DATE.add("end", N_("End of the period"), ("period",))
 def _end(value: Any, operation: Operation, work: Work) -> str:
     """The last day; of a time the last second."""
-    found = _moment(value, operation, work)
+    moment = _moment(value, operation, work)
     step = {"quarter": {"months": 3}}.get(operation.period, {f"{operation.period}s": 1})
-    last = _first(found, operation.period) + relativedelta(**step) - timedelta(days=1)  # type: ignore[arg-type]
-    return (datetime.combine(last, time(23, 59, 59), found.tzinfo) if isinstance(found, datetime) else last).isoformat()
+    last = _first(moment, operation.period) + relativedelta(**step) - timedelta(days=1)  # type: ignore[arg-type]
+    return (
+        datetime.combine(last, time(23, 59, 59), moment.tzinfo) if isinstance(moment, datetime) else last
+    ).isoformat()
 
 
-def _first(found: date, period: str) -> date:
-    day = found.date() if isinstance(found, datetime) else found
+def _first(moment: date, period: str) -> date:
+    day = moment.date() if isinstance(moment, datetime) else moment
     if period == "week":
         return day - timedelta(days=day.weekday())
     if period == "day":
@@ -151,18 +155,18 @@ def _first(found: date, period: str) -> date:
 
 @DATE.add("zone", N_("Convert to a time zone"))
 def _into_zone(value: Any, operation: Operation, work: Work) -> str:
-    found = _moment(value, operation, work)
-    if not isinstance(found, datetime):
+    moment = _moment(value, operation, work)
+    if not isinstance(moment, datetime):
         raise StepError(f"“{brief(value)}” is a date without a time, so it is the same in every time zone.")
-    return found.isoformat()
+    return moment.isoformat()
 
 
 def _moment(value: Any, operation: Operation, work: Work) -> date | datetime:
     """A date, or a time in the operation's zone."""
-    found = _iso(str(value).strip(), operation, work)
-    if found is None:
+    moment = _iso(str(value).strip(), operation, work)
+    if moment is None:
         raise StepError(f"“{brief(value)}” is not an ISO date or time such as 2025-10-18. {_ISO_HELP}")
-    return found
+    return moment
 
 
 def _iso(text: str, operation: Operation, work: Work) -> date | datetime | None:

@@ -45,8 +45,8 @@ def _map(work: Work, operation: Operation, data: Any) -> list[Any]:
 
 @LISTS.add("filter", N_("Filter"), ("conditions",), ("conditions",))
 def _filter(work: Work, operation: Operation, data: Any) -> list[Any]:
-    found = enumerate(items(data, operation, work))
-    return [item for at, item in found if work.ctx.test(operation.conditions, item=item, index=at)[0]]
+    numbered = enumerate(items(data, operation, work))
+    return [item for at, item in numbered if work.ctx.test(operation.conditions, item=item, index=at)[0]]
 
 
 @LISTS.add("sort", N_("Sort"), ("field", "descending"))
@@ -116,12 +116,12 @@ def _look_up(work: Work, operation: Operation, data: list[Any], other: list[Any]
     """Every item once, with what the last fitting one of the other list has; what is no record stays."""
     key = operation.other_field or operation.field
     known = {_identity(_value(item, key)): item for item in other if isinstance(item, dict)}
-    found: list[Any] = []
+    joined: list[Any] = []
     for item in data:
         more = known.get(_identity(_value(item, operation.field)), {}) if isinstance(item, dict) else {}
         work.charge(ENTRY * len(more))
-        found.append({**item, **more} if isinstance(item, dict) else item)
-    return found
+        joined.append({**item, **more} if isinstance(item, dict) else item)
+    return joined
 
 
 def _join(work: Work, operation: Operation, data: list[Any], other: list[Any]) -> list[Json]:
@@ -151,8 +151,8 @@ def _keyed(records: list[Any], field: str, where: str) -> list[tuple[str, Json]]
     for at, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise StepError(f"item {at} {where}: only records with named fields can be joined.")
-    found = [(get_path(record, field), record) for record in records]
-    return [("" if value is MISSING or value is None else _identity(value), record) for value, record in found]
+    keyed = [(get_path(record, field), record) for record in records]
+    return [("" if value is MISSING or value is None else _identity(value), record) for value, record in keyed]
 
 
 @LISTS.add("split_out", N_("Split a list into items"), ("field", "to"), ("field",))

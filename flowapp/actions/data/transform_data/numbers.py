@@ -29,11 +29,11 @@ def _parse(value: Any, operation: Operation, work: Work) -> int | float:
     percent = text.rstrip().endswith("%")
     bare = "".join(c for c in text if not c.isspace() and c not in "'\u2019%" and unicodedata.category(c) != "Sc")
     bare = re.sub(r"^[A-Z]{3}(?=[0-9+-])|(?<=[0-9])[A-Z]{3}$", "", bare)
-    found = _SIGNED.fullmatch(bare) if len(bare) < 100 else None
-    digits = _with_point(found[2], operation.notation) if found else ""
-    if not found or not digits:
+    match = _SIGNED.fullmatch(bare) if len(bare) < 100 else None
+    digits = _with_point(match[2], operation.notation) if match else ""
+    if not match or not digits:
         raise StepError(f"“{brief(value)}” is not a number. Use for example 1234.50 or 1 234,50 €.")
-    number = number_of(f"{'-' if found[1] in ('-', chr(0x2212)) else ''}{digits}")
+    number = number_of(f"{'-' if match[1] in ('-', chr(0x2212)) else ''}{digits}")
     return plain(number / 100 if percent else number)
 
 

@@ -156,20 +156,20 @@ class Pattern:
         return ("one", _accepts(token, self.flags))
 
     def _repeated(self, node: Node) -> Node:
-        found = _REPEAT.match(self.text, self._place())
-        if not found:
+        repeat = _REPEAT.match(self.text, self._place())
+        if not repeat:
             return node
-        while self.at < len(self.tokens) and self._place() < found.end():
+        while self.at < len(self.tokens) and self._place() < repeat.end():
             self.at += 1
-        if found[5] == "+" or _REPEAT.match(self.text, found.end()):
-            raise StepError(f"The pattern cannot be used: repeated twice at character {found.end()}.")
-        if found[2]:
-            low, high = int(found[2]), int(found[4]) if found[4] else None if found[3] else int(found[2])
+        if repeat[5] == "+" or _REPEAT.match(self.text, repeat.end()):
+            raise StepError(f"The pattern cannot be used: repeated twice at character {repeat.end()}.")
+        if repeat[2]:
+            low, high = int(repeat[2]), int(repeat[4]) if repeat[4] else None if repeat[3] else int(repeat[2])
         else:
-            low, high = int(found[1] == "+"), 1 if found[1] == "?" else None
+            low, high = int(repeat[1] == "+"), 1 if repeat[1] == "?" else None
         if high is not None and high < low:
-            raise StepError(f"The pattern cannot be used: “{found[0]}” counts down.")
-        return ("repeat", node, low, high, bool(found[5]))
+            raise StepError(f"The pattern cannot be used: “{repeat[0]}” counts down.")
+        return ("repeat", node, low, high, bool(repeat[5]))
 
     def _add(self, instruction: Instruction) -> int:
         if len(self.code) >= MAX_CODE:

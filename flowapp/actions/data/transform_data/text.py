@@ -131,8 +131,8 @@ def _extract(value: Any, operation: Operation, work: Work) -> str | None:
 @TEXT.add("extract_all", N_("Extract all matches of a pattern"), ("find",), ("find",))
 def _extract_all(value: Any, operation: Operation, work: Work) -> list[str | None]:
     text = text_of(value, work)
-    found = compile_pattern(str(operation.find)).find(text, work.charge)
-    return [_part(text, spans, min(len(spans) // 2 - 1, 1)) for spans in found]
+    matches = compile_pattern(str(operation.find)).find(text, work.charge)
+    return [_part(text, spans, min(len(spans) // 2 - 1, 1)) for spans in matches]
 
 
 def _part(text: str, spans: Spans, group: int) -> str | None:
