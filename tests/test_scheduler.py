@@ -139,19 +139,19 @@ def test_of_executions_whose_worker_died_twice_each_is_tried_alone(place: Place,
         died = {"status": "running", "crashes": 1, "lease_until": place.time, "rung_at": place.time - lease}
         session.query(Execution).filter(Execution.id.in_(suspects)).update(died)
         session.commit()
-    woken = []
+    order = []
     for _ in suspects:
         place.later(6)
         scheduler.tick()
         (wake_up,) = scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
         scheduler.runtime.redis.flushall()
-        woken.append(Message.decode(wake_up).args[0])
+        order.append(Message.decode(wake_up).args[0])
         place.later(1)
         scheduler.tick()
         assert woken(scheduler) == 0, "one was woken before the last was tried"
-        place.runner.run(woken[-1], place.org)
-        assert place.get(woken[-1]).status == "completed"
-    assert woken == suspects
+        place.runner.run(order[-1], place.org)
+        assert place.get(order[-1]).status == "completed"
+    assert order == suspects
 
 
 def test_of_two_schedulers_one_works_until_its_lease_is_over(place: Place, scheduler: Scheduler) -> None:

@@ -22,6 +22,18 @@ def simulate_workflow(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 __all__ = [
-    "Runtime", "announce_ends", "begin", "begin_row", "init", "live_channel", "monitor_channel", "publish", "release", "ring",
-    "runtime", "simulate_workflow", "test_step", "wait",
+    "Runtime",
+    "announce_ends",
+    "begin",
+    "begin_row",
+    "init",
+    "live_channel",
+    "monitor_channel",
+    "publish",
+    "release",
+    "runtime",
+    "simulate_workflow",
+    "test_step",
+    "wait",
+    "wake",
 ]  # fmt: skip

@@ -79,11 +79,11 @@ def begin_row(row: Mapping[str, Any]) -> None:
         },
     }
     news = {monitor_channel(row["organization_id"]): exact_json.dumps([message])}
-    ring(row["id"], row["organization_id"], news, fresh=True, row=_carried(row))
+    wake(row["id"], row["organization_id"], news, fresh=True, row=_carried(row))
 
 
 def _carried(row: Mapping[str, Any]) -> str:
-    """What its first bell carries of a new execution: nothing where it has to wait, or is large."""
+    """What its first message carries of a new execution: nothing where it has to wait, or is large."""
     if not row["timezone"] or row["held"] or row["start_after"]:
         return ""
     text = dump_json({name: row[name] for name in FIRST_ROW})

@@ -23,7 +23,7 @@ def test_choosing_foreseeing_and_running(place: Place) -> None:
     place.begin(LOG)
     html = place.html("/replays/new?status=failed&limit=2")
     assert "2 executions will run again." in html
-    assert "3 match; the limit leaves the others" in html
+    assert "3 match; the others are beyond the limit" in html
     assert "None of its steps has an outside effect" in html
     answer = place.post("/replays", status="failed", limit="2", **{"from": "start", "version": "same"})
     replay_id = replay_of(place, answer)

@@ -1,6 +1,6 @@
 """POST /hooks/<key>: the public address of a webhook trigger.
 
-This is the busiest way in, so it is short: one insert that commits by itself, one ring. A hook that this process has met
+This is the busiest way in, so it is short: one insert that commits by itself, one wake-up. A hook that this process has met
 is started by what is known of it (known_hooks); any other is looked up here.
 """
 
@@ -105,12 +105,12 @@ def _hook(key: str) -> Hook:
     organization_id = _organization_of(key)
     enter_organization(organization_id)
     connection = db.session.connection(execution_options=at_once(db.engine.dialect.name))
-    found = connection.execute(_FIND, {"key": key, "organization_id": organization_id}).one_or_none()
-    if found is None or found.published_version_id is None:
+    row = connection.execute(_FIND, {"key": key, "organization_id": organization_id}).one_or_none()
+    if row is None or row.published_version_id is None:
         _organization_of.cache_clear()  # the key may have moved to another organization
         known_hooks().forget(key)
         raise NotFoundError("There is no such webhook, or its workflow is not active.")
-    hook = _made(found)
+    hook = _made(row)
     known_hooks().keep(key, hook)
     return hook
 
@@ -142,7 +142,7 @@ def _start(hook: Hook, data: Any) -> Started:
     if hook.gated:
         session.commit()  # from here on a transaction: what admission counts, and the row that it lets in
     execution, created = start(session, hook.workflow, hook.version, **given(hook, data, request))
-    commit_and_ring(session, execution, created=created)
+    commit_and_wake(session, execution, created=created)
     return Started(execution.id, execution.organization_id, hook.config.response)
 
 
@@ -154,11 +154,11 @@ def _accepted(started: Started) -> Response:
 def _outcome(started: Started) -> Response | tuple[Response, int]:
     """What a `respond` step says, else the output of the last step; 202 where it takes too long, 502 where it failed."""
     answered = started.response == "respond"
-    found = tasks.wait(started.id, started.organization_id, WAIT_SECONDS, answered=answered)
-    if found is None:
+    ended = tasks.wait(started.id, started.organization_id, WAIT_SECONDS, answered=answered)
+    if ended is None:
         return _accepted(started)
-    if answered and found.response is not None:
-        return hook_answers.made(found.response)
-    if found.status in ("failed", "cancelled"):
-        return problem(502, "The workflow failed", f"It ended as {found.status}.", execution_id=found.id)
-    return jsonify(found.output_data)
+    if answered and ended.response is not None:
+        return hook_answers.made(ended.response)
+    if ended.status in ("failed", "cancelled"):
+        return problem(502, "The workflow failed", f"It ended as {ended.status}.", execution_id=ended.id)
+    return jsonify(ended.output_data)
