@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from flowapp import events
+from flowapp.engine.machine.state import ended
+from flowapp.engine.machine.types import State
 from flowapp.engine.store.control import BEYOND, close_off
 from flowapp.engine.store.failures import FAILED_EVENT, fingerprint
 from flowapp.models import Execution
@@ -66,8 +69,7 @@ def end(session: Session, stale: Stale, now: datetime) -> Execution | None:
 
 def _close(session: Session, execution: Execution, stale: Stale, now: datetime) -> bool:
     """Compare and swap; the tokens are kept for a retry."""
-    state = execution.state or {}
-    stopped = {**state, "stopped": state.get("tokens", {}), "tokens": {}} if state else {}
+    stopped = ended(cast(State, execution.state), "failed")[0] if execution.state else None
     closed = session.execute(
         update(Execution)
         .where(Execution.id == stale.id, Execution.status == "running", Execution.fence == stale.fence)
@@ -75,7 +77,7 @@ def _close(session: Session, execution: Execution, stale: Stale, now: datetime) 
             status="failed",
             error_message=stale.error,
             error_fingerprint=fingerprint(execution.current_step_id, stale.error),
-            state=stopped,
+            state=stopped or {},
             completed_at=now,
             fence=Execution.fence + 1,
             seq=Execution.seq + BEYOND,
