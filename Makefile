@@ -3,7 +3,12 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 
-.PHONY: help run test faults bench lint format docs texts lock setup setup-dev clean python
+# What make test runs of the faults; make faults runs them all, many times over.
+FAULTS_IN_SHORT = tests/test_launcher.py \
+  "tests/faults/test_kill.py::test_kill_9_at_random_moments_loses_nothing_and_doubles_nothing[postgresql]" \
+  "tests/faults/test_redis.py::test_redis_killed_and_started_again[sqlite]"
+
+.PHONY: help run test test-all faults bench lint format docs texts lock setup setup-dev clean python
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,10 +16,15 @@ help: ## Show this list
 run: setup ## Set up what is missing and serve http://127.0.0.1:8000 (another port: make run PORT=8001)
 	@exec $(PY) -m flowapp.launcher
 
-test: setup-dev lint ## Set up what is missing and run every check and every test
+test: setup-dev lint ## Set up what is missing and run every check and every test, faults in a short form
 	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not faults"
 	$(PY) -m pytest -n 2 --dist worksteal -m e2e
-	$(PY) -m pytest -m faults
+	$(PY) -m pytest -m faults $(FAULTS_IN_SHORT)
+
+test-all: setup-dev lint ## The full matrix: every test on SQLite and on PostgreSQL, all faults in full form
+	FLOWAPP_TEST_DATABASES=both $(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not faults"
+	$(PY) -m pytest -n 2 --dist worksteal -m e2e
+	@$(MAKE) faults
 
 faults: setup-dev ## Kill, freeze, fill and restart everything in full form, print a table, write it to bench/results/
 	FLOWAPP_FAULTS=full $(PY) -m pytest -m faults

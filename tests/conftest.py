@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 import shutil
 import subprocess
@@ -11,20 +13,35 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from pytest_socket import socket_allow_hosts
 
+from tests.support import matrix
+from tests.support.databases import PostgresDatabase, SqliteDatabase, postgres_database
 from tests.support.sink import Sink, running_sink
 from tests.support.smtp import SmtpServer, start_smtp
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
-BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """No test reaches farther than this machine."""
     socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: the garbage collector need not look through half a million objects, a second each time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whoever asks for a database gets those that tests.support.matrix names for its file."""
+    named = {name for mark in metafunc.definition.iter_markers("parametrize") for name in matrix.names(mark)}
+    if "database_url" in metafunc.fixturenames and "database_url" not in named:
+        metafunc.parametrize("database_url", matrix.databases(metafunc.definition), indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -84,24 +101,40 @@ def sink() -> Iterator[Sink]:
         yield running
 
 
-@pytest.fixture(params=BOTH_DATABASES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """DATABASE_URL of a fresh, migrated database; the test runs once on SQLite and once on PostgreSQL."""
-    if request.param == "sqlite":
-        path = tmp_path / "flowapp.db"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
-    else:
-        cluster = request.getfixturevalue("postgres")
-        name = cluster.create_database()
-        yield cluster.url(name)
-        cluster.drop_database(name)
+@pytest.fixture(scope="session")
+def _sqlite_database(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabase:
+    return SqliteDatabase(sqlite_template, tmp_path_factory.mktemp("database") / "flowapp.db")
+
+
+@pytest.fixture(scope="session")
+def _postgresql_database(postgres: Any) -> Iterator[PostgresDatabase]:
+    with postgres_database(postgres) as database:
+        yield database
 
 
 @pytest.fixture
-def environ(database_url: str, valkey_url: str, smtp: SmtpServer, tmp_path: Path) -> dict[str, str]:
+def database_url(request: pytest.FixtureRequest) -> str:
+    """DATABASE_URL of a migrated database without a row; tests.support.matrix says on which kinds a test runs."""
+    database: SqliteDatabase | PostgresDatabase = request.getfixturevalue(f"_{request.param}_database")
+    return database.fresh()
+
+
+@pytest.fixture(scope="session")
+def _data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worker") / "data"
+
+
+@pytest.fixture
+def data_dir(_data_dir: Path) -> Path:
+    """FLOWAPP_DATA_DIR, not there yet."""
+    shutil.rmtree(_data_dir, ignore_errors=True)
+    return _data_dir
+
+
+@pytest.fixture
+def environ(database_url: str, valkey_url: str, smtp: SmtpServer, data_dir: Path) -> dict[str, str]:
     """The environment of a Flowapp on the test's own services; loopback is allowed as a target of outgoing calls."""
-    return base_environ(tmp_path / "data") | {
+    return base_environ(data_dir) | {
         "DATABASE_URL": database_url,
         "REDIS_URL": valkey_url,
         "SMTP_URL": smtp.url,
@@ -118,15 +151,31 @@ def settings(environ: dict[str, str]) -> Any:
 
 @pytest.fixture
 def app(settings: Any) -> Iterator[Any]:
-    """The application on a fresh database, with real services behind it."""
-    from flowapp import create_app
-    from flowapp.extensions import db
+    """The application, just started, on an empty database, with real services behind it."""
+    from tests.support.applications import running
 
-    application = create_app(settings)
-    yield application
-    with application.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    with running(settings) as application:
+        yield application
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[Any]:
+    """Passwords are hashed in no time, in this process and nowhere else: no setting leads there. Gives what hashes really."""
+    from flowapp.security import passwords
+
+    real = passwords._hasher
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield real
+
+
+@pytest.fixture
+def real_passwords(_cheap_passwords: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed as in production."""
+    from flowapp.security import passwords
+
+    monkeypatch.setattr(passwords, "_hasher", _cheap_passwords)
+    monkeypatch.setattr(passwords, "_nobodys_hash", functools.cache(passwords._nobodys_hash.__wrapped__))
 
 
 @pytest.fixture

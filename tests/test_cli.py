@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 
-from flowapp import create_app, workflows
+from flowapp import workflows
 from flowapp.config import Settings
 from flowapp.extensions import db
 from flowapp.models import AccessToken, Integration, Member, Trigger, User, Version, Workflow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks import runtime
+from tests.support.applications import running
 from tests.support.browser import PASSWORD
 from tests.support.fleet import whole_fleet
-
-
-@contextmanager
-def running(settings: Settings) -> Iterator[Any]:
-    app = create_app(settings)
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
 
 
 def run(app: Any, *words: str, code: int = 0, **options: Any) -> str:

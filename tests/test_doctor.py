@@ -14,8 +14,8 @@ from flowapp import tasks
 from flowapp.config import VERSION, Settings
 from flowapp.extensions import db
 from flowapp.tasks.fleet.heartbeats import fingerprint, fingerprints
+from tests.support.applications import running
 from tests.support.fleet import beat, whole_fleet
-from tests.test_cli import running
 
 
 def doctor(app: Any) -> dict[str, str]:

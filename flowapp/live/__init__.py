@@ -19,7 +19,7 @@ from flowapp.live.hub import Hub, SocketLimits
 from flowapp.live.routes import install
 from flowapp.web.problems import problem
 
-__all__ = ["close_on_sigterm", "init_app"]
+__all__ = ["close_on_sigterm", "init_app", "open_hub"]
 
 _hubs: list[Hub] = []
 
@@ -28,16 +28,21 @@ def init_app(app: Flask) -> None:
     """Installs the sockets."""
     # Threads that wait for a client must not hold up the end of the process.
     app.config["SOCK_SERVER_OPTIONS"]["thread_class"] = partial(threading.Thread, daemon=True)
-    settings = app.extensions["settings"]
-    limits = SocketLimits(settings.max_sockets, settings.organization_sockets, settings.member_sockets)
-    hub = Hub(tasks.runtime().redis, limits)
-    _hubs[:] = [hub]
-    app.extensions["live"] = hub
+    open_hub(app)
     app.url_value_preprocessor(_token_of_query)
     app.before_request(_refuse_other_origins)
     for broken in (RemoteProtocolError, HandshakeError):
         app.register_error_handler(broken, _broken_handshake)
     install(sock)
+
+
+def open_hub(app: Flask) -> None:
+    """A new hub on this process's runtime."""
+    settings = app.extensions["settings"]
+    limits = SocketLimits(settings.max_sockets, settings.organization_sockets, settings.member_sockets)
+    hub = Hub(tasks.runtime().redis, limits)
+    _hubs[:] = [hub]
+    app.extensions["live"] = hub
 
 
 def close_on_sigterm() -> None:

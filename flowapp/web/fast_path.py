@@ -19,6 +19,7 @@ from flask import Response, request
 from flask.globals import request_ctx
 
 from flowapp.security.helpers import within
+from flowapp.web.rules import LateRule
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -61,6 +62,8 @@ class Application(APIFlask):
             return super().wsgi_app(environ, start_response)
         start_response(answer.status, answer.headers)
         return [answer.body]
+
+    url_rule_class = LateRule
 
     def full_dispatch_request(self) -> Response:
         """As Flask does it, without what a lean route does not need."""

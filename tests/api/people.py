@@ -12,11 +12,10 @@ from pydantic import Field
 
 from flowapp.catalog import ACTIONS, ActionSpec, Done, Fail, Params, StepContext
 from flowapp.extensions import db
-from flowapp.models import AccessToken, Member, Organization, Project, User, new_id
 from flowapp.models.tenancy import system_session
 from flowapp.security.roles import Role
-from flowapp.security.tokens import make_token
 from flowapp.tasks import runtime
+from tests.support.tenant import add_organization, add_person
 
 
 @dataclass
@@ -35,31 +34,14 @@ class Place:
 def make_place(name: str = "Acme") -> Place:
     """A new organization with a member of each role; needs the application's context."""
     with system_session(db.engine) as session:
-        organization, project_id, tokens, users = Organization(id=new_id(), name=name), new_id(), {}, {}
-        session.add(organization)
-        session.flush()
-        session.add(
-            Project(id=project_id, organization_id=organization.id, name="Default", slug="default", is_default=True)
-        )
-        for role in Role:
-            user = User(id=new_id(), email=f"{role.label}@{organization.id}.example", name=role.label)
-            session.add(user)
-            session.flush()
-            token, prefix, digest = make_token()
-            session.add(Member(organization_id=organization.id, user_id=user.id, role=role.label))
-            session.add(
-                AccessToken(
-                    organization_id=organization.id,
-                    user_id=user.id,
-                    name="test",
-                    role=role.label,
-                    prefix=prefix,
-                    token_hash=digest,
-                )
-            )
-            tokens[role.label], users[role.label] = token, user.id
+        organization_id, project_id = add_organization(session, name)
+        people = {
+            role.label: add_person(session, organization_id, role.label, f"{role.label}@{organization_id}.example")
+            for role in Role
+        }
         session.commit()
-        return Place(organization.id, project_id, users["owner"], tokens)
+    tokens = {role: token for role, (_, token) in people.items()}
+    return Place(organization_id, project_id, people["owner"][0], tokens)
 
 
 class EchoParams(Params):

@@ -10,6 +10,8 @@ from flowapp.api.crm.people_schemas import ContactOut
 from tests.api.conftest import Api
 from tests.api.waiting import ended, started
 
+pytestmark = pytest.mark.both_databases
+
 ANN = {
     "email": "Ann@B.example",
     "first_name": "Ann",

@@ -46,7 +46,7 @@ def test_docs_page_is_offline_and_public(app: Any) -> None:
     assert page.status_code == 200
     assert "/workflows/{workflow_id}/" in page.text
     assert not re.search(r'(?:src|href)="https?:', page.text)
-    assert app.test_client().get("/api/public/docs/").status_code == 200
+    assert app.test_client().get("/api/docs/").status_code == 200
 
 
 def test_catalog(api: Api) -> None:

@@ -11,6 +11,8 @@ from tests.api.conftest import Api
 from tests.api.people import make_place, workflow_body
 from tests.support.processes import wait_until
 
+pytestmark = pytest.mark.both_databases
+
 TWO_STEPS = workflow_body(
     steps=[
         {"step_id": "hello", "action_type": "test_echo", "params": {"text": "Hello {{ input.name }}"}},

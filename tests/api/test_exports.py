@@ -18,6 +18,8 @@ from flowapp.models.tenancy import system_session
 from tests.api.people import Place, make_place
 from tests.support.history import write_history
 
+pytestmark = pytest.mark.both_databases
+
 NOW = utcnow()
 
 

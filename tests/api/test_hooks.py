@@ -23,6 +23,8 @@ from tests.api.conftest import Api
 from tests.api.people import workflow_body
 from tests.support.statements import noted
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def hook(api: Api) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
 from tests.api.conftest import Api
 
+pytestmark = pytest.mark.both_databases
 WAIT = {"step_id": "wait", "action_type": "wait_time", "params": {"duration": "1 hour"}}
 
 

@@ -11,6 +11,8 @@ from tests.api.conftest import Api
 from tests.api.test_retry import failed
 from tests.support.processes import wait_until
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_preview_then_replay(api: Api, worker: None) -> None:
     workflow_id, ids = failed(api, 3)

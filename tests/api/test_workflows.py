@@ -12,6 +12,8 @@ from flowapp.api.schemas import WorkflowOut
 from tests.api.conftest import Api
 from tests.api.people import make_place, workflow_body
 
+pytestmark = pytest.mark.both_databases
+
 CANVAS = {
     "name": "Canvas",
     "nodes": [
@@ -334,7 +336,7 @@ def test_list_pages(api: Api, sort: str) -> None:
 
 def test_changes_at_the_same_time_all_count(api: Api, app: Any) -> None:
     row = api.post("/workflows/", workflow_body(), 201)
-    path = f"/api/workflows/workflows/{row['id']}/"
+    path = f"/api/workflows/{row['id']}/"
 
     def change(number: int) -> tuple[int, int]:
         client, headers = app.test_client(), api.place.headers()
@@ -351,8 +353,8 @@ def test_a_browsers_session_needs_the_csrf_header(api: Api, app: Any) -> None:
     browser = app.test_client()
     with browser.session_transaction() as session:
         session["_user_id"] = f"{api.place.user_id}:0"
-    assert browser.get("/api/workflows/workflows/").status_code == 200
-    refused = browser.post("/api/workflows/workflows/", json=workflow_body())
+    assert browser.get("/api/workflows/").status_code == 200
+    refused = browser.post("/api/workflows/", json=workflow_body())
     assert (refused.status_code, refused.mimetype) == (400, "application/problem+json")
     assert api.get("/workflows/")["count"] == 0
 

@@ -40,8 +40,9 @@ from flowapp.models.tenancy import SYSTEM, make_engine, prepare_engine, system_s
 from flowapp.security.credentials import Vault
 from flowapp.tasks.fleet.heartbeats import fingerprint
 from tests.conftest import ROOT
+from tests.support.applications import running
 from tests.support.tenant import Tenant, make_tenant
-from tests.test_cli import run, running
+from tests.test_cli import run
 
 COLUMNS = [
     {"label": "Name", "type": "text", "unique": True},

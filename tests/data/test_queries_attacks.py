@@ -15,8 +15,9 @@ from flowapp.data.step_tables import ProjectTables
 from flowapp.errors import StepError
 from flowapp.models import DataTable
 from flowapp.security import helpers
-from flowapp.security.helpers import pool
-from tests.support.cost import at_most
+from flowapp.security.helpers import limits, pool
+from tests.support.cost import at_most, processor_seconds
+from tests.support.processes import wait_until
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_names_that_double_each_other(ask) -> None:
         refused(
             ask,
             f"SELECT name AS a0, {doubled} FROM people",
-            "of processor time|MiB of memory|no column|not a column|larger than",
+            "of processor time|MiB of memory|no column|not a column|larger than|took longer",
         )
 
 
@@ -167,7 +168,7 @@ def test_another_thread_ends_a_query(ask, database_url) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    time.sleep(0.5)
+    wait_until(lambda: thread.ident in limits._limits and limits._limits[thread.ident].stops, message="no query began")
     began = time.monotonic()
     assert helpers.stop_thread(thread.ident)
     thread.join()
@@ -193,9 +194,9 @@ def test_like(text, pattern, exact, any_case) -> None:
 @pytest.mark.parametrize("pattern", ["%e%e%e%e%e%e%e%e%e%zq", "%e_e%e_e%zq%", "%" * 1000 + "zq", "%ez%" * 200])
 def test_matching_takes_time_in_proportion_to_the_text(pattern) -> None:
     def seconds(length: int) -> float:
-        began = time.process_time()
-        assert ilike("e" * length + "z", pattern) == 0
-        return time.process_time() - began
+        text = "e" * length + "z"
+        assert ilike(text, pattern) == 0
+        return processor_seconds(lambda: ilike(text, pattern))
 
     assert seconds(100_000) < 1  # about 0.003
-    assert seconds(2_000_000) < 2.5 * max(seconds(1_000_000), 0.05)
+    assert seconds(600_000) < 2.5 * max(seconds(300_000), 0.02)

@@ -89,7 +89,7 @@ NOT_OURS = {"mail.html": "the text of an e-mail, as somebody sent it"}
 
 
 @dataclass
-class Place:
+class Furnished:
     """What was made: one set of route arguments for each thing; the cookies of the owner who made it."""
 
     cookies: Values
@@ -104,11 +104,11 @@ class Page:
     has_static_title: bool
 
 
-def furnish(app: Flask) -> Place:
+def furnish(app: Flask) -> Furnished:
     """Sets Flowapp up with its demo, and adds what the demo lacks. The workers of `app`'s data folder must run."""
     browser = Browser(app).set_up(demo="y")
     cookie = browser.client.get_cookie("flowapp_session")
-    place = Place({"flowapp_session": cookie.value})
+    place = Furnished({"flowapp_session": cookie.value})
     with app.app_context():
         with system_session(db.engine) as system:
             organization, owner = system.scalars(select(Organization)).one(), system.scalars(select(User)).one()
@@ -119,7 +119,7 @@ def furnish(app: Flask) -> Place:
     return place
 
 
-def _run(session: Session, place: Place) -> None:
+def _run(session: Session, place: Furnished) -> None:
     """The demo's executions, and one that waits, one that failed, one whose workflow nobody has filled yet."""
     demo = session.scalars(select(Workflow).filter_by(status="active")).one()
     report = workflows.create(session, REPORT, actor_id=None)
@@ -142,7 +142,7 @@ def _run(session: Session, place: Place) -> None:
     place.sets += [{"workflow_id": report.id, "trigger_type": kind} for kind in TRIGGERS]
 
 
-def _wait_for_approval(session: Session, place: Place) -> Workflow:
+def _wait_for_approval(session: Session, place: Furnished) -> Workflow:
     """A workflow with switch, loop and merge whose execution asks the owner; the links of its e-mail."""
     workflow = workflows.create(session, EVERYTHING, actor_id=None)
     session.commit()
@@ -171,7 +171,7 @@ def _reached(session: Session, execution: Execution, status: str) -> bool:
     return execution.status == status
 
 
-def _name_all(place: Place, workflow: Workflow) -> None:
+def _name_all(place: Furnished, workflow: Workflow) -> None:
     """The workflow, with each of its steps and each of its triggers."""
     own, definition = {"workflow_id": workflow.id}, workflows.definition_of(workflow)
     place.sets += [own]
@@ -179,7 +179,7 @@ def _name_all(place: Place, workflow: Workflow) -> None:
     place.sets += [own | {"key": trigger.key} for trigger in definition.triggers]
 
 
-def _fill(session: Session, place: Place, owner: User) -> None:
+def _fill(session: Session, place: Furnished, owner: User) -> None:
     """Records, a token, an invitation, an integration; and the names of what the demo made."""
     table, form, schema = (session.scalars(select(kind)).one() for kind in (DataTable, Form, Schema))
     for number in range(30):
@@ -212,7 +212,7 @@ def _replay(session: Session, owner: User) -> str:
     return replay.id
 
 
-def pages(app: Flask, place: Place) -> list[Page]:
+def pages(app: Flask, place: Furnished) -> list[Page]:
     """Every page: the GET routes that answer HTML, with every set of arguments that fits. AssertionError for a route
     whose arguments nothing fits, or that answers an error."""
     return [page for rule in app.url_map.iter_rules() if _may_be_page(rule) for page in _pages_of(app, rule, place)]
@@ -224,7 +224,7 @@ def _may_be_page(rule: Rule) -> bool:
     return is_read and not is_data and rule.endpoint != "static" and rule.endpoint not in NOT_OURS
 
 
-def _pages_of(app: Flask, rule: Rule, place: Place) -> Iterator[Page]:
+def _pages_of(app: Flask, rule: Rule, place: Furnished) -> Iterator[Page]:
     fitting = [values for values in [{}, *place.sets] if rule.arguments == set(values)]
     assert fitting, f"{rule.rule}: tell tests/e2e/sweep.py what {sorted(rule.arguments)} may be"
     signed_in = app.view_functions[rule.endpoint].access.role is not None

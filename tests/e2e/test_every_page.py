@@ -17,7 +17,7 @@ from flowapp import create_app
 from flowapp.config import Settings
 from flowapp.extensions import db
 from tests.conftest import base_environ
-from tests.e2e.sweep import Page, Place, furnish, pages
+from tests.e2e.sweep import Furnished, Page, furnish, pages
 from tests.support.group import ROOT, Group, running_group
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -45,7 +45,7 @@ OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
 @dataclass
 class Site:
     group: Group
-    place: Place
+    place: Furnished
     pages: list[Page]
     first_visit: list[str]
     """What was wrong with the set-up page, which is gone once there is an account."""

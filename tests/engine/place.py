@@ -8,23 +8,19 @@ from typing import Any, ClassVar
 
 import orjson
 import pytest
-from sqlalchemy.orm import Session
 
 from flowapp import catalog
 from flowapp.catalog import Branch, Done, Fail, Outcome, Params, Park, StepContext, Stop, Wait
 from flowapp.catalog.registry import ACTIONS, action
 from flowapp.config import Settings
 from flowapp.database import dump_json
-from flowapp.engine.language.definition import parse
-from flowapp.engine.runtime.program import Programs
 from flowapp.engine.runtime.runner import Runner
 from flowapp.engine.store import signals as mailbox
-from flowapp.engine.store.journal import Journal, first_row
-from flowapp.engine.store.leases import Keeper
-from flowapp.engine.store.start import start
-from flowapp.models import Execution, LogLine, Organization, Project, Signal, StepRun, Timer, Version, Workflow
-from flowapp.models.tenancy import bind_tenant, make_engine, prepare_engine, use_tenant
-from tests.support.services import NoServices
+from flowapp.engine.store.journal import first_row
+from flowapp.models import Execution, Signal
+from flowapp.models.tenancy import make_engine, prepare_engine, system_session, use_tenant
+from tests.support import place as support
+from tests.support.tenant import add_organization
 
 
 class TryParams(Params):
@@ -101,26 +97,21 @@ def _actions() -> Iterator[None]:
     ACTIONS.update(before)
 
 
-class Place:
+class Place(support.Place):
     """The database, the clock and the runner of a test."""
 
     def __init__(self, settings: Settings) -> None:
-        self.engine = make_engine(settings)
-        prepare_engine(self.engine, settings)
+        engine = make_engine(settings)
+        prepare_engine(engine, settings)
+        with system_session(engine) as session:
+            super().__init__(engine, *add_organization(session))
+            session.commit()
         self.time = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         self.published: list[dict[str, Any]] = []
         self.stop = False
         self.woken: list[str] = []
         self.first_rows: dict[str, dict[str, Any]] = {}
         self.runner = self.make_runner("worker 1")
-        with Session(self.engine, info={"system": True}) as session:
-            organization = Organization(name="Test")
-            session.add(organization)
-            session.flush()
-            project = Project(organization_id=organization.id, name="P", slug="p", is_default=True)
-            session.add(project)
-            session.commit()
-            self.org, self.project = organization.id, project.id
 
     def now(self) -> datetime:
         return self.time
@@ -129,44 +120,23 @@ class Place:
         self.time += timedelta(seconds=seconds)
 
     def make_runner(self, owner: str) -> Runner:
-        return Runner(
-            journal=lambda org: Journal(self.engine, org, owner, timedelta(seconds=10)),
-            services=lambda *_: NoServices(),  # type: ignore[arg-type,return-value]
-            publish=lambda _org, _execution, news: self.published.extend(news),
-            programs=Programs(),
-            keeper=Keeper(1000, self.now),
+        return support.make_runner(
+            self.engine,
+            lambda _org, _execution, news: self.published.extend(news),
+            owner,
             stopping=lambda: self.stop,
             now=self.now,
             chance=lambda: 0.0,
             wake=lambda execution, _org: self.woken.append(execution),
         )
 
-    def session(self) -> Session:
-        session = Session(self.engine, expire_on_commit=False)
-        bind_tenant(session, self.org)
-        return session
-
     def workflow(self, steps: list[dict[str, Any]], edges: list[dict[str, Any]] | None = None, **more: Any) -> str:
-        definition = parse({"name": "W", "steps": steps, "edges": edges or [], **more}).canonical()
-        with self.session() as session:
-            workflow = Workflow(project_id=self.project, name="W", status="active", draft=definition)
-            session.add(workflow)
-            session.flush()
-            version = Version(workflow_id=workflow.id, number=1, definition=definition, fingerprint="f")
-            session.add(version)
-            session.flush()
-            workflow.published_version_id = version.id
-            session.commit()
-            return workflow.id
+        return self.publish({"steps": steps, "edges": edges or [], **more})
 
     def begin(self, workflow_id: str, input_data: Any = None, **more: Any) -> str:
-        with self.session() as session:
-            workflow = session.get_one(Workflow, workflow_id)
-            version = session.get_one(Version, workflow.published_version_id)
-            execution, _ = start(session, workflow, version, input_data=input_data, **more)
-            session.commit()
-            self.first_rows[execution.id] = orjson.loads(dump_json(first_row(execution)))
-            return execution.id
+        execution = self.started(workflow_id, input_data, **more)
+        self.first_rows[execution.id] = orjson.loads(dump_json(first_row(execution)))
+        return execution.id
 
     def first_wake_up(self, execution_id: str, runner: Any = None) -> None:
         """The wake-up of a start, which brings the row along."""
@@ -194,22 +164,6 @@ class Place:
         self.later(later)
         self.runner.run(execution_id, self.org)
         return self.get(execution_id)
-
-    def get(self, execution_id: str) -> Execution:
-        with self.session() as session:
-            return session.get_one(Execution, execution_id)
-
-    def runs(self, execution_id: str) -> list[StepRun]:
-        with self.session() as session:
-            return list(session.query(StepRun).filter_by(execution_id=execution_id).order_by(StepRun.seq))
-
-    def lines(self, execution_id: str) -> list[LogLine]:
-        with self.session() as session:
-            return list(session.query(LogLine).filter_by(execution_id=execution_id).order_by(LogLine.seq))
-
-    def timers(self, execution_id: str) -> list[Timer]:
-        with self.session() as session:
-            return list(session.query(Timer).filter_by(execution_id=execution_id))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How much each scenario does: a short form for `make test`, the full one (FLOWAPP_FAULTS=full) for `make faults`."""
+"""How much each scenario does: a short form, of which `make test` runs two, the full one (FLOWAPP_FAULTS=full) for `make faults`."""
 
 from __future__ import annotations
 

@@ -14,12 +14,13 @@ import pytest
 
 from flowapp.config import Settings
 from flowapp.models.tenancy import make_engine, prepare_engine
-from tests.conftest import BOTH_DATABASES, base_environ
+from tests.conftest import base_environ
 from tests.faults.books import Books
 from tests.faults.feeder import Feeder
 from tests.faults.report import Row
 from tests.faults.site import Site, note, wait
 from tests.faults.sizes import LEASE
+from tests.support import matrix
 from tests.support.group import Group
 from tests.support.hosts import Host
 from tests.support.processes import wait_until
@@ -188,7 +189,7 @@ def test_a_host_whose_clock_is_ahead_is_named(fleet: Fleet) -> None:
     books.check(row, accepted)
 
 
-@pytest.mark.parametrize("database", BOTH_DATABASES)
+@pytest.mark.parametrize("database", matrix.BOTH)
 def test_two_hosts_that_start_at_once_on_an_empty_database(
     database: str, valkey_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -16,13 +16,12 @@ import pytest
 from flowapp import catalog, tasks
 from flowapp.catalog.registry import ACTIONS
 from flowapp.config import Settings
-from flowapp.engine.language.definition import parse
 from flowapp.engine.store.control import cancel
-from flowapp.engine.store.start import start
-from flowapp.models import TERMINAL, Execution, StepRun, Version, Workflow
-from flowapp.models.tenancy import make_engine, prepare_engine, tenant_session
+from flowapp.models import TERMINAL, Execution, StepRun
+from flowapp.models.tenancy import make_engine, prepare_engine
 from flowapp.tasks.bus import begin
 from flowapp.tasks.fleet import processes
+from tests.support import place as support
 from tests.support import stuck
 from tests.support.group import alive, descendants
 from tests.support.processes import server, wait_until
@@ -42,18 +41,16 @@ def _actions() -> Iterator[None]:
     ACTIONS.update(before)
 
 
-class Place:
+class Place(support.Place):
     """A worker that knows the steps, and a scheduler, on the test's database."""
 
     def __init__(self, settings: Settings, worker: int) -> None:
         self.settings, self.worker = settings, worker
-        self.engine = make_engine(settings)
-        prepare_engine(self.engine, settings)
-        tasks.init(tasks.Runtime.make(settings, self.engine))
-        self.tenant = make_tenant(self.engine)
-
-    def session(self) -> Any:
-        return tenant_session(self.engine, self.tenant.organization_id)
+        engine = make_engine(settings)
+        prepare_engine(engine, settings)
+        tasks.init(tasks.Runtime.make(settings, engine))
+        self.tenant = make_tenant(engine)
+        super().__init__(engine, self.tenant.organization_id, self.tenant.project_id)
 
     def start(self, effect: str, *, timeout: int = 1, **params: Any) -> str:
         """An execution of one step, which may take `timeout` seconds."""
@@ -62,22 +59,9 @@ class Place:
 
     def begin(self, written: dict[str, Any]) -> str:
         """An execution of a workflow."""
-        definition = parse({"name": "W", **written}).canonical()
-        with self.session() as session:
-            workflow = Workflow(project_id=self.tenant.project_id, name="W", status="active", draft=definition)
-            session.add(workflow)
-            session.flush()
-            version = Version(workflow_id=workflow.id, number=1, definition=definition, fingerprint="f")
-            session.add(version)
-            session.flush()
-            execution, _ = start(session, workflow, version)
-            session.commit()
+        execution = self.started(self.publish(written))
         begin(execution)
         return execution.id
-
-    def get(self, execution_id: str) -> Execution:
-        with self.session() as session:
-            return session.get_one(Execution, execution_id)
 
     def ended(self, execution_id: str, seconds: float = SOON) -> Execution:
         wait_until(lambda: self.get(execution_id).status in TERMINAL, seconds, "it did not end")

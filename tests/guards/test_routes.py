@@ -41,15 +41,6 @@ DEFINITION = {
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
-    """SQLite is enough here: tests/guards/test_models.py shows PostgreSQL's own net."""
-    import shutil
-
-    shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "flowapp.db")
-    return f"sqlite:///{tmp_path}/flowapp.db"
-
-
 @pytest.fixture
 def mine(app: Any) -> Iterator[Tenant]:
     with app.app_context():

@@ -16,11 +16,12 @@ from flowapp import ROOT
 from flowapp.config import Settings
 from flowapp.models import migrations
 from flowapp.models.tenancy import make_engine, prepare_engine
-from tests.conftest import BOTH_DATABASES, base_environ
+from tests.conftest import base_environ
+from tests.support import matrix
 from tests.support.processes import wait_until
 
 
-@pytest.fixture(params=BOTH_DATABASES)
+@pytest.fixture(params=matrix.BOTH)
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of an installation whose database is empty."""
     environ = base_environ(tmp_path / "data")

@@ -11,10 +11,8 @@ from flowapp.data import csv_files, tables
 from flowapp.extensions import db
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.helpers import pool
-from tests.pages.test_steps import LOG, Site, database_url
+from tests.pages.test_steps import LOG, Site
 from tests.support.cost import at_most
-
-__all__ = ["database_url"]
 
 
 @pytest.fixture

@@ -11,12 +11,6 @@ import pytest
 from sqlalchemy import event
 
 from flowapp import tasks
-from flowapp.engine.language.definition import parse
-from flowapp.engine.runtime.program import Programs
-from flowapp.engine.runtime.runner import Runner
-from flowapp.engine.store.journal import Journal
-from flowapp.engine.store.leases import Keeper
-from flowapp.engine.store.start import start
 from flowapp.executions import history
 from flowapp.extensions import db
 from flowapp.models import (
@@ -26,16 +20,14 @@ from flowapp.models import (
     LogLine,
     Member,
     Organization,
-    Project,
     StepRun,
     Timer,
     User,
-    Version,
-    Workflow,
     utcnow,
 )  # fmt: skip
-from flowapp.models.tenancy import system_session, tenant_session
-from tests.support.services import NoServices
+from flowapp.models.tenancy import system_session
+from tests.support import place as support
+from tests.support.tenant import add_organization
 
 LOG = {
     "step_id": "note",
@@ -51,26 +43,21 @@ WAIT = {"step_id": "pause", "name": "Pause", "action_type": "wait_time", "params
 FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
-class Place:
+class Place(support.Place):
     """A signed-in member, and what has run."""
 
     def __init__(self, app: Any, role: str = "operator") -> None:
         self.app = app
         with app.app_context():
-            self.engine = db.engine
-        with system_session(self.engine) as session:
-            organization, user = (
-                Organization(name="Ours", timezone="Europe/Paris"),
-                User(email="a@example.test", name="Ada"),
-            )
-            session.add_all([organization, user])
+            engine = db.engine
+        with system_session(engine) as session:
+            super().__init__(engine, *add_organization(session, "Ours", timezone="Europe/Paris"))
+            self.user = User(email="a@example.test", name="Ada")
+            session.add(self.user)
             session.flush()
-            self.member = Member(organization_id=organization.id, user_id=user.id, role=role)
+            self.member = Member(organization_id=self.org, user_id=self.user.id, role=role)
             session.add(self.member)
-            project = Project(organization_id=organization.id, name="P", slug="p", is_default=True)
-            session.add(project)
             session.commit()
-            self.org, self.user, self.project = organization.id, user, project.id
         self.client = self.browser()
 
     def browser(self) -> Any:
@@ -78,9 +65,6 @@ class Place:
         with client.session_transaction() as session:
             session.update(_user_id=self.user.get_id(), _fresh=True, organization_id=self.org)
         return client
-
-    def session(self) -> Any:
-        return tenant_session(self.engine, self.org)
 
     def begin(
         self,
@@ -92,33 +76,14 @@ class Place:
         **more: Any,
     ) -> str:
         """A workflow of these steps, `flow` being what else is in its definition, and an execution of it."""
-        definition = parse({"name": name, "steps": list(steps), **(flow or {})}).canonical()
-        with self.session() as session:
-            workflow = Workflow(project_id=self.project, name=name, status="active", draft=definition)
-            session.add(workflow)
-            session.flush()
-            version = Version(workflow_id=workflow.id, number=1, definition=definition, fingerprint="f")
-            session.add(version)
-            session.flush()
-            workflow.published_version_id = version.id
-            execution, _ = start(session, workflow, version, input_data=data or {"a": 7}, **more)
-            session.commit()
+        workflow_id = self.publish({"name": name, "steps": list(steps), **(flow or {})})
+        execution_id = self.started(workflow_id, data or {"a": 7}, **more).id
         if run:
-            self.run(execution.id)
-        return execution.id
+            self.run(execution_id)
+        return execution_id
 
     def run(self, execution_id: str) -> None:
-        Runner(
-            journal=lambda org: Journal(self.engine, org, "worker", timedelta(seconds=10)),
-            services=lambda *_: NoServices(),  # type: ignore[arg-type,return-value]
-            publish=tasks.publish,
-            programs=Programs(),
-            keeper=Keeper(1000, utcnow),
-        ).run(execution_id, self.org)
-
-    def get(self, execution_id: str) -> Execution:
-        with self.session() as session:
-            return session.get_one(Execution, execution_id)
+        support.make_runner(self.engine, tasks.publish).run(execution_id, self.org)
 
     def html(self, path: str, status: int = 200, **options: Any) -> str:
         answer = self.client.get(path, **options)

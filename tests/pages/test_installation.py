@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
 
-from flowapp import create_app, tasks
+from flowapp import tasks
 from flowapp.accounts import members
 from flowapp.config import Settings
 from flowapp.errors import ConfigError
 from flowapp.extensions import db
 from flowapp.models import AuditEntry, InstallationSetting, Member, Organization, User, new_id
 from flowapp.models.tenancy import system_session
+from tests.support.applications import running
 from tests.support.browser import PASSWORD, Browser
 
 EVIL = {"Host": "evil.example"}
@@ -32,17 +34,8 @@ def ada(app: Any) -> Browser:
 @pytest.fixture
 def made(settings: Settings) -> Iterator[Callable[..., Any]]:
     """Applications with other settings."""
-    apps: list[Any] = []
-
-    def make(**changes: Any) -> Any:
-        apps.append(create_app(dataclasses.replace(settings, **changes)))
-        return apps[-1]
-
-    yield make
-    for app in apps:
-        with app.app_context():
-            db.session.remove()
-            db.engine.dispose()
+    with ExitStack() as stack:
+        yield lambda **changes: stack.enter_context(running(dataclasses.replace(settings, **changes)))
 
 
 def kept(app: Any) -> list[str]:

@@ -13,9 +13,7 @@ from flowapp.extensions import db
 from flowapp.models import BranchCount
 from flowapp.models.tenancy import tenant_session
 from tests.engine.graph.test_edit import shape
-from tests.pages.test_steps import LOG, Site, database_url
-
-__all__ = ["database_url"]
+from tests.pages.test_steps import LOG, Site
 
 SWITCH = {
     "name": "Country", "p-value": "input.country", "p-cases-rows": "1", "p-cases-0-name": "France", "p-cases-0-equals": "FR",

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from flowapp import create_app
 from flowapp.extensions import db
 from flowapp.models import AuditEntry, CaughtMail, User
 from flowapp.models.tenancy import system_session
@@ -19,6 +18,7 @@ from tests.api.conftest import place as _place
 from tests.api.people import working
 from tests.api.waiting import ended, status_of, wait_event, waiting
 from tests.pages.test_approvals import sign_in
+from tests.support.applications import running
 from tests.support.browser import Browser
 
 place = _place
@@ -28,11 +28,8 @@ LINK = re.compile(r"/approvals/([A-Za-z0-9_.-]{30,})")
 @pytest.fixture
 def app(settings: Any) -> Iterator[Any]:
     """An application without a mail server: e-mails land in the catcher."""
-    application = create_app(dataclasses.replace(settings, smtp_url=""))
-    yield application
-    with application.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    with running(dataclasses.replace(settings, smtp_url="")) as application:
+        yield application
 
 
 @pytest.fixture

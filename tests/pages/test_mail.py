@@ -9,21 +9,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from flowapp import create_app
 from flowapp.extensions import db
 from flowapp.models import CaughtMail, Organization, new_id
 from flowapp.models.tenancy import system_session
+from tests.support.applications import running
 from tests.support.browser import Browser
 
 
 @pytest.fixture
 def app(settings: Any) -> Iterator[Any]:
     """An application without a mail server."""
-    application = create_app(dataclasses.replace(settings, smtp_url=""))
-    yield application
-    with application.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    with running(dataclasses.replace(settings, smtp_url="")) as application:
+        yield application
 
 
 @pytest.fixture

@@ -7,23 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import event, select
 
 from flowapp.accounts import revocation
 from flowapp.extensions import db
 from flowapp.models import AccessToken, AuditEntry, EndedSession, Member, Organization, User, new_id, utcnow
 from flowapp.models.tenancy import system_session
-from flowapp.security import passwords
 from tests.support.browser import PASSWORD, Browser
 
 CHANGE = {"current_password": PASSWORD, "password": "another password"}
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2 with the least work: these tests sign in often."""
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest.fixture

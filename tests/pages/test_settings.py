@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -228,17 +227,6 @@ def test_the_settings_begin_with_the_profile(ada: Browser, bob: Browser) -> None
     assert "/settings/integrations" in ada.text
     bob.get("/settings/profile")
     assert "/settings/integrations" not in bob.text
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Argon2 with the least work: these tests sign up and in often."""
-    from argon2 import PasswordHasher
-
-    from flowapp.security import passwords
-
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-    yield
 
 
 def test_the_audit_knows_from_where_a_workflow_was_changed(app: Any, ada: Browser) -> None:

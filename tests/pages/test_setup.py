@@ -5,19 +5,18 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from flowapp import create_app
 from flowapp.accounts import members
 from flowapp.errors import ConfigError
 from flowapp.extensions import db
 from flowapp.models import AuditEntry, DataTable, Form, Member, Organization, Project, Schema, User, Workflow
 from flowapp.models.tenancy import system_session
 from tests.api.people import working
+from tests.support.applications import running
 from tests.support.browser import PASSWORD, Browser
 
 
@@ -167,18 +166,9 @@ def test_the_setup_asks_for_the_csrf_token(app: Any, client: Any) -> None:
     assert everything(app, User) == []
 
 
-@contextmanager
-def _with(settings: Any, **changes: Any) -> Iterator[Any]:
-    app = create_app(dataclasses.replace(settings, **changes))
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-
-
 @pytest.fixture
 def named(settings: Any) -> Iterator[Any]:
-    with _with(settings, admin_email="root@example.com", admin_password=PASSWORD) as app:
+    with running(dataclasses.replace(settings, admin_email="root@example.com", admin_password=PASSWORD)) as app:
         yield app
 
 
@@ -192,5 +182,9 @@ def test_the_environment_may_name_the_owner(named: Any) -> None:
 
 def test_an_owner_from_the_environment_who_cannot_be_is_named(settings: Any) -> None:
     wanted = pytest.raises(ConfigError, match=r"FLOWAPP_ADMIN_PASSWORD.*at least 10")
-    with _with(settings, admin_email="root@example.com", admin_password="short") as app, app.app_context(), wanted:
+    with (
+        running(dataclasses.replace(settings, admin_email="root@example.com", admin_password="short")) as app,
+        app.app_context(),
+        wanted,
+    ):
         members.ensure_admin(db.engine, app.extensions["settings"])

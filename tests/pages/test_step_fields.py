@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.pages.test_steps import LOG, Site, database_url
-
-__all__ = ["database_url"]
+from tests.pages.test_steps import LOG, Site
 
 ASK = {
     "step_id": "ask", "name": "Ask", "action_type": "wait_event",

@@ -11,19 +11,11 @@ import pytest
 
 from flowapp import workflows
 from flowapp.extensions import db
-from flowapp.models import DataTable, Execution, Member, Organization, Project, StepRun, User, Version, Workflow, utcnow
+from flowapp.models import DataTable, Execution, Member, StepRun, User, Version, Workflow, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
+from tests.support.tenant import add_organization
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
-    """Pages say nothing that depends on the database: SQLite is enough here."""
-    import shutil
-
-    shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "flowapp.db")
-    return f"sqlite:///{tmp_path}/flowapp.db"
 
 
 class Site:
@@ -33,20 +25,17 @@ class Site:
         self.app, self.client = app, app.test_client()
         with app.app_context():
             with system_session(db.engine) as system:
-                organization = Organization(name="Acme")
+                self.organization_id, project_id = add_organization(system, "Acme")
                 user = User(email="ann@example.com", name="Ann", timezone="Europe/Paris")
-                system.add_all([organization, user])
+                system.add(user)
                 system.flush()
-                system.add(Member(organization_id=organization.id, user_id=user.id, role=role))
-                project = Project(organization_id=organization.id, name="Default", slug="default", is_default=True)
-                system.add(project)
-                system.flush()
+                system.add(Member(organization_id=self.organization_id, user_id=user.id, role=role))
                 columns = [{"key": "name", "label": "Name", "type": "text"}]
                 table = DataTable(name="Contacts", slug="contacts", physical_name="t_1", columns=columns)
-                table.organization_id, table.project_id = organization.id, project.id
+                table.organization_id, table.project_id = self.organization_id, project_id
                 system.add(table)
                 system.commit()
-                self.organization_id, self.login = organization.id, user.get_id()
+                self.login = user.get_id()
             with tenant_session(db.engine, self.organization_id) as session:
                 body = {"name": "Welcome", "steps": list(steps), **definition}
                 self.id = workflows.create(session, body, actor_id=user.id).id

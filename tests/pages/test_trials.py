@@ -13,9 +13,8 @@ import pytest
 from flowapp.extensions import db
 from flowapp.models import Contact, Execution, Organization, Version
 from flowapp.models.tenancy import system_session, tenant_session
-from tests.pages.test_steps import HX, LOG, Site, database_url
+from tests.pages.test_steps import HX, LOG, Site
 
-__all__ = ["database_url"]
 LOOP = {"step_id": "each", "name": "Each", "action_type": "loop", "params": {"items": "{{ input.orders }}"}}
 INNER = {"step_id": "inner", "name": "Inner", "action_type": "loop", "params": {"items": "{{ item.lines }}"}}
 ORDERS = {"orders": [{"number": 7, "lines": ["pen", "ink"]}, {"number": 8, "lines": []}]}

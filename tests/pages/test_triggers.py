@@ -10,9 +10,7 @@ import pytest
 from flowapp.extensions import db
 from flowapp.models import Form
 from flowapp.models.tenancy import tenant_session
-from tests.pages.test_steps import HX, LOG, Site, database_url
-
-__all__ = ["database_url"]
+from tests.pages.test_steps import HX, LOG, Site
 
 
 @pytest.fixture

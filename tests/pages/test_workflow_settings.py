@@ -10,9 +10,7 @@ import pytest
 from flowapp import workflows
 from flowapp.extensions import db
 from flowapp.models.tenancy import tenant_session
-from tests.pages.test_steps import LOG, Site, database_url
-
-__all__ = ["database_url"]
+from tests.pages.test_steps import LOG, Site
 
 FILLED = {
     "name": "Welcome", "concurrency": "2", "concurrency_policy": "drop", "concurrency_key": "{{ input.email }}",

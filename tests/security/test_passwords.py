@@ -43,6 +43,12 @@ def peak_memory() -> Iterator[list[int]]:
         watcher.join()
 
 
+@pytest.mark.usefixtures("real_passwords")
+def test_a_hash_takes_as_much_as_rfc_9106_asks() -> None:
+    assert passwords.hash_password(PASSWORD).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
+@pytest.mark.usefixtures("real_passwords")
 def test_sixty_who_sign_in_at_once_take_little_and_stop_nobody(app: Any) -> None:
     """Each took a connection and 64 MiB: together 2 GB, and 28 of them a 500."""
     Browser(app).set_up()

@@ -81,10 +81,12 @@ class Cluster:
         """Runs a statement as the server's superuser."""
         self._run(sql.SQL(statement))  # type: ignore[arg-type]
 
+    def admin(self, database: str = "postgres") -> psycopg.Connection:
+        """A connection of the server's superuser; each statement commits by itself."""
+        return psycopg.connect(host=str(self.folder), port=self.port, user=_ADMIN, dbname=database, autocommit=True)
+
     def _run(self, statement: sql.SQL | sql.Composed) -> None:
-        with psycopg.connect(
-            host=str(self.folder), port=self.port, user=_ADMIN, dbname="postgres", autocommit=True
-        ) as connection:
+        with self.admin() as connection:
             connection.execute(statement)
 
 

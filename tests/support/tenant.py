@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
-from flowapp.models import AccessToken, Member, Organization, Project, User
+from flowapp.models import AccessToken, Member, Organization, Project, User, new_id
 from flowapp.models.tenancy import system_session
 from flowapp.security.passwords import hash_password
 from flowapp.security.tokens import make_token
@@ -27,37 +28,45 @@ class Tenant:
         return {"Authorization": f"Bearer {self.token}"}
 
 
-def make_tenant(engine: Engine, name: str = "Test", role: str = "owner") -> Tenant:
-    """A new organization, its default project, and one member with `role` and an access token."""
+def add_organization(session: Session, name: str = "Test", **columns: object) -> tuple[str, str]:
+    """A new organization with its default project, without a member: the ids of both."""
+    organization = Organization(name=name, **columns)
+    session.add(organization)
+    session.flush()
+    project = Project(organization_id=organization.id, name="Project", slug="default", is_default=True)
+    session.add(project)
+    session.flush()
+    return organization.id, project.id
+
+
+def add_person(
+    session: Session, organization_id: str, role: str, email: str, *, password_hash: str = ""
+) -> tuple[str, str]:
+    """A new member with an access token of the same role: the user's id and the token."""
     token, prefix, token_hash = make_token()
+    user = User(email=email, name=role.title(), password_hash=password_hash)
+    session.add(user)
+    session.flush()
+    own = {"organization_id": organization_id, "user_id": user.id, "role": role}
+    session.add_all([Member(**own), AccessToken(**own, name="t", prefix=prefix, token_hash=token_hash)])
+    session.flush()
+    return user.id, token
+
+
+def make_tenant(engine: Engine, name: str = "Test", role: str = "owner") -> Tenant:
+    """A new organization, its default project, and one member with `role`, PASSWORD and an access token."""
     email = f"{role}@{name.lower().replace(' ', '-')}.example"
     with system_session(engine) as session:
-        organization = Organization(name=name)
-        user = User(email=email, name=role.title(), password_hash=hash_password(PASSWORD))
-        session.add_all([organization, user])
-        session.flush()
-        own = {"organization_id": organization.id}
-        project = Project(**own, name="Project", slug="default", is_default=True)
-        session.add_all(
-            [
-                project,
-                Member(**own, user_id=user.id, role=role),
-                AccessToken(**own, user_id=user.id, name="t", role=role, prefix=prefix, token_hash=token_hash),
-            ]
-        )
+        organization_id, project_id = add_organization(session, name)
+        user_id, token = add_person(session, organization_id, role, email, password_hash=hash_password(PASSWORD))
         session.commit()
-        return Tenant(organization.id, user.id, project.id, email, token)
+    return Tenant(organization_id, user_id, project_id, email, token)
 
 
 def add_member(engine: Engine, tenant: Tenant, role: str) -> Tenant:
     """One more member of the same organization."""
-    token, prefix, token_hash = make_token()
+    email = f"{role}-{new_id()}@test.example"
     with system_session(engine) as session:
-        user = User(email=f"{role}-{prefix[4:]}@test.example".lower(), name=role.title(), password_hash="")
-        session.add(user)
-        session.flush()
-        own = {"organization_id": tenant.organization_id, "user_id": user.id}
-        session.add(Member(**own, role=role))
-        session.add(AccessToken(**own, name="t", role=role, prefix=prefix, token_hash=token_hash))
+        user_id, token = add_person(session, tenant.organization_id, role, email)
         session.commit()
-        return Tenant(tenant.organization_id, user.id, tenant.project_id, user.email, token)
+    return Tenant(tenant.organization_id, user_id, tenant.project_id, email, token)

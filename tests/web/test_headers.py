@@ -21,13 +21,11 @@ def headers(app: Any) -> dict[str, str]:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_only_our_pages_may_run_scripts(app: Any, client: Any, headers: dict[str, str]) -> None:
     """Users' bytes come as files and as JSON: led to open one, a browser runs nothing of it and guesses no type."""
-    workflow = client.post(
-        "/api/workflows/workflows/", json={"name": "A", "description": "<script>"}, headers=headers
-    ).json["id"]
+    workflow = client.post("/api/workflows/", json={"name": "A", "description": "<script>"}, headers=headers).json["id"]
     kinds = {}
     for path in (
-        f"/workflows/{workflow}/export", f"/api/workflows/workflows/{workflow}/logs/export/?export_format=csv",
-        f"/api/workflows/workflows/{workflow}/logs/export/?export_format=jsonl", f"/api/workflows/workflows/{workflow}/", "/api/nothing/",
+        f"/workflows/{workflow}/export", f"/api/workflows/{workflow}/logs/export/?export_format=csv",
+        f"/api/workflows/{workflow}/logs/export/?export_format=jsonl", f"/api/workflows/{workflow}/", "/api/nothing/",
         "/openapi.json", "/healthz",
     ):  # fmt: skip
         got = client.get(path, headers=headers)

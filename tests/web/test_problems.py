@@ -6,9 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.pages.test_steps import HX, LOG, Site, database_url
-
-__all__ = ["database_url"]
+from tests.pages.test_steps import HX, LOG, Site
 
 
 @pytest.fixture

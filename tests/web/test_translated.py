@@ -12,9 +12,8 @@ import pytest
 from flowapp.errors import InvalidError, Problem
 from flowapp.texts import join, say
 from flowapp.web.texts import told, translated
-from tests.pages.test_steps import LOG, Site, database_url
+from tests.pages.test_steps import LOG, Site
 
-__all__ = ["database_url"]
 NBSP = "\N{NO-BREAK SPACE}"
 
 

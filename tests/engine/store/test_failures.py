@@ -16,6 +16,7 @@ from flowapp.models import TEST, Event, Execution, LogLine, Signal, StepRun, Wor
 from flowapp.models.tenancy import system_session
 from flowapp.scheduler import Scheduler
 from tests.engine.place import Place, World, _actions, place, step
+from tests.support.cost import processor_seconds
 
 __all__ = ["_actions", "place"]
 
@@ -145,15 +146,10 @@ def test_what_was_deleted_meanwhile_is_nobodys_failure(place: Place) -> None:
         assert event_matching.deliver(session, [], place.now()) == []
 
 
-def seconds_of(error: str) -> float:
-    began = process_time()
-    fingerprint("a", error)
-    return process_time() - began
-
-
 @pytest.mark.parametrize("piece", ["x", "“", '"', "'", "x@", "a-", "0", "http://", "é "])
 def test_a_fingerprint_takes_no_longer_than_its_error_is_long(piece: str) -> None:
-    assert seconds_of(piece * (300_000 // len(piece))) < 0.2
+    error = piece * (300_000 // len(piece))
+    assert processor_seconds(lambda: fingerprint("a", error)) < 0.2
 
 
 def test_a_fingerprint_leaves_out_what_differs() -> None:
