@@ -20,6 +20,7 @@ from flowapp.engine.store.journal import first_row
 from flowapp.models import Execution, Signal
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session, use_tenant
 from tests.support import place as support
+from tests.support.databases import close
 from tests.support.tenant import add_organization
 
 
@@ -170,7 +171,7 @@ class Place(support.Place):
 def place(settings: Settings) -> Iterator[Place]:
     made = Place(settings)
     yield made
-    made.engine.dispose()
+    close(made.engine)
 
 
 def step(step_id: str, kind: str = "pure", **more: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from flowapp.config import Settings
 from flowapp.extensions import db
 from flowapp.models.tenancy import make_engine, prepare_engine
 from flowapp.tasks.fleet.heartbeats import Heart
+from tests.support.databases import close
 
 MOST = 6
 
@@ -47,7 +48,7 @@ class _Application:
         self.runs = False
         with self.app.app_context():
             db.session.remove()
-            db.engine.dispose()
+            close(db.engine)
 
 
 _made: OrderedDict[Settings, _Application] = OrderedDict()

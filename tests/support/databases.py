@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Engine, event
 
 from tests.support.postgres import Cluster
 
@@ -34,6 +35,16 @@ _SHAPE = """
     )
     SELECT count(*), max(xmin::text::bigint), (SELECT string_agg(version_num, ',') FROM alembic_version) FROM rows
 """
+
+
+def close(engine: Engine) -> None:
+    """Closes the connections of an engine for good: a thread that outlives its test finds no database of the next one."""
+
+    def over(*_: object) -> None:
+        raise engine.dialect.loaded_dbapi.OperationalError("the test is over")  # type: ignore[union-attr]
+
+    event.listen(engine, "do_connect", over, insert=True)
+    engine.dispose()
 
 
 @dataclass

@@ -14,6 +14,7 @@ from flowapp.config import Settings
 from flowapp.models import Organization
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session, tenant_session
 from flowapp.workflows import projects
+from tests.support.databases import close
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def engine(database_url: str, tmp_path: Path) -> Iterator[Engine]:
     made = make_engine(settings)
     prepare_engine(made, settings)
     yield made
-    made.dispose()
+    close(made)
 
 
 def add_organization(engine: Engine, name: str) -> str:
