@@ -7,9 +7,7 @@ import json
 import re
 from typing import Any
 
-from tests.pages.test_steps import LOG, Site, database_url
-
-__all__ = ["database_url"]
+from tests.pages.test_steps import LOG, Site
 
 
 def test_the_review_shows_the_workflow_as_json(app: Any) -> None:

@@ -15,10 +15,8 @@ from sqlalchemy import select
 from flowapp.extensions import db
 from flowapp.models import Form, Organization, Workflow
 from flowapp.models.tenancy import system_session
-from tests.pages.test_steps import database_url
 from tests.support.browser import Browser
 
-__all__ = ["database_url"]
 NBSP = "\N{NO-BREAK SPACE}"
 FRENCH = {"Accept-Language": "fr"}
 REQUIRED = "Ce champ est obligatoire."
