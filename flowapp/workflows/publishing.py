@@ -15,7 +15,7 @@ from flowapp.errors import ConflictError, InvalidError, Problem
 from flowapp.models import Form, Trigger, Version, Workflow, utcnow
 from flowapp.texts import say
 from flowapp.workflows.changes import lock, tell
-from flowapp.workflows.projects import known
+from flowapp.workflows.known_names import known
 from flowapp.workflows.reading import definition_of
 from flowapp.workflows.secrets import hook_key, settle, vault
 

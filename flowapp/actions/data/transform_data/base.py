@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import StepContext
 from flowapp.catalog.fields import has_expression
 from flowapp.errors import ExpressionError, StepError
 from flowapp.security import helpers
-
-if TYPE_CHECKING:
-    from flowapp.actions.data.transform_data.operation import Operation
 
 MISSING = object()
 MAX_WORK = 16 * 2**20  # of one step: a character costs 1, an entry of a list ENTRY
@@ -54,8 +52,8 @@ class Work:
         return rendered
 
 
-Run = Callable[[Work, "Operation", Any], Any]
-Change = Callable[[Any, "Operation", Work], Any]
+Run = Callable[[Work, Options, Any], Any]
+Change = Callable[[Any, Options, Work], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ class Family:
 
         return register
 
-    def _run(self, work: Work, operation: Operation, data: Any) -> Any:
+    def _run(self, work: Work, operation: Options, data: Any) -> Any:
         change = self.ways[getattr(operation, self.kind.choice) if self.kind.choice else ""].change
         many = isinstance(data, list) and not (self.whole and not operation.field)
         open_fields = [n for n in (*self._all_fields(), "to") if has_expression(getattr(operation, n))]
@@ -151,7 +149,7 @@ class Family:
         return list({name for way in self.ways.values() for name in way.fields} | {*self.kind.fields} - {"field", "to"})
 
 
-def _in_field(change: Change, operation: Operation, work: Work, entry: Any) -> Any:
+def _in_field(change: Change, operation: Options, work: Work, entry: Any) -> Any:
     if not operation.field:
         return entry if entry is None else change(entry, operation, work)
     if not isinstance(entry, dict):

@@ -11,14 +11,12 @@ import io
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowapp.actions.data.transform_data.base import ENTRY, Family, Work, text_of
+from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.errors import StepError
-
-if TYPE_CHECKING:
-    from flowapp.actions.data.transform_data.operation import Operation
 
 BASE64 = Family(N_("Read or write base64"), "coding")
 HASH = Family(N_("Hash"), "algorithm")
@@ -29,12 +27,12 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 @BASE64.add("encode", N_("Encode"))
-def _encode(value: Any, _operation: Operation, work: Work) -> str:
+def _encode(value: Any, _operation: Options, work: Work) -> str:
     return base64.b64encode(_bytes(value, work)).decode("ascii")
 
 
 @BASE64.add("decode", N_("Decode"))
-def _decode(value: Any, _operation: Operation, work: Work) -> str:
+def _decode(value: Any, _operation: Options, work: Work) -> str:
     """Also of the alphabet for web addresses, and without the signs at the end."""
     text = re.sub(r"\s", "", text_of(value, work)).rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
@@ -56,11 +54,11 @@ def _bytes(value: Any, work: Work) -> bytes:
 
 def _digest(algorithm: str) -> None:
     @HASH.add(algorithm, algorithm.upper().replace("SHA", "SHA-"))
-    def _hash(value: Any, _operation: Operation, work: Work) -> str:
+    def _hash(value: Any, _operation: Options, work: Work) -> str:
         return hashlib.new(algorithm, _bytes(value, work), usedforsecurity=False).hexdigest()
 
     @HASH.add(f"hmac_{algorithm}", f"HMAC {algorithm.upper().replace('SHA', 'SHA-')}")
-    def _hmac(value: Any, _operation: Operation, work: Work) -> str:
+    def _hmac(value: Any, _operation: Options, work: Work) -> str:
         if not work.key:
             raise StepError("HMAC needs a key: fill in “HMAC key” of this step.")
         return hmac.new(work.key.encode(), _bytes(value, work), algorithm).hexdigest()
@@ -71,7 +69,7 @@ for _name in ("sha256", "sha1", "md5", "sha512"):
 
 
 @JSON.add("parse", N_("Parse text"))
-def _parse_json(value: Any, _operation: Operation, work: Work) -> Any:
+def _parse_json(value: Any, _operation: Options, work: Work) -> Any:
     text = text_of(value, work) if isinstance(value, str) else None
     if text is None:
         raise StepError("Only text can be parsed as JSON. This is already data.")
@@ -98,7 +96,7 @@ def _finite(text: str) -> float:
 
 
 @JSON.add("format", N_("Convert to text"), ("pretty",))
-def _format_json(value: Any, operation: Operation, work: Work) -> str:
+def _format_json(value: Any, operation: Options, work: Work) -> str:
     written = []
     encoder = json.JSONEncoder(ensure_ascii=False, indent=2 if operation.pretty else None, default=str)
     for part in encoder.iterencode(value):
@@ -108,7 +106,7 @@ def _format_json(value: Any, operation: Operation, work: Work) -> str:
 
 
 @CSV.add("parse", N_("Parse text"))
-def _parse_csv(value: Any, operation: Operation, work: Work) -> list[Any]:
+def _parse_csv(value: Any, operation: Options, work: Work) -> list[Any]:
     """Records by the names in the first line, or lists where there is no header. Every value is text, as it stands."""
     if not isinstance(value, str):
         raise StepError("Only text can be parsed as CSV.")
@@ -143,7 +141,7 @@ def _record(names: list[str], row: list[str], at: int) -> dict[str, str]:
 
 
 @CSV.add("format", N_("Convert to text"), ("quoting",))
-def _format_csv(value: Any, operation: Operation, work: Work) -> str:
+def _format_csv(value: Any, operation: Options, work: Work) -> str:
     """Records, with all names that any of them has; or lists. Lines end as RFC 4180 says."""
     rows = value if isinstance(value, list) else [value]
     names = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
@@ -174,7 +172,7 @@ def _cell(value: Any, work: Work) -> str:
     return "" if value is None else text_of(value, work)
 
 
-def _delimiter(operation: Operation) -> str:
+def _delimiter(operation: Options) -> str:
     separator = operation.separator.replace("\\t", "\t") or ","
     if len(separator) != 1 or separator in '"\r\n ':
         raise StepError("The CSV separator must be one character, such as “,” “;” or “\\t” for a tab.")

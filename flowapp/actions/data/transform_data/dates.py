@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
 from flowapp.actions.data.transform_data.base import Family, Work, brief, number_of, plain
+from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_, times
 from flowapp.errors import StepError
-
-if TYPE_CHECKING:
-    from flowapp.actions.data.transform_data.operation import Operation
 
 DATE = Family(N_("Change a date"), "date", ("timezone",))
 _ISO_HELP = "Read it first with “parse” and its format."
@@ -33,7 +31,7 @@ _USUAL = {
 
 
 @DATE.add("parse", N_("Parse a date"), ("format", "language"))
-def _parse(value: Any, operation: Operation, work: Work) -> str:
+def _parse(value: Any, operation: Options, work: Work) -> str:
     """ISO, or in a format; without one in the usual ones of the language, never guessing which number is the month."""
     if operation.format.strip() == "unix":
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(number_of(value)))
@@ -67,7 +65,7 @@ def _strptime(given: str) -> str:
     return text
 
 
-def _read(text: str, pattern: str, operation: Operation) -> datetime | None:
+def _read(text: str, pattern: str, operation: Options) -> datetime | None:
     if operation.language == "fr" and re.search("%[Bb]", pattern):
         text = _english_month(text)
     try:
@@ -90,14 +88,14 @@ def _english_month(text: str) -> str:
 
 
 @DATE.add("format", N_("Format a date"), ("format", "language"))
-def _format(value: Any, operation: Operation, work: Work) -> str:
+def _format(value: Any, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     usual = "dd/mm/yyyy" if operation.language == "fr" else "yyyy-mm-dd"
     return times.write(moment.isoformat(), _strptime(operation.format or usual), locale=operation.language)
 
 
 @DATE.add("add", N_("Add time"), ("by",), ("by",))
-def _add(value: Any, operation: Operation, work: Work) -> str:
+def _add(value: Any, operation: Options, work: Work) -> str:
     """Days, months and years on the clock of the time zone; a date stays a date where whole days are added."""
     moment = _moment(value, operation, work)
     by = str(operation.by).strip()
@@ -109,7 +107,7 @@ def _add(value: Any, operation: Operation, work: Work) -> str:
 
 
 @DATE.add("difference", N_("Time between dates"), ("since", "unit"))
-def _difference(value: Any, operation: Operation, work: Work) -> int | float:
+def _difference(value: Any, operation: Options, work: Work) -> int | float:
     """From `since` to the value: months and years whole, days and weeks by the calendar, hours and less exact."""
     zone = _zone(operation, work)
     since = times.resolve_relative(str(operation.since or "now"), work.ctx.now(), str(zone)).astimezone(zone)
@@ -126,14 +124,14 @@ def _difference(value: Any, operation: Operation, work: Work) -> int | float:
 
 
 @DATE.add("start", N_("Start of the period"), ("period",))
-def _start(value: Any, operation: Operation, work: Work) -> str:
+def _start(value: Any, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     first = _first(moment, operation.period)
     return (datetime.combine(first, time(), moment.tzinfo) if isinstance(moment, datetime) else first).isoformat()
 
 
 @DATE.add("end", N_("End of the period"), ("period",))
-def _end(value: Any, operation: Operation, work: Work) -> str:
+def _end(value: Any, operation: Options, work: Work) -> str:
     """The last day; of a time the last second."""
     moment = _moment(value, operation, work)
     step = {"quarter": {"months": 3}}.get(operation.period, {f"{operation.period}s": 1})
@@ -154,14 +152,14 @@ def _first(moment: date, period: str) -> date:
 
 
 @DATE.add("zone", N_("Convert to a time zone"))
-def _into_zone(value: Any, operation: Operation, work: Work) -> str:
+def _into_zone(value: Any, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     if not isinstance(moment, datetime):
         raise StepError(f"“{brief(value)}” is a date without a time, so it is the same in every time zone.")
     return moment.isoformat()
 
 
-def _moment(value: Any, operation: Operation, work: Work) -> date | datetime:
+def _moment(value: Any, operation: Options, work: Work) -> date | datetime:
     """A date, or a time in the operation's zone."""
     moment = _iso(str(value).strip(), operation, work)
     if moment is None:
@@ -169,7 +167,7 @@ def _moment(value: Any, operation: Operation, work: Work) -> date | datetime:
     return moment
 
 
-def _iso(text: str, operation: Operation, work: Work) -> date | datetime | None:
+def _iso(text: str, operation: Options, work: Work) -> date | datetime | None:
     if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         return None
     try:
@@ -178,11 +176,11 @@ def _iso(text: str, operation: Operation, work: Work) -> date | datetime | None:
         return None
 
 
-def _placed(moment: datetime, operation: Operation, work: Work) -> datetime:
+def _placed(moment: datetime, operation: Options, work: Work) -> datetime:
     """In the operation's zone; a time without an offset was meant there."""
     zone = _zone(operation, work)
     return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
 
 
-def _zone(operation: Operation, work: Work) -> Any:
+def _zone(operation: Options, work: Work) -> Any:
     return times.zone(operation.timezone or work.ctx.timezone)

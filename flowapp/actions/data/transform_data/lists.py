@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowapp.actions.data.transform_data.base import (
     ENTRY,
@@ -19,17 +19,15 @@ from flowapp.actions.data.transform_data.base import (
     remove_path,
     set_path,
 )
+from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.errors import StepError
-
-if TYPE_CHECKING:
-    from flowapp.actions.data.transform_data.operation import Operation
 
 LISTS = Kinds()
 Json = dict[str, Any]
 
 
-def items(data: Any, operation: Operation, work: Work) -> list[Any]:
+def items(data: Any, operation: Options, work: Work) -> list[Any]:
     """The data as the list that it must be, charged for looking at each item."""
     if not isinstance(data, list):
         raise StepError(f"“{operation.op}” works on a list, and this is not a list.")
@@ -38,19 +36,19 @@ def items(data: Any, operation: Operation, work: Work) -> list[Any]:
 
 
 @LISTS.add("map", N_("Map"), ("value",), ("value",))
-def _map(work: Work, operation: Operation, data: Any) -> list[Any]:
+def _map(work: Work, operation: Options, data: Any) -> list[Any]:
     render = work.render
     return [render(operation.value, item=item, index=at) for at, item in enumerate(items(data, operation, work))]
 
 
 @LISTS.add("filter", N_("Filter"), ("conditions",), ("conditions",))
-def _filter(work: Work, operation: Operation, data: Any) -> list[Any]:
+def _filter(work: Work, operation: Options, data: Any) -> list[Any]:
     numbered = enumerate(items(data, operation, work))
     return [item for at, item in numbered if work.ctx.test(operation.conditions, item=item, index=at)[0]]
 
 
 @LISTS.add("sort", N_("Sort"), ("field", "descending"))
-def _sort(work: Work, operation: Operation, data: Any) -> list[Any]:
+def _sort(work: Work, operation: Options, data: Any) -> list[Any]:
     """Numbers before text, and what is missing at the end in either direction."""
     work.charge(ITEM * len(data) if isinstance(data, list) else 0)  # it looks more than once
     keyed = [(_value(item, operation.field), item) for item in items(data, operation, work)]
@@ -60,7 +58,7 @@ def _sort(work: Work, operation: Operation, data: Any) -> list[Any]:
 
 
 @LISTS.add("limit", N_("Keep the first items"), ("count",), ("count",))
-def _limit(work: Work, operation: Operation, data: Any) -> list[Any]:
+def _limit(work: Work, operation: Options, data: Any) -> list[Any]:
     count = number_of(work.ctx.render(operation.count), "count")
     if count < 0:
         raise StepError("count must be 0 or more.")
@@ -68,7 +66,7 @@ def _limit(work: Work, operation: Operation, data: Any) -> list[Any]:
 
 
 @LISTS.add("dedupe", N_("Remove duplicates"), ("field",))
-def _dedupe(work: Work, operation: Operation, data: Any) -> list[Any]:
+def _dedupe(work: Work, operation: Options, data: Any) -> list[Any]:
     first: dict[str, Any] = {}
     for item in items(data, operation, work):
         first.setdefault(_identity(_value(item, operation.field)), item)
@@ -76,12 +74,12 @@ def _dedupe(work: Work, operation: Operation, data: Any) -> list[Any]:
 
 
 @LISTS.add("aggregate", N_("Aggregate"), ("field", "to", "function"))
-def _aggregate(work: Work, operation: Operation, data: Any) -> Json:
+def _aggregate(work: Work, operation: Options, data: Any) -> Json:
     return {name_of(operation): calculate(operation, items(data, operation, work))}
 
 
 @LISTS.add("group", N_("Group"), ("field",), ("field",))
-def _group(work: Work, operation: Operation, data: Any) -> list[Json]:
+def _group(work: Work, operation: Options, data: Any) -> list[Json]:
     groups: dict[str, Json] = {}
     for item in items(data, operation, work):
         value = _value(item, operation.field)
@@ -91,7 +89,7 @@ def _group(work: Work, operation: Operation, data: Any) -> list[Json]:
 
 
 @LISTS.add("merge", N_("Merge with other data"), ("field", "value", "how", "other_field"), ("value",))
-def _merge(work: Work, operation: Operation, data: Any) -> Any:
+def _merge(work: Work, operation: Options, data: Any) -> Any:
     """Object with object; list after list, record with record at the same place, or where both have the same value."""
     other = work.render(operation.value)
     if isinstance(data, dict) and isinstance(other, dict) and not operation.how:
@@ -112,7 +110,7 @@ def _both(one: Any, more: Any, at: int) -> Json:
     return {**one, **more}
 
 
-def _look_up(work: Work, operation: Operation, data: list[Any], other: list[Any]) -> list[Any]:
+def _look_up(work: Work, operation: Options, data: list[Any], other: list[Any]) -> list[Any]:
     """Every item once, with what the last fitting one of the other list has; what is no record stays."""
     key = operation.other_field or operation.field
     known = {_identity(_value(item, key)): item for item in other if isinstance(item, dict)}
@@ -124,7 +122,7 @@ def _look_up(work: Work, operation: Operation, data: list[Any], other: list[Any]
     return joined
 
 
-def _join(work: Work, operation: Operation, data: list[Any], other: list[Any]) -> list[Json]:
+def _join(work: Work, operation: Options, data: list[Any], other: list[Any]) -> list[Json]:
     """Each item with each fitting one; with left and full also those without, with full the rest of the other list.
 
     A missing or null key fits nothing.
@@ -156,7 +154,7 @@ def _keyed(records: list[Any], field: str, where: str) -> list[tuple[str, Json]]
 
 
 @LISTS.add("split_out", N_("Split a list into items"), ("field", "to"), ("field",))
-def _split_out(work: Work, operation: Operation, data: Any) -> list[Any]:
+def _split_out(work: Work, operation: Options, data: Any) -> list[Any]:
     out: list[Any] = []
     for record in data if isinstance(data, list) else [data]:
         inner = get_path(record, operation.field)
@@ -168,12 +166,12 @@ def _split_out(work: Work, operation: Operation, data: Any) -> list[Any]:
     return out
 
 
-def name_of(operation: Operation) -> str:
+def name_of(operation: Options) -> str:
     """The name of a calculation's result."""
     return operation.to or operation.function
 
 
-def calculate(operation: Operation, records: list[Any]) -> Any:
+def calculate(operation: Options, records: list[Any]) -> Any:
     """One calculation over the records, missing and null values left out."""
     found = [_value(record, operation.field) for record in records]
     values = [value for value in found if value is not MISSING and value is not None]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from flowapp.actions.data.transform_data.base import Family, Kind
 from flowapp.actions.data.transform_data.code import BASE64, CSV, HASH, JSON
 from flowapp.actions.data.transform_data.dates import DATE
 from flowapp.actions.data.transform_data.lists import LISTS
 from flowapp.actions.data.transform_data.numbers import NUMBER
+from flowapp.actions.data.transform_data.options import Options
 from flowapp.actions.data.transform_data.patterns import compile_pattern
 from flowapp.actions.data.transform_data.records import RECORDS
 from flowapp.actions.data.transform_data.text import JOIN, PATTERN_WAYS, TEXT, TEXTS
@@ -63,7 +64,7 @@ def _ways(label: str, family: Family) -> dict[str, Any]:
     return ui(label, widget="select", choices=choices, show_if=_when(family.kind.choice))
 
 
-class Operation(BaseModel):
+class Operation(Options):
     """One operation. Fields are dotted paths; in texts, `value`, `values` and `conditions`, `item` is the record."""
 
     model_config = ConfigDict(extra="forbid")

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowapp.actions.data.transform_data.base import ITEM, MISSING, Kinds, Run, Work, get_path, remove_path, set_path
+from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.errors import StepError
-
-if TYPE_CHECKING:
-    from flowapp.actions.data.transform_data.operation import Operation
 
 RECORDS = Kinds()
 Json = dict[str, Any]
 
 
-def _each(change: Callable[[Work, Operation, Json, int], Json]) -> Run:
+def _each(change: Callable[[Work, Options, Json, int], Json]) -> Run:
     """For one record, or for each record of a list."""
 
-    def run(work: Work, operation: Operation, data: Any) -> Any:
+    def run(work: Work, operation: Options, data: Any) -> Any:
         records = data if isinstance(data, list) else [data]
         if not all(isinstance(record, dict) for record in records):
             raise StepError(f"“{operation.op}” works on records with named fields.")
@@ -33,13 +31,13 @@ def _each(change: Callable[[Work, Operation, Json, int], Json]) -> Run:
     return run
 
 
-def _pairs(operation: Operation) -> Json:
+def _pairs(operation: Options) -> Json:
     return operation.values or {operation.field: operation.to if operation.op == "rename" else operation.value}
 
 
 @RECORDS.add("set", N_("Set a field"), ("field", "value", "values"), ("values", "field"))
 @_each
-def _set(work: Work, operation: Operation, record: Json, at: int) -> Json:
+def _set(work: Work, operation: Options, record: Json, at: int) -> Json:
     for path, value in work.render(_pairs(operation), item=record, index=at).items():
         record = set_path(record, path, value)
     return record
@@ -47,7 +45,7 @@ def _set(work: Work, operation: Operation, record: Json, at: int) -> Json:
 
 @RECORDS.add("rename", N_("Rename a field"), ("field", "to", "values"), ("values", "field"))
 @_each
-def _rename(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
+def _rename(_work: Work, operation: Options, record: Json, _at: int) -> Json:
     for old, new in _pairs(operation).items():
         value = get_path(record, old)
         if value is not MISSING:
@@ -57,7 +55,7 @@ def _rename(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
 
 @RECORDS.add("pick", N_("Keep only these fields"), ("fields",), ("fields",))
 @_each
-def _pick(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
+def _pick(_work: Work, operation: Options, record: Json, _at: int) -> Json:
     picked: Json = {}
     for path in operation.fields:
         value = get_path(record, path)
@@ -68,7 +66,7 @@ def _pick(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
 
 @RECORDS.add("remove", N_("Remove fields"), ("fields",), ("fields",))
 @_each
-def _remove(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
+def _remove(_work: Work, operation: Options, record: Json, _at: int) -> Json:
     for path in operation.fields:
         record = remove_path(record, path)
     return record
@@ -76,7 +74,7 @@ def _remove(_work: Work, operation: Operation, record: Json, _at: int) -> Json:
 
 @RECORDS.add("default", N_("Fill empty fields"), ("field", "value", "values"), ("values", "field"))
 @_each
-def _default(work: Work, operation: Operation, record: Json, at: int) -> Json:
+def _default(work: Work, operation: Options, record: Json, at: int) -> Json:
     for path, value in _pairs(operation).items():
         if get_path(record, path) in (MISSING, None, ""):
             record = set_path(record, path, work.render(value, item=record, index=at))

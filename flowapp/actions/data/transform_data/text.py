@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowapp.actions.data.transform_data.base import (
     ENTRY,
@@ -17,12 +17,10 @@ from flowapp.actions.data.transform_data.base import (
     text_of,
     whole_number,
 )
+from flowapp.actions.data.transform_data.options import Options
 from flowapp.actions.data.transform_data.patterns import Spans, compile_pattern
 from flowapp.catalog import N_
 from flowapp.errors import StepError
-
-if TYPE_CHECKING:
-    from flowapp.actions.data.transform_data.operation import Operation
 
 TEXTS = Kinds()
 TEXT = Family(N_("Change text"), "text")
@@ -33,7 +31,7 @@ _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\s": " "}
 
 
 @TEXTS.add("split", N_("Split text into a list"), ("field", "to", "separator"))
-def _split(work: Work, operation: Operation, data: Any) -> Any:
+def _split(work: Work, operation: Options, data: Any) -> Any:
     separator = _unescaped(operation.separator) or ","
 
     def parts(text: Any) -> list[str]:
@@ -65,7 +63,7 @@ def _written(text: Any) -> str:
 
 
 @JOIN.add("", "")
-def _join(value: Any, operation: Operation, work: Work) -> str:
+def _join(value: Any, operation: Options, work: Work) -> str:
     if not isinstance(value, list):
         raise StepError("This needs a list. Enter the field that contains one.")
     parts = ["" if entry is None else text_of(entry, work) for entry in value]
@@ -75,32 +73,32 @@ def _join(value: Any, operation: Operation, work: Work) -> str:
 
 
 @TEXT.add("upper", N_("UPPERCASE"))
-def _upper(value: Any, _operation: Operation, work: Work) -> str:
+def _upper(value: Any, _operation: Options, work: Work) -> str:
     return text_of(value, work).upper()
 
 
 @TEXT.add("lower", N_("lowercase"))
-def _lower(value: Any, _operation: Operation, work: Work) -> str:
+def _lower(value: Any, _operation: Options, work: Work) -> str:
     return text_of(value, work).lower()
 
 
 @TEXT.add("title", N_("Title Case"))
-def _title(value: Any, _operation: Operation, work: Work) -> str:
+def _title(value: Any, _operation: Options, work: Work) -> str:
     return re.sub(r"(?<![\w'\u2019])\w", lambda match: match[0].upper(), text_of(value, work).lower())
 
 
 @TEXT.add("trim", N_("Trim spaces"))
-def _trim(value: Any, _operation: Operation, work: Work) -> str:
+def _trim(value: Any, _operation: Options, work: Work) -> str:
     return text_of(value, work).strip()
 
 
 @TEXT.add("squeeze", N_("Collapse spaces"))
-def _squeeze(value: Any, _operation: Operation, work: Work) -> str:
+def _squeeze(value: Any, _operation: Options, work: Work) -> str:
     return " ".join(text_of(value, work).split())
 
 
 @TEXT.add("replace", N_("Replace text"), ("find", "replacement"), ("find",))
-def _replace(value: Any, operation: Operation, work: Work) -> str:
+def _replace(value: Any, operation: Options, work: Work) -> str:
     text, old, new = text_of(value, work), _written(operation.find), _written(operation.replacement)
     if not old:
         raise StepError("There is no text to search for: fill in “find”.")
@@ -109,7 +107,7 @@ def _replace(value: Any, operation: Operation, work: Work) -> str:
 
 
 @TEXT.add("replace_pattern", N_("Replace a pattern"), ("find", "replacement"), ("find",))
-def _replace_pattern(value: Any, operation: Operation, work: Work) -> str:
+def _replace_pattern(value: Any, operation: Options, work: Work) -> str:
     text, new = text_of(value, work), _written(operation.replacement)
     parts, at = [], 0
     for spans in compile_pattern(str(operation.find)).find(text, work.charge):
@@ -121,7 +119,7 @@ def _replace_pattern(value: Any, operation: Operation, work: Work) -> str:
 
 
 @TEXT.add("extract", N_("Extract the first match of a pattern"), ("find",), ("find",))
-def _extract(value: Any, operation: Operation, work: Work) -> str | None:
+def _extract(value: Any, operation: Options, work: Work) -> str | None:
     """The first group, where the pattern has one; null where nothing fits."""
     text = text_of(value, work)
     spans = next(compile_pattern(str(operation.find)).find(text, work.charge), None)
@@ -129,7 +127,7 @@ def _extract(value: Any, operation: Operation, work: Work) -> str | None:
 
 
 @TEXT.add("extract_all", N_("Extract all matches of a pattern"), ("find",), ("find",))
-def _extract_all(value: Any, operation: Operation, work: Work) -> list[str | None]:
+def _extract_all(value: Any, operation: Options, work: Work) -> list[str | None]:
     text = text_of(value, work)
     matches = compile_pattern(str(operation.find)).find(text, work.charge)
     return [_part(text, spans, min(len(spans) // 2 - 1, 1)) for spans in matches]
@@ -154,7 +152,7 @@ def _filled(new: str, text: str, spans: Spans) -> str:
 
 
 @TEXT.add("pad", N_("Pad to a length"), ("length", "fill", "side"), ("length",))
-def _pad(value: Any, operation: Operation, work: Work) -> str:
+def _pad(value: Any, operation: Options, work: Work) -> str:
     text, fill = text_of(value, work), _written(operation.fill) or " "
     missing = whole_number(operation.length, "length", 0, MAX_LENGTH) - len(text)
     if missing <= 0:
@@ -165,20 +163,20 @@ def _pad(value: Any, operation: Operation, work: Work) -> str:
 
 
 @TEXT.add("truncate", N_("Truncate"), ("length",), ("length",))
-def _truncate(value: Any, operation: Operation, work: Work) -> str:
+def _truncate(value: Any, operation: Options, work: Work) -> str:
     """So many characters at most, the dots included."""
     text, most = text_of(value, work), whole_number(operation.length, "length", 0, MAX_LENGTH)
     return text if len(text) <= most else text[: max(most - 1, 0)] + "…"[:most]
 
 
 @TEXT.add("slug", N_("URL slug"))
-def _slug(value: Any, _operation: Operation, work: Work) -> str:
+def _slug(value: Any, _operation: Options, work: Work) -> str:
     bare = _bare(text_of(value, work)).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
 
 
 @TEXT.add("strip_accents", N_("Remove accents"))
-def _strip_accents(value: Any, _operation: Operation, work: Work) -> str:
+def _strip_accents(value: Any, _operation: Options, work: Work) -> str:
     return _bare(text_of(value, work))
 
 

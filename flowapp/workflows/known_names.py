@@ -1,0 +1,44 @@
+"""The names by which a workflow may call the things of its project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.engine.graph.checks import Known
+from flowapp.models import DataTable, Form, Integration, Schema, Workflow
+
+
+def known(session: Session, project_id: str) -> Known:
+    """Every name that a step of this project may call a thing by, for engine.graph.checks."""
+    return Known(
+        sql=lambda query, params: _sql_fault(session, project_id, query, params),
+        tables=_names(session, DataTable, project_id),
+        schemas=_names(session, Schema, project_id),
+        forms=_names(session, Form, project_id),
+        workflows=frozenset(
+            name
+            for row in session.execute(select(Workflow.id, Workflow.name).where(Workflow.status != "archived"))
+            for name in row
+        ),
+        integrations=frozenset(
+            name
+            for row in session.scalars(select(Integration))
+            for name in (row.id, row.name, row.integration_type, row.provider)
+            if name
+        ),
+    )
+
+
+def _sql_fault(session: Session, project_id: str, query: str, params: dict[str, Any]) -> str:
+    from flowapp.data.sql.queries import fault  # only who writes SQL pays for it
+
+    available = session.scalars(select(DataTable).where(DataTable.project_id == project_id)).all()
+    return fault(available, query, params, session.get_bind().dialect.name)
+
+
+def _names(session: Session, model: type[DataTable | Schema | Form], project_id: str) -> frozenset[str]:
+    rows = session.execute(select(model.id, model.slug, model.name).where(model.project_id == project_id))
+    return frozenset(name for row in rows for name in row)
