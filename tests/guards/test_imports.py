@@ -1,0 +1,87 @@
+"""No circles of imports, those inside functions and for type checking included; and the engine's SQL in its own rooms."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+
+from tests.guards.source import module_name, trees
+
+OPEN = {  # circles that are still to be undone: none may come back, none may be added
+    frozenset({"flowapp.tasks.people", "flowapp.tasks.services", "flowapp.tasks.subflows"}),
+    frozenset({"flowapp.web.forms.field", "flowapp.web.forms.form"}),
+}
+STATEMENTS = {"select", "insert", "update", "delete", "text", "exists", "func", "union", "union_all"}
+
+
+def imported(tree: ast.Module, modules: frozenset[str]) -> Iterator[str]:
+    """The product's modules that the file imports, wherever the import stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield from [inner] if inner in modules else [node.module] if node.module in modules else []
+
+
+def graph() -> dict[str, set[str]]:
+    modules = frozenset(map(module_name, trees()))
+    return {module_name(path): set(imported(tree, modules)) - {module_name(path)} for path, tree in trees().items()}
+
+
+def circles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
+    """Groups of modules each of which leads to each of the others."""
+    reachable = {module: _reachable(graph, module) for module in _in_circles(graph)}
+    groups = ({other for other in found if module in reachable.get(other, ())} for module, found in reachable.items())
+    return {frozenset(group) for group in groups if len(group) > 1}
+
+
+def _in_circles(graph: Mapping[str, set[str]]) -> set[str]:
+    """Modules that may be in one: what nothing leads to, and what leads to nothing, is left out again and again."""
+    left = {module: set(targets) for module, targets in graph.items()}
+    while True:
+        wanted = {target for targets in left.values() for target in targets}
+        fewer = {m: {t for t in targets if t in left} for m, targets in left.items() if targets and m in wanted}
+        if fewer == left:
+            return set(left)
+        left = fewer
+
+
+def _reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    todo = [start]
+    while todo:
+        for target in graph.get(todo.pop(), ()):
+            if target not in found:
+                found.add(target)
+                todo.append(target)
+    return found
+
+
+def test_there_are_no_circles() -> None:
+    assert circles(graph()) == OPEN
+
+
+def test_a_circle_is_seen() -> None:
+    round_trip = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": set[str]()}
+    assert circles(round_trip) == {frozenset("abc")}
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == set()
+    with pytest.raises(CycleError):
+        TopologicalSorter(round_trip).prepare()
+
+
+def test_sql_of_the_engine_stands_in_store_and_retention() -> None:
+    elsewhere = [
+        f"{path}: {alias.name}"
+        for path, tree in trees().items()
+        if path.parts[:2] == ("flowapp", "engine") and path.parts[2] not in ("store", "retention")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "sqlalchemy"
+        for alias in node.names
+        if alias.name in STATEMENTS
+    ]
+    assert elsewhere == []
