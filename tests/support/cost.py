@@ -24,15 +24,15 @@ def at_most(*, seconds: float, memory: int) -> Iterator[None]:
 def processor_seconds(work: Callable[[], object], times: int = 3) -> float:
     """The processor time of this process for `work`, the least of several times: what else it holds, and who else is
     on the machine, do not count."""
-    return min(_once(work) for _ in range(times))
-
-
-def _once(work: Callable[[], object]) -> float:
     gc.collect()
     gc.disable()
     try:
-        began = time.process_time()
-        work()
-        return time.process_time() - began
+        return min(_once(work) for _ in range(times))
     finally:
         gc.enable()
+
+
+def _once(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
