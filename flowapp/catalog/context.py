@@ -42,7 +42,7 @@ class Http(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Email:
     """An e-mail to send. Addresses are bare (`a@b.c`) or with a name (`Ann <a@b.c>`)."""
 
     to: Sequence[str]
@@ -56,13 +56,13 @@ class Letter:
     message_id: str = ""
 
 
-class Mail(Protocol):
+class Mailer(Protocol):
     """Sends e-mail within `timeout` seconds; raises StepError, permanent for refused recipients and 5xx answers.
 
     Returns the Message-ID.
     """
 
-    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = 30.0) -> str: ...
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ class StepContext:
     render: Render
     test: Test
     http: Http
-    mail: Mail
+    mail: Mailer
     tables: Tables
     schemas: Schemas
     integration: Callable[[str], IntegrationHandle]

@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Letter
+from flowapp.catalog import Email
 from flowapp.engine.language.workflow_config import stored_config
 from flowapp.models import TEST, Event, Execution, Member, Notification, User, Version, Workflow
 from flowapp.texts import localized, say
@@ -137,11 +137,11 @@ def _text(session: Session, workflow: Workflow, kind: Kind) -> _AlertText:
     return _AlertText(say("“%(name)s” keeps failing", name=workflow.name), body, link)
 
 
-def letters(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: str, sender: str) -> list[Letter]:
+def emails(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: str, sender: str) -> list[Email]:
     """The e-mails of an alert, one for each reader, in their language. `url` is where the application is."""
     text = _text(session, workflow, kind)
     return [
-        Letter(
+        Email(
             [user.email],
             " ".join(localized(text.title, user.locale).split()),
             f"{localized(text.body, user.locale)}\n\n{url}{text.link}\n",

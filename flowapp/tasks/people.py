@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Letter
+from flowapp.catalog import Email
 from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
 from flowapp.logs import kept_text
@@ -59,7 +59,7 @@ class Members:
         told = self._services.within(write)
         for number, address in enumerate(emails):
             text = f"{body}\n\n{link}".strip()
-            self._services.mail.send(Letter([address], title, text, message_id=f"<{self._key}.{number}@flowapp>"))
+            self._services.mail.send(Email([address], title, text, message_id=f"<{self._key}.{number}@flowapp>"))
         return told + len(emails)
 
     def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> int:
@@ -79,16 +79,16 @@ class Members:
         if not people:
             raise StepError(f"Nobody in the organization has the role {role}, so nobody could decide.", permanent=True)
         for user in people if by_email else ():
-            self._services.mail.send(self._letter(user, title, message, workflow, organization))
+            self._services.mail.send(self._email(user, title, message, workflow, organization))
         return len(people)
 
-    def _letter(self, user: User, title: str, message: str, workflow: str, organization: str) -> Letter:
+    def _email(self, user: User, title: str, message: str, workflow: str, organization: str) -> Email:
         settings = self._services.settings
         value = [self._visit.execution_id, self._step_id, user.id, self._visit.iteration]
         link = f"{self._services.public_url}/approvals/{sign(settings.secret_key, 'approval', value)}"
         words = {"message": message.strip() or title, **_approval_texts(workflow, link, user.locale)}
         shown = {name: escape(text).replace("\n", "<br>") for name, text in words.items()}
-        return Letter(
+        return Email(
             [user.email],
             " ".join(title.split()),
             _APPROVAL.format(**words),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Http, IntegrationHandle, Letter, Mail, Sandbox, Saved, open_integration
+from flowapp.catalog import Email, Http, IntegrationHandle, Mailer, Sandbox, Saved, open_integration
 from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.data.schemas import ProjectSchemas
 from flowapp.data.step_tables import ProjectTables
@@ -34,7 +34,7 @@ class StepServices:
     def __init__(self, runtime: Runtime, http: Http, organization_id: str, project_id: str, timezone: str) -> None:
         self._runtime, self.http = runtime, http
         self.organization_id, self.project_id, self.timezone = organization_id, project_id, timezone
-        self.mail: Mail = _Post(self)
+        self.mail: Mailer = _StepMailer(self)
         self.schemas = _Schemas(self)
 
     def within(self, work: Callable[[Session], T]) -> T:
@@ -136,41 +136,41 @@ class _Schemas:
         return checks.problems(items)
 
 
-class _Post:
+class _StepMailer:
     """Sends through the named integration, else the configured server, else into the mail catcher."""
 
     def __init__(self, services: StepServices) -> None:
         self._services = services
 
-    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = 30.0) -> str:
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str:
         settings = self._services.settings
         if integration:
             handle = self._services.integration(integration)
-            return SmtpMail.of(handle, settings.mail_from, settings.egress_allow).send(letter, timeout=timeout)
+            return SmtpMail.of(handle, settings.mail_from, settings.egress_allow).send(email, timeout=timeout)
         if settings.smtp_url:
-            return SmtpMail(settings.smtp_url, settings.mail_from).send(letter, timeout=timeout)
-        return self._services.within(lambda s: catch(s, letter, settings.mail_from))
+            return SmtpMail(settings.smtp_url, settings.mail_from).send(email, timeout=timeout)
+        return self._services.within(lambda s: catch(s, email, settings.mail_from))
 
 
-def catch(session: Session, letter: Letter, sender: str) -> str:
-    """Keeps a letter in the mail catcher; sending it again under the same Message-ID keeps one.
+def catch(session: Session, email: Email, sender: str) -> str:
+    """Keeps an e-mail in the mail catcher; sending it again under the same Message-ID keeps one.
 
-    StepError for a letter that no mail server would be given.
+    StepError for an e-mail that no mail server would be given.
     """
-    compose(letter, sender)
-    known = session.scalar(select(CaughtMail.message_id).where(CaughtMail.message_id == letter.message_id))
+    compose(email, sender)
+    known = session.scalar(select(CaughtMail.message_id).where(CaughtMail.message_id == email.message_id))
     if known is None:
         session.add(
             CaughtMail(
-                message_id=letter.message_id,
-                sender=letter.sender or sender,
-                recipients=[*letter.to, *letter.cc, *letter.bcc],
-                subject=letter.subject[:998],
-                text=letter.text,
-                html=letter.html,
+                message_id=email.message_id,
+                sender=email.sender or sender,
+                recipients=[*email.to, *email.cc, *email.bcc],
+                subject=email.subject[:998],
+                text=email.text,
+                html=email.html,
             )
         )
-    return letter.message_id
+    return email.message_id
 
 
 @cache

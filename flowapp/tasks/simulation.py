@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import HttpResponse, IntegrationHandle, Letter, Sandbox, Saved
+from flowapp.catalog import Email, HttpResponse, IntegrationHandle, Sandbox, Saved
 from flowapp.crm import contacts
 from flowapp.engine.runtime.simulate import LONGEST, Scenario, VirtualClock, simulate
 from flowapp.engine.runtime.visit import Visit
@@ -81,18 +81,18 @@ class _Mail:
     def __init__(self, record: Recording) -> None:
         self._record = record
 
-    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = 30.0) -> str:  # noqa: ARG002
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str:  # noqa: ARG002
         self._record.note(
             "email",
-            to=list(letter.to),
-            cc=list(letter.cc),
-            bcc=list(letter.bcc),
-            subject=letter.subject,
-            text=letter.text,
-            html=letter.html,
+            to=list(email.to),
+            cc=list(email.cc),
+            bcc=list(email.bcc),
+            subject=email.subject,
+            text=email.text,
+            html=email.html,
             integration=integration,
         )
-        return letter.message_id
+        return email.message_id
 
 
 class _Tables:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.catalog import IntegrationHandle, Letter, Outcome, Saved, Signal, StepContext, get_action, load
+from flowapp.catalog import Email, IntegrationHandle, Outcome, Saved, Signal, StepContext, get_action, load
 from flowapp.engine.language import conditions as condition
 from flowapp.engine.language import expression
 from flowapp.engine.language.scope import Scope
@@ -54,11 +54,11 @@ class RecordingSchemas:
 
 @dataclass
 class RecordingMail:
-    sent: list[tuple[Letter, str | None]] = field(default_factory=list)
+    sent: list[tuple[Email, str | None]] = field(default_factory=list)
 
-    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = 30.0) -> str:
-        self.sent.append((letter, integration))
-        return letter.message_id
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str:
+        self.sent.append((email, integration))
+        return email.message_id
 
 
 @dataclass

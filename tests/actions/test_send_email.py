@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from flowapp.actions.messaging.send_email import listing
-from flowapp.catalog import Done, Letter
+from flowapp.catalog import Done, Email
 
 
 def test_a_message_goes_out_under_the_key_of_the_visit(run) -> None:
@@ -16,8 +16,8 @@ def test_a_message_goes_out_under_the_key_of_the_visit(run) -> None:
         message="{{ input.n }}",
         integration="office",
     )
-    letter, integration = run.mail.sent[0]
-    assert letter == Letter(
+    email, integration = run.mail.sent[0]
+    assert email == Email(
         to=["ada@example.com", '"Bob" <bob@example.com>'],
         cc=["carl@example.com"],
         bcc=[],
@@ -27,15 +27,15 @@ def test_a_message_goes_out_under_the_key_of_the_visit(run) -> None:
     )
     assert integration == "office"
     assert run.lines == [("info", 'Sent “Order 3” to ada@example.com, "Bob" <bob@example.com>.')]
-    assert outcome == Done({"message_id": letter.message_id, "to": letter.to, "subject": "Order 3"})
+    assert outcome == Done({"message_id": email.message_id, "to": email.to, "subject": "Order 3"})
 
 
 def test_a_template_lists_its_data(run) -> None:
     data = {"name": "Ada", "ok": True, "tags": ["a", {"b": 1}], "none": None, "empty": []}
     run("send_email", {"form_data": data}, to="a@example.com", template="new_contact", data="{{ form_data }}")
-    letter = run.mail.sent[0][0]
-    assert letter.subject == "New contact"
-    assert letter.text == "name: Ada\nok: yes\ntags:\n  - a\n  -\n    b: 1\nnone:\nempty:\n"
+    email = run.mail.sent[0][0]
+    assert email.subject == "New contact"
+    assert email.text == "name: Ada\nok: yes\ntags:\n  - a\n  -\n    b: 1\nnone:\nempty:\n"
 
 
 def test_a_message_wins_over_the_template(run) -> None:

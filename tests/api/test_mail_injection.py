@@ -18,7 +18,7 @@ from flowapp.tasks.people import Members
 from flowapp.tasks.services import catch, open_services
 from tests.api.conftest import Api
 from tests.api.waiting import ended, started, wait_event
-from tests.connectors.test_header_injection import ATTACKS, HEADERS, letter
+from tests.connectors.test_header_injection import ATTACKS, HEADERS, email
 from tests.support.browser import PASSWORD, Browser
 from tests.support.smtp import SmtpServer
 
@@ -113,8 +113,8 @@ def test_a_notification(app: Any, api: Api, smtp: SmtpServer, title: str, email:
 def test_the_mail_catcher_takes_what_a_server_would_be_given(app: Any, api: Api, values: dict[str, Any]) -> None:
     with app.app_context(), tenant_session(db.engine, api.place.id) as session:
         with pytest.raises(StepError):
-            catch(session, letter(**values), "flow@example.com")
-        catch(session, letter(), "flow@example.com")
+            catch(session, email(**values), "flow@example.com")
+        catch(session, email(), "flow@example.com")
         session.commit()
         assert session.query(CaughtMail).count() == 1
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.catalog import Letter
+from flowapp.catalog import Email
 from flowapp.catalog.mail_text import read_addresses
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.connectors.smtp.message import addresses
@@ -70,8 +70,8 @@ PLACES: dict[str, Callable[[str], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def letter(**values: Any) -> Letter:
-    return Letter(
+def email(**values: Any) -> Email:
+    return Email(
         **{"to": ["ada@example.com"], "subject": "Hello", "text": "Hi", "message_id": "<m1@flowapp>", **values}
     )
 
@@ -80,7 +80,7 @@ def letter(**values: Any) -> Letter:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_is_sent_that_says_more_than_it_was_given(smtp: SmtpServer, place: str, attack: str) -> None:
     with pytest.raises(StepError) as caught:
-        SmtpMail(smtp.url, SENDER).send(letter(**PLACES[place](ATTACKS[attack])))
+        SmtpMail(smtp.url, SENDER).send(email(**PLACES[place](ATTACKS[attack])))
     assert caught.value.permanent
     assert smtp.inbox == []
 
@@ -98,7 +98,7 @@ HARMLESS = {
 def test_exactly_the_intended_headers_and_recipients_arrive(smtp: SmtpServer, name: str) -> None:
     written, read = HARMLESS[name]
     quoted = written.replace('"', '\\"')
-    SmtpMail(smtp.url, SENDER).send(letter(subject=written, to=[f'"{quoted}" <ada@example.com>']))
+    SmtpMail(smtp.url, SENDER).send(email(subject=written, to=[f'"{quoted}" <ada@example.com>']))
     (got,) = smtp.wait_for(1)
     assert set(got.message.keys()) == HEADERS and len(got.message.keys()) == len(HEADERS)
     assert got.recipients == ["ada@example.com"]

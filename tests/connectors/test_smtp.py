@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from pydantic import ValidationError
 
-from flowapp.catalog import CONNECTORS, IntegrationHandle, Letter, open_integration
+from flowapp.catalog import CONNECTORS, Email, IntegrationHandle, open_integration
 from flowapp.connectors.smtp import EmailConfig, EmailCredentials, SmtpMail, try_server
 from flowapp.connectors.smtp.server import Server, server_from_url, server_of
 from flowapp.errors import ConfigError, EgressError, StepError
@@ -29,8 +29,8 @@ from tests.support.processes import free_port
 SENDER = "Flowapp <flow@example.com>"
 
 
-def letter(**values) -> Letter:
-    return Letter(
+def email(**values) -> Email:
+    return Email(
         **{"to": ["ada@example.com"], "subject": "Hello", "text": "Hi there", "message_id": "<m1@flowapp>", **values}
     )
 
@@ -42,7 +42,7 @@ def mail(smtp) -> SmtpMail:
 
 def test_a_letter_arrives_as_it_was_written(mail, smtp) -> None:
     message_id = mail.send(
-        letter(
+        email(
             to=["Zoé Müller <zoe@example.com>", "bob@example.com"],
             cc=["carl@example.com"],
             bcc=["dora@example.com, bob@example.com"],
@@ -71,8 +71,8 @@ def test_a_letter_arrives_as_it_was_written(mail, smtp) -> None:
 
 
 def test_html_alone_and_an_empty_letter(mail, smtp) -> None:
-    mail.send(letter(text="", html="<b>x</b>"))
-    mail.send(letter(text="", message_id=""))
+    mail.send(email(text="", html="<b>x</b>"))
+    mail.send(email(text="", message_id=""))
     html, empty = smtp.wait_for(2)
     assert html.message.get_content_type() == "text/html"
     assert empty.message.get_content_type() == "text/plain"
@@ -80,8 +80,8 @@ def test_html_alone_and_an_empty_letter(mail, smtp) -> None:
 
 
 def test_addresses_outside_ascii(mail, smtp) -> None:
-    mail.send(letter(to=["ann@bücher.example"]))
-    mail.send(letter(to=["jörg@example.com"], sender="Büro <büro@example.com>"))
+    mail.send(email(to=["ann@bücher.example"]))
+    mail.send(email(to=["jörg@example.com"], sender="Büro <büro@example.com>"))
     idna, utf8 = smtp.wait_for(2)
     assert idna.recipients == ["ann@xn--bcher-kva.example"]
     assert utf8.recipients == ["jörg@example.com"]
@@ -111,7 +111,7 @@ def test_addresses_outside_ascii(mail, smtp) -> None:
 )
 def test_what_cannot_stand_in_a_header_is_never_sent(mail, smtp, values) -> None:
     with pytest.raises(StepError) as caught:
-        mail.send(letter(**values))
+        mail.send(email(**values))
     assert caught.value.permanent
     assert smtp.inbox == []
 
@@ -119,12 +119,12 @@ def test_what_cannot_stand_in_a_header_is_never_sent(mail, smtp, values) -> None
 def test_refused_recipients_are_permanent_deferred_ones_temporary(mail, smtp) -> None:
     smtp.refused.add("ada@example.com")
     with pytest.raises(StepError, match="No such mailbox") as caught:
-        mail.send(letter())
+        mail.send(email())
     assert caught.value.permanent
     assert caught.value.details == {"refused": {"ada@example.com": "550 5.1.1 No such mailbox"}}
     smtp.deferred.add("bob@example.com")
     with pytest.raises(StepError, match="Try again later") as caught:
-        mail.send(letter(to=["ada@example.com", "bob@example.com"]))
+        mail.send(email(to=["ada@example.com", "bob@example.com"]))
     assert not caught.value.permanent
     assert smtp.inbox == []
 
@@ -132,7 +132,7 @@ def test_refused_recipients_are_permanent_deferred_ones_temporary(mail, smtp) ->
 def test_partly_refused_is_said_and_never_sent_again(mail, smtp) -> None:
     smtp.refused.add("bob@example.com")
     with pytest.raises(StepError, match=r"Sent to ada@example\.com, but the server refused bob@example\.com") as caught:
-        mail.send(letter(to=["ada@example.com", "bob@example.com"]))
+        mail.send(email(to=["ada@example.com", "bob@example.com"]))
     assert caught.value.permanent
     assert caught.value.details == {"accepted": ["ada@example.com"], "refused": ["bob@example.com"]}
     assert smtp.wait_for(1)[0].recipients == ["ada@example.com"]
@@ -174,7 +174,7 @@ def scripted(*answers: bytes | None) -> tuple[int, threading.Thread]:
 def test_answers_of_the_server(answers, told, permanent) -> None:
     port, thread = scripted(*answers)
     with pytest.raises(StepError, match=told) as caught:
-        SmtpMail(Server("127.0.0.1", port, "none"), guard=None).send(letter(sender="a@example.com"))
+        SmtpMail(Server("127.0.0.1", port, "none"), guard=None).send(email(sender="a@example.com"))
     thread.join(5)
     assert caught.value.permanent is permanent
     assert caught.value.details.get("uncertain", False) is ("may have been" in told)
@@ -184,7 +184,7 @@ def test_a_server_that_does_not_answer(mail) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = Server("127.0.0.1", silent.getsockname()[1], "none")
         with pytest.raises(StepError, match="in time") as caught:
-            SmtpMail(server, timeout=0.2).send(letter(sender="a@example.com"))
+            SmtpMail(server, timeout=0.2).send(email(sender="a@example.com"))
     assert not caught.value.permanent
 
 
@@ -229,7 +229,7 @@ def test_encrypted_and_signed_in(secure, tls, monkeypatch) -> None:
     security, port, inbox = secure
     monkeypatch.setenv("SSL_CERT_FILE", str(tls[1]))
     server = Server("localhost", port, security, "ann", "p@ss", SENDER)
-    SmtpMail(server).send(letter())
+    SmtpMail(server).send(email())
     SmtpMail(server).check()
     assert (inbox.users, inbox.count) == (["ann", "ann"], 1)
     with pytest.raises(StepError, match="refused the user name or password") as caught:
@@ -241,13 +241,13 @@ def test_encrypted_and_signed_in(secure, tls, monkeypatch) -> None:
 def test_a_certificate_that_is_not_valid_stops_everything(secure) -> None:
     security, port, inbox = secure
     with pytest.raises(StepError, match="certificate is not valid"):
-        SmtpMail(Server("localhost", port, security, "ann", "p@ss", SENDER)).send(letter())
+        SmtpMail(Server("localhost", port, security, "ann", "p@ss", SENDER)).send(email())
     assert inbox.users == []
 
 
 def test_starttls_is_asked_for_and_a_password_is_not_sent_in_clear(smtp) -> None:
     with pytest.raises(StepError, match="does not support what its settings require") as caught:
-        SmtpMail(Server("127.0.0.1", smtp.port, "starttls", sender=SENDER)).send(letter())
+        SmtpMail(Server("127.0.0.1", smtp.port, "starttls", sender=SENDER)).send(email())
     assert caught.value.permanent
 
     def resolve(host: str, port: int) -> list[str]:
@@ -256,7 +256,7 @@ def test_starttls_is_asked_for_and_a_password_is_not_sent_in_clear(smtp) -> None
     guard = Guard(["mail.example"], resolve=resolve)
     server = Server("mail.example", smtp.port, "offered", "ann", "secret", SENDER)
     with pytest.raises(StepError, match="the password was not sent"):
-        SmtpMail(server, guard=guard).send(letter())
+        SmtpMail(server, guard=guard).send(email())
 
 
 @pytest.mark.parametrize(
@@ -316,8 +316,8 @@ def test_servers_of_integrations() -> None:
 def test_an_integration_is_behind_the_guard(smtp) -> None:
     own = handle({"host": "127.0.0.1", "port": smtp.port, "security": "none"})
     with pytest.raises(EgressError, match="FLOWAPP_EGRESS_ALLOW"):
-        SmtpMail.of(own, SENDER).send(letter())
-    SmtpMail.of(own, SENDER, ("127.0.0.1",)).send(letter())
+        SmtpMail.of(own, SENDER).send(email())
+    SmtpMail.of(own, SENDER, ("127.0.0.1",)).send(email())
     assert smtp.wait_for(1)[0].sender == "flow@example.com"
 
 
@@ -374,7 +374,7 @@ def test_a_server_that_never_stops_talking_is_left(opening: bytes, endless: byte
     tracemalloc.start()
     began = monotonic()
     with HostileServer(opening, endless) as url, pytest.raises(StepError, match=r"sends more than|Line too long"):
-        SmtpMail(url, SENDER).send(letter())
+        SmtpMail(url, SENDER).send(email())
     assert monotonic() - began < 10
     assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
     tracemalloc.stop()
@@ -384,7 +384,7 @@ def test_a_server_that_speaks_drop_by_drop_gains_no_time() -> None:
     began = monotonic()
     drops = b"220-a\r\n"
     with HostileServer(drops, drops, 0.05) as url, pytest.raises(StepError, match="did not respond in time") as error:
-        SmtpMail(url, SENDER).send(letter(), timeout=1)
+        SmtpMail(url, SENDER).send(email(), timeout=1)
     assert monotonic() - began < 10
     assert not error.value.permanent
 
@@ -393,14 +393,14 @@ def test_a_server_that_is_silent_in_the_handshake_gains_no_time() -> None:
     hello = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"  # begins a record of 16 KiB, which then comes in drops
     began = monotonic()
     with HostileServer(hello, b"\x00", 0.05) as url, pytest.raises(StepError, match="did not respond in time"):
-        SmtpMail(url.replace("smtp", "smtps"), SENDER).send(letter(), timeout=1)
+        SmtpMail(url.replace("smtp", "smtps"), SENDER).send(email(), timeout=1)
     assert monotonic() - began < 10
 
 
 def test_a_subject_that_takes_long_to_fold_is_refused(mail) -> None:
     began = monotonic()
     with pytest.raises(StepError, match="The subject has more than 2,000 characters"):
-        mail.send(letter(subject="é" * 1_000_000))
+        mail.send(email(subject="é" * 1_000_000))
     assert monotonic() - began < 1
 
 

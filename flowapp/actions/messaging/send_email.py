@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from flowapp.catalog import N_, Done, Letter, Outcome, Params, StepContext, action, ui
+from flowapp.catalog import N_, Done, Email, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Addresses, Text
 from flowapp.catalog.mail_text import has_controls
 from flowapp.errors import StepError
@@ -16,7 +16,7 @@ MAX_RECIPIENTS = 100
 
 
 class SendEmailParams(Params):
-    """A letter with a `message` (or `html`), or with the `template` called so and the `data` it lists."""
+    """An e-mail with a `message` (or `html`), or with the `template` called so and the `data` it lists."""
 
     to: Addresses = Field(
         min_length=1,
@@ -80,7 +80,7 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
     if not (text or params.html):
         text = listing(params.data)
     subject = params.subject.strip() or params.template.replace("_", " ").replace("-", " ").strip().capitalize()
-    letter = Letter(
+    email = Email(
         to=params.to,
         subject=subject,
         text=text,
@@ -91,7 +91,7 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
         bcc=params.bcc,
         message_id=f"<{ctx.idempotency_key}@flowapp>",
     )
-    message_id = ctx.mail.send(letter, integration=params.integration or None, timeout=ctx.timeout)
+    message_id = ctx.mail.send(email, integration=params.integration or None, timeout=ctx.timeout)
     ctx.log(f"Sent “{subject}” to {', '.join(params.to)}.")
     return Done({"message_id": message_id, "to": params.to, "subject": subject})
 

@@ -1,4 +1,4 @@
-"""Letters to a server (RFC 5321), with errors in the reader's words."""
+"""E-mails to a server (RFC 5321), with errors in the reader's words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from email.headerregistry import Address
 
-from flowapp.catalog import IntegrationHandle, Letter
+from flowapp.catalog import Email, IntegrationHandle
 from flowapp.connectors.smtp.message import compose
 from flowapp.connectors.smtp.server import Client, Server, open_client, server_from_url, server_of
 from flowapp.errors import StepError
@@ -20,7 +20,7 @@ WITHIN = 30.0  # seconds for all of it
 
 
 class SmtpMail:
-    """Implements `catalog.Mail` on one server.
+    """Implements `catalog.Mailer` on one server.
 
     Without a guard every host may be reached: that is for the server that the administrator configured (SMTP_URL).
     """
@@ -41,13 +41,13 @@ class SmtpMail:
         with self._client() as client:
             client.noop()
 
-    def send(self, letter: Letter, *, integration: str | None = None, timeout: float = WITHIN) -> str:  # noqa: ARG002 - one server is known here
-        """Hands the letter to the server within `timeout` seconds, and returns its Message-ID (made here where it has none).
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = WITHIN) -> str:  # noqa: ARG002 - one server is known here
+        """Hands the e-mail to the server within `timeout` seconds, and returns its Message-ID (made here where it has none).
 
         StepError is permanent for addresses and answers that will stay wrong, and where nobody can know whether the
-        letter went out (details.uncertain): sending again could send it twice.
+        e-mail went out (details.uncertain): sending again could send it twice.
         """
-        made = compose(letter, self._server.sender)
+        made = compose(email, self._server.sender)
         with self._client(timeout) as client:
             if made.utf8 and not client.has_extn("smtputf8"):
                 raise StepError("The mail server does not accept addresses with these characters.", permanent=True)
@@ -106,7 +106,7 @@ class SmtpMail:
 
 
 def _leave(client: Client) -> None:
-    """QUIT, politely; whatever the letter's fate is was decided before."""
+    """QUIT, politely; whatever the fate of the e-mail is was decided before."""
     try:
         client.quit()
     except (smtplib.SMTPException, OSError):

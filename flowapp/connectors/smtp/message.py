@@ -1,4 +1,4 @@
-"""A letter as the message that goes out (RFC 5322), and everyone it goes to.
+"""An e-mail as the message that goes out (RFC 5322), and everyone it goes to.
 
 Values come from outside: a name in a form, a subject out of a webhook. Python reads them as mail text, encoded words
 included (`=?utf-8?q?Ann=0d=0aBcc:…?=` becomes two lines), so what is judged is what was read, and the header as it goes out.
@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import make_msgid
 
-from flowapp.catalog import Letter
+from flowapp.catalog import Email
 from flowapp.catalog.mail_text import has_controls, read_addresses
 from flowapp.errors import StepError
 
@@ -28,7 +28,7 @@ _DOMAIN = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Za-z:.]+\]")
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A letter that can be sent; with `utf8` only to a server that takes addresses with letters outside ASCII."""
+    """An e-mail that can be sent; with `utf8` only to a server that takes addresses with letters outside ASCII."""
 
     sender: Address
     recipients: list[Address]
@@ -37,39 +37,39 @@ class Composed:
     utf8: bool
 
 
-def compose(letter: Letter, sender: str) -> Composed:
-    """The letter ready to be handed over, from `sender` where it names none itself.
+def compose(email: Email, sender: str) -> Composed:
+    """The e-mail ready to be handed over, from `sender` where it names none itself.
 
     StepError (permanent) for what cannot stand in a header, and for addresses that are none.
     """
-    if len(letter.subject) > MAX_SUBJECT:
+    if len(email.subject) > MAX_SUBJECT:
         raise StepError(f"The subject has more than {MAX_SUBJECT:,} characters.", permanent=True)
-    senders = addresses([letter.sender or sender], "sender")
+    senders = addresses([email.sender or sender], "sender")
     if not senders:
         raise StepError("The e-mail has no sender. Set FLOWAPP_MAIL_FROM or the step's sender.", permanent=True)
-    message, recipients = _build(letter, senders[0])
+    message, recipients = _build(email, senders[0])
     utf8 = not all(address.addr_spec.isascii() for address in (senders[0], *recipients))
     return Composed(senders[0], recipients, str(message["Message-ID"]), _to_bytes(message, utf8=utf8), utf8)
 
 
-def _build(letter: Letter, sender: Address) -> tuple[EmailMessage, list[Address]]:
+def _build(email: Email, sender: Address) -> tuple[EmailMessage, list[Address]]:
     """The message and everyone it goes to. StepError (permanent) for what cannot stand in a header."""
-    to, cc, bcc = (addresses(part, name) for part, name in ((letter.to, "to"), (letter.cc, "cc"), (letter.bcc, "bcc")))
+    to, cc, bcc = (addresses(part, name) for part, name in ((email.to, "to"), (email.cc, "cc"), (email.bcc, "bcc")))
     recipients = list({address.addr_spec: address for address in to + cc + bcc}.values())
     if not recipients:
         raise StepError("The e-mail has no recipient.", permanent=True)
     message = EmailMessage(policy=SMTP)
     try:
-        message["From"], message["Subject"] = sender, letter.subject
+        message["From"], message["Subject"] = sender, email.subject
         message["To"] = to or "undisclosed-recipients:;"
         if cc:
             message["Cc"] = cc
-        if letter.reply_to:
-            message["Reply-To"] = addresses([letter.reply_to], "reply_to")
+        if email.reply_to:
+            message["Reply-To"] = addresses([email.reply_to], "reply_to")
         message["Date"] = datetime.now(UTC)
-        message["Message-ID"] = _message_id(letter.message_id or make_msgid(domain=sender.domain))
+        message["Message-ID"] = _message_id(email.message_id or make_msgid(domain=sender.domain))
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-        _set_body(message, letter)
+        _set_body(message, email)
     except (ValueError, MessageError) as error:
         raise StepError(
             f"The e-mail cannot be sent: a header must be a single line of text ({error}).", permanent=True
@@ -77,13 +77,13 @@ def _build(letter: Letter, sender: Address) -> tuple[EmailMessage, list[Address]
     return message, recipients
 
 
-def _set_body(message: EmailMessage, letter: Letter) -> None:
-    if letter.text or not letter.html:
-        message.set_content(letter.text)
-        if letter.html:
-            message.add_alternative(letter.html, subtype="html")
+def _set_body(message: EmailMessage, email: Email) -> None:
+    if email.text or not email.html:
+        message.set_content(email.text)
+        if email.html:
+            message.add_alternative(email.html, subtype="html")
     else:
-        message.set_content(letter.html, subtype="html")
+        message.set_content(email.html, subtype="html")
 
 
 def _message_id(text: str) -> str:

@@ -16,7 +16,7 @@ from flowapp.catalog.context import (
     IntegrationHandle,
     Logger,
     LogLevel,
-    Mail,
+    Mailer,
     People,
     Sandbox,
     Schemas,
@@ -47,7 +47,7 @@ class Services(Protocol):
     def http(self) -> Http: ...
 
     @property
-    def mail(self) -> Mail: ...
+    def mail(self) -> Mailer: ...
 
     @property
     def schemas(self) -> Schemas: ...

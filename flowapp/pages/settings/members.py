@@ -13,7 +13,7 @@ from wtforms.fields.choices import SelectChoice
 from flowapp import tasks
 from flowapp.accounts import installation, revocation
 from flowapp.accounts import members as accounts
-from flowapp.catalog import N_, Letter
+from flowapp.catalog import N_, Email
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.errors import InvalidError, NotFoundError, StepError
 from flowapp.events import audit
@@ -114,12 +114,12 @@ def send() -> Response:
     _note("member.invited", ("invitation", invitation.id, invitation.email), {"role": invitation.role})
     known = installation.address(db.engine, current_app.extensions["settings"])
     link = (known or request.host_url.rstrip("/")) + url_for("invitations.show", token=token)
-    sent, trouble = _post(invitation, link) if known else (False, _UNKNOWN)
+    sent, trouble = _send_invitation(invitation, link) if known else (False, _UNKNOWN)
     trouble = translated(trouble)
     return page("settings/invited.html", invitation=invitation, link=link, sent=sent, trouble=trouble)
 
 
-def _post(invitation: Invitation, link: str) -> tuple[bool, str]:
+def _send_invitation(invitation: Invitation, link: str) -> tuple[bool, str]:
     """Whether the link went out by e-mail, and what went wrong."""
     settings = current_app.extensions["settings"]
     if not settings.smtp_url or tasks.runtime().pause.state():
@@ -132,7 +132,7 @@ def _post(invitation: Invitation, link: str) -> tuple[bool, str]:
     )  # fmt: skip
     subject = _("%(name)s invites you to %(organization)s", name=name, organization=organization)
     try:
-        SmtpMail(settings.smtp_url, settings.mail_from).send(Letter(to=[invitation.email], subject=subject, text=text))
+        SmtpMail(settings.smtp_url, settings.mail_from).send(Email(to=[invitation.email], subject=subject, text=text))
     except StepError as error:
         return False, error.message
     return True, ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-LETTERS = 16  # characters of a text that count as one more value
+CHARACTERS = 16  # characters of a text that count as one more value
 
 
 def weight(value: Any, most: int) -> int:
@@ -14,12 +14,12 @@ def weight(value: Any, most: int) -> int:
         one = waiting.pop()
         total += 1
         if isinstance(one, str):
-            total += len(one) // LETTERS
+            total += len(one) // CHARACTERS
         elif isinstance(one, dict):
             if total + len(one) > most:
                 return most + 1
             waiting += one.values()
-            total += sum(map(len, one)) // LETTERS
+            total += sum(map(len, one)) // CHARACTERS
         elif isinstance(one, list | tuple):
             if total + len(one) > most:
                 return most + 1

@@ -32,7 +32,7 @@ def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
     with tenant_session(current.engine, organization_id) as session:
         workflow = session.get_one(Workflow, workflow_id)
         name = session.get_one(Organization, organization_id).name
-        letters = alerts.letters(
+        emails = alerts.emails(
             session,
             workflow,
             "failing" if kind == "failing" else "recovered",
@@ -43,10 +43,10 @@ def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
         project_id = workflow.project_id
     mail = StepServices(current, http_service(settings.egress_allow), organization_id, project_id, "UTC").mail
     sent = 0
-    for letter in letters:
+    for email in emails:
         try:
-            mail.send(letter)
+            mail.send(email)
             sent += 1
         except StepError as error:
-            log.warning("an alert could not be sent", workflow_id=workflow_id, to=letter.to, error=error.message)
-    return {"sent": sent, "refused": len(letters) - sent}
+            log.warning("an alert could not be sent", workflow_id=workflow_id, to=email.to, error=error.message)
+    return {"sent": sent, "refused": len(emails) - sent}
