@@ -53,7 +53,7 @@ class ActionSpec:
     counted: bool = False
     destination: Callable[[Mapping[str, Any]], str] | None = None
 
-    def ways(self, params: Mapping[str, Any]) -> list[str]:
+    def branches_of(self, params: Mapping[str, Any]) -> list[str]:
         """The branches that a step with these params can end on: its own first, then the fixed ones."""
         own = [name for name in self.own_branches(params) if name] if self.own_branches else []
         fixed = [branch for branch in self.branches if branch != "*" and self._is_open(branch, params)]

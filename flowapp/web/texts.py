@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flask_babel import get_locale
 
-from flowapp.catalog.ways import way
+from flowapp.catalog.branches import branch_label
 from flowapp.errors import Problem
 from flowapp.texts import localized
 
@@ -19,7 +19,7 @@ def translated(message: str) -> str:
 
 def branch_word(branch: str) -> str:
     """A branch as its lane in the list of steps is called; empty for the one that simply goes on."""
-    return "" if branch == "next" else translated(way(branch))
+    return "" if branch == "next" else translated(branch_label(branch))
 
 
 def told(problems: Iterable[Problem]) -> list[Problem]:

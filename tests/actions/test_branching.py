@@ -72,17 +72,17 @@ def test_switches_that_cannot_be_meant(refused, params, told) -> None:
 
 def test_the_branches_of_a_step_come_from_its_stored_params() -> None:
     switch, split = get_action("switch"), get_action("ab_test")
-    assert switch.ways({"cases": BY_COUNTRY}) == ["France", "Neighbours", "Big", "default"]
-    assert switch.ways({"cases": [{"name": 3}, None, {"name": ""}, {}]}) == ["default"]
-    assert switch.ways({"cases": "{{ input.cases }}"}) == switch.ways({}) == ["default"]
-    assert (split.type, split.ways({}), split.counted) == ("split", ["A", "B"], True)
-    assert split.ways({"variants": [{"name": "new"}, {"name": "old", "weight": 9}]}) == ["new", "old"]
+    assert switch.branches_of({"cases": BY_COUNTRY}) == ["France", "Neighbours", "Big", "default"]
+    assert switch.branches_of({"cases": [{"name": 3}, None, {"name": ""}, {}]}) == ["default"]
+    assert switch.branches_of({"cases": "{{ input.cases }}"}) == switch.branches_of({}) == ["default"]
+    assert (split.type, split.branches_of({}), split.counted) == ("split", ["A", "B"], True)
+    assert split.branches_of({"variants": [{"name": "new"}, {"name": "old", "weight": 9}]}) == ["new", "old"]
 
 
 def test_a_branch_for_timeouts_is_there_only_with_a_timeout() -> None:
     for name in ("merge", "run_workflow", "goal"):
-        assert get_action(name).ways({}) == ["next"]
-        assert get_action(name).ways({"timeout": "2 days"}) == ["next", "timeout"]
+        assert get_action(name).branches_of({}) == ["next"]
+        assert get_action(name).branches_of({"timeout": "2 days"}) == ["next", "timeout"]
 
 
 def chosen(run: Any, **params: Any) -> Counter[str]:

@@ -155,7 +155,7 @@ class Asked:
     ],
 )
 def test_the_ways_on_of_a_wait(params, ways) -> None:
-    assert get_action("wait").ways(params) == ways
+    assert get_action("wait").branches_of(params) == ways
 
 
 def test_a_moment_that_has_passed_does_not_wait(run) -> None:

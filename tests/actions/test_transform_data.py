@@ -195,7 +195,7 @@ def test_every_field_of_the_form_is_declared_by_an_operation_and_shown_for_it() 
     for name in fields:
         shown = ui_of(Operation, name)["show_if"]
         assert set(shown["op"]) == {op for op, kind in KINDS.items() if kind.uses(name) or name == kind.choice}
-        of_ways = [kind for kind in KINDS.values() if any(name in way.fields for way in kind.ways.values())]
+        of_ways = [kind for kind in KINDS.values() if any(name in way.fields for way in kind.conversions.values())]
         assert set(shown) == {"op"} | {kind.choice for kind in of_ways}
         assert not of_ways or len(shown["op"]) == 1, "shown only where another family's select happens to fit"
 
@@ -204,7 +204,7 @@ def test_every_field_of_the_form_is_declared_by_an_operation_and_shown_for_it() 
 def test_every_way_can_be_written_down(op) -> None:
     """With what it needs filled in, and by its name alone in the form's select."""
     kind = KINDS[op]
-    for way, declared in (kind.ways or {"": None}).items():
+    for way, declared in (kind.conversions or {"": None}).items():
         needed = {*kind.needs[:1], *(declared.needs if declared else ())}
         values = {name: {"fields": ["a"], "values": {"a": "b"}}.get(name, "1") for name in needed}
         choice = {kind.choice: way} if kind.choice else {}

@@ -65,8 +65,8 @@ def test_notations(run, value, op, params, result) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_base64_comes_back(text) -> None:
     work, operation = Work(ctx=None), Operation(op="base64")
-    coded = BASE64.ways["encode"].change(text, operation, work)
-    assert BASE64.ways["decode"].change(coded, operation, work) == text
+    coded = BASE64.conversions["encode"].change(text, operation, work)
+    assert BASE64.conversions["decode"].change(coded, operation, work) == text
 
 
 VALUES = st.recursive(
@@ -79,8 +79,8 @@ VALUES = st.recursive(
 @given(VALUES, st.booleans())
 def test_json_comes_back(value, pretty) -> None:
     work, operation = Work(ctx=None), Operation(op="json", pretty=pretty)
-    text = JSON.ways["format"].change(value, operation, work)
-    assert json.dumps(JSON.ways["parse"].change(text, operation, work)) == json.dumps(value)
+    text = JSON.conversions["format"].change(value, operation, work)
+    assert json.dumps(JSON.conversions["parse"].change(text, operation, work)) == json.dumps(value)
 
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -91,8 +91,8 @@ NAMES = st.lists(st.text("abcé;,\"' x", min_size=1).map(str.strip).filter(bool)
 def test_csv_comes_back(data, names, separator, quoting) -> None:
     rows = data.draw(st.lists(st.fixed_dictionaries(dict.fromkeys(names, CELLS)), min_size=1, max_size=4))
     work, operation = Work(ctx=None), Operation(op="csv", separator=separator, quoting=quoting)
-    text = CSV.ways["format"].change(rows, operation, work)
-    assert CSV.ways["parse"].change(text, operation, work) == rows
+    text = CSV.conversions["format"].change(rows, operation, work)
+    assert CSV.conversions["parse"].change(text, operation, work) == rows
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,8 @@ def test_what_is_written_is_read_again(number, notation, currency) -> None:
 
     operation = Operation(op="number", field="", number="format", decimals=2, currency=currency, notation=notation)
     work = Work(ctx=None)
-    text = NUMBER.ways["format"].change(str(number), operation, work)
-    assert NUMBER.ways["parse"].change(text, operation, work) == float(number)
+    text = NUMBER.conversions["format"].change(str(number), operation, work)
+    assert NUMBER.conversions["parse"].change(text, operation, work) == float(number)
 
 
 @pytest.mark.parametrize(

@@ -69,5 +69,5 @@ def test_a_time_that_cannot_be_read_is_refused(run: Bench, refused: object) -> N
 
 
 def test_its_branches() -> None:
-    assert get_action("wait_condition").ways({}) == ["next"]
-    assert get_action("wait_condition").ways({"timeout": "{{ input.days }} days"}) == ["next", "timeout"]
+    assert get_action("wait_condition").branches_of({}) == ["next"]
+    assert get_action("wait_condition").branches_of({"timeout": "{{ input.days }} days"}) == ["next", "timeout"]

@@ -129,9 +129,9 @@ def test_what_cannot_be_meant_is_refused(params: dict[str, Any], words: str) -> 
 
 def test_only_the_branches_of_its_kind_are_open() -> None:
     spec = get_action("wait_event")
-    assert spec.ways({"kind": "url", "timeout": ""}) == ["next"]
-    assert spec.ways({"title": "May I?", "timeout": "2 days"}) == ["approved", "rejected", "timeout"]
-    assert spec.ways({"kind": "{{ input.kind }}"}) == ["next", "approved", "rejected"]
+    assert spec.branches_of({"kind": "url", "timeout": ""}) == ["next"]
+    assert spec.branches_of({"title": "May I?", "timeout": "2 days"}) == ["approved", "rejected", "timeout"]
+    assert spec.branches_of({"kind": "{{ input.kind }}"}) == ["next", "approved", "rejected"]
 
 
 @pytest.mark.parametrize("alias", ["approval", "wait_for_event", "wait_for_approval"])

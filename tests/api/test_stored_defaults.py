@@ -88,5 +88,5 @@ def test_a_version_of_a_later_release_is_read_as_far_as_it_is_known() -> None:
 
 def test_the_branches_of_a_step_count_with_its_defaults() -> None:
     spec = get_action("validate_data")
-    assert "invalid" not in spec.ways({})
-    assert "invalid" in spec.ways({"on_invalid": "branch"})
+    assert "invalid" not in spec.branches_of({})
+    assert "invalid" in spec.branches_of({"on_invalid": "branch"})

@@ -101,7 +101,7 @@ class WaitParams(WaitTimeParams, WaitUntilParams, WaitConditionParams, WaitEvent
         return self
 
 
-def _ways(params: Mapping[str, Any]) -> list[str]:
+def _branches(params: Mapping[str, Any]) -> list[str]:
     kind = kind_of(params)
     own = get_action("wait_event").own_branches
     return own({**params, "kind": kind}) if own and kind in ("url", "approval", "event") else ["next"]
@@ -116,7 +116,7 @@ def _ways(params: Mapping[str, Any]) -> list[str]:
     effect="idempotent",
     params=WaitParams,
     branches=("*", "timeout"),
-    own_branches=_ways,
+    own_branches=_branches,
     branch_if={"timeout": ("timeout", None)},
     result={
         "until": N_("When it continues"),

@@ -93,7 +93,7 @@ class WaitEventParams(Params):
         return self
 
 
-def _ways(params: Mapping[str, Any]) -> list[str]:
+def _branches(params: Mapping[str, Any]) -> list[str]:
     kind = kind_of(params)
     if "{{" in kind:
         return ["next", "approved", "rejected"]
@@ -110,7 +110,7 @@ def _ways(params: Mapping[str, Any]) -> list[str]:
     params=WaitEventParams,
     aliases=("approval", "wait_for_event", "wait_for_approval"),
     branches=("*", "timeout"),
-    own_branches=_ways,
+    own_branches=_branches,
     branch_if={"timeout": ("timeout", None)},
     result={
         "kind": N_("url, event or approval"),

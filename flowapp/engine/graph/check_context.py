@@ -58,7 +58,7 @@ class CheckContext:
     def branches(self, step: StepDef) -> list[str]:
         """The branches that the step can end on, an error left out; names of its own params' making included."""
         spec = ACTIONS.get(step.action_type)
-        own = spec.ways(step.params) if spec else ["next"]
+        own = spec.branches_of(step.params) if spec else ["next"]
         return list(dict.fromkeys([*own, *(b for b in self.graph.branches(step.step_id) if b != "error")]))
 
     def fields(self, step: StepDef) -> Iterator[tuple[str, Any, Hints]]:

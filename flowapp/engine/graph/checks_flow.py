@@ -1,4 +1,4 @@
-"""What is wrong with the way a flow goes: steps that never run, edges that are never taken, loops without an end."""
+"""What is wrong with the way a flow runs: steps that never run, edges that are never taken, loops without an end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
-from flowapp.catalog.ways import way
+from flowapp.catalog.branches import branch_label
 from flowapp.engine.graph.check_context import CheckContext, Findings
 from flowapp.engine.graph.loop_bodies import beside
 from flowapp.engine.language.definition import StepDef, TriggerDef
@@ -70,12 +70,12 @@ def lost_edges(context: CheckContext) -> Findings:
         if list(taken) == ["error"]:
             message = say("“%(name)s” ends the flow: nothing can follow it.", name=step.name)
         else:
-            ways = either(say("“%(name)s”", name=branch) for branch in taken if branch != "error")
+            taken_branches = either(say("“%(name)s”", name=branch) for branch in taken if branch != "error")
             message = say(
-                "“%(name)s” has no branch “%(branch)s”. It has: %(ways)s.",
+                "“%(name)s” has no branch “%(branch)s”. It has: %(branches)s.",
                 name=step.name,
                 branch=edge.branch,
-                ways=ways,
+                branches=taken_branches,
             )
         yield Problem(f"edges.{at}.branch", message, edge.source, "unknown_branch")
 
@@ -104,9 +104,9 @@ def _loops(context: CheckContext, *, endless: bool) -> Iterator[tuple[StepDef, b
     graph = context.graph
     for loop in dict.fromkeys(filter(None, map(graph.loop, graph.steps))):
         members = [step for step_id, step in graph.steps.items() if step_id in loop]
-        ways = [(step, branch) for step in members for branch in context.branches(step)]
-        exits = any(loop.isdisjoint(graph.next(step.step_id, branch)) for step, branch in ways)
-        counted = any(branch == "done" for _, branch in ways)
+        taken_branches = [(step, branch) for step in members for branch in context.branches(step)]
+        exits = any(loop.isdisjoint(graph.next(step.step_id, branch)) for step, branch in taken_branches)
+        counted = any(branch == "done" for _, branch in taken_branches)
         if exits is not endless and not (exits and counted):
             yield members[0], any(step.action_type.startswith("wait") for step in members)
 
@@ -150,9 +150,9 @@ def open_branches(context: CheckContext) -> Findings:
         for branch in branches if len(branches) > 1 and step.step_id in context.reachable else ():
             if not context.graph.next(step.step_id, branch):
                 message = say(
-                    "Nothing follows “%(name)s” on the branch “%(way)s”: the flow ends there.",
+                    "Nothing follows “%(name)s” on the branch “%(label)s”: the flow ends there.",
                     name=step.name,
-                    way=way(branch),
+                    label=branch_label(branch),
                 )
                 yield context.problem(step, "step_id", message, "open_branch")
 
@@ -181,12 +181,12 @@ def inside_and_after(context: CheckContext) -> Findings:
 
 def lonely_merges(context: CheckContext) -> Findings:
     for step in context.definition.steps:
-        if step.action_type == "merge" and step.step_id in context.reachable and len(_ways_to(context, step)) < 2:
+        if step.action_type == "merge" and step.step_id in context.reachable and len(_branches_to(context, step)) < 2:
             message = say("Only one branch leads to “%(name)s”, so there is nothing to merge.", name=step.name)
             yield context.problem(step, "step_id", message, "lonely_merge")
 
 
-def _ways_to(context: CheckContext, step: StepDef) -> list[tuple[str, str]]:
+def _branches_to(context: CheckContext, step: StepDef) -> list[tuple[str, str]]:
     if context.graph.linear:
         return [(source, "next") for source in context.graph.sources(step.step_id)]
     return [(edge.source, edge.branch) for edge in context.definition.edges if edge.target == step.step_id]

@@ -38,8 +38,8 @@ def _reach(graph: Graph, begin: list[str], stops: set[str], without: tuple[str, 
     reached, waiting = set(begin), list(begin)
     while waiting:
         step_id = waiting.pop()
-        ways = graph.branches(step_id) or {"next": graph.next(step_id)}
-        targets = [t for branch, ends in ways.items() if (step_id, branch) != without for t in ends]
+        branches = graph.branches(step_id) or {"next": graph.next(step_id)}
+        targets = [t for branch, ends in branches.items() if (step_id, branch) != without for t in ends]
         for target in (*targets, *graph.steps[step_id].targets()):
             if target not in reached and target not in stops and target in graph.steps:
                 reached.add(target)

@@ -55,7 +55,7 @@ class Block:
 def branches_of(step: Json, edges: list[Edge]) -> list[str]:
     """The branches a step can end on: its type's, then those that edges name."""
     spec = ACTIONS.get(step["action_type"])
-    own = spec.ways(step["params"]) if spec else ["next"]
+    own = spec.branches_of(step["params"]) if spec else ["next"]
     used = [branch for source, _, branch in edges if source == step["step_id"]]
     return list(dict.fromkeys([*own, *used]))
 
@@ -68,7 +68,7 @@ def main_branch(step: Json, edges: list[Edge]) -> str:
 def has_lanes(step: Json) -> bool:
     """Whether the step's branches have names of its own, so that each has its lane."""
     spec = ACTIONS.get(step["action_type"])
-    return bool(spec and spec.own_branches and len(spec.ways(step["params"])) > 1)
+    return bool(spec and spec.own_branches and len(spec.branches_of(step["params"])) > 1)
 
 
 def with_edges(definition: Json) -> list[Edge]:
@@ -158,25 +158,25 @@ class _Reader:
 
     def block(self, step_id: str, stops: frozenset[str]) -> Block:
         self.done.add(step_id)
-        step, ways = self.steps[step_id], self.next.get(step_id, [])
-        if is_loop(step["action_type"]) and sum(branch == "done" for branch, _ in ways) < 2:
-            return self.loop(step_id, ways, stops)
-        if len(ways) < 2 and not (ways and has_lanes(step)):
-            return self.single(step, ways, stops)
-        targets = [target for _, target in ways]
-        join = targets[0] if len(set(targets)) == 1 < len(ways) else self.join(targets, step_id)
+        step, exits = self.steps[step_id], self.next.get(step_id, [])
+        if is_loop(step["action_type"]) and sum(branch == "done" for branch, _ in exits) < 2:
+            return self.loop(step_id, exits, stops)
+        if len(exits) < 2 and not (exits and has_lanes(step)):
+            return self.single(step, exits, stops)
+        targets = [target for _, target in exits]
+        join = targets[0] if len(set(targets)) == 1 < len(exits) else self.join(targets, step_id)
         block = Block(step_id, following=join or None, members={step_id})
-        self.fill(block, branches_of(step, self.edges), ways, stops | ({join} if join else set()), join)
+        self.fill(block, branches_of(step, self.edges), exits, stops | ({join} if join else set()), join)
         return block
 
-    def single(self, step: Json, ways: list[tuple[str, str]], stops: frozenset[str]) -> Block:
+    def single(self, step: Json, exits: list[tuple[str, str]], stops: frozenset[str]) -> Block:
         """A block with one way on at most."""
         block = _block_of(step, self.edges)
         for lane in block.lanes:
             lane.end = self.end
-        if not ways:
+        if not exits:
             return block
-        branch, target = ways[0]
+        branch, target = exits[0]
         if target in self.done and target not in stops:
             return self.jumping(block, branch, target)
         step_id = step["step_id"]
@@ -184,27 +184,27 @@ class _Reader:
         block.lanes = [Lane(b, step_id, end=self.end) for b in branches_of(step, self.edges) if b != branch]
         return block
 
-    def loop(self, step_id: str, ways: list[tuple[str, str]], stops: frozenset[str]) -> Block:
+    def loop(self, step_id: str, exits: list[tuple[str, str]], stops: frozenset[str]) -> Block:
         """A block with its body as a lane; the flow goes on along `done`."""
-        after = next((target for branch, target in ways if branch == "done"), "")
+        after = next((target for branch, target in exits if branch == "done"), "")
         block = Block(step_id, [], "done", after or None, [(step_id, "done")], {step_id})
         if after in self.done and after not in stops:
             block.lanes.append(Lane("done", step_id, [], "jump", after))
             block.through, block.following, block.exits = "", None, []
         stops |= {step_id, after} - {""}
         outer, self.loops = self.loops, self.loops | {step_id}
-        self.fill(block, ["each"], ways, stops, "")
+        self.fill(block, ["each"], exits, stops, "")
         self.loops = outer
         others = [b for b in branches_of(self.steps[step_id], self.edges) if b not in ("each", "done")]
-        self.fill(block, others, ways, stops, "")
+        self.fill(block, others, exits, stops, "")
         return block
 
     def fill(
-        self, block: Block, branches: list[str], ways: list[tuple[str, str]], stops: frozenset[str], join: str
+        self, block: Block, branches: list[str], exits: list[tuple[str, str]], stops: frozenset[str], join: str
     ) -> None:
         """The lanes of a block; a branch that leads nowhere is an empty one."""
         for branch in branches:
-            own = [target for name, target in ways if name == branch]
+            own = [target for name, target in exits if name == branch]
             lanes = [self.side(block.step_id, branch, target, stops, block, join) for target in own]
             for lane in lanes:
                 lane.parallel = len(lanes) > 1

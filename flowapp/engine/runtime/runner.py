@@ -132,6 +132,6 @@ class Runner(Host):
 
 def _pinned(step: Step, result: Any) -> Attempt:
     """The outcome that a person gave in place of the step."""
-    ways = step.spec.ways(step.definition.params) or ("next",)
-    branch = next((way for way in ("next", "done") if way in ways), ways[0])
+    branches = step.spec.branches_of(step.definition.params) or ("next",)
+    branch = next((name for name in ("next", "done") if name in branches), branches[0])
     return Attempt(Done(result, branch), step.definition.params)

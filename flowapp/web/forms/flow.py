@@ -10,7 +10,7 @@ from flask_babel import format_percent, ngettext
 from flask_babel import gettext as _
 
 from flowapp.catalog import ACTIONS, TRIGGERS
-from flowapp.catalog.ways import way
+from flowapp.catalog.branches import branch_label
 from flowapp.engine.graph.outline import Block, Lane, has_lanes, loose, open_ends, outline
 from flowapp.errors import Problem
 from flowapp.web.forms.providers import Providers
@@ -74,7 +74,7 @@ class Flow:
     @staticmethod
     def word(branch: str) -> str:
         """A branch as people call it: cases and variants by the name that they were given."""
-        return translated(way(branch))
+        return translated(branch_label(branch))
 
     def title(self, lane: Lane) -> str:
         """What a lane is called."""

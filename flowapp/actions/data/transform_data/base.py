@@ -57,7 +57,7 @@ Change = Callable[[Any, Options, Work], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Conversion:
     """One way of a family: `fields` of the form that it uses, `needs` those of them that must be filled in."""
 
     label: str
@@ -67,10 +67,10 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class OperationKind:
     """An operation. `fields` of the form that it uses; of `needs` one must be filled in.
 
-    `choice` is the field that says which of the `ways` is meant, where there are several; the first one is the default.
+    `choice` is the field that says which of the `conversions` is meant, where there are several; the first one is the default.
     """
 
     label: str
@@ -78,13 +78,13 @@ class Kind:
     fields: tuple[str, ...]
     needs: tuple[str, ...] = ()
     choice: str = ""
-    ways: Mapping[str, Way] = field(default_factory=dict)
+    conversions: Mapping[str, Conversion] = field(default_factory=dict)
 
     def uses(self, name: str) -> bool:
-        return name in self.fields or any(name in way.fields for way in self.ways.values())
+        return name in self.fields or any(name in conversion.fields for conversion in self.conversions.values())
 
 
-class Kinds(dict[str, Kind]):
+class Kinds(dict[str, OperationKind]):
     """Operations by name."""
 
     def add(
@@ -93,7 +93,7 @@ class Kinds(dict[str, Kind]):
         """Declares the decorated function as an operation on the data as a whole."""
 
         def register(run: Run) -> Run:
-            self[name] = Kind(label, run, fields, needs)
+            self[name] = OperationKind(label, run, fields, needs)
             return run
 
         return register
@@ -106,9 +106,11 @@ class Family:
     """
 
     def __init__(self, label: str, choice: str = "", fields: tuple[str, ...] = (), *, whole: bool = False) -> None:
-        self.ways: dict[str, Way] = {}
+        self.conversions: dict[str, Conversion] = {}
         self.whole = whole
-        self.kind = Kind(label, self._run, ("field", "to", *fields), choice=choice, ways=self.ways)
+        self.kind = OperationKind(
+            label, self._run, ("field", "to", *fields), choice=choice, conversions=self.conversions
+        )
 
     def add(
         self, name: str, label: str, fields: tuple[str, ...] = (), needs: tuple[str, ...] = ()
@@ -116,13 +118,13 @@ class Family:
         """Declares the decorated function as a way to make a new value of one that is not null."""
 
         def register(change: Change) -> Change:
-            self.ways[name] = Way(label, change, fields, needs)
+            self.conversions[name] = Conversion(label, change, fields, needs)
             return change
 
         return register
 
     def _run(self, work: Work, operation: Options, data: Any) -> Any:
-        change = self.ways[getattr(operation, self.kind.choice) if self.kind.choice else ""].change
+        change = self.conversions[getattr(operation, self.kind.choice) if self.kind.choice else ""].change
         many = isinstance(data, list) and not (self.whole and not operation.field)
         open_fields = [n for n in (*self._all_fields(), "to") if has_expression(getattr(operation, n))]
 
@@ -146,7 +148,10 @@ class Family:
         return [one(entry, at) for at, entry in enumerate(data)] if many else one(data, 0)
 
     def _all_fields(self) -> list[str]:
-        return list({name for way in self.ways.values() for name in way.fields} | {*self.kind.fields} - {"field", "to"})
+        return list(
+            {name for conversion in self.conversions.values() for name in conversion.fields}
+            | {*self.kind.fields} - {"field", "to"}
+        )
 
 
 def _in_field(change: Change, operation: Options, work: Work, entry: Any) -> Any:

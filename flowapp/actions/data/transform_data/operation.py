@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from flowapp.actions.data.transform_data.base import Family, Kind
+from flowapp.actions.data.transform_data.base import Family, OperationKind
 from flowapp.actions.data.transform_data.code import BASE64, CSV, HASH, JSON
 from flowapp.actions.data.transform_data.dates import DATE
 from flowapp.actions.data.transform_data.lists import LISTS
@@ -14,7 +14,7 @@ from flowapp.actions.data.transform_data.numbers import NUMBER
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.actions.data.transform_data.patterns import compile_pattern
 from flowapp.actions.data.transform_data.records import RECORDS
-from flowapp.actions.data.transform_data.text import JOIN, PATTERN_WAYS, TEXT, TEXTS
+from flowapp.actions.data.transform_data.text import JOIN, PATTERN_CONVERSIONS, TEXT, TEXTS
 from flowapp.catalog import N_, ui
 from flowapp.catalog.fields import Lines, Text, has_expression
 from flowapp.errors import StepError
@@ -30,37 +30,52 @@ FAMILIES = {
     "base64": BASE64,
     "hash": HASH,
 }
-KINDS: dict[str, Kind] = {**RECORDS, **LISTS, **TEXTS, **{name: family.kind for name, family in FAMILIES.items()}}
+KINDS: dict[str, OperationKind] = {
+    **RECORDS,
+    **LISTS,
+    **TEXTS,
+    **{name: family.kind for name, family in FAMILIES.items()},
+}
 
 if TYPE_CHECKING:
     Name = str
-    TextWay = str
-    NumberWay = str
-    DateWay = str
-    DataWay = str
+    TextConversion = str
+    NumberConversion = str
+    DateConversion = str
+    DataConversion = str
     Coding = str
     Algorithm = str
 else:
     Name = Literal[tuple(KINDS)]
-    TextWay, NumberWay, DateWay = Literal[tuple(TEXT.ways)], Literal[tuple(NUMBER.ways)], Literal[tuple(DATE.ways)]
-    DataWay, Coding, Algorithm = Literal[tuple(JSON.ways)], Literal[tuple(BASE64.ways)], Literal[tuple(HASH.ways)]
+    TextConversion, NumberConversion, DateConversion = (
+        Literal[tuple(TEXT.conversions)],
+        Literal[tuple(NUMBER.conversions)],
+        Literal[tuple(DATE.conversions)],
+    )
+    DataConversion, Coding, Algorithm = (
+        Literal[tuple(JSON.conversions)],
+        Literal[tuple(BASE64.conversions)],
+        Literal[tuple(HASH.conversions)],
+    )
 
 
 def _when(name: str) -> dict[str, list[str]]:
-    """Where the field is shown: for the operations that use it, of a family for those of its ways that do.
+    """Where the field is shown: for the operations that use it, of a family for those of its conversions that do.
 
-    A form can ask two questions only where both have one answer: families share no field of single ways.
+    A form can ask two questions only where both have one answer: families share no field of single conversions.
     """
     users = {op: kind for op, kind in KINDS.items() if kind.uses(name) or name == kind.choice}
     shown = {"op": list(users)}
     for kind in users.values():
         if name not in (*kind.fields, kind.choice):
-            shown[kind.choice] = [way for way, declared in kind.ways.items() if name in declared.fields]
+            shown[kind.choice] = [
+                conversion for conversion, declared in kind.conversions.items() if name in declared.fields
+            ]
     return shown
 
 
-def _ways(label: str, family: Family) -> dict[str, Any]:
-    choices = [(name, way.label) for name, way in family.ways.items()]
+def _conversions(label: str, family: Family) -> dict[str, Any]:
+    choices = [(name, conversion.label) for name, conversion in family.conversions.items()]
     return ui(label, widget="select", choices=choices, show_if=_when(family.kind.choice))
 
 
@@ -74,12 +89,12 @@ class Operation(Options):
             N_("Operation"), widget="select", choices=[(name, kind.label) for name, kind in KINDS.items()]
         )
     )
-    text: TextWay = Field("upper", json_schema_extra=_ways(N_("What to do"), TEXT))
-    number: NumberWay = Field("parse", json_schema_extra=_ways(N_("What to do"), NUMBER))
-    date: DateWay = Field("parse", json_schema_extra=_ways(N_("What to do"), DATE))
-    way: DataWay = Field("parse", json_schema_extra=_ways(N_("What to do"), JSON))
-    coding: Coding = Field("encode", json_schema_extra=_ways(N_("What to do"), BASE64))
-    algorithm: Algorithm = Field("sha256", json_schema_extra=_ways(N_("Algorithm"), HASH))
+    text: TextConversion = Field("upper", json_schema_extra=_conversions(N_("What to do"), TEXT))
+    number: NumberConversion = Field("parse", json_schema_extra=_conversions(N_("What to do"), NUMBER))
+    date: DateConversion = Field("parse", json_schema_extra=_conversions(N_("What to do"), DATE))
+    way: DataConversion = Field("parse", json_schema_extra=_conversions(N_("What to do"), JSON))
+    coding: Coding = Field("encode", json_schema_extra=_conversions(N_("What to do"), BASE64))
+    algorithm: Algorithm = Field("sha256", json_schema_extra=_conversions(N_("Algorithm"), HASH))
     field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=_when("field"), plain=True))
     to: str = Field(
         "", json_schema_extra=ui(N_("New name"), N_("Leave empty to keep the name."), show_if=_when("to"), plain=True)
@@ -232,15 +247,15 @@ class Operation(Options):
     @model_validator(mode="after")
     def _complete(self) -> Operation:
         kind = KINDS[self.op]
-        way = kind.ways.get(getattr(self, kind.choice) if kind.choice else "")
-        for needs in (kind.needs, *((name,) for name in (way.needs if way else ()))):
+        conversion = kind.conversions.get(getattr(self, kind.choice) if kind.choice else "")
+        for needs in (kind.needs, *((name,) for name in (conversion.needs if conversion else ()))):
             if needs and not any(getattr(self, name) not in (None, "", [], {}) for name in needs):
                 raise ValueError(say("“%(op)s” needs %(names)s.", op=self.op, names=either(needs)))
         if self.op == "rename" and not self.values and not self.to:
             raise ValueError(say("“rename” needs the new name in to."))
         if self.how in ("left", "inner", "full") and not self.field:
             raise ValueError(say("“%(op)s” needs %(names)s.", op=self.op, names="field"))
-        if self.op == "text" and self.text in PATTERN_WAYS and not has_expression(self.find):
+        if self.op == "text" and self.text in PATTERN_CONVERSIONS and not has_expression(self.find):
             try:
                 compile_pattern(self.find)
             except StepError as error:

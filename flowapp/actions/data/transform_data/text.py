@@ -25,7 +25,7 @@ from flowapp.errors import StepError
 TEXTS = Kinds()
 TEXT = Family(N_("Change text"), "text")
 JOIN = Family(N_("Join a list into text"), fields=("separator",), whole=True)
-PATTERN_WAYS = ("replace_pattern", "extract", "extract_all")
+PATTERN_CONVERSIONS = ("replace_pattern", "extract", "extract_all")
 MAX_LENGTH = 1_000_000
 _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\s": " "}
 
