@@ -45,7 +45,7 @@ def refuse_where_in_use(engine: sa.Engine, *, replace: bool) -> None:
             raise ConflictError(
                 say(
                     "The database is not empty (%(found)s). Use --replace to delete everything in it first.",
-                    counts=words,
+                    found=words,
                 )
             )
 

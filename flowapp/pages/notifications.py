@@ -27,7 +27,7 @@ def index() -> Response:
         notifications = listing.find(session, user_id, unread=unread, cursor=request.args.get("cursor") or None)
     except InvalidError:  # a cursor of another list
         notifications = listing.find(session, user_id, unread=unread)
-    return page("notifications/index.html", block="list", found=notifications, unread=unread)
+    return page("notifications/index.html", block="list", notifications=notifications, unread=unread)
 
 
 @bp.post("/<uuid:notification_id>/read")

@@ -112,7 +112,7 @@ def _to_bytes(message: EmailMessage, *, utf8: bool) -> bytes:
 
 
 def _not_one_line(what: str) -> StepError:
-    words = f"The e-mail cannot be sent: {what} must be one line of text without control characters."
+    words = f"The e-mail cannot be sent: {what} must be a single line of text without control characters."
     return StepError(words, permanent=True)
 
 

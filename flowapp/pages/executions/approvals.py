@@ -39,7 +39,7 @@ def index() -> Response:
         asked, cursors = approvals.open_for(db.session(), g.actor.role, cursor=cursor)
     except InvalidError:  # a cursor of another list
         asked, cursors = approvals.open_for(db.session(), g.actor.role)
-    return page("executions/approvals/index.html", block="list", asked=asked, found=cursors)
+    return page("executions/approvals/index.html", block="list", asked=asked, cursors=cursors)
 
 
 @bp.post("/<uuid:execution_id>/<int:seq>")

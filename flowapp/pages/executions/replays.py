@@ -33,7 +33,7 @@ def index() -> Response:
     """The last replays."""
     session = db.session()
     replays = list(session.scalars(select(Replay).order_by(Replay.id.desc()).limit(SHOWN)))
-    return page("executions/replays/index.html", found=replays, starters=_starters(session, replays))
+    return page("executions/replays/index.html", replays=replays, starters=_starters(session, replays))
 
 
 def _starters(session: Session, found: list[Replay]) -> dict[str, str]:
