@@ -133,7 +133,7 @@ def test_the_command(app: Any, api: Api) -> None:
     ).groups()
     assert datetime.fromisoformat(until) - datetime.fromisoformat(begin) == timedelta(days=14)
     assert "There is no workflow" in flask(app, "simulate", "nothing", code=1)
-    assert "not JSON" in flask(app, "simulate", workflow, "--input", "-", input="{", code=1)
+    assert "not valid JSON" in flask(app, "simulate", workflow, "--input", "-", input="{", code=1)
 
 
 def test_the_command_says_that_a_goal_was_not_reached(app: Any, api: Api) -> None:

@@ -79,7 +79,7 @@ def test_a_goal_that_was_not_reached_says_so(place: Place) -> None:
 def test_a_split_shows_its_hash_and_weights(place: Place) -> None:
     variants = [{"name": "A", "weight": 1}, {"name": "B", "weight": 3}]
     execution_id = place.begin(step("test", "split", variants=variants), LOG, flow=edges("test A note", "test B note"))
-    found = re.search(r"is at ([\d.]+) of 100; “(.)” takes from (\d+) to (\d+)", text_of(place, execution_id))
+    found = re.search(r"is at ([\d.]+) of 100; “(.)” covers (\d+) to (\d+)", text_of(place, execution_id))
     assert found
     assert (found[2], found[3], found[4]) in (("A", "0", "25"), ("B", "25", "100"))
     assert float(found[3]) <= float(found[1]) <= float(found[4])
@@ -176,4 +176,4 @@ def test_a_held_execution_says_what_holds_it(place: Place) -> None:
         execution = session.get_one(Execution, place.begin(wait, flow=config, run=False))
         execution.held = True
         session.commit()
-        assert "Executions of this workflow: at most 1 at once, under way now: 0." in text_of(place, execution.id)
+        assert "Executions of this workflow: at most 1 at once; 0 running now." in text_of(place, execution.id)
