@@ -134,7 +134,7 @@ def _run(session: Session, place: Furnished) -> None:
     for workflow, given, status in ends:
         execution = _start(session, workflow, given)
         wait_until(lambda e=execution, s=status: _reached(session, e, s), message=f"no execution is {status}")
-        place.sets.append({"execution_id": execution.id})
+        place.sets += [{"execution_id": execution.id}, {"workflow_id": workflow.id, "execution_id": execution.id}]
     orders = _wait_for_approval(session, place)
     for workflow in (demo, report, empty, orders):
         _name_all(place, workflow)

@@ -143,7 +143,7 @@ def test_somebody_else_who_is_signed_in_cannot_use_it(app: Any, api: Api) -> Non
     execution_id = ask(api)
     operator = sign_in(app, api, "operator")
     operator.get(links(app)["owner"])
-    assert "and you are signed in as operator@" in operator.text and 'value="approved"' not in operator.text
+    assert "but you are signed in as operator@" in operator.text and 'value="approved"' not in operator.text
     operator.post(links(app)["owner"], {"decision": "approved"}, 403)
     assert status_of(api, execution_id) == "waiting" and audited(app) == []
 

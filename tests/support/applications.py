@@ -1,7 +1,8 @@
 """One application for all tests whose settings are equal: to make one, and the code of its templates, takes half a second.
 
 What belongs to one run of it is made anew for each test: the engine, the runtime (broker, connections to Redis, what is
-remembered of the installation), the hub of the WebSockets, the heart, and what requests keep in `app.extensions`.
+remembered of the installation), the hub of the WebSockets, the heart, what limits counted
+in this process, and what requests keep in `app.extensions`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 
 from flowapp import create_app, live, tasks
 from flowapp.config import Settings
-from flowapp.extensions import db
+from flowapp.extensions import db, limiter
 from flowapp.models.tenancy import make_engine, prepare_engine
 from flowapp.tasks.fleet.heartbeats import Heart
+from flowapp.web import throttle
 from tests.support.databases import close
 
 MOST = 6
@@ -40,6 +42,9 @@ class _Application:
             db.engines[None] = engine  # without what an earlier test had listening
             self.runtime = tasks.Runtime.make(self.settings, engine)
         tasks.init(self.runtime)
+        limiter._storage_dead = False  # what it counted while Redis was slow, or away
+        limiter._fallback_limiter.storage.reset()
+        throttle._own_limiter.cache_clear()
         self.app.extensions["heart"] = Heart(self.runtime, "web", lambda: 0.0)
         live.open_hub(self.app)
         return self.app
