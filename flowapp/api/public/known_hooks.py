@@ -18,9 +18,8 @@ from werkzeug.sansio.utils import get_current_url
 from flowapp import exact_json, tasks
 from flowapp.api.public.hook_bodies import context, headers, read_input
 from flowapp.api.public.hook_rates import Rates
-from flowapp.engine.store.direct_start import start_where
 from flowapp.engine.store.quota import quotas
-from flowapp.engine.store.start import new_row
+from flowapp.engine.store.start import new_row, start_where
 from flowapp.errors import FlowError, ThrottledError
 from flowapp.models import Trigger, Version, Workflow, utcnow
 from flowapp.tasks.deliveries import delivery_id

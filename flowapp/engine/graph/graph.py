@@ -14,10 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # definition uses checks, which uses this file
-    from flowapp.engine.language.definition import Definition, StepDef
+from flowapp.engine.language.definition import Definition, StepDef
 
 ENDS_WITHOUT_EDGES = frozenset({"no", "error", "timeout", "each"})
 

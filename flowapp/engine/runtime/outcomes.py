@@ -1,4 +1,5 @@
-"""What a step's outcome means for its execution: one function for each outcome of the catalog. They change nothing."""
+"""What a step's outcome means for its execution, and the execution's end for others: one function for each outcome of the
+catalog. They change nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +13,10 @@ from flowapp.catalog.outcome import ANSWER_WITHIN
 from flowapp.engine.machine import types as machine
 from flowapp.engine.machine.merges import expected
 from flowapp.engine.runtime.program import Program, Step
+from flowapp.engine.store import signals
+from flowapp.engine.store.failures import FAILED_EVENT, fingerprint
+from flowapp.engine.store.journal import Batch
+from flowapp.models import TEST, new_id
 
 _ANSWERED = timedelta(seconds=ANSWER_WITHIN)
 
@@ -203,3 +208,59 @@ _MEANINGS: dict[type, Callable[..., Meaning]] = {
     Stop: _stop,
     Fail: _fail,
 }
+
+
+# --- the end of the execution
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How an execution ended. `step_id`: where it stood last."""
+
+    status: str
+    output: Any
+    error: str
+    step_id: str
+    at: datetime
+
+
+def columns_of(end: Completion) -> dict[str, Any]:
+    """What the end writes into the execution's row."""
+    more = {"error_fingerprint": fingerprint(end.step_id, end.error)} if end.status == "failed" else {}
+    return {
+        "status": end.status,
+        "output_data": end.output,
+        "error_message": end.error,
+        "completed_at": end.at,
+        "lease_until": None,
+        "goal_reached": end.status == "goal_reached",
+        **more,
+    }
+
+
+def tell_others(batch: Batch, row: Mapping[str, Any], end: Completion) -> None:
+    """Adds to the batch what others hear: the parent that waits, and of a failure who listens for it. Tests fail unheard."""
+    parent = (row["options"] or {}).get("parent")
+    if parent:
+        batch.signals.append(_signal_to_parent(row, parent, end))
+    if end.status == "failed" and row["trigger_type"] != TEST:
+        batch.events.append(_failed_event(row, end))
+
+
+def _failed_event(row: Mapping[str, Any], end: Completion) -> dict[str, Any]:
+    """A row of the outbox: the execution failed, last at this step."""
+    return {
+        "id": new_id(),
+        "organization_id": row["organization_id"],
+        "type": FAILED_EVENT,
+        "entity_type": "execution",
+        "entity_id": row["id"],
+        "payload": {"workflow_id": row["workflow_id"], "step_id": end.step_id, "error": end.error},
+        "created_at": end.at,
+    }
+
+
+def _signal_to_parent(row: Mapping[str, Any], parent: Sequence[str], end: Completion) -> dict[str, Any]:
+    """A row of signals, for the (execution, token) that waits for this one."""
+    payload = {"execution_id": row["id"], "status": end.status, "output": end.output, "error": end.error}
+    return signals.row(row["organization_id"], parent[0], "child", payload, end.at, token=parent[1])

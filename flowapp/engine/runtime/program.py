@@ -60,6 +60,7 @@ class Program:
         self.graph = Graph(definition)
         self.start = self.graph.start
         self._steps: dict[str, Step] = {}
+        self._targets: dict[tuple[str, str], list[str]] = {}
         self._policies: dict[str, Policy] = {}
         self.timeout = definition.config.timeout
         self.max_visits = definition.config.max_visits
@@ -70,7 +71,10 @@ class Program:
 
     def next(self, step_id: str, branch: str) -> list[str]:
         """Where the flow goes from a step along a branch."""
-        return self.graph.next(step_id, branch)
+        targets = self._targets.get((step_id, branch))
+        if targets is None:
+            targets = self._targets[step_id, branch] = self.graph.next(step_id, branch)
+        return targets
 
     def leads(self, step_id: str, target: str, around: frozenset[str]) -> bool:
         """Whether the flow can come from a step to another without leaving the items of the loops `around` it."""

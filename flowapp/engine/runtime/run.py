@@ -3,57 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from random import random
 from time import monotonic
 from typing import Any
 
 from flowapp.catalog import Signal
 from flowapp.engine.machine import state as machine
 from flowapp.engine.machine.types import SUSPENDED, Command, End, Outcome, State, Token
-from flowapp.engine.runtime import completion, waiting
-from flowapp.engine.runtime.activity import Watch
-from flowapp.engine.runtime.outcomes import Here, Meaning, meaning, retry_words
+from flowapp.engine.runtime import waiting
+from flowapp.engine.runtime.host import Host
+from flowapp.engine.runtime.outcomes import Completion, Here, Meaning, columns_of, meaning, retry_words, tell_others
 from flowapp.engine.runtime.program import Program, Step
 from flowapp.engine.runtime.received_signals import ReceivedSignals
 from flowapp.engine.runtime.recorder import Recorder, weigh
 from flowapp.engine.runtime.results import Results
 from flowapp.engine.runtime.resume import resume
-from flowapp.engine.runtime.visit import Attempt, Services, idempotency_key
+from flowapp.engine.runtime.visit import Attempt, idempotency_key
 from flowapp.engine.runtime.visit_context import VisitContext
+from flowapp.engine.store import leases
 from flowapp.engine.store import messages as m
-from flowapp.engine.store import persistent_writes
-from flowapp.engine.store.failures import fingerprint
 from flowapp.engine.store.journal import Claim, Journal
 from flowapp.engine.store.quota import quotas
-from flowapp.models import TEST, new_id, utcnow
+from flowapp.models import TEST, new_id
 from flowapp.security.opened import Opened
 
 _FLUSH_ROWS = 400
 _FLUSH_SECONDS = 0.5
 _WAITS = ("waiting", SUSPENDED, "joined", "looping")  # statuses of tokens whose attempt was written as waiting
-
-
-@dataclass(slots=True, kw_only=True)
-class Host:
-    """What a process gives to the executions that it runs.
-
-    `services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
-    commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
-    `wake` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `stored` counts
-    bytes that were written; `watch` hears what this thread is doing.
-    """
-
-    services: Callable[[str, str, str], Services]
-    publish: Callable[[str, str, list[m.Message]], None]  # organization, execution, messages
-    stopping: Callable[[], bool] = lambda: False
-    now: Callable[[], datetime] = utcnow
-    chance: Callable[[], float] = random
-    wake: Callable[[str, str], None] = lambda _execution, _organization: None
-    ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
-    stored: Callable[[str, str, int], None] = lambda _organization, _workflow, _bytes: None
-    watch: Watch = field(default_factory=Watch)
 
 
 class Run:
@@ -70,7 +46,7 @@ class Run:
         given = (self.row["input_data"], self.row["context"])
         self.recorder = Recorder(claim.row["id"], claim.row["organization_id"], claim.row["seq"], host.now, given)
         self.results = Results()
-        self.signals = ReceivedSignals()
+        self.signals: ReceivedSignals | None = None  # read where it is resumed
         self.since = new_id()  # of events recorded from now on, all ids are greater
         self.error = ""
         self.current = ""
@@ -97,7 +73,7 @@ class Run:
     def _resume(self) -> None:
         resumed = resume(self.context, self.state, self.journal)
         self.results, self.signals = resumed.results, resumed.signals
-        self.recorder.batch.consumed += self.signals.taken()
+        self._consume()
         for ended in resumed.ended:
             self.recorder.end_earlier(*ended)
         for line in resumed.lines:
@@ -118,9 +94,12 @@ class Run:
 
     def next(self) -> tuple[str | None, Signal | None]:
         """The token to run next, and the signal that it waited for. It may be that the execution has ended meanwhile."""
-        number, signal = self.signals.next(self.state["tokens"])
-        if number is not None:  # what came in time counts, also where nobody could act on it before the time was over
-            return number, signal
+        if (
+            self.signals is not None
+        ):  # what came in time counts, also where nobody could act on it before the time was over
+            number, signal = self.signals.next(self.state["tokens"])
+            if number is not None:
+                return number, signal
         self._wake_due()
         return (None if self.over else machine.next_ready(self.state)), None
 
@@ -145,8 +124,12 @@ class Run:
             self.recorder.start(step.definition, number, token, step.spec)
         else:
             self.recorder.reopen(step.definition, number, token, step.spec)
-            self.recorder.batch.consumed += self.signals.taken()
+            self._consume()
         return step
+
+    def _consume(self) -> None:
+        """What was taken of the signals is deleted with the next commit."""
+        self.recorder.batch.consumed += self.signals.taken() if self.signals else []
 
     def intend(self, number: str, step: Step, params: Any) -> None:
         """Writes that the attempt begins: it has an effect. `params`: what with, where they are known before."""
@@ -308,7 +291,7 @@ class Run:
         elif self.over:
             batch.timers = self._none()
             batch.listening = None if columns["status"] == "pending" else self._none()
-        persistent_writes.write(self.journal, self.claim, batch, self.host.stopping)
+        leases.write(self.journal, self.claim, batch, self.host.stopping)
         self.host.watch.settled()
         self.host.stored(self.row["organization_id"], self.row["workflow_id"], self.recorder.weight)
         self.recorder.weight = 0
@@ -324,7 +307,9 @@ class Run:
         self.over = True
         self.flush(status="waiting", lease_until=None)
         standing = self.row, self.state, self.program
-        if waiting.signals_came(self.journal, self.signals, *standing, since=self.since, now=self.host.now()):
+        if waiting.signals_came(
+            self.journal, self.signals or ReceivedSignals(), *standing, since=self.since, now=self.host.now()
+        ):
             self.host.wake(self.row["id"], self.row["organization_id"])
 
     def give_back(self, rung_at: datetime | None = None) -> None:
@@ -337,32 +322,12 @@ class Run:
         self.over, error = True, self.recorder.named.mask(error)
         self._carry_out(*machine.ended(self.state, status))
         self.recorder.seq += 1
-        output, now = self.results.output, self.host.now()
-        self.recorder.weight += weigh(output)
-        self.recorder.news.append(m.execution_completed(self.row["id"], self.recorder.seq, status, error, output))
-        columns = self._tell_of_end(status, error, now)
-        self.flush(
-            status=status,
-            output_data=output,
-            error_message=error,
-            completed_at=now,
-            lease_until=None,
-            goal_reached=status == "goal_reached",
-            **columns,
-        )
+        end = Completion(status, self.results.output, error, self.current, self.host.now())
+        self.recorder.weight += weigh(end.output)
+        self.recorder.news.append(m.execution_completed(self.row["id"], self.recorder.seq, status, error, end.output))
+        tell_others(self.recorder.batch, self.row, end)
+        self.flush(**columns_of(end))
         self.host.ended(self.row, status)
-
-    def _tell_of_end(self, status: End, error: str, now: datetime) -> dict[str, Any]:
-        """What is written with the end for those whom it concerns; returns more columns."""
-        batch, parent = self.recorder.batch, self.options.get("parent")
-        if parent:
-            signal = completion.signal_to_parent(self.row, parent, status, self.results.output, error, now)
-            batch.signals.append(signal)
-        if status != "failed":
-            return {}
-        if not self.is_test:
-            batch.events.append(completion.failed_event(self.row, self.current, error, now))
-        return {"error_fingerprint": fingerprint(self.current, error)}
 
     def publish(self, news: list[m.Message]) -> None:
         """Tells who watches."""

@@ -15,8 +15,9 @@ from time import monotonic
 from typing import Any
 
 from flowapp.catalog import Done, Signal
+from flowapp.engine.runtime.host import Host
 from flowapp.engine.runtime.program import Program, Programs, Step
-from flowapp.engine.runtime.run import Host, Run
+from flowapp.engine.runtime.run import Run
 from flowapp.engine.runtime.visit import Attempt
 from flowapp.engine.runtime.visit import run as make_attempt
 from flowapp.engine.store.journal import Claim, Journal

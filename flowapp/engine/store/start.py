@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypedDict, Unpack, cast
 
-from sqlalchemy import Table, select, text
+from sqlalchemy import Column, ColumnElement, Engine, Table, bindparam, literal_column, select, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from flowapp.engine.language.conditions import evaluate
@@ -16,9 +17,10 @@ from flowapp.engine.store import admission
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.quota import quotas
 from flowapp.models import TEST, Execution, Trigger, Version, Workflow, new_id, utcnow
+from flowapp.models.driver import transaction
 
-executions = cast(Table, Execution.__table__)
-DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in executions.columns}
+_executions = cast(Table, Execution.__table__)
+_DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in _executions.columns}
 
 
 class Given(TypedDict, total=False):
@@ -139,7 +141,7 @@ def _known(session: Session, row: dict[str, Any]) -> bool:
 
 def _insert(session: Session, row: dict[str, Any]) -> Execution | None:
     """The row, if it was new. The unique key decides, in the database."""
-    values = {**DEFAULTS, **row}
+    values = {**_DEFAULTS, **row}
     connection = session.connection()
     written = connection.execute(_statement(connection.dialect.name), values).first()
     if written is None:
@@ -153,17 +155,51 @@ def _insert(session: Session, row: dict[str, Any]) -> Execution | None:
 
 @cache
 def _statement(dialect: str) -> Any:
-    return once(insert_into(dialect, executions))
+    return _once(_insert_into(dialect))
 
 
-def insert_into(dialect: str, table: Table) -> Any:
+def _insert_into(dialect: str) -> Any:
     """An INSERT that knows ON CONFLICT."""
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    return (sqlite if dialect == "sqlite" else postgresql).insert(_executions)
 
 
-def once(insert: Any) -> Any:
+def _once(insert: Any) -> Any:
     """The first with its idempotency key is written; the others give no row. The row: id and the organization's timezone."""
     # In words: in RETURNING, SQLAlchemy would leave out the tables' names.
     zone = text("(SELECT timezone FROM organizations WHERE organizations.id = executions.organization_id) AS timezone")
     first = insert.on_conflict_do_nothing(index_elements=["workflow_id", "idempotency_key"])
-    return first.returning(executions.c.id, zone)
+    return first.returning(_executions.c.id, zone)
+
+
+def start_where(
+    engine: Engine, row: dict[str, Any], precondition: ColumnElement[bool], values: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The hottest start of all, of a webhook that is known: one INSERT on the driver, of a row that `new_row` gave.
+
+    Returns the row with its organization's timezone, committed. None, and nothing written, where the precondition (with the
+    parameters `values`) does not hold, or the idempotency key was used before. Workflows that limit when an execution may begin are not
+    started so.
+    """
+    statement = _direct_statement(engine.dialect, precondition, tuple(row))
+    with transaction(engine, row["organization_id"], alone=True) as driver:
+        written = driver.execute(statement, {**row, **values}).fetchall()
+    return {**_DEFAULTS, **row, "timezone": written[0][1]} if written else None
+
+
+@lru_cache(maxsize=20)
+def _direct_statement(dialect: Dialect, precondition: ColumnElement[bool], given: tuple[str, ...]) -> Any:
+    """The columns `given` are parameters; of the others those that have a default are written out."""
+    columns = [column for column in _executions.columns if column.key in given or _DEFAULTS[column.key] is not None]
+    values = [
+        bindparam(column.key, type_=column.type) if column.key in given else _written_out(column, dialect)
+        for column in columns
+    ]
+    rows = select(*values).where(precondition)
+    insert = _insert_into(dialect.name).from_select(columns, rows, include_defaults=False)
+    return _once(insert)
+
+
+def _written_out(column: Column[Any], dialect: Dialect) -> ColumnElement[Any]:
+    """A column's default as it stands in SQL."""
+    write: Any = column.type.dialect_impl(dialect).literal_processor(dialect)
+    return literal_column(write(_DEFAULTS[column.key]), column.type)

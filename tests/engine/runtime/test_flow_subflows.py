@@ -183,7 +183,7 @@ def test_circles_and_depth_are_refused(nest: Place) -> None:
         nest.runner.run(execution.id, nest.org)
         execution = nest.get(execution.id)
     assert depth == subflows.MAX_DEPTH
-    assert "10 deep" in execution.error_message
+    assert "10 levels deep" in execution.error_message
 
 
 @pytest.mark.parametrize("name", ["Nothing", "{{ input.name }}"])

@@ -48,7 +48,7 @@ class Faults:
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
-    monkeypatch.setattr("flowapp.engine.store.persistent_writes.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("flowapp.engine.store.leases.FIRST_PAUSE", 0.001)
     return Faults(monkeypatch)
 
 
@@ -110,7 +110,7 @@ def test_once_another_worker_has_taken_over_nothing_is_written(place: Place, fau
 def test_a_process_that_ends_does_not_wait_for_long(
     place: Place, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flowapp.engine.store.persistent_writes.LAST_SECONDS", 0.2)
+    monkeypatch.setattr("flowapp.engine.store.leases.LAST_SECONDS", 0.2)
     faults.at, faults.left = 2, 10**9
     faults.on_fault = lambda: setattr(place, "stop", True)
     began = time.monotonic()

@@ -1,0 +1,33 @@
+"""What a process gives to the executions that it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import random
+from typing import Any
+
+from flowapp.engine.runtime.activity import Watch
+from flowapp.engine.runtime.visit import Services
+from flowapp.engine.store import messages as m
+from flowapp.models import utcnow
+
+
+@dataclass(slots=True, kw_only=True)
+class Host:
+    """`services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
+    commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
+    `wake` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `stored` counts
+    bytes that were written; `watch` hears what this thread is doing.
+    """
+
+    services: Callable[[str, str, str], Services]
+    publish: Callable[[str, str, list[m.Message]], None]  # organization, execution, messages
+    stopping: Callable[[], bool] = lambda: False
+    now: Callable[[], datetime] = utcnow
+    chance: Callable[[], float] = random
+    wake: Callable[[str, str], None] = lambda _execution, _organization: None
+    ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
+    stored: Callable[[str, str, int], None] = lambda _organization, _workflow, _bytes: None
+    watch: Watch = field(default_factory=Watch)
