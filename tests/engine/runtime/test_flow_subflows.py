@@ -240,4 +240,4 @@ def test_workflows_that_start_workflows_do_not_multiply_without_end(
         assert session.get_one(Execution, first).descendants == 7
         refused = session.query(Execution).filter_by(status="failed").all()
         assert refused
-        assert all("starts 7 others at most" in one.error_message for one in refused)
+        assert all("can start at most 7 others" in one.error_message for one in refused)
