@@ -89,9 +89,9 @@ def run(database: str, options: argparse.Namespace) -> dict[str, Any]:
         found = Found(options.only, {"fsync_ms": fsync_ms(folder)})
         found.add("memory", lambda: measure.memory(ours, sizes))
         prepare(ours, sink.url)
-        found.add("idle", lambda: measure.idle(ours, sink, sizes))
-        if "W3" in options.only:
+        if {"idle", "W3"} & set(options.only):
             other = stack.enter_context(bare(folder / "bare", urls[1], server, sink.url))
+            found.add("idle", lambda: measure.idle(ours, other, sink, sizes))
             found.add("W3", lambda: measure.w3(ours, other, sink, sizes, is_sqlite=not server))
         found.add("L40", lambda: measure.light(ours, sink, sizes))
         if "WS500" in options.only:

@@ -54,6 +54,7 @@ def measure(product: Product, sink: Sink, count: int, executions: int) -> tuple[
     last = [(line[2] - line[0]) * 1000 for line in whole]
     rows = [
         Row(f"W3 beside {count} sockets, part of W3 alone", during.per_second / alone, target=Target("≥", 0.8)),
+        Row("processor ms per execution beside them", during.cpu_total * 1000 / executions),
         Row("log line to the last socket p50, ms", percentile(last, 50)),
         Row("log line to the last socket p99, ms", percentile(last, 99), target=Target("≤", 250)),
     ]

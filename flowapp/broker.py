@@ -40,6 +40,7 @@ class DoorbellConsumer(Consumer):
         self._block = min(_BLOCK_SECONDS, timeout / 1000)
         self._taken: deque[bytes] = deque()
         self._room = threading.Condition()
+        self._connection: Any = None
 
     def ack(self, message: MessageProxy) -> None:  # noqa: ARG002 - there is nobody to tell
         """The message is done: its thread is free. It may have been taken by a consumer that lost its connection."""
@@ -66,7 +67,7 @@ class DoorbellConsumer(Consumer):
                 return
             free = self._free
         try:
-            taken: Any = self._client.blmpop(self._block, 1, self._key, direction="LEFT", count=free)
+            taken = self._wait(free)
         except redis.TimeoutError:
             return
         except redis.ConnectionError as error:
@@ -76,6 +77,27 @@ class DoorbellConsumer(Consumer):
             self._taken.extend(taken[1])
             with self._room:
                 self._free -= len(taken[1])
+
+    def _wait(self, count: int) -> Any:
+        """What a client's `blmpop` answers, on one connection that is kept: the client's own way takes twice as long.
+
+        A connection that was lost is made anew once, as `connect` has clients do it.
+        """
+        if self._connection is None:
+            self._connection = self._client.connection_pool.get_connection()
+        command = ("BLMPOP", self._block, 1, self._key, "LEFT", "COUNT", count)
+        try:
+            self._connection.send_command(*command)
+            return self._connection.read_response()
+        except redis.ConnectionError:
+            self._connection.send_command(*command)
+            return self._connection.read_response()
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        if self._connection is not None:
+            self._client.connection_pool.release(self._connection)
+            self._connection = None
 
 
 class DoorbellBroker(dramatiq.Broker):

@@ -22,7 +22,6 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST_NODE = 20
 NEWEST_PYTHON = (3, 14)  # the newest that the locks were made for
-ICON_ROOMS = ("actions", "triggers", "connectors")  # each file there names its icon
 
 
 def main(arguments: list[str]) -> None:
@@ -86,7 +85,8 @@ def install_frontend() -> None:
 
 def build_assets() -> None:
     sources = sorted(path for path in (ROOT / "static" / "src").rglob("*") if path.is_file())
-    sources += sorted(path for room in ICON_ROOMS for path in (ROOT / "flowapp" / room).rglob("*.py"))
+    # The icons that modules name, and the style rules that pages use, are read from them.
+    sources += sorted((ROOT / "flowapp").rglob("*.py")) + sorted((ROOT / "templates").rglob("*.html"))
     script = ROOT / "static" / "build.mjs"
     once(
         "Building the assets",

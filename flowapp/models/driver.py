@@ -6,12 +6,12 @@ organization, SQLite's turn to write, its errors, and that a lost server costs t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, Engine, Executable, Uuid
+from sqlalchemy import JSON, Column, Engine, Executable, Uuid
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
@@ -27,27 +27,25 @@ _CHOOSE = "SELECT set_config('flowapp.organization', %s, false)"
 class Made:
     """A Core statement as one database takes it. `names`: the columns that an INSERT without values is given."""
 
-    __slots__ = ("_binds", "_positional", "text")
+    __slots__ = ("_binds", "_names", "_positional", "text")
 
     def __init__(self, statement: Executable, dialect: Dialect, names: Sequence[str] | None = None) -> None:
         compiled: Any = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]
         self.text = str(compiled)
         self._positional = compiled.positional
-        order: Iterable[str] = (compiled.positiontup or ()) if compiled.positional else compiled.params
+        order = compiled.positiontup if compiled.positional else list(compiled.params)
+        self._names = order
         own = compiled.params
         types = {name: bind.type for name, bind in compiled.binds.items()}
-        self._binds = [
-            (name, own.get(name), _processor(types[name], dialect) if name in types else None) for name in order
-        ]
+        self._binds = [(name, own.get(name), _processor(types[name], dialect)) for name in order]
 
     def values(self, given: Values) -> Any:
         """Parameters for the driver."""
-        found = (
-            (name, value if value is None or process is None else process(value))
-            for name, own, process in self._binds
-            for value in (given.get(name, own),)
-        )
-        return [value for _name, value in found] if self._positional else dict(found)
+        values = []
+        for name, own, process in self._binds:
+            value = given.get(name, own)
+            values.append(value if value is None or process is None else process(value))
+        return values if self._positional else dict(zip(self._names, values, strict=True))
 
 
 @lru_cache(maxsize=500)
@@ -63,6 +61,12 @@ def _processor(kind: TypeEngine[Any], dialect: Dialect) -> Processor:
     if isinstance(kind, JSON):
         return dump_json
     return kind.bind_processor(dialect)
+
+
+@lru_cache(maxsize=100)
+def _readers(columns: tuple[Column[Any], ...], dialect: Dialect) -> list[tuple[str, Processor]]:
+    """The names of columns, and what makes Python's values of the driver's."""
+    return [(column.name, column.type.dialect_impl(dialect).result_processor(dialect, None)) for column in columns]
 
 
 def _hexadecimal(value: str) -> str:
@@ -93,6 +97,14 @@ class Driver:
         options = {"prepare": True} if self._dialect.name == "postgresql" else {}
         return self._cursor.execute(made.text, made.values(given), **options)
 
+    def read(self, statement: Executable, given: Values, columns: tuple[Column[Any], ...]) -> list[dict[str, Any]]:
+        """The rows of a statement that gives these columns, as Python values."""
+        readers = _readers(columns, self._dialect)
+        return [
+            {name: value if read is None else read(value) for (name, read), value in zip(readers, row, strict=True)}
+            for row in self.execute(statement, given).fetchall()
+        ]
+
     def serve(self, organization_id: str, known: dict[str, Any]) -> None:
         """Has PostgreSQL show this organization's rows alone; `known` is kept with the connection (models.tenancy)."""
         if known.get("tenant") != organization_id:
@@ -102,8 +114,9 @@ class Driver:
 
 
 @contextmanager
-def transaction(engine: Engine, organization_id: str, *, alone: bool = False) -> Iterator[Driver]:
+def transaction(engine: Engine, organization_id: str, *, alone: bool = False, writes: bool = True) -> Iterator[Driver]:
     """One organization's transaction; commits at its end. `alone`: for one statement, which PostgreSQL commits by itself.
+    What only reads waits for no turn on SQLite.
 
     Raises what SQLAlchemy would: DBAPIError, TimeoutError where no connection is free.
     """
@@ -117,7 +130,7 @@ def transaction(engine: Engine, organization_id: str, *, alone: bool = False) ->
         driver = Driver(connection, engine.dialect)
         if is_postgres:
             driver.serve(organization_id, lent.info)
-        else:
+        elif writes:
             connection.begin()
         yield driver
         if not (is_postgres and alone):

@@ -22,6 +22,7 @@ from flowapp.extensions import db
 from tests.api.conftest import Api
 from tests.api.test_hooks import execution_of, made
 
+pytestmark = pytest.mark.both_databases
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NONCE = re.compile("'nonce-[^']+'")
 _SECRET = "a-secret-of-some-length"
@@ -61,6 +62,14 @@ class Ways:
         if callable(given.get("input_stream")):
             given["input_stream"] = given["input_stream"]()
         return self.app.test_client().open(self.hook + given.pop("more", ""), **given)
+
+
+@pytest.fixture(autouse=True)
+def _unchanged(app: Any) -> Iterator[None]:
+    """The application is every test's."""
+    shortcuts = dict(app.shortcuts)
+    yield
+    app.shortcuts = shortcuts
 
 
 @pytest.fixture
@@ -181,7 +190,7 @@ def test_who_may_call(app: Any, api: Api) -> None:
             assert (known.status_code, ways.short[-1]) == (status, short), auth
             assert seen(known) == seen(ways.routed(**body, headers=sent)), auth
             ways.known(**body, headers=headers)
-        app.shortcuts["hooks"] = ways.shortcut
+        app.shortcuts["hooks"] = ways.shortcut  # each has its own
 
 
 def test_methods_of_the_trigger(app: Any, api: Api) -> None:

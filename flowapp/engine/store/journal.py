@@ -49,7 +49,7 @@ _CLAIM = (
     .where(
         _executions.c.id == bindparam("execution_id"),
         _executions.c.organization_id == bindparam("org"),
-        _STATUS.in_(OPEN),
+        or_(*map(_STATUS.__eq__, OPEN)),
         or_(_executions.c.lease_until.is_(None), _executions.c.lease_until < bindparam("at")),
         _executions.c.held.is_(False),
         or_(_executions.c.start_after.is_(None), _executions.c.start_after <= bindparam("at")),
@@ -85,6 +85,18 @@ _IN_WORDS = {
     True: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = 'running'",
     False: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = 'pending' AND NOT held",
 }
+_READ = (*(_executions.c[name] for name in _COLUMNS), _organizations.c.timezone)
+_RESULT = tuple(
+    _runs.c[name]
+    for name in (
+        "seq", "ended_seq", "step_id", "token", "status", "output", "error_message", "iteration", "attempt", "frame",
+    )
+)  # fmt: skip
+_RESULTS = (
+    select(*_RESULT)
+    .where(_runs.c.execution_id == bindparam("execution_id"), _runs.c.organization_id == bindparam("org"))
+    .order_by(_runs.c.seq)
+)
 SETTLED = ("ended_seq", "status", "branch", "output", "error_message", "ended_at")
 ENDED = (*SETTLED, "input", "explanation", "error_details")
 
@@ -212,19 +224,16 @@ class Journal:
 
     def claim(self, execution_id: str, now: datetime) -> Claim | None:
         """Takes the execution, unless it has ended or another worker holds it."""
-        with self.transaction(**at_once(self.engine.dialect.name)) as connection:
-            row = connection.execute(
-                _CLAIM,
-                {
-                    "execution_id": execution_id,
-                    "org": self.organization_id,
-                    "at": now,
-                    "until": now + self.lease,
-                    "owner": self.owner,
-                },
-            )
-            found = row.mappings().one_or_none()
-        return Claim(dict(found), found["fence"]) if found else None
+        values = {
+            "execution_id": execution_id,
+            "org": self.organization_id,
+            "at": now,
+            "until": now + self.lease,
+            "owner": self.owner,
+        }
+        with transaction(self.engine, self.organization_id, alone=True) as driver:
+            found = driver.read(_CLAIM, values, _READ)
+        return Claim(found[0], found[0]["fence"]) if found else None
 
     def look(self, execution_id: str, now: datetime) -> Claim | None:
         """A new execution that nobody has claimed, to be claimed by its first write. None: claim it in the usual way.
@@ -254,16 +263,8 @@ class Journal:
 
     def results(self, execution_id: str) -> list[Mapping[str, Any]]:
         """The attempts so far, oldest first: what a resuming worker needs to know."""
-        with self.transaction() as connection:
-            rows = connection.execute(
-                select(
-                    _runs.c.seq, _runs.c.ended_seq, _runs.c.step_id, _runs.c.token, _runs.c.status, _runs.c.output,
-                    _runs.c.error_message, _runs.c.iteration, _runs.c.attempt, _runs.c.frame,
-                )
-                .where(_runs.c.execution_id == execution_id, _runs.c.organization_id == self.organization_id)
-                .order_by(_runs.c.seq)
-            )  # fmt: skip
-            return [dict(row) for row in rows.mappings()]
+        with transaction(self.engine, self.organization_id, alone=True, writes=False) as driver:
+            return list(driver.read(_RESULTS, {"execution_id": execution_id, "org": self.organization_id}, _RESULT))
 
     def write(self, claim: Claim, batch: Batch) -> None:
         """Writes a batch in one transaction. FencedError, and nothing written, where the claim was lost."""
@@ -272,7 +273,7 @@ class Journal:
         given = one_statement.rows(batch) if self.engine.dialect.name == "postgresql" else None
         if given is not None:
             with transaction(self.engine, self.organization_id, alone=True) as driver:
-                held = one_statement.write(driver, _IN_WORDS[claim.taken], claim.key, batch, given, ENDED)
+                held = one_statement.write(driver, _IN_WORDS[claim.taken], claim.key, batch, given)
         else:
             held = self._write(claim, batch)
         if not held:
