@@ -1,5 +1,6 @@
 """The catalog of what a workflow can be made of: actions, triggers and connectors, and their contract."""
 
+from flowapp.catalog.aliases import Amount, Kinds
 from flowapp.catalog.context import (
     Email,
     Http,
@@ -19,6 +20,7 @@ from flowapp.catalog.context import (
     Test,
     Workflows,
 )
+from flowapp.catalog.explanations import PastVisit, Question, Reason
 from flowapp.catalog.outcome import Branch, Done, Each, Fail, Goal, Join, Outcome, Park, Respond, Stop, Wait
 from flowapp.catalog.params import (
     N_,
@@ -35,9 +37,6 @@ from flowapp.catalog.registry import (
     ACTIONS,
     CONNECTORS,
     TRIGGERS,
-    ActionSpec,
-    ConnectorSpec,
-    TriggerSpec,
     action,
     canonical_type,
     connector,
@@ -47,6 +46,7 @@ from flowapp.catalog.registry import (
     open_integration,
     trigger,
 )
+from flowapp.catalog.specs import ActionSpec, ConnectorSpec, Trait, TriggerSpec
 
 __all__ = [
     "ACTIONS",
@@ -54,6 +54,7 @@ __all__ = [
     "N_",
     "TRIGGERS",
     "ActionSpec",
+    "Amount",
     "Branch",
     "ConnectorSpec",
     "Done",
@@ -65,13 +66,17 @@ __all__ = [
     "HttpResponse",
     "IntegrationHandle",
     "Join",
+    "Kinds",
     "LogLevel",
     "Logger",
     "Mailer",
     "Outcome",
     "Params",
     "Park",
+    "PastVisit",
     "People",
+    "Question",
+    "Reason",
     "Render",
     "Respond",
     "Sandbox",
@@ -82,6 +87,7 @@ __all__ = [
     "Stop",
     "Tables",
     "Test",
+    "Trait",
     "TriggerSpec",
     "Wait",
     "Workflows",

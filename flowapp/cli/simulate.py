@@ -10,6 +10,7 @@ import click
 from flask.cli import with_appcontext
 
 from flowapp import tasks
+from flowapp.catalog import ACTIONS
 from flowapp.cli.words import ToldError, tell
 from flowapp.errors import FlowError
 from flowapp.extensions import db
@@ -67,8 +68,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
 def _step(run: dict[str, Any]) -> str:
     """When it began and how it ended; of a step that took time on the simulated clock, until when."""
     begin, end, status = run["started_at"], run["ended_at"], run["status"]
-    if run["action_type"] == "goal" and status == "completed" and run["output"].get("reached") is False:
-        status = "not reached"
+    if spec := ACTIONS.get(run["action_type"]):
+        status = spec.shown_status(status, run["output"]).replace("_", " ")
     until = ""
     if end and end - begin >= timedelta(seconds=1):
         status = "waited" if status == "completed" else status

@@ -1,4 +1,4 @@
-"""Open approvals: steps (`wait_event`, or `wait` of that kind) that wait for a member's decision. Found, and decided once.
+"""Open approvals: steps that asked members a question and wait for their decision. Found, and decided once.
 
 A decision is a signal to the step's token, written while the execution's row is locked: of two people who decide at
 once, the second one finds the first one's signal.
@@ -15,15 +15,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flowapp import events
-from flowapp.actions.time.wait_event import WaitEventParams
-from flowapp.catalog import get_action
+from flowapp.catalog import ACTIONS, Question, get_action
 from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, User, Workflow, utcnow
 from flowapp.records.paging import Page, paginate
 from flowapp.security.roles import Role
 from flowapp.texts import say
 
-ACTIONS = ("wait_event", "wait")
 MAX_COMMENT = 2000
 Decision = Literal["approved", "rejected"]
 
@@ -35,15 +33,15 @@ class Asked:
     run: StepRun
     execution: Execution
     workflow_name: str
-    params: WaitEventParams
+    question: Question
 
     @property
     def title(self) -> str:
-        return self.params.title.strip() or self.run.step_name
+        return self.question.title.strip() or self.run.step_name
 
     @property
     def role(self) -> Role:
-        return Role.read(self.params.role)
+        return Role.read(self.question.role)
 
     @property
     def until(self) -> datetime | None:
@@ -94,7 +92,7 @@ def _waiting(session: Session, execution_ids: Iterable[str]) -> list[StepRun]:
             select(StepRun)
             .where(
                 StepRun.execution_id.in_(list(execution_ids)),
-                StepRun.action_type.in_(ACTIONS),
+                StepRun.action_type.in_(_asking()),
                 StepRun.status == "waiting",
             )
             .order_by(StepRun.execution_id, StepRun.seq)
@@ -110,20 +108,25 @@ def _asked(session: Session, runs: list[StepRun]) -> list[Asked]:
         .where(Execution.id.in_({run.execution_id for run in runs}))
     )
     known = {execution.id: (execution, name) for execution, name in rows}
-    made = [Asked(run, *known[run.execution_id], _read(run)) for run in runs]
-    return [asked for asked in made if asked.params.kind == "approval"]
+    asked = ((run, _question(run)) for run in runs)
+    return [Asked(run, *known[run.execution_id], question) for run, question in asked if question]
 
 
-def _read(run: StepRun) -> WaitEventParams:
-    params: WaitEventParams = get_action(run.action_type).params.model_validate(run.input)  # type: ignore[assignment]
-    return params
+def _asking() -> list[str]:
+    """The step types that may ask for a decision."""
+    return [kind for kind, spec in ACTIONS.items() if spec.question]
+
+
+def _question(run: StepRun) -> Question | None:
+    spec = get_action(run.action_type)
+    return spec.question(spec.params.model_validate(run.input)) if spec.question else None
 
 
 def find(
     session: Session, execution_id: str, *, step_id: str = "", iteration: int | None = None, seq: int | None = None
 ) -> Asked:
     """The newest visit of that step that asked for a decision. NotFoundError where there is none."""
-    statement = select(StepRun).where(StepRun.execution_id == execution_id, StepRun.action_type.in_(ACTIONS))
+    statement = select(StepRun).where(StepRun.execution_id == execution_id, StepRun.action_type.in_(_asking()))
     if step_id:
         statement = statement.where(StepRun.step_id == step_id)
     if iteration is not None:

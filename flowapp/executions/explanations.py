@@ -5,32 +5,21 @@ Texts are made by `say`: a page puts them into the reader's language. Rules are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from flowapp.actions.flow.split import DEFAULT, share
+from flowapp.catalog import ACTIONS, PastVisit, Reason
 from flowapp.engine.store.admission import gate_of
 from flowapp.executions.timeline import StepVisit, explained
 from flowapp.models import OPEN, Execution, StepRun, utcnow
 from flowapp.texts import say
 
 Json = dict[str, Any]
-MOST_ERRORS = 10
 MOST_HOLDERS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One sentence; with `rules` what conditions saw, `result` whether they held, `at` a time that goes with it."""
-
-    text: str = ""
-    rules: list[Json] = field(default_factory=list)
-    result: bool | None = None
-    execution_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,138 +47,47 @@ class Story:
 def of_visit(story: Story, visit: StepVisit) -> list[Reason]:
     """Why the visit ended as it did, or what it waits for."""
     token = story.token(visit.run) if story.execution.status in ("running", "waiting", "pending") else None
-    tell = _BY_TYPE.get(visit.run.action_type)
-    reasons = tell(story, visit.run, token) if tell else []
+    spec = ACTIONS.get(visit.run.action_type)
+    reasons = spec.explain(_past(story, visit.run, token)) if spec and spec.explain else []
     if not reasons and visit.run.explanation:
-        reasons = [Reason(rules=explained(visit.run.explanation))]
-    return reasons + (_parked(token) if token and token["status"] == "parked" else [])
+        reasons = [Reason(rules=visit.run.explanation)]
+    shown = [replace(reason, rules=explained(reason.rules)) for reason in reasons]
+    return shown + (_parked(token) if token and token["status"] == "parked" else [])
+
+
+def _past(story: Story, run: StepRun, token: Json | None) -> PastVisit:
+    """The visit as its step type may explain it."""
+    execution = story.execution
+    loop = story.state.get("loops", {}).get(token.get("loop", "")) if token else None
+    kept = token.get("result") if token else None
+    arrived, under_way = _branches(story, run, token) if token and token["status"] == "joined" else ([], [])
+    return PastVisit(
+        run.step_id,
+        execution.id,
+        execution.contact_id or "",
+        execution.trigger_entity_id,
+        input=run.input if isinstance(run.input, dict) else {},
+        output=run.output if isinstance(run.output, dict) else {},
+        rules=run.explanation or [],
+        kept=kept if isinstance(kept, dict) else {},
+        arrived=[story.name(step_id) for step_id in arrived],
+        under_way=[story.name(step_id) for step_id in under_way],
+        loop=loop,
+        name=story.name,
+    )
+
+
+def _branches(story: Story, run: StepRun, token: Json) -> tuple[list[str], list[str]]:
+    """The steps from which branches have come to this merge, and those that others of its frame are at."""
+    tokens = story.state["tokens"].values()
+    here = [t for t in tokens if t["status"] == "joined" and t["step"] == run.step_id]
+    away = [t for t in tokens if t not in here and t.get("frame", "") == token.get("frame", "")]
+    return [t.get("from", "") for t in here], [t["step"] for t in away]
 
 
 def items_of(frame: str) -> str:
     """Which items of which loops a visit belongs to, counted from 1: “2”, “2.5” for the fifth of an inner loop."""
     return ".".join(str(int(part.partition(":")[2]) + 1) for part in frame.split("/")) if frame else ""
-
-
-def _switch(_story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
-    output = run.output if isinstance(run.output, dict) else {}
-    cases = output.get("explanation") if isinstance(output.get("explanation"), list) else []
-    reasons = [
-        Reason(say("Case “%(name)s”", name=str(case["case"])), explained(case["rules"]), bool(case["fits"]))
-        for case in cases or ()
-    ]
-    if output.get("case") == "default":
-        reasons.append(Reason(say("No case matches, so it takes “Otherwise”.")))
-    return reasons
-
-
-def _split(story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
-    output = run.output if isinstance(run.output, dict) else {}
-    given = run.input.get("variants") if isinstance(run.input, dict) else None
-    variants = given or [{"name": variant.name, "weight": variant.weight} for variant in DEFAULT]
-    total = sum(float(variant.get("weight", 1)) for variant in variants)
-    if not output.get("variant") or not total:
-        return []
-    execution = story.execution
-    subject = execution.contact_id or execution.trigger_entity_id or execution.id
-    position, below, low, high = share(subject, run.step_id) * 100, 0.0, 0.0, 0.0
-    for variant in variants:
-        part = float(variant.get("weight", 1)) / total * 100
-        if variant["name"] == output["variant"]:
-            low, high = below, below + part
-        below += part
-    who = say("its contact") if execution.contact_id else say("its subject")
-    if subject == execution.id:
-        who = say("this execution")
-    values = {
-        "who": who,
-        "position": f"{position:.2f}",
-        "name": output["variant"],
-        "low": f"{low:g}",
-        "high": f"{high:g}",
-    }
-    return [
-        Reason(
-            say(
-                "The hash of %(who)s and this step is at %(position)s of 100; “%(name)s” covers %(low)s to %(high)s.",
-                **values,
-            )
-        )
-    ]
-
-
-def _merge(story: Story, run: StepRun, token: Json | None) -> list[Reason]:
-    if token and token["status"] == "joined":
-        tokens = story.state["tokens"].values()
-        here = [t for t in tokens if t["status"] == "joined" and t["step"] == run.step_id]
-        away = [t for t in tokens if t not in here and t.get("frame", "") == token.get("frame", "")]
-        reasons = [
-            Reason(say("Arrived so far, from: %(steps)s.", steps=_steps(story, [t.get("from", "") for t in here])))
-        ]
-        if away:
-            reasons.append(
-                Reason(say("Still running, at: %(steps)s.", steps=_steps(story, [t["step"] for t in away])))
-            )  # fmt: skip
-        return reasons
-    output = run.output if isinstance(run.output, dict) else {}
-    if not output.get("inputs"):
-        return []
-    return [Reason(say("It continued with what arrived from: %(steps)s.", steps=_steps(story, list(output["inputs"]))))]
-
-
-def _steps(story: Story, ids: list[str]) -> str:
-    return ", ".join(dict.fromkeys(story.name(step_id) or "…" for step_id in ids))
-
-
-def _loop(story: Story, run: StepRun, token: Json | None) -> list[Reason]:
-    loop = story.state.get("loops", {}).get(token.get("loop", "")) if token else None
-    if loop:
-        values = {"done": loop["ok"] + loop["failed"], "total": loop["total"], "failed": loop["failed"]}
-        return [
-            Reason(say("Items completed: %(done)s of %(total)s; failed: %(failed)s.", **values)),
-            *_errors(loop["errors"]),
-        ]
-    output = run.output if isinstance(run.output, dict) else {}
-    if "count" not in output:
-        return []
-    values = {"done": output["count"], "failed": output.get("failed", 0)}
-    return [Reason(say("Items: %(done)s; failed: %(failed)s.", **values)), *_errors(output.get("errors"))]
-
-
-def _errors(errors: Any) -> list[Reason]:
-    return [
-        Reason(say("Item %(number)s: %(error)s", number=error["index"] + 1, error=error["error"]))
-        for error in (errors or ())[:MOST_ERRORS]
-    ]
-
-
-def _wait_condition(_story: Story, run: StepRun, token: Json | None) -> list[Reason]:
-    output = run.output if isinstance(run.output, dict) else {}
-    kept = (token or {}).get("result") or {}
-    rules = explained(run.explanation or output.get("explanation") or kept.get("explanation"))
-    event = output.get("event")
-    reasons = [Reason(rules=rules)] if rules else []
-    if isinstance(event, dict) and event.get("type"):
-        reasons.append(Reason(say("Checked when this event arrived: %(event)s.", event=str(event["type"]))))
-    return reasons
-
-
-def _decided(_story: Story, run: StepRun, _token: Json | None) -> list[Reason]:
-    made = run.output if isinstance(run.output, dict) else {}
-    if made.get("kind") != "approval" or made.get("decision") not in ("approved", "rejected"):
-        return []
-    who = str(made.get("by") or "")
-    if made["decision"] == "approved":
-        told = say("%(who)s approved this.", who=who)
-    else:
-        told = say("%(who)s rejected this.", who=who)
-    by_link = say("Decided by the link in the e-mail, without signing in.")
-    return [Reason(told), *([Reason(by_link)] if made.get("by_link") else [])]
-
-
-def _child(_story: Story, run: StepRun, token: Json | None) -> list[Reason]:
-    told = run.output if isinstance(run.output, dict) else (token or {}).get("result") or {}
-    execution_id = str(told.get("execution_id") or "")
-    return [Reason(say("The execution of the other workflow"), execution_id=execution_id)] if execution_id else []
 
 
 def _parked(token: Json) -> list[Reason]:
@@ -208,18 +106,6 @@ def _parked(token: Json) -> list[Reason]:
             Reason(say("Waiting for one of these events about the same contact or record: %(events)s.", events=events))
         ]
     return [Reason(say("Waiting for one of these events: %(events)s.", events=events))]
-
-
-_BY_TYPE: dict[str, Callable[[Story, StepRun, Json | None], list[Reason]]] = {
-    "switch": _switch,
-    "split": _split,
-    "merge": _merge,
-    "loop": _loop,
-    "wait_condition": _wait_condition,
-    "wait_event": _decided,
-    "wait": _decided,
-    "run_workflow": _child,
-}
 
 
 def of_execution(session: Session, execution: Execution) -> list[Reason]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
+from flowapp.catalog import N_, Params, TriggerSpec, stored_value, trigger, ui
 from flowapp.errors import InvalidError, Problem, UnauthenticatedError
 from flowapp.security.signatures import Custom, Preset, same, standard_key
 from flowapp.security.signatures import verify as verify_signature
@@ -179,5 +179,6 @@ trigger(
         prepare=prepare,
         check=check,
         summary=summary,
+        awaits_answer=lambda config: stored_value(WebhookParams, config, "response") == "respond",
     )
 )

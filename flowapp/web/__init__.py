@@ -9,6 +9,7 @@ from flask import Flask, g
 from flask_login import AnonymousUserMixin
 
 from flowapp import tasks
+from flowapp.catalog import ACTIONS
 from flowapp.extensions import csrf, htmx, limiter, login
 from flowapp.web import assets, headers, locale, nav, problems, texts
 from flowapp.web.access import access, guard, public
@@ -45,5 +46,6 @@ def init_app(app: Flask) -> None:
         part.init_app(app)
     app.context_processor(_context)
     app.jinja_env.filters["pretty_json"] = lambda data: json.dumps(data, indent=2, ensure_ascii=False, default=str)
+    app.jinja_env.globals["spec_of"] = ACTIONS.get
     app.jinja_env.filters["branch_word"] = texts.branch_word
     app.before_request(guard)

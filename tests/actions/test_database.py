@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowapp.actions.data.database_query import replace_expressions
 from flowapp.catalog import Done
+from flowapp.catalog.sql_expressions import replace_expressions
 from tests.support.cost import processor_seconds
 
 

@@ -71,6 +71,7 @@ class DatabaseSaveParams(Params):
         "updated": N_("Number of records updated"),
         "records": N_("The records, if a list was saved"),
     },
+    sample={"id": "0190f3c2-7a1e-7c55-8000-5b0c1f0e2a11", "count": 1, "created": 1, "updated": 0, "records": []},
 )
 def database_save(ctx: StepContext, params: DatabaseSaveParams) -> Outcome:
     """One record saved: its columns are the result's. Running again under the same key adds nothing (`ctx.tables`)."""

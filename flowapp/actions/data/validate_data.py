@@ -163,6 +163,7 @@ def _check_schema(schema: dict[str, Any]) -> None:
         "data": N_("The data that was checked"),
         "errors": N_("The errors: a list of field and message"),
     },
+    sample={"valid": True, "data": {}, "errors": []},
 )
 def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
     """Done where the data is valid; else a permanent StepError, or the branch `invalid`."""

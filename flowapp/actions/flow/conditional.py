@@ -31,6 +31,8 @@ class ConditionalParams(Params):
         "matched": N_("Whether the conditions are met"),
         "explanation": N_("Each condition with the values it compared"),
     },
+    param_aliases={"condition": "conditions", "condition_config": "conditions"},
+    sample={"matched": True, "explanation": []},
 )
 def conditional(ctx: StepContext, params: ConditionalParams) -> Outcome:
     """Tests the conditions."""

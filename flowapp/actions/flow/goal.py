@@ -68,11 +68,15 @@ class GoalParams(Params):
     params=GoalParams,
     branches=("next", "timeout"),
     branch_if={"timeout": ("timeout", None)},
+    param_aliases={"goal_value": "value", "goal_name": "name", "condition_config": "conditions"},
     result={
         "reached": N_("Whether the goal is reached"),
         "name": N_("Goal name"),
         "value": N_("What it is worth"),
     },
+    sample={"reached": True, "name": "Became a customer", "value": 100},
+    goal=lambda params: params.get("conditions"),
+    ended_as=lambda output: "not_reached" if output.get("reached") is False else "",
 )
 def goal(ctx: StepContext, params: GoalParams) -> Outcome:
     """Reached, or not yet."""

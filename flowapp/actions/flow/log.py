@@ -38,6 +38,7 @@ class LogParams(Params):
     effect="pure",
     params=LogParams,
     result={"message": N_("The line that was written"), "level": N_("Its level")},
+    sample={"message": "New answer from Ada", "level": "info"},
 )
 def log(ctx: StepContext, params: LogParams) -> Outcome:
     """Writes the line."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
-from flowapp.catalog import N_, Each, Outcome, Params, StepContext, action, ui
+from flowapp.catalog import N_, Each, Outcome, Params, PastVisit, Reason, StepContext, action, ui
 from flowapp.errors import StepError
+from flowapp.texts import say
+
+SHOWN_ERRORS = 10
 
 
 class LoopParams(Params):
@@ -49,6 +53,33 @@ class LoopParams(Params):
     )
 
 
+def known_items(params: Mapping[str, Any]) -> list[Any]:
+    """The items, as far as params tell before the loop runs."""
+    items, size = params.get("items"), params.get("batch_size")
+    if not isinstance(items, list):
+        return []
+    return [items[:size]] if isinstance(size, int) and items else items
+
+
+def explain(visit: PastVisit) -> list[Reason]:
+    """How far it is, or how it went; the first of its errors."""
+    if visit.loop:
+        values = {"done": visit.loop["ok"] + visit.loop["failed"], "total": visit.loop["total"]}
+        told = say("Items completed: %(done)s of %(total)s; failed: %(failed)s.", **values, failed=visit.loop["failed"])
+        return [Reason(told), *_errors(visit.loop["errors"])]
+    if "count" not in visit.output:
+        return []
+    told = say("Items: %(done)s; failed: %(failed)s.", done=visit.output["count"], failed=visit.output.get("failed", 0))
+    return [Reason(told), *_errors(visit.output.get("errors"))]
+
+
+def _errors(errors: Any) -> list[Reason]:
+    return [
+        Reason(say("Item %(number)s: %(error)s", number=error["index"] + 1, error=error["error"]))
+        for error in (errors or ())[:SHOWN_ERRORS]
+    ]
+
+
 @action(
     "loop",
     label=N_("Loop over a list"),
@@ -66,6 +97,10 @@ class LoopParams(Params):
         "results": N_("The last result of each item"),
         "errors": N_("What went wrong, with the item's number"),
     },
+    param_aliases={"list": "items", "collection": "items"},
+    sample={"count": 2, "ok": 2, "failed": 0, "results": [], "errors": []},
+    items=known_items,
+    explain=explain,
 )
 def loop(_ctx: StepContext, params: LoopParams) -> Outcome:
     """Hands the items to the engine."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
 
-from flowapp.catalog import N_, Join, Outcome, Params, StepContext, action, ui
+from flowapp.catalog import N_, Join, Outcome, Params, PastVisit, Reason, StepContext, action, ui
 from flowapp.catalog.fields import OptionalDuration, until
+from flowapp.texts import say
 
 
 class MergeParams(Params):
@@ -40,6 +42,24 @@ class MergeParams(Params):
     )
 
 
+def explain(visit: PastVisit) -> list[Reason]:
+    """Who has arrived, and who may still come."""
+    if visit.arrived:
+        reasons = [Reason(say("Arrived so far, from: %(steps)s.", steps=_listed(visit.arrived)))]
+        if visit.under_way:
+            reasons.append(Reason(say("Still running, at: %(steps)s.", steps=_listed(visit.under_way))))
+        return reasons
+    inputs = visit.output.get("inputs")
+    if not inputs:
+        return []
+    steps = _listed(visit.name(step_id) for step_id in inputs)
+    return [Reason(say("It continued with what arrived from: %(steps)s.", steps=steps))]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(name or "…" for name in names))
+
+
 @action(
     "merge",
     label=N_("Merge"),
@@ -52,6 +72,9 @@ class MergeParams(Params):
     branches=("next", "timeout"),
     branch_if={"timeout": ("timeout", None)},
     result={"arrived": N_("Number of branches that arrived"), "inputs": N_("The result of each preceding step")},
+    traits=frozenset({"merges"}),
+    sample={"arrived": 2, "inputs": {}},
+    explain=explain,
 )
 def merge(ctx: StepContext, params: MergeParams) -> Outcome:
     """Joins; the engine counts who can still come."""

@@ -55,6 +55,9 @@ class RespondParams(Params):
     params=RespondParams,
     aliases=("respond_to_webhook", "webhook_response"),
     result={"status": N_("Status sent"), "headers": N_("Headers"), "body": N_("Body sent")},
+    param_aliases={"status_code": "status"},
+    traits=frozenset({"answers"}),
+    sample={"status": 200, "headers": {}, "body": {}},
 )
 def respond(ctx: StepContext, params: RespondParams) -> Outcome:
     """Hands the answer to the engine; the log says which headers the caller will not see."""

@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import Field
 
-from flowapp.catalog import N_, Done, Fail, Outcome, Params, Park, StepContext, action, ui
+from flowapp.catalog import N_, Done, Fail, Outcome, Params, Park, PastVisit, Reason, StepContext, action, ui
 from flowapp.catalog.fields import OptionalDuration, Text, until
+from flowapp.texts import say
 
 _GOOD = ("completed", "goal_reached")
 
@@ -42,6 +43,12 @@ class RunWorkflowParams(Params):
     )
 
 
+def explain(visit: PastVisit) -> list[Reason]:
+    """Leads to the other execution."""
+    execution_id = str((visit.output or visit.kept).get("execution_id") or "")
+    return [Reason(say("The execution of the other workflow"), execution_id=execution_id)] if execution_id else []
+
+
 @action(
     "run_workflow",
     label=N_("Run another workflow"),
@@ -58,6 +65,9 @@ class RunWorkflowParams(Params):
         "status": N_("Its final status"),
         "output": N_("Its result"),
     },
+    param_aliases={"workflow_id": "workflow", "input_data": "input"},
+    sample={"execution_id": "0190f3c2-7a1e-7c55-8000-5b0c1f0e2a11", "status": "completed", "output": None},
+    explain=explain,
 )
 def run_workflow(ctx: StepContext, params: RunWorkflowParams) -> Outcome:
     """Starts it, once for each attempt; the end of it comes as a signal."""

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flowapp.actions.flow.branches import BranchName, check_twice, names_in
-from flowapp.catalog import N_, Branch, Outcome, Params, StepContext, action, ui
+from flowapp.catalog import N_, Branch, Outcome, Params, PastVisit, Reason, StepContext, action, ui
 from flowapp.texts import say
 
 
@@ -60,6 +60,36 @@ def share(subject: str, step_id: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
+def explain(visit: PastVisit) -> list[Reason]:
+    """Where the subject's hash stands, and from where to where the variant reaches."""
+    given = visit.input.get("variants") or [{"name": variant.name, "weight": variant.weight} for variant in DEFAULT]
+    total = sum(float(variant.get("weight", 1)) for variant in given)
+    if not visit.output.get("variant") or not total:
+        return []
+    subject = visit.contact_id or visit.entity_id or visit.execution_id
+    below, low, high = 0.0, 0.0, 0.0
+    for variant in given:
+        part = float(variant.get("weight", 1)) / total * 100
+        if variant["name"] == visit.output["variant"]:
+            low, high = below, below + part
+        below += part
+    who = say("its contact") if visit.contact_id else say("its subject")
+    if subject == visit.execution_id:
+        who = say("this execution")
+    return [
+        Reason(
+            say(
+                "The hash of %(who)s and this step is at %(position)s of 100; “%(name)s” covers %(low)s to %(high)s.",
+                who=who,
+                position=f"{share(subject, visit.step_id) * 100:.2f}",
+                name=visit.output["variant"],
+                low=f"{low:g}",
+                high=f"{high:g}",
+            )
+        )
+    ]
+
+
 @action(
     "split",
     label=N_("A/B split"),
@@ -73,6 +103,9 @@ def share(subject: str, step_id: str) -> float:
     own_branches=variants_of,
     counted=True,
     result={"variant": N_("Variant name")},
+    param_aliases={"branches": "variants"},
+    sample={"variant": "A"},
+    explain=explain,
 )
 def split(ctx: StepContext, params: SplitParams) -> Outcome:
     """Chooses by the contact, else by what the execution is about, else by the execution."""

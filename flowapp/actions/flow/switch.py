@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flowapp.actions.flow.branches import BranchName, check_twice, names_in
-from flowapp.catalog import N_, Branch, Outcome, Params, StepContext, action, ui
+from flowapp.catalog import N_, Branch, Outcome, Params, PastVisit, Reason, StepContext, action, ui
 from flowapp.texts import say
 
 OTHERWISE = "default"
@@ -72,6 +72,18 @@ def cases_of(params: Mapping[str, Any]) -> list[str]:
     return names_in(params, "cases")
 
 
+def explain(visit: PastVisit) -> list[Reason]:
+    """Each case that was tried, with what its rules saw."""
+    tried = visit.output.get("explanation")
+    reasons = [
+        Reason(say("Case “%(name)s”", name=str(case["case"])), case["rules"], bool(case["fits"]))
+        for case in (tried if isinstance(tried, list) else ())
+    ]
+    if visit.output.get("case") == OTHERWISE:
+        reasons.append(Reason(say("No case matches, so it takes “Otherwise”.")))
+    return reasons
+
+
 @action(
     "switch",
     label=N_("Switch"),
@@ -87,6 +99,8 @@ def cases_of(params: Mapping[str, Any]) -> list[str]:
         "case": N_("Name of the matching case"),
         "explanation": N_("Each case with its conditions and the values they compared"),
     },
+    sample={"case": "France", "explanation": []},
+    explain=explain,
 )
 def switch(ctx: StepContext, params: SwitchParams) -> Outcome:
     """Tries the cases from the top."""

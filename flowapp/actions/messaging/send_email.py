@@ -73,6 +73,8 @@ class SendEmailParams(Params):
         "to": N_("Recipients"),
         "subject": N_("Subject"),
     },
+    param_aliases={"body": "message", "template_id": "template"},
+    sample={"message_id": "<5b0c1f0e2a11@flowapp>", "to": ["ada@example.com"], "subject": "Welcome"},
 )
 def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
     """Sends; the Message-ID comes from the idempotency key, so that a receiver recognises a second copy."""

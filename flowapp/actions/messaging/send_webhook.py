@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from flowapp.catalog import N_, Done, HttpResponse, Outcome, Params, StepContext, action, ui
+from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Text, has_expression
+from flowapp.catalog.http_answers import answered, refusal
 from flowapp.errors import StepError
 from flowapp.security.addresses import credentials_of, origin_of
 from flowapp.texts import say
 
-_TEMPORARY = frozenset({408, 425, 429})  # besides the 500s
 _BODIES = {"method": ["POST", "PUT", "PATCH", "DELETE"]}
 
 
@@ -121,6 +119,7 @@ def destination(params: Mapping[str, Any]) -> str:
         "ok": N_("Whether the status is below 400"),
         "duration_ms": N_("Duration in milliseconds"),
     },
+    sample={"status": 200, "body": {}, "headers": {}, "ok": True, "duration_ms": 120},
 )
 def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
     """Calls; an answer of 400 and above is a StepError, unless any answer is expected."""
@@ -141,8 +140,8 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
         timeout=min(params.timeout, ctx.timeout),
     )
     if answer.status >= 400 and params.expect == "success":
-        raise _refused(params.method, url, answer, ctx.now())
-    ctx.log(_answered(params.method, url, answer.status))
+        raise refusal(answer, params.method, url, ctx.now())
+    ctx.log(answered(params.method, url, answer.status))
     return Done(
         {
             "status": answer.status,
@@ -168,30 +167,3 @@ def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str,
         raise StepError(f"“{handle.name}” may be used at {base} only. Use a URL under it.", permanent=True)
     signed, basic = credentials_of(handle.config, handle.credentials)
     return url, {**headers, **signed}, basic
-
-
-def _refused(method: str, url: str, answer: HttpResponse, now: datetime) -> StepError:
-    permanent = answer.status < 500 and answer.status not in _TEMPORARY
-    details: dict[str, Any] = {"status": answer.status, "body": answer.text[:2000]}
-    delay = _retry_after(answer.headers, now)
-    if delay is not None:
-        details["retry_after"] = delay
-    told = " ".join(answer.text.split())[:200]
-    message = _answered(method, url, answer.status)[:-1] + (f": {told}" if told else ".")
-    return StepError(message, permanent=permanent, details=details)
-
-
-def _answered(method: str, url: str, status: int) -> str:
-    address = urlsplit(url)._replace(query="", fragment="").geturl()  # a query may hold a key
-    return f"{method} {address} returned {status}."
-
-
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait as the server asks (RFC 9110, 10.2.3: a number or a date), None where it does not."""
-    text = headers.get("retry-after", "").strip()
-    if text.isdecimal() and len(text) < 9:
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (TypeError, ValueError):  # no date, or one without a zone
-        return None

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from flowapp.actions.time.family import LENGTHS, WAITS
 from flowapp.actions.time.wait_condition import TIMEOUT, WaitConditionParams, wait_condition
-from flowapp.actions.time.wait_event import WaitEventParams, wait_event
+from flowapp.actions.time.wait_event import WaitEventParams, explain, question, wait_event
 from flowapp.actions.time.wait_time import Length, OnlyOpen, WaitTimeParams, wait_time
 from flowapp.actions.time.wait_until import AT, OFFSET, UNTIL, Clock, WaitUntilParams, When, wait_until
 from flowapp.catalog import N_, Outcome, StepContext, action, get_action, ui, ui_of
@@ -118,6 +119,17 @@ def _branches(params: Mapping[str, Any]) -> list[str]:
     branches=("*", "timeout"),
     own_branches=_branches,
     branch_if={"timeout": ("timeout", None)},
+    param_aliases=LENGTHS,
+    kinds=WAITS,
+    traits=frozenset({"waits"}),
+    question=question,
+    explain=explain,
+    sample={
+        "until": "2026-03-31T09:00:00+00:00",
+        "matched": True,
+        "payload": None,
+        "decision": "approved",
+    },
     result={
         "until": N_("When it continues"),
         "matched": N_("Whether the conditions are met"),

@@ -7,10 +7,12 @@ from typing import Any
 
 from pydantic import Field
 
-from flowapp.catalog import N_, Branch, Outcome, Params, Park, StepContext, action, ui
+from flowapp.actions.time.family import LENGTHS, WAITS
+from flowapp.catalog import N_, Branch, Outcome, Params, Park, PastVisit, Reason, StepContext, action, ui
 from flowapp.catalog.fields import Duration, Lines, wrong
 from flowapp.catalog.times import parse_duration
 from flowapp.errors import ExpressionError, StepError
+from flowapp.texts import say
 
 TIMEOUT = ui(
     N_("Limit"),
@@ -47,6 +49,16 @@ class WaitConditionParams(Params):
     timeout: Duration = Field("", validate_default=False, json_schema_extra=TIMEOUT)
 
 
+def explain(visit: PastVisit) -> list[Reason]:
+    """What the conditions saw, last, and which event had them tested."""
+    rules = visit.rules or visit.output.get("explanation") or visit.kept.get("explanation")
+    event = visit.output.get("event")
+    reasons = [Reason(rules=rules)] if rules else []
+    if isinstance(event, dict) and event.get("type"):
+        reasons.append(Reason(say("Checked when this event arrived: %(event)s.", event=str(event["type"]))))
+    return reasons
+
+
 @action(
     "wait_condition",
     label=N_("Wait for a condition"),
@@ -57,11 +69,21 @@ class WaitConditionParams(Params):
     params=WaitConditionParams,
     branches=("next", "timeout"),
     branch_if={"timeout": ("timeout", None)},
+    param_aliases={
+        **LENGTHS,
+        "condition": "conditions",
+        "condition_config": "conditions",
+        "wait_condition": "conditions",
+    },
+    kinds=WAITS,
+    traits=frozenset({"waits"}),
     result={
         "matched": N_("Whether the conditions are met"),
         "explanation": N_("Each condition with the values it compared"),
         "event": N_("The event that met the conditions, if any"),
     },
+    sample={"matched": True, "explanation": [], "event": {"type": "contact.updated"}},
+    explain=explain,
 )
 def wait_condition(ctx: StepContext, params: WaitConditionParams) -> Outcome:
     """Tests the conditions: goes on at once, or waits for the next event."""

@@ -8,8 +8,22 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from flowapp.actions.time.family import LENGTHS, WAITS
 from flowapp.actions.time.wait_condition import TIMEOUT, about_what, deadline
-from flowapp.catalog import N_, Branch, Outcome, Params, Park, Signal, StepContext, action, ui
+from flowapp.catalog import (
+    N_,
+    Branch,
+    Outcome,
+    Params,
+    Park,
+    PastVisit,
+    Question,
+    Reason,
+    Signal,
+    StepContext,
+    action,
+    ui,
+)
 from flowapp.catalog.fields import Duration, Lines, Text
 from flowapp.texts import say
 
@@ -100,6 +114,23 @@ def _branches(params: Mapping[str, Any]) -> list[str]:
     return ["approved", "rejected"] if kind == "approval" else ["next"]
 
 
+def question(params: WaitEventParams) -> Question | None:
+    """What members are asked, where it waits for a decision."""
+    return Question(params.role, params.title, params.message) if params.kind == "approval" else None
+
+
+def explain(visit: PastVisit) -> list[Reason]:
+    """Who decided, and how."""
+    made = visit.output
+    if made.get("kind") != "approval" or made.get("decision") not in ("approved", "rejected"):
+        return []
+    who = str(made.get("by") or "")
+    approved = made["decision"] == "approved"
+    told = say("%(who)s approved this.", who=who) if approved else say("%(who)s rejected this.", who=who)
+    by_link = say("Decided by the link in the e-mail, without signing in.")
+    return [Reason(told), *([Reason(by_link)] if made.get("by_link") else [])]
+
+
 @action(
     "wait_event",
     label=N_("Wait for a call, an approval or an event"),
@@ -112,6 +143,20 @@ def _branches(params: Mapping[str, Any]) -> list[str]:
     branches=("*", "timeout"),
     own_branches=_branches,
     branch_if={"timeout": ("timeout", None)},
+    param_aliases=LENGTHS,
+    kinds=WAITS,
+    traits=frozenset({"waits"}),
+    question=question,
+    explain=explain,
+    sample={
+        "kind": "approval",
+        "payload": None,
+        "decision": "approved",
+        "by": "ada@example.com",
+        "by_link": False,
+        "comment": "",
+        "at": "2026-03-31T09:00:00+00:00",
+    },
     result={
         "kind": N_("url, event or approval"),
         "payload": N_("Data from the call or the event"),

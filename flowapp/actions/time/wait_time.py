@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from flowapp.actions.time.family import LENGTHS, WAITS
 from flowapp.catalog import N_, Outcome, Params, StepContext, Wait, action, ui
 from flowapp.catalog.fields import has_expression, wrong
 from flowapp.catalog.hours import Hours, add, opening, parse_span
@@ -13,6 +14,7 @@ from flowapp.catalog.times import parse_duration
 from flowapp.errors import ExpressionError
 
 RESULT = {"until": N_("When it continues"), "waited": N_("Whether it had to wait")}
+SAMPLE = {"until": "2026-03-31T09:00:00+00:00", "waited": True}
 
 
 def _is_length(value: Any) -> Any:
@@ -61,7 +63,11 @@ class WaitTimeParams(Params):
     effect="pure",
     params=WaitTimeParams,
     aliases=("delay",),
+    param_aliases=LENGTHS,
+    kinds=WAITS,
+    traits=frozenset({"waits"}),
     result=RESULT,
+    sample=SAMPLE,
 )
 def wait_time(ctx: StepContext, params: WaitTimeParams) -> Outcome:
     """Sleeps; the time is counted from now, business time in the contact's zone."""

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from flowapp.actions.time.wait_time import RESULT, OnlyOpen
+from flowapp.actions.time.family import LENGTHS, WAITS
+from flowapp.actions.time.wait_time import RESULT, SAMPLE, OnlyOpen
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, Wait, action, ui
 from flowapp.catalog.fields import Moment, Text, has_expression, is_moment, wrong
 from flowapp.catalog.hours import Hours, at_time, opening, parse_clock, parse_next
@@ -62,7 +63,11 @@ class WaitUntilParams(Params):
     icon="calendar-time",
     effect="pure",
     params=WaitUntilParams,
+    param_aliases={**LENGTHS, "wait_until": "until", "wait_until_date": "until", "date": "until"},
+    kinds=WAITS,
+    traits=frozenset({"waits"}),
     result=RESULT,
+    sample=SAMPLE,
 )
 def wait_until(ctx: StepContext, params: WaitUntilParams) -> Outcome:
     """Sleeps until the moment, if it lies ahead."""

@@ -43,8 +43,8 @@ def list_approvals() -> Response:
                     "workflow_name": one.workflow_name,
                     "step_id": one.run.step_id,
                     "title": one.title,
-                    "message": one.params.message,
-                    "role": one.params.role,
+                    "message": one.question.message,
+                    "role": one.question.role,
                     "asked_at": iso(one.run.started_at),
                     "until": iso(one.until),
                 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from flowapp.catalog import N_, ConnectorSpec, Params, connector, ui
-from flowapp.errors import StepError
+from flowapp.catalog.http_answers import failed
 from flowapp.security.addresses import credentials_of, origin_of
 from flowapp.texts import say
 
@@ -60,10 +61,13 @@ def try_service(config: HttpConfig, credentials: HttpCredentials, context: Any) 
     """GETs the base address. Any answer but 401, 403 and the 500s shows that the service can be used."""
     headers, basic = credentials_of(config.model_dump(), credentials.model_dump())
     answer = context.http.request("GET", config.base_url, headers=headers, auth=basic, timeout=15.0)
+    now = datetime.now(UTC)
     if answer.status in (401, 403):
-        raise StepError(f"{config.base_url} refused the credentials (status {answer.status}).", permanent=True)
+        raise failed(answer, f"{config.base_url} refused the credentials (status {answer.status}).", now)
     if answer.status >= 500:
-        raise StepError(f"{config.base_url} responded with status {answer.status} and cannot be used right now.")
+        raise failed(
+            answer, f"{config.base_url} responded with status {answer.status} and cannot be used right now.", now
+        )
     return f"{config.base_url} returned {answer.status}."
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from flowapp import exact_json
+from flowapp.catalog.sql_expressions import replace_expressions
 from flowapp.data import tables
 from flowapp.data.columns import plain
 from flowapp.data.sql.result_size import MAX_BYTES, too_large
@@ -66,7 +67,6 @@ def run(
 
 def fault(available: Sequence[DataTable], sql: str, params: Mapping[str, Any], dialect: str) -> str:
     """Why a query cannot run, before it does; nothing where it can. Expressions in it become parameters."""
-    from flowapp.actions.data.database_query import replace_expressions
     from flowapp.data.sql import work
 
     text, named = replace_expressions(sql, dict.fromkeys(params))

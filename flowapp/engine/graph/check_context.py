@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flowapp.catalog import ACTIONS, ActionSpec, TriggerSpec, ui_of
-from flowapp.engine.graph.graph import Graph
+from flowapp.catalog import ACTIONS, ActionSpec, Trait, TriggerSpec, ui_of
+from flowapp.engine.graph.graph import Graph, goals
 from flowapp.engine.graph.loop_bodies import bodies
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.conditions import references as condition_references
@@ -45,7 +45,7 @@ class CheckContext:
         self.known = known
         self.graph = Graph(definition)
         self.bodies = bodies(self.graph)
-        self.jumps = [s.step_id for s in definition.steps if s.action_type == "goal" and s.params.get("conditions")]
+        self.jumps = goals(definition)
         self.reachable = self.graph.reachable().union(*({goal} | self._after(goal) for goal in self.jumps))
         self.position = {step.step_id: at for at, step in enumerate(definition.steps)}
 
@@ -64,6 +64,11 @@ class CheckContext:
     def fields(self, step: StepDef) -> Iterator[tuple[str, Any, Hints]]:
         """Name, value and form hints of every param that is set, of conditions in its rows too."""
         yield from with_hints(ACTIONS.get(step.action_type), step.params)
+
+    def has(self, step: StepDef, trait: Trait) -> bool:
+        """Whether the step's type has it."""
+        spec = ACTIONS.get(step.action_type)
+        return spec is not None and trait in spec.traits
 
     def around(self, step_id: str) -> set[str]:
         """The loops that a step is inside of."""

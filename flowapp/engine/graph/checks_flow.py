@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
+from flowapp.catalog import ACTIONS, N_, TRIGGERS
 from flowapp.catalog.branches import branch_label
 from flowapp.engine.graph.check_context import CheckContext, Findings
 from flowapp.engine.graph.loop_bodies import beside
@@ -108,7 +108,7 @@ def _loops(context: CheckContext, *, endless: bool) -> Iterator[tuple[StepDef, b
         exits = any(loop.isdisjoint(graph.next(step.step_id, branch)) for step, branch in taken_branches)
         counted = any(branch == "done" for _, branch in taken_branches)
         if exits is not endless and not (exits and counted):
-            yield members[0], any(step.action_type.startswith("wait") for step in members)
+            yield members[0], any(context.has(step, "waits") for step in members)
 
 
 def endless_loops(context: CheckContext) -> Findings:
@@ -181,7 +181,7 @@ def inside_and_after(context: CheckContext) -> Findings:
 
 def lonely_merges(context: CheckContext) -> Findings:
     for step in context.definition.steps:
-        if step.action_type == "merge" and step.step_id in context.reachable and len(_branches_to(context, step)) < 2:
+        if context.has(step, "merges") and step.step_id in context.reachable and len(_branches_to(context, step)) < 2:
             message = say("Only one branch leads to “%(name)s”, so there is nothing to merge.", name=step.name)
             yield context.problem(step, "step_id", message, "lonely_merge")
 
@@ -197,7 +197,7 @@ def nobody_waits(context: CheckContext) -> Findings:
     if any(map(_asks_for_answer, context.definition.triggers)):
         return
     for step in context.definition.steps:
-        if step.action_type == "respond":
+        if context.has(step, "answers"):
             message = say(
                 "No caller waits for “%(name)s”. Set a webhook of this workflow to answer with what a step "
                 "“Respond to webhook” sends.",
@@ -208,14 +208,12 @@ def nobody_waits(context: CheckContext) -> Findings:
 
 def _asks_for_answer(trigger: TriggerDef) -> bool:
     spec = TRIGGERS.get(trigger.trigger_type)
-    if spec is None or "response" not in spec.params.model_fields:
-        return False
-    return bool(stored_value(spec.params, trigger.config, "response") == "respond")
+    return spec is not None and spec.awaits_answer is not None and spec.awaits_answer(trigger.config)
 
 
 def unanswered(context: CheckContext) -> Findings:
     """A caller waits for a step that is not there."""
-    if any(step.action_type == "respond" for step in context.definition.steps):
+    if any(context.has(step, "answers") for step in context.definition.steps):
         return
     for at, trigger in enumerate(context.definition.triggers):
         if _asks_for_answer(trigger):

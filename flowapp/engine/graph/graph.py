@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
+from flowapp.catalog import ACTIONS
 from flowapp.engine.language.definition import Definition, StepDef
 
 ENDS_WITHOUT_EDGES = frozenset({"no", "error", "timeout", "each"})
@@ -134,3 +136,10 @@ def _reach(begin: Iterable[str], links: Mapping[str, Iterable[str]]) -> frozense
                 reached.add(step_id)
                 waiting.append(step_id)
     return frozenset(reached)
+
+
+def goals(definition: Definition) -> dict[str, Any]:
+    """The steps that the flow jumps to from anywhere, by id: the conditions under which it does."""
+    known = ((step, ACTIONS.get(step.action_type)) for step in definition.steps)
+    conditions = {step.step_id: spec.goal(step.params) for step, spec in known if spec and spec.goal}
+    return {step_id: wanted for step_id, wanted in conditions.items() if wanted}

@@ -11,7 +11,7 @@ from flowapp.catalog import ACTIONS, N_, TRIGGERS
 from flowapp.engine.graph.graph import Graph
 from flowapp.engine.graph.loop_bodies import bodies
 from flowapp.engine.graph.outline import with_edges
-from flowapp.engine.language.definition import Definition
+from flowapp.engine.language.definition import Definition, StepDef
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
 from flowapp.errors import FlowError
@@ -125,7 +125,7 @@ def _around(
     scope = Scope(input=data, variables=definition.get("variables") or {}, steps=known)
     for loop in around:
         step = graph.steps[loop]
-        items = _items(step.params, scope)
+        items = _items(step, scope)
         scope = scope.extended({"item": items[0] if items else None})
         yield step.name, items
 
@@ -136,16 +136,15 @@ def _named(path: str, value: Any) -> Iterator[Json]:
     yield from (item for item in _flat(path, value) if item["path"] != path)
 
 
-def _items(params: Mapping[str, Any], scope: Scope) -> list[Any]:
+def _items(step: StepDef, scope: Scope) -> list[Any]:
     """The items of a loop, as far as they are known before it runs."""
+    spec = ACTIONS.get(step.action_type)
+    if spec is None or spec.items is None:
+        return []
     try:
-        items = compile_value(params.get("items")).evaluate(scope, lenient=True)
+        return spec.items(compile_value(step.params).evaluate(scope, lenient=True))
     except FlowError:
         return []
-    if not isinstance(items, list):
-        return []
-    size = params.get("batch_size")
-    return [items[:size]] if isinstance(size, int) and items else items
 
 
 def _input(data: Any) -> Iterator[Json]:
@@ -159,6 +158,8 @@ def _step(step: Json, result: Any) -> Iterator[Json]:
     path = _dotted("steps", step["step_id"])
     spec = ACTIONS.get(step["action_type"])
     documented = spec.result if spec else {}
+    if result is None and spec:
+        result = spec.sample
     known = result if isinstance(result, dict) else {}
     for name, text in documented.items():
         yield _item(_dotted(path, name) if name else path, known.get(name) if name else result, text)

@@ -16,13 +16,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import product
 from typing import Any, Literal
 
 from pydantic import AliasChoices
 
-from flowapp.catalog import ACTIONS, TRIGGERS, Params, canonical_type
-from flowapp.engine.language.aliases import PARAMS, TYPES
+from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, Amount, Params, TriggerSpec, canonical_type
 from flowapp.engine.language.definition import Definition, free_key, json_problems, parse
 from flowapp.errors import InvalidError, Problem
 
@@ -63,8 +61,6 @@ _EDGE = {
 _BRANCHES = frozenset(
     {"next", "yes", "no", "each", "done", "error", "timeout", "default", "approved", "rejected", "invalid"}
 )  # fmt: skip
-
-_UNITS = ("minutes", "hours", "days")
 
 
 def read(body: Any) -> tuple[Json, Json, dict[str, str]]:
@@ -110,9 +106,7 @@ def type_name(kind: Literal["action", "trigger"], name: Any) -> Any:
     """The canonical name of a step or trigger type, however it is written; what is not text is left as it is."""
     if not isinstance(name, str):
         return name
-    canonical = canonical_type(kind, name)
-    registered = ACTIONS if kind == "action" else TRIGGERS
-    return canonical if canonical in registered else canonical_type(kind, TYPES[kind].get(canonical, canonical))
+    return canonical_type(kind, name)
 
 
 class _Reader:
@@ -202,7 +196,7 @@ class _Reader:
             trigger["config"] = {**flat, **config}
         if "trigger_type" in trigger:
             trigger["trigger_type"] = type_name("trigger", trigger["trigger_type"])
-            self._rename_params(TRIGGERS, trigger["trigger_type"], trigger.get("config"), f"{to}.config")
+            self._rename_params(TRIGGERS.get(str(trigger["trigger_type"])), trigger.get("config"), f"{to}.config")
         return trigger
 
     def _conditions_for_all(self, triggers: list[Any]) -> None:
@@ -285,29 +279,23 @@ class _Reader:
         if step.get("integration") is not None:
             self._move(params, "integration", step.pop("integration"), f"{at}.integration", f"{to}.params")
         step.pop("integration", None)
-        if str(step.get("action_type")).startswith("wait"):
-            self._wait(step, str(written).strip().lower(), to)
-        self._rename_params(ACTIONS, step.get("action_type"), params, f"{to}.params")
+        self._read_kind(step, str(written).strip().lower(), to)
+        self._rename_params(ACTIONS.get(str(step.get("action_type"))), params, f"{to}.params")
 
-    def _wait(self, step: Json, written: str, to: str) -> None:
-        """`wait_type` is part of the type's name; `wait_duration_hours` is a duration, `wait_timeout_days` a timeout."""
-        params, path = step["params"], f"{to}.params"
-        spec = ACTIONS.get(step["action_type"])
-        if spec and _takes(spec.params, "wait_type"):
+    def _read_kind(self, step: Json, written: str, to: str) -> None:
+        """A param that says which type of a family is meant becomes the type."""
+        spec = ACTIONS.get(str(step.get("action_type")))
+        kinds = spec.kinds if spec else None
+        if spec is None or kinds is None or kinds.param not in step["params"] or _takes(spec.params, kinds.param):
             return
-        kind = params.pop("wait_type", None)
-        if isinstance(kind, str):
-            step["action_type"] = type_name("action", f"wait_{kind.strip().lower()}")
-            if written not in ("wait", "delay") and step["action_type"] != type_name("action", written):
-                self._wrong(_source(f"{path}.wait_type", self.paths), f"This is not what the type “{written}” says.")
+        kind, source = step["params"].pop(kinds.param), _source(f"{to}.params.{kinds.param}", self.paths)
+        meant = kinds.types.get(kind.strip().lower()) if isinstance(kind, str) else None
+        if meant is not None:
+            step["action_type"] = meant
+            if written not in kinds.general and meant != type_name("action", written):
+                self._wrong(source, f"This is not what the type “{written}” says.")
         elif kind is not None:
-            self._wrong(_source(f"{path}.wait_type", self.paths), "Write time, until, condition or event.")
-        for name, unit in product(("duration", "timeout"), _UNITS):
-            amount = params.pop(f"wait_{name}_{unit}", None)
-            if amount is not None:
-                source = _source(f"{path}.wait_{name}_{unit}", self.paths)
-                text = f"{amount} {unit[:-1] if amount == 1 else unit}"
-                self._move(params, name, text, source, path)
+            self._wrong(source, f"Write one of: {', '.join(kinds.types)}.")
 
     def _move(self, params: Json, name: str, value: Any, source: str, path: str) -> None:
         if params.get(name, value) != value:
@@ -315,15 +303,20 @@ class _Reader:
         params[name] = value
         self.paths[f"{path}.{name}"] = source
 
-    def _rename_params(self, registered: Mapping[str, Any], kind: Any, params: Any, path: str) -> None:
-        if not isinstance(kind, str) or not isinstance(params, dict) or kind not in registered:
+    def _rename_params(self, spec: ActionSpec | TriggerSpec | None, params: Any, path: str) -> None:
+        if spec is None or not isinstance(params, dict):
             return
-        model: type[Params] = registered[kind].params
-        for old, new in PARAMS.get(kind, {}).items():
-            if old in params and not _takes(model, old) and _takes(model, new):
-                value = params.pop(old)
-                text = str(value) if old.endswith("_id") and isinstance(value, int) else value  # an id is text
-                self._move(params, new, text, _source(f"{path}.{old}", self.paths), path)
+        for old, new in spec.param_aliases.items():
+            name = new.name if isinstance(new, Amount) else new
+            if old not in params or _takes(spec.params, old) or not _takes(spec.params, name):
+                continue
+            value = params.pop(old)
+            if isinstance(new, Amount):
+                value = new.text(value) if value is not None else None
+            elif old.endswith("_id") and isinstance(value, int):
+                value = str(value)  # an id is text
+            if value is not None or not isinstance(new, Amount):
+                self._move(params, name, value, _source(f"{path}.{old}", self.paths), path)
 
     # edges
 
@@ -354,13 +347,19 @@ class _Reader:
         start = edge.get("source")
         to, step = self.steps.get(start, ("", {})) if isinstance(start, str) else ("", {})
         params = step.get("params")
-        if step.get("action_type") == "conditional" and isinstance(params, dict):
+        if _decides(step.get("action_type")) and isinstance(params, dict):
             if edge.get("branch") == "yes" and not params.get("conditions"):
                 params["conditions"] = condition
                 self.paths[f"{to}.params.conditions"] = source
             if params.get("conditions") == condition:
                 return
         self._wrong(source, "A condition belongs into a conditional step: put one between these two steps.")
+
+
+def _decides(kind: Any) -> bool:
+    """Whether a type of step goes along yes or no by its conditions."""
+    spec = ACTIONS.get(kind) if isinstance(kind, str) else None
+    return spec is not None and "yes" in spec.branches and "conditions" in spec.params.model_fields
 
 
 def _lowered(entry: Json, *keys: str) -> Json:

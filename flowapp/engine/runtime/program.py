@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from flowapp.catalog import ActionSpec, Params, get_action, secret_texts
-from flowapp.engine.graph.graph import Graph
+from flowapp.engine.graph.graph import Graph, goals
 from flowapp.engine.language.definition import Definition, StepDef
 from flowapp.engine.language.expression import Compiled, compile_value, has_expression
 from flowapp.engine.language.scope import Scope
@@ -64,7 +64,7 @@ class Program:
         self._policies: dict[str, Policy] = {}
         self.timeout = definition.config.timeout
         self.max_visits = definition.config.max_visits
-        self.goals = [s.step_id for s in definition.steps if s.action_type == "goal" and s.params.get("conditions")]
+        self.goals = goals(definition)
         self.asks_resume_url = any("resume_url" in str(step.params) for step in definition.steps)
         hours = definition.config.business_hours
         self.business_hours = hours.model_dump() if hours else None

@@ -107,9 +107,9 @@ def _reached_goal(program: Program, state: State, scope: Scope) -> tuple[str, li
     """The goal whose conditions have come true while nobody stands there, if there is one; and what to say about goals."""
     lines: list[Line] = []
     here = {token["step"] for token in state["tokens"].values()}
-    for step_id in program.goals:
+    for step_id, conditions in program.goals.items():
         try:
-            holds = evaluate(program.step(step_id).definition.params["conditions"], scope)[0]
+            holds = evaluate(conditions, scope)[0]
         except FlowError as error:
             lines.append((step_id, "warning", f"The goal's conditions cannot be told: {error.message}"))
             continue

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from flowapp import events, tasks
-from flowapp.catalog import N_, TRIGGERS
+from flowapp.catalog import N_, TRIGGERS, Reason
 from flowapp.crm import contacts
 from flowapp.engine.store import control
 from flowapp.errors import ConflictError, InvalidError, NotFoundError
@@ -116,7 +116,7 @@ def _story(session: Session, execution: Execution, budget: timeline.Budget) -> d
     }
 
 
-def _told(reasons: list[explanations.Reason]) -> list[explanations.Reason]:
+def _told(reasons: list[Reason]) -> list[Reason]:
     return [replace(reason, text=translated(reason.text)) for reason in reasons]
 
 

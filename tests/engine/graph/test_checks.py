@@ -55,6 +55,12 @@ class FormParams(Params):
 def catalog():
     load()  # now, so that no other test does it while the catalog is a small one
     kept = dict(ACTIONS), dict(TRIGGERS), copy.deepcopy(registry._ALIASES)
+
+    def real(name: str) -> dict[str, Any]:
+        """What the checks ask of the real type."""
+        spec = kept[0].get(name)
+        return {"traits": spec.traits, "goal": spec.goal} if spec else {}
+
     ACTIONS.clear()
     TRIGGERS.clear()
     branches = {
@@ -70,7 +76,7 @@ def catalog():
     for name, ways in branches.items():
         action(
             name, label=name, description="", group="", icon="", params=AnyParams, branches=ways,
-            effect="once" if name == "note" else "pure",
+            effect="once" if name == "note" else "pure", **real(name),
         )(lambda _c, _p: Done())  # fmt: skip
     action(
         "switch", label="switch", description="", group="", icon="", params=SwitchParams, effect="pure",
@@ -78,10 +84,11 @@ def catalog():
     )(lambda _c, _p: Done())  # fmt: skip
     action(
         "merge", label="merge", description="", group="", icon="", params=MergeParams, effect="pure",
-        branches=("next", "timeout"), branch_if={"timeout": ("timeout", None)},
+        branches=("next", "timeout"), branch_if={"timeout": ("timeout", None)}, **real("merge"),
     )(lambda _c, _p: Done())  # fmt: skip
     action("call", label="", description="", group="", icon="", params=CallParams, effect="pure")(lambda _c, _p: Done())
-    trigger(TriggerSpec("webhook", "", "", "", "", "hook", HookParams))
+    awaits_answer = kept[1]["webhook"].awaits_answer
+    trigger(TriggerSpec("webhook", "", "", "", "", "hook", HookParams, awaits_answer=awaits_answer))
     trigger(TriggerSpec("manual", "", "", "", "", "person", Params))
     trigger(TriggerSpec("form", "", "", "", "", "form", FormParams, sample={"montant": 5}))
     yield

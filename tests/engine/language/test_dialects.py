@@ -65,13 +65,34 @@ def catalog():
     registry._ALIASES["trigger"].clear()
     for name, params in ACTION_PARAMS.items():
         branches = ("yes", "no") if name == "conditional" else ("next",)
+        real = kept[0][name]
+        more = {"log": ("trace",), "wait_time": ("wait",)}.get(name, ())
         action(
             name, label=name, description="", group="", icon="", effect="pure", params=params, branches=branches,
-            aliases=("trace",) if name == "log" else (),
+            aliases=(*real.aliases, *more), param_aliases=real.param_aliases, kinds=real.kinds,
         )(lambda _c, _p: Done())  # fmt: skip
     trigger(TriggerSpec("manual", "", "", "", "", "person", Params))
-    trigger(TriggerSpec("form_submit", "", "", "", "", "form", FormParams))
-    trigger(TriggerSpec("schedule", "", "", "", "", "clock", ClockParams, aliases=("cron",)))
+    trigger(TriggerSpec("api_call", "", "", "", "", "api", Params, aliases=kept[1]["api_call"].aliases))
+    trigger(
+        TriggerSpec(
+            "form_submit",
+            "",
+            "",
+            "",
+            "",
+            "form",
+            FormParams,
+            aliases=("form_submitted",),
+            param_aliases={"form_id": "form"},
+        )
+    )
+    schedule = kept[1]["schedule"]
+    trigger(
+        TriggerSpec(
+            "schedule", "", "", "", "", "clock", ClockParams, aliases=("cron", *schedule.aliases),
+            param_aliases=schedule.param_aliases,
+        )
+    )  # fmt: skip
     yield
     for now, before in zip((ACTIONS, TRIGGERS, registry._ALIASES), kept, strict=True):
         now.clear()

@@ -1,0 +1,54 @@
+"""What an answer of a web service means for the step that called it: whether trying again can help, and after how long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from flowapp.catalog.context import HttpResponse
+from flowapp.errors import StepError
+
+_TEMPORARY = frozenset({408, 425, 429})  # besides the 500s
+_TOLD = 200  # characters of the answer in the message
+_KEPT = 2000  # in the details
+
+
+def refusal(answer: HttpResponse, method: str, url: str, now: datetime) -> StepError:
+    """The error of a call that was answered with 400 or above; `now` is aware.
+
+    Permanent unless the status says that the same call may succeed later. Its details are {"status", "body"}, and
+    `retry_after` in seconds where the service asks to be left alone for so long: the engine waits at least until then.
+    """
+    told = " ".join(answer.text.split())[:_TOLD]
+    message = answered(method, url, answer.status)[:-1] + (f": {told}" if told else ".")
+    return failed(answer, message, now)
+
+
+def failed(answer: HttpResponse, message: str, now: datetime) -> StepError:
+    """The same with a message of the caller's own."""
+    permanent = answer.status < 500 and answer.status not in _TEMPORARY
+    details: dict[str, Any] = {"status": answer.status, "body": answer.text[:_KEPT]}
+    delay = _retry_after(answer.headers, now)
+    if delay is not None:
+        details["retry_after"] = delay
+    return StepError(message, permanent=permanent, details=details)
+
+
+def answered(method: str, url: str, status: int) -> str:
+    """What was called and what it answered, for the log."""
+    address = urlsplit(url)._replace(query="", fragment="").geturl()  # a query may hold a key
+    return f"{method} {address} returned {status}."
+
+
+def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait as the server asks (RFC 9110, 10.2.3: a number or a date), None where it does not."""
+    text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
+    if text.isdecimal() and len(text) < 9:
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (TypeError, ValueError):  # no date, or one without a zone
+        return None

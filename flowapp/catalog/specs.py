@@ -1,0 +1,161 @@
+"""What a step type, a trigger and a connector declare of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from pydantic import ValidationError
+
+from flowapp.catalog.aliases import Kinds, ParamAliases
+from flowapp.catalog.context import StepContext
+from flowapp.catalog.explanations import Explain, Question
+from flowapp.catalog.outcome import Outcome
+from flowapp.catalog.params import Params, stored_value
+from flowapp.errors import StepError
+
+Effect = Literal["pure", "idempotent", "once"]
+Source = Literal["person", "hook", "form", "clock", "api", "event"]
+ActionFunction = Callable[[StepContext, Any], Outcome]
+ParamsClass = type[Params]  # a name of its own: the specs have a field called type
+
+
+# What the checks of a workflow must know of a step type: it answers the caller who waits for the execution, it brings
+# parallel branches together, it lets time pass.
+Trait = Literal["answers", "merges", "waits"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One step type. `branches` are the edge names it may follow; `result` describes what later steps can use.
+
+    `branch_if` names the param and the value without which a step never ends on that branch (None: any value).
+    `own_branches` reads the names of branches out of stored params, which may hold anything (cases, variants); "*"
+    stands for them in `branches`.
+    `counted`: how often each branch was taken is kept for each version.
+    `destination` says where the secrets in stored params go: the same text for the same place, one with `{{` where only
+    an expression knows. A secret stays in its step while that stays as it is.
+    `sample` is a result as the step might give it, an example for whoever writes the steps after it; None where only the
+    step's params tell its shape.
+    `goal` gives, of stored params, the conditions under which the flow jumps to the step from anywhere (None: it does not).
+    `items` gives what a loop goes over, of params whose expressions were evaluated.
+    `question` says what validated params ask of people (None: nothing).
+    `explain` says why a visit ended as it did, or what it waits for; without it, what its conditions saw is shown.
+    `ended_as` names the end of a visit where “completed” says too little, by its output; empty: it does not.
+    """
+
+    type: str
+    label: str
+    description: str
+    group: str
+    icon: str
+    effect: Effect
+    params: ParamsClass
+    run: ActionFunction
+    aliases: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ("next",)
+    result: Mapping[str, str] = field(default_factory=dict)
+    raw: frozenset[str] = frozenset()
+    branch_if: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    own_branches: Callable[[Mapping[str, Any]], list[str]] | None = None
+    counted: bool = False
+    destination: Callable[[Mapping[str, Any]], str] | None = None
+    param_aliases: ParamAliases = field(default_factory=dict)
+    kinds: Kinds | None = None
+    traits: frozenset[Trait] = frozenset()
+    sample: Any = None
+    goal: Callable[[Mapping[str, Any]], Any] | None = None
+    items: Callable[[Mapping[str, Any]], list[Any]] | None = None
+    question: Callable[[Any], Question | None] | None = None
+    explain: Explain | None = None
+    ended_as: Callable[[Mapping[str, Any]], str] | None = None
+
+    def shown_status(self, status: str, output: Any) -> str:
+        """How a visit ended, for people: its status, or the step type's own word for it."""
+        told = self.ended_as(output) if self.ended_as and status == "completed" and isinstance(output, dict) else ""
+        return told or status
+
+    def branches_of(self, params: Mapping[str, Any]) -> list[str]:
+        """The branches that a step with these params can end on: its own first, then the fixed ones."""
+        own = [name for name in self.own_branches(params) if name] if self.own_branches else []
+        fixed = [branch for branch in self.branches if branch != "*" and self._is_open(branch, params)]
+        return list(dict.fromkeys([*own, *fixed]))
+
+    def _is_open(self, branch: str, params: Mapping[str, Any]) -> bool:
+        if branch not in self.branch_if:
+            return True
+        name, wanted = self.branch_if[branch]
+        given = stored_value(self.params, params, name)
+        if wanted is None:
+            return given not in (None, "")
+        return bool(given == wanted) or (isinstance(given, str) and "{{" in given)
+
+
+class NextFire(Protocol):
+    """The first time after `after` (aware, UTC) at which a clock trigger fires; None: never again."""
+
+    def __call__(self, config: Any, after: datetime) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerSpec:
+    """One way to start a workflow.
+
+    `source` says who fires it; `awaits_answer` whether, with a stored config, it keeps its caller waiting for a step's; `sample` is an input to try steps with; `prepare` completes a config when the trigger
+    is saved (for instance a webhook's key); `event_type` is the bus event of a `form` or `event` trigger;
+    `summary` says in one line what a config means.
+    """
+
+    type: str
+    label: str
+    description: str
+    group: str
+    icon: str
+    source: Source
+    params: ParamsClass
+    sample: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    param_aliases: ParamAliases = field(default_factory=dict)
+    next_fire: NextFire | None = None
+    prepare: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    check: Callable[[Any], None] | None = None
+    matches: Callable[[Any, Mapping[str, Any]], bool] | None = None
+    event_type: str = ""
+    summary: Callable[[Any], str] | None = None
+    awaits_answer: Callable[[Mapping[str, Any]], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """The code behind one integration type. `test` raises StepError when the service cannot be used.
+
+    `test` receives the validated config and credentials models and a StepContext-like object with `http` and `mail`.
+    `destination` says where the credentials go with a config: where it changes, they are asked for again.
+    """
+
+    type: str
+    label: str
+    description: str
+    icon: str
+    config: ParamsClass
+    credentials: ParamsClass
+    test: Callable[[Any, Any, Any], str]
+    providers: tuple[str, ...] = ()
+    default_action: str = ""
+    actions: Mapping[str, ActionFunction] = field(default_factory=dict)
+    destination: Callable[[Any], Any] = lambda _config: None
+
+    def read(self, config: Mapping[str, Any], credentials: Mapping[str, Any]) -> tuple[Params, Params]:
+        """What is stored of an integration, through its models: what they leave out has its default.
+
+        StepError (permanent) where this release cannot use it any more.
+        """
+        try:
+            return self.config.model_validate(config), self.credentials.model_validate(credentials)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise StepError(
+                f"Its settings are no longer complete: {reason} Open it and save it again.", permanent=True
+            ) from None

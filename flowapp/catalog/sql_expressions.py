@@ -1,0 +1,68 @@
+"""Expressions in a query: a person writes `{{ x }}` into SQL, the database gets a parameter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_OPENS = re.compile(r"""--|/\*|"|'|\{\{""")
+_CLOSES = {"--": "\n", "/*": "*/", '"': '"'}
+_IN_TEXT = re.compile(r"''|'|\{\{")
+_BRACES = re.compile(r"\{\{|\}\}")
+
+
+def replace_expressions(
+    query: str, params: dict[str, Any], value_of: Callable[[str], Any] = lambda _: None
+) -> tuple[str, dict[str, Any]]:
+    """The query with a parameter in place of each expression, and all parameters; `value_of` gives the new ones.
+
+    It is asked for an expression that stands alone, `{{ x }}`, or for a text in quotes with expressions in it.
+    """
+    bound, written, done = dict(params), list[str](), 0
+    for start, end in _with_expressions(query):
+        name = f"value_{len(bound) + 1}"
+        while name in bound:
+            name += "_"
+        bound[name] = value_of(query[start:end])
+        written += [query[done:start], f":{name}"]
+        done = end
+    return "".join([*written, query[done:]]), bound
+
+
+def _with_expressions(query: str) -> Iterator[tuple[int, int]]:
+    """Where expressions stand alone, and texts in quotes that hold some; comments and quoted names are passed over.
+
+    What has no end reaches to the end of the query: the database's parser says so.
+    """
+    at = 0
+    while found := _OPENS.search(query, at):
+        (start, at), filled = found.span(), False
+        if found[0] == "{{":
+            end = _end_of_expression(query, at)
+            at, filled = end or at, end > 0
+        elif found[0] == "'":
+            at, filled = _end_of_text(query, at)
+        else:
+            end = query.find(_CLOSES[found[0]], at)
+            at = end + len(_CLOSES[found[0]]) if end >= 0 else len(query)
+        if filled:
+            yield start, at
+
+
+def _end_of_text(query: str, at: int) -> tuple[int, bool]:
+    """Where the text in quotes that was opened before `at` ends, and whether it holds an expression and has an end."""
+    filled = False
+    while found := _IN_TEXT.search(query, at):
+        at = found.end()
+        if found[0] == "'":
+            return at, filled
+        if found[0] == "{{" and (end := _end_of_expression(query, at)):
+            at, filled = end, True
+    return len(query), False
+
+
+def _end_of_expression(query: str, at: int) -> int:
+    """Where the expression that was opened before `at` ends; 0 where another one begins first, or none ends."""
+    found = _BRACES.search(query, at)
+    return found.end() if found and found[0] == "}}" else 0
