@@ -23,7 +23,7 @@ from flowapp.catalog.specs import (
 from flowapp.errors import NotFoundError, StepError
 from flowapp.texts import say
 
-ROOMS = ("flowapp.actions", "flowapp.triggers", "flowapp.connectors")
+ROOMS = ("flowapp.actions", "flowapp.triggers", "flowapp.connectors", "flowapp.crm")
 ACTIONS: dict[str, ActionSpec] = {}
 TRIGGERS: dict[str, TriggerSpec] = {}
 CONNECTORS: dict[str, ConnectorSpec] = {}

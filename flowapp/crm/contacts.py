@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.accounts.members import clean_email, clean_timezone
-from flowapp.engine.store.journal import contact_view
 from flowapp.errors import InvalidError, NotFoundError, UnsuitableError
 from flowapp.models import Contact, read_id
 from flowapp.texts import say
@@ -78,7 +77,14 @@ def update(session: Session, contact: Contact, data: Mapping[str, Any], *, actor
 def view(contact: Contact) -> dict[str, Any]:
     """The contact as expressions see it: its own fields beside the fixed ones, and its full name."""
     names = ("id", "email", "first_name", "last_name", "timezone", "fields")
-    return contact_view({name: getattr(contact, name) for name in names})
+    return view_of({name: getattr(contact, name) for name in names})
+
+
+def view_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a row of the table."""
+    fixed = {name: row[name] for name in ("id", "email", "first_name", "last_name", "timezone")}
+    name = f"{row['first_name']} {row['last_name']}".strip() or row["email"]
+    return {**row["fields"], **fixed, "name": name}
 
 
 def in_scope(contact: Contact) -> dict[str, Any]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import Branch, Done, Each, Fail, Park, Respond, Stop, Wait
+from flowapp.catalog.entities import CONTACT, ENTITIES
 from flowapp.crm import contacts
-from flowapp.engine.graph.sample import CONTACT, loop_names
+from flowapp.engine.graph.sample import loop_names
 from flowapp.engine.language.definition import Definition
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.runtime.program import Program
 from flowapp.engine.runtime.visit import Attempt, Services, Visit, run, shown_params
-from flowapp.engine.runtime.visit_context import contact_names
 from flowapp.errors import FlowError, InvalidError
 from flowapp.logs import mask_text
 from flowapp.models import Contact, Execution, Organization, Workflow, new_id, utcnow
@@ -94,7 +93,7 @@ def _program(
 class _TestContext:
     """What surrounds a step beside its input; `contact_id` is empty for the example."""
 
-    contact: Mapping[str, Any]
+    contact: dict[str, Any]
     timezone: str
     context: dict[str, Any]
     resume_url: str
@@ -107,7 +106,7 @@ def _test_context(session: Session, execution_id: str | None, services: Services
     earlier_contact = session.get(Contact, past.contact_id) if past and past.contact_id else None
     context, url = (past.context or {}) if past else {}, services.resume_url(past.id if past else new_id())
     if earlier_contact is None:
-        return _TestContext({"id": "", "fields": {}, **CONTACT}, services.timezone, context, url)
+        return _TestContext({"id": "", "fields": {}, **ENTITIES[CONTACT].sample}, services.timezone, context, url)
     contact = contacts.in_scope(earlier_contact)
     return _TestContext(contact, contact["timezone"] or services.timezone, context, url, earlier_contact.id)
 
@@ -115,7 +114,7 @@ def _test_context(session: Session, execution_id: str | None, services: Services
 def _scope(
     definition: dict[str, Any], step_id: str, input_data: Any, prior: dict[str, Any], test_context: _TestContext
 ) -> Scope:  # fmt: skip
-    names = contact_names(test_context.contact) | loop_names(definition, step_id, input_data, prior)
+    names = ENTITIES[CONTACT].names(test_context.contact) | loop_names(definition, step_id, input_data, prior)
     return Scope(
         input=input_data,
         variables=definition.get("variables") or {},

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from flowapp.catalog import N_, Done, Goal, Outcome, Params, Park, StepContext, action, ui
+from flowapp.catalog.entities import CONTACT
 from flowapp.catalog.fields import OptionalDuration, Text, until
 from flowapp.errors import StepError
 
@@ -86,7 +87,7 @@ def goal(ctx: StepContext, params: GoalParams) -> Outcome:
     result = {"reached": False, "name": params.name or ctx.step_name, "value": None}
     if params.unmet == "continue":
         return Done(result)
-    about = "contact" if ctx.contact_id else ctx.entity[0]
+    about = CONTACT if ctx.contact_id else ctx.entity[0]
     if not about:
         raise StepError("There is no contact to wait for. Choose “Continue” instead.", permanent=True)
     events = (f"{about}.*",)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from flowapp.actions.time.family import LENGTHS, WAITS
 from flowapp.catalog import N_, Branch, Outcome, Params, Park, PastVisit, Reason, StepContext, action, ui
+from flowapp.catalog.entities import CONTACT
 from flowapp.catalog.fields import Duration, Lines, wrong
 from flowapp.catalog.times import parse_duration
 from flowapp.errors import ExpressionError, StepError
@@ -105,7 +106,7 @@ def wait_condition(ctx: StepContext, params: WaitConditionParams) -> Outcome:
 
 def about_what(ctx: StepContext) -> str:
     """The type of what the execution is about: contact, or another entity; empty where it is about nothing."""
-    return "contact" if ctx.contact_id else ctx.entity[0] if ctx.entity[1] else ""
+    return CONTACT if ctx.contact_id else ctx.entity[0] if ctx.entity[1] else ""
 
 
 def deadline(ctx: StepContext, timeout: str | float) -> datetime | None:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
+from flowapp.catalog.entities import known_names
 from flowapp.engine.graph import checks_flow as flow
 from flowapp.engine.graph.check_context import CheckContext, Findings, Known, names, with_hints
 from flowapp.engine.language.conditions import check_conditions
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Known", "check"]
 
-# What an expression may begin with (DESIGN §4 and §8); other names are looked for in the input.
+# What an expression may begin with (DESIGN §4 and §8), besides the names of entities; others are looked for in the input.
 ROOTS = frozenset(
-    {"input", "variables", "steps", "form_data", "context", "timestamp", "now", "contact", "company",
-     "organisation", "deal", "task", "contact_id", "contact_name", "contact_email", "owner_id", "deal_id", "deal_title",
-     "old_stage", "new_stage", "resume_url", "event"}
+    {"input", "variables", "steps", "form_data", "context", "timestamp", "now", "resume_url", "event"}
 )  # fmt: skip
 IN_LOOPS = frozenset({"item", "index", "items", "parent_item"})
 _THINGS = {
@@ -169,7 +168,7 @@ def _idle(context: CheckContext, step: StepDef) -> Iterator[tuple[str, str]]:
 
 def _unknown_names(context: CheckContext) -> Findings:
     specs = [TRIGGERS[t.trigger_type] for t in context.definition.triggers if t.trigger_type in TRIGGERS]
-    anywhere = ROOTS.union(*(spec.sample for spec in specs))
+    anywhere = ROOTS.union(known_names(), *(spec.sample for spec in specs))
     for step in context.definition.steps:
         known = anywhere | IN_LOOPS if context.around(step.step_id) else anywhere
         for name, value, hints in context.fields(step):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS
+from flowapp.catalog.entities import ENTITIES
 from flowapp.engine.graph.graph import Graph
 from flowapp.engine.graph.loop_bodies import bodies
 from flowapp.engine.graph.outline import with_edges
@@ -20,19 +21,17 @@ from flowapp.logs import mask
 Json = dict[str, Any]
 MOST = 40  # values of one group
 MAX_DEPTH = 4
-CONTACT = {"email": "ada@example.com", "name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace", "timezone": "Europe/Paris"}  # fmt: skip
 _BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
 
 
 @dataclass(slots=True)
 class ValueGroup:
-    """Values that come from one place: the input, a step or the items of a loop (`name`), the contact, the variables, or
-    anywhere (general).
+    """Values that come from one place. `kind`: input, step or loop (with its `name`), variables, general, or an entity.
 
     `items`: {"path", "label", "sample"}; labels are English msgids or names that a person gave.
     """
 
-    kind: Literal["input", "step", "loop", "contact", "variables", "general"]
+    kind: str
     name: str = ""
     items: list[Json] = field(default_factory=list)
 
@@ -61,7 +60,7 @@ def values(definition: Json, step_id: str | None, input_data: Any, results: Mapp
         groups += [
             ValueGroup("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier
         ]
-    groups.append(ValueGroup("contact", items=list(_flat("contact", CONTACT))))
+    groups += [ValueGroup(one.name, items=list(_flat(one.name, one.sample))) for one in ENTITIES.values() if one.read]
     groups.append(ValueGroup("variables", items=list(_flat("variables", definition.get("variables") or {}, 2))))
     groups.append(ValueGroup("general", items=list(_general(step_id is not None))))
     return [ValueGroup(g.kind, g.name, g.items[:MOST]) for g in groups if g.items]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# `organisation` is what the CRM's users call a company.
-_ALIASES = {"organisation": "company", "company": "organisation"}
+from flowapp.catalog.entities import SYNONYMS
 
 
 class StepView(dict[str, Any]):
@@ -32,7 +31,7 @@ class Scope(dict[str, Any]):
 
     `steps` maps step_id to {"result", "status", "error"}; `now` is an ISO time in UTC; `timezone` is the zone in which
     conditions count days. `extra` (item, index …) wins over everything. Any other name is looked up in the input, then
-    in the context (contact, deal …), then in the variables; organisation and company are the same name there.
+    in the context (contact, deal …), then in the variables; other names of an entity (organisation of company) count too.
     The values are used as they are: whoever receives a result must not change it in place.
     """
 
@@ -61,7 +60,7 @@ class Scope(dict[str, Any]):
             return value
         if name == "timestamp":
             return compact(self["now"])
-        for key in (name, _ALIASES.get(name, name)):
+        for key in (name, *SYNONYMS.get(name, ())):
             for root in ("input", "context", "variables"):
                 source = self[root]
                 if isinstance(source, dict) and key in source:
@@ -79,9 +78,9 @@ class Scope(dict[str, Any]):
             source = self[root]
             if isinstance(source, dict):
                 names.update(dict.fromkeys(str(key) for key in source))
-        for name, other in _ALIASES.items():
+        for name, others in SYNONYMS.items():
             if name in names:
-                names[other] = None
+                names.update(dict.fromkeys(others))
         return list(names)
 
 

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from flowapp.catalog import Signal
+from flowapp.catalog.entities import CONTACT, View
 from flowapp.engine.machine import state as machine
 from flowapp.engine.machine.types import SUSPENDED, Command, End, Outcome, State, Token
 from flowapp.engine.runtime import waiting
@@ -62,13 +63,18 @@ class Run:
         """Starts the execution, or resumes it where it stands."""
         self.program = program
         services = self.host.services(self.row["organization_id"], program.project_id, self.row["timezone"])
-        contact = self.journal.contact(self.row["contact_id"]) if self.row["contact_id"] else None
-        self.context = VisitContext(self.row, program, services, self.host.now, contact)
+        self.context = VisitContext(self.row, program, services, self.host.now, self._entities())
         if not self.state["total"]:
             self.recorder.weight += weigh(self.row["input_data"]) + weigh(self.row["context"])
             self.advance({"type": "started"})
         else:
             self._resume()
+
+    def _entities(self) -> dict[str, View]:
+        """What the execution is about, as it is now; without what was deleted."""
+        about = {self.row["trigger_entity_type"]: self.row["trigger_entity_id"], CONTACT: self.row["contact_id"]}
+        views = {name: self.journal.entity(name, key) for name, key in about.items() if key}
+        return {name: view for name, view in views.items() if view is not None}
 
     def _resume(self) -> None:
         resumed = resume(self.context, self.state, self.journal)

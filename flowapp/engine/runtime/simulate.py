@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from flowapp.catalog.entities import CONTACT
 from flowapp.engine.runtime.program import Programs
 from flowapp.engine.runtime.runner import Runner
 from flowapp.engine.runtime.visit import Services
@@ -108,8 +109,8 @@ class MemoryJournal(Journal):
     def catch_up(self, listening: Any, since: str, now: datetime) -> None:
         """Nothing happens but what the simulation lets happen."""
 
-    def contact(self, contact_id: str) -> Json | None:  # noqa: ARG002
-        return self.scenario.contact
+    def entity(self, name: str, entity_id: str) -> Json | None:  # noqa: ARG002
+        return self.scenario.contact if name == CONTACT else None
 
     def extend(self, claim: Claim, now: datetime) -> bool:  # noqa: ARG002
         return True

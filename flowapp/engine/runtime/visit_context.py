@@ -9,6 +9,7 @@ from typing import Any
 
 from flowapp.catalog import Signal
 from flowapp.catalog.context import Logger
+from flowapp.catalog.entities import CONTACT, ENTITIES, View
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.machine.types import Token
 from flowapp.engine.runtime.program import Program
@@ -26,18 +27,18 @@ class VisitContext:
     program: Program
     services: Services
     now: Callable[[], datetime]
-    contact: Mapping[str, Any] | None = None
+    entities: Mapping[str, View]  # by name, what the execution is about: its contact, the entity of its trigger
 
     @property
     def timezone(self) -> str:
         """The contact's, else the organization's."""
-        return (self.contact or {}).get("timezone") or self.services.timezone
+        return self.entities.get(CONTACT, {}).get("timezone") or self.services.timezone
 
     def scope(self, results: Results, frame: str) -> Scope:
         """What the expressions of a step in this frame can name."""
         extra = results.names(frame)
-        if self.contact is not None:
-            extra = {**contact_names(self.contact), **extra}
+        for name, view in self.entities.items():
+            extra = {**ENTITIES[name].names(view), **extra}
         if self.program.asks_resume_url:
             extra["resume_url"] = self.services.resume_url(self.row["id"])
         return Scope(
@@ -72,13 +73,3 @@ class VisitContext:
             ancestors=options.get("ancestors", ()),
             root=options.get("root", ""),
         )
-
-
-def contact_names(contact: Mapping[str, Any]) -> dict[str, Any]:
-    """The names under which expressions find the contact: nested and flat (DESIGN §8)."""
-    return {
-        "contact": contact,
-        "contact_id": contact["id"],
-        "contact_name": contact["name"],
-        "contact_email": contact["email"],
-    }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flowapp.catalog.entities import CONTACT
 from flowapp.engine.machine import state as machine
 from flowapp.engine.machine.types import SUSPENDED, State, Token
 from flowapp.engine.runtime.program import Program
@@ -82,7 +83,7 @@ def _is_new(row: Mapping[str, Any], tokens: Mapping[str, Token], number: str) ->
 
 def _about(row: Mapping[str, Any]) -> tuple[str, str]:
     if row["contact_id"]:
-        return "contact", row["contact_id"]
+        return CONTACT, row["contact_id"]
     return row["trigger_entity_type"], row["trigger_entity_id"]
 
 

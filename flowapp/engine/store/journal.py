@@ -15,10 +15,11 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete, func, insert, or_, select, update
 
+from flowapp.catalog.entities import ENTITIES
 from flowapp.engine.store import event_matching, one_statement
 from flowapp.engine.store import signals as mailbox
 from flowapp.errors import FencedError
-from flowapp.models import OPEN, Contact, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
+from flowapp.models import OPEN, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
 from flowapp.models.driver import Driver, transaction
 from flowapp.models.tenancy import at_once, use_tenant
 
@@ -27,7 +28,6 @@ _executions = cast(Table, Execution.__table__)
 _runs = cast(Table, StepRun.__table__)
 _lines = cast(Table, LogLine.__table__)
 _timers = cast(Table, Timer.__table__)
-_contacts = cast(Table, Contact.__table__)
 
 _COLUMNS = (
     "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
@@ -194,18 +194,6 @@ def first_row(execution: Execution) -> dict[str, Any]:
     return {name: getattr(execution, name) for name in FIRST_ROW}
 
 
-def contact_view(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A contact in expressions: its own fields beside the fixed ones, and its full name."""
-    fixed = {name: row[name] for name in ("id", "email", "first_name", "last_name", "timezone")}
-    name = f"{row['first_name']} {row['last_name']}".strip() or row["email"]
-    return {**row["fields"], **fixed, "name": name}
-
-
-def contact_in_scope(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for expressions, which may also say `contact.fields.plan`, as the API does."""
-    return {**contact_view(row), "fields": row["fields"]}
-
-
 class Journal:
     """The engine's reads and writes of one organization. `lease` is the length of a lease."""
 
@@ -341,16 +329,13 @@ class Journal:
             mailbox.consume(connection, over)
             mailbox.silence(connection, kept, until)
 
-    def contact(self, contact_id: str) -> dict[str, Any] | None:
-        """The contact as expressions see it now; None where it was deleted."""
+    def entity(self, name: str, entity_id: str) -> dict[str, Any] | None:
+        """What expressions call `name`, as it is now; None where it was deleted, or is none that can be read."""
+        declared = ENTITIES.get(name)
+        if declared is None or declared.read is None:
+            return None
         with self.transaction() as connection:
-            row = connection.execute(
-                select(_contacts).where(
-                    _contacts.c.id == contact_id, _contacts.c.organization_id == self.organization_id
-                )
-            ).mappings()
-            found = row.one_or_none()
-        return contact_in_scope(dict(found)) if found else None
+            return declared.read(connection, self.organization_id, entity_id)
 
     def extend(self, claim: Claim, now: datetime) -> bool:
         """Prolongs the lease; False where the claim was lost."""

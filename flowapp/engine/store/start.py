@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session, make_transient_to_detached
 
+from flowapp.catalog.entities import CONTACT
 from flowapp.engine.language.conditions import evaluate
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.store import admission
@@ -72,7 +73,7 @@ def new_row(
         "created_at": now,
         "seq": 0 if met else 1,
         "completed_at": None if met else now,
-        "contact_id": contact_id or (entity[1] if entity[0] == "contact" else None),
+        "contact_id": contact_id or (entity[1] if entity[0] == CONTACT else None),
     }
 
 

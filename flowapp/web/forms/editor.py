@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from pydantic import Field
 
 from flowapp.catalog import N_, Params, get_action, ui
+from flowapp.catalog.entities import ENTITIES
 from flowapp.engine.graph import edit
 from flowapp.engine.graph.sample import ValueGroup
 from flowapp.engine.language.definition import StepDef
@@ -23,7 +24,6 @@ Json = dict[str, Any]
 PLACES = ("after", "branch", "before", "below", "parallel")
 _KINDS = {
     "input": N_("Trigger"),
-    "contact": N_("Contact, if the workflow is about one"),
     "variables": N_("Workflow variables"),
     "general": N_("Always available"),
 }
@@ -143,6 +143,8 @@ def shown_groups(groups: list[ValueGroup]) -> list[Json]:
 def _label(group: ValueGroup) -> str:
     if group.kind == "loop":
         return str(_("Each item of “%(name)s”", name=group.name))
+    if group.kind in ENTITIES:
+        return str(_(ENTITIES[group.kind].label))
     return group.name if group.kind == "step" else str(_(_KINDS[group.kind]))
 
 

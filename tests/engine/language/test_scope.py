@@ -4,9 +4,15 @@ import json
 
 import pytest
 
+from flowapp.catalog import load
 from flowapp.engine.language.expression import render
 from flowapp.engine.language.scope import Scope
 from flowapp.errors import MissingFieldError
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _catalog() -> None:
+    load()
 
 
 def test_every_name_of_the_language():

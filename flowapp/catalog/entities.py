@@ -1,0 +1,57 @@
+"""Entities: what a contact, a deal or a company looks like in expressions. The room that owns the noun declares it.
+
+An execution may be about one (its contact, the entity of its trigger): the engine then reads it anew, through the
+declaration, whenever it takes the execution up. What has no `read` reaches expressions through inputs and events only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+View = dict[str, Any]
+# The entity that `executions.contact_id` names: the person whom an execution is about.
+CONTACT = "contact"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """`name` is its name in expressions, in events (`contact.updated`) and as an execution's entity type.
+
+    `aliases` are other names of the same thing, `flat` further names with the field that each stands for (None: given by
+    events only). `label` is a msgid, `sample` what it may look like, both for the picker. `read` gives the entity of an
+    organization as it is now, None where it is not there (any more).
+    """
+
+    name: str
+    label: str
+    aliases: tuple[str, ...] = ()
+    flat: Mapping[str, str | None] = field(default_factory=dict)
+    sample: Mapping[str, Any] = field(default_factory=dict)
+    read: Callable[[Connection, str, str], View | None] | None = None
+
+    def names(self, view: View) -> View:
+        """The names under which expressions find it: nested and flat."""
+        return {self.name: view, **{name: view[of] for name, of in self.flat.items() if of is not None}}
+
+
+ENTITIES: dict[str, Entity] = {}
+# By name in expressions: the other names of the same thing.
+SYNONYMS: dict[str, tuple[str, ...]] = {}
+
+
+def entity(declared: Entity) -> Entity:
+    """Declares what a noun looks like in expressions."""
+    ENTITIES[declared.name] = declared
+    same = (declared.name, *declared.aliases)
+    SYNONYMS.update({name: tuple(other for other in same if other != name) for name in same})
+    return declared
+
+
+def known_names() -> frozenset[str]:
+    """Every name that an entity may have in an expression."""
+    return frozenset(name for one in ENTITIES.values() for name in (one.name, *one.aliases, *one.flat))
