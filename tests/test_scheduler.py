@@ -11,7 +11,7 @@ import pytest
 from dramatiq import Message
 from sqlalchemy import event
 
-from flowapp import catalog, events, tasks
+from flowapp import catalog, tasks
 from flowapp.broker import queue_length
 from flowapp.catalog import get_trigger
 from flowapp.engine.store.failures import FAILED_EVENT
@@ -272,7 +272,7 @@ def test_a_job_that_fails_keeps_no_other_from_its_work(
 def test_an_event_that_cannot_be_handed_on_holds_up_no_other(place: Place, scheduler: Scheduler) -> None:
     with place.session() as session:
         for kind, payload in (("shop.opened", {}), (FAILED_EVENT, {"execution_id": ["no id"]}), ("shop.closed", {})):
-            events.record(session, kind, payload=payload)
+            session.add(Event(type=kind, payload=payload))
         session.commit()
     heard = scheduler.runtime.redis.pubsub()
     heard.subscribe(f"events:{place.org}")

@@ -41,6 +41,8 @@ Widget = Literal[
     "hidden",  # set by the app
 ]
 
+Suggest = Literal["", "events"]
+
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's usual name
     """Marks a text for the catalogues without translating it."""
@@ -67,6 +69,7 @@ def ui(
     integration_type: str = "",
     show_if: dict[str, list[str]] | None = None,
     plain: bool = False,
+    suggest: Suggest = "",
 ) -> dict[str, Any]:
     """`json_schema_extra` of a field. `raw`: expressions inside are left to the action (ctx.render, ctx.test).
 
@@ -74,6 +77,7 @@ def ui(
 
     `show_if`: {"mode": ["update"]} shows the field only while field `mode` has one of these values.
     `plain`: a fixed name, such as a column's: no value of the execution is offered for it.
+    `suggest`: what the field names one or several of, besides names that only others know: types of events.
     """
     return {
         "ui": {
@@ -89,6 +93,7 @@ def ui(
             "integration_type": integration_type,
             "show_if": show_if,
             "plain": plain,
+            "suggest": suggest,
         }
     }
 

@@ -103,9 +103,9 @@ class NextFire(Protocol):
 class TriggerSpec:
     """One way to start a workflow.
 
-    `source` says who fires it; `awaits_answer` whether, with a stored config, it keeps its caller waiting for a step's; `sample` is an input to try steps with; `prepare` completes a config when the trigger
-    is saved (for instance a webhook's key); `event_type` is the bus event of a `form` or `event` trigger;
-    `summary` says in one line what a config means.
+    `source` says who fires it; `sample` is an input to try steps with; `prepare` completes a config when the trigger
+    is saved (for instance a webhook's key); `summary` says in one line what a config means; `awaits_answer` whether, with
+    a stored config, its caller waits for what a step answers.
     """
 
     type: str
@@ -122,7 +122,6 @@ class TriggerSpec:
     prepare: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     check: Callable[[Any], None] | None = None
     matches: Callable[[Any, Mapping[str, Any]], bool] | None = None
-    event_type: str = ""
     summary: Callable[[Any], str] | None = None
     awaits_answer: Callable[[Mapping[str, Any]], bool] | None = None
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from flowapp import events
 from flowapp.accounts.members import clean_email, clean_timezone
 from flowapp.errors import InvalidError, NotFoundError, UnsuitableError
+from flowapp.events.types import CONTACT_CREATED, CONTACT_UPDATED
 from flowapp.models import Contact, read_id
 from flowapp.texts import say
 
@@ -49,7 +50,7 @@ def create(session: Session, data: Mapping[str, Any], *, actor_id: str | None = 
         raise InvalidError.at("email", say("Enter an e-mail address, for example ann@example.com."))
     contact = Contact(**_clean(data))
     _write(session, contact)
-    _record(session, "contact.created", contact, {}, actor_id)
+    _record(session, CONTACT_CREATED, contact, {}, actor_id)
     return contact
 
 
@@ -70,7 +71,7 @@ def update(session: Session, contact: Contact, data: Mapping[str, Any], *, actor
     changes = {n: {"old": before.get(n), "new": after.get(n)} for n in names if before.get(n) != after.get(n)}
     if changes:
         _write(session, contact)
-        _record(session, "contact.updated", contact, changes, actor_id)
+        _record(session, CONTACT_UPDATED, contact, changes, actor_id)
     return contact
 
 

@@ -42,7 +42,6 @@ trigger(
         },
         aliases=("form_submitted",),
         matches=matches,
-        event_type="form.submitted",
         summary=lambda config: str(config.form_id),
     )
 )

@@ -44,6 +44,7 @@ class WaitConditionParams(Params):
                 "about the same contact."
             ),
             widget="lines",
+            suggest="events",
             advanced=True,
         ),
     )

@@ -79,7 +79,11 @@ class WaitEventParams(Params):
         [],
         max_length=20,
         json_schema_extra=ui(
-            N_("Events"), N_("One per line, such as contact.updated or order.*."), widget="lines", show_if=_EVENT
+            N_("Events"),
+            N_("One per line, such as contact.updated or order.*."),
+            widget="lines",
+            suggest="events",
+            show_if=_EVENT,
         ),
     )
     same_entity: bool = Field(

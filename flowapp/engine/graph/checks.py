@@ -15,6 +15,7 @@ from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.expression import has_expression
 from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, nearest, no_step
 from flowapp.errors import Problem
+from flowapp.events.types import EVENT_TYPES, is_known
 from flowapp.texts import say
 
 if TYPE_CHECKING:
@@ -189,6 +190,23 @@ def _unknown(context: CheckContext, ref: tuple[str, ...], known: frozenset[str],
     return say("“%(name)s” is read from the input and must be there.%(near)s", name=ref[0], near=near)
 
 
+def _unknown_events(context: CheckContext) -> Findings:
+    """Types of events that begin like ours and are none: they never come."""
+    for step in context.definition.steps:
+        for name, value, hints in context.fields(step):
+            for pattern in _listed(value) if hints.get("suggest") == "events" else ():
+                if not has_expression(pattern) and not is_known(pattern):
+                    near = nearest(pattern, EVENT_TYPES)
+                    message = say("There is no event “%(name)s”.%(near)s", name=pattern, near=near)
+                    yield context.problem(step, f"params.{name}", message, "unknown_event")
+
+
+def _listed(value: Any) -> list[str]:
+    """A list of names as params may hold it: also as text with commas or line breaks between."""
+    entries = value.replace("\n", ",").split(",") if isinstance(value, str) else value
+    return [entry.strip() for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []
+
+
 def _params(context: CheckContext, *, doubtful: bool) -> Findings:
     """Of a definition that was stored, since types and their params may have changed."""
     for step in context.definition.steps:
@@ -209,5 +227,5 @@ _ERRORS: tuple[_Find, ...] = (
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (
     _no_trigger, flow.several_starts, flow.open_branches, flow.odd_loops, flow.inside_and_after, flow.lonely_merges,
-    flow.unanswered, flow.nobody_waits, _from_inside_loops, _idle_settings, _unknown_names, partial(_params, doubtful=True),
+    flow.unanswered, flow.nobody_waits, _from_inside_loops, _idle_settings, _unknown_names, _unknown_events, partial(_params, doubtful=True),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from flowapp.events.types import check
 from flowapp.models import BranchCount, Event, Signal, Subscription, new_id
 
 _signals = cast(Table, Signal.__table__)
@@ -76,6 +77,8 @@ def subscribe(connection: Connection, execution_id: str, rows: list[dict[str, An
 
 def state_events(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Records facts in the outbox, as events.record does."""
+    for row in rows:
+        check(row["type"], row["entity_type"], row["payload"])
     connection.execute(insert(_events), rows)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flowapp import events
+from flowapp.crm import contacts
 from flowapp.engine.store import event_matching, timers
 from flowapp.engine.store.signals import row
 from flowapp.models import Contact, Event, Execution, Signal, Subscription
@@ -31,7 +32,14 @@ def change(place: Place, contact_id: str, **fields: Any) -> None:
     with place.session() as session:
         found = session.get_one(Contact, contact_id)
         found.fields = {**found.fields, **fields}
-        events.record(session, "contact.updated", entity=("contact", contact_id), payload={"contact_id": contact_id})
+        payload = {
+            "contact": contacts.view(found),
+            "changes": {},
+            "contact_id": contact_id,
+            "contact_name": "",
+            "contact_email": "",
+        }
+        events.record(session, "contact.updated", entity=("contact", contact_id), payload=payload)
         session.commit()
 
 
@@ -48,7 +56,7 @@ def hand_on(place: Place) -> list[tuple[str, str]]:
 
 def record(place: Place, kind: str, entity: tuple[str, str] = ("", ""), **payload: Any) -> list[tuple[str, str]]:
     with place.session() as session:
-        events.record(session, kind, entity=entity, payload=payload)
+        session.add(Event(type=kind, entity_type=entity[0], entity_id=entity[1], payload=payload))
         session.commit()
     return hand_on(place)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from flowapp.events.types import check
 from flowapp.models import AuditEntry, Event
 
 
@@ -17,7 +18,8 @@ def record(
     payload: dict[str, Any] | None = None,
     actor_id: str | None = None,
 ) -> Event:
-    """States that something happened, for instance `form.submitted`. `entity` is (type, id)."""
+    """States that something happened. `entity` is (type, id). ValueError where flowapp.events.types has it otherwise."""
+    check(type, entity[0], payload or {})
     event = Event(
         type=type, entity_type=entity[0], entity_id=entity[1], payload=payload or {}, actor_id=actor_id
     )  # fmt: skip

@@ -1,0 +1,126 @@
+"""Every type of event that Flowapp records, with the shape of its payload.
+
+A type that is not here cannot be recorded, nor can a payload of another shape: what listens for events (workflows that
+wait, other systems on the bus) may rely on it. Types of other systems, such as order.paid, are of any shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from flowapp.catalog import N_
+
+
+class Payload(BaseModel):
+    """Base of every payload: JSON values under exactly these names."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class WorkflowChanged(Payload):
+    """Which workflow, and how it stands now."""
+
+    workflow_id: str
+    name: str
+    organization_id: str
+    status: str
+
+
+class IntegrationChanged(Payload):
+    """Which integration; nothing secret."""
+
+    integration_id: str
+    name: str
+    integration_type: str
+
+
+class ExecutionFailed(Payload):
+    """Where it failed and why. `step_id` is empty where no step was to blame."""
+
+    workflow_id: str
+    step_id: str
+    error: str
+
+
+class Change(BaseModel):
+    """A value before and after."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    old: Any
+    new: Any
+
+
+class ContactChanged(Payload):
+    """The contact as expressions see it, nested and flat. `changes` by field; empty for a new contact."""
+
+    contact: dict[str, Any]
+    changes: dict[str, Change]
+    contact_id: str
+    contact_name: str
+    contact_email: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """`label` is a msgid; `entity` the type of what such an event is about."""
+
+    name: str
+    label: str
+    entity: str
+    payload: type[Payload]
+
+
+CONTACT_CREATED = "contact.created"
+CONTACT_UPDATED = "contact.updated"
+EXECUTION_FAILED = "automation.execution.failed"
+EVENT_TYPES: Mapping[str, EventType] = {
+    declared.name: declared
+    for declared in (
+        EventType(CONTACT_CREATED, N_("A contact was created"), "contact", ContactChanged),
+        EventType(CONTACT_UPDATED, N_("A contact was changed"), "contact", ContactChanged),
+        EventType(EXECUTION_FAILED, N_("An execution failed"), "execution", ExecutionFailed),
+        EventType("automation.workflow.created", N_("A workflow was created"), "workflow", WorkflowChanged),
+        EventType("automation.workflow.updated", N_("A workflow was changed"), "workflow", WorkflowChanged),
+        EventType("automation.workflow.deleted", N_("A workflow was deleted"), "workflow", WorkflowChanged),
+        EventType(
+            "automation.integration.created", N_("An integration was created"), "integration", IntegrationChanged
+        ),
+        EventType(
+            "automation.integration.updated", N_("An integration was changed"), "integration", IntegrationChanged
+        ),
+        EventType(
+            "automation.integration.deleted", N_("An integration was deleted"), "integration", IntegrationChanged
+        ),
+    )
+}
+
+
+def check(name: str, entity_type: str, payload: Mapping[str, Any]) -> None:
+    """ValueError where an event is not as its type is declared: a fault of the code that records it."""
+    declared = EVENT_TYPES.get(name)
+    if declared is None:
+        raise ValueError(f"The event type {name} is not declared in flowapp/events/types.py.")
+    if entity_type != declared.entity:
+        raise ValueError(f"{name} is about {declared.entity}, not about {entity_type or 'nothing'}.")
+    try:
+        declared.payload.model_validate(payload)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)
+        )
+        raise ValueError(f"The payload of {name} is not as declared: {wrong}") from None
+
+
+def is_known(pattern: str) -> bool:
+    """Whether such an event may come: one of ours, or of another system. `pattern` may end in .* as in contact.*."""
+    return pattern.partition(".")[0] not in _families() or any(fnmatchcase(name, pattern) for name in EVENT_TYPES)
+
+
+def _families() -> Iterator[str]:
+    return (name.partition(".")[0] for name in EVENT_TYPES)
