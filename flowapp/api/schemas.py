@@ -320,10 +320,17 @@ class ActionTypeOut(TypeOut):
     result: dict[str, str]
 
 
+class ConnectorTypeOut(TypeOut):
+    """`actions` are the step types that use such an integration; `default_action` the one that is meant where none is named."""
+
+    actions: list[str]
+    default_action: str
+
+
 class CatalogOut(Out):
     triggers: list[TypeOut]
     actions: list[ActionTypeOut]
-    connectors: list[TypeOut]
+    connectors: list[ConnectorTypeOut]
 
 
 class HookOut(Out):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Required, TypedDict, Unpack
 
@@ -23,6 +24,7 @@ from flowapp.catalog.specs import (
 from flowapp.errors import NotFoundError, StepError
 from flowapp.texts import say
 
+_CONNECTORS_ROOM = "flowapp.connectors."
 ROOMS = ("flowapp.actions", "flowapp.triggers", "flowapp.connectors", "flowapp.crm")
 ACTIONS: dict[str, ActionSpec] = {}
 TRIGGERS: dict[str, TriggerSpec] = {}
@@ -64,7 +66,9 @@ def action(
     """Declares a step type; the decorated function runs one attempt of it."""
 
     def register(function: ActionFunction) -> ActionFunction:
-        spec = ActionSpec(type, run=function, raw=raw_fields(declared["params"]), **declared)
+        spec = ActionSpec(
+            type, run=function, raw=raw_fields(declared["params"]), home=_home(function.__module__), **declared
+        )
         ACTIONS[type] = spec
         _ALIASES["action"].update(dict.fromkeys(spec.aliases, type))
         return function
@@ -81,8 +85,35 @@ def trigger(spec: TriggerSpec) -> TriggerSpec:
 
 def connector(spec: ConnectorSpec) -> ConnectorSpec:
     """Declares an integration type."""
-    CONNECTORS[spec.type] = spec
+    spec = CONNECTORS[spec.type] = replace(spec, home=_home(spec.test.__module__))
     return spec
+
+
+def _home(module: str) -> str:
+    """The folder of connectors/ that a module lies in, or its one file; empty outside of them."""
+    folder, inside = _CONNECTORS_ROOM, module.removeprefix(_CONNECTORS_ROOM)
+    return folder + inside.partition(".")[0] if inside != module else ""
+
+
+def actions_of(spec: ConnectorSpec) -> dict[str, ActionSpec]:
+    """What can be done with an integration of this type, by step type: its own actions, and its default one."""
+    own = {name: found for name, found in ACTIONS.items() if spec.home and found.home == spec.home}
+    return own | ({spec.default_action: ACTIONS[spec.default_action]} if spec.default_action else {})
+
+
+def integration_action(spec: ConnectorSpec, name: str = "") -> ActionSpec:
+    """The action of a connector: the default one where no name is given. `create_customer` also means stripe_create_customer.
+
+    NotFoundError where it has none of that name, or no default.
+    """
+    name, known = name.strip().lower(), actions_of(spec)
+    for wanted in (name or spec.default_action, f"{spec.type}_{name}"):
+        if wanted in known:
+            return known[wanted]
+    raise NotFoundError(
+        say("“%(connector)s” has no action “%(name)s”. Available: %(known)s.", connector=spec.label, name=name,
+            known=", ".join(sorted(known)))
+    )  # fmt: skip
 
 
 def canonical_type(kind: Literal["action", "trigger"], name: str) -> str:

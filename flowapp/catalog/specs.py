@@ -44,6 +44,7 @@ class ActionSpec:
     `question` says what validated params ask of people (None: nothing).
     `explain` says why a visit ended as it did, or what it waits for; without it, what its conditions saw is shown.
     `ended_as` names the end of a visit where “completed” says too little, by its output; empty: it does not.
+    `home` is the folder of connectors/ that it is declared in: it belongs to that connector.
     """
 
     type: str
@@ -71,6 +72,7 @@ class ActionSpec:
     question: Callable[[Any], Question | None] | None = None
     explain: Explain | None = None
     ended_as: Callable[[Mapping[str, Any]], str] | None = None
+    home: str = ""
 
     def shown_status(self, status: str, output: Any) -> str:
         """How a visit ended, for people: its status, or the step type's own word for it."""
@@ -132,6 +134,8 @@ class ConnectorSpec:
 
     `test` receives the validated config and credentials models and a StepContext-like object with `http` and `mail`.
     `destination` says where the credentials go with a config: where it changes, they are asked for again.
+    The step types declared in the same folder (`home`) are its actions; `default_action` is the one that is meant where
+    a workflow names the integration alone. It may be one of actions/.
     """
 
     type: str
@@ -143,8 +147,8 @@ class ConnectorSpec:
     test: Callable[[Any, Any, Any], str]
     providers: tuple[str, ...] = ()
     default_action: str = ""
-    actions: Mapping[str, ActionFunction] = field(default_factory=dict)
     destination: Callable[[Any], Any] = lambda _config: None
+    home: str = ""
 
     def read(self, config: Mapping[str, Any], credentials: Mapping[str, Any]) -> tuple[Params, Params]:
         """What is stored of an integration, through its models: what they leave out has its default.

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from flowapp.api import schemas
 from flowapp.api.routes import route
-from flowapp.catalog import ACTIONS, CONNECTORS, N_, TRIGGERS, ActionSpec, ConnectorSpec, TriggerSpec
+from flowapp.catalog import ACTIONS, CONNECTORS, N_, TRIGGERS, ActionSpec, ConnectorSpec, TriggerSpec, actions_of
 from flowapp.engine.language import definition
 from flowapp.security.roles import Role
 from flowapp.web.access import access, public
@@ -26,7 +26,7 @@ def catalog() -> Response:
         {
             "triggers": [{**_shown(t), "group": t.group, "aliases": t.aliases} for t in _sorted(TRIGGERS)],
             "actions": [_action(a) for a in _sorted(ACTIONS)],
-            "connectors": [{**_shown(c, c.config), "group": "", "aliases": c.providers} for c in _sorted(CONNECTORS)],
+            "connectors": [_connector(c) for c in _sorted(CONNECTORS)],
         }
     )
 
@@ -53,6 +53,16 @@ def _action(spec: ActionSpec) -> dict[str, Any]:
         "effect": spec.effect,
         "branches": spec.branches,
         "result": dict(spec.result),
+    }
+
+
+def _connector(spec: ConnectorSpec) -> dict[str, Any]:
+    return {
+        **_shown(spec, spec.config),
+        "group": "",
+        "aliases": spec.providers,
+        "actions": sorted(actions_of(spec)),
+        "default_action": spec.default_action,
     }
 
 

@@ -81,6 +81,7 @@ connector(
         credentials=HttpCredentials,
         test=try_service,
         providers=("http",),
+        default_action="send_webhook",
         destination=lambda config: origin_of(config.base_url),
     )
 )

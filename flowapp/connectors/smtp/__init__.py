@@ -103,6 +103,7 @@ connector(
         credentials=EmailCredentials,
         test=try_server,
         providers=("smtp", SENDGRID),
+        default_action="send_email",
         destination=lambda config: (config.provider, config.host.lower(), config.port, config.security),
     )
 )
