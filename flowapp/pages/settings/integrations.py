@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import wtforms
 from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from flowapp import tasks
-from flowapp.catalog import CONNECTORS, N_
+from flowapp.catalog import CONNECTORS, N_, Params
 from flowapp.errors import ConfigError, InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
@@ -19,7 +20,9 @@ from flowapp.security.roles import Role
 from flowapp.tasks.services import http_service
 from flowapp.web import forms
 from flowapp.web.access import access
-from flowapp.web.forms.widgets.secret import SecretField
+from flowapp.web.forms import ParamsForm, PlainForm
+from flowapp.web.forms.field import Posted
+from flowapp.web.forms.fields.kept import SecretField
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
@@ -30,34 +33,41 @@ NAV = Nav(
 )
 
 
-class IntegrationForm:
+class IntegrationForm(wtforms.Form):  # type: ignore[misc]
     """Name, config and credentials; what is stored of the credentials goes in, but is never drawn."""
 
-    def __init__(self, row: Integration) -> None:
-        self.row, self.spec = row, service.connector(row.integration_type)
-        self.name, self.name_error, self.unreadable = row.name or "", "", False
+    name = wtforms.StringField()
+
+    def __init__(self, row: Integration, posted: Posted | None = None) -> None:
+        self.row, self.spec, self.unreadable = row, service.connector(row.integration_type), False
         try:
             secrets = service.opened(tasks.runtime().vault, row)
         except ConfigError:
             secrets, self.unreadable = {}, True
-        self.config = forms.build(self.spec.config, row.config or {}, prefix="config-", check=lambda _params: [])
-        self.credentials = forms.build(self.spec.credentials, secrets, prefix="secret-", check=lambda _params: [])
-        self.config.picker = self.credentials.picker = False  # nothing is evaluated here
+
+        def build(model: type[Params], stored: dict[str, Any], prefix: str) -> ParamsForm:
+            return forms.build(model, stored, posted, base=PlainForm, prefix=prefix, check=lambda _params: [])
+
+        self.config = build(self.spec.config, row.config or {}, "config-")
+        self.credentials = build(self.spec.credentials, secrets, "secret-")
+        super().__init__(posted, data={"name": row.name or ""})
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        return all([super().validate(extra_validators), self.config.validate(), self.credentials.validate()])
 
     @property
-    def has_errors(self) -> bool:
-        return bool(self.name_error or self.config.errors or self.credentials.errors)
+    def errors(self) -> dict[str, list[str]]:
+        return {**super().errors, **self.config.errors, **self.credentials.errors}
 
     def save(self) -> bool:
         """Whether what was posted could be stored; if not, its problems stand beside the fields."""
-        self.name = request.form.get("name", "")
-        config, credentials = self.config.read(request.form), self.credentials.read(request.form)
-        if self.config.acted or self.credentials.acted:
+        if self.config.acted or self.credentials.acted or not self.validate():
             return False
         try:
             service.save(
-                db.session(), tasks.runtime().vault, self.row, name=self.name, config=config, credentials=credentials,
-                kept=[field.info.key for field in self.credentials.fields if isinstance(field, SecretField) and field.is_kept],
+                db.session(), tasks.runtime().vault, self.row,
+                name=self.name.data, config=self.config.data, credentials=self.credentials.data,
+                kept=[field.info.key for field in self.credentials if isinstance(field, SecretField) and field.is_kept],
             )  # fmt: skip
         except InvalidError as error:
             for problem in error.problems:
@@ -67,14 +77,14 @@ class IntegrationForm:
 
     def _place(self, path: list[str], message: str) -> None:
         if path == ["name"]:
-            self.name_error = message
+            self.name.errors = [message]
         else:
             part = self.config if path[0] == "config" else self.credentials
             part.place_at(path[1:], message)
 
 
 def _form_page(form: IntegrationForm) -> Response:
-    return page("settings/integration.html", block="form", form=form, status=422 if form.has_errors else 200)
+    return page("settings/integration.html", block="form", form=form, status=422 if form.errors else 200)
 
 
 @bp.get("")
@@ -97,7 +107,7 @@ def choose() -> Response:
 def new(integration_type: str) -> Response:
     """Connects a service."""
     row = Integration(integration_type=integration_type, name=_(service.connector(integration_type).label))
-    form = IntegrationForm(row)
+    form = IntegrationForm(row, request.form if request.method == "POST" else None)
     if request.method == "GET" or not form.save():
         return _form_page(form)
     return _saved(row, "integration.created")
@@ -108,7 +118,7 @@ def new(integration_type: str) -> Response:
 def edit(integration_id: Any) -> Response:
     """Changes a connection."""
     row = service.get(db.session(), str(integration_id))
-    form = IntegrationForm(row)
+    form = IntegrationForm(row, request.form if request.method == "POST" else None)
     if request.method == "GET" or not form.save():
         return _form_page(form)
     return _saved(row, "integration.updated")

@@ -147,7 +147,7 @@ def trigger(workflow_id: UUID) -> Response:
 def save_trigger(workflow_id: UUID) -> Response:
     """Saves the first trigger; others of the draft stay."""
     draft = Draft(workflow_id)
-    form = TriggerForm(_chosen(draft, request.form.get("trigger_type", "")), draft.providers())
+    form = TriggerForm(_chosen(draft, request.form.get("trigger_type", "")), draft.providers(), request.form)
     return _saved(draft, form, _trigger_stage, "workflow_new.conditions")
 
 
@@ -178,7 +178,8 @@ def conditions(workflow_id: UUID) -> Response:
 def save_conditions(workflow_id: UUID) -> Response:
     """Saves them with the first trigger."""
     draft = Draft(workflow_id)
-    return _saved(draft, TriggerForm(_chosen(draft, ""), draft.providers()), _conditions_stage, "workflow_new.steps")
+    form = TriggerForm(_chosen(draft, ""), draft.providers(), request.form)
+    return _saved(draft, form, _conditions_stage, "workflow_new.steps")
 
 
 def _conditions_stage(draft: Draft, form: TriggerForm) -> Response:
@@ -187,10 +188,9 @@ def _conditions_stage(draft: Draft, form: TriggerForm) -> Response:
 
 def _saved(draft: Draft, form: TriggerForm, again: Any, onward: str) -> Response:
     """Saves what the form reads into the first trigger and goes on; else shows the stage again as it was typed."""
-    read = form.read(request.form)
-    if form.acted or form.errors:
+    if form.acted or not form.validate():
         return again(draft, form)  # type: ignore[no-any-return]
-    definition = {**draft.definition, "triggers": [read, *draft.definition["triggers"][1:]]}
+    definition = {**draft.definition, "triggers": [form.trigger, *draft.definition["triggers"][1:]]}
     try:
         draft.save(definition, request.form.get("revision", ""))
     except (InvalidError, StaleError) as error:

@@ -22,8 +22,9 @@ from flowapp.extensions import db
 from flowapp.models import Form, Version, Workflow
 from flowapp.security.roles import Role
 from flowapp.web import access, go, page
-from flowapp.web import forms as formgen
+from flowapp.web.forms import ParamsForm, PlainForm, build
 from flowapp.web.forms.draft import Draft
+from flowapp.web.forms.field import Posted
 from flowapp.web.texts import translated
 
 bp = Blueprint("workflow_run", __name__)
@@ -37,12 +38,6 @@ class RunParams(Params):
         default_factory=dict,
         json_schema_extra=ui(N_("Input"), N_("Steps can use it as input.<name>."), widget="keyvalue"),
     )
-
-
-class InputForm(formgen.Form):
-    """Its values are taken as they are written: braces in them are no expressions."""
-
-    picker = False
 
 
 def _definition(workflow: Workflow) -> dict[str, Any]:
@@ -82,11 +77,10 @@ def run(workflow_id: UUID) -> Response:
         if errors:
             return _page(workflow, form, answers, errors, None, 422)
         return _start(workflow, {"form_id": form.slug, "form_data": answers})
-    rows = _rows(workflow)
-    params = rows.read(request.form)
-    if rows.acted or rows.errors:
+    rows = _rows(workflow, request.form)
+    if rows.acted or not rows.validate():
         return _page(workflow, None, {}, {}, rows, 422 if rows.errors else 200)
-    return _start(workflow, params.get("input", {}))
+    return _start(workflow, rows.data.get("input", {}))
 
 
 def _page(
@@ -94,7 +88,7 @@ def _page(
     form: Form | None,
     answers: dict[str, Any],
     errors: dict[str, str],
-    rows: formgen.Form | None,
+    rows: ParamsForm | None,
     status: int = 200,
 ) -> Response:
     return page(
@@ -119,10 +113,11 @@ def _form(workflow: Workflow) -> Form | None:
     return form if isinstance(form, Form) else None
 
 
-def _rows(workflow: Workflow) -> formgen.Form:
-    """Names and values, begun with what the workflow's trigger would bring."""
+def _rows(workflow: Workflow, posted: Posted | None = None) -> ParamsForm:
+    """Names and values, begun with what the workflow's trigger would bring; braces in them are no expressions."""
     sample = Draft(workflow.id).sample()
-    return InputForm(RunParams, {"input": sample} if sample else {}, formgen.Providers(), check=lambda _params: [])
+    stored = {"input": sample} if sample else {}
+    return build(RunParams, stored, posted, base=PlainForm, check=lambda _params: [])
 
 
 def _answers(form: Form) -> tuple[dict[str, Any], dict[str, str]]:

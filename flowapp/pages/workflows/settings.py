@@ -40,13 +40,12 @@ def show(workflow_id: UUID) -> Response:
 def save(workflow_id: UUID) -> Response:
     """Saves them into the draft."""
     draft = Draft(workflow_id)
-    form = config_form(draft.definition, draft.providers())
-    values = form.read(request.form)
+    form = config_form(draft.definition, draft.providers(), request.form)
     revision = request.form.get("revision", "")
-    if form.acted or form.errors:
+    if form.acted or not form.validate():
         return _page(draft, form, revision, 422 if form.errors else 200)
     try:
-        draft.save(laid(draft.definition, values), revision)
+        draft.save(laid(draft.definition, form.data), revision)
     except StaleError:
         db.session.rollback()
         form.form_errors.append(

@@ -37,7 +37,7 @@ def try_step(workflow_id: UUID, step_id: str) -> Response:
 
 
 def _try(editor: Editor) -> Response:
-    editor.read()
+    editor.validate()
     context = editor.context()
     effect = editor.form.spec.effect != "pure"
     if editor.form.errors:

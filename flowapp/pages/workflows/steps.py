@@ -79,11 +79,9 @@ def change(workflow_id: UUID, step_id: str) -> Response:
 
 
 def _edit(editor: Editor) -> Response:
-    if request.method == "POST":
-        editor.read()
-        if not editor.acted and not editor.form.errors and _saved(editor):
-            flash(_("“%(name)s” was saved.", name=editor.form.name), "success")
-            return to_url(_address(editor.draft, editor.form.step["step_id"]))
+    if request.method == "POST" and editor.validate() and _saved(editor):
+        flash(_("“%(name)s” was saved.", name=editor.form.name.data), "success")
+        return to_url(_address(editor.draft, editor.form.step["step_id"]))
     status = 422 if editor.form.errors and not editor.acted else 200
     return page("workflows/steps/edit.html", block="editor", status=status, **editor.context())
 

@@ -92,11 +92,10 @@ def _place(draft: Draft, key: str) -> int:
 
 
 def _edit(draft: Draft, trigger: Json, at: int) -> Response:
-    form = TriggerForm(trigger, draft.providers())
+    form = TriggerForm(trigger, draft.providers(), request.form if request.method == "POST" else None)
     revision = str(draft.workflow.revision)
     if request.method == "POST":
-        form.read(request.form)
-        if not form.acted and not form.errors and _saved(draft, form, at):
+        if not form.acted and form.validate() and _saved(draft, form, at):
             flash(_("The trigger was saved."), "success")
             return to_url(_next(draft, form, at))
         revision = str(Draft(draft.workflow.id).workflow.revision)

@@ -1,14 +1,14 @@
-"""Forms made of parameter models: `build` shows stored params in a form, `Form.read` gives them back.
+"""WTForms forms made of parameter models.
 
-    form = build(spec.params, step["params"], providers=providers, prefix="p-")
-    params = form.read(request.form)        # after a post
-    if form.acted or form.errors: …         # render again (errors: status 422)
+    form = build(spec.params, step["params"], request.form if posted else None, providers=providers, prefix="p-")
+    if not form.acted and form.validate(): …    # form.data are the params
+    # else render again (form.errors: status 422)
 
 In a template: `{% import "forms/fields.html" as formgen %}{{ formgen.render(form) }}` inside a form that posts to the
-same view. A new widget is one file in widgets/ (a subclass of Field) and its template in templates/forms/.
+same view. A new widget is a subclass of ParamField in fields/ and its template in templates/forms/.
 """
 
-from flowapp.web.forms.form import Form, build
+from flowapp.web.forms.form import ParamsForm, PlainForm, build
 from flowapp.web.forms.providers import Providers
 
-__all__ = ["Form", "Providers", "build"]
+__all__ = ["ParamsForm", "PlainForm", "Providers", "build"]

@@ -1,8 +1,7 @@
 """The form of a workflow's own settings: name, variables, and the whole `config` of its definition.
 
-form = config_form(definition, providers)
-values = form.read(request.form)
-definition = laid(definition, values)      # once there are no errors; those of the saved one: form.place(placed(problems))
+form = config_form(definition, providers, request.form if posted else None)
+definition = laid(definition, form.data)   # once it is valid; the problems of a refused save: form.place(placed(problems))
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.engine.language.workflow_config import MAX_VISITS, WEEKDAYS
 from flowapp.errors import ExpressionError, Problem
 from flowapp.texts import say
-from flowapp.web.forms.field import Field as FormField
-from flowapp.web.forms.form import Form
+from flowapp.web.forms.field import ParamField, Posted
+from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.text import shown
 
@@ -214,13 +213,11 @@ _PLAIN = (
 )  # fmt: skip
 
 
-class ConfigForm(Form):
-    """Nothing is evaluated in these settings."""
+class ConfigForm(PlainForm):
+    """The fields, as they belong together."""
 
-    picker = False
-
-    def groups(self) -> list[tuple[Group, list[FormField]]]:
-        """The fields, as they belong together."""
+    def groups(self) -> list[tuple[Group, list[ParamField]]]:
+        """Every field, in its group."""
         return [(group, [self[name] for name in group.fields]) for group in GROUPS]
 
     def told(self) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -229,15 +226,15 @@ class ConfigForm(Form):
         return [(title, rows) for title, rows in groups if rows]
 
 
-def _told(field: FormField) -> tuple[str, str]:
-    value = field.json()
+def _told(field: ParamField) -> tuple[str, str]:
+    value, label = field.data, str(field.label.text)
     if isinstance(value, bool):
-        return field.label, str(_("Yes") if value else _("No"))
+        return label, str(_("Yes") if value else _("No"))
     choices = {key: str(_(label)) for key, label in field.info.choices}
-    return field.label, choices.get(shown(value), shown(value))
+    return label, choices.get(shown(value), shown(value))
 
 
-def config_form(definition: Json, providers: Providers) -> ConfigForm:
+def config_form(definition: Json, providers: Providers, posted: Posted | None = None) -> ConfigForm:
     """The form of a canonical definition."""
     config = dict(definition["config"])
     after = _AFTER.fullmatch(config["reentry"])
@@ -248,7 +245,9 @@ def config_form(definition: Json, providers: Providers) -> ConfigForm:
         config |= {"business_hours": True, **{day: day in hours["days"] for day in WEEKDAYS}}
         config |= {name: hours[name] for name in ("start", "end", "holidays")}
     values = {name: definition[name] for name in ("name", "description", "variables")} | config
-    return ConfigForm(SettingsParams, values, providers, check=_check)
+    form = build(SettingsParams, values, posted, base=ConfigForm, providers=providers, check=_check)
+    assert isinstance(form, ConfigForm)  # noqa: S101 - `base` says so
+    return form
 
 
 def _check(values: Json) -> list[Problem]:

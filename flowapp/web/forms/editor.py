@@ -15,8 +15,7 @@ from flowapp.engine.graph import edit
 from flowapp.engine.graph.sample import ValueGroup
 from flowapp.engine.language.definition import StepDef
 from flowapp.web.forms.draft import Draft
-from flowapp.web.forms.form import Form
-from flowapp.web.forms.providers import Providers
+from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.steps import StepForm
 from flowapp.workflows import test_data
 
@@ -38,12 +37,6 @@ class OwnInput(Params):
     )
 
 
-class OwnForm(Form):
-    """Plain values: nothing is evaluated in them."""
-
-    picker = False
-
-
 class Editor:
     """A step being made (at `after` and `branch`, also `parallel`; before `before`; `below` lanes) or changed.
 
@@ -56,18 +49,18 @@ class Editor:
         self.place = {name: request.values.get(name, "")[:200] for name in PLACES}
         step = new_step(draft.definition, action_type) if self.new else edit.step_of(draft.definition, step_id)
         self.origin = dict(step)
-        self.form = StepForm(step, draft.providers(step["step_id"]))
-        self.own = OwnForm(OwnInput, {}, Providers(), "t-")
+        posted = request.form if request.method == "POST" else None
+        self.form = StepForm(step, draft.providers(step["step_id"]), posted)
+        if posted and self.new and self.form.name.data:
+            self.form.step["step_id"] = edit.free_step_id(draft.definition, self.form.name.data)
+        self.own = build(OwnInput, {}, posted, base=PlainForm, prefix="t-")
         self.kept = test_data.of(draft.workflow)
         self.source = request.form.get("t-source") or draft.inputs()[0][0]
         self.revision = str(draft.workflow.revision)
 
-    def read(self) -> None:
-        """Takes up the post."""
-        self.form.read(request.form)
-        if self.new and self.form.name:
-            self.form.step["step_id"] = edit.free_step_id(self.draft.definition, self.form.name)
-        self.own.take(request.form)
+    def validate(self) -> bool:
+        """Whether the step can be saved as it was posted; False, too, where the post only asked for another row."""
+        return (self.form.acted or self.form.validate()) and not self.acted
 
     @property
     def acted(self) -> bool:
@@ -116,7 +109,7 @@ class Editor:
     def input_data(self) -> tuple[Any, str | None]:
         """The chosen input, and the execution that it is from."""
         if self.source == "own":
-            return self.own.params().get("data", {}), None
+            return self.own.data.get("data", {}), None
         return self.draft.input_of(self.source)
 
     def preview(self) -> str:

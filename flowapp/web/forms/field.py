@@ -1,95 +1,92 @@
-"""The base of every widget: one parameter in a form, as it is shown, read and written back."""
+"""A parameter as a WTForms field: it shows what is stored, reads what was posted, and is drawn by a template."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from flask_babel import gettext
+import wtforms
+from flask import current_app
+from flask_babel import gettext as _
+from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from flowapp.web.forms.info import ABSENT, Info
 
-if TYPE_CHECKING:
-    from flowapp.web.forms.form import Form
-
 Posted = MultiDict[str, str]
+FIELDS: dict[str, type[ParamField]] = {}  # by widget
 
 
-class Field:
-    """One parameter. Its state is what a person sees: JSON of any stored shape goes in, JSON comes out.
+def draw(field: ParamField, **_kw: Any) -> Markup:
+    """The widget of every field: the macro `draw(f)` of its template."""
+    template = current_app.jinja_env.get_template(field.template)
+    return Markup(template.module.draw(field))  # type: ignore[attr-defined]  # noqa: S704 - a template escapes
 
-    `widgets`: the names of catalog.params.Widget that the class draws; `template` has a macro `draw(f)`;
-    `alternative`: the widget ("json" or "expression") that the reader may switch to.
+
+class ParamField(wtforms.Field):  # type: ignore[misc]
+    """One parameter. JSON of any stored shape goes in; `data` is JSON again, ABSENT where nothing was filled in.
+
+    A subclass says which `widgets` of catalog.params it draws, by which `template` (its macro `draw(f)`), which
+    `alternative` view (json or expression) the reader may switch to, and the `mark` that its control's name ends on.
     """
 
-    widgets: ClassVar[tuple[str, ...]] = ()
-    template: ClassVar[str] = ""
-    alternative: ClassVar[str] = ""
+    template = alternative = mark = ""
+    widget = staticmethod(draw)
+    errors: Sequence[str] = ()
+    acted = False  # one of its own buttons was pressed: add, remove, up, down
 
-    def __init__(self, info: Info, name: str, value: Any, form: Form, mode: str = "") -> None:
-        self.info = info
-        self.name = name
-        self.form = form
-        self.mode = mode
-        self.errors: list[str] = []
-        self.hidden = False
-        self.refreshes = False
-        self.set(value)
+    def __init__(self, info: Info, mode: str = "", **options: Any) -> None:
+        self.info, self.mode = info, mode
+        self.hidden = self.refreshes = False
+        self.posted: Posted = MultiDict()
+        texts = {"label": str(_(info.label)), "description": str(_(info.help)) if info.help else ""}
+        super().__init__(**{"default": ABSENT, **texts, **options})
+        self.flags.required = info.required
+
+    def __init_subclass__(cls, widgets: Sequence[str] = (), **says: str) -> None:
+        super().__init_subclass__()
+        FIELDS.update(dict.fromkeys(widgets, cls))
+        for name, value in says.items():
+            setattr(cls, name, value)
 
     @classmethod
     def shows(cls, _value: Any, _info: Info) -> bool:
-        """Whether the widget can show this value without losing any of it."""
+        """Whether the field can show this value without losing any of it."""
         return True
 
-    def set(self, value: Any) -> None:
-        """Takes up a stored value, ABSENT where there is none."""
-        raise NotImplementedError
+    def process(self, formdata: Posted | None, data: Any = ABSENT, extra_filters: Any = None) -> None:
+        """`data` is what is stored; the post, where there is one, says more."""
+        self.posted = MultiDict() if formdata is None else formdata
+        super().process(formdata, data, extra_filters)
 
-    def load(self, data: Posted) -> None:
-        """Takes up what was posted; keeps its state where the form did not have this field."""
-        raise NotImplementedError
+    def beside(self, part: str) -> str | None:
+        """What was posted of the control called `part` that stands beside the field's own."""
+        return self.posted.get(f"{self.name}-{part}")
 
-    def json(self) -> Any:
-        """The value for the params, ABSENT where nothing was filled in."""
-        raise NotImplementedError
-
-    def act(self, _verb: str, _target: str) -> bool:
-        """A row button was pressed (add, remove, up, down). True where it was meant for this field."""
-        return False
-
-    def check(self) -> None:
-        """Marks what the JSON cannot tell."""
-
-    def place(self, _path: Sequence[str], message: str) -> None:
-        """Shows a problem found at `_path` inside the value."""
-        self.errors.append(message)
+    def show(self, path: Sequence[str], message: str) -> None:
+        """Shows a problem found at `path` inside the value."""
+        del path
+        self.errors = [*self.errors, message]
 
     @property
-    def faults(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Every message shown at this field, inner ones included."""
-        return self.errors
+        return list(self.errors)
 
     @property
     def filled(self) -> bool:
         """Whether it holds something else than the default."""
-        value = self.json()
+        value = self.data
         return value is not ABSENT and value != self.info.default and not self.hidden
 
     @property
-    def label(self) -> str:
-        return str(gettext(self.info.label))
-
-    @property
-    def help(self) -> str:
-        return str(gettext(self.info.help)) if self.info.help else ""
-
-    @property
     def placeholder(self) -> str:
-        return str(gettext(self.info.placeholder)) if self.info.placeholder else ""
+        return str(_(self.info.placeholder)) if self.info.placeholder else ""
+
+    @property
+    def picker(self) -> bool:
+        """Whether values of the execution may be inserted."""
+        return self.meta.picker and not self.info.plain
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -99,48 +96,28 @@ class Field:
     @property
     def switch(self) -> str:
         """The other way in which this parameter can be filled in, as `_mode` wants it; empty: there is none."""
-        if self.alternative == "expression" and not self.form.picker:
+        if self.alternative == "expression" and not self.meta.picker:
             return ""
         return self.alternative if not self.mode else "plain"
 
 
-def widget(name: str) -> type[Field]:
-    """The class that draws a widget."""
-    return _widgets()[name]
+def view_of(info: Info, value: Any, mode: str = "", *, posted: bool = False) -> ParamField:
+    """The unbound field for a value: the declared one, or the one that can show everything stored.
 
-
-@cache
-def _widgets() -> dict[str, type[Field]]:
-    """All of them; two threads that ask first may both look, but neither sees half of them."""
-    from flowapp.web.forms import widgets
-
-    known: dict[str, type[Field]] = {}
-    for found in pkgutil.iter_modules(widgets.__path__):
-        module = importlib.import_module(f"{widgets.__name__}.{found.name}")
-        for entry in vars(module).values():
-            if isinstance(entry, type) and issubclass(entry, Field):
-                known.update(dict.fromkeys(entry.__dict__.get("widgets", ()), entry))
-    return known
-
-
-def make(info: Info, name: str, value: Any, form: Form, mode: str = "") -> Field:
-    """The field for a value: the widget that was asked for, or the one that can show everything stored.
-
-    `mode` is how the page showed it before: plain, json or expression.
+    `mode` is how the page shows it: plain, json or expression; `posted`: it was on the page as declared.
     """
-    own = widget(info.widget)
-    fits = value is ABSENT or value is None or own.shows(value, info)
-    if mode in ("", "plain") and fits:
-        return own(info, name, value, form)
+    own = FIELDS[info.widget]
+    if mode in ("", "plain") and (posted or value is ABSENT or own.shows(value, info)):
+        return own(info)
     if not mode:
         mode = "expression" if isinstance(value, str) and own.alternative == "expression" else "json"
-    return widget("json" if mode == "plain" else mode)(info, name, value, form, "json" if mode == "plain" else mode)
+    mode = mode.replace("plain", "json")
+    return FIELDS[mode](info, mode)
 
 
-def row_indexes(data: Posted, name: str) -> list[int]:
-    """The numbers of the posted rows, `name-0-…`, in order."""
-    start = f"{name}-"
-    heads = (key[len(start) :].split("-", 1)[0] for key in data if key.startswith(start))
+def row_indexes(names: Iterable[str], start: str) -> list[int]:
+    """The numbers of the posted rows, `start-0-…`, in order."""
+    heads = (name[len(start) + 1 :].split("-", 1)[0] for name in names if name.startswith(f"{start}-"))
     return sorted({int(head) for head in heads if head.isascii() and head.isdigit() and len(head) < 5})
 
 

@@ -1,11 +1,12 @@
-"""A form made of a parameter model."""
+"""A parameter model as a WTForms form."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar
 
+import wtforms
 from pydantic import BaseModel
 
 from flowapp.catalog import Params
@@ -13,129 +14,129 @@ from flowapp.engine.language.definition import json_problems
 from flowapp.engine.language.validation_messages import check_params
 from flowapp.errors import Problem
 from flowapp.texts import labelled
-from flowapp.web.forms.field import Field, Posted, make
-from flowapp.web.forms.info import ABSENT, infos
+from flowapp.web.forms.field import ParamField, Posted, view_of
+from flowapp.web.forms.fields import FIELDS
+from flowapp.web.forms.info import ABSENT, Info, infos
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.text import shown
 from flowapp.web.texts import translated
 
 Check = Callable[[dict[str, Any]], list[Problem]]
-_VERBS = {"_add": "add", "_add_group": "add_group", "_remove": "remove", "_up": "up", "_down": "down"}
+_VIEWS = ("plain", "json", "expression")
 
 
-class Form:
-    """`fields` in the model's order. `acted`: the post only asked for another row or another view, nothing to save.
+class ParamsForm(wtforms.Form):  # type: ignore[misc]
+    """Its fields are in the model's order; `data` is the JSON of what it shows: the params.
 
-    `picker`: expressions are evaluated here, so values of the workflow may be inserted. `errors` maps the name of each wrong field to its messages; `form_errors` belong to no field.
+    `acted`: the post only asked for another row or another view, nothing to save. `errors` maps the name of each wrong
+    field to its messages; `form_errors` belong to no field.
     """
 
-    picker = True
-    live = False  # every change is shown at once
+    class Meta:
+        providers = Providers()
+        picker = True  # expressions are evaluated here, so values of the workflow may be inserted
+        live = False  # every change is shown at once
+
+        def bind_field(self, form: ParamsForm, unbound_field: Any, options: dict[str, Any]) -> Any:
+            """A parameter is bound to the field that can show its value."""
+            if unbound_field.field_class is ParamField:
+                unbound_field = form.view(*unbound_field.args)
+            return unbound_field.bind(form=form, **options)
+
+    infos: ClassVar[Sequence[Info]] = ()
 
     def __init__(
         self,
-        model: type[BaseModel],
+        formdata: Posted | None,
         values: Mapping[str, Any],
-        providers: Providers,
         prefix: str = "",
         check: Check | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> None:
-        self.model = model
-        self.providers = providers
-        self.prefix = prefix
-        self.form_errors: list[str] = []
-        self.acted = False
-        self._check = check or self._check_params
-        self._stored = dict(values)
-        self.fields: list[Field] = []
-        known = set()
-        for info in infos(model):
-            known |= set(info.names)
-            value = next((values[name] for name in info.names if name in values), info.default)
-            self.fields.append(make(info, f"{prefix}{info.key}", ABSENT if value is None else value, self))
+        self._stored, self._posted, self._check = values, formdata, check
+        known = {name for info in self.infos for name in info.names}
         self.unknown = {key: value for key, value in values.items() if key not in known}
-        self._wire()
+        if formdata is not None and f"{prefix}_drop_unknown" in formdata:
+            self.unknown = {}
+        super().__init__(formdata, prefix=prefix, meta=dict(meta or {}))
 
-    def __getitem__(self, key: str) -> Field:
+    def view(self, info: Info) -> ParamField:
+        """The unbound field for a parameter, by what is stored and how the page showed it."""
+        name, posted = f"{self._prefix}{info.key}", Posted() if self._posted is None else self._posted
+        mode = posted.get(f"{name}-mode", "")
+        as_declared = f"{name}{FIELDS[info.widget].mark}" in posted
+        return view_of(info, self._value(info), mode if mode in _VIEWS[1:] else "", posted=as_declared)
+
+    def process(self, formdata: Posted | None = None, *_other: Any, **_names: Any) -> None:
+        """Takes up what is stored and what was posted, and does what a button asked for."""
+        stored = {name: self._value(field.info) for name, field in self._fields.items() if self._fits(field)}
+        super().process(formdata, data=stored)
+        self.acted = any(field.acted for field in self)
+        if formdata is not None:
+            self._switch(formdata)
+            self.acted |= "_refresh" in formdata
+
+    def _switch(self, formdata: Posted) -> None:
+        """Shows a field in another way, where its button was pressed."""
+        target, _sep, mode = formdata.get("_mode", "").rpartition(":")
+        for name, field in self._fields.items():
+            if field.name == target and mode in _VIEWS:
+                unbound = view_of(field.info, field.data, mode)
+                self._fields[name] = unbound.bind(form=self, name=field.short_name, prefix=self._prefix)
+                self._fields[name].process(None, field.data)
+                self.acted = True
+        self.post_process()
+
+    def post_process(self, formdata: Posted | None = None) -> None:
+        """Which fields other fields hang on, and which are out of sight now."""
+        watched = {name for info in self.infos for name in (*(info.show_if or {}), info.depends_on)}
+        for field in self:
+            field.refreshes = self.meta.live or bool(watched & set(field.info.names))
+            field.hidden = field.info.widget == "hidden" or not self.applies(field.info)
+        super().post_process(formdata)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Runs the fields' validators, then the check of the whole; its problems go to the fields they belong to."""
+        super().validate(extra_validators)
+        self.place(self._check(self.data) if self._check else ())
+        return not self.errors
+
+    def inner(
+        self, model: type[BaseModel], name: str, posted: Posted | None, values: Any, without: str = ""
+    ) -> ParamsForm:
+        """The form of a model inside one of this form's fields."""
+        meta = {"providers": self.meta.providers, "picker": self.meta.picker, "_parent_form": self}
+        return form_class(model, without=without)(posted, values or {}, f"{name}-", meta=meta)
+
+    def __getitem__(self, key: str) -> ParamField:
         """A field by its name in the params or in the model. KeyError where there is none."""
-        for field in self.fields:
+        for field in self:
             if key in (field.info.key, field.info.name):
-                return field
+                return field  # type: ignore[no-any-return]
         raise KeyError(key)
 
     @property
-    def main(self) -> list[Field]:
-        """The fields that are always in sight."""
-        return [field for field in self.fields if not field.info.advanced]
+    def data(self) -> dict[str, Any]:
+        """The params. Defaults that were never written down stay unwritten."""
+        return dict(self._written()) | self.unknown
 
-    @property
-    def advanced(self) -> list[Field]:
-        """The fields for those who look for them."""
-        return [field for field in self.fields if field.info.advanced]
+    def _written(self) -> Iterator[tuple[str, Any]]:
+        for field in self:
+            if not field.hidden or self.untouched(field.info):
+                value, info = field.data, field.info
+                unwritten = same(value, info.default) and not self._stored.keys() & set(info.names)
+                if value is not ABSENT and not unwritten:
+                    yield info.key, value
 
     @property
     def errors(self) -> dict[str, list[str]]:
-        found = {field.name: field.faults for field in self.fields if field.faults}
+        found = {field.name: field.messages for field in self if field.messages}
         return found | ({"": self.form_errors} if self.form_errors else {})
 
     @property
-    def unknown_text(self) -> str:
-        """The settings that the model does not know, as JSON text."""
-        return json.dumps(self.unknown, ensure_ascii=False, indent=2) if self.unknown else ""
-
-    def read(self, data: Posted) -> dict[str, Any]:
-        """The params as posted. Fills `errors`, unless a row button or a refresh was pressed (`acted`)."""
-        if not self.take(data):
-            self.judge()
-        return self.params()
-
-    def take(self, data: Posted) -> bool:
-        """Takes up what was posted and does what a row button asked for; True where one did."""
-        self.load(data)
-        self.acted = any([self._act(data), "_refresh" in data])
-        return self.acted
-
-    def judge(self) -> None:
-        """Fills `errors`."""
-        self.check()
-        self.place(self._check(self.params()))
-
-    def check(self) -> None:
-        """Marks what the params could not tell, such as a name that was written twice."""
-        for field in self.fields:
-            field.check()
-
-    def load(self, data: Posted) -> None:
-        """Takes up what was posted, changes nothing else."""
-        for at, field in enumerate(self.fields):
-            mode = data.get(f"{field.name}-mode", "")
-            current = field
-            if mode != field.mode and mode in ("json", "expression"):
-                current = make(field.info, field.name, ABSENT, self, mode)
-            elif field.mode and mode == "plain":
-                current = make(field.info, field.name, ABSENT, self, "plain")
-            self.fields[at] = current
-            current.load(data)
-        if f"{self.prefix}_drop_unknown" in data:
-            self.unknown = {}
-        self._wire()
-
-    def params(self) -> dict[str, Any]:
-        """The JSON of what the form shows. Defaults that were never written down stay unwritten."""
-        found: dict[str, Any] = {}
-        for field in self.fields:
-            key = field.info.key
-            if field.hidden and not self._untouched(field):
-                continue
-            value = field.json()
-            unwritten = same(value, field.info.default) and not self._stored.keys() & set(field.info.names)
-            if value is not ABSENT and not unwritten:
-                found[key] = value
-        return found | self.unknown
-
-    def act(self, verb: str, target: str) -> bool:
-        """Passes a row button on to the field it belongs to."""
-        return any(field.act(verb, target) for field in self.fields if target.startswith(field.name))
+    def prefix(self) -> str:
+        """What the names of all its controls begin with."""
+        return str(self._prefix)
 
     def place(self, problems: Iterable[Problem]) -> None:
         """Shows problems beside their fields; their paths begin with a field's key."""
@@ -149,52 +150,49 @@ class Form:
         except KeyError:
             field = None
         if field is None or field.hidden:
-            self.form_errors.append(translated(labelled(field.label if field else "", message)))
+            self.form_errors.append(translated(labelled(field.label.text if field else "", message)))
         else:
-            field.place(path[1:], message)
-
-    def _check_params(self, params: dict[str, Any]) -> list[Problem]:
-        assert issubclass(self.model, Params)  # noqa: S101 - only Params are the top of a form
-        return json_problems(params) or check_params(self.model, params, "")[0]
-
-    def _act(self, data: Posted) -> bool:
-        acted = False
-        for name, verb in _VERBS.items():
-            target = data.get(name, "")
-            if target and target.startswith(self.prefix):
-                acted |= self.act(verb, target)
-        name, _sep, mode = data.get("_mode", "").rpartition(":")
-        for at, field in enumerate(self.fields):
-            if field.name == name and mode in ("plain", "json", "expression"):
-                self.fields[at] = make(field.info, name, field.json(), self, mode)
-                acted = True
-        if acted:
-            self._wire()
-        return acted
-
-    def _wire(self) -> None:
-        """Which fields other fields hang on, and which are out of sight now."""
-        watched = {name for field in self.fields for name in (*(field.info.show_if or {}), field.info.depends_on)}
-        for field in self.fields:
-            field.refreshes = self.live or bool(watched & set(field.info.names))
-            field.hidden = field.info.widget == "hidden" or not self._applies(field)
-
-    def _applies(self, field: Field) -> bool:
-        return all(self.current(name) in values for name, values in (field.info.show_if or {}).items())
+            field.show(path[1:], message)
 
     def current(self, name: str) -> str:
         """What the field called `name` holds now, as text."""
         field = self[name]
-        value = field.json()
-        return shown(field.info.default if value is ABSENT else value)
+        return shown(field.info.default if field.data is ABSENT else field.data)
 
-    def _untouched(self, field: Field) -> bool:
+    def applies(self, info: Info) -> bool:
+        """Whether what other fields hold lets this one be seen."""
+        return all(self.current(name) in values for name, values in (info.show_if or {}).items())
+
+    def untouched(self, info: Info) -> bool:
         """A stored value out of sight stays while nobody changed what hides it."""
-        if field.info.widget == "hidden":
-            return True
-        stored, wanted = self._stored, field.info.show_if or {}
-        before = (next((stored[n] for n in self[w].info.names if n in stored), self[w].info.default) for w in wanted)
-        return bool(stored.keys() & set(field.info.names)) and [*map(shown, before)] == [*map(self.current, wanted)]
+        before = {name: shown(self._value(self[name].info)) for name in info.show_if or {}}
+        stored = bool(self._stored.keys() & set(info.names))
+        return info.widget == "hidden" or (stored and all(self.current(name) == before[name] for name in before))
+
+    def _fits(self, field: ParamField) -> bool:
+        """Whether the field can show what is stored, although the page showed it in another way."""
+        return bool(field.mode) or self._value(field.info) is ABSENT or field.shows(self._value(field.info), field.info)
+
+    def _value(self, info: Info) -> Any:
+        """What is stored, else the default."""
+        value = next((self._stored[name] for name in info.names if name in self._stored), info.default)
+        return ABSENT if value is None else value
+
+
+class PlainForm(ParamsForm):
+    """Nothing is evaluated in its fields."""
+
+    class Meta:
+        picker = False
+
+
+@cache
+def form_class(model: type[BaseModel], base: type[ParamsForm] = ParamsForm, without: str = "") -> type[ParamsForm]:
+    """The form for a model, without one of its fields; the names of the params stay clear of those of WTForms."""
+    shown_infos = tuple(info for info in infos(model) if info.key != without)
+    fields = {f"param_{info.name}": ParamField(info, name=info.key) for info in shown_infos}
+    made: type[ParamsForm] = type(f"{model.__name__}Form", (base,), {"infos": shown_infos, **fields})
+    return made
 
 
 def same(left: Any, right: Any) -> bool:
@@ -205,11 +203,23 @@ def same(left: Any, right: Any) -> bool:
 def build(
     model: type[BaseModel],
     values: Mapping[str, Any],
+    posted: Posted | None = None,
     *,
+    base: type[ParamsForm] = ParamsForm,
     providers: Providers | None = None,
     prefix: str = "",
     check: Check | None = None,
-) -> Form:
-    """The form for stored `values`. Its controls are named `prefix` + key; `check` finds what is wrong with read params
-    (paths begin with the key), where it is not the check of a step's params."""
-    return Form(model, values, providers or Providers(), prefix, check)
+) -> ParamsForm:
+    """The form for stored `values`, and for what was posted of it.
+
+    Its controls are named `prefix` + key; `check` finds what is wrong with the params (paths begin with the key), where
+    it is not the check of a step's params.
+    """
+
+    def check_step(params: dict[str, Any]) -> list[Problem]:
+        assert issubclass(model, Params)  # noqa: S101 - only Params are checked as a step's
+        return json_problems(params) or check_params(model, params, "")[0]
+
+    meta = {"providers": providers or Providers()}
+    made = form_class(model, base)  # type: ignore[arg-type] # WTForms' classes have no types
+    return made(posted, values, prefix, check or check_step, meta)

@@ -6,25 +6,16 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
+from wtforms.utils import unset_value
 
 from flowapp.catalog import ui_of
 
-
-class Absent:
-    """The type of ABSENT: a parameter that is not set."""
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-
-ABSENT: Final = Absent()
+ABSENT: Final[Any] = unset_value  # a parameter that is not set
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +45,10 @@ class Info:
         return self.key, self.name, *self.aliases
 
 
-def infos(model: type[BaseModel]) -> list[Info]:
+@cache
+def infos(model: type[BaseModel]) -> tuple[Info, ...]:
     """Every parameter of the model, in its order."""
-    return [_info(model, name, field) for name, field in model.model_fields.items()]
+    return tuple(_info(model, name, field) for name, field in model.model_fields.items())
 
 
 def _info(model: type[BaseModel], name: str, field: FieldInfo) -> Info:

@@ -1,25 +1,28 @@
 """The form of one step (name, parameters, what happens when it fails), for the step editor and the wizard.
 
-form = StepForm(step, definition, providers)
-step = form.read(request.form)          # a canonical step
-if form.acted or form.errors: …         # render again: `{% import "workflows/steps/_form.html" as parts %}{{ parts.step(form) }}`
+form = StepForm(step, providers, request.form if posted else None)
+if not form.acted and form.validate(): …    # form.step is the canonical step
+# else render again: `{% import "workflows/steps/_form.html" as parts %}{{ parts.step(form) }}`
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Literal
 
+import wtforms
 from flask_babel import gettext as _
 from pydantic import Field, ValidationError
+from wtforms.validators import ValidationError as Refused
 
 from flowapp.catalog import N_, Params, get_action, ui
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.errors import Problem
 from flowapp.texts import say
-from flowapp.web.forms.field import Field as FormField
 from flowapp.web.forms.field import Posted
-from flowapp.web.forms.form import Form
+from flowapp.web.forms.form import PlainForm, build
+from flowapp.web.forms.info import Info
 from flowapp.web.forms.providers import Providers
 from flowapp.web.texts import translated
 
@@ -76,44 +79,62 @@ class Policy(Params):
     )
 
 
-class PolicyForm(Form):
+class PolicyForm(PlainForm):
     """Shows the step to go to only where something leads there."""
 
-    picker = False
-
-    def _applies(self, field: FormField) -> bool:
-        if field.info.key != "goto_step":
-            return super()._applies(field)
+    def applies(self, info: Info) -> bool:
+        if info.key != "goto_step":
+            return super().applies(info)
         reason = self.current("on_error")
         return reason == "goto" or (reason == "retry" and self.current("on_exhausted") == "goto")
 
-    def _check_params(self, params: Json) -> list[Problem]:
-        """Nothing is evaluated here: an expression excuses no wrong type."""
-        try:
-            Policy.model_validate(params)
-        except ValidationError as error:
-            return plain_problems(error, params, Policy)
-        return []
+    def untouched(self, info: Info) -> bool:
+        return self.current("on_error") == self._stored.get("on_error", "stop") and super().untouched(info)
 
-    def _untouched(self, field: FormField) -> bool:
-        return self.current("on_error") == self._stored.get("on_error", "stop") and super()._untouched(field)
-
-    def _wire(self) -> None:
-        super()._wire()
+    def post_process(self, formdata: Posted | None = None) -> None:
+        super().post_process(formdata)
         self["on_exhausted"].refreshes = True
 
 
-class StepForm:
-    """`params` and `policy` are forms; `name_error` belongs to the name. `step` is the canonical step as last read."""
+def _check_policy(providers: Providers, params: Json) -> list[Problem]:
+    """Nothing is evaluated here: an expression excuses no wrong type."""
+    found = []
+    try:
+        Policy.model_validate(params)
+    except ValidationError as error:
+        found = plain_problems(error, params, Policy)
+    goes = "goto" in (params.get("on_error"), params.get("on_exhausted"))
+    if goes and params.get("goto_step") not in dict(providers.steps):
+        found.append(Problem("goto_step", say("Choose the step to go to.")))
+    return found
 
-    def __init__(self, step: Json, providers: Providers) -> None:
+
+class StepForm(wtforms.Form):  # type: ignore[misc]
+    """`params` and `policy` are forms of their own; `step` is the canonical step as it was posted."""
+
+    name = wtforms.StringField(filters=[str.strip])
+
+    def __init__(self, step: Json, providers: Providers, posted: Posted | None = None) -> None:
         self.step = dict(step)
         self.spec = get_action(step["action_type"])
-        self.name = str(step.get("name", ""))
-        self.name_error = ""
-        self.params = Form(self.spec.params, step.get("params", {}), providers, "p-")
-        policy = {key: step[key] for key in Policy.model_fields if step.get(key) is not None}
-        self.policy = PolicyForm(Policy, policy, providers, "e-")
+        stored = {key: step[key] for key in Policy.model_fields if step.get(key) is not None}
+        self.params = build(self.spec.params, step.get("params", {}), posted, providers=providers, prefix="p-")
+        self.policy = build(
+            Policy, stored, posted, base=PolicyForm, prefix="e-", providers=providers,
+            check=partial(_check_policy, providers),
+        )  # fmt: skip
+        super().__init__(posted, data={"name": str(step.get("name", ""))})
+        if posted is not None:
+            defaults = {key: info.default for key, info in Policy.model_fields.items()}
+            self.step |= {"name": self.name.data, "params": self.params.data, **defaults, **self.policy.data}
+
+    def validate_name(self, field: wtforms.Field) -> None:
+        """Runs as the field's own validator."""
+        if not field.data or len(field.data) > 200:
+            raise Refused(_("Give the step a name of at most 200 characters."))
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        return all([super().validate(extra_validators), self.params.validate(), self.policy.validate()])
 
     @property
     def acted(self) -> bool:
@@ -122,32 +143,12 @@ class StepForm:
 
     @property
     def errors(self) -> dict[str, list[str]]:
-        name = {"name": [self.name_error]} if self.name_error else {}
-        return {**name, **self.params.errors, **self.policy.errors}
+        return {**super().errors, **self.params.errors, **self.policy.errors}
 
     @property
     def policy_open(self) -> bool:
         """Whether the part about failing has something to show."""
-        return bool(self.policy.errors or any(field.filled for field in self.policy.fields))
-
-    def read(self, data: Posted) -> Json:
-        """The step as posted. Fills `errors` unless the post only `acted`."""
-        self.name = data.get("name", self.name).strip()
-        acted = [form.take(data) for form in (self.params, self.policy)]
-        defaults = {key: info.default for key, info in Policy.model_fields.items()}
-        self.step |= {"name": self.name, "params": self.params.params(), **defaults, **self.policy.params()}
-        if not any(acted):
-            self._judge()
-        return self.step
-
-    def _judge(self) -> None:
-        self.params.judge()
-        self.policy.judge()
-        if not self.name or len(self.name) > 200:
-            self.name_error = str(_("Give the step a name of at most 200 characters."))
-        goes = "goto" in (self.step["on_error"], self.step["on_exhausted"])
-        if goes and self.step["goto_step"] not in dict(self.policy.providers.steps):
-            self.policy.place([Problem("goto_step", say("Choose the step to go to."))])
+        return bool(self.policy.errors or any(field.filled for field in self.policy))
 
     def place(self, problems: Iterable[Problem]) -> bool:
         """Shows the problems of a refused save that are this step's (at `steps.N.…`). False: some are not."""
@@ -160,7 +161,7 @@ class StepForm:
             elif parts[0] == "params":
                 self.params.place([Problem(".".join(parts[1:]), problem.message)])
             elif parts[0] == "name":
-                self.name_error = translated(problem.message)
+                self.name.errors = [translated(problem.message)]
             else:
                 self.policy.place([Problem(".".join(parts), problem.message)])
         return own

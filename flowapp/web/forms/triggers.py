@@ -1,8 +1,8 @@
 """The form of one trigger (settings, conditions), for the trigger editor and the wizard.
 
-form = TriggerForm(trigger, providers)
-trigger = form.read(request.form)       # as the definition holds it
-if form.acted or form.errors: …         # render again: `{% import "workflows/triggers/_form.html" as parts %}{{ parts.trigger(form) }}`
+form = TriggerForm(trigger, providers, request.form if posted else None)
+if not form.acted and form.validate(): …    # form.trigger is as the definition holds it
+# else render again: `{% import "workflows/triggers/_form.html" as parts %}{{ parts.trigger(form) }}`
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import wtforms
 from flask_babel import format_datetime
 from pydantic import Field
 
@@ -20,7 +21,7 @@ from flowapp.engine.language.definition import check_trigger_config, json_proble
 from flowapp.errors import Problem
 from flowapp.models import utcnow
 from flowapp.web.forms.field import Posted
-from flowapp.web.forms.form import Form
+from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.summary import described
 from flowapp.web.texts import translated
@@ -55,29 +56,36 @@ class Preview:
     faults: tuple[str, ...] = ()
 
 
-class ConfigForm(Form):
-    """Nothing is evaluated in a trigger's settings."""
-
-    picker = False
-
-
-class ClockForm(ConfigForm):
+class ClockForm(PlainForm):
     """Its preview follows each change."""
 
-    live = True
+    class Meta:
+        live = True
 
 
-class TriggerForm:
-    """`config` and `conditions` are forms; `trigger` is as last read."""
+class TriggerForm(wtforms.Form):  # type: ignore[misc]
+    """`config` and `conditions` are forms of their own; `trigger` is as it was posted."""
 
-    def __init__(self, trigger: Json, providers: Providers) -> None:
+    active = wtforms.BooleanField()
+
+    def __init__(self, trigger: Json, providers: Providers, posted: Posted | None = None) -> None:
         self.trigger = {"config": {}, "conditions": None, "is_active": True, **trigger}
         self.spec = get_trigger(trigger["trigger_type"])
-        self.active = bool(self.trigger["is_active"])
-        kind = ClockForm if self.spec.source == "clock" else ConfigForm
-        self.config = kind(self.spec.params, self.trigger["config"], providers, "p-", self._check)
-        stored = {"conditions": self.trigger["conditions"]} if self.trigger["conditions"] else {}
-        self.conditions = Form(Conditions, stored, providers, "c-")
+        base = ClockForm if self.spec.source == "clock" else PlainForm
+        config, conditions = self.trigger["config"], self.trigger["conditions"]
+        self.config = build(
+            self.spec.params, config, posted, base=base, providers=providers, prefix="p-", check=self._check
+        )
+        stored = {"conditions": conditions} if conditions else {}
+        self.conditions = build(Conditions, stored, posted, providers=providers, prefix="c-")
+        on_page = posted is not None and "active-there" in posted
+        super().__init__(posted if on_page else None, data={"active": bool(self.trigger["is_active"])})
+        if posted is not None:
+            read = {"config": self.config.data, "conditions": self.conditions.data.get("conditions")}
+            self.trigger |= read | {"is_active": self.active.data}
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        return all([super().validate(extra_validators), self.config.validate(), self.conditions.validate()])
 
     @property
     def acted(self) -> bool:
@@ -85,27 +93,15 @@ class TriggerForm:
 
     @property
     def errors(self) -> dict[str, list[str]]:
-        return {**self.config.errors, **self.conditions.errors}
+        return {**super().errors, **self.config.errors, **self.conditions.errors}
 
     @property
     def conditions_open(self) -> bool:
-        return bool(self.conditions.errors or self.conditions["conditions"].group["items"])  # type: ignore[attr-defined]
-
-    def read(self, data: Posted) -> Json:
-        """The trigger as posted. Fills `errors` unless the post only `acted`."""
-        if "active-there" in data:
-            self.active = "active" in data
-        acted = [form.take(data) for form in (self.config, self.conditions)]
-        if not any(acted):
-            self.config.judge()
-            self.conditions.judge()
-        conditions = self.conditions.params().get("conditions")
-        self.trigger |= {"config": self.config.params(), "conditions": conditions, "is_active": self.active}
-        return self.trigger
+        return bool(self.conditions.errors or self.conditions["conditions"].group["items"])
 
     def preview(self) -> Preview | None:
         """What a clock trigger means as it is filled in now; None for others, and while nothing is filled in."""
-        config = self.config.params()
+        config = self.config.data
         problems = self._check(config)
         if self.spec.next_fire is None or any(problem.code == "missing" for problem in problems):
             return None

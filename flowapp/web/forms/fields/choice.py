@@ -1,41 +1,58 @@
-"""Selects: fixed choices, and what the project has (tables, schemas, forms, integrations, steps)."""
+"""Choices: yes or no, fixed ones, and what the project has (tables, schemas, forms, integrations, steps)."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
 from flowapp.catalog.times import timezones
-from flowapp.web.forms.field import Field, Posted
+from flowapp.web.forms.field import ParamField
 from flowapp.web.forms.info import ABSENT, Info, accepts, literals
 from flowapp.web.forms.text import kind, number, shown, typed
 
 Choices = list[tuple[str, str]]
 
 
-class SelectField(Field):
-    """One of the choices; a stored value that is none of them is offered too, and marked."""
+class CheckboxField(ParamField, widgets=("checkbox",), template="forms/checkbox.html", alternative="expression"):
+    """A hidden box of the same name says that the checkbox was on the page."""
 
-    widgets: ClassVar[tuple[str, ...]] = ("select", "table", "schema", "form", "integration", "step", "workflow")
-    template: ClassVar[str] = "forms/select.html"
-    alternative: ClassVar[str] = "expression"
+    @classmethod
+    def shows(cls, value: Any, _info: Info) -> bool:
+        return isinstance(value, bool)
+
+    def process_data(self, value: Any) -> None:
+        self.data = value is True
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.data = "y" in valuelist
+
+
+class SelectField(
+    ParamField,
+    widgets=("select", "table", "schema", "form", "integration", "step", "workflow"),
+    template="forms/select.html",
+    alternative="expression",
+):
+    """One of the choices; a stored value that is none of them is offered too, and marked."""
 
     @classmethod
     def shows(cls, value: Any, _info: Info) -> bool:
         return not isinstance(value, dict | list) and not (isinstance(value, str) and "{{" in value)
 
-    def set(self, value: Any) -> None:
+    def process_data(self, value: Any) -> None:
         self.value, self.kind = shown(value), kind(value)
         if self.info.widget == "workflow":  # stored by its name, it is offered by its id
             self.value = {name.casefold(): key for key, name in self._offered()}.get(self.value.casefold(), self.value)
 
-    def load(self, data: Posted) -> None:
-        if self.name in data:
-            self.value = data[self.name]
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.value = valuelist[0]
 
-    def json(self) -> Any:
+    @property
+    def data(self) -> Any:
         if not self.value:
             return ABSENT
         known = literals(self.info.annotation)
@@ -61,15 +78,15 @@ class SelectField(Field):
     def hint(self) -> str:
         if self.info.widget in _EMPTY and not self._offered():
             return str(_(_EMPTY[self.info.widget]))
-        return self.help
+        return str(self.description)
 
     @property
     def switch(self) -> str:
         free = accepts(self.info.annotation, str) and self.info.widget != "step"
-        return "expression" if free and self.form.picker else ""
+        return "expression" if free and self.meta.picker else ""
 
     def _offered(self) -> Choices:
-        offer, widget = self.form.providers, self.info.widget
+        offer, widget = self.meta.providers, self.info.widget
         if widget == "integration":
             wanted = self.info.integration_type
             return [(key, name) for key, name, type_ in offer.integrations if wanted in ("", type_)]
@@ -78,11 +95,8 @@ class SelectField(Field):
         return list(found.get(widget, self.info.choices))
 
 
-class TimezoneField(SelectField):
+class TimezoneField(SelectField, widgets=("timezone",), template="forms/timezone.html"):
     """A time zone: a text box that suggests the zones there are."""
-
-    widgets: ClassVar[tuple[str, ...]] = ("timezone",)
-    template: ClassVar[str] = "forms/timezone.html"
 
     @property
     def zones(self) -> list[str]:

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from flask_babel import gettext as _
+from wtforms.validators import ValidationError
 
 from flowapp.texts import labelled
-from flowapp.web.forms.field import Field, Posted, clean, widget
+from flowapp.web.forms.field import FIELDS, ParamField, clean
 from flowapp.web.forms.info import ABSENT
 from flowapp.web.forms.text import shown
 from flowapp.web.texts import translated
 
 
-class JsonField(Field):
+class JsonField(ParamField, widgets=("json",), template="forms/json.html"):
     """Text that is not JSON is kept as it was typed, and is an error."""
 
-    widgets: ClassVar[tuple[str, ...]] = ("json",)
-    template: ClassVar[str] = "forms/json.html"
-
-    def set(self, value: Any) -> None:
+    def process_data(self, value: Any) -> None:
         structure = isinstance(value, dict | list)
         self.text = json.dumps(value, ensure_ascii=False, indent=2) if structure else shown(value)
 
-    def load(self, data: Posted) -> None:
-        if self.name in data:
-            self.text = clean(data[self.name])
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.text = clean(valuelist[0])
 
-    def json(self) -> Any:
+    @property
+    def data(self) -> Any:
         if not self.text.strip():
             return ABSENT
         try:
@@ -37,13 +36,13 @@ class JsonField(Field):
         except (ValueError, RecursionError):
             return self.text
 
-    def check(self) -> None:
+    def pre_validate(self, _form: Any) -> None:
         if self.problem:
-            self.errors.append(self.problem)
+            raise ValidationError(self.problem)
 
-    def place(self, path: Sequence[str], message: str) -> None:
+    def show(self, path: Sequence[str], message: str) -> None:
         if not self.problem:  # text that is not JSON has no other fault
-            self.errors.append(translated(labelled(".".join(path), message)))
+            super().show((), translated(labelled(".".join(path), message)))
 
     @property
     def problem(self) -> str:
@@ -71,8 +70,8 @@ class JsonField(Field):
     @property
     def switch(self) -> str:
         """Back to the control, where it can show what is written here."""
-        value = self.json()
-        own = widget(self.info.widget) if self.info.widget != "json" else None
+        value = self.data
+        own = FIELDS[self.info.widget] if self.info.widget != "json" else None
         return "plain" if own and (value is ABSENT or own.shows(value, self.info)) else ""
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from flowapp.engine.language.condition_parser import WITHOUT_VALUE, normalize
 from flowapp.errors import InvalidError
-from flowapp.web.forms.field import Field, Posted, row_indexes
+from flowapp.web.forms.field import ParamField, Posted, row_indexes
 from flowapp.web.forms.info import ABSENT, Info
 from flowapp.web.forms.text import shown
 
@@ -16,11 +16,10 @@ MODES = ("all", "any", "not")
 _LISTS = ("in", "not_in")
 
 
-class ConditionsField(Field):
+class ConditionsField(ParamField, widgets=("conditions",), template="forms/conditions.html", mark="-mode"):
     """Values that were not text (numbers, lists) keep their type while their text stays as it was."""
 
-    widgets: ClassVar[tuple[str, ...]] = ("conditions",)
-    template: ClassVar[str] = "forms/conditions.html"
+    switch = ""
 
     @classmethod
     def shows(cls, value: Any, _info: Info) -> bool:
@@ -30,16 +29,21 @@ class ConditionsField(Field):
             return False
         return True
 
-    def set(self, value: Any) -> None:
+    def process_data(self, value: Any) -> None:
         stored = {} if value is ABSENT else normalize(value)
         self.group = _group(stored) if stored else {"mode": "all", "items": []}
-        self._typed = {_key(rule): rule["value"] for rule in _rules(stored) if "value" in rule}
+        self._typed = {_key(rule): rule["stored"] for rule in _leaves(self.group) if "stored" in rule}
 
-    def load(self, data: Posted) -> None:
-        if f"{self.name}-mode" in data:
-            self.group = _read(data, self.name)
+    def process_formdata(self, _valuelist: list[str]) -> None:
+        if self.beside("mode") is not None:
+            self.group = _read(self.posted, self.name)
+        for button in ("_add", "_add_group", "_remove"):
+            target = self.posted.get(button, "")
+            if target.startswith(f"{self.name}-"):
+                self.acted |= self._act(button, target.removeprefix(self.name))
 
-    def json(self) -> Any:
+    @property
+    def data(self) -> Any:
         return self._json(self.group) or ABSENT
 
     def _json(self, group: Group) -> Group:
@@ -57,17 +61,16 @@ class ConditionsField(Field):
             value = [part.strip() for part in value.split(",") if part.strip()]
         return rule | {"value": value}
 
-    def act(self, verb: str, target: str) -> bool:
+    def _act(self, button: str, place: str) -> bool:
         group: Any = self.group
-        rest = target.removeprefix(self.name)
-        path = [int(part) for part in rest.split("-") if part.isdecimal()]
-        adds = rest.endswith("items")
+        path = [int(part) for part in place.split("-") if part.isdecimal() and len(part) < 5]
+        adds = place.endswith("items")
         try:
             for at in path if adds else path[:-1]:
                 group = group["items"][at]
             if not adds:
                 del group["items"][path[-1]]
-            elif verb == "add":
+            elif button == "_add":
                 group["items"].append(_new_rule())
             else:
                 group["items"].append({"mode": "any" if group["mode"] == "all" else "all", "items": [_new_rule()]})
@@ -75,7 +78,7 @@ class ConditionsField(Field):
             return False
         return True
 
-    def place(self, path: Sequence[str], message: str) -> None:
+    def show(self, path: Sequence[str], message: str) -> None:
         entry: Group = self.group
         for at, part in enumerate(path):
             if part.isdecimal() and "items" in entry:
@@ -87,15 +90,11 @@ class ConditionsField(Field):
         if "field" in entry:
             entry["errors"]["field"] = message
         else:
-            self.errors.append(message)
+            super().show((), message)
 
     @property
-    def faults(self) -> list[str]:
-        return self.errors + [text for rule in _leaves(self.group) for text in rule["errors"].values()]
-
-    @property
-    def switch(self) -> str:
-        return ""
+    def messages(self) -> list[str]:
+        return [*self.errors, *(text for rule in _leaves(self.group) for text in rule["errors"].values())]
 
 
 def _new_rule() -> Group:
@@ -114,7 +113,8 @@ def _group(stored: Group) -> Group:
 
 
 def _shown(rule: Group) -> Group:
-    return {"field": rule["field"], "operator": rule["operator"], "value": _text(rule.get("value", ""))}
+    kept = {"stored": rule["value"]} if "value" in rule else {}
+    return {"field": rule["field"], "operator": rule["operator"], "value": _text(rule.get("value", "")), **kept}
 
 
 def _text(value: Any) -> str:
@@ -125,15 +125,7 @@ def _text(value: Any) -> str:
 
 
 def _key(rule: Group) -> tuple[str, str, str]:
-    return rule["field"], rule["operator"], _text(rule.get("value", ""))
-
-
-def _rules(stored: Any) -> Iterator[Group]:
-    for entry in stored if isinstance(stored, list) else stored.values():
-        if isinstance(entry, dict) and "field" in entry:
-            yield entry
-        elif isinstance(entry, dict | list):
-            yield from _rules(entry)
+    return rule["field"], rule["operator"], rule["value"]
 
 
 def _leaves(group: Group) -> Iterator[Group]:

@@ -1,0 +1,41 @@
+"""What is stored and not shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowapp.web.forms.field import ParamField
+from flowapp.web.forms.info import ABSENT
+
+
+class HiddenField(ParamField, widgets=("hidden",), template="forms/hidden.html"):
+    """What the app sets itself: draws nothing, and a post cannot change it."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Nothing of it is taken."""
+
+
+class SecretField(ParamField, widgets=("secret",), template="forms/secret.html"):
+    """An empty box keeps what is stored; a checkbox takes it away. What was typed stays while the form is open."""
+
+    def process_data(self, value: Any) -> None:
+        self.stored, self.text, self.forget = value, "", False
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.text = valuelist[0] if valuelist else ""
+        self.forget = self.beside("forget") is not None
+
+    @property
+    def data(self) -> Any:
+        if self.text:
+            return self.text
+        return ABSENT if self.forget else self.stored
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what is stored stays, untyped."""
+        return self.is_stored and not self.text and not self.forget
+
+    @property
+    def is_stored(self) -> bool:
+        return self.stored is not ABSENT and self.stored != ""

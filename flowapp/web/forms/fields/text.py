@@ -1,0 +1,118 @@
+"""Text boxes: one line or several, numbers, lists of lines, cron, and the box for an expression in another's place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from flowapp.catalog import N_
+from flowapp.web.forms.field import ParamField, clean
+from flowapp.web.forms.info import ABSENT, Info, accepts
+from flowapp.web.forms.text import kind, number, shown, typed
+
+PRESETS = (
+    ("*/15 * * * *", N_("Every 15 minutes")),
+    ("0 * * * *", N_("Every hour")),
+    ("0 8 * * *", N_("Every day at 8:00")),
+    ("0 8 * * 1-5", N_("Monday to Friday at 8:00")),
+    ("0 8 * * 1", N_("Every Monday at 8:00")),
+    ("0 8 1 * *", N_("On the first of the month at 8:00")),
+    ("0 8 1 1,4,7,10 *", N_("On the first day of each quarter at 8:00")),
+)
+
+
+class TextField(ParamField, widgets=("text", "textarea", "sql", "duration", "datetime"), template="forms/text.html"):
+    """One line or several. A value of another type keeps it while its text stays readable as such."""
+
+    @classmethod
+    def shows(cls, value: Any, _info: Info) -> bool:
+        return not isinstance(value, dict | list)
+
+    def process_data(self, value: Any) -> None:
+        self.text, self.kind = shown(value), kind(value)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.text, self.kind = clean(valuelist[0]), self.beside("kind") or ""
+
+    @property
+    def data(self) -> Any:
+        if not self.text.strip():  # an empty text only where leaving it out would mean something else
+            return "" if isinstance(self.info.default, str) and self.info.default else ABSENT
+        if self.kind and not (accepts(self.info.annotation, str) and self.text.strip()[:1] not in "[{"):
+            return typed(self.text, self.kind)
+        return self.text if self.multiline else self.text.strip()
+
+    @property
+    def multiline(self) -> bool:
+        return self.info.widget in ("textarea", "sql")
+
+    @property
+    def rows(self) -> int:
+        return min(max(self.text.count("\n") + 2, 3 if self.info.widget == "textarea" else 5), 20)
+
+    @property
+    def hint(self) -> str:
+        if self.info.widget == "duration":
+            return " ".join(
+                (self.description or _("For example 90 seconds, 2 hours, 3 days."), _("A number alone is seconds."))
+            )
+        if self.info.widget == "datetime" and not self.description:
+            return str(_("A date such as 2026-03-31 09:00, or relative: +3 days."))
+        return str(self.description)
+
+    @property
+    def mono(self) -> bool:
+        return self.info.widget == "sql"
+
+
+class ExpressionField(TextField, widgets=("expression",)):
+    """An expression in the place of a checkbox, a select or the like."""
+
+    multiline = False
+
+
+class NumberField(TextField, widgets=("number",)):
+    """Typed as text: 1,5 is understood, and so is `{{ … }}`."""
+
+    @property
+    def data(self) -> Any:
+        return number(self.text) if self.text.strip() else ABSENT
+
+
+class LinesField(TextField, widgets=("lines",)):
+    """A list of texts, one a line. Empty lines do not count; a single line stays a text where the parameter may be one."""
+
+    multiline = True
+
+    @classmethod
+    def shows(cls, value: Any, _info: Info) -> bool:
+        texts = isinstance(value, list) and all(isinstance(entry, str) and "\n" not in entry for entry in value)
+        return texts or isinstance(value, str)
+
+    def process_data(self, value: Any) -> None:
+        super().process_data("\n".join(value) if isinstance(value, list) else value)
+
+    @property
+    def data(self) -> Any:
+        lines = [line.strip() for line in self.text.split("\n") if line.strip()]
+        if len(lines) == 1 and accepts(self.info.annotation, str):
+            return lines[0]
+        return lines or ABSENT
+
+    @property
+    def rows(self) -> int:
+        return min(max(self.text.count("\n") + 2, 3), 12)
+
+
+class CronField(TextField, widgets=("cron",), template="forms/cron.html"):
+    """Choosing a usual time fills the box. The page shows in words and dates what it means."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        self.text = self.beside("preset") or self.text
+
+    @property
+    def presets(self) -> list[tuple[str, str]]:
+        return [(value, str(_(name))) for value, name in PRESETS]
