@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import wtforms
 from flask import Blueprint, Response, current_app, flash, g, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import func, select
@@ -17,12 +16,33 @@ from flowapp.logs import mask
 from flowapp.models import Execution, Form, Submission
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
-from flowapp.web.rows import Row, change_rows, errors_of, number_rows, read_rows
+from flowapp.web.forms.page import PageForm, RowList, text
 
 bp = Blueprint("forms", __name__, url_prefix="/forms")
 NAV = Nav(40, N_("Forms"), "forms", "forms.index", "/forms")
-BLANK = {"label": "", "type": "text"}
 SIZE = 25
+
+
+class FieldForm(PageForm):
+    """A field that visitors fill in."""
+
+    label = text()
+    type = text(default="text")
+    required = wtforms.BooleanField()
+    options = text()
+    help = text()
+    key = text()
+
+
+class BuilderForm(PageForm):
+    """The form itself: its page and its fields."""
+
+    name = text()
+    title = text()
+    intro = text()
+    submit_label = text()
+    thanks = text()
+    fields = RowList(wtforms.FormField(FieldForm))
 
 
 @bp.get("")
@@ -46,10 +66,10 @@ def index() -> Response:
 def new() -> Response:
     """The builder with a form that most begin with."""
     rows = [
-        {"id": "0", "label": _("Name"), "type": "text", "required": "y"},
-        {"id": "1", "label": _("E-mail"), "type": "email", "required": "y"},
+        {"label": _("Name"), "type": "text", "required": True},
+        {"label": _("E-mail"), "type": "email", "required": True},
     ]
-    return _builder(None, {"name": ""}, rows, {})
+    return _builder(None, BuilderForm(data={"fields": rows}))
 
 
 @bp.post("/new")
@@ -64,8 +84,9 @@ def create() -> Response:
 def edit(form_id: str) -> Response:
     """The builder."""
     form = forms.get(db.session(), str(form_id))
-    rows = number_rows([{**field, "options": ", ".join(field["options"])} for field in form.fields])
-    return _builder(form, form, rows, {})
+    rows = [{**field, "options": ", ".join(field["options"])} for field in form.fields]
+    stored = {name: getattr(form, name) for name in ("name", "title", "intro", "submit_label", "thanks")}
+    return _builder(form, BuilderForm(data={**stored, "fields": rows}))
 
 
 @bp.post("/<uuid:form_id>/edit")
@@ -76,34 +97,23 @@ def update(form_id: str) -> Response:
 
 
 def _save(form: Form | None) -> Response:
-    rows = read_rows(request.form, "fields")
-    changed = change_rows(request.form, "fields", rows, BLANK)
-    if changed is not None:
-        return _builder(form, request.form, number_rows(changed), {})
-    rows = number_rows(rows)
-    body = {**request.form, "fields": rows}
+    built = BuilderForm(request.form)
+    if built.acted:
+        return _builder(form, built)
     session = db.session()
     try:
-        saved = forms.update(session, form, body) if form else forms.create(session, body)
+        saved = forms.update(session, form, built.typed) if form else forms.create(session, built.typed)
     except InvalidError as error:
-        return _builder(form, request.form, rows, errors_of(error), 422)
+        return _builder(form, built.refused(error), 422)
     _note("form.changed" if form else "form.created", saved)
     flash(_("The form was saved. Share its link, or start a workflow with it."), "success")
     return go("forms.show", form_id=saved.id)
 
 
-def _builder(form: Form | None, values: Any, rows: list[Row], errors: dict[str, str], status: int = 200) -> Response:
+def _builder(form: Form | None, built: BuilderForm, status: int = 200) -> Response:
+    rows = [{"id": str(at), "label": row.form.label.data, "form": row.form} for at, row in enumerate(built.fields)]
     types = [(name, _(label)) for name, label in forms.TYPES.items()]
-    return page(
-        "data/forms/edit.html",
-        block="form",
-        status=status,
-        form=form,
-        values=values,
-        rows=rows,
-        errors=errors,
-        types=types,
-    )
+    return page("data/forms/edit.html", block="form", status=status, form=form, built=built, rows=rows, types=types)
 
 
 @bp.get("/<uuid:form_id>")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import wtforms
 from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -18,11 +19,27 @@ from flowapp.extensions import db
 from flowapp.models import Schema
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
-from flowapp.web.rows import Row, change_rows, errors_of, number_rows, read_rows
+from flowapp.web.forms.page import PageForm, RowList, text
 
 bp = Blueprint("schemas", __name__, url_prefix="/schemas")
 NAV = Nav(60, N_("Schemas"), "checklist", "schemas.index", "/schemas")
-BLANK = {"field": "", "rule": "required", "value": "", "message": ""}
+
+
+class RuleForm(PageForm):
+    """A rule."""
+
+    field = text()
+    rule = text(default="required")
+    value = text()
+    message = text()
+
+
+class SchemaForm(PageForm):
+    """A schema's name and rules."""
+
+    name = text()
+    json_schema = text()
+    rules = RowList(wtforms.FormField(RuleForm))
 
 
 @bp.get("")
@@ -37,7 +54,7 @@ def index() -> Response:
 @access(Role.EDITOR)
 def new() -> Response:
     """The form of a new schema."""
-    return _form(None, {}, [{"id": "0", **BLANK}], {})
+    return _form(None, SchemaForm(data={"rules": [{}]}))
 
 
 @bp.post("/new")
@@ -52,9 +69,9 @@ def create() -> Response:
 def edit(schema_id: str) -> Response:
     """The rules of a schema."""
     schema = schemas.get(db.session(), str(schema_id))
-    text = json.dumps(schema.json_schema, indent=2, ensure_ascii=False) if schema.json_schema else ""
-    rows = number_rows([{**rule, "value": _as_text(rule.get("value"))} for rule in schema.rules])
-    return _form(schema, {"name": schema.name, "json_schema": text}, rows, {})
+    written = json.dumps(schema.json_schema, indent=2, ensure_ascii=False) if schema.json_schema else ""
+    rows = [{**rule, "value": _as_text(rule.get("value"))} for rule in schema.rules]
+    return _form(schema, SchemaForm(data={"name": schema.name, "json_schema": written, "rules": rows}))
 
 
 def _as_text(value: Any) -> str:
@@ -69,31 +86,27 @@ def update(schema_id: str) -> Response:
 
 
 def _save(schema: Schema | None) -> Response:
-    rows = read_rows(request.form, "rules")
-    changed = change_rows(request.form, "rules", rows, BLANK)
-    if changed is not None:
-        return _form(schema, request.form, number_rows(changed), {})
-    rows = number_rows([row for row in rows if row.get("field", "").strip() or row.get("value", "").strip()])
-    body = {**request.form, "rules": rows}
+    form = SchemaForm(request.form)
+    if form.acted:
+        return _form(schema, form)
+    form.rules.keep(lambda row: row.field.data.strip() or row.value.data.strip())
     session = db.session()
     try:
-        saved = schemas.update(session, schema, body) if schema else schemas.create(session, body)
+        saved = schemas.update(session, schema, form.typed) if schema else schemas.create(session, form.typed)
     except InvalidError as error:
-        return _form(schema, request.form, rows, errors_of(error), 422)
+        return _form(schema, form.refused(error), 422)
     _note("schema.changed" if schema else "schema.created", saved)
     flash(_("The schema “%(name)s” was saved.", name=saved.name), "success")
     return go("schemas.index")
 
 
-def _form(schema: Schema | None, values: Any, rows: list[Row], errors: dict[str, str], status: int = 200) -> Response:
+def _form(schema: Schema | None, form: SchemaForm, status: int = 200) -> Response:
     return page(
         "data/schemas/edit.html",
         block="form",
         status=status,
         schema=schema,
-        values=values,
-        rows=rows,
-        errors=errors,
+        form=form,
         rules=[(name, _(label)) for name, label in LABELS.items()],
         can_edit=g.actor.role >= Role.EDITOR,
     )

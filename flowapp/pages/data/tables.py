@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import wtforms
 from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -17,12 +18,40 @@ from flowapp.extensions import db
 from flowapp.models import DataTable
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
-from flowapp.web.rows import Row, change_rows, errors_of, number_rows, read_rows
+from flowapp.web.forms.page import PageForm, RowList, text
 from flowapp.web.texts import translated
 
 bp = Blueprint("tables", __name__, url_prefix="/tables")
 NAV = Nav(50, N_("Data tables"), "table", "tables.index", "/tables")
-BLANK = {"label": "", "type": "text"}
+
+
+class ColumnForm(PageForm):
+    """A column."""
+
+    label = text()
+    type = text(default="text")
+    options = text()
+    required = wtforms.BooleanField()
+    unique = wtforms.BooleanField()
+
+
+class KeyedForm(ColumnForm):
+    """A column that exists: its name in workflows can be changed."""
+
+    key = text()
+
+
+class NameForm(PageForm):
+    """What a table is called."""
+
+    name = text()
+    description = text()
+
+
+class TableForm(NameForm):
+    """A table that does not exist yet."""
+
+    columns = RowList(wtforms.FormField(ColumnForm))
 
 
 @bp.get("")
@@ -43,31 +72,30 @@ def index() -> Response:
 @access(Role.EDITOR)
 def new() -> Response:
     """The form of a new table."""
-    return _form({}, [{"id": "0", **BLANK}, {"id": "1", **BLANK}], {})
+    return _form(TableForm(data={"columns": [{}, {}]}))
 
 
 @bp.post("/new")
 @access(Role.EDITOR)
 def create() -> Response:
     """Makes the table; a button that adds or removes a row only changes the form."""
-    rows = read_rows(request.form, "columns")
-    changed = change_rows(request.form, "columns", rows, BLANK)
-    if changed is not None:
-        return _form(request.form, number_rows(changed), {})
-    rows = number_rows([row for row in rows if row.get("label", "").strip()])
+    form = TableForm(request.form)
+    if form.acted:
+        return _form(form)
+    form.columns.keep(lambda row: row.label.data.strip())
     try:
-        table = tables.create(db.session(), {**request.form, "columns": rows})
+        table = tables.create(db.session(), form.typed)
     except InvalidError as error:
-        return _form(request.form, rows or [{"id": "0", **BLANK}], errors_of(error), 422)
+        if not form.columns.entries:
+            form.columns.append_entry()
+        return _form(form.refused(error), 422)
     _note("table.created", table)
     flash(_("The table “%(name)s” is ready: add its first record.", name=table.name), "success")
     return go("records.index", table_id=table.id)
 
 
-def _form(values: Any, rows: list[Row], errors: dict[str, str], status: int = 200) -> Response:
-    return page(
-        "data/tables/new.html", block="form", status=status, values=values, rows=rows, errors=errors, types=_types()
-    )
+def _form(form: TableForm, status: int = 200) -> Response:
+    return page("data/tables/new.html", block="form", status=status, form=form, types=_types())
 
 
 def _types() -> list[tuple[str, str]]:
@@ -81,17 +109,17 @@ def columns(table_id: str) -> Response:
     return _columns(tables.get(db.session(), str(table_id)))
 
 
-def _columns(table: DataTable, form: str = "", errors: dict[str, str] | None = None, status: int = 200) -> Response:
-    """`form` says which of the page's forms the errors and the posted values belong to."""
+def _columns(table: DataTable, which: str = "", form: PageForm | None = None) -> Response:
+    """`which` of the page's forms was refused: `form`."""
     return page(
         "data/tables/columns.html",
-        status=status,
+        status=422 if form else 200,
         table=table,
         columns=tables.columns_of(table),
         types=_types(),
         labels=dict(_types()),
+        which=which,
         form=form,
-        errors=errors or {},
         can_edit=g.actor.role >= Role.EDITOR,
     )
 
@@ -101,10 +129,11 @@ def _columns(table: DataTable, form: str = "", errors: dict[str, str] | None = N
 def rename(table_id: str) -> Response:
     """Changes name and description."""
     table = tables.get(db.session(), str(table_id))
+    form = NameForm(request.form)
     try:
-        tables.update(db.session(), table, request.form)
+        tables.update(db.session(), table, form.typed)
     except InvalidError as error:
-        return _columns(table, "table", errors_of(error), 422)
+        return _columns(table, "table", form.refused(error))
     _note("table.changed", table)
     flash(_("Saved."), "success")
     return go("tables.columns", table_id=table.id)
@@ -115,10 +144,11 @@ def rename(table_id: str) -> Response:
 def add_column(table_id: str) -> Response:
     """Adds a column."""
     table = tables.get(db.session(), str(table_id))
+    form = ColumnForm(request.form)
     try:
-        column = tables.add_column(db.session(), table, request.form)
+        column = tables.add_column(db.session(), table, form.typed)
     except InvalidError as error:
-        return _columns(table, "new", errors_of(error), 422)
+        return _columns(table, "new", form.refused(error))
     _note("table.column_added", table, column=column.key)
     flash(_("The column “%(name)s” was added.", name=column.label), "success")
     return go("tables.columns", table_id=table.id)
@@ -129,10 +159,11 @@ def add_column(table_id: str) -> Response:
 def change_column(table_id: str, key: str) -> Response:
     """Renames a column, or changes what it asks for."""
     table = tables.get(db.session(), str(table_id))
+    form = KeyedForm(request.form)
     try:
-        column = tables.change_column(db.session(), table, key, request.form)
+        column = tables.change_column(db.session(), table, key, form.typed)
     except InvalidError as error:
-        return _columns(table, key, errors_of(error), 422)
+        return _columns(table, key, form.refused(error))
     _note("table.column_changed", table, column=column.key)
     flash(_("The column “%(name)s” was saved.", name=column.label), "success")
     return go("tables.columns", table_id=table.id)

@@ -23,9 +23,10 @@ from flowapp.template_library.builtin import templates
 from flowapp.web import access, go, page, wants_fragment
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.flow import flow
+from flowapp.web.forms.page import PageForm, text
 from flowapp.web.forms.triggers import TriggerForm
 from flowapp.web.locale import select_locale, select_timezone
-from flowapp.web.texts import told, translated
+from flowapp.web.texts import told
 
 bp = Blueprint("workflow_new", __name__, url_prefix="/workflows")
 Json = dict[str, Any]
@@ -36,6 +37,14 @@ STAGES = (
     ("steps", N_("Steps")),
     ("review", N_("Review")),
 )
+
+
+class BasicsForm(PageForm):
+    """Name and description, and for a new workflow what it begins with: a template, another workflow or nothing."""
+
+    name = text(filters=[str.strip])
+    description = text(filters=[str.strip])
+    start = text(filters=[str.strip])
 
 
 @bp.before_app_request
@@ -55,21 +64,21 @@ def _stay() -> Any:
 @access(Role.EDITOR)
 def show() -> Response:
     """The basics of a workflow that does not exist yet."""
-    return _basics(None, {"start": request.args.get("start", "")}, {})
+    return _basics(None, BasicsForm(data={"start": request.args.get("start", "")}))
 
 
 @bp.post("/new")
 @access(Role.EDITOR)
 def create() -> Response:
     """Makes the draft, blank or from a template, and goes on to its trigger."""
-    typed = {name: request.form.get(name, "").strip() for name in ("name", "description", "start")}
+    form = BasicsForm(request.form)
     database = db.session()
     try:
-        workflow = _made(typed)
+        workflow = _made(form.data)
         database.commit()
     except InvalidError as error:
         database.rollback()
-        return _basics(None, typed, _messages(error))
+        return _basics(None, form.refused(error))
     session["wizard"] = workflow.id
     return go("workflow_new.trigger", workflow_id=workflow.id)
 
@@ -92,22 +101,16 @@ def _made(typed: dict[str, str]) -> Workflow:
     )
 
 
-def _basics(draft: Draft | None, typed: dict[str, str], errors: dict[str, str]) -> Response:
+def _basics(draft: Draft | None, form: BasicsForm) -> Response:
     own = workflows.find_page(db.session(), is_template=True, sort="created_at", limit=12).rows if draft is None else []
     return _stage(
         "basics",
         draft,
-        status=422 if errors else 200,
-        typed=typed,
-        errors=errors,
+        status=422 if form.errors else 200,
+        form=form,
         own_templates=own,
         templates=templates(g.actor.user.email, select_locale()) if draft is None else [],
     )
-
-
-def _messages(error: InvalidError) -> dict[str, str]:
-    """Messages by field; what belongs to no field of the form stands under ""."""
-    return {p.path if p.path in ("name", "description") else "": translated(p.message) for p in error.problems}
 
 
 @bp.get("/<uuid:workflow_id>/wizard/basics")
@@ -115,7 +118,7 @@ def _messages(error: InvalidError) -> dict[str, str]:
 def basics(workflow_id: UUID) -> Response:
     """Back to name and description."""
     draft = Draft(workflow_id)
-    return _basics(draft, {name: draft.definition[name] for name in ("name", "description")}, {})
+    return _basics(draft, BasicsForm(data={name: draft.definition[name] for name in ("name", "description")}))
 
 
 @bp.post("/<uuid:workflow_id>/wizard/basics")
@@ -123,14 +126,14 @@ def basics(workflow_id: UUID) -> Response:
 def save_basics(workflow_id: UUID) -> Response:
     """Changes name and description."""
     draft = Draft(workflow_id)
-    typed = {name: request.form.get(name, "").strip() for name in ("name", "description")}
+    form = BasicsForm(request.form)
+    typed = {name: form[name].data for name in ("name", "description")}
     try:
         draft.save({**draft.definition, **typed}, request.form.get("revision", ""))
     except (InvalidError, StaleError) as error:
         db.session.rollback()
-        return _basics(
-            Draft(workflow_id), typed, _messages(error) if isinstance(error, InvalidError) else {"": _stale()}
-        )
+        refused = error if isinstance(error, InvalidError) else InvalidError.at("", _stale())
+        return _basics(Draft(workflow_id), form.refused(refused))
     return go("workflow_new.trigger", workflow_id=workflow_id)
 
 

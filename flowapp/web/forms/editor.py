@@ -51,7 +51,7 @@ class Editor:
         self.origin = dict(step)
         posted = request.form if request.method == "POST" else None
         self.form = StepForm(step, draft.providers(step["step_id"]), posted)
-        if posted and self.new and self.form.name.data:
+        if posted is not None and self.new and self.form.name.data:
             self.form.step["step_id"] = edit.free_step_id(draft.definition, self.form.name.data)
         self.own = build(OwnInput, {}, posted, base=PlainForm, prefix="t-")
         self.kept = test_data.of(draft.workflow)

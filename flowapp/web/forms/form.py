@@ -85,7 +85,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
                 self._fields[name] = unbound.bind(form=self, name=field.short_name, prefix=self._prefix)
                 self._fields[name].process(None, field.data)
                 self.acted = True
-        self.post_process()
+                self.post_process()
 
     def post_process(self, formdata: Posted | None = None) -> None:
         """Which fields other fields hang on, and which are out of sight now."""
