@@ -35,7 +35,7 @@ class ColumnForm(PageForm):
     unique = wtforms.BooleanField()
 
 
-class KeyedForm(ColumnForm):
+class ColumnChangeForm(ColumnForm):
     """A column that exists: its name in workflows can be changed."""
 
     key = text()
@@ -159,7 +159,7 @@ def add_column(table_id: str) -> Response:
 def change_column(table_id: str, key: str) -> Response:
     """Renames a column, or changes what it asks for."""
     table = tables.get(db.session(), str(table_id))
-    form = KeyedForm(request.form)
+    form = ColumnChangeForm(request.form)
     try:
         column = tables.change_column(db.session(), table, key, form.typed)
     except InvalidError as error:

@@ -22,7 +22,7 @@ from flowapp.web import forms
 from flowapp.web.access import access
 from flowapp.web.forms import ParamsForm, PlainForm
 from flowapp.web.forms.field import Posted
-from flowapp.web.forms.fields.kept import SecretField
+from flowapp.web.forms.fields.stored import SecretField
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
