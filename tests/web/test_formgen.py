@@ -354,6 +354,20 @@ def test_json_as_text_and_back(app: Flask) -> None:
     assert wrong["body"].text == "{"  # type: ignore[attr-defined]
 
 
+def test_a_control_that_took_an_expressions_place_is_read_as_that_control(app: Flask) -> None:
+    data = page(make({"url": "u"})).data
+    data.setlist("p-active", [""])
+    form = make({"url": "u", "active": "{{ input.on }}", "method": "{{ input.m }}"}, data)
+    assert form.data == {"url": "u", "active": False, "method": "POST"}
+
+
+def test_a_button_inside_a_row_switches_its_view(app: Flask) -> None:
+    form, params = post(_mode="p-operations-0-values:json")
+    assert form.acted
+    assert form["operations"].entries[0].form["values"].template == "forms/json.html"  # type: ignore[attr-defined]
+    assert params == STORED
+
+
 def test_a_field_missing_from_the_post_keeps_its_value(app: Flask) -> None:
     assert read(make(posted=MultiDict())) == STORED
 
