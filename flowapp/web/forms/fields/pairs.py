@@ -64,7 +64,7 @@ class KeyValueField(ListField, widgets=("keyvalue",), template="forms/keyvalue.h
             if not row.name and not row.blank:
                 row.key.errors.append(str(_("Give this value a name.")))
             if row.name in seen and row.name:
-                row.key.errors.append(str(_("This name is there twice.")))
+                row.key.errors.append(str(_("This name is used twice.")))
             seen.add(row.name)
         return not self.messages
 

@@ -56,7 +56,7 @@ class TextField(ParamField, widgets=("text", "textarea", "sql", "duration", "dat
     def hint(self) -> str:
         if self.info.widget == "duration":
             return " ".join(
-                (self.description or _("For example 90 seconds, 2 hours, 3 days."), _("A number alone is seconds."))
+                (self.description or _("For example 90 seconds, 2 hours, 3 days."), _("A number alone means seconds."))
             )
         if self.info.widget == "datetime" and not self.description:
             return str(_("A date such as 2026-03-31 09:00, or relative: +3 days."))
