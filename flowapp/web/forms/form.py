@@ -18,7 +18,7 @@ from flowapp.web.forms.field import ParamField, Posted, view_of
 from flowapp.web.forms.fields import FIELDS
 from flowapp.web.forms.info import ABSENT, Info, infos
 from flowapp.web.forms.providers import Providers
-from flowapp.web.forms.text import shown
+from flowapp.web.forms.text import same, shown
 from flowapp.web.texts import translated
 
 Check = Callable[[dict[str, Any]], list[Problem]]
@@ -145,10 +145,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
 
     def place_at(self, path: Sequence[str], message: str) -> None:
         """Shows one problem."""
-        try:
-            field = self[path[0]] if path else None
-        except KeyError:
-            field = None
+        field = next((f for f in self if path and path[0] in (f.info.key, f.info.name)), None)
         if field is None or field.hidden:
             self.form_errors.append(translated(labelled(field.label.text if field else "", message)))
         else:
@@ -193,11 +190,6 @@ def form_class(model: type[BaseModel], base: type[ParamsForm] = ParamsForm, with
     fields = {f"param_{info.name}": ParamField(info, name=info.key) for info in shown_infos}
     made: type[ParamsForm] = type(f"{model.__name__}Form", (base,), {"infos": shown_infos, **fields})
     return made
-
-
-def same(left: Any, right: Any) -> bool:
-    """Equality that tells true from 1."""
-    return type(left) is type(right) and bool(left == right)
 
 
 def build(

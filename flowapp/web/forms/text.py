@@ -42,3 +42,8 @@ def number(text: str) -> Any:
             continue
         return found if len(text) < 30 and found == found and abs(found) != float("inf") else text  # noqa: PLR0124
     return text
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality that tells true from 1."""
+    return type(left) is type(right) and bool(left == right)
