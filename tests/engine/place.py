@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import orjson
 import pytest
+from sqlalchemy import Engine
 
 from flowapp import catalog
 from flowapp.catalog import Branch, Done, Fail, Outcome, Params, Park, StepContext, Stop, Wait
@@ -18,9 +19,9 @@ from flowapp.engine.runtime.runner import Runner
 from flowapp.engine.store import signals as mailbox
 from flowapp.engine.store.journal import first_row
 from flowapp.models import Execution, Signal
-from flowapp.models.tenancy import make_engine, prepare_engine, system_session, use_tenant
+from flowapp.models.tenancy import system_session, use_tenant
 from tests.support import place as support
-from tests.support.databases import close
+from tests.support.databases import connected
 from tests.support.tenant import add_organization
 
 
@@ -101,9 +102,7 @@ def _actions() -> Iterator[None]:
 class Place(support.Place):
     """The database, the clock and the runner of a test."""
 
-    def __init__(self, settings: Settings) -> None:
-        engine = make_engine(settings)
-        prepare_engine(engine, settings)
+    def __init__(self, engine: Engine) -> None:
         with system_session(engine) as session:
             super().__init__(engine, *add_organization(session))
             session.commit()
@@ -169,9 +168,8 @@ class Place(support.Place):
 
 @pytest.fixture
 def place(settings: Settings) -> Iterator[Place]:
-    made = Place(settings)
-    yield made
-    close(made.engine)
+    with connected(settings) as engine:
+        yield Place(engine)
 
 
 def step(step_id: str, kind: str = "pure", **more: Any) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from flowapp.accounts import revocation
 from flowapp.extensions import db
 from flowapp.models import AccessToken, AuditEntry, EndedSession, Member, Organization, User, new_id, utcnow
 from flowapp.models.tenancy import system_session
 from tests.support.browser import PASSWORD, Browser
+from tests.support.statements import noted
 
 CHANGE = {"current_password": PASSWORD, "password": "another password"}
 
@@ -143,10 +144,10 @@ def test_ended_sessions_are_forgotten_once_their_cookies_are_too_old(app: Any, a
 
 def test_knowing_who_calls_takes_as_many_queries_as_before(app: Any, ada: Browser) -> None:
     """The user, the memberships, the organization."""
-    asked: list[str] = []
     with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
-    ada.client.get("/api/v1/automation/workflows/no-such-id/")
+        engine = db.engine
+    with noted(engine) as asked:
+        ada.client.get("/api/v1/automation/workflows/no-such-id/")
     assert sum("FROM users" in statement for statement in asked) == 1
     assert sum("ended_sessions" in statement for statement in asked) == 1
     assert len([s for s in asked if any(f"FROM {name}" in s for name in ("users", "members", "organizations"))]) == 3

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from flowapp import create_app, live, tasks
 from flowapp.config import Settings
 from flowapp.extensions import db, limiter
-from flowapp.models.tenancy import make_engine, prepare_engine
 from flowapp.tasks.fleet.heartbeats import Heart
 from flowapp.web import throttle
-from tests.support.databases import close
+from tests.support.databases import connected
 
 MOST = 6
 
@@ -28,7 +27,7 @@ class _Application:
         self.app, self.settings = create_app(settings), settings
         self.extensions, self.config = dict(self.app.extensions), dict(self.app.config)
         self.runtime = tasks.runtime()
-        self.runs = False
+        self.runs, self.connection = False, ExitStack()
 
     def start(self) -> Any:
         """As if it had just been made."""
@@ -37,10 +36,8 @@ class _Application:
             now.clear()
             now.update(then)
         with self.app.app_context():
-            engine = make_engine(self.settings)
-            prepare_engine(engine, self.settings)
-            db.engines[None] = engine  # without what an earlier test had listening
-            self.runtime = tasks.Runtime.make(self.settings, engine)
+            db.engines[None] = self.connection.enter_context(connected(self.settings))
+            self.runtime = tasks.Runtime.make(self.settings, db.engine)
         tasks.init(self.runtime)
         limiter._storage_dead = False  # what it counted while Redis was slow, or away
         limiter._fallback_limiter.storage.reset()
@@ -53,7 +50,7 @@ class _Application:
         self.runs = False
         with self.app.app_context():
             db.session.remove()
-            close(db.engine)
+        self.connection.close()
 
 
 _made: OrderedDict[Settings, _Application] = OrderedDict()

@@ -1,4 +1,4 @@
-"""One database of each kind for each pytest-xdist worker, as it was after the migrations whenever a test asks for it."""
+"""One database of each kind for each pytest-xdist worker, without a row whenever a test asks for it, and its engine."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, event
 
+from flowapp.config import Settings
+from flowapp.models.tenancy import engine_options, make_engine, prepare_engine
 from tests.support.postgres import Cluster
 
 LARGE = 1 << 18  # bytes: what deleted rows leave behind is cleared away from a table of this size
@@ -37,14 +39,38 @@ _SHAPE = """
 """
 
 
-def close(engine: Engine) -> None:
-    """Closes the connections of an engine for good: a thread that outlives its test finds no database of the next one."""
+class _Kept:
+    """An engine that tests use in turn: it knows the statements that it has compiled."""
 
-    def over(*_: object) -> None:
-        raise engine.dialect.loaded_dbapi.OperationalError("the test is over")  # type: ignore[union-attr]
+    def __init__(self, settings: Settings) -> None:
+        self.engine, self.open = make_engine(settings), False
+        prepare_engine(self.engine, settings)
+        event.listen(self.engine, "do_connect", self._refuse, insert=True)
 
-    event.listen(engine, "do_connect", over, insert=True)
-    engine.dispose()
+    def _refuse(self, *_: object) -> None:
+        """A thread that outlives its test finds no database of the next one."""
+        if not self.open:
+            raise self.engine.dialect.loaded_dbapi.OperationalError("the test is over")  # type: ignore[union-attr]
+
+
+_kept: dict[str, _Kept] = {}
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Engine]:
+    """An engine as processes of the product have it, the same one for each test on its database."""
+    key = str((settings.database_url, settings.sqlite_synchronous, engine_options(settings)))
+    kept = _kept.get(key)
+    if kept is None or kept.open:
+        kept = _kept[key] = _Kept(settings)
+    kept.open, heard = True, len(list(kept.engine.dispatch.before_cursor_execute))
+    try:
+        yield kept.engine
+    finally:
+        kept.open = False
+        kept.engine.dispose()
+        if len(list(kept.engine.dispatch.before_cursor_execute)) != heard:  # somebody still listens
+            _kept.pop(key, None)
 
 
 @dataclass

@@ -12,18 +12,16 @@ from sqlalchemy.orm import Session
 
 from flowapp.config import Settings
 from flowapp.models import Organization
-from flowapp.models.tenancy import make_engine, prepare_engine, system_session, tenant_session
+from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.workflows import projects
-from tests.support.databases import close
+from tests.support.databases import connected
 
 
 @pytest.fixture
 def engine(database_url: str, tmp_path: Path) -> Iterator[Engine]:
     settings = Settings.from_env({"DATABASE_URL": database_url, "FLOWAPP_DATA_DIR": str(tmp_path / "data")})
-    made = make_engine(settings)
-    prepare_engine(made, settings)
-    yield made
-    close(made)
+    with connected(settings) as made:
+        yield made
 
 
 def add_organization(engine: Engine, name: str) -> str:
