@@ -63,6 +63,7 @@ def connected(settings: Settings) -> Iterator[Engine]:
     kept = _kept.get(key)
     if kept is None or kept.open:
         kept = _kept[key] = _Kept(settings)
+    kept.engine.dispose()  # what a late thread gave back
     kept.open, heard = True, len(list(kept.engine.dispatch.before_cursor_execute))
     try:
         yield kept.engine
