@@ -162,7 +162,7 @@ def test_the_e_mails_go_in_the_organizations_name(
     got = smtp.wait_for(1)[0]
     assert (got.recipients, got.message["Subject"]) == (["editor@b.example"], "“W” keeps failing")
     assert got.message["From"].addresses[0].display_name == "Test"
-    assert "The last time: A: no luck" in got.text
+    assert "Latest error: A: no luck" in got.text
     assert "/executions/" in got.text
 
 
