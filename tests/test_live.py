@@ -88,7 +88,9 @@ class Place(support.Place):
         tenant = self.tenants[org]
         there = support.Place(self.engine, tenant.organization_id, tenant.project_id)
         execution = there.started(there.publish({"steps": data}), input_data or {"a": 1})
-        tasks.begin(execution)
+        with there.session() as session:
+            session.add(execution)
+            tasks.commit_and_start(session, execution)
         return execution.id
 
     def run(self, execution_id: str, *, background: bool = False) -> None:
@@ -341,11 +343,13 @@ def test_questions(place: Place) -> None:
         answer = client.next()
         assert (answer["type"], answer["seq"]) == ("logs", 5)
         assert [(entry["level"], entry["message"], entry["step_name"]) for entry in answer["logs"]] == [
-            ("info", "one before", "One"),
-            ("warning", "one after", "One"),
+            ("INFO", "Step “One” started.", "One"),
+            ("INFO", "one before", "One"),
+            ("WARNING", "one after", "One"),
+            ("INFO", "Step “One” completed.", "One"),
         ]
-        client.ask({"action": "get_logs", "after": answer["logs"][0]["seq"]})
-        assert len(client.next()["logs"]) == 1
+        client.ask({"action": "get_logs", "after": answer["logs"][1]["seq"]})
+        assert len(client.next()["logs"]) == 2
         for wrong in (
             "not JSON",
             "[]",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import request
 from pydantic import BaseModel, ValidationError
@@ -13,12 +14,13 @@ from flowapp import exact_json, tasks
 from flowapp.engine.language.validation_messages import known_list, nearest, plain_problems
 from flowapp.errors import InvalidError, MalformedError, Problem, StaleError, TooLargeError, UnsupportedMediaError
 from flowapp.extensions import db
-from flowapp.models import Workflow
+from flowapp.models import Workflow, id_of
+from flowapp.records.paging import Page
 from flowapp.texts import say
-from flowapp.workflows import Page
 from flowapp.workflows.extras import refuse_other_organization
 
 MAX_NESTING = 64
+NOBODY = str(UUID(int=0))  # the id of what is not there
 _Read = TypeVar("_Read", bound=BaseModel)
 
 
@@ -124,13 +126,21 @@ def _validated(model: type[_Read], data: dict[str, Any], read: Callable[[], _Rea
         raise InvalidError(plain_problems(error, data, model)) from None
 
 
+def id_of_workflow(reference: object) -> str:
+    """The id of the workflow that an id or number names; empty where none is given, nobody's where there is none."""
+    return (id_of(db.session(), Workflow, str(reference)) or NOBODY) if reference else ""
+
+
 def list_of(page: Page, results: list[dict[str, Any]]) -> dict[str, Any]:
     """A list as the API prints it: `next` and `previous` are the paths of those pages, or null."""
-    return {"count": page.total, "next": _at(page.next), "previous": _at(page.previous), "results": results}
+    name = "page" if page.numbered else "cursor"
+    links = {"next": path_with(name, page.next), "previous": path_with(name, page.previous)}
+    return {"count": page.total, **links, "results": results}
 
 
-def _at(cursor: str | None) -> str | None:
-    return f"{request.path}?{urlencode({**request.args, 'cursor': cursor})}" if cursor else None
+def path_with(name: str, value: object) -> str | None:
+    """The path of this request with a parameter set; None where there is no value."""
+    return f"{request.path}?{urlencode({**request.args, name: value})}" if value is not None else None
 
 
 def expected_revision(workflow: Workflow) -> int | None:

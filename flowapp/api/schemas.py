@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -12,12 +12,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from flowapp.catalog.context import LogLevel
 from flowapp.engine.language.definition import EdgeDef, StepDef, TriggerDef
 from flowapp.engine.language.workflow_config import Whole, WorkflowConfig
+from flowapp.errors import InvalidError
 from flowapp.models import EXECUTION_STATUSES, WORKFLOW_STATUSES
+from flowapp.records.paging import MAX_NUMBER, PageAt
+from flowapp.texts import say
 from flowapp.workflows.extras import STATUS_ALIASES
 from flowapp.workflows.listing import SORTS
 
 ENDED_ALIASES = {"success": "completed", "canceled": "cancelled"}
-LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 
 
 def one_of(*names: str, several: bool = False) -> Any:
@@ -45,10 +47,19 @@ class Out(BaseModel):
 
 
 class PageQuery(BaseModel):
-    """One page of a list."""
+    """One page of a list: at a cursor, or by its number."""
 
     limit: int = Field(default=25, ge=1, le=200, description="Rows of a page.")
     cursor: str | None = Field(default=None, max_length=1000, description="From `next` or `previous` of a page.")
+    page: int | None = Field(default=None, ge=1, le=MAX_NUMBER, description="Number of the page, in place of a cursor.")
+    page_size: int | None = Field(default=None, ge=1, le=200, description="The same as limit, and goes before it.")
+
+    @property
+    def at(self) -> PageAt:
+        """The page that is asked for. InvalidError where a cursor and a number are."""
+        if self.cursor and self.page is not None:
+            raise InvalidError.at("page", say("Give a page or a cursor, not both."))
+        return PageAt(self.page_size or self.limit, self.cursor, self.page)
 
 
 class WorkflowQuery(PageQuery):
@@ -73,7 +84,7 @@ class ExecutionQuery(PageQuery):
     status: Annotated[str, one_of(*EXECUTION_STATUSES, *ENDED_ALIASES, several=True)] = Field(
         default="", description="One or several with commas; success and canceled are read too."
     )
-    workflow: str = Field(default="", max_length=64, description="Id of a workflow.")
+    workflow: str = Field(default="", max_length=64, description="Id or number of a workflow.")
     trigger_type: str = Field(default="", max_length=100)
 
 
@@ -114,26 +125,23 @@ class ExecuteIn(In):
     async_execution: bool = Field(default=True, description="false waits for the end, up to a minute.")
     trigger_entity_type: str | None = Field(default=None, max_length=64)
     trigger_entity_id: Annotated[str, Field(max_length=64)] | Whole | None = None
-    contact: str | None = Field(default=None, max_length=254, description="Id or e-mail address of a contact.")
+    contact: Annotated[str, Field(max_length=254)] | Whole | None = Field(
+        default=None, description="Id, number or e-mail address of a contact."
+    )
     context: dict[str, Any] = Field(default_factory=dict)
     idempotency_key: str | None = Field(default=None, min_length=1, max_length=255)
 
 
-class WorkflowOut(Out):
-    """A workflow. `success_rate`: percent of all ended executions; `version`: null before the first publication."""
+class WorkflowItemOut(Out):
+    """A workflow in a list. `success_rate`: percent of all ended executions; `version`: null before the first publication."""
 
     id: str
+    number: int | None = Field(description="Counted in the organization, and taken wherever the id is.")
     name: str
     description: str
     status: str
     organization: str
     project: str
-    variables: dict[str, Any]
-    config: WorkflowConfig
-    steps: list[StepDef]
-    edges: list[EdgeDef]
-    triggers: list[TriggerDef]
-    canvas_data: dict[str, Any]
     version: int | None
     is_template: bool
     created_by: str | None
@@ -148,13 +156,26 @@ class WorkflowOut(Out):
     steps_count: int
 
 
+class WorkflowOut(WorkflowItemOut):
+    """A workflow with what it is made of; `canvas_data` as it was sent."""
+
+    language: int = Field(description="The meaning of values that it was written for.")
+    variables: dict[str, Any]
+    config: WorkflowConfig
+    steps: list[StepDef]
+    edges: list[EdgeDef]
+    triggers: list[TriggerDef]
+    canvas_data: dict[str, Any]
+
+
 class LogLineOut(Out):
-    """A line of a log; `seq` orders it among the steps."""
+    """A line of a log; `seq` orders it among the steps. `level` is in capitals."""
 
     seq: int
     level: str
     message: str
     step_id: str
+    step_name: str
     data: Any
     created_at: datetime
 
@@ -167,8 +188,8 @@ class ActionOut(Out):
     status: str
 
 
-class ExecutionOut(Out):
-    """An execution. Durations are seconds, null until it ends; `execution_path` has a step for each visit."""
+class ExecutionItemOut(Out):
+    """An execution in a list. Durations are seconds, null until it ends."""
 
     id: str
     workflow: str
@@ -178,26 +199,40 @@ class ExecutionOut(Out):
     trigger_entity_type: str
     trigger_entity_id: str
     contact: str | None
-    input_data: Any
-    output_data: Any
-    context: dict[str, Any]
     current_step_id: str
-    completed_steps: list[str]
-    execution_path: list[str]
+    current_node: str = Field(description="The same as current_step_id.")
     goal_reached: bool
-    actions_executed: list[ActionOut]
-    execution_logs: list[LogLineOut]
     error_message: str
-    idempotency_key: str | None
+    idempotency_key: str = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="Sha256 of the workflow, the trigger and the key of the delivery or event; else of the execution's own id.",
+    )
     retry_of: str | None = Field(description="The execution that this one repeats.")
     replay: str | None = Field(description="The replay that it belongs to.")
     is_test: bool = Field(description="A test run of the draft.")
     success_count: int
     failure_count: int
+    seq: int = Field(description="Number of its last message: what `after` of a socket or of its log continues.")
+    created_at: datetime
+    updated_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
     duration: float | None
     duration_seconds: float | None
+
+
+class ExecutionOut(ExecutionItemOut):
+    """An execution. `execution_path` has a step for each visit; `context` shows what it was started with, and beside it
+    the workflow's `variables` and the results so far as `state`."""
+
+    input_data: Any
+    output_data: Any
+    context: dict[str, Any]
+    context_data: dict[str, Any] = Field(description="The same as context.")
+    completed_steps: list[str]
+    execution_path: list[str]
+    actions_executed: list[ActionOut]
+    execution_logs: list[LogLineOut]
 
 
 class StepRunOut(Out):
@@ -238,17 +273,16 @@ class ListOut(Out):
 
 
 class WorkflowsOut(ListOut):
-    results: list[WorkflowOut]
+    results: list[WorkflowItemOut]
 
 
 class ExecutionsOut(ListOut):
-    results: list[ExecutionOut]
+    results: list[ExecutionItemOut]
 
 
-class LogsOut(Out):
-    """Lines of a log; `next_after` continues it, null at the end."""
+class LogsOut(ListOut):
+    """Lines of a log; `next` (or `next_after`, as `after`) continues it, null at the end. It is read forwards only."""
 
-    count: int
     next_after: int | None
     results: list[LogLineOut]
 

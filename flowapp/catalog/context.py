@@ -1,6 +1,7 @@
 """What an action may reach: nothing but the StepContext that it is handed.
 
-The services are protocols: `tasks.py` wires the real ones, tests and the simulation hand in recording ones.
+What it offers of the world is declared once, in StepServices: `tasks.services` gives the real ones, `tasks.simulation`
+those that record, `tests.support.services` and `tests.actions.conftest` those of tests.
 """
 
 from __future__ import annotations
@@ -180,14 +181,33 @@ class Test(Protocol):
     def __call__(self, conditions: Any, **extra: Any) -> tuple[bool, list[dict[str, Any]]]: ...
 
 
-@dataclass(slots=True)
-class StepContext:
-    """Everything that a step may use. `idempotency_key` is the same for every attempt of one visit.
+class StepServices(Protocol):
+    """What one visit of a step may use of the world. A service is added here, and to those who give them."""
+
+    http: Http
+    mail: Mailer
+    tables: Tables
+    schemas: Schemas
+    integration: Callable[[str], IntegrationHandle]
+    sandbox: Sandbox
+    workflows: Workflows
+    people: People
+
+
+SERVICES = frozenset(StepServices.__annotations__)
+
+
+@dataclass(slots=True, kw_only=True)
+class StepContext(StepServices):
+    """Everything that a step may use: the `services` under their own names, and what follows here.
+
+    `idempotency_key` is the same for every attempt of one visit.
 
     `timezone` is the contact's, else the organization's. `signal` is set where a parked step runs again. `entity` is
     (type, id) of what the execution is about. `business_hours`: the workflow's config, see catalog.hours.
     """
 
+    services: StepServices
     execution_id: str
     workflow_id: str
     organization_id: str
@@ -203,15 +223,13 @@ class StepContext:
     log: Logger
     render: Render
     test: Test
-    http: Http
-    mail: Mailer
-    tables: Tables
-    schemas: Schemas
-    integration: Callable[[str], IntegrationHandle]
-    sandbox: Sandbox
-    workflows: Workflows
-    people: People
     signal: Signal | None = None
     contact_id: str = ""
     entity: tuple[str, str] = ("", "")
     business_hours: Mapping[str, Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """A service: nothing of that name stands here."""
+        if name not in SERVICES:
+            raise AttributeError(name)
+        return getattr(self.services, name)

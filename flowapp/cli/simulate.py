@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 from flask.cli import with_appcontext
+from sqlalchemy import or_
 
 from flowapp import tasks
 from flowapp.catalog import ACTIONS
 from flowapp.cli.words import ToldError, tell
 from flowapp.errors import FlowError
 from flowapp.extensions import db
-from flowapp.models import Workflow, read_id
+from flowapp.models import Workflow, read_id, read_number
 from flowapp.models.tenancy import system_session
 from flowapp.web.locale import duration
 
@@ -48,12 +49,16 @@ def simulate(workflow: str, input_: Any, contact: str | None, start: datetime | 
 def _find(reference: str) -> Workflow:
     with system_session(db.engine) as system:
         known = read_id(reference)
-        by = Workflow.id == known if known else Workflow.name == reference
-        matching = system.query(Workflow).filter(by).limit(2).all()
-    if len(matching) != 1:
-        problem = "There are several workflows" if matching else "There is no workflow"
+        by = (
+            Workflow.id == known
+            if known
+            else or_(Workflow.name == reference, Workflow.number == read_number(reference))
+        )
+        found = system.query(Workflow).filter(by).limit(2).all()
+    if len(found) != 1:
+        problem = "There are several workflows" if found else "There is no workflow"
         raise click.ClickException(f"{problem} “{reference}”: give the id.")
-    return matching[0]
+    return found[0]
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

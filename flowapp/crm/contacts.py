@@ -13,16 +13,15 @@ from flowapp import events
 from flowapp.accounts.members import clean_email, clean_timezone
 from flowapp.errors import InvalidError, NotFoundError, UnsuitableError
 from flowapp.events.types import CONTACT_CREATED, CONTACT_UPDATED
-from flowapp.models import Contact, read_id
+from flowapp.models import Contact, by_reference, iso
 from flowapp.texts import say
 
 MAX_NAME = 200
 
 
 def get(session: Session, contact_id: str) -> Contact:
-    """The contact of that id. NotFoundError where there is none."""
-    known = read_id(contact_id)
-    contact = session.get(Contact, known) if known else None
+    """The contact of that id or number. NotFoundError where there is none."""
+    contact = by_reference(session, Contact, contact_id)
     if contact is None:
         raise NotFoundError(say("There is no such contact."))
     return contact
@@ -34,7 +33,7 @@ def by_email(session: Session, email: str) -> Contact | None:
 
 
 def find(session: Session, reference: str) -> Contact:
-    """The contact with that id or e-mail address. NotFoundError where there is none."""
+    """The contact with that id, number or e-mail address. NotFoundError where there is none."""
     contact = by_email(session, reference) if "@" in reference else get(session, reference)
     if contact is None:
         raise NotFoundError(say("There is no contact with the e-mail address %(email)s.", email=reference.strip()))
@@ -91,6 +90,17 @@ def view_of(row: Mapping[str, Any]) -> dict[str, Any]:
 def in_scope(contact: Contact) -> dict[str, Any]:
     """The same for expressions, which may also say `contact.fields.plan`."""
     return {**view(contact), "fields": contact.fields}
+
+
+def contact_json(contact: Contact) -> dict[str, Any]:
+    """The contact as answers, messages and files print it."""
+    names = ("id", "number", "email", "first_name", "last_name", "timezone", "fields")
+    return {
+        **{name: getattr(contact, name) for name in names},
+        "name": view(contact)["name"],
+        "created_at": iso(contact.created_at),
+        "updated_at": iso(contact.updated_at),
+    }
 
 
 def _clean(data: Mapping[str, Any]) -> dict[str, Any]:

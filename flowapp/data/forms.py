@@ -15,7 +15,7 @@ from flowapp.data.columns import Column, plain
 from flowapp.data.rule_checks import is_email, is_phone
 from flowapp.engine.store.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
-from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow
+from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow, by_reference
 from flowapp.texts import say
 from flowapp.workflows import projects
 
@@ -37,8 +37,8 @@ _YES = frozenset({"y", "yes", "true", "on", "1", "oui"})
 
 
 def get(session: Session, form_id: str) -> Form:
-    """NotFoundError for an unknown id, or another organization's."""
-    form = session.scalars(select(Form).where(Form.id == form_id)).one_or_none()
+    """By its id or number. NotFoundError for an unknown one, or another organization's."""
+    form = by_reference(session, Form, form_id)
     if form is None:
         raise NotFoundError(say("This form does not exist, or was deleted."))
     return form
@@ -216,7 +216,7 @@ def _listening(session: Session, form: Form) -> Sequence[tuple[Trigger, Workflow
         .where(
             Trigger.trigger_type == "form_submit",
             Trigger.is_active.is_(True),
-            Trigger.source.in_((form.slug, form.id, form.name)),
+            Trigger.source.in_((form.slug, form.id, form.name, str(form.number))),
             Workflow.status == "active",
             Workflow.project_id == form.project_id,
         )

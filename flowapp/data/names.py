@@ -25,12 +25,12 @@ Thing = TypeVar("Thing", bound=Named)
 
 
 def find(things: Iterable[Thing], name: str) -> Thing | None:
-    """The one called `name`, by slug first, then by name or id, in any case."""
+    """The one called `name`, by slug first, then by name, id or number, in any case."""
     wanted = name.strip().casefold()
     rows = list(things)
-    for field in ("slug", "name", "id"):
+    for field in ("slug", "name", "id", "number"):
         for row in rows:
-            if str(getattr(row, field)).casefold() == wanted:
+            if str(getattr(row, field, "")).casefold() == wanted:
                 return row
     return None
 

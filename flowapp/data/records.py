@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -16,6 +16,7 @@ from flowapp.data import tables
 from flowapp.data.columns import Column, as_text
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.models import DataTable, new_id, utcnow
+from flowapp.records.paging import FIRST, Page, PageAt, numbered
 from flowapp.texts import say
 
 Row = dict[str, Any]
@@ -23,29 +24,18 @@ BATCH = 200
 _SEARCHED = ("text", "long_text", "email", "choice", "number", "date")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One page of records, and how many there are in all."""
-
-    rows: list[Row]
-    total: int
-    offset: int = 0
-    size: int = field(default=50)
-
-
-def find(
-    session: Session, table: DataTable, *, search: str = "", sort: str = "-id", offset: int = 0, size: int = 50
-) -> Found:
-    """Records that hold `search` in any column, sorted by a column's key (`-key`: downwards)."""
+def find(session: Session, table: DataTable, at: PageAt = FIRST, *, search: str = "", sort: str = "-id") -> Page:
+    """Records that hold `search` in any column, sorted by a column's key (`-key`: downwards); its rows are dicts."""
     physical = tables.sql_table(table)
     where = _matches(table, physical, search)
     key = sort.removeprefix("-")
     sortable = {column.key for column in tables.columns_of(table) if column.type != "json"} | {*tables.SYSTEM_COLUMNS}
     cell = physical.c[key if key in sortable else "id"]
     order = sa.nulls_last(cell.desc()) if sort.startswith("-") else sa.nulls_last(cell.asc())
-    query = sa.select(*_shown(table, physical)).where(where).order_by(order, physical.c.id).limit(size).offset(offset)
-    total = session.scalar(sa.select(sa.func.count()).select_from(physical).where(where)) or 0
-    return Found([dict(row) for row in session.execute(query).mappings()], total, offset, size)
+    query = sa.select(*_shown(table, physical)).where(where)
+    found = numbered(session, query, at, order=(order, physical.c.id))
+    keys = [column.key for column in _shown(table, physical)]
+    return replace(found, rows=[dict(zip(keys, row, strict=True)) for row in found.rows])
 
 
 def _matches(table: DataTable, physical: sa.Table, search: str) -> sa.ColumnElement[bool]:

@@ -18,7 +18,7 @@ from flowapp import events
 from flowapp.catalog import ACTIONS, Question, get_action
 from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, User, Workflow, utcnow
-from flowapp.records.paging import Page, paginate
+from flowapp.records.paging import FIRST, Page, PageAt, paginate
 from flowapp.security.roles import Role
 from flowapp.texts import say
 
@@ -62,13 +62,11 @@ class Asked:
         return token if here and token["status"] == "parked" else None
 
 
-def open_for(session: Session, role: Role, *, limit: int = 25, cursor: str | None = None) -> tuple[list[Asked], Page]:
+def open_for(session: Session, role: Role, at: PageAt = FIRST) -> tuple[list[Asked], Page]:
     """What a member with this role may decide, newest first, and the page of the list. InvalidError: broken cursor."""
     kinds = [f"approval.{lower.label}" for lower in Role if lower <= role]
     statement = select(Subscription).where(Subscription.event_type.in_(kinds))
-    page = paginate(
-        session, statement, key=Subscription.id, id_column=Subscription.id, limit=limit, cursor=cursor
-    )  # fmt: skip
+    page = paginate(session, statement, at, key=Subscription.id, id_column=Subscription.id)
     runs = _waiting(session, {row.execution_id for row in page.rows})
     by_token = {(run.execution_id, run.token): run for run in runs}
     asked = [

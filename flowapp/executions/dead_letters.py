@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from flowapp.executions.replays import NO_FINGERPRINT
 from flowapp.models import IS_DEAD, Execution, StepRun, Version, Workflow, utcnow
+from flowapp.records.paging import FIRST, Page, PageAt, numbered, paginate, slice_of
 
 DAYS = 7
-MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,15 @@ class FailureGroup:
         return self.fingerprint or NO_FINGERPRINT
 
 
-def groups(session: Session, *, since: datetime | None = None, workflow_id: str = "") -> list[FailureGroup]:
-    """The groups of what failed `since` (by default in the last 7 days), the latest first, 100 at most."""
+def groups(
+    session: Session, at: PageAt = FIRST, *, since: datetime | None = None, workflow_id: str = ""
+) -> tuple[list[FailureGroup], Page]:
+    """The groups of what failed `since` (by default in the last 7 days), the latest first, and the page of the list."""
     where = [Execution.completed_at >= (since or utcnow() - timedelta(days=DAYS))]
     if workflow_id:
         where.append(Execution.workflow_id == workflow_id)
     last = func.max(Execution.completed_at)
-    counted = (
+    counted: Any = (
         select(
             Execution.workflow_id,
             Execution.error_fingerprint,
@@ -53,11 +55,11 @@ def groups(session: Session, *, since: datetime | None = None, workflow_id: str 
         )
         .where(IS_DEAD, *where)
         .group_by(Execution.workflow_id, Execution.error_fingerprint)
-        .order_by(last.desc())
-        .limit(MOST)
     )
-    rows = session.execute(counted).all()
-    newest = _newest(session, counted.subquery())
+    order: list[ColumnElement[Any]] = [last.desc(), Execution.workflow_id.asc(), Execution.error_fingerprint.asc()]
+    page = numbered(session, counted, at, order=order)
+    rows = page.rows
+    newest = _newest(session, slice_of(counted, at, order).subquery())
     workflows = dict(_pairs(session, Workflow.id, Workflow.name, {row.workflow_id for row in rows}))
     versions = dict(_pairs(session, Version.id, Version.definition, {row.version_id for row in newest.values()}))
     groups = []
@@ -78,7 +80,7 @@ def groups(session: Session, *, since: datetime | None = None, workflow_id: str 
                 names.get(one.current_step_id, one.current_step_id),
             )
         )
-    return groups
+    return groups, page
 
 
 def _newest(session: Session, counted: Any) -> dict[tuple[str, str], Any]:
@@ -110,14 +112,15 @@ class Undecided:
     workflow_name: str
 
 
-def undecided(session: Session, limit: int = 200) -> list[Undecided]:
-    """What waits for a person to say whether it happened, oldest first."""
-    rows = session.execute(
-        select(StepRun, Workflow.name)
+def undecided(session: Session, at: PageAt = FIRST) -> tuple[list[Undecided], Page]:
+    """What waits for a person to say whether it happened, oldest first, and the page of the list."""
+    waiting = (
+        select(StepRun)
         .join(Execution, Execution.id == StepRun.execution_id)
-        .join(Workflow, Workflow.id == Execution.workflow_id)
         .where(StepRun.status == literal_column("'uncertain'"), Execution.status == "waiting")
-        .order_by(StepRun.execution_id, StepRun.seq)
-        .limit(limit)
     )
-    return [Undecided(run, name) for run, name in rows]
+    page = paginate(session, waiting, at, key=StepRun.execution_id, id_column=StepRun.seq, descending=False)
+    ids = {run.execution_id for run in page.rows}
+    found = select(Execution.id, Workflow.name).join(Workflow, Workflow.id == Execution.workflow_id)
+    names = {row.id: row.name for row in session.execute(found.where(Execution.id.in_(ids)))}
+    return [Undecided(run, names[run.execution_id]) for run in page.rows], page

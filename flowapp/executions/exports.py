@@ -1,6 +1,7 @@
 """The steps and the log of executions as a file, piece by piece: JSON, JSONL (one object a line) or CSV.
 
-Of one execution, or of a workflow's executions by the time they were made. Attempts and lines have the API's names.
+Of one execution, or of a workflow's executions by the time they were made, all as the API prints them. A file holds the
+attempts themselves, so the lines that the API composes of their starts and ends are left out.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import csv
 import heapq
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,28 +20,13 @@ from sqlalchemy.orm import Session
 
 from flowapp import exact_json
 from flowapp.errors import InvalidError, NotFoundError
-from flowapp.logs import mask
+from flowapp.executions import history, log, serialisers
 from flowapp.models import Execution, LogLine, StepRun, Workflow, first_id
 from flowapp.texts import say
 
 Json = dict[str, Any]
 FORMATS = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 AT_ONCE = 500
-_EXECUTION = (
-    "id",
-    "workflow_id",
-    "status",
-    "trigger_type",
-    "error_message",
-    "created_at",
-    "started_at",
-    "completed_at",
-)
-_STEP = (
-    "seq", "step_id", "step_name", "action_type", "status", "attempt", "iteration", "branch", "input", "output",
-    "error_message", "started_at", "ended_at",
-)  # fmt: skip
-_LINE = ("seq", "level", "message", "step_id", "data", "created_at")
 _COLUMNS = (
     "execution_id", "type", "seq", "time", "ended_at", "step_id", "step_name", "action_type", "status", "level",
     "attempt", "iteration", "branch", "message", "data",
@@ -104,13 +90,20 @@ class _Reader:
             *([Execution.id >= first_id(wanted.since)] if wanted.since else []),
             *([Execution.id < first_id(wanted.until)] if wanted.until else []),
         ]  # fmt: skip
-        return self._all("executions", Execution.id, _EXECUTION, *which)
+        return self._all("executions", Execution.id, self._executions, *which)
+
+    def _executions(self, rows: Sequence[Execution]) -> list[Json]:
+        shown = serialisers.listed(self.session, rows)
+        return [{**one, **serialisers.data(row)} for one, row in zip(shown, rows, strict=True)]
 
     def steps(self, execution_id: str) -> Iterator[Json]:
-        return self._all("attempts", StepRun.seq, _STEP, StepRun.execution_id == execution_id)
+        mine = StepRun.execution_id == execution_id
+        return self._all("attempts", StepRun.seq, lambda rows: [serialisers.step_json(row) for row in rows], mine)
 
     def lines(self, execution_id: str) -> Iterator[Json]:
-        return self._all("lines", LogLine.seq, _LINE, LogLine.execution_id == execution_id)
+        names = history.step_names(self.session, self.session.get_one(Execution, execution_id))
+        mine = LogLine.execution_id == execution_id
+        return self._all("lines", LogLine.seq, lambda rows: [log.line_json(row, names) for row in rows], mine)
 
     def entries(self, execution_id: str) -> Iterator[tuple[str, Json]]:
         """Attempts and lines in the order in which they began."""
@@ -118,18 +111,18 @@ class _Reader:
         lines = (("log", row) for row in self.lines(execution_id))
         return heapq.merge(steps, lines, key=lambda entry: entry[1]["seq"])
 
-    def _all(self, kind: str, key: Any, names: tuple[str, ...], *which: Any) -> Iterator[Json]:
-        columns = [getattr(key.class_, name) for name in names]
+    def _all(self, kind: str, key: Any, shown: Callable[[Sequence[Any]], list[Json]], *which: Any) -> Iterator[Json]:
         after: list[Any] = []
         while True:
-            rows = self.session.execute(select(*columns).where(*which, *after).order_by(key).limit(AT_ONCE)).all()
+            found = select(key.class_).where(*which, *after).order_by(key).limit(AT_ONCE)
+            rows = self.session.scalars(found).all()
+            written = shown(rows)
             self.session.commit()
-            for row in rows:
-                self.counts[kind] += 1
-                yield {name: mask(value) for name, value in zip(names, row, strict=True)}
+            self.counts[kind] += len(written)
+            yield from written
             if len(rows) < AT_ONCE:
                 return
-            after = [key > rows[-1][0]]
+            after = [key > getattr(rows[-1], key.key)]
 
 
 def _dump(value: Any) -> str:

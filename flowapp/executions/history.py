@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import String, cast, func, select, text
 from sqlalchemy.orm import Session
 
-from flowapp.engine.store.messages import log_line
 from flowapp.errors import NotFoundError
-from flowapp.executions.timeline import shown_payloads
-from flowapp.logs import mask
 from flowapp.models import (
     EXECUTION_STATUSES,
     TERMINAL,
@@ -25,7 +22,7 @@ from flowapp.models import (
     first_id,
     utcnow,
 )
-from flowapp.records.paging import Page, paginate
+from flowapp.records.paging import FIRST, Page, PageAt, paginate
 from flowapp.texts import say
 from flowapp.workflows.statistics import percent
 
@@ -68,9 +65,7 @@ def get(session: Session, execution_id: str) -> Execution:
     return execution
 
 
-def find(
-    session: Session, search: Search, *, limit: int = 25, cursor: str | None = None
-) -> tuple[list[ExecutionRow], Page]:
+def find(session: Session, search: Search, at: PageAt = FIRST) -> tuple[list[ExecutionRow], Page]:
     """The executions of a page, newest first, and the page itself. InvalidError for a broken cursor."""
     statement = select(Execution)
     if search.statuses:
@@ -90,7 +85,7 @@ def find(
         statement = statement.where(Execution.replay_id == search.replay_id)
     if search.text:
         statement = statement.where(_has_id(session, search.text))
-    page = paginate(session, statement, key=Execution.id, id_column=Execution.id, limit=limit, cursor=cursor)
+    page = paginate(session, statement, at, key=Execution.id, id_column=Execution.id)
     return rows(session, page.rows), page
 
 
@@ -188,57 +183,3 @@ def changes(session: Session, since: datetime) -> list[tuple[datetime, Execution
     )
     changes += [(execution.completed_at or since, execution, False) for execution in ended]
     return sorted(changes, key=lambda change: change[0])
-
-
-def as_json(session: Session, execution: Execution) -> dict[str, Any]:
-    """The execution as DESIGN §8 prints it, with its attempts (`steps`) and the number of its last message (`seq`)."""
-    attempts = runs(session, execution)
-    duration = seconds(execution) if execution.completed_at else None
-    named = (
-        "id", "status", "trigger_type", "trigger_entity_type", "trigger_entity_id", "current_step_id", "goal_reached", "error_message", "idempotency_key", "success_count",
-        "failure_count", "seq",
-    )  # fmt: skip
-    return {
-        **{name: getattr(execution, name) for name in named},
-        **{name: mask(getattr(execution, name)) for name in ("input_data", "output_data", "context")},
-        "workflow": execution.workflow_id,
-        "version": session.scalar(select(Version.number).where(Version.id == execution.version_id)),
-        "contact": execution.contact_id,
-        "completed_steps": list(dict.fromkeys(run.step_id for run in attempts if run.status == "completed")),
-        "execution_path": [run.step_id for run in attempts if run.attempt == 1],
-        "actions_executed": [
-            {"step_id": run.step_id, "action_type": run.action_type, "status": run.status}
-            for run in attempts
-            if run.status in ("completed", "failed", "uncertain")
-        ],
-        "execution_logs": [line_json(line, {}) for line in lines(session, execution, 200)],
-        "steps": [_run_json(run) for run in attempts],
-        "started_at": _iso(execution.started_at),
-        "completed_at": _iso(execution.completed_at),
-        "duration": duration,
-        "duration_seconds": duration,
-    }
-
-
-def _run_json(run: StepRun) -> dict[str, Any]:
-    named = (
-        "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch",
-        "error_message",
-    )  # fmt: skip
-    return {
-        **{name: getattr(run, name) for name in named},
-        **shown_payloads(run),
-        "started_at": _iso(run.started_at),
-        "ended_at": _iso(run.ended_at),
-    }
-
-
-def line_json(line: LogLine, names: dict[str, str]) -> dict[str, Any]:
-    """A line of the log as the socket sends it; `names` are those of the steps."""
-    row = {name: getattr(line, name) for name in ("seq", "level", "message", "step_id", "created_at")}
-    row["data"] = mask(line.data)
-    return {**log_line(row)["log"], "seq": line.seq, "step_name": names.get(line.step_id, line.step_id)}
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat() if moment else None

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.executions import history
 from flowapp.models import OPEN, TEST, Execution, StepRun, Workflow, first_id, utcnow
+from flowapp.records.paging import PageAt
 from flowapp.workflows.statistics import percent
 
 RATE_DAYS = 14
@@ -98,7 +99,7 @@ def uncertain(session: Session, limit: int = 10) -> list[Attention]:
 
 def recent(session: Session, limit: int = 10) -> list[history.ExecutionRow]:
     """The last executions, of whichever workflow."""
-    return history.find(session, history.Search(), limit=limit)[0]
+    return history.find(session, history.Search(), PageAt(limit))[0]
 
 
 def has_succeeded(session: Session) -> bool:

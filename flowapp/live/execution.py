@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from flowapp import tasks
 from flowapp.engine.store.message_log import messages
 from flowapp.errors import MalformedError
-from flowapp.executions import history
+from flowapp.executions import history, log, serialisers
 from flowapp.live.line import Message, shown
-from flowapp.models import TERMINAL, Execution, LogLine
+from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
 
 POLL_SECONDS = 2.0
@@ -38,7 +38,7 @@ class ExecutionFeed:
         with self._session() as session:
             execution = history.get(session, self._id)
             self._names = history.step_names(session, execution)
-            state = history.as_json(session, execution)
+            state = serialisers.execution_json(session, execution)
             ended = execution.status in TERMINAL
             if self._after is None:
                 self.seq = execution.seq - 1 if ended else execution.seq
@@ -69,14 +69,8 @@ class ExecutionFeed:
         if not isinstance(after, int) or not 0 <= after < 2**31:
             raise MalformedError("after must be a sequence number.")
         with self._session() as session:
-            lines = session.scalars(
-                select(LogLine)
-                .where(LogLine.execution_id == self._id, LogLine.seq > after)
-                .order_by(LogLine.seq.desc())
-                .limit(MAX_LINES)
-            )
-            logs = [history.line_json(line, self._names) for line in lines]
-        return {"type": "logs", "seq": self.seq, "logs": logs[::-1]}
+            logs = log.newest(session, history.get(session, self._id), MAX_LINES, after=after)
+        return {"type": "logs", "seq": self.seq, "logs": logs}
 
     def _session(self) -> AbstractContextManager[Session]:
         return tenant_session(self._engine, self._organization_id)

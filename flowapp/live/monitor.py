@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
-from flowapp.engine.store.messages import execution_completed
+from flowapp.engine.store.messages import execution_completed, execution_started
 from flowapp.errors import MalformedError
 from flowapp.executions import history
 from flowapp.live.line import Message, shown
@@ -88,11 +88,8 @@ class MonitorFeed:
 
 
 def _started(execution: Execution) -> Message:
-    names = {"id": execution.id, "workflow": execution.workflow_id}
-    return {
-        "type": "execution_started",
-        "execution": {**names, "status": execution.status, "trigger_type": execution.trigger_type},
-    }
+    names = ("id", "status", "trigger_type", "workflow_id")
+    return execution_started({name: getattr(execution, name) for name in names})
 
 
 def _ended(execution: Execution) -> Message:

@@ -1,6 +1,6 @@
 """The tables: one file for each family of nouns."""
 
-from flowapp.models.base import Base, Tenant, first_id, new_id, read_id, utcnow
+from flowapp.models.base import Base, Tenant, first_id, iso, new_id, read_id, utcnow
 from flowapp.models.crm import Contact
 from flowapp.models.execution import (
     EXECUTION_STATUSES,
@@ -28,6 +28,7 @@ from flowapp.models.identity import (
     Organization,
     User,
 )
+from flowapp.models.numbers import Counter, Numbered, by_reference, id_of, read_number
 from flowapp.models.operations import (
     PROCESS_KINDS,
     REPLAY_STATUSES,
@@ -42,5 +43,5 @@ from flowapp.models.studio import CaughtMail, DataTable, Form, Project, Schema, 
 from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "DataTable", "EndedSession", "Event", "Execution", "Form", "Heartbeat", "InstallationSetting", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "first_id", "new_id", "read_id", "utcnow",
+    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "Counter", "DataTable", "EndedSession", "Event", "Execution", "Form", "Heartbeat", "InstallationSetting", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Numbered", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "by_reference", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
 ]  # fmt: skip

@@ -60,6 +60,11 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+def iso(moment: datetime | None) -> str | None:
+    """ISO 8601, UTC, as every answer, message and file prints a time; None where there is none."""
+    return moment.astimezone(UTC).isoformat() if moment else None
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """Aware UTC times on every database; SQLite keeps them as text without a zone."""
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flowapp.models.base import Base, HasId, Json, Tenant, Timestamps
+from flowapp.models.base import Base, HasId, Json, Timestamps
+from flowapp.models.numbers import Numbered, by_number
 
 
-class Contact(HasId, Tenant, Timestamps, Base):
+class Contact(HasId, Numbered, Timestamps, Base):
     """A person. `timezone` (empty: the organization's) is where waits count their hours; `fields` are the user's own."""
 
     __tablename__ = "contacts"
     __table_args__ = (
         UniqueConstraint("organization_id", "email"),
         CheckConstraint("email = lower(email)", name="email_lower"),
+        by_number("contacts"),
     )
 
     email: Mapped[str] = mapped_column(String(254))

@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flowapp.models.base import Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.models.numbers import Numbered, by_number
 
 
 class InProject(Tenant):
@@ -56,11 +57,11 @@ class Schema(HasId, InProject, Timestamps, Base):
     json_schema: Mapped[Json | None]
 
 
-class Form(HasId, InProject, Timestamps, Base):
+class Form(HasId, InProject, Numbered, Timestamps, Base):
     """A hosted form, public at /f/<key>. `fields`: a list of {"key", "label", "type", "required", "options", "help"}."""
 
     __tablename__ = "forms"
-    __table_args__ = (UniqueConstraint("project_id", "slug"),)
+    __table_args__ = (UniqueConstraint("project_id", "slug"), by_number("forms"))
 
     name: Mapped[str] = mapped_column(String(200))
     slug: Mapped[str] = mapped_column(String(64))

@@ -9,12 +9,13 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, T
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.models.numbers import Numbered, by_number
 from flowapp.models.studio import InProject
 
 WORKFLOW_STATUSES = ("draft", "active", "paused", "archived")
 
 
-class Workflow(HasId, InProject, Timestamps, Base):
+class Workflow(HasId, InProject, Numbered, Timestamps, Base):
     """A named automation: one mutable draft (canonical definition), many immutable versions.
 
     `revision` grows with every change of the draft (ETag, If-Match); `draft_fingerprint` tells whether the draft
@@ -25,6 +26,7 @@ class Workflow(HasId, InProject, Timestamps, Base):
     __tablename__ = "workflows"
     __table_args__ = (
         CheckConstraint(f"status IN {WORKFLOW_STATUSES}", name="status"),
+        by_number("workflows"),
         Index(
             "ix_workflows_alerted",
             "alerted_at",

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.errors import NotFoundError
-from flowapp.models import Notification, utcnow
-from flowapp.records.paging import Page, paginate
+from flowapp.models import Notification, iso, utcnow
+from flowapp.records.paging import FIRST, Page, PageAt, paginate
 from flowapp.texts import say
 
 NEWEST = 100  # the bell counts among these, so that it costs the same however many there are
 
 
 def find(
-    session: Session, user_id: str, *, unread: bool = False, limit: int = 25, cursor: str | None = None
+    session: Session, user_id: str, *, unread: bool = False, at: PageAt = FIRST
 ) -> Page:  # fmt: skip
     """The member's notifications, newest first. InvalidError for a broken cursor."""
     statement = select(Notification).where(Notification.user_id == user_id)
     if unread:
         statement = statement.where(Notification.read_at.is_(None))
-    return paginate(
-        session, statement, key=Notification.id, id_column=Notification.id, limit=limit, cursor=cursor
-    )  # fmt: skip
+    return paginate(session, statement, at, key=Notification.id, id_column=Notification.id)
 
 
 def get(session: Session, user_id: str, notification_id: str) -> Notification:
@@ -54,3 +53,12 @@ def mark_read(session: Session, user_id: str, ids: Sequence[str] | None = None) 
         statement = statement.where(Notification.id.in_(ids))
     changed = session.execute(statement.values(read_at=utcnow()).execution_options(synchronize_session=False))
     return int(changed.rowcount)  # type: ignore[attr-defined]
+
+
+def notification_json(row: Notification) -> dict[str, Any]:
+    """The notification as answers and messages print it."""
+    return {
+        **{name: getattr(row, name) for name in ("id", "level", "title", "body", "link")},
+        "created_at": iso(row.created_at),
+        "read_at": iso(row.read_at),
+    }

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flowapp.errors import InvalidError
 from flowapp.extensions import db
 from flowapp.notifications import listing
+from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.web import access, go, page, safe_next, to_url
 
@@ -24,7 +25,7 @@ def index() -> Response:
     session, user_id = db.session(), g.actor.user.id
     unread = request.args.get("show") == "unread"
     try:
-        notifications = listing.find(session, user_id, unread=unread, cursor=request.args.get("cursor") or None)
+        notifications = listing.find(session, user_id, unread=unread, at=PageAt(cursor=request.args.get("cursor")))
     except InvalidError:  # a cursor of another list
         notifications = listing.find(session, user_id, unread=unread)
     return page("notifications/index.html", block="list", notifications=notifications, unread=unread)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flowapp import exact_json
@@ -17,11 +18,26 @@ from flowapp.models.base import UtcDateTime
 from flowapp.texts import say
 
 COUNTED = 10_000
+MAX_NUMBER = 10_000  # of a page that is asked for by its number: what is left out is read all the same
+
+
+@dataclass(frozen=True, slots=True)
+class PageAt:
+    """Which page of a list: at a `cursor` that a page gave, or with a `number` from 1; else the first. `limit`: its rows."""
+
+    limit: int = 25
+    cursor: str | None = None
+    number: int | None = None
+
+
+FIRST = PageAt()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some rows of a list; `next` and `previous` are cursors, None where there is nothing more.
+
+    Where it is `numbered`, they are the numbers of those pages.
 
     `total` counts all, up to COUNTED; where there are more, it is COUNTED and `at_least` is true: counting a million
     takes seconds.
@@ -32,6 +48,13 @@ class Page:
     previous: str | None
     total: int
     at_least: bool = False
+    numbered: bool = False
+
+
+def read_page(text: str | None) -> int:
+    """The number of a page as an address holds it; the first where it is none."""
+    number = int(text) if text and text.isascii() and text.isdecimal() and len(text) < 9 else 1
+    return min(max(number, 1), MAX_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +62,7 @@ class _Place:
     """Where a page begins: after the row with this key and id, or, going `back`, before it."""
 
     key: Any
-    id: str
+    id: Any
     back: bool
 
     def write(self) -> str:
@@ -49,29 +72,31 @@ class _Place:
 def paginate(
     session: Session,
     statement: Select[Any],
+    at: PageAt,
     *,
     key: ColumnElement[Any] | InstrumentedAttribute[Any],
-    id_column: InstrumentedAttribute[str],
+    id_column: InstrumentedAttribute[Any],
     descending: bool = True,
-    limit: int = 25,
-    cursor: str | None = None,
 ) -> Page:
-    """The page of `statement` (a select of one entity) that `cursor` names. UnknownReferenceError for one that no list gave.
+    """The page of `statement` (a select of one entity) that is asked for. UnknownReferenceError for a foreign cursor.
 
     `key` must never be null. The count is taken over the same entity, so that the tenant's criterion holds for it too.
     """
-    some = statement.with_only_columns(id_column, maintain_column_froms=True).limit(COUNTED + 1)
-    total = session.scalar(select(func.count()).select_from(some.subquery())) or 0
-    place = _read(cursor, key) if cursor else None
+    columns = (key, id_column)
+    if at.number is not None:
+        order = [column.desc() if descending else column.asc() for column in columns]
+        found = numbered(session, statement, at, order=order, counted=id_column)
+        return replace(found, rows=[row[0] for row in found.rows])
+    total, at_least = _count(session, statement, id_column)
+    place = _read(at.cursor, key, id_column) if at.cursor else None
     back = place is not None and place.back
     falling = descending != back
     if place is not None:
         here, there = tuple_(key, id_column), tuple_(literal(place.key, key.type), literal(place.id, id_column.type))
         statement = statement.where(here < there if falling else here > there)
-    columns = (key, id_column)
     ordered = statement.order_by(*(column.desc() if falling else column.asc() for column in columns))
-    rows = session.execute(ordered.add_columns(*columns).limit(limit + 1)).all()
-    more, rows = len(rows) > limit, rows[:limit]
+    rows = session.execute(ordered.add_columns(*columns).limit(at.limit + 1)).all()
+    more, rows = len(rows) > at.limit, rows[: at.limit]
     if back:
         rows = rows[::-1]
     first, last = (rows[0], rows[-1]) if rows else (None, None)
@@ -79,23 +104,67 @@ def paginate(
         [row[0] for row in rows],
         _write(last, back=False) if more or back else None,
         _write(first, back=True) if place is not None and (more or not back) else None,
-        min(total, COUNTED),
-        total > COUNTED,
+        total,
+        at_least,
     )
+
+
+def numbered(
+    session: Session,
+    statement: Select[Any],
+    at: PageAt,
+    *,
+    order: Sequence[ColumnElement[Any]],
+    counted: InstrumentedAttribute[Any] | None = None,
+) -> Page:
+    """The page of that number (the first, without one) of any select; its `rows` are the database's.
+
+    For lists whose order no cursor can hold: a column that may be empty, a sum over groups.
+    """
+    number = at.number or 1
+    total, at_least = _count(session, statement, counted)
+    rows = session.execute(slice_of(statement, at, order, more=1)).all()
+    following = str(number + 1) if len(rows) > at.limit and number < MAX_NUMBER else None
+    return Page(
+        list(rows[: at.limit]), following, str(number - 1) if number > 1 else None, total, at_least, numbered=True
+    )
+
+
+def slice_of(statement: Select[Any], at: PageAt, order: Sequence[ColumnElement[Any]], more: int = 0) -> Select[Any]:
+    """The rows of a numbered page, and `more` behind them."""
+    return statement.order_by(*order).limit(at.limit + more).offset(((at.number or 1) - 1) * at.limit)
+
+
+def _count(session: Session, statement: Select[Any], counted: InstrumentedAttribute[Any] | None) -> tuple[int, bool]:
+    """How many rows there are, up to COUNTED, and whether there are more."""
+    if counted is not None:
+        statement = statement.with_only_columns(counted, maintain_column_froms=True)
+    some = statement.order_by(None).limit(COUNTED + 1).subquery()
+    total = session.scalar(select(func.count()).select_from(some)) or 0
+    return min(total, COUNTED), total > COUNTED
 
 
 def _write(row: Any, *, back: bool) -> str | None:
     return _Place(row[-2], row[-1], back).write() if row is not None else None
 
 
-def _read(cursor: str, key: Any) -> _Place:
+def _read(cursor: str, key: Any, id_column: Any) -> _Place:
     try:
         value, row_id, back = exact_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        place = _Place(
-            datetime.fromisoformat(value) if isinstance(key.type, UtcDateTime) else value, str(UUID(row_id)), back
-        )
+        if isinstance(key.type, UtcDateTime):
+            value = datetime.fromisoformat(value)
+        place = _Place(value, _exact(row_id, id_column), back)
     except (ValueError, TypeError, AttributeError):
         place = None
     if place is None or not isinstance(place.key, key.type.python_type) or not isinstance(place.back, bool):
         raise UnknownReferenceError.at("cursor", say("This cursor is not valid. Start again without one."))
     return place
+
+
+def _exact(value: Any, column: Any) -> Any:
+    """An id that a cursor holds. ValueError where the column has no such ones."""
+    if isinstance(column.type, Uuid):
+        return str(UUID(value))
+    if type(value) is not int or not 0 <= value < 2**31:
+        raise ValueError(value)
+    return value

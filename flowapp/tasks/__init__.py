@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from flowapp.tasks.bus import begin, begin_row, live_channel, monitor_channel, publish, wait
+from flowapp.tasks.bus import live_channel, monitor_channel, publish, wait
 from flowapp.tasks.endings import announce_ends, release
 from flowapp.tasks.runtime import Runtime, init, runtime, wake
+from flowapp.tasks.starting import begin_row, commit_and_start, commit_and_wake
 
 
 def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -22,18 +23,6 @@ def simulate_workflow(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 __all__ = [
-    "Runtime",
-    "announce_ends",
-    "begin",
-    "begin_row",
-    "init",
-    "live_channel",
-    "monitor_channel",
-    "publish",
-    "release",
-    "runtime",
-    "simulate_workflow",
-    "test_step",
-    "wait",
-    "wake",
+    "Runtime", "announce_ends", "begin_row", "commit_and_start", "commit_and_wake", "init", "live_channel", "monitor_channel", "publish",
+    "release", "runtime", "simulate_workflow", "test_step", "wait", "wake",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from flowapp.tasks import jobs
 from flowapp.tasks.bus import publish
 from flowapp.tasks.endings import ended
 from flowapp.tasks.runtime import Runtime, runtime, wake
-from flowapp.tasks.services import StepServices, http_service
+from flowapp.tasks.services import ExecutionServices, http_service
 
 TURN = 5.0  # seconds after which an execution that could go on lets others have a thread
 log = get_logger(__name__)
@@ -30,7 +30,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
     http = http_service(current.settings.egress_allow)
     parts: dict[str, Any] = {
         "journal": lambda organization_id: Journal(current.engine, organization_id, current.name, lease),
-        "services": lambda *place: StepServices(current, http, *place),
+        "services": lambda *place: ExecutionServices(current, http, *place),
         "publish": publish,
         "now": current.clock.now,
         "programs": Programs(current.vault.open),

@@ -9,24 +9,19 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import redis
 from sqlalchemy.orm import Session
 
 from flowapp import exact_json
-from flowapp.database import dump_json
-from flowapp.engine.store.journal import FIRST_ROW, first_row
 from flowapp.logs import get_logger
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
-from flowapp.tasks.runtime import runtime, wake
+from flowapp.tasks.runtime import runtime
 
-MAX_CARRIED = 16 * 1024  # characters of an execution's row in its first message; a worker reads a larger one itself
 log = get_logger(__name__)
 MOST_WAITING = 100  # callers of one process that wait for an execution's end; a web process has 256 threads
-_ASKED = ("status", "held", "start_after")
 _places = threading.BoundedSemaphore(MOST_WAITING)
 
 
@@ -59,35 +54,6 @@ def announce_end(execution: Execution) -> None:
         execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
     )
     publish(execution.organization_id, execution.id, [message])
-
-
-def begin(execution: Execution) -> None:
-    """Has a new execution run, and tells the organization's monitors of it. Call after the commit."""
-    begin_row({**first_row(execution), **{name: getattr(execution, name) for name in _ASKED}})
-
-
-def begin_row(row: Mapping[str, Any]) -> None:
-    """The same, of the columns of its row and its organization's timezone."""
-    message = {
-        "type": "execution_started",
-        "seq": 0,
-        "execution": {
-            "id": row["id"],
-            "workflow": row["workflow_id"],
-            "status": row["status"],
-            "trigger_type": row["trigger_type"],
-        },
-    }
-    news = {monitor_channel(row["organization_id"]): exact_json.dumps([message])}
-    wake(row["id"], row["organization_id"], news, fresh=True, row=_carried(row))
-
-
-def _carried(row: Mapping[str, Any]) -> str:
-    """What its first message carries of a new execution: nothing where it has to wait, or is large."""
-    if not row["timezone"] or row["held"] or row["start_after"]:
-        return ""
-    text = dump_json({name: row[name] for name in FIRST_ROW})
-    return text if len(text) <= MAX_CARRIED else ""
 
 
 def wait(execution_id: str, organization_id: str, seconds: float, *, answered: bool = False) -> Execution | None:

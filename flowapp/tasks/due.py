@@ -11,8 +11,8 @@ from flowapp.engine.store import schedules, timers
 from flowapp.logs import get_logger
 from flowapp.models import Trigger
 from flowapp.models.tenancy import system_session
-from flowapp.tasks.bus import begin
 from flowapp.tasks.runtime import runtime
+from flowapp.tasks.starting import commit_and_start
 
 log = get_logger(__name__)
 
@@ -82,10 +82,8 @@ def _fire(trigger_id: str, now: datetime) -> int:
         with system_session(runtime().engine) as session:
             trigger = session.get(Trigger, trigger_id)
             started = schedules.fire(session, trigger, now) if trigger else []
-            session.commit()
+            commit_and_start(session, *started)
     except Exception:
         log.exception("schedule failed, trying again", trigger_id=trigger_id)
         return 0
-    for execution in started:
-        begin(execution)
     return len(started)

@@ -19,8 +19,8 @@ from flowapp.models import Event
 from flowapp.models.tenancy import system_session
 from flowapp.notifications import alerts
 from flowapp.tasks import due, jobs
-from flowapp.tasks.bus import begin
 from flowapp.tasks.runtime import runtime
+from flowapp.tasks.starting import commit_and_start
 
 AT_ONCE = 500
 _AWAY = (OperationalError, InterfaceError, redis.RedisError)  # none of an event's doing: all are tried again
@@ -66,10 +66,8 @@ def _hand_on(ids: list[str], now: datetime) -> None:
         failures = [row for row in rows if row.type == FAILED_EVENT]
         started = [error_execution for row in failures if (error_execution := start_error_workflow(session, row))]
         alerted = alerts.after_failures(session, failures, now)
-        session.commit()
+        commit_and_start(session, *started)
     due.wake_all(wake_ups)
-    for execution in started:
-        begin(execution)
     send_alerts(alerted)
 
 

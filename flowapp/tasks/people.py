@@ -20,7 +20,7 @@ from flowapp.security.links import sign
 from flowapp.texts import labelled, localized, say
 
 if TYPE_CHECKING:
-    from flowapp.tasks.services import StepServices
+    from flowapp.tasks.services import ExecutionServices
 
 _BUTTON = "display:inline-block;padding:10px 18px;border-radius:6px;color:#fff;text-decoration:none;font-weight:bold"
 _APPROVAL = """\
@@ -45,7 +45,7 @@ _APPROVAL_HTML = """\
 class Members:
     """The members of the execution's organization, on behalf of one visit of a step."""
 
-    def __init__(self, services: StepServices, visit: Visit, step_id: str, key: str) -> None:
+    def __init__(self, services: ExecutionServices, visit: Visit, step_id: str, key: str) -> None:
         self._services, self._visit, self._step_id, self._key = services, visit, step_id, key
 
     def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:

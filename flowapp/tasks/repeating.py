@@ -14,8 +14,8 @@ from flowapp.executions import history, replays
 from flowapp.logs import get_logger
 from flowapp.models import Execution, Replay, utcnow
 from flowapp.models.tenancy import tenant_session
-from flowapp.tasks.bus import begin
 from flowapp.tasks.runtime import runtime
+from flowapp.tasks.starting import commit_and_start
 
 log = get_logger(__name__)
 BATCH = 50  # executions of one transaction
@@ -29,8 +29,7 @@ def retry_failed_step(execution_id: str, organization_id: str) -> str:
     """
     with tenant_session(runtime().engine, organization_id) as session:
         new = repeat(session, history.get(session, execution_id), from_step="failed")
-        session.commit()
-    begin(new)
+        commit_and_start(session, new)
     return new.id
 
 
@@ -51,10 +50,7 @@ def run_replay(replay_id: str, organization_id: str) -> None:
     with tenant_session(runtime().engine, organization_id) as session:
         replay = _take(session, replay_id)
         begun = _batch(session, replay) if replay else []
-        session.commit()
-    for execution in begun:
-        if execution.status == "pending":
-            begin(execution)
+        commit_and_start(session, *begun)
     if replay is not None and replay.status == "running":
         wake_replay(replay_id, organization_id)
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Email, Http, IntegrationHandle, Mailer, Sandbox, Saved, open_integration
+from flowapp.catalog import Email, Http, IntegrationHandle, Mailer, Saved, open_integration
+from flowapp.catalog.context import StepServices
 from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.data.schemas import ProjectSchemas
 from flowapp.data.step_tables import ProjectTables
@@ -28,14 +29,17 @@ T = TypeVar("T")
 Problems = list[dict[str, str]]
 
 
-class StepServices:
+class ExecutionServices:
     """What the steps of one execution may use. Everything is opened when first used."""
 
     def __init__(self, runtime: Runtime, http: Http, organization_id: str, project_id: str, timezone: str) -> None:
         self._runtime, self.http = runtime, http
         self.organization_id, self.project_id, self.timezone = organization_id, project_id, timezone
         self.mail: Mailer = _StepMailer(self)
-        self.schemas = _Schemas(self)
+
+    def of_visit(self, visit: Visit, step_id: str, key: str) -> VisitServices:
+        """What one visit of a step may use."""
+        return VisitServices(self, visit, step_id, key)
 
     def within(self, work: Callable[[Session], T]) -> T:
         """Runs `work` in a session of the organization, committed at its end."""
@@ -54,26 +58,9 @@ class StepServices:
         """The process's settings."""
         return self._runtime.settings
 
-    def tables(self, idempotency_key: str) -> _Tables:
-        """The project's data tables, for one visit of a step."""
-        return _Tables(self, idempotency_key)
-
-    @property
-    def sandbox(self) -> Sandbox:
-        """Where users' code runs."""
-        return sandbox()
-
     def resume_url(self, execution_id: str) -> str:
         """Where a POST resumes an execution that waits for it."""
         return f"{self.public_url}/resume/{sign(self.settings.secret_key, 'resume', execution_id)}"
-
-    def workflows(self, visit: Visit, token: str, key: str) -> SubWorkflows:
-        """Starts sub-workflows."""
-        return SubWorkflows(self, visit, token, key)
-
-    def people(self, visit: Visit, step_id: str, key: str) -> Members:
-        """Tells or asks members."""
-        return Members(self, visit, step_id, key)
 
     def integration(self, reference: str) -> IntegrationHandle:
         """The integration with this id, name, type or provider, credentials opened."""
@@ -86,6 +73,20 @@ class StepServices:
         return open_integration(row.integration_type, id=row.id, name=row.name, config=row.config, credentials=secrets)
 
 
+class VisitServices(StepServices):
+    """The real services of one visit. `key`: its idempotency key."""
+
+    def __init__(self, execution: ExecutionServices, visit: Visit, step_id: str, key: str) -> None:
+        self.http = execution.http
+        self.mail = execution.mail
+        self.tables = _Tables(execution, key)
+        self.schemas = _Schemas(execution)
+        self.integration = execution.integration
+        self.sandbox = sandbox()
+        self.workflows = SubWorkflows(execution, visit, key)
+        self.people = Members(execution, visit, step_id, key)
+
+
 def _find_integration(session: Session, reference: str) -> Integration | None:
     rows = session.scalars(select(Integration).where(Integration.is_active.is_(True)).order_by(Integration.id)).all()
     for column in ("id", "name", "integration_type", "provider"):
@@ -96,7 +97,7 @@ def _find_integration(session: Session, reference: str) -> Integration | None:
 
 
 class _Tables:
-    def __init__(self, services: StepServices, key: str) -> None:
+    def __init__(self, services: ExecutionServices, key: str) -> None:
         self._services, self._key = services, key
 
     def _tables(self, session: Session) -> ProjectTables:
@@ -128,7 +129,7 @@ class _Tables:
 
 
 class _Schemas:
-    def __init__(self, services: StepServices) -> None:
+    def __init__(self, services: ExecutionServices) -> None:
         self._services = services
 
     def validate(self, schema: str | Mapping[str, Any] | Sequence[Any], items: Sequence[Any]) -> list[Problems]:
@@ -139,7 +140,7 @@ class _Schemas:
 class _StepMailer:
     """Sends through the named integration, else the configured server, else into the mail catcher."""
 
-    def __init__(self, services: StepServices) -> None:
+    def __init__(self, services: ExecutionServices) -> None:
         self._services = services
 
     def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str:
@@ -179,9 +180,11 @@ def sandbox() -> ProcessSandbox:
     return ProcessSandbox()
 
 
-def open_services(runtime: Runtime, organization_id: str, project_id: str, timezone: str) -> StepServices:
-    """What steps may use outside an execution: in a try, in a simulation."""
-    return StepServices(runtime, http_service(runtime.settings.egress_allow), organization_id, project_id, timezone)
+def open_services(runtime: Runtime, organization_id: str, project_id: str, timezone: str) -> ExecutionServices:
+    """What steps may use outside an execution: in a step test, in a simulation."""
+    return ExecutionServices(
+        runtime, http_service(runtime.settings.egress_allow), organization_id, project_id, timezone
+    )
 
 
 def http_service(allow: tuple[str, ...]) -> Http:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Email, HttpResponse, IntegrationHandle, Sandbox, Saved
+from flowapp.catalog import Email, HttpResponse, IntegrationHandle, Saved
+from flowapp.catalog.context import StepServices, Tables
 from flowapp.crm import contacts
 from flowapp.engine.runtime.simulate import LONGEST, Scenario, VirtualClock, simulate
 from flowapp.engine.runtime.visit import Visit
@@ -18,7 +20,7 @@ from flowapp.models import Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.helpers import within
 from flowapp.tasks.runtime import runtime
-from flowapp.tasks.services import StepServices, open_services
+from flowapp.tasks.services import ExecutionServices, open_services
 from flowapp.texts import say
 
 Json = dict[str, Any]
@@ -26,45 +28,42 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 
 
 class Recording:
-    """`ctx`'s services in a simulation. `calls`: what would have gone out, in order; each has step_id, at and kind."""
+    """What the steps of a simulation may use. `calls`: what would have gone out, in order, each with step_id, at, kind."""
 
-    def __init__(self, real: StepServices, clock: VirtualClock) -> None:
-        self._real, self.clock = real, clock
-        self.step_id = ""
+    def __init__(self, real: ExecutionServices, clock: VirtualClock) -> None:
+        self._real, self.clock, self.timezone = real, clock, real.timezone
         self.calls: list[Json] = []
-        self.http, self.mail, self.schemas, self.timezone = _Http(self), _Mail(self), real.schemas, real.timezone
 
-    def note(self, kind: str, **what: Any) -> None:
-        """Something would have gone out."""
-        self.calls.append({"kind": kind, "step_id": self.step_id, "at": self.clock.time, **mask(what)})
-
-    @property
-    def sandbox(self) -> Sandbox:
-        return self._real.sandbox
-
-    def tables(self, key: str) -> _Tables:
-        return _Tables(self, self._real.tables(key))
+    def of_visit(self, visit: Visit, step_id: str, key: str) -> RecordingServices:
+        return RecordingServices(self, self._real.of_visit(visit, step_id, key), step_id)
 
     def resume_url(self, execution_id: str) -> str:
         return self._real.resume_url(execution_id)
 
-    def integration(self, reference: str) -> IntegrationHandle:
-        """The real one, without its credentials."""
-        handle = self._real.integration(reference)
-        hidden = {name: MASK if value else value for name, value in handle.credentials.items()}
-        return IntegrationHandle(handle.id, handle.name, handle.integration_type, handle.config, hidden)
 
-    def workflows(self, _visit: Visit, _token: str, _key: str) -> _Workflows:
-        return _Workflows(self)
+class RecordingServices(StepServices):
+    """The services of one visit in a simulation: what would go out is recorded, what is read is real."""
 
-    def people(self, _visit: Visit, step_id: str, _key: str) -> _People:
-        """The context of every step asks for its people before the step runs: from here it is known which step it is."""
-        self.step_id = step_id
-        return _People(self)
+    def __init__(self, recording: Recording, real: StepServices, step_id: str) -> None:
+        self._recording, self._step_id, self.clock = recording, step_id, recording.clock
+        self.http, self.mail, self.schemas, self.sandbox = _Http(self), _Mail(self), real.schemas, real.sandbox
+        self.tables, self.workflows, self.people = _Tables(self, real.tables), _Workflows(self), _People(self)
+        self.integration = lambda reference: _hidden(real.integration(reference))
+
+    def note(self, kind: str, **what: Any) -> None:
+        """Something would have gone out."""
+        call = {"kind": kind, "step_id": self._step_id, "at": self.clock.time, **mask(what)}
+        self._recording.calls.append(call)
+
+
+def _hidden(real: IntegrationHandle) -> IntegrationHandle:
+    """The real integration, without its credentials."""
+    hidden = {name: MASK if value else value for name, value in real.credentials.items()}
+    return replace(real, credentials=hidden)
 
 
 class _Http:
-    def __init__(self, record: Recording) -> None:
+    def __init__(self, record: RecordingServices) -> None:
         self._record = record
 
     def request(self, method: str, url: str, **how: Any) -> HttpResponse:
@@ -78,7 +77,7 @@ def _text(body: bytes | None) -> str | None:
 
 
 class _Mail:
-    def __init__(self, record: Recording) -> None:
+    def __init__(self, record: RecordingServices) -> None:
         self._record = record
 
     def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str:  # noqa: ARG002
@@ -98,7 +97,7 @@ class _Mail:
 class _Tables:
     """Reads are real; what would be saved is recorded, and looks saved to the steps that follow."""
 
-    def __init__(self, record: Recording, real: Any) -> None:
+    def __init__(self, record: RecordingServices, real: Tables) -> None:
         self._record, self._real = record, real
 
     def save(
@@ -119,7 +118,7 @@ class _Tables:
 
 
 class _Workflows:
-    def __init__(self, record: Recording) -> None:
+    def __init__(self, record: RecordingServices) -> None:
         self._record = record
 
     def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
@@ -128,7 +127,7 @@ class _Workflows:
 
 
 class _People:
-    def __init__(self, record: Recording) -> None:
+    def __init__(self, record: RecordingServices) -> None:
         self._record = record
 
     def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:

@@ -12,10 +12,10 @@ from flowapp.engine.store.error_workflows import find
 from flowapp.engine.store.start import start
 from flowapp.errors import StepError
 from flowapp.models import Execution, Version
-from flowapp.tasks.bus import begin
+from flowapp.tasks.starting import commit_and_start
 
 if TYPE_CHECKING:
-    from flowapp.tasks.services import StepServices
+    from flowapp.tasks.services import ExecutionServices
 
 MAX_DEPTH = 10
 MAX_DESCENDANTS = 100_000  # of one execution, however deep: workflows that start workflows multiply
@@ -24,19 +24,22 @@ MAX_DESCENDANTS = 100_000  # of one execution, however deep: workflows that star
 class SubWorkflows:
     """Starts sub-workflows for one visit of a step."""
 
-    def __init__(self, services: StepServices, visit: Visit, token: str, key: str) -> None:
-        self._services, self._visit, self._token = services, visit, token
+    def __init__(self, services: ExecutionServices, visit: Visit, key: str) -> None:
+        self._services, self._visit, self._token = services, visit, visit.token
         self._key = f"{key}:{visit.attempt}"
 
     def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
         """The new execution's id; the same one when this attempt runs again, after a crash or for a signal."""
-        execution, created = self._services.within(lambda session: self._start(session, workflow, input_data, wait))
-        if created and execution.status == "pending":
-            begin(execution)
+        execution, created = self._services.within(lambda session: self._begin(session, workflow, input_data, wait))
         if created and wait and execution.status == "skipped":  # no end of it will ever be signalled
             why = (execution.context or {}).get("skipped_because", "")
             raise StepError(f"“{workflow}” was skipped: {why}", permanent=True)
         return execution.id
+
+    def _begin(self, session: Session, reference: str, input_data: Any, wait: bool) -> tuple[Execution, bool]:
+        execution, created = self._start(session, reference, input_data, wait)
+        commit_and_start(session, execution, created=created)
+        return execution, created
 
     def _start(self, session: Session, reference: str, input_data: Any, wait: bool) -> tuple[Execution, bool]:
         visit = self._visit

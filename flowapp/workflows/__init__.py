@@ -4,16 +4,15 @@ Every function works in the caller's transaction and never commits. The session 
 canonical definition (engine.language.definition) with the secrets of its triggers and steps sealed.
 """
 
-from flowapp.records.paging import Page, paginate
 from flowapp.workflows.branches import taken
 from flowapp.workflows.drafts import create, delete, duplicate, save_draft, update
-from flowapp.workflows.listing import find, find_page
+from flowapp.workflows.listing import find
 from flowapp.workflows.publishing import activate, archive, pause, publish, validate, version_to_run, version_to_test
-from flowapp.workflows.reading import as_json, definition_of, get, shown_definition
+from flowapp.workflows.reading import definition_of, get, listed, shown_definition, workflow_json
 from flowapp.workflows.statistics import Stats, statistics, totals
 
 __all__ = [
-    "Page", "Stats", "activate", "archive", "as_json", "create", "definition_of", "delete", "duplicate", "find",
-    "find_page", "get", "paginate", "pause", "publish", "save_draft", "shown_definition", "statistics", "taken",
-    "totals", "update", "validate", "version_to_run", "version_to_test",
+    "Stats", "activate", "archive", "create", "definition_of", "delete", "duplicate", "find",
+    "get", "listed", "pause", "publish", "save_draft", "shown_definition", "statistics", "taken",
+    "totals", "update", "validate", "version_to_run", "version_to_test", "workflow_json",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from flowapp.workflows.secrets import settle, without_hook_keys
 
 Json = dict[str, Any]
 NAME_LENGTH = 200
+LANGUAGE = 2  # of new definitions
 
 
 def create(
@@ -39,7 +40,7 @@ def create(
         created_by=actor_id,
         status=extras.status if extras.status in ("paused", "archived") else "draft",
         is_template=bool(extras.is_template),
-        canvas_data=extras.canvas_data or {},
+        canvas_data={} if extras.canvas_data is None else extras.canvas_data,
         revision=1,
     )
     _lay(workflow, definition)
@@ -97,7 +98,7 @@ def _read(
     extras, problems = read_extras(session, rest)
     definition = None
     try:
-        definition = settle(session, workflow_id, {**(base or {}), **data}, before)
+        definition = settle(session, workflow_id, {**(base or {"language": LANGUAGE}), **data}, before)
     except InvalidError as error:
         problems += at_source(error.problems, paths)
     if definition is None or problems:

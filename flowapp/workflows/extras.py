@@ -17,7 +17,7 @@ from flowapp.texts import say
 STATUS_ALIASES = {"inactive": "paused"}
 # Printed with each workflow, so that what was read can be sent back; never taken from a body.
 READ_ONLY = frozenset(
-    {"id", "version", "created_by", "created_at", "updated_at", "execution_count", "success_count", "failure_count",
+    {"id", "number", "version", "created_by", "created_at", "updated_at", "execution_count", "success_count", "failure_count",
      "success_rate", "last_executed_at", "triggers_count", "steps_count"}
 )  # fmt: skip
 _KNOWN = frozenset({"organization", "organization_id", "project", "project_id", "status", "canvas_data", "is_template"})
@@ -61,7 +61,10 @@ def read_extras(session: Session, rest: dict[str, Any]) -> tuple[Extras, list[Pr
         extras.project_id = _project_id(session, project)
         if extras.project_id is None:
             raise UnknownReferenceError.at("project", "There is no such project: give its id or slug, or leave it out.")
-    for key, kind, words in (("canvas_data", dict, "an object"), ("is_template", bool, "true or false")):
+    for key, kind, words in (
+        ("canvas_data", dict, "an object"),
+        ("is_template", bool, "true or false"),
+    ):
         value = rest.get(key)
         if value is not None and not isinstance(value, kind):
             problems.append(Problem(key, f"Enter {words}."))

@@ -20,8 +20,10 @@ def known(session: Session, project_id: str) -> Known:
         forms=_names(session, Form, project_id),
         workflows=frozenset(
             name
-            for row in session.execute(select(Workflow.id, Workflow.name).where(Workflow.status != "archived"))
-            for name in row
+            for row in session.execute(
+                select(Workflow.id, Workflow.name, Workflow.number).where(Workflow.status != "archived")
+            )
+            for name in map(str, row)
         ),
         integrations=frozenset(
             name
@@ -40,5 +42,6 @@ def _sql_fault(session: Session, project_id: str, query: str, params: dict[str, 
 
 
 def _names(session: Session, model: type[DataTable | Schema | Form], project_id: str) -> frozenset[str]:
-    rows = session.execute(select(model.id, model.slug, model.name).where(model.project_id == project_id))
-    return frozenset(name for row in rows for name in row)
+    columns = [model.id, model.slug, model.name, *([Form.number] if model is Form else [])]
+    rows = session.execute(select(*columns).where(model.project_id == project_id))
+    return frozenset(str(name) for row in rows for name in row)

@@ -12,7 +12,7 @@ from flowapp.engine.language.dialects import type_name
 from flowapp.errors import InvalidError
 from flowapp.models import Execution, Version, Workflow
 from flowapp.models.base import UtcDateTime
-from flowapp.records.paging import Page, paginate
+from flowapp.records.paging import FIRST, Page, PageAt, paginate
 from flowapp.texts import say
 from flowapp.workflows.extras import read_status
 
@@ -26,28 +26,10 @@ def find(
     search: str = "",
     status: str = "",
     trigger_type: str = "",
-    sort: str = "-updated_at",
-    limit: int = 25,
-    cursor: str | None = None,
-) -> tuple[list[Workflow], str | None, int]:
-    """(rows, cursor of the next page, how many in all)."""
-    page = find_page(
-        session, search=search, status=status, trigger_type=trigger_type, sort=sort, limit=limit, cursor=cursor
-    )
-    return page.rows, page.next, page.total
-
-
-def find_page(
-    session: Session,
-    *,
-    search: str = "",
-    status: str = "",
-    trigger_type: str = "",
     is_template: bool | None = None,
     project_id: str = "",
     sort: str = "-updated_at",
-    limit: int = 25,
-    cursor: str | None = None,
+    at: PageAt = FIRST,
 ) -> Page:
     """A page of workflows. Several statuses are separated by commas; `sort` is one of SORTS, with - from the highest.
 
@@ -71,15 +53,7 @@ def find_page(
     if project_id:
         statement = statement.where(Workflow.project_id == project_id)
     key = _sort_key(sort.removeprefix("-"))
-    return paginate(
-        session,
-        statement,
-        key=key,
-        id_column=Workflow.id,
-        descending=sort.startswith("-"),
-        limit=max(1, min(limit, 200)),
-        cursor=cursor,
-    )
+    return paginate(session, statement, at, key=key, id_column=Workflow.id, descending=sort.startswith("-"))
 
 
 def _statuses(text: str) -> list[str]:

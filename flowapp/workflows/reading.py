@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from flowapp.engine.language.definition import Definition
 from flowapp.errors import NotFoundError
-from flowapp.models import Workflow
+from flowapp.models import Workflow, by_reference, iso
 from flowapp.security.credentials import hide
 from flowapp.texts import say
 from flowapp.workflows.statistics import Stats, statistics
 
 
 def get(session: Session, workflow_id: str) -> Workflow:
-    """The workflow of that id in the session's organization. NotFoundError where there is none."""
-    try:
-        workflow = session.get(Workflow, str(UUID(workflow_id)))
-    except ValueError:
-        workflow = None
+    """The workflow of that id or number in the session's organization. NotFoundError where there is none."""
+    workflow = by_reference(session, Workflow, workflow_id)
     if workflow is None:
         raise NotFoundError(say("There is no such workflow."))
     return workflow
@@ -37,28 +34,36 @@ def shown_definition(workflow: Workflow) -> dict[str, Any]:
     return shown
 
 
-def as_json(session: Session, workflow: Workflow, stats: Stats | None = None) -> dict[str, Any]:
-    """The workflow as the API prints it (DESIGN §8). A list hands in `stats`, read for all its rows at once.
-
-    `version` is the number of the published version, null before the first one. Times are ISO 8601, UTC.
-    """
-    stats = stats or statistics(session, [workflow.id])[workflow.id]
+def workflow_json(session: Session, workflow: Workflow) -> dict[str, Any]:
+    """The workflow as the API prints it (DESIGN §8), with its definition and its canvas."""
     draft = shown_definition(workflow)
     return {
-        "id": workflow.id,
-        "name": workflow.name,
-        "description": workflow.description,
-        "status": workflow.status,
+        **listed(session, [workflow])[0],
+        "language": draft.get("language", 1),
+        **{name: draft[name] for name in ("variables", "config", "steps", "edges", "triggers")},
+        "canvas_data": {} if workflow.canvas_data is None else workflow.canvas_data,
+    }
+
+
+def listed(session: Session, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
+    """Workflows as lists print them, without what they are made of; their statistics are read for all at once."""
+    stats = statistics(session, [workflow.id for workflow in workflows])
+    return [_listed(workflow, stats[workflow.id]) for workflow in workflows]
+
+
+def _listed(workflow: Workflow, stats: Stats) -> dict[str, Any]:
+    """`version` is the number of the published version, null before the first one."""
+    return {
+        **{
+            name: getattr(workflow, name)
+            for name in ("id", "name", "description", "number", "status", "is_template", "created_by")
+        },
         "organization": workflow.organization_id,
         "project": workflow.project_id,
-        **{name: draft[name] for name in ("variables", "config", "steps", "edges", "triggers")},
-        "canvas_data": workflow.canvas_data or {},
         "version": workflow.published.number if workflow.published else None,
-        "is_template": workflow.is_template,
-        "created_by": workflow.created_by,
-        "created_at": workflow.created_at.isoformat(),
-        "updated_at": workflow.updated_at.isoformat(),
+        "created_at": iso(workflow.created_at),
+        "updated_at": iso(workflow.updated_at),
         **stats.as_json(),
-        "triggers_count": len(draft["triggers"]),
-        "steps_count": len(draft["steps"]),
+        "triggers_count": len(workflow.draft["triggers"]),
+        "steps_count": len(workflow.draft["steps"]),
     }

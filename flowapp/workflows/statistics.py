@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, extract, func, select
 from sqlalchemy.orm import Session
 
-from flowapp.models import OPEN, TERMINAL, TEST, Execution, first_id, utcnow
+from flowapp.models import OPEN, TERMINAL, TEST, Execution, first_id, iso, utcnow
 
 SPARKLINE_DAYS = 14
 MANY = 20_000
@@ -41,7 +41,7 @@ class Stats:
             "success_count": self.success_count,
             "failure_count": self.failure_count,
             "success_rate": self.success_rate,
-            "last_executed_at": self.last_executed_at.isoformat() if self.last_executed_at else None,
+            "last_executed_at": iso(self.last_executed_at),
         }
 
 
@@ -164,7 +164,7 @@ def totals(session: Session, workflow_id: str) -> dict[str, Any]:
         "running_count": sum(counts.get(status, 0) for status in OPEN),
         "success_rate": percent(succeeded, ended),
         "avg_duration_seconds": round(float(average), 3) if average is not None else None,
-        "last_execution": latest.isoformat() if latest else None,
+        "last_execution": iso(latest),
     }
 
 

@@ -80,7 +80,7 @@ class LivePage {
     const bottom = list.scrollHeight - list.scrollTop - list.clientHeight < 24;
     const row = template.content.firstElementChild.cloneNode(true);
     row.className = `log-line log-${String(line.level).toLowerCase().replace(/[^a-z]/g, "")}`;
-    row.querySelector(".log-time").textContent = clock(line.time ?? line.timestamp ?? line.at, list.dataset.timezone);
+    row.querySelector(".log-time").textContent = clock(line.created_at, list.dataset.timezone);
     row.querySelector(".log-level").textContent = line.level ?? "";
     row.querySelector(".log-step").textContent = line.step_name ?? line.step_id ?? line.step ?? "";
     row.querySelector(".log-message").append(...localTimes(line.message ?? "", list.dataset.timezone));

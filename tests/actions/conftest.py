@@ -97,12 +97,10 @@ class Bench:
             log=lambda message, level="info", **_data: self.lines.append((level, message)),
             render=lambda value, **extra: expression.render(value, scope.extended(extra)),
             test=lambda conditions, **extra: condition.evaluate(conditions, scope.extended(extra)),
-            http=self.http, mail=self.mail, tables=self.tables, schemas=self.schemas, integration=self._integration,
-            sandbox=self.sandbox, workflows=self.workflows, people=self.people, signal=self.signal,
-            contact_id=self.contact_id, entity=self.entity, business_hours=self.business_hours,
+            services=self, signal=self.signal, contact_id=self.contact_id, entity=self.entity, business_hours=self.business_hours,
         )  # fmt: skip
 
-    def _integration(self, name: str) -> IntegrationHandle:
+    def integration(self, name: str) -> IntegrationHandle:
         try:
             return self.integrations[name]
         except KeyError:

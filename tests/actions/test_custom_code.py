@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,7 +26,8 @@ def code(sandbox):
     def attempt(source, lines=None, **inputs):
         unused = {field.name: None for field in fields(StepContext) if field.default is MISSING}
         log = [].append if lines is None else lines.append
-        context = StepContext(**{**unused, "sandbox": sandbox, "timeout": 30.0, "log": log})
+        services = SimpleNamespace(sandbox=sandbox)
+        context = StepContext(**{**unused, "services": services, "timeout": 30.0, "log": log})
         return spec.run(context, validate(spec, {"code": source, "input": inputs}))
 
     return attempt

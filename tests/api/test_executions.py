@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from flowapp.api.schemas import ExecutionDetailsOut, ExecutionOut, StatsOut
+from flowapp.api.schemas import ExecutionDetailsOut, ExecutionItemOut, StatsOut
 from tests.api.conftest import Api
 from tests.api.people import make_place, workflow_body
 from tests.support.processes import wait_until
@@ -26,7 +27,7 @@ def made(api: Api, **changes: Any) -> str:
 
 
 def test_execute_and_wait(api: Api, worker: None) -> None:
-    path = made(api)
+    path = made(api, variables={"greeting": "Hi"})
     answer = api.post(f"{path}execute/", {"input_data": {"name": "Ann"}, "async_execution": False})
     assert answer["async"] is False
     assert answer["task_id"] == answer["execution_id"]
@@ -40,11 +41,26 @@ def test_execute_and_wait(api: Api, worker: None) -> None:
     assert found["actions_executed"][0] == {"step_id": "hello", "action_type": "test_echo", "status": "completed"}
     assert found["input_data"] == {"name": "Ann"}
     assert found["context"]["user_id"] == api.place.user_id
+    assert found["context"]["variables"] == {"greeting": "Hi"}
+    assert found["context"]["state"] == {"hello": {"text": "Hello Ann"}, "again": {"text": "Hello Ann!"}}
+    assert found["context_data"] == found["context"]
+    assert found["current_node"] == found["current_step_id"] == "again"
+    assert found["created_at"] <= found["started_at"] <= found["completed_at"] == found["updated_at"]
+    assert found["idempotency_key"] == sha256(found["id"].encode()).hexdigest()
     assert found["trigger_type"] == "api_call"
     assert found["version"] is None
     assert found["duration"] == found["duration_seconds"] >= 0
     assert [step["output"] for step in found["steps"]] == [{"text": "Hello Ann"}, {"text": "Hello Ann!"}]
-    assert "echo Hello Ann" in [line["message"] for line in found["execution_logs"]]
+    assert [(line["level"], line["message"], line["step_id"]) for line in found["execution_logs"]] == [
+        ("INFO", "Step “hello” started.", "hello"),
+        ("INFO", "echo Hello Ann", "hello"),
+        ("INFO", "Step “hello” completed.", "hello"),
+        ("INFO", "Step “again” started.", "again"),
+        ("INFO", "echo Hello Ann!", "again"),
+        ("INFO", "Step “again” completed.", "again"),
+    ]
+    assert found["execution_logs"] == api.get(f"/executions/{answer['execution_id']}/logs/")["results"]
+    assert {line["step_name"] for line in found["execution_logs"]} == {"hello", "again"}
 
 
 def test_execute_in_the_background(api: Api, worker: None) -> None:
@@ -71,7 +87,8 @@ def test_repeated_key_gives_the_first_execution(api: Api) -> None:
     first = api.post(f"{path}execute/", {}, 202, headers={"Idempotency-Key": "k1"})
     assert api.post(f"{path}execute/", {"idempotency_key": "k1"}, 202)["execution_id"] == first["execution_id"]
     assert api.post(f"{path}execute/", {}, 202)["execution_id"] != first["execution_id"]
-    assert api.get(f"/executions/{first['execution_id']}/")["idempotency_key"] == "k1"
+    shown = api.get(f"/executions/{first['execution_id']}/")
+    assert shown["idempotency_key"] == sha256(f"{shown['workflow']}\n\nk1".encode()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +132,9 @@ def test_list_filters_and_pages(api: Api) -> None:
     other = api.post(f"{two}execute/", about, 202)["execution_id"]
     page = api.get("/executions/")
     assert [row["id"] for row in page["results"]] == [other, *reversed(ids)]
-    assert set(page["results"][0]) == set(ExecutionOut.model_fields)
+    assert set(page["results"][0]) == set(ExecutionItemOut.model_fields)
+    heavy = {"input_data", "output_data", "context", "context_data", "execution_logs", "execution_path", "steps"}
+    assert not heavy & set(page["results"][0])
     assert (page["results"][0]["trigger_entity_type"], page["results"][0]["contact"]) == ("contact", ann)
     assert api.get(f"{two}executions/")["count"] == 1
     assert api.get(f"/executions/?workflow={two.split('/')[2]}")["count"] == 1

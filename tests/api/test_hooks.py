@@ -310,7 +310,7 @@ def test_header_secret(api: Api, app: Any, settings: Settings) -> None:
     answer = api.client.post(hook, json={}, headers={"X-Word": "open sesame"})
     assert answer.status_code == 202
     assert "x-word" not in execution_of(api, answer)["context"]["headers"]
-    row = api.get("/workflows/")["results"][0]
+    row = api.get(f"/workflows/{api.get('/workflows/')['results'][0]['id']}/")
     assert row["triggers"][0]["config"]["secret"] == SHOWN
     with app.app_context(), system_session(app.extensions["sqlalchemy"].engine) as session:
         assert "open sesame" not in json.dumps(session.query(Trigger).one().config)

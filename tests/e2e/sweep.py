@@ -160,8 +160,8 @@ def _wait_for_approval(session: Session, place: Furnished) -> Workflow:
 def _start(session: Session, workflow: Workflow, given: dict[str, Any]) -> Execution:
     version = workflows.version_to_run(session, workflow, actor_id=None)
     execution, _ = start(session, workflow, version, input_data=given)
-    session.commit()
-    tasks.begin(execution)
+    tasks.commit_and_start(session, execution)
+    session.add(execution)
     return execution
 
 

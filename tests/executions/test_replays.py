@@ -16,7 +16,7 @@ from flowapp.executions.replays import Choice
 from flowapp.executions.side_effects import preview
 from flowapp.models import TEST, Execution, Replay
 from flowapp.scheduler import Scheduler
-from flowapp.tasks import repeating
+from flowapp.tasks import repeating, starting
 from tests.engine.place import Place, _actions, place, step
 
 __all__ = ["_actions", "place"]
@@ -66,7 +66,7 @@ def test_tests_are_no_dead_letters_and_are_not_run_again_in_bulk(place: Place, r
     place.runner.run(test, place.org)
     assert place.get(test).status == "failed"
     with place.session() as session:
-        groups = dead_letters.groups(session, since=place.time - timedelta(days=1))
+        groups, _ = dead_letters.groups(session, since=place.time - timedelta(days=1))
         assert [(group.execution_id, group.count) for group in groups] == [(real, 1)]
         everything = (Choice(), Choice(statuses=("failed",)), Choice(fingerprint=place.get(real).error_fingerprint))
         assert [replays.count(session, choice) for choice in everything] == [1, 1, 1]
@@ -95,7 +95,7 @@ def test_a_worker_that_dies_repeats_nothing_twice(
     ids = failures(place, 4)
     replay_id = make(place)
 
-    def killed(*_: Any) -> None:
+    def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
@@ -103,7 +103,7 @@ def test_a_worker_that_dies_repeats_nothing_twice(
         with pytest.raises(KeyboardInterrupt):
             repeating.run_replay(replay_id, place.org)
     with monkeypatch.context() as dying:
-        dying.setattr(repeating, "begin", killed)  # after the commit, before anybody is told
+        dying.setattr(starting, "wake", killed)  # after the commit, before anybody is told
         with pytest.raises(KeyboardInterrupt):
             repeating.run_replay(replay_id, place.org)
     for _ in range(3):

@@ -19,8 +19,8 @@ from flowapp.config import Settings
 from flowapp.engine.store.control import cancel
 from flowapp.models import TERMINAL, Execution, StepRun
 from flowapp.models.tenancy import make_engine, prepare_engine
-from flowapp.tasks.bus import begin
 from flowapp.tasks.fleet import processes
+from flowapp.tasks.starting import commit_and_start
 from tests.support import place as support
 from tests.support import stuck
 from tests.support.group import alive, descendants
@@ -60,7 +60,9 @@ class Place(support.Place):
     def begin(self, written: dict[str, Any]) -> str:
         """An execution of a workflow."""
         execution = self.started(self.publish(written))
-        begin(execution)
+        with self.session() as session:
+            session.add(execution)
+            commit_and_start(session, execution)
         return execution.id
 
     def ended(self, execution_id: str, seconds: float = SOON) -> Execution:

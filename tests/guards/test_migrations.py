@@ -70,14 +70,27 @@ def sent(connection: Connection, migration: Any) -> list[str]:
 
 
 def broken(statements: list[str]) -> list[str]:
-    """What the release before cannot live with. Tables that the same migration makes are not known to it."""
+    """What the release before cannot live with. Tables and columns that the same migration makes are not known to it: it
+    leaves such a column empty, and what is empty is like nothing else."""
     made = {found[1] for one in statements if (found := re.match(r"create table (\w+)", one))}
+    added = {
+        found.groups()
+        for one in statements
+        if (found := re.match(r"alter table (\w+) add column (\w+) (?!.*default)", one))
+    }
+    statements = [one for one in statements if not _unique_with(one, added)]
     return [
         f"{why}: {statement}"
         for statement in statements
         for pattern, why in BREAKS.items()
         if (found := re.match(pattern, statement)) and found["table"] not in made
     ]
+
+
+def _unique_with(statement: str, added: set[tuple[str, ...]]) -> bool:
+    """Whether this makes columns unique together with one of the `added` ones, (table, column)."""
+    index = re.match(r"create unique index \w+ on (\w+) \(([^)]*)\)", statement)
+    return index is not None and any((index[1], column.strip()) in added for column in index[2].split(","))
 
 
 def released() -> set[str]:
@@ -137,6 +150,7 @@ def test_what_only_adds_is_let_pass(connection: Connection) -> None:
         "ALTER TABLE t ADD COLUMN b INTEGER",
         "ALTER TABLE t ADD COLUMN c INTEGER DEFAULT 0 NOT NULL",
         "CREATE INDEX i ON t (b)",
+        "CREATE UNIQUE INDEX k ON t (a, b)",
         "CREATE TABLE u (a INTEGER NOT NULL)",
         "ALTER TABLE u ADD CONSTRAINT few CHECK (a < 9)",
         "CREATE UNIQUE INDEX j ON u (a)",

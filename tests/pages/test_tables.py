@@ -97,7 +97,7 @@ def test_the_grid_has_pages(app, ada, contacts):
     load(ada, contacts)
     page = ada.get(f"{contacts}?sort=name").text
     assert "n000" in page and "n049" in page and "n050" not in page
-    assert "n050" in ada.get(f"{contacts}?sort=name&cursor=50").text
+    assert "n050" in ada.get(f"{contacts}?sort=name&cursor=2").text
     for odd in ("cursor=-1", "cursor=x", "cursor=99999999", "sort=organization_id", "sort=-", "q=%00"):
         ada.get(f"{contacts}?{odd}")
 

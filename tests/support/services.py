@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowapp.catalog.context import StepServices
+from flowapp.engine.runtime.visit import Visit
 
-class NoServices:
-    """What engine tests hand to their steps; a test sets what it needs."""
 
-    http: Any = None
-    mail: Any = None
-    schemas: Any = None
-    sandbox: Any = None
+class NoServices(StepServices):
+    """What engine tests hand to their steps, of every visit the same; a test sets what it needs."""
+
     timezone = "UTC"
 
-    def tables(self, _key: str) -> Any:
-        return None
+    def __init__(self) -> None:
+        self.http: Any = None
+        self.mail: Any = None
+        self.tables: Any = None
+        self.schemas: Any = None
+        self.integration: Any = None
+        self.sandbox: Any = None
+        self.workflows: Any = None
+        self.people: Any = None
 
-    def integration(self, _reference: str) -> Any:
-        return None
+    def of_visit(self, _visit: Visit, _step_id: str, _key: str) -> StepServices:
+        return self
 
     def resume_url(self, execution_id: str) -> str:
         return f"http://flowapp.test/resume/{execution_id}"
-
-    def workflows(self, _visit: Any, _token: str, _key: str) -> Any:
-        return None
-
-    def people(self, _visit: Any, _step_id: str, _key: str) -> Any:
-        return None

@@ -17,6 +17,7 @@ from flowapp.errors import ConflictError, InvalidError, NotFoundError, StaleErro
 from flowapp.extensions import db
 from flowapp.models import AuditEntry, Event, Execution, Form, Project, Trigger, Version, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
+from flowapp.records.paging import PageAt
 from flowapp.security.credentials import SHOWN
 from tests.api.people import Place, install_fakes, make_place, workflow_body
 
@@ -83,7 +84,7 @@ def test_secrets_are_sealed_kept_and_hidden(session: Session, place: Place) -> N
     workflow = make(session, place, triggers=SECRET)
     sealed = workflow.draft["triggers"][0]["config"]["secret"]
     assert set(sealed) == {"$secret"}
-    shown = workflows.as_json(session, workflow)
+    shown = workflows.workflow_json(session, workflow)
     assert shown["triggers"][0]["config"]["secret"] == SHOWN
     shown["triggers"][0]["config"]["header_name"] = "X-Other"
     workflows.update(session, workflow, shown, actor_id=None)
@@ -219,11 +220,13 @@ def test_statistics(session: Session, place: Place) -> None:
 def test_find(session: Session, place: Place) -> None:
     for name in ("Beta", "alpha", "Gamma"):
         make(session, place, name=name)
-    rows, following, total = workflows.find(session, sort="name", limit=2)
+    page = workflows.find(session, sort="name", at=PageAt(2))
+    rows, following, total = page.rows, page.next, page.total
     assert ([row.name for row in rows], total) == (["alpha", "Beta"], 3)
-    rows, following, _ = workflows.find(session, sort="name", limit=2, cursor=following)
+    page = workflows.find(session, sort="name", at=PageAt(2, following))
+    rows, following = page.rows, page.next
     assert ([row.name for row in rows], following) == (["Gamma"], None)
-    assert workflows.find(session, search="AM")[0][0].name == "Gamma"
+    assert workflows.find(session, search="AM").rows[0].name == "Gamma"
 
 
 def test_without_a_project_it_goes_to_the_default_one(session: Session, place: Place) -> None:

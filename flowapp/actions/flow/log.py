@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, field_validator
 
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.context import LogLevel
@@ -27,6 +29,11 @@ class LogParams(Params):
             ],
         ),
     )
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _any_case(cls, level: Any) -> Any:
+        return level.lower() if isinstance(level, str) else level
 
 
 @action(

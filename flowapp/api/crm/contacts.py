@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import people_schemas as schemas
-from flowapp.api.executions.execution_json import iso
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.crm import contacts
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Contact
+from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
-from flowapp.workflows import paginate
 
 bp = Blueprint("contacts_api", __name__)
 TAG = N_("Contacts")
@@ -36,17 +33,15 @@ def list_contacts() -> Response:
     statement = select(Contact)
     if query.email:
         statement = statement.where(Contact.email == query.email.strip().lower())
-    page = paginate(
-        db.session(), statement, key=Contact.id, id_column=Contact.id, limit=query.limit, cursor=query.cursor
-    )  # fmt: skip
-    return jsonify(list_of(page, [_json(contact) for contact in page.rows]))
+    page = paginate(db.session(), statement, query.at, key=Contact.id, id_column=Contact.id)
+    return jsonify(list_of(page, [contacts.contact_json(contact) for contact in page.rows]))
 
 
 @route(bp, ONE, "GET", tag=TAG, summary=N_("Get a contact"), answer=schemas.ContactOut)
 @access(Role.VIEWER)
 def get_contact(contact_id: str) -> Response:
     """By its id."""
-    return jsonify(_json(contacts.get(db.session(), contact_id)))
+    return jsonify(contacts.contact_json(contacts.get(db.session(), contact_id)))
 
 
 @route(
@@ -77,16 +72,6 @@ def update_contact(contact_id: str) -> Response:
 def _saved(contact: Contact, action: str) -> Response:
     session = db.session()
     audit(session, action, actor=g.actor.audit, target=("contact", contact.id, contact.email))
-    answer = jsonify(_json(contact))
+    answer = jsonify(contacts.contact_json(contact))
     session.commit()
     return answer
-
-
-def _json(contact: Contact) -> dict[str, Any]:
-    names = ("id", "email", "first_name", "last_name", "timezone", "fields")
-    return {
-        **{name: getattr(contact, name) for name in names},
-        "name": contacts.view(contact)["name"],
-        "created_at": iso(contact.created_at),
-        "updated_at": iso(contact.updated_at),
-    }

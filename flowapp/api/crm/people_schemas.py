@@ -50,6 +50,7 @@ class ContactOut(Out):
     """A contact; `name` is the full one, else the address."""
 
     id: str
+    number: int | None = Field(description="Counted in the organization, and taken wherever the id is.")
     email: str
     first_name: str
     last_name: str

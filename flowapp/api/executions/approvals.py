@@ -7,12 +7,11 @@ from flask import Blueprint, Response, g, jsonify
 from flowapp import tasks
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import people_schemas as schemas
-from flowapp.api.executions.execution_json import iso
 from flowapp.api.routes import route
 from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
-from flowapp.executions import approvals, history
+from flowapp.executions import approvals, history, serialisers
 from flowapp.executions.approvals import Decision
 from flowapp.extensions import db
 from flowapp.models import read_id
@@ -32,26 +31,8 @@ TAG = N_("Approvals")
 def list_approvals() -> Response:
     """Those that the caller may decide, newest first."""
     query = read_query(PageQuery)
-    asked, page = approvals.open_for(db.session(), g.actor.role, limit=query.limit, cursor=query.cursor)
-    return jsonify(
-        list_of(
-            page,
-            [
-                {
-                    "execution_id": one.execution.id,
-                    "workflow": one.execution.workflow_id,
-                    "workflow_name": one.workflow_name,
-                    "step_id": one.run.step_id,
-                    "title": one.title,
-                    "message": one.question.message,
-                    "role": one.question.role,
-                    "asked_at": iso(one.run.started_at),
-                    "until": iso(one.until),
-                }
-                for one in asked
-            ],
-        )
-    )
+    asked, found = approvals.open_for(db.session(), g.actor.role, query.at)
+    return jsonify(list_of(found, [serialisers.approval_json(one) for one in asked]))
 
 
 @route(
@@ -83,7 +64,6 @@ def _decide(execution_id: str, how: Decision) -> Response:
     body = read_model(schemas.DecideIn)
     asked = approvals.the_one(session, execution, body.step_id)
     approvals.decide(session, asked, how, user=g.actor.user, role=g.actor.role, comment=body.comment.strip())
-    step_id, organization_id = asked.run.step_id, execution.organization_id
-    session.commit()
-    tasks.wake(known, organization_id)
+    step_id = asked.run.step_id
+    tasks.commit_and_wake(session, execution)
     return jsonify({"execution_id": known, "step_id": step_id, "decision": how, "by": g.actor.user.email})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, Response, g, jsonify, request
 from flask_babel import gettext as _
@@ -12,9 +11,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import events, tasks, workflows
 from flowapp.api import schemas
-from flowapp.api.bodies import list_of, read_model, read_query
-from flowapp.api.executions.execution_json import as_json, log_json, step_json
-from flowapp.api.executions.starting import commit_and_wake
+from flowapp.api.bodies import NOBODY, id_of_workflow, list_of, path_with, read_model, read_query
 from flowapp.api.routes import JSON, route
 from flowapp.catalog import N_
 from flowapp.crm import contacts
@@ -22,8 +19,10 @@ from flowapp.engine.language.dialects import type_name
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.start import start
 from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
+from flowapp.executions import history, log, serialisers
 from flowapp.extensions import db
-from flowapp.models import EXECUTION_STATUSES, Execution, LogLine, StepRun, read_id
+from flowapp.models import EXECUTION_STATUSES, Execution, read_id
+from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 
@@ -48,6 +47,7 @@ def execute_workflow(workflow_id: str) -> tuple[Response, int]:
     session = db.session()
     workflow = workflows.get(session, workflow_id)
     version = workflows.version_to_run(session, workflow, actor_id=g.actor.user.id)
+    contact_id = _contact_id(session, body)
     execution, created = start(
         session,
         workflow,
@@ -56,11 +56,11 @@ def execute_workflow(workflow_id: str) -> tuple[Response, int]:
         input_data=body.input_data,
         context={**body.context, "user_id": g.actor.user.id},
         idempotency_key=_idempotency_key(body),
-        entity=(body.trigger_entity_type or "", _entity_id(body)),
-        contact_id=_contact_id(session, body),
+        entity=_entity(body, contact_id),
+        contact_id=contact_id,
         started_by=g.actor.user.id,
     )
-    commit_and_wake(session, execution, created=created)
+    tasks.commit_and_start(session, execution, created=created)
     ended = None
     if not body.async_execution:
         ended = tasks.wait(execution.id, execution.organization_id, WAIT_SECONDS)
@@ -83,14 +83,24 @@ def _idempotency_key(body: schemas.ExecuteIn) -> str | None:
     return key or None
 
 
+def _entity(body: schemas.ExecuteIn, contact_id: str | None) -> tuple[str, str]:
+    """What the execution is about, (type, id); a contact by its id, however it was named."""
+    kind, named = body.trigger_entity_type or "", _entity_id(body)
+    return (kind, contact_id) if kind == "contact" and named and contact_id and not body.contact else (kind, named)
+
+
 def _entity_id(body: schemas.ExecuteIn) -> str:
-    return "" if body.trigger_entity_id is None else str(body.trigger_entity_id)
+    return _text(body.trigger_entity_id)
+
+
+def _text(reference: str | int | None) -> str:
+    return "" if reference is None else str(reference)
 
 
 def _contact_id(session: Session, body: schemas.ExecuteIn) -> str | None:
     """The contact that the execution is about. UnknownReferenceError where it names one that is not there."""
     about = _entity_id(body) if body.trigger_entity_type == "contact" else ""
-    for path, reference in (("contact", body.contact), ("trigger_entity_id", about)):
+    for path, reference in (("contact", _text(body.contact)), ("trigger_entity_id", about)):
         if reference:
             try:
                 return contacts.find(session, reference).id
@@ -122,10 +132,8 @@ def list_workflow_executions(workflow_id: str) -> Response:
 
 def _list(query: schemas.ExecutionQuery) -> Response:
     session = db.session()
-    page = workflows.paginate(
-        session, _chosen(query), key=Execution.id, id_column=Execution.id, limit=query.limit, cursor=query.cursor
-    )  # fmt: skip
-    return jsonify(list_of(page, as_json(session, page.rows)))
+    page = paginate(session, _chosen(query), query.at, key=Execution.id, id_column=Execution.id)
+    return jsonify(list_of(page, serialisers.listed(session, page.rows)))
 
 
 def _chosen(query: schemas.ExecutionQuery) -> Select[Any]:
@@ -136,21 +144,14 @@ def _chosen(query: schemas.ExecutionQuery) -> Select[Any]:
             raise InvalidError.at("status", f"Choose from {', '.join(EXECUTION_STATUSES)}.")
         statement = statement.where(Execution.status.in_(statuses))
     if query.workflow:
-        statement = statement.where(Execution.workflow_id == _uuid(query.workflow))
+        statement = statement.where(Execution.workflow_id == id_of_workflow(query.workflow))
     if query.trigger_type:
         statement = statement.where(Execution.trigger_type == type_name("trigger", query.trigger_type))
     return statement
 
 
-def _uuid(text: str) -> str:
-    return read_id(text) or str(UUID(int=0))  # nobody's id: what is not an id names nothing
-
-
 def _find(session: Session, execution_id: str) -> Execution:
-    execution = session.get(Execution, _uuid(execution_id))
-    if execution is None:
-        raise NotFoundError("There is no such execution.")
-    return execution
+    return history.get(session, read_id(execution_id) or NOBODY)
 
 
 @route(bp, ONE, "GET", tag=TAG, summary=N_("Get an execution with its steps"), answer=schemas.ExecutionDetailsOut)
@@ -176,8 +177,7 @@ def get_workflow_execution(workflow_id: str, execution_id: str) -> Response:
 
 
 def _details(session: Session, execution: Execution) -> Response:
-    runs = session.scalars(select(StepRun).where(StepRun.execution_id == execution.id).order_by(StepRun.seq))
-    return jsonify({**as_json(session, [execution])[0], "steps": [step_json(run) for run in runs]})
+    return jsonify(serialisers.execution_json(session, execution))
 
 
 @route(
@@ -186,18 +186,16 @@ def _details(session: Session, execution: Execution) -> Response:
 )  # fmt: skip
 @access(Role.VIEWER)
 def get_logs(execution_id: str) -> Response:
-    """From the first line; `after` continues."""
+    """From the first line; `after` continues. Each attempt of a step has a line at its start and one at its end."""
     query = read_query(schemas.LogQuery)
     session = db.session()
-    statement = select(LogLine).where(
-        LogLine.execution_id == _find(session, execution_id).id, LogLine.seq > query.after
+    execution = _find(session, execution_id)
+    lines, more = log.page(
+        session, execution, after=query.after, limit=query.limit, level=query.level or log.LEVELS[0]
     )  # fmt: skip
-    if query.level:
-        statement = statement.where(LogLine.level.in_(schemas.LEVELS[schemas.LEVELS.index(query.level) :]))
-    lines = session.scalars(statement.order_by(LogLine.seq).limit(query.limit + 1)).all()
-    shown = lines[: query.limit]
-    more = shown[-1].seq if len(lines) > query.limit else None
-    return jsonify({"count": len(shown), "next_after": more, "results": [log_json(line) for line in shown]})
+    after = lines[-1]["seq"] if more else None
+    links = {"next": path_with("after", after), "previous": None, "next_after": after}
+    return jsonify({"count": len(lines), **links, "results": lines})
 
 
 @route(bp, f"{ONE}cancel/", "POST", tag=TAG, summary=N_("Cancel an execution"), answer=schemas.ExecutionDetailsOut)

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g
 from pydantic import BaseModel, Field, WithJsonSchema
 from sqlalchemy import Engine
 
+from flowapp import workflows
 from flowapp.api.bodies import read_query
 from flowapp.api.routes import route
 from flowapp.api.schemas import one_of
@@ -63,7 +64,8 @@ def export_workflow(workflow_id: str) -> Response:
     """A file; streamed, the oldest execution first."""
     query = read_query(WorkflowExportQuery)
     since, until = moment("since", query.since), moment("until", query.until)
-    return _file(Wanted(workflow_id=_id(workflow_id), since=since, until=until), query, workflow_id)
+    workflow_id = workflows.get(db.session(), workflow_id).id
+    return _file(Wanted(workflow_id=workflow_id, since=since, until=until), query, workflow_id)
 
 
 def _id(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, g, jsonify
@@ -10,12 +9,11 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from flowapp import events
-from flowapp.api.bodies import read_model
+from flowapp.api.bodies import id_of_workflow, read_model
 from flowapp.api.executions import retry_schemas as schemas
-from flowapp.api.executions.execution_json import iso
 from flowapp.api.routes import route
 from flowapp.catalog import N_
-from flowapp.executions import replays
+from flowapp.executions import replays, serialisers
 from flowapp.executions.side_effects import preview
 from flowapp.extensions import db
 from flowapp.models import Replay
@@ -32,7 +30,7 @@ def _choice(body: schemas.ReplayIn) -> replays.Choice:
     asked = body.filters
     return replays.Choice(
         statuses=tuple(asked.status),
-        workflow_id=str(asked.workflow or ""),
+        workflow_id=id_of_workflow(asked.workflow),
         fingerprint=asked.fingerprint,
         since=asked.since,
         until=asked.until,
@@ -51,9 +49,7 @@ def preview_replay() -> Response:
     """How many executions fit, and an estimate of the side effects that would be repeated. Runs nothing."""
     body = read_model(schemas.ReplayIn)
     seen = preview(db.session(), _choice(body), body.from_step, body.version)
-    effects = [
-        {"action_type": e.action_type, "label": _(e.label), "target": e.target, "count": e.count} for e in seen.effects
-    ]
+    effects = [{**serialisers.effect_json(effect), "label": _(effect.label)} for effect in seen.effects]
     return jsonify({"matched": seen.matched, "taken": seen.taken, "effects": effects})
 
 
@@ -68,7 +64,7 @@ def create_replay() -> tuple[Response, int]:
     session = db.session()
     replay = replays.create(session, _choice(body), body.from_step, body.version, created_by=g.actor.user.id)
     _audit(session, "replay.started", replay)
-    answer = _as_json(session, replay)
+    answer = serialisers.replay_json(session, replay)
     replay_id, organization_id = replay.id, replay.organization_id
     session.commit()
     wake_replay(replay_id, organization_id)
@@ -80,7 +76,7 @@ def create_replay() -> tuple[Response, int]:
 def get_replay(replay_id: UUID) -> Response:
     """How far it is, and what became of its executions."""
     session = db.session()
-    return jsonify(_as_json(session, _find(session, replay_id)))
+    return jsonify(serialisers.replay_json(session, _find(session, replay_id)))
 
 
 @route(bp, f"{ONE}cancel/", "POST", tag=TAG, summary=N_("Cancel a replay"), answer=schemas.ReplayOut)
@@ -91,7 +87,7 @@ def cancel_replay(replay_id: UUID) -> Response:
     replay = _find(session, replay_id)
     replays.cancel(session, replay)
     _audit(session, "replay.cancelled", replay)
-    answer = _as_json(session, replay)
+    answer = serialisers.replay_json(session, replay)
     session.commit()
     return jsonify(answer)
 
@@ -106,14 +102,3 @@ def _audit(session: Session, action: str, replay: Replay) -> None:
     events.audit(
         session, action, actor=g.actor.audit, target=target, details=details
     )  # fmt: skip
-
-
-def _as_json(session: Session, replay: Replay) -> dict[str, Any]:
-    names = ("id", "status", "filters", "version", "total", "done", "refused", "created_by")
-    return {
-        **{name: getattr(replay, name) for name in names},
-        "from": replay.from_step,
-        "executions": replays.progress(session, replay),
-        "created_at": iso(replay.created_at),
-        "completed_at": iso(replay.completed_at),
-    }

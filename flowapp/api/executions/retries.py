@@ -11,16 +11,14 @@ from sqlalchemy.orm import Session
 
 from flowapp import events, tasks
 from flowapp.api import schemas
-from flowapp.api.bodies import read_model, read_query
+from flowapp.api.bodies import id_of_workflow, list_of, read_model, read_query
 from flowapp.api.executions import retry_schemas
-from flowapp.api.executions.execution_json import as_json, iso, step_json
-from flowapp.api.executions.starting import commit_and_wake
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.engine.store import control
 from flowapp.engine.store.rerun import can_go_on, repeat
 from flowapp.errors import NotFoundError
-from flowapp.executions import dead_letters, history
+from flowapp.executions import dead_letters, history, serialisers
 from flowapp.extensions import db
 from flowapp.models import Execution, StepRun, read_id, utcnow
 from flowapp.security.roles import Role
@@ -54,8 +52,8 @@ def retry_execution(execution_id: str) -> tuple[Response, int]:
         started_by=g.actor.user.id,
     )
     _audit(session, "execution.run_again", new, {"of": old.id})
-    answer = as_json(session, [new])[0]
-    commit_and_wake(session, new, created=True)
+    answer = serialisers.execution_json(session, new, steps=False)
+    tasks.commit_and_start(session, new)
     return jsonify(answer), 202
 
 
@@ -67,46 +65,21 @@ def retry_execution(execution_id: str) -> tuple[Response, int]:
 def list_failures() -> Response:
     """Of the last days: the same step of the same workflow, the same error."""
     query = read_query(retry_schemas.FailureQuery)
-    workflow_id = (read_id(query.workflow) or str(UUID(int=0))) if query.workflow else ""
+    workflow_id = id_of_workflow(query.workflow)
     since = utcnow() - timedelta(days=query.days)
-    groups = dead_letters.groups(db.session(), since=since, workflow_id=workflow_id)
-    return jsonify({"count": len(groups), "results": [_group_json(group) for group in groups]})
-
-
-def _group_json(group: dead_letters.FailureGroup) -> dict[str, Any]:
-    return {
-        "workflow": group.workflow_id,
-        "workflow_name": group.workflow_name,
-        "fingerprint": group.fingerprint,
-        "count": group.count,
-        "first_at": iso(group.first_at),
-        "last_at": iso(group.last_at),
-        "execution": group.execution_id,
-        "error_message": group.message,
-        "step_id": group.step_id,
-        "step_name": group.step_name,
-    }
+    groups, page = dead_letters.groups(db.session(), query.at, since=since, workflow_id=workflow_id)
+    return jsonify(list_of(page, [serialisers.failure_json(group) for group in groups]))
 
 
 @route(
     bp, "/executions/uncertain/", "GET", tag=TAG, summary=N_("List uncertain steps"),
-    answer=retry_schemas.UndecidedListOut,
+    query=schemas.PageQuery, answer=retry_schemas.UndecidedListOut,
 )  # fmt: skip
 @access(Role.VIEWER)
 def list_uncertain() -> Response:
     """Attempts of which nobody knows whether they took effect: their worker died, or the answer was lost."""
-    undecided = dead_letters.undecided(db.session())
-    names = ("seq", "step_id", "step_name", "action_type", "error_message")
-    results = [
-        {
-            **{name: getattr(one.run, name) for name in names},
-            "execution": one.run.execution_id,
-            "workflow_name": one.workflow_name,
-            "started_at": iso(one.run.started_at),
-        }
-        for one in undecided
-    ]
-    return jsonify({"count": len(undecided), "results": results})
+    found, page = dead_letters.undecided(db.session(), read_query(schemas.PageQuery).at)
+    return jsonify(list_of(page, [serialisers.undecided_json(one) for one in found]))
 
 
 @route(
@@ -124,10 +97,8 @@ def resolve_step(execution_id: str, seq: int) -> Response:
     body = read_model(retry_schemas.DecisionIn)
     control.decide(session, execution, seq, body.decision, result=body.result)
     _audit(session, "execution.decided", execution, {"step_id": run.step_id, "decision": body.decision})
-    answer = step_json(run)
-    session.expunge(execution)
-    session.commit()
-    tasks.wake(execution.id, execution.organization_id)
+    answer = serialisers.step_json(run)
+    tasks.commit_and_wake(session, execution)
     return jsonify(answer)
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
-from flowapp.api.schemas import In, Out
+from flowapp.api.schemas import In, ListOut, Out, PageQuery
 from flowapp.engine.language.workflow_config import Whole
 
 
@@ -31,7 +31,7 @@ class ReplayFilters(In):
     """Which executions: those that have ended and meet all of it; none given: every one."""
 
     status: list[Literal["completed", "goal_reached", "failed", "cancelled", "skipped"]] = Field(default=[])
-    workflow: UUID | None = None
+    workflow: UUID | Whole | None = Field(default=None, description="Id or number.")
     fingerprint: str = Field(default="", max_length=16, description="Of the error; - means failures without one.")
     since: AwareDatetime | None = None
     until: AwareDatetime | None = Field(default=None, description="Not included.")
@@ -48,11 +48,11 @@ class ReplayIn(In):
     limit: Whole = Field(default=1000, ge=1, le=10_000)
 
 
-class FailureQuery(BaseModel):
+class FailureQuery(PageQuery):
     """Which failures."""
 
     days: int = Field(default=7, ge=1, le=366, description="Those of the last days.")
-    workflow: str = Field(default="", max_length=64, description="Id of a workflow.")
+    workflow: str = Field(default="", max_length=64, description="Id or number of a workflow.")
 
 
 class FailureOut(Out):
@@ -70,10 +70,9 @@ class FailureOut(Out):
     step_name: str
 
 
-class FailuresOut(Out):
-    """The groups, the latest first, 100 at most."""
+class FailuresOut(ListOut):
+    """The groups, the latest first."""
 
-    count: int
     results: list[FailureOut]
 
 
@@ -90,10 +89,9 @@ class UndecidedOut(Out):
     started_at: datetime
 
 
-class UndecidedListOut(Out):
-    """The oldest first, 200 at most."""
+class UndecidedListOut(ListOut):
+    """The oldest first."""
 
-    count: int
     results: list[UndecidedOut]
 
 

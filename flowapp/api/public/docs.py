@@ -6,7 +6,7 @@ import contextlib
 from collections import defaultdict
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, jsonify
+from flask import Blueprint, Response, current_app, g, jsonify, make_response, redirect
 
 from flowapp.api import openapi
 from flowapp.errors import UnauthenticatedError
@@ -22,6 +22,13 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 def openapi_json() -> Response:
     """OpenAPI 3.1."""
     return jsonify(_document())
+
+
+@bp.get("/docs", strict_slashes=False)
+@public("the API's description holds nothing of anybody")
+def moved() -> Response:
+    """Where others have it."""
+    return make_response(redirect("/api/docs"))
 
 
 @bp.get("/api/docs", strict_slashes=False)

@@ -17,7 +17,6 @@ from sqlalchemy import Row, bindparam, select
 from flowapp import exact_json, tasks
 from flowapp.api import schemas
 from flowapp.api.bodies import raw_body
-from flowapp.api.executions.starting import commit_and_wake
 from flowapp.api.public import hook_answers
 from flowapp.api.public.hook_rates import Rates
 from flowapp.api.public.known_hooks import STARTED, Hook, KnownHooks, Started, accepted, challenge, given
@@ -142,7 +141,7 @@ def _start(hook: Hook, data: Any) -> Started:
     if hook.gated:
         session.commit()  # from here on a transaction: what admission counts, and the row that it lets in
     execution, created = start(session, hook.workflow, hook.version, **given(hook, data, request))
-    commit_and_wake(session, execution, created=created)
+    tasks.commit_and_start(session, execution, created=created)
     return Started(execution.id, execution.organization_id, hook.config.response)
 
 

@@ -57,9 +57,7 @@ def resume(token: str) -> Response | tuple[Response, int]:
     if for_person and request.method != "POST":
         return _page(session, execution, "done" if execution.status in TERMINAL else "ask")
     _keep(session, execution, step_id, _payload())
-    session.expunge(execution)
-    session.commit()
-    tasks.wake(execution.id, execution.organization_id)
+    tasks.commit_and_wake(session, execution)
     if for_person:
         return _page(session, execution, "thanks")
     return jsonify({"execution_id": execution.id, "status": execution.status}), 202

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, g, jsonify
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import people_schemas as schemas
-from flowapp.api.executions.execution_json import iso
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
-from flowapp.models import Notification, read_id
+from flowapp.models import read_id
 from flowapp.notifications import listing
 from flowapp.security.roles import Role
 from flowapp.texts import say
@@ -32,8 +29,8 @@ def list_notifications() -> Response:
     """The newest first; `unread` counts among the newest hundred."""
     query = read_query(schemas.NotificationQuery)
     session, user_id = db.session(), g.actor.user.id
-    page = listing.find(session, user_id, unread=query.unread, limit=query.limit, cursor=query.cursor)
-    rows = list_of(page, [_json(row) for row in page.rows])
+    page = listing.find(session, user_id, unread=query.unread, at=query.at)
+    rows = list_of(page, [listing.notification_json(row) for row in page.rows])
     return jsonify({**rows, "unread": listing.unread_count(session, user_id)})
 
 
@@ -65,14 +62,6 @@ def read_notification(notification_id: str) -> Response:
     notification = listing.get(session, g.actor.user.id, known)
     listing.mark_read(session, g.actor.user.id, [known])
     session.refresh(notification)
-    answer = jsonify(_json(notification))
+    answer = jsonify(listing.notification_json(notification))
     session.commit()
     return answer
-
-
-def _json(row: Notification) -> dict[str, Any]:
-    return {
-        **{name: getattr(row, name) for name in ("id", "level", "title", "body", "link")},
-        "created_at": iso(row.created_at),
-        "read_at": iso(row.read_at),
-    }

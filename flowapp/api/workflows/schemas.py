@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, GetJsonSchemaHandler, WithJsonSchema, create_model
 from pydantic_core import CoreSchema, PydanticUndefined
@@ -76,6 +76,7 @@ class WorkflowChangeIn(In):
     steps: list[_Step] | None = Field(default=None, max_length=500)  # type: ignore[valid-type]
     edges: list[_Edge] | None = Field(default=None, max_length=2000)  # type: ignore[valid-type]
     canvas_data: dict[str, Any] | None = None
+    language: Literal[1, 2] | None = None
     is_template: bool | None = None
 
 

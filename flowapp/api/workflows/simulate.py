@@ -10,13 +10,14 @@ from pydantic import Field
 
 from flowapp import tasks, workflows
 from flowapp.api.bodies import read_model
-from flowapp.api.executions.execution_json import iso, log_json, step_json
 from flowapp.api.routes import route
 from flowapp.api.schemas import In, Out
 from flowapp.catalog import N_
+from flowapp.executions import log
+from flowapp.executions.serialisers import step_json
 from flowapp.extensions import db
 from flowapp.logs import mask
-from flowapp.models import LogLine, StepRun
+from flowapp.models import LogLine, StepRun, iso
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 
@@ -80,13 +81,15 @@ def simulate_workflow(workflow_id: str) -> Response:
 
 def as_json(report: Json) -> Json:
     """A report (tasks.simulation) as the API prints it."""
+    runs = [StepRun(**run) for run in report["steps"]]
+    names = {run.step_id: run.step_name for run in runs}
     return {
         **report,
         "output_data": mask(report["output_data"]),
         "response": mask(report["response"]),
         "started_at": iso(report["started_at"]),
         "ended_at": iso(report["ended_at"]),
-        "steps": [step_json(StepRun(**run)) for run in report["steps"]],
-        "logs": [log_json(LogLine(**line)) for line in report["logs"]],
+        "steps": [step_json(run) for run in runs],
+        "logs": [log.line_json(LogLine(**line), names) for line in report["logs"]],
         "calls": [{**call, "at": iso(call["at"])} for call in report["calls"]],
     }

@@ -25,7 +25,7 @@ ONE = "/workflows/<workflow_id>/"
 
 
 def _answer(workflow: Workflow, status: int = 200) -> Response:
-    response = jsonify(workflows.as_json(db.session(), workflow))
+    response = jsonify(workflows.workflow_json(db.session(), workflow))
     response.status_code = status
     response.set_etag(str(workflow.revision))
     return response
@@ -40,7 +40,7 @@ def list_workflows() -> Response:
     """A page of the organization's workflows."""
     query = read_query(schemas.WorkflowQuery)
     session = db.session()
-    page = workflows.find_page(
+    page = workflows.find(
         session,
         search=query.search,
         status=query.status,
@@ -48,11 +48,9 @@ def list_workflows() -> Response:
         is_template=query.is_template,
         project_id=str(query.project or ""),
         sort=query.sort,
-        limit=query.limit,
-        cursor=query.cursor,
+        at=query.at,
     )
-    stats = workflows.statistics(session, [row.id for row in page.rows])
-    return jsonify(list_of(page, [workflows.as_json(session, row, stats[row.id]) for row in page.rows]))
+    return jsonify(list_of(page, workflows.listed(session, page.rows)))
 
 
 @route(
@@ -150,7 +148,7 @@ def publish_workflow(workflow_id: str) -> Response:
     workflow = workflows.get(session, workflow_id)
     version = workflows.publish(session, workflow, actor_id=g.actor.user.id, note=note)
     session.commit()
-    return jsonify({"version": version.number, "workflow": workflows.as_json(session, workflow)})
+    return jsonify({"version": version.number, "workflow": workflows.workflow_json(session, workflow)})
 
 
 @route(

@@ -61,6 +61,14 @@ def _wrong_references(context: CheckContext) -> Findings:
             yield Problem(f"triggers.{at}.conditions", message, code="not_before")
 
 
+def _wrong_edges(context: CheckContext) -> Findings:
+    for at, edge in enumerate(context.definition.edges):
+        for ref in names(edge.conditions, {"widget": "conditions"}):
+            if ref[0] == "steps" and ref[1:] and ref[1] not in context.position:
+                message = no_step(ref[1], context.position)
+                yield Problem(f"edges.{at}.conditions", message, edge.source, "unknown_step")
+
+
 def _missing_things(context: CheckContext) -> Findings:
     for step in context.definition.steps:
         for name, value, ui in context.fields(step):
@@ -222,7 +230,8 @@ def _params(context: CheckContext, *, doubtful: bool) -> Findings:
 
 _Find = Callable[[CheckContext], Findings]
 _ERRORS: tuple[_Find, ...] = (
-    flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _missing_things,
+    flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _wrong_edges,
+    _missing_things,
     _wrong_sql, _wrong_config, flow.lost_edges, flow.own_gotos, flow.without_body, flow.endless_loops,
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (

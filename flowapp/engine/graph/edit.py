@@ -309,6 +309,18 @@ def _as_json(edges: list[Edge]) -> list[Json]:
     return [{"source": source, "target": target, "branch": branch} for source, target, branch in edges]
 
 
+def _kept(before: list[Json], edges: list[Edge]) -> list[Json]:
+    """The edges with the labels and conditions that they had. Where one leads elsewhere now, it keeps them."""
+    known = {(edge["source"], edge["target"], edge.get("branch", "next")): edge for edge in before}
+    written = []
+    for edge in _as_json(edges):
+        key = edge["source"], edge["target"], edge["branch"]
+        gone = [old for k, old in known.items() if k[::2] == key[::2] and k not in edges]
+        old = known.get(key) or (gone[0] if len(gone) == 1 else {})
+        written.append({**edge, **{name: old[name] for name in ("label", "conditions") if old.get(name)}})
+    return written
+
+
 def _open(definition: Json) -> tuple[Json, list[Edge]]:
     """A copy to edit, and its edges, written down where order alone said them."""
     edited = deepcopy(definition)
@@ -318,13 +330,14 @@ def _open(definition: Json) -> tuple[Json, list[Edge]]:
 def _close(edited: Json, edges: list[Edge], first: str = "") -> Json:
     """Numbers the steps in the order of the flow, and leaves the edges out where that order says the same."""
     ids = {step["step_id"]: step for step in edited["steps"]}
-    edited["edges"] = _as_json(edges)
+    edited["edges"] = _kept(edited["edges"], edges)
     flow = Graph(Definition.model_validate(edited)).topological() if edges else list(ids)
     if first in flow:
         flow.remove(first)
         flow.insert(0, first)
     edited["steps"] = [{**ids[step_id], "order": at} for at, step_id in enumerate(flow, start=1)]
-    if set(with_edges({**edited, "edges": []})) == set(edges):
+    plain = all(edge.keys() <= {"source", "target", "branch"} for edge in edited["edges"])
+    if plain and set(with_edges({**edited, "edges": []})) == set(edges):
         edited["edges"] = []
     return edited
 

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
@@ -92,11 +92,13 @@ class StepDef(Model):
 
 
 class EdgeDef(Model):
-    """From step to step, followed when the source ends on `branch`."""
+    """From step to step, followed when the source ends on `branch` and the `conditions`, if any, hold then."""
 
     source: StepId
     target: StepId
     branch: str = Field(default="next", min_length=1, max_length=64)
+    label: str = Field(default="", max_length=200)
+    conditions: Any = None
 
     @property
     def key(self) -> str:
@@ -104,9 +106,13 @@ class EdgeDef(Model):
         return f"{self.source}>{self.target}>{self.branch}"
 
 
-class Definition(Model):
-    """A whole workflow in canonical form."""
+Conditional = TypeVar("Conditional", TriggerDef, EdgeDef)
 
+
+class Definition(Model):
+    """A whole workflow in canonical form. `language`: the meaning of values that it was written for; new ones say 2."""
+
+    language: Literal[1, 2] = 1
     name: str = Field(min_length=1, max_length=200)
     description: str = Field(default="", max_length=10_000)
     variables: Json = Field(default_factory=dict)
@@ -136,11 +142,20 @@ class Definition(Model):
         return filled
 
     def canonical(self) -> Json:
-        """The stable JSON form: every default written out, `position` only where a person set it."""
+        """The stable JSON form: every default written out, but for what came later and few definitions have.
+
+        Those are `position`, the `label` and `conditions` of edges, and the first language: without them, a definition
+        of before has the form and the fingerprint that it had.
+        """
         data = self.model_dump()
+        if self.language == 1:
+            del data["language"]
         for step in data["steps"]:
             if step["position"] is None:
                 del step["position"]
+        data["edges"] = [
+            {name: value for name, value in edge.items() if value or name == "branch"} for edge in data["edges"]
+        ]
         return data
 
     def fingerprint(self) -> str:
@@ -201,8 +216,13 @@ def parse(data: Any) -> Definition:
             problems += islice(find(data), MAX_PROBLEMS)
     if definition is None or problems:
         raise InvalidError([_with_step(problem, data) for problem in problems])
-    triggers = [t.model_copy(update={"conditions": normalize(t.conditions) or None}) for t in definition.triggers]
-    return definition.model_copy(update={"triggers": triggers})
+    triggers, edges = map(_normal, definition.triggers), map(_normal, definition.edges)
+    return definition.model_copy(update={"triggers": list(triggers), "edges": list(edges)})
+
+
+def _normal(part: Conditional) -> Conditional:
+    """The same with its conditions as they are written by us."""
+    return part.model_copy(update={"conditions": normalize(part.conditions) or None})
 
 
 def _entries(data: Json, name: str) -> Iterator[tuple[str, Json]]:
@@ -288,6 +308,7 @@ def _edge_problems(data: Json) -> Iterator[Problem]:
             message = say("This edge already exists: remove one of the two.")
             yield Problem(path, message, code="duplicate")
         seen.add(key)
+        yield from check_conditions(edge.get("conditions"), f"{path}.conditions")
 
 
 def _step_ids(data: Json) -> set[str]:

@@ -8,8 +8,9 @@
 - Entries of `actions` without an id are called after their type: send_email_1. A `label` is the name of a step.
 - More than one of `steps`, `nodes` and `actions` is read only where `edges` say how they follow each other.
 - The `id` beside a `step_id` or `node_id` is the row's id: edges may use it, nothing else is read from it.
-- The `label` of an edge is only for the eye and is dropped. Its `condition_config` becomes the condition of the
-  conditional step that its `yes` comes from; anywhere else it would be lost, so it is refused.
+- The `condition_config` of an edge is its conditions; those of the `yes` of a conditional step without its own are the
+  step's.
+- Entries of `actions` go on where they fail: `on_error` is `continue` unless they say otherwise.
 - Two spellings of one key are fine while they say the same.
 """
 
@@ -26,7 +27,7 @@ from flowapp.errors import InvalidError, Problem
 
 Json = dict[str, Any]
 
-_TOP = ("name", "description", "variables", "config")
+_TOP = ("language", "name", "description", "variables", "config")
 _STEP_LISTS = ("steps", "nodes", "actions")
 _KEYS = frozenset({*_TOP, *_STEP_LISTS, "edges", "triggers", "trigger", "trigger_type", "trigger_config", "conditions"})
 _OF_THE_ROW = frozenset({"id", "workflow", "organization", "created_at", "updated_at"})
@@ -57,6 +58,7 @@ _EDGE = {
     "source": ("source", "source_node"),
     "target": ("target", "target_node"),
     "branch": ("branch", "condition_type"),
+    "conditions": ("conditions", "condition_config"),
 }
 _BRANCHES = frozenset(
     {"next", "yes", "no", "each", "done", "error", "timeout", "default", "approved", "rejected", "invalid"}
@@ -266,6 +268,8 @@ class _Reader:
         if position:
             step["position"] = position
             self.paths.update({f"{to}.position.{axis}": f"{at}.position_{axis}" for axis in "xy"})
+        if container == "actions":
+            step.setdefault("on_error", "continue")
         self._step_params(step, at, to)
         return step
 
@@ -330,7 +334,6 @@ class _Reader:
         if not isinstance(entry, dict):
             return entry
         edge = self._rename(entry, _EDGE, at, at)
-        edge.pop("label", None)
         for end in ("source", "target"):
             if isinstance(edge.get(end), str) and edge[end] not in self.steps:
                 edge[end] = self.rows.get(edge[end], edge[end])
@@ -339,21 +342,26 @@ class _Reader:
             del edge["branch"]
         elif isinstance(branch, str) and branch.strip().lower() in _BRANCHES:
             edge["branch"] = branch.strip().lower()
-        if condition := edge.pop("condition_config", None):
-            self._edge_condition(edge, condition, f"{at}.condition_config")
+        if edge.get("label") is None:
+            edge.pop("label", None)
+        if edge.get("conditions"):
+            self._edge_conditions(edge, at)
+        else:
+            edge.pop("conditions", None)
         return edge
 
-    def _edge_condition(self, edge: Json, condition: Any, source: str) -> None:
+    def _edge_conditions(self, edge: Json, at: str) -> None:
+        """What the `yes` of a conditional step asks for is the step's own condition, where it has none."""
         start = edge.get("source")
         to, step = self.steps.get(start, ("", {})) if isinstance(start, str) else ("", {})
         params = step.get("params")
-        if _decides(step.get("action_type")) and isinstance(params, dict):
-            if edge.get("branch") == "yes" and not params.get("conditions"):
-                params["conditions"] = condition
-                self.paths[f"{to}.params.conditions"] = source
-            if params.get("conditions") == condition:
-                return
-        self._wrong(source, "A condition belongs into a conditional step: put one between these two steps.")
+        if not _decides(step.get("action_type")) or not isinstance(params, dict):
+            return
+        if edge.get("branch") == "yes" and not params.get("conditions"):
+            params["conditions"] = edge["conditions"]
+            self.paths[f"{to}.params.conditions"] = self.paths[f"{at}.conditions"]
+        if params.get("conditions") == edge["conditions"]:
+            del edge["conditions"]
 
 
 def _decides(kind: Any) -> bool:

@@ -15,11 +15,13 @@ Outcomes (what happened):
     {"type": "goal", "token"}                                    done, and the goal is reached
     {"type": "jump", "step"}                                     everything is left, the flow goes on at a step
     {"type": "responded"}                                        the caller was answered
-    {"type": "failed", "token", "permanent", "now", "jitter", "after"?}    error edge, retry, continue, goto or stop;
+    {"type": "failed", "token", "permanent", "now", "jitter", "after"?, "reason"?}    error edge, retry, continue, goto or stop;
                                                                  `after`: seconds that the other side asked to wait
     {"type": "interrupted", "token"}                             crashed inside an effect that may run twice: it does
     {"type": "uncertain", "token"}                               crashed inside an effect that must not run twice
     {"type": "stopped", "status"}                                a step ends the execution
+    {"type": "admitted", "token"}                                the conditions of the edge that it came along hold
+    {"type": "refused", "token"}                                 they do not: that edge is not followed
     A token that waits keeps `seq`, its attempt, and `result`, what its step gives then, of the outcome that has it wait.
 Commands (what to do):
     {"do": "end", "status", "reason"?}         the execution has ended
@@ -215,6 +217,7 @@ def _failed(flow: Flow, state: State, outcome: Outcome) -> Commands:
     if flow.next(token["step"], "error"):
         return follow(flow, state, number, "error")
     if how == "continue":
+        state["error"] = outcome.get("reason", "")
         return follow(flow, state, number, "next")
     if how == "goto" and policy["goto_step"] is not None:
         return move(flow, state, number, [policy["goto_step"]])
@@ -250,6 +253,15 @@ def _stopped(_flow: Flow, state: State, outcome: Outcome) -> Commands:
     return [*dropped, {"do": "end", "status": outcome["status"]}]
 
 
+def _admitted(_flow: Flow, state: State, outcome: Outcome) -> Commands:
+    del state["tokens"][outcome["token"]]["edge"]
+    return []
+
+
+def _refused(flow: Flow, state: State, outcome: Outcome) -> Commands:
+    return transitions.remove(flow, state, outcome["token"])
+
+
 _HANDLERS: dict[str, Callable[[Flow, State, Outcome], Commands]] = {
     "started": _started,
     "intent": _intent,
@@ -266,4 +278,6 @@ _HANDLERS: dict[str, Callable[[Flow, State, Outcome], Commands]] = {
     "interrupted": _interrupted,
     "uncertain": _uncertain,
     "stopped": _stopped,
+    "admitted": _admitted,
+    "refused": _refused,
 }

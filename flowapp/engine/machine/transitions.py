@@ -8,9 +8,16 @@ MAX_ERRORS = 100
 
 
 def place(
-    state: State, number: str, step_id: str, *, came_from: str = "", frame: str = "", late: list[str] | None = None
+    state: State,
+    number: str,
+    step_id: str,
+    *,
+    came_from: str = "",
+    frame: str = "",
+    late: list[str] | None = None,
+    edge: str = "",
 ) -> None:
-    """Puts a token on a step."""
+    """Puts a token on a step. `edge`: the branch of an edge with conditions that it comes along."""
     visits = state["visits"].get(step_id, 0)
     state["visits"][step_id] = visits + 1
     state["total"] += 1
@@ -21,26 +28,34 @@ def place(
         token["frame"] = frame
     if late:
         token["late"] = late
+    if edge:
+        token["edge"] = edge
     state["tokens"][number] = token
 
 
 def place_new(
-    state: State, step_id: str, *, came_from: str = "", frame: str = "", late: list[str] | None = None
+    state: State,
+    step_id: str,
+    *,
+    came_from: str = "",
+    frame: str = "",
+    late: list[str] | None = None,
+    edge: str = "",
 ) -> None:
     """Puts a new token on a step."""
-    place(state, str(state["next"]), step_id, came_from=came_from, frame=frame, late=late)
+    place(state, str(state["next"]), step_id, came_from=came_from, frame=frame, late=late, edge=edge)
     state["next"] += 1
 
 
 def follow(flow: Flow, state: State, number: str, branch: str) -> Commands:
     """Moves a token along every edge of a branch; without any it ends."""
-    return move(flow, state, number, flow.next(state["tokens"][number]["step"], branch))
+    return move(flow, state, number, flow.next(state["tokens"][number]["step"], branch), branch)
 
 
-def move(flow: Flow, state: State, number: str, targets: list[str]) -> Commands:
+def move(flow: Flow, state: State, number: str, targets: list[str], branch: str = "") -> Commands:
     """Moves a token to every target: the first keeps its number, the others are new; none: it ends.
 
-    A token that comes back to the loop whose item it is in has finished the item.
+    `branch`: of the edges that lead there; without one it jumps. A token that comes back to the loop whose item it is in has finished the item.
     """
     token = state["tokens"][number]
     step_id, frame, late = token["step"], token.get("frame", ""), token.get("late")
@@ -49,9 +64,11 @@ def move(flow: Flow, state: State, number: str, targets: list[str]) -> Commands:
         targets = [target for target in targets if target not in around]
     if not targets:
         return remove(flow, state, number)
-    place(state, number, targets[0], came_from=step_id, frame=frame, late=late)
-    for target in targets[1:]:
-        place_new(state, target, came_from=step_id, frame=frame, late=late)
+    guarded = flow.guarded(step_id, branch)
+    edges = [branch if target in guarded else "" for target in targets]
+    place(state, number, targets[0], came_from=step_id, frame=frame, late=late, edge=edges[0])
+    for target, edge in zip(targets[1:], edges[1:], strict=True):
+        place_new(state, target, came_from=step_id, frame=frame, late=late, edge=edge)
     return []
 
 
@@ -127,7 +144,7 @@ def _go_on(flow: Flow, state: State, loop: str) -> Commands:
     if not targets:
         held["ok"], held["next"] = held["total"] - held["failed"], held["total"]
     while held["next"] < held["total"] and _running(held) < held["at_once"]:
-        _enter(state, loop, held, targets)
+        _enter(flow, state, loop, held, targets)
     if held["next"] < held["total"] or _running(held):
         return []
     token = state["tokens"][held["token"]]
@@ -143,11 +160,12 @@ def _through(state: State, frame: str) -> Command:
     return {"do": "item", "step": held["step"], "loop": loop, "index": index, "total": held["total"], "frame": frame}
 
 
-def _enter(state: State, loop: str, held: Loop, targets: list[str]) -> None:
+def _enter(flow: Flow, state: State, loop: str, held: Loop, targets: list[str]) -> None:
     frame = f"{held['frame']}/{loop}:{held['next']}".lstrip("/")
     held["next"] += 1
     for target in targets:  # merges that are late are those of the loop's own frame
-        place_new(state, target, came_from=held["step"], frame=frame)
+        edge = "each" if target in flow.guarded(held["step"], "each") else ""
+        place_new(state, target, came_from=held["step"], frame=frame, edge=edge)
 
 
 def _running(held: Loop) -> int:

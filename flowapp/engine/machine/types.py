@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any, Final, Literal, NotRequired, Protocol, Required, TypedDict
 
 # A token that waits for a signal is suspended. Rows have always called it by this word, and the release before reads them.
@@ -21,6 +22,7 @@ class Token(_From, total=False):
     iteration: Required[int]  # of this step's visits
     frame: str  # the items of loops that it is in, "3:0/5:2": item 2 of loop 5 inside item 0 of loop 3
     late: list[str]  # merges that somebody passed first: it ends there
+    edge: str  # the branch of the edge that it came along, while the conditions of that edge are to be tested
     until: float | None  # epoch in seconds when it goes on; None or absent: not by time
     branch: str  # along which it goes on then
     result: Any  # of its step then
@@ -66,6 +68,7 @@ class State(TypedDict):
     goal: NotRequired[bool]
     responded: NotRequired[bool]  # the caller was answered
     stopped: NotRequired[dict[str, Token]]  # of a failed execution: its tokens, as it left them
+    error: NotRequired[str]  # of the last step that the flow went on after though it had failed
     stored: NotRequired[int]  # bytes that it has written (the runtime's)
 
 
@@ -75,7 +78,7 @@ class Outcome(TypedDict, total=False):
     type: Required[
         Literal[
             "started", "intent", "done", "waiting", "suspended", "woken", "looping", "joined", "goal", "jump",
-            "responded", "failed", "interrupted", "uncertain", "stopped",
+            "responded", "failed", "interrupted", "uncertain", "stopped", "admitted", "refused",
         ]
     ]  # fmt: skip
     at: list[str]
@@ -97,6 +100,7 @@ class Outcome(TypedDict, total=False):
     jitter: float
     after: float
     error: str
+    reason: str
     status: End
 
 
@@ -138,6 +142,10 @@ class Flow(Protocol):
     max_visits: int
 
     def next(self, step_id: str, branch: str) -> list[str]: ...
+
+    def guarded(self, step_id: str, branch: str) -> Container[str]:
+        """The targets on a branch to which an edge with conditions leads."""
+        ...
 
     def policy(self, step_id: str) -> Policy: ...
 

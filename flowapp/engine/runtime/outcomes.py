@@ -176,6 +176,7 @@ def _fail(outcome: Fail, here: Here) -> Meaning:
     if here.step.spec.effect == "once" and details.get("uncertain"):
         unknown: machine.Outcome = {"type": "uncertain", "token": here.number}
         return Meaning("uncertain", unknown, error=outcome.message, details=details)
+    reason = f"{here.step.definition.name}: {outcome.message}"
     then: machine.Outcome = {
         "type": "failed",
         "token": here.number,
@@ -184,8 +185,8 @@ def _fail(outcome: Fail, here: Here) -> Meaning:
         "now": here.now.timestamp(),
         "jitter": here.chance(),
         "after": _asked(details),
+        "reason": reason,
     }
-    reason = f"{here.step.definition.name}: {outcome.message}"
     lines = [("error", outcome.message)]
     return Meaning("failed", then, error=outcome.message, details=outcome.details, lines=lines, reason=reason)
 

@@ -64,6 +64,11 @@ class Program:
         self._policies: dict[str, Policy] = {}
         self.timeout = definition.config.timeout
         self.max_visits = definition.config.max_visits
+        # The conditions of edges that have some, by source and branch, then by target.
+        self._guards: dict[tuple[str, str], dict[str, Any]] = {}
+        for edge in definition.edges:
+            if edge.conditions:
+                self._guards.setdefault((edge.source, edge.branch), {})[edge.target] = edge.conditions
         self.goals = goals(definition)
         self.asks_resume_url = any("resume_url" in str(step.params) for step in definition.steps)
         hours = definition.config.business_hours
@@ -75,6 +80,10 @@ class Program:
         if targets is None:
             targets = self._targets[step_id, branch] = self.graph.next(step_id, branch)
         return targets
+
+    def guarded(self, step_id: str, branch: str) -> dict[str, Any]:
+        """The conditions of the edges on a branch that have some, by their target."""
+        return self._guards.get((step_id, branch), {})
 
     def leads(self, step_id: str, target: str, around: frozenset[str]) -> bool:
         """Whether the flow can come from a step to another without leaving the items of the loops `around` it."""

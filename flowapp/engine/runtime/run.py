@@ -12,6 +12,7 @@ from flowapp.catalog.entities import CONTACT, View
 from flowapp.engine.machine import state as machine
 from flowapp.engine.machine.types import SUSPENDED, Command, End, Outcome, State, Token
 from flowapp.engine.runtime import waiting
+from flowapp.engine.runtime.edges import refusal
 from flowapp.engine.runtime.host import Host
 from flowapp.engine.runtime.outcomes import Completion, Here, Meaning, columns_of, meaning, retry_words, tell_others
 from flowapp.engine.runtime.program import Program, Step
@@ -107,7 +108,19 @@ class Run:
             if number is not None:
                 return number, signal
         self._wake_due()
-        return (None if self.over else machine.next_ready(self.state)), None
+        return (None if self.over else self._ready()), None
+
+    def _ready(self) -> str | None:
+        """The oldest token that is ready, once the conditions of the edge that it came along hold."""
+        while not self.over and (number := machine.next_ready(self.state)) is not None:
+            token = self.state["tokens"][number]
+            if "edge" not in token:
+                return number
+            line = refusal(self.context, self.results, token)
+            if line:
+                self.recorder.line(token["from"], *line)
+            self.advance({"type": "refused" if line else "admitted", "token": number})
+        return None
 
     def _wake_due(self) -> None:
         for number in machine.due(self.state, self.host.now().timestamp()):
@@ -249,8 +262,8 @@ class Run:
             case "dropped":
                 self._drop(command["tokens"])
             case "end":
-                told = command["status"] in ("failed", "cancelled")
-                self.end(command["status"], command.get("reason") or (self.error if told else ""))
+                told = self.error if command["status"] in ("failed", "cancelled") else self.state.get("error", "")
+                self.end(command["status"], command.get("reason") or told)
 
     def _end_item(self, command: Command) -> None:
         failed = "error" in command

@@ -10,20 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, Stop, secret_fields
-from flowapp.catalog.context import (
-    Http,
-    HttpResponse,
-    IntegrationHandle,
-    Logger,
-    LogLevel,
-    Mailer,
-    People,
-    Sandbox,
-    Schemas,
-    Signal,
-    Tables,
-    Workflows,
-)
+from flowapp.catalog.context import Http, HttpResponse, Logger, LogLevel, Signal, StepServices
 from flowapp.database import dump_json
 from flowapp.engine.language.conditions import evaluate
 from flowapp.engine.language.expression import compile_value
@@ -41,37 +28,17 @@ _TOLD = frozenset({"result", "message", "details", "headers", "body", "items", "
 
 
 class Services(Protocol):
-    """What the world offers to the steps of one execution (wired in flowapp.tasks)."""
-
-    @property
-    def http(self) -> Http: ...
-
-    @property
-    def mail(self) -> Mailer: ...
-
-    @property
-    def schemas(self) -> Schemas: ...
+    """What the world offers to one execution (wired in flowapp.tasks)."""
 
     @property
     def timezone(self) -> str: ...
-
-    def tables(self, idempotency_key: str) -> Tables: ...
-
-    @property
-    def sandbox(self) -> Sandbox: ...
-
-    def integration(self, reference: str) -> IntegrationHandle: ...
 
     def resume_url(self, execution_id: str) -> str:
         """Where a POST resumes this execution."""
         ...
 
-    def workflows(self, visit: Visit, token: str, key: str) -> Workflows:
-        """Starts sub-workflows for a token of this visit's execution; `key` makes it once."""
-        ...
-
-    def people(self, visit: Visit, step_id: str, key: str) -> People:
-        """Notifies members on behalf of a step."""
+    def of_visit(self, visit: Visit, step_id: str, key: str) -> StepServices:
+        """What the step may use. `key`: the visit's idempotency key; a sub-workflow, for instance, starts once for it."""
         ...
 
 
@@ -199,7 +166,7 @@ class _Http:
 
 def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepContext:
     key = idempotency_key(visit.execution_id, step.definition.step_id, visit.iteration)
-    services = visit.services
+    services = visit.services.of_visit(visit, step.definition.step_id, key)
     if visit.signal is not None and visit.signal.kind == "event":
         scope = scope.extended({"event": visit.signal.payload})
 
@@ -215,7 +182,8 @@ def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepCo
     def write(message: str, level: LogLevel = "info", **data: Any) -> None:
         visit.log(attempt.opened.mask(str(message)), level, **attempt.opened.mask(data))
 
-    return StepContext(
+    context = StepContext(  # type: ignore[abstract] # what it does not have itself is the services'
+        services=services,
         execution_id=visit.execution_id,
         workflow_id=visit.workflow_id,
         organization_id=visit.organization_id,
@@ -231,19 +199,13 @@ def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepCo
         log=write,
         render=render,
         test=test,
-        http=_Http(services.http, attempt.opened),
-        mail=services.mail,
-        tables=services.tables(key),
-        schemas=services.schemas,
-        integration=services.integration,
-        sandbox=services.sandbox,
-        workflows=services.workflows(visit, visit.token, key),
-        people=services.people(visit, step.definition.step_id, key),
         signal=visit.signal,
         contact_id=visit.contact_id,
         entity=visit.entity,
         business_hours=visit.business_hours,
     )
+    context.http = _Http(services.http, attempt.opened)  # in place of the services' own
+    return context
 
 
 def _with(scope: Scope, extra: Mapping[str, Any]) -> Scope:

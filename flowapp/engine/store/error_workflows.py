@@ -11,7 +11,7 @@ from flowapp.engine.language.workflow_config import stored_config
 from flowapp.engine.store.start import start
 from flowapp.errors import StorageFullError
 from flowapp.logs import get_logger
-from flowapp.models import TEST, Event, Execution, Version, Workflow, read_id
+from flowapp.models import TEST, Event, Execution, Version, Workflow, read_id, read_number
 
 log = get_logger(__name__)
 
@@ -47,13 +47,14 @@ def start_error_workflow(session: Session, event: Event) -> Execution | None:
 
 
 def find(session: Session, organization_id: str, reference: str) -> Workflow | None:
-    """The organization's workflow with this id or name (any case); the oldest, where several have it."""
+    """The organization's workflow with this id, name (any case) or number; the oldest, where several have the name."""
     named, known = func.lower(Workflow.name) == reference.strip().lower(), read_id(reference)
-    exactly = Workflow.id == known if known else named
+    number = read_number(reference.strip())
+    exactly = Workflow.id == known if known else named if number is None else Workflow.number == number
     return session.scalars(
         select(Workflow)
         .where(Workflow.organization_id == organization_id, or_(exactly, named))
-        .order_by(Workflow.id)
+        .order_by(named.desc(), Workflow.id)
         .limit(1)
     ).first()
 

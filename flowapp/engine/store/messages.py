@@ -7,14 +7,17 @@ its last one gets what came after.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
+
+from flowapp.models import iso
 
 Message = dict[str, Any]
 
 
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+def execution_started(row: Mapping[str, Any]) -> Message:
+    """A new execution, a row of executions, is about to run; the monitors of its organization are told."""
+    shown = {name: row[name] for name in ("id", "status", "trigger_type")}
+    return {"type": "execution_started", "seq": 0, "execution": {**shown, "workflow": row["workflow_id"]}}
 
 
 def step_started(run: Mapping[str, Any]) -> Message:
@@ -27,7 +30,7 @@ def step_started(run: Mapping[str, Any]) -> Message:
         "action_type": run["action_type"],
         "attempt": run["attempt"],
         "iteration": run["iteration"],
-        "at": _time(run["started_at"]),
+        "at": iso(run["started_at"]),
     }
 
 
@@ -43,23 +46,26 @@ def step_ended(run: Mapping[str, Any]) -> Message:
         "attempt": run["attempt"],
         "iteration": run["iteration"],
         "branch": run["branch"],
-        "at": _time(run["ended_at"]),
+        "at": iso(run["ended_at"]),
     }
     return {**message, "error": run["error_message"]} if failed else {**message, "result": run["output"]}
 
 
 def log_line(row: Mapping[str, Any]) -> Message:
-    """A line of the log; `row` is a row of log_lines."""
+    """A line of the log; `row` is a row of log_lines. The feed of a socket adds the step's name."""
+    return {"type": "log", "seq": row["seq"], "log": line_json(row)}
+
+
+def line_json(row: Mapping[str, Any], step_name: str = "") -> dict[str, Any]:
+    """A line of the log as it is shown everywhere; `row` is a row of log_lines, its data without secrets."""
     return {
-        "type": "log",
         "seq": row["seq"],
-        "log": {
-            "level": row["level"],
-            "message": row["message"],
-            "step_id": row["step_id"],
-            "data": row["data"],
-            "at": _time(row["created_at"]),
-        },
+        "level": row["level"].upper(),
+        "message": row["message"],
+        "step_id": row["step_id"],
+        "step_name": step_name or row["step_id"],
+        "data": row["data"],
+        "created_at": iso(row["created_at"]),
     }
 
 

@@ -14,6 +14,7 @@ from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.logs import mask
 from flowapp.models import Execution, Form, Submission
+from flowapp.records.paging import PageAt, paginate
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
 from flowapp.web.forms.page import PageForm, RowList, text
@@ -121,20 +122,19 @@ def _builder(form: Form | None, built: BuilderForm, status: int = 200) -> Respon
 def show(form_id: str) -> Response:
     """Link, preview and answers of a form."""
     form = forms.get(db.session(), str(form_id))
-    before = request.args.get("cursor", "")
-    query = select(Submission).where(Submission.form_id == form.id).order_by(Submission.id.desc()).limit(SIZE + 1)
-    submissions = db.session.scalars(query.where(Submission.id < before) if len(before) == 36 else query).all()
-    ids = [execution_id for row in submissions for execution_id in row.execution_ids]
+    mine = select(Submission).where(Submission.form_id == form.id)
+    cursor = request.args.get("cursor")
+    found = paginate(db.session(), mine, PageAt(SIZE, cursor), key=Submission.id, id_column=Submission.id)
+    ids = [execution_id for row in found.rows for execution_id in row.execution_ids]
     statuses = db.session.execute(select(Execution.id, Execution.status).where(Execution.id.in_(ids)))
     return page(
         "data/forms/show.html",
         block="list",
         form=form,
         link=_link(form),
-        submissions=[(row, mask(row.data)) for row in submissions[:SIZE]],
+        submissions=[(row, mask(row.data)) for row in found.rows],
         statuses=dict(statuses.all()),
-        next_cursor=submissions[SIZE - 1].id if len(submissions) > SIZE else None,
-        count=db.session.scalar(select(func.count()).where(Submission.form_id == form.id)),
+        found=found,
         can_edit=g.actor.role >= Role.EDITOR,
     )
 

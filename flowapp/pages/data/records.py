@@ -16,6 +16,7 @@ from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import DataTable
 from flowapp.models.tenancy import tenant_session
+from flowapp.records.paging import PageAt, read_page
 from flowapp.security.roles import Role
 from flowapp.web import access, go, page
 from flowapp.web.locale import zone
@@ -30,17 +31,15 @@ SHOWN_FAULTS = 100
 @bp.get("")
 @access(Role.VIEWER)
 def index(table_id: str) -> Response:
-    """The grid: searched, sorted, by pages (the cursor is the offset)."""
+    """The grid: searched, sorted, by pages (the cursor is the number of the page)."""
     table = tables.get(db.session(), str(table_id))
-    cursor = request.args.get("cursor", "")
-    offset = int(cursor) if cursor.isdecimal() and len(cursor) < 9 else 0
+    number = read_page(request.args.get("cursor"))
     page_of_records = records.find(
         db.session(),
         table,
+        PageAt(SIZE, number=number),
         search=request.args.get("q", ""),
         sort=request.args.get("sort") or "-created_at",
-        offset=offset,
-        size=SIZE,
     )
     return page(
         "data/tables/records.html",
@@ -48,8 +47,7 @@ def index(table_id: str) -> Response:
         table=table,
         columns=tables.columns_of(table),
         page_of_records=page_of_records,
-        next_cursor=str(offset + SIZE) if offset + SIZE < page_of_records.total else None,
-        previous_cursor=str(max(0, offset - SIZE)) if offset else None,
+        before=(number - 1) * SIZE,
         as_text=as_text,
         **_may(),
     )

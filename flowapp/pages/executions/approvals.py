@@ -19,6 +19,7 @@ from flowapp.executions.approvals import Asked, Decision
 from flowapp.extensions import csrf, db, limiter
 from flowapp.models import Execution, Member, Organization, User
 from flowapp.models.tenancy import system_session
+from flowapp.records.paging import PageAt
 from flowapp.security.links import read
 from flowapp.security.roles import Role
 from flowapp.texts import say
@@ -36,7 +37,7 @@ def index() -> Response:
     """The newest first."""
     cursor = request.args.get("cursor") or None
     try:
-        asked, cursors = approvals.open_for(db.session(), g.actor.role, cursor=cursor)
+        asked, cursors = approvals.open_for(db.session(), g.actor.role, PageAt(cursor=cursor))
     except InvalidError:  # a cursor of another list
         asked, cursors = approvals.open_for(db.session(), g.actor.role)
     return page("executions/approvals/index.html", block="list", asked=asked, cursors=cursors)
@@ -56,7 +57,6 @@ def decide(execution_id: UUID, seq: int) -> Response:
 def _take(session: Session, asked: Asked, user: User, role: Role, *, by_link: bool = False) -> None:
     """Takes the decision of the form, and says how it went."""
     how: Decision = _decision(request.form.get("decision", ""))
-    execution_id, organization_id = asked.execution.id, asked.execution.organization_id
     try:
         comment = request.form.get("comment", "").strip()
         approvals.decide(session, asked, how, user=user, role=role, comment=comment, by_link=by_link)
@@ -64,8 +64,7 @@ def _take(session: Session, asked: Asked, user: User, role: Role, *, by_link: bo
         session.rollback()
         flash(translated(error.message), "info")
         return
-    session.commit()
-    tasks.wake(execution_id, organization_id)
+    tasks.commit_and_wake(session, asked.execution)
     flash(_("Approved.") if how == "approved" else _("Rejected."), "success")
 
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from flowapp.executions import dead_letters, history
 from flowapp.extensions import db
 from flowapp.models import read_id, utcnow
+from flowapp.records.paging import PageAt, read_page
 from flowapp.security.roles import Role
 from flowapp.web import access, page
 from flowapp.web.locale import zone
@@ -26,11 +27,14 @@ def index() -> Response:
     days = int(asked) if asked in map(str, PERIODS) else dead_letters.DAYS
     since = utcnow() - timedelta(days=days)
     workflow_id = read_id(request.args.get("workflow", "")) or ""
+    groups, found = dead_letters.groups(
+        session, PageAt(25, number=read_page(request.args.get("cursor"))), since=since, workflow_id=workflow_id
+    )  # fmt: skip
     return page(
         "executions/failed.html",
         block="list",
-        groups=dead_letters.groups(session, since=since, workflow_id=workflow_id),
-        most=dead_letters.MOST,
+        groups=groups,
+        found=found,
         days=days,
         periods=PERIODS,
         since=since.astimezone(zone()).date(),

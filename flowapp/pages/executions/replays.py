@@ -17,6 +17,7 @@ from flowapp.executions import history, replays
 from flowapp.executions.side_effects import preview
 from flowapp.extensions import db
 from flowapp.models import TERMINAL, Replay, User, read_id
+from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.tasks.repeating import wake_replay
 from flowapp.web import access, go, page, wants_fragment
@@ -117,7 +118,7 @@ def show(replay_id: UUID) -> Response:
     session = db.session()
     replay = replays.get(session, str(replay_id))
     counts = replays.progress(session, replay)
-    rows, cursors = history.find(session, history.Search(replay_id=replay.id), limit=SHOWN)
+    rows, cursors = history.find(session, history.Search(replay_id=replay.id), PageAt(SHOWN))
     still = sum(counts.get(status, 0) for status in ("pending", "running"))
     return page(
         "executions/replays/show.html",

@@ -57,11 +57,7 @@ def run(execution_id: UUID) -> Response:
         target=("execution", new.id, label),
         details={"of": old.id},
     )
-    session.flush()
-    session.expunge(new)
-    session.commit()
-    if new.status == "pending":
-        tasks.begin(new)
+    tasks.commit_and_start(session, new)
     return go("executions.show", execution_id=new.id)
 
 

@@ -19,6 +19,7 @@ from flowapp.errors import ConflictError, InvalidError, NotFoundError
 from flowapp.executions import explanations, history, timeline
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, TERMINAL, Contact, Execution, StepRun, User, Version, Workflow, read_id
+from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page, wants_fragment
 from flowapp.web.locale import local_times, midnight
@@ -44,7 +45,7 @@ def index() -> Response:
     session = db.session()
     search, cursor = _search(), request.args.get("cursor") or None
     try:
-        rows, cursors = history.find(session, search, cursor=cursor)
+        rows, cursors = history.find(session, search, PageAt(cursor=cursor))
     except InvalidError:  # a cursor of another list
         rows, cursors = history.find(session, search)
     return page(
@@ -191,7 +192,7 @@ def cancel(execution_id: UUID) -> Response:
         flash(_("This execution had already ended."), "info")
         return go("executions.show", execution_id=execution_id)
     _audit(session, "execution.cancelled", execution)
-    _commit(session, execution)
+    session.commit()
     tasks.announce_ends(ended)
     flash(_("The execution was cancelled."), "success")
     return go("executions.show", execution_id=execution_id)
@@ -219,8 +220,7 @@ def decide(execution_id: UUID, seq: int) -> Response:
         flash(_("Someone else has decided this in the meantime. This is the current state."), "info")
         return go("executions.show", execution_id=execution_id)
     _audit(session, "execution.decided", execution, {"step_id": run.step_id, "decision": decision})
-    _commit(session, execution)
-    tasks.wake(execution.id, execution.organization_id)
+    tasks.commit_and_wake(session, execution)
     return go("executions.show", execution_id=execution_id)
 
 
@@ -230,10 +230,3 @@ def _audit(session: Session, action: str, execution: Execution, details: dict[st
     events.audit(
         session, action, actor=g.actor.audit, target=target, details=details
     )  # fmt: skip
-
-
-def _commit(session: Session, execution: Execution) -> None:
-    """Commits; the execution stays readable without another query."""
-    session.flush()
-    session.expunge(execution)
-    session.commit()

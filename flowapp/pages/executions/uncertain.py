@@ -15,6 +15,7 @@ from flowapp.errors import ConflictError, InvalidError
 from flowapp.executions import dead_letters
 from flowapp.extensions import db
 from flowapp.models import Execution, Workflow, read_id
+from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.web import access, go, json_text, page
 from flowapp.web.texts import translated
@@ -34,7 +35,7 @@ def _page(wrong: dict[str, str], status: int = 200) -> Response:
     return page(
         "executions/uncertain.html",
         status=status,
-        found=dead_letters.undecided(db.session(), MOST),
+        found=dead_letters.undecided(db.session(), PageAt(MOST))[0],
         chosen=request.form.getlist("chosen"),
         result=request.form.get("result", ""),
         wrong=wrong,
@@ -90,7 +91,5 @@ def _decide(execution_id: str, seq: int, decision: Literal["resend", "done"], re
         target=("execution", execution.id, label),
         details={"seq": seq, "decision": decision},
     )
-    organization_id = execution.organization_id
-    session.commit()
-    tasks.wake(execution_id, organization_id)
+    tasks.commit_and_wake(session, execution)
     return True

@@ -53,10 +53,7 @@ def submit(key: str) -> Response:
             wrong = [wrong_field.as_json() for wrong_field in told(error.problems)]
             return problem(422, _("Invalid input"), translated(error.message), errors=wrong)
         return _page(form, raw, errors_of(error), status=422)
-    db.session.commit()
-    for execution in executions:
-        if execution.status == "pending":
-            tasks.begin(execution)
+    tasks.commit_and_start(db.session(), *executions)
     return _accepted(submission, executions) if request.is_json else _page(form, {}, {}, done=True)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from flowapp.catalog import N_
 from flowapp.extensions import db
 from flowapp.models import AuditEntry
-from flowapp.records.paging import paginate
+from flowapp.records.paging import PageAt, paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
@@ -34,8 +34,7 @@ def index() -> Response:
         if wanted := request.args.get(name, "").replace("\0", ""):
             query = query.where(column == wanted)
     entries = paginate(
-        db.session(), query, key=AuditEntry.created_at, id_column=AuditEntry.id, limit=50,
-        cursor=request.args.get("cursor") or None,
+        db.session(), query, PageAt(50, request.args.get("cursor")), key=AuditEntry.created_at, id_column=AuditEntry.id
     )  # fmt: skip
     return page(
         "settings/audit.html",

@@ -17,7 +17,7 @@ from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.logs import mask_links
 from flowapp.models import CaughtMail
-from flowapp.records.paging import paginate
+from flowapp.records.paging import PageAt, paginate
 from flowapp.security.roles import Role
 from flowapp.web import nav
 from flowapp.web.access import access
@@ -68,8 +68,7 @@ def _get(mail_id: str) -> Shown:
 def index() -> Response:
     """The newest first."""
     mails = paginate(
-        db.session(), select(CaughtMail), key=CaughtMail.created_at, id_column=CaughtMail.id, limit=50,
-        cursor=request.args.get("cursor") or None,
+        db.session(), select(CaughtMail), PageAt(50, request.args.get("cursor")), key=CaughtMail.created_at, id_column=CaughtMail.id
     )  # fmt: skip
     shown = [Shown.of(mail) for mail in mails.rows]
     catching = not current_app.extensions["settings"].smtp_url

@@ -12,6 +12,7 @@ from flowapp.catalog import N_, TRIGGERS
 from flowapp.errors import InvalidError
 from flowapp.extensions import db
 from flowapp.models import WORKFLOW_STATUSES
+from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, page
 from flowapp.web.texts import translated
@@ -30,14 +31,14 @@ def index() -> Response:
         "status": request.args.get("status", ""),
         "trigger_type": request.args.get("trigger", ""),
         "sort": request.args.get("sort") or "-updated_at",
-        "cursor": request.args.get("cursor") or None,
+        "at": PageAt(LIMIT, request.args.get("cursor")),
     }
     session = db.session()
     try:
-        page_of_workflows, problem = workflows.find_page(session, is_template=False, limit=LIMIT, **_shown(wanted)), ""
+        page_of_workflows, problem = workflows.find(session, is_template=False, **_shown(wanted)), ""
     except InvalidError as error:
         page_of_workflows, problem = (
-            workflows.find_page(session, is_template=False, limit=LIMIT, **_shown({"status": ""})),
+            workflows.find(session, is_template=False, **_shown({"status": ""})),
             translated(error.problems[0].message),
         )
     return page(
@@ -46,7 +47,7 @@ def index() -> Response:
         page_of_workflows=page_of_workflows,
         problem=problem,
         stats=workflows.statistics(session, [row.id for row in page_of_workflows.rows]),
-        templates=workflows.find_page(session, is_template=True, sort="created_at", limit=6).rows,
+        templates=workflows.find(session, is_template=True, sort="created_at", at=PageAt(6)).rows,
         filtered=any(wanted[name] for name in ("search", "status", "trigger_type")),
         statuses=WORKFLOW_STATUSES,
         triggers=[(spec.type, _(spec.label)) for spec in TRIGGERS.values()],

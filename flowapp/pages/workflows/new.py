@@ -18,6 +18,7 @@ from flowapp.engine.graph import edit
 from flowapp.errors import InvalidError, Problem, StaleError
 from flowapp.extensions import db
 from flowapp.models import Workflow
+from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.template_library.builtin import templates
 from flowapp.web import access, go, page, wants_fragment
@@ -102,7 +103,7 @@ def _made(typed: dict[str, str]) -> Workflow:
 
 
 def _basics(draft: Draft | None, form: BasicsForm) -> Response:
-    own = workflows.find_page(db.session(), is_template=True, sort="created_at", limit=12).rows if draft is None else []
+    own = workflows.find(db.session(), is_template=True, sort="created_at", at=PageAt(12)).rows if draft is None else []
     return _stage(
         "basics",
         draft,

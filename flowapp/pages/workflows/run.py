@@ -142,8 +142,5 @@ def _start(workflow: Workflow, data: dict[str, Any]) -> Response:
     target = ("workflow", workflow.id, workflow.name)
     details = {"execution_id": execution.id}
     events.audit(session, "workflow.run", actor=g.actor.audit, target=target, details=details)
-    session.flush()
-    session.expunge(execution)
-    session.commit()
-    tasks.begin(execution)
+    tasks.commit_and_start(session, execution)
     return go("executions.show", execution_id=execution.id)

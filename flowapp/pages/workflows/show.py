@@ -20,6 +20,7 @@ from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.executions import history
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, TEST, Form, Trigger, User, Workflow
+from flowapp.records.paging import Page, PageAt
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web import access, go, page, safe_next, to_url
@@ -93,9 +94,9 @@ def execution(workflow_id: UUID, execution_id: UUID) -> Response:
 
 def _executions(
     workflow: Workflow, status: str, cursor: str | None, limit: int
-) -> tuple[list[history.ExecutionRow], workflows.Page]:
+) -> tuple[list[history.ExecutionRow], Page]:
     statuses = (status,) if status in EXECUTION_STATUSES else ()
-    return history.find(db.session(), history.Search(statuses, workflow.id), limit=limit, cursor=cursor)
+    return history.find(db.session(), history.Search(statuses, workflow.id), PageAt(limit, cursor))
 
 
 @bp.post("/workflows/<uuid:workflow_id>/activate")

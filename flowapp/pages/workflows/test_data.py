@@ -85,11 +85,7 @@ def run(workflow_id: UUID) -> Response:
             wrong = {"": _("The draft has errors that prevent it from running. See the steps.")}
         return _page(Draft(workflow_id), wrong, 422)
     _audit("workflow.tested", workflow, {"execution_id": execution.id, "run_to": step_id})
-    session.flush()
-    session.expunge(execution)
-    session.commit()
-    if execution.status == "pending":
-        tasks.begin(execution)
+    tasks.commit_and_start(session, execution)
     return go("executions.show", execution_id=execution.id)
 
 

@@ -8,9 +8,9 @@ from flowapp.catalog import N_
 from flowapp.engine.store.start import start
 from flowapp.models import Workflow
 from flowapp.models.tenancy import tenant_session
-from flowapp.tasks.bus import begin
 from flowapp.tasks.jobs import ITSELF, Result, job, organization_of
 from flowapp.tasks.runtime import runtime
+from flowapp.tasks.starting import commit_and_start
 
 
 @job(N_("Starts a workflow with given data."), counts={"started": N_("Started")}, when=ITSELF)
@@ -37,7 +37,5 @@ def run(
             idempotency_key=idempotency_key or None,
             entity=(trigger_entity_type, trigger_entity_id),
         )
-        session.commit()
-    if created and execution.status == "pending":
-        begin(execution)
+        commit_and_start(session, execution, created=created)
     return {"started": int(created), "execution_id": execution.id}

@@ -13,10 +13,10 @@ from flowapp.engine.store.start import start
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
-from flowapp.tasks.bus import begin
 from flowapp.tasks.deliveries import delivery_id, shown_headers
 from flowapp.tasks.jobs import ITSELF, Result, job
 from flowapp.tasks.runtime import runtime
+from flowapp.tasks.starting import commit_and_start
 from flowapp.texts import say
 
 
@@ -43,9 +43,7 @@ def run(key: str, body: Any = None, headers: Any = None) -> Result:
         raise NotFoundError(say("There is no such webhook."))
     with tenant_session(runtime().engine, organization_id) as session:
         execution, created = _start(session, key, raw, data, sent)
-        session.commit()
-    if created and execution.status == "pending":
-        begin(execution)
+        commit_and_start(session, execution, created=created)
     return {"started": int(created), "execution_id": execution.id}
 
 

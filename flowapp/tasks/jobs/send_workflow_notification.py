@@ -23,7 +23,7 @@ def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
     """How many e-mails were `sent`, and how many the mail server `refused`. InvalidError, NotFoundError."""
     from flowapp.notifications import alerts
     from flowapp.tasks.people import sender
-    from flowapp.tasks.services import StepServices, http_service
+    from flowapp.tasks.services import ExecutionServices, http_service
 
     if kind not in ("failing", "recovered"):
         raise InvalidError.at("kind", say("Choose failing or recovered."))
@@ -41,7 +41,7 @@ def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
             sender=sender(settings.mail_from, name),
         )
         project_id = workflow.project_id
-    mail = StepServices(current, http_service(settings.egress_allow), organization_id, project_id, "UTC").mail
+    mail = ExecutionServices(current, http_service(settings.egress_allow), organization_id, project_id, "UTC").mail
     sent = 0
     for email in emails:
         try:

@@ -315,7 +315,9 @@ def test_a_hundred_problems_of_a_kind_are_enough():
 
 def test_json_schema_names_every_field_and_refuses_others():
     schema = json_schema()
-    assert set(schema["properties"]) == {"name", "description", "variables", "config", "triggers", "steps", "edges"}
+    assert set(schema["properties"]) == {
+        "language", "name", "description", "variables", "config", "triggers", "steps", "edges"
+    }  # fmt: skip
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["name"]
     assert schema["$defs"]["StepDef"]["properties"]["step_id"]["pattern"].startswith("^[A-Za-z_]")

@@ -151,11 +151,18 @@ SAME = [
 ]
 
 
+def defaults_of(body: dict[str, Any], canonical: dict[str, Any]) -> dict[str, Any]:
+    """The canonical form of a body: steps that were written as `actions` go on where they fail."""
+    if "actions" not in body:
+        return canonical
+    return {**canonical, "steps": [{**step, "on_error": "continue"} for step in canonical["steps"]]}
+
+
 @pytest.mark.parametrize("body", SAME)
 def test_every_dialect_means_the_same(body):
     before = copy.deepcopy(body)
     definition, rest = parse_body(body)
-    assert definition.fingerprint() == parse(CANONICAL).fingerprint()
+    assert definition.fingerprint() == parse(defaults_of(body, CANONICAL)).fingerprint()
     assert rest == {}
     assert body == before
 
@@ -194,6 +201,7 @@ def test_a_canvas():
     assert (ask["name"], ask["action_type"], ask["position"]) == ("Ask", "conditional", {"x": 100, "y": 5.5})
     assert wait["params"] == {"duration": "48 hours"}
     assert mail["params"] == {"template": "123", "subject": "Welcome!"}
+    assert [e.label for e in definition.edges] == ["Sure", "", "", ""]
     assert [(e.source, e.branch, e.target) for e in definition.edges] == [
         ("ask", "yes", "wait"), ("ask", "no", "mail"), ("wait", "next", "mail"), ("mail", "Variant B", "wait"),
     ]  # fmt: skip
@@ -264,6 +272,33 @@ def test_the_condition_of_a_yes_edge_moves_into_its_step():
     assert all(path.startswith("edges.0.condition_config") for path in refused(body))
 
 
+def test_conditions_of_any_other_edge_stay_with_it():
+    rule = {"all": [{"field": "input.a", "operator": "==", "value": 1}]}
+    steps = [{"id": s, "action": "log", "params": {"message": "x"}} for s in "ab"]
+    edge = {"source_node": "a", "target_node": "b", "label": "Only one", "condition_config": rule}
+    definition, _ = parse_body(flow(steps=steps, edges=[edge]))
+    (kept,) = definition.canonical()["edges"]
+    assert kept == {"source": "a", "target": "b", "branch": "next", "label": "Only one", "conditions": rule}
+    assert parse_body(definition.canonical())[0] == definition
+    wrong = {**edge, "condition_config": {"field": "input.a", "operator": "≈", "value": 1}}
+    assert all(path.startswith("edges.0.condition_config") for path in refused(flow(steps=steps, edges=[wrong])))
+
+
+def test_actions_go_on_where_they_fail_unless_they_say_otherwise():
+    actions = [
+        {"type": "log", "config": {"message": "x"}},
+        {"type": "log", "config": {"message": "x"}, "on_error": "STOP"},
+    ]
+    assert [step.on_error for step in parse_body(flow(actions=actions))[0].steps] == ["continue", "stop"]
+    assert parse_body(flow(steps=[{"id": "a", **actions[0]}]))[0].steps[0].on_error == "stop"
+
+
+def test_the_language_of_a_definition():
+    assert parse_body(flow(language=2))[0].canonical()["language"] == 2
+    assert "language" not in parse_body(flow())[0].canonical()  # as those of before: their fingerprint stays
+    assert refused(flow(language=3)).keys() == {"language"}
+
+
 MAIL = {"type": "send_email", "config": {"to": 1, "body": []}}
 
 
@@ -294,7 +329,7 @@ MAIL = {"type": "send_email", "config": {"to": 1, "body": []}}
         (flow(edges=[{"source_node": "a", "target_node": "b"}]), "edges.0.source_node", "There is no step “a”"),
         (flow(edges=[{"source_node": "a"}]), "edges.0.target", "required"),
         (flow(edges=[{"source_node": "a", "source": "b", "target": "c"}]), "edges.0.source_node", "differently"),
-        (flow(edges=[{"source": "a", "target": "b", "condition_config": {"field": "x"}}]), "edges.0.condition_config", "conditional step"),
+        (flow(edges=[{"source": "a", "target": "b", "condition_config": {"field": "x"}}]), "edges.0.condition_config.value", "needs a value"),
         (flow(edges={"a": "b"}), "edges", "list"),
         (flow(trigger={"type": "schedule"}), "trigger.config.cron", "required"),
         (flow(trigger={"type": "schedule", "cron_expression": 5}), "trigger.cron_expression", "text"),
@@ -519,6 +554,6 @@ def mixed(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_dialects_mixed_key_by_key_mean_the_same(pair):
     canonical, body = pair
     definition, rest = parse_body(body)
-    assert definition == parse(canonical)
+    assert definition == parse(defaults_of(body, canonical))
     assert rest == {}
     assert parse_body(definition.canonical()) == (definition, {})

@@ -22,6 +22,9 @@ class Flow:
     def next(self, step_id: str, branch: str) -> list[str]:
         return self.edges.get(step_id, {}).get(branch, [])
 
+    def guarded(self, _step_id: str, _branch: str) -> frozenset[str]:
+        return frozenset()
+
     def leads(self, step_id: str, target: str, around: frozenset[str]) -> bool:
         found: set[str] = set()
         waiting = [step_id]

@@ -64,6 +64,9 @@ class Flow:
         goto = {policy["goto_step"]} if "goto" in (policy["on_error"], policy["on_exhausted"]) else set()
         return goto.union(*self.edges[step_id].values())
 
+    def guarded(self, _step_id: str, _branch: str) -> frozenset[str]:
+        return frozenset()
+
     def leads(self, step_id: str, target: str, around: frozenset[str]) -> bool:
         found: set[str] = set()
         new = {step_id}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.engine.store.control import cancel
 from flowapp.models import Execution, Workflow
-from flowapp.tasks import subflows
+from flowapp.tasks import starting, subflows
 from tests.engine.place import Place, _actions, place, step
 from tests.engine.runtime.test_flow_branches import edges, ran, real
 from tests.support.services import NoServices
@@ -22,6 +22,7 @@ class WithWorkflows(NoServices):
     """Starts real executions; nobody is woken, the test runs them."""
 
     def __init__(self, place: Place) -> None:
+        super().__init__()
         self.place = place
 
     def within(self, work: Callable[[Session], Any]) -> Any:
@@ -30,13 +31,14 @@ class WithWorkflows(NoServices):
             session.commit()
             return result
 
-    def workflows(self, visit: Any, token: str, key: str) -> Any:
-        return subflows.SubWorkflows(self, visit, token, key)  # type: ignore[arg-type]
+    def of_visit(self, visit: Any, _step_id: str, key: str) -> Any:
+        self.workflows = subflows.SubWorkflows(self, visit, key)  # type: ignore[arg-type]
+        return self
 
 
 @pytest.fixture
 def nest(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    monkeypatch.setattr(subflows, "begin", lambda _execution: None)
+    monkeypatch.setattr(starting, "wake", lambda *_args, **_more: None)
     place.runner.services = lambda *_: WithWorkflows(place)  # type: ignore[assignment,return-value]
     yield place
 
