@@ -36,8 +36,8 @@ def make_place(name: str = "Acme") -> Place:
     with system_session(db.engine) as session:
         organization_id, project_id = add_organization(session, name)
         people = {
-            role.label: add_person(session, organization_id, role.label, f"{role.label}@{organization_id}.example")
-            for role in Role
+            name: add_person(session, organization_id, name, f"{name}@{organization_id}.example", name=name)
+            for name in (role.label for role in Role)
         }
         session.commit()
     tokens = {role: token for role, (_, token) in people.items()}

@@ -86,7 +86,7 @@ def test_a_browser_that_follows_the_link_is_asked_first(app: Any, api: Api, call
     assert (shown.status_code, "<form" in shown.text) == (200, True)
     assert status_of(api, execution_id) == "waiting"
     thanks = caller.post(address(app, execution_id), headers=HTML)
-    assert (thanks.status_code, "has arrived" in thanks.text) == (200, True)
+    assert (thanks.status_code, "was received" in thanks.text) == (200, True)
     assert ended(api, execution_id)["output_data"]["payload"] == {}
     assert "has already ended" in caller.get(address(app, execution_id), headers=HTML).text
 

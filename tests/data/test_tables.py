@@ -14,6 +14,7 @@ from flowapp.executions import exports
 from flowapp.models import new_id
 from flowapp.models.tenancy import tenant_session
 from flowapp.workflows import projects
+from flowapp.workflows.known_names import known
 from tests.support.rows import add_organization
 
 CONTACTS = {
@@ -233,7 +234,7 @@ def test_select_filters_orders_and_limits(session, project, contacts):
 
 
 def test_names_of_the_project_are_known(session, project, contacts):
-    found = projects.known(session, project.id)
+    found = known(session, project.id)
     assert found.tables == {contacts.id, "contacts", "Contacts"} and found.schemas == frozenset()
     assert projects.choices_tables(session) == [("contacts", "Contacts")]
 

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from flowapp import create_app, live, tasks
+from flowapp.api.public import hooks
 from flowapp.config import Settings
 from flowapp.extensions import db, limiter
 from flowapp.tasks.fleet.heartbeats import Heart
@@ -44,6 +45,7 @@ class _Application:
         throttle._own_limiter.cache_clear()
         self.app.extensions["heart"] = Heart(self.runtime, "web", lambda: 0.0)
         live.open_hub(self.app)
+        hooks.shorten(self.app)
         return self.app
 
     def stop(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Pool, event
 
 from flowapp.config import Settings
 from flowapp.models.tenancy import engine_options, make_engine, prepare_engine
@@ -44,6 +44,7 @@ class _Kept:
 
     def __init__(self, settings: Settings) -> None:
         self.engine, self.open = make_engine(settings), False
+        self.late: list[Pool] = []  # whose connections a thread had that outlived its test
         prepare_engine(self.engine, settings)
         event.listen(self.engine, "do_connect", self._refuse, insert=True)
 
@@ -63,12 +64,14 @@ def connected(settings: Settings) -> Iterator[Engine]:
     kept = _kept.get(key)
     if kept is None or kept.open:
         kept = _kept[key] = _Kept(settings)
-    kept.engine.dispose()  # what a late thread gave back
+    for pool in kept.late:
+        pool.dispose()
     kept.open, heard = True, len(list(kept.engine.dispatch.before_cursor_execute))
     try:
         yield kept.engine
     finally:
         kept.open = False
+        kept.late = [pool for pool in (kept.engine.pool, *kept.late) if pool.checkedout()]  # type: ignore[attr-defined]
         kept.engine.dispose()
         if len(list(kept.engine.dispatch.before_cursor_execute)) != heard:  # somebody still listens
             _kept.pop(key, None)

@@ -40,11 +40,11 @@ def add_organization(session: Session, name: str = "Test", **columns: object) ->
 
 
 def add_person(
-    session: Session, organization_id: str, role: str, email: str, *, password_hash: str = ""
+    session: Session, organization_id: str, role: str, email: str, *, name: str = "", password_hash: str = ""
 ) -> tuple[str, str]:
     """A new member with an access token of the same role: the user's id and the token."""
     token, prefix, token_hash = make_token()
-    user = User(email=email, name=role.title(), password_hash=password_hash)
+    user = User(email=email, name=name or role.title(), password_hash=password_hash)
     session.add(user)
     session.flush()
     own = {"organization_id": organization_id, "user_id": user.id, "role": role}

@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from flask.blueprints import BlueprintSetupState
+from flask.sansio.app import App
 from sqlalchemy import Row, bindparam, select
 
 from flowapp import exact_json, tasks
@@ -56,11 +57,15 @@ _FIND = (
 
 
 @bp.record_once
-def _shorten(state: BlueprintSetupState) -> None:
-    """Known hooks are answered before Flask dispatches."""
-    known = state.app.extensions["hooks"] = KnownHooks(Rates(tasks.runtime().redis))
-    if isinstance(state.app, Application):
-        state.app.shortcuts["hooks"] = known.answer
+def _on_registration(state: BlueprintSetupState) -> None:
+    shorten(state.app)
+
+
+def shorten(app: App) -> None:
+    """Known hooks are answered before Flask dispatches; none is known yet."""
+    if isinstance(app, Application):
+        known = app.extensions["hooks"] = KnownHooks(Rates(tasks.runtime().redis))
+        app.shortcuts["hooks"] = known.answer
 
 
 @route(
