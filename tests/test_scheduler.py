@@ -14,8 +14,8 @@ from sqlalchemy import event
 from flowapp import catalog, tasks
 from flowapp.broker import queue_length
 from flowapp.catalog import get_trigger
-from flowapp.engine.store.failures import FAILED_EVENT
 from flowapp.engine.store.schedules import slots
+from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import Event, Execution, Timer, Trigger, Workflow, new_id, utcnow
 from flowapp.scheduler import Scheduler
 from flowapp.tasks import due
@@ -271,7 +271,11 @@ def test_a_job_that_fails_keeps_no_other_from_its_work(
 
 def test_an_event_that_cannot_be_handed_on_holds_up_no_other(place: Place, scheduler: Scheduler) -> None:
     with place.session() as session:
-        for kind, payload in (("shop.opened", {}), (FAILED_EVENT, {"execution_id": ["no id"]}), ("shop.closed", {})):
+        for kind, payload in (
+            ("shop.opened", {}),
+            (EXECUTION_FAILED, {"execution_id": ["no id"]}),
+            ("shop.closed", {}),
+        ):
             session.add(Event(type=kind, payload=payload))
         session.commit()
     heard = scheduler.runtime.redis.pubsub()

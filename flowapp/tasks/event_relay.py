@@ -12,8 +12,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from flowapp import exact_json
 from flowapp.engine.store import event_matching
 from flowapp.engine.store.error_workflows import start_error_workflow
-from flowapp.engine.store.failures import FAILED_EVENT
 from flowapp.errors import UnavailableError
+from flowapp.events.types import EXECUTION_FAILED
 from flowapp.logs import get_logger
 from flowapp.models import Event
 from flowapp.models.tenancy import system_session
@@ -63,7 +63,7 @@ def _hand_on(ids: list[str], now: datetime) -> None:
         rows = session.scalars(waiting).all()
         _publish(rows, now)
         wake_ups = event_matching.deliver(session, rows, now)
-        failures = [row for row in rows if row.type == FAILED_EVENT]
+        failures = [row for row in rows if row.type == EXECUTION_FAILED]
         started = [error_execution for row in failures if (error_execution := start_error_workflow(session, row))]
         alerted = alerts.after_failures(session, failures, now)
         commit_and_start(session, *started)

@@ -35,3 +35,18 @@ def classes() -> Iterator[tuple[Path, ast.ClassDef]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 yield path, node
+
+
+@cache
+def nodes() -> Mapping[str, tuple[ast.AST, ...]]:
+    """All nodes of each file, by its path inside the package."""
+    return {path.relative_to(ROOT).as_posix(): tuple(ast.walk(tree)) for path, tree in trees().items()}
+
+
+def called(node: ast.AST) -> str:
+    """The name that a call names, dotted where it is an attribute of a name; empty for anything else."""
+    if not isinstance(node, ast.Call):
+        return ""
+    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+        return f"{node.func.value.id}.{node.func.attr}"
+    return node.func.id if isinstance(node.func, ast.Name) else ""

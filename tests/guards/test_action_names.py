@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowapp.catalog import ACTIONS, TRIGGERS, canonical_type, load
-from tests.support.code import files, nodes
+from tests.guards.source import nodes
 
 ROOT = Path(__file__).parents[2]
 AT_HOME = ("actions/", "connectors/")
@@ -47,19 +47,19 @@ def _catalog() -> None:
 
 
 def _files() -> list[str]:
-    return [file for file in files() if not file.startswith((*AT_HOME, *WRITES_WORKFLOWS))]
+    return [file for file in nodes() if not file.startswith((*AT_HOME, *WRITES_WORKFLOWS))]
 
 
 @cache
 def _constants(file: str) -> tuple[ast.Constant, ...]:
     docstrings = {
         id(node.body[0].value)
-        for node in nodes(file)
+        for node in nodes()[file]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    texts = (node for node in nodes(file) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    texts = (node for node in nodes()[file] if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return tuple(text for text in texts if id(text) not in docstrings)
 
 
@@ -85,7 +85,7 @@ def test_no_code_compares_a_step_s_type() -> None:
     compared = [
         f"{file}:{node.lineno}"
         for file in _files()
-        for node in nodes(file)
+        for node in nodes()[file]
         if isinstance(node, ast.Compare | ast.Call)
         and any(_is_type(part) for part in _sides(node))
         and any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in _sides(node))
@@ -124,7 +124,7 @@ def test_nothing_imports_a_step_type() -> None:
     imported = [
         f"{file}:{node.lineno}"
         for file in _files()
-        for node in nodes(file)
+        for node in nodes()[file]
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("flowapp.actions")
     ]
     assert not imported

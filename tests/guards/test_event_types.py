@@ -7,7 +7,7 @@ import re
 
 from flowapp.events import types
 from flowapp.events.types import EVENT_TYPES
-from tests.support.code import CODE, called, files, nodes
+from tests.guards.source import ROOT, called, nodes
 
 # The only files that make rows of events, after a check of each.
 WRITERS = {"events/__init__.py", "engine/store/signals.py"}
@@ -26,8 +26,8 @@ def _named(node: ast.expr) -> str | None:
 
 def test_what_is_recorded_is_declared() -> None:
     undeclared = []
-    for file in files():
-        for node in nodes(file):
+    for file in nodes():
+        for node in nodes()[file]:
             if called(node) not in ("events.record", "record") or not isinstance(node, ast.Call):
                 continue
             pattern = _named(node.args[1]) if len(node.args) > 1 else None
@@ -39,7 +39,7 @@ def test_what_is_recorded_is_declared() -> None:
 def test_what_is_declared_is_recorded() -> None:
     constants = {name: value for name, value in vars(types).items() if isinstance(value, str)}
     said: set[str] = set()
-    for node in (node for file in files() if file != "events/types.py" for node in nodes(file)):
+    for node in (node for file in nodes() if file != "events/types.py" for node in nodes()[file]):
         if isinstance(node, ast.Name) and node.id in constants:
             said.add(constants[node.id])
         elif isinstance(node, ast.Constant | ast.JoinedStr) and (pattern := _named(node)) and "." in pattern:
@@ -48,6 +48,6 @@ def test_what_is_declared_is_recorded() -> None:
 
 
 def test_rows_of_events_are_made_in_one_place() -> None:
-    makers = {file for file in files() for node in nodes(file) if called(node) == "Event"}
-    inserting = {file for file in files() if "insert(_events)" in (CODE / file).read_text()}
+    makers = {file for file in nodes() for node in nodes()[file] if called(node) == "Event"}
+    inserting = {file for file in nodes() if "insert(_events)" in (ROOT / file).read_text()}
     assert makers | inserting == WRITERS

@@ -14,8 +14,9 @@ from flowapp.engine.machine import types as machine
 from flowapp.engine.machine.merges import expected
 from flowapp.engine.runtime.program import Program, Step
 from flowapp.engine.store import signals
-from flowapp.engine.store.failures import FAILED_EVENT, fingerprint
+from flowapp.engine.store.failures import fingerprint
 from flowapp.engine.store.journal import Batch
+from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import TEST, new_id
 
 _ANSWERED = timedelta(seconds=ANSWER_WITHIN)
@@ -253,7 +254,7 @@ def _failed_event(row: Mapping[str, Any], end: Completion) -> dict[str, Any]:
     return {
         "id": new_id(),
         "organization_id": row["organization_id"],
-        "type": FAILED_EVENT,
+        "type": EXECUTION_FAILED,
         "entity_type": "execution",
         "entity_id": row["id"],
         "payload": {"workflow_id": row["workflow_id"], "step_id": end.step_id, "error": end.error},

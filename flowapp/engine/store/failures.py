@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 
-FAILED_EVENT = "automation.execution.failed"
 # What differs between two failures for the same reason: ids, numbers, quoted values, addresses.
 # Every part that needs an end is bounded, so that looking for it takes no longer than the text is long.
 _VARYING = re.compile(

@@ -18,7 +18,8 @@ from flowapp import events
 from flowapp.engine.machine.state import ended
 from flowapp.engine.machine.types import State
 from flowapp.engine.store.control import BEYOND, close_off
-from flowapp.engine.store.failures import FAILED_EVENT, fingerprint
+from flowapp.engine.store.failures import fingerprint
+from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import Execution
 
 SILENT = timedelta(hours=2)
@@ -62,7 +63,7 @@ def end(session: Session, stale: Stale, now: datetime) -> Execution | None:
         return None
     close_off(session, execution, now)
     payload = {"workflow_id": execution.workflow_id, "step_id": execution.current_step_id, "error": stale.error}
-    events.record(session, FAILED_EVENT, entity=("execution", execution.id), payload=payload)
+    events.record(session, EXECUTION_FAILED, entity=("execution", execution.id), payload=payload)
     session.flush()
     return execution
 

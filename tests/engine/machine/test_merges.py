@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.engine.store.failures import FAILED_EVENT
+from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import TEST, BranchCount, Event
 from tests.engine.place import Place, World, _actions, place, step
 from tests.engine.runtime.test_flow_branches import edges, real
@@ -177,4 +177,4 @@ def test_a_test_run_counts_for_nothing(place: Place) -> None:
         assert place.wake(execution_id).status == "failed"
         with place.session() as session:
             assert session.query(BranchCount).count() == count
-            assert session.query(Event).filter_by(type=FAILED_EVENT).count() == count
+            assert session.query(Event).filter_by(type=EXECUTION_FAILED).count() == count

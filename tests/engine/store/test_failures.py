@@ -10,8 +10,9 @@ import pytest
 
 from flowapp import tasks
 from flowapp.engine.store import error_workflows, event_matching
-from flowapp.engine.store.failures import FAILED_EVENT, fingerprint
+from flowapp.engine.store.failures import fingerprint
 from flowapp.errors import StepError
+from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import TEST, Event, Execution, LogLine, Signal, StepRun, Workflow
 from flowapp.models.tenancy import system_session
 from flowapp.scheduler import Scheduler
@@ -75,7 +76,7 @@ def test_once_for_each_failure(place: Place, scheduler: Scheduler) -> None:
     failed = failing(place, helper)
     assert len(dealing(place, scheduler)) == 1
     with system_session(place.engine) as session:
-        event = session.query(Event).filter_by(type=FAILED_EVENT, entity_id=failed.id).one()
+        event = session.query(Event).filter_by(type=EXECUTION_FAILED, entity_id=failed.id).one()
         event.published_at = None  # as if the scheduler had died before it could write that it was handed on
         session.commit()
     assert len(dealing(place, scheduler)) == 1
@@ -132,7 +133,7 @@ def test_the_contact_comes_along(place: Place, scheduler: Scheduler) -> None:
 def test_a_failure_is_an_event_that_others_can_wait_for(place: Place, scheduler: Scheduler) -> None:
     from tests.engine.store.test_events import wait_event, waiting
 
-    watching = waiting(place, [wait_event(kind="event", events=[FAILED_EVENT], same_entity=False)])
+    watching = waiting(place, [wait_event(kind="event", events=[EXECUTION_FAILED], same_entity=False)])
     failed = failing(place, "")
     scheduler.tick()
     place.runner.run(watching, place.org)
@@ -140,7 +141,7 @@ def test_a_failure_is_an_event_that_others_can_wait_for(place: Place, scheduler:
 
 
 def test_what_was_deleted_meanwhile_is_nobodys_failure(place: Place) -> None:
-    event = Event(organization_id=place.org, type=FAILED_EVENT, entity_id="01900000-0000-7000-8000-000000000000")
+    event = Event(organization_id=place.org, type=EXECUTION_FAILED, entity_id="01900000-0000-7000-8000-000000000000")
     with place.session() as session:
         assert error_workflows.start_error_workflow(session, event) is None
         assert event_matching.deliver(session, [], place.now()) == []

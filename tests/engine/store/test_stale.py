@@ -9,7 +9,7 @@ import pytest
 
 from flowapp.engine.store import stale
 from flowapp.engine.store.control import cancel
-from flowapp.engine.store.failures import FAILED_EVENT
+from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import Event, Execution, Signal, Timer
 from flowapp.models.tenancy import system_session
 from tests.engine.place import Place, _actions, place, step
@@ -70,7 +70,7 @@ def test_it_ends_as_failed_with_all_that_a_failure_entails(place: Place) -> None
     assert (ended.state["stopped"], ended.state["tokens"]) == (before, {})
     assert [run.status for run in place.runs(execution_id)] == ["cancelled"]
     with place.session() as session:
-        event = session.query(Event).filter_by(type=FAILED_EVENT).one()
+        event = session.query(Event).filter_by(type=EXECUTION_FAILED).one()
         signal = session.query(Signal).one()
         assert session.query(Timer).filter_by(execution_id=execution_id).count() == 0
     assert (event.entity_id, event.payload["error"]) == (execution_id, ended.error_message)
