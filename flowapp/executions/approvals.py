@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.catalog import ACTIONS, Question, get_action
+from flowapp.engine.machine.types import SUSPENDED
 from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, User, Workflow, utcnow
 from flowapp.records.paging import FIRST, Page, PageAt, paginate
@@ -59,7 +60,7 @@ class Asked:
         token = (self.execution.state or {}).get("tokens", {}).get(self.run.token)
         waits = self.run.status == "waiting" and self.execution.status not in TERMINAL
         here = waits and token and token["step"] == self.run.step_id and token["iteration"] == self.run.iteration
-        return token if here and token["status"] == "parked" else None
+        return token if here and token["status"] == SUSPENDED else None
 
 
 def open_for(session: Session, role: Role, at: PageAt = FIRST) -> tuple[list[Asked], Page]:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from flowapp.engine.machine.types import SUSPENDED
+
 Happened = tuple[Any, ...]
 
 
@@ -26,8 +28,8 @@ class Spot:
     @property
     def mark(self) -> tuple[Any, ...]:
         """What tells it from others; two with the same mark are alike."""
-        until = self.until if self.status in ("waiting", "retry", "parked", "joined") else None
-        branch = self.branch if self.status in ("waiting", "parked") else ""
+        until = self.until if self.status in ("waiting", "retry", SUSPENDED, "joined") else None
+        branch = self.branch if self.status in ("waiting", SUSPENDED) else ""
         return (self.item.path, self.step, self.status, self.attempt, until, branch, self.came, frozenset(self.late))
 
 
@@ -212,7 +214,7 @@ class Naive:
         spot.status, spot.branch, spot.until = "waiting", branch, until
 
     def on_suspended(self, spot: Spot, branch: str, until: float | None) -> None:
-        spot.status, spot.branch, spot.until = "parked", branch, until
+        spot.status, spot.branch, spot.until = SUSPENDED, branch, until
 
     def on_woken(self, spot: Spot) -> None:
         if spot.status == "retry":

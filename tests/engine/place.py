@@ -16,7 +16,7 @@ from flowapp.catalog.registry import ACTIONS, action
 from flowapp.config import Settings
 from flowapp.database import dump_json
 from flowapp.engine.runtime.runner import Runner
-from flowapp.engine.store import signals as mailbox
+from flowapp.engine.store import signals
 from flowapp.engine.store.journal import first_row
 from flowapp.models import Execution, Signal
 from flowapp.models.tenancy import system_session, use_tenant
@@ -51,7 +51,7 @@ def behave(ctx: StepContext, params: TryParams) -> Outcome:
     if params.do == "lost":
         return Fail(str(params.value), permanent=True, details={"uncertain": True})
     if params.do == "park":
-        return parked(ctx, params)
+        return suspended(ctx, params)
     if params.do == "busy":
         return Fail("It is busy.", details={"retry_after": params.value})
     if params.do == "boom":
@@ -61,7 +61,7 @@ def behave(ctx: StepContext, params: TryParams) -> Outcome:
     return Done(params.value)
 
 
-def parked(ctx: StepContext, params: TryParams) -> Outcome:
+def suspended(ctx: StepContext, params: TryParams) -> Outcome:
     """Waits for a signal: `again` has it wait on, `no` is a failure, anything else its result."""
     word = ctx.signal.payload if ctx.signal else "again"
     if word == "no":
@@ -151,8 +151,8 @@ class Place(support.Place):
         """Something that the execution waits for happens; nobody is woken."""
         with self.engine.begin() as connection:
             use_tenant(connection, self.org)
-            row = mailbox.row(self.org, execution_id, kind, payload, self.time, token=token, step=step)
-            mailbox.send(connection, [row])
+            row = signals.row(self.org, execution_id, kind, payload, self.time, token=token, step=step)
+            signals.send(connection, [row])
 
     def signals(self, execution_id: str) -> list[Any]:
         """Payloads of the signals that nobody has taken."""

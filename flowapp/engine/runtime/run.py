@@ -262,8 +262,9 @@ class Run:
             case "dropped":
                 self._drop(command["tokens"])
             case "end":
-                told = self.error if command["status"] in ("failed", "cancelled") else self.state.get("error", "")
-                self.end(command["status"], command.get("reason") or told)
+                failed = command["status"] in ("failed", "cancelled")
+                known = self.error if failed else self.state.get("error", "")
+                self.end(command["status"], command.get("reason") or known)
 
     def _end_item(self, command: Command) -> None:
         failed = "error" in command

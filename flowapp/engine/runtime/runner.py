@@ -26,7 +26,7 @@ from flowapp.errors import FencedError, FlowError
 from flowapp.logs import get_logger
 
 MAX_CRASHES = 3
-TAKING_UP = 10  # times as long as it took to take an execution up, its turn is at least
+SHORTEST_TURN = 10  # times as long as it took to open an execution
 
 log = get_logger(__name__)
 
@@ -85,7 +85,7 @@ class Runner(Host):
             why = claim.row.get("error_message")  # said by whoever had to end the worker (engine.store.rescue)
             run.end("failed", f"Set aside after {MAX_CRASHES} tries. {why}" if why else f"Set aside: {died}")
             return
-        until = monotonic() + max(self.turn, TAKING_UP * (monotonic() - began))
+        until = monotonic() + max(self.turn, SHORTEST_TURN * (monotonic() - began))
         while not run.over:
             if self.stopping():
                 run.give_back()

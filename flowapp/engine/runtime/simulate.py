@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flowapp.catalog.entities import CONTACT
+from flowapp.engine.machine.types import SUSPENDED
 from flowapp.engine.runtime.program import Programs
 from flowapp.engine.runtime.runner import Runner
 from flowapp.engine.runtime.visit import Services
-from flowapp.engine.store import signals as mailbox
+from flowapp.engine.store import signals
 from flowapp.engine.store.journal import Batch, Claim, Journal
 from flowapp.engine.store.leases import Keeper
 from flowapp.models import TERMINAL, TEST, new_id
@@ -65,7 +66,7 @@ class MemoryJournal(Journal):
         self.runs: dict[int, Json] = {}
         self.lines: list[Json] = []
         self.timers: list[Json] = []
-        self.inbox: list[Json] = []
+        self.received: list[Json] = []
         self.row: Json = {
             "id": new_id(),
             "organization_id": scenario.organization_id,
@@ -101,10 +102,10 @@ class MemoryJournal(Journal):
         return [dict(run) for _, run in sorted(self.runs.items())]
 
     def signals(self, execution_id: str) -> list[Json]:  # noqa: ARG002
-        return list(self.inbox)
+        return list(self.received)
 
     def set_aside(self, over: list[str], kept: list[str], until: datetime) -> None:  # noqa: ARG002
-        self.inbox = [signal for signal in self.inbox if signal["id"] not in over]
+        self.received = [signal for signal in self.received if signal["id"] not in over]
 
     def catch_up(self, listening: Any, since: str, now: datetime) -> None:
         """Nothing happens but what the simulation lets happen."""
@@ -124,11 +125,11 @@ class MemoryJournal(Journal):
         self.lines += batch.lines
         if batch.timers is not None:
             self.timers = batch.timers
-        self.inbox = [signal for signal in self.inbox if signal["id"] not in batch.consumed]
+        self.received = [signal for signal in self.received if signal["id"] not in batch.consumed]
 
     def signal(self, token: str, kind: str, payload: Any, now: datetime) -> None:
         """Something comes for a token."""
-        self.inbox.append(mailbox.row(self.organization_id, self.row["id"], kind, payload, now, token=token))
+        self.received.append(signals.row(self.organization_id, self.row["id"], kind, payload, now, token=token))
 
 
 class _NoKeeper(Keeper):
@@ -174,7 +175,7 @@ def simulate(
 def _go_on(journal: MemoryJournal, clock: VirtualClock, notes: list[str], answered: set[int]) -> bool:
     """Lets the next thing happen: an answer for a step that waits for somebody, else the next moment of a timer."""
     for number, token in journal.row["state"]["tokens"].items():
-        if token["status"] == "parked" and token["seq"] not in answered:
+        if token["status"] == SUSPENDED and token["seq"] not in answered:
             answer = _answer(journal.scenario, token, notes)
             if answer:
                 answered.add(token["seq"])

@@ -24,7 +24,7 @@ from flowapp.security.opened import Opened, collecting
 Ready = tuple[Params, dict[str, Any]]
 
 log = get_logger(__name__)
-_TOLD = frozenset({"result", "message", "details", "headers", "body", "items", "waits_for"})  # what an outcome says
+_SHOWN = frozenset({"result", "message", "details", "headers", "body", "items", "waits_for"})  # what an outcome says
 
 
 class Services(Protocol):
@@ -121,9 +121,9 @@ def _try(step: Step, scope: Scope, visit: Visit, attempt: Attempt, ready: Ready 
 
 def _refuse_unstorable(step: Step, attempt: Attempt) -> None:
     """Fails an attempt that the database could not keep: its execution would be run again for ever."""
-    told = [getattr(attempt.outcome, one.name) for one in fields(attempt.outcome) if one.name in _TOLD]
+    shown = [getattr(attempt.outcome, one.name) for one in fields(attempt.outcome) if one.name in _SHOWN]
     try:
-        dump_json(told)
+        dump_json(shown)
         dump_json(attempt.params)
         dump_json(attempt.explanation)
     except TypeError as error:
@@ -146,8 +146,8 @@ def _note_crash(step: Step, visit: Visit, trace: str) -> None:
 
 
 def _without_secrets(outcome: Outcome, opened: Opened) -> Outcome:
-    told = (one.name for one in fields(outcome) if one.name in _TOLD)
-    return replace(outcome, **{name: opened.mask(getattr(outcome, name)) for name in told})
+    names = (one.name for one in fields(outcome) if one.name in _SHOWN)
+    return replace(outcome, **{name: opened.mask(getattr(outcome, name)) for name in names})
 
 
 class _Http:

@@ -16,8 +16,8 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete, func, insert, or_, select, update
 
 from flowapp.catalog.entities import ENTITIES
-from flowapp.engine.store import event_matching, one_statement
-from flowapp.engine.store import signals as mailbox
+from flowapp.engine.store import event_matching, one_statement, signals
+from flowapp.engine.store.signals import Count
 from flowapp.errors import FencedError
 from flowapp.models import OPEN, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
 from flowapp.models.driver import Driver, transaction
@@ -141,7 +141,7 @@ class Batch:
     consumed: list[str] = field(default_factory=list)
     signals: list[dict[str, Any]] = field(default_factory=list)
     listening: list[dict[str, Any]] | None = None
-    taken: list[mailbox.Count] = field(default_factory=list)
+    taken: list[Count] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     repeatable: bool = False
 
@@ -306,7 +306,7 @@ class Journal:
             with self.transaction() as connection:
                 if not _write_own(connection, claim, batch):
                     return False
-                mailbox.write(connection, claim.row, batch)
+                signals.write(connection, claim.row, batch)
             return True
         with transaction(self.engine, self.organization_id) as driver:
             return _write_own(driver, claim, batch)
@@ -314,20 +314,20 @@ class Journal:
     def signals(self, execution_id: str) -> list[dict[str, Any]]:
         """What has come for an execution that waits."""
         with self.transaction() as connection:
-            return mailbox.waiting(connection, execution_id, self.organization_id)
+            return signals.waiting(connection, execution_id, self.organization_id)
 
     def catch_up(self, listening: Sequence[Mapping[str, Any]], since: str, now: datetime) -> None:
         """Signals for events that were handed on before anybody could see that the execution listens for them."""
         with self.transaction() as connection:
             missed = event_matching.catch_up(connection, listening, since, now)
             if missed:
-                mailbox.send(connection, missed)
+                signals.send(connection, missed)
 
     def set_aside(self, over: list[str], kept: list[str], until: datetime) -> None:
         """Deletes signals that are over; the scheduler wakes those that are kept not before `until`."""
         with self.transaction() as connection:
-            mailbox.consume(connection, over)
-            mailbox.silence(connection, kept, until)
+            signals.consume(connection, over)
+            signals.silence(connection, kept, until)
 
     def entity(self, name: str, entity_id: str) -> dict[str, Any] | None:
         """What expressions call `name`, as it is now; None where it was deleted, or is none that can be read."""

@@ -18,11 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from flowapp.engine.machine import decisions
 from flowapp.engine.machine import state as machine
+from flowapp.engine.machine.types import SUSPENDED
 from tests.engine.naive import Naive, Spot
 
 STEPS = "abcdefg"
 BRANCHES = ("next", "yes", "error", "timeout", "each", "done")
-MOVERS = ("ready", "running", "waiting", "retry", "parked", "uncertain")
+MOVERS = ("ready", "running", "waiting", "retry", SUSPENDED, "uncertain")
 THOROUGH = os.environ.get("FLOWAPP_FAULTS") == "full"
 
 pytestmark = pytest.mark.timeout(3600 if THOROUGH else 180)
@@ -130,12 +131,12 @@ class Machine(RuleBasedStateMachine):
 
     # --- what can happen
 
-    @some("ready", "running", "parked")
+    @some("ready", "running", SUSPENDED)
     @rule(chance=chances)
     def goes_on(self, chance: Random) -> None:
         """Steps are through; a loop begins; a token is at a merge."""
         for _ in range(chance.randint(1, 8)):
-            numbers = self.those("ready", "running", "parked")
+            numbers = self.those("ready", "running", SUSPENDED)
             if self.ends or not numbers:
                 return
             self.passes(chance.choice(numbers), chance)
@@ -153,19 +154,19 @@ class Machine(RuleBasedStateMachine):
         else:
             self.happens(number, "done", branch=chance.choice(("next", "next", "next", "yes")))
 
-    @some("ready", "running", "parked")
+    @some("ready", "running", SUSPENDED)
     @rule(chance=chances)
     def fails(self, chance: Random) -> None:
-        number = chance.choice(self.those("ready", "running", "parked"))
+        number = chance.choice(self.those("ready", "running", SUSPENDED))
         stops = machine.stops(self.flow, self.state["tokens"][number]["step"])
         if not stops or chance.random() < 0.2 or self.state["tokens"][number].get("frame"):
             permanent = chance.random() < 0.3
             self.happens(number, "failed", {"jitter": 0.0, "error": "no"}, permanent=permanent, now=100.0)
 
-    @some("ready", "running", "parked")
+    @some("ready", "running", SUSPENDED)
     @rule(chance=chances)
     def waits(self, chance: Random) -> None:
-        number = chance.choice(self.those("ready", "running", "parked"))
+        number = chance.choice(self.those("ready", "running", SUSPENDED))
         branch, until = chance.choice(("next", "timeout")), chance.choice((5.0, 6.0))
         if chance.random() < 0.5:
             self.happens(number, "waiting", branch=branch, until=until)
@@ -293,7 +294,7 @@ def mark(token: dict[str, Any]) -> tuple[Any, ...]:
     parts = [part.partition(":") for part in filter(None, token.get("frame", "").split("/"))]
     path = tuple((loop, int(index)) for loop, _, index in parts)
     until = token.get("until") if token["status"] in machine.TIMED else None
-    branch = token["branch"] if token["status"] in ("waiting", "parked") else ""
+    branch = token["branch"] if token["status"] in ("waiting", SUSPENDED) else ""
     late = frozenset(token.get("late", ()))
     return (path, token["step"], token["status"], token["attempt"], until, branch, token.get("from", ""), late)
 

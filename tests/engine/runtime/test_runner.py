@@ -309,7 +309,7 @@ def test_an_execution_that_goes_on_for_long_lets_others_have_a_turn(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After each turn it stands at the end of the queue; its result is that of an undisturbed run."""
-    monkeypatch.setattr(runner, "TAKING_UP", 0)
+    monkeypatch.setattr(runner, "SHORTEST_TURN", 0)
     place.runner.turn = 0.0
     loop = {"step_id": "each", "action_type": "loop", "params": {"items": [1, 2, 3]}}
     steps = [loop, step("twice", value="{{ item * 2 }}"), step("end", value="{{ steps.each.results }}")]

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy.orm import Session
 
+from flowapp.engine.machine.types import SUSPENDED
 from flowapp.engine.store import timers
 from flowapp.engine.store.control import cancel, decide
 from flowapp.engine.store.message_log import messages
@@ -99,7 +100,7 @@ class Machine(RuleBasedStateMachine):
 
     def give_words(self, execution: Execution) -> None:
         for token in execution.state["tokens"].values():
-            if token["status"] == "parked":
+            if token["status"] == SUSPENDED:
                 self.place.signal(execution.id, "word", step=token["step"])
 
     @property
