@@ -66,10 +66,12 @@ def post_fork(_server: Any, _worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """What is loaded by now stays: the garbage collector would walk all of it, 50 ms and more, in the middle of a request.
+    """What first requests need is built; what is loaded by now stays: the garbage collector would walk all of it, 50 ms and more, in the middle of a request.
 
     From now on the process says that it lives.
     """
+    if preload := _extensions(worker).get("preload"):
+        preload()
     gc.collect()
     gc.freeze()
     if heart := _heart(worker):
@@ -84,4 +86,8 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 def _heart(worker: Any) -> Any:
     """What says that a worker lives (flowapp.tasks.fleet.heartbeats); None where it has not loaded the application."""
-    return getattr(getattr(worker, "wsgi", None), "extensions", {}).get("heart")
+    return _extensions(worker).get("heart")
+
+
+def _extensions(worker: Any) -> dict[str, Any]:
+    return getattr(getattr(worker, "wsgi", None), "extensions", {})

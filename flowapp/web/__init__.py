@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from flask import Flask, g
@@ -14,6 +15,7 @@ from flowapp.extensions import csrf, htmx, limiter, login
 from flowapp.web import assets, headers, locale, nav, problems, texts
 from flowapp.web.access import access, guard, public
 from flowapp.web.nav import Nav
+from flowapp.web.preload import preload
 from flowapp.web.render import go, page, safe_next, to_url, wants_fragment
 from flowapp.web.sessions import SessionInterface, load_user
 
@@ -49,3 +51,4 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["spec_of"] = ACTIONS.get
     app.jinja_env.filters["branch_word"] = texts.branch_word
     app.before_request(guard)
+    app.extensions["preload"] = partial(preload, app)  # a server calls it: gunicorn.conf.py
