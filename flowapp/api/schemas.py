@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from flowapp.catalog.context import LogLevel
 from flowapp.engine.language.definition import EdgeDef, StepDef, TriggerDef
 from flowapp.engine.language.workflow_config import Whole, WorkflowConfig
-from flowapp.errors import InvalidError
+from flowapp.errors import UnsuitableError
 from flowapp.models import EXECUTION_STATUSES, WORKFLOW_STATUSES
 from flowapp.records.paging import MAX_NUMBER, PageAt
 from flowapp.texts import say
@@ -56,9 +56,9 @@ class PageQuery(BaseModel):
 
     @property
     def at(self) -> PageAt:
-        """The page that is asked for. InvalidError where a cursor and a number are."""
+        """The page that is asked for. UnsuitableError where a cursor and a number are."""
         if self.cursor and self.page is not None:
-            raise InvalidError.at("page", say("Give a page or a cursor, not both."))
+            raise UnsuitableError.at("page", say("Give a page or a cursor, not both."))
         return PageAt(self.page_size or self.limit, self.cursor, self.page)
 
 
