@@ -182,7 +182,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     scheduler = Scheduler(runtime, runtime.clock.now)
     Upkeep(scheduler.leads, stop).start()
-    heart = Heart(runtime, "scheduler", runtime.progress.still)
+    heart = Heart(runtime, "scheduler", runtime.progress.stalled_for)
     heart.start()
     while not stop.is_set():
         began = time.monotonic()

@@ -49,7 +49,7 @@ def work(settings: Settings, board: Board) -> None:
     tasks.init(runtime)
     declare()
     runtime.broker.alive = runtime.progress.made
-    heart = Heart(runtime, "worker", lambda: still(runtime.progress, board))
+    heart = Heart(runtime, "worker", lambda: stalled_for(runtime.progress, board))
     worker = dramatiq.Worker(runtime.broker, worker_threads=settings.threads, worker_timeout=1000)
     worker.start()
     heart.start()
@@ -68,13 +68,13 @@ def work(settings: Settings, board: Board) -> None:
     engine.dispose()
 
 
-def still(progress: Progress, board: Board) -> float:
+def stalled_for(progress: Progress, board: Board) -> float:
     """Seconds for which this process has made no progress. A step within its time is progress, however long it takes."""
     now = monotonic()
     entries = board.read()
     if any(entry.phase == JOB or (entry.phase == STEP and now - entry.since < entry.limit) for entry in entries):
         return 0.0
-    return progress.still()
+    return progress.stalled_for()
 
 
 def _set(*events: threading.Event) -> None:

@@ -63,7 +63,7 @@ def _fault(raw: bytes, error: ValueError) -> str:
         raw.decode()
     except UnicodeDecodeError as wrong:
         return f"The body is not UTF-8: its byte {wrong.start + 1} does not fit."
-    return f"The body is not JSON: {error}."
+    return f"The body is not valid JSON: {error}."
 
 
 def _deeper_than(value: Any, levels: int) -> bool:

@@ -21,7 +21,7 @@ from flowapp.catalog.context import (
     Workflows,
 )
 from flowapp.catalog.explanations import PastVisit, Question, Reason
-from flowapp.catalog.outcome import Branch, Done, Each, Fail, Goal, Join, Outcome, Park, Respond, Stop, Wait
+from flowapp.catalog.outcome import Branch, Done, Each, Fail, Goal, Join, Outcome, Respond, Stop, Suspend, Wait
 from flowapp.catalog.params import (
     N_,
     Params,
@@ -74,7 +74,6 @@ __all__ = [
     "Mailer",
     "Outcome",
     "Params",
-    "Park",
     "PastVisit",
     "People",
     "Question",
@@ -87,6 +86,7 @@ __all__ = [
     "Signal",
     "StepContext",
     "Stop",
+    "Suspend",
     "Tables",
     "Test",
     "Trait",

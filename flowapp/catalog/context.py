@@ -125,7 +125,7 @@ class IntegrationHandle:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Why a parked step runs again. `kind`: event, resume, approval or child; `payload`: what came with it.
+    """Why a suspended step runs again. `kind`: event, resume, approval or child; `payload`: what came with it.
 
     event {"type", "entity": [type, id], …} · resume: the body of the call · approval {"decision", "by", "comment"} ·
     child {"execution_id", "status", "output", "error"}.
@@ -203,7 +203,7 @@ class StepContext(StepServices):
 
     `idempotency_key` is the same for every attempt of one visit.
 
-    `timezone` is the contact's, else the organization's. `signal` is set where a parked step runs again. `entity` is
+    `timezone` is the contact's, else the organization's. `signal` is set where a suspended step runs again. `entity` is
     (type, id) of what the execution is about. `business_hours`: the workflow's config, see catalog.hours.
     """
 

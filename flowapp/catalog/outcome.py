@@ -52,7 +52,7 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
-class Park:
+class Suspend:
     """The token waits for a signal: an event of a type in `events`, a resume call, a decision, a sub-workflow's end.
 
     Each signal has the step run again, with `ctx.signal` set and without a new intent; it may park again, until the
@@ -111,4 +111,4 @@ class Respond:
     body: Any = None
 
 
-Outcome = Done | Branch | Wait | Stop | Fail | Park | Each | Join | Goal | Respond
+Outcome = Done | Branch | Wait | Stop | Fail | Suspend | Each | Join | Goal | Respond

@@ -19,11 +19,11 @@ def init_app(app: Flask) -> None:
     """Installs the commands."""
     for info in pkgutil.iter_modules(__path__):
         for command in getattr(importlib.import_module(f"{__name__}.{info.name}"), "COMMANDS", ()):
-            command.callback = _told(command.callback)
+            command.callback = _with_message(command.callback)
             app.cli.add_command(command)
 
 
-def _told(callback: Callable[..., Any]) -> Callable[..., Any]:
+def _with_message(callback: Callable[..., Any]) -> Callable[..., Any]:
     """A database that is not there, or not set up, is said in a sentence."""
 
     @wraps(callback)

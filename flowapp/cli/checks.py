@@ -141,7 +141,7 @@ def paused(_settings: Settings) -> str:
     state = tasks.runtime().pause.state()
     if state is None:
         return "no"
-    raise WrongError(f"nothing runs and nothing is sent: {_PAUSED[state.why]}")
+    raise WrongError(f"nothing runs and nothing is sent: {_PAUSED[state.reason]}")
 
 
 _PAUSED = {

@@ -21,7 +21,7 @@ def _json(text: str) -> Any:
     try:
         return exact_json.loads(text)
     except ValueError as error:
-        raise click.BadParameter(f"This is not JSON: {error}.") from None
+        raise click.BadParameter(f"This is not valid JSON: {error}.") from None
 
 
 _TYPES: dict[Any, Any] = {str: str, int: int, float: float, Any: _json}

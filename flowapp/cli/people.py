@@ -78,7 +78,7 @@ def seed_demo() -> None:
         owners = select(Member).where(Member.role == Role.OWNER.label).order_by(Member.id.desc())
         owners_by_organization = {m.organization_id: (m.user_id, m.user.locale) for m in system.scalars(owners)}
     if not owners_by_organization:
-        raise click.ClickException("There is no organization yet: run create-superuser first.")
+        raise click.ClickException("There is no organization yet. Run create-superuser first.")
     for organization_id, (user_id, language) in owners_by_organization.items():
         with tenant_session(db.engine, organization_id) as session:
             organization = session.get_one(Organization, organization_id)

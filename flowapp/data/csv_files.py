@@ -24,7 +24,7 @@ from flowapp.workflows.projects import slugify
 MAX_ROWS = 50_000
 SMALL = 1_000  # cells that are read in this process: some 50 milliseconds where all are e-mail addresses
 PORTION = 20_000  # cells for one call of a helper
-TOLD = 100  # lines whose faults are told
+MAX_LISTED = 100  # lines whose faults are told
 _DELIMITERS = (",", ";", "\t", "|")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -107,7 +107,7 @@ def check(
     raws = [{key: _cell(cells, at) for at, key in mapping.items() if key in columns} for _line, cells in sheet.rows]
     for (line, _cells), raw, fitted in zip(sheet.rows, raws, _fitted(list(columns.values()), raws, zone), strict=True):
         if isinstance(fitted, int):
-            if len(checked.bad_lines) < TOLD:
+            if len(checked.bad_lines) < MAX_LISTED:
                 checked.faults += [(line, columns[p.path].label, p.message) for p in _problems(columns, raw, zone)]
             checked.bad_lines.add(line)
             checked.count += fitted

@@ -195,7 +195,7 @@ def decide(
     _lock(session, asked)
     earlier = decision(session, asked)
     if earlier is not None:
-        raise ConflictError(told(earlier))
+        raise ConflictError(decision_text(earlier))
     if not asked.is_open:
         raise ConflictError(say("This approval is no longer open: the workflow has continued or ended."))
     run, now = asked.run, utcnow()
@@ -218,7 +218,7 @@ def decide(
     )
 
 
-def told(made: dict[str, Any]) -> str:
+def decision_text(made: dict[str, Any]) -> str:
     """Who has decided already, in words."""
     if made["decision"] == "approved":
         return say("%(who)s has already approved this.", who=made["by"])

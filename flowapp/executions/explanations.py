@@ -52,7 +52,7 @@ def of_visit(story: Story, visit: StepVisit) -> list[Reason]:
     if not reasons and visit.run.explanation:
         reasons = [Reason(rules=visit.run.explanation)]
     shown = [replace(reason, rules=explained(reason.rules)) for reason in reasons]
-    return shown + (_parked(token) if token and token["status"] == "parked" else [])
+    return shown + (_suspended(token) if token and token["status"] == "parked" else [])
 
 
 def _past(story: Story, run: StepRun, token: Json | None) -> PastVisit:
@@ -90,7 +90,7 @@ def items_of(frame: str) -> str:
     return ".".join(str(int(part.partition(":")[2]) + 1) for part in frame.split("/")) if frame else ""
 
 
-def _parked(token: Json) -> list[Reason]:
+def _suspended(token: Json) -> list[Reason]:
     accepts = token.get("accepts", ())
     if "approval" in accepts:
         return [Reason(say("Waiting for a person to approve or reject."))]

@@ -165,11 +165,11 @@ def _csv(reader: _Reader) -> Iterator[str]:
     yield "\ufeff" + _line(_COLUMNS)
     for execution in reader.executions():
         for kind, row in reader.entries(execution["id"]):
-            shown = {"execution_id": execution["id"], "type": kind, **row, **_told(kind, row)}
+            shown = {"execution_id": execution["id"], "type": kind, **row, **_details(kind, row)}
             yield _line([_cell(shown.get(name)) for name in _COLUMNS])
 
 
-def _told(kind: str, row: Json) -> Json:
+def _details(kind: str, row: Json) -> Json:
     if kind == "log":
         return {"time": row["created_at"], "data": None if row["data"] is None else _dump(row["data"])}
     given = {"input": row["input"], "output": row["output"]}

@@ -34,7 +34,7 @@ class MonitorFeed:
     def __init__(self, engine: Engine, organization_id: str, after: int | None) -> None:
         self._engine, self._organization_id = engine, organization_id
         self._since = after
-        self._told: dict[tuple[str, str], None] = {}
+        self._sent: dict[tuple[str, str], None] = {}
         self.channel = tasks.monitor_channel(organization_id)
         self.seq = after or 0
 
@@ -75,11 +75,11 @@ class MonitorFeed:
 
     def _tell(self, message: Message, execution_id: str, at: int) -> list[Message]:
         key = (message["type"], execution_id)
-        if key in self._told:
+        if key in self._sent:
             return []
-        self._told[key] = None
-        if len(self._told) > REMEMBERED:
-            del self._told[next(iter(self._told))]
+        self._sent[key] = None
+        if len(self._sent) > REMEMBERED:
+            del self._sent[next(iter(self._sent))]
         self.seq = max(self.seq + 1, at)
         return [{**shown(message), "seq": self.seq}]
 

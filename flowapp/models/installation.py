@@ -18,11 +18,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from flowapp.models.base import new_id, utcnow
 from flowapp.models.operations import InstallationSetting
 
-Why = Literal["restored", "copied", "asked"]
+PauseReason = Literal["restored", "copied", "asked"]
 ID, HOME, PAUSED = "id", "home", "paused"
 
 
-def settle(connection: Connection) -> tuple[Why, datetime] | None:
+def settle(connection: Connection) -> tuple[PauseReason, datetime] | None:
     """Gives a new installation its id and home, pauses a copy. Why it is paused and since when; None where it is not.
 
     The caller commits.
@@ -37,18 +37,18 @@ def settle(connection: Connection) -> tuple[Why, datetime] | None:
     return paused(connection)
 
 
-def paused(connection: Connection) -> tuple[Why, datetime] | None:
+def paused(connection: Connection) -> tuple[PauseReason, datetime] | None:
     """Why the installation is paused, and since when; None where it is not."""
     said = _read(connection).get(PAUSED)
     if said is None:
         return None
-    why, _, since = said.partition(" ")
-    return why, datetime.fromisoformat(since)  # type: ignore[return-value]
+    reason, _, since = said.partition(" ")
+    return reason, datetime.fromisoformat(since)  # type: ignore[return-value]
 
 
-def pause(connection: Connection, why: Why) -> None:
+def pause(connection: Connection, reason: PauseReason) -> None:
     """Pauses it, unless it is. The caller commits."""
-    _keep(connection, PAUSED, f"{why} {utcnow().isoformat()}")
+    _keep(connection, PAUSED, f"{reason} {utcnow().isoformat()}")
 
 
 def restored(connection: Connection) -> None:

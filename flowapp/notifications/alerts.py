@@ -109,8 +109,8 @@ def _announce(session: Session, workflow: Workflow, kind: Kind, key: str) -> Ale
 
 def readers(session: Session, workflow: Workflow) -> list[User]:
     """Who is told: editors and higher, and whoever made the workflow while they are a member; by e-mail address."""
-    told = or_(Member.role.in_(READERS), Member.user_id == workflow.created_by)
-    members = session.scalars(select(Member).where(Member.organization_id == workflow.organization_id, told))
+    recipients = or_(Member.role.in_(READERS), Member.user_id == workflow.created_by)
+    members = session.scalars(select(Member).where(Member.organization_id == workflow.organization_id, recipients))
     return sorted((member.user for member in members), key=lambda user: user.email)
 
 

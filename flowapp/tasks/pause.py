@@ -30,7 +30,7 @@ log = get_logger(__name__)
 class State:
     """Why it is paused, and since when. `unknown`: the database has not said yet."""
 
-    why: Literal["restored", "copied", "asked", "setting", "unknown"]
+    reason: Literal["restored", "copied", "asked", "setting", "unknown"]
     since: datetime | None = None
 
 
@@ -63,7 +63,7 @@ class Pause:
         before = self._state
         try:
             with self._engine.begin() as connection:
-                unknown = before is not None and before.why == "unknown"
+                unknown = before is not None and before.reason == "unknown"
                 paused = installation.settle(connection) if unknown else installation.paused(connection)
         except SQLAlchemyError as error:
             log.info(
@@ -72,7 +72,7 @@ class Pause:
             )
             return
         self._state = State(*paused) if paused else None
-        if self._state and (before is None or before.why != self._state.why):
-            log.warning("paused: nothing runs and nothing is sent", why=self._state.why, remedy="flask resume")
-        elif before and not self._state and before.why != "unknown":
+        if self._state and (before is None or before.reason != self._state.reason):
+            log.warning("paused: nothing runs and nothing is sent", reason=self._state.reason, remedy="flask resume")
+        elif before and not self._state and before.reason != "unknown":
             log.info("no longer paused")

@@ -56,11 +56,11 @@ class Members:
             notify(session, people, title, body, link)
             return len(people)
 
-        told = self._services.within(write)
+        notified = self._services.within(write)
         for number, address in enumerate(emails):
             text = f"{body}\n\n{link}".strip()
             self._services.mail.send(Email([address], title, text, message_id=f"<{self._key}.{number}@flowapp>"))
-        return told + len(emails)
+        return notified + len(emails)
 
     def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> int:
         """A notification, and an e-mail with buttons, to everybody who may decide; each with a link of their own.
@@ -71,8 +71,8 @@ class Members:
 
         def write(session: Session) -> tuple[list[User], str, str]:
             people = with_role(session, role)
-            told = set(session.scalars(select(Notification.user_id).where(_to(people), Notification.link == page)))
-            notify(session, [user for user in people if user.id not in told], title, message, page)
+            notified = set(session.scalars(select(Notification.user_id).where(_to(people), Notification.link == page)))
+            notify(session, [user for user in people if user.id not in notified], title, message, page)
             return people, *_names(session, self._visit)
 
         people, workflow, organization = self._services.within(write)

@@ -41,7 +41,7 @@ class Progress:
         """It got on just now."""
         self._at = time.monotonic()
 
-    def still(self) -> float:
+    def stalled_for(self) -> float:
         """Seconds since then."""
         return time.monotonic() - self._at
 

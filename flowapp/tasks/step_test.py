@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Branch, Done, Each, Fail, Park, Respond, Stop, Wait
+from flowapp.catalog import Branch, Done, Each, Fail, Respond, Stop, Suspend, Wait
 from flowapp.catalog.entities import CONTACT, ENTITIES
 from flowapp.crm import contacts
 from flowapp.engine.graph.sample import loop_names
@@ -68,7 +68,7 @@ def test_step(
     except FlowError as error:
         attempt, shown = Attempt(Fail(error.message), None), None
     return {
-        **_told(attempt),
+        **_outcome_fields(attempt),
         "input": shown,
         "logs": lines,
         "duration_ms": round((time.perf_counter() - began) * 1000, 1),
@@ -126,11 +126,11 @@ def _scope(
     )
 
 
-def _told(attempt: Attempt) -> dict[str, Any]:
+def _outcome_fields(attempt: Attempt) -> dict[str, Any]:
     outcome = attempt.outcome
     if isinstance(outcome, Fail):
         return {"status": "failed", "result": None, "error": mask_text(outcome.message), "branch": ""}
-    if isinstance(outcome, Wait | Park):
+    if isinstance(outcome, Wait | Suspend):
         return {"status": "waiting", "result": _waits(outcome), "error": "", "branch": ""}
     if isinstance(outcome, Stop):
         return {"status": "completed", "result": outcome.result, "error": outcome.message, "branch": "stop"}
@@ -144,6 +144,6 @@ def _told(attempt: Attempt) -> dict[str, Any]:
     return {"status": "completed", "result": result, "error": "", "branch": branch}
 
 
-def _waits(outcome: Wait | Park) -> dict[str, Any]:
+def _waits(outcome: Wait | Suspend) -> dict[str, Any]:
     until = outcome.until.isoformat() if outcome.until else None
-    return {"until": until, **({"waits_for": outcome.waits_for} if isinstance(outcome, Park) else {})}
+    return {"until": until, **({"waits_for": outcome.waits_for} if isinstance(outcome, Suspend) else {})}

@@ -32,8 +32,8 @@ class SubWorkflows:
         """The new execution's id; the same one when this attempt runs again, after a crash or for a signal."""
         execution, created = self._services.within(lambda session: self._begin(session, workflow, input_data, wait))
         if created and wait and execution.status == "skipped":  # no end of it will ever be signalled
-            why = (execution.context or {}).get("skipped_because", "")
-            raise StepError(f"“{workflow}” was skipped: {why}", permanent=True)
+            reason = (execution.context or {}).get("skipped_because", "")
+            raise StepError(f"“{workflow}” was skipped: {reason}", permanent=True)
         return execution.id
 
     def _begin(self, session: Session, reference: str, input_data: Any, wait: bool) -> tuple[Execution, bool]:

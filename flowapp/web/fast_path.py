@@ -2,8 +2,8 @@
 
 A `Shortcut` answers a request before Flask does anything with it; what it does not answer goes to its route.
 
-Before a lean view runs nothing but the routing: no session, no CSRF, no limits, no sign-in. After it run only those
-functions that are lean themselves. Errors go the usual way. Who may call is still declared by @public, and the route
+Before a fast view runs nothing but the routing: no session, no CSRF, no limits, no sign-in. After it run only those
+functions that are fast themselves. Errors go the usual way. Who may call is still declared by @public, and the route
 must be one that would pass everything that is left out.
 """
 
@@ -29,9 +29,9 @@ LONGEST = 20.0  # seconds; fewer than a transaction of PostgreSQL may stand idle
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def lean(function: Function) -> Function:
-    """Marks a view, or a function that runs after each request, lean ones too."""
-    function.lean = True  # type: ignore[attr-defined]
+def fast(function: Function) -> Function:
+    """Marks a view, or a function that runs after each request, fast ones too."""
+    function.fast = True  # type: ignore[attr-defined]
     return function
 
 
@@ -48,7 +48,7 @@ Shortcut = Callable[[dict[str, Any]], Answer | None]  # environ to answer; None:
 
 
 class Application(APIFlask):
-    """Flask, with lean routes. `shortcuts` by the first segment of the path."""
+    """Flask, with fast routes. `shortcuts` by the first segment of the path."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -66,12 +66,12 @@ class Application(APIFlask):
     url_rule_class = LateRule
 
     def full_dispatch_request(self) -> Response:
-        """As Flask does it, without what a lean route does not need."""
+        """As Flask does it, without what a fast route does not need."""
         if (
             request_ctx.url_adapter is None
         ):  # no address can be made under such a name, not those of an error page either
             return self.process_response(Response(_NO_HOST, 400, mimetype="text/plain"))
-        if not getattr(self.view_functions.get(request.endpoint or ""), "lean", False):
+        if not getattr(self.view_functions.get(request.endpoint or ""), "fast", False):
             with within(LONGEST):  # all that helper processes do for one request
                 return super().full_dispatch_request()
         try:
@@ -79,10 +79,10 @@ class Application(APIFlask):
         except Exception as error:  # noqa: BLE001 - as Flask does it: the handlers of errors know them all
             answer = self.handle_user_exception(error)
         response = self.make_response(answer)
-        for after in self._lean_after:
+        for after in self._fast_after:
             response = after(response)
         return response
 
     @cached_property
-    def _lean_after(self) -> list[Callable[[Response], Response]]:
-        return [f for f in reversed(self.after_request_funcs.get(None, [])) if getattr(f, "lean", False)]
+    def _fast_after(self) -> list[Callable[[Response], Response]]:
+        return [f for f in reversed(self.after_request_funcs.get(None, [])) if getattr(f, "fast", False)]

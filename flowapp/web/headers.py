@@ -6,7 +6,7 @@ import secrets
 
 from flask import Flask, Response, g, request
 
-from flowapp.web.fast_path import lean
+from flowapp.web.fast_path import fast
 
 _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -49,7 +49,7 @@ def of_data(*, is_secure: bool) -> list[tuple[str, str]]:
     return [*sent, ("Strict-Transport-Security", _HSTS)] if is_secure else sent
 
 
-@lean
+@fast
 def _set_headers(response: Response) -> Response:
     headers = response.headers
     if "Content-Security-Policy" not in headers:

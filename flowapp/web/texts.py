@@ -22,6 +22,6 @@ def branch_word(branch: str) -> str:
     return "" if branch == "next" else translated(branch_label(branch))
 
 
-def told(problems: Iterable[Problem]) -> list[Problem]:
+def localized_problems(problems: Iterable[Problem]) -> list[Problem]:
     """The same problems in the reader's language."""
     return [replace(problem, message=translated(problem.message)) for problem in problems]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flowapp.actions.flow.split import share
-from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Park, Respond, Signal, get_action
+from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Respond, Signal, Suspend, get_action
 from tests.actions.conftest import NOW
 
 BY_COUNTRY = [
@@ -165,7 +165,7 @@ def test_a_goal_that_is_not_met_lets_go_on_or_waits_for_the_contact(run) -> None
     assert run("goal", {}, conditions=PAID) == Done(unmet)
     run.contact_id = "ada"
     waits = run("goal", {}, conditions=PAID, unmet="wait", timeout="3 days")
-    assert isinstance(waits, Park)
+    assert isinstance(waits, Suspend)
     assert (waits.events, waits.accepts, waits.until) == (("contact.*",), ("event",), NOW + timedelta(days=3))
     assert (waits.same_entity, waits.result) == (True, unmet)
 
@@ -188,7 +188,7 @@ class Started:
 def test_run_workflow_waits_for_the_end_of_what_it_started(run) -> None:
     run.workflows = Started()
     waits = run("sub_workflow", {"a": 1}, workflow="Invoice", input={"n": "{{ input.a }}"}, timeout="1 hour")
-    assert isinstance(waits, Park)
+    assert isinstance(waits, Suspend)
     assert (waits.accepts, waits.until) == (("child",), NOW + timedelta(hours=1))
     assert run.workflows.calls == [("Invoice", {"n": 1}, True)]
     ended = {"execution_id": "child-1", "status": "completed", "output": {"n": 2}, "error": ""}
@@ -200,7 +200,7 @@ def test_run_workflow_waits_for_the_end_of_what_it_started(run) -> None:
     assert isinstance(failed, Fail)
     assert failed.message == "The workflow that it ran ended as failed: No stock"
     run.signal = Signal("child", {**ended, "execution_id": "an earlier one"})
-    assert isinstance(run("run_workflow", workflow="Invoice"), Park)
+    assert isinstance(run("run_workflow", workflow="Invoice"), Suspend)
 
 
 def test_run_workflow_may_go_on_at_once(run) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowapp.catalog import ACTIONS, Branch, Done, Park, Signal, Stop, Wait, get_action, ui_of
+from flowapp.catalog import ACTIONS, Branch, Done, Signal, Stop, Suspend, Wait, get_action, ui_of
 from tests.actions.conftest import NOW
 
 
@@ -119,7 +119,7 @@ def test_wait_has_every_kind(run) -> None:
     condition = run(
         "wait", {}, conditions=[{"field": "contact.paid", "operator": "==", "value": True}], timeout="1 day"
     )
-    assert isinstance(condition, Park)
+    assert isinstance(condition, Suspend)
     assert (condition.accepts, condition.events) == (("event",), ("contact.*",))
     event = run("wait", kind="event", events=["order.*"])
     assert (event.accepts, event.events) == (("event",), ("order.*",))

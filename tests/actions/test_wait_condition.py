@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from flowapp.actions.time.wait_condition import WaitConditionParams, wait_condition
-from flowapp.catalog import Branch, Park, Signal, StepContext, get_action
+from flowapp.catalog import Branch, Signal, StepContext, Suspend, get_action
 from flowapp.engine.language.scope import Scope
 from flowapp.errors import StepError
 from tests.actions.conftest import Bench
@@ -31,21 +31,21 @@ def test_what_holds_at_once_waits_for_nothing(run: Bench) -> None:
 
 def test_it_listens_for_what_is_about_the_contact(run: Bench) -> None:
     outcome = wait_condition(context(run, contact_id="c"), WaitConditionParams(conditions=RULES))
-    assert isinstance(outcome, Park)
+    assert isinstance(outcome, Suspend)
     assert (outcome.events, outcome.same_entity, outcome.until) == (("contact.*",), True, None)
     assert (outcome.accepts, outcome.timeout_branch) == (("event",), "timeout")
 
 
 def test_it_listens_for_what_is_about_the_entity(run: Bench) -> None:
     outcome = wait_condition(context(run, entity=("deal", "7")), WaitConditionParams(conditions=RULES))
-    assert isinstance(outcome, Park)
+    assert isinstance(outcome, Suspend)
     assert outcome.events == ("deal.*",)
 
 
 def test_named_events_about_anything_where_the_execution_is_about_nothing(run: Bench) -> None:
     params = WaitConditionParams(conditions=RULES, events="order.paid\norder.cancelled", timeout="2 days")
     outcome = wait_condition(context(run), params)
-    assert isinstance(outcome, Park)
+    assert isinstance(outcome, Suspend)
     assert (outcome.events, outcome.same_entity) == (("order.paid", "order.cancelled"), False)
     assert outcome.until == run.now + timedelta(days=2)
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from flowapp.actions.time.wait_event import WaitEventParams, wait_event
-from flowapp.catalog import Branch, Outcome, Park, Signal, get_action
+from flowapp.catalog import Branch, Outcome, Signal, Suspend, get_action
 from flowapp.engine.language.scope import Scope
 from tests.actions.conftest import Bench
 
@@ -39,7 +39,7 @@ def attempt(run: Bench, people: Asking, params: dict[str, Any], **about: Any) ->
 
 def test_a_call_is_waited_for(run: Bench, people: Asking) -> None:
     outcome = attempt(run, people, {"kind": "url", "timeout": "1 hour"})
-    assert isinstance(outcome, Park)
+    assert isinstance(outcome, Suspend)
     assert (outcome.accepts, outcome.events, outcome.until) == (("resume",), (), run.now + timedelta(hours=1))
 
 
@@ -51,7 +51,7 @@ def test_what_came_with_the_call_is_the_result(run: Bench, people: Asking) -> No
 def test_members_are_asked_once(run: Bench, people: Asking) -> None:
     params = {"kind": "approval", "role": "admin", "title": "May it go out?", "message": "1,000 letters"}
     outcome = attempt(run, people, params)
-    assert isinstance(outcome, Park)
+    assert isinstance(outcome, Suspend)
     assert (outcome.accepts, outcome.events, outcome.same_entity) == (("approval",), ("approval.admin",), False)
     assert people.asked == [("admin", "May it go out?", "1,000 letters", True)]
     attempt(run, people, params, signal=Signal("approval", {"decision": "approved", "iteration": 7}))
@@ -73,7 +73,7 @@ def test_a_decision_chooses_the_branch(run: Bench, people: Asking, decision: str
 
 def test_a_decision_about_an_earlier_visit_does_not_count(run: Bench, people: Asking) -> None:
     late = Signal("approval", {"decision": "approved", "by": "x", "iteration": 0})
-    assert isinstance(attempt(run, people, {"kind": "approval"}, signal=late, iteration=1), Park)
+    assert isinstance(attempt(run, people, {"kind": "approval"}, signal=late, iteration=1), Suspend)
 
 
 def test_events_of_the_same_contact_unless_it_says_otherwise(run: Bench, people: Asking) -> None:
@@ -84,14 +84,14 @@ def test_events_of_the_same_contact_unless_it_says_otherwise(run: Bench, people:
         ({"same_entity": False}, {"contact_id": "c"}, False),
     ):
         outcome = attempt(run, people, {**params, **more}, **about)
-        assert isinstance(outcome, Park)
+        assert isinstance(outcome, Suspend)
         assert (outcome.events, outcome.same_entity) == (("order.paid",), same)
 
 
 def test_only_an_event_of_a_type_that_was_named_counts(run: Bench, people: Asking) -> None:
     params = {"events": "order.*"}
     paid, other = {"type": "order.paid"}, {"type": "contact.updated"}
-    assert isinstance(attempt(run, people, params, signal=Signal("event", other)), Park)
+    assert isinstance(attempt(run, people, params, signal=Signal("event", other)), Suspend)
     assert attempt(run, people, params, signal=Signal("event", paid)) == Branch(
         "next", {"kind": "event", "payload": paid}
     )

@@ -252,6 +252,6 @@ def add_mail(page: Page) -> None:
 def add_call(page: Page, sink: Sink) -> None:
     more(page)
     choose(page, "Send HTTP request", "Tell the team")
-    page.get_by_role("textbox", name="Address", exact=True).fill(sink.url("/team"))
+    page.get_by_role("textbox", name="URL", exact=True).fill(sink.url("/team"))
     page.get_by_role("textbox", name="Text", exact=True).fill("Nouveau contact: {{form_data.name}}")
     add(page, "Tell the team")

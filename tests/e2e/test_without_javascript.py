@@ -60,7 +60,7 @@ def add_call(page: Page, sink: Sink) -> None:
     page.get_by_label("Step name").fill("Call the sink")
     page.get_by_role("button", name="Add step").click()
     expect(page.locator(".field-error")).to_be_visible()
-    page.get_by_role("textbox", name="Address").fill(sink.url())
+    page.get_by_role("textbox", name="URL").fill(sink.url())
     page.get_by_role("button", name="Add step").click()
 
 

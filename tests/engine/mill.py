@@ -13,7 +13,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any, ClassVar
 
-from flowapp.catalog import Done, Fail, Outcome, Params, Park, StepContext, Wait
+from flowapp.catalog import Done, Fail, Outcome, Params, StepContext, Suspend, Wait
 from flowapp.catalog.registry import action
 from flowapp.engine.store.journal import Batch, Claim, Journal
 
@@ -90,7 +90,7 @@ def mark(ctx: StepContext, params: MarkParams) -> Outcome:
     Book.fuse.point("before an effect")
     Book.effects.append((ctx.idempotency_key, ctx.step_id, str(params.value)))
     Book.fuse.point("after an effect")
-    return Park("a word", ("resume",)) if params.do == "park" else Done(params.value)
+    return Suspend("a word", ("resume",)) if params.do == "park" else Done(params.value)
 
 
 def register() -> None:

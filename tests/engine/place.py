@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from flowapp import catalog
-from flowapp.catalog import Branch, Done, Fail, Outcome, Params, Park, StepContext, Stop, Wait
+from flowapp.catalog import Branch, Done, Fail, Outcome, Params, StepContext, Stop, Suspend, Wait
 from flowapp.catalog.registry import ACTIONS, action
 from flowapp.config import Settings
 from flowapp.database import dump_json
@@ -69,7 +69,7 @@ def suspended(ctx: StepContext, params: TryParams) -> Outcome:
     if word != "again":
         return Done(word)
     until = ctx.now() + timedelta(seconds=params.until) if params.until else None
-    return Park("a word", ("resume", "child", "approval", "event"), until, result=params.value)
+    return Suspend("a word", ("resume", "child", "approval", "event"), until, result=params.value)
 
 
 class World:

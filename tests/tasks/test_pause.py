@@ -150,7 +150,7 @@ def test_an_execution_under_way_stops_after_its_step(site: Site, smtp: Any, monk
 
 def test_the_setting_pauses_whatever_the_database_says(settings: Settings) -> None:
     with running(dataclasses.replace(settings, paused=True)) as app:
-        assert tasks.runtime().pause.state().why == "setting"  # type: ignore[union-attr]
+        assert tasks.runtime().pause.state().reason == "setting"  # type: ignore[union-attr]
         assert "FLOWAPP_PAUSED is set" in run(app, "resume", code=1)
 
 
@@ -160,7 +160,7 @@ def states(settings: Settings) -> str:
     prepare_engine(engine, settings)
     try:
         state = Pause(settings, engine).state()
-        return state.why if state else ""
+        return state.reason if state else ""
     finally:
         engine.dispose()
 

@@ -11,7 +11,7 @@ import pytest
 
 from flowapp.errors import InvalidError, Problem
 from flowapp.texts import join, say
-from flowapp.web.texts import told, translated
+from flowapp.web.texts import localized_problems, translated
 from tests.pages.test_steps import LOG, Site
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -60,7 +60,7 @@ def test_what_is_not_in_the_catalogue_stays_as_it_is() -> None:
 def test_an_error_of_several_problems_is_said_whole() -> None:
     problem = Problem("name", say("This must not be empty."), "s", "invalid")
     assert translated(InvalidError([problem]).message) == f"name{NBSP}: Ceci ne doit pas être vide."
-    assert told([problem]) == [Problem("name", "Ceci ne doit pas être vide.", "s", "invalid")]
+    assert localized_problems([problem]) == [Problem("name", "Ceci ne doit pas être vide.", "s", "invalid")]
 
 
 def test_messages_are_english_where_nobody_asks_for_french(app: Any) -> None:

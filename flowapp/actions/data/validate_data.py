@@ -21,7 +21,7 @@ RuleName = Literal[
 ]  # fmt: skip
 
 _NUMERIC = ("min", "max", "min_length", "max_length")
-MAX_TOLD = 10
+MAX_LISTED = 10
 MAX_PROBLEMS = 500
 
 
@@ -181,16 +181,18 @@ def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
         return Done(result)
     if params.on_invalid == "branch":
         return Branch("invalid", result)
-    told = "; ".join(f"{p['field']}: {p['message']}" if p.get("field") else p["message"] for p in problems[:MAX_TOLD])
-    more = f"; and {len(problems) - MAX_TOLD} more" if len(problems) > MAX_TOLD else ""
-    raise StepError(f"The data is not valid. {told}{more}", permanent=True, details={"problems": problems})
+    listed = "; ".join(
+        f"{p['field']}: {p['message']}" if p.get("field") else p["message"] for p in problems[:MAX_LISTED]
+    )
+    more = f"; and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
+    raise StepError(f"The data is not valid. {listed}{more}", permanent=True, details={"problems": problems})
 
 
 def _of_each(problems_by_item: list[list[dict[str, str]]]) -> list[dict[str, str]]:
     """The problems of all items, each with the item's index before its field; enough of them to go on with."""
-    told = (
+    listed = (
         {**problem, "field": f"{at}.{problem['field']}" if problem.get("field") else str(at)}
         for at, problems in enumerate(problems_by_item)
         for problem in problems
     )
-    return list(islice(told, MAX_PROBLEMS))
+    return list(islice(listed, MAX_PROBLEMS))

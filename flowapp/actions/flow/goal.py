@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from flowapp.catalog import N_, Done, Goal, Outcome, Params, Park, StepContext, action, ui
+from flowapp.catalog import N_, Done, Goal, Outcome, Params, StepContext, Suspend, action, ui
 from flowapp.catalog.entities import CONTACT
 from flowapp.catalog.fields import OptionalDuration, Text, until
 from flowapp.errors import StepError
@@ -91,7 +91,9 @@ def goal(ctx: StepContext, params: GoalParams) -> Outcome:
     if not about:
         raise StepError("There is no contact to wait for. Choose “Continue” instead.", permanent=True)
     events = (f"{about}.*",)
-    return Park("the goal's conditions to hold", ("event",), until(ctx, params.timeout), events=events, result=result)
+    return Suspend(
+        "the goal's conditions to hold", ("event",), until(ctx, params.timeout), events=events, result=result
+    )
 
 
 def _number(value: Decimal | None) -> int | float | None:

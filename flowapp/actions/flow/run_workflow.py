@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from flowapp.catalog import N_, Done, Fail, Outcome, Params, Park, PastVisit, Reason, StepContext, action, ui
+from flowapp.catalog import N_, Done, Fail, Outcome, Params, PastVisit, Reason, StepContext, Suspend, action, ui
 from flowapp.catalog.fields import OptionalDuration, Text, until
 from flowapp.texts import say
 
@@ -80,7 +80,7 @@ def run_workflow(ctx: StepContext, params: RunWorkflowParams) -> Outcome:
         return _ended(child)
     # Nothing yet, or the late end of another one that this token had given up waiting for.
     waits_for = f"the workflow “{params.workflow}”"
-    return Park(waits_for, ("child",), until(ctx, params.timeout), result={**result, "status": "running"})
+    return Suspend(waits_for, ("child",), until(ctx, params.timeout), result={**result, "status": "running"})
 
 
 def _ended(child: dict[str, Any]) -> Outcome:

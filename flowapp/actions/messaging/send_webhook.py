@@ -33,7 +33,7 @@ class SendWebhookParams(Params):
         ),
     )
     url: Text = Field(
-        min_length=1, max_length=4000, json_schema_extra=ui(N_("Address"), placeholder="https://example.com/hook")
+        min_length=1, max_length=4000, json_schema_extra=ui(N_("URL"), placeholder="https://example.com/hook")
     )
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = Field(
         "POST", json_schema_extra=ui(N_("Method"), widget="select")

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from flowapp.actions.time.family import LENGTHS, WAITS
-from flowapp.catalog import N_, Branch, Outcome, Params, Park, PastVisit, Reason, StepContext, action, ui
+from flowapp.catalog import N_, Branch, Outcome, Params, PastVisit, Reason, StepContext, Suspend, action, ui
 from flowapp.catalog.entities import CONTACT
 from flowapp.catalog.fields import Duration, Lines, wrong
 from flowapp.catalog.times import parse_duration
@@ -102,7 +102,7 @@ def wait_condition(ctx: StepContext, params: WaitConditionParams) -> Outcome:
             "This execution is not about a contact, so nothing would ever end the wait. Enter events or a maximum time.",
             permanent=True,
         )
-    return Park("the conditions to hold", ("event",), until, events=events, same_entity=bool(about), result=result)
+    return Suspend("the conditions to hold", ("event",), until, events=events, same_entity=bool(about), result=result)
 
 
 def about_what(ctx: StepContext) -> str:

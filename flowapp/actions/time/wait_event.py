@@ -15,12 +15,12 @@ from flowapp.catalog import (
     Branch,
     Outcome,
     Params,
-    Park,
     PastVisit,
     Question,
     Reason,
     Signal,
     StepContext,
+    Suspend,
     action,
     ui,
 )
@@ -180,21 +180,21 @@ def wait_event(ctx: StepContext, params: WaitEventParams) -> Outcome:
         title = params.title.strip() or ctx.step_name
         asked = ctx.people.ask_approval(params.role, title, params.message, by_email=params.by_email)
         ctx.log(f"Asked {asked} {'person' if asked == 1 else 'people'} to decide: “{title}”.")
-    return _park(ctx, params)
+    return _suspend(ctx, params)
 
 
-def _park(ctx: StepContext, params: WaitEventParams) -> Park:
+def _suspend(ctx: StepContext, params: WaitEventParams) -> Suspend:
     until, result = deadline(ctx, params.timeout), {"kind": params.kind, "payload": None}
     if params.kind == "url":
-        return Park("a call of its web address (resume_url)", ("resume",), until, result=result)
+        return Suspend("a call of its web address (resume_url)", ("resume",), until, result=result)
     if params.kind == "event":
         same = params.same_entity and bool(about_what(ctx))
         words = f"an event: {', '.join(params.events)}"
-        return Park(words, ("event",), until, events=tuple(params.events), same_entity=same, result=result)
+        return Suspend(words, ("event",), until, events=tuple(params.events), same_entity=same, result=result)
     # Nobody records such an event: it is how open approvals are found by role (executions.approvals).
     asked = (f"approval.{params.role}",)
     words = f"a decision by a member with the role {params.role} or a higher one"
-    return Park(words, ("approval",), until, events=asked, same_entity=False, result=result)
+    return Suspend(words, ("approval",), until, events=asked, same_entity=False, result=result)
 
 
 def _answer(ctx: StepContext, params: WaitEventParams, signal: Signal) -> Outcome | None:

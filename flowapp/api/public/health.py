@@ -23,7 +23,7 @@ log = get_logger(__name__)
 bp = Blueprint("health", __name__)
 TAG = N_("Health")
 DOWN = ((503, JSON),)
-WHY = "load balancers and process supervisors carry no token"
+NO_SIGN_IN = "load balancers and process supervisors carry no token"
 OK = "ok"
 NEWER = "newer schema, still served"
 _FINE = (OK, NEWER)
@@ -31,7 +31,7 @@ _FINE = (OK, NEWER)
 
 @route(bp, "/healthz", "GET", tag=TAG, summary=N_("Liveness check"), answer=HealthOut, root=True, others=DOWN)
 @limiter.exempt
-@public(WHY)
+@public(NO_SIGN_IN)
 def healthz() -> tuple[Response, int]:
     """The process answers, and so does its database; else 503."""
     return _answer({"database": _database()})
@@ -39,7 +39,7 @@ def healthz() -> tuple[Response, int]:
 
 @route(bp, "/readyz", "GET", tag=TAG, summary=N_("Readiness check"), answer=HealthOut, root=True, others=DOWN)
 @limiter.exempt
-@public(WHY)
+@public(NO_SIGN_IN)
 def readyz() -> tuple[Response, int]:
     """Database, broker, the schema, and that on some host a worker and a scheduler make progress; else 503."""
     checks = {"database": _database(), "redis": _redis()}

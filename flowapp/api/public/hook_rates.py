@@ -27,16 +27,16 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Count:
-    """The calls of one minute: `own` of this process, of which `told` to Redis, which knew of `all` then."""
+    """The calls of one minute: `own` of this process, of which `reported` to Redis, which knew of `all` then."""
 
     minute: int
     own: int = 0
-    told: int = 0
+    reported: int = 0
     all: int = 0
 
     @property
     def total(self) -> int:
-        return self.all + self.own - self.told
+        return self.all + self.own - self.reported
 
 
 class Rates:
@@ -56,8 +56,8 @@ class Rates:
             if count.total >= limit:
                 raise _refused(limit, now)
             count.own += 1
-            tell = count.own - count.told if count.own - count.told >= max(1, limit // PARTS) else 0
-            count.told += tell
+            tell = count.own - count.reported if count.own - count.reported >= max(1, limit // PARTS) else 0
+            count.reported += tell
             count.all += tell
         if tell and self._redis is not None and now >= self._ask_again:
             self._tell(self._redis, key, count, tell)

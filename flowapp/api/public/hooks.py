@@ -32,7 +32,7 @@ from flowapp.models import Trigger, Version, Workflow
 from flowapp.models.tenancy import at_once, system_session
 from flowapp.triggers.webhook import WebhookParams
 from flowapp.web.access import enter_organization, public
-from flowapp.web.fast_path import Application, lean
+from flowapp.web.fast_path import Application, fast
 from flowapp.web.problems import problem
 
 bp = Blueprint("hooks", __name__)
@@ -73,7 +73,7 @@ def shorten(app: App) -> None:
     answer=schemas.HookOut, status=202, root=True, others=((200, ANYTHING),),
 )  # fmt: skip
 @limiter.exempt
-@lean
+@fast
 @public("the key in the path, and what the trigger asks for, say who may call")
 def receive(key: str) -> Response | tuple[Response, int]:
     """202 once the execution is stored; a repeated delivery answers with the first one.

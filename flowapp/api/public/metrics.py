@@ -25,7 +25,7 @@ from flowapp.models.tenancy import system_session
 from flowapp.tasks import backlog, jobs
 from flowapp.tasks.fleet import health
 from flowapp.web.access import identify, public
-from flowapp.web.fast_path import lean
+from flowapp.web.fast_path import fast
 from flowapp.web.hosts import is_known_host
 
 bp = Blueprint("metrics", __name__)
@@ -115,7 +115,7 @@ def _backlog() -> Iterator[Metric]:
 
 
 @bp.after_app_request
-@lean
+@fast
 def count(response: Response) -> Response:
     """Counts every answered request, by its endpoint: paths would be without end."""
     REQUESTS.labels(request.method, request.endpoint or "none", response.status_code).inc()

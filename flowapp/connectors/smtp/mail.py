@@ -118,8 +118,8 @@ def _step_error(error: Exception, server: Server) -> StepError:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = {address: f"{code} {_words(answer)}" for address, (code, answer) in error.recipients.items()}
         permanent = all(code >= 500 for code, _ in error.recipients.values())
-        told = "; ".join(f"{address}: {code}" for address, code in codes.items())
-        message = f"The mail server refused the recipients: {told}"
+        refusals = "; ".join(f"{address}: {code}" for address, code in codes.items())
+        message = f"The mail server refused the recipients: {refusals}"
         return StepError(message, permanent=permanent, details={"refused": codes})
     if isinstance(error, smtplib.SMTPResponseException):
         code, text = error.smtp_code, _words(error.smtp_error)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Outcome, Park, Respond, Stop, Wait
+from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Outcome, Respond, Stop, Suspend, Wait
 from flowapp.catalog.outcome import ANSWER_WITHIN
 from flowapp.engine.machine import types as machine
 from flowapp.engine.machine.merges import expected
@@ -100,7 +100,7 @@ def _wait(outcome: Wait, here: Here) -> Meaning:
     return Meaning("waiting", then, lines=[("info", f"Waiting until {outcome.until:%Y-%m-%d %H:%M:%S} UTC.")])
 
 
-def _suspend(outcome: Park, here: Here) -> Meaning:
+def _suspend(outcome: Suspend, here: Here) -> Meaning:
     again = here.token["status"] == machine.SUSPENDED  # after a signal: its patience is what it was
     then: machine.Outcome = {
         "type": "suspended",
@@ -202,7 +202,7 @@ _MEANINGS: dict[type, Callable[..., Meaning]] = {
     Done: _done,
     Branch: _branch,
     Wait: _wait,
-    Park: _suspend,
+    Suspend: _suspend,
     Each: _each,
     Join: _join,
     Goal: _goal,

@@ -56,12 +56,12 @@ def resume(context: VisitContext, state: State, journal: Journal) -> Resumed:
     return resumed
 
 
-def _settle(resumed: Resumed, program: Program, number: str, token: Token, past: Row | None, why: str) -> None:
+def _settle(resumed: Resumed, program: Program, number: str, token: Token, past: Row | None, reason: str) -> None:
     """An attempt was begun and never ended: its worker died. It runs again, or a person decides."""
     once = past is not None and program.step(token["step"]).spec.effect == "once"
     if past is not None:
         resumed.ended.append(
-            (past, "uncertain", f"{why} {UNCERTAIN}") if once else (past, "failed", f"{why} It runs again.")
+            (past, "uncertain", f"{reason} {UNCERTAIN}") if once else (past, "failed", f"{reason} It runs again.")
         )
     resumed.outcomes.append({"type": "uncertain" if once else "interrupted", "token": number})
 

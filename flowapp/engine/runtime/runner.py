@@ -82,8 +82,8 @@ class Runner(Host):
         run.open(self._program(run.journal, claim.row["version_id"]))
         if claim.row["crashes"] >= MAX_CRASHES:
             died = f"its worker died {MAX_CRASHES} times in a row, last at step “{run.current}”."
-            why = claim.row.get("error_message")  # said by whoever had to end the worker (engine.store.rescue)
-            run.end("failed", f"Set aside after {MAX_CRASHES} tries. {why}" if why else f"Set aside: {died}")
+            reason = claim.row.get("error_message")  # said by whoever had to end the worker (engine.store.rescue)
+            run.end("failed", f"Set aside after {MAX_CRASHES} tries. {reason}" if reason else f"Set aside: {died}")
             return
         until = monotonic() + max(self.turn, SHORTEST_TURN * (monotonic() - began))
         while not run.over:
@@ -99,8 +99,8 @@ class Runner(Host):
 
     def _step(self, run: Run) -> bool:
         """Runs the next ready token. False once there is nothing to do now: the execution waits or has ended."""
-        if why := run.overdrawn:
-            run.end("failed", why)
+        if reason := run.overdrawn:
+            run.end("failed", reason)
             return False
         number, signal = run.next()
         if number is not None:

@@ -68,9 +68,9 @@ def _read(definition: Mapping[str, Any]) -> Gate | None:
 def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Execution]:
     """Lets a new execution's row through, holds it, delays it or has it skipped. Returns executions to cancel for it."""
     _lock(session, row["workflow_id"])
-    why = _reentered(session, row, gate, now)
-    if why:
-        skip(row, why, now)
+    reason = _reentered(session, row, gate, now)
+    if reason:
+        skip(row, reason, now)
         return []
     scope = Scope(input=row["input_data"], context=row["context"], now=now.isoformat(timespec="seconds"))
     if gate.debounce_seconds and not (row.get("options") or {}).get("parent"):  # whose parent would wait in vain
@@ -90,10 +90,10 @@ def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Exec
     return []
 
 
-def skip(row: Row, why: str, now: datetime) -> None:
+def skip(row: Row, reason: str, now: datetime) -> None:
     """The execution is recorded, and does not run."""
-    context = {**row["context"], "skipped_because": why}
-    row.update(status="skipped", completed_at=now, seq=1, error_message=why, context=context)
+    context = {**row["context"], "skipped_because": reason}
+    row.update(status="skipped", completed_at=now, seq=1, error_message=reason, context=context)
 
 
 def _key(template: str, scope: Scope) -> str:
@@ -116,14 +116,14 @@ def _reentered(session: Session, row: Row, gate: Gate, now: datetime) -> str:
     )
     if gate.reentry == "not_while_active":
         earlier = earlier.where(_e.status.in_(OPEN))
-        why = "This contact is in the workflow already."
+        reason = "This contact is in the workflow already."
     elif gate.reentry == "once":
-        why = "This contact has been through the workflow, and may enter once only."
+        reason = "This contact has been through the workflow, and may enter once only."
     else:
         days = int(gate.reentry.removeprefix("after_").removesuffix("_days"))
         earlier = earlier.where(_e.created_at > now - timedelta(days=days))
-        why = f"This contact entered the workflow less than {days} days ago."
-    return why if session.execute(earlier.limit(1)).first() else ""
+        reason = f"This contact entered the workflow less than {days} days ago."
+    return reason if session.execute(earlier.limit(1)).first() else ""
 
 
 def _debounce(session: Session, row: Row, gate: Gate, scope: Scope, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The journal: the engine's SQL, all of it, in view. Every write carries the fence of the claim.
+"""The journal: what is written about running executions. Every write carries the fence of the claim.
 
 Statements are Core statements over one organization, named in each of them (and by row-level security on PostgreSQL):
 this is the one audited place where the sessions' tenant criterion does not reach.

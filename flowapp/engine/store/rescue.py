@@ -57,9 +57,9 @@ def give_back(session: Session, owner: str, executions: Sequence[str]) -> None:
     )
 
 
-def blame(session: Session, owner: str, execution_id: str, why: str, now: datetime) -> None:
+def blame(session: Session, owner: str, execution_id: str, reason: str, now: datetime) -> None:
     """A process had to be ended because of this execution. It is what a dead worker leaves: running, with a lease that is
-    soon over, so that its next claim counts a crash. With `why` it is tried again alone (engine.store.timers)."""
+    soon over, so that its next claim counts a crash. With `reason` it is tried again alone (engine.store.timers)."""
     session.execute(
         update(Execution)
         .where(Execution.id == execution_id, or_(_held(owner), Execution.status == "pending"))
@@ -69,7 +69,7 @@ def blame(session: Session, owner: str, execution_id: str, why: str, now: dateti
             lease_until=now + OTHERS_FIRST,
             rung_at=None,
             fence=Execution.fence + 1,
-            error_message=why,
+            error_message=reason,
         )
         .execution_options(synchronize_session=False)
     )

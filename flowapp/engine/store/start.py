@@ -52,7 +52,7 @@ def new_row(
 ) -> dict[str, Any]:
     """The columns of a new execution: pending, or skipped where the trigger's conditions are not met."""
     now = utcnow()
-    met, why = _met(trigger, input_data, context or {}, now.isoformat(timespec="seconds"))
+    met, reason = _met(trigger, input_data, context or {}, now.isoformat(timespec="seconds"))
     return {
         "id": new_id(),
         "organization_id": workflow.organization_id,
@@ -64,7 +64,7 @@ def new_row(
         "trigger_entity_type": entity[0],
         "trigger_entity_id": entity[1],
         "input_data": input_data if input_data is not None else {},
-        "context": {**(context or {}), **({} if met else {"skipped_because": why})},
+        "context": {**(context or {}), **({} if met else {"skipped_because": reason})},
         "state": {},
         "options": {},
         "idempotency_key": idempotency_key,

@@ -111,13 +111,13 @@ def _story(session: Session, execution: Execution, budget: timeline.Budget) -> d
         "lines": [_line(line, names) for line in lines],
         "lines_of": lambda visit: [_line(line, names) for line in visit.lines],
         "level": level if level in _LEVELS else "all",
-        "why": lambda visit: _told(explanations.of_visit(story, visit)),
+        "why": lambda visit: _localized(explanations.of_visit(story, visit)),
         "item_of": explanations.items_of,
-        "why_not": _told(explanations.of_execution(session, execution)),
+        "why_not": _localized(explanations.of_execution(session, execution)),
     }
 
 
-def _told(reasons: list[Reason]) -> list[Reason]:
+def _localized(reasons: list[Reason]) -> list[Reason]:
     return [replace(reason, text=translated(reason.text)) for reason in reasons]
 
 

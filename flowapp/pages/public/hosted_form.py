@@ -18,7 +18,7 @@ from flowapp.web import page, public
 from flowapp.web.access import enter_organization
 from flowapp.web.problems import problem
 from flowapp.web.rows import errors_of
-from flowapp.web.texts import told, translated
+from flowapp.web.texts import localized_problems, translated
 
 bp = Blueprint("hosted_form", __name__, url_prefix="/f")
 HONEYPOT = "website_address"
@@ -50,7 +50,7 @@ def submit(key: str) -> Response:
     except InvalidError as error:
         db.session.rollback()
         if request.is_json:
-            wrong = [wrong_field.as_json() for wrong_field in told(error.problems)]
+            wrong = [wrong_field.as_json() for wrong_field in localized_problems(error.problems)]
             return problem(422, _("Invalid input"), translated(error.message), errors=wrong)
         return _page(form, raw, errors_of(error), status=422)
     tasks.commit_and_start(db.session(), *executions)

@@ -27,7 +27,7 @@ from flowapp.web.forms.flow import flow
 from flowapp.web.forms.page import PageForm, text
 from flowapp.web.forms.triggers import TriggerForm
 from flowapp.web.locale import select_locale, select_timezone
-from flowapp.web.texts import told
+from flowapp.web.texts import localized_problems
 
 bp = Blueprint("workflow_new", __name__, url_prefix="/workflows")
 Json = dict[str, Any]
@@ -262,7 +262,9 @@ def finish(workflow_id: UUID) -> Response:
 def _review(draft: Draft, status: int = 200) -> Response:
     errors, warnings = workflows.validate(db.session(), draft.workflow)
     view = flow(draft.definition, draft.providers(), errors, warnings)
-    return _stage("review", draft, status=status, found=(told(errors), told(warnings)), view=view)
+    return _stage(
+        "review", draft, status=status, found=(localized_problems(errors), localized_problems(warnings)), view=view
+    )
 
 
 def _stage(name: str, draft: Draft | None, *, status: int = 200, **context: Any) -> Response:

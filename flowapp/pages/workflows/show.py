@@ -27,7 +27,7 @@ from flowapp.web import access, go, page, safe_next, to_url
 from flowapp.web.forms.flow import Flow
 from flowapp.web.forms.providers import of_project
 from flowapp.web.forms.summary import conditions_line, described, step_line
-from flowapp.web.texts import told
+from flowapp.web.texts import localized_problems
 
 bp = Blueprint("workflow", __name__)
 Json = dict[str, Any]
@@ -51,8 +51,8 @@ def _overview(workflow: Workflow, status: int = 200) -> Response:
         status=status,
         workflow=workflow,
         tab="overview",
-        errors=told(errors),
-        warnings=told(warnings),
+        errors=localized_problems(errors),
+        warnings=localized_problems(warnings),
         stats=workflows.statistics(session, [workflow.id])[workflow.id],
         triggers=_trigger_details(workflow),
         steps=flow_of(workflow),

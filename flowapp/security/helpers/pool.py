@@ -129,7 +129,7 @@ class Helpers:
                 raise LostError  # perhaps it ended before the call
             case _:
                 channel.close()
-                raise OverBudgetError(self._why(answer))
+                raise OverBudgetError(self._reason(answer))
 
     def _waiting(self, module: str) -> socket.socket | None:
         """A helper that has nothing to do, and knows the module."""
@@ -160,7 +160,7 @@ class Helpers:
         except TimeoutError:
             channel.close()
             if not left(START):
-                raise OverBudgetError(self._why(("time", 0.0))) from None
+                raise OverBudgetError(self._reason(("time", 0.0))) from None
             self.zygote.lost(process)
             raise LostError from None
         except LostError:
@@ -181,7 +181,7 @@ class Helpers:
         except TimeoutError:
             return ("time", most)
 
-    def _why(self, answer: tuple[Any, ...]) -> str:
+    def _reason(self, answer: tuple[Any, ...]) -> str:
         match answer:
             case ["time", float(seconds)]:
                 return say(

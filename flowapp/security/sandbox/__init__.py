@@ -85,7 +85,7 @@ class ProcessSandbox:
         try:
             request = json.dumps({"source": source, "inputs": dict(inputs), "timeout": seconds}).encode()
         except (TypeError, ValueError, RecursionError) as error:
-            raise StepError(say("The input is not JSON: %(why)s", why=str(error)), permanent=True) from None
+            raise StepError(say("The input is not valid JSON: %(why)s", why=str(error)), permanent=True) from None
         answer = self._attempt(request, seconds) or self._attempt(request, seconds)
         if answer is None:
             raise StepError(

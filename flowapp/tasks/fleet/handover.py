@@ -76,8 +76,8 @@ def _be_brief(connection: Any, _record: Any) -> None:
 
 def _settle(session: Session, now: datetime, ward: Ward, entries: Sequence[Entry]) -> None:
     for entry in entries:
-        if why := ward.at_fault.get(entry.key):
-            rescue.blame(session, ward.owner, entry.execution_id, why, now)
+        if reason := ward.at_fault.get(entry.key):
+            rescue.blame(session, ward.owner, entry.execution_id, reason, now)
     beside = [entry for entry in entries if entry.key not in ward.at_fault]
     rescue.give_back(session, ward.owner, _executions(beside))
     host = ward.owner.rpartition(":")[0]

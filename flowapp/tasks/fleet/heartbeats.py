@@ -57,11 +57,11 @@ def clock_ahead(engine: Engine) -> float:
 
 
 class Heart(threading.Thread):
-    """Beats for this process until `stop`. `still()`: for how many seconds the process has made no progress."""
+    """Beats for this process until `stop`. `stalled_for()`: for how many seconds the process has made no progress."""
 
-    def __init__(self, runtime: Runtime, kind: str, still: Callable[[], float]) -> None:
+    def __init__(self, runtime: Runtime, kind: str, stalled_for: Callable[[], float]) -> None:
         super().__init__(name="heartbeat", daemon=True)
-        self.runtime, self.kind, self.still = runtime, kind, still
+        self.runtime, self.kind, self.stalled_for = runtime, kind, stalled_for
         self.id = ""  # given by the first beat: a fork is another process
         self._ended = threading.Event()
         self._fixed: dict[str, Any] = {}
@@ -88,7 +88,11 @@ class Heart(threading.Thread):
     def beat(self) -> None:
         """Writes the row. SQLAlchemyError where the database is away."""
         fixed = self._fixed = self._fixed or self._about_this_process()
-        now = {"seen_at": database_now(), "still_seconds": int(self.still()), "clock_ahead_ms": self._clock_ahead_ms}
+        now = {
+            "seen_at": database_now(),
+            "still_seconds": int(self.stalled_for()),
+            "clock_ahead_ms": self._clock_ahead_ms,
+        }
         dialect = self.runtime.engine.dialect.name
         insert = (sqlite if dialect == "sqlite" else postgresql).insert(Heartbeat)
         statement = (

@@ -20,8 +20,8 @@ def memory(pid: int) -> int:
         except OSError:
             return 0
     argv = ["/bin/ps", "-o", "rss=", "-p", str(pid)]
-    told = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=5).stdout.strip()  # noqa: S603
-    return int(told) * 1024 if told.isdigit() else 0
+    output = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=5).stdout.strip()  # noqa: S603
+    return int(output) * 1024 if output.isdigit() else 0
 
 
 def is_stopped(pid: int) -> bool:

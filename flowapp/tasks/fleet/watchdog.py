@@ -68,7 +68,7 @@ class Watchdog:
     def look(self, ward: Ward, entries: list[Entry], now: float) -> None:
         """Finds out which attempts are at fault."""
         known = {entry.key for entry in entries}
-        ward.at_fault = {key: why for key, why in ward.at_fault.items() if key in known}
+        ward.at_fault = {key: reason for key, reason in ward.at_fault.items() if key in known}
         self._look_at_life(ward, entries, now)
         self._look_at_memory(ward, entries)
         for entry in self._overdue(ward, entries, now):

@@ -129,7 +129,7 @@ class Machine(RuleBasedStateMachine):
         return execution.crashes + (execution.status == "running") < 2
 
     @rule(chance=chances)
-    def a_bell(self, chance: Random) -> None:
+    def a_wake_up(self, chance: Random) -> None:
         """A worker goes as far as it can; often it dies on the way."""
         for _ in range(chance.randint(1, 4)):
             self.place.later(chance.choice((0, 1, LEASE + 1, LEASE + 1, 31)))
@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
             self.wake(chance.choice(self.runners), Fuse(chance.choice(lengths) if self.bearable() else None))
 
     @rule(chance=chances)
-    def two_bells_and_a_frozen_worker(self, chance: Random) -> None:
+    def two_wake_ups_and_a_frozen_worker(self, chance: Random) -> None:
         """The first worker freezes past its lease, the second takes over; the first wakes up, and changes nothing."""
         if not self.bearable():
             return

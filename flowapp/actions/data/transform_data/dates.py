@@ -45,7 +45,7 @@ def _parse(value: Any, operation: Options, work: Work) -> str:
             parsed = _read(text, pattern, operation)
             if parsed is not None:
                 has_time = re.search(r"%-?[HMSIpfXc]", pattern)
-                return (_placed(parsed, operation, work) if has_time else parsed.date()).isoformat()
+                return (_localized(parsed, operation, work) if has_time else parsed.date()).isoformat()
     wanted = f"a date in the format “{operation.format}”" if operation.format else "a date that can be told for sure"
     raise StepError(f"“{brief(value)}” is not {wanted}. Enter its format, such as dd/mm/yyyy or dd/mm/yyyy HH:mm.")
 
@@ -171,12 +171,14 @@ def _iso(text: str, operation: Options, work: Work) -> date | datetime | None:
     if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         return None
     try:
-        return date.fromisoformat(text) if len(text) == 10 else _placed(datetime.fromisoformat(text), operation, work)
+        return (
+            date.fromisoformat(text) if len(text) == 10 else _localized(datetime.fromisoformat(text), operation, work)
+        )
     except ValueError:
         return None
 
 
-def _placed(moment: datetime, operation: Options, work: Work) -> datetime:
+def _localized(moment: datetime, operation: Options, work: Work) -> datetime:
     """In the operation's zone; a time without an offset was meant there."""
     zone = _zone(operation, work)
     return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
