@@ -138,6 +138,7 @@ def _run(session: Session, place: Furnished) -> None:
     orders = _wait_for_approval(session, place)
     for workflow in (demo, report, empty, orders):
         _name_all(place, workflow)
+    place.sets += [{"number": 1}]  # the first of each noun that has numbers
     place.sets += [{"workflow_id": report.id, "action_type": kind} for kind in ACTIONS]
     place.sets += [{"workflow_id": report.id, "trigger_type": kind} for kind in TRIGGERS]
 
