@@ -19,7 +19,7 @@ metadata = MetaData(
 )
 
 
-def dump_json(value: Any) -> str:
+def dump_json(value: object) -> str:
     """JSON text of a value as it is stored; keys are made texts."""
     return exact_json.dumps(value).decode()
 

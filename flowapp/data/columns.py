@@ -91,14 +91,14 @@ class Column:
         """From DataTable.columns."""
         return cls(**{**stored, "options": tuple(stored.get("options", ()))})
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """As DataTable.columns keeps it."""
         return {
             "key": self.key, "label": self.label, "type": self.type,
             "required": self.required, "unique": self.unique, "options": list(self.options),
         }  # fmt: skip
 
-    def coerce(self, value: Any, zone: tzinfo = UTC) -> Any:
+    def coerce(self, value: object, zone: tzinfo = UTC) -> object:
         """`value` as this column stores it, None where empty. InvalidError says what to write instead.
 
         `zone` is that of a date and time that names none.
@@ -117,7 +117,7 @@ class Column:
             case _:
                 return _READERS[self.type](value)
 
-    def _choice(self, value: Any) -> str:
+    def _choice(self, value: object) -> str:
         text = _text(value).strip()
         for option in self.options:
             if option.casefold() == text.casefold():
@@ -125,7 +125,7 @@ class Column:
         raise InvalidError.at("", say("Choose one of: %(options)s.", options=", ".join(self.options)))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float | Decimal | date):
@@ -136,7 +136,7 @@ def _text(value: Any) -> str:
     return text
 
 
-def _long_text(value: Any) -> str:
+def _long_text(value: object) -> str:
     if isinstance(value, str) and len(value) <= MAX_LONG_TEXT:
         return value
     if isinstance(value, str):
@@ -144,7 +144,7 @@ def _long_text(value: Any) -> str:
     return _text(value)
 
 
-def _number(value: Any) -> Decimal:
+def _number(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         raise InvalidError.at("", say("Enter a number."))
     text = re.sub(r"[\s\u00a0\u202f]", "", str(value))
@@ -163,14 +163,14 @@ def _number(value: Any) -> Decimal:
     return number
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: object) -> bool:
     word = str(value).strip().casefold()
     if isinstance(value, bool | int | str) and word in _YES | _NO:
         return word in _YES
     raise InvalidError.at("", say("Enter yes or no."))
 
 
-def _date(value: Any) -> date:
+def _date(value: object) -> date:
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, date):
@@ -182,7 +182,7 @@ def _date(value: Any) -> date:
         raise InvalidError.at("", say("Enter a date as year-month-day, for example 2026-03-31.")) from None
 
 
-def _datetime(value: Any, zone: tzinfo) -> datetime:
+def _datetime(value: object, zone: tzinfo) -> datetime:
     given = value if isinstance(value, datetime) else _text(value).strip()
     try:
         moment = given if isinstance(given, datetime) else datetime.fromisoformat(given)
@@ -191,14 +191,14 @@ def _datetime(value: Any, zone: tzinfo) -> datetime:
         raise InvalidError.at("", say("Enter a date and time, for example 2026-03-31 14:30.")) from None
 
 
-def _email(value: Any) -> str:
+def _email(value: object) -> str:
     text = _text(value).strip()
     if not is_email(text):
         raise InvalidError.at("", say("Enter an e-mail address, for example ann@example.com."))
     return text
 
 
-def _json(value: Any) -> Any:
+def _json(value: Any) -> object:
     if isinstance(value, str):
         try:
             value = exact_json.loads(value)
@@ -220,7 +220,7 @@ _READERS = {
 }  # fmt: skip
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """A stored value as JSON: times in ISO 8601, numbers as JSON numbers."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
@@ -231,7 +231,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """A stored value as one text: for a CSV file and a form's box."""
     if value is None:
         return ""

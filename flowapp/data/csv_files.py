@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -178,7 +177,7 @@ def write(session: Session, table: DataTable) -> Iterator[str]:
                      as_text(row["created_at"]), as_text(row["updated_at"])])  # fmt: skip
 
 
-def _safe(value: Any, kind: str) -> str:
+def _safe(value: object, kind: str) -> str:
     """A text that begins like a formula gets an apostrophe before it, so that no spreadsheet computes it."""
     text = as_text(value)
     return f"'{text}" if kind != "number" and text.startswith(_FORMULA) else text

@@ -63,7 +63,7 @@ def create(session: Session, body: Mapping[str, Any], *, project_id: str | None 
     return form
 
 
-def update(session: Session, form: Form, body: Mapping[str, Any]) -> Form:
+def update(session: Session, form: Form, body: Mapping[str, object]) -> Form:
     """Changes all but slug and address, by which workflows and links know the form."""
     for name, value in read(body).items():
         setattr(form, name, value)
@@ -126,12 +126,12 @@ def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[dict[str, Any],
     return field, faults
 
 
-def answers(form: Form, raw: Mapping[str, Any]) -> dict[str, Any]:
+def answers(form: Form, raw: Mapping[str, object]) -> dict[str, object]:
     """The answers by field key: texts, numbers as JSON numbers, checkboxes as true or false; None where left empty.
 
     InvalidError by the key of the field. What is no field of the form is left out.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     problems: list[Problem] = []
     for field in form.fields:
         try:
@@ -143,7 +143,7 @@ def answers(form: Form, raw: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _answer(field: Mapping[str, Any], raw: Any) -> Any:
+def _answer(field: Mapping[str, Any], raw: object) -> object:
     if isinstance(raw, list | dict):
         raise InvalidError.at("", say("Enter a single value."))
     text = "" if raw is None else str(raw).strip()
@@ -164,7 +164,7 @@ def _answer(field: Mapping[str, Any], raw: Any) -> Any:
     return _typed(field, text)
 
 
-def _typed(field: Mapping[str, Any], text: str) -> Any:
+def _typed(field: Mapping[str, Any], text: str) -> object:
     if field["type"] == "email" and not is_email(text):
         raise InvalidError.at("", say("Enter an e-mail address, for example ann@example.com."))
     if field["type"] == "phone" and not is_phone(text):
@@ -183,7 +183,7 @@ def _date(text: str) -> str:
         raise InvalidError.at("", say("Enter a date as year-month-day, for example 2026-03-31.")) from None
 
 
-def submit(session: Session, form: Form, raw: Mapping[str, Any]) -> tuple[Submission, list[Execution]]:
+def submit(session: Session, form: Form, raw: Mapping[str, object]) -> tuple[Submission, list[Execution]]:
     """Stores an answer and starts every active workflow that waits for this form. The caller commits, then wakes it.
 
     InvalidError by field; ConflictError where the form is closed.

@@ -50,7 +50,7 @@ def _matches(table: DataTable, physical: sa.Table, search: str) -> sa.ColumnElem
     )
 
 
-def _shown(table: DataTable, physical: sa.Table) -> list[sa.Column[Any]]:
+def _shown(table: DataTable, physical: sa.Table) -> list[sa.Column[object]]:
     keys = ["id", *(column.key for column in tables.columns_of(table)), "created_at", "updated_at"]
     return [physical.c[key] for key in keys]
 
@@ -83,7 +83,7 @@ def every(session: Session, table: DataTable) -> Iterator[Row]:
         last = rows[-1]["id"]
 
 
-def coerce(columns: Sequence[Column], raw: Mapping[str, Any], zone: tzinfo = UTC, *, partial: bool = False) -> Row:
+def coerce(columns: Sequence[Column], raw: Mapping[str, object], zone: tzinfo = UTC, *, partial: bool = False) -> Row:
     """`raw` as the columns store it. `partial`: only what is given is checked. InvalidError names every wrong field."""
     values: Row = {}
     problems: list[Problem] = []
@@ -99,14 +99,14 @@ def coerce(columns: Sequence[Column], raw: Mapping[str, Any], zone: tzinfo = UTC
     return values
 
 
-def create(session: Session, table: DataTable, raw: Mapping[str, Any], zone: tzinfo = UTC) -> Row:
+def create(session: Session, table: DataTable, raw: Mapping[str, object], zone: tzinfo = UTC) -> Row:
     """Adds one record. InvalidError by column."""
     values = coerce(tables.columns_of(table), raw, zone)
     refuse_doubles(session, table, [values])
     return get(session, table, insert(session, table, [values])[0])
 
 
-def update(session: Session, table: DataTable, record_id: str, raw: Mapping[str, Any], zone: tzinfo = UTC) -> Row:
+def update(session: Session, table: DataTable, record_id: str, raw: Mapping[str, object], zone: tzinfo = UTC) -> Row:
     """Changes what `raw` names of one record. InvalidError by column."""
     get(session, table, record_id)
     values = coerce(tables.columns_of(table), raw, zone, partial=True)
@@ -192,7 +192,7 @@ def doubles(
             known.add(value)
 
 
-def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def batches(items: Sequence[object]) -> Iterator[Sequence[Any]]:
     """Pieces small enough for one statement's parameters."""
     for start in range(0, len(items), BATCH):
         yield items[start : start + BATCH]

@@ -26,15 +26,15 @@ class SchemaRule:
 
     field: str
     rule: str
-    value: Any = None
+    value: object = None
     message: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """As Schema.rules keeps it."""
         return {"field": self.field, "rule": self.rule, "value": self.value, "message": self.message}
 
 
-def broken(rules: Sequence[SchemaRule], items: Sequence[Any]) -> list[list[int]]:
+def broken(rules: Sequence[SchemaRule], items: Sequence[object]) -> list[list[int]]:
     """For each item the rules, by their place, that it breaks: at most one for each field, the first.
 
     After MAX_IN_ALL of them the rest is not looked at.
@@ -49,7 +49,7 @@ def broken(rules: Sequence[SchemaRule], items: Sequence[Any]) -> list[list[int]]
     return broken_rules
 
 
-def _broken_by(rules: Sequence[SchemaRule], data: Any) -> list[int]:
+def _broken_by(rules: Sequence[SchemaRule], data: object) -> list[int]:
     broken_at: dict[str, int] = {}
     for at, rule in enumerate(rules):
         if rule.field in broken_at:
@@ -61,7 +61,7 @@ def _broken_by(rules: Sequence[SchemaRule], data: Any) -> list[int]:
     return list(broken_at.values())
 
 
-def value_at(data: Any, path: str) -> Any:
+def value_at(data: object, path: str) -> object:
     """The value at a dotted path; a key that holds the whole path with its dots wins. None where there is nothing."""
     if isinstance(data, Mapping) and path in data:
         return data[path]
@@ -75,7 +75,7 @@ def value_at(data: Any, path: str) -> Any:
     return data
 
 
-def decimal_of(value: Any) -> Decimal | None:
+def decimal_of(value: object) -> Decimal | None:
     """The number that is meant, None where it is none, or one out of reason."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
@@ -86,26 +86,26 @@ def decimal_of(value: Any) -> Decimal | None:
     return number if number.is_finite() and abs(number.adjusted()) < 30 else None
 
 
-def _integer(value: Any, _limit: Any) -> bool:
+def _integer(value: object, _limit: object) -> bool:
     number = decimal_of(value)
     return number is not None and number == number.to_integral_value()
 
 
-def _min(value: Any, limit: Any) -> bool:
+def _min(value: object, limit: object) -> bool:
     number, least = decimal_of(value), decimal_of(limit)
     return number is not None and least is not None and number >= least
 
 
-def _max(value: Any, limit: Any) -> bool:
+def _max(value: object, limit: object) -> bool:
     number, most = decimal_of(value), decimal_of(limit)
     return number is not None and most is not None and number <= most
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     return len(value) if isinstance(value, str | list | dict) else len(str(value))
 
 
-def _matches(value: Any, pattern: Any) -> bool:
+def _matches(value: object, pattern: object) -> bool:
     text = str(value)
     try:
         return len(text) <= patterns.MAX_MATCHED and patterns.compiled(str(pattern), whole=True).isinstance_python(text)
@@ -113,16 +113,16 @@ def _matches(value: Any, pattern: Any) -> bool:
         return False
 
 
-def _one_of(value: Any, choices: Any) -> bool:
+def _one_of(value: object, choices: object) -> bool:
     return {str(one).strip() for one in (value if isinstance(value, list) else [value])} <= {*options_of(choices)}
 
 
-def options_of(choices: Any) -> list[str]:
+def options_of(choices: object) -> list[str]:
     """A list, or a text with commas."""
     return [str(choice).strip() for choice in (choices if isinstance(choices, list) else str(choices).split(","))]
 
 
-def _date(value: Any, _limit: Any) -> bool:
+def _date(value: object, _limit: object) -> bool:
     try:
         datetime.fromisoformat(str(value).strip())
     except ValueError:
@@ -130,7 +130,7 @@ def _date(value: Any, _limit: Any) -> bool:
     return True
 
 
-def _url(value: Any, _limit: Any) -> bool:
+def _url(value: object, _limit: object) -> bool:
     text = str(value).strip()
     try:
         parts = urlsplit(text)

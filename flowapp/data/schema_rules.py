@@ -98,12 +98,12 @@ def _is_pattern(text: str) -> bool:
     return True
 
 
-def check(rules: Sequence[SchemaRule], data: Any) -> list[dict[str, str]]:
+def check(rules: Sequence[SchemaRule], data: object) -> list[dict[str, str]]:
     """Problems as [{"field", "message"}]: at most one for each field, the first rule that is broken. OverBudgetError."""
     return check_each(rules, [data])[0]
 
 
-def check_each(rules: Sequence[SchemaRule], items: Sequence[Any]) -> list[list[dict[str, str]]]:
+def check_each(rules: Sequence[SchemaRule], items: Sequence[object]) -> list[list[dict[str, str]]]:
     """The problems of each item; after some hundreds the rest is not looked at. OverBudgetError."""
     broken_rules = broken(rules, items) if _are_small(rules, items) else helpers.call(broken, rules, items)
     return [
@@ -112,7 +112,7 @@ def check_each(rules: Sequence[SchemaRule], items: Sequence[Any]) -> list[list[d
     ]
 
 
-def _are_small(rules: Sequence[SchemaRule], items: Sequence[Any]) -> bool:
+def _are_small(rules: Sequence[SchemaRule], items: Sequence[object]) -> bool:
     """Whether this takes some milliseconds at most: a rule looks at each part of the data once, a pattern several times."""
     parts = helpers.weight(items, SMALL)
     each = 1 + PATTERN * sum(rule.rule == "pattern" for rule in rules)

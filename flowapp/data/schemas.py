@@ -41,7 +41,7 @@ def create(session: Session, body: Mapping[str, Any], *, project_id: str | None 
     return schema
 
 
-def update(session: Session, schema: Schema, body: Mapping[str, Any]) -> Schema:
+def update(session: Session, schema: Schema, body: Mapping[str, object]) -> Schema:
     """Changes name and rules. The slug stays, because workflows call the schema by it."""
     for name, value in _read(body).items():
         setattr(schema, name, value)
@@ -75,7 +75,7 @@ def _read(body: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": name, "rules": [rule.as_json() for rule in rules], "json_schema": given}
 
 
-def _read_json_schema(given: Any) -> dict[str, Any] | None:
+def _read_json_schema(given: object) -> dict[str, object] | None:
     if isinstance(given, str):
         try:
             given = exact_json.loads(given) if given.strip() else None
@@ -95,9 +95,9 @@ class Checks:
     """What a schema asks for: rules, a JSON Schema, or both."""
 
     rules: list[SchemaRule] = field(default_factory=list)
-    json_schema: Mapping[str, Any] | None = None
+    json_schema: Mapping[str, object] | None = None
 
-    def problems(self, items: Sequence[Any]) -> list[list[dict[str, str]]]:
+    def problems(self, items: Sequence[object]) -> list[list[dict[str, str]]]:
         """Those of each item, as [{"field", "message"}]; after some hundreds the rest is not looked at.
 
         Needs no database, and may take its budget: call it outside of a session. StepError (permanent).

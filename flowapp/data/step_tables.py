@@ -52,7 +52,7 @@ class ProjectTables:
 
     @_for_steps
     def save(
-        self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
+        self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
     ) -> Saved:
         """Writes rows (column -> value) and returns the stored records.
 
@@ -69,7 +69,7 @@ class ProjectTables:
             return writer.insert(rows) if mode == "insert" else writer.change(rows, match, create=mode == "upsert")
 
     @_for_steps
-    def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[dict[str, Any]]:
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> list[dict[str, object]]:
         """The rows of a read-only SELECT in PostgreSQL's dialect over the project's tables (data.sql.queries)."""
         mine = sa.select(DataTable).where(DataTable.project_id == self._project_id)
         return queries.run(self._session, self._session.scalars(mine).all(), sql, params, limit=limit)
@@ -79,7 +79,7 @@ class ProjectTables:
         self,
         table: str,
         *,
-        where: Mapping[str, Any] | None = None,
+        where: Mapping[str, object] | None = None,
         columns: Sequence[str] = (),
         order_by: str = "",
         descending: bool = False,
@@ -114,7 +114,7 @@ class _Writer:
         self.columns = tables.columns_of(table)
         self.physical = tables.sql_table(table)
 
-    def insert(self, rows: Sequence[Mapping[str, Any]]) -> Saved:
+    def insert(self, rows: Sequence[Mapping[str, object]]) -> Saved:
         """Inserts what an earlier call with the same key has not inserted yet."""
         sources = [f"{self.key}:{at}" for at in range(len(rows))]
         before = self._by_source(sources)
@@ -125,7 +125,7 @@ class _Writer:
         ids = {**before, **{sources[at]: made[n] for n, at in enumerate(missing)}}
         return Saved(self._stored([ids[source] for source in sources]), len(rows), 0)
 
-    def change(self, rows: Sequence[Mapping[str, Any]], match: Sequence[str], *, create: bool) -> Saved:
+    def change(self, rows: Sequence[Mapping[str, object]], match: Sequence[str], *, create: bool) -> Saved:
         """Updates the records that match each row; `create` inserts a row that matches none."""
         touched: list[str] = []
         created = updated = 0
@@ -149,7 +149,7 @@ class _Writer:
             touched += ids
         return Saved(self._stored(list(dict.fromkeys(touched))), created, updated)
 
-    def _identity(self, row: Mapping[str, Any], *, create: bool) -> list[str]:
+    def _identity(self, row: Mapping[str, object], *, create: bool) -> list[str]:
         if row.get("id") and not create:
             return ["id"]
         unique = [column.key for column in self.columns if column.unique and row.get(column.key) not in (None, "")]
@@ -157,11 +157,11 @@ class _Writer:
             raise InvalidError.at("match", "Say which columns identify a record: no unique column is in the data.")
         return unique[:1]
 
-    def _matching(self, row: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    def _matching(self, row: Mapping[str, object], keys: Sequence[str]) -> list[str]:
         where = [_equals(self.table, self.physical, key, row[key]) for key in keys]
         return list(self.session.scalars(sa.select(self.physical.c.id).where(*where).order_by(self.physical.c.id)))
 
-    def _coerced(self, row: Mapping[str, Any], at: int | None, *, partial: bool = False) -> dict[str, Any]:
+    def _coerced(self, row: Mapping[str, object], at: int | None, *, partial: bool = False) -> dict[str, object]:
         _refuse_unknown(self.table, [key for key in row if partial or key != "id"])
         try:
             return records.coerce(self.columns, row, partial=partial)
@@ -179,9 +179,9 @@ class _Writer:
             for known, row_id in self.session.execute(sa.select(source, record_id).where(source.in_(batch)))
         }
 
-    def _stored(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+    def _stored(self, ids: Sequence[str]) -> list[dict[str, object]]:
         shown = ["id", *(column.key for column in self.columns), "created_at", "updated_at"]
-        stored: dict[str, dict[str, Any]] = {}
+        stored: dict[str, dict[str, object]] = {}
         for batch in records.batches(ids):
             query = sa.select(*(self.physical.c[name] for name in shown)).where(self.physical.c.id.in_(batch))
             stored.update({row["id"]: _as_json(row) for row in self.session.execute(query).mappings()})
@@ -200,7 +200,7 @@ def _refuse_unknown(table: DataTable, names: Sequence[str]) -> None:
             raise StepError(f"The data table “{table.slug}” has no column “{name}”.{hint}", permanent=True)
 
 
-def _equals(table: DataTable, physical: sa.Table, name: str, value: Any) -> sa.ColumnElement[bool]:
+def _equals(table: DataTable, physical: sa.Table, name: str, value: object) -> sa.ColumnElement[bool]:
     own = {"created_at": "datetime", "updated_at": "datetime"}
     known = {column.key: column for column in tables.columns_of(table)}
     column = known.get(name) or Column(name, name, own.get(name, "text"))

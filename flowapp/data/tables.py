@@ -119,7 +119,7 @@ def _protect(session: Session, physical: sa.Table) -> None:
     connection.exec_driver_sql(f"CREATE POLICY tenant ON {name} USING ({_MINE}) WITH CHECK ({_MINE})")
 
 
-def update(session: Session, table: DataTable, body: Mapping[str, Any]) -> DataTable:
+def update(session: Session, table: DataTable, body: Mapping[str, object]) -> DataTable:
     """Renames or describes a table. Its slug stays, because workflows call it by that."""
     name, faults = _read_name(body)
     if faults:
@@ -136,7 +136,7 @@ def delete(session: Session, table: DataTable) -> None:
     session.flush()
 
 
-def add_column(session: Session, table: DataTable, body: Mapping[str, Any]) -> Column:
+def add_column(session: Session, table: DataTable, body: Mapping[str, object]) -> Column:
     """A new, empty column. InvalidError by field."""
     existing = columns_of(table)
     problems, read = _read_columns([body], taken=[column.key for column in existing])
@@ -155,7 +155,7 @@ def add_column(session: Session, table: DataTable, body: Mapping[str, Any]) -> C
     return column
 
 
-def change_column(session: Session, table: DataTable, key: str, body: Mapping[str, Any]) -> Column:
+def change_column(session: Session, table: DataTable, key: str, body: Mapping[str, object]) -> Column:
     """Renames a column (label, key), makes it required or unique, changes a choice's options. The type stays."""
     existing = columns_of(table)
     old = _column(table, key)
@@ -229,7 +229,7 @@ def _quoted(session: Session, name: str) -> str:
     return session.get_bind().dialect.identifier_preparer.quote(name)
 
 
-def _read_name(body: Mapping[str, Any]) -> tuple[str, list[Problem]]:
+def _read_name(body: Mapping[str, object]) -> tuple[str, list[Problem]]:
     name = str(body.get("name") or "").strip()
     if not name:
         return "", [Problem("name", say("Give the table a name."))]
@@ -254,7 +254,7 @@ def _read_columns(rows: Sequence[Mapping[str, Any]], taken: Sequence[str] = ()) 
     return problems, columns
 
 
-def _read_column(row: Mapping[str, Any], used: set[str]) -> Column:
+def _read_column(row: Mapping[str, object], used: set[str]) -> Column:
     label, type_ = str(row.get("label") or row.get("key") or "").strip(), str(row.get("type") or "text")
     problems = []
     if not label or len(label) > 100 or "\x00" in label:
@@ -273,7 +273,7 @@ def _read_column(row: Mapping[str, Any], used: set[str]) -> Column:
     return Column(key, label, type_, bool(row.get("required")), unique, options if type_ == "choice" else ())
 
 
-def _key(row: Mapping[str, Any], label: str, used: set[str], problems: list[Problem]) -> str:
+def _key(row: Mapping[str, object], label: str, used: set[str], problems: list[Problem]) -> str:
     """The key that was asked for, which must be free; else one made of the label."""
     asked = str(row.get("key") or "").strip()
     if not asked:

@@ -24,7 +24,7 @@ class Vault:
     def __init__(self, keys: Iterable[str]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
-    def encrypt(self, value: Any) -> bytes:
+    def encrypt(self, value: object) -> bytes:
         """A JSON value as a Fernet token."""
         return self._fernet.encrypt(exact_json.dumps(value))
 
@@ -45,7 +45,7 @@ class Vault:
         """The same secret under the newest key."""
         return self._fernet.rotate(token) if token else token
 
-    def seal(self, value: Any, names: Iterable[str], before: Mapping[str, Any] | None = None) -> Any:
+    def seal(self, value: Any, names: Iterable[str], before: Mapping[str, object] | None = None) -> Any:
         """A copy of a config with the values of `names` sealed. SHOWN means: as it was `before`."""
         sealed = dict(value)
         for name in names:
@@ -60,7 +60,7 @@ class Vault:
         """A secret as it stands inside JSON."""
         return {_KEY: self.encrypt(text).decode()}
 
-    def open(self, value: Any) -> Any:
+    def open(self, value: object) -> Any:
         """A copy of a JSON value with every sealed secret opened."""
         if isinstance(value, dict):
             if is_sealed(value):
@@ -69,12 +69,12 @@ class Vault:
         return [self.open(item) for item in value] if isinstance(value, list) else value
 
 
-def is_sealed(value: Any) -> bool:
+def is_sealed(value: object) -> bool:
     """Whether this JSON value is a sealed secret."""
     return isinstance(value, dict) and set(value) == {_KEY}
 
 
-def hide(value: Any) -> Any:
+def hide(value: object) -> Any:
     """A copy of a JSON value as it may be shown: every sealed secret as SHOWN."""
     if isinstance(value, dict):
         return SHOWN if is_sealed(value) else {key: hide(item) for key, item in value.items()}

@@ -95,7 +95,7 @@ class _Guarded:
             self._end_cut_off(error)
             raise
 
-    def request(self: Any, *args: Any, **kwargs: Any) -> None:
+    def request(self: Any, *args: object, **kwargs: object) -> None:
         """Sends a request; on a connection used before with a time of its own."""
         if self._cut_off is None and self.sock is not None:
             self._cut_off = CutOff(self.sock, float(self.timeout))
@@ -146,7 +146,7 @@ class _Pools(PoolManager):
         self._secure = type("Https", (_Https,), {"guard": guard})
 
     def _new_pool(
-        self, scheme: str, host: str, port: int, request_context: dict[str, Any] | None = None
+        self, scheme: str, host: str, port: int, request_context: Mapping[str, object] | None = None
     ) -> HTTPConnectionPool:
         context = dict(request_context or self.connection_pool_kw)
         if scheme == "https":
@@ -180,7 +180,7 @@ class SafeHttp:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        json: Any = None,
+        json: object = None,
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
         auth: tuple[str, str] | None = None,
@@ -238,7 +238,7 @@ class SafeHttp:
             raise _broken(error, target) from error
 
 
-def _packed(value: Any) -> bytes:
+def _packed(value: object) -> bytes:
     try:
         return exact_json.dumps(value, default=str)
     except TypeError as error:  # half a surrogate pair, a number without end
@@ -257,9 +257,9 @@ def _parsed(url: str) -> Url:
     return target
 
 
-def _headers(given: Mapping[str, str], auth: tuple[str, str] | None) -> dict[str, Any]:
+def _headers(given: Mapping[str, str], auth: tuple[str, str] | None) -> dict[str, object]:
     """The headers to send, values as UTF-8. StepError for one that cannot be sent."""
-    headers: dict[str, Any] = {"User-Agent": "Flowapp", "Accept-Encoding": "gzip, deflate"}
+    headers: dict[str, object] = {"User-Agent": "Flowapp", "Accept-Encoding": "gzip, deflate"}
     for name, value in given.items():
         if name.lower() in _OURS:
             raise StepError(f"The header “{name}” is set by Flowapp itself. Remove it.", permanent=True)
@@ -331,7 +331,7 @@ def _text(data: bytes, kind: str) -> str:
     return decoded(data[: MAX_TEXT * 4], charset)[:MAX_TEXT]
 
 
-def _json(data: bytes) -> Any:
+def _json(data: bytes) -> object:
     try:
         return exact_json.loads(data)
     except ValueError:  # says JSON and is not: the text is there to look at

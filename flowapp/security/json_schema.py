@@ -62,7 +62,7 @@ _FORMATS = frozenset({"email", "date", "time", "date-time", "uri", "uuid", "ipv4
 Found = list[dict[str, str]]
 
 
-def fault(schema: Any) -> str:
+def fault(schema: object) -> str:
     """Why a JSON Schema cannot be used, in words; nothing where it can. OverBudgetError."""
     try:
         written = exact_json.dumps(schema)
@@ -79,7 +79,7 @@ def _fault(written: bytes) -> str:
     return find_fault(schema) if 0 < _plain(schema) <= PLAIN_SCHEMA else helpers.call(find_fault, schema)
 
 
-def apply(schema: Mapping[str, Any], items: Sequence[Any]) -> list[Found]:
+def apply(schema: Mapping[str, object], items: Sequence[object]) -> list[Found]:
     """For each item its problems, [{"field", "message"}]; after MAX_IN_ALL of them the rest is not looked at.
 
     StepError (permanent) where the schema cannot be applied; OverBudgetError.
@@ -90,7 +90,7 @@ def apply(schema: Mapping[str, Any], items: Sequence[Any]) -> list[Found]:
     return helpers.call(find_problems, schema, items)
 
 
-def _plain(schema: Any) -> int:
+def _plain(schema: object) -> int:
     """How many keywords a schema has; 0 where it has one whose cost is not bounded by the sizes of schema and data."""
     if isinstance(schema, bool):
         return 1
@@ -99,7 +99,7 @@ def _plain(schema: Any) -> int:
     total = 1
     for key, value in schema.items():
         if key == "properties":
-            inner: Iterable[Any] = value.values() if isinstance(value, dict) else [None]
+            inner: Iterable[object] = value.values() if isinstance(value, dict) else [None]
         elif key in _SEVERAL:
             inner = value if isinstance(value, list) else [None]
         elif key in _INSIDE:
@@ -127,7 +127,7 @@ def find_fault(schema: Any) -> str:
         return say("This is not a valid JSON Schema: %(error)s.", error=say("it is nested too deeply"))
 
 
-def _forbidden(schema: Any) -> Iterator[str]:
+def _forbidden(schema: object) -> Iterator[str]:
     for key, value in _entries(schema):
         if key in ("$ref", "$dynamicRef") and isinstance(value, str) and not value.startswith("#"):
             yield say(
@@ -147,14 +147,14 @@ def _usable(pattern: str) -> bool:
     return True
 
 
-def _entries(node: Any) -> Iterator[tuple[str, Any]]:
+def _entries(node: Any) -> Iterator[tuple[str, object]]:
     for key, value in node.items() if isinstance(node, dict) else [("", item) for item in node]:
         yield key, value
         if isinstance(value, dict | list):
             yield from _entries(value)
 
 
-def find_problems(schema: Mapping[str, Any], items: Sequence[Any]) -> list[Found]:
+def find_problems(schema: Mapping[str, Any], items: Sequence[object]) -> list[Found]:
     """`apply` without a budget."""
     validator = _judge()(schema, format_checker=FormatChecker(), registry=Registry())
     found: list[Found] = []
@@ -184,12 +184,12 @@ def _capital(text: str) -> str:
 def _judge() -> Any:
     """The validator, with what takes too long in the library's way: patterns, and comparing each item with all others."""
 
-    def matches(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
+    def matches(_validator: object, pattern: str, value: object, _schema: object) -> Iterator[ValidationError]:
         fits = isinstance(value, str) and len(value) <= patterns.MAX_MATCHED
         if isinstance(value, str) and not (fits and patterns.compiled(pattern, whole=True).isinstance_python(value)):
             yield ValidationError(f"“{value[:80]}” does not match the pattern {pattern}")
 
-    def unique(_validator: Any, wanted: bool, value: Any, _schema: Any) -> Iterator[ValidationError]:
+    def unique(_validator: object, wanted: bool, value: object, _schema: object) -> Iterator[ValidationError]:
         if wanted and isinstance(value, list) and len({_frozen(item) for item in value}) < len(value):
             yield ValidationError("The list has the same entry more than once")
 
@@ -198,7 +198,7 @@ def _judge() -> Any:
     )
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: object) -> object:
     """Something that is equal, and has the same hash, where JSON Schema says that values are equal: true is not 1."""
     if isinstance(value, dict):
         return "object", frozenset((key, _frozen(entry)) for key, entry in value.items())

@@ -11,7 +11,7 @@ from flowapp.errors import NotFoundError
 MAX_AGE = 400 * 86_400  # seconds: waits may take a year
 
 
-def sign(secret_key: str, purpose: str, value: Any) -> str:
+def sign(secret_key: str, purpose: str, value: object) -> str:
     """`value` (JSON) as a token for an address."""
     return str(URLSafeTimedSerializer(secret_key, salt=f"flowapp.{purpose}").dumps(value))
 

@@ -43,7 +43,7 @@ class Opened:
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
-    def mask(self, value: Any) -> Any:
+    def mask(self, value: object) -> Any:
         """A JSON value without the secrets; the value itself where there are none."""
         return _masked(value, [_needles(secret) for secret in self._secrets]) if self._secrets else value
 
@@ -61,7 +61,7 @@ def collecting(opened: Opened) -> Iterator[None]:
         _collecting.reset(token)
 
 
-def note(secret: Any) -> None:
+def note(secret: object) -> None:
     """A secret (a text, or JSON with texts) was decrypted: the attempt that is under way must not show it."""
     opened = _collecting.get()
     if opened is None:
@@ -73,7 +73,7 @@ def note(secret: Any) -> None:
             note(entry)
 
 
-def named_secrets(value: Any) -> Iterator[str]:
+def named_secrets(value: object) -> Iterator[str]:
     """The texts in a JSON value that stand under the name of a secret (`password`, `apiKey`)."""
     if isinstance(value, Mapping):
         for name, entry in value.items():
@@ -96,7 +96,7 @@ def holds_opened(data: bytes) -> bool:
     return bool(opened.mask(text) != text)
 
 
-def _masked(value: Any, known: list[_Needles]) -> Any:
+def _masked(value: object, known: list[_Needles]) -> object:
     if isinstance(value, str):
         for needles in known:
             value = needles.mask(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class _Piece(NamedTuple):
@@ -18,12 +18,12 @@ class _Piece(NamedTuple):
     fits: re.Pattern[str]
 
 
-def like(value: Any, pattern: Any) -> int | None:
+def like(value: object, pattern: object) -> int | None:
     """1 or 0; None where one of the two is null."""
     return None if value is None or pattern is None else int(_matches(str(value), str(pattern)))
 
 
-def ilike(value: Any, pattern: Any) -> int | None:
+def ilike(value: object, pattern: object) -> int | None:
     """The same in any case."""
     return None if value is None or pattern is None else int(_matches(str(value).lower(), str(pattern).lower()))
 

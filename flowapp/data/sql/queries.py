@@ -38,7 +38,7 @@ def run(
     session: Session,
     available: Sequence[DataTable],
     sql: str,
-    params: Mapping[str, Any],
+    params: Mapping[str, object],
     *,
     limit: int = 1000,
     timeout: float = TIMEOUT,
@@ -65,7 +65,7 @@ def run(
     return [{name: _json(value, kind) for (name, kind), value in zip(columns, row, strict=True)} for row in rows]
 
 
-def fault(available: Sequence[DataTable], sql: str, params: Mapping[str, Any], dialect: str) -> str:
+def fault(available: Sequence[DataTable], sql: str, params: Mapping[str, object], dialect: str) -> str:
     """Why a query cannot run, before it does; nothing where it can. Expressions in it become parameters."""
     from flowapp.data.sql import work
 
@@ -87,7 +87,7 @@ def _sources(available: Sequence[DataTable]) -> list[Source]:
     ]  # fmt: skip
 
 
-def _on_postgresql(session: Session, query: Query, timeout: float) -> Sequence[Sequence[Any]]:
+def _on_postgresql(session: Session, query: Query, timeout: float) -> Sequence[Sequence[object]]:
     """In a read-only savepoint that is always rolled back: its settings end with it, an error harms nothing else."""
     nested = session.begin_nested()
     try:
@@ -126,7 +126,7 @@ def _refused(error: Exception, available: Sequence[DataTable], timeout: float) -
     return StepError(f"The database refused the query: {text}.", permanent=True)
 
 
-def _json(value: Any, kind: str) -> Any:
+def _json(value: object, kind: str) -> object:
     """A value of the result, whose type was inferred as `kind`: SQLite has no booleans, times or JSON of its own."""
     if isinstance(value, str) and kind in ("TIMESTAMPTZ", "TIMESTAMP"):
         value = datetime.fromisoformat(value)

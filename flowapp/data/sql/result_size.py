@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from flowapp import exact_json
 from flowapp.errors import StepError
@@ -11,7 +10,7 @@ from flowapp.errors import StepError
 MAX_BYTES = 8 * 2**20  # of a result; and on SQLite of any value on the way to it
 
 
-def size_of(row: Iterable[Any]) -> int:
+def size_of(row: Iterable[object]) -> int:
     """About the bytes that a row takes as JSON."""
     size = 8
     for value in row:

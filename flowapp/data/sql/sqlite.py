@@ -45,12 +45,12 @@ def rewrite(tree: exp.Expr, now: datetime) -> exp.Expr:
     return tree
 
 
-def _typed(node: exp.Expr, kind: Any) -> exp.Expr:
+def _typed(node: exp.Expr, kind: object) -> exp.Expr:
     node.type = DataType(this=kind)
     return node
 
 
-def kind_of(node: Any) -> Any:
+def kind_of(node: object) -> Any:
     """The type that was inferred, None where unknown. What PostgreSQL computes from a date is a time, too."""
     beside = isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval)
     if beside or isinstance(node, exp.TimestampTrunc):
@@ -59,7 +59,7 @@ def kind_of(node: Any) -> Any:
     return data_type.this if isinstance(data_type, DataType) else None
 
 
-def _call(name: str, *args: Any) -> exp.Expr:
+def _call(name: str, *args: object) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=[a if isinstance(a, exp.Expr) else exp.convert(a) for a in args])
 
 
@@ -78,7 +78,7 @@ def _align(comparison: exp.Expr) -> None:
                 _convert(side, "fa_date", DataType.Type.DATE)
 
 
-def _convert(side: exp.Expr, function: str, kind: Any) -> None:
+def _convert(side: exp.Expr, function: str, kind: object) -> None:
     """Calls the function on it; of a list (data.sql.text) on each entry, when the text is written."""
     if "many" in side.meta:
         side.meta["function"] = function
@@ -142,7 +142,7 @@ def interval(text: str) -> relativedelta:
     return total
 
 
-def _moment(value: Any) -> datetime | None:
+def _moment(value: object) -> datetime | None:
     if value is None:
         return None
     moment = datetime.fromisoformat(str(value).strip())
@@ -153,25 +153,25 @@ def _stamp(moment: datetime | None) -> str | None:
     return moment.strftime(_STAMP).rjust(26, "0") if moment else None
 
 
-def _timestamp(value: Any) -> str | None:
+def _timestamp(value: object) -> str | None:
     return _stamp(_moment(value))
 
 
-def _date(value: Any) -> str | None:
+def _date(value: object) -> str | None:
     moment = _moment(value)
     return moment.date().isoformat() if moment else None
 
 
-def _boolean(value: Any) -> int | None:
+def _boolean(value: object) -> int | None:
     return None if value is None else int(str(value).strip().lower() in ("1", "t", "true", "y", "yes", "on"))
 
 
-def _shift(value: Any, text: str, sign: int) -> str | None:
+def _shift(value: object, text: str, sign: int) -> str | None:
     moment = _moment(value)
     return _stamp(moment + interval(text) * sign) if moment else None
 
 
-def _trunc(unit: str, value: Any) -> str | None:
+def _trunc(unit: str, value: object) -> str | None:
     moment = _moment(value)
     if moment is None:
         return None
@@ -184,7 +184,7 @@ def _trunc(unit: str, value: Any) -> str | None:
     return _stamp(moment.replace(**cut, microsecond=0))  # type: ignore[arg-type]
 
 
-def _extract(part: str, value: Any) -> float | None:
+def _extract(part: str, value: object) -> float | None:
     moment = _moment(value)
     if moment is None:
         return None

@@ -68,7 +68,7 @@ class Query:
     tables: frozenset[str]
 
 
-def prepare(available: Sequence[Source], sql: str, params: Mapping[str, Any], dialect: str, limit: int) -> Query:
+def prepare(available: Sequence[Source], sql: str, params: Mapping[str, object], dialect: str, limit: int) -> Query:
     """The query as `dialect` runs it, at most `limit` rows. StepError (permanent) says what cannot be in it."""
     from sqlglot.errors import SqlglotError
 
@@ -208,11 +208,11 @@ def _result_columns(tree: exp.Expr) -> list[tuple[str, str]]:
     return [(name, kind.name if kind else "") for name, kind in zip(titles, kinds, strict=True)]
 
 
-def _bind(tree: exp.Expr, params: Mapping[str, Any]) -> dict[str, Any]:
+def _bind(tree: exp.Expr, params: Mapping[str, object]) -> dict[str, object]:
     """The values of the parameters. A list is one placeholder until the text is written: see _write."""
     from sqlglot import exp
 
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for node in tree.find_all(exp.Placeholder):
         name = str(node.this or "")
         if name not in params:
@@ -232,7 +232,7 @@ def _bind(tree: exp.Expr, params: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _scalar(name: str, value: Any) -> Any:
+def _scalar(name: str, value: object) -> object:
     if isinstance(value, dict | list | tuple):
         raise _wrong(f"The parameter “{name}” must be a single value; a list can only stand in IN (:{name}).")
     return value

@@ -25,12 +25,12 @@ _HANDLED_EVERY = 20_000  # instructions of SQLite's machine
 Rows = list[tuple[Any, ...]]
 
 
-def for_postgresql(available: Sequence[Source], sql: str, params: Mapping[str, Any], limit: int) -> Query:
+def for_postgresql(available: Sequence[Source], sql: str, params: Mapping[str, object], limit: int) -> Query:
     """The checked query. StepError."""
     return prepare(available, sql, params, "postgresql", limit)
 
 
-def find_fault(available: Sequence[Source], sql: str, params: Mapping[str, Any], dialect: str) -> str:
+def find_fault(available: Sequence[Source], sql: str, params: Mapping[str, object], dialect: str) -> str:
     """Why a query cannot run; nothing where it can."""
     try:
         prepare(available, sql, params, dialect, 1)
@@ -40,7 +40,7 @@ def find_fault(available: Sequence[Source], sql: str, params: Mapping[str, Any],
 
 
 def on_sqlite(
-    path: str, available: Sequence[Source], sql: str, params: Mapping[str, Any], limit: int, timeout: float
+    path: str, available: Sequence[Source], sql: str, params: Mapping[str, object], limit: int, timeout: float
 ) -> tuple[list[tuple[str, str]], Rows]:
     """(name, type) of the result's columns, and its rows. StepError; sqlite3.Error as SQLite raises it."""
     query = prepare(available, sql, params, "sqlite", limit)
@@ -55,7 +55,7 @@ def on_sqlite(
 
 
 def _limit(connection: sqlite3.Connection, end: float, tables: frozenset[str]) -> None:
-    def may(code: int, first: str | None, *_more: Any) -> int:
+    def may(code: int, first: str | None, *_more: object) -> int:
         read = code == sqlite3.SQLITE_READ and (not first or first in tables or first.startswith("cte_"))
         return sqlite3.SQLITE_OK if read or code in _MAY else sqlite3.SQLITE_DENY
 

@@ -53,7 +53,7 @@ _GROUPS = {"all": "all", "and": "all", "any": "any", "or": "any", "not": "not", 
 _TEXT_OR_NUMBER = frozenset({">", ">=", "<", "<=", "starts_with", "ends_with"})
 
 
-def normalize(value: Any) -> Json:
+def normalize(value: object) -> Json:
     """The canonical form of conditions in any form. Raises InvalidError with every problem."""
     reader = _Reader()
     group = reader.read(value, "", 0)
@@ -64,7 +64,7 @@ def normalize(value: Any) -> Json:
     return {"all": [group]} if "field" in group else group
 
 
-def check_conditions(value: Any, path: str = "") -> list[Problem]:
+def check_conditions(value: object, path: str = "") -> list[Problem]:
     """What is wrong with conditions, each problem with the dotted path of its field, `path` in front."""
     reader = _Reader()
     reader.read(value, path, 0)
@@ -82,7 +82,7 @@ class _Reader:
         self.problems.append(Problem(path, message, code="condition"))
         return {}
 
-    def read(self, value: Any, path: str, level: int) -> Json:
+    def read(self, value: object, path: str, level: int) -> Json:
         """A group or rule in canonical form; empty where nothing is asked or something is wrong."""
         if level > MAX_LEVELS:
             return self.wrong(
@@ -120,7 +120,7 @@ class _Reader:
             return self.wrong(_at(path, key), say("The operator of a group must be AND, OR or NOT."))
         return self.group(name, value[nested], _at(path, nested), level)
 
-    def group(self, name: str, value: Any, path: str, level: int) -> Json:
+    def group(self, name: str, value: object, path: str, level: int) -> Json:
         if isinstance(value, dict):
             entries = [self.read(value, path, level + 1)]
         elif isinstance(value, list):
@@ -179,7 +179,7 @@ def _at(path: str, key: object) -> str:
     return f"{path}.{key}" if path else str(key)
 
 
-def operator_name(given: Any) -> str | None:
+def operator_name(given: object) -> str | None:
     """The canonical name of an operator in any case or spelling; None where it is unknown."""
     if not isinstance(given, str):
         return None
@@ -188,7 +188,7 @@ def operator_name(given: Any) -> str | None:
     return name if name in OPERATORS else None
 
 
-def _check_value(name: str, value: Any) -> None:
+def _check_value(name: str, value: object) -> None:
     """ExpressionError where a value without expressions can never fit its operator."""
     if name in {"in", "not_in"}:
         if not isinstance(value, list | str):
@@ -201,7 +201,7 @@ def _check_value(name: str, value: Any) -> None:
         times.resolve_relative(value, datetime(2000, 1, 1, tzinfo=UTC))
 
 
-def pattern(value: Any) -> SchemaValidator:
+def pattern(value: object) -> SchemaValidator:
     """A compiled pattern of `matches`. Raises ExpressionError."""
     if not isinstance(value, str) or not value or len(value) > MAX_PATTERN:
         raise ExpressionError(say("matches needs a pattern of 1 to %(max)s characters.", max=MAX_PATTERN))

@@ -38,7 +38,7 @@ __all__ = ["OPERATORS", "check_conditions", "evaluate", "normalize", "references
 Judge = Callable[[Any, Any], bool | None]
 
 
-def references(value: Any) -> list[tuple[str, ...]]:
+def references(value: object) -> list[tuple[str, ...]]:
     """The paths that the rules look at, fields without braces too. Raises InvalidError and ExpressionError."""
     paths: list[tuple[str, ...]] = []
     for rule in _rules(normalize(value)):
@@ -64,7 +64,7 @@ def _rules(group: Json) -> list[Json]:
     return [rule for entries in group.values() for entry in entries for rule in _rules(entry)]
 
 
-def _holds(entry: Json, scope: Mapping[str, Any], explanation: list[Json]) -> bool:
+def _holds(entry: Json, scope: Mapping[str, object], explanation: list[Json]) -> bool:
     if not entry:
         return True
     if "field" in entry:
@@ -77,7 +77,7 @@ def _holds(entry: Json, scope: Mapping[str, Any], explanation: list[Json]) -> bo
     return any(answers) if name == "any" else not any(answers)
 
 
-def _explain(rule: Json, scope: Mapping[str, Any]) -> Json:
+def _explain(rule: Json, scope: Mapping[str, object]) -> Json:
     field, name = rule["field"], rule["operator"]
     wanted = expression.compile_value(rule.get("value")).evaluate(scope, lenient=True)
     actual = _read(field, scope)
@@ -103,7 +103,7 @@ def _explain(rule: Json, scope: Mapping[str, Any]) -> Json:
     return {**explained, "note": note} if note else explained
 
 
-def _note(result: bool | None, name: str, actual: Any, wanted: Any) -> str:
+def _note(result: bool | None, name: str, actual: object, wanted: object) -> str:
     if actual is MISSING and name not in WITHOUT_VALUE:
         return say("The field does not exist.")
     if wanted is MISSING:
@@ -119,14 +119,14 @@ def _read(field: str, scope: Mapping[str, Any]) -> Any:
     return _lookup(scope, split_path(field))
 
 
-def _lookup(scope: Mapping[str, Any], path: tuple[Key, ...]) -> Any:
+def _lookup(scope: Mapping[str, object], path: tuple[Key, ...]) -> object:
     try:
         return lookup(scope, path)
     except Absent:
         return MISSING
 
 
-def _change(field: str, actual: Any, scope: Mapping[str, Any]) -> tuple[Any, Any]:
+def _change(field: str, actual: object, scope: Mapping[str, object]) -> tuple[object, object]:
     """(old, new); old is MISSING where no change is known."""
     paths: list[tuple[Key, ...]] = [split_path(field)]
     if expression.has_expression(field):
@@ -144,7 +144,7 @@ def _change(field: str, actual: Any, scope: Mapping[str, Any]) -> tuple[Any, Any
     return next((value for value in previous if value is not MISSING), MISSING), actual
 
 
-def _in_time(name: str, actual: Any, wanted: Any, scope: Mapping[str, Any]) -> bool | None:
+def _in_time(name: str, actual: object, wanted: object, scope: Mapping[str, object]) -> bool | None:
     tz = getattr(scope, "timezone", "UTC")
     now = times.parse_moment(to_text(_lookup(scope, ("now",))))
     first = times.parse_moment(to_text(actual), tz)
@@ -157,7 +157,7 @@ def _in_time(name: str, actual: Any, wanted: Any, scope: Mapping[str, Any]) -> b
     return first < second if name == "before" else first > second
 
 
-def _judge(name: str, actual: Any, wanted: Any) -> bool | None:
+def _judge(name: str, actual: object, wanted: object) -> bool | None:
     if actual is MISSING:
         return name in {"not_exists", "empty"}
     if wanted is MISSING and name not in WITHOUT_VALUE:
@@ -166,7 +166,7 @@ def _judge(name: str, actual: Any, wanted: Any) -> bool | None:
 
 
 def _ordered(accept: Callable[[int], bool]) -> Judge:
-    def judge(actual: Any, wanted: Any) -> bool | None:
+    def judge(actual: object, wanted: object) -> bool | None:
         sign = order(actual, wanted)
         return None if sign is None else accept(sign)
 
@@ -174,20 +174,20 @@ def _ordered(accept: Callable[[int], bool]) -> Judge:
 
 
 def _negated(judge: Judge) -> Judge:
-    def negated(actual: Any, wanted: Any) -> bool | None:
+    def negated(actual: object, wanted: object) -> bool | None:
         verdict = judge(actual, wanted)
         return None if verdict is None else not verdict
 
     return negated
 
 
-def _contains(actual: Any, wanted: Any) -> bool | None:
+def _contains(actual: object, wanted: object) -> bool | None:
     if actual is None:
         return False
     return contains(to_text(actual) if isinstance(actual, int | float) else actual, wanted)
 
 
-def _among(actual: Any, wanted: Any) -> bool | None:
+def _among(actual: object, wanted: object) -> bool | None:
     if isinstance(wanted, str):
         wanted = [part.strip() for part in wanted.split(",")]
     if not isinstance(wanted, list):
@@ -196,7 +196,7 @@ def _among(actual: Any, wanted: Any) -> bool | None:
 
 
 def _text(test: Callable[[str, str], bool]) -> Judge:
-    def judge(actual: Any, wanted: Any) -> bool | None:
+    def judge(actual: object, wanted: object) -> bool | None:
         if actual is None or isinstance(actual, list | dict) or wanted is None or isinstance(wanted, list | dict):
             return None
         return test(to_text(actual), to_text(wanted))
@@ -210,7 +210,7 @@ def _matches(actual: str, wanted: str) -> bool:
     return bool(pattern(wanted).isinstance_python(actual))
 
 
-def _empty(actual: Any, _: Any = None) -> bool:
+def _empty(actual: object, _: object = None) -> bool:
     return actual is None or (isinstance(actual, str) and not actual.strip()) or actual in ([], {})
 
 
@@ -235,7 +235,7 @@ _JUDGES: dict[str, Judge] = {
 }
 
 
-def _brief(value: Any) -> Any:
+def _brief(value: Any) -> object:
     """A value as the explanation shows it: whole where it is short."""
     if value is MISSING:
         return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
@@ -164,14 +164,14 @@ class Definition(Model):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _complete_step(step: Any, at: int) -> Any:
+def _complete_step(step: object, at: int) -> object:
     if not isinstance(step, dict):
         return step
     name = step.get("name", "")
     return {"order": at, **step, "name": step.get("step_id", "") if name == "" else name}
 
 
-def _complete_triggers(triggers: list[Any]) -> list[Any]:
+def _complete_triggers(triggers: Sequence[object]) -> list[object]:
     taken = {t["key"] for t in triggers if isinstance(t, dict) and isinstance(t.get("key"), str)}
     filled = []
     for trigger in triggers:
@@ -201,7 +201,7 @@ def json_schema() -> Json:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Definition.model_json_schema()}
 
 
-def parse(data: Any) -> Definition:
+def parse(data: object) -> Definition:
     """Reads the canonical form as a person or a client sent it. InvalidError carries every problem (100 of a kind)."""
     problems = json_problems(data)
     if problems:
@@ -233,7 +233,7 @@ def _entries(data: Json, name: str) -> Iterator[tuple[str, Json]]:
             yield f"{name}.{at}", entry
 
 
-def _with_step(problem: Problem, data: Any) -> Problem:
+def _with_step(problem: Problem, data: object) -> Problem:
     """The problem with the id of the step that it lies in."""
     for path, step in _entries(data, "steps") if isinstance(data, dict) else ():
         if f"{problem.path}.".startswith(f"{path}.") and isinstance(step.get("step_id"), str):
@@ -345,7 +345,7 @@ def check_trigger_config(trigger_type: str, config: Json, path: str) -> list[Pro
     return problems
 
 
-def json_problems(value: Any, path: str = "", depth: int = MAX_DEPTH + 3) -> list[Problem]:
+def json_problems(value: object, path: str = "", depth: int = MAX_DEPTH + 3) -> list[Problem]:
     """What keeps `value` from being stored as JSON: depth, foreign types, NaN, text that is not Unicode."""
     inner = partial(json_problems, depth=depth - 1)
     wrong = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -56,7 +56,7 @@ class Compiled:
             raise ExpressionError(say("The value is nested too deeply.")) from None
 
 
-def compile_value(value: Any) -> Compiled:
+def compile_value(value: object) -> Compiled:
     """Compiles a JSON value: text, or lists and objects with texts inside. Raises ExpressionError."""
     if isinstance(value, str):
         if _OPEN not in value:
@@ -67,22 +67,22 @@ def compile_value(value: Any) -> Compiled:
     return Compiled(value, None)
 
 
-def render(value: Any, scope: Scope | Mapping[str, Any]) -> Any:
+def render(value: object, scope: Scope | Mapping[str, object]) -> object:
     """`value` with its expressions evaluated; see Compiled.evaluate."""
     return compile_value(value).evaluate(scope)
 
 
-def has_expression(value: Any) -> bool:
+def has_expression(value: object) -> bool:
     """Whether a text in `value` holds an expression (object keys are never looked at)."""
     return any(_OPEN in text for _, text in _texts(value, ""))
 
 
-def references(value: Any) -> list[Path]:
+def references(value: object) -> list[Path]:
     """Every path that the expressions in `value` name, such as ("steps", "save", "id"). Raises ExpressionError."""
     return list(compile_value(value).references)
 
 
-def check(value: Any, path: str = "") -> list[Problem]:
+def check(value: object, path: str = "") -> list[Problem]:
     """What does not parse in `value`, each with the dotted path of its field, `path` in front."""
     problems: list[Problem] = []
     try:
@@ -96,7 +96,7 @@ def check(value: Any, path: str = "") -> list[Problem]:
     return problems
 
 
-def _texts(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+def _texts(value: object, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict | list):
@@ -111,7 +111,7 @@ def _check_depth(depth: int) -> None:
         raise ExpressionError(say("The value is nested too deeply: more than %(max)s levels.", max=MAX_DEPTH))
 
 
-def _compile_container(value: dict[str, Any] | list[Any], depth: int) -> Compiled:
+def _compile_container(value: Mapping[str, object] | Sequence[object], depth: int) -> Compiled:
     _check_depth(depth)
     entries = value.values() if isinstance(value, dict) else value
     parts = [
@@ -132,7 +132,7 @@ def _entry(part: Compiled) -> Run:
     """An entry of a list or object: a missing field (in a lenient evaluation) is null there."""
     run, value = part._run, part._value  # noqa: SLF001 - of the same module
 
-    def entry(frame: Frame) -> Any:
+    def entry(frame: Frame) -> object:
         computed = value if run is None else run(frame)
         return None if computed is MISSING else computed
 
@@ -264,7 +264,7 @@ def _no_such_name(full: str, parents: list[str | int], key: str, names: list[str
     return MissingFieldError(say("%(path)s does not exist. Available: %(known)s.", path=full, known=known))
 
 
-def _names(container: Mapping[str, Any]) -> list[str]:
+def _names(container: Mapping[str, object]) -> list[str]:
     if isinstance(container, Scope):
         return container.names()
     inner = container.get("result") if isinstance(container, StepView) else None

@@ -28,7 +28,7 @@ _UNPAIRED = re.compile("[\ud800-\udfff]")
 class Filter:
     """A filter as pickers list it: `usage` is what one writes after the bar, `help` an English msgid."""
 
-    function: Callable[..., Any]
+    function: Callable[..., object]
     usage: str
     help: str
 
@@ -42,7 +42,7 @@ ALIASES = {"d": "default", "count": "length", "lowercase": "lower", "uppercase":
 
 
 def _filter(usage: str, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: A002 - as in ui()
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+    def register(function: Callable[..., object]) -> Callable[..., object]:
         name = re.split(r"\W", usage, maxsplit=1)[0]
         FILTERS[name] = Filter(function, usage, help)
         return function
@@ -50,7 +50,7 @@ def _filter(usage: str, help: str) -> Callable[[Callable[..., Any]], Callable[..
     return register
 
 
-def _items(value: Any) -> list[Any]:
+def _items(value: object) -> list[Any]:
     if value is None:
         return []
     if isinstance(value, list | tuple):
@@ -58,7 +58,7 @@ def _items(value: Any) -> list[Any]:
     raise ExpressionError(f"This needs a list, not {kind(value)}.")
 
 
-def _number(value: Any) -> Number:
+def _number(value: object) -> Number:
     number = as_number(value)
     if number is None:
         what = f"“{value[:50]}”" if isinstance(value, str) else kind(value)
@@ -66,7 +66,7 @@ def _number(value: Any) -> Number:
     return number
 
 
-def _count(value: Any, least: int, most: int) -> int:
+def _count(value: object, least: int, most: int) -> int:
     number = _number(value)
     if number != int(number) or not least <= number <= most:
         raise ExpressionError(f"A whole number from {least} to {most:,} is needed here, not {to_text(value)[:50]}.")
@@ -87,38 +87,38 @@ def _checked(text: str) -> str:
 
 
 @_filter("default('x')", N_("Uses another value if a field is missing or null; with true, also if it is empty"))
-def _default(value: Any, other: Any = "", empty: Any = False) -> Any:
+def _default(value: object, other: object = "", empty: object = False) -> object:
     """Missing fields never come here: the evaluator catches them."""
     return other if value is None or (empty and not value) else value
 
 
 @_filter("upper", N_("Converts text to uppercase"))
-def _upper(value: Any) -> str:
+def _upper(value: object) -> str:
     return to_text(value).upper()
 
 
 @_filter("lower", N_("Converts text to lowercase"))
-def _lower(value: Any) -> str:
+def _lower(value: object) -> str:
     return to_text(value).lower()
 
 
 @_filter("title", N_("Capitalizes every word"))
-def _title(value: Any) -> str:
+def _title(value: object) -> str:
     return re.sub(r"(?<![\w'\u2019])\w", lambda match: match[0].upper(), to_text(value).lower())
 
 
 @_filter("capitalize", N_("Capitalizes the first letter and lowercases the rest"))
-def _capitalize(value: Any) -> str:
+def _capitalize(value: object) -> str:
     return to_text(value).capitalize()
 
 
 @_filter("trim", N_("Removes spaces and line breaks from both ends"))
-def _trim(value: Any) -> str:
+def _trim(value: object) -> str:
     return to_text(value).strip()
 
 
 @_filter("replace('a', 'b')", N_("Replaces every occurrence of a text with another"))
-def _replace(value: Any, old: Any, new: Any) -> str:
+def _replace(value: object, old: object, new: object) -> str:
     text, before, after = to_text(value), to_text(old), to_text(new)
     if not before:
         raise ExpressionError("replace needs a text to search for.")
@@ -128,22 +128,22 @@ def _replace(value: Any, old: Any, new: Any) -> str:
 
 
 @_filter("length", N_("Counts the characters of a text, the entries of a list or the fields of an object"))
-def _length(value: Any) -> int:
+def _length(value: object) -> int:
     return len(value) if isinstance(value, list | tuple | dict) else len(to_text(value))
 
 
 @_filter("first", N_("First entry of a list or first character of a text; null if empty"))
-def _first(value: Any) -> Any:
+def _first(value: object) -> object:
     return next(iter(value if isinstance(value, str) else _items(value)), None)
 
 
 @_filter("last", N_("Last entry of a list or last character of a text; null if empty"))
-def _last(value: Any) -> Any:
+def _last(value: object) -> object:
     return next(reversed(value if isinstance(value, str) else _items(value)), None)
 
 
 @_filter("join(', ')", N_("Joins the entries of a list with a separator"))
-def _join(value: Any, separator: Any = ", ", attribute: Any = None) -> str:
+def _join(value: Any, separator: object = ", ", attribute: Any = None) -> str:
     parts = [to_text(entry if attribute is None else _field(entry, attribute)) for entry in _items(value)]
     between = to_text(separator)
     if sum(map(len, parts)) + len(parts) * len(between) > MAX_TEXT:
@@ -152,7 +152,7 @@ def _join(value: Any, separator: Any = ", ", attribute: Any = None) -> str:
 
 
 @_filter("split(',')", N_("Splits text into a list, at spaces if no separator is given"))
-def _split(value: Any, separator: Any = None) -> list[str]:
+def _split(value: object, separator: object = None) -> list[str]:
     between = None if separator is None else to_text(separator)
     if between == "":
         raise ExpressionError("split needs a separator, or no argument to split at spaces.")
@@ -160,7 +160,7 @@ def _split(value: Any, separator: Any = None) -> list[str]:
 
 
 @_filter("round(2)", N_("Rounds a number to the given number of decimals, halves away from zero"))
-def _round(value: Any, precision: Any = 0) -> Number:
+def _round(value: object, precision: object = 0) -> Number:
     places = _count(precision, -15, 15)
     number = _number(value)
     exact = number if isinstance(number, Decimal) else Decimal(repr(number))
@@ -173,28 +173,28 @@ def _round(value: Any, precision: Any = 0) -> Number:
 
 
 @_filter("int", N_("Converts to a whole number, dropping decimals. int(0) gives 0 if there is no number"))
-def _int(value: Any, other: Any = None) -> Any:
+def _int(value: object, other: object = None) -> object:
     number = as_number(value) if not isinstance(value, bool) else int(value)
     return int(number) if number is not None else _fallback(value, other)
 
 
 @_filter("float", N_("Converts to a number. float(0) gives 0 if there is no number"))
-def _float(value: Any, other: Any = None) -> Any:
+def _float(value: object, other: object = None) -> object:
     number = as_number(value)
     return float(number) if number is not None else _fallback(value, other)
 
 
-def _fallback(value: Any, other: Any) -> Any:
+def _fallback(value: object, other: object) -> object:
     return _number(value) if other is None else other
 
 
 @_filter("string", N_("Converts any value to text"))
-def _string(value: Any) -> str:
+def _string(value: object) -> str:
     return to_text(value)
 
 
 @_filter("abs", N_("Returns a number without its minus sign"))
-def _abs(value: Any) -> Number:
+def _abs(value: object) -> Number:
     number = _number(value)
     return -number if number < 0 else number
 
@@ -236,14 +236,14 @@ class _Key:
 
 
 @_filter("sort('name')", N_("Sorts a list, optionally by a field of each entry; null comes last"))
-def _sort(value: Any, attribute: Any = None, reverse: Any = False) -> list[Any]:
+def _sort(value: Any, attribute: Any = None, reverse: object = False) -> list[Any]:
     pairs = [(entry if attribute is None else _field(entry, attribute), entry) for entry in _items(value)]
     known = sorted((p for p in pairs if p[0] is not None), key=lambda pair: _Key(pair[0]), reverse=bool(reverse))
     return [entry for _, entry in known] + [entry for key, entry in pairs if key is None]
 
 
 @_filter("unique", N_("Removes duplicates from a list, optionally by a field of each entry"))
-def _unique(value: Any, attribute: Any = None) -> list[Any]:
+def _unique(value: object, attribute: Any = None) -> list[object]:
     by_key: dict[str, Any] = {}
     for entry in _items(value):
         by_key.setdefault(to_json(entry if attribute is None else _field(entry, attribute)), entry)
@@ -251,23 +251,23 @@ def _unique(value: Any, attribute: Any = None) -> list[Any]:
 
 
 @_filter("reverse", N_("Reverses a list or text"))
-def _reverse(value: Any) -> Any:
+def _reverse(value: object) -> object:
     return value[::-1] if isinstance(value, str) else _items(value)[::-1]
 
 
 @_filter("map('name')", N_("Takes one field of each entry of a list; null if an entry does not have it"))
-def _map(value: Any, attribute: Any) -> list[Any]:
+def _map(value: Any, attribute: Any) -> list[object]:
     return [_field(entry, attribute) for entry in _items(value)]
 
 
 @_filter("tojson", N_("Converts any value to JSON"))
-def _tojson(value: Any) -> str:
+def _tojson(value: object) -> str:
     return to_json(value)
 
 
 @_filter("fromjson", N_("Parses JSON text"))
-def _fromjson(value: Any) -> Any:
-    def refuse(word: str) -> Any:
+def _fromjson(value: object) -> object:
+    def refuse(word: str) -> object:
         raise ExpressionError(f"{word} is not valid JSON.")
 
     try:
@@ -279,36 +279,36 @@ def _fromjson(value: Any) -> Any:
 
 
 @_filter("date('%d/%m/%Y')", N_("Formats an ISO date or time, optionally in a time zone and a language"))
-def _date(value: Any, pattern: Any = "%Y-%m-%d", tz: Any = None, locale: Any = "en") -> str:
+def _date(value: object, pattern: object = "%Y-%m-%d", tz: object = None, locale: object = "en") -> str:
     return times.write(to_text(value).strip(), to_text(pattern), None if tz is None else to_text(tz), to_text(locale))
 
 
 @_filter("plus('3 days')", N_("Shifts an ISO date or time: plus('3 days'), plus('-2 hours'), plus('5 business days')"))
-def _plus(value: Any, by: Any) -> str:
+def _plus(value: object, by: object) -> str:
     return times.shift_text(to_text(value).strip(), to_text(by).strip())
 
 
 @_filter("truncate(80)", N_("Shortens text to the given number of characters, dots included"))
-def _truncate(value: Any, length: Any = 255, end: Any = "…") -> str:
+def _truncate(value: object, length: object = 255, end: object = "…") -> str:
     text, most, dots = to_text(value), _count(length, 0, MAX_TEXT), to_text(end)
     return text if len(text) <= most else text[: max(most - len(dots), 0)] + dots[:most]
 
 
 @_filter("urlencode", N_("Makes text safe for use in a URL; an object becomes a query string"))
-def _urlencode(value: Any) -> str:
+def _urlencode(value: object) -> str:
     if isinstance(value, dict):
         return urlencode({_checked(to_text(key)): _checked(to_text(entry)) for key, entry in value.items()})
     return quote(_checked(to_text(value)), safe="")
 
 
 @_filter("slug", N_("Makes a slug for URLs and file names: “Été à Paris” becomes “ete-a-paris”"))
-def _slug(value: Any) -> str:
+def _slug(value: object) -> str:
     bare = unicodedata.normalize("NFKD", to_text(value)[:1000]).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
 
 
 @_filter("number(2, 'fr')", N_("Formats a number: 1,234.50 in English (en), 1 234,50 in French (fr)"))
-def _number_text(value: Any, decimals: Any = None, locale: Any = "en") -> str:
+def _number_text(value: object, decimals: object = None, locale: object = "en") -> str:
     number = _number(value)
     if decimals is not None:
         places = _count(decimals, 0, 15)
@@ -321,28 +321,28 @@ def _number_text(value: Any, decimals: Any = None, locale: Any = "en") -> str:
 
 
 @_filter("keys", N_("Lists the names of an object's fields"))
-def _keys(value: Any) -> list[str]:
+def _keys(value: object) -> list[str]:
     return list(_mapping(value))
 
 
 @_filter("values", N_("Lists the values of an object's fields"))
-def _values(value: Any) -> list[Any]:
+def _values(value: object) -> list[object]:
     return list(_mapping(value).values())
 
 
 @_filter("items", N_("Converts an object to a list of {key, value}"))
-def _pairs(value: Any) -> list[dict[str, Any]]:
+def _pairs(value: object) -> list[dict[str, object]]:
     return [{"key": key, "value": entry} for key, entry in _mapping(value).items()]
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def _mapping(value: object) -> dict[str, object]:
     if value is None or isinstance(value, dict):
         return value or {}
     raise ExpressionError(f"This needs an object, not {kind(value)}.")
 
 
 @_filter("get('name')", N_("Gets a field of an object or an entry of a list, or another value if it is missing"))
-def _get(value: Any, key: Any, other: Any = None) -> Any:
+def _get(value: object, key: object, other: object = None) -> object:
     if isinstance(value, list):
         at = _count(key, -(10**9), 10**9)
         return value[at] if -len(value) <= at < len(value) else other
@@ -350,7 +350,7 @@ def _get(value: Any, key: Any, other: Any = None) -> Any:
 
 
 @_filter("contains('x')", N_("Whether text contains another text, a list an entry, or an object a field"))
-def _contains(value: Any, item: Any) -> bool:
+def _contains(value: object, item: object) -> bool:
     answer = contains(value, item)
     if answer is None and value is not None:
         raise ExpressionError(f"{kind(value).capitalize()} cannot contain {kind(item)}.")

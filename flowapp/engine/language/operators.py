@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -44,7 +44,7 @@ class Frame:
                 "This processes too much data. Split it into several steps on smaller lists or texts."
             )
 
-    def result(self, value: Any, plain: bool) -> Any:
+    def result(self, value: object, plain: bool) -> object:
         """Charges the size of an expression's value.
 
         The first few objects that are passed on whole are free: measuring one costs as much as writing it.
@@ -58,7 +58,7 @@ class Frame:
         return value
 
 
-def checked(frame: Frame, value: Any) -> Any:
+def checked(frame: Frame, value: object) -> object:
     """A value that was made, charged and refused where it is too large."""
     if isinstance(value, str):
         frame.charge(len(value))
@@ -71,7 +71,7 @@ def checked(frame: Frame, value: Any) -> Any:
     return value
 
 
-def calculate(frame: Frame, name: str, left: Any, right: Any) -> Any:
+def calculate(frame: Frame, name: str, left: object, right: object) -> object:
     """`left name right` for + - * / // % **; texts and lists can be added too. ExpressionError where it has no result."""
     if name == "+" and isinstance(left, str) and isinstance(right, str):
         return text_of(frame, [left, right])
@@ -108,32 +108,32 @@ def _decimal(value: Number) -> Decimal:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return f"the text “{value[:30]}”" if isinstance(value, str) else kind(value)
 
 
 Comparison = Callable[[Frame, Any, Any], bool | None]
 
 
-def _same(frame: Frame, left: Any, right: Any) -> bool:
+def _same(frame: Frame, left: object, right: object) -> bool:
     if isinstance(left, list | dict) and isinstance(right, list | dict):
         frame.charge(measure(left, frame.work))
     return equal(left, right)
 
 
-def _within(frame: Frame, item: Any, container: Any) -> bool | None:
+def _within(frame: Frame, item: object, container: object) -> bool | None:
     if isinstance(container, str | list):
         frame.charge(len(container) * (1 if isinstance(container, str) else ENTRY))
     return contains(container, item)
 
 
-def _without(frame: Frame, item: Any, container: Any) -> bool | None:
+def _without(frame: Frame, item: object, container: object) -> bool | None:
     contained = _within(frame, item, container)
     return None if contained is None else not contained
 
 
 def _ordered(accept: Callable[[int], bool]) -> Comparison:
-    def compare(_: Frame, left: Any, right: Any) -> bool | None:
+    def compare(_: Frame, left: object, right: object) -> bool | None:
         sign = order(left, right)
         return None if sign is None else accept(sign)
 
@@ -153,16 +153,16 @@ COMPARISONS: dict[str, tuple[str, Comparison]] = {
 }
 
 
-def incomparable(name: str, left: Any, right: Any) -> str:
+def incomparable(name: str, left: object, right: object) -> str:
     """Says that two values have no answer to a comparison."""
     return f"{_shown(left)} {name} {_shown(right)} has no answer: the two cannot be compared."
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _divides(value: Any, by: Any) -> bool:
+def _divides(value: object, by: object) -> bool:
     first, second = as_number(value), as_number(by)
     return first is not None and second is not None and second != 0 and _decimal(first) % _decimal(second) == 0
 
@@ -191,7 +191,7 @@ TESTS_WITH_ARGUMENT: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def text_of(frame: Frame, parts: list[Any]) -> str:
+def text_of(frame: Frame, parts: Sequence[object]) -> str:
     """The texts of `parts`, one after the other."""
     texts = [to_text(part) for part in parts]
     size = sum(map(len, texts))

@@ -11,7 +11,7 @@ from flowapp.catalog.entities import SYNONYMS
 class StepView(dict[str, Any]):
     """What is known of one step: result, status, error. Other keys are looked up in its result."""
 
-    def __missing__(self, key: str) -> Any:
+    def __missing__(self, key: str) -> object:
         result = self.get("result")
         if isinstance(result, dict):
             return result[key]
@@ -21,7 +21,7 @@ class StepView(dict[str, Any]):
 class StepsView(dict[str, Any]):
     """The steps that have run, by step_id."""
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> object:
         step = super().__getitem__(key)
         return StepView(step) if isinstance(step, dict) else step
 
@@ -53,9 +53,9 @@ class Scope(dict[str, Any]):
         self._steps = steps or {}
         self.timezone = timezone
 
-    def __missing__(self, name: str) -> Any:
+    def __missing__(self, name: str) -> object:
         if name == "steps":
-            value: Any = StepsView(self._steps)
+            value: object = StepsView(self._steps)
             self[name] = value  # the next look-up finds it at once
             return value
         if name == "timestamp":
@@ -67,7 +67,7 @@ class Scope(dict[str, Any]):
                     return source[key]
         raise KeyError(name)
 
-    def extended(self, extra: Mapping[str, Any]) -> Scope:
+    def extended(self, extra: Mapping[str, object]) -> Scope:
         """The same scope with more names (item, index …)."""
         return Scope(steps=self._steps, extra={**self, **extra}, timezone=self.timezone)
 

@@ -82,10 +82,10 @@ _WORDS = {
 
 def plain_problems(
     error: ValidationError,
-    data: Any,
+    data: object,
     model: type[BaseModel],
     path: str = "",
-    excused: Callable[[Any], bool] = lambda _: False,
+    excused: Callable[[object], bool] = lambda _: False,
 ) -> list[Problem]:
     """Pydantic's errors about `data`, which lies at `path`, in plain words; errors that are `excused` are left out.
 
@@ -145,14 +145,14 @@ def _message(detail: Any, model: type[BaseModel]) -> str:
     return f"{detail['msg']}."
 
 
-def _model_at(model: type[BaseModel] | None, loc: tuple[Any, ...]) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel] | None, loc: tuple[object, ...]) -> type[BaseModel] | None:
     for part in loc:
         if model is not None and part in model.model_fields:
             model = _model_in(model.model_fields[part].annotation)
     return model
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _model_in(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)

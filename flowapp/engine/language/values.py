@@ -47,7 +47,7 @@ class Absent(Exception):  # noqa: N818 - not an error for whoever asks `default`
         self.container = container
 
 
-def kind(value: Any) -> str:
+def kind(value: object) -> str:
     """The word by which messages call a value."""
     if value is None:
         return say("empty")
@@ -72,7 +72,7 @@ def number_text(value: Number) -> str:
     return format(Decimal(text), "f") if "e" in text and 1e-30 < abs(value) < 1e30 else text
 
 
-def to_text(value: Any) -> str:
+def to_text(value: object) -> str:
     """The text form: empty for null, JSON words for booleans, JSON for lists and objects."""
     if isinstance(value, str):
         return value
@@ -83,7 +83,7 @@ def to_text(value: Any) -> str:
     return number_text(value) if isinstance(value, int | float | Decimal) else to_json(value)
 
 
-def to_json(value: Any) -> str:
+def to_json(value: object) -> str:
     """`value` as JSON text; ExpressionError where it is too large, too deep or not JSON."""
     measure(value, MAX_TEXT)
     try:
@@ -92,13 +92,13 @@ def to_json(value: Any) -> str:
         raise ExpressionError(f"This value cannot be written as JSON: {error}") from None
 
 
-def _decimal_json(value: Any) -> int | float:
+def _decimal_json(value: object) -> int | float:
     if isinstance(value, Decimal) and value.is_finite():
         return int(value) if value == value.to_integral_value() else float(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def as_number(value: Any) -> Number | None:
+def as_number(value: object) -> Number | None:
     """`value` where it is a finite number or text that looks like one, else None. Booleans are no numbers."""
     if isinstance(value, str):
         if len(value) > 60 or not _NUMERIC.fullmatch(value):
@@ -113,7 +113,7 @@ def as_number(value: Any) -> Number | None:
     return value if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < 400 else None
 
 
-def bounded(value: Any) -> Number:
+def bounded(value: object) -> Number:
     """A result of arithmetic, refused where it is not a finite number of sane size."""
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
         raise ExpressionError(say("The number is too large."))
@@ -123,7 +123,7 @@ def bounded(value: Any) -> Number:
     return number
 
 
-def equal(left: Any, right: Any) -> bool:
+def equal(left: object, right: object) -> bool:
     """Equality of JSON values; a number equals numeric text, yes/no equals the words true and false."""
     if isinstance(left, bool) or isinstance(right, bool):
         return bool(_word(left) == _word(right))
@@ -135,13 +135,13 @@ def equal(left: Any, right: Any) -> bool:
     return first is not None and second is not None and bool(first == second)
 
 
-def _word(value: Any) -> Any:
+def _word(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.strip().lower() if isinstance(value, str) else (value,)
 
 
-def order(left: Any, right: Any) -> int | None:
+def order(left: object, right: object) -> int | None:
     """-1, 0 or 1 as `left` is less than, equal to or greater than `right`; None where they cannot be compared."""
     first, second = as_number(left), as_number(right)
     if first is not None and second is not None:
@@ -151,7 +151,7 @@ def order(left: Any, right: Any) -> int | None:
     return None
 
 
-def contains(container: Any, item: Any) -> bool | None:
+def contains(container: object, item: object) -> bool | None:
     """Whether a text contains a text, a list an item, an object a key; None where `container` is none of these."""
     if isinstance(container, str):
         return None if isinstance(item, list | dict) else to_text(item) in container
@@ -162,13 +162,13 @@ def contains(container: Any, item: Any) -> bool | None:
     return None
 
 
-def measure(value: Any, limit: int) -> int:
+def measure(value: object, limit: int) -> int:
     """About how many characters `value` has as JSON, in one pass that stops at `limit` with an ExpressionError.
 
     What is referred to twice counts twice, as it is written twice: small expressions cannot make huge values.
     """
     total = 0
-    level: list[Any] = [value]
+    level: list[object] = [value]
     depth = 0
     while level:
         depth += 1

@@ -21,7 +21,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flowapp.security.helpers.fork_server import ForkServer
 
@@ -50,7 +49,7 @@ def learn(module: bytes) -> None:
         gc.freeze()  # stays shared between the forks
 
 
-def frame(message: tuple[Any, ...]) -> bytes:
+def frame(message: tuple[object, ...]) -> bytes:
     """A message as it travels."""
     body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     return LENGTH.pack(len(body)) + body
@@ -68,7 +67,9 @@ def serve(channel: socket.socket, memory: int) -> None:
             del function, arguments
 
 
-def answer(function: Callable[..., Any], arguments: tuple[Any, ...], seconds: float, fit: Callable[[], bool]) -> bytes:
+def answer(
+    function: Callable[..., object], arguments: tuple[object, ...], seconds: float, fit: Callable[[], bool]
+) -> bytes:
     """The frame that answers a call. SIGXCPU ends the process where it takes more than its seconds."""
     used = math.ceil(time.process_time() + seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (used, resource.RLIM_INFINITY))

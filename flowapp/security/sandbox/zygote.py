@@ -260,7 +260,7 @@ def of_the_code_itself(node: ast.AST) -> Iterator[ast.AST]:
             yield from of_the_code_itself(child)
 
 
-def answer(channel: socket.socket, value: Any) -> None:
+def answer(channel: socket.socket, value: object) -> None:
     """Sends the result if it is JSON and of decent size."""
     if bad := objection(value):
         send(channel, "failed", *bad)
