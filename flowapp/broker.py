@@ -122,7 +122,7 @@ class DoorbellBroker(dramatiq.Broker):
             raise QueueNotFound(queue_name)
         return DoorbellConsumer(self.client, _key(queue_name), max(1, prefetch // 2), timeout, self.alive)
 
-    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
+    def enqueue(self, message: dramatiq.Message[object], *, delay: int | None = None) -> dramatiq.Message[object]:
         """Puts the message at the end of its queue. ValueError for a delay: timers are rows (engine/store/timers.py)."""
         if delay is not None:
             raise ValueError("This broker delays nothing.")
@@ -152,8 +152,8 @@ class DoorbellBroker(dramatiq.Broker):
             self.flush(queue_name)
 
 
-def _message(actor_name: str, args: tuple[Any, ...]) -> bytes:
-    message: dramatiq.Message[Any] = dramatiq.Message(
+def _message(actor_name: str, args: tuple[object, ...]) -> bytes:
+    message: dramatiq.Message[object] = dramatiq.Message(
         queue_name=QUEUE, actor_name=actor_name, args=args, kwargs={}, options={}
     )
     return message.encode()
@@ -176,7 +176,7 @@ def connect(url: str) -> redis.Redis:
 class Orjson(Encoder):
     """Messages as JSON, by the faster library: they carry rows (tasks.bus)."""
 
-    def encode(self, data: dict[str, Any]) -> bytes:
+    def encode(self, data: Mapping[str, object]) -> bytes:
         return exact_json.dumps(data)
 
     def decode(self, data: bytes) -> dict[str, Any]:

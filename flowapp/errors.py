@@ -54,7 +54,7 @@ class InvalidError(FlowError):
         super().__init__(join("; ", (labelled(problem.path, problem.message) for problem in problems)))
         self.problems = problems
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.problems,)  # it may come out of another process
 
     @classmethod

@@ -106,7 +106,7 @@ def kept_text(text: str) -> str:
     return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " …"
 
 
-def mask(value: Any) -> Any:
+def mask(value: object) -> Any:
     """A copy of a JSON value with the values of secret-looking keys, and secrets inside texts, masked."""
     if isinstance(value, str):
         return mask_text(value)
@@ -117,20 +117,20 @@ def mask(value: Any) -> Any:
     return value
 
 
-def _hidden(value: Any) -> Any:
+def _hidden(value: object) -> object:
     """What stands under a secret's name: each text, also in a list; numbers (total_tokens) and nothing are no secrets."""
     if isinstance(value, str):
         return MASK if value else value
     return [_hidden(item) for item in value] if isinstance(value, (list, tuple)) else mask(value)
 
 
-def _mask_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _mask_event(_logger: object, _name: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
     for key, value in list(event.items()):
         event[key] = MASK if is_secret_name(key) else mask(value)
     return event
 
 
-def _one_line(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _one_line(_logger: object, _name: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
     """What people wrote cannot forge a line or command the terminal; a traceback keeps its lines, set in."""
     for key, value in list(event.items()):
         if key in ("exception", "stack") and isinstance(value, str):

@@ -22,14 +22,14 @@ from flowapp.workflows.listing import SORTS
 ENDED_ALIASES = {"success": "completed", "canceled": "cancelled"}
 
 
-def one_of(*names: str, several: bool = False) -> Any:
+def one_of(*names: str, several: bool = False) -> object:
     """Documents a text as one of the names, in any case; or as several of them with commas, or none."""
     word = "|".join("".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in name) for name in names)
     pattern = f"^(({word})( *, *({word}))*)?$" if several else f"^({word})$"
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
-def lower_case(value: Any) -> Any:
+def lower_case(value: object) -> object:
     """A text in lower case, anything else as it is."""
     return value.lower() if isinstance(value, str) else value
 

@@ -6,7 +6,7 @@ import json
 import re
 from datetime import UTC, datetime
 from email.utils import quote
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
@@ -19,7 +19,7 @@ from flowapp.texts import say
 _YEAR_LAST = re.compile(r"\s*[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}\b.*", re.DOTALL)
 
 
-def _as_text(value: Any) -> Any:
+def _as_text(value: object) -> object:
     """A JSON value as text: nothing for null, JSON for lists and objects."""
     if isinstance(value, str):
         return value
@@ -30,14 +30,14 @@ def _as_text(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def _as_lines(value: Any) -> Any:
+def _as_lines(value: object) -> object:
     """A list of names: as a list, or as text with commas or line breaks between."""
     if isinstance(value, str):
         return [part.strip() for part in value.replace("\n", ",").split(",") if part.strip()]
     return [] if value is None else value
 
 
-def _as_addresses(value: Any) -> Any:
+def _as_addresses(value: object) -> object:
     """E-mail addresses: a list of texts, or one text with commas between; names with commas are quoted."""
     texts = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
@@ -51,7 +51,7 @@ def _as_addresses(value: Any) -> Any:
     return [f'"{quote(name)}" <{spec}>' if name else spec for name, spec in pairs if name or spec]
 
 
-def _is_duration(value: Any) -> Any:
+def _is_duration(value: object) -> object:
     if has_expression(value):
         return value
     try:
@@ -63,7 +63,7 @@ def _is_duration(value: Any) -> Any:
     return value
 
 
-def _is_duration_or_nothing(value: Any) -> Any:
+def _is_duration_or_nothing(value: object) -> object:
     return value if value == "" else _is_duration(value)
 
 
@@ -80,7 +80,7 @@ def is_moment(value: str) -> str:
     return value
 
 
-def has_expression(value: Any) -> bool:
+def has_expression(value: object) -> bool:
     """Whether text is to be evaluated first, so that it cannot be checked yet."""
     return isinstance(value, str) and "{{" in value
 

@@ -78,7 +78,7 @@ class Span(NamedTuple):
     amount: float
 
 
-def parse_span(value: Any) -> Span | None:
+def parse_span(value: object) -> Span | None:
     """“2 business hours”, “30 business minutes”, “3 business days”, “3 jours ouvrés”; None for anything else.
 
     ExpressionError where it is one, but too long or no whole number of days.
@@ -119,7 +119,7 @@ def opening(moment: datetime, hours: Hours, tz: str = "UTC") -> datetime:
     return add(moment, Span("hours", 0), hours, tz)
 
 
-def parse_next(value: Any, now: datetime, tz: str = "UTC", hours: Hours | None = None) -> datetime | None:
+def parse_next(value: object, now: datetime, tz: str = "UTC", hours: Hours | None = None) -> datetime | None:
     """“next monday 09:00”, “friday 5pm”, “lundi prochain à 9h”, “next business day 08:30”: the first such moment that
     lies ahead of `now`, in UTC; None for anything else. Without a time it is midnight, of a business day its start.
     """

@@ -12,7 +12,7 @@ from typing import Any, Literal
 class Done:
     """The step is done: `result` (any JSON value) is what later steps see; the flow follows `branch`."""
 
-    result: Any = None
+    result: object = None
     branch: str = "next"
 
 
@@ -29,7 +29,7 @@ class Wait:
     """The token sleeps until `until` (aware, UTC), then goes on along `branch` with `result`."""
 
     until: datetime
-    result: Any = None
+    result: object = None
     branch: str = "next"
 
 
@@ -39,7 +39,7 @@ class Stop:
 
     status: Literal["completed", "failed", "cancelled"] = "completed"
     message: str = ""
-    result: Any = None
+    result: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Suspend:
     timeout_branch: str = "timeout"
     events: tuple[str, ...] = ()
     same_entity: bool = True
-    result: Any = None
+    result: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Join:
 class Goal:
     """The goal is reached: the execution will end as goal_reached. `result` as of Done."""
 
-    result: Any = None
+    result: object = None
 
 
 ANSWER_WITHIN = 25.0  # seconds that the caller of a webhook is kept waiting: most senders give up after 30
@@ -108,7 +108,7 @@ class Respond:
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
+    body: object = None
 
 
 Outcome = Done | Branch | Wait | Stop | Fail | Suspend | Each | Join | Goal | Respond

@@ -110,7 +110,7 @@ def raw_fields(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(n for n in model.model_fields if ui_of(model, n).get("raw"))
 
 
-def stored_value(model: type[BaseModel], values: Mapping[str, Any], name: str) -> Any:
+def stored_value(model: type[BaseModel], values: Mapping[str, object], name: str) -> Any:
     """What stored params say under a field's name or alias; the model's default where they leave it out."""
     field = model.model_fields[name]
     for written in (field.alias, name):
@@ -131,7 +131,7 @@ def secret_key_fields(model: type[BaseModel]) -> frozenset[str]:
     return _written(model, lambda hints: bool(hints.get("secret_keys")))
 
 
-def secret_texts(model: type[BaseModel], params: Mapping[str, Any]) -> Iterator[str]:
+def secret_texts(model: type[BaseModel], params: Mapping[str, object]) -> Iterator[str]:
     """The texts in params that stand where secrets are stored: what was typed, expressions left out."""
     whole, keyed = secret_fields(model), secret_key_fields(model)
     for name, value in params.items():
@@ -139,7 +139,7 @@ def secret_texts(model: type[BaseModel], params: Mapping[str, Any]) -> Iterator[
             yield from _texts(value, secret=name in whole)
 
 
-def _texts(value: Any, *, secret: bool) -> Iterator[str]:
+def _texts(value: object, *, secret: bool) -> Iterator[str]:
     if isinstance(value, dict):
         for key, entry in value.items():
             yield from _texts(entry, secret=secret or (isinstance(entry, str) and is_secret_name(key)))
@@ -149,6 +149,6 @@ def _texts(value: Any, *, secret: bool) -> Iterator[str]:
         yield from (piece for piece in pieces if len(piece) >= _LONG_PIECE or not rest)
 
 
-def _written(model: type[BaseModel], wanted: Callable[[dict[str, Any]], bool]) -> frozenset[str]:
+def _written(model: type[BaseModel], wanted: Callable[[Mapping[str, object]], bool]) -> frozenset[str]:
     fields = {name: field.alias for name, field in model.model_fields.items() if wanted(ui_of(model, name))}
     return frozenset(fields) | frozenset(filter(None, fields.values()))

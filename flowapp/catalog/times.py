@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from dateutil.relativedelta import relativedelta
@@ -60,7 +60,7 @@ class _Span(NamedTuple):
     exact: timedelta
 
 
-def parse_duration(value: Any) -> timedelta:
+def parse_duration(value: object) -> timedelta:
     """A length of time: text such as "2 days", "1h30m", "1,5 heure", "PT90S", or a number of seconds.
 
     From zero to ten years; a month is 30 days and a year 365. Raises ExpressionError.
@@ -84,7 +84,7 @@ def parse_duration(value: Any) -> timedelta:
     return duration
 
 
-def resolve_relative(value: Any, now: datetime, tz: str = "UTC") -> datetime:
+def resolve_relative(value: object, now: datetime, tz: str = "UTC") -> datetime:
     """The moment (aware, UTC) that `value` means: "+3 days", "-2 hours", "+7 business days", "P2D", "now", ISO date or time.
 
     Days, weeks, months and years keep the wall clock of `tz` across a change of clocks, hours and less are exact.

@@ -45,7 +45,7 @@ def _option(parameter: inspect.Parameter) -> click.Option:
 
 def _run(name: str) -> Callable[..., None]:
     @with_appcontext
-    def run(**params: Any) -> None:
+    def run(**params: object) -> None:
         try:
             result = jobs.perform(name, **params)
         except FlowError as error:

@@ -64,7 +64,7 @@ def _rotate_definitions(system: Session, vault: Vault) -> int:
     its version; their fingerprints follow."""
     fresh: dict[str, str] = {}
 
-    def turn(value: Any, where: str) -> Any:
+    def turn(value: object, where: str) -> Any:
         if isinstance(value, dict) and set(value) == {"$secret"}:
             old = value["$secret"]
             if old not in fresh:

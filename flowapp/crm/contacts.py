@@ -145,7 +145,7 @@ def _write(session: Session, contact: Contact) -> None:
 
 
 def _record(
-    session: Session, kind: str, contact: Contact, changes: dict[str, Any], actor_id: str | None
+    session: Session, kind: str, contact: Contact, changes: Mapping[str, object], actor_id: str | None
 ) -> None:  # fmt: skip
     shown = view(contact)
     flat = {"contact_id": contact.id, "contact_name": shown["name"], "contact_email": contact.email}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ def record(
     type: str,  # noqa: A002 - the word of the bus
     *,
     entity: tuple[str, str] = ("", ""),
-    payload: dict[str, Any] | None = None,
+    payload: Mapping[str, object] | None = None,
     actor_id: str | None = None,
 ) -> Event:
     """States that something happened. `entity` is (type, id). ValueError where flowapp.events.types has it otherwise."""
@@ -33,7 +33,7 @@ def audit(
     *,
     actor: tuple[str | None, str] = (None, "system"),
     target: tuple[str, str, str] = ("", "", ""),
-    details: dict[str, Any] | None = None,
+    details: Mapping[str, object] | None = None,
     ip: str = "",
 ) -> None:
     """Writes a line of the audit trail. `actor` is (user id, label), `target` (type, id, label).

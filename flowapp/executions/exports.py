@@ -125,7 +125,7 @@ class _Reader:
             after = [key > getattr(rows[-1], key.key)]
 
 
-def _dump(value: Any) -> str:
+def _dump(value: object) -> str:
     return exact_json.dumps(value, default=str).decode()
 
 
@@ -176,7 +176,7 @@ def _details(kind: str, row: Json) -> Json:
     return {"time": row["started_at"], "message": row["error_message"], "data": _dump(given)}
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     """A text that begins like a formula gets an apostrophe before it, so that no spreadsheet computes it."""
     if value is None:
         return ""

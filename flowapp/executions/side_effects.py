@@ -130,7 +130,7 @@ def _behind(graph: Graph, step_id: str, *, itself: bool) -> list[StepDef]:
     ]
 
 
-def _address(params: Any) -> str:
+def _address(params: object) -> str:
     """Scheme and host of the address that a step calls; empty where it is only known when it runs."""
     url = str(params.get("url", "")) if isinstance(params, dict) else ""
     try:

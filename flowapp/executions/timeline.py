@@ -70,7 +70,7 @@ class Budget:
     def __init__(self, left: int = PAGE_BUDGET) -> None:
         self.left = left
 
-    def show(self, value: Any) -> Payload | None:
+    def show(self, value: object) -> Payload | None:
         """The value as it is shown; None where there is none."""
         if value is None:
             return None
@@ -81,18 +81,18 @@ class Budget:
         return Payload(text, cut)
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """JSON text of a value, secrets masked."""
     return json.dumps(mask(value), indent=2, ensure_ascii=False, default=str)
 
 
-def shown_payloads(run: StepRun) -> dict[str, Any]:
+def shown_payloads(run: StepRun) -> dict[str, object]:
     """What an attempt got and gave, and what its conditions saw, as JSON, secrets masked."""
     shown = {name: mask(getattr(run, name)) for name in ("input", "output", "error_details")}
     return {**shown, "explanation": shown_rules(run.explanation)}
 
 
-def shown_rules(rules: Any) -> Any:
+def shown_rules(rules: object) -> Any:
     """The rules of an explanation, their values masked by the name of their field."""
     return [_shown_rule(rule) for rule in rules] if isinstance(rules, list) else rules
 
@@ -102,7 +102,7 @@ def _shown_rule(rule: dict[str, Any]) -> dict[str, Any]:
     return rule | {name: mask({field_: rule[name]})[field_] for name in ("value", "actual") if name in rule}
 
 
-def explained(rules: Any) -> list[dict[str, Any]]:
+def explained(rules: Any) -> list[dict[str, object]]:
     """The rules of an explanation, their values as JSON text, secrets masked by the name of their field."""
     lines = []
     for rule in shown_rules(rules) if isinstance(rules, list) else []:

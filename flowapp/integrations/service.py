@@ -42,7 +42,7 @@ def connector(integration_type: str) -> ConnectorSpec:
         raise NotFoundError(message) from None
 
 
-def check(model: type[Params], values: Mapping[str, Any]) -> list[Problem]:
+def check(model: type[Params], values: Mapping[str, object]) -> list[Problem]:
     """What is wrong with a config or with credentials; paths are the fields' names."""
     try:
         model.model_validate(values)

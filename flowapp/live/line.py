@@ -233,5 +233,5 @@ class _WholeSocket:
             self._sock.sendall(data)
         return len(data)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._sock, name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,12 +27,12 @@ class database_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL 
 
 
 @compiles(database_now, "postgresql")
-def _postgresql(*_arguments: Any, **_options: Any) -> str:
+def _postgresql(*_arguments: object, **_options: object) -> str:
     return "clock_timestamp()"
 
 
 @compiles(database_now, "sqlite")
-def _sqlite(*_arguments: Any, **_options: Any) -> str:
+def _sqlite(*_arguments: object, **_options: object) -> str:
     """In the form that SQLAlchemy stores times in: to the microsecond, of which SQLite knows the first three digits."""
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 

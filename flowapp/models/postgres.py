@@ -30,7 +30,7 @@ _UNANSWERED_MS = 15_000  # of sent data: TCP_USER_TIMEOUT
 T = TypeVar("T")
 
 
-def connect_args(settings: Settings, role: Role) -> dict[str, Any]:
+def connect_args(settings: Settings, role: Role) -> dict[str, object]:
     """Parameters of every connection of a process; what DATABASE_URL says itself goes before."""
     server = {f"tcp_{name}": value for name, value in _HOST_IS_GONE.items()}
     server["tcp_user_timeout"] = _UNANSWERED_MS
@@ -83,7 +83,7 @@ class PatientConnection(psycopg.Connection[Any]):
         """Waits as psycopg does. OperationalError, and the connection is closed, where the server is dead."""
         return super().wait(self._watched(gen), *args, **options)
 
-    def _watched(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+    def _watched(self, gen: Generator[object, object, T]) -> Generator[Any, Any, T]:
         try:
             wanted = next(gen)
             asked_at = time.monotonic()
@@ -108,7 +108,7 @@ def prepare_postgres(engine: Engine) -> None:
     pulses: dict[str, Pulse] = {}
 
     @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> PatientConnection:
+    def _connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> PatientConnection:
         pulse = pulses.setdefault("", Pulse(lambda: psycopg.connect(*arguments, **options).close()))
         if pulse.stopped:
             raise errors.OperationalError("the database does not respond")

@@ -107,11 +107,11 @@ def prepare_sqlite(engine: Engine, synchronous: str) -> None:
     turn = threading.Lock()
 
     @event.listens_for(engine, "do_connect")
-    def _waiting(_dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
+    def _waiting(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
         options["factory"] = WaitingConnection
 
     @event.listens_for(engine, "connect")
-    def _pragmas(connection: WaitingConnection, _record: Any) -> None:
+    def _pragmas(connection: WaitingConnection, _record: object) -> None:
         connection.turn, connection.gate = turn, _gate(engine.url.database)
         connection.isolation_level = None  # transactions are begun below, not by the driver
         connection.execute(_PATIENT).close()
@@ -125,7 +125,7 @@ def prepare_sqlite(engine: Engine, synchronous: str) -> None:
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "before_cursor_execute")
-    def _begin(_c: Any, cursor: Any, statement: str, _p: Any, _context: Any, _many: bool) -> None:
+    def _begin(_c: object, cursor: Any, statement: str, _p: object, _context: object, _many: bool) -> None:
         if not cursor.connection.in_transaction and not statement.lstrip()[:7].upper().startswith(_READS):
             cursor.connection.begin()
 

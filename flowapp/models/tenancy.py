@@ -47,7 +47,7 @@ def make_engine(settings: Settings, role: Role = "web") -> Engine:
     return create_engine(settings.database_url, **engine_options(settings, role))
 
 
-def engine_options(settings: Settings, role: Role = "web") -> dict[str, Any]:
+def engine_options(settings: Settings, role: Role = "web") -> dict[str, object]:
     """Options that every engine is made with, by what its process does."""
     # Opened when first needed and kept: an overflow would be closed and opened again hundreds of times a second.
     options = dict(ENGINE_OPTIONS, max_overflow=0, pool_use_lifo=True)
@@ -117,7 +117,7 @@ def _criterion(state: ORMExecuteState) -> None:
 
 
 @event.listens_for(Session, "before_flush")
-def _stamp(session: Session, _context: UOWTransaction, _instances: Any) -> None:
+def _stamp(session: Session, _context: UOWTransaction, _instances: object) -> None:
     if session.info.get(SYSTEM):
         return
     organization_id = session.info.get("organization_id")
@@ -145,7 +145,7 @@ def use_tenant(connection: Connection, wanted: str) -> None:
         connection.info["tenant"] = wanted
 
 
-def at_once(dialect: str) -> dict[str, Any]:
+def at_once(dialect: str) -> dict[str, object]:
     """Execution options of a connection for one writing statement: PostgreSQL commits it by itself, in one round trip."""
     return {"isolation_level": "AUTOCOMMIT"} if dialect == "postgresql" else {}
 
@@ -156,7 +156,7 @@ def _forget_tenant(connection: Connection) -> None:
         connection.info.pop("tenant", None)
 
 
-def _forget_unfinished(dbapi_connection: Any, record: Any, _state: Any) -> None:
+def _forget_unfinished(dbapi_connection: Any, record: Any, _state: object) -> None:
     """A connection that comes back to the pool inside a transaction (its session was not closed) is rolled back there."""
     if dbapi_connection.info.transaction_status != IDLE:
         record.info.pop("tenant", None)

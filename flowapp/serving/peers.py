@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from typing import Any
 
 
-def peer_of(client: Any) -> str:
+def peer_of(client: object) -> str:
     """The address, of IPv6 its /64, which one machine has to itself; empty for a unix socket: a proxy on this machine."""
     return _whose(client[0]) if isinstance(client, tuple) and client else ""
 

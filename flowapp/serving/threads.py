@@ -40,7 +40,7 @@ ROOM = 8  # connections below gunicorn's limit, at which one that waits is given
 class Connection(TConn):  # type: ignore[misc]
     """One connection, and what it has sent of its next request."""
 
-    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, limit: int) -> None:
+    def __init__(self, cfg: object, sock: socket.socket, client: object, server: object, limit: int) -> None:
         super().__init__(cfg, sock, client, server)
         self.parser = http.get_parser(cfg, iter(()), client)  # reads what it is given, never the socket
         self.initialized = True
@@ -153,7 +153,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._wait(conn, self.settings.read_seconds)
         self._take(conn, conn.parser.unreader.take_buffered())
 
-    def handle_request(self, req: Any, conn: Connection) -> Any:
+    def handle_request(self, req: Any, conn: Connection) -> object:
         """In a thread."""
         req._expected_100_continue = False  # noqa: SLF001 - the body is here, or is not wanted
         if conn.cut:
@@ -169,7 +169,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.log.debug("A client takes nothing of its answer.")
             raise StopIteration from None
 
-    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+    def finish_request(self, conn: Connection, fs: Future[object]) -> None:
         """The thread is through with it."""
         goes_on = not fs.cancelled() and fs.exception() is None and fs.result() and not conn.cut
         try:

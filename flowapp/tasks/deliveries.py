@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 _SECRET = re.compile(
     r"authori[sz]ation|cookie|secret|token|password|credential|signature|api[-_]?key|x-hub-|csrf", re.IGNORECASE
@@ -25,7 +24,7 @@ def _secret(name: str) -> bool:
     return _SECRET.search(name) is not None
 
 
-def delivery_id(data: Any, sent: Mapping[str, str]) -> str | None:
+def delivery_id(data: object, sent: Mapping[str, str]) -> str | None:
     """What the sender repeats when it sends the same delivery again; at most 64 characters."""
     delivery = next((sent[name] for name in _DELIVERIES if sent.get(name)), "")
     for header, name in _IN_BODY.items():

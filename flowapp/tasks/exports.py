@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from flowapp.errors import InvalidError
 from flowapp.executions.exports import Wanted, export, known_format
@@ -15,7 +14,7 @@ from flowapp.tasks.runtime import runtime
 from flowapp.texts import say
 
 
-def write_file(organization_id: str, wanted: Wanted, export_format: str, path: str) -> dict[str, Any]:
+def write_file(organization_id: str, wanted: Wanted, export_format: str, path: str) -> dict[str, object]:
     """How many executions, attempts and lines were written, and the `path` of the file, which only its owner reads."""
     kind = known_format(export_format)
     target = Path(path) if path else _folder() / f"{wanted.execution_id or wanted.workflow_id}.{kind}"

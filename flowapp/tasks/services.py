@@ -104,11 +104,11 @@ class _Tables:
         return ProjectTables(session, self._services.project_id, self._key)
 
     def save(
-        self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
+        self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
     ) -> Saved:
         return self._services.within(lambda s: self._tables(s).save(table, rows, mode=mode, match=match))
 
-    def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[dict[str, Any]]:
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> list[dict[str, Any]]:
         return self._services.within(lambda s: self._tables(s).query(sql, params, limit=limit))
 
     def select(
@@ -132,7 +132,9 @@ class _Schemas:
     def __init__(self, services: ExecutionServices) -> None:
         self._services = services
 
-    def validate(self, schema: str | Mapping[str, Any] | Sequence[Any], items: Sequence[Any]) -> list[Problems]:
+    def validate(
+        self, schema: str | Mapping[str, object] | Sequence[object], items: Sequence[object]
+    ) -> list[Problems]:
         checks = self._services.within(lambda s: ProjectSchemas(s, self._services.project_id).checks(schema))
         return checks.problems(items)
 

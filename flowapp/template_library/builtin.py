@@ -95,5 +95,5 @@ def _watch(recipient: str) -> Template:
     )  # fmt: skip
 
 
-def _step(step_id: str, name: str, action_type: str, **params: Any) -> Json:
+def _step(step_id: str, name: str, action_type: str, **params: object) -> Json:
     return {"step_id": step_id, "name": name, "action_type": action_type, "params": params}

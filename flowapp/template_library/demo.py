@@ -165,5 +165,5 @@ def _welcome_steps(answers: Json) -> list[Json]:
     ]  # fmt: skip
 
 
-def _step(step_id: str, name: str, action_type: str, **params: Any) -> Json:
+def _step(step_id: str, name: str, action_type: str, **params: object) -> Json:
     return {"step_id": step_id, "name": name, "action_type": action_type, "params": params}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import ConfigDict, Field
 
@@ -22,7 +21,7 @@ class FormSubmitParams(Params):
     )
 
 
-def matches(config: FormSubmitParams, event: Mapping[str, Any]) -> bool:
+def matches(config: FormSubmitParams, event: Mapping[str, object]) -> bool:
     """Whether the submission (its `form_id` is the form's slug) is of this form."""
     return event.get("form_id") == config.form_id
 

@@ -11,12 +11,12 @@ from flowapp.errors import InvalidError
 from flowapp.logs import mask
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """The text to edit."""
     return json.dumps(mask(value), indent=2, ensure_ascii=False, default=str)
 
 
-def read(text: str, before: Any, field: str) -> Any:
+def read(text: str, before: object, field: str) -> Any:
     """The value of a text that `shown(before)` began as. InvalidError at `field` says where it is no JSON."""
     if not text.strip():
         raise InvalidError.at(field, _("Enter a JSON value: {}, a list, a text in quotes, a number or null."))
@@ -38,7 +38,7 @@ def _refuse(name: str) -> None:
     raise ValueError(name)  # NaN and Infinity are no JSON
 
 
-def _unmasked(value: Any, before: Any) -> Any:
+def _unmasked(value: object, before: object) -> object:
     """`value` with the secrets of `before` where their masks still stand."""
     if isinstance(value, dict) and isinstance(before, dict):
         return {key: _entry(key, entry, before[key]) if key in before else entry for key, entry in value.items()}
@@ -48,5 +48,5 @@ def _unmasked(value: Any, before: Any) -> Any:
     return before if isinstance(before, str) and value == mask(before) else value
 
 
-def _entry(key: str, value: Any, before: Any) -> Any:
+def _entry(key: str, value: Any, before: Any) -> object:
     return before if value == mask({key: before})[key] else _unmasked(value, before)

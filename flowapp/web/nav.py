@@ -40,7 +40,7 @@ def add(declared: Nav | list[Nav] | None) -> None:
             ENTRIES.append(entry)
 
 
-def entries(group: str) -> list[dict[str, Any]]:
+def entries(group: str) -> list[dict[str, object]]:
     """The entries of a group as the templates draw them."""
     actor = g.get("actor")
     return [

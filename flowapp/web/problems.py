@@ -41,7 +41,7 @@ def wants_json() -> bool:
     return best == "application/json"
 
 
-def problem(status: int, title: str, detail: str, **more: Any) -> Response:
+def problem(status: int, title: str, detail: str, **more: object) -> Response:
     """An answer of type application/problem+json."""
     response = jsonify({"type": "about:blank", "title": title, "status": status, "detail": detail, **more})
     response.status_code = status

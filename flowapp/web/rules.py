@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 from werkzeug.routing import Rule
 
@@ -23,7 +22,7 @@ class LateRule(Rule):
         def builder() -> Callable[..., tuple[str, str]]:
             return compile_it(append_unknown)
 
-        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
+        def build(rule: Rule, /, **values: object) -> tuple[str, str]:
             return builder()(rule, **values)
 
         return build

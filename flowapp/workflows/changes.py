@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
@@ -34,7 +32,7 @@ def lock(session: Session, workflow: Workflow, expected_revision: int | None = N
 
 
 def tell(
-    session: Session, workflow: Workflow, verb: str, actor_id: str | None, *, event: str = "updated", **details: Any
+    session: Session, workflow: Workflow, verb: str, actor_id: str | None, *, event: str = "updated", **details: object
 ) -> None:
     """Records the event `automation.workflow.<event>` and the audit line `workflow.<verb>`."""
     payload = {

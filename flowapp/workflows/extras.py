@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -33,14 +34,14 @@ class Extras:
     is_template: bool | None = None
 
 
-def read_status(value: Any) -> str | None:
+def read_status(value: object) -> str | None:
     """The workflow status that is meant, in any case and by its aliases; None where there is no such status."""
     text = value.strip().lower() if isinstance(value, str) else ""
     text = STATUS_ALIASES.get(text, text)
     return text if text in WORKFLOW_STATUSES else None
 
 
-def read_extras(session: Session, rest: dict[str, Any]) -> tuple[Extras, list[Problem]]:
+def read_extras(session: Session, rest: Mapping[str, object]) -> tuple[Extras, list[Problem]]:
     """The extras and what is wrong with them. NotFoundError for another organization or a project that is not there."""
     extras, problems = Extras(), []
     for key in rest.keys() - _KNOWN - READ_ONLY:
@@ -73,7 +74,7 @@ def read_extras(session: Session, rest: dict[str, Any]) -> tuple[Extras, list[Pr
     return extras, problems
 
 
-def refuse_other_organization(session: Session, value: Any) -> None:
+def refuse_other_organization(session: Session, value: object) -> None:
     """`organization` of a body: an id that is not the session's own is nobody we know. Anything else says nothing."""
     try:
         named = str(UUID(value)) if isinstance(value, str) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -34,7 +34,7 @@ def known(session: Session, project_id: str) -> Known:
     )
 
 
-def _sql_fault(session: Session, project_id: str, query: str, params: dict[str, Any]) -> str:
+def _sql_fault(session: Session, project_id: str, query: str, params: Mapping[str, object]) -> str:
     from flowapp.data.sql.queries import fault  # only who writes SQL pays for it
 
     available = session.scalars(select(DataTable).where(DataTable.project_id == project_id)).all()

@@ -72,7 +72,7 @@ def _has_trigger(name: str) -> ColumnElement[bool]:
 def _sort_key(name: str) -> Any:
     runs = select(func.count(Execution.id)).where(Execution.workflow_id == Workflow.id).correlate(Workflow)
     latest = select(func.max(Execution.created_at)).where(Execution.workflow_id == Workflow.id).correlate(Workflow)
-    keys: dict[str, Any] = {  # for each of SORTS
+    keys: dict[str, object] = {  # for each of SORTS
         "name": func.lower(Workflow.name),
         "status": Workflow.status,
         "created_at": Workflow.created_at,

@@ -30,7 +30,7 @@ def definition_of(workflow: Workflow) -> Definition:
 
 def shown_definition(workflow: Workflow) -> dict[str, Any]:
     """The draft as it may be shown and sent back: every secret as SHOWN, which keeps it."""
-    shown: dict[str, Any] = hide(workflow.draft)
+    shown: dict[str, object] = hide(workflow.draft)
     return shown
 
 

@@ -135,7 +135,7 @@ def percent(part: int, whole: int) -> float:
     return round(100 * part / whole, 1) if whole else 0.0
 
 
-def totals(session: Session, workflow_id: str) -> dict[str, Any]:
+def totals(session: Session, workflow_id: str) -> dict[str, object]:
     """The statistics of one workflow as the API's stats end point prints them. Durations are seconds."""
     rows = session.execute(
         select(Execution.status, func.count(Execution.id), func.max(Execution.created_at))

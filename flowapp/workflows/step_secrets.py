@@ -77,7 +77,7 @@ def adrift(steps: list[StepDef], before: list[Json], vault: Vault) -> list[Probl
         if "{{" not in _destination(step.model_dump()):
             continue
 
-        def judge(value: Any, old: Any, path: str, at: int = at, step: StepDef = step) -> Any:
+        def judge(value: object, old: object, path: str, at: int = at, step: StepDef = step) -> object:
             if _is_secret(value) and not (is_sealed(old) and vault.open(old) == value):
                 problems.append(Problem(f"steps.{at}.params.{path}", message, step.step_id))
             return value
@@ -96,7 +96,7 @@ def sealed(steps: list[StepDef], before: list[Json], vault: Vault) -> list[StepD
     """The steps with their secrets sealed; a secret that did not change keeps its sealed form."""
     stored = _by_id(before)
 
-    def seal(value: Any, old: Any, _path: str) -> Any:
+    def seal(value: Any, old: Any, _path: str) -> object:
         if not _is_secret(value):
             return value
         return old if is_sealed(old) and vault.open(old) == value else vault.sealed(value)
@@ -104,7 +104,7 @@ def sealed(steps: list[StepDef], before: list[Json], vault: Vault) -> list[StepD
     return [step.model_copy(update={"params": _turned(step.model_dump(), stored, seal)}) for step in steps]
 
 
-def _is_secret(value: Any) -> bool:
+def _is_secret(value: object) -> bool:
     """Whether a value in a secret's place is one."""
     return isinstance(value, str) and value != "" and not _only_names(value)
 
@@ -118,7 +118,7 @@ def _only_names(text: str) -> bool:
     return _OPENING.fullmatch(opening + "".join(after for _, _, after in parted)) is not None
 
 
-def _is_step(step: Any) -> bool:
+def _is_step(step: object) -> bool:
     return (
         isinstance(step, dict)
         and isinstance(step.get("action_type"), str)
@@ -147,7 +147,7 @@ def _turned(step: Json, stored: dict[tuple[str, str], Json], turn: Turn) -> Json
     return done
 
 
-def _turned_keys(value: Any, old: Any, turn: Turn, path: str) -> Any:
+def _turned_keys(value: object, old: object, turn: Turn, path: str) -> object:
     if not isinstance(value, dict):
         return value
     old = old if isinstance(old, dict) else {}
@@ -161,7 +161,7 @@ def _turned_keys(value: Any, old: Any, turn: Turn, path: str) -> Any:
     return done
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _leaves(value: object, path: str) -> Iterator[tuple[str, Any]]:
     """Every value that holds no others, and every sealed form, with its path."""
     if isinstance(value, dict | list) and not is_sealed(value):
         for key, entry in value.items() if isinstance(value, dict) else enumerate(value):

@@ -39,12 +39,12 @@ def copy(session: Session, execution: Execution) -> Workflow:
     return workflow
 
 
-def keep_input(workflow: Workflow, value: Any) -> None:
+def keep_input(workflow: Workflow, value: object) -> None:
     """The input of the next tests."""
     workflow.test_data = {**of(workflow), "input": value}
 
 
-def pin(workflow: Workflow, step_id: str, result: Any) -> None:
+def pin(workflow: Workflow, step_id: str, result: object) -> None:
     """The step gives this result in tests."""
     kept = of(workflow)
     workflow.test_data = {**kept, "pins": {**kept["pins"], step_id: result}}
@@ -56,7 +56,9 @@ def unpin(workflow: Workflow, step_id: str) -> None:
     workflow.test_data = {**kept, "pins": {key: result for key, result in kept["pins"].items() if key != step_id}}
 
 
-def begin(session: Session, workflow: Workflow, input_data: Any, run_to: str, *, started_by: str | None) -> Execution:
+def begin(
+    session: Session, workflow: Workflow, input_data: object, run_to: str, *, started_by: str | None
+) -> Execution:
     """A test run of the draft, up to a step (empty: to the end). The caller commits, then wakes it. InvalidError: errors."""
     options: Json = {"pins": of(workflow)["pins"]}
     if run_to:

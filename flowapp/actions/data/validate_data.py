@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -79,7 +80,7 @@ def _check_pattern(text: str) -> None:
         raise ValueError(say("This is not a valid pattern: use a regular expression without look-around.")) from None
 
 
-def _read_text(value: Any) -> Any:
+def _read_text(value: object) -> object:
     """A JSON Schema as a form sends it; text with expressions becomes an object only when the step runs."""
     if not isinstance(value, str) or has_expression(value):
         return value
@@ -140,7 +141,7 @@ class ValidateDataParams(Params):
         return [rule.model_dump() for rule in chosen] if isinstance(chosen, list) else chosen
 
 
-def _check_schema(schema: dict[str, Any]) -> None:
+def _check_schema(schema: Mapping[str, object]) -> None:
     try:
         if fault := json_schema.fault(schema):
             raise ValueError(fault)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -26,7 +26,7 @@ def _usable(name: str) -> str:
 BranchName = Annotated[str, Field(max_length=64), AfterValidator(_usable)]
 
 
-def names_in(params: Mapping[str, Any], key: str) -> list[str]:
+def names_in(params: Mapping[str, object], key: str) -> list[str]:
     """The names in stored params, which may hold anything."""
     entries = params.get(key)
     if not isinstance(entries, list):

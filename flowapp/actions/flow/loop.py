@@ -111,7 +111,7 @@ def loop(_ctx: StepContext, params: LoopParams) -> Outcome:
     return Each(items, params.at_once, params.on_item_error == "continue")
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[object]:
     if isinstance(value, list):
         return value
     if isinstance(value, dict):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -49,7 +48,7 @@ class SplitParams(Params):
         return self
 
 
-def variants_of(params: Mapping[str, Any]) -> list[str]:
+def variants_of(params: Mapping[str, object]) -> list[str]:
     """The names of the variants in stored params."""
     return names_in(params, "variants") if "variants" in params else [variant.name for variant in DEFAULT]
 

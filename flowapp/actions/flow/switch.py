@@ -67,7 +67,7 @@ class SwitchParams(Params):
         return self
 
 
-def cases_of(params: Mapping[str, Any]) -> list[str]:
+def cases_of(params: Mapping[str, object]) -> list[str]:
     """The names of the cases in stored params."""
     return names_in(params, "cases")
 

@@ -98,7 +98,7 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
     return Done({"message_id": message_id, "to": params.to, "subject": subject})
 
 
-def listing(data: Any, indent: str = "") -> str:
+def listing(data: object, indent: str = "") -> str:
     """Data as a person reads it: one `name: value` a line, inner data indented."""
     if data is None or data in ({}, []):
         raise StepError(
@@ -107,7 +107,7 @@ def listing(data: Any, indent: str = "") -> str:
     return "\n".join(_lines(data, indent)) + "\n"
 
 
-def _lines(data: Any, indent: str) -> list[str]:
+def _lines(data: object, indent: str) -> list[str]:
     if isinstance(data, dict):
         pairs = [(f"{name}:", value) for name, value in data.items()]
     elif isinstance(data, list):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -17,7 +17,7 @@ RESULT = {"until": N_("When it continues"), "waited": N_("Whether it had to wait
 SAMPLE = {"until": "2026-03-31T09:00:00+00:00", "waited": True}
 
 
-def _is_length(value: Any) -> Any:
+def _is_length(value: object) -> object:
     try:
         if not has_expression(value) and parse_span(value) is None:
             parse_duration(value)

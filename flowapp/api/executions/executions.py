@@ -70,7 +70,7 @@ def execute_workflow(workflow_id: str) -> tuple[Response, int]:
     return _started(execution.id, _("The workflow has finished."), is_async=False, **outcome), 200
 
 
-def _started(execution_id: str, message: str, *, is_async: bool, **more: Any) -> Response:
+def _started(execution_id: str, message: str, *, is_async: bool, **more: object) -> Response:
     return jsonify(
         {"message": message, "task_id": execution_id, "execution_id": execution_id, "async": is_async, **more}
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import func, select
@@ -74,14 +73,14 @@ def _execution(session: Session, token: str) -> Execution:
     return session.get_one(Execution, wanted)
 
 
-def _payload() -> Any:
+def _payload() -> object:
     raw = raw_body()
     return (
         read_input(request, raw) if raw else {name: value for name, value in query(request).items() if name != "step"}
     )
 
 
-def _keep(session: Session, execution: Execution, step_id: str, payload: Any) -> None:
+def _keep(session: Session, execution: Execution, step_id: str, payload: object) -> None:
     """The call as a signal. ConflictError where nothing can come of it."""
     if execution.status in TERMINAL:
         raise ConflictError(say("This execution has already ended."))

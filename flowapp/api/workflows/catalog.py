@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -31,7 +32,7 @@ def catalog() -> Response:
     )
 
 
-def _sorted(specs: dict[str, Any]) -> list[Any]:
+def _sorted(specs: Mapping[str, object]) -> list[Any]:
     return [specs[name] for name in sorted(specs)]
 
 

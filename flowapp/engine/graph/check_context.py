@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class Known:
     forms: frozenset[str] | None = None
     schemas: frozenset[str] | None = None
     workflows: frozenset[str] | None = None
-    sql: Callable[[str, dict[str, Any]], str] | None = None
+    sql: Callable[[str, dict[str, object]], str] | None = None
 
 
 class CheckContext:
@@ -75,7 +75,9 @@ class CheckContext:
         return {loop for loop, body in self.bodies.items() if step_id in body}
 
 
-def with_hints(spec: ActionSpec | TriggerSpec | None, values: dict[str, Any]) -> Iterator[tuple[str, Any, Hints]]:
+def with_hints(
+    spec: ActionSpec | TriggerSpec | None, values: Mapping[str, object]
+) -> Iterator[tuple[str, object, Hints]]:
     """Name, value and form hints of params."""
     for name, value in values.items():
         hints = ui_of(spec.params, name) if spec and name in spec.params.model_fields else {}
@@ -86,7 +88,7 @@ def with_hints(spec: ActionSpec | TriggerSpec | None, values: dict[str, Any]) ->
                     yield f"{name}.{at}.conditions", row["conditions"], _NESTED
 
 
-def names(value: Any, hints: Hints) -> list[tuple[str, ...]]:
+def names(value: object, hints: Hints) -> list[tuple[str, ...]]:
     """The paths that a param names; none where conditions in rows are not well formed, which is a finding of its own."""
     if hints is _NESTED and check_conditions(value):
         return []

@@ -80,7 +80,7 @@ def _missing_things(context: CheckContext) -> Findings:
                 yield Problem(f"triggers.{at}.config.{name}", message, code="missing_thing")
 
 
-def _missing(context: CheckContext, value: Any, widget: str) -> str:
+def _missing(context: CheckContext, value: object, widget: str) -> str:
     if not isinstance(value, str) or not value or has_expression(value):
         return ""
     if widget == "step" and value not in context.position:

@@ -60,9 +60,9 @@ class BatchDelete:
         self.stop.wait(max(PAUSE, took))
         return deleted[-1]
 
-    def parts(self, weighed: Iterable[tuple[Any, int]]) -> Iterator[tuple[list[Any], int]]:
+    def parts(self, weighed: Iterable[tuple[object, int]]) -> Iterator[tuple[list[object], int]]:
         """As many as one transaction may delete, and their weight. Ends early once it is stopped."""
-        some: list[Any] = []
+        some: list[object] = []
         total = 0
         for one, weight in weighed:
             if some and total + weight > self.pieces:

@@ -91,7 +91,7 @@ def _rules(batches: BatchDelete, now: datetime, days: int) -> list[RetentionRule
     return [_rule(row, now, days) for row in rows]
 
 
-def _config(batches: BatchDelete, definition: Any, name: str) -> ColumnElement[Any]:
+def _config(batches: BatchDelete, definition: object, name: str) -> ColumnElement[Any]:
     if batches.dialect == "sqlite":
         return func.json_extract(definition, f"$.config.{name}")
     return func.json_extract_path_text(definition, "config", name)

@@ -58,7 +58,7 @@ def _gates() -> dict[str, Gate | None]:
     return {}
 
 
-def _read(definition: Mapping[str, Any]) -> Gate | None:
+def _read(definition: Mapping[str, object]) -> Gate | None:
     config = stored_config(definition)
     gate = Gate(**{field.name: getattr(config, field.name) for field in fields(Gate)})
     open_gate = gate.concurrency is None and not gate.debounce_seconds and gate.reentry == "always"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -85,7 +85,7 @@ def _tell_parent(session: Session, execution: Execution, now: datetime) -> None:
 
 
 def decide(
-    session: Session, execution: Execution, seq: int, decision: Literal["resend", "done"], *, result: Any = None
+    session: Session, execution: Execution, seq: int, decision: Literal["resend", "done"], *, result: object = None
 ) -> None:
     """Settles an uncertain attempt (`seq`): run it again, or treat it as done with `result`. The caller wakes it.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
@@ -59,7 +57,7 @@ def find(session: Session, organization_id: str, reference: str) -> Workflow | N
     ).first()
 
 
-def _report(session: Session, failed: Execution, event: Event) -> dict[str, Any]:
+def _report(session: Session, failed: Execution, event: Event) -> dict[str, object]:
     workflow = session.get_one(Workflow, failed.workflow_id)
     return {
         "error": {"message": failed.error_message, "step_id": event.payload.get("step_id", "")},

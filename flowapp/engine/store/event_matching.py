@@ -49,7 +49,7 @@ def _signals(session: Session, event: Event, now: datetime) -> list[dict[str, An
     ]
 
 
-def payload_of(event: Any) -> dict[str, Any]:
+def payload_of(event: Any) -> dict[str, object]:
     """What conditions and steps see as `event`."""
     return {"type": event.type, "entity": [event.entity_type, event.entity_id], **event.payload}
 
@@ -70,7 +70,7 @@ def about_what(entity_type: str, entity_id: str, payload: Json) -> list[tuple[st
     return [pair for pair in subjects if len(pair[1]) <= 64]
 
 
-def catch_up(connection: Connection, listening: Sequence[Json], since: str, now: datetime) -> list[dict[str, Any]]:
+def catch_up(connection: Connection, listening: Sequence[Json], since: str, now: datetime) -> list[dict[str, object]]:
     """Rows of signals for what was handed on before the rows of subscriptions `listening` were there to be seen.
 
     `since` is an id: events with a greater one were recorded later. Those not handed on yet are left to the scheduler,
@@ -91,7 +91,7 @@ def catch_up(connection: Connection, listening: Sequence[Json], since: str, now:
     return [row for event in rows if event.published_at for row in _missed(event, listening, now)]
 
 
-def _missed(event: Any, listening: Sequence[Json], now: datetime) -> list[dict[str, Any]]:
+def _missed(event: Any, listening: Sequence[Json], now: datetime) -> list[dict[str, object]]:
     kinds, about = (event.type, family(event.type)), about_what(event.entity_type, event.entity_id, event.payload)
     by_token = {
         one["token"]: one

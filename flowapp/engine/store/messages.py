@@ -74,7 +74,7 @@ def responded(seq: int) -> Message:
     return {"type": "responded", "seq": seq}
 
 
-def execution_completed(execution_id: str, seq: int, status: str, error: str, output: Any) -> Message:
+def execution_completed(execution_id: str, seq: int, status: str, error: str, output: object) -> Message:
     """The execution has ended, whatever its status."""
     return {
         "type": "execution_completed",

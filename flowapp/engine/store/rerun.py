@@ -97,7 +97,7 @@ def _program(session: Session, execution: Execution, version: Which) -> tuple[Wo
 
 def _row(
     old: Execution, workflow: Workflow, version: Version, started_by: str | None, replay_id: str | None, key: str | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     now = utcnow()
     return {
         "id": new_id(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -90,7 +90,7 @@ def _advance(session: Session, trigger: Trigger, upcoming: datetime | None, prob
     return bool(moved.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def slots(spec: TriggerSpec, config: dict[str, Any], first: datetime, now: datetime) -> list[datetime]:
+def slots(spec: TriggerSpec, config: Mapping[str, object], first: datetime, now: datetime) -> list[datetime]:
     """The slots to run, from `first` to `now`: those on time, and of the missed ones what the config says.
 
     missed: skip leaves them out, once runs the last of them, all runs each (the first 1,000).
@@ -107,7 +107,7 @@ def slots(spec: TriggerSpec, config: dict[str, Any], first: datetime, now: datet
     return on_time
 
 
-def _after(spec: TriggerSpec, config: dict[str, Any], begin: datetime, last: datetime) -> list[datetime]:
+def _after(spec: TriggerSpec, config: Mapping[str, object], begin: datetime, last: datetime) -> list[datetime]:
     """The first slots after `begin`, up to `last`."""
     moments: list[datetime] = []
     slot = _next(spec, config, begin)
@@ -117,7 +117,7 @@ def _after(spec: TriggerSpec, config: dict[str, Any], begin: datetime, last: dat
     return moments
 
 
-def _last(spec: TriggerSpec, config: dict[str, Any], first: datetime, late: datetime) -> datetime:
+def _last(spec: TriggerSpec, config: Mapping[str, object], first: datetime, late: datetime) -> datetime:
     """The last slot from `first` to before `late`. Looked for backwards: a long time off costs no more than a short one."""
     back = GRACE
     while (begin := late - back) > first:
@@ -127,7 +127,7 @@ def _last(spec: TriggerSpec, config: dict[str, Any], first: datetime, late: date
     return [first, *_after(spec, config, first, late - _INSTANT)][-1]
 
 
-def _next(spec: TriggerSpec, config: dict[str, Any], after: datetime) -> datetime | None:
+def _next(spec: TriggerSpec, config: Mapping[str, object], after: datetime) -> datetime | None:
     if spec.next_fire is None:
         return None
     return spec.next_fire(spec.params.model_validate(config), after)

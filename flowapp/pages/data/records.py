@@ -110,7 +110,7 @@ def update(table_id: str, record_id: str) -> Response:
     return go("records.index", table_id=table.id)
 
 
-def _form(table: DataTable, row: Any, values: Any, errors: dict[str, str], status: int = 200) -> Response:
+def _form(table: DataTable, row: object, values: object, errors: dict[str, str], status: int = 200) -> Response:
     return page(
         "data/tables/record.html",
         block="form",
@@ -219,7 +219,7 @@ def _import(table: DataTable, *, status: int = 200, errors: dict[str, str] | Non
     )
 
 
-def _note(action: str, table: DataTable, **details: Any) -> None:
+def _note(action: str, table: DataTable, **details: object) -> None:
     audit(
         db.session(), action, actor=g.actor.audit, target=("table", table.id, table.name), details=details,
     )  # fmt: skip

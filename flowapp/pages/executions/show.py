@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -96,7 +97,7 @@ def show(execution_id: UUID) -> Response:
     return page("executions/show.html", block=part, **context)
 
 
-def _story(session: Session, execution: Execution, budget: timeline.Budget) -> dict[str, Any]:
+def _story(session: Session, execution: Execution, budget: timeline.Budget) -> dict[str, object]:
     level, before = request.args.get("level", "all"), request.args.get("before", "")
     runs, more = timeline.attempts(session, execution, int(before) if before.isdecimal() and len(before) < 10 else None)
     # What is written after `execution` was read comes over the socket.
@@ -130,7 +131,7 @@ def _line(line: Any, names: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _facts(session: Session, execution: Execution) -> dict[str, Any]:
+def _facts(session: Session, execution: Execution) -> dict[str, object]:
     starter = session.get(User, execution.started_by) if execution.started_by else None
     due = timeline.timers(session, execution) if execution.status == "waiting" else []
     contact = session.get(Contact, execution.contact_id) if execution.contact_id else None
@@ -169,7 +170,7 @@ def _run(session: Session, execution: Execution, seq: int) -> StepRun | None:
     return session.get(StepRun, (execution.id, seq)) if seq < 2**31 else None
 
 
-def _download(value: Any, filename: str) -> Response:
+def _download(value: object, filename: str) -> Response:
     response = make_response(timeline.as_text(value))
     response.mimetype = "application/json"
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
@@ -224,7 +225,7 @@ def decide(execution_id: UUID, seq: int) -> Response:
     return go("executions.show", execution_id=execution_id)
 
 
-def _audit(session: Session, action: str, execution: Execution, details: dict[str, Any] | None = None) -> None:
+def _audit(session: Session, action: str, execution: Execution, details: Mapping[str, object] | None = None) -> None:
     label = session.get_one(Workflow, execution.workflow_id).name
     target = ("execution", execution.id, label)
     events.audit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
@@ -73,7 +73,7 @@ def _attempt(text: str) -> tuple[str, int] | None:
     return (known_id, int(seq)) if known_id and seq.isdecimal() and len(seq) < 10 else None
 
 
-def _decide(execution_id: str, seq: int, decision: Literal["resend", "done"], result: Any) -> bool:
+def _decide(execution_id: str, seq: int, decision: Literal["resend", "done"], result: object) -> bool:
     session: Session = db.session()
     execution = session.get(Execution, execution_id)
     if execution is None:

@@ -84,7 +84,7 @@ def _accepted(submission: Submission | None, executions: list[Execution]) -> Res
 
 
 def _page(
-    form: Form, values: Mapping[str, Any], errors: dict[str, str], *, status: int = 200, done: bool = False
+    form: Form, values: Mapping[str, object], errors: dict[str, str], *, status: int = 200, done: bool = False
 ) -> Response:
     return page(
         "data/forms/hosted.html",

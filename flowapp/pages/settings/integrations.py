@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import wtforms
 from flask import Blueprint, Response, flash, g, request
@@ -115,7 +115,7 @@ def new(integration_type: str) -> Response:
 
 @bp.route("/<uuid:integration_id>", methods=["GET", "POST"])
 @access(Role.ADMIN)
-def edit(integration_id: Any) -> Response:
+def edit(integration_id: object) -> Response:
     """Changes a connection."""
     row = service.get(db.session(), str(integration_id))
     form = IntegrationForm(row, request.form if request.method == "POST" else None)
@@ -126,7 +126,7 @@ def edit(integration_id: Any) -> Response:
 
 @bp.post("/<uuid:integration_id>/test")
 @access(Role.ADMIN)
-def test(integration_id: Any) -> Response:
+def test(integration_id: object) -> Response:
     """Asks the service for a sign of life."""
     runtime = tasks.runtime()
     row = service.get(db.session(), str(integration_id))
@@ -139,7 +139,7 @@ def test(integration_id: Any) -> Response:
 
 @bp.post("/<uuid:integration_id>/delete")
 @access(Role.ADMIN)
-def delete(integration_id: Any) -> Response:
+def delete(integration_id: object) -> Response:
     """Removes a connection with its credentials."""
     row = service.get(db.session(), str(integration_id))
     service.tell(db.session(), row, "deleted")
@@ -155,7 +155,7 @@ def _saved(row: Integration, action: str) -> Response:
     return go("integrations.edit", integration_id=row.id)
 
 
-def _note(action: str, row: Integration, details: dict[str, Any] | None = None) -> None:
+def _note(action: str, row: Integration, details: Mapping[str, object] | None = None) -> None:
     audit(
         db.session(), action, actor=g.actor.audit, target=("integration", row.id, row.name), details=details,
     )  # fmt: skip

@@ -30,7 +30,7 @@ def index() -> Response:
     return page("settings/jobs.html", block="list", rows=rows)
 
 
-def _result(spec: jobs.JobSpec, run: Any) -> list[tuple[str, Any]]:
+def _result(spec: jobs.JobSpec, run: Any) -> list[tuple[str, object]]:
     """What it counted, with the word for it; what was not there to be counted is left out."""
     result = (run.result or {}) if run else {}
     return [(_(label), result[key]) for key, label in spec.counts.items() if result.get(key)]

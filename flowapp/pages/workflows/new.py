@@ -267,7 +267,7 @@ def _review(draft: Draft, status: int = 200) -> Response:
     )
 
 
-def _stage(name: str, draft: Draft | None, *, status: int = 200, **context: Any) -> Response:
+def _stage(name: str, draft: Draft | None, *, status: int = 200, **context: object) -> Response:
     return page(
         f"workflows/wizard/{name}.html",
         block="stage",

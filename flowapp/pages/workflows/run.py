@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -86,7 +87,7 @@ def run(workflow_id: UUID) -> Response:
 def _page(
     workflow: Workflow,
     form: Form | None,
-    answers: dict[str, Any],
+    answers: Mapping[str, object],
     errors: dict[str, str],
     rows: ParamsForm | None,
     status: int = 200,
@@ -129,7 +130,7 @@ def _answers(form: Form) -> tuple[dict[str, Any], dict[str, str]]:
         return typed, {problem.path: translated(problem.message) for problem in error.problems}
 
 
-def _start(workflow: Workflow, data: dict[str, Any]) -> Response:
+def _start(workflow: Workflow, data: Mapping[str, object]) -> Response:
     session = db.session()
     user = g.actor.user
     try:

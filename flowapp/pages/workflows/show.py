@@ -129,7 +129,7 @@ def publish(workflow_id: UUID) -> Response:
     return _change(workflow_id, workflows.publish, _("The changes to “%(name)s” were published."))
 
 
-def _change(workflow_id: UUID, change: Callable[..., Any], done: str) -> Response:
+def _change(workflow_id: UUID, change: Callable[..., object], done: str) -> Response:
     session = db.session()
     workflow = workflows.get(session, str(workflow_id))
     try:

@@ -75,7 +75,7 @@ def _pins(draft: Draft) -> Json:
     return {step_id: result for step_id, result in pins.items() if step_id in steps}
 
 
-def _input(text: str, before: Any) -> Any:
+def _input(text: str, before: object) -> object:
     """What the text says; secrets of `before` whose masks still stand in it come back."""
     if len(text) > MAX_INPUT:
         raise InvalidError.at("input", _("This is too long. Enter at most 256 KiB."))

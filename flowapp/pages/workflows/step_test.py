@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, g, request
@@ -58,7 +57,7 @@ def _whole(response: Response) -> Response:
     return response
 
 
-def _run(editor: Editor) -> dict[str, Any]:
+def _run(editor: Editor) -> dict[str, object]:
     draft, step = editor.draft, editor.form.step
     definition = editor.definition
     input_data, execution_id = editor.input_data()

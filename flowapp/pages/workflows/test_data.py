@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, request
@@ -49,7 +49,7 @@ def _page(draft: Draft, wrong: Errors, status: int = 200) -> Response:
     )
 
 
-def _input(draft: Draft) -> Any:
+def _input(draft: Draft) -> object:
     """What is kept, else an example, else what came last."""
     kept = test_data.of(draft.workflow)
     if "input" in kept:
@@ -89,7 +89,7 @@ def run(workflow_id: UUID) -> Response:
     return go("executions.show", execution_id=execution.id)
 
 
-def _read(text: str, before: Any, field: str) -> Any:
+def _read(text: str, before: object, field: str) -> object:
     if len(text) > MAX_TEXT:
         raise InvalidError.at(field, _("This is too long. Enter at most %(most)s characters.", most=MAX_TEXT))
     return json_text.read(text, before, field)
@@ -119,7 +119,7 @@ def _pin_page(draft: Draft, step_id: str, wrong: Errors, status: int = 200) -> R
     )
 
 
-def _result(draft: Draft, step_id: str) -> tuple[Any, bool]:
+def _result(draft: Draft, step_id: str) -> tuple[object, bool]:
     """What is pinned, else what the step gave when it was tried or ran last; and whether it is pinned."""
     pins = test_data.of(draft.workflow)["pins"]
     if step_id in pins:
@@ -187,7 +187,7 @@ def copy(execution_id: UUID) -> Response:
     return go("test_data.show", workflow_id=workflow.id)
 
 
-def _audit(action: str, workflow: Workflow, details: dict[str, Any]) -> None:
+def _audit(action: str, workflow: Workflow, details: Mapping[str, object]) -> None:
     target = ("workflow", workflow.id, workflow.name)
     events.audit(
         db.session(), action, actor=g.actor.audit, target=target, details=details

@@ -64,7 +64,7 @@ class Handover:
         return True
 
 
-def _be_brief(connection: Any, _record: Any) -> None:
+def _be_brief(connection: Any, _record: object) -> None:
     """Whoever watches may not be held up: a frozen process can have half the database locked."""
     if isinstance(connection, sqlite3.Connection):
         wait_at_most(connection, PATIENCE)

@@ -13,7 +13,6 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -64,7 +63,7 @@ class Heart(threading.Thread):
         self.runtime, self.kind, self.stalled_for = runtime, kind, stalled_for
         self.id = ""  # given by the first beat: a fork is another process
         self._ended = threading.Event()
-        self._fixed: dict[str, Any] = {}
+        self._fixed: dict[str, object] = {}
         self._clock_ahead_ms: int | None = None
 
     def run(self) -> None:
@@ -126,7 +125,7 @@ class Heart(threading.Thread):
         except SQLAlchemyError:
             log.info("heartbeat not removed: the process will show as silent")
 
-    def _about_this_process(self) -> dict[str, Any]:
+    def _about_this_process(self) -> dict[str, object]:
         settings = self.runtime.settings
         self.id = new_id()
         return {

@@ -96,7 +96,7 @@ def is_due(spec: JobSpec, last: datetime | None, now: datetime) -> bool:
     return spec.due is not None and (last is None or last > now or last < spec.due(now))
 
 
-def perform(name: str, *args: Any, **params: Any) -> Result:
+def perform(name: str, *args: object, **params: object) -> Result:
     """Runs a job here and now, and records it. ConflictError where the installation is paused; what the job raises."""
     runtime().pause.refuse()
     spec = JOBS[name]
@@ -115,7 +115,7 @@ def perform(name: str, *args: Any, **params: Any) -> Result:
 
 def record(name: str, began: datetime, seconds: float, *, result: Result | None = None, error: str = "") -> None:
     """Keeps how the last run of a job went; a run without result and error is under way."""
-    new: dict[str, Any] = {
+    new: dict[str, object] = {
         "started_at": began,
         "duration_ms": round(seconds * 1000),
         "ok": not error,
@@ -138,9 +138,9 @@ def last_runs() -> dict[str, JobRun]:
         return {run.name: run for run in session.scalars(select(JobRun))}
 
 
-def send(name: str, **params: Any) -> None:
+def send(name: str, **params: object) -> None:
     """Has a worker run a job. UnavailableError where Redis does not answer: then it does not run."""
-    message: dramatiq.Message[Any] = dramatiq.Message(
+    message: dramatiq.Message[object] = dramatiq.Message(
         queue_name=QUEUE, actor_name=name, args=(), kwargs=params, options={}
     )  # fmt: skip
     try:
@@ -156,7 +156,7 @@ def declare() -> None:
 
 
 def _actor(name: str) -> Callable[..., None]:
-    def act(*args: Any, **params: Any) -> None:
+    def act(*args: object, **params: object) -> None:
         try:
             with runtime().watch.working(name):
                 perform(name, *args, **params)

@@ -47,7 +47,7 @@ def run(key: str, body: Any = None, headers: Any = None) -> Result:
     return {"started": int(created), "execution_id": execution.id}
 
 
-def _start(session: Session, key: str, raw: bytes, data: Any, sent: dict[str, str]) -> tuple[Execution, bool]:
+def _start(session: Session, key: str, raw: bytes, data: object, sent: dict[str, str]) -> tuple[Execution, bool]:
     from flowapp.triggers.webhook import WebhookParams, verify
 
     trigger = session.scalars(select(Trigger).where(Trigger.hook_key == key, Trigger.is_active)).one_or_none()

@@ -66,7 +66,7 @@ class TransformDataParams(Params):
 def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
     """The result is the data itself, so that later steps find its fields directly."""
     if params.data is None and not params.operations:
-        data: Any = {}
+        data: object = {}
     else:
         data = ctx.render("{{ input }}") if params.data is None else params.data
     data = apply(Work(ctx, params.hmac_key), params.operations, data)

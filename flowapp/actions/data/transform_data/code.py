@@ -27,12 +27,12 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 @BASE64.add("encode", N_("Encode"))
-def _encode(value: Any, _operation: Options, work: Work) -> str:
+def _encode(value: object, _operation: Options, work: Work) -> str:
     return base64.b64encode(_bytes(value, work)).decode("ascii")
 
 
 @BASE64.add("decode", N_("Decode"))
-def _decode(value: Any, _operation: Options, work: Work) -> str:
+def _decode(value: object, _operation: Options, work: Work) -> str:
     """Also of the alphabet for web addresses, and without the signs at the end."""
     text = re.sub(r"\s", "", text_of(value, work)).rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
@@ -45,7 +45,7 @@ def _decode(value: Any, _operation: Options, work: Work) -> str:
         ) from None
 
 
-def _bytes(value: Any, work: Work) -> bytes:
+def _bytes(value: object, work: Work) -> bytes:
     text = text_of(value, work)
     if _HALF.search(text):
         raise StepError("The text contains half a character (an unpaired surrogate).")
@@ -54,11 +54,11 @@ def _bytes(value: Any, work: Work) -> bytes:
 
 def _digest(algorithm: str) -> None:
     @HASH.add(algorithm, algorithm.upper().replace("SHA", "SHA-"))
-    def _hash(value: Any, _operation: Options, work: Work) -> str:
+    def _hash(value: object, _operation: Options, work: Work) -> str:
         return hashlib.new(algorithm, _bytes(value, work), usedforsecurity=False).hexdigest()
 
     @HASH.add(f"hmac_{algorithm}", f"HMAC {algorithm.upper().replace('SHA', 'SHA-')}")
-    def _hmac(value: Any, _operation: Options, work: Work) -> str:
+    def _hmac(value: object, _operation: Options, work: Work) -> str:
         if not work.key:
             raise StepError("HMAC needs a key: fill in “HMAC key” of this step.")
         return hmac.new(work.key.encode(), _bytes(value, work), algorithm).hexdigest()
@@ -69,7 +69,7 @@ for _name in ("sha256", "sha1", "md5", "sha512"):
 
 
 @JSON.add("parse", N_("Parse text"))
-def _parse_json(value: Any, _operation: Options, work: Work) -> Any:
+def _parse_json(value: object, _operation: Options, work: Work) -> object:
     text = text_of(value, work) if isinstance(value, str) else None
     if text is None:
         raise StepError("Only text can be parsed as JSON. This is already data.")
@@ -96,7 +96,7 @@ def _finite(text: str) -> float:
 
 
 @JSON.add("format", N_("Convert to text"), ("pretty",))
-def _format_json(value: Any, operation: Options, work: Work) -> str:
+def _format_json(value: object, operation: Options, work: Work) -> str:
     written = []
     encoder = json.JSONEncoder(ensure_ascii=False, indent=2 if operation.pretty else None, default=str)
     for part in encoder.iterencode(value):
@@ -106,7 +106,7 @@ def _format_json(value: Any, operation: Options, work: Work) -> str:
 
 
 @CSV.add("parse", N_("Parse text"))
-def _parse_csv(value: Any, operation: Options, work: Work) -> list[Any]:
+def _parse_csv(value: object, operation: Options, work: Work) -> list[Any]:
     """Records by the names in the first line, or lists where there is no header. Every value is text, as it stands."""
     if not isinstance(value, str):
         raise StepError("Only text can be parsed as CSV.")
@@ -141,7 +141,7 @@ def _record(names: list[str], row: list[str], at: int) -> dict[str, str]:
 
 
 @CSV.add("format", N_("Convert to text"), ("quoting",))
-def _format_csv(value: Any, operation: Options, work: Work) -> str:
+def _format_csv(value: object, operation: Options, work: Work) -> str:
     """Records, with all names that any of them has; or lists. Lines end as RFC 4180 says."""
     rows = value if isinstance(value, list) else [value]
     names = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
@@ -163,7 +163,7 @@ def _format_csv(value: Any, operation: Options, work: Work) -> str:
     return out.getvalue()
 
 
-def _cell(value: Any, work: Work) -> str:
+def _cell(value: object, work: Work) -> str:
     work.charge(ENTRY)
     if isinstance(value, list | dict):
         text = json.dumps(value, ensure_ascii=False, default=str)

@@ -31,7 +31,7 @@ _USUAL = {
 
 
 @DATE.add("parse", N_("Parse a date"), ("format", "language"))
-def _parse(value: Any, operation: Options, work: Work) -> str:
+def _parse(value: object, operation: Options, work: Work) -> str:
     """ISO, or in a format; without one in the usual ones of the language, never guessing which number is the month."""
     if operation.format.strip() == "unix":
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(number_of(value)))
@@ -88,14 +88,14 @@ def _english_month(text: str) -> str:
 
 
 @DATE.add("format", N_("Format a date"), ("format", "language"))
-def _format(value: Any, operation: Options, work: Work) -> str:
+def _format(value: object, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     usual = "dd/mm/yyyy" if operation.language == "fr" else "yyyy-mm-dd"
     return times.write(moment.isoformat(), _strptime(operation.format or usual), locale=operation.language)
 
 
 @DATE.add("add", N_("Add time"), ("by",), ("by",))
-def _add(value: Any, operation: Options, work: Work) -> str:
+def _add(value: object, operation: Options, work: Work) -> str:
     """Days, months and years on the clock of the time zone; a date stays a date where whole days are added."""
     moment = _moment(value, operation, work)
     by = str(operation.by).strip()
@@ -124,14 +124,14 @@ def _difference(value: Any, operation: Options, work: Work) -> int | float:
 
 
 @DATE.add("start", N_("Start of the period"), ("period",))
-def _start(value: Any, operation: Options, work: Work) -> str:
+def _start(value: object, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     first = _first(moment, operation.period)
     return (datetime.combine(first, time(), moment.tzinfo) if isinstance(moment, datetime) else first).isoformat()
 
 
 @DATE.add("end", N_("End of the period"), ("period",))
-def _end(value: Any, operation: Options, work: Work) -> str:
+def _end(value: object, operation: Options, work: Work) -> str:
     """The last day; of a time the last second."""
     moment = _moment(value, operation, work)
     step = {"quarter": {"months": 3}}.get(operation.period, {f"{operation.period}s": 1})
@@ -152,14 +152,14 @@ def _first(moment: date, period: str) -> date:
 
 
 @DATE.add("zone", N_("Convert to a time zone"))
-def _into_zone(value: Any, operation: Options, work: Work) -> str:
+def _into_zone(value: object, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     if not isinstance(moment, datetime):
         raise StepError(f"“{brief(value)}” is a date without a time, so it is the same in every time zone.")
     return moment.isoformat()
 
 
-def _moment(value: Any, operation: Options, work: Work) -> date | datetime:
+def _moment(value: object, operation: Options, work: Work) -> date | datetime:
     """A date, or a time in the operation's zone."""
     moment = _iso(str(value).strip(), operation, work)
     if moment is None:

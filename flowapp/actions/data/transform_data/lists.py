@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -27,7 +27,7 @@ LISTS = Kinds()
 Json = dict[str, Any]
 
 
-def items(data: Any, operation: Options, work: Work) -> list[Any]:
+def items(data: object, operation: Options, work: Work) -> list[Any]:
     """The data as the list that it must be, charged for looking at each item."""
     if not isinstance(data, list):
         raise StepError(f"“{operation.op}” works on a list, and this is not a list.")
@@ -36,19 +36,19 @@ def items(data: Any, operation: Options, work: Work) -> list[Any]:
 
 
 @LISTS.add("map", N_("Map"), ("value",), ("value",))
-def _map(work: Work, operation: Options, data: Any) -> list[Any]:
+def _map(work: Work, operation: Options, data: object) -> list[object]:
     render = work.render
     return [render(operation.value, item=item, index=at) for at, item in enumerate(items(data, operation, work))]
 
 
 @LISTS.add("filter", N_("Filter"), ("conditions",), ("conditions",))
-def _filter(work: Work, operation: Options, data: Any) -> list[Any]:
+def _filter(work: Work, operation: Options, data: object) -> list[object]:
     numbered = enumerate(items(data, operation, work))
     return [item for at, item in numbered if work.ctx.test(operation.conditions, item=item, index=at)[0]]
 
 
 @LISTS.add("sort", N_("Sort"), ("field", "descending"))
-def _sort(work: Work, operation: Options, data: Any) -> list[Any]:
+def _sort(work: Work, operation: Options, data: object) -> list[object]:
     """Numbers before text, and what is missing at the end in either direction."""
     work.charge(ITEM * len(data) if isinstance(data, list) else 0)  # it looks more than once
     keyed = [(_value(item, operation.field), item) for item in items(data, operation, work)]
@@ -58,7 +58,7 @@ def _sort(work: Work, operation: Options, data: Any) -> list[Any]:
 
 
 @LISTS.add("limit", N_("Keep the first items"), ("count",), ("count",))
-def _limit(work: Work, operation: Options, data: Any) -> list[Any]:
+def _limit(work: Work, operation: Options, data: object) -> list[object]:
     count = number_of(work.ctx.render(operation.count), "count")
     if count < 0:
         raise StepError("count must be 0 or more.")
@@ -66,20 +66,20 @@ def _limit(work: Work, operation: Options, data: Any) -> list[Any]:
 
 
 @LISTS.add("dedupe", N_("Remove duplicates"), ("field",))
-def _dedupe(work: Work, operation: Options, data: Any) -> list[Any]:
-    first: dict[str, Any] = {}
+def _dedupe(work: Work, operation: Options, data: object) -> list[object]:
+    first: dict[str, object] = {}
     for item in items(data, operation, work):
         first.setdefault(_identity(_value(item, operation.field)), item)
     return list(first.values())
 
 
 @LISTS.add("aggregate", N_("Aggregate"), ("field", "to", "function"))
-def _aggregate(work: Work, operation: Options, data: Any) -> Json:
+def _aggregate(work: Work, operation: Options, data: object) -> Json:
     return {name_of(operation): calculate(operation, items(data, operation, work))}
 
 
 @LISTS.add("group", N_("Group"), ("field",), ("field",))
-def _group(work: Work, operation: Options, data: Any) -> list[Json]:
+def _group(work: Work, operation: Options, data: object) -> list[Json]:
     groups: dict[str, Json] = {}
     for item in items(data, operation, work):
         value = _value(item, operation.field)
@@ -89,7 +89,7 @@ def _group(work: Work, operation: Options, data: Any) -> list[Json]:
 
 
 @LISTS.add("merge", N_("Merge with other data"), ("field", "value", "how", "other_field"), ("value",))
-def _merge(work: Work, operation: Options, data: Any) -> Any:
+def _merge(work: Work, operation: Options, data: object) -> object:
     """Object with object; list after list, record with record at the same place, or where both have the same value."""
     other = work.render(operation.value)
     if isinstance(data, dict) and isinstance(other, dict) and not operation.how:
@@ -99,22 +99,22 @@ def _merge(work: Work, operation: Options, data: Any) -> Any:
     if operation.how == "append" or not (operation.how or operation.field):
         return [*data, *other]
     if operation.how == "position":
-        pairs: Iterator[tuple[Any, Any]] = zip_longest(data, other, fillvalue={})
+        pairs: Iterator[tuple[object, object]] = zip_longest(data, other, fillvalue={})
         return [_both(one, more, at) for at, (one, more) in enumerate(pairs, 1)]
     return _join(work, operation, data, other) if operation.how else _look_up(work, operation, data, other)
 
 
-def _both(one: Any, more: Any, at: int) -> Json:
+def _both(one: object, more: object, at: int) -> Json:
     if not (isinstance(one, dict) and isinstance(more, dict)):
         raise StepError(f"item {at}: only records with named fields can be merged by position.")
     return {**one, **more}
 
 
-def _look_up(work: Work, operation: Options, data: list[Any], other: list[Any]) -> list[Any]:
+def _look_up(work: Work, operation: Options, data: Sequence[object], other: Sequence[object]) -> list[object]:
     """Every item once, with what the last fitting one of the other list has; what is no record stays."""
     key = operation.other_field or operation.field
     known = {_identity(_value(item, key)): item for item in other if isinstance(item, dict)}
-    joined: list[Any] = []
+    joined: list[object] = []
     for item in data:
         more = known.get(_identity(_value(item, operation.field)), {}) if isinstance(item, dict) else {}
         work.charge(ENTRY * len(more))
@@ -154,8 +154,8 @@ def _keyed(records: list[Any], field: str, where: str) -> list[tuple[str, Json]]
 
 
 @LISTS.add("split_out", N_("Split a list into items"), ("field", "to"), ("field",))
-def _split_out(work: Work, operation: Options, data: Any) -> list[Any]:
-    out: list[Any] = []
+def _split_out(work: Work, operation: Options, data: object) -> list[object]:
+    out: list[object] = []
     for record in data if isinstance(data, list) else [data]:
         inner = get_path(record, operation.field)
         if not isinstance(record, dict) or not isinstance(inner, list):
@@ -171,7 +171,7 @@ def name_of(operation: Options) -> str:
     return operation.to or operation.function
 
 
-def calculate(operation: Options, records: list[Any]) -> Any:
+def calculate(operation: Options, records: Sequence[object]) -> object:
     """One calculation over the records, missing and null values left out."""
     found = [_value(record, operation.field) for record in records]
     values = [value for value in found if value is not MISSING and value is not None]
@@ -189,16 +189,16 @@ def calculate(operation: Options, records: list[Any]) -> Any:
     return plain(min(numbers) if operation.function == "min" else max(numbers))
 
 
-def _value(item: Any, path: str) -> Any:
+def _value(item: object, path: str) -> object:
     return get_path(item, path) if path else item
 
 
-def _order(value: Any) -> tuple[int, Any]:
+def _order(value: object) -> tuple[int, object]:
     try:
         return 0, number_of(value)
     except StepError:
         return 1, value.casefold() if isinstance(value, str) else str(value)
 
 
-def _identity(value: Any) -> str:
+def _identity(value: object) -> str:
     return "" if value is MISSING else json.dumps(value, sort_keys=True, default=str)

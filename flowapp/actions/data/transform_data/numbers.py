@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any
 
 from flowapp.actions.data.transform_data.base import Family, Work, brief, number_of, plain, text_of, whole_number
 from flowapp.actions.data.transform_data.options import Options
@@ -19,7 +18,7 @@ _GROUPS = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3})+")
 
 
 @NUMBER.add("parse", N_("Parse a number"), ("notation",))
-def _parse(value: Any, operation: Options, work: Work) -> int | float:
+def _parse(value: object, operation: Options, work: Work) -> int | float:
     """“1 234,50 €”, “$1,234.50”, “12,5 %” (0.125). Where “1,234” may mean either, the notation decides."""
     if not isinstance(value, str):
         return plain(number_of(value))
@@ -52,12 +51,12 @@ def _with_point(digits: str, notation: str) -> str:
 
 
 @NUMBER.add("round", N_("Round"), ("decimals",))
-def _round(value: Any, operation: Options, _work: Work) -> int | float:
+def _round(value: object, operation: Options, _work: Work) -> int | float:
     return plain(rounded(number_of(value), _decimals(operation, 0)))
 
 
 @NUMBER.add("format", N_("Format"), ("decimals", "currency", "notation"))
-def _format(value: Any, operation: Options, _work: Work) -> str:
+def _format(value: object, operation: Options, _work: Work) -> str:
     from babel.numbers import format_currency, format_decimal, get_currency_precision
 
     number = number_of(value)
@@ -84,7 +83,7 @@ def _pattern(sign: str, number: Decimal, operation: Options) -> str:
 
 
 @NUMBER.add("percent", N_("Format as a percentage"), ("decimals", "notation"))
-def _percent(value: Any, operation: Options, _work: Work) -> str:
+def _percent(value: object, operation: Options, _work: Work) -> str:
     from babel.numbers import format_decimal
 
     number = number_of(value) * 100
@@ -97,7 +96,7 @@ def _percent(value: Any, operation: Options, _work: Work) -> str:
 
 
 @NUMBER.add("between", N_("Limit to a range"), ("minimum", "maximum"))
-def _between(value: Any, operation: Options, _work: Work) -> int | float:
+def _between(value: object, operation: Options, _work: Work) -> int | float:
     number = number_of(value)
     least, most = (None if b in (None, "") else number_of(b) for b in (operation.minimum, operation.maximum))
     if least is not None and most is not None and least > most:

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 def _each(change: Callable[[Work, Options, Json, int], Json]) -> Run:
     """For one record, or for each record of a list."""
 
-    def run(work: Work, operation: Options, data: Any) -> Any:
+    def run(work: Work, operation: Options, data: object) -> Any:
         records = data if isinstance(data, list) else [data]
         if not all(isinstance(record, dict) for record in records):
             raise StepError(f"“{operation.op}” works on records with named fields.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any
 
 from flowapp.actions.data.transform_data.base import (
     ENTRY,
@@ -31,10 +30,10 @@ _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\s": " "}
 
 
 @TEXTS.add("split", N_("Split text into a list"), ("field", "to", "separator"))
-def _split(work: Work, operation: Options, data: Any) -> Any:
+def _split(work: Work, operation: Options, data: object) -> object:
     separator = _unescaped(operation.separator) or ","
 
-    def parts(text: Any) -> list[str]:
+    def parts(text: object) -> list[str]:
         if not isinstance(text, str):
             raise StepError("Only text can be split.")
         work.charge(len(text) + ENTRY * text.count(separator))
@@ -56,14 +55,14 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\[nts]", lambda match: _ESCAPES[match[0]], text)
 
 
-def _written(text: Any) -> str:
+def _written(text: object) -> str:
     r"""What a form cannot hold at the ends of a line, alone as \n, \t or \s."""
     text = "" if text is None else str(text)
     return _unescaped(text) if re.fullmatch(r"(\\[nts])+", text) else text
 
 
 @JOIN.add("", "")
-def _join(value: Any, operation: Options, work: Work) -> str:
+def _join(value: object, operation: Options, work: Work) -> str:
     if not isinstance(value, list):
         raise StepError("This needs a list. Enter the field that contains one.")
     parts = ["" if entry is None else text_of(entry, work) for entry in value]
@@ -73,32 +72,32 @@ def _join(value: Any, operation: Options, work: Work) -> str:
 
 
 @TEXT.add("upper", N_("UPPERCASE"))
-def _upper(value: Any, _operation: Options, work: Work) -> str:
+def _upper(value: object, _operation: Options, work: Work) -> str:
     return text_of(value, work).upper()
 
 
 @TEXT.add("lower", N_("lowercase"))
-def _lower(value: Any, _operation: Options, work: Work) -> str:
+def _lower(value: object, _operation: Options, work: Work) -> str:
     return text_of(value, work).lower()
 
 
 @TEXT.add("title", N_("Title Case"))
-def _title(value: Any, _operation: Options, work: Work) -> str:
+def _title(value: object, _operation: Options, work: Work) -> str:
     return re.sub(r"(?<![\w'\u2019])\w", lambda match: match[0].upper(), text_of(value, work).lower())
 
 
 @TEXT.add("trim", N_("Trim spaces"))
-def _trim(value: Any, _operation: Options, work: Work) -> str:
+def _trim(value: object, _operation: Options, work: Work) -> str:
     return text_of(value, work).strip()
 
 
 @TEXT.add("squeeze", N_("Collapse spaces"))
-def _squeeze(value: Any, _operation: Options, work: Work) -> str:
+def _squeeze(value: object, _operation: Options, work: Work) -> str:
     return " ".join(text_of(value, work).split())
 
 
 @TEXT.add("replace", N_("Replace text"), ("find", "replacement"), ("find",))
-def _replace(value: Any, operation: Options, work: Work) -> str:
+def _replace(value: object, operation: Options, work: Work) -> str:
     text, old, new = text_of(value, work), _written(operation.find), _written(operation.replacement)
     if not old:
         raise StepError("There is no text to search for: fill in “find”.")
@@ -107,7 +106,7 @@ def _replace(value: Any, operation: Options, work: Work) -> str:
 
 
 @TEXT.add("replace_pattern", N_("Replace a pattern"), ("find", "replacement"), ("find",))
-def _replace_pattern(value: Any, operation: Options, work: Work) -> str:
+def _replace_pattern(value: object, operation: Options, work: Work) -> str:
     text, new = text_of(value, work), _written(operation.replacement)
     parts, at = [], 0
     for spans in compile_pattern(str(operation.find)).find(text, work.charge):
@@ -119,7 +118,7 @@ def _replace_pattern(value: Any, operation: Options, work: Work) -> str:
 
 
 @TEXT.add("extract", N_("Extract the first match of a pattern"), ("find",), ("find",))
-def _extract(value: Any, operation: Options, work: Work) -> str | None:
+def _extract(value: object, operation: Options, work: Work) -> str | None:
     """The first group, where the pattern has one; null where nothing fits."""
     text = text_of(value, work)
     spans = next(compile_pattern(str(operation.find)).find(text, work.charge), None)
@@ -127,7 +126,7 @@ def _extract(value: Any, operation: Options, work: Work) -> str | None:
 
 
 @TEXT.add("extract_all", N_("Extract all matches of a pattern"), ("find",), ("find",))
-def _extract_all(value: Any, operation: Options, work: Work) -> list[str | None]:
+def _extract_all(value: object, operation: Options, work: Work) -> list[str | None]:
     text = text_of(value, work)
     matches = compile_pattern(str(operation.find)).find(text, work.charge)
     return [_part(text, spans, min(len(spans) // 2 - 1, 1)) for spans in matches]
@@ -152,7 +151,7 @@ def _filled(new: str, text: str, spans: Spans) -> str:
 
 
 @TEXT.add("pad", N_("Pad to a length"), ("length", "fill", "side"), ("length",))
-def _pad(value: Any, operation: Options, work: Work) -> str:
+def _pad(value: object, operation: Options, work: Work) -> str:
     text, fill = text_of(value, work), _written(operation.fill) or " "
     missing = whole_number(operation.length, "length", 0, MAX_LENGTH) - len(text)
     if missing <= 0:
@@ -163,20 +162,20 @@ def _pad(value: Any, operation: Options, work: Work) -> str:
 
 
 @TEXT.add("truncate", N_("Truncate"), ("length",), ("length",))
-def _truncate(value: Any, operation: Options, work: Work) -> str:
+def _truncate(value: object, operation: Options, work: Work) -> str:
     """So many characters at most, the dots included."""
     text, most = text_of(value, work), whole_number(operation.length, "length", 0, MAX_LENGTH)
     return text if len(text) <= most else text[: max(most - 1, 0)] + "…"[:most]
 
 
 @TEXT.add("slug", N_("URL slug"))
-def _slug(value: Any, _operation: Options, work: Work) -> str:
+def _slug(value: object, _operation: Options, work: Work) -> str:
     bare = _bare(text_of(value, work)).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
 
 
 @TEXT.add("strip_accents", N_("Remove accents"))
-def _strip_accents(value: Any, _operation: Options, work: Work) -> str:
+def _strip_accents(value: object, _operation: Options, work: Work) -> str:
     return _bare(text_of(value, work))
 
 

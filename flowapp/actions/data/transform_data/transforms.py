@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flowapp.actions.data.transform_data.base import VALUE, Work
 from flowapp.actions.data.transform_data.lists import calculate, items, name_of
 from flowapp.actions.data.transform_data.operation import KINDS, Operation
@@ -11,7 +9,7 @@ from flowapp.errors import StepError
 from flowapp.security import helpers
 
 
-def apply(work: Work, operations: list[Operation], data: Any) -> Any:
+def apply(work: Work, operations: list[Operation], data: object) -> object:
     """The data after all operations. Calculations that stand together are done on the same items."""
     at = 0
     while at < len(operations):
