@@ -6,7 +6,7 @@ All of it runs in the journal's transactions: a signal is deleted in the one tha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -46,21 +46,14 @@ def silence(connection: Connection, ids: list[str], until: datetime) -> None:
     connection.execute(update(_signals).where(_signals.c.id.in_(ids)).values(rung_at=until))
 
 
-def send(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+def send(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Addresses signals to executions; see `row`."""
     connection.execute(insert(_signals), rows)
 
 
 def row(
-    organization_id: str,
-    execution_id: str,
-    kind: str,
-    payload: object,
-    at: datetime,
-    *,
-    token: str = "",
-    step: str = "",
-) -> dict[str, object]:
+    organization_id: str, execution_id: str, kind: str, payload: Any, at: datetime, *, token: str = "", step: str = ""
+) -> dict[str, Any]:
     """A row of signals."""
     return {
         "id": new_id(),
@@ -82,7 +75,7 @@ def subscribe(connection: Connection, execution_id: str, rows: list[dict[str, An
         connection.execute(insert(_subscriptions), rows)
 
 
-def state_events(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+def state_events(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Records facts in the outbox, as events.record does."""
     for row in rows:
         check(row["type"], row["entity_type"], row["payload"])

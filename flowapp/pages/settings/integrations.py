@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import wtforms
 from flask import Blueprint, Response, flash, g, request
