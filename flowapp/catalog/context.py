@@ -21,7 +21,7 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     text: str
-    json: object
+    json: Any
     duration_ms: int
 
 
@@ -34,7 +34,7 @@ class Http(Protocol):
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        json: object = None,
+        json: Any = None,
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
         auth: tuple[str, str] | None = None,
@@ -79,10 +79,10 @@ class Tables(Protocol):
     """The data tables of the execution's project. Raises StepError naming the table or column that is wrong."""
 
     def save(
-        self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
+        self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
     ) -> Saved: ...
 
-    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> list[dict[str, Any]]: ...
+    def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[dict[str, Any]]: ...
 
     def select(
         self,
@@ -100,7 +100,7 @@ class Schemas(Protocol):
     """Named validation schemas of the project: slug or name to the list of rules (see data.schemas.SchemaRule)."""
 
     def validate(
-        self, schema: str | Mapping[str, object] | Sequence[object], items: Sequence[object]
+        self, schema: str | Mapping[str, Any] | Sequence[Any], items: Sequence[Any]
     ) -> list[list[dict[str, str]]]:
         """The problems of each item, [{"field", "message"}], empty when it is valid; after some hundreds no more.
 
@@ -139,14 +139,14 @@ class Sandbox(Protocol):
     """Runs a user's Python apart from everything. StepError (permanent) says what went wrong, in the code's lines."""
 
     def run(
-        self, source: str, inputs: Mapping[str, object], *, timeout: float, on_print: Callable[[str], None]
+        self, source: str, inputs: Mapping[str, Any], *, timeout: float, on_print: Callable[[str], None]
     ) -> Any: ...
 
 
 class Workflows(Protocol):
     """Starts other workflows of the project, once for each visit of a step (its idempotency key)."""
 
-    def start(self, workflow: str, input_data: object, *, wait: bool) -> str:
+    def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
         """The new execution's id; where `wait`, its end sends a child signal. StepError: unknown, circular, too deep."""
         ...
 
@@ -166,19 +166,19 @@ class People(Protocol):
 class Logger(Protocol):
     """Writes a line to the execution's log, shown live."""
 
-    def __call__(self, message: str, level: LogLevel = "info", **data: object) -> None: ...
+    def __call__(self, message: str, level: LogLevel = "info", **data: Any) -> None: ...
 
 
 class Render(Protocol):
     """Evaluates expressions inside `value` (any JSON shape) against the execution; `extra` adds names such as item."""
 
-    def __call__(self, value: object, **extra: object) -> object: ...
+    def __call__(self, value: Any, **extra: Any) -> Any: ...
 
 
 class Test(Protocol):
     """Evaluates a condition group; returns (truth, explanation) where explanation lists each rule with its values."""
 
-    def __call__(self, conditions: object, **extra: object) -> tuple[bool, list[dict[str, object]]]: ...
+    def __call__(self, conditions: Any, **extra: Any) -> tuple[bool, list[dict[str, Any]]]: ...
 
 
 class StepServices(Protocol):
@@ -226,7 +226,6 @@ class StepContext(StepServices):
     signal: Signal | None = None
     contact_id: str = ""
     entity: tuple[str, str] = ("", "")
-<<<<<<< HEAD
     business_hours: Mapping[str, Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -234,6 +233,3 @@ class StepContext(StepServices):
         if name not in SERVICES:
             raise AttributeError(name)
         return getattr(self.services, name)
-=======
-    business_hours: Mapping[str, object] | None = None
->>>>>>> 02c9658 (Types that say something: values that are checked before use are objects, not Any, in actions, services, tasks, pages and the API)

@@ -50,7 +50,7 @@ def _matches(table: DataTable, physical: sa.Table, search: str) -> sa.ColumnElem
     )
 
 
-def _shown(table: DataTable, physical: sa.Table) -> list[sa.Column[object]]:
+def _shown(table: DataTable, physical: sa.Table) -> list[sa.Column[Any]]:
     keys = ["id", *(column.key for column in tables.columns_of(table)), "created_at", "updated_at"]
     return [physical.c[key] for key in keys]
 

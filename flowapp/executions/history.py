@@ -149,7 +149,7 @@ def step_names(session: Session, execution: Execution) -> dict[str, str]:
     return {step["step_id"]: step.get("name") or step["step_id"] for step in version.definition.get("steps", [])}
 
 
-def stats(session: Session) -> dict[str, object]:
+def stats(session: Session) -> dict[str, Any]:
     """Numbers of the last 24 hours, and what is open now. `success_rate` is percent of all ended ones."""
     since = first_id(utcnow() - timedelta(hours=STATS_HOURS))
     counted = session.execute(
@@ -183,60 +183,3 @@ def changes(session: Session, since: datetime) -> list[tuple[datetime, Execution
     )
     changes += [(execution.completed_at or since, execution, False) for execution in ended]
     return sorted(changes, key=lambda change: change[0])
-<<<<<<< HEAD
-=======
-
-
-def as_json(session: Session, execution: Execution) -> dict[str, Any]:
-    """The execution as DESIGN §8 prints it, with its attempts (`steps`) and the number of its last message (`seq`)."""
-    attempts = runs(session, execution)
-    duration = seconds(execution) if execution.completed_at else None
-    named = (
-        "id", "status", "trigger_type", "trigger_entity_type", "trigger_entity_id", "current_step_id", "goal_reached", "error_message", "idempotency_key", "success_count",
-        "failure_count", "seq",
-    )  # fmt: skip
-    return {
-        **{name: getattr(execution, name) for name in named},
-        **{name: mask(getattr(execution, name)) for name in ("input_data", "output_data", "context")},
-        "workflow": execution.workflow_id,
-        "version": session.scalar(select(Version.number).where(Version.id == execution.version_id)),
-        "contact": execution.contact_id,
-        "completed_steps": list(dict.fromkeys(run.step_id for run in attempts if run.status == "completed")),
-        "execution_path": [run.step_id for run in attempts if run.attempt == 1],
-        "actions_executed": [
-            {"step_id": run.step_id, "action_type": run.action_type, "status": run.status}
-            for run in attempts
-            if run.status in ("completed", "failed", "uncertain")
-        ],
-        "execution_logs": [line_json(line, {}) for line in lines(session, execution, 200)],
-        "steps": [_run_json(run) for run in attempts],
-        "started_at": _iso(execution.started_at),
-        "completed_at": _iso(execution.completed_at),
-        "duration": duration,
-        "duration_seconds": duration,
-    }
-
-
-def _run_json(run: StepRun) -> dict[str, object]:
-    named = (
-        "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch",
-        "error_message",
-    )  # fmt: skip
-    return {
-        **{name: getattr(run, name) for name in named},
-        **shown_payloads(run),
-        "started_at": _iso(run.started_at),
-        "ended_at": _iso(run.ended_at),
-    }
-
-
-def line_json(line: LogLine, names: dict[str, str]) -> dict[str, object]:
-    """A line of the log as the socket sends it; `names` are those of the steps."""
-    row = {name: getattr(line, name) for name in ("seq", "level", "message", "step_id", "created_at")}
-    row["data"] = mask(line.data)
-    return {**log_line(row)["log"], "seq": line.seq, "step_name": names.get(line.step_id, line.step_id)}
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat() if moment else None
->>>>>>> 02c9658 (Types that say something: values that are checked before use are objects, not Any, in actions, services, tasks, pages and the API)

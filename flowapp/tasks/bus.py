@@ -9,10 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-<<<<<<< HEAD
-=======
-from collections.abc import Mapping, Sequence
->>>>>>> 02c9658 (Types that say something: values that are checked before use are objects, not Any, in actions, services, tasks, pages and the API)
 from typing import Any
 
 import redis
@@ -39,7 +35,7 @@ def monitor_channel(organization_id: str) -> str:
     return f"monitor:{organization_id}"
 
 
-def publish(organization_id: str, execution_id: str, messages: Sequence[Mapping[str, object]]) -> None:
+def publish(organization_id: str, execution_id: str, messages: list[dict[str, Any]]) -> None:
     """Sends messages to whoever watches, soon and in order."""
     news = [(live_channel(execution_id), exact_json.dumps(messages, default=str))]
     ends = [message for message in messages if message["type"] == "execution_completed"]
@@ -60,38 +56,6 @@ def announce_end(execution: Execution) -> None:
     publish(execution.organization_id, execution.id, [message])
 
 
-<<<<<<< HEAD
-=======
-def begin(execution: Execution) -> None:
-    """Has a new execution run, and tells the organization's monitors of it. Call after the commit."""
-    begin_row({**first_row(execution), **{name: getattr(execution, name) for name in _ASKED}})
-
-
-def begin_row(row: Mapping[str, Any]) -> None:
-    """The same, of the columns of its row and its organization's timezone."""
-    message = {
-        "type": "execution_started",
-        "seq": 0,
-        "execution": {
-            "id": row["id"],
-            "workflow": row["workflow_id"],
-            "status": row["status"],
-            "trigger_type": row["trigger_type"],
-        },
-    }
-    news = {monitor_channel(row["organization_id"]): exact_json.dumps([message])}
-    wake(row["id"], row["organization_id"], news, fresh=True, row=_carried(row))
-
-
-def _carried(row: Mapping[str, object]) -> str:
-    """What its first message carries of a new execution: nothing where it has to wait, or is large."""
-    if not row["timezone"] or row["held"] or row["start_after"]:
-        return ""
-    text = dump_json({name: row[name] for name in FIRST_ROW})
-    return text if len(text) <= MAX_CARRIED else ""
-
-
->>>>>>> 02c9658 (Types that say something: values that are checked before use are objects, not Any, in actions, services, tasks, pages and the API)
 def wait(execution_id: str, organization_id: str, seconds: float, *, answered: bool = False) -> Execution | None:
     """The execution once it has ended, or has `answered` its caller; None if that takes longer than `seconds`.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -28,7 +28,7 @@ class SubWorkflows:
         self._services, self._visit, self._token = services, visit, visit.token
         self._key = f"{key}:{visit.attempt}"
 
-    def start(self, workflow: str, input_data: object, *, wait: bool) -> str:
+    def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
         """The new execution's id; the same one when this attempt runs again, after a crash or for a signal."""
         execution, created = self._services.within(lambda session: self._begin(session, workflow, input_data, wait))
         if created and wait and execution.status == "skipped":  # no end of it will ever be signalled
@@ -36,16 +36,12 @@ class SubWorkflows:
             raise StepError(f"“{workflow}” was skipped: {reason}", permanent=True)
         return execution.id
 
-<<<<<<< HEAD
     def _begin(self, session: Session, reference: str, input_data: Any, wait: bool) -> tuple[Execution, bool]:
         execution, created = self._start(session, reference, input_data, wait)
         commit_and_start(session, execution, created=created)
         return execution, created
 
     def _start(self, session: Session, reference: str, input_data: Any, wait: bool) -> tuple[Execution, bool]:
-=======
-    def _start(self, session: Session, reference: str, input_data: object, wait: bool) -> tuple[Execution, bool]:
->>>>>>> 02c9658 (Types that say something: values that are checked before use are objects, not Any, in actions, services, tasks, pages and the API)
         visit = self._visit
         begun = session.scalars(
             select(Execution).where(Execution.parent_id == visit.execution_id, Execution.idempotency_key == self._key)
@@ -67,7 +63,7 @@ class SubWorkflows:
         if len(above) > MAX_DEPTH:
             raise StepError(f"Workflows can run other workflows at most {MAX_DEPTH} levels deep.", permanent=True)
         root = visit.root or visit.execution_id
-        options: dict[str, object] = {"ancestors": above, "root": root}
+        options: dict[str, Any] = {"ancestors": above, "root": root}
         if wait:
             options["parent"] = [visit.execution_id, self._token]
         started = start(

@@ -102,17 +102,3 @@ def _audit(session: Session, action: str, replay: Replay) -> None:
     events.audit(
         session, action, actor=g.actor.audit, target=target, details=details
     )  # fmt: skip
-<<<<<<< HEAD
-=======
-
-
-def _as_json(session: Session, replay: Replay) -> dict[str, object]:
-    names = ("id", "status", "filters", "version", "total", "done", "refused", "created_by")
-    return {
-        **{name: getattr(replay, name) for name in names},
-        "from": replay.from_step,
-        "executions": replays.progress(session, replay),
-        "created_at": iso(replay.created_at),
-        "completed_at": iso(replay.completed_at),
-    }
->>>>>>> 02c9658 (Types that say something: values that are checked before use are objects, not Any, in actions, services, tasks, pages and the API)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, g, jsonify
@@ -67,28 +67,8 @@ def list_failures() -> Response:
     query = read_query(retry_schemas.FailureQuery)
     workflow_id = id_of_workflow(query.workflow)
     since = utcnow() - timedelta(days=query.days)
-<<<<<<< HEAD
     groups, page = dead_letters.groups(db.session(), query.at, since=since, workflow_id=workflow_id)
     return jsonify(list_of(page, [serialisers.failure_json(group) for group in groups]))
-=======
-    groups = dead_letters.groups(db.session(), since=since, workflow_id=workflow_id)
-    return jsonify({"count": len(groups), "results": [_group_json(group) for group in groups]})
-
-
-def _group_json(group: dead_letters.FailureGroup) -> dict[str, object]:
-    return {
-        "workflow": group.workflow_id,
-        "workflow_name": group.workflow_name,
-        "fingerprint": group.fingerprint,
-        "count": group.count,
-        "first_at": iso(group.first_at),
-        "last_at": iso(group.last_at),
-        "execution": group.execution_id,
-        "error_message": group.message,
-        "step_id": group.step_id,
-        "step_name": group.step_name,
-    }
->>>>>>> 02c9658 (Types that say something: values that are checked before use are objects, not Any, in actions, services, tasks, pages and the API)
 
 
 @route(
@@ -122,7 +102,7 @@ def resolve_step(execution_id: str, seq: int) -> Response:
     return jsonify(answer)
 
 
-def _audit(session: Session, action: str, execution: Execution, details: Mapping[str, object]) -> None:
+def _audit(session: Session, action: str, execution: Execution, details: dict[str, Any]) -> None:
     target = ("execution", execution.id, "")
     events.audit(
         session, action, actor=g.actor.audit, target=target, details=details
