@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.headerregistry import Address
 from email.utils import parseaddr
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Email
+from flowapp.catalog import Email, Mailer
+from flowapp.config import Settings
 from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
 from flowapp.logs import kept_text
@@ -19,9 +20,7 @@ from flowapp.models import ROLES, Member, Notification, Organization, User, Work
 from flowapp.security.links import sign
 from flowapp.texts import labelled, localized, say
 
-if TYPE_CHECKING:
-    from flowapp.tasks.services import ExecutionServices
-
+T = TypeVar("T")
 _BUTTON = "display:inline-block;padding:10px 18px;border-radius:6px;color:#fff;text-decoration:none;font-weight:bold"
 _APPROVAL = """\
 {message}
@@ -42,10 +41,24 @@ _APPROVAL_HTML = """\
 """
 
 
+class ServiceHost(Protocol):
+    """One execution's services, as its people and sub-workflows use them."""
+
+    mail: Mailer
+
+    @property
+    def public_url(self) -> str: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def within(self, work: Callable[[Session], T]) -> T: ...
+
+
 class Members:
     """The members of the execution's organization, on behalf of one visit of a step."""
 
-    def __init__(self, services: ExecutionServices, visit: Visit, step_id: str, key: str) -> None:
+    def __init__(self, services: ServiceHost, visit: Visit, step_id: str, key: str) -> None:
         self._services, self._visit, self._step_id, self._key = services, visit, step_id, key
 
     def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:

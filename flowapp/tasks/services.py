@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import Email, Http, IntegrationHandle, Mailer, Saved, open_integration
 from flowapp.catalog.context import StepServices
+from flowapp.config import Settings
 from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.data.schemas import ProjectSchemas
 from flowapp.data.step_tables import ProjectTables
@@ -54,7 +55,7 @@ class ExecutionServices:
         return self._runtime.public_url()
 
     @property
-    def settings(self) -> Any:
+    def settings(self) -> Settings:
         """The process's settings."""
         return self._runtime.settings
 

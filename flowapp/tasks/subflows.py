@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -12,10 +12,8 @@ from flowapp.engine.store.error_workflows import find
 from flowapp.engine.store.start import start
 from flowapp.errors import StepError
 from flowapp.models import Execution, Version
+from flowapp.tasks.people import ServiceHost
 from flowapp.tasks.starting import commit_and_start
-
-if TYPE_CHECKING:
-    from flowapp.tasks.services import ExecutionServices
 
 MAX_DEPTH = 10
 MAX_DESCENDANTS = 100_000  # of one execution, however deep: workflows that start workflows multiply
@@ -24,7 +22,7 @@ MAX_DESCENDANTS = 100_000  # of one execution, however deep: workflows that star
 class SubWorkflows:
     """Starts sub-workflows for one visit of a step."""
 
-    def __init__(self, services: ExecutionServices, visit: Visit, key: str) -> None:
+    def __init__(self, services: ServiceHost, visit: Visit, key: str) -> None:
         self._services, self._visit, self._token = services, visit, visit.token
         self._key = f"{key}:{visit.attempt}"
 
