@@ -33,6 +33,12 @@ def own_tables() -> list[sa.Table]:
     return [table for table in Base.metadata.sorted_tables if table.name not in PASSING]
 
 
+def own_tables_in(connection: sa.Connection) -> list[sa.Table]:
+    """Those of them that a database has: an older backup is restored into an older schema."""
+    there = set(sa.inspect(connection).get_table_names())
+    return [table for table in own_tables() if table.name in there]
+
+
 def make(engine: sa.Engine, path: Path, head: Head, keys: Sequence[str]) -> Tail:
     """Writes a backup to a new file; what it holds. `keys`: the encryption keys, in the order of `head.encryption_keys`.
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flowapp.backup.dump import count, data_tables, own_tables
+from flowapp.backup.dump import count, data_tables, own_tables, own_tables_in
 from flowapp.backup.file import KINDS, Tail, lines
 from flowapp.data import tables
 from flowapp.errors import ConflictError, InvalidError
@@ -37,7 +37,9 @@ def refuse_where_in_use(engine: sa.Engine, *, replace: bool) -> None:
         lease = connection.execute(sa.select(Lease.until).where(Lease.name == "scheduler")).scalar()
         if lease is not None and lease > utcnow():
             raise ConflictError(say("Flowapp is running on this database. Stop all its processes first."))
-        counts = {table.name: count(connection, table) for table in own_tables() if table.name not in _OURS}
+        counts = {
+            table.name: count(connection, table) for table in own_tables_in(connection) if table.name not in _OURS
+        }
         if any(counts.values()) and not replace:
             words = ", ".join(
                 f"{counts[name]} {name}" for name in ("organizations", "users", "workflows", "executions")
@@ -99,7 +101,7 @@ def _take_off_foreign_keys(connection: sa.Connection) -> list[Any]:
 def _empty(connection: sa.Connection) -> None:
     for table in data_tables(connection):
         table.drop(connection)
-    for own in reversed(own_tables()):
+    for own in reversed(own_tables_in(connection)):
         connection.execute(own.delete())
 
 
