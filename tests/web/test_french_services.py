@@ -48,8 +48,9 @@ def test_a_data_table_objects_in_french(ada: Browser) -> None:
     page = ada.post(f"{path}/records/new", {"name": "", "amount": "much"}, 422).text
     assert REQUIRED in page
     assert "Saisissez un nombre, par exemple" in page
-    page = html.unescape(ada.post(f"{path}/columns", {"label": "Amount", "key": "amount", "type": "text"}, 422).text)
-    assert f"Il y a déjà une colonne «{NBSP}amount{NBSP}»." in page
+    page = html.unescape(ada.post(f"{path}/columns", {"label": "Kind", "type": "choice"}, 422).text)
+    assert "choix" in page
+    assert "separated by commas" not in page
 
 
 def test_a_csv_file_that_does_not_fit_says_so_in_french(ada: Browser) -> None:
