@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY = .venv/bin/python
 
 # What make test runs of the faults; make faults runs them all, many times over.
-FAULTS_IN_SHORT = tests/test_launcher.py \
+FAULTS_IN_SHORT = tests/launcher/test_group.py \
   "tests/faults/test_kill.py::test_kill_9_at_random_moments_loses_nothing_and_doubles_nothing[postgresql]" \
   "tests/faults/test_redis.py::test_redis_killed_and_started_again[sqlite]"
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.postgres import Cluster, _programs, _unprivileged
 from tests.support.processes import server, wait_until
+from tests.support.servers.postgres import Cluster, _programs, _unprivileged
 
 # Besides these two, everything is PostgreSQL's default: fsync, synchronous_commit and full_page_writes are on.
 _SETTINGS = {"listen_addresses": "", "max_connections": "200"}

@@ -18,8 +18,8 @@ from pytest_socket import socket_allow_hosts
 
 from tests.support import matrix
 from tests.support.databases import PostgresDatabase, SqliteDatabase, postgres_database
-from tests.support.sink import Sink, running_sink
-from tests.support.smtp import SmtpServer, start_smtp
+from tests.support.servers.sink import Sink, running_sink
+from tests.support.servers.smtp import SmtpServer, start_smtp
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
@@ -47,7 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A running cluster with a migrated template database."""
-    from tests.support.postgres import running_postgres
+    from tests.support.servers.postgres import running_postgres
 
     with running_postgres() as cluster:
         _migrate(cluster.create_template(), tmp_path_factory.mktemp("postgres"))
@@ -64,7 +64,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _valkey() -> Iterator[str]:
-    from tests.support.valkey import running_valkey
+    from tests.support.servers.valkey import running_valkey
 
     with running_valkey() as url:
         yield url

@@ -18,8 +18,8 @@ import structlog
 from flowapp import logs
 from flowapp.cli.words import ToldError
 from flowapp.errors import InvalidError
+from tests.cli.test_commands import run
 from tests.support.processes import free_port, wait_until
-from tests.test_cli import run
 
 EVIL = "Ann\x1b]0;owned\x07\x9b2J\r\n2026-01-01T00:00:00Z [error    ] all secrets were sent\u2028\u202e"
 UNSAFE = ("\x1b", "\x07", "\x9b", "\r", "\u2028", "\u202e")

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from flowapp.launcher.lifeline import tie_to_this_process
-from tests.support.postgres import Cluster, running_postgres
 from tests.support.processes import free_port, wait_until
-from tests.support.smtp import SmtpServer
+from tests.support.servers.postgres import Cluster, running_postgres
+from tests.support.servers.smtp import SmtpServer
 
 pytestmark = pytest.mark.postgres
 ROOT = Path(__file__).resolve().parents[1]

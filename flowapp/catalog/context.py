@@ -1,7 +1,7 @@
 """What an action may reach: nothing but the StepContext that it is handed.
 
 What it offers of the world is declared once, in StepServices: `tasks.services` gives the real ones, `tasks.simulation`
-those that record, `tests.support.services` and `tests.actions.conftest` those of tests.
+those that record, `tests.support.servers.services` and `tests.actions.conftest` those of tests.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 
 from flowapp.api.executions import executions
 from flowapp.api.public import hooks
-from tests.api.people import Place, install_fakes, make_place, working
+from tests.api.crm.people import Place, install_fakes, make_place, working
 
 BASE = "/api/v1/automation"
 

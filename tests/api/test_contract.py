@@ -20,7 +20,7 @@ from flowapp.api.executions import executions
 from flowapp.tasks import runtime
 from flowapp.tasks.fleet.heartbeats import Heart
 from tests.api.conftest import BASE, Api
-from tests.api.people import Place, workflow_body
+from tests.api.crm.people import Place, workflow_body
 
 # The document says so: a definition is checked beyond its shape, and each place is named.
 WRITES = {"POST /workflows/", "PATCH /workflows/{workflow_id}/"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api
-from tests.api.people import workflow_body
+from tests.api.crm.people import workflow_body
 
 ECHO = {"step_id": "hello", "action_type": "test_echo", "params": {"text": "Hello {{ input.name }}"}}
 FAIL = {"step_id": "no", "action_type": "test_fail", "params": {"text": "out of luck"}}

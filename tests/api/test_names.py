@@ -8,7 +8,7 @@ import pytest
 
 from flowapp.api.schemas import WorkflowItemOut, WorkflowOut
 from tests.api.conftest import Api
-from tests.api.people import workflow_body
+from tests.api.crm.people import workflow_body
 
 ECHO = {"action_type": "test_echo", "params": {"text": "x"}}
 

@@ -21,7 +21,7 @@ from flowapp.catalog import (
 )
 from flowapp.errors import NotFoundError, StepError
 from tests.actions.conftest import Bench
-from tests.support.sink import Answer, Sink
+from tests.support.servers.sink import Answer, Sink
 
 FOLDER = Path(__file__).parents[1] / "support" / "connectors"
 

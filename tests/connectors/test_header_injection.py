@@ -14,7 +14,7 @@ from flowapp.catalog.mail_text import read_addresses
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.connectors.smtp.message import addresses
 from flowapp.errors import StepError
-from tests.support.smtp import SmtpServer
+from tests.support.servers.smtp import SmtpServer
 
 SENDER = "Flowapp <flow@example.com>"
 HEADERS = {

@@ -9,7 +9,7 @@ from flowapp.catalog import CONNECTORS, load, ui_of
 from flowapp.connectors.http import HttpConfig, HttpCredentials, try_service
 from flowapp.errors import EgressError, StepError
 from flowapp.security.egress import SafeHttp
-from tests.support.sink import Answer
+from tests.support.servers.sink import Answer
 
 CONTEXT = SimpleNamespace(http=SafeHttp(("127.0.0.1",)))
 

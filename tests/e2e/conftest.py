@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, W
 
 from tests.conftest import base_environ
 from tests.support.group import ROOT, Group, running_group
-from tests.support.smtp import SmtpServer
+from tests.support.servers.smtp import SmtpServer
 
 SECONDS = 30
 Visit = Callable[..., BrowserContext]

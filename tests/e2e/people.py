@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import PASSWORD
-from tests.support.sink import Answer, Received, Sink
+from tests.support.servers.sink import Answer, Received, Sink
 
 
 def set_up(page: Page, *, demo: bool = True) -> None:

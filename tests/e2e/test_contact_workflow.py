@@ -16,8 +16,8 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.people import hold, set_up
 from tests.support.group import Group
-from tests.support.sink import Sink
-from tests.support.smtp import SmtpServer
+from tests.support.servers.sink import Sink
+from tests.support.servers.smtp import SmtpServer
 
 pytestmark = pytest.mark.e2e
 

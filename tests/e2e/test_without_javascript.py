@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.people import hold, set_up
 from tests.support.group import Group
-from tests.support.sink import Sink
+from tests.support.servers.sink import Sink
 
 pytestmark = pytest.mark.e2e
 

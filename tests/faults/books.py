@@ -18,8 +18,8 @@ from tests.faults.report import Row
 from tests.faults.site import Flow, Site
 from tests.faults.sizes import RECOVERY
 from tests.support.processes import wait_until
-from tests.support.sink import Sink
-from tests.support.smtp import SmtpServer
+from tests.support.servers.sink import Sink
+from tests.support.servers.smtp import SmtpServer
 
 
 class Books:

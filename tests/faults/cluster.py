@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from flowapp.launcher.lifeline import tie_to_this_process
-from tests.support.postgres import Cluster, _programs, _unprivileged
 from tests.support.processes import wait_until
+from tests.support.servers.postgres import Cluster, _programs, _unprivileged
 
 # Everything else is PostgreSQL's default: what it has acknowledged survives a crash.
 _SETTINGS = {"listen_addresses": "", "max_connections": "200", "shared_buffers": "64MB"}

@@ -21,7 +21,7 @@ from flowapp.models.tenancy import make_engine, prepare_engine
 from tests.faults.sizes import LEASE
 from tests.support.group import Group, alive, running_group
 from tests.support.processes import wait_until
-from tests.support.sink import Sink
+from tests.support.servers.sink import Sink
 from tests.support.tenant import Tenant, make_tenant
 
 # What the title or command line of a process of each kind says, of parents and of forks.

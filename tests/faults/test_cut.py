@@ -26,8 +26,8 @@ from tests.faults.site import mail, note, wait
 from tests.faults.test_fleet import Fleet, fleet, on_postgresql
 from tests.support.hosts import Host
 from tests.support.processes import wait_until
-from tests.support.proxy import Proxy, proxied
-from tests.support.smtp import SmtpServer
+from tests.support.servers.proxy import Proxy, proxied
+from tests.support.servers.smtp import SmtpServer
 
 __all__ = ["fleet"]
 pytestmark = pytest.mark.faults

@@ -20,7 +20,7 @@ from tests.faults.feeder import Feeder
 from tests.faults.report import Row
 from tests.faults.site import note, post, running_site, wait
 from tests.faults.sizes import SIZES
-from tests.support.sink import Answer, Sink
+from tests.support.servers.sink import Answer, Sink
 
 pytestmark = pytest.mark.faults
 

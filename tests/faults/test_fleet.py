@@ -24,7 +24,7 @@ from tests.support import matrix
 from tests.support.group import Group
 from tests.support.hosts import Host
 from tests.support.processes import wait_until
-from tests.support.proxy import Proxy
+from tests.support.servers.proxy import Proxy
 from tests.support.tenant import Tenant, make_tenant
 
 pytestmark = pytest.mark.faults

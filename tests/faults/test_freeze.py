@@ -18,7 +18,7 @@ from tests.faults.report import Row
 from tests.faults.site import Site, note, post, running_site, send
 from tests.faults.sizes import LEASE
 from tests.support.processes import wait_until
-from tests.support.sink import Answer, Sink
+from tests.support.servers.sink import Answer, Sink
 
 pytestmark = pytest.mark.faults
 CALLS = 6

@@ -16,8 +16,8 @@ from tests.faults.site import KINDS, mail, note, post, running_site, send, wait
 from tests.faults.sizes import SIZES
 from tests.support.group import alive
 from tests.support.processes import wait_until
-from tests.support.sink import Answer, Sink
-from tests.support.smtp import SmtpServer
+from tests.support.servers.sink import Answer, Sink
+from tests.support.servers.smtp import SmtpServer
 
 pytestmark = pytest.mark.faults
 

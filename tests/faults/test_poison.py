@@ -14,7 +14,7 @@ from tests.faults.books import Books
 from tests.faults.feeder import Feeder
 from tests.faults.report import Row
 from tests.faults.site import Site, post, running_site
-from tests.support.sink import Answer, Received, Sink
+from tests.support.servers.sink import Answer, Received, Sink
 
 pytestmark = pytest.mark.faults
 POISON = 12  # the number of the delivery whose call kills

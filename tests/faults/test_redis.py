@@ -14,7 +14,7 @@ from tests.faults.report import Row
 from tests.faults.site import note, post, running_site, wait
 from tests.faults.sizes import SIZES
 from tests.support.processes import wait_until
-from tests.support.sink import Answer, Sink
+from tests.support.servers.sink import Answer, Sink
 
 pytestmark = pytest.mark.faults
 

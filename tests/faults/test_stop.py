@@ -13,8 +13,8 @@ from tests.faults.site import mail, note, post, running_site, wait
 from tests.faults.sizes import SIZES
 from tests.support.group import alive, descendants
 from tests.support.processes import wait_until
-from tests.support.sink import Answer, Sink
-from tests.support.smtp import SmtpServer
+from tests.support.servers.sink import Answer, Sink
+from tests.support.servers.smtp import SmtpServer
 
 pytestmark = pytest.mark.faults
 

@@ -19,7 +19,7 @@ from tests.faults.report import Row
 from tests.faults.site import Site, note, post, running_site, wait
 from tests.faults.sizes import SIZES
 from tests.support.processes import wait_until
-from tests.support.sink import Answer, Sink
+from tests.support.servers.sink import Answer, Sink
 
 pytestmark = pytest.mark.faults
 NEXT = "9001"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowapp.catalog import ACTIONS, TRIGGERS, canonical_type, load
-from tests.guards.source import nodes
+from tests.support.source import nodes
 
 ROOT = Path(__file__).parents[2]
 AT_HOME = ("actions/", "connectors/")

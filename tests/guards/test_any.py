@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.guards.source import module_name, trees
+from tests.support.source import module_name, trees
 
 MOST = 1340  # lines; it may only go down, to 700
 Names = dict[str, set[str]]

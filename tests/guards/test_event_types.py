@@ -7,7 +7,7 @@ import re
 
 from flowapp.events import types
 from flowapp.events.types import EVENT_TYPES
-from tests.guards.source import ROOT, called, nodes
+from tests.support.source import ROOT, called, nodes
 
 # The only files that make rows of events, after a check of each.
 WRITERS = {"events/__init__.py", "engine/store/signals.py"}

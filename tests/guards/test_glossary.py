@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.guards.source import classes, trees
+from tests.support.source import classes, trees
 
 PLAIN = Path("tests/guards/plain_words.txt")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.guards.source import module_name, trees
+from tests.support.source import module_name, trees
 
 STATEMENTS = {"select", "insert", "update", "delete", "text", "exists", "func", "union", "union_all"}
 

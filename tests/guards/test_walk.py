@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api, api, place
-from tests.api.people import workflow_body, working
+from tests.api.crm.people import workflow_body, working
 from tests.support.processes import wait_until
 
 __all__ = ["api", "place"]

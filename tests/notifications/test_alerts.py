@@ -16,7 +16,7 @@ from flowapp.scheduler import Scheduler
 from flowapp.tasks import jobs
 from flowapp.texts import localized, say
 from tests.engine.place import Place, _actions, place, step
-from tests.support.smtp import SmtpServer
+from tests.support.servers.smtp import SmtpServer
 
 __all__ = ["_actions", "place"]
 

@@ -11,7 +11,7 @@ from flowapp.data import csv_files, tables
 from flowapp.extensions import db
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.helpers import pool
-from tests.pages.test_steps import LOG, Site
+from tests.pages.workflows.test_steps import LOG, Site
 from tests.support.cost import at_most
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.people import working
+from tests.api.crm.people import working
 from tests.e2e.sweep import furnish, pages
 from tests.support import matrix
 from tests.support.applications import running

@@ -19,7 +19,7 @@ from flowapp.errors import EgressError, StepError
 from flowapp.security import cutoff
 from flowapp.security.addresses import Guard, connect, is_public
 from flowapp.security.egress import MAX_READ, MAX_TEXT, SafeHttp
-from tests.support.sink import Answer, running_sink
+from tests.support.servers.sink import Answer, running_sink
 
 NOT_PUBLIC = [
     "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, Pool, event
 
 from flowapp.config import Settings
 from flowapp.models.tenancy import engine_options, make_engine, prepare_engine
-from tests.support.postgres import Cluster
+from tests.support.servers.postgres import Cluster
 
 LARGE = 1 << 18  # bytes: what deleted rows leave behind is cleared away from a table of this size
 _OTHERS = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -17,7 +17,7 @@ TESTS = Path(__file__).resolve().parents[1]
 SQLITE = ["sqlite"]
 POSTGRESQL = [pytest.param("postgresql", marks=pytest.mark.postgres)]
 BOTH = [*SQLITE, *POSTGRESQL]
-ON_SQLITE = ("api", "pages", "web", "guards", "security", "cli", "test_cli.py", "test_cli_jobs.py", "test_logs.py")
+ON_SQLITE = ("api", "pages", "web", "guards", "security", "cli", "test_logs.py")
 FULL = os.environ.get("FLOWAPP_TEST_DATABASES") == "both"
 
 

@@ -16,7 +16,7 @@ from flowapp.engine.store.leases import Keeper
 from flowapp.engine.store.start import start
 from flowapp.models import Execution, LogLine, StepRun, Timer, Version, Workflow, utcnow
 from flowapp.models.tenancy import tenant_session
-from tests.support.services import NoServices
+from tests.support.servers.services import NoServices
 
 
 class Place:

@@ -15,8 +15,8 @@ import pytest
 import redis
 from pytest_socket import SocketConnectBlockedError
 
-from tests.support.sink import Answer, Sink
-from tests.support.smtp import SmtpServer
+from tests.support.servers.sink import Answer, Sink
+from tests.support.servers.smtp import SmtpServer
 
 
 @pytest.mark.filterwarnings("ignore:A test tried to use socket:UserWarning")

@@ -21,7 +21,7 @@ from flowapp.models.tenancy import system_session
 from flowapp.tasks.fleet import heartbeats
 from flowapp.tasks.fleet.heartbeats import Heart
 from flowapp.tasks.runtime import Progress
-from flowapp.worker import still
+from flowapp.worker import stalled_for
 from tests.support.processes import wait_until
 
 
@@ -127,15 +127,15 @@ def test_a_worker_gets_on_while_a_thread_is_free_and_not_while_all_hang(runtime:
 def test_a_step_within_its_time_is_progress_and_one_past_it_is_none() -> None:
     board, progress = Board(threads=2), Progress()
     progress._at -= 100
-    assert 99 < still(progress, board) < 200
+    assert 99 < stalled_for(progress, board) < 200
     board.step("slow", 300)
-    assert still(progress, board) == 0
+    assert stalled_for(progress, board) == 0
     board.step("stuck", 0)
-    assert still(progress, board) > 99
+    assert stalled_for(progress, board) > 99
     board.begin(JOB, step_id="a job that a person started")
-    assert still(progress, board) == 0
+    assert stalled_for(progress, board) == 0
     board.begin(FREE)
-    assert still(progress, board) > 99
+    assert stalled_for(progress, board) > 99
 
 
 def test_the_databases_clock_is_read_as_an_aware_time(runtime: tasks.Runtime) -> None:

@@ -21,10 +21,10 @@ from flowapp.models.tenancy import make_engine, prepare_engine, system_session
 from flowapp.scheduler import Scheduler
 from flowapp.tasks import actors, jobs, step_test
 from flowapp.tasks.pause import Pause
+from tests.cli.test_commands import run
 from tests.support.applications import running
 from tests.support.browser import Browser
-from tests.support.sink import Sink
-from tests.test_cli import run
+from tests.support.servers.sink import Sink
 
 CALL = {"name": "W", "status": "active", "triggers": [{"trigger_type": "webhook"}]}
 EVERY_MINUTE = {"trigger_type": "schedule", "config": {"cron": "* * * * *"}}

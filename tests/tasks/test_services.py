@@ -14,7 +14,7 @@ from flowapp.tasks.runtime import runtime
 from flowapp.tasks.services import VisitServices, open_services
 from flowapp.tasks.simulation import Recording, RecordingServices
 from tests.actions.conftest import Bench
-from tests.support.services import NoServices
+from tests.support.servers.services import NoServices
 
 
 def real(app: Any) -> Any:

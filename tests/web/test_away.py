@@ -15,7 +15,7 @@ from flowapp.extensions import db
 from flowapp.models import Execution
 from flowapp.models.tenancy import system_session
 from tests.support.browser import Browser
-from tests.support.proxy import Proxy, proxied
+from tests.support.servers.proxy import Proxy, proxied
 from tests.support.tenant import PASSWORD, Tenant, make_tenant
 
 MOST = 5.0

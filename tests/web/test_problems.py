@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.pages.test_steps import HX, LOG, Site
+from tests.pages.workflows.test_steps import HX, LOG, Site
 
 
 @pytest.fixture

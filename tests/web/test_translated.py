@@ -12,7 +12,7 @@ import pytest
 from flowapp.errors import InvalidError, Problem
 from flowapp.texts import join, say
 from flowapp.web.texts import localized_problems, translated
-from tests.pages.test_steps import LOG, Site
+from tests.pages.workflows.test_steps import LOG, Site
 
 NBSP = "\N{NO-BREAK SPACE}"
 

@@ -19,7 +19,7 @@ from flowapp.models import AuditEntry, Event, Execution, Form, Project, Trigger,
 from flowapp.models.tenancy import tenant_session
 from flowapp.records.paging import PageAt
 from flowapp.security.credentials import SHOWN
-from tests.api.people import Place, install_fakes, make_place, workflow_body
+from tests.api.crm.people import Place, install_fakes, make_place, workflow_body
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from flowapp.models import Execution, Workflow
 from flowapp.tasks import starting, subflows
 from tests.engine.place import Place, _actions, place, step
 from tests.engine.runtime.test_flow_branches import edges, ran, real
-from tests.support.services import NoServices
+from tests.support.servers.services import NoServices
 
 __all__ = ["_actions", "place"]
 

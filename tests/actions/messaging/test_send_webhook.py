@@ -1,0 +1,140 @@
+"""send_webhook against a real HTTP server."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from flowapp.catalog import IntegrationHandle, open_integration
+from tests.actions.conftest import NOW
+from tests.support.servers.sink import Answer
+
+
+def test_json_goes_out_and_the_answer_comes_back(run, sink) -> None:
+    outcome = run(
+        "call_webhook", {"name": "Zoé"}, url=sink.url("/in?x=1"), json={"text": "Nouveau contact: {{ input.name }}"}
+    )
+    [received] = sink.requests
+    assert (received.method, received.path) == ("POST", "/in?x=1")
+    assert received.json == {"text": "Nouveau contact: Zoé"}
+    assert received.headers["Content-Type"] == "application/json"
+    assert received.headers["Idempotency-Key"] == "key-of-this-visit"
+    assert run.lines == [("info", f"POST {sink.url('/in')} returned 200.")]
+    result = outcome.result
+    assert (result["status"], result["ok"], result["body"]) == (200, True, {"ok": True})
+    assert result["headers"]["content-type"] == "application/json"
+
+
+def test_text_form_and_headers(run, sink) -> None:
+    run(
+        "send_webhook",
+        {"n": "é"},
+        url=sink.url(),
+        method="put",
+        body="Nouveau contact: {{ input.n }}",
+        headers={"X-A": "ü", "X-N": 3},
+    )
+    run("send_webhook", {}, url=sink.url(), form={"a": "1 2", "b": 3}, headers={"Idempotency-Key": "mine"})
+    run("send_webhook", {}, url=sink.url(), method="GET", body="not sent")
+    text, form, get = sink.requests
+    assert (text.method, text.body.decode()) == ("PUT", "Nouveau contact: é")
+    assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert text.headers["X-A"].encode("latin-1").decode() == "ü"
+    assert text.headers["X-N"] == "3"
+    assert form.body == b"a=1+2&b=3"
+    assert form.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert form.headers["Idempotency-Key"] == "mine"
+    assert (get.method, get.body) == ("GET", b"")
+
+
+@pytest.mark.parametrize(
+    ("status", "permanent"),
+    [(400, True), (404, True), (408, False), (425, False), (429, False), (500, False), (503, False)],
+)
+def test_answers_of_400_and_above(run, refused, sink, status, permanent) -> None:
+    sink.default = Answer(status, b"out\n of  order", {"Content-Type": "text/plain", "Retry-After": "7"})
+    error = refused("send_webhook", {}, url=sink.url("/p?key=secret"))
+    assert error.permanent is permanent
+    assert error.message == f"POST {sink.url('/p')} returned {status}: out of order"
+    assert error.details == {"status": status, "body": "out\n of  order", "retry_after": 7.0}
+    assert run("send_webhook", {}, url=sink.url(), expect="any").result["ok"] is False
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
+        (format_datetime(NOW - timedelta(1)), 0.0),
+        ("soon", None),
+    ],
+)
+def test_retry_after_may_be_a_date(refused, sink, value, seconds) -> None:
+    sink.default = Answer(503, b"", {"Retry-After": value})
+    assert refused("send_webhook", {}, url=sink.url()).details.get("retry_after") == seconds
+
+
+def handle(sink, **config) -> IntegrationHandle:
+    return open_integration(
+        "webhook", id="1", name="shop", config={"base_url": sink.url("/v1"), **config}, credentials={"secret": "s3cret"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "header", "value"),
+    [
+        ({}, "Authorization", "Bearer s3cret"),  # the default, which a form leaves out
+        ({"auth": "header"}, "X-Api-Key", "s3cret"),
+        ({"auth": "bearer"}, "Authorization", "Bearer s3cret"),
+        ({"auth": "basic", "username": "ann"}, "Authorization", "Basic " + base64.b64encode(b"ann:s3cret").decode()),
+        ({"auth": "header", "header_name": "X-Key"}, "X-Key", "s3cret"),
+        ({"auth": "none"}, "Authorization", None),
+    ],
+)
+def test_an_integration_signs_in_and_gives_the_host(run, sink, config, header, value) -> None:
+    run.integrations["shop"] = handle(sink, **config)
+    run("send_webhook", {}, url="/orders", integration="shop")
+    run("send_webhook", {}, url=sink.url("/v1/x"), integration="shop")
+    assert [(r.path, r.headers.get(header)) for r in sink.requests] == [("/v1/orders", value), ("/v1/x", value)]
+
+
+def test_a_secret_goes_to_its_own_host_only(run, refused, sink) -> None:
+    run.integrations["shop"] = handle(sink, auth="bearer")
+    for url in ("http://127.0.0.1:1/x", "https://elsewhere.example/x", "http://127.0.0.1@x/"):
+        error = refused("send_webhook", {}, url=url, integration="shop")
+        assert error.permanent
+    run.integrations["mail"] = IntegrationHandle("2", "mail", "email", {})
+    assert "not an HTTP service" in refused("send_webhook", {}, url="/x", integration="mail").message
+    run.integrations["bare"] = open_integration(
+        "webhook", id="3", name="bare", config={"base_url": sink.url()}, credentials={}
+    )
+    assert "has no secret" in refused("send_webhook", {}, url="/x", integration="bare").message
+    assert sink.requests == []
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"url": "ftp://example.com/"}, "http://"),
+        ({"url": "{{ input.none }}"}, "url"),
+        ({"json": {"a": 1}, "form": {"b": "2"}}, "one of json"),
+        ({"method": "BREW"}, "method"),
+        ({"timeout": 0}, "timeout"),
+        ({"headers": {"X": "a\r\nY: b"}}, "single line"),
+        ({"headers": {"Host": "inner"}}, "set by Flowapp"),
+    ],
+)
+def test_calls_that_cannot_be_made_are_refused(refused, sink, params, told) -> None:
+    error = refused("send_webhook", {"none": None}, **{"url": sink.url(), **params})
+    assert error.permanent
+    assert told in error.message
+    assert sink.requests == []
+
+
+def test_a_slow_answer_is_a_temporary_error(refused, sink) -> None:
+    sink.default = Answer(delay=0.5)
+    error = refused("send_webhook", {}, url=sink.url(), timeout=0.1)
+    assert not error.permanent
+    assert "did not respond in time" in error.message

@@ -1,0 +1,381 @@
+"""Workflows over the JSON API."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from flowapp.api.schemas import WorkflowOut
+from tests.api.conftest import Api
+from tests.api.crm.people import make_place, workflow_body
+
+pytestmark = pytest.mark.both_databases
+
+CANVAS = {
+    "name": "Canvas",
+    "nodes": [
+        {"node_id": "a", "node_type": "test_echo", "label": "First", "position_x": 10, "position_y": 20, "configuration": {"text": "1"}},
+        {"node_id": "b", "node_type": "TEST_ECHO", "label": "Second", "configuration": {"text": "2"}},
+    ],
+    "edges": [{"source_node": "a", "target_node": "b"}],
+}  # fmt: skip
+ACTIONS = {
+    "name": "Actions",
+    "trigger_type": "WEBHOOK",
+    "trigger_config": {},
+    "conditions": {"operator": "AND", "conditions": [{"field": "input.amount", "operator": ">", "value": 10}]},
+    "actions": [{"type": "test_echo", "config": {"text": "1"}}],
+}
+STEPS = {
+    "id": "contact_form_workflow",
+    "name": "Steps",
+    "trigger": {"type": "form_submit", "form_id": "contact_form_1"},
+    "steps": [{"id": "one", "action": "test_echo", "params": {"text": "1"}}],
+}
+
+
+@pytest.mark.parametrize("body", [CANVAS, ACTIONS, STEPS, workflow_body()], ids=lambda b: b["name"])
+def test_every_dialect_is_stored_in_the_canonical_form(api: Api, body: dict[str, Any]) -> None:
+    made = api.post("/workflows/", body, 201)
+    assert WorkflowOut.model_validate(made)
+    assert set(made) == set(WorkflowOut.model_fields)
+    assert made["status"] == "draft"
+    assert made["version"] is None
+    assert made["organization"] == api.place.id
+    assert made["project"] == api.place.project_id
+    assert {step["action_type"] for step in made["steps"]} == {"test_echo"}
+    assert made["steps_count"] == len(made["steps"])
+    assert made["triggers_count"] == len(made["triggers"])
+    assert api.get(f"/workflows/{made['id']}/") == made
+
+
+def test_what_was_read_can_be_sent_back(api: Api) -> None:
+    made = api.post("/workflows/", workflow_body(), 201)
+    again = api("PUT", f"/workflows/{made['id']}/", made, 200)
+    assert again.json == made
+    assert again.headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize("base", ["/api/v1/automation", "/api/v1", "/api"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_every_prefix_with_and_without_the_last_slash(api: Api, base: str, slash: str) -> None:
+    api.base = base
+    made = api.post(f"/workflows{slash}", workflow_body(), 201)
+    assert api.get(f"/workflows/{made['id']}{slash}")["id"] == made["id"]
+    assert api.get(f"/workflows{slash}")["count"] == 1
+
+
+def test_changes_touch_only_what_they_name(api: Api) -> None:
+    made = api.post("/workflows/", workflow_body(variables={"a": 1}), 201)
+    path = f"/workflows/{made['id']}/"
+    changed = api.patch(path, {"name": "New", "canvas_data": {"zoom": 2}, "is_template": True})
+    assert changed["name"] == "New"
+    assert changed["canvas_data"] == {"zoom": 2}
+    assert changed["is_template"] is True
+    assert (changed["steps"], changed["triggers"], changed["variables"]) == (made["steps"], made["triggers"], {"a": 1})
+    replaced = api.patch(path, {"actions": [{"id": "x", "type": "test_echo", "config": {}}]})
+    assert [step["step_id"] for step in replaced["steps"]] == ["x"]
+    assert replaced["triggers"] == made["triggers"]
+
+
+def test_if_match(api: Api) -> None:
+    made = api("POST", "/workflows/", workflow_body(), 201)
+    path, etag = f"/workflows/{made.json['id']}/", made.headers["ETag"]
+    first = api("PATCH", path, {"name": "One"}, 200, headers={"If-Match": etag})
+    stale = api("PATCH", path, {"name": "Two"}, 412, headers={"If-Match": etag})
+    assert stale.mimetype == "application/problem+json"
+    api("PATCH", path, {"name": "Two"}, 200, headers={"If-Match": first.headers["ETag"]})
+    api("PATCH", path, {"name": "Three"}, 200, headers={"If-Match": "*"})
+    api("DELETE", path, None, 412, headers={"If-Match": etag})
+    assert api.get(path)["name"] == "Three"
+
+
+BAD_BODIES: list[tuple[str, Any, str]] = [
+    ("no name", {"steps": []}, "name"),
+    ("empty name", workflow_body(name=" "), "name"),
+    ("long name", workflow_body(name="x" * 201), "name"),
+    ("name is a number", workflow_body(name=5), "name"),
+    ("unknown key", workflow_body(nonsense=1), "nonsense"),
+    ("unknown status", workflow_body(status="running"), "status"),
+    ("status is a list", workflow_body(status=[]), "status"),
+    ("unknown project", workflow_body(project="nope"), "project"),
+    ("project is a number", workflow_body(project=7), "project"),
+    ("project is an empty list", workflow_body(project=[]), "project"),
+    ("key is empty", workflow_body(triggers=[{"trigger_type": "manual", "key": ""}]), "triggers.0.key"),
+    ("key is an object", workflow_body(triggers=[{"trigger_type": "manual", "key": {}}]), "triggers.0.key"),
+    ("canvas is a list", workflow_body(canvas_data=[]), "canvas_data"),
+    ("template is text", workflow_body(is_template="yes"), "is_template"),
+    ("steps is an object", workflow_body(steps={}), "steps"),
+    ("step is a number", workflow_body(steps=[5]), "steps.0"),
+    ("unknown action", workflow_body(steps=[{"step_id": "a", "action_type": "nope"}]), "steps.0.action_type"),
+    ("unknown param", workflow_body(steps=[{"step_id": "a", "action_type": "test_echo", "params": {"x": 1}}]), "steps.0.params.x"),
+    ("file address", workflow_body(steps=[{"step_id": "a", "action_type": "send_webhook", "params": {"url": "file:///etc/passwd"}}]), "steps.0.params.url"),
+    ("edge to nowhere", workflow_body(edges=[{"source": "hello", "target": "x"}]), "edges.0.target"),
+    ("duplicate step", workflow_body(steps=[{"step_id": "a", "action_type": "test_echo"}] * 2), "steps.1.step_id"),
+    ("expression", workflow_body(steps=[{"step_id": "a", "action_type": "test_echo", "params": {"text": "{{ 1 + }}"}}]), "steps.0.params.text"),
+    ("unknown trigger", workflow_body(triggers=[{"trigger_type": "nope"}]), "triggers.0.trigger_type"),
+    ("trigger config", workflow_body(triggers=[{"trigger_type": "webhook", "config": {"x": 1}}]), "triggers.0.config.x"),
+    ("sealed by the client", workflow_body(triggers=[{"trigger_type": "webhook", "config": {"auth": "header", "secret": {"$secret": "x"}}}]), "triggers.0.config.secret"),
+    ("short hook key", workflow_body(triggers=[{"trigger_type": "webhook", "config": {"key": "abc"}}]), "triggers.0.config.key"),
+    ("cron", workflow_body(triggers=[{"trigger_type": "schedule", "config": {"cron": "99 * * * *"}}]), "triggers.0.config.cron"),
+    ("NUL", workflow_body(description="a\0b"), ""),
+    ("deep", workflow_body(variables={"a": json.loads("[" * 40 + "]" * 40)}), ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "path"), [case[1:] for case in BAD_BODIES], ids=[case[0] for case in BAD_BODIES])
+def test_bad_bodies_are_refused_and_nothing_is_saved(api: Api, body: Any, path: str) -> None:
+    answer = api("POST", "/workflows/", body)
+    assert answer.status_code in (400, 404, 422), answer.text
+    assert answer.mimetype == "application/problem+json"
+    if path:
+        assert path in [problem["path"] for problem in answer.json["errors"]]
+    assert api.get("/workflows/")["count"] == 0
+
+
+RAW = [
+    (b"{", 400),
+    (b"\xff\xfe{}", 400),
+    (b'{"name": NaN}', 400),
+    (b"[" * 100 + b"]" * 100, 400),
+    (b"[]", 422),
+    (b'"text"', 422),
+    (b"null", 422),
+    (b"", 422),
+    (b'{"name": "' + b"x" * 1_200_000 + b'"}', 413),
+]
+
+
+@pytest.mark.parametrize(("raw", "status"), RAW, ids=range(len(RAW)))
+def test_raw_bodies(api: Api, raw: bytes, status: int) -> None:
+    answer = api("POST", "/workflows/", data=raw, content_type="application/json", status=status)
+    assert answer.mimetype == "application/problem+json"
+
+
+def test_other_content_types(api: Api) -> None:
+    api("POST", "/workflows/", data=b"name=x", content_type="application/x-www-form-urlencoded", status=415)
+
+
+def test_another_organization_is_nobody(api: Api, app: Any) -> None:
+    with app.app_context():
+        other = Api(api.client, make_place("Other"))
+    mine = api.post("/workflows/", workflow_body(), 201)
+    for method, path in (
+        ("GET", ""), ("PATCH", ""), ("PUT", ""), ("DELETE", ""), ("POST", "activate/"), ("POST", "pause/"),
+        ("POST", "archive/"), ("POST", "publish/"), ("POST", "duplicate/"), ("POST", "validate/"),
+        ("POST", "execute/"), ("GET", "executions/"), ("GET", "stats/"),
+    ):  # fmt: skip
+        other(method, f"/workflows/{mine['id']}/{path}", {} if method != "GET" else None, 404)
+    assert other.get("/workflows/")["count"] == 0
+    other.post("/workflows/", workflow_body(organization=api.place.id), 404)
+    api.post("/workflows/", workflow_body(organization=api.place.id), 201)
+    api.post("/workflows/", workflow_body(organization=1), 201)
+    assert other.get("/workflows/")["count"] == 0
+    assert api.get("/workflows/")["count"] == 3
+
+
+def test_ids_that_are_none(api: Api) -> None:
+    for wrong in ("1", "nope", "00000000-0000-0000-0000-000000000000", "%00"):
+        api("GET", f"/workflows/{wrong}/", None, 404)
+        api("GET", f"/executions/{wrong}/", None, 404)
+
+
+ROLES = [
+    ("viewer", "GET", "/workflows/", 200),
+    ("viewer", "POST", "/workflows/", 403),
+    ("operator", "POST", "/workflows/", 403),
+    ("editor", "POST", "/workflows/", 201),
+]
+
+
+@pytest.mark.parametrize(("role", "method", "path", "status"), ROLES)
+def test_roles(api: Api, role: str, method: str, path: str, status: int) -> None:
+    api.as_(role)(method, path, workflow_body() if method == "POST" else None, status)
+
+
+def test_roles_on_one_workflow(api: Api) -> None:
+    path = f"/workflows/{api.post('/workflows/', workflow_body(), 201)['id']}/"
+    viewer, operator = api.as_("viewer"), api.as_("operator")
+    viewer.post(f"{path}execute/", {}, 403)
+    operator.post(f"{path}execute/", {}, 202)
+    operator.post(f"{path}activate/", {}, 403)
+    operator("DELETE", path, None, 403)
+    assert viewer.post(f"{path}validate/")["valid"] is True
+    api.client.get(f"/api{path}")
+    assert api.client.get(f"/api{path}").status_code == 401
+
+
+def test_activate_pause_archive(api: Api) -> None:
+    path = f"/workflows/{api.post('/workflows/', workflow_body(), 201)['id']}/"
+    api.post(f"{path}pause/", {}, 409)
+    active = api.post(f"{path}activate/")
+    assert (active["status"], active["version"]) == ("active", 1)
+    assert api.post(f"{path}activate/", {"status": "INACTIVE"})["status"] == "paused"
+    assert api.post(f"{path}activate/", {"status": "Active"})["version"] == 1
+    api.post(f"{path}activate/", {"status": "draft"}, 422)
+    assert api.post(f"{path}pause/")["status"] == "paused"
+    assert api.post(f"{path}archive/")["status"] == "archived"
+    api.patch(path, {"name": "Other"}, 409)
+    api.post(f"{path}execute/", {}, 409)
+    assert api.post(f"{path}pause/")["status"] == "paused"
+    assert api.patch(path, {"name": "Other", "status": "active"})["version"] == 2
+    api.patch(path, {"status": "draft"}, 409)
+    assert api.get(path)["status"] == "active"
+
+
+def test_created_active_runs_at_once_or_not_at_all(api: Api) -> None:
+    made = api.post("/workflows/", workflow_body(status="ACTIVE"), 201)
+    assert (made["status"], made["version"]) == ("active", 1)
+    answer = api("POST", "/workflows/", workflow_body(status="active", steps=[]), 422)
+    assert answer.json["errors"][0]["path"] == "steps"
+    assert api.get("/workflows/")["count"] == 1
+    assert api.post("/workflows/", workflow_body(status="INACTIVE"), 201)["status"] == "paused"
+
+
+def test_publish(api: Api) -> None:
+    path = f"/workflows/{api.post('/workflows/', workflow_body(), 201)['id']}/"
+    first = api.post(f"{path}publish/", {"note": "first"})
+    assert first["version"] == 1
+    assert first["workflow"]["status"] == "draft"
+    assert api.post(f"{path}publish/")["version"] == 1
+    api.patch(path, {"description": "changed"})
+    assert api.post(f"{path}publish/")["version"] == 2
+    api.patch(path, {"steps": []})
+    errors = api.post(f"{path}publish/", {}, 422)["errors"]
+    assert [problem["path"] for problem in errors] == ["steps"]
+    assert api.get(path)["version"] == 2
+
+
+def test_validate(api: Api) -> None:
+    path = f"/workflows/{api.post('/workflows/', workflow_body(steps=[], triggers=[]), 201)['id']}/"
+    found = api.post(f"{path}validate/")
+    assert found["valid"] is False
+    assert [problem["path"] for problem in found["errors"]] == ["steps"]
+    assert set(found["errors"][0]) == {"path", "message", "step_id", "code"}
+    assert [problem["path"] for problem in found["warnings"]] == ["triggers"]
+
+
+def test_duplicate(api: Api) -> None:
+    made = api.post("/workflows/", workflow_body(status="active"), 201)
+    copy = api.post(f"/workflows/{made['id']}/duplicate/", {}, 201)
+    assert copy["id"] != made["id"]
+    assert (copy["name"], copy["status"], copy["version"]) == ("Greeter (copy)", "draft", None)
+    assert copy["triggers"][0]["config"]["key"] != made["triggers"][0]["config"]["key"]
+    assert copy["steps"] == made["steps"]
+    assert api.post(f"/workflows/{made['id']}/duplicate/", {"name": "Mine"}, 201)["name"] == "Mine"
+    api.post(f"/workflows/{made['id']}/duplicate/", {"name": ""}, 422)
+
+
+def test_delete(api: Api) -> None:
+    made = api.post("/workflows/", workflow_body(status="active"), 201)
+    path = f"/workflows/{made['id']}/"
+    api.post(f"{path}execute/", {}, 202)
+    assert api("DELETE", path, None, 204).data == b""
+    api.get(path, 404)
+    assert api.get("/executions/")["count"] == 0
+    hook = made["triggers"][0]["config"]["key"]
+    assert api.client.post(f"/hooks/{hook}", json={}).status_code == 404
+
+
+def test_list_filters(api: Api) -> None:
+    api.post("/workflows/", workflow_body(name="Alpha", status="active"), 201)
+    api.post("/workflows/", workflow_body(name="Beta", is_template=True), 201)
+    api.post("/workflows/", STEPS | {"name": "Gamma 50%"}, 201)
+
+    def names(query: str) -> list[str]:
+        return sorted(row["name"] for row in api.get(f"/workflows/?{query}")["results"])
+
+    assert names("status=ACTIVE") == ["Alpha"]
+    assert names("status=active,draft") == ["Alpha", "Beta", "Gamma 50%"]
+    assert names("status=inactive") == []
+    assert names("trigger_type=WEBHOOK") == ["Alpha", "Beta"]
+    assert names("trigger_type=form_submitted") == ["Gamma 50%"]
+    assert names("is_template=true") == ["Beta"]
+    assert names("search=ALP") == ["Alpha"]
+    assert names("search=%25") == ["Gamma 50%"]
+    assert names(f"project={api.place.project_id}") == ["Alpha", "Beta", "Gamma 50%"]
+    for wrong in ("status=nope", "limit=0", "limit=x", "sort=nope", "project=", "is_template=perhaps"):
+        api.get(f"/workflows/?{wrong}", 422)
+    for unknown in ("cursor=x", "cursor=W10"):
+        api.get(f"/workflows/?{unknown}", 404)
+
+
+def test_a_parameter_that_would_change_nothing_is_refused(api: Api) -> None:
+    (problem,) = api.get("/workflows/?serch=Selfie", 422)["errors"]
+    assert problem["path"] == "serch"
+    assert "Did you mean “search”?" in problem["message"]
+
+
+@pytest.mark.parametrize(
+    "sort", ["name", "-name", "-updated_at", "created_at", "status", "-execution_count", "last_executed_at"]
+)
+def test_list_pages(api: Api, sort: str) -> None:
+    for number in range(5):
+        made = api.post("/workflows/", workflow_body(name=f"W{number}"), 201)
+        for _ in range(number % 2):
+            api.post(f"/workflows/{made['id']}/execute/", {}, 202)
+    every = [row["id"] for row in api.get(f"/workflows/?sort={sort}")["results"]]
+    seen, page, back = [], api.get(f"/workflows/?sort={sort}&limit=2"), []
+    assert page["previous"] is None
+    while True:
+        assert page["count"] == 5
+        seen += [row["id"] for row in page["results"]]
+        if not page["next"]:
+            break
+        page = api.client.get(page["next"], headers=api.place.headers()).json
+    assert seen == every
+    while page["previous"]:
+        page = api.client.get(page["previous"], headers=api.place.headers()).json
+        back = [row["id"] for row in page["results"]] + back
+    assert back == every[:4]
+
+
+def test_changes_at_the_same_time_all_count(api: Api, app: Any) -> None:
+    row = api.post("/workflows/", workflow_body(), 201)
+    path = f"/api/workflows/{row['id']}/"
+
+    def change(number: int) -> tuple[int, int]:
+        client, headers = app.test_client(), api.place.headers()
+        changed = client.patch(path, json={"description": str(number)}, headers=headers)
+        return changed.status_code, client.post(f"{path}publish/", json={}, headers=headers).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(change, range(6))) == [(200, 200)] * 6
+    assert api("GET", f"/workflows/{row['id']}/").headers["ETag"] == '"7"'
+    assert api.post(f"/workflows/{row['id']}/publish/")["version"] == api.get(f"/workflows/{row['id']}/")["version"]
+
+
+def test_a_browsers_session_needs_the_csrf_header(api: Api, app: Any) -> None:
+    browser = app.test_client()
+    with browser.session_transaction() as session:
+        session["_user_id"] = f"{api.place.user_id}:0"
+    assert browser.get("/api/workflows/").status_code == 200
+    refused = browser.post("/api/workflows/", json=workflow_body())
+    assert (refused.status_code, refused.mimetype) == (400, "application/problem+json")
+    assert api.get("/workflows/")["count"] == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "cursor=W251bGwsbnVsbCxudWxsXQ", "cursor=WzEsMiwzXQ", "cursor=eyJhIjoxfQ", "cursor=%FF",
+    ],
+)  # fmt: skip
+def test_a_cursor_that_no_list_gave_leads_nowhere(api: Api, query: str) -> None:
+    for path in ("/workflows/", "/executions/"):
+        assert api.get(f"{path}?{query}", 404)["errors"][0]["path"] == "cursor"
+
+
+@pytest.mark.parametrize("query", ["cursor=" + "A" * 2000, "limit=99999999999999999999", "limit=", "status=%00"])
+def test_queries_that_cannot_be(api: Api, query: str) -> None:
+    api.get(f"/workflows/?{query}", 422)
+    api.get(f"/executions/?{query}", 422)
+
+
+@pytest.mark.parametrize("query", ["search=%00", "project=nope", "project=%00", "trigger_type=%00", "workflow=%00"])
+def test_queries_that_find_nothing_are_no_fault_of_ours(api: Api, query: str) -> None:
+    for path in ("/workflows/", "/executions/"):
+        assert api("GET", f"{path}?{query}").status_code in (200, 422)

@@ -1,0 +1,213 @@
+"""Integrations: forms made of the connectors' models, secrets kept, services tried out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from flowapp import tasks
+from flowapp.extensions import db
+from flowapp.models import AuditEntry, Integration, new_id
+from flowapp.models.tenancy import system_session
+from tests.support.browser import Browser
+
+SECRET = "s3cr3t-token-of-the-service"
+BASE = "/settings/integrations"
+
+
+@pytest.fixture
+def ada(app: Any) -> Browser:
+    return Browser(app).set_up()
+
+
+def stored(app: Any) -> list[Integration]:
+    with app.app_context(), system_session(db.engine) as system:
+        return list(system.scalars(select(Integration)))
+
+
+def service(sink: Any, **changes: str) -> dict[str, str]:
+    return {
+        "name": "My service",
+        "config-base_url": sink.url("/"),
+        "config-auth": "bearer",
+        "secret-secret": SECRET,
+        **changes,
+    }
+
+
+def test_a_service_is_connected_tried_and_deleted(app: Any, ada: Browser, sink: Any) -> None:
+    ada.get(BASE)
+    assert "Nothing connected yet" in ada.text
+    ada.get(f"{BASE}/new")
+    assert f"{BASE}/new/webhook" in ada.text
+    ada.get(f"{BASE}/new/webhook")
+    path = ada.post(f"{BASE}/new/webhook", service(sink)).location
+    (row,) = stored(app)
+    assert (row.name, row.integration_type, row.provider) == ("My service", "webhook", "http")
+    assert SECRET.encode() not in row.credentials
+    with app.app_context():
+        assert tasks.runtime().vault.decrypt(row.credentials) == {"secret": SECRET}
+    ada.post(f"{path}/test")
+    assert sink.requests[0].headers["Authorization"] == f"Bearer {SECRET}"
+    ada.get(path)
+    assert "returned 200" in ada.text
+    assert SECRET not in ada.text
+    ada.post(f"{path}/delete")
+    assert stored(app) == []
+    with app.app_context(), system_session(db.engine) as system:
+        actions = system.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
+        assert SECRET not in str(system.execute(select(AuditEntry.__table__)).all())
+    assert actions[-3:] == ["integration.created", "integration.tested", "integration.deleted"]
+
+
+def test_a_secret_that_is_not_typed_again_stays(app: Any, ada: Browser, sink: Any) -> None:
+    path = ada.post(f"{BASE}/new/webhook", service(sink)).location
+    ada.post(path, service(sink, **{"name": "Renamed", "secret-secret": ""}))
+    (row,) = stored(app)
+    with app.app_context():
+        assert (row.name, tasks.runtime().vault.decrypt(row.credentials)) == ("Renamed", {"secret": SECRET})
+    ada.post(path, service(sink, **{"secret-secret": "", "secret-secret-forget": "y"}))
+    with app.app_context():
+        assert tasks.runtime().vault.decrypt(stored(app)[0].credentials) == {}
+
+
+def test_what_the_service_answers_is_told(ada: Browser, sink: Any) -> None:
+    from tests.support.servers.sink import Answer
+
+    path = ada.post(f"{BASE}/new/webhook", service(sink)).location
+    sink.default = Answer(status=401)
+    ada.post(f"{path}/test")
+    ada.get(path)
+    assert "refused the credentials" in ada.text
+    ada.get(BASE)
+    assert "Failed" in ada.text
+
+
+def test_a_mail_server_is_tried_without_sending(ada: Browser, smtp: Any) -> None:
+    data = {
+        "name": "Post",
+        "config-provider": "smtp",
+        "config-host": "127.0.0.1",
+        "config-port": str(smtp.port),
+        "config-security": "none",
+    }
+    path = ada.post(f"{BASE}/new/email", data).location
+    ada.post(f"{path}/test")
+    ada.get(path)
+    assert "Connected to 127.0.0.1" in ada.text
+    assert smtp.inbox == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"name": ""}, "name", "Enter a name"),
+        ({"name": "a\0b"}, "name", "Enter a name"),
+        ({"config-base_url": ""}, "config-base_url", ""),
+        ({"config-base_url": "file:///etc"}, "config-base_url", "must start with http:// or https://"),
+        ({"config-auth": "magic"}, "config-auth", ""),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field(
+    app: Any, ada: Browser, sink: Any, changes: dict[str, str], field: str, words: str
+) -> None:
+    ada.post(f"{BASE}/new/webhook", service(sink, **changes), 422)
+    at = ada.text.index(f'id="{field}-error"')
+    assert words in ada.text[at : at + 300]
+    assert SECRET not in ada.text or field != "name" or stored(app) == []
+    assert stored(app) == []
+
+
+def test_a_mail_server_without_a_host_is_refused_at_the_host(app: Any, ada: Browser) -> None:
+    data = {
+        "name": "Post",
+        "config-provider": "smtp",
+        "config-host": "",
+        "config-port": "25",
+        "config-security": "none",
+    }
+    ada.post(f"{BASE}/new/email", data, 422)
+    at = ada.text.index('id="config-host-error"')
+    assert "Enter the mail server&#39;s host" in ada.text[at : at + 300]
+    assert stored(app) == []
+
+
+def test_a_name_is_there_once(ada: Browser, sink: Any) -> None:
+    ada.post(f"{BASE}/new/webhook", service(sink))
+    ada.post(f"{BASE}/new/webhook", service(sink), 422)
+    assert "Another integration already has this name" in ada.text
+
+
+def test_another_choice_redraws_the_form_and_saves_nothing(app: Any, ada: Browser, sink: Any) -> None:
+    ada.post(f"{BASE}/new/webhook", service(sink, **{"config-auth": "basic", "_refresh": "1"}), 200)
+    assert 'name="config-username"' in ada.text
+    assert stored(app) == []
+
+
+def test_unknown_ones_are_not_found(ada: Browser) -> None:
+    ada.get(f"{BASE}/new/carrier-pigeon", 404)
+    ada.get(f"{BASE}/{new_id()}", 404)
+    ada.post(f"{BASE}/{new_id()}/test", {}, 404)
+
+
+def test_credentials_of_lost_keys_are_asked_for_again(app: Any, ada: Browser, sink: Any) -> None:
+    from cryptography.fernet import Fernet
+
+    path = ada.post(f"{BASE}/new/webhook", service(sink)).location
+    with app.app_context(), system_session(db.engine) as system:
+        system.scalars(select(Integration)).one().credentials = Fernet(Fernet.generate_key()).encrypt(b"{}")
+        system.commit()
+    ada.get(path)
+    assert "cannot be decrypted with this" in ada.text
+    ada.post(f"{path}/test")
+    ada.get(path)
+    assert "FLOWAPP_ENCRYPTION_KEYS" in ada.text
+    ada.post(path, service(sink))
+    ada.get(path)
+    assert "cannot be decrypted with this" not in ada.text
+
+
+def test_the_secret_stays_only_while_its_address_does(app: Any, ada: Browser, sink: Any) -> None:
+    path = ada.post(f"{BASE}/new/webhook", service(sink, **{"config-base_url": "https://api.example/v1"})).location
+    for moved in ("https://evil.example/v1", "http://api.example/v1", "https://api.example:8443/v1"):
+        ada.post(path, service(sink, **{"config-base_url": moved, "secret-secret": ""}), 422)
+        at = ada.text.index('id="secret-secret-error"')
+        assert "The address has changed. Enter this again" in ada.text[at : at + 300]
+    (row,) = stored(app)
+    assert row.config["base_url"] == "https://api.example/v1"
+    ada.post(path, service(sink, **{"config-base_url": "https://api.example/v2", "secret-secret": ""}))
+    ada.post(path, service(sink, **{"config-base_url": "https://other.example", "secret-secret": "typed-again"}))
+    forget = {"config-base_url": "https://third.example", "secret-secret": "", "secret-secret-forget": "y"}
+    ada.post(path, service(sink, **forget))
+    with app.app_context():
+        assert tasks.runtime().vault.decrypt(stored(app)[0].credentials) == {}
+
+
+def test_a_password_stays_with_its_mail_server(app: Any, ada: Browser) -> None:
+    data = {
+        "name": "Post", "config-provider": "smtp", "config-host": "mail.example", "config-port": "587",
+        "config-security": "starttls", "config-username": "ann", "secret-password": SECRET, "secret-api_key": "",
+    }  # fmt: skip
+    path = ada.post(f"{BASE}/new/email", data).location
+    moves = (
+        {"config-host": "evil.example"},
+        {"config-port": "2525"},
+        {"config-security": "none"},
+        {"config-provider": "sendgrid"},
+    )
+    for change in moves:
+        ada.post(path, {**data, "secret-password": "", **change}, 422)
+        at = ada.text.index('id="secret-password-error"')
+        assert "The address has changed" in ada.text[at : at + 300]
+    ada.post(path, {**data, "secret-password": "", "config-from_name": "Acme", "config-host": "MAIL.example"})
+    with app.app_context():
+        assert tasks.runtime().vault.decrypt(stored(app)[0].credentials)["password"] == SECRET
+
+
+def test_a_base_address_is_a_place(ada: Browser, sink: Any) -> None:
+    for wrong in ("https://", "https://ann:pw@api.example", "https:///x"):
+        ada.post(f"{BASE}/new/webhook", service(sink, **{"config-base_url": wrong}), 422)
+        at = ada.text.index('id="config-base_url-error"')
+        assert "Enter a host" in ada.text[at : at + 300]
