@@ -66,6 +66,7 @@ def connected(settings: Settings) -> Iterator[Engine]:
         kept = _kept[key] = _Kept(settings)
     for pool in kept.late:
         pool.dispose()
+    kept.engine.dispose()  # a late thread may have been connecting while the last test ended
     kept.open, heard = True, len(list(kept.engine.dispatch.before_cursor_execute))
     try:
         yield kept.engine
