@@ -37,7 +37,7 @@ def test_a_workflow_is_started_with_json(app: Any, place: Place) -> None:
     words = ("execute-workflow-async", "--workflow-id", workflow_id)
     found = json.loads(run(app, *words, "--input-data", '{"n": 1}'))
     assert place.get(found["execution_id"]).input_data == {"n": 1}
-    assert "This is not JSON" in run(app, *words, "--input-data", "{n: 1}", code=2)
+    assert "This is not valid JSON" in run(app, *words, "--input-data", "{n: 1}", code=2)
     assert "Missing option" in run(app, "execute-workflow-async", code=2)
     assert "There is no execution or workflow with the id" in run(
         app, "execute-workflow-async", "--workflow-id", new_id(), code=1

@@ -193,7 +193,7 @@ def test_two_groups_on_one_data_folder(group: Group, folder: Path) -> None:
     group.start().wait_ready()
     second = Group(base_environ(folder / "var"), folder).start()
     assert second.wait() == 1
-    second.wait_for("already runs on .*var: stop it first")
+    second.wait_for("already running on .*var: stop it first")
     assert group.stop() == 0
 
 
@@ -267,7 +267,7 @@ def test_procfile() -> None:
     ("text", "message"),
     [
         ("web gunicorn", "line 1: write “name: command”"),
-        ("web: a\nweb: b", "line 2: “web” is there twice"),
+        ("web: a\nweb: b", "line 2: “web” is used twice"),
         ("web: a $NOPE", "the variable NOPE is not set"),
         ("web: a 'b", "cannot be read: No closing quotation"),
         ("web: a $", "cannot be read: Invalid placeholder"),

@@ -35,7 +35,6 @@ def test_every_trigger_and_each_of_its_fields_is_described_for_the_editor() -> N
 def test_a_form_is_named_by_its_slug() -> None:
     spec = get_trigger("form_submitted")
     config = spec.params.model_validate({"form_id": "contact_form_1"})
-    assert spec.event_type == "form.submitted"
     assert spec.matches is not None
     assert spec.matches(config, {"form_id": "contact_form_1", "form_data": {}})
     assert not spec.matches(config, {"form_id": "other"})
