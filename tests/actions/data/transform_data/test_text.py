@@ -99,7 +99,11 @@ def test_split_at_tabs_and_spaces(run) -> None:
 @pytest.mark.parametrize(
     ("data", "operation", "told"),
     [
-        ([{"v": "a"}, {"v": ["b"]}], {"field": "v"}, "Operation 1 (text): item 2, field “v”: This needs text, not a list"),
+        (
+            [{"v": "a"}, {"v": ["b"]}],
+            {"field": "v"},
+            "Operation 1 (text): item 2, field “v”: This needs text, not a list",
+        ),
         ({"v": {}}, {"field": "v"}, "Operation 1 (text): field “v”: This needs text, not an object"),
         ([1, {}], {}, "item 2: This needs text, not an object. Enter the field"),
         (["a"], {"field": "v"}, "item 1, field “v”: This is not a record"),
