@@ -76,5 +76,5 @@ def test_an_alias_counts_where_it_is_used() -> None:
 
 
 def test_other_types_do_not_count() -> None:
-    tree = ast.parse(Path("tests/guards/source.py").read_text(encoding="utf-8"))
+    tree = ast.parse(Path("tests/support/source.py").read_text(encoding="utf-8"))
     assert lines({"source": tree}) == {"source": 0}
