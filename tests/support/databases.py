@@ -44,9 +44,23 @@ class _Kept:
 
     def __init__(self, settings: Settings) -> None:
         self.engine, self.open = make_engine(settings), False
-        self.late: list[Pool] = []  # whose connections a thread had that outlived its test
+        self.late: list[Pool] = []  # whose connections a thread may have that outlives its test
         prepare_engine(self.engine, settings)
         event.listen(self.engine, "do_connect", self._refuse, insert=True)
+
+    def renew(self) -> None:
+        """A pool without connections; those of earlier ones are closed once nobody has them, one turn later at least."""
+        busy = [pool for pool in self.late if pool.checkedout()]  # type: ignore[attr-defined]
+        for pool in self.late:
+            if pool not in busy:
+                pool.dispose()
+        self.late = [*busy, self.engine.pool]
+        self.engine.dispose(close=False)
+
+    def close(self) -> None:
+        """It is not used again."""
+        for pool in self.late:
+            pool.dispose()
 
     def _refuse(self, *_: object) -> None:
         """A thread that outlives its test finds no database of the next one."""
@@ -64,18 +78,17 @@ def connected(settings: Settings) -> Iterator[Engine]:
     kept = _kept.get(key)
     if kept is None or kept.open:
         kept = _kept[key] = _Kept(settings)
-    for pool in kept.late:
-        pool.dispose()
-    kept.engine.dispose()  # a late thread may have been connecting while the last test ended
+    kept.renew()  # a late thread may have been connecting while the last test ended
     kept.open, heard = True, len(list(kept.engine.dispatch.before_cursor_execute))
     try:
         yield kept.engine
     finally:
         kept.open = False
-        kept.late = [pool for pool in (kept.engine.pool, *kept.late) if pool.checkedout()]  # type: ignore[attr-defined]
-        kept.engine.dispose()
+        kept.renew()
         if len(list(kept.engine.dispatch.before_cursor_execute)) != heard:  # somebody still listens
             _kept.pop(key, None)
+        if _kept.get(key) is not kept:
+            kept.close()
 
 
 @dataclass
