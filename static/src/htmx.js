@@ -17,6 +17,13 @@ htmx.registerExtension("flowapp", {
   },
 });
 
+// What was typed into a search before this script listened is searched for, too.
+document.addEventListener("DOMContentLoaded", () => setTimeout(() => {
+  document.querySelectorAll("input[type=search]").forEach((input) => {
+    if (input.value !== input.defaultValue) input.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+}));
+
 document.addEventListener("htmx:config:request", (event) => {
   const { request } = event.detail.ctx;
   remember(event.detail.ctx);

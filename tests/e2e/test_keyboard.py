@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.people import set_up
 from tests.support.group import Group
@@ -26,6 +26,22 @@ def test_a_workflow_by_keyboard(group: Group, visit: Callable) -> None:
     reorder(page)
     delete(page)
     insert_value(page)
+    search_early(page)
+
+
+def search_early(page: Page) -> None:
+    """What is typed before the script has come is searched for as well."""
+    held: list[Route] = []
+    page.goto(page.url.partition("/steps")[0] + "/steps")
+    page.route("**/app-*.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes functions only
+    page.get_by_role("link", name="Add a step here").last.click(no_wait_after=True)
+    search = page.get_by_role("searchbox")
+    search.press_sequentially("log")
+    expect(search).to_have_value("log")
+    assert page.locator(".catalog-item").count() > 1
+    for route in held:
+        route.continue_()
+    expect(page.locator(".catalog-item")).to_have_count(1)
 
 
 def reach(page: Page, target: Locator, key: str = "Tab") -> None:
