@@ -26,7 +26,7 @@ class LongNumberError(TypeError, ValueError):
 
 
 def loads(raw: bytes | str) -> Any:
-    """The value of a JSON text. ValueError (orjson.JSONDecodeError, LongNumberError) where it is none."""
+    """The value of a JSON text. ValueError (orjson.JSONDecodeError, LongNumberError) where it is none, or too deep."""
     data = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
     try:
         value = orjson.loads(data)
@@ -34,7 +34,12 @@ def loads(raw: bytes | str) -> Any:
         if "infinity" in str(error) and _TOO_LONG.search(data):
             raise _too_long() from None
         raise
-    return json.loads(data, parse_int=_whole) if _LONG in data.translate(_ALIKE) else value
+    if _LONG not in data.translate(_ALIKE):
+        return value
+    try:
+        return json.loads(data, parse_int=_whole)
+    except RecursionError:  # the standard library reads less deeply than orjson, which has read it
+        raise ValueError("it is nested too deeply") from None
 
 
 def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
@@ -45,7 +50,10 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
         if "64-bit" not in str(error):
             raise
         spelled = default and (lambda part: _spelled(default(part)))
-        return orjson.dumps(_spelled(value), spelled, _OPTIONS)
+        try:
+            return orjson.dumps(_spelled(value), spelled, _OPTIONS)
+        except RecursionError:
+            raise TypeError("Recursion limit reached") from None  # as orjson says it
 
 
 def _whole(digits: str) -> int:

@@ -55,3 +55,20 @@ def test_numbers_without_end_are_refused(digits) -> None:
 def test_what_is_no_json_stays_none(text) -> None:
     with pytest.raises(orjson.JSONDecodeError):
         exact_json.loads(text)
+
+
+@pytest.mark.parametrize("depth", [990, 1000, 1020])
+def test_a_long_number_in_the_deep_is_read_or_refused(depth) -> None:
+    text = "[" * depth + "9" * 20 + "]" * depth
+    try:
+        assert exact_json.loads(text)
+    except ValueError as error:
+        assert "nested too deeply" in str(error)
+
+
+def test_a_long_number_too_deep_to_be_written_is_refused_as_any_depth_is() -> None:
+    value: object = 10**30
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(TypeError, match="ecursion"):
+        exact_json.dumps([10**30, value])

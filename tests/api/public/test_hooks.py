@@ -221,6 +221,7 @@ BAD = [
     (b'{"\\u0000": 1}', "application/json", 400),
     (b"[" * 65 + b"]" * 65, "application/json", 400),
     (b"[" * 5000 + b"]" * 5000, "application/json", 400),
+    (b"[" * 1000 + b"9" * 20 + b"]" * 1000, "application/json", 400),
     (b'{"a":' * 65 + b"1" + b"}" * 65, "application/json", 400),
     (b"a=%FF", "application/x-www-form-urlencoded", 400),
     (b"a=%00", "application/x-www-form-urlencoded", 400),
