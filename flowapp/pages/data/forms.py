@@ -18,6 +18,7 @@ from flowapp.records.paging import PageAt, paginate
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
 from flowapp.web.forms.page import PageForm, RowList, text
+from flowapp.web.forms.user_fields import answers_form
 
 bp = Blueprint("forms", __name__, url_prefix="/forms")
 NAV = Nav(40, N_("Forms"), "forms", "forms.index", "/forms")
@@ -131,6 +132,7 @@ def show(form_id: str) -> Response:
         "data/forms/show.html",
         block="list",
         form=form,
+        answers=answers_form(form.fields),
         link=_link(form),
         submissions=[(row, mask(row.data)) for row in found.rows],
         statuses=dict(statuses.all()),

@@ -16,8 +16,9 @@ from flowapp.models import Execution, Form, Organization, Submission
 from flowapp.models.tenancy import system_session
 from flowapp.web import page, public
 from flowapp.web.access import enter_organization
+from flowapp.web.forms.page import FieldsForm
+from flowapp.web.forms.user_fields import answers_form
 from flowapp.web.problems import problem
-from flowapp.web.rows import errors_of
 from flowapp.web.texts import localized_problems, translated
 
 bp = Blueprint("hosted_form", __name__, url_prefix="/f")
@@ -29,7 +30,7 @@ HONEYPOT = "website_address"
 def show(key: str) -> Response:
     """The form; closed ones say so."""
     form = _enter(key)
-    return _page(form, {}, {}) if form.is_open else _page(form, {}, {}, status=410)
+    return _page(form) if form.is_open else _page(form, status=410)
 
 
 @bp.post("/<key>")
@@ -41,20 +42,21 @@ def submit(key: str) -> Response:
     raw = _json() if request.is_json else request.form
     if raw.get(HONEYPOT) and HONEYPOT not in {field["key"] for field in form.fields}:
         # Only a robot fills what nobody sees. It is thanked, and nothing is kept.
-        return _accepted(None, []) if request.is_json else _page(form, {}, {}, done=True)
+        return _accepted(None, []) if request.is_json else _page(form, done=True)
     if not form.is_open:
         closed = _("This form no longer accepts answers.")
-        return problem(410, _("Closed"), closed) if request.is_json else _page(form, {}, {}, status=410)
+        return problem(410, _("Closed"), closed) if request.is_json else _page(form, status=410)
+    answers = answers_form(form.fields, request.form)
     try:
-        submission, executions = forms.submit(db.session(), form, raw)
+        submission, executions = forms.submit(db.session(), form, raw if request.is_json else answers.typed)
     except InvalidError as error:
         db.session.rollback()
         if request.is_json:
             wrong = [wrong_field.as_json() for wrong_field in localized_problems(error.problems)]
             return problem(422, _("Invalid input"), translated(error.message), errors=wrong)
-        return _page(form, raw, errors_of(error), status=422)
+        return _page(form, answers.refused(error), status=422)
     tasks.commit_and_start(db.session(), *executions)
-    return _accepted(submission, executions) if request.is_json else _page(form, {}, {}, done=True)
+    return _accepted(submission, executions) if request.is_json else _page(form, done=True)
 
 
 def _enter(key: str) -> Form:
@@ -83,16 +85,13 @@ def _accepted(submission: Submission | None, executions: list[Execution]) -> Res
     return make_response(jsonify(body), 202)
 
 
-def _page(
-    form: Form, values: Mapping[str, object], errors: dict[str, str], *, status: int = 200, done: bool = False
-) -> Response:
+def _page(form: Form, answers: FieldsForm | None = None, *, status: int = 200, done: bool = False) -> Response:
     return page(
         "data/forms/hosted.html",
         block="form",
         status=status,
         form=form,
-        values=values,
-        errors=errors,
+        answers=answers or answers_form(form.fields),
         done=done,
         honeypot=HONEYPOT,
         host=db.session.get(Organization, form.organization_id),

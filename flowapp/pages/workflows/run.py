@@ -26,9 +26,11 @@ from flowapp.web import access, go, page
 from flowapp.web.forms import ParamsForm, PlainForm, build
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.field import Posted
-from flowapp.web.texts import translated
+from flowapp.web.forms.page import FieldsForm
+from flowapp.web.forms.user_fields import answers_form
 
 bp = Blueprint("workflow_run", __name__)
+PREFIX = "form-"
 _INPUT = re.compile(r"\b(input|form_data)\b")
 
 
@@ -62,7 +64,8 @@ def ask(workflow_id: UUID) -> Response:
     """The form for the input: the fields of the workflow's own form, else names and values."""
     workflow = workflows.get(db.session(), str(workflow_id))
     form = _form(workflow)
-    return _page(workflow, form, {}, {}, _rows(workflow))
+    answers = answers_form(form.fields, prefix=PREFIX) if form else None
+    return _page(workflow, form, answers, _rows(workflow))
 
 
 @bp.post("/workflows/<uuid:workflow_id>/run")
@@ -74,34 +77,29 @@ def run(workflow_id: UUID) -> Response:
     if "_input" not in request.form:
         return go("workflow_run.ask", workflow_id=workflow_id) if wants_input(workflow) else _start(workflow, {})
     if form is not None:
-        answers, errors = _answers(form)
-        if errors:
-            return _page(workflow, form, answers, errors, None, 422)
-        return _start(workflow, {"form_id": form.slug, "form_data": answers})
+        return _answer(workflow, form)
     rows = _rows(workflow, request.form)
     if rows.acted or not rows.validate():
-        return _page(workflow, None, {}, {}, rows, 422 if rows.errors else 200)
+        return _page(workflow, None, None, rows, 422 if rows.errors else 200)
     return _start(workflow, rows.data.get("input", {}))
 
 
+def _answer(workflow: Workflow, form: Form) -> Response:
+    """Starts it with the answers, taken as the form's own page would take them."""
+    answers = answers_form(form.fields, request.form, PREFIX)
+    try:
+        form_data = forms.answers(form, answers.typed)
+    except InvalidError as error:
+        return _page(workflow, form, answers.refused(error), None, 422)
+    return _start(workflow, {"form_id": form.slug, "form_data": form_data})
+
+
 def _page(
-    workflow: Workflow,
-    form: Form | None,
-    answers: Mapping[str, object],
-    errors: dict[str, str],
-    rows: ParamsForm | None,
-    status: int = 200,
+    workflow: Workflow, form: Form | None, answers: FieldsForm | None, rows: ParamsForm | None, status: int = 200
 ) -> Response:
     return page(
-        "workflows/run.html",
-        block="form",
-        status=status,
-        workflow=workflow,
-        form=form,
-        answers=answers,
-        errors=errors,
-        rows=rows,
-    )
+        "workflows/run.html", block="form", status=status, workflow=workflow, form=form, answers=answers, rows=rows
+    )  # fmt: skip
 
 
 def _form(workflow: Workflow) -> Form | None:
@@ -119,15 +117,6 @@ def _rows(workflow: Workflow, posted: Posted | None = None) -> ParamsForm:
     sample = Draft(workflow.id).sample()
     stored = {"input": sample} if sample else {}
     return build(RunParams, stored, posted, base=PlainForm, check=lambda _params: [])
-
-
-def _answers(form: Form) -> tuple[dict[str, Any], dict[str, str]]:
-    """The answers as the form's own page would take them, and what is wrong; then the answers are as they were typed."""
-    typed = {field["key"]: request.form.get(f"form-{field['key']}", "") for field in form.fields}
-    try:
-        return forms.answers(form, typed), {}
-    except InvalidError as error:
-        return typed, {problem.path: translated(problem.message) for problem in error.problems}
 
 
 def _start(workflow: Workflow, data: Mapping[str, object]) -> Response:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, ClassVar, Self
 
 import wtforms
+from wtforms.form import BaseForm
 
-from flowapp.errors import InvalidError
-from flowapp.web.forms.field import Posted, row_indexes
+from flowapp.errors import InvalidError, Problem
+from flowapp.web.forms.field import Posted, clean, row_indexes
 from flowapp.web.texts import translated
 
 
-class PageForm(wtforms.Form):  # type: ignore[misc]
+class _Checked(BaseForm):  # type: ignore[misc]
     """`typed` is for the service; `refused` shows what the service says about it."""
 
     @property
@@ -23,33 +24,83 @@ class PageForm(wtforms.Form):  # type: ignore[misc]
     @property
     def typed(self) -> dict[str, Any]:
         """What was posted: a field that was not on the page is left out."""
-        missing = [f for f in self if isinstance(f, wtforms.StringField) and not f.raw_data]
+        texts = wtforms.StringField, wtforms.SelectField
+        missing = [field for field in self if isinstance(field, texts) and not field.raw_data]
         return {name: field.data for name, field in self._fields.items() if field not in missing}
 
     def refused(self, error: InvalidError) -> Self:
         """The form with each problem at its field, `columns.0.label` in the first row; the first of a field is enough."""
-        for problem in error.problems:
-            field: Any = self
+        self.show(error.problems)
+        return self
+
+    def show(self, problems: Iterable[Problem]) -> None:
+        """Shows each problem at its field; what belongs to none stands above the form."""
+        for problem in problems:
+            field: object = self
             for part in problem.path.split("."):
                 field = _inside(field, part)
-            if field is None or isinstance(field, wtforms.FormField):
+            if not isinstance(field, wtforms.Field) or isinstance(field, wtforms.FormField):
                 self.form_errors.append(translated(problem.message))
             elif not field.errors:
                 field.errors = [translated(problem.message)]
-        return self
 
 
-def _inside(field: Any, part: str) -> Any:
+class PageForm(_Checked, wtforms.Form):  # type: ignore[misc]
+    """A form whose class names its fields."""
+
+
+class FieldsForm(_Checked):
+    """A form whose fields are known only when the page is shown, by their names; these may be any."""
+
+    def __init__(
+        self,
+        fields: Mapping[str, Any],
+        posted: Posted | None,
+        stored: Mapping[str, object],
+        prefix: str = "",
+        required: Collection[str] = (),
+    ) -> None:
+        super().__init__(fields, prefix=prefix)
+        self.process(posted, data=stored)
+        for name in required:
+            self[name].flags.required = True
+
+
+def _inside(field: object, part: str) -> object:
     """The field called `part` of a form, a row or a list; None where there is none."""
     if isinstance(field, wtforms.FieldList):
         return field.entries[int(part)] if part.isdecimal() and int(part) < len(field.entries) else None
     form = field.form if isinstance(field, wtforms.FormField) else field
-    return form._fields.get(part) if isinstance(form, wtforms.Form) else None
+    return form._fields.get(part) if isinstance(form, BaseForm) else None
 
 
 def text(**options: Any) -> wtforms.StringField:
     """A text that is empty where nothing was written."""
     return wtforms.StringField(**{"default": "", **options})
+
+
+class LongTextField(wtforms.TextAreaField):  # type: ignore[misc]
+    """Several lines, which end as those of JSON do. `mono`: it is drawn in a fixed width."""
+
+    mono: ClassVar[bool] = False
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.data = clean(valuelist[0])
+
+
+class CodeField(LongTextField):
+    """Several lines of something that programs read."""
+
+    mono = True
+
+
+class ChoiceField(wtforms.RadioField):  # type: ignore[misc]
+    """One of its choices. Anything else that is posted leaves what was there."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist and valuelist[0] in {choice.value for choice in self.iter_choices()}:
+            self.data = valuelist[0]
 
 
 class RowList(wtforms.FieldList):  # type: ignore[misc]

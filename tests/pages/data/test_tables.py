@@ -111,8 +111,8 @@ def load(ada, contacts, status=303, **more):
     fields = dict(re.findall(r'<input type="hidden" name="(packed)" value="([^"]*)"', ada.text))
     chosen = {
         name: value
-        for name, body in re.findall(r'<select id="(map-\d+)".*?>(.*?)</select>', ada.text, re.S)
-        for value in re.findall(r'value="(\w+)" selected', body)
+        for name, body in re.findall(r'<select [^>]*id="(map-\d+)"[^>]*>(.*?)</select>', ada.text, re.S)
+        for value in re.findall(r'<option selected value="(\w+)"', body)
     }
     packed = html.unescape(fields["packed"])
     return ada.post(f"{contacts}/import", {**chosen, "packed": packed, "_import": "1", **more}, status)
@@ -187,3 +187,29 @@ def test_roles_and_organizations(app, ada, contacts):
         headers = members[role].headers
         paths = (contacts, f"{contacts}/records/new", f"{contacts}/import", "/tables/new")
         assert tuple(client.get(path, headers=headers).status_code for path in paths) == statuses
+
+
+def test_two_columns_of_a_file_cannot_go_into_one(ada, contacts):
+    upload(ada, contacts, b"name,other\nZoe,Ben\n")
+    page = load(ada, contacts, 422, **{"map-0": "name", "map-1": "name"}).text
+    assert "Another column of the file goes into “Name” already." in page
+    assert re.search(r'<select [^>]*aria-invalid="true"[^>]*id="map-1"', page)
+    load(ada, contacts, **{"map-0": "", "map-1": "name"})
+    assert "Ben" in ada.get(contacts).text
+
+
+def test_a_choice_that_is_not_offered_any_more_stays_while_it_is_not_changed(ada, contacts):
+    ada.post(f"{contacts}/columns", {"label": "Size", "type": "choice", "options": "S, M"})
+    ada.post(f"{contacts}/records/new", {"name": "Zoe", "size": "M"})
+    ada.post(f"{contacts}/columns/size", {"label": "Size", "key": "size", "options": "S, L"})
+    record = re.search(r'href="(/tables/[^"]+/records/[0-9a-f-]{36})"', ada.get(contacts).text)[1]
+    assert '<option selected value="M">M</option>' in ada.get(record).text
+    ada.post(record, {"name": "Zoé", "size": "M"})
+    page = ada.get(contacts).text
+    assert "Zoé" in page and ">M<" in page
+
+
+def test_lines_of_a_long_text_end_as_they_do_elsewhere(ada, contacts):
+    ada.post(f"{contacts}/columns", {"label": "Notes", "type": "long_text"})
+    ada.post(f"{contacts}/records/new", {"name": "Zoe", "notes": "one\r\ntwo"})
+    assert b"one\ntwo" in ada.get(f"{contacts}/export.csv").data
