@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
 from flowapp.engine.store import admission
+from flowapp.engine.store.work_due import WorkDue, work_due
 from flowapp.executions import replays
 from flowapp.models import Lease, utcnow
 from flowapp.models.tenancy import at_once, make_engine, prepare_engine, system_session
@@ -49,24 +50,28 @@ class Scheduler:
         now = self.now()
         if not self._hold(now) or self.runtime.pause.state():
             return
-        jobs = (
-            self.wake_timers,
-            self.wake_lost,
-            self.wake_signals,
-            self.admit,
-            self.fire_clocks,
-            self.publish_events,
-            self.announce_recoveries,
-            self.wake_replays,
-            self.notes.write,
-        )
-        for job in jobs:
+        for job in self.jobs(work_due(self.runtime.engine, now)):
             try:
                 job(now)
             except (SQLAlchemyError, redis.RedisError) as error:
                 log.warning("job failed, trying again", job=job.__name__, error=str(error))
             except Exception:
                 log.exception("job failed unexpectedly, trying again", job=job.__name__)
+
+    def jobs(self, due: WorkDue) -> list[Callable[[datetime], None]]:
+        """What has something to do, in its order, and what looks at the clock by itself."""
+        jobs: list[tuple[Callable[[datetime], None], bool]] = [
+            (self.wake_timers, due.timers),
+            (self.wake_lost, due.lost),
+            (self.wake_signals, due.signals),
+            (self.admit, due.held),
+            (self.fire_clocks, due.schedules),
+            (self.publish_events, due.events),
+            (self.announce_recoveries, True),
+            (self.wake_replays, True),
+            (self.notes.write, True),
+        ]
+        return [job for job, is_due in jobs if is_due]
 
     def leads(self) -> bool:
         """Whether this process holds the lease, and works."""

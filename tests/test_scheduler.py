@@ -15,11 +15,14 @@ from flowapp import catalog, tasks
 from flowapp.broker import queue_length
 from flowapp.catalog import get_trigger
 from flowapp.engine.store.schedules import slots
+from flowapp.engine.store.work_due import QUESTION, WorkDue
 from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import Event, Execution, Timer, Trigger, Workflow, new_id, utcnow
+from flowapp.models.driver import Made
 from flowapp.scheduler import Scheduler
 from flowapp.tasks import due
 from tests.engine.place import Place, _actions, place, step
+from tests.support.statements import noted
 
 __all__ = ["_actions", "place"]
 
@@ -74,16 +77,37 @@ def test_a_tick_walks_over_no_execution_that_waits(place: Place, scheduler: Sche
         if statement.startswith("SELECT"):
             asked.append((statement, values))
 
+    everything = WorkDue(*(True for _ in WorkDue._fields))
     event.listen(place.engine, "before_cursor_execute", note)
-    scheduler.tick()
+    for job in scheduler.jobs(everything):
+        job(place.time)
     event.remove(place.engine, "before_cursor_execute", note)
     assert len(asked) >= 8
     if place.engine.dialect.name == "sqlite":
+        question = Made(QUESTION, place.engine.dialect)
+        asked.append((question.text, question.values(dict.fromkeys(("now", "again", "signal_again"), place.time))))
         with place.engine.connect() as connection:
-            plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", v).all() for s, v in asked]
+            plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", tuple(v)).all() for s, v in asked]
         steps = [str(row[3]) for plan in plans for row in plan]
         large = ("SCAN executions", "SCAN timers", "SCAN events", "SCAN step_runs")
         assert [s for s in steps if s.startswith(large) and "INDEX ix_" not in s] == []
+
+
+def test_a_tick_with_nothing_to_do_asks_once(place: Place, scheduler: Scheduler) -> None:
+    """Two ticks a second, day and night, though an execution waits for its time, and one for its start."""
+    place.runner.run(place.begin(place.workflow([step("w", do="wait", until=600)])), place.org)
+    later = place.begin(place.workflow([step("a")]))
+    with place.session() as session:
+        execution = session.get_one(Execution, later)
+        execution.rung_at, execution.start_after = place.time, place.time + timedelta(minutes=5)
+        session.commit()
+    scheduler.tick()  # which takes the lease, and looks at what is looked at less often
+    with noted(place.engine) as asked:
+        scheduler.tick()
+    assert len([text for text in asked if "set_config" not in text]) == 1
+    place.later(600)
+    scheduler.tick()
+    assert woken(scheduler) == 2
 
 
 def test_emptied_redis_loses_nothing(place: Place, scheduler: Scheduler) -> None:

@@ -15,6 +15,10 @@ from flowapp.tasks.runtime import runtime
 
 LOOK = 30.0  # seconds between two looks at what is due
 NOTE = timedelta(minutes=1)
+_OF_EVERY_TICK = {
+    "process_waiting_executions": ("timers", "lost", "signals"),
+    "process_scheduled_triggers": ("started",),
+}
 log = get_logger(__name__)
 
 
@@ -49,18 +53,21 @@ class Upkeep(threading.Thread):
 
 
 class Notes:
-    """What the jobs of every tick did, written down once a minute: a row each tick would be a write each tick."""
+    """What the jobs of every tick did, if only nothing, written down once a minute: a row each tick would be a write each tick."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, Counter[str]] = {}
-        self._seconds: dict[str, float] = {}
         self._written: datetime | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._counts = {job: Counter(dict.fromkeys(names, 0)) for job, names in _OF_EVERY_TICK.items()}
+        self._seconds = dict.fromkeys(_OF_EVERY_TICK, 0.0)
 
     def count(self, job: str, name: str, work: Callable[[datetime], int], now: datetime) -> None:
         """Does the work, and counts what it did."""
         began = time.monotonic()
-        self._counts.setdefault(job, Counter())[name] += work(now)
-        self._seconds[job] = self._seconds.get(job, 0.0) + time.monotonic() - began
+        self._counts[job][name] += work(now)
+        self._seconds[job] += time.monotonic() - began
 
     def write(self, now: datetime) -> None:
         """Writes the notes of the last minute down, if it is over."""
@@ -68,4 +75,5 @@ class Notes:
             return
         for job, counts in self._counts.items():
             jobs.record(job, now, self._seconds[job], result=dict(counts))
-        self._counts, self._seconds, self._written = {}, {}, now
+        self._written = now
+        self._begin()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import TRIGGERS, TriggerSpec, get_trigger
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.start import start
+from flowapp.engine.store.timers import Moment
 from flowapp.errors import FlowError, StorageFullError
 from flowapp.models import Execution, Trigger, Version, Workflow
 from flowapp.texts import say
@@ -23,19 +24,14 @@ _INSTANT = timedelta(microseconds=1)
 def due_triggers(session: Session, now: datetime) -> list[Trigger]:
     """Clock triggers of active workflows whose time has come."""
     clocks = [spec.type for spec in TRIGGERS.values() if spec.source == "clock"]
-    statement = (
-        select(Trigger)
-        .join(Workflow, Workflow.id == Trigger.workflow_id)
-        .where(
-            Trigger.is_active,
-            Trigger.next_fire_at <= now,
-            Trigger.trigger_type.in_(clocks),
-            Workflow.status == "active",
-        )
-        .order_by(Trigger.next_fire_at)
-        .limit(200)
-    )
-    return list(session.scalars(statement))
+    which = (is_due(now), Trigger.trigger_type.in_(clocks))
+    return list(session.scalars(select(Trigger).where(*which).order_by(Trigger.next_fire_at).limit(200)))
+
+
+def is_due(now: Moment) -> ColumnElement[bool]:
+    """Of triggers: the workflow is active, and the time has come."""
+    is_active = exists().where(Workflow.id == Trigger.workflow_id, Workflow.status == "active")
+    return and_(Trigger.is_active, Trigger.next_fire_at <= now, is_active)
 
 
 def fire(session: Session, trigger: Trigger, now: datetime) -> list[Execution]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, and_, exists, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.models import IS_OPEN, Execution, Signal, Timer
@@ -17,6 +17,7 @@ ALONE = timedelta(seconds=30)
 _IS_SUSPECT = or_(Execution.crashes > 0, Execution.error_message != "")
 
 WakeUp = tuple[str, str]  # execution id, organization id
+Moment = datetime | BindParameter[datetime]  # work_due asks with names in place of values
 
 
 def due_timers(session: Session, now: datetime, *, queued_since: datetime | None = None) -> list[WakeUp]:
@@ -46,20 +47,29 @@ def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> l
     Those whose worker died twice in a row, or was ended because of them, are woken one by one (`_suspect`).
     """
     before = min(now, queued_since or now) - WAKE_AGAIN
-    may_begin = or_(Execution.start_after.is_(None), Execution.start_after <= now)
     unheard = or_(Execution.rung_at.is_(None), Execution.rung_at < before)
-    too_early = Execution.rung_at < Execution.start_after  # that message could not be followed
-    pending = (Execution.status == "pending", Execution.held.is_(False), may_begin, or_(unheard, too_early))
-    running = (Execution.status == "running", not_(_IS_SUSPECT), Execution.lease_until < now, unheard)
-    found = [wake_up for which in (pending, running) for wake_up in _wake_ups(session, *which)] + _suspect(
-        session, now, before
-    )
+    died = (*is_abandoned(now), not_(_IS_SUSPECT), unheard)
+    found = [wake_up for which in (is_pending(now, before), died) for wake_up in _wake_ups(session, *which)]
+    found += _suspect(session, now, before)
     if found:
         session.execute(
             update(Execution).where(Execution.id.in_([wake_up[0] for wake_up in found])).values(rung_at=now)
             .execution_options(synchronize_session=False)
         )  # fmt: skip
     return found
+
+
+def is_pending(now: Moment, before: Moment) -> tuple[ColumnElement[bool], ...]:
+    """Of open executions: it may begin, and was not woken after `before`."""
+    may_begin = or_(Execution.start_after.is_(None), Execution.start_after <= now)
+    unheard = or_(Execution.rung_at.is_(None), Execution.rung_at < before)
+    too_early = Execution.rung_at < Execution.start_after  # that message could not be followed
+    return Execution.status == "pending", Execution.held.is_(False), may_begin, or_(unheard, too_early)
+
+
+def is_abandoned(now: Moment) -> tuple[ColumnElement[bool], ...]:
+    """Of open executions: its worker died."""
+    return Execution.status == "running", Execution.lease_until < now
 
 
 def _wake_ups(session: Session, *which: ColumnElement[bool]) -> list[WakeUp]:
@@ -85,17 +95,17 @@ def _suspect(session: Session, now: datetime, before: datetime) -> list[WakeUp]:
 
 def unheard(session: Session, now: datetime) -> list[WakeUp]:
     """Waiting executions with a signal whose message was lost, or came while their worker could not be woken."""
-    rows = session.execute(
-        select(Signal.id, Signal.execution_id, Signal.organization_id)
-        .where(
-            exists().where(Execution.id == Signal.execution_id, Execution.status == "waiting"),
-            or_(Signal.rung_at.is_(None), Signal.rung_at < now - SIGNAL_AGAIN),
-        )
-        .limit(AT_ONCE)
-    ).all()
+    wanted = select(Signal.id, Signal.execution_id, Signal.organization_id).where(*is_unheard(now - SIGNAL_AGAIN))
+    rows = session.execute(wanted.limit(AT_ONCE)).all()
     if rows:
         session.execute(
             update(Signal).where(Signal.id.in_([row.id for row in rows])).values(rung_at=now)
             .execution_options(synchronize_session=False)
         )  # fmt: skip
     return list(dict.fromkeys((row.execution_id, row.organization_id) for row in rows))
+
+
+def is_unheard(before: Moment) -> tuple[ColumnElement[bool], ...]:
+    """Of signals: their execution waits, and was not woken for them after `before`."""
+    waits = exists().where(Execution.id == Signal.execution_id, Execution.status == "waiting")
+    return waits, or_(Signal.rung_at.is_(None), Signal.rung_at < before)
