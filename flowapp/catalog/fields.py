@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from email.utils import quote
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from flowapp.catalog.context import StepContext
-from flowapp.catalog.mail_text import has_controls, read_addresses
+from flowapp.catalog.mail_text import read_mailboxes
 from flowapp.catalog.times import parse_duration, resolve_relative
 from flowapp.errors import ExpressionError, StepError
 from flowapp.texts import say
@@ -38,17 +37,19 @@ def _as_lines(value: object) -> object:
 
 
 def _as_addresses(value: object) -> object:
-    """E-mail addresses: a list of texts, or one text with commas between; names with commas are quoted."""
+    """E-mail addresses: a list of texts, or one text with commas between; each comes out as `"name" <address>`."""
     texts = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise ValueError(say("Enter addresses such as ann@example.com, separated by commas."))
-    if any(has_controls(text) for text in texts):
-        raise ValueError(say("An address must be a single line."))
-    try:
-        pairs = [pair for text in texts for pair in read_addresses(text)]
-    except ValueError:
-        raise ValueError(say("Enter addresses such as ann@example.com, separated by commas.")) from None
-    return [f'"{quote(name)}" <{spec}>' if name else spec for name, spec in pairs if name or spec]
+    return [str(mailbox) for text in texts for mailbox in read_mailboxes(text)]
+
+
+def _as_address(value: object) -> object:
+    """One address, or nothing."""
+    found = _as_addresses(value)
+    if not isinstance(found, list) or len(found) > 1:
+        raise ValueError(say("Enter one address, for example ann@example.com."))
+    return found[0] if found else ""
 
 
 def _is_duration(value: object) -> object:
@@ -88,6 +89,7 @@ def has_expression(value: object) -> bool:
 Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": "string"})]
 Lines = Annotated[list[str], BeforeValidator(_as_lines)]
 Addresses = Annotated[list[str], BeforeValidator(_as_addresses)]
+Address = Annotated[str, BeforeValidator(_as_address), WithJsonSchema({"type": "string"})]
 Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(is_moment), WithJsonSchema({"type": "string"})]
 # Limits of waits: longer than nothing.
 Duration = Annotated[str | int | float, AfterValidator(_is_duration)]

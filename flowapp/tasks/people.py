@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from email.headerregistry import Address
 from email.utils import parseaddr
 from html import escape
 from typing import Any, Protocol, TypeVar
@@ -12,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import Email, Mailer
+from flowapp.catalog.mail_text import Mailbox
 from flowapp.config import Settings
 from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
@@ -142,7 +142,7 @@ def notify(session: Session, people: Sequence[User], title: str, body: str, link
 def sender(mail_from: str, organization: str) -> str:
     """The configured address under the organization's name: `Acme <flowapp@localhost>`."""
     name = "".join(c for c in organization if c.isprintable())[:60]
-    return str(Address(name, addr_spec=parseaddr(mail_from)[1]))
+    return str(Mailbox(name, parseaddr(mail_from)[1]))
 
 
 def with_role(session: Session, role: str) -> list[User]:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from flowapp.catalog import N_, Done, Email, Outcome, Params, StepContext, action, ui
-from flowapp.catalog.fields import Addresses, Text
+from flowapp.catalog.fields import Address, Addresses, Text
 from flowapp.catalog.mail_text import has_controls
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -34,8 +34,8 @@ class SendEmailParams(Params):
     data: Any = Field(None, json_schema_extra=ui(N_("Template data"), advanced=True))
     cc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Cc"), advanced=True))
     bcc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Bcc"), advanced=True))
-    reply_to: Text = Field("", json_schema_extra=ui(N_("Reply to"), advanced=True))
-    sender: Text = Field(
+    reply_to: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Reply to"), advanced=True))
+    sender: Address = Field(
         "", json_schema_extra=ui(N_("From"), N_("Leave empty to use the default sender."), advanced=True)
     )
     integration: str = Field(
@@ -55,7 +55,7 @@ class SendEmailParams(Params):
             raise ValueError(say("Enter a message or choose a template."))
         if not self.subject.strip() and not self.template:
             raise ValueError(say("Enter a subject."))
-        if has_controls(self.subject):
+        if has_controls(self.subject.strip()):
             raise ValueError(say("The subject must be a single line."))
         return self
 
@@ -88,7 +88,7 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
         text=text,
         html=params.html,
         sender=params.sender,
-        reply_to=params.reply_to,
+        reply_to=", ".join(params.reply_to),
         cc=params.cc,
         bcc=params.bcc,
         message_id=f"<{ctx.idempotency_key}@flowapp>",

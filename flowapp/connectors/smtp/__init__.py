@@ -7,8 +7,9 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 
 from flowapp.catalog import N_, ConnectorSpec, IntegrationHandle, Params, connector, ui
+from flowapp.connectors.smtp.headers import decoded
 from flowapp.connectors.smtp.mail import SmtpMail
-from flowapp.connectors.smtp.message import addresses, compose, hides_controls
+from flowapp.connectors.smtp.message import addresses, compose
 from flowapp.connectors.smtp.server import SENDGRID, server_of
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -64,8 +65,10 @@ class EmailConfig(Params):
     @field_validator("from_name", "username")
     @classmethod
     def _is_one_line(cls, value: str) -> str:
-        if hides_controls("Subject", value):
-            raise ValueError(say("Enter a single line of text."))
+        try:
+            decoded(value)
+        except ValueError:
+            raise ValueError(say("Enter a single line of text.")) from None
         return value
 
     @field_validator("host")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from email.headerregistry import Address
 
 from flowapp.catalog import Email, IntegrationHandle
 from flowapp.connectors.smtp.message import compose
@@ -53,7 +52,7 @@ class SmtpMail:
                 raise StepError("The mail server does not accept addresses with these characters.", permanent=True)
             accepted = self._envelope(client, made.sender, made.recipients, utf8=made.utf8)
             self._hand_over(client, made.content)
-        refused = [a.addr_spec for a in made.recipients if a.addr_spec not in accepted]
+        refused = [address for address in made.recipients if address not in accepted]
         if refused:
             raise StepError(
                 f"Sent to {', '.join(accepted)}, but the server refused {', '.join(refused)}.",
@@ -62,18 +61,18 @@ class SmtpMail:
             )
         return made.message_id
 
-    def _envelope(self, client: Client, sender: Address, recipients: list[Address], *, utf8: bool) -> list[str]:
+    def _envelope(self, client: Client, sender: str, recipients: list[str], *, utf8: bool) -> list[str]:
         """Announces sender and recipients; the recipients that the server takes, at least one."""
-        code, answer = client.mail(sender.addr_spec, ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else [])
+        code, answer = client.mail(sender, ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else [])
         if code != 250:
-            raise smtplib.SMTPSenderRefused(code, answer, sender.addr_spec)
+            raise smtplib.SMTPSenderRefused(code, answer, sender)
         accepted, refused = [], {}
         for address in recipients:
-            code, answer = client.rcpt(address.addr_spec)
+            code, answer = client.rcpt(address)
             if code in (250, 251):
-                accepted.append(address.addr_spec)
+                accepted.append(address)
             else:
-                refused[address.addr_spec] = (code, answer)
+                refused[address] = (code, answer)
         if not accepted:
             raise smtplib.SMTPRecipientsRefused(refused)
         return accepted

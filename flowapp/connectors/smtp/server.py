@@ -9,12 +9,12 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import formataddr
 from time import monotonic
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from flowapp.catalog import IntegrationHandle
+from flowapp.catalog.mail_text import Mailbox
 from flowapp.errors import ConfigError, StepError
 from flowapp.security.addresses import Guard
 from flowapp.security.cutoff import CutOff
@@ -74,7 +74,7 @@ def server_of(handle: IntegrationHandle, sender: str) -> Server:
         raise StepError(f"The integration “{handle.name}” does not send e-mail.", permanent=True)
     config, secrets = handle.config, handle.credentials
     if config["from_email"]:
-        sender = formataddr((config["from_name"], config["from_email"]), charset="utf-8")
+        sender = _named(config["from_name"], config["from_email"])
     if config["provider"] == SENDGRID:
         # https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api
         key = secrets["api_key"] or secrets["password"]
@@ -87,6 +87,11 @@ def server_of(handle: IntegrationHandle, sender: str) -> Server:
         password=secrets["password"],
         sender=sender,
     )
+
+
+def _named(name: str, address: str) -> str:
+    """The sender's address under the name; where that has one already, as it is."""
+    return str(Mailbox(name, address)) if name and "<" not in address else address
 
 
 class Client(smtplib.SMTP):

@@ -21,6 +21,7 @@ class Mail:
     sender: str
     recipients: list[str]
     message: EmailMessage
+    content: bytes = b""
 
     @property
     def text(self) -> str:
@@ -68,7 +69,7 @@ class SmtpServer:
         content = envelope.original_content or b""
         message = BytesParser(EmailMessage, policy=default).parsebytes(content)
         with self._lock:
-            self.inbox.append(Mail(envelope.mail_from or "", list(envelope.rcpt_tos), message))
+            self.inbox.append(Mail(envelope.mail_from or "", list(envelope.rcpt_tos), message, content))
         await asyncio.sleep(self.delay)
         return "250 Accepted"
 
