@@ -12,7 +12,7 @@ from flowapp.tasks.bus import announce_end
 from flowapp.tasks.runtime import runtime, wake
 
 
-def ended(row: Mapping[str, Any], _status: str) -> None:
+def ended(row: Mapping[str, Any]) -> None:
     """Called after the commit of an end. Nothing here must happen: the scheduler makes up for what is missed."""
     parent = (row["options"] or {}).get("parent")
     if parent:
@@ -37,4 +37,4 @@ def announce_ends(executions: list[Execution]) -> None:
         row = {
             name: getattr(execution, name) for name in ("options", "concurrency_key", "workflow_id", "organization_id")
         }
-        ended(row, execution.status)
+        ended(row)

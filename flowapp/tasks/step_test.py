@@ -59,11 +59,12 @@ def test_step(
     try:
         program = _program(definition, stored, step_id, current, project_id)
         visit = Visit(
-            new_id(), workflow_id, organization_id, project_id, 1, 0, services, utcnow, log,
+            new_id(), workflow_id, organization_id, project_id, 1, 0, lambda: services,
+            lambda: _scope(definition, step_id, input_data, prior, test_context), utcnow, log,
             timezone=test_context.timezone, contact_id=test_context.contact_id, business_hours=program.business_hours,
         )  # fmt: skip
         step = program.step(step_id)
-        attempt = run(step, _scope(definition, step_id, input_data, prior, test_context), visit)
+        attempt = run(step, visit)
         shown = shown_params(step.spec, attempt.params, attempt.opened)
     except FlowError as error:
         attempt, shown = Attempt(Fail(error.message), None), None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from queue import SimpleQueue
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,18 +21,18 @@ log = get_logger(__name__)
 
 
 class Tally:
-    """Of one process. Whoever runs executions for long starts its thread."""
+    """Of one process. Whoever runs executions for long starts its thread.
+
+    `add((organization, workflow, bytes))`: so many bytes more. It only hands over, since it is called after each commit.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._added: SimpleQueue[tuple[str, str, int]] = SimpleQueue()
+        self.add = self._added.put
         self._counts: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self._stop = threading.Event()
-
-    def add(self, organization_id: str, workflow_id: str, stored: int) -> None:
-        """So many bytes more."""
-        with self._lock:
-            self._counts[organization_id, workflow_id] += stored
 
     def start(self) -> None:
         """Writes every few seconds from now on."""
@@ -45,14 +46,15 @@ class Tally:
     def write(self) -> None:
         """Adds what was counted to the sizes; what cannot be written now is kept."""
         with self._lock:
-            counts, self._counts = self._counts, Counter()
-        try:
-            if counts:
-                sizes.add(self._engine, counts, utcnow())
-        except SQLAlchemyError as error:
-            log.warning("sizes not written, trying again", error=str(error).splitlines()[0])
-            with self._lock:
-                self._counts.update(counts)
+            while not self._added.empty():
+                organization_id, workflow_id, stored = self._added.get()
+                self._counts[organization_id, workflow_id] += stored
+            try:
+                if self._counts:
+                    sizes.add(self._engine, self._counts, utcnow())
+                    self._counts.clear()
+            except SQLAlchemyError as error:
+                log.warning("sizes not written, trying again", error=str(error).splitlines()[0])
 
     def _run(self) -> None:
         while not self._stop.wait(PAUSE):

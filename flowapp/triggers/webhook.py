@@ -1,11 +1,17 @@
-"""Another service calls POST /hooks/<key>. Its body is the input; who may call is checked by `verify`."""
+"""Another service calls POST /hooks/<key>. Its body is the input; who may call is checked by `verify`.
+
+What the headers of a delivery say is known here, too: which of them may be shown, and what tells a repeated delivery.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import Field
@@ -18,6 +24,11 @@ from flowapp.security.tokens import make_key
 from flowapp.texts import say
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+_SECRET = re.compile(
+    r"authori[sz]ation|cookie|secret|token|password|credential|signature|api[-_]?key|x-hub-|csrf", re.IGNORECASE
+)
+_DELIVERIES = ("idempotency-key", "webhook-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id")
+_IN_BODY = {"stripe-signature": "id", "x-slack-signature": "event_id"}
 _ONLY_HMAC = {"auth": ["hmac"]}
 _ONLY_CUSTOM = {"preset": ["custom"]}
 
@@ -159,6 +170,25 @@ def _basic(header: str) -> tuple[str, str]:
     except (binascii.Error, ValueError):
         return "", ""
     return user, password
+
+
+def shown_headers(sent: Mapping[str, str], hidden: set[str]) -> dict[str, str]:
+    """Headers (names in lower case), those left out that are `hidden`, hold a secret or prove who sent them."""
+    return {name: value for name, value in sent.items() if name not in hidden and not _secret(name)}
+
+
+@lru_cache(maxsize=1000)
+def _secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
+
+
+def delivery_id(data: object, sent: Mapping[str, str]) -> str | None:
+    """What the sender repeats when it sends the same delivery again; at most 64 characters."""
+    delivery = next((sent[name] for name in _DELIVERIES if sent.get(name)), "")
+    for header, name in _IN_BODY.items():
+        if not delivery and header in sent and isinstance(data, dict) and isinstance(data.get(name), str):
+            delivery = data[name]
+    return (delivery if len(delivery) <= 64 else hashlib.sha256(delivery.encode()).hexdigest()) or None
 
 
 def summary(config: WebhookParams) -> str:

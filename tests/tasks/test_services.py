@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from flowapp.catalog.context import SERVICES, StepContext, StepServices
+from flowapp.engine.language.scope import Scope
 from flowapp.engine.runtime.simulate import VirtualClock
-from flowapp.engine.runtime.visit import Visit
+from flowapp.engine.runtime.visit import AttemptServices, Visit
 from flowapp.models import utcnow
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.services import VisitServices, open_services
@@ -23,7 +24,9 @@ def real(app: Any) -> Any:
 
 
 def visit(services: Any) -> Visit:
-    return Visit("execution", "workflow", "organization", "project", 1, 0, services, utcnow, lambda *_a, **_k: None)
+    return Visit(
+        "execution", "workflow", "organization", "project", 1, 0, lambda: services, Scope, utcnow, lambda *_a, **_k: None
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def test_every_implementation_gives_every_service(given: dict[type, StepServices
 
 
 def test_the_implementations_are_known(given: dict[type, StepServices]) -> None:
-    known = {*given, StepContext}
+    known = {*given, StepContext, AttemptServices}
     assert {kind.__name__ for kind in StepServices.__subclasses__()} <= {kind.__name__ for kind in known}
 
 

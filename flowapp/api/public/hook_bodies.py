@@ -9,7 +9,7 @@ from werkzeug import Request
 
 from flowapp.api.bodies import parse_json
 from flowapp.errors import MalformedError, UnsupportedMediaError
-from flowapp.tasks.deliveries import shown_headers
+from flowapp.triggers.webhook import shown_headers
 
 MAX_FIELDS = 1000
 

@@ -22,8 +22,7 @@ from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.start import new_row, start_where
 from flowapp.errors import FlowError, ThrottledError
 from flowapp.models import Trigger, Version, Workflow, utcnow
-from flowapp.tasks.deliveries import delivery_id
-from flowapp.triggers.webhook import WebhookParams, verify
+from flowapp.triggers.webhook import WebhookParams, delivery_id, verify
 from flowapp.web.fast_path import Answer
 from flowapp.web.headers import of_data
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flowapp.engine.language.conditions import evaluate
 from flowapp.engine.machine.types import Token
-from flowapp.engine.runtime.results import Results
-from flowapp.engine.runtime.visit_context import VisitContext
+from flowapp.engine.runtime.visit_context import Results, VisitContext
 from flowapp.errors import FlowError
 
 

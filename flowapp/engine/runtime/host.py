@@ -18,8 +18,8 @@ from flowapp.models import utcnow
 class Host:
     """`services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
     commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
-    `wake` has an execution looked at again; `ended(row, status)` is told of an end after its commit; `stored` counts
-    bytes that were written; `watch` hears what this thread is doing.
+    `wake` has an execution looked at again; `ended(row)` is told of an end after its commit, where somebody waits for it; `stored`
+    counts bytes that were written; `watch` hears what this thread is doing.
     """
 
     services: Callable[[str, str, str], Services]
@@ -28,6 +28,6 @@ class Host:
     now: Callable[[], datetime] = utcnow
     chance: Callable[[], float] = random
     wake: Callable[[str, str], None] = lambda _execution, _organization: None
-    ended: Callable[[Mapping[str, Any], str], None] = lambda _row, _status: None
-    stored: Callable[[str, str, int], None] = lambda _organization, _workflow, _bytes: None
+    ended: Callable[[Mapping[str, Any]], None] = lambda _row: None
+    stored: Callable[[tuple[str, str, int]], None] = lambda _written: None  # organization, workflow, bytes
     watch: Watch = field(default_factory=Watch)

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -22,6 +22,13 @@ from flowapp.errors import InvalidError, StepError
 _KEPT = 256
 
 
+class HasScope(Protocol):
+    """A visit, which makes its scope when it is asked for."""
+
+    @property
+    def scope(self) -> Scope: ...
+
+
 @dataclass(slots=True)
 class Step:
     """A step ready to run. `fixed` is its validated parameters where they hold no expression; `secrets` are in clear."""
@@ -33,11 +40,11 @@ class Step:
     fixed: Params | None
     secrets: tuple[str, ...] = ()
 
-    def params(self, scope: Scope) -> tuple[Params, dict[str, Any]]:
+    def params(self, visit: HasScope) -> tuple[Params, dict[str, Any]]:
         """The parameters of this visit, validated, and as plain JSON for the record."""
         if self.fixed is not None:
             return self.fixed, self.definition.params
-        values = {**self.compiled.evaluate(scope), **self.raw}
+        values = {**self.compiled.evaluate(visit.scope), **self.raw}
         return validate(self.spec, values), values
 
 

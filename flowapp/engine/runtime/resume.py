@@ -12,8 +12,7 @@ from flowapp.engine.machine import state as machine
 from flowapp.engine.machine.types import SUSPENDED, Outcome, State, Token
 from flowapp.engine.runtime.program import Program
 from flowapp.engine.runtime.received_signals import ReceivedSignals
-from flowapp.engine.runtime.results import Results, around
-from flowapp.engine.runtime.visit_context import VisitContext
+from flowapp.engine.runtime.visit_context import Results, VisitContext, around
 from flowapp.engine.store.journal import Journal
 from flowapp.errors import FlowError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from time import monotonic
 from typing import Any
 
@@ -18,10 +19,9 @@ from flowapp.engine.runtime.outcomes import Completion, Here, Meaning, columns_o
 from flowapp.engine.runtime.program import Program, Step
 from flowapp.engine.runtime.received_signals import ReceivedSignals
 from flowapp.engine.runtime.recorder import Recorder, weigh
-from flowapp.engine.runtime.results import Results
 from flowapp.engine.runtime.resume import resume
 from flowapp.engine.runtime.visit import Attempt, idempotency_key
-from flowapp.engine.runtime.visit_context import VisitContext
+from flowapp.engine.runtime.visit_context import Results, VisitContext
 from flowapp.engine.store import leases
 from flowapp.engine.store import messages as m
 from flowapp.engine.store.journal import Claim, Journal
@@ -63,7 +63,8 @@ class Run:
     def open(self, program: Program) -> None:
         """Starts the execution, or resumes it where it stands."""
         self.program = program
-        services = self.host.services(self.row["organization_id"], program.project_id, self.row["timezone"])
+        place = self.row["organization_id"], program.project_id, self.row["timezone"]
+        services = cache(lambda: self.host.services(*place))
         self.context = VisitContext(self.row, program, services, self.host.now, self._entities())
         if not self.state["total"]:
             self.recorder.weight += weigh(self.row["input_data"]) + weigh(self.row["context"])
@@ -97,7 +98,7 @@ class Run:
         limit = self.program.timeout
         if limit is not None and (self.host.now() - self.row["started_at"]).total_seconds() > limit:
             return "The workflow took longer than its timeout allows."
-        return quotas.passed(self.stored)
+        return quotas.passed(self.stored) if self.stored > quotas.execution else ""
 
     def next(self) -> tuple[str | None, Signal | None]:
         """The token to run next, and the signal that it waited for. It may be that the execution has ended meanwhile."""
@@ -311,9 +312,13 @@ class Run:
         elif self.over:
             batch.timers = self._none()
             batch.listening = None if columns["status"] == "pending" else self._none()
-        leases.write(self.journal, self.claim, batch, self.host.stopping)
+        try:
+            self.journal.write(self.claim, batch)
+        except Exception as error:  # noqa: BLE001 - raised again unless the database is away
+            leases.write_again(self.journal, self.claim, batch, self.host.stopping, error)
+        self.claim.seq = self.recorder.seq
         self.host.watch.settled()
-        self.host.stored(self.row["organization_id"], self.row["workflow_id"], self.recorder.weight)
+        self.host.stored((self.row["organization_id"], self.row["workflow_id"], self.recorder.weight))
         self.recorder.weight = 0
         self.flushed = monotonic()
         self.publish(news)
@@ -347,7 +352,8 @@ class Run:
         self.recorder.news.append(m.execution_completed(self.row["id"], self.recorder.seq, status, error, end.output))
         tell_others(self.recorder.batch, self.row, end)
         self.flush(**columns_of(end))
-        self.host.ended(self.row, status)
+        if self.options.get("parent") or self.row["concurrency_key"] is not None:
+            self.host.ended(self.row)
 
     def publish(self, news: list[m.Message]) -> None:
         """Tells who watches."""

@@ -118,15 +118,15 @@ class Runner(Host):
             return _pinned(step, pins[run.current])
         effect, timeout, token = step.spec.effect, step.definition.timeout, run.state["tokens"][number]
         self.watch.step(run.current, timeout)
-        scope, ready = run.context.scope(run.results, token.get("frame", "")), None
+        visit, ready = run.context.visit(number, token, signal, run.results, run.log(step)), None
         if effect == "once" and signal is None:  # should the worker die in it, a person must know what it was
             with contextlib.suppress(FlowError):  # the attempt itself says what is wrong
-                ready = step.params(scope)
+                ready = step.params(visit)
         if effect != "pure" and signal is None:
             self.watch.between()
             run.intend(number, step, ready[1] if ready else None)
             self.watch.step(run.current, timeout, once=effect == "once")
-        attempt = make_attempt(step, scope, run.context.visit(number, token, signal, run.log(step)), ready)
+        attempt = make_attempt(step, visit, ready)
         self.watch.between()
         return attempt
 

@@ -7,10 +7,11 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, Stop, secret_fields
-from flowapp.catalog.context import Http, HttpResponse, Logger, LogLevel, Signal, StepServices
+from flowapp.catalog.context import SERVICES, Http, HttpResponse, Logger, LogLevel, Signal, StepServices
 from flowapp.database import dump_json
 from flowapp.engine.language.conditions import evaluate
 from flowapp.engine.language.expression import compile_value
@@ -42,9 +43,9 @@ class Services(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass
 class Visit:
-    """What identifies an attempt, and what it may use."""
+    """What identifies an attempt, and what it may use: `services` and `names` are made when the step asks for them."""
 
     execution_id: str
     workflow_id: str
@@ -52,7 +53,8 @@ class Visit:
     project_id: str
     attempt: int
     iteration: int
-    services: Services
+    services: Callable[[], Services]
+    names: Callable[[], Scope]
     now: Callable[[], datetime]
     log: Logger
     token: str = ""
@@ -63,6 +65,11 @@ class Visit:
     business_hours: Mapping[str, Any] | None = None
     ancestors: Sequence[str] = ()
     root: str = ""
+
+    @cached_property
+    def scope(self) -> Scope:
+        """The names that the step's expressions know."""
+        return self.names()
 
 
 @dataclass(slots=True)
@@ -89,14 +96,14 @@ def idempotency_key(execution_id: str, step_id: str, iteration: int) -> str:
     return hashlib.sha256(f"{execution_id}:{step_id}:{iteration}".encode()).hexdigest()
 
 
-def run(step: Step, scope: Scope, visit: Visit, ready: Ready | None = None) -> Attempt:
+def run(step: Step, visit: Visit, ready: Ready | None = None) -> Attempt:
     """Runs one attempt; `ready` is what `step.params` gave, if it was asked before.
 
     Never raises: what goes wrong becomes a Fail, for the person who built the step.
     """
     attempt = Attempt(Fail("The step did not run."), step.definition.params, opened=Opened(step.secrets))
     with collecting(attempt.opened):
-        _try(step, scope, visit, attempt, ready)
+        _try(step, visit, attempt, ready)
     _refuse_unstorable(step, attempt)
     if attempt.opened:
         attempt.outcome = _without_secrets(attempt.outcome, attempt.opened)
@@ -105,11 +112,11 @@ def run(step: Step, scope: Scope, visit: Visit, ready: Ready | None = None) -> A
     return attempt
 
 
-def _try(step: Step, scope: Scope, visit: Visit, attempt: Attempt, ready: Ready | None) -> None:
+def _try(step: Step, visit: Visit, attempt: Attempt, ready: Ready | None) -> None:
     try:
         with within(float(step.definition.timeout)):
-            params, attempt.params = ready or step.params(scope)
-            attempt.outcome = step.spec.run(_context(step, scope, visit, attempt), params)
+            params, attempt.params = ready or step.params(visit)
+            attempt.outcome = step.spec.run(_context(step, visit, attempt), params)
     except StepError as error:
         attempt.outcome = Fail(error.message, error.permanent, error.details or None)
     except FlowError as error:
@@ -150,6 +157,22 @@ def _without_secrets(outcome: Outcome, opened: Opened) -> Outcome:
     return replace(outcome, **{name: opened.mask(getattr(outcome, name)) for name in names})
 
 
+class AttemptServices(StepServices):
+    """What one attempt may use, opened when the step first asks for any of it."""
+
+    def __init__(self, visit: Visit, step_id: str, key: str, opened: Opened) -> None:
+        self._visit, self._step_id, self._key, self._opened = visit, step_id, key, opened
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in SERVICES:
+            raise AttributeError(name)
+        services = self._visit.services().of_visit(self._visit, self._step_id, self._key)
+        for service in SERVICES:
+            setattr(self, service, getattr(services, service))
+        self.http = _Http(services.http, self._opened)
+        return getattr(self, name)
+
+
 class _Http:
     """The outgoing HTTP of one attempt: an answer that holds what was opened for it comes without (before it is cut)."""
 
@@ -164,17 +187,15 @@ class _Http:
         return replace(answer, **shown)
 
 
-def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepContext:
+def _context(step: Step, visit: Visit, attempt: Attempt) -> StepContext:
     key = idempotency_key(visit.execution_id, step.definition.step_id, visit.iteration)
-    services = visit.services.of_visit(visit, step.definition.step_id, key)
-    if visit.signal is not None and visit.signal.kind == "event":
-        scope = scope.extended({"event": visit.signal.payload})
+    event = {"event": visit.signal.payload} if visit.signal is not None and visit.signal.kind == "event" else {}
 
     def render(value: Any, **extra: Any) -> Any:
-        return compile_value(value).evaluate(_with(scope, extra))
+        return compile_value(value).evaluate(_with(visit.scope, event | extra))
 
     def test(conditions: Any, **extra: Any) -> tuple[bool, list[dict[str, Any]]]:
-        truth, why = evaluate(conditions, _with(scope, extra))
+        truth, why = evaluate(conditions, _with(visit.scope, event | extra))
         if not extra:
             attempt.explanation = [*(attempt.explanation or ()), *why]
         return truth, why
@@ -182,8 +203,8 @@ def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepCo
     def write(message: str, level: LogLevel = "info", **data: Any) -> None:
         visit.log(attempt.opened.mask(str(message)), level, **attempt.opened.mask(data))
 
-    context = StepContext(  # type: ignore[abstract] # what it does not have itself is the services'
-        services=services,
+    return StepContext(  # type: ignore[abstract] # what it does not have itself is the services'
+        services=AttemptServices(visit, step.definition.step_id, key, attempt.opened),  # type: ignore[abstract] # the same
         execution_id=visit.execution_id,
         workflow_id=visit.workflow_id,
         organization_id=visit.organization_id,
@@ -204,8 +225,6 @@ def _context(step: Step, scope: Scope, visit: Visit, attempt: Attempt) -> StepCo
         entity=visit.entity,
         business_hours=visit.business_hours,
     )
-    context.http = _Http(services.http, attempt.opened)  # in place of the services' own
-    return context
 
 
 def _with(scope: Scope, extra: Mapping[str, Any]) -> Scope:

@@ -93,8 +93,9 @@ class Keeper:
         return [h for h in held if (now - h.kept_at).total_seconds() >= (self._every if h.claim.taken else UNCLAIMED)]
 
 
-def write(journal: Journal, claim: Claim, batch: Batch, stopping: Callable[[], bool]) -> None:
-    """Writes the batch, again and again while the database is away; a process that ends tries LAST_SECONDS longer.
+def write_again(journal: Journal, claim: Claim, batch: Batch, stopping: Callable[[], bool], error: Exception) -> None:
+    """Writes a batch whose first write ended with `error`, again and again while the database is away; a process that ends
+    tries LAST_SECONDS longer.
 
     So a database that is away for a while makes no delivered e-mail uncertain. The fence guards each try as it guards the
     first one. A try whose answer was lost may have been written: that is looked up before the next one, which would
@@ -102,26 +103,24 @@ def write(journal: Journal, claim: Claim, batch: Batch, stopping: Callable[[], b
 
     FencedError where the claim was lost meanwhile; other errors of the database at once.
     """
-    pause, tries, last = FIRST_PAUSE, 0, float("inf")
+    pause, tries, last = FIRST_PAUSE, 1, float("inf")
     while True:
+        if stopping():
+            last = min(last, time.monotonic() + LAST_SECONDS)
+        if not is_away(error) or time.monotonic() > last:
+            raise error
+        if tries == 1:
+            log.warning("outcome not written, trying again", execution_id=claim.row["id"], error=_first_line(error))
+        time.sleep(pause)
+        pause, tries = min(2 * pause, LONGEST_PAUSE), tries + 1
         try:
-            if not tries or not journal.written(claim, batch):
+            if not journal.written(claim, batch):
                 journal.write(claim, batch)
-        except Exception as error:
-            if stopping():
-                last = min(last, time.monotonic() + LAST_SECONDS)
-            if not is_away(error) or time.monotonic() > last:
-                raise
-            if not tries:
-                log.warning("outcome not written, trying again", execution_id=claim.row["id"], error=_first_line(error))
-            tries += 1
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+        except Exception as again:  # noqa: BLE001 - what it is, is looked at above
+            error = again
         else:
-            break
-    claim.seq = batch.columns["seq"]
-    if tries:
-        log.info("outcome written", execution_id=claim.row["id"], tries=tries + 1)
+            log.info("outcome written", execution_id=claim.row["id"], tries=tries)
+            return
 
 
 def _first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ An execution counts for itself what it writes (engine.runtime.recorder). Of an o
 from __future__ import annotations
 
 from collections import OrderedDict
+from math import inf
 from time import monotonic
 
 from sqlalchemy import func, select
@@ -22,15 +23,16 @@ MIB = 1 << 20
 
 
 class Quotas:
-    """The limits of this process, in bytes; 0: none."""
+    """The limits of this process, in bytes. `execution` is infinite, `organization` 0, where there is none."""
 
     def __init__(self) -> None:
-        self.execution, self.organization = 64 * MIB, 0
+        self.execution: float = 64 * MIB
+        self.organization = 0
         self._seen: OrderedDict[str, tuple[float, bool]] = OrderedDict()
 
     def configure(self, execution: int, organization: int) -> None:
-        """Sets the limits, in MiB."""
-        self.execution, self.organization = execution * MIB, organization * MIB
+        """Sets the limits, in MiB; 0: none."""
+        self.execution, self.organization = execution * MIB or inf, organization * MIB
         self._seen.clear()
 
     def check(self, session: Session, organization_id: str) -> None:
@@ -53,11 +55,9 @@ class Quotas:
         return not full and monotonic() - seen_at < LOOK
 
     def passed(self, stored: int) -> str:
-        """What is to be said of an execution that stored so many bytes; empty where it may."""
-        if not self.execution or stored <= self.execution:
-            return ""
+        """What is to be said of an execution that stored so many bytes, more than it may."""
         return (
-            f"This execution has stored {stored // MIB} MiB; {self.execution // MIB} MiB are the most that one may. Hand on "
+            f"This execution has stored {stored // MIB} MiB; {self.execution // MIB:.0f} MiB are the most that one may. Hand on "
             "less from step to step, or split the work into several executions (FLOWAPP_EXECUTION_STORAGE)."
         )
 

@@ -13,7 +13,6 @@ from flowapp.engine.store.start import start
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
-from flowapp.tasks.deliveries import delivery_id, shown_headers
 from flowapp.tasks.jobs import ITSELF, Result, job
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.starting import commit_and_start
@@ -48,7 +47,7 @@ def run(key: str, body: Any = None, headers: Any = None) -> Result:
 
 
 def _start(session: Session, key: str, raw: bytes, data: object, sent: dict[str, str]) -> tuple[Execution, bool]:
-    from flowapp.triggers.webhook import WebhookParams, verify
+    from flowapp.triggers.webhook import WebhookParams, delivery_id, shown_headers, verify
 
     trigger = session.scalars(select(Trigger).where(Trigger.hook_key == key, Trigger.is_active)).one_or_none()
     workflow = session.get_one(Workflow, trigger.workflow_id) if trigger else None

@@ -130,7 +130,7 @@ def test_what_is_stored_is_added_to_the_sizes_until_they_are_measured(place: Pla
     tally = Tally(place.engine)
     place.runner.stored = tally.add
     done = place.run([step("a", value="y" * 1000)], input_data=BIG)
-    tally.add(place.org, "01900000-0000-7000-8000-000000000000", 5)  # a workflow that is gone
+    tally.add((place.org, "01900000-0000-7000-8000-000000000000", 5))  # a workflow that is gone
     tally.write()
     tally.write()  # nothing is added twice
     with place.session() as session:
