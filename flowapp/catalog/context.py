@@ -178,7 +178,7 @@ class Render(Protocol):
 class Test(Protocol):
     """Evaluates a condition group; returns (truth, explanation) where explanation lists each rule with its values."""
 
-    def __call__(self, conditions: Any, **extra: Any) -> tuple[bool, list[dict[str, Any]]]: ...
+    def __call__(self, conditions: Any, **extra: Any) -> tuple[bool, Sequence[Mapping[str, object]]]: ...
 
 
 class StepServices(Protocol):

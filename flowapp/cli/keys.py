@@ -15,6 +15,7 @@ from flowapp.cli.words import tell
 from flowapp.engine.language.definition import Definition
 from flowapp.extensions import db
 from flowapp.models import Integration, Trigger, Version, Workflow
+from flowapp.models.definitions import DefinitionJson
 from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import Vault
 
@@ -87,7 +88,7 @@ def _rotate_definitions(system: Session, vault: Vault) -> int:
     return len(fresh)
 
 
-def _changed(before: dict[str, Any], fingerprint: str, after: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _changed(before: DefinitionJson, fingerprint: str, after: DefinitionJson) -> tuple[DefinitionJson, str]:
     if after == before:
         return before, fingerprint
     return after, Definition.model_validate(after).fingerprint()

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, T
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.models.definitions import DefinitionJson
 from flowapp.models.numbers import Numbered, by_number
 from flowapp.models.studio import InProject
 
@@ -38,7 +39,7 @@ class Workflow(HasId, InProject, Numbered, Timestamps, Base):
     name: Mapped[str] = mapped_column(String(200), index=True)
     description: Mapped[str] = mapped_column(Text, default="")
     status: Mapped[str] = mapped_column(String(16), default="draft", index=True)
-    draft: Mapped[Json] = mapped_column(default=dict)
+    draft: Mapped[DefinitionJson] = mapped_column(AnyJson, default=dict)
     draft_fingerprint: Mapped[str] = mapped_column(String(64), default="")
     revision: Mapped[int] = mapped_column(default=1)
     canvas_data: Mapped[Json | None]
@@ -76,7 +77,7 @@ class Version(HasId, Tenant, Base):
 
     workflow_id: Mapped[str] = mapped_column(Id, ForeignKey("workflows.id", ondelete="CASCADE"))
     number: Mapped[int | None]
-    definition: Mapped[Json]
+    definition: Mapped[DefinitionJson] = mapped_column(AnyJson)
     fingerprint: Mapped[str] = mapped_column(String(64))
     note: Mapped[str] = mapped_column(String(500), default="")
     created_by: Mapped[str | None] = mapped_column(Id)

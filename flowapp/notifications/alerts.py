@@ -44,8 +44,8 @@ def _after_failure(session: Session, event: Event, now: datetime) -> Alert | Non
     failed = session.get(Execution, event.entity_id)
     if failed is None or failed.trigger_type == TEST:
         return None
-    definition = session.scalar(select(Version.definition).where(Version.id == failed.version_id)) or {}
-    often = stored_config(definition).alert_after
+    definition = session.scalar(select(Version.definition).where(Version.id == failed.version_id))
+    often = stored_config(definition or {}).alert_after
     if not often or in_a_row(session, failed.workflow_id, often) < often:
         return None
     workflow = session.get_one(Workflow, failed.workflow_id)

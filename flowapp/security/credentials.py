@@ -6,7 +6,7 @@ Inside JSON (a trigger's config, a step's params) a secret is sealed as {"$secre
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -45,7 +45,9 @@ class Vault:
         """The same secret under the newest key."""
         return self._fernet.rotate(token) if token else token
 
-    def seal(self, value: Any, names: Iterable[str], before: Mapping[str, object] | None = None) -> Any:
+    def seal(
+        self, value: Mapping[str, object], names: Iterable[str], before: Mapping[str, object] | None = None
+    ) -> dict[str, object]:
         """A copy of a config with the values of `names` sealed. SHOWN means: as it was `before`."""
         sealed = dict(value)
         for name in names:
@@ -69,7 +71,7 @@ class Vault:
         return [self.open(item) for item in value] if isinstance(value, list) else value
 
 
-def is_sealed(value: object) -> bool:
+def is_sealed(value: object) -> TypeGuard[dict[str, str]]:
     """Whether this JSON value is a sealed secret."""
     return isinstance(value, dict) and set(value) == {_KEY}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -19,6 +18,7 @@ from flowapp.engine.runtime.visit import Attempt, Services, Visit, run, shown_pa
 from flowapp.errors import FlowError, InvalidError
 from flowapp.logs import mask_text
 from flowapp.models import Contact, Execution, Organization, Workflow, new_id, utcnow
+from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.tasks.services import open_services
@@ -28,12 +28,12 @@ from flowapp.workflows import step_secrets
 def test_step(
     organization_id: str,
     workflow_id: str,
-    definition: dict[str, Any],
+    definition: DefinitionJson,
     step_id: str,
-    input_data: Any,
-    prior: dict[str, Any],
+    input_data: object,
+    prior: dict[str, object],
     execution_id: str | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Runs one attempt of a step. `prior` gives the results of earlier steps by step_id.
 
     What the input alone does not give is that of the execution where one is named, else an example: its contact above
@@ -50,9 +50,9 @@ def test_step(
         organization = session.get_one(Organization, organization_id)
         services = open_services(current, organization_id, project_id, organization.timezone)
         test_context = _test_context(session, execution_id, services)
-    lines: list[dict[str, Any]] = []
+    lines: list[dict[str, object]] = []
 
-    def log(message: str, level: str = "info", **_data: Any) -> None:
+    def log(message: str, level: str = "info", **_data: object) -> None:
         lines.append({"level": level, "message": mask_text(str(message))})
 
     began = time.perf_counter()
@@ -78,7 +78,7 @@ def test_step(
 
 
 def _program(
-    definition: dict[str, Any], stored: list[dict[str, Any]], step_id: str, current: Runtime, project_id: str
+    definition: DefinitionJson, stored: list[StepJson], step_id: str, current: Runtime, project_id: str
 ) -> Program:
     """The definition's program, with the secrets that it keeps from the `stored` steps. InvalidError where none is."""
     steps = step_secrets.opened(definition["steps"], stored, current.vault)
@@ -94,9 +94,9 @@ def _program(
 class _TestContext:
     """What surrounds a step beside its input; `contact_id` is empty for the example."""
 
-    contact: dict[str, Any]
+    contact: dict[str, object]
     timezone: str
-    context: dict[str, Any]
+    context: dict[str, object]
     resume_url: str
     contact_id: str = ""
 
@@ -113,7 +113,7 @@ def _test_context(session: Session, execution_id: str | None, services: Services
 
 
 def _scope(
-    definition: dict[str, Any], step_id: str, input_data: Any, prior: dict[str, Any], test_context: _TestContext
+    definition: DefinitionJson, step_id: str, input_data: object, prior: dict[str, object], test_context: _TestContext
 ) -> Scope:  # fmt: skip
     names = ENTITIES[CONTACT].names(test_context.contact) | loop_names(definition, step_id, input_data, prior)
     return Scope(
@@ -127,7 +127,7 @@ def _scope(
     )
 
 
-def _outcome_fields(attempt: Attempt) -> dict[str, Any]:
+def _outcome_fields(attempt: Attempt) -> dict[str, object]:
     outcome = attempt.outcome
     if isinstance(outcome, Fail):
         return {"status": "failed", "result": None, "error": mask_text(outcome.message), "branch": ""}
@@ -145,6 +145,6 @@ def _outcome_fields(attempt: Attempt) -> dict[str, Any]:
     return {"status": "completed", "result": result, "error": "", "branch": branch}
 
 
-def _waits(outcome: Wait | Suspend) -> dict[str, Any]:
+def _waits(outcome: Wait | Suspend) -> dict[str, object]:
     until = outcome.until.isoformat() if outcome.until else None
     return {"until": until, **({"waits_for": outcome.waits_for} if isinstance(outcome, Suspend) else {})}

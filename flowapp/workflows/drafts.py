@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +10,7 @@ from flowapp.engine.language.definition import Definition
 from flowapp.engine.language.dialects import at_source, read
 from flowapp.errors import ConflictError, InvalidError, Problem
 from flowapp.models import Workflow, new_id
+from flowapp.models.definitions import DefinitionJson
 from flowapp.security.credentials import hide
 from flowapp.texts import say
 from flowapp.workflows.changes import lock, tell
@@ -19,20 +19,19 @@ from flowapp.workflows.projects import default_project
 from flowapp.workflows.publishing import activate, archive, pause
 from flowapp.workflows.secrets import settle, without_hook_keys
 
-Json = dict[str, Any]
 NAME_LENGTH = 200
 LANGUAGE = 2  # of new definitions
 
 
 def create(
-    session: Session, body: Mapping[str, Any], *, actor_id: str | None, project_id: str | None = None
+    session: Session, body: Mapping[str, object], *, actor_id: str | None, project_id: str | None = None
 ) -> Workflow:
     """A new workflow from a body in any dialect; with `"status": "active"` it is published and started at once.
 
     InvalidError carries every problem, each at the body's own path.
     """
     workflow_id = new_id()
-    definition, extras = _read(session, workflow_id, dict(body), {})
+    definition, extras = _read(session, workflow_id, dict(body), None)
     workflow = Workflow(
         id=workflow_id,
         organization_id=session.info["organization_id"],
@@ -53,7 +52,7 @@ def create(
 def save_draft(
     session: Session,
     workflow: Workflow,
-    definition: Json,
+    definition: DefinitionJson,
     *,
     actor_id: str | None,
     expected_revision: int | None = None,
@@ -67,7 +66,7 @@ def save_draft(
 def update(
     session: Session,
     workflow: Workflow,
-    body: Mapping[str, Any],
+    body: Mapping[str, object],
     *,
     actor_id: str | None,
     expected_revision: int | None = None,
@@ -91,7 +90,11 @@ def update(
 
 
 def _read(
-    session: Session, workflow_id: str, body: Json, before: Json, base: Json | None = None
+    session: Session,
+    workflow_id: str,
+    body: dict[str, object],
+    before: DefinitionJson | None,
+    base: DefinitionJson | None = None,
 ) -> tuple[Definition, Extras]:
     """The definition of a body, laid over `base`, as it will be stored; and the extras. All problems in one error."""
     data, rest, paths = read(body)

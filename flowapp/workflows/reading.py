@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from flowapp.engine.language.definition import Definition
 from flowapp.errors import NotFoundError
 from flowapp.models import Workflow, by_reference, iso
+from flowapp.models.definitions import DefinitionJson
 from flowapp.security.credentials import hide
 from flowapp.texts import say
 from flowapp.workflows.statistics import Stats, statistics
@@ -28,30 +28,34 @@ def definition_of(workflow: Workflow) -> Definition:
     return Definition.model_validate(workflow.draft)
 
 
-def shown_definition(workflow: Workflow) -> dict[str, Any]:
+def shown_definition(workflow: Workflow) -> DefinitionJson:
     """The draft as it may be shown and sent back: every secret as SHOWN, which keeps it."""
-    shown: dict[str, object] = hide(workflow.draft)
+    shown: DefinitionJson = hide(workflow.draft)
     return shown
 
 
-def workflow_json(session: Session, workflow: Workflow) -> dict[str, Any]:
+def workflow_json(session: Session, workflow: Workflow) -> dict[str, object]:
     """The workflow as the API prints it (DESIGN §8), with its definition and its canvas."""
     draft = shown_definition(workflow)
     return {
         **listed(session, [workflow])[0],
         "language": draft.get("language", 1),
-        **{name: draft[name] for name in ("variables", "config", "steps", "edges", "triggers")},
+        "variables": draft["variables"],
+        "config": draft["config"],
+        "steps": draft["steps"],
+        "edges": draft["edges"],
+        "triggers": draft["triggers"],
         "canvas_data": {} if workflow.canvas_data is None else workflow.canvas_data,
     }
 
 
-def listed(session: Session, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
+def listed(session: Session, workflows: Sequence[Workflow]) -> list[dict[str, object]]:
     """Workflows as lists print them, without what they are made of; their statistics are read for all at once."""
     stats = statistics(session, [workflow.id for workflow in workflows])
     return [_listed(workflow, stats[workflow.id]) for workflow in workflows]
 
 
-def _listed(workflow: Workflow, stats: Stats) -> dict[str, Any]:
+def _listed(workflow: Workflow, stats: Stats) -> dict[str, object]:
     """`version` is the number of the published version, null before the first one."""
     return {
         **{

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,12 +14,12 @@ from flowapp.engine.language.definition import Definition, TriggerDef, entity_id
 from flowapp.engine.language.dialects import type_name
 from flowapp.errors import InvalidError, Problem
 from flowapp.models import Trigger
+from flowapp.models.definitions import DefinitionJson, StepJson, TriggerJson
 from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import SHOWN, Vault
 from flowapp.texts import say
 from flowapp.workflows import step_secrets
 
-Json = dict[str, Any]
 _HOOK_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
@@ -35,14 +35,14 @@ def vault() -> Vault:
     return _vault_of(current_settings().encryption_keys)
 
 
-def settle(session: Session, workflow_id: str, data: Json, before: Json) -> Definition:
+def settle(session: Session, workflow_id: str, data: Mapping[str, object], before: DefinitionJson | None) -> Definition:
     """Parses a definition as it was sent, and returns it as it is stored.
 
     A secret that comes as SHOWN, and a hook's key that does not come at all, stay what they were in the draft `before`.
     InvalidError carries every problem, at canonical paths.
     """
-    stored = {trigger["key"]: trigger for trigger in before.get("triggers", ())}
-    steps = before.get("steps", [])
+    stored = {trigger["key"]: trigger for trigger in before["triggers"]} if before else {}
+    steps = before["steps"] if before else []
     if "steps" in data:
         data = {**data, "steps": step_secrets.opened(data["steps"], steps, vault())}
     definition = parse(_opened(data, stored))
@@ -55,7 +55,7 @@ def settle(session: Session, workflow_id: str, data: Json, before: Json) -> Defi
     return definition.model_copy(update=changed)
 
 
-def _opened(data: Json, stored: dict[str, Json]) -> Json:
+def _opened(data: Mapping[str, object], stored: Mapping[str, TriggerJson]) -> Mapping[str, object]:
     """`data` with the triggers' keys made, and what they keep from the stored ones filled in, in clear."""
     triggers = data.get("triggers")
     if not isinstance(triggers, list):
@@ -63,19 +63,20 @@ def _opened(data: Json, stored: dict[str, Json]) -> Json:
     taken = {t["key"] for t in triggers if isinstance(t, dict) and isinstance(t.get("key"), str)}
     opened = []
     for trigger in triggers:
-        kind = trigger.get("trigger_type") if isinstance(trigger, dict) else None
-        if not isinstance(kind, str) or not isinstance(trigger.get("config", {}), dict):
+        written = trigger.get("trigger_type") if isinstance(trigger, dict) else None
+        if not isinstance(written, str) or not isinstance(trigger.get("config", {}), dict):
             opened.append(trigger)
             continue
-        key = trigger["key"] if trigger.get("key") is not None else free_key(type_name("trigger", kind), taken)
+        kind = type_name("trigger", written)
+        key = trigger["key"] if trigger.get("key") is not None else free_key(kind, taken)
         if isinstance(key, str):
             taken.add(key)
-        opened.append({**trigger, "key": key, "config": _kept(trigger, stored.get(str(key)))})
+        opened.append({**trigger, "key": key, "config": _kept(trigger.get("config") or {}, kind, stored.get(str(key)))})
     return {**data, "triggers": opened}
 
 
-def _kept(trigger: Json, old: Json | None) -> Json:
-    config, kind = dict(trigger.get("config") or {}), type_name("trigger", trigger["trigger_type"])
+def _kept(sent: Mapping[str, object], kind: str, old: TriggerJson | None) -> dict[str, object]:
+    config = dict(sent)
     if old is None or old["trigger_type"] != kind:
         return config
     for name in secret_fields(kind):
@@ -86,7 +87,7 @@ def _kept(trigger: Json, old: Json | None) -> Json:
     return config
 
 
-def _refuse_sealed(definition: Definition, before: list[Json]) -> None:
+def _refuse_sealed(definition: Definition, before: list[StepJson]) -> None:
     """A sealed form, and SHOWN, mean the secret that is stored: where none is, it must be sent in clear.
 
     Nor is a secret stored for a step that calls any address.
@@ -115,14 +116,14 @@ def _is_hook(trigger_type: str) -> bool:
     return spec is not None and spec.source == "hook"
 
 
-def _prepared(trigger: TriggerDef, old: Json | None) -> TriggerDef:
+def _prepared(trigger: TriggerDef, old: TriggerJson | None) -> TriggerDef:
     """The trigger with its config completed and sealed; a secret that did not change keeps its sealed form."""
     spec = TRIGGERS[trigger.trigger_type]
     config = spec.prepare(dict(trigger.config)) if spec.prepare else trigger.config
     names = secret_fields(spec.type)
-    sealed: Json = vault().seal(config, names)
+    sealed = vault().seal(config, names)
     for name in names:
-        before = (old or {}).get("config", {}).get(name)
+        before = old["config"].get(name) if old else None
         if isinstance(before, dict) and vault().open(before) == config.get(name):
             sealed[name] = before
     return trigger.model_copy(update={"config": sealed})
@@ -160,10 +161,12 @@ def hook_key(trigger: TriggerDef) -> str | None:
     return key if isinstance(key, str) and key else None
 
 
-def without_hook_keys(definition: Json) -> Json:
+def without_hook_keys(definition: DefinitionJson) -> DefinitionJson:
     """A copy of a definition whose hooks will get keys of their own."""
-    triggers = [
-        {**t, "config": {k: v for k, v in t["config"].items() if k != "key"}} if _is_hook(t["trigger_type"]) else t
-        for t in definition["triggers"]
-    ]
-    return {**definition, "triggers": triggers}
+    return {**definition, "triggers": [_without_key(trigger) for trigger in definition["triggers"]]}
+
+
+def _without_key(trigger: TriggerJson) -> TriggerJson:
+    if not _is_hook(trigger["trigger_type"]):
+        return trigger
+    return {**trigger, "config": {name: value for name, value in trigger["config"].items() if name != "key"}}

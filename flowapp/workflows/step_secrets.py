@@ -7,8 +7,8 @@ each text under a name such as Authorization. An expression is none: it only say
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypedDict, TypeGuard
 
 from flowapp.catalog import ACTIONS, secret_fields, secret_key_fields
 from flowapp.engine.language.definition import StepDef
@@ -18,13 +18,21 @@ from flowapp.logs import is_secret_name
 from flowapp.security.credentials import SHOWN, Vault, is_sealed
 from flowapp.texts import say
 
-Json = dict[str, Any]
-Turn = Callable[[Any, Any, str], Any]  # a value, what is stored in its place, and its path in the params
+Places = dict[tuple[str, str], dict[str, object]]  # stored params, by the id and the type of their step
+Turn = Callable[[object, object, str], object]  # a value, what is stored in its place, and its path in the params
 
 _OPENING = re.compile(r"\s*([A-Za-z]{1,16}(\s*[=:]|\s)\s*)?")  # “Bearer ”, “session=”
 
 
-def opened(steps: Any, before: list[Json], vault: Vault) -> Any:
+class Configured(TypedDict):
+    """What of a step, stored or sent, tells its secrets."""
+
+    step_id: str
+    action_type: str
+    params: dict[str, object]
+
+
+def opened(steps: object, before: Sequence[Configured], vault: Vault) -> object:
     """`steps` as they were sent, with what they keep from the stored ones filled in, in clear.
 
     SHOWN keeps what is stored in its place; a sealed form is taken from whichever step of `before` it stands in. Neither
@@ -40,10 +48,10 @@ def opened(steps: Any, before: list[Json], vault: Vault) -> Any:
         if is_sealed(value)
     }
 
-    def opened_of(step: Json) -> Json:
+    def opened_of(step: Configured) -> dict[str, object]:
         destination = _destination(step)
 
-        def open_(value: Any, old: Any, _path: str) -> Any:
+        def open_(value: object, old: object, _path: str) -> object:
             if value == SHOWN and is_sealed(old):
                 value = old
             return vault.open(value) if is_sealed(value) and (value["$secret"], destination) in known else value
@@ -53,7 +61,7 @@ def opened(steps: Any, before: list[Json], vault: Vault) -> Any:
     return [opened_of(step) if _is_step(step) else step for step in steps]  # parse complains of the others
 
 
-def unknown(step: StepDef, path: str, before: list[Json]) -> list[Problem]:
+def unknown(step: StepDef, path: str, before: Sequence[Configured]) -> list[Problem]:
     """The sealed forms and SHOWN that are left once the stored secrets were opened: nobody knows what they mean."""
     old = _by_id(before).get((step.step_id, step.action_type), {})
     kept = {where for where, value in _leaves(old, f"{path}.params") if is_sealed(value)}
@@ -66,7 +74,7 @@ def unknown(step: StepDef, path: str, before: list[Json]) -> list[Problem]:
     ]
 
 
-def adrift(steps: list[StepDef], before: list[Json], vault: Vault) -> list[Problem]:
+def adrift(steps: list[StepDef], before: Sequence[Configured], vault: Vault) -> list[Problem]:
     """New secrets in steps that call whatever address an expression gives: it may come from anybody."""
     message = say(
         "A secret cannot be sent to an address that is known only when the step runs. Write out the scheme "
@@ -74,7 +82,7 @@ def adrift(steps: list[StepDef], before: list[Json], vault: Vault) -> list[Probl
     )
     stored, problems = _by_id(before), []
     for at, step in enumerate(steps):
-        if "{{" not in _destination(step.model_dump()):
+        if "{{" not in _destination(_configured(step)):
             continue
 
         def judge(value: object, old: object, path: str, at: int = at, step: StepDef = step) -> object:
@@ -82,29 +90,33 @@ def adrift(steps: list[StepDef], before: list[Json], vault: Vault) -> list[Probl
                 problems.append(Problem(f"steps.{at}.params.{path}", message, step.step_id))
             return value
 
-        _turned(step.model_dump(), stored, judge)
+        _turned(_configured(step), stored, judge)
     return problems
 
 
-def _destination(step: Json) -> str:
+def _configured(step: StepDef) -> Configured:
+    return {"step_id": step.step_id, "action_type": step.action_type, "params": step.params}
+
+
+def _destination(step: Configured) -> str:
     """Where the step's secrets go, as its action says; empty where they go nowhere."""
     spec = ACTIONS.get(type_name("action", step["action_type"]))
     return spec.destination(step["params"]) if spec and spec.destination else ""
 
 
-def sealed(steps: list[StepDef], before: list[Json], vault: Vault) -> list[StepDef]:
+def sealed(steps: list[StepDef], before: Sequence[Configured], vault: Vault) -> list[StepDef]:
     """The steps with their secrets sealed; a secret that did not change keeps its sealed form."""
     stored = _by_id(before)
 
-    def seal(value: Any, old: Any, _path: str) -> object:
+    def seal(value: object, old: object, _path: str) -> object:
         if not _is_secret(value):
             return value
         return old if is_sealed(old) and vault.open(old) == value else vault.sealed(value)
 
-    return [step.model_copy(update={"params": _turned(step.model_dump(), stored, seal)}) for step in steps]
+    return [step.model_copy(update={"params": _turned(_configured(step), stored, seal)}) for step in steps]
 
 
-def _is_secret(value: object) -> bool:
+def _is_secret(value: object) -> TypeGuard[str]:
     """Whether a value in a secret's place is one."""
     return isinstance(value, str) and value != "" and not _only_names(value)
 
@@ -118,7 +130,7 @@ def _only_names(text: str) -> bool:
     return _OPENING.fullmatch(opening + "".join(after for _, _, after in parted)) is not None
 
 
-def _is_step(step: object) -> bool:
+def _is_step(step: object) -> TypeGuard[Configured]:
     return (
         isinstance(step, dict)
         and isinstance(step.get("action_type"), str)
@@ -127,18 +139,18 @@ def _is_step(step: object) -> bool:
     )
 
 
-def _by_id(steps: list[Json]) -> dict[tuple[str, str], Json]:
+def _by_id(steps: Sequence[Configured]) -> Places:
     return {(step["step_id"], step["action_type"]): step["params"] for step in steps}
 
 
-def _turned(step: Json, stored: dict[tuple[str, str], Json], turn: Turn) -> Json:
+def _turned(step: Configured, stored: Places, turn: Turn) -> dict[str, object]:
     """The step's params with `turn` applied to each place of a secret."""
     kind, params = type_name("action", step["action_type"]), step["params"]
     spec, old = ACTIONS.get(kind), stored.get((step["step_id"], kind), {})
     if spec is None:
         return dict(params)
     whole, keyed = secret_fields(spec.params), secret_key_fields(spec.params)
-    done = {}
+    done: dict[str, object] = {}
     for name, value in params.items():
         if name in whole:
             done[name] = turn(value, old.get(name), name)
@@ -161,7 +173,7 @@ def _turned_keys(value: object, old: object, turn: Turn, path: str) -> object:
     return done
 
 
-def _leaves(value: object, path: str) -> Iterator[tuple[str, Any]]:
+def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
     """Every value that holds no others, and every sealed form, with its path."""
     if isinstance(value, dict | list) and not is_sealed(value):
         for key, entry in value.items() if isinstance(value, dict) else enumerate(value):

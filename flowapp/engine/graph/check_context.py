@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowapp.engine.language.definition import Definition, StepDef
 
 Findings = Iterator[Problem]
-Hints = dict[str, Any]
+Hints = Mapping[str, Any]  # of ui()
 _NESTED: Hints = {"widget": "conditions", "raw": True}
 
 
@@ -61,7 +61,7 @@ class CheckContext:
         own = spec.branches_of(step.params) if spec else ["next"]
         return list(dict.fromkeys([*own, *(b for b in self.graph.branches(step.step_id) if b != "error")]))
 
-    def fields(self, step: StepDef) -> Iterator[tuple[str, Any, Hints]]:
+    def fields(self, step: StepDef) -> Iterator[tuple[str, object, Hints]]:
         """Name, value and form hints of every param that is set, of conditions in its rows too."""
         yield from with_hints(ACTIONS.get(step.action_type), step.params)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
 from flowapp.catalog.entities import known_names
 from flowapp.engine.graph import checks_flow as flow
-from flowapp.engine.graph.check_context import CheckContext, Findings, Known, names, with_hints
+from flowapp.engine.graph.check_context import CheckContext, Findings, Hints, Known, names, with_hints
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.expression import has_expression
 from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, nearest, no_step
@@ -97,12 +97,13 @@ def _wrong_sql(context: CheckContext) -> Findings:
         for name, value, ui in context.fields(step):
             if ui.get("widget") != "sql" or not isinstance(value, str) or not value.strip() or not _is_shown(step, ui):
                 continue
-            fault = fault_of(value, step.params.get("params") or {}) if fault_of else ""
+            given = step.params.get("params")
+            fault = fault_of(value, given if isinstance(given, dict) else {}) if fault_of else ""
             if fault:
                 yield context.problem(step, f"params.{name}", fault, "wrong_sql")
 
 
-def _is_shown(step: StepDef, ui: dict[str, Any]) -> bool:
+def _is_shown(step: StepDef, ui: Hints) -> bool:
     """A choice that was left out hides nothing: a query alone means that there is one."""
     model, chosen = ACTIONS[step.action_type].params, ui.get("show_if") or {}
     return all(stored_value(model, step.params, at) in ways for at, ways in chosen.items() if at in step.params)
@@ -209,7 +210,7 @@ def _unknown_events(context: CheckContext) -> Findings:
                     yield context.problem(step, f"params.{name}", message, "unknown_event")
 
 
-def _listed(value: Any) -> list[str]:
+def _listed(value: object) -> list[str]:
     """A list of names as params may hold it: also as text with commas or line breaks between."""
     entries = value.replace("\n", ",").split(",") if isinstance(value, str) else value
     return [entry.strip() for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from copy import deepcopy
-from typing import Any
 
 from flowapp.engine.graph.graph import ENDS_WITHOUT_EDGES, Graph
 from flowapp.engine.graph.outline import (
@@ -24,20 +23,19 @@ from flowapp.engine.graph.outline import (
 )
 from flowapp.engine.language.definition import Definition
 from flowapp.errors import ConflictError, NotFoundError
+from flowapp.models.definitions import DefinitionJson, EdgeJson, StepJson
 from flowapp.texts import say
 
-Json = dict[str, Any]
 
-
-def step_of(definition: Json, step_id: str) -> Json:
+def step_of(definition: DefinitionJson, step_id: str) -> StepJson:
     """The step of that id. NotFoundError where there is none."""
     for step in definition["steps"]:
         if step["step_id"] == step_id:
-            return dict(step)
+            return step.copy()
     raise NotFoundError(say("There is no such step in this workflow."))
 
 
-def free_step_id(definition: Json, name: str) -> str:
+def free_step_id(definition: DefinitionJson, name: str) -> str:
     """An id for a new step, made of its name: “Send e-mail” becomes send_e_mail, then send_e_mail_2."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     stem = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:50] or "step"
@@ -49,8 +47,8 @@ def free_step_id(definition: Json, name: str) -> str:
 
 
 def insert_after(
-    definition: Json, step: Json, after: str | None = None, branch: str = "", *, parallel: bool = False
-) -> Json:
+    definition: DefinitionJson, step: StepJson, after: str | None = None, branch: str = "", *, parallel: bool = False
+) -> DefinitionJson:
     """Puts a new step behind `after` on one of its branches (the main one where none is named).
 
     What followed there follows the new step; where it is `parallel`, it stays, and both run at the same time. Without
@@ -74,7 +72,7 @@ def insert_after(
     return _close(edited, [*kept, arriving, *passed_on])
 
 
-def insert_before(definition: Json, step: Json, before: str) -> Json:
+def insert_before(definition: DefinitionJson, step: StepJson, before: str) -> DefinitionJson:
     """Puts a new step in front of another one: whatever led there leads to the new step."""
     edited, edges = _open(definition)
     step_of(edited, before)
@@ -85,7 +83,7 @@ def insert_before(definition: Json, step: Json, before: str) -> Json:
     return _close(edited, turned, first=step["step_id"] if first else "")
 
 
-def insert_below(definition: Json, step: Json, above: str) -> Json:
+def insert_below(definition: DefinitionJson, step: StepJson, above: str) -> DefinitionJson:
     """Puts a new step where all lanes of `above` that lead nowhere come together."""
     edited, edges = _open(definition)
     lane, at, _ = _find(outline(edited), above, None)
@@ -93,13 +91,13 @@ def insert_below(definition: Json, step: Json, above: str) -> Json:
     return _close(edited, [*edges, *((source, step["step_id"], branch) for source, branch in open_ends(lane[at]))])
 
 
-def _leading(step: Json, target: str) -> list[Edge]:
+def _leading(step: StepJson, target: str) -> list[Edge]:
     """The edges by which a new step leads to what follows it: all its cases and variants, else its main branch."""
     branches = branches_of(step, []) if has_lanes(step) else [main_branch(step, [])]
     return [(step["step_id"], target, branch) for branch in branches if branch and branch not in ENDS_WITHOUT_EDGES]
 
 
-def change(definition: Json, step: Json) -> Json:
+def change(definition: DefinitionJson, step: StepJson) -> DefinitionJson:
     """The definition with a step as it is now. Edges follow cases and variants that were renamed.
 
     New ones lead to where the lanes come together; of those that are gone, edges that only went there are gone too.
@@ -125,7 +123,7 @@ def _rebranched(edges: list[Edge], step_id: str, old: list[str], new: list[str],
     return [*kept, *((step_id, join, branch) for branch in come if join and branch not in ENDS_WITHOUT_EDGES)]
 
 
-def _find_anywhere(edited: Json, step_id: str) -> tuple[list[Block], int, Block | None]:
+def _find_anywhere(edited: DefinitionJson, step_id: str) -> tuple[list[Block], int, Block | None]:
     """As `_find`; nothing for a step that is not connected."""
     try:
         return _find(outline(edited), step_id, None)
@@ -133,15 +131,15 @@ def _find_anywhere(edited: Json, step_id: str) -> tuple[list[Block], int, Block 
         return [], 0, None
 
 
-def duplicate(definition: Json, step_id: str, name: str) -> Json:
+def duplicate(definition: DefinitionJson, step_id: str, name: str) -> DefinitionJson:
     """A copy of a step, called `name`, right behind it."""
     step = step_of(definition, step_id)
-    copy = {**deepcopy(step), "step_id": free_step_id(definition, name), "name": name[:200]}
+    copy: StepJson = {**deepcopy(step), "step_id": free_step_id(definition, name), "name": name[:200]}
     copy.pop("position", None)
     return insert_after(definition, copy, step_id)
 
 
-def only_in_lanes(definition: Json, step_id: str) -> list[str]:
+def only_in_lanes(definition: DefinitionJson, step_id: str) -> list[str]:
     """The steps that removing this one removes too: those of its side lanes, which nothing else leads to."""
     edited, edges = _open(definition)
     step = step_of(edited, step_id)
@@ -152,7 +150,7 @@ def only_in_lanes(definition: Json, step_id: str) -> list[str]:
     return [s["step_id"] for s in edited["steps"] if s["step_id"] in gone]
 
 
-def remove(definition: Json, step_id: str) -> Json:
+def remove(definition: DefinitionJson, step_id: str) -> DefinitionJson:
     """Takes a step out: what led to it leads to what followed it on its main branch; its side lanes go with it.
 
     Steps that went to it after an error stop there instead.
@@ -172,7 +170,7 @@ def remove(definition: Json, step_id: str) -> Json:
     return _close(edited, list(kept))
 
 
-def move(definition: Json, step_id: str, *, up: bool) -> Json:
+def move(definition: DefinitionJson, step_id: str, *, up: bool) -> DefinitionJson:
     """Moves a step past its neighbour. At the end of a lane it leaves the lane. ConflictError where it can go no farther."""
     edited, edges = _open(definition)
     lane, at, parent = _find(outline(edited), step_id, None)
@@ -192,7 +190,7 @@ def move(definition: Json, step_id: str, *, up: bool) -> Json:
     return _move_down(edited, edges, lane, at)
 
 
-def reorder(definition: Json, wanted: list[str]) -> Json:
+def reorder(definition: DefinitionJson, wanted: list[str]) -> DefinitionJson:
     """The steps of one lane in another order, as a drag leaves them: one of them has moved. ConflictError where it cannot."""
     edited, edges = _open(definition)
     lane, _, _ = _find(outline(edited), wanted[0], None)
@@ -209,7 +207,7 @@ def reorder(definition: Json, wanted: list[str]) -> Json:
     return _close(edited, edges)
 
 
-def connect(definition: Json, source: str, branch: str, target: str | None) -> Json:
+def connect(definition: DefinitionJson, source: str, branch: str, target: str | None) -> DefinitionJson:
     """Where the flow goes when `source` ends on `branch`: to `target`, or nowhere."""
     edited, edges = _open(definition)
     step_of(edited, source)
@@ -220,14 +218,14 @@ def connect(definition: Json, source: str, branch: str, target: str | None) -> J
     return _close(edited, kept)
 
 
-def _move_down(edited: Json, edges: list[Edge], lane: list[Block], at: int) -> Json:
+def _move_down(edited: DefinitionJson, edges: list[Edge], lane: list[Block], at: int) -> DefinitionJson:
     block, following = lane[at], lane[at + 1]
     if at + 2 < len(lane):
         return _put_before(edited, edges, block, lane[at + 2].step_id)
     return _put_behind(edited, edges, block, following)
 
 
-def _put_before(edited: Json, edges: list[Edge], block: Block, target: str) -> Json:
+def _put_before(edited: DefinitionJson, edges: list[Edge], block: Block, target: str) -> DefinitionJson:
     """Cuts the block out of its lane and puts it in front of `target`."""
     first = target in Graph(Definition.model_validate(edited)).start
     edges = _cut(edges, block)
@@ -238,7 +236,7 @@ def _put_before(edited: Json, edges: list[Edge], block: Block, target: str) -> J
     return _close(edited, turned, first=block.step_id if first else "")
 
 
-def _put_behind(edited: Json, edges: list[Edge], block: Block, before: Block) -> Json:
+def _put_behind(edited: DefinitionJson, edges: list[Edge], block: Block, before: Block) -> DefinitionJson:
     """Cuts the block out and puts it at the end, behind `before`; into its first lane where nothing can follow it."""
     exits = before.exits or [(before.step_id, before.lanes[0].branch if before.lanes else "next")]
     first = bool({block.step_id} & set(Graph(Definition.model_validate(edited)).start))
@@ -281,7 +279,7 @@ def _find(lane: list[Block], step_id: str, parent: Block | None) -> tuple[list[B
     raise NotFoundError(say("There is no such step in this workflow."))
 
 
-def _continuing(step: Json, edges: list[Edge]) -> str:
+def _continuing(step: StepJson, edges: list[Edge]) -> str:
     """The branch that takes the step's place when it goes: the main one, else the first that leads somewhere."""
     used = [branch for source, _, branch in edges if source == step["step_id"]]
     main = main_branch(step, edges)
@@ -298,36 +296,42 @@ def _reached(edges: list[Edge], starts: list[str]) -> set[str]:
     return reached
 
 
-def _without_goto(step: Json, gone: set[str]) -> Json:
+def _without_goto(step: StepJson, gone: set[str]) -> StepJson:
     if step.get("goto_step") not in gone:
         return step
-    plain = {"goto_step": None, "on_error": "stop" if step["on_error"] == "goto" else step["on_error"]}
-    return {**step, **plain, "on_exhausted": "stop" if step["on_exhausted"] == "goto" else step["on_exhausted"]}
+    return {
+        **step,
+        "goto_step": None,
+        "on_error": "stop" if step["on_error"] == "goto" else step["on_error"],
+        "on_exhausted": "stop" if step["on_exhausted"] == "goto" else step["on_exhausted"],
+    }
 
 
-def _as_json(edges: list[Edge]) -> list[Json]:
+def _as_json(edges: list[Edge]) -> list[EdgeJson]:
     return [{"source": source, "target": target, "branch": branch} for source, target, branch in edges]
 
 
-def _kept(before: list[Json], edges: list[Edge]) -> list[Json]:
+def _kept(before: list[EdgeJson], edges: list[Edge]) -> list[EdgeJson]:
     """The edges with the labels and conditions that they had. Where one leads elsewhere now, it keeps them."""
     known = {(edge["source"], edge["target"], edge.get("branch", "next")): edge for edge in before}
-    written = []
-    for edge in _as_json(edges):
+    written = _as_json(edges)
+    for edge in written:
         key = edge["source"], edge["target"], edge["branch"]
         gone = [old for k, old in known.items() if k[::2] == key[::2] and k not in edges]
-        old = known.get(key) or (gone[0] if len(gone) == 1 else {})
-        written.append({**edge, **{name: old[name] for name in ("label", "conditions") if old.get(name)}})
+        old = known.get(key) or (gone[0] if len(gone) == 1 else edge)
+        for name in ("label", "conditions"):
+            if old.get(name):
+                edge[name] = old[name]
     return written
 
 
-def _open(definition: Json) -> tuple[Json, list[Edge]]:
+def _open(definition: DefinitionJson) -> tuple[DefinitionJson, list[Edge]]:
     """A copy to edit, and its edges, written down where order alone said them."""
     edited = deepcopy(definition)
     return edited, with_edges(edited)
 
 
-def _close(edited: Json, edges: list[Edge], first: str = "") -> Json:
+def _close(edited: DefinitionJson, edges: list[Edge], first: str = "") -> DefinitionJson:
     """Numbers the steps in the order of the flow, and leaves the edges out where that order says the same."""
     ids = {step["step_id"]: step for step in edited["steps"]}
     edited["edges"] = _kept(edited["edges"], edges)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Any
 
 from flowapp.catalog import ACTIONS
 from flowapp.engine.language.definition import Definition, StepDef
@@ -138,7 +137,7 @@ def _reach(begin: Iterable[str], links: Mapping[str, Iterable[str]]) -> frozense
     return frozenset(reached)
 
 
-def goals(definition: Definition) -> dict[str, Any]:
+def goals(definition: Definition) -> dict[str, object]:
     """The steps that the flow jumps to from anywhere, by id: the conditions under which it does."""
     known = ((step, ACTIONS.get(step.action_type)) for step in definition.steps)
     conditions = {step.step_id: spec.goal(step.params) for step, spec in known if spec and spec.goal}

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 from flowapp.catalog import ACTIONS
 from flowapp.engine.graph.graph import ENDS_WITHOUT_EDGES, Graph
 from flowapp.engine.graph.loop_bodies import is_loop
 from flowapp.engine.language.definition import Definition
+from flowapp.models.definitions import DefinitionJson, StepJson
 
-Json = dict[str, Any]
 Edge = tuple[str, str, str]  # source, target, branch
 End = Literal["end", "join", "jump", "closed", "item"]
 
@@ -52,7 +52,7 @@ class Block:
     members: set[str] = field(default_factory=set)
 
 
-def branches_of(step: Json, edges: list[Edge]) -> list[str]:
+def branches_of(step: StepJson, edges: list[Edge]) -> list[str]:
     """The branches a step can end on: its type's, then those that edges name."""
     spec = ACTIONS.get(step["action_type"])
     own = spec.branches_of(step["params"]) if spec else ["next"]
@@ -60,18 +60,18 @@ def branches_of(step: Json, edges: list[Edge]) -> list[str]:
     return list(dict.fromkeys([*own, *used]))
 
 
-def main_branch(step: Json, edges: list[Edge]) -> str:
+def main_branch(step: StepJson, edges: list[Edge]) -> str:
     """The branch on which the flow usually goes on; empty where the step ends it."""
     return next((b for b in branches_of(step, edges) if b not in ENDS_WITHOUT_EDGES), "")
 
 
-def has_lanes(step: Json) -> bool:
+def has_lanes(step: StepJson) -> bool:
     """Whether the step's branches have names of its own, so that each has its lane."""
     spec = ACTIONS.get(step["action_type"])
     return bool(spec and spec.own_branches and len(spec.branches_of(step["params"])) > 1)
 
 
-def with_edges(definition: Json) -> list[Edge]:
+def with_edges(definition: DefinitionJson) -> list[Edge]:
     """The edges, written down where the order of the steps says them."""
     if definition["edges"]:
         return [(edge["source"], edge["target"], edge.get("branch", "next")) for edge in definition["edges"]]
@@ -84,7 +84,7 @@ def with_edges(definition: Json) -> list[Edge]:
     ]
 
 
-def outline(definition: Json) -> list[Block]:
+def outline(definition: DefinitionJson) -> list[Block]:
     """The main lane of a canonical definition; steps that nothing leads to are left out (see `loose`)."""
     edges = with_edges(definition)
     if not edges:
@@ -95,13 +95,13 @@ def outline(definition: Json) -> list[Block]:
     return reader.starts()
 
 
-def loose(definition: Json, lane: list[Block] | None = None) -> list[str]:
+def loose(definition: DefinitionJson, lane: list[Block] | None = None) -> list[str]:
     """The steps that the outline does not hold."""
     held = {member for block in (outline(definition) if lane is None else lane) for member in block.members}
     return [step["step_id"] for step in definition["steps"] if step["step_id"] not in held]
 
 
-def _block_of(step: Json, edges: list[Edge]) -> Block:
+def _block_of(step: StepJson, edges: list[Edge]) -> Block:
     """A block that nothing follows."""
     step_id, branches = step["step_id"], branches_of(step, edges)
     if has_lanes(step):
@@ -126,7 +126,7 @@ def open_ends(block: Block) -> list[tuple[str, str]]:
 
 
 class _Reader:
-    def __init__(self, definition: Json, edges: list[Edge]) -> None:
+    def __init__(self, definition: DefinitionJson, edges: list[Edge]) -> None:
         self.edges = edges
         self.steps = {step["step_id"]: step for step in definition["steps"]}
         self.next: dict[str, list[tuple[str, str]]] = {}
@@ -169,7 +169,7 @@ class _Reader:
         self.fill(block, branches_of(step, self.edges), exits, stops | ({join} if join else set()), join)
         return block
 
-    def single(self, step: Json, exits: list[tuple[str, str]], stops: frozenset[str]) -> Block:
+    def single(self, step: StepJson, exits: list[tuple[str, str]], stops: frozenset[str]) -> Block:
         """A block with one way on at most."""
         block = _block_of(step, self.edges)
         for lane in block.lanes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypedDict
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS
 from flowapp.catalog.entities import ENTITIES
@@ -17,40 +17,55 @@ from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
 from flowapp.errors import FlowError
 from flowapp.logs import mask
+from flowapp.models.definitions import DefinitionJson, StepJson
 
-Json = dict[str, Any]
 MOST = 40  # values of one group
 MAX_DEPTH = 4
 _BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
+
+
+class Example(TypedDict):
+    """A value that can be used: its path, what it is, and one as it may be."""
+
+    path: str
+    label: str
+    sample: object
 
 
 @dataclass(slots=True)
 class ValueGroup:
     """Values that come from one place. `kind`: input, step or loop (with its `name`), variables, general, or an entity.
 
-    `items`: {"path", "label", "sample"}; labels are English msgids or names that a person gave.
+    The labels of `items` are English msgids or names that a person gave.
     """
 
     kind: str
     name: str = ""
-    items: list[Json] = field(default_factory=list)
+    items: list[Example] = field(default_factory=list)
 
 
-def sample_input(definition: Json, form_fields: Mapping[str, list[Json]] | None = None) -> Json:
+def sample_input(
+    definition: DefinitionJson, form_fields: Mapping[str, Sequence[Mapping[str, object]]] | None = None
+) -> dict[str, object]:
     """An input as the first trigger would give it. `form_fields` has each form's fields by its slug."""
     for trigger in definition["triggers"]:
         spec = TRIGGERS.get(trigger["trigger_type"])
         if spec is None or not trigger.get("is_active", True):
             continue
-        fields = (form_fields or {}).get(trigger["config"].get("form_id", "")) if spec.source == "form" else None
+        form_id = trigger["config"].get("form_id", "")
+        fields = (form_fields or {}).get(str(form_id)) if spec.source == "form" else None
         if fields:
-            answers = {entry["key"]: _BY_TYPE.get(entry.get("type", ""), entry.get("label", "…")) for entry in fields}
-            return {"form_id": trigger["config"]["form_id"], "form_data": answers}
+            answers = {
+                entry["key"]: _BY_TYPE.get(str(entry.get("type", "")), entry.get("label", "…")) for entry in fields
+            }
+            return {"form_id": form_id, "form_data": answers}
         return dict(spec.sample)
     return {}
 
 
-def values(definition: Json, step_id: str | None, input_data: Any, results: Mapping[str, Any]) -> list[ValueGroup]:
+def values(
+    definition: DefinitionJson, step_id: str | None, input_data: object, results: Mapping[str, object]
+) -> list[ValueGroup]:
     """The values that `step_id` (None: a trigger's condition) can use; `results` are known results by step_id."""
     groups = [ValueGroup("input", items=list(_input(input_data)))]
     if step_id:
@@ -66,7 +81,7 @@ def values(definition: Json, step_id: str | None, input_data: Any, results: Mapp
     return [ValueGroup(g.kind, g.name, g.items[:MOST]) for g in groups if g.items]
 
 
-def _general(in_step: bool) -> Iterator[Json]:
+def _general(in_step: bool) -> Iterator[Example]:
     now = datetime.now(UTC)
     yield _item("now", now.isoformat(timespec="seconds"))
     yield _item("timestamp", now.strftime("%Y%m%dT%H%M%SZ"))
@@ -74,26 +89,28 @@ def _general(in_step: bool) -> Iterator[Json]:
         yield _item("resume_url", None, N_("URL to call to continue a waiting step"))
 
 
-def before(definition: Json, step_id: str) -> list[str]:
+def before(definition: DefinitionJson, step_id: str) -> list[str]:
     """The steps that can run before this one, in the order of the flow."""
     return [step["step_id"] for step in _before(definition, _graph(definition), step_id)]
 
 
-def _graph(definition: Json) -> Graph:
+def _graph(definition: DefinitionJson) -> Graph:
     edges = [{"source": s, "target": t, "branch": b} for s, t, b in with_edges(definition)]
     return Graph(Definition.model_validate({**definition, "edges": edges}))
 
 
-def _before(definition: Json, graph: Graph, step_id: str) -> list[Json]:
+def _before(definition: DefinitionJson, graph: Graph, step_id: str) -> list[StepJson]:
     """Those inside a loop are left out where the step is outside of it: they have no result there."""
     hidden = frozenset[str]().union(*(body for body in bodies(graph).values() if step_id not in body))
     earlier = graph.before(step_id) - hidden
     return [step for step in sorted(definition["steps"], key=lambda s: s["order"]) if step["step_id"] in earlier]
 
 
-def loop_names(definition: Json, step_id: str, data: Any, results: Mapping[str, Any]) -> Json:
+def loop_names(
+    definition: DefinitionJson, step_id: str, data: object, results: Mapping[str, object]
+) -> dict[str, object]:
     """The names that a step in a loop knows beside all others, as they are for the first item."""
-    names: Json = {}
+    names: dict[str, object] = {}
     for _loop, items in _around(definition, _graph(definition), step_id, data, results):
         first = items[0] if items else None
         parent = {"parent_item": names["item"]} if names else {}
@@ -101,7 +118,9 @@ def loop_names(definition: Json, step_id: str, data: Any, results: Mapping[str, 
     return names
 
 
-def _loops(definition: Json, graph: Graph, step_id: str, data: Any, results: Mapping[str, Any]) -> Iterator[ValueGroup]:
+def _loops(
+    definition: DefinitionJson, graph: Graph, step_id: str, data: object, results: Mapping[str, object]
+) -> Iterator[ValueGroup]:
     """The item of the loop around the step, with the first one as the example; of the one around that, its item."""
     around = list(_around(definition, graph, step_id, data, results))
     for depth, (name, items) in enumerate(around):
@@ -114,8 +133,8 @@ def _loops(definition: Json, graph: Graph, step_id: str, data: Any, results: Map
 
 
 def _around(
-    definition: Json, graph: Graph, step_id: str, data: Any, results: Mapping[str, Any]
-) -> Iterator[tuple[str, list[Any]]]:
+    definition: DefinitionJson, graph: Graph, step_id: str, data: object, results: Mapping[str, object]
+) -> Iterator[tuple[str, list[object]]]:
     """The loops around a step, the outermost first: their names and what is known of their items."""
     inner = bodies(graph)
     around = [loop for loop in inner if step_id in inner[loop]]
@@ -129,31 +148,32 @@ def _around(
         yield step.name, items
 
 
-def _named(path: str, value: Any) -> Iterator[Json]:
+def _named(path: str, value: object) -> Iterator[Example]:
     """An item, and what is in it."""
     yield _item(path, f"({len(value)})" if isinstance(value, list) else value, N_("The item"))
     yield from (item for item in _flat(path, value) if item["path"] != path)
 
 
-def _items(step: StepDef, scope: Scope) -> list[Any]:
+def _items(step: StepDef, scope: Scope) -> list[object]:
     """The items of a loop, as far as they are known before it runs."""
     spec = ACTIONS.get(step.action_type)
     if spec is None or spec.items is None:
         return []
     try:
-        return spec.items(compile_value(step.params).evaluate(scope, lenient=True))
+        evaluated = compile_value(step.params).evaluate(scope, lenient=True)
+        return spec.items(evaluated) if isinstance(evaluated, dict) else []
     except FlowError:
         return []
 
 
-def _input(data: Any) -> Iterator[Json]:
+def _input(data: object) -> Iterator[Example]:
     if isinstance(data, dict) and isinstance(data.get("form_data"), dict):
         yield from _flat("form_data", data["form_data"])
         data = {key: value for key, value in data.items() if key != "form_data"}
     yield from _flat("input", data)
 
 
-def _step(step: Json, result: Any) -> Iterator[Json]:
+def _step(step: StepJson, result: object) -> Iterator[Example]:
     path = _dotted("steps", step["step_id"])
     spec = ACTIONS.get(step["action_type"])
     documented = spec.result if spec else {}
@@ -169,7 +189,7 @@ def _step(step: Json, result: Any) -> Iterator[Json]:
             yield from _flat(_dotted(path, name), known[name], 2)
 
 
-def _flat(path: str, value: Any, depth: int = MAX_DEPTH) -> Iterator[Json]:
+def _flat(path: str, value: object, depth: int = MAX_DEPTH) -> Iterator[Example]:
     """The paths inside a value: of an object its fields, of a list its first entry."""
     if depth and isinstance(value, dict):
         for key, entry in value.items():
@@ -183,7 +203,7 @@ def _flat(path: str, value: Any, depth: int = MAX_DEPTH) -> Iterator[Json]:
         yield _item(path, value)
 
 
-def _item(path: str, example: Any = None, label: str = "") -> Json:
+def _item(path: str, example: object = None, label: str = "") -> Example:
     plain = example if isinstance(example, str | int | float) else None
     name = path.rpartition(".")[2]
     return {"path": path, "label": label, "sample": mask({name: plain})[name] if isinstance(plain, str) else plain}

@@ -29,7 +29,7 @@ from flowapp.engine.language.operators import (
     incomparable,
     text_of,
 )
-from flowapp.engine.language.values import MISSING, Absent, bounded, kind, measure, to_text
+from flowapp.engine.language.values import MISSING, Absent, bounded, kind, measure, range_end, to_text
 from flowapp.errors import ExpressionError
 from flowapp.texts import say
 
@@ -41,7 +41,7 @@ _ENVIRONMENT = Environment(autoescape=False)  # noqa: S701 - parses only, render
 _UNKNOWN_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
-Node = Callable[[Frame], Any]
+Node = Callable[[Frame], object]
 Key = str | int
 
 
@@ -83,15 +83,15 @@ def parse(source: str) -> nodes.Expr:
     return tree
 
 
-def lookup(scope: Mapping[str, Any], path: tuple[Key, ...]) -> Any:
+def lookup(scope: Mapping[str, object], path: tuple[Key, ...]) -> object:
     """The value at `path`. Raises Absent with the part of the path that is not there."""
-    value: Any = scope
+    value: object = scope
     for at, key in enumerate(path):
         value = child(value, key, path[: at + 1])
     return value
 
 
-def child(value: Any, key: Any, path: tuple[Key, ...]) -> Any:
+def child(value: object, key: object, path: tuple[Key, ...]) -> object:
     """The field or entry `key` of `value`: objects by name, lists and texts by position; else Absent."""
     try:
         if isinstance(value, Mapping):
@@ -153,7 +153,7 @@ class _Builder:
             return self._chain(node)
         container, key = self.build(node.node), self.build(node.arg)
 
-        def item(frame: Frame) -> Any:
+        def item(frame: Frame) -> object:
             parent, at = container(frame), key(frame)
             return child(parent, at, ("…", at if isinstance(at, str | int) else to_text(at)))
 
@@ -176,7 +176,7 @@ class _Builder:
             return self._path(node.name, tuple(keys))
         base, rest = self.build(node), tuple(keys)
 
-        def tail(frame: Frame) -> Any:
+        def tail(frame: Frame) -> object:
             value = base(frame)
             for at, key in enumerate(rest):
                 value = child(value, key, ("…", *rest[: at + 1]))
@@ -188,9 +188,9 @@ class _Builder:
         self.paths.append((root, *map(str, keys)))
         whole = (root, *keys)
 
-        def path(frame: Frame) -> Any:
+        def path(frame: Frame) -> object:
             try:
-                value = frame.scope[root]
+                value: Any = frame.scope[root]
                 for key in keys:
                     value = value[key]
             except (KeyError, IndexError, TypeError):
@@ -204,13 +204,12 @@ class _Builder:
             raise ExpressionError(say("A range has only a start and an end: [1:3]."))
         ends = [self.build(end) if end is not None else (lambda _: None) for end in (node.start, node.stop)]
 
-        def part(frame: Frame) -> Any:
-            whole, start, stop = value(frame), ends[0](frame), ends[1](frame)
+        def part(frame: Frame) -> object:
+            whole, cut = value(frame), [end(frame) for end in ends]
             if not isinstance(whole, str | list | tuple):
                 message = say("Only a list or text can be sliced with [ : ], not %(kind)s.", kind=kind(whole))
                 raise ExpressionError(message)
-            if not all(end is None or type(end) is int for end in (start, stop)):
-                raise ExpressionError(say("Start and end of a range must be whole numbers."))
+            start, stop = map(range_end, cut)
             frame.charge(len(whole))
             return whole[start:stop]
 
@@ -238,7 +237,7 @@ class _Builder:
     def _and(self, node: nodes.And) -> Node:
         left, right = self.build(node.left), self.build(node.right)
 
-        def both(frame: Frame) -> Any:
+        def both(frame: Frame) -> object:
             first = _soft(left, frame)
             if first is MISSING:
                 return False
@@ -333,7 +332,7 @@ class _Builder:
 def _call(name: str, inner: Node, args: list[Node], named: dict[str, Node]) -> Node:
     function, shallow = FILTERS[name].function, name in SHALLOW
 
-    def call(frame: Frame) -> Any:
+    def call(frame: Frame) -> object:
         value = inner(frame)
         if isinstance(value, str):
             frame.charge(len(value))
@@ -353,13 +352,13 @@ def _call(name: str, inner: Node, args: list[Node], named: dict[str, Node]) -> N
     return call
 
 
-def _default(inner: Node, given: dict[str, Any]) -> Node:
+def _default(inner: Node, given: Mapping[str, Node]) -> Node:
     """The one filter that sees missing fields, and that looks at its other value only where it needs it."""
-    other = given.get("other", lambda _: "")
-    empty = given.get("empty", lambda _: False)
+    other: Node = given.get("other", lambda _: "")
+    empty: Node = given.get("empty", lambda _: False)
     keep = FILTERS["default"].function
 
-    def default(frame: Frame) -> Any:
+    def default(frame: Frame) -> object:
         try:
             value = keep(inner(frame), None, empty(frame))
         except Absent:
@@ -377,7 +376,7 @@ def _present(inner: Node, frame: Frame) -> bool:
     return True
 
 
-def _soft(inner: Node, frame: Frame) -> Any:
+def _soft(inner: Node, frame: Frame) -> object:
     """MISSING for a missing field where the evaluation is lenient."""
     try:
         return inner(frame)

@@ -8,7 +8,7 @@ Canonical: `{"all": [{"field", "operator", "value"}, {"any": [...]}, {"not": [..
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Final, Literal, TypedDict
 
 from pydantic_core import SchemaValidator
 
@@ -22,7 +22,20 @@ from flowapp.texts import say
 MAX_RULES = 500
 MAX_LEVELS = 10
 
-Json = dict[str, Any]
+Group = Literal["all", "any", "not"]
+# A rule, or a group of rules and groups.
+Conditions = TypedDict(
+    "Conditions",
+    {
+        "field": str,
+        "operator": str,
+        "value": object,
+        "all": list["Conditions"],
+        "any": list["Conditions"],
+        "not": list["Conditions"],
+    },
+    total=False,
+)
 _SPELLINGS = {
     "==": "= === eq equal equals is equal_to",
     "!=": "<> !== ne neq not_equal not_equals is_not not_equal_to",
@@ -49,11 +62,20 @@ _SPELLINGS = {
 OPERATORS = tuple(_SPELLINGS)
 _ALIASES = {alias: name for name, aliases in _SPELLINGS.items() for alias in aliases.split()}
 WITHOUT_VALUE = frozenset({"exists", "not_exists", "empty", "not_empty", "changed"})
-_GROUPS = {"all": "all", "and": "all", "any": "any", "or": "any", "not": "not", "none": "not", "nor": "not"}
+GROUPS: Final[tuple[Group, ...]] = ("all", "any", "not")
+_GROUPS: dict[str, Group] = {
+    "all": "all",
+    "and": "all",
+    "any": "any",
+    "or": "any",
+    "not": "not",
+    "none": "not",
+    "nor": "not",
+}
 _TEXT_OR_NUMBER = frozenset({">", ">=", "<", "<=", "starts_with", "ends_with"})
 
 
-def normalize(value: object) -> Json:
+def normalize(value: object) -> Conditions:
     """The canonical form of conditions in any form. Raises InvalidError with every problem."""
     reader = _Reader()
     group = reader.read(value, "", 0)
@@ -78,11 +100,11 @@ class _Reader:
         self.problems: list[Problem] = []
         self.rules = 0
 
-    def wrong(self, path: str, message: str) -> Json:
+    def wrong(self, path: str, message: str) -> Conditions:
         self.problems.append(Problem(path, message, code="condition"))
         return {}
 
-    def read(self, value: object, path: str, level: int) -> Json:
+    def read(self, value: object, path: str, level: int) -> Conditions:
         """A group or rule in canonical form; empty where nothing is asked or something is wrong."""
         if level > MAX_LEVELS:
             return self.wrong(
@@ -96,7 +118,7 @@ class _Reader:
             return self.rule(value, path) if "field" in value else self.keyed(value, path, level)
         return self.wrong(path, say("Use a group {“all”: […]} or a rule {“field”, “operator”, “value”}."))
 
-    def keyed(self, value: Json, path: str, level: int) -> Json:
+    def keyed(self, value: dict[str, object], path: str, level: int) -> Conditions:
         """{"any": [...]}, or a group whose name stands beside its entries."""
         nested = next((key for key in ("conditions", "rules") if key in value), None)
         if nested:
@@ -109,7 +131,7 @@ class _Reader:
             path, say("A group has one of “all”, “any”, “not”; a rule has “field”, “operator” and “value”.")
         )
 
-    def named(self, value: Json, nested: str, path: str, level: int) -> Json:
+    def named(self, value: dict[str, object], nested: str, path: str, level: int) -> Conditions:
         """{"operator": "AND", "conditions": [...]}"""
         key = next((key for key in ("operator", "logic", "match") if key in value), "operator")
         name = _GROUPS.get(str(value.get(key) or "and").strip().lower())
@@ -120,7 +142,7 @@ class _Reader:
             return self.wrong(_at(path, key), say("The operator of a group must be AND, OR or NOT."))
         return self.group(name, value[nested], _at(path, nested), level)
 
-    def group(self, name: str, value: object, path: str, level: int) -> Json:
+    def group(self, name: Group, value: object, path: str, level: int) -> Conditions:
         if isinstance(value, dict):
             entries = [self.read(value, path, level + 1)]
         elif isinstance(value, list):
@@ -129,10 +151,12 @@ class _Reader:
             entries = []
         else:
             return self.wrong(path, say("This must be a list of conditions."))
-        entries = [entry for entry in entries if entry]
-        return {name: entries} if entries else {}
+        made: Conditions = {}
+        if entries := [entry for entry in entries if entry]:
+            made[name] = entries
+        return made
 
-    def rule(self, value: Json, path: str) -> Json:
+    def rule(self, value: dict[str, object], path: str) -> Conditions:
         self.rules += 1
         if self.rules > MAX_RULES:
             if self.rules == MAX_RULES + 1:
@@ -140,7 +164,8 @@ class _Reader:
             return {}
         before = len(self.problems)
         field, given = value["field"], value.get("operator", value.get("op", "=="))
-        if not isinstance(field, str) or not field.strip():
+        looked_at = field.strip() if isinstance(field, str) else ""
+        if not looked_at:
             self.wrong(_at(path, "field"), say("Enter the field to check, such as contact.email."))
         name = operator_name(given)
         if name is None:
@@ -157,10 +182,12 @@ class _Reader:
             self.value(name, value, _at(path, "value"))
         if len(self.problems) > before or name is None:
             return {}
-        rule = {"field": field.strip(), "operator": name}
-        return rule if name in WITHOUT_VALUE else {**rule, "value": value["value"]}
+        rule: Conditions = {"field": looked_at, "operator": name}
+        if name not in WITHOUT_VALUE:
+            rule["value"] = value["value"]
+        return rule
 
-    def value(self, name: str, rule: Json, path: str) -> None:
+    def value(self, name: str, rule: dict[str, object], path: str) -> None:
         if "value" not in rule:
             self.wrong(path, say("%(name)s needs a value to compare with.", name=name))
             return

@@ -13,17 +13,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sized
+from typing import NotRequired, TypedDict
 
 from flowapp.catalog import times
 from flowapp.catalog.patterns import MAX_MATCHED
 from flowapp.engine.language import expression
 from flowapp.engine.language.compiler import Key, lookup, split_path
 from flowapp.engine.language.condition_parser import (
+    GROUPS,
     OPERATORS,
     WITHOUT_VALUE,
-    Json,
+    Conditions,
     check_conditions,
     normalize,
     pattern,
@@ -35,7 +36,18 @@ from flowapp.texts import labelled, say
 __all__ = ["OPERATORS", "check_conditions", "evaluate", "normalize", "references"]
 
 
-Judge = Callable[[Any, Any], bool | None]
+Judge = Callable[[object, object], bool | None]
+
+
+class Explanation(TypedDict):
+    """How a rule was judged: what it asks for, what was there, and the answer."""
+
+    field: str
+    operator: str
+    value: object
+    actual: object
+    result: bool
+    note: NotRequired[str]
 
 
 def references(value: object) -> list[tuple[str, ...]]:
@@ -48,36 +60,36 @@ def references(value: object) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(paths))
 
 
-def evaluate(conditions: Any, scope: Mapping[str, Any]) -> tuple[bool, list[Json]]:
+def evaluate(conditions: object, scope: Mapping[str, object]) -> tuple[bool, list[Explanation]]:
     """Whether the conditions hold, and for each rule {"field", "operator", "value", "actual", "result"} (and "note").
 
     Every rule is judged and explained, also where the answer is clear before. `actual` is null for a missing field and
     shortened where it is long. Raises InvalidError for a wrong shape and ExpressionError for a wrong expression.
     """
-    explanation: list[Json] = []
+    explanation: list[Explanation] = []
     return _holds(normalize(conditions), scope, explanation), explanation
 
 
-def _rules(group: Json) -> list[Json]:
+def _rules(group: Conditions) -> list[Conditions]:
     if "field" in group:
         return [group]
-    return [rule for entries in group.values() for entry in entries for rule in _rules(entry)]
+    return [rule for name in GROUPS for entry in group.get(name, ()) for rule in _rules(entry)]
 
 
-def _holds(entry: Json, scope: Mapping[str, object], explanation: list[Json]) -> bool:
+def _holds(entry: Conditions, scope: Mapping[str, object], explanation: list[Explanation]) -> bool:
     if not entry:
         return True
     if "field" in entry:
         explanation.append(_explain(entry, scope))
         return bool(explanation[-1]["result"])
-    name, entries = next(iter(entry.items()))
-    answers = [_holds(part, scope, explanation) for part in entries]
+    name = next(name for name in GROUPS if name in entry)
+    answers = [_holds(part, scope, explanation) for part in entry[name]]
     if name == "all":
         return all(answers)
     return any(answers) if name == "any" else not any(answers)
 
 
-def _explain(rule: Json, scope: Mapping[str, object]) -> Json:
+def _explain(rule: Conditions, scope: Mapping[str, object]) -> Explanation:
     field, name = rule["field"], rule["operator"]
     wanted = expression.compile_value(rule.get("value")).evaluate(scope, lenient=True)
     actual = _read(field, scope)
@@ -92,15 +104,16 @@ def _explain(rule: Json, scope: Mapping[str, object]) -> Json:
             result = _judge(name, actual, wanted)
     except ExpressionError as error:
         raise ExpressionError(labelled(f"{field} {name}", error.message)) from None
-    explained = {
+    explained: Explanation = {
         "field": field,
         "operator": name,
         "value": _brief(wanted),
         "actual": _brief(actual),
         "result": bool(result),
     }
-    note = _note(result, name, actual, wanted)
-    return {**explained, "note": note} if note else explained
+    if note := _note(result, name, actual, wanted):
+        explained["note"] = note
+    return explained
 
 
 def _note(result: bool | None, name: str, actual: object, wanted: object) -> str:
@@ -113,7 +126,7 @@ def _note(result: bool | None, name: str, actual: object, wanted: object) -> str
     return say("%(one)s cannot be compared with %(other)s here.", one=kind(actual), other=kind(wanted))
 
 
-def _read(field: str, scope: Mapping[str, Any]) -> Any:
+def _read(field: str, scope: Mapping[str, object]) -> object:
     if expression.has_expression(field):
         return expression.compile_value(field).evaluate(scope, lenient=True)
     return _lookup(scope, split_path(field))
@@ -235,7 +248,7 @@ _JUDGES: dict[str, Judge] = {
 }
 
 
-def _brief(value: Any) -> object:
+def _brief(value: object) -> object:
     """A value as the explanation shows it: whole where it is short."""
     if value is MISSING:
         return None
@@ -244,5 +257,5 @@ def _brief(value: Any) -> object:
     try:
         measure(value, 1000)
     except ExpressionError:
-        return f"{kind(value)} of {len(value)} entries"
+        return f"{kind(value)} of {len(value) if isinstance(value, Sized) else 0} entries"
     return value

@@ -33,6 +33,7 @@ from flowapp.engine.language.validation_messages import (
 )
 from flowapp.engine.language.workflow_config import Model, Whole, WorkflowConfig, matching
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
+from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.texts import say
 
 MAX_DEPTH = 32
@@ -49,7 +50,7 @@ ActionType = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(
 TriggerType = Annotated[
     str, Field(min_length=1, max_length=100), AfterValidator(lambda t: canonical_type("trigger", t))
 ]
-Json = dict[str, Any]
+Json = dict[str, object]
 
 
 class Position(Model):
@@ -65,7 +66,7 @@ class TriggerDef(Model):
     key: StepId
     trigger_type: TriggerType
     config: Json = Field(default_factory=dict)
-    conditions: Any = None
+    conditions: object = None
     is_active: bool = True
 
 
@@ -98,7 +99,7 @@ class EdgeDef(Model):
     target: StepId
     branch: str = Field(default="next", min_length=1, max_length=64)
     label: str = Field(default="", max_length=200)
-    conditions: Any = None
+    conditions: object = None
 
     @property
     def key(self) -> str:
@@ -130,7 +131,7 @@ class Definition(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _complete(cls, data: Any) -> Any:
+    def _complete(cls, data: object) -> object:
         """Fills in what follows from the place in the list: order and name of steps, keys of triggers."""
         if not isinstance(data, dict):
             return data
@@ -141,27 +142,35 @@ class Definition(Model):
             filled["triggers"] = _complete_triggers(data["triggers"])
         return filled
 
-    def canonical(self) -> Json:
+    def canonical(self) -> DefinitionJson:
         """The stable JSON form: every default written out, but for what came later and few definitions have.
 
         Those are `position`, the `label` and `conditions` of edges, and the first language: without them, a definition
         of before has the form and the fingerprint that it had.
         """
-        data = self.model_dump()
+        dumped: Any = self.model_dump()
         if self.language == 1:
-            del data["language"]
-        for step in data["steps"]:
+            del dumped["language"]
+        for step in dumped["steps"]:
             if step["position"] is None:
                 del step["position"]
-        data["edges"] = [
-            {name: value for name, value in edge.items() if value or name == "branch"} for edge in data["edges"]
+        dumped["edges"] = [
+            {name: value for name, value in edge.items() if value or name == "branch"} for edge in dumped["edges"]
         ]
-        return data
+        written: DefinitionJson = dumped
+        return written
 
     def fingerprint(self) -> str:
         """Sha256 (hex) of the canonical JSON: equal fingerprints mean equal definitions."""
         text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def stored_step(step: StepDef) -> StepJson:
+    """A step as definitions hold it."""
+    dumped: Any = step.model_dump(exclude_none=True) | {"goto_step": step.goto_step}
+    written: StepJson = dumped
+    return written
 
 
 def _complete_step(step: object, at: int) -> object:
@@ -236,8 +245,9 @@ def _entries(data: Json, name: str) -> Iterator[tuple[str, Json]]:
 def _with_step(problem: Problem, data: object) -> Problem:
     """The problem with the id of the step that it lies in."""
     for path, step in _entries(data, "steps") if isinstance(data, dict) else ():
-        if f"{problem.path}.".startswith(f"{path}.") and isinstance(step.get("step_id"), str):
-            return Problem(problem.path, problem.message, step["step_id"], problem.code)
+        step_id = step.get("step_id")
+        if f"{problem.path}.".startswith(f"{path}.") and isinstance(step_id, str):
+            return Problem(problem.path, problem.message, step_id, problem.code)
     return problem
 
 
@@ -312,7 +322,7 @@ def _edge_problems(data: Json) -> Iterator[Problem]:
 
 
 def _step_ids(data: Json) -> set[str]:
-    return {s["step_id"] for _, s in _entries(data, "steps") if isinstance(s.get("step_id"), str)}
+    return {step_id for _, step in _entries(data, "steps") if isinstance(step_id := step.get("step_id"), str)}
 
 
 def _no_step(path: str, step_id: str, known: set[str]) -> Problem:

@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal, overload
 
 from pydantic import AliasChoices
 
@@ -25,7 +25,7 @@ from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, Amount, Params, Trigg
 from flowapp.engine.language.definition import Definition, free_key, json_problems, parse
 from flowapp.errors import InvalidError, Problem
 
-Json = dict[str, Any]
+Json = dict[str, object]
 
 _TOP = ("language", "name", "description", "variables", "config")
 _STEP_LISTS = ("steps", "nodes", "actions")
@@ -65,7 +65,7 @@ _BRANCHES = frozenset(
 )  # fmt: skip
 
 
-def read(body: Any) -> tuple[Json, Json, dict[str, str]]:
+def read(body: object) -> tuple[Json, Json, dict[str, str]]:
     """(definition, rest, paths) of a request body in any dialect.
 
     `definition` has the canonical keys that the body speaks of, for `parse` (or to be laid over a draft: PATCH); `rest`
@@ -78,7 +78,7 @@ def read(body: Any) -> tuple[Json, Json, dict[str, str]]:
     return reader.definition, reader.rest, reader.paths
 
 
-def parse_body(body: Any) -> tuple[Definition, Json]:
+def parse_body(body: object) -> tuple[Definition, Json]:
     """Reads and parses a whole body: (definition, rest). InvalidError has all problems, at the body's own paths."""
     reader = _Reader(body)
     try:
@@ -104,7 +104,11 @@ def _source(path: str, paths: Mapping[str, str]) -> str:
     return path
 
 
-def type_name(kind: Literal["action", "trigger"], name: Any) -> Any:
+@overload
+def type_name(kind: Literal["action", "trigger"], name: str) -> str: ...
+@overload
+def type_name(kind: Literal["action", "trigger"], name: object) -> object: ...
+def type_name(kind: Literal["action", "trigger"], name: object) -> object:
     """The canonical name of a step or trigger type, however it is written; what is not text is left as it is."""
     if not isinstance(name, str):
         return name
@@ -114,7 +118,7 @@ def type_name(kind: Literal["action", "trigger"], name: Any) -> Any:
 class _Reader:
     """One reading of one body: collects the definition, the way back of every renamed path, and the problems."""
 
-    def __init__(self, body: Any) -> None:
+    def __init__(self, body: object) -> None:
         if not isinstance(body, dict):
             raise InvalidError.at("", "Send a workflow as a JSON object: {…}.")
         if wrong := json_problems(body):
@@ -167,8 +171,9 @@ class _Reader:
         if self.body.get("conditions"):
             self._conditions_for_all(triggers)
 
-    def _trigger_entries(self) -> Iterator[tuple[Any, str]]:
-        for at, entry in enumerate(self.body.get("triggers") or ()):
+    def _trigger_entries(self) -> Iterator[tuple[object, str]]:
+        listed = self.body.get("triggers")
+        for at, entry in enumerate(listed if isinstance(listed, list) else ()):
             yield entry, f"triggers.{at}"
         if self.body.get("trigger") is not None:
             yield self.body["trigger"], "trigger"
@@ -176,7 +181,7 @@ class _Reader:
         if kind is not None or config:
             yield {"trigger_type": kind, "trigger_config": config}, ""
 
-    def _trigger(self, entry: Any, at: str, index: int) -> Any:
+    def _trigger(self, entry: object, at: str, index: int) -> object:
         to = f"triggers.{index}"
         self.paths[to] = at
         if not isinstance(entry, dict):
@@ -201,7 +206,7 @@ class _Reader:
             self._rename_params(TRIGGERS.get(str(trigger["trigger_type"])), trigger.get("config"), f"{to}.config")
         return trigger
 
-    def _conditions_for_all(self, triggers: list[Any]) -> None:
+    def _conditions_for_all(self, triggers: list[object]) -> None:
         if not triggers:
             self._wrong(
                 "conditions", "Conditions belong to a trigger: say with “trigger_type” what starts the workflow."
@@ -219,9 +224,10 @@ class _Reader:
     def _read_steps(self) -> None:
         given = [name for name in _STEP_LISTS if self.body.get(name) is not None]
         filled = [name for name in given if self.body[name] != []]
+        steps: list[object] = []
         if given:
             self.paths["steps"] = (filled or given)[0]
-            self.definition["steps"] = []
+            self.definition["steps"] = steps
         if len(filled) == 1 and not isinstance(self.body[filled[0]], list):
             self.definition["steps"] = self.body[filled[0]]
             return
@@ -236,34 +242,34 @@ class _Reader:
                 self._wrong(name, "Enter a list: […].")
                 continue
             for at, entry in enumerate(entries):
-                to = f"steps.{len(self.definition['steps'])}"
-                self.definition["steps"].append(self._step(entry, name, f"{name}.{at}", to))
-                taken.update(s for s in (self._id_of(self.definition["steps"][-1]),) if s)
-        self._name_actions(taken)
+                step = self._step(entry, name, f"{name}.{at}", f"steps.{len(steps)}")
+                steps.append(step)
+                taken.update(s for s in (self._id_of(step),) if s)
+        self._name_actions(steps, taken)
 
     @staticmethod
-    def _id_of(step: Any) -> str | None:
+    def _id_of(step: object) -> str | None:
         step_id = step.get("step_id") if isinstance(step, dict) else None
         return step_id if isinstance(step_id, str) else None
 
-    def _name_actions(self, taken: set[str]) -> None:
-        for index, step in enumerate(self.definition.get("steps", ())):
+    def _name_actions(self, steps: list[object], taken: set[str]) -> None:
+        for index, step in enumerate(steps):
             to = f"steps.{index}"
             if self.paths[to].startswith("actions.") and isinstance(step, dict):
                 kind = step.get("action_type")
                 if "step_id" not in step and isinstance(kind, str):
                     step["step_id"] = free_key(kind, taken)
                     taken.add(step["step_id"])
-            if step_id := self._id_of(step):
+            if isinstance(step, dict) and (step_id := self._id_of(step)):
                 self.steps.setdefault(step_id, (to, step))
 
-    def _step(self, entry: Any, container: str, at: str, to: str) -> Any:
+    def _step(self, entry: object, container: str, at: str, to: str) -> object:
         self.paths[to] = at
         if not isinstance(entry, dict):
             return entry
         step = _lowered(self._rename(entry, _SPELLINGS[container], at, to), "on_error", "on_exhausted")
-        if isinstance(entry.get("id"), str) and self._id_of(step):
-            self.rows[entry["id"]] = step["step_id"]
+        if isinstance(entry.get("id"), str) and (step_id := self._id_of(step)):
+            self.rows[entry["id"]] = step_id
         position = {axis: step.pop(f"position_{axis}") for axis in "xy" if step.get(f"position_{axis}") is not None}
         if position:
             step["position"] = position
@@ -283,16 +289,16 @@ class _Reader:
         if step.get("integration") is not None:
             self._move(params, "integration", step.pop("integration"), f"{at}.integration", f"{to}.params")
         step.pop("integration", None)
-        self._read_kind(step, str(written).strip().lower(), to)
+        self._read_kind(step, params, str(written).strip().lower(), to)
         self._rename_params(ACTIONS.get(str(step.get("action_type"))), params, f"{to}.params")
 
-    def _read_kind(self, step: Json, written: str, to: str) -> None:
+    def _read_kind(self, step: Json, params: Json, written: str, to: str) -> None:
         """A param that says which type of a family is meant becomes the type."""
         spec = ACTIONS.get(str(step.get("action_type")))
         kinds = spec.kinds if spec else None
-        if spec is None or kinds is None or kinds.param not in step["params"] or _takes(spec.params, kinds.param):
+        if spec is None or kinds is None or kinds.param not in params or _takes(spec.params, kinds.param):
             return
-        kind, source = step["params"].pop(kinds.param), _source(f"{to}.params.{kinds.param}", self.paths)
+        kind, source = params.pop(kinds.param), _source(f"{to}.params.{kinds.param}", self.paths)
         meant = kinds.types.get(kind.strip().lower()) if isinstance(kind, str) else None
         if meant is not None:
             step["action_type"] = meant
@@ -301,13 +307,13 @@ class _Reader:
         elif kind is not None:
             self._wrong(source, f"Write one of: {', '.join(kinds.types)}.")
 
-    def _move(self, params: Json, name: str, value: Any, source: str, path: str) -> None:
+    def _move(self, params: Json, name: str, value: object, source: str, path: str) -> None:
         if params.get(name, value) != value:
             self._wrong(source, f"“{name}” is given already with another value: keep one of the two.")
         params[name] = value
         self.paths[f"{path}.{name}"] = source
 
-    def _rename_params(self, spec: ActionSpec | TriggerSpec | None, params: Any, path: str) -> None:
+    def _rename_params(self, spec: ActionSpec | TriggerSpec | None, params: object, path: str) -> None:
         if spec is None or not isinstance(params, dict):
             return
         for old, new in spec.param_aliases.items():
@@ -327,16 +333,18 @@ class _Reader:
     def _read_edges(self) -> None:
         edges = self.body.get("edges")
         if edges is not None:
-            listed = isinstance(edges, list)
-            self.definition["edges"] = [self._edge(e, f"edges.{n}") for n, e in enumerate(edges)] if listed else edges
+            self.definition["edges"] = (
+                [self._edge(edge, f"edges.{n}") for n, edge in enumerate(edges)] if isinstance(edges, list) else edges
+            )
 
-    def _edge(self, entry: Any, at: str) -> Any:
+    def _edge(self, entry: object, at: str) -> object:
         if not isinstance(entry, dict):
             return entry
         edge = self._rename(entry, _EDGE, at, at)
         for end in ("source", "target"):
-            if isinstance(edge.get(end), str) and edge[end] not in self.steps:
-                edge[end] = self.rows.get(edge[end], edge[end])
+            named = edge.get(end)
+            if isinstance(named, str) and named not in self.steps:
+                edge[end] = self.rows.get(named, named)
         branch = edge.get("branch")
         if branch == "":
             del edge["branch"]
@@ -364,14 +372,14 @@ class _Reader:
             del edge["conditions"]
 
 
-def _decides(kind: Any) -> bool:
+def _decides(kind: object) -> bool:
     """Whether a type of step goes along yes or no by its conditions."""
     spec = ACTIONS.get(kind) if isinstance(kind, str) else None
     return spec is not None and "yes" in spec.branches and "conditions" in spec.params.model_fields
 
 
 def _lowered(entry: Json, *keys: str) -> Json:
-    words = {key: entry[key].strip().lower() for key in keys if isinstance(entry.get(key), str)}
+    words = {key: word.strip().lower() for key in keys if isinstance(word := entry.get(key), str)}
     return {**entry, **words}
 
 

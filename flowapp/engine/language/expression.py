@@ -10,7 +10,6 @@ import difflib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 from flowapp.catalog import N_
 from flowapp.engine.language.compiler import CompiledExpression
@@ -27,7 +26,7 @@ MAX_EXPRESSIONS = 2_000  # in one text
 _CACHED = 4096  # longer texts are compiled each time: they would fill the cache
 _OPEN, _CLOSE = "{{", "}}"
 
-Run = Callable[[Frame], Any]
+Run = Callable[[Frame], object]
 Path = tuple[str, ...]
 
 
@@ -36,12 +35,12 @@ class Compiled:
 
     __slots__ = ("_run", "_value", "references")
 
-    def __init__(self, value: Any, run: Run | None, references: tuple[Path, ...] = ()) -> None:
+    def __init__(self, value: object, run: Run | None, references: tuple[Path, ...] = ()) -> None:
         self._value = value
         self._run = run
         self.references = references
 
-    def evaluate(self, scope: Scope | Mapping[str, Any], lenient: bool = False) -> Any:
+    def evaluate(self, scope: Scope | Mapping[str, object], lenient: bool = False) -> object:
         """The value with its expressions replaced; parts without any are passed on as they are, not copied.
 
         Raises MissingFieldError for a field that is not there (where `lenient`: MISSING, inside text nothing, inside
@@ -172,7 +171,7 @@ def _expression(source: str) -> tuple[Run, tuple[Path, ...]]:
         raise ExpressionError(message) from None
     inner, plain = program.run, program.plain
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         try:
             value = inner(frame)
             if isinstance(value, str | dict | list):

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from flowapp.catalog import N_, times
@@ -22,6 +22,9 @@ from flowapp.engine.language.values import MAX_TEXT, Number, as_number, contains
 from flowapp.errors import ExpressionError
 
 _UNPAIRED = re.compile("[\ud800-\udfff]")
+
+
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ SHALLOW = frozenset(
 ALIASES = {"d": "default", "count": "length", "lowercase": "lower", "uppercase": "upper", "json": "tojson"}
 
 
-def _filter(usage: str, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: A002 - as in ui()
-    def register(function: Callable[..., object]) -> Callable[..., object]:
+def _filter(usage: str, help: str) -> Callable[[Function], Function]:  # noqa: A002 - as in ui()
+    def register(function: Function) -> Function:
         name = re.split(r"\W", usage, maxsplit=1)[0]
         FILTERS[name] = Filter(function, usage, help)
         return function
@@ -50,7 +53,7 @@ def _filter(usage: str, help: str) -> Callable[[Callable[..., Any]], Callable[..
     return register
 
 
-def _items(value: object) -> list[Any]:
+def _items(value: object) -> list[object]:
     if value is None:
         return []
     if isinstance(value, list | tuple):
@@ -73,7 +76,7 @@ def _count(value: object, least: int, most: int) -> int:
     return int(number)
 
 
-def _field(entry: Any, attribute: str) -> Any:
+def _field(entry: object, attribute: object) -> object:
     """`attribute` of one entry of a list, dotted; null where it is not there."""
     for key in to_text(attribute).split("."):
         entry = entry.get(key) if isinstance(entry, dict) else None
@@ -143,7 +146,7 @@ def _last(value: object) -> object:
 
 
 @_filter("join(', ')", N_("Joins the entries of a list with a separator"))
-def _join(value: Any, separator: object = ", ", attribute: Any = None) -> str:
+def _join(value: object, separator: object = ", ", attribute: object = None) -> str:
     parts = [to_text(entry if attribute is None else _field(entry, attribute)) for entry in _items(value)]
     between = to_text(separator)
     if sum(map(len, parts)) + len(parts) * len(between) > MAX_TEXT:
@@ -200,17 +203,17 @@ def _abs(value: object) -> Number:
 
 
 @_filter("min", N_("Smallest entry of a list, optionally by a field of each entry; null if empty"))
-def _min(value: Any, attribute: Any = None) -> Any:
+def _min(value: object, attribute: object = None) -> object:
     return next(iter(_sort(value, attribute)), None)
 
 
 @_filter("max", N_("Largest entry of a list, optionally by a field of each entry; null if empty"))
-def _max(value: Any, attribute: Any = None) -> Any:
+def _max(value: object, attribute: object = None) -> object:
     return next(iter(_sort([e for e in _items(value) if e is not None], attribute, reverse=True)), None)
 
 
 @_filter("sum('amount')", N_("Adds up a list of numbers, or a field of each entry; null counts as 0"))
-def _sum(value: Any, attribute: Any = None) -> Number:
+def _sum(value: object, attribute: object = None) -> Number:
     entries = _items(value) if attribute is None else [_field(entry, attribute) for entry in _items(value)]
     numbers = [_number(entry) for entry in entries if entry is not None]
     if any(isinstance(number, Decimal) for number in numbers):
@@ -225,7 +228,7 @@ class _Key:
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value
 
     def __lt__(self, other: _Key) -> bool:
@@ -236,15 +239,15 @@ class _Key:
 
 
 @_filter("sort('name')", N_("Sorts a list, optionally by a field of each entry; null comes last"))
-def _sort(value: Any, attribute: Any = None, reverse: object = False) -> list[Any]:
+def _sort(value: object, attribute: object = None, reverse: object = False) -> list[object]:
     pairs = [(entry if attribute is None else _field(entry, attribute), entry) for entry in _items(value)]
     known = sorted((p for p in pairs if p[0] is not None), key=lambda pair: _Key(pair[0]), reverse=bool(reverse))
     return [entry for _, entry in known] + [entry for key, entry in pairs if key is None]
 
 
 @_filter("unique", N_("Removes duplicates from a list, optionally by a field of each entry"))
-def _unique(value: object, attribute: Any = None) -> list[object]:
-    by_key: dict[str, Any] = {}
+def _unique(value: object, attribute: object = None) -> list[object]:
+    by_key: dict[str, object] = {}
     for entry in _items(value):
         by_key.setdefault(to_json(entry if attribute is None else _field(entry, attribute)), entry)
     return list(by_key.values())
@@ -256,7 +259,7 @@ def _reverse(value: object) -> object:
 
 
 @_filter("map('name')", N_("Takes one field of each entry of a list; null if an entry does not have it"))
-def _map(value: Any, attribute: Any) -> list[object]:
+def _map(value: object, attribute: object) -> list[object]:
     return [_field(entry, attribute) for entry in _items(value)]
 
 

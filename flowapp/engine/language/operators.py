@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 from flowapp.engine.language.values import (
     MAX_TEXT,
@@ -30,7 +29,7 @@ class Frame:
 
     __slots__ = ("lenient", "scope", "wholes", "work")
 
-    def __init__(self, scope: Mapping[str, Any], lenient: bool) -> None:
+    def __init__(self, scope: Mapping[str, object], lenient: bool) -> None:
         self.scope = scope
         self.lenient = lenient
         self.work = WORK
@@ -93,7 +92,7 @@ def calculate(frame: Frame, name: str, left: object, right: object) -> object:
         raise ExpressionError("The result is not a finite number.") from None
 
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+_ARITHMETIC: dict[str, Callable[[object, object], object]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -112,7 +111,7 @@ def _shown(value: object) -> str:
     return f"the text “{value[:30]}”" if isinstance(value, str) else kind(value)
 
 
-Comparison = Callable[[Frame, Any, Any], bool | None]
+Comparison = Callable[[Frame, object, object], bool | None]
 
 
 def _same(frame: Frame, left: object, right: object) -> bool:
@@ -168,7 +167,7 @@ def _divides(value: object, by: object) -> bool:
 
 
 # `x is …`. A missing field comes here as MISSING where the evaluation is lenient.
-TESTS: dict[str, Callable[[Any], bool]] = {
+TESTS: dict[str, Callable[[object], bool]] = {
     "none": lambda value: value is None,
     "null": lambda value: value is None,
     "empty": lambda value: value is None or (not value and not isinstance(value, bool | int | float | Decimal)),
@@ -184,7 +183,7 @@ TESTS: dict[str, Callable[[Any], bool]] = {
     "even": lambda value: _divides(value, 2),
     "odd": lambda value: _divides(value, 1) and not _divides(value, 2),
 }
-TESTS_WITH_ARGUMENT: dict[str, Callable[[Any, Any], bool]] = {
+TESTS_WITH_ARGUMENT: dict[str, Callable[[object, object], bool]] = {
     "divisibleby": _divides,
     "equalto": equal,
     "in": lambda value, container: bool(contains(container, value)),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from flowapp.catalog.entities import SYNONYMS
 
 
-class StepView(dict[str, Any]):
+class StepView(dict[str, object]):
     """What is known of one step: result, status, error. Other keys are looked up in its result."""
 
     def __missing__(self, key: str) -> object:
@@ -18,7 +17,7 @@ class StepView(dict[str, Any]):
         raise KeyError(key)
 
 
-class StepsView(dict[str, Any]):
+class StepsView(dict[str, object]):
     """The steps that have run, by step_id."""
 
     def __getitem__(self, key: str) -> object:
@@ -26,7 +25,7 @@ class StepsView(dict[str, Any]):
         return StepView(step) if isinstance(step, dict) else step
 
 
-class Scope(dict[str, Any]):
+class Scope(dict[str, object]):
     """Looks up the names of an expression: `scope["input"]`; KeyError where a name is unknown.
 
     `steps` maps step_id to {"result", "status", "error"}; `now` is an ISO time in UTC; `timezone` is the zone in which
@@ -39,12 +38,12 @@ class Scope(dict[str, Any]):
 
     def __init__(
         self,
-        input: Any = None,  # noqa: A002 - the word of the language
-        variables: Mapping[str, Any] | None = None,
-        steps: Mapping[str, Any] | None = None,
-        context: Mapping[str, Any] | None = None,
+        input: object = None,  # noqa: A002 - the word of the language
+        variables: Mapping[str, object] | None = None,
+        steps: Mapping[str, object] | None = None,
+        context: Mapping[str, object] | None = None,
         now: str = "",
-        extra: Mapping[str, Any] | None = None,
+        extra: Mapping[str, object] | None = None,
         timezone: str = "UTC",
     ) -> None:
         super().__init__(input=input, variables=variables or {}, context=context or {}, now=now)
@@ -59,7 +58,7 @@ class Scope(dict[str, Any]):
             self[name] = value  # the next look-up finds it at once
             return value
         if name == "timestamp":
-            return compact(self["now"])
+            return compact(str(self["now"]))
         for key in (name, *SYNONYMS.get(name, ())):
             for root in ("input", "context", "variables"):
                 source = self[root]

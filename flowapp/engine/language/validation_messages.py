@@ -6,14 +6,16 @@ import json
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import reduce
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from flowapp.catalog import N_, Params, ui_of
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.expression import check as check_expressions
 from flowapp.engine.language.expression import has_expression
+from flowapp.engine.language.values import MISSING
 from flowapp.errors import FlowError, InvalidError, Problem
 from flowapp.security.credentials import hide
 from flowapp.texts import Text, either, say
@@ -23,7 +25,7 @@ MAX_PROBLEMS = 100  # of one kind: more help nobody, and each costs a search for
 MAX_COMPARED = 200
 
 
-def check_params(model: type[Params], params: dict[str, Any], path: str) -> tuple[list[Problem], list[Problem]]:
+def check_params(model: type[Params], params: dict[str, object], path: str) -> tuple[list[Problem], list[Problem]]:
     """What is wrong with a step's params: (refused, doubtful).
 
     A wrong type is no problem where the value holds an expression, because it has its real type only when the step
@@ -48,11 +50,11 @@ def check_params(model: type[Params], params: dict[str, Any], path: str) -> tupl
     return refused, doubtful
 
 
-def _excused(error: Any) -> bool:
+def _excused(error: ErrorDetails) -> bool:
     return error["type"] not in ("missing", "extra_forbidden") and has_expression(error["input"])
 
 
-def _of_whole(error: Any) -> bool:
+def _of_whole(error: ErrorDetails) -> bool:
     return error["type"] == "value_error" and isinstance(error["input"], dict)
 
 
@@ -85,7 +87,7 @@ def plain_problems(
     data: object,
     model: type[BaseModel],
     path: str = "",
-    excused: Callable[[object], bool] = lambda _: False,
+    excused: Callable[[ErrorDetails], bool] = lambda _: False,
 ) -> list[Problem]:
     """Pydantic's errors about `data`, which lies at `path`, in plain words; errors that are `excused` are left out.
 
@@ -107,7 +109,7 @@ def _alternative(one: str, other: str) -> str:
     return say("%(one)s Or: %(other)s", one=one, other=other)
 
 
-def _place(detail: Any, data: Any, model: type[BaseModel]) -> str:
+def _place(detail: ErrorDetails, data: object, model: type[BaseModel]) -> str:
     """The error's place as the sender sees it, without pydantic's own steps such as the name of a union's arm."""
     parts: list[str] = []
     for at, part in enumerate(detail["loc"], start=1):
@@ -115,16 +117,22 @@ def _place(detail: Any, data: Any, model: type[BaseModel]) -> str:
         absent = at == len(detail["loc"]) and (
             detail["type"] == "missing" or bool(owner and isinstance(data, dict) and part in owner.model_fields)
         )
-        inside = isinstance(data, dict) and part in data
-        if inside or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
-            data = data[part]
+        inner = _entry(data, part)
+        if inner is not MISSING:
+            data = inner
         elif not absent:
             continue
         parts.append(str(part))
     return ".".join(parts)
 
 
-def _message(detail: Any, model: type[BaseModel]) -> str:
+def _entry(data: object, part: int | str) -> object:
+    if isinstance(data, dict):
+        return data.get(part, MISSING)
+    return data[part] if isinstance(data, list) and isinstance(part, int) and part < len(data) else MISSING
+
+
+def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         name, owner = str(detail["loc"][-1]), _model_at(model, detail["loc"][:-1])

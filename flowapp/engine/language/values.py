@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from flowapp.errors import ExpressionError
 from flowapp.texts import say
@@ -41,7 +41,7 @@ MISSING: Final = Missing()
 class Absent(Exception):  # noqa: N818 - not an error for whoever asks `default` or `is defined`
     """A path that leads nowhere; becomes MissingFieldError where nothing catches it. `container` is the last value."""
 
-    def __init__(self, path: tuple[str | int, ...], container: Any) -> None:
+    def __init__(self, path: tuple[str | int, ...], container: object) -> None:
         super().__init__(path)
         self.path = path
         self.container = container
@@ -151,6 +151,13 @@ def order(left: object, right: object) -> int | None:
     return None
 
 
+def range_end(value: object) -> int | None:
+    """One end of a range. Raises ExpressionError where it is no whole number."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise ExpressionError(say("Start and end of a range must be whole numbers."))
+
+
 def contains(container: object, item: object) -> bool | None:
     """Whether a text contains a text, a list an item, an object a key; None where `container` is none of these."""
     if isinstance(container, str):
@@ -183,5 +190,5 @@ def measure(value: object, limit: int) -> int:
     return total
 
 
-def _children(entry: Any) -> Iterable[Any]:
+def _children(entry: dict[object, object] | list[object] | tuple[object, ...]) -> Iterable[object]:
     return (part for pair in entry.items() for part in pair) if isinstance(entry, dict) else entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -103,7 +103,8 @@ class WorkflowConfig(Model):
     retention_days: Annotated[int, Field(ge=1, le=3650), _WHOLE] | None = None
 
 
-def stored_config(definition: Mapping[str, Any]) -> WorkflowConfig:
+def stored_config(definition: Mapping[str, object]) -> WorkflowConfig:
     """The settings of a stored definition: what it leaves out has its default, what a later release added is left out."""
-    stored = definition.get("config") or {}
+    config = definition.get("config")
+    stored = config if isinstance(config, dict) else {}
     return WorkflowConfig.model_validate({n: v for n, v in stored.items() if n in WorkflowConfig.model_fields})

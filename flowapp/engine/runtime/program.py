@@ -44,7 +44,8 @@ class Step:
         """The parameters of this visit, validated, and as plain JSON for the record."""
         if self.fixed is not None:
             return self.fixed, self.definition.params
-        values = {**self.compiled.evaluate(visit.scope), **self.raw}
+        evaluated = self.compiled.evaluate(visit.scope)
+        values = {**(evaluated if isinstance(evaluated, dict) else {}), **self.raw}
         return validate(self.spec, values), values
 
 

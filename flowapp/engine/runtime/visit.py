@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, Stop, secret_fields
 from flowapp.catalog.context import SERVICES, Http, HttpResponse, Logger, LogLevel, Signal, StepServices
 from flowapp.database import dump_json
-from flowapp.engine.language.conditions import evaluate
+from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.runtime.program import Step
@@ -78,7 +78,7 @@ class Attempt:
 
     outcome: Outcome
     params: Any
-    explanation: list[dict[str, Any]] | None = None
+    explanation: list[Explanation] | None = None
     opened: Opened = field(default_factory=Opened)
 
 
@@ -194,7 +194,7 @@ def _context(step: Step, visit: Visit, attempt: Attempt) -> StepContext:
     def render(value: Any, **extra: Any) -> Any:
         return compile_value(value).evaluate(_with(visit.scope, event | extra))
 
-    def test(conditions: Any, **extra: Any) -> tuple[bool, list[dict[str, Any]]]:
+    def test(conditions: Any, **extra: Any) -> tuple[bool, Sequence[Explanation]]:
         truth, why = evaluate(conditions, _with(visit.scope, event | extra))
         if not extra:
             attempt.explanation = [*(attempt.explanation or ()), *why]

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from flowapp.catalog.entities import CONTACT
-from flowapp.engine.language.conditions import evaluate
+from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.store import admission
 from flowapp.engine.store.control import cancel
@@ -108,7 +108,7 @@ def _first(session: Session, workflow_id: str, idempotency_key: str | None) -> E
     return session.scalars(select(Execution).where(*mine)).one()
 
 
-def _met(trigger: Trigger | None, data: Any, context: dict[str, Any], now: str) -> tuple[bool, list[dict[str, Any]]]:
+def _met(trigger: Trigger | None, data: Any, context: dict[str, Any], now: str) -> tuple[bool, list[Explanation]]:
     if trigger is None or not trigger.conditions:
         return True, []
     return evaluate(trigger.conditions, Scope(input=data, context=context, now=now))

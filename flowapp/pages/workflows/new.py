@@ -6,10 +6,11 @@ is under way (the session says for which workflow), the step editor leads back t
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from flowapp import workflows
@@ -18,6 +19,7 @@ from flowapp.engine.graph import edit
 from flowapp.errors import InvalidError, Problem, StaleError
 from flowapp.extensions import db
 from flowapp.models import Workflow
+from flowapp.models.definitions import DefinitionJson, TriggerJson
 from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.template_library.builtin import templates
@@ -30,7 +32,6 @@ from flowapp.web.locale import select_locale, select_timezone
 from flowapp.web.texts import localized_problems
 
 bp = Blueprint("workflow_new", __name__, url_prefix="/workflows")
-Json = dict[str, Any]
 STAGES = (
     ("basics", N_("Basics")),
     ("trigger", N_("Trigger")),
@@ -49,7 +50,7 @@ class BasicsForm(PageForm):
 
 
 @bp.before_app_request
-def _stay() -> Any:
+def _stay() -> ResponseReturnValue | None:
     """The step editor's own list of steps is the wizard's fourth stage, until the wizard ends or is left."""
     wizard = session.get("wizard") if request.endpoint in ("steps.index", "workflow.show") else None
     if not wizard or wizard != str((request.view_args or {}).get("workflow_id")):
@@ -128,9 +129,13 @@ def save_basics(workflow_id: UUID) -> Response:
     """Changes name and description."""
     draft = Draft(workflow_id)
     form = BasicsForm(request.form)
-    typed = {name: form[name].data for name in ("name", "description")}
+    definition: DefinitionJson = {
+        **draft.definition,
+        "name": form.name.data,
+        "description": form.description.data,
+    }
     try:
-        draft.save({**draft.definition, **typed}, request.form.get("revision", ""))
+        draft.save(definition, request.form.get("revision", ""))
     except (InvalidError, StaleError) as error:
         db.session.rollback()
         refused = error if isinstance(error, InvalidError) else InvalidError.at("", _stale())
@@ -159,14 +164,14 @@ def _trigger_stage(draft: Draft, form: TriggerForm) -> Response:
     return _stage("trigger", draft, form=form, types=list(TRIGGERS.values()), status=_status(form))
 
 
-def _chosen(draft: Draft, wanted: str) -> Json:
+def _chosen(draft: Draft, wanted: str) -> TriggerJson:
     """The draft's first trigger if it is of the wanted type, else a new one; by hand where nothing was chosen."""
-    first: Json = next(iter(draft.definition["triggers"]), {})
-    kind = wanted if wanted in TRIGGERS else first.get("trigger_type", "manual")
-    if first.get("trigger_type") == kind:
+    first = next(iter(draft.definition["triggers"]), None)
+    kind = wanted if wanted in TRIGGERS else first["trigger_type"] if first else "manual"
+    if first is not None and first["trigger_type"] == kind:
         return first
-    config = {"every": "daily", "timezone": select_timezone()} if kind == "schedule" else {}
-    return {"trigger_type": kind, "config": config, "conditions": first.get("conditions")}
+    config: dict[str, object] = {"every": "daily", "timezone": select_timezone()} if kind == "schedule" else {}
+    return {"trigger_type": kind, "config": config, "conditions": first["conditions"] if first else None}
 
 
 @bp.get("/<uuid:workflow_id>/wizard/conditions")
@@ -190,17 +195,17 @@ def _conditions_stage(draft: Draft, form: TriggerForm) -> Response:
     return _stage("conditions", draft, form=form, values=draft.values(draft.definition, None), status=_status(form))
 
 
-def _saved(draft: Draft, form: TriggerForm, again: Any, onward: str) -> Response:
+def _saved(draft: Draft, form: TriggerForm, again: Callable[[Draft, TriggerForm], Response], onward: str) -> Response:
     """Saves what the form reads into the first trigger and goes on; else shows the stage again as it was typed."""
     if form.acted or not form.validate():
-        return again(draft, form)  # type: ignore[no-any-return]
-    definition = {**draft.definition, "triggers": [form.trigger, *draft.definition["triggers"][1:]]}
+        return again(draft, form)
+    definition: DefinitionJson = {**draft.definition, "triggers": [form.trigger, *draft.definition["triggers"][1:]]}
     try:
         draft.save(definition, request.form.get("revision", ""))
     except (InvalidError, StaleError) as error:
         db.session.rollback()
         form.place(error.problems if isinstance(error, InvalidError) else [Problem("", _stale())], 0)
-        return again(Draft(draft.workflow.id), form)  # type: ignore[no-any-return]
+        return again(Draft(draft.workflow.id), form)
     return go(onward, workflow_id=draft.workflow.id)
 
 

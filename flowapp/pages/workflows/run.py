@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, request
@@ -21,6 +20,7 @@ from flowapp.engine.store.start import start
 from flowapp.errors import InvalidError
 from flowapp.extensions import db
 from flowapp.models import Form, Version, Workflow
+from flowapp.models.definitions import DefinitionJson
 from flowapp.security.roles import Role
 from flowapp.web import access, go, page
 from flowapp.web.forms import ParamsForm, PlainForm, build
@@ -37,13 +37,13 @@ _INPUT = re.compile(r"\b(input|form_data)\b")
 class RunParams(Params):
     """What a person hands to the workflow."""
 
-    input: dict[str, Any] = Field(
+    input: dict[str, object] = Field(
         default_factory=dict,
         json_schema_extra=ui(N_("Input"), N_("Steps can use it as input.<name>."), widget="keyvalue"),
     )
 
 
-def _definition(workflow: Workflow) -> dict[str, Any]:
+def _definition(workflow: Workflow) -> DefinitionJson:
     """What would run: the published version, else the draft."""
     published = db.session.get(Version, workflow.published_version_id) if workflow.published_version_id else None
     return published.definition if published else workflow.draft

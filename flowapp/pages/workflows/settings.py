@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, make_response, request
@@ -21,7 +20,6 @@ from flowapp.web.forms.draft import Draft
 from flowapp.workflows.projects import slugify
 
 bp = Blueprint("workflow_settings", __name__, url_prefix="/workflows/<uuid:workflow_id>")
-Json = dict[str, Any]
 
 
 @bp.get("/settings")

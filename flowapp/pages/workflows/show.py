@@ -20,6 +20,7 @@ from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.executions import history
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, TEST, Form, Trigger, User, Workflow
+from flowapp.models.definitions import TriggerJson
 from flowapp.records.paging import Page, PageAt
 from flowapp.security.roles import Role
 from flowapp.texts import say
@@ -151,7 +152,7 @@ def trigger_words(workflow: Workflow) -> list[Json]:
     return [_words(trigger) for trigger in workflows.shown_definition(workflow).get("triggers", ())]
 
 
-def _words(trigger: Json) -> Json:
+def _words(trigger: TriggerJson) -> Json:
     spec = TRIGGERS.get(trigger["trigger_type"])
     if spec is None:
         return {"icon": "bolt", "label": trigger["trigger_type"], "text": "", "type": "", "key": trigger["key"]}

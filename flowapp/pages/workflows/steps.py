@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, request, url_for
@@ -14,6 +13,7 @@ from flowapp.catalog import ACTIONS, ActionSpec
 from flowapp.engine.graph import edit
 from flowapp.errors import ConflictError, InvalidError, StaleError
 from flowapp.extensions import db
+from flowapp.models.definitions import DefinitionJson
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 from flowapp.web.forms.draft import Draft
@@ -23,7 +23,6 @@ from flowapp.web.render import page, to_url, wants_fragment
 from flowapp.workflows import test_data
 
 bp = Blueprint("steps", __name__, url_prefix="/workflows/<uuid:workflow_id>")
-Json = dict[str, Any]
 
 
 @bp.get("/steps")
@@ -118,7 +117,7 @@ def order(workflow_id: UUID) -> Response:
     """The order of one lane after a drag."""
     wanted = request.form.getlist("order")
 
-    def reordered(found: Json) -> Json:
+    def reordered(found: DefinitionJson) -> DefinitionJson:
         if not wanted:
             raise ConflictError(_("There is nothing to move."))
         return edit.reorder(found, wanted)
@@ -131,7 +130,7 @@ def order(workflow_id: UUID) -> Response:
 def duplicate(workflow_id: UUID, step_id: str) -> Response:
     """A copy right behind it."""
 
-    def copied(found: Json) -> Json:
+    def copied(found: DefinitionJson) -> DefinitionJson:
         name = _("%(name)s (copy)", name=edit.step_of(found, step_id)["name"])
         return edit.duplicate(found, step_id, name)
 
@@ -153,7 +152,7 @@ def connect(workflow_id: UUID) -> Response:
     return _changed(workflow_id, lambda found: edit.connect(found, source, branch or "next", target or None), source)
 
 
-def _changed(workflow_id: UUID, change: Callable[[Json], Json], step_id: str) -> Response:
+def _changed(workflow_id: UUID, change: Callable[[DefinitionJson], DefinitionJson], step_id: str) -> Response:
     draft = Draft(workflow_id)
     draft.save(change(draft.workflow.draft), request.form.get("revision", ""))
     if wants_fragment():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
+from collections.abc import Mapping
 from uuid import UUID
 
 from flask import Blueprint, Response, current_app, flash, request, url_for
@@ -16,6 +16,7 @@ from flowapp.engine.language.definition import free_key
 from flowapp.errors import InvalidError, NotFoundError, StaleError
 from flowapp.extensions import db
 from flowapp.models import Form
+from flowapp.models.definitions import TriggerJson
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 from flowapp.web.forms.draft import Draft
@@ -26,7 +27,6 @@ from flowapp.web.locale import select_timezone
 from flowapp.web.render import page, to_url
 
 bp = Blueprint("workflow_triggers", __name__, url_prefix="/workflows/<uuid:workflow_id>")
-Json = dict[str, Any]
 
 
 @bp.get("/triggers")
@@ -56,10 +56,16 @@ def new(workflow_id: UUID, trigger_type: str) -> Response:
     draft = Draft(workflow_id)
     spec = get_trigger(trigger_type)
     key = free_key(spec.type, {trigger["key"] for trigger in draft.definition["triggers"]})
-    config = (
+    config: dict[str, object] = (
         {"timezone": select_timezone()} if spec.source == "clock" and "timezone" in spec.params.model_fields else {}
     )
-    trigger = {"key": key, "trigger_type": spec.type, "config": config, "conditions": None, "is_active": True}
+    trigger: TriggerJson = {
+        "key": key,
+        "trigger_type": spec.type,
+        "config": config,
+        "conditions": None,
+        "is_active": True,
+    }
     return _edit(draft, trigger, len(draft.definition["triggers"]))
 
 
@@ -91,7 +97,7 @@ def _place(draft: Draft, key: str) -> int:
     raise NotFoundError(_("There is no such trigger in this workflow."))
 
 
-def _edit(draft: Draft, trigger: Json, at: int) -> Response:
+def _edit(draft: Draft, trigger: TriggerJson, at: int) -> Response:
     form = TriggerForm(trigger, draft.providers(), request.form if request.method == "POST" else None)
     revision = str(draft.workflow.revision)
     if request.method == "POST":
@@ -148,7 +154,7 @@ def _addresses(form: TriggerForm) -> dict[str, str]:
     return addresses
 
 
-def _curl(address: str, config: Json, spec: TriggerSpec) -> str:
+def _curl(address: str, config: Mapping[str, object], spec: TriggerSpec) -> str:
     """An example call; secrets are named, not shown."""
     methods, auth, user, name = (
         stored_value(spec.params, config, field) for field in ("methods", "auth", "username", "header_name")

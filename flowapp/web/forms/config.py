@@ -19,13 +19,13 @@ from flowapp.catalog.hours import parse_clock
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.engine.language.workflow_config import MAX_VISITS, WEEKDAYS
 from flowapp.errors import ExpressionError, Problem
+from flowapp.models.definitions import DefinitionJson
 from flowapp.texts import say
 from flowapp.web.forms.field import ParamField, Posted
 from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.text import shown
 
-Json = dict[str, Any]
 _AFTER = re.compile(r"after_([0-9]+)_days")
 _OWN_HOURS = {"business_hours": ["true"]}
 
@@ -39,7 +39,7 @@ class SettingsParams(Params):
 
     name: str = Field(min_length=1, max_length=200, json_schema_extra=ui(N_("Name")))
     description: str = Field("", max_length=10_000, json_schema_extra=ui(N_("Description"), widget="textarea"))
-    variables: dict[str, Any] = Field(
+    variables: dict[str, object] = Field(
         default_factory=dict,
         json_schema_extra=ui(N_("Variables"), N_("Every step can use them as variables.<name>."), widget="keyvalue"),
     )
@@ -234,9 +234,9 @@ def _told(field: ParamField) -> tuple[str, str]:
     return label, choices.get(shown(value), shown(value))
 
 
-def config_form(definition: Json, providers: Providers, posted: Posted | None = None) -> ConfigForm:
+def config_form(definition: DefinitionJson, providers: Providers, posted: Posted | None = None) -> ConfigForm:
     """The form of a canonical definition."""
-    config = dict(definition["config"])
+    config: dict[str, Any] = dict(definition["config"])
     after = _AFTER.fullmatch(config["reentry"])
     if after:
         config |= {"reentry": "after", "reentry_days": int(after[1])}
@@ -250,7 +250,7 @@ def config_form(definition: Json, providers: Providers, posted: Posted | None = 
     return form
 
 
-def _check(values: Json) -> list[Problem]:
+def _check(values: dict[str, object]) -> list[Problem]:
     try:
         settings = SettingsParams.model_validate(values)
     except ValidationError as error:
@@ -264,7 +264,7 @@ def _days(settings: SettingsParams) -> list[str]:
     return [day for day in WEEKDAYS if getattr(settings, day)]
 
 
-def laid(definition: Json, values: Json) -> Json:
+def laid(definition: DefinitionJson, values: dict[str, object]) -> DefinitionJson:
     """The definition with these settings."""
     settings = SettingsParams.model_validate(values)
     reentry = f"after_{settings.reentry_days}_days" if settings.reentry == "after" else settings.reentry
@@ -278,7 +278,7 @@ def laid(definition: Json, values: Json) -> Json:
     }
 
 
-def _hours(settings: SettingsParams) -> Json | None:
+def _hours(settings: SettingsParams) -> dict[str, object] | None:
     if not settings.business_hours:
         return None
     clock = {"start": _clock(settings.start), "end": _clock(settings.end)}

@@ -15,11 +15,11 @@ from flowapp import tasks, workflows
 from flowapp.engine.graph.sample import ValueGroup, before, sample_input, values
 from flowapp.extensions import db
 from flowapp.models import Execution, Form, StepRun, Workflow
+from flowapp.models.definitions import DefinitionJson
 from flowapp.web.forms.providers import Providers, of_project
 from flowapp.web.locale import when
 from flowapp.workflows import test_data
 
-Json = dict[str, Any]
 KEEP = 86_400  # seconds for which the result of a tried step stays known
 LARGEST = 262_144  # characters of such a result: Redis is for many
 LAST = 5
@@ -30,14 +30,14 @@ class Draft:
 
     def __init__(self, workflow_id: UUID | str) -> None:
         self.workflow: Workflow = workflows.get(db.session(), str(workflow_id))
-        self.definition: Json = workflows.shown_definition(self.workflow)
+        self.definition: DefinitionJson = workflows.shown_definition(self.workflow)
 
     def providers(self, without: str = "") -> Providers:
         """What selects offer; `without` is a step that is not offered to itself."""
         steps = [(s["step_id"], s["name"]) for s in self.definition["steps"] if s["step_id"] != without]
         return of_project(db.session(), self.workflow.project_id, steps, self.workflow.id)
 
-    def save(self, definition: Json, revision: str = "") -> None:
+    def save(self, definition: DefinitionJson, revision: str = "") -> None:
         """Saves and commits. StaleError where `revision`, as the page was loaded with, is past; InvalidError with problems."""
         expected = int(revision) if revision.isascii() and revision.isdecimal() and len(revision) < 10 else None
         actor_id = g.actor.user.id
@@ -49,7 +49,7 @@ class Draft:
         statement = select(Execution).filter_by(workflow_id=self.workflow.id).order_by(Execution.id.desc()).limit(LAST)
         return list(db.session.scalars(statement))
 
-    def sample(self) -> Json:
+    def sample(self) -> dict[str, object]:
         """An input as the trigger would give it."""
         forms = {row.slug: row.fields for row in db.session.scalars(select(Form))}
         return sample_input(self.definition, forms)
@@ -60,7 +60,7 @@ class Draft:
         runs = [(run.id, str(_("The execution of %(when)s", when=when(run.created_at)))) for run in self.executions()]
         return [*kept, ("sample", str(_("An example"))), *runs]
 
-    def input_of(self, key: str) -> tuple[Any, str | None]:
+    def input_of(self, key: str) -> tuple[object, str | None]:
         """The input of that key, of an example where there is none, and the execution that it is from."""
         kept = test_data.of(self.workflow)
         if key == "test" and "input" in kept:
@@ -68,14 +68,14 @@ class Draft:
         run = next((run for run in self.executions() if run.id == key), None)
         return (run.input_data, run.id) if run else (self.sample(), None)
 
-    def values(self, definition: Json, step_id: str | None) -> list[ValueGroup]:
+    def values(self, definition: DefinitionJson, step_id: str | None) -> list[ValueGroup]:
         """What a step (None: a trigger's condition) can use. Examples are the last real input and results, if any."""
         last = next(iter(self.executions()), None)
         data = last.input_data if last and last.input_data else self.sample()
         results = self.results(before(definition, step_id), last.id if last else None) if step_id else {}
         return values(definition, step_id, data, results)
 
-    def results(self, step_ids: list[str], execution_id: str | None) -> dict[str, Any]:
+    def results(self, step_ids: list[str], execution_id: str | None) -> dict[str, object]:
         """Known results: pinned ones, else those of that execution, else of the last time that the step was tried."""
         found = self._tried(step_ids)
         if execution_id:
@@ -84,7 +84,7 @@ class Draft:
         pins = test_data.of(self.workflow)["pins"]
         return found | {step_id: pins[step_id] for step_id in step_ids if step_id in pins}
 
-    def remember(self, step_id: str, result: Any) -> None:
+    def remember(self, step_id: str, result: object) -> None:
         """Keeps what a tried step gave, for the steps behind it, where it is not too large and Redis answers."""
         try:
             text = json.dumps(result)
@@ -93,7 +93,7 @@ class Draft:
         except (redis.RedisError, TypeError, ValueError):
             return
 
-    def _tried(self, step_ids: list[str]) -> dict[str, Any]:
+    def _tried(self, step_ids: list[str]) -> dict[str, object]:
         if not step_ids:
             return {}
         try:

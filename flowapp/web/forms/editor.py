@@ -13,13 +13,13 @@ from flowapp.catalog import N_, Params, get_action, ui
 from flowapp.catalog.entities import ENTITIES
 from flowapp.engine.graph import edit
 from flowapp.engine.graph.sample import ValueGroup
-from flowapp.engine.language.definition import StepDef
+from flowapp.engine.language.definition import StepDef, stored_step
+from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.steps import StepForm
 from flowapp.workflows import test_data
 
-Json = dict[str, Any]
 PLACES = ("after", "branch", "before", "below", "parallel")
 _KINDS = {
     "input": N_("Trigger"),
@@ -31,7 +31,7 @@ _KINDS = {
 class OwnInput(Params):
     """An input that a person writes to try a step with."""
 
-    data: dict[str, Any] = Field(
+    data: dict[str, object] = Field(
         default_factory=dict,
         json_schema_extra=ui(N_("Your own values"), N_("What the trigger would provide."), widget="keyvalue"),
     )
@@ -48,7 +48,7 @@ class Editor:
         self.new = not step_id
         self.place = {name: request.values.get(name, "")[:200] for name in PLACES}
         step = new_step(draft.definition, action_type) if self.new else edit.step_of(draft.definition, step_id)
-        self.origin = dict(step)
+        self.origin = step.copy()
         posted = request.form if request.method == "POST" else None
         self.form = StepForm(step, draft.providers(step["step_id"]), posted)
         if posted is not None and self.new and self.form.name.data:
@@ -67,11 +67,11 @@ class Editor:
         return self.form.acted or self.own.acted
 
     @property
-    def definition(self) -> Json:
+    def definition(self) -> DefinitionJson:
         """The draft with the step as the form has it. NotFoundError where its place is gone."""
         return self._with(self.form.step)
 
-    def _with(self, step: Json) -> Json:
+    def _with(self, step: StepJson) -> DefinitionJson:
         definition, place = self.draft.definition, self.place
         if not self.new:
             return edit.change(definition, step)
@@ -98,7 +98,7 @@ class Editor:
             return url_for(f"{page}.new", workflow_id=workflow_id, action_type=self.form.spec.type)
         return url_for(f"{page}.change", workflow_id=workflow_id, step_id=self.form.step["step_id"])
 
-    def groups(self) -> list[Json]:
+    def groups(self) -> list[dict[str, object]]:
         """The values to insert, as `ui.value_list` shows them."""
         return shown_groups(self.draft.values(self._with(self.origin), self.origin["step_id"]))
 
@@ -106,7 +106,7 @@ class Editor:
         """What the step can be tried with."""
         return [*self.draft.inputs(), ("own", str(_("My own values")))]
 
-    def input_data(self) -> tuple[Any, str | None]:
+    def input_data(self) -> tuple[object, str | None]:
         """The chosen input, and the execution that it is from."""
         if self.source == "own":
             return self.own.data.get("data", {}), None
@@ -116,7 +116,7 @@ class Editor:
         """The chosen input as JSON text."""
         return json.dumps(self.input_data()[0], ensure_ascii=False, indent=2)
 
-    def context(self) -> Json:
+    def context(self) -> dict[str, Any]:
         """What steps/edit.html needs."""
         return {"editor": self, "form": self.form, "workflow": self.draft.workflow, "step_test": None, "ask": False}
 
@@ -125,7 +125,7 @@ def _in_words(text: str) -> str:
     return _(text) if text else ""
 
 
-def shown_groups(groups: list[ValueGroup]) -> list[Json]:
+def shown_groups(groups: list[ValueGroup]) -> list[dict[str, object]]:
     """Groups of values in the reader's language."""
     return [
         {"label": _label(group), "items": [{**item, "label": _in_words(item["label"])} for item in group.items]}
@@ -141,9 +141,9 @@ def _label(group: ValueGroup) -> str:
     return group.name if group.kind == "step" else str(_(_KINDS[group.kind]))
 
 
-def new_step(definition: Json, action_type: str) -> Json:
+def new_step(definition: DefinitionJson, action_type: str) -> StepJson:
     """A step of that type with everything at its default. NotFoundError for an unknown type."""
     spec = get_action(action_type)
     name = str(_(spec.label))
     step = StepDef(step_id=edit.free_step_id(definition, name), name=name, action_type=spec.type)
-    return step.model_dump(exclude_none=True) | {"goto_step": None}
+    return stored_step(step)

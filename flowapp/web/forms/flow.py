@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from flask_babel import format_percent, ngettext
 from flask_babel import gettext as _
@@ -13,11 +12,10 @@ from flowapp.catalog import ACTIONS, TRIGGERS
 from flowapp.catalog.branches import branch_label
 from flowapp.engine.graph.outline import Block, Lane, has_lanes, loose, open_ends, outline
 from flowapp.errors import Problem
+from flowapp.models.definitions import DefinitionJson, StepJson, TriggerJson
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.summary import conditions_line, step_line, trigger_line
 from flowapp.web.texts import translated
-
-Json = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -86,7 +84,7 @@ class Flow:
 
 
 def flow(
-    definition: Json, providers: Providers, errors: Iterable[Problem] = (), warnings: Iterable[Problem] = ()
+    definition: DefinitionJson, providers: Providers, errors: Iterable[Problem] = (), warnings: Iterable[Problem] = ()
 ) -> Flow:
     """The view of a canonical definition. The problems are those of `workflows.validate`."""
     lane = outline(definition)
@@ -99,7 +97,7 @@ def flow(
     return found
 
 
-def step_card(step: Json, providers: Providers) -> Card:
+def step_card(step: StepJson, providers: Providers) -> Card:
     """A step's card."""
     spec = ACTIONS.get(step["action_type"])
     label = str(_(spec.label)) if spec else step["action_type"]
@@ -109,7 +107,7 @@ def step_card(step: Json, providers: Providers) -> Card:
     return card
 
 
-def trigger_card(trigger: Json, providers: Providers) -> Card:
+def trigger_card(trigger: TriggerJson, providers: Providers) -> Card:
     """A trigger's card."""
     spec = TRIGGERS.get(trigger["trigger_type"])
     label = str(_(spec.label)) if spec else trigger["trigger_type"]
@@ -120,7 +118,7 @@ def trigger_card(trigger: Json, providers: Providers) -> Card:
     return card
 
 
-def _policy(step: Json, providers: Providers) -> str:
+def _policy(step: StepJson, providers: Providers) -> str:
     kind = step.get("on_error", "stop")
     if kind == "stop":
         return ""

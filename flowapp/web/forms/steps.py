@@ -19,6 +19,7 @@ from wtforms.validators import ValidationError as Refused
 from flowapp.catalog import N_, Params, get_action, ui
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.errors import Problem
+from flowapp.models.definitions import StepJson
 from flowapp.texts import say
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.form import PlainForm, build
@@ -26,7 +27,6 @@ from flowapp.web.forms.info import Info
 from flowapp.web.forms.providers import Providers
 from flowapp.web.texts import translated
 
-Json = dict[str, Any]
 _RETRY = {"on_error": ["retry"]}
 
 
@@ -96,7 +96,7 @@ class PolicyForm(PlainForm):
         self["on_exhausted"].refreshes = True
 
 
-def _check_policy(providers: Providers, params: Json) -> list[Problem]:
+def _check_policy(providers: Providers, params: dict[str, object]) -> list[Problem]:
     """Nothing is evaluated here: an expression excuses no wrong type."""
     found = []
     try:
@@ -114,10 +114,10 @@ class StepForm(wtforms.Form):  # type: ignore[misc]
 
     name = wtforms.StringField(filters=[str.strip])
 
-    def __init__(self, step: Json, providers: Providers, posted: Posted | None = None) -> None:
-        self.step = dict(step)
+    def __init__(self, step: StepJson, providers: Providers, posted: Posted | None = None) -> None:
+        self.step = step.copy()
         self.spec = get_action(step["action_type"])
-        stored = {key: step[key] for key in Policy.model_fields if step.get(key) is not None}
+        stored = {key: value for key, value in step.items() if key in Policy.model_fields and value is not None}
         self.params = build(self.spec.params, step.get("params", {}), posted, providers=providers, prefix="p-")
         self.policy = build(
             Policy, stored, posted, base=PolicyForm, prefix="e-", providers=providers,
@@ -126,14 +126,15 @@ class StepForm(wtforms.Form):  # type: ignore[misc]
         super().__init__(posted, data={"name": str(step.get("name", ""))})
         if posted is not None:
             defaults = {key: info.default for key, info in Policy.model_fields.items()}
-            self.step |= {"name": self.name.data, "params": self.params.data, **defaults, **self.policy.data}
+            read: Any = {"name": self.name.data, "params": self.params.data, **defaults, **self.policy.data}
+            self.step.update(read)
 
     def validate_name(self, field: wtforms.Field) -> None:
         """Runs as the field's own validator."""
         if not field.data or len(field.data) > 200:
             raise Refused(_("Give the step a name of at most 200 characters."))
 
-    def validate(self, extra_validators: Any = None) -> bool:
+    def validate(self, extra_validators: object = None) -> bool:
         return all([super().validate(extra_validators), self.params.validate(), self.policy.validate()])
 
     @property

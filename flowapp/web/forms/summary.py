@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from pydantic import ValidationError
 
 from flowapp.catalog import ACTIONS, TRIGGERS, TriggerSpec
-from flowapp.engine.language.condition_parser import normalize
+from flowapp.engine.language.condition_parser import GROUPS, Conditions, Group, normalize
 from flowapp.errors import FlowError
+from flowapp.models.definitions import StepJson, TriggerJson
 from flowapp.web.forms.info import Info, infos
 from flowapp.web.forms.providers import Choices, Providers
 from flowapp.web.forms.text import number, shown
 from flowapp.web.locale import duration
 
-Json = dict[str, Any]
 LENGTH = 110
 _JOIN = {"all": " · ", "any": " / ", "not": " · "}
 
 
-def step_line(step: Json, providers: Providers) -> str:
+def step_line(step: StepJson, providers: Providers) -> str:
     """What the step does, from its first filled parameters."""
     spec = ACTIONS.get(step["action_type"])
     if spec is None:
@@ -37,7 +37,7 @@ def step_line(step: Json, providers: Providers) -> str:
     return (_cut(" · ".join(part for part in parts[:3] if part), LENGTH - len(end)) + end).removeprefix(" · ")
 
 
-def _limit(info: Info, params: Json) -> str:
+def _limit(info: Info, params: Mapping[str, object]) -> str:
     """How long a step waits at most, in words; empty for other parameters, and where it waits on."""
     value = params.get(info.key)
     if info.name != "timeout" or info.widget != "duration" or value in (None, ""):
@@ -47,7 +47,7 @@ def _limit(info: Info, params: Json) -> str:
     return str(_("%(label)s: %(value)s", label=_(info.label), value=_cut(length, 40)))
 
 
-def trigger_line(trigger: Json, providers: Providers) -> str:
+def trigger_line(trigger: TriggerJson, providers: Providers) -> str:
     """What starts the workflow, in the trigger's own words."""
     spec = TRIGGERS.get(trigger["trigger_type"])
     if spec is None:
@@ -61,7 +61,7 @@ def trigger_line(trigger: Json, providers: Providers) -> str:
         return ""
 
 
-def described(spec: TriggerSpec, config: Json) -> str:
+def described(spec: TriggerSpec, config: Mapping[str, object]) -> str:
     """A config in words. ValidationError or FlowError where it is not complete."""
     if spec.summary is None:
         return ""
@@ -71,7 +71,7 @@ def described(spec: TriggerSpec, config: Json) -> str:
     return spec.summary(model)
 
 
-def conditions_line(conditions: Any) -> str:
+def conditions_line(conditions: object) -> str:
     """A group of conditions in a few words."""
     try:
         return _cut(_group(normalize(conditions)))
@@ -79,20 +79,20 @@ def conditions_line(conditions: Any) -> str:
         return ""
 
 
-def _group(group: Json) -> str:
+def _group(group: Conditions) -> str:
     if "field" in group:
         return f"{group['field']} {group['operator']} {shown(group.get('value', ''))}".strip()
-    mode = next(iter(group), "all")
+    mode: Group = next((name for name in GROUPS if name in group), "all")
     text = _JOIN[mode].join(_group(entry) for entry in group.get(mode, ()))
     return str(_("none of: %(rules)s", rules=text)) if mode == "not" else text
 
 
-def _value(info: Info, params: Json) -> Any:
+def _value(info: Info, params: Mapping[str, object]) -> object:
     value = next((params[name] for name in info.names if name in params), None)
     return None if info.advanced or info.widget in ("hidden", "secret") else value
 
 
-def _part(info: Info, value: Any, providers: Providers) -> str:
+def _part(info: Info, value: object, providers: Providers) -> str:
     if info.widget == "conditions":
         return conditions_line(value)
     names: Choices = {

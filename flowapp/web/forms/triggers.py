@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import wtforms
 from flask_babel import format_datetime
@@ -20,20 +19,20 @@ from flowapp.catalog import N_, Params, get_trigger, ui
 from flowapp.engine.language.definition import check_trigger_config, json_problems
 from flowapp.errors import Problem
 from flowapp.models import utcnow
+from flowapp.models.definitions import TriggerJson
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.summary import described
 from flowapp.web.texts import translated
 
-Json = dict[str, Any]
 FIRINGS = 5
 
 
 class Conditions(Params):
     """When a trigger that fired really starts the workflow."""
 
-    conditions: Any = Field(
+    conditions: object = Field(
         default=None,
         json_schema_extra=ui(
             N_("Only start when"),
@@ -68,8 +67,8 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
 
     active = wtforms.BooleanField()
 
-    def __init__(self, trigger: Json, providers: Providers, posted: Posted | None = None) -> None:
-        self.trigger = {"config": {}, "conditions": None, "is_active": True, **trigger}
+    def __init__(self, trigger: TriggerJson, providers: Providers, posted: Posted | None = None) -> None:
+        self.trigger: TriggerJson = {"config": {}, "conditions": None, "is_active": True, **trigger}
         self.spec = get_trigger(trigger["trigger_type"])
         base = ClockForm if self.spec.source == "clock" else PlainForm
         config, conditions = self.trigger["config"], self.trigger["conditions"]
@@ -81,10 +80,11 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
         on_page = posted is not None and "active-there" in posted
         super().__init__(posted if on_page else None, data={"active": bool(self.trigger["is_active"])})
         if posted is not None:
-            read = {"config": self.config.data, "conditions": self.conditions.data.get("conditions")}
-            self.trigger |= read | {"is_active": self.active.data}
+            self.trigger["config"] = self.config.data
+            self.trigger["conditions"] = self.conditions.data.get("conditions")
+            self.trigger["is_active"] = self.active.data
 
-    def validate(self, extra_validators: Any = None) -> bool:
+    def validate(self, extra_validators: object = None) -> bool:
         return all([super().validate(extra_validators), self.config.validate(), self.conditions.validate()])
 
     @property
@@ -126,5 +126,5 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
             else:
                 self.config.form_errors.append(translated(problem.message))
 
-    def _check(self, params: Json) -> list[Problem]:
+    def _check(self, params: dict[str, object]) -> list[Problem]:
         return json_problems(params) or check_trigger_config(self.spec.type, params, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flowapp.engine.language.condition_parser import WITHOUT_VALUE, normalize
+from flowapp.engine.language.condition_parser import GROUPS, WITHOUT_VALUE, Conditions, normalize
 from flowapp.errors import InvalidError
 from flowapp.web.forms.field import ParamField, Posted, row_indexes
 from flowapp.web.forms.info import ABSENT, Info
@@ -107,12 +107,12 @@ def _blank(item: Group) -> bool:
     return not item["field"].strip() and not item["value"].strip() and item["operator"] not in WITHOUT_VALUE
 
 
-def _group(stored: Group) -> Group:
-    mode = next(iter(stored))
+def _group(stored: Conditions) -> Group:
+    mode = next(name for name in GROUPS if name in stored)
     return {"mode": mode, "items": [_new_rule() | _shown(e) if "field" in e else _group(e) for e in stored[mode]]}
 
 
-def _shown(rule: Group) -> Group:
+def _shown(rule: Conditions) -> Group:
     kept = {"stored": rule["value"]} if "value" in rule else {}
     return {"field": rule["field"], "operator": rule["operator"], "value": _text(rule.get("value", "")), **kept}
 

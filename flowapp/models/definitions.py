@@ -1,0 +1,62 @@
+"""The shape of a stored definition: what `Definition.canonical()` of engine.language writes, and drafts and versions hold."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, Required, TypedDict
+
+
+class PositionJson(TypedDict):
+    """Where a step stands on the canvas."""
+
+    x: float
+    y: float
+
+
+class StepJson(TypedDict):
+    """One step."""
+
+    step_id: str
+    name: str
+    action_type: str
+    params: dict[str, object]
+    order: int
+    on_error: Literal["stop", "continue", "retry", "goto"]
+    on_exhausted: Literal["stop", "continue", "goto"]
+    goto_step: str | None
+    retry_count: int
+    retry_delay: int
+    timeout: int
+    position: NotRequired[PositionJson]
+
+
+class EdgeJson(TypedDict):
+    """From step to step; what has its default is left out."""
+
+    source: str
+    target: str
+    branch: NotRequired[str]
+    label: NotRequired[str]
+    conditions: NotRequired[object]
+
+
+class TriggerJson(TypedDict, total=False):
+    """What starts the workflow; what it is sent without has its default."""
+
+    key: str
+    trigger_type: Required[str]
+    config: dict[str, object]
+    conditions: object
+    is_active: bool
+
+
+class DefinitionJson(TypedDict):
+    """A whole workflow."""
+
+    language: NotRequired[Literal[1, 2]]
+    name: str
+    description: str
+    variables: dict[str, object]
+    config: dict[str, object]
+    triggers: list[TriggerJson]
+    steps: list[StepJson]
+    edges: list[EdgeJson]
