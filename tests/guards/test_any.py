@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.source import module_name, trees
 
-MOST = 1045  # lines; it may only go down, to 700
+MOST = 1041  # lines; it may only go down, to 700
 Names = dict[str, set[str]]
 
 
@@ -77,7 +77,8 @@ def names_of_any(modules: dict[str, ast.Module]) -> Names:
         for module, names in known.items():
             for name, (source, original) in origins[module].items():
                 inside = f"{source}.{original}".rstrip(".")
-                names |= {f"{name}.{word}" for word in elsewhere.get(inside, ())}
+                within = origins.get(inside, {})
+                names |= {f"{name}.{word}" for word in elsewhere.get(inside, ()) if word.split(".")[0] not in within}
                 names |= {name + word[len(original) :] for word in elsewhere.get(source, ()) if _is(word, original)}
             names |= {name for name, of in made[module] if of & names}
         grown = sum(map(len, known.values())) > before
@@ -90,10 +91,13 @@ def _is(word: str, original: str) -> bool:
 
 def uses(tree: ast.Module, known: set[str]) -> Iterator[ast.expr]:
     """Where one of the names stands, in a text that is a type too."""
+    ends = {name.rpartition(".")[2] for name in known}
     for node in ast.walk(tree):
-        if (isinstance(node, ast.Name) and node.id in known) or (
-            isinstance(node, ast.Attribute) and ast.unparse(node) in known
-        ):
+        if isinstance(node, ast.Name):
+            found = node.id in known
+        else:
+            found = isinstance(node, ast.Attribute) and node.attr in ends and ast.unparse(node) in known
+        if found and isinstance(node, ast.expr):
             yield node
         for text in _types_in_texts(node):
             if known & parts(text):
@@ -117,7 +121,11 @@ def _types_in_texts(node: ast.AST) -> Iterator[ast.Constant]:
 def lines(modules: dict[str, ast.Module]) -> dict[str, int]:
     """On how many lines of each module Any stands."""
     known = names_of_any(modules)
-    return {module: len({node.lineno for node in uses(tree, known[module])}) for module, tree in modules.items()}
+    return {
+        module: len({node.lineno for node in uses(tree, known[module])})
+        for module, tree in modules.items()
+        if known[module]
+    }
 
 
 def product() -> dict[str, ast.Module]:
@@ -170,4 +178,4 @@ def test_any_counts_however_it_is_written(written: str) -> None:
 
 def test_other_types_do_not_count() -> None:
     tree = ast.parse(Path("tests/support/source.py").read_text(encoding="utf-8"))
-    assert lines({"source": tree}) == {"source": 0}
+    assert lines({"source": tree}) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from flowapp.engine.language.values import (
     MAX_TEXT,
@@ -92,7 +93,7 @@ def calculate(frame: Frame, name: str, left: object, right: object) -> object:
         raise ExpressionError("The result is not a finite number.") from None
 
 
-_ARITHMETIC: dict[str, Callable[[object, object], object]] = {
+_ARITHMETIC: dict[str, Callable[[Any, Any], Number]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
