@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, Required, TypedDict
 
+OnError = Literal["stop", "continue", "retry", "goto"]
+OnExhausted = Literal["stop", "continue", "goto"]
+
 
 class PositionJson(TypedDict):
     """Where a step stands on the canvas."""
@@ -20,8 +23,8 @@ class StepJson(TypedDict):
     action_type: str
     params: dict[str, object]
     order: int
-    on_error: Literal["stop", "continue", "retry", "goto"]
-    on_exhausted: Literal["stop", "continue", "goto"]
+    on_error: OnError
+    on_exhausted: OnExhausted
     goto_step: str | None
     retry_count: int
     retry_delay: int

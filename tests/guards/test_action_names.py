@@ -22,7 +22,7 @@ WRITES_WORKFLOWS = ("template_library/",)
 WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "stop": (
         "a choice of on_error, on_exhausted and on_item_error",
-        ("engine/graph/", "engine/language/definition.py", "engine/machine/", "web/forms/", "pages/data/imports.py", "tasks/"),
+        ("engine/graph/", "engine/language/definition.py", "engine/machine/", "models/definitions.py", "web/forms/", "pages/data/imports.py", "tasks/"),
     ),
     "goal": ("an outcome that the machine takes, and what its state says of it", ("engine/machine/", "engine/runtime/")),
     "loop": ("the machine's word for a loop; a group of values", ("engine/", "executions/", "web/forms/")),

@@ -33,15 +33,12 @@ from flowapp.engine.language.validation_messages import (
 )
 from flowapp.engine.language.workflow_config import Model, Whole, WorkflowConfig, matching
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
-from flowapp.models.definitions import DefinitionJson, StepJson
+from flowapp.models.definitions import DefinitionJson, OnError, OnExhausted, StepJson
 from flowapp.texts import say
 
 MAX_DEPTH = 32
 MAX_INT_BITS = 1024
 STEP_ID = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
-
-OnError = Literal["stop", "continue", "retry", "goto"]
-OnExhausted = Literal["stop", "continue", "goto"]
 
 
 _ID_WORDS = say("Start with a letter or _, followed by letters, digits, _ or -; at most 64 characters.")
