@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
+from wtforms.fields.choices import SelectChoice
 
 from flowapp import events, tasks, workflows
 from flowapp.engine.store.rerun import can_go_on, repeat
@@ -18,10 +20,16 @@ from flowapp.executions.side_effects import EffectPreview, preview
 from flowapp.extensions import db
 from flowapp.models import TERMINAL, Execution, Version, Workflow
 from flowapp.security.roles import Role
-from flowapp.web import access, go, json_text, page
+from flowapp.web import access, go, page
+from flowapp.web.forms.field import Posted
+from flowapp.web.forms.json_text import JsonTextField
+from flowapp.web.forms.page import ChoiceField, PageForm
 from flowapp.web.texts import translated
 
 bp = Blueprint("run_again", __name__, url_prefix="/executions/<uuid:execution_id>/run-again")
+Start = Literal["start", "failed"]
+VersionChoice = Literal["newest", "same"]
+STARTS: tuple[Start, ...] = ("start", "failed")
 
 
 @bp.get("")
@@ -32,7 +40,41 @@ def ask(execution_id: UUID) -> Response:
     if execution.status not in TERMINAL:
         flash(_("This execution has not ended yet. Cancel it or wait until it ends, then run it again."), "info")
         return go("executions.show", execution_id=execution_id)
-    return _page(execution, {})
+    return _page(execution, _form(execution))
+
+
+class RunAgainForm(PageForm):
+    """From where, on which version, with which input."""
+
+    start = ChoiceField(
+        _l("From which step?"),
+        choices=[SelectChoice("start"), SelectChoice("failed")],
+        validate_choice=False,
+        name="from",
+    )
+    version = ChoiceField(
+        _l("On which version?"), choices=[SelectChoice("newest"), SelectChoice("same")], validate_choice=False
+    )
+    input = JsonTextField(
+        _l("Input as JSON"),
+        description=_l("Masked secrets you leave unchanged are kept."),
+        render_kw={"rows": 12},
+    )
+
+    @property
+    def from_step(self) -> Start:
+        return "failed" if self.start.data == "failed" else "start"
+
+    @property
+    def on_version(self) -> VersionChoice:
+        return "same" if self.version.data == "same" else "newest"
+
+
+def _form(execution: Execution, posted: Posted | None = None) -> RunAgainForm:
+    """Begun with what most people want."""
+    start = "failed" if can_go_on(execution) else "start"
+    stored = {"start": start, "version": "newest", "input": execution.input_data}
+    return RunAgainForm(posted, data=stored)
 
 
 @bp.post("")
@@ -41,14 +83,15 @@ def run(execution_id: UUID) -> Response:
     """Starts the new execution and goes to it; what keeps it from starting is said in the form."""
     session = db.session()
     old = history.get(session, str(execution_id))
+    form = _form(old, request.form)
+    if not form.validate():
+        return _page(old, form, 422)
     try:
-        new = _repeat(session, old)
+        new = _repeat(session, old, form)
     except (ConflictError, InvalidError) as error:
         session.rollback()
-        problems = error.problems if isinstance(error, InvalidError) else []
-        wrong = {problem.path: translated(problem.message) for problem in problems if problem.path == "input"}
-        wrong = wrong or {"": _reason(error)}
-        return _page(history.get(session, str(execution_id)), wrong, 409 if "" in wrong else 422)
+        form.form_errors.append(_reason(error))
+        return _page(history.get(session, str(execution_id)), form, 409)
     label = session.get_one(Workflow, old.workflow_id).name
     events.audit(
         session,
@@ -67,35 +110,23 @@ def _reason(error: ConflictError | InvalidError) -> str:
     return translated(error.message)
 
 
-def _repeat(session: Session, old: Execution) -> Execution:
-    asked = _asked(old)
-    given = request.form.get("input")
-    data = json_text.read(given, old.input_data, "input") if given is not None else old.input_data
-    if asked["version"] == "newest":
+def _repeat(session: Session, old: Execution, form: RunAgainForm) -> Execution:
+    if form.on_version == "newest":
         workflow = session.get_one(Workflow, old.workflow_id)
         workflows.version_to_run(session, workflow, actor_id=g.actor.user.id)  # a draft is tried as it is now
     return repeat(
         session,
         old,
-        from_step=asked["from"],
-        version=asked["version"],
-        input_data=data if data != old.input_data else None,
+        from_step=form.from_step,
+        version=form.on_version,
+        input_data=form.input.value if form.input.value != old.input_data else None,
         started_by=g.actor.user.id,
     )
 
 
-def _asked(old: Execution) -> dict[str, Any]:
-    """What the form says, else what most people want."""
-    start = request.form.get("from") or ("failed" if can_go_on(old) else "start")
-    version = request.form.get("version") or "newest"
-    return {"from": "failed" if start == "failed" else "start", "version": "same" if version == "same" else "newest"}
-
-
-def _page(execution: Execution, wrong: dict[str, str], status: int = 200) -> Response:
+def _page(execution: Execution, form: RunAgainForm, status: int = 200) -> Response:
     session = db.session()
     workflow = session.get_one(Workflow, execution.workflow_id)
-    asked = _asked(execution)
-    text = request.form.get("input", json_text.shown(execution.input_data))
     names = history.step_names(session, execution)
     return page(
         "executions/run_again.html",
@@ -103,16 +134,15 @@ def _page(execution: Execution, wrong: dict[str, str], status: int = 200) -> Res
         status=status,
         execution=execution,
         workflow=workflow,
-        asked=asked,
-        input=text if len(text) <= timeline.MAX_PAYLOAD else None,
-        wrong=wrong,
+        form=form,
+        shows_input=len(form.input.data) <= timeline.MAX_PAYLOAD,
         goes_on=can_go_on(execution),
         step_name=names.get(execution.current_step_id, execution.current_step_id),
         ran=session.get_one(Version, execution.version_id),
         newest=workflow.published,
-        effects={start: _foreseen(session, execution, start, asked["version"]) for start in ("start", "failed")},
+        effects={start: _foreseen(session, execution, start, form.on_version) for start in STARTS},
     )
 
 
-def _foreseen(session: Session, execution: Execution, start: Any, version: Any) -> EffectPreview:
+def _foreseen(session: Session, execution: Execution, start: Start, version: VersionChoice) -> EffectPreview:
     return preview(session, Choice(ids=(execution.id,), fresh=False), start, version)

@@ -6,41 +6,85 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import wtforms
 from flask import Blueprint, Response, g, request
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import ValidationError
+from wtforms.widgets import DateTimeLocalInput
 
 from flowapp import tasks
 from flowapp.catalog import ACTIONS
 from flowapp.catalog.times import parse_moment
-from flowapp.errors import InvalidError
+from flowapp.errors import InvalidError, Problem
 from flowapp.extensions import db
 from flowapp.security.roles import Role
-from flowapp.web import json_text
 from flowapp.web.access import access
 from flowapp.web.forms.draft import Draft
+from flowapp.web.forms.field import Posted
+from flowapp.web.forms.json_text import JsonTextField
+from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import page
-from flowapp.web.texts import translated
 
 bp = Blueprint("simulate", __name__, url_prefix="/workflows/<uuid:workflow_id>/simulate")
 Json = dict[str, Any]
 MAX_INPUT = 262_144
 
 
+class SimulationForm(PageForm):
+    """The input, when it starts, and the contact whom it is about. `filled` says which input was put into the box."""
+
+    filled = wtforms.HiddenField()
+    source = wtforms.SelectField(_l("Input from"), validate_choice=False, render_kw={"data-refreshes": ""})
+    input = JsonTextField(
+        _l("Input"),
+        empty={},
+        longest=MAX_INPUT,
+        description=_l("JSON, as the trigger would provide it."),
+        render_kw={"rows": 8},
+    )
+    start = text(
+        label=_l("Start time"),
+        description=_l("Leave empty for now."),
+        widget=DateTimeLocalInput(),
+        filters=[str.strip],
+    )
+    contact = text(
+        label=_l("Contact"),
+        description=_l("E-mail address or id of the contact it is about. Leave empty for none."),
+    )
+
+    def __init__(self, draft: Draft, filled: str, posted: Posted | None = None) -> None:
+        inputs = draft.inputs()
+        filled = filled if filled in dict(inputs) else inputs[0][0]
+        super().__init__(posted, data={"input": draft.input_of(filled)[0], "source": filled})
+        self.source.choices = [SelectChoice(key, name) for key, name in inputs]
+        self.source.data = self.filled.data = filled
+
+    @property
+    def moment(self) -> datetime | None:
+        """The start, in the organization's zone. None: now, or no time at all."""
+        return parse_moment(self.start.data, g.organization.timezone)
+
+    def validate_start(self, field: wtforms.Field) -> None:
+        """A time, where one was written."""
+        if field.data and self.moment is None:
+            raise ValidationError(_("Enter a date and time, for example 2026-12-24T09:00."))
+
+
 @bp.get("")
 @access(Role.EDITOR)
 def ask(workflow_id: UUID) -> Response:
     """The form, begun with the draft's test data, else with an example."""
-    return _filled(Draft(workflow_id))
+    draft = Draft(workflow_id)
+    return _page(draft, SimulationForm(draft, ""))
 
 
 def _filled(draft: Draft) -> Response:
     """The form with the input that was chosen in its box; nothing is simulated."""
-    inputs = draft.inputs()
-    source = request.form.get("source", "")
-    source = source if source in dict(inputs) else inputs[0][0]
-    values = {name: request.form.get(name, "") for name in ("start", "contact")}
-    values |= {"input": json_text.shown(draft.input_of(source)[0]), "filled": source}
-    return _page(draft, values, {})
+    others = Posted([(name, value) for name, value in request.form.items(multi=True) if name != "input"])
+    return _page(draft, SimulationForm(draft, request.form.get("source", ""), others))
 
 
 @bp.post("")
@@ -50,22 +94,23 @@ def run(workflow_id: UUID) -> Response:
     draft = Draft(workflow_id)
     if "_take" in request.form:
         return _filled(draft)
-    values = {name: request.form.get(name, "") for name in ("input", "start", "contact", "filled")}
-    before = draft.input_of(values["filled"])[0]
+    form = SimulationForm(draft, request.form.get("filled", ""), request.form)
+    if not form.validate():
+        return _page(draft, form, status=422)
     try:
         report = tasks.simulate_workflow(
             g.organization.id,
             draft.workflow.id,
             draft.workflow.draft,
-            input_data=_input(values["input"], before),
-            start=_start(values["start"]),
-            contact=values["contact"],
+            input_data=form.input.value,
+            start=form.moment,
+            contact=form.contact.data,
             pins=_pins(draft),
         )
     except InvalidError as error:
-        errors = {problem.path.removesuffix("_at"): translated(problem.message) for problem in error.problems}
-        return _page(draft, values, errors, status=422)
-    return _page(draft, values, {}, report=report)
+        form.show(Problem(problem.path.removesuffix("_at"), problem.message) for problem in error.problems)
+        return _page(draft, form, status=422)
+    return _page(draft, form, report=report)
 
 
 def _pins(draft: Draft) -> Json:
@@ -75,27 +120,9 @@ def _pins(draft: Draft) -> Json:
     return {step_id: result for step_id, result in pins.items() if step_id in steps}
 
 
-def _input(text: str, before: object) -> object:
-    """What the text says; secrets of `before` whose masks still stand in it come back."""
-    if len(text) > MAX_INPUT:
-        raise InvalidError.at("input", _("This is too long. Enter at most 256 KiB."))
-    return json_text.read(text, before, "input") if text.strip() else {}
-
-
-def _start(text: str) -> datetime | None:
-    """What the field says, in the organization's zone. None: now."""
-    if not text.strip():
-        return None
-    moment = parse_moment(text.strip(), g.organization.timezone)
-    if moment is None:
-        raise InvalidError.at("start", _("Enter a date and time, for example 2026-12-24T09:00."))
-    return moment
-
-
 def _page(
     draft: Draft,
-    values: Json,
-    errors: dict[str, str],
+    form: SimulationForm,
     *,
     report: Json | None = None,
     status: int = 200,
@@ -106,10 +133,8 @@ def _page(
         block="simulation",
         status=status,
         workflow=draft.workflow,
-        values=values,
-        errors=errors,
+        form=form,
         report=report,
-        inputs=draft.inputs(),
         pins=_pins(draft),
         icon_of=lambda kind: ACTIONS[kind].icon if kind in ACTIONS else "circle",
         label_of=lambda kind: ACTIONS[kind].label if kind in ACTIONS else kind,
