@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, current_app, flash, g, request
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,6 +26,8 @@ from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web import Nav, access, go, page, public, safe_next, to_url
 from flowapp.web.access import enter_organization
+from flowapp.web.forms.field import Posted
+from flowapp.web.forms.page import PageForm, text
 from flowapp.web.texts import translated
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
@@ -43,6 +46,35 @@ def index() -> Response:
     return page("executions/approvals/index.html", block="list", asked=asked, cursors=cursors)
 
 
+class ApprovalForm(PageForm):
+    """A decision, with what is to be said about it."""
+
+    comment = text(
+        label=_l("Comment"),
+        description=_l("Optional. Kept in the workflow and its history."),
+        filters=[str.strip],
+        render_kw={"maxlength": approvals.MAX_COMMENT},
+    )
+    decision = text()
+
+    @property
+    def decided(self) -> Decision:
+        """What the pressed button says. InvalidError for anything else."""
+        if self.decision.data == "approved":
+            return "approved"
+        if self.decision.data == "rejected":
+            return "rejected"
+        raise InvalidError.at("", say("Choose approve or reject."))
+
+
+@bp.app_template_global()
+def approval_form(asked: Asked, posted: Posted | None = None) -> ApprovalForm:
+    """The form of one question: several stand on one page."""
+    form = ApprovalForm(posted)
+    form.comment.id = f"comment-{asked.execution.id}-{asked.run.seq}"
+    return form
+
+
 @bp.post("/<uuid:execution_id>/<int:seq>")
 @access(Role.VIEWER)
 def decide(execution_id: UUID, seq: int) -> Response:
@@ -50,30 +82,28 @@ def decide(execution_id: UUID, seq: int) -> Response:
     session = db.session()
     execution = history.get(session, str(execution_id))
     asked = approvals.find(session, execution.id, seq=seq if seq < 2**31 else 0)
-    _take(session, asked, g.actor.user, g.actor.role)
+    form = approval_form(asked, request.form)
+    if not _take(session, asked, form, g.actor.user, g.actor.role):
+        return page("executions/approvals/index.html", status=422, asked=[asked], refused=form)
     return to_url(safe_next(request.form.get("next"), "/approvals"))
 
 
-def _take(session: Session, asked: Asked, user: User, role: Role, *, by_link: bool = False) -> None:
-    """Takes the decision of the form, and says how it went."""
-    how: Decision = _decision(request.form.get("decision", ""))
+def _take(session: Session, asked: Asked, form: ApprovalForm, user: User, role: Role, *, by_link: bool = False) -> bool:
+    """Takes the decision of the form, and says how it went. False: the form shows what is wrong with it."""
     try:
-        comment = request.form.get("comment", "").strip()
-        approvals.decide(session, asked, how, user=user, role=role, comment=comment, by_link=by_link)
+        how = form.decided
+        approvals.decide(session, asked, how, user=user, role=role, comment=form.comment.data, by_link=by_link)
+    except InvalidError as error:
+        session.rollback()
+        form.refused(error)
+        return False
     except ConflictError as error:
         session.rollback()
         flash(translated(error.message), "info")
-        return
+        return True
     tasks.commit_and_wake(session, asked.execution)
     flash(_("Approved.") if how == "approved" else _("Rejected."), "success")
-
-
-def _decision(text: str) -> Decision:
-    if text == "approved":
-        return "approved"
-    if text == "rejected":
-        return "rejected"
-    raise InvalidError.at("decision", say("Choose approve or reject."))
+    return True
 
 
 @bp.app_template_global()
@@ -98,10 +128,14 @@ class Invited:
 @public("The link in the e-mail is the key; who follows it need not be signed in. It decides nothing.")
 def ask(token: str) -> Response:
     """The question with its two buttons, or how it was decided."""
-    invited = _invited(token)
+    return _ask(_invited(token))
+
+
+def _ask(invited: Invited, refused: ApprovalForm | None = None) -> Response:
     session = db.session()
     return page(
         "executions/approvals/ask.html",
+        status=422 if refused else 200,
         asked=invited.asked,
         person=invited.user,
         organization=session.get_one(Organization, invited.asked.execution.organization_id),
@@ -109,6 +143,7 @@ def ask(token: str) -> Response:
         decided=approvals.decision(session, invited.asked),
         wanted=request.args.get("decision", ""),
         reader=_reader(),
+        refused=refused,
     )
 
 
@@ -124,7 +159,9 @@ def answer(token: str) -> Response:
     invited, reader = _invited(token), _reader()
     if reader is not None and reader.id != invited.user.id:
         raise ForbiddenError(say("This link was sent to someone else. Decide under Approvals, with your own role."))
-    _take(db.session(), invited.asked, invited.user, invited.role, by_link=reader is None)
+    form = approval_form(invited.asked, request.form)
+    if not _take(db.session(), invited.asked, form, invited.user, invited.role, by_link=reader is None):
+        return _ask(invited, form)
     return go("approvals.ask", token=token)
 
 

@@ -29,7 +29,7 @@ MOST = 200
 Decision = Literal["resend", "done"]
 
 
-class DecisionForm(PageForm):
+class ReviewForm(PageForm):
     """The chosen steps, what is decided for all of them, and the result of those that are treated as done."""
 
     chosen = wtforms.SelectMultipleField(choices=(), validate_choice=False)
@@ -61,10 +61,10 @@ class DecisionForm(PageForm):
 @access(Role.VIEWER)
 def index() -> Response:
     """What waits for a decision, oldest first."""
-    return _page(DecisionForm())
+    return _page(ReviewForm())
 
 
-def _page(form: DecisionForm, status: int = 200) -> Response:
+def _page(form: ReviewForm, status: int = 200) -> Response:
     undecided, _cursors = dead_letters.undecided(db.session(), PageAt(MOST))
     return page("executions/uncertain.html", status=status, undecided=undecided, form=form, most=MOST)
 
@@ -73,7 +73,7 @@ def _page(form: DecisionForm, status: int = 200) -> Response:
 @access(Role.OPERATOR)
 def decide() -> Response:
     """Decides the chosen ones in the same way. Those that were decided meanwhile are left as they are."""
-    form = DecisionForm(request.form)
+    form = ReviewForm(request.form)
     if not form.validate():
         return _page(form, 422)
     decision: Decision = "resend" if form.decision.data == "resend" else "done"

@@ -153,6 +153,23 @@ def test_a_link_stands_for_its_person(app: Any, api: Api) -> None:
     assert status_of(api, execution_id) == "waiting"
 
 
+def test_a_comment_that_is_too_long_is_said_at_its_field_and_kept(
+    app: Any, api: Api, editor: Browser, smtp: SmtpServer
+) -> None:
+    execution_id = ask(api, by_email=True)
+    typed = {"decision": "approved", "comment": "long " * 401}
+    editor.get("/approvals")
+    action = re.search(rf'action="(/approvals/{execution_id}/\d+)"', editor.text)
+    assert action
+    mails = {mail.recipients[0].split("@")[0]: mail for mail in smtp.wait_for(3)}
+    for browser, path in ((editor, action.group(1)), (Browser(app), link(mails["editor"]))):
+        browser.get(path if browser is not editor else "/approvals")
+        browser.post(path, typed, 422)
+        assert "Enter at most 2000 characters." in browser.text
+        assert f'value="{typed["comment"].strip()}"' in browser.text
+    assert status_of(api, execution_id) == "waiting"
+
+
 def test_a_link_of_what_is_over_says_so(app: Any, api: Api, smtp: SmtpServer) -> None:
     execution_id = ask(api, by_email=True)
     page = link(smtp.wait_for(1)[0])

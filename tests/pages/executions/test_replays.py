@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 from flowapp.models import Execution, Replay
 from flowapp.tasks import repeating
 from tests.pages.executions.test_dead_letters import BROKEN
@@ -52,10 +54,25 @@ def test_choosing_foreseeing_and_running(place: Place) -> None:
     assert place.audited() == ["replay.started"]
 
 
-def test_filters_without_sense_are_left_out(place: Place) -> None:
+def test_choices_that_no_longer_exist_are_left_out(place: Place) -> None:
     place.begin(BROKEN)
-    html = place.html("/replays/new?status=x&workflow=x&since=never&until=9999-12-31&limit=x&ids=x&from=x&version=x")
-    assert "1 execution will run again." in html
+    assert "1 execution will run again." in place.html("/replays/new?status=x&workflow=x&from=x&version=x")
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [("since", "never"), ("until", "9999-12-31"), ("limit", "x"), ("limit", "0"), ("limit", "10001"), ("ids", "x, y")],
+)
+def test_what_cannot_be_read_chooses_nothing(place: Place, field: str, typed: str) -> None:
+    """Left out, it would mean more executions than were asked for."""
+    place.begin(BROKEN)
+    html = place.html(f"/replays/new?status=failed&{field}={typed}", 422)
+    assert f'id="{field}-error"' in html
+    assert typed in html
+    assert "will run again" not in html
+    assert place.post("/replays", status="failed", **{field: typed}).status_code == 422
+    with place.session() as session:
+        assert not session.query(Replay).count()
 
 
 def test_some_by_their_ids(place: Place) -> None:
