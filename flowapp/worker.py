@@ -64,7 +64,7 @@ def work(settings: Settings, board: Board) -> None:
     worker.stop(timeout=int(STOP_SECONDS * 1000))
     heart.stop()
     runtime.tally.stop()
-    runtime.live_publisher.close(0.3)
+    runtime.bus.close(0.3)
     engine.dispose()
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flowapp.tasks.bus import live_channel, monitor_channel, publish, wait
+from flowapp.tasks.bus import live_channel, monitor_channel
 from flowapp.tasks.endings import announce_ends, release
-from flowapp.tasks.runtime import Runtime, init, runtime, wake
-from flowapp.tasks.starting import begin_row, commit_and_start, commit_and_wake
+from flowapp.tasks.runtime import Runtime, init, runtime
+from flowapp.tasks.starting import begin_row, commit_and_start, commit_and_wake, wake
 
 
 def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -23,6 +23,6 @@ def simulate_workflow(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 __all__ = [
-    "Runtime", "announce_ends", "begin_row", "commit_and_start", "commit_and_wake", "init", "live_channel", "monitor_channel", "publish",
-    "release", "runtime", "simulate_workflow", "test_step", "wait", "wake",
+    "Runtime", "announce_ends", "begin_row", "commit_and_start", "commit_and_wake", "init", "live_channel", "monitor_channel", "release", "runtime",
+    "simulate_workflow", "test_step", "wake",
 ]  # fmt: skip

@@ -15,10 +15,10 @@ from flowapp.engine.store.journal import Journal
 from flowapp.engine.store.leases import Keeper
 from flowapp.logs import get_logger
 from flowapp.tasks import jobs
-from flowapp.tasks.bus import publish
 from flowapp.tasks.endings import ended
-from flowapp.tasks.runtime import Runtime, runtime, wake
+from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.tasks.services import ExecutionServices, http_service
+from flowapp.tasks.starting import wake
 
 TURN = 5.0  # seconds after which an execution that could go on lets others have a thread
 log = get_logger(__name__)
@@ -31,7 +31,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
     parts: dict[str, Any] = {
         "journal": lambda organization_id: Journal(current.engine, organization_id, current.name, lease),
         "services": lambda *place: ExecutionServices(current, http, *place),
-        "publish": publish,
+        "publish": current.bus.publish,
         "now": current.clock.now,
         "programs": Programs(current.vault.open),
         "keeper": Keeper(lease.total_seconds(), current.clock.now),

@@ -7,22 +7,28 @@ published is a JSON list of messages: those of one commit together.
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
 
 import redis
+from redis.client import PubSub
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flowapp import exact_json
+from flowapp.engine.store.messages import Message
 from flowapp.logs import get_logger
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
-from flowapp.tasks.runtime import runtime
 
-log = get_logger(__name__)
+AT_ONCE = 500  # messages in one round trip
 MOST_WAITING = 100  # callers of one process that wait for an execution's end; a web process has 256 threads
+log = get_logger(__name__)
 _places = threading.BoundedSemaphore(MOST_WAITING)
+
+News = list[tuple[str, bytes]]  # channel, text
 
 
 def live_channel(execution_id: str) -> str:
@@ -35,56 +41,93 @@ def monitor_channel(organization_id: str) -> str:
     return f"monitor:{organization_id}"
 
 
-def publish(organization_id: str, execution_id: str, messages: list[dict[str, Any]]) -> None:
-    """Sends messages to whoever watches, soon and in order."""
-    news = [(live_channel(execution_id), exact_json.dumps(messages, default=str))]
-    ends = [message for message in messages if message["type"] == "execution_completed"]
-    if ends:
-        news.append((monitor_channel(organization_id), exact_json.dumps(ends, default=str)))
-    current = runtime()
-    current.progress.made()  # an execution got on: a worker whose threads are all busy is not stuck
-    current.live_publisher.put(news)
+class LiveBus:
+    """Publishes in order, from a thread of its own: no step waits for it, and many messages go at once. Failing to is no
+    failure: the rows are there to be read. `alive` is called with each message: an execution got on."""
+
+    def __init__(self, client: redis.Redis, engine: Engine, alive: Callable[[], None]) -> None:
+        self._client, self._engine, self._alive = client, engine, alive
+        self._waiting: queue.SimpleQueue[News | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def publish(self, organization_id: str, execution_id: str, messages: list[Message]) -> None:
+        """Sends messages to whoever watches, soon and in order."""
+        news = [(live_channel(execution_id), exact_json.dumps(messages, default=str))]
+        ends = [message for message in messages if message["type"] == "execution_completed"]
+        if ends:
+            news.append((monitor_channel(organization_id), exact_json.dumps(ends, default=str)))
+        self._alive()
+        self._waiting.put(news)
+        if self._thread is None:
+            self._begin()
+
+    def wait(
+        self, execution_id: str, organization_id: str, seconds: float, *, answered: bool = False
+    ) -> Execution | None:
+        """The execution once it has ended, or has `answered` its caller; None if that takes longer than `seconds`.
+
+        None at once where MOST_WAITING callers of this process wait already: each holds a thread, and others need some.
+        """
+        if not _places.acquire(blocking=False):
+            return None
+        try:
+            return self._wait(execution_id, organization_id, seconds, answered)
+        finally:
+            _places.release()
+
+    def close(self, seconds: float = 1.0) -> None:
+        """Sends what waits, if that takes no longer than `seconds`."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join(seconds)
+            self._thread = None
+
+    # --- publishing
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="live-publisher", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while (news := self._waiting.get()) is not None:
+            last = False
+            while not self._waiting.empty() and len(news) < AT_ONCE:
+                more = self._waiting.get()
+                last = more is None
+                news = [*news, *(more or ())]
+            self._send(news)
+            if last:
+                return
+
+    def _send(self, news: News) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for channel, text in news:
+            pipeline.publish(channel, text)
+        try:
+            pipeline.execute()
+        except redis.RedisError as error:
+            log.warning("live bus does not respond", error=str(error))
+
+    # --- waiting for an end
+
+    def _wait(self, execution_id: str, organization_id: str, seconds: float, answered: bool) -> Execution | None:
+        end = time.monotonic() + seconds
+        with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+            with contextlib.suppress(redis.RedisError):
+                pubsub.subscribe(live_channel(execution_id))
+            while True:
+                with tenant_session(self._engine, organization_id) as session:
+                    settled = _settled(session, execution_id, answered)
+                left = end - time.monotonic()
+                if settled is not None or left <= 0:
+                    return settled
+                _pause(pubsub, min(left, 1.0))
 
 
-def announce_end(execution: Execution) -> None:
-    """Tells who watches that an execution was ended from outside (cancelled). Call after the commit."""
-    from flowapp.engine.store.messages import execution_completed
-
-    message = execution_completed(
-        execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
-    )
-    publish(execution.organization_id, execution.id, [message])
-
-
-def wait(execution_id: str, organization_id: str, seconds: float, *, answered: bool = False) -> Execution | None:
-    """The execution once it has ended, or has `answered` its caller; None if that takes longer than `seconds`.
-
-    None at once where MOST_WAITING callers of this process wait already: each holds a thread, and others need some.
-    """
-    if not _places.acquire(blocking=False):
-        return None
-    try:
-        return _wait(execution_id, organization_id, seconds, answered)
-    finally:
-        _places.release()
-
-
-def _wait(execution_id: str, organization_id: str, seconds: float, answered: bool) -> Execution | None:
-    current = runtime()
-    end = time.monotonic() + seconds
-    with current.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-        with contextlib.suppress(redis.RedisError):
-            pubsub.subscribe(live_channel(execution_id))
-        while True:
-            with tenant_session(current.engine, organization_id) as session:
-                settled = _settled(session, execution_id, answered)
-            left = end - time.monotonic()
-            if settled is not None or left <= 0:
-                return settled
-            _pause(pubsub, min(left, 1.0))
-
-
-def _pause(pubsub: Any, seconds: float) -> None:
+def _pause(pubsub: PubSub, seconds: float) -> None:
     """Until the next message, which may be the last one; a second at most, in case one was lost or Redis is away."""
     try:
         pubsub.get_message(timeout=seconds)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowapp.engine.store import admission
+from flowapp.engine.store.messages import execution_completed
 from flowapp.models import Execution
 from flowapp.models.tenancy import tenant_session
-from flowapp.tasks.bus import announce_end
-from flowapp.tasks.runtime import runtime, wake
+from flowapp.tasks.runtime import runtime
+from flowapp.tasks.starting import wake
 
 
 def ended(row: Mapping[str, Any]) -> None:
@@ -33,7 +34,10 @@ def release(workflow_id: str, organization_id: str, key: str) -> None:
 def announce_ends(executions: list[Execution]) -> None:
     """Tells who watches, and who waits, that executions were ended from outside. Call after the commit."""
     for execution in executions:
-        announce_end(execution)
+        message = execution_completed(
+            execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
+        )
+        runtime().bus.publish(execution.organization_id, execution.id, [message])
         row = {
             name: getattr(execution, name) for name in ("options", "concurrency_key", "workflow_id", "organization_id")
         }

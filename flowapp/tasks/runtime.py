@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,15 +18,13 @@ from flowapp.config import Settings
 from flowapp.engine.runtime.activity import Watch
 from flowapp.engine.runtime.runner import Runner
 from flowapp.engine.store.quota import quotas
-from flowapp.logs import get_logger
 from flowapp.models.clock import DatabaseClock
 from flowapp.security import helpers
 from flowapp.security.credentials import Vault
-from flowapp.tasks.live_publisher import LivePublisher
+from flowapp.tasks.bus import LiveBus
 from flowapp.tasks.pause import Pause
 from flowapp.tasks.tally import Tally
 
-log = get_logger(__name__)
 ADDRESS_SECONDS = 10.0
 
 
@@ -60,13 +57,13 @@ class Runtime:
     broker: DoorbellBroker
     redis: redis.Redis
     vault: Vault
-    live_publisher: LivePublisher
+    bus: LiveBus
     pause: Pause
     clock: DatabaseClock
     tally: Tally
+    progress: Progress
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
-    progress: Progress = field(default_factory=Progress)
     name: str = field(default_factory=lambda: process_name(os.getpid()))
     watch: Watch = field(default_factory=Watch)
     _address: tuple[str, float] = ("", 0.0)
@@ -77,14 +74,15 @@ class Runtime:
         broker = make_broker(settings.redis_url)
         broker.declare_queue(QUEUE)
         client = connect(settings.redis_url)
+        progress = Progress()
         parts = (
             Vault(settings.encryption_keys),
-            LivePublisher(client),
+            LiveBus(client, engine, progress.made),
             Pause(settings, engine),
             DatabaseClock(engine),
             Tally(engine),
         )
-        return cls(settings, engine, broker, client, *parts, **more)
+        return cls(settings, engine, broker, client, *parts, progress=progress, **more)
 
     def public_url(self) -> str:
         """Where links in e-mails lead (accounts.installation); asked for at most every 10 s, a step may need it each time."""
@@ -108,23 +106,3 @@ def init(runtime: Runtime) -> None:
 def runtime() -> Runtime:
     """This process's runtime."""
     return _current[0]
-
-
-def wake(
-    execution_id: str,
-    organization_id: str,
-    news: Mapping[str, bytes] | None = None,
-    *,
-    fresh: bool = False,
-    row: str = "",
-) -> None:
-    """Tells the workers that an execution has something to do, and publishes `news` by channel. Call after the commit.
-
-    `fresh`: it is new, and this is its first wake-up; `row`: what a worker needs to know of it, as JSON (engine.runtime.runner).
-    Redis may be down: then nothing is lost, the scheduler wakes it again once it is back.
-    """
-    try:
-        first = (True, row) if fresh else ()
-        runtime().broker.wake("run_execution", execution_id, organization_id, *first, news=news)
-    except redis.RedisError as error:
-        log.warning("broker does not respond, the scheduler will wake it", execution_id=execution_id, error=str(error))

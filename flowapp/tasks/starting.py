@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import redis
 from sqlalchemy.orm import Session
 
 from flowapp import exact_json
 from flowapp.database import dump_json
 from flowapp.engine.store.journal import FIRST_ROW, first_row
 from flowapp.engine.store.messages import execution_started
+from flowapp.logs import get_logger
 from flowapp.models import Execution
 from flowapp.tasks.bus import monitor_channel
-from flowapp.tasks.runtime import wake
+from flowapp.tasks.runtime import runtime
 
 MAX_CARRIED = 16 * 1024  # characters of an execution's row in its first message; a worker reads a larger one itself
+log = get_logger(__name__)
 _ASKED = ("status", "held", "start_after")
 
 
@@ -41,6 +44,26 @@ def begin_row(row: Mapping[str, Any]) -> None:
     """Has a new execution run that is committed, by its row and its organization's timezone; tells the monitors."""
     news = {monitor_channel(row["organization_id"]): exact_json.dumps([execution_started(row)])}
     wake(row["id"], row["organization_id"], news, fresh=True, row=_carried(row))
+
+
+def wake(
+    execution_id: str,
+    organization_id: str,
+    news: Mapping[str, bytes] | None = None,
+    *,
+    fresh: bool = False,
+    row: str = "",
+) -> None:
+    """Tells the workers that an execution has something to do, and publishes `news` by channel. Call after the commit.
+
+    `fresh`: it is new, and this is its first wake-up; `row`: what a worker needs to know of it, as JSON (engine.runtime.runner).
+    Redis may be down: then nothing is lost, the scheduler wakes it again once it is back.
+    """
+    try:
+        first = (True, row) if fresh else ()
+        runtime().broker.wake("run_execution", execution_id, organization_id, *first, news=news)
+    except redis.RedisError as error:
+        log.warning("broker does not respond, the scheduler will wake it", execution_id=execution_id, error=str(error))
 
 
 def _commit(session: Session, executions: tuple[Execution, ...]) -> None:

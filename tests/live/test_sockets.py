@@ -79,7 +79,7 @@ class Place(support.Place):
             engine = db.engine
         self.tenants = {name: make_tenant(engine, name, "viewer") for name in ("ours", "theirs")}
         super().__init__(engine, self.tenants["ours"].organization_id, self.tenants["ours"].project_id)
-        self.runner = support.make_runner(engine, tasks.publish)
+        self.runner = support.make_runner(engine, tasks.runtime().bus.publish)
         self.threads: list[threading.Thread] = []
 
     def begin(self, *steps: tuple[str, str], org: str = "ours", input_data: Any = None) -> str:

@@ -33,7 +33,7 @@ def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
     tasks.init(made)
     jobs.load()
     yield made
-    made.live_publisher.close()  # its thread may still send
+    made.bus.close()  # its thread may still send
     made.broker.close()
     made.redis.close()
 

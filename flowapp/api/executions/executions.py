@@ -63,7 +63,7 @@ def execute_workflow(workflow_id: str) -> tuple[Response, int]:
     tasks.commit_and_start(session, execution, created=created)
     ended = None
     if not body.async_execution:
-        ended = tasks.wait(execution.id, execution.organization_id, WAIT_SECONDS)
+        ended = tasks.runtime().bus.wait(execution.id, execution.organization_id, WAIT_SECONDS)
     if ended is None:
         return _started(execution.id, _("The workflow was started in the background."), is_async=True), 202
     outcome = {"status": ended.status, "output_data": ended.output_data, "error_message": ended.error_message}

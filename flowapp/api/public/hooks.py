@@ -158,7 +158,7 @@ def _accepted(started: Started) -> Response:
 def _outcome(started: Started) -> Response | tuple[Response, int]:
     """What a `respond` step says, else the output of the last step; 202 where it takes too long, 502 where it failed."""
     answered = started.response == "respond"
-    ended = tasks.wait(started.id, started.organization_id, WAIT_SECONDS, answered=answered)
+    ended = tasks.runtime().bus.wait(started.id, started.organization_id, WAIT_SECONDS, answered=answered)
     if ended is None:
         return _accepted(started)
     if answered and ended.response is not None:

@@ -13,7 +13,8 @@ from flowapp.models import Execution, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks.endings import announce_ends
 from flowapp.tasks.jobs import Result, hourly, job
-from flowapp.tasks.runtime import runtime, wake
+from flowapp.tasks.runtime import runtime
+from flowapp.tasks.starting import wake
 
 LAST_CALL = 30.0  # seconds that a worker has to take one up
 

@@ -83,7 +83,7 @@ class Place(support.Place):
         return execution_id
 
     def run(self, execution_id: str) -> None:
-        support.make_runner(self.engine, tasks.publish).run(execution_id, self.org)
+        support.make_runner(self.engine, tasks.runtime().bus.publish).run(execution_id, self.org)
 
     def html(self, path: str, status: int = 200, **options: Any) -> str:
         answer = self.client.get(path, **options)
