@@ -75,6 +75,22 @@ class UnknownReferenceError(InvalidError):
         return super().at(path, message, code)
 
 
+class UnreadableError(InvalidError):
+    """A value that cannot be read as the number, date or yes/no that is wanted there."""
+
+    title = say("Value not understood")
+
+    @classmethod
+    def of(cls, message: str) -> UnreadableError:
+        """Whoever asked for the value names the field."""
+        return cls([Problem("", message, code="value")])
+
+    @property
+    def reason(self) -> str:
+        """What is wrong and what to write instead."""
+        return self.problems[0].message
+
+
 class UnsuitableError(InvalidError):
     """Input of the right shape that does not fit what there is: an address that is taken, nothing to do."""
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from flowapp.values.conventions import Conventions
+
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
@@ -192,6 +194,7 @@ class StepServices(Protocol):
     sandbox: Sandbox
     workflows: Workflows
     people: People
+    conventions: Callable[[], Conventions]  # how the organization writes numbers and dates
 
 
 SERVICES = frozenset(StepServices.__annotations__)

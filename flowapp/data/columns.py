@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, Date, Dialect, Numeric, Text, TypeDecorator
@@ -19,6 +19,8 @@ from flowapp.data.rule_checks import is_email
 from flowapp.errors import InvalidError
 from flowapp.models.base import UtcDateTime
 from flowapp.texts import say
+from flowapp.values.conventions import UNSTATED, Conventions
+from flowapp.values.numbers import number_text, read_number
 
 LABELS = {
     "text": N_("Text"),
@@ -98,11 +100,8 @@ class Column:
             "required": self.required, "unique": self.unique, "options": list(self.options),
         }  # fmt: skip
 
-    def coerce(self, value: object, zone: tzinfo = UTC) -> object:
-        """`value` as this column stores it, None where empty. InvalidError says what to write instead.
-
-        `zone` is that of a date and time that names none.
-        """
+    def coerce(self, value: object, conventions: Conventions = UNSTATED) -> object:
+        """`value` as this column stores it, None where empty. InvalidError says what to write instead."""
         if value is None or (isinstance(value, str) and not value.strip()):
             if self.required:
                 raise InvalidError.at("", say("This field is required."))
@@ -111,7 +110,9 @@ class Column:
             raise InvalidError.at("", say("This contains a character that is not text."))
         match self.type:
             case "datetime":
-                return _datetime(value, zone)
+                return _datetime(value, conventions.zone)
+            case "number":
+                return _number(value, conventions.locale)
             case "choice":
                 return self._choice(value)
             case _:
@@ -144,21 +145,9 @@ def _long_text(value: object) -> str:
     return _text(value)
 
 
-def _number(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        raise InvalidError.at("", say("Enter a number."))
-    text = re.sub(r"[\s\u00a0\u202f]", "", str(value))
-    if "," in text and "." not in text and text.count(",") == 1:
-        text = text.replace(",", ".")
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise InvalidError.at("", say("Enter a number, for example 12.5.")) from None
-    if (
-        not number.is_finite()
-        or len(number.normalize().as_tuple().digits) > MAX_DIGITS
-        or abs(number.adjusted()) > MAX_DIGITS
-    ):
+def _number(value: object, locale: str) -> Decimal:
+    number = read_number(value, locale)
+    if len(number.normalize().as_tuple().digits) > MAX_DIGITS or abs(number.adjusted()) > MAX_DIGITS:
         raise InvalidError.at("", say("Enter a number of at most %(digits)s digits.", digits=MAX_DIGITS))
     return number
 
@@ -215,8 +204,7 @@ def _json(value: Any) -> object:
 
 
 _READERS = {
-    "text": _text, "long_text": _long_text, "number": _number, "boolean": _boolean,
-    "date": _date, "email": _email, "json": _json,
+    "text": _text, "long_text": _long_text, "boolean": _boolean, "date": _date, "email": _email, "json": _json,
 }  # fmt: skip
 
 
@@ -232,13 +220,13 @@ def plain(value: object) -> object:
 
 
 def as_text(value: object) -> str:
-    """A stored value as one text: for a CSV file and a form's box."""
+    """A stored value as one text, which every locale reads back as this value: for a CSV file and a form's box."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return number_text(value)
     if isinstance(value, dict | list):
         return exact_json.dumps(value).decode()
     return str(plain(value))

@@ -8,16 +8,16 @@ import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
 
 from sqlalchemy.orm import Session
 
 from flowapp.data import records, tables
 from flowapp.data.columns import Column, as_text
 from flowapp.errors import InvalidError, Problem, TooLargeError
-from flowapp.models import DataTable
+from flowapp.models import DataTable, conventions_of
 from flowapp.security import helpers
 from flowapp.texts import say
+from flowapp.values.conventions import Conventions
 from flowapp.workflows.projects import slugify
 
 MAX_ROWS = 50_000
@@ -96,18 +96,19 @@ def guess(sheet: Sheet, table: DataTable) -> dict[int, str]:
     return mapping
 
 
-def check(
-    session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int, str], zone: tzinfo = UTC
-) -> CheckedRows:
+def check(session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int, str]) -> CheckedRows:
     """Tries every row: types, required and unique columns. InvalidError at `file` where that takes too long."""
     columns = {column.key: column for column in tables.columns_of(table)}
+    conventions = conventions_of(session)
     checked = CheckedRows()
     lines: list[int] = []
     raws = [{key: _cell(cells, at) for at, key in mapping.items() if key in columns} for _line, cells in sheet.rows]
-    for (line, _cells), raw, fitted in zip(sheet.rows, raws, _fitted(list(columns.values()), raws, zone), strict=True):
+    outcomes = _fitted(list(columns.values()), raws, conventions)
+    for (line, _cells), raw, fitted in zip(sheet.rows, raws, outcomes, strict=True):
         if isinstance(fitted, int):
             if len(checked.bad_lines) < MAX_LISTED:
-                checked.faults += [(line, columns[p.path].label, p.message) for p in _problems(columns, raw, zone)]
+                problems = _problems(columns, raw, conventions)
+                checked.faults += [(line, columns[p.path].label, p.message) for p in problems]
             checked.bad_lines.add(line)
             checked.count += fitted
         else:
@@ -124,7 +125,7 @@ def check(
     return checked
 
 
-def _fitted(columns: list[Column], raws: list[dict[str, str]], zone: tzinfo) -> Iterator[records.Row | int]:
+def _fitted(columns: list[Column], raws: list[dict[str, str]], conventions: Conventions) -> Iterator[records.Row | int]:
     """Each row as the columns store it, or how many faults it has. A large file in portions, in a helper process.
 
     Reading the file itself takes time in proportion to its size, which is that of a request; but an address, a date, a
@@ -134,29 +135,29 @@ def _fitted(columns: list[Column], raws: list[dict[str, str]], zone: tzinfo) -> 
     for start in range(0, len(raws), rows):
         some = raws[start : start + rows]
         if len(raws) * len(columns) <= SMALL:
-            yield from fit(columns, some, zone)
+            yield from fit(columns, some, conventions)
             continue
         try:
-            yield from helpers.call(fit, columns, some, zone)
+            yield from helpers.call(fit, columns, some, conventions)
         except helpers.OverBudgetError as error:
             raise InvalidError.at("file", error.message) from None
 
 
-def fit(columns: list[Column], raws: list[dict[str, str]], zone: tzinfo) -> list[records.Row | int]:
+def fit(columns: list[Column], raws: list[dict[str, str]], conventions: Conventions) -> list[records.Row | int]:
     """Each row as the columns store it, or how many faults it has."""
     fitted: list[records.Row | int] = []
     for raw in raws:
         try:
-            fitted.append(records.coerce(columns, raw, zone))
+            fitted.append(records.coerce(columns, raw, conventions))
         except InvalidError as error:
             fitted.append(len(error.problems))
     return fitted
 
 
-def _problems(columns: Mapping[str, Column], raw: dict[str, str], zone: tzinfo) -> list[Problem]:
+def _problems(columns: Mapping[str, Column], raw: dict[str, str], conventions: Conventions) -> list[Problem]:
     """A row's faults."""
     try:
-        records.coerce(list(columns.values()), raw, zone)
+        records.coerce(list(columns.values()), raw, conventions)
     except InvalidError as error:
         return error.problems
     return []

@@ -15,8 +15,9 @@ from flowapp.data.columns import Column, plain
 from flowapp.data.rule_checks import is_email, is_phone
 from flowapp.engine.store.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
-from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow, by_reference
+from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow, by_reference, conventions_of
 from flowapp.texts import say
+from flowapp.values.conventions import Conventions
 from flowapp.workflows import projects
 
 TYPES = {
@@ -126,7 +127,7 @@ def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[dict[str, Any],
     return field, faults
 
 
-def answers(form: Form, raw: Mapping[str, object]) -> dict[str, object]:
+def answers(form: Form, raw: Mapping[str, object], conventions: Conventions) -> dict[str, object]:
     """The answers by field key: texts, numbers as JSON numbers, checkboxes as true or false; None where left empty.
 
     InvalidError by the key of the field. What is no field of the form is left out.
@@ -135,7 +136,7 @@ def answers(form: Form, raw: Mapping[str, object]) -> dict[str, object]:
     problems: list[Problem] = []
     for field in form.fields:
         try:
-            values[field["key"]] = _answer(field, raw.get(field["key"]))
+            values[field["key"]] = _answer(field, raw.get(field["key"]), conventions)
         except InvalidError as error:
             problems.append(Problem(field["key"], error.message))
     if problems:
@@ -143,7 +144,7 @@ def answers(form: Form, raw: Mapping[str, object]) -> dict[str, object]:
     return values
 
 
-def _answer(field: Mapping[str, Any], raw: object) -> object:
+def _answer(field: Mapping[str, Any], raw: object, conventions: Conventions) -> object:
     if isinstance(raw, list | dict):
         raise InvalidError.at("", say("Enter a single value."))
     text = "" if raw is None else str(raw).strip()
@@ -161,19 +162,19 @@ def _answer(field: Mapping[str, Any], raw: object) -> object:
     limit = _LIMITS.get(field["type"], 1000)
     if len(text) > limit:
         raise InvalidError.at("", say("Enter at most %(limit)s characters.", limit=limit))
+    if field["type"] == "number":
+        return plain(NUMBER.coerce(raw if isinstance(raw, int | float) else text, conventions))
     return _typed(field, text)
 
 
-def _typed(field: Mapping[str, Any], text: str) -> object:
+def _typed(field: Mapping[str, Any], text: str) -> str:
     if field["type"] == "email" and not is_email(text):
         raise InvalidError.at("", say("Enter an e-mail address, for example ann@example.com."))
     if field["type"] == "phone" and not is_phone(text):
         raise InvalidError.at("", say("Enter a phone number, for example +33 6 12 34 56 78."))
     if field["type"] == "select" and text not in field["options"]:
         raise InvalidError.at("", say("Choose one of the answers."))
-    if field["type"] == "date":
-        return _date(text)
-    return plain(NUMBER.coerce(text)) if field["type"] == "number" else text
+    return _date(text) if field["type"] == "date" else text
 
 
 def _date(text: str) -> str:
@@ -190,7 +191,7 @@ def submit(session: Session, form: Form, raw: Mapping[str, object]) -> tuple[Sub
     """
     if not form.is_open:
         raise ConflictError(say("This form no longer accepts answers."))
-    data = answers(form, raw)
+    data = answers(form, raw, conventions_of(session))
     submission = Submission(form_id=form.id, data=data)
     session.add(submission)
     session.flush()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,9 +14,10 @@ from sqlalchemy.orm import Session
 from flowapp.data import tables
 from flowapp.data.columns import Column, as_text
 from flowapp.errors import InvalidError, NotFoundError, Problem
-from flowapp.models import DataTable, new_id, utcnow
+from flowapp.models import DataTable, conventions_of, new_id, utcnow
 from flowapp.records.paging import FIRST, Page, PageAt, numbered
 from flowapp.texts import say
+from flowapp.values.conventions import UNSTATED, Conventions
 
 Row = dict[str, Any]
 BATCH = 200
@@ -83,7 +83,13 @@ def every(session: Session, table: DataTable) -> Iterator[Row]:
         last = rows[-1]["id"]
 
 
-def coerce(columns: Sequence[Column], raw: Mapping[str, object], zone: tzinfo = UTC, *, partial: bool = False) -> Row:
+def coerce(
+    columns: Sequence[Column],
+    raw: Mapping[str, object],
+    conventions: Conventions = UNSTATED,
+    *,
+    partial: bool = False,
+) -> Row:
     """`raw` as the columns store it. `partial`: only what is given is checked. InvalidError names every wrong field."""
     values: Row = {}
     problems: list[Problem] = []
@@ -91,7 +97,7 @@ def coerce(columns: Sequence[Column], raw: Mapping[str, object], zone: tzinfo = 
         if partial and column.key not in raw:
             continue
         try:
-            values[column.key] = column.coerce(raw.get(column.key), zone)
+            values[column.key] = column.coerce(raw.get(column.key), conventions)
         except InvalidError as error:
             problems.append(Problem(column.key, error.message))
     if problems:
@@ -99,17 +105,17 @@ def coerce(columns: Sequence[Column], raw: Mapping[str, object], zone: tzinfo = 
     return values
 
 
-def create(session: Session, table: DataTable, raw: Mapping[str, object], zone: tzinfo = UTC) -> Row:
+def create(session: Session, table: DataTable, raw: Mapping[str, object]) -> Row:
     """Adds one record. InvalidError by column."""
-    values = coerce(tables.columns_of(table), raw, zone)
+    values = coerce(tables.columns_of(table), raw, conventions_of(session))
     refuse_doubles(session, table, [values])
     return get(session, table, insert(session, table, [values])[0])
 
 
-def update(session: Session, table: DataTable, record_id: str, raw: Mapping[str, object], zone: tzinfo = UTC) -> Row:
+def update(session: Session, table: DataTable, record_id: str, raw: Mapping[str, object]) -> Row:
     """Changes what `raw` names of one record. InvalidError by column."""
     get(session, table, record_id)
-    values = coerce(tables.columns_of(table), raw, zone, partial=True)
+    values = coerce(tables.columns_of(table), raw, conventions_of(session), partial=True)
     refuse_doubles(session, table, [values], own=(record_id,))
     write(session, table, (record_id,), values)
     return get(session, table, record_id)

@@ -9,11 +9,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from flowapp.catalog import patterns
+from flowapp.errors import UnreadableError
+from flowapp.values.conventions import UNSTATED, Conventions
+from flowapp.values.numbers import read_number
 
 LONGEST_EMAIL = 320  # RFC 3696: 64 characters, @, 255
 MAX_IN_ALL = 500  # problems of many pieces of data
@@ -34,7 +37,9 @@ class SchemaRule:
         return {"field": self.field, "rule": self.rule, "value": self.value, "message": self.message}
 
 
-def broken(rules: Sequence[SchemaRule], items: Sequence[object]) -> list[list[int]]:
+def broken(
+    rules: Sequence[SchemaRule], items: Sequence[object], conventions: Conventions = UNSTATED
+) -> list[list[int]]:
     """For each item the rules, by their place, that it breaks: at most one for each field, the first.
 
     After MAX_IN_ALL of them the rest is not looked at.
@@ -42,23 +47,30 @@ def broken(rules: Sequence[SchemaRule], items: Sequence[object]) -> list[list[in
     broken_rules: list[list[int]] = []
     left = MAX_IN_ALL
     for item in items:
-        broken_rules.append(_broken_by(rules, item))
+        broken_rules.append(_broken_by(rules, item, conventions))
         left -= len(broken_rules[-1])
         if left <= 0:
             break
     return broken_rules
 
 
-def _broken_by(rules: Sequence[SchemaRule], data: object) -> list[int]:
+def _broken_by(rules: Sequence[SchemaRule], data: object, conventions: Conventions) -> list[int]:
     broken_at: dict[str, int] = {}
     for at, rule in enumerate(rules):
         if rule.field in broken_at:
             continue
         value = value_at(data, rule.field)
         empty = value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
-        if empty if rule.rule == "required" else not empty and not CHECKS[rule.rule](value, rule.value):
+        if empty if rule.rule == "required" else not empty and not _keeps(rule, value, conventions):
             broken_at[rule.field] = at
     return list(broken_at.values())
+
+
+def _keeps(rule: SchemaRule, value: object, conventions: Conventions) -> bool:
+    if rule.rule not in NUMERIC:
+        return CHECKS[rule.rule](value, rule.value)
+    number = decimal_of(value, conventions.locale)
+    return number is not None and NUMERIC[rule.rule](number, decimal_of(rule.value))
 
 
 def value_at(data: object, path: str) -> object:
@@ -75,30 +87,13 @@ def value_at(data: object, path: str) -> object:
     return data
 
 
-def decimal_of(value: object) -> Decimal | None:
+def decimal_of(value: object, locale: str = "") -> Decimal | None:
     """The number that is meant, None where it is none, or one out of reason."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        return None
     try:
-        number = Decimal(str(value).strip())
-    except (InvalidOperation, ValueError):
+        number = read_number(value, locale)
+    except UnreadableError:
         return None
-    return number if number.is_finite() and abs(number.adjusted()) < 30 else None
-
-
-def _integer(value: object, _limit: object) -> bool:
-    number = decimal_of(value)
-    return number is not None and number == number.to_integral_value()
-
-
-def _min(value: object, limit: object) -> bool:
-    number, least = decimal_of(value), decimal_of(limit)
-    return number is not None and least is not None and number >= least
-
-
-def _max(value: object, limit: object) -> bool:
-    number, most = decimal_of(value), decimal_of(limit)
-    return number is not None and most is not None and number <= most
+    return number if abs(number.adjusted()) < 30 else None
 
 
 def _size(value: object) -> int:
@@ -158,12 +153,15 @@ def is_email(text: str) -> bool:
     return "." in address.domain
 
 
+# These look at the number that is meant.
+NUMERIC: dict[str, Callable[[Decimal, Decimal | None], bool]] = {
+    "number": lambda _number, _limit: True,
+    "integer": lambda number, _limit: number == number.to_integral_value(),
+    "min": lambda number, least: least is not None and number >= least,
+    "max": lambda number, most: most is not None and number <= most,
+}
 CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "email": lambda value, _limit: isinstance(value, str) and is_email(value.strip()),
-    "number": lambda value, _limit: decimal_of(value) is not None,
-    "integer": _integer,
-    "min": _min,
-    "max": _max,
     "min_length": lambda value, limit: _size(value) >= int(Decimal(str(limit))),
     "max_length": lambda value, limit: _size(value) <= int(Decimal(str(limit))),
     "pattern": _matches,

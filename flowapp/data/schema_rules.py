@@ -15,6 +15,7 @@ from flowapp.data.rule_checks import SchemaRule, broken, decimal_of, options_of
 from flowapp.errors import InvalidError, Problem
 from flowapp.security import helpers
 from flowapp.texts import join, say
+from flowapp.values.conventions import UNSTATED, Conventions
 
 LABELS = {
     "required": N_("is required"),
@@ -103,9 +104,12 @@ def check(rules: Sequence[SchemaRule], data: object) -> list[dict[str, str]]:
     return check_each(rules, [data])[0]
 
 
-def check_each(rules: Sequence[SchemaRule], items: Sequence[object]) -> list[list[dict[str, str]]]:
+def check_each(
+    rules: Sequence[SchemaRule], items: Sequence[object], conventions: Conventions = UNSTATED
+) -> list[list[dict[str, str]]]:
     """The problems of each item; after some hundreds the rest is not looked at. OverBudgetError."""
-    broken_rules = broken(rules, items) if _are_small(rules, items) else helpers.call(broken, rules, items)
+    small = _are_small(rules, items)
+    broken_rules = broken(rules, items, conventions) if small else helpers.call(broken, rules, items, conventions)
     return [
         [{"field": rules[at].field, "message": rules[at].message or _words(rules[at])} for at in broken_by_item]
         for broken_by_item in broken_rules

@@ -14,9 +14,10 @@ from flowapp.data import names
 from flowapp.data.rule_checks import SchemaRule
 from flowapp.data.schema_rules import check, check_each, read_rules
 from flowapp.errors import InvalidError, NotFoundError, Problem, StepError
-from flowapp.models import Schema
+from flowapp.models import Schema, conventions_of
 from flowapp.security import json_schema
 from flowapp.texts import say
+from flowapp.values.conventions import UNSTATED, Conventions
 from flowapp.workflows import projects
 
 __all__ = ["ProjectSchemas", "SchemaRule", "check", "create", "delete", "get", "read_rules", "update"]
@@ -96,13 +97,14 @@ class Checks:
 
     rules: list[SchemaRule] = field(default_factory=list)
     json_schema: Mapping[str, object] | None = None
+    conventions: Conventions = UNSTATED
 
     def problems(self, items: Sequence[object]) -> list[list[dict[str, str]]]:
         """Those of each item, as [{"field", "message"}]; after some hundreds the rest is not looked at.
 
         Needs no database, and may take its budget: call it outside of a session. StepError (permanent).
         """
-        by_rules = check_each(self.rules, items)
+        by_rules = check_each(self.rules, items, self.conventions)
         if self.json_schema is None:
             return by_rules
         problems_of_items = []
@@ -123,13 +125,15 @@ class ProjectSchemas:
 
         StepError (permanent) where there is no such schema, or it cannot be read.
         """
+        conventions = conventions_of(self._session)
         if isinstance(schema, str):
             row = self._find(schema)
-            return Checks(read_rules(row.rules), row.json_schema)
+            return Checks(read_rules(row.rules), row.json_schema, conventions)
         try:
             if isinstance(schema, Mapping) and not isinstance(schema.get("rules"), list):
                 return Checks(json_schema=_read_json_schema(dict(schema)) or {})
-            return Checks(read_rules(schema["rules"] if isinstance(schema, Mapping) else schema))
+            rules = read_rules(schema["rules"] if isinstance(schema, Mapping) else schema)
+            return Checks(rules, conventions=conventions)
         except InvalidError as error:
             raise StepError(f"The validation schema cannot be used: {error.message}", permanent=True) from None
 

@@ -16,7 +16,8 @@ from flowapp.data.names import suggestion
 from flowapp.data.sql import queries
 from flowapp.data.sql.result_size import MAX_BYTES, size_of, too_large
 from flowapp.errors import InvalidError, NotFoundError, StepError
-from flowapp.models import DataTable
+from flowapp.models import DataTable, conventions_of
+from flowapp.values.conventions import Conventions
 
 MAX_ROWS = 10_000
 _PORTION = 50  # records that a query takes from the database at once
@@ -87,13 +88,13 @@ class ProjectTables:
     ) -> list[dict[str, Any]]:
         """Records whose columns have the values of `where` (a list: one of them; None: empty)."""
         data_table = tables.find_table(self._session, self._project_id, table)
-        physical = tables.sql_table(data_table)
+        physical, conventions = tables.sql_table(data_table), conventions_of(self._session)
         _refuse_unknown(data_table, [*(where or {}), *columns, *([order_by] if order_by else [])])
         wanted = list(columns) or ["id", *(c.key for c in tables.columns_of(data_table)), "created_at", "updated_at"]
         cell = physical.c[order_by or "id"]
         query = (
             sa.select(*(physical.c[name] for name in wanted))
-            .where(*(_equals(data_table, physical, name, value) for name, value in (where or {}).items()))
+            .where(*(_equals(data_table, physical, name, value, conventions) for name, value in (where or {}).items()))
             .order_by(sa.nulls_last(cell.desc() if descending else cell.asc()), physical.c.id)
             .limit(max(0, min(limit, MAX_ROWS)))
         )
@@ -113,6 +114,7 @@ class _Writer:
         self.session, self.table, self.key = session, table, key
         self.columns = tables.columns_of(table)
         self.physical = tables.sql_table(table)
+        self.conventions = conventions_of(session)
 
     def insert(self, rows: Sequence[Mapping[str, object]]) -> Saved:
         """Inserts what an earlier call with the same key has not inserted yet."""
@@ -158,13 +160,13 @@ class _Writer:
         return unique[:1]
 
     def _matching(self, row: Mapping[str, object], keys: Sequence[str]) -> list[str]:
-        where = [_equals(self.table, self.physical, key, row[key]) for key in keys]
+        where = [_equals(self.table, self.physical, key, row[key], self.conventions) for key in keys]
         return list(self.session.scalars(sa.select(self.physical.c.id).where(*where).order_by(self.physical.c.id)))
 
     def _coerced(self, row: Mapping[str, object], at: int | None, *, partial: bool = False) -> dict[str, object]:
         _refuse_unknown(self.table, [key for key in row if partial or key != "id"])
         try:
-            return records.coerce(self.columns, row, partial=partial)
+            return records.coerce(self.columns, row, self.conventions, partial=partial)
         except InvalidError as error:
             if at is None:
                 raise
@@ -200,13 +202,16 @@ def _refuse_unknown(table: DataTable, names: Sequence[str]) -> None:
             raise StepError(f"The data table “{table.slug}” has no column “{name}”.{hint}", permanent=True)
 
 
-def _equals(table: DataTable, physical: sa.Table, name: str, value: object) -> sa.ColumnElement[bool]:
+def _equals(
+    table: DataTable, physical: sa.Table, name: str, value: object, conventions: Conventions
+) -> sa.ColumnElement[bool]:
     own = {"created_at": "datetime", "updated_at": "datetime"}
     known = {column.key: column for column in tables.columns_of(table)}
     column = known.get(name) or Column(name, name, own.get(name, "text"))
     reader = Column(name, name, column.type, options=column.options)
     values = [
-        records.coerce([reader], {name: entry})[name] for entry in (value if isinstance(value, list) else [value])
+        records.coerce([reader], {name: entry}, conventions)[name]
+        for entry in (value if isinstance(value, list) else [value])
     ]
     cell = physical.c[name]
     return cell.in_(values) if isinstance(value, list) else cell.is_(None) if values[0] is None else cell == values[0]

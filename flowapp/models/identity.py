@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from flowapp.models.base import Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.values.conventions import UNSTATED, Conventions
 
 ROLES = ("owner", "admin", "editor", "operator", "viewer")
 _ROLE_CHECK = f"role IN {ROLES}"
 
 
 class Organization(HasId, Timestamps, Base):
-    """The tenant."""
+    """The tenant. `locale`, how its people write numbers and dates, is empty where nobody has said."""
 
     __tablename__ = "organizations"
 
     name: Mapped[str] = mapped_column(String(200))
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    locale: Mapped[str] = mapped_column(String(16), default="", server_default="")
+
+    @property
+    def conventions(self) -> Conventions:
+        """How values are read for it."""
+        return Conventions(self.locale, UTC if self.timezone == "UTC" else ZoneInfo(self.timezone))
+
+
+def conventions_of(session: Session) -> Conventions:
+    """Those of the session's organization."""
+    organization = session.get(Organization, session.info["organization_id"])
+    return organization.conventions if organization else UNSTATED
 
 
 class User(HasId, Timestamps, Base):

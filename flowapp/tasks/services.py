@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from flowapp.data.schemas import ProjectSchemas
 from flowapp.data.step_tables import ProjectTables
 from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
-from flowapp.models import CaughtMail, Integration
+from flowapp.models import CaughtMail, Integration, conventions_of
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.egress import SafeHttp
 from flowapp.security.links import sign
@@ -25,6 +25,7 @@ from flowapp.security.sandbox import ProcessSandbox
 from flowapp.tasks.people import Members
 from flowapp.tasks.runtime import Runtime
 from flowapp.tasks.subflows import SubWorkflows
+from flowapp.values.conventions import Conventions
 
 T = TypeVar("T")
 Problems = list[dict[str, str]]
@@ -59,6 +60,14 @@ class ExecutionServices:
         """The process's settings."""
         return self._runtime.settings
 
+    @cached_property
+    def _conventions(self) -> Conventions:
+        return self.within(conventions_of)
+
+    def conventions(self) -> Conventions:
+        """The organization's, asked for once."""
+        return self._conventions
+
     def resume_url(self, execution_id: str) -> str:
         """Where a POST resumes an execution that waits for it."""
         return f"{self.public_url}/resume/{sign(self.settings.secret_key, 'resume', execution_id)}"
@@ -86,6 +95,7 @@ class VisitServices(StepServices):
         self.sandbox = sandbox()
         self.workflows = SubWorkflows(execution, visit, key)
         self.people = Members(execution, visit, step_id, key)
+        self.conventions = execution.conventions
 
 
 def _find_integration(session: Session, reference: str) -> Integration | None:

@@ -49,6 +49,7 @@ class RecordingServices(StepServices):
         self.http, self.mail, self.schemas, self.sandbox = _Http(self), _Mail(self), real.schemas, real.sandbox
         self.tables, self.workflows, self.people = _Tables(self, real.tables), _Workflows(self), _People(self)
         self.integration = lambda reference: _hidden(real.integration(reference))
+        self.conventions = real.conventions
 
     def note(self, kind: str, **what: Any) -> None:
         """Something would have gone out."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +17,7 @@ from flowapp.engine.language.scope import Scope
 from flowapp.engine.runtime.program import validate
 from flowapp.errors import StepError
 from flowapp.security.egress import SafeHttp
+from flowapp.values.conventions import Conventions
 
 NOW = datetime(2025, 10, 18, 10, 30, tzinfo=UTC)  # a Saturday
 
@@ -74,6 +76,7 @@ class Bench:
     lines: list[tuple[str, str]] = field(default_factory=list)
     now: datetime = NOW
     timezone: str = "UTC"
+    locale: str = ""
     sandbox: Any = None
     workflows: Any = None
     people: Any = None
@@ -99,6 +102,9 @@ class Bench:
             test=lambda conditions, **extra: condition.evaluate(conditions, scope.extended(extra)),
             services=self, signal=self.signal, contact_id=self.contact_id, entity=self.entity, business_hours=self.business_hours,
         )  # fmt: skip
+
+    def conventions(self) -> Conventions:
+        return Conventions(self.locale, ZoneInfo(self.timezone))
 
     def integration(self, name: str) -> IntegrationHandle:
         try:

@@ -7,6 +7,7 @@ import pytest
 from flowapp.data import forms
 from flowapp.errors import ConflictError, InvalidError
 from flowapp.models import Submission, Trigger, Version, Workflow
+from flowapp.values.conventions import UNSTATED
 
 CONTACT = {
     "name": "Contact form 1",
@@ -58,7 +59,7 @@ def test_a_form_has_a_slug_and_keys(form):
 
 def test_answers_are_typed(form):
     given = {**ANSWER, "how_many": "2,5", "topic": "Help", "when": "2026-03-31", "phone": "+33 6 12 34 56 78", "x": "y"}
-    assert forms.answers(form, given) == {
+    assert forms.answers(form, given, UNSTATED) == {
         "name": "Zoë", "email": "zoe@example.com", "how_many": 2.5, "message": None, "topic": "Help", "i_agree": True,
         "when": "2026-03-31", "phone": "+33 6 12 34 56 78",
     }  # fmt: skip

@@ -203,7 +203,7 @@ def test_update_and_upsert_match_by_column(session, project, contacts):
         ("contacts", {"name": "a", "emial": "x"}, {}, "no column “emial”.*Did you mean “email”"),
         ("contacts", {"name": "a", "organization_id": "x"}, {}, "no column “organization_id”"),
         ("contacts", {"email": "a@example.com"}, {}, "name: This field is required"),
-        ("contacts", {"name": "a", "amount": "x"}, {}, "amount: Enter a number"),
+        ("contacts", {"name": "a", "amount": "x"}, {}, "amount: “x” is not a number"),
         ("contacts", {"name": "a"}, {"mode": "merge"}, "mode must be"),
         ("contacts", {"name": "a"}, {"mode": "upsert"}, "which columns identify"),
         ("contacts", {"name": ""}, {"mode": "update", "match": ["name"]}, "identifies the record"),

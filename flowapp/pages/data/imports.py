@@ -19,7 +19,6 @@ from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web import access, go, page
 from flowapp.web.forms.page import ChoiceField, FieldsForm, PageForm
-from flowapp.web.locale import zone
 from flowapp.web.texts import translated
 
 bp = Blueprint("imports", __name__, url_prefix="/tables/<uuid:table_id>/import")
@@ -71,7 +70,7 @@ def load(table_id: str) -> Response:
         sheet = csv_files.read(text)
         columns = _mapping_form(sheet, table)
         mapping = _mapping(columns, table)
-        checked = csv_files.check(db.session(), table, sheet, mapping, zone())
+        checked = csv_files.check(db.session(), table, sheet, mapping)
     except InvalidError as error:
         return page("data/tables/import.html", status=422, table=table, form=form.refused(error))
     fits = checked.good and not columns.errors and (form.bad_rows.data == "skip" or not checked.faults)

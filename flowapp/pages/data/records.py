@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from flask import Blueprint, Response, flash, g, request, stream_with_context
 from flask_babel import gettext as _
@@ -71,7 +72,7 @@ def create(table_id: str) -> Response:
     table = tables.get(db.session(), str(table_id))
     form = record_form(tables.columns_of(table), posted=request.form)
     try:
-        row = records.create(db.session(), table, form.typed, zone())
+        row = records.create(db.session(), table, _given(table, form.typed))
     except InvalidError as error:
         return _form(table, form.refused(error), status=422)
     _note("record.created", table, record=row["id"])
@@ -88,6 +89,20 @@ def edit(table_id: str, record_id: str) -> Response:
     return _form(table, record_form(tables.columns_of(table), row), row)
 
 
+def _given(table: DataTable, typed: Mapping[str, object]) -> dict[str, object]:
+    """What was typed; the boxes of date and time are in the reader's zone and name none."""
+    kinds = {column.key: column.type for column in tables.columns_of(table)}
+    return {key: _placed(str(value)) if kinds.get(key) == "datetime" else value for key, value in typed.items()}
+
+
+def _placed(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if moment.tzinfo else moment.replace(tzinfo=zone()).isoformat()
+
+
 @bp.post("/records/<uuid:record_id>")
 @access(Role.OPERATOR)
 def update(table_id: str, record_id: str) -> Response:
@@ -97,7 +112,7 @@ def update(table_id: str, record_id: str) -> Response:
     form = record_form(tables.columns_of(table), row, request.form)
     changed = {key: value for key, value in form.typed.items() if value != clean(form[key].object_data)}
     try:
-        records.update(db.session(), table, row["id"], changed, zone())
+        records.update(db.session(), table, row["id"], _given(table, changed))
     except InvalidError as error:
         return _form(table, form.refused(error), row, status=422)
     _note("record.changed", table, record=row["id"], columns=sorted(changed))

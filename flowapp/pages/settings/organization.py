@@ -1,8 +1,15 @@
-"""The organization: its name and time zone."""
+"""The organization: its name, its time zone, and how it writes numbers and dates."""
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_decimal
 from flask import Blueprint, Response, flash, g
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -17,6 +24,7 @@ from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Organization
 from flowapp.security.roles import Role
+from flowapp.values.conventions import LOCALES
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
@@ -28,6 +36,9 @@ NAV = Nav(
 )
 
 
+EXAMPLE = date(2026, 12, 31)
+
+
 class OrganizationForm(FlaskForm):  # type: ignore[misc]
     name = StringField(_l("Name"), render_kw={"required": True})
     timezone = SelectField(
@@ -35,16 +46,38 @@ class OrganizationForm(FlaskForm):  # type: ignore[misc]
         description=_l("Used for schedules and relative times. Each member can choose a different one for display."),
     )
 
+    locale = SelectField(
+        _l("Numbers and dates"),
+        default="",
+        description=_l(
+            "How people here write them, in tables, forms and files. Until you choose, “1,234” and “03/04/2026” are refused, "
+            "because they can be read in two ways."
+        ),
+    )
+
     def __init__(self, **values: str) -> None:
         super().__init__(**values)
+        self.locale.choices = [SelectChoice("", _("Not chosen")), *locale_choices()]
         self.timezone.choices = [SelectChoice(zone, zone) for zone in timezones()]
+
+
+def locale_choices() -> list[SelectChoice]:
+    """Each locale by its name in the reader's language, with a number and a date as they are written there."""
+    shown = []
+    for name in LOCALES:
+        locale = Locale.parse(name, sep="-")
+        example = (
+            f"{format_decimal(Decimal('1234.5'), '#,##0.00', locale=locale)} · {format_date(EXAMPLE, 'short', locale)}"
+        )
+        shown.append(SelectChoice(name, f"{locale.get_display_name(get_locale())}: {example}"))
+    return sorted(shown, key=lambda choice: choice.label)
 
 
 @bp.get("")
 @access(Role.ADMIN)
 def show() -> Response:
     """The form."""
-    form = OrganizationForm(name=g.organization.name, timezone=g.organization.timezone)
+    form = OrganizationForm(name=g.organization.name, timezone=g.organization.timezone, locale=g.organization.locale)
     return page("settings/organization.html", form=form)
 
 
@@ -56,13 +89,13 @@ def save() -> Response:
     if not form.validate():
         return page("settings/organization.html", form=form, status=422)
     organization = db.session.get_one(Organization, g.organization.id)
-    before = {"name": organization.name, "timezone": organization.timezone}
+    before = {"name": organization.name, "timezone": organization.timezone, "locale": organization.locale}
     try:
         organization.name = members.clean_name(form.name.data or "")
     except InvalidError as error:
         form.name.errors = [translated(problem.message) for problem in error.problems]
         return page("settings/organization.html", form=form, status=422)
-    organization.timezone = form.timezone.data
+    organization.timezone, organization.locale = form.timezone.data, form.locale.data
     target = ("organization", organization.id, organization.name)
     audit(
         db.session(), "organization.updated", actor=g.actor.audit, target=target, details={"before": before},

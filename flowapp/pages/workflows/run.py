@@ -88,7 +88,7 @@ def _answer(workflow: Workflow, form: Form) -> Response:
     """Starts it with the answers, taken as the form's own page would take them."""
     answers = answers_form(form.fields, request.form, PREFIX)
     try:
-        form_data = forms.answers(form, answers.typed)
+        form_data = forms.answers(form, answers.typed, g.organization.conventions)
     except InvalidError as error:
         return _page(workflow, form, answers.refused(error), None, 422)
     return _start(workflow, {"form_id": form.slug, "form_data": form_data})

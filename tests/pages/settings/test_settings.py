@@ -187,11 +187,12 @@ def test_the_audit_is_filtered_and_paged(app: Any, ada: Browser, bob: Browser) -
 
 
 def test_the_organization_is_renamed(app: Any, ada: Browser, bob: Browser) -> None:
-    ada.post("/settings/organization", {"name": "Analytical", "timezone": "Europe/Paris"})
+    assert "French (France): 1\u202f234,50 · 31/12/2026" in ada.get("/settings/organization").text
+    ada.post("/settings/organization", {"name": "Analytical", "timezone": "Europe/Paris", "locale": "fr-FR"})
     (place,) = rows(app, Organization)
-    assert (place.name, place.timezone) == ("Analytical", "Europe/Paris")
-    assert rows(app, AuditEntry)[-1].details == {"before": {"name": "Acme", "timezone": "UTC"}}
-    for wrong in ({"name": " ", "timezone": "UTC"}, {"name": "x", "timezone": "Mars"}):
+    assert (place.name, place.timezone, place.locale) == ("Analytical", "Europe/Paris", "fr-FR")
+    assert rows(app, AuditEntry)[-1].details == {"before": {"name": "Acme", "timezone": "UTC", "locale": ""}}
+    for wrong in ({"name": " ", "timezone": "UTC"}, {"name": "x", "timezone": "Mars"}, {"locale": "xx-YY"}):
         ada.post("/settings/organization", wrong, 422)
     bob.post("/settings/organization", {"name": "Mine", "timezone": "UTC"}, 403)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flowapp.catalog.context import StepServices
 from flowapp.engine.runtime.visit import Visit
+from flowapp.values.conventions import Conventions
 
 
 class NoServices(StepServices):
@@ -22,6 +23,7 @@ class NoServices(StepServices):
         self.sandbox: Any = None
         self.workflows: Any = None
         self.people: Any = None
+        self.conventions = Conventions
 
     def of_visit(self, _visit: Visit, _step_id: str, _key: str) -> StepServices:
         return self

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import StepContext
 from flowapp.catalog.fields import has_expression
-from flowapp.errors import ExpressionError, StepError
+from flowapp.errors import ExpressionError, StepError, UnreadableError
 from flowapp.security import helpers
+from flowapp.values.numbers import read_number
 
 MISSING = object()
 MAX_WORK = 16 * 2**20  # of one step: a character costs 1, an entry of a list ENTRY
@@ -44,6 +45,10 @@ class Work:
             self.look = self.left - _BETWEEN_LOOKS
             if not helpers.left(1.0):
                 raise StepError(f"This takes longer than the step's {self.ctx.timeout:g} seconds.")
+
+    def number(self, value: object, name: str = "") -> Decimal:
+        """A number as the organization writes it. StepError names `name`."""
+        return number_of(value, name, self.ctx.conventions().locale if isinstance(value, str) else "")
 
     def render(self, value: Any, **names: Any) -> Any:
         """`value` with its expressions evaluated, charged: for each item it may be as large as one text can be."""
@@ -200,16 +205,17 @@ def remove_path(record: dict[str, Any], path: str) -> dict[str, Any]:
     return {**record, head: remove_path(inner, rest)} if isinstance(inner, dict) else record
 
 
-def number_of(value: Any, name: str = "") -> Decimal:
+def number_of(value: object, name: str = "", locale: str = "") -> Decimal:
     """Numbers are taken as they are written, so that 0.1 and 0.2 make 0.3. StepError names `name`."""
-    if isinstance(value, int | float | Decimal | str) and not isinstance(value, bool):
-        try:
-            number = Decimal(str(value).strip())
-        except InvalidOperation:
-            number = Decimal("nan")
-        if number.is_finite() and abs(number.adjusted()) < 300:
-            return number
-    raise StepError(f"“{brief(value)}”{f' in {name}' if name else ''} is not a number.")
+    where = f"{name}: " if name else ""
+    try:
+        number = read_number(value, locale)
+    except UnreadableError as error:
+        wrong = error.reason if isinstance(value, str) else f"“{brief(value)}” is not a number."
+        raise StepError(f"{where}{wrong}") from None
+    if abs(number.adjusted()) >= 300:
+        raise StepError(f"{where}“{brief(value)}” is too large or too small a number.")
+    return number
 
 
 def whole_number(value: Any, name: str, least: int, most: int) -> int:

@@ -22,6 +22,7 @@ from flowapp.actions.data.transform_data.base import (
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.errors import StepError
+from flowapp.values.numbers import plain_number
 
 LISTS = Kinds()
 Json = dict[str, Any]
@@ -53,13 +54,14 @@ def _sort(work: Work, operation: Options, data: object) -> list[object]:
     work.charge(ITEM * len(data) if isinstance(data, list) else 0)  # it looks more than once
     keyed = [(_value(item, operation.field), item) for item in items(data, operation, work)]
     there = [pair for pair in keyed if pair[0] not in (MISSING, None)]
-    there.sort(key=lambda pair: _order(pair[0]), reverse=operation.descending)
-    return [item for _, item in there] + [item for value, item in keyed if value in (MISSING, None)]
+    keys = _orders([value for value, _ in there], work)
+    order = sorted(range(len(there)), key=keys.__getitem__, reverse=operation.descending)
+    return [there[at][1] for at in order] + [item for value, item in keyed if value in (MISSING, None)]
 
 
 @LISTS.add("limit", N_("Keep the first items"), ("count",), ("count",))
 def _limit(work: Work, operation: Options, data: object) -> list[object]:
-    count = number_of(work.ctx.render(operation.count), "count")
+    count = work.number(work.ctx.render(operation.count), "count")
     if count < 0:
         raise StepError("count must be 0 or more.")
     return items(data, operation, work)[: int(count)]
@@ -75,7 +77,7 @@ def _dedupe(work: Work, operation: Options, data: object) -> list[object]:
 
 @LISTS.add("aggregate", N_("Aggregate"), ("field", "to", "function"))
 def _aggregate(work: Work, operation: Options, data: object) -> Json:
-    return {name_of(operation): calculate(operation, items(data, operation, work))}
+    return {name_of(operation): calculate(operation, items(data, operation, work), work)}
 
 
 @LISTS.add("group", N_("Group"), ("field",), ("field",))
@@ -171,7 +173,7 @@ def name_of(operation: Options) -> str:
     return operation.to or operation.function
 
 
-def calculate(operation: Options, records: Sequence[object]) -> object:
+def calculate(operation: Options, records: Sequence[object], work: Work) -> object:
     """One calculation over the records, missing and null values left out."""
     found = [_value(record, operation.field) for record in records]
     values = [value for value in found if value is not MISSING and value is not None]
@@ -179,7 +181,7 @@ def calculate(operation: Options, records: Sequence[object]) -> object:
         return len(values) if operation.field else len(records)
     if operation.function in ("first", "last"):
         return (values[0] if operation.function == "first" else values[-1]) if values else None
-    numbers = [number_of(value, operation.field or "item") for value in values]
+    numbers = [work.number(value, operation.field or "item") for value in values]
     if operation.function == "sum":
         return plain(sum(numbers, number_of(0)))
     if not numbers:
@@ -193,11 +195,19 @@ def _value(item: object, path: str) -> object:
     return get_path(item, path) if path else item
 
 
-def _order(value: object) -> tuple[int, object]:
+def _orders(values: Sequence[object], work: Work) -> list[tuple[int, Any]]:
+    """What each is sorted by: where all are numbers as people write them, those; else plain numbers before text."""
     try:
-        return 0, number_of(value)
+        return [(0, work.number(value)) for value in values]
     except StepError:
-        return 1, value.casefold() if isinstance(value, str) else str(value)
+        return [_order(value) for value in values]
+
+
+def _order(value: object) -> tuple[int, object]:
+    number = plain_number(value)
+    if number is not None:
+        return 0, number
+    return 1, value.casefold() if isinstance(value, str) else str(value)
 
 
 def _identity(value: object) -> str:

@@ -19,7 +19,7 @@ def apply(work: Work, operations: list[Operation], data: object) -> object:
         try:
             if last - at > 1:
                 records = items(data, operation, work)
-                data = {name_of(op): calculate(op, records) for op in operations[at:last]}
+                data = {name_of(op): calculate(op, records, work) for op in operations[at:last]}
             else:
                 data = KINDS[operation.op].run(work, operation, data)
             # What was put together of parts that it shares may be far more, once it is written, than was worked on.

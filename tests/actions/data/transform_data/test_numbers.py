@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flowapp.actions.data.transform_data.numbers import rounded
+from flowapp.values.conventions import Conventions
 
 
 def change(run, value, way, **params):
@@ -94,7 +96,7 @@ def test_what_is_written_is_read_again(number, notation, currency) -> None:
     from flowapp.actions.data.transform_data.operation import Operation
 
     operation = Operation(op="number", field="", number="format", decimals=2, currency=currency, notation=notation)
-    work = Work(ctx=None)
+    work = Work(ctx=SimpleNamespace(conventions=Conventions))
     text = NUMBER.conversions["format"].change(str(number), operation, work)
     assert NUMBER.conversions["parse"].change(text, operation, work) == float(number)
 
@@ -102,7 +104,7 @@ def test_what_is_written_is_read_again(number, notation, currency) -> None:
 @pytest.mark.parametrize(
     ("value", "params", "told"),
     [
-        ("abc", {}, "“abc” is not a number. Use for example"),
+        ("abc", {}, "“abc” is not a number. Enter for example"),
         ("", {}, "is not a number"),
         ("1,2,3", {}, "is not a number"),
         ("1.2.3,4", {}, "is not a number"),

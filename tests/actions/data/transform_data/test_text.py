@@ -111,7 +111,7 @@ def test_split_at_tabs_and_spaces(run) -> None:
         ("a", {"text": "extract", "find": "("}, "“(” without “)”"),
         ("a", {"text": "extract", "find": "{{ '(' }}"}, "“(” without “)”"),
         ("a", {"text": "replace_pattern", "find": "a", "replacement": "$1"}, "no group 1"),
-        ("a", {"text": "pad", "length": "many"}, "“many” in length is not a number"),
+        ("a", {"text": "pad", "length": "many"}, "length: “many” is not a number"),
         ("a", {"text": "pad", "length": 10**9}, "whole number from 0 to 1,000,000"),
         ("a", {"text": "truncate", "length": -1}, "whole number from 0"),
         ("a" * 20_001, {"text": "extract", "find": "b"}, "too long for a pattern"),

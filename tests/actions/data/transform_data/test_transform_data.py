@@ -161,7 +161,7 @@ def test_split_out_makes_items_of_a_list_in_a_field(run) -> None:
     [
         ({"a": 1}, {"op": "filter", "conditions": {"field": "a", "operator": "exists"}}, "works on a list"),
         ([1], {"op": "set", "field": "a", "value": 1}, "named fields"),
-        ([{"a": "much"}], {"op": "aggregate", "field": "a"}, "“much” in a is not a number"),
+        ([{"a": "much"}], {"op": "aggregate", "field": "a"}, "a: “much” is not a number"),
         ([{"a": True}], {"op": "aggregate", "field": "a"}, "not a number"),
         ([1], {"op": "limit", "count": -1}, "0 or more"),
         ([1], {"op": "limit", "count": "few"}, "not a number"),
