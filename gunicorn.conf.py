@@ -1,8 +1,11 @@
 """How gunicorn serves Flowapp; a command-line option (`-b`, `-k gevent`, `--threads`) wins over this file."""
 
+import argparse
 import gc
 import logging
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +36,22 @@ class OneLineFormatter(logging.Formatter):
         return "\n".join(f"  {one_line(line)}" for line in super().formatException(ei).splitlines())
 
 
+def asked_worker_class() -> str:
+    """The worker class that an option asks for; gunicorn reads options after this file."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("-k", "--worker-class", default="gthread")
+    words = [*shlex.split(os.environ.get("GUNICORN_CMD_ARGS", "")), *sys.argv[1:]]
+    return str(parser.parse_known_args(words)[0].worker_class)
+
+
 logger_class = OneLineLogger
 bind = f"127.0.0.1:{os.environ.get('PORT') or '8000'}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or "1")
 worker_class = "gthread"
 threads = 256  # an open WebSocket holds one
-preload_app = workers > 1  # shares memory; with one worker the master stays small without the application
+# Shares memory; with one worker the master stays small without the application. gevent's workers patch ssl and sockets
+# after the fork, which must happen before the application imports them.
+preload_app = workers > 1 and asked_worker_class() == "gthread"
 keepalive = 5
 graceful_timeout = 2  # what is still open then is cut, and the whole group stops within 5 s
 loglevel = "warning"

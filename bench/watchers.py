@@ -75,7 +75,7 @@ class Watcher(asyncio.Protocol):
         if message["type"] == "initial_state" and not self.opened.done():
             self.opened.set_result(None)
         elif message["type"] == "log":
-            written = datetime.fromisoformat(message["log"]["at"]).timestamp()
+            written = datetime.fromisoformat(message["log"]["created_at"]).timestamp()
             line = self.lines.setdefault(message["seq"], [written, now, now, 0])
             line[2] = now
             line[3] += 1

@@ -15,6 +15,7 @@ from time import monotonic, sleep
 
 import dramatiq
 from setproctitle import setproctitle
+from sqlalchemy.orm import configure_mappers
 
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
@@ -22,6 +23,7 @@ from flowapp.engine.runtime.activity import JOB, STEP, Board, Entry
 from flowapp.engine.store.leases import UNCLAIMED
 from flowapp.launcher.lifeline import die_with_parent
 from flowapp.models.tenancy import make_engine, prepare_engine
+from flowapp.tasks import jobs
 from flowapp.tasks.actors import declare
 from flowapp.tasks.fleet.handover import Handover
 from flowapp.tasks.fleet.heartbeats import Heart
@@ -193,6 +195,12 @@ class Supervisor:
         return Ward(pid, process_name(pid), board)
 
 
+def _share() -> None:
+    """Has what every process needs made once, before they are forked: their memory is one."""
+    jobs.load()
+    configure_mappers()
+
+
 def main() -> None:
     """Keeps the worker processes running until SIGTERM."""
     settings = Settings.from_env()
@@ -202,6 +210,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     supervisor = Supervisor(settings)
+    _share()
     gc.collect()
     gc.freeze()  # what is imported stays shared between the forks
     while not stopping.is_set():

@@ -272,3 +272,16 @@ def test_one_member_does_not_take_all_sockets(site: Site) -> None:
             assert b"initial_stats" in (answered.partition(b"\r\n\r\n")[2] or other.recv(4096))
         assert site.get() == 200
         assert site.memory() - before < 150 * 2**20
+
+
+@pytest.mark.parametrize("option", ["-k gevent", "--worker-class=gevent"])
+def test_several_gevent_workers_patch_before_the_application_is_loaded(
+    option: str, sqlite_template: Path, _valkey: str, tmp_path: Path
+) -> None:
+    """Whatever was imported before would wait with its whole process, and TLS would recurse."""
+    more = {"WEB_CONCURRENCY": "2", "GUNICORN_CMD_ARGS": option}
+    with running("gevent", sqlite_template, _valkey, tmp_path, **more) as site:
+        parent = int(Path(f"/proc/{site.worker}/stat").read_text().rpartition(")")[2].split()[1])
+        assert len(Path(f"/proc/{parent}/task/{parent}/children").read_text().split()) == 2
+        assert {site.get() for _ in range(20)} == {200}
+    assert "MonkeyPatchWarning" not in (tmp_path / "log").read_text()
