@@ -165,7 +165,7 @@ def test_a_comment_that_is_too_long_is_said_at_its_field_and_kept(
     for browser, path in ((editor, action.group(1)), (Browser(app), link(mails["editor"]))):
         browser.get(path if browser is not editor else "/approvals")
         browser.post(path, typed, 422)
-        assert "Enter at most 2000 characters." in browser.text
+        assert "Enter at most 2,000 characters." in browser.text
         assert f'value="{typed["comment"].strip()}"' in browser.text
     assert status_of(api, execution_id) == "waiting"
 
