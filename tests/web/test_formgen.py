@@ -301,9 +301,9 @@ def test_another_kind_of_row_has_its_own_fields(app: Flask) -> None:
 
 def test_condition_rows_and_groups(app: Flask) -> None:
     form, _ = post(_add="p-conditions-items")
-    assert len(form["conditions"].group["items"]) == 3  # type: ignore[attr-defined]
+    assert len(form["conditions"].group.entries) == 3  # type: ignore[attr-defined]
     form, _ = post(_add_group="p-conditions-items-1-items")
-    assert form["conditions"].group["items"][1]["items"][2]["mode"] == "all"  # type: ignore[attr-defined]
+    assert form["conditions"].group.entries[1].entries[2].mode == "all"  # type: ignore[attr-defined]
     _, params = post(_remove="p-conditions-items-0")
     assert params["conditions"] == {"all": [STORED["conditions"]["all"][1]]}
     _, params = post({"url": "u"}, conditions__mode="any", conditions__items__0__field="a", conditions__items__0__operator="in",

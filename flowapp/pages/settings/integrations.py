@@ -81,7 +81,7 @@ class IntegrationForm(wtforms.Form):  # type: ignore[misc]
             self.name.errors = [message]
         else:
             part = self.config if path[0] == "config" else self.credentials
-            part.place_at(path[1:], message)
+            part.show_at(path[1:], message)
 
 
 def _form_page(form: IntegrationForm) -> Response:

@@ -50,10 +50,10 @@ class Shown:
 
     @classmethod
     def of(cls, mail: CaughtMail) -> Shown:
-        told = {name: getattr(mail, name) for name in ("subject", "text", "html")}
+        texts = {name: getattr(mail, name) for name in ("subject", "text", "html")}
         to = {address.lower() for _name, address in getaddresses(mail.recipients)}
-        shown = told if g.actor.user.email.lower() in to else {name: mask_links(text) for name, text in told.items()}
-        return cls(mail.id, mail.sender, mail.recipients, created_at=mail.created_at, hides=shown != told, **shown)
+        shown = texts if g.actor.user.email.lower() in to else {name: mask_links(text) for name, text in texts.items()}
+        return cls(mail.id, mail.sender, mail.recipients, created_at=mail.created_at, hides=shown != texts, **shown)
 
 
 def _get(mail_id: str) -> Shown:

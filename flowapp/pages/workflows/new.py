@@ -204,7 +204,7 @@ def _saved(draft: Draft, form: TriggerForm, again: Callable[[Draft, TriggerForm]
         draft.save(definition, request.form.get("revision", ""))
     except (InvalidError, StaleError) as error:
         db.session.rollback()
-        form.place(error.problems if isinstance(error, InvalidError) else [Problem("", _stale())], 0)
+        form.show(error.problems if isinstance(error, InvalidError) else [Problem("", _stale())], 0)
         return again(Draft(draft.workflow.id), form)
     return go(onward, workflow_id=draft.workflow.id)
 

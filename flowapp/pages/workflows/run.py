@@ -81,7 +81,7 @@ def run(workflow_id: UUID) -> Response:
     rows = _rows(workflow, request.form)
     if rows.acted or not rows.validate():
         return _page(workflow, None, None, rows, 422 if rows.errors else 200)
-    return _start(workflow, rows.data.get("input", {}))
+    return _start(workflow, RunParams.model_validate(rows.data).input)
 
 
 def _answer(workflow: Workflow, form: Form) -> Response:

@@ -15,7 +15,7 @@ from flowapp.extensions import db
 from flowapp.models import User, Version, Workflow
 from flowapp.security.roles import Role
 from flowapp.web import access, go, page
-from flowapp.web.forms.config import ConfigForm, config_form, laid, placed
+from flowapp.web.forms.config import ConfigForm, applied, config_form, mapped
 from flowapp.web.forms.draft import Draft
 from flowapp.workflows.projects import slugify
 
@@ -29,7 +29,7 @@ def show(workflow_id: UUID) -> Response:
     draft = Draft(workflow_id)
     form = config_form(draft.definition, draft.providers())
     errors, _warnings = workflows.validate(db.session(), draft.workflow)
-    form.place(placed(problem for problem in errors if problem.path.startswith("config.")))
+    form.show(mapped(problem for problem in errors if problem.path.startswith("config.")))
     return _page(draft, form, str(draft.workflow.revision))
 
 
@@ -43,7 +43,7 @@ def save(workflow_id: UUID) -> Response:
     if form.acted or not form.validate():
         return _page(draft, form, revision, 422 if form.errors else 200)
     try:
-        draft.save(laid(draft.definition, form.data), revision)
+        draft.save(applied(draft.definition, form.data), revision)
     except StaleError:
         db.session.rollback()
         form.form_errors.append(
@@ -54,7 +54,7 @@ def save(workflow_id: UUID) -> Response:
         )
     except InvalidError as error:
         db.session.rollback()
-        form.place(placed(error.problems))
+        form.show(mapped(error.problems))
     else:
         flash(_("The settings were saved."), "success")
         return go("workflow_settings.show", workflow_id=workflow_id)

@@ -96,7 +96,7 @@ def _saved(editor: Editor) -> bool:
         editor.form.params.form_errors.append(message)
     except InvalidError as error:
         db.session.rollback()
-        editor.form.place(error.problems)
+        editor.form.show(error.problems)
     else:
         return True
     editor.revision = str(Draft(editor.draft.workflow.id).workflow.revision)

@@ -126,7 +126,7 @@ def _saved(draft: Draft, form: TriggerForm, at: int) -> bool:
         form.config.form_errors.append(message)
     except InvalidError as error:
         db.session.rollback()
-        form.place(error.problems, at)
+        form.show(error.problems, at)
     else:
         return True
     return False

@@ -1,13 +1,13 @@
 """The form of a workflow's own settings: name, variables, and the whole `config` of its definition.
 
 form = config_form(definition, providers, request.form if posted else None)
-definition = laid(definition, form.data)   # once it is valid; the problems of a refused save: form.place(placed(problems))
+definition = applied(definition, form.data)   # once it is valid; the problems of a refused save: form.show(mapped(problems))
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +34,24 @@ def _day(label: str, *, default: bool = True) -> Any:
     return Field(default=default, json_schema_extra=ui(label, show_if=_OWN_HOURS))
 
 
+def _hour(default: str, label: str) -> Any:
+    return Field(default, max_length=8, json_schema_extra=ui(label, show_if=_OWN_HOURS))
+
+
+def _number(default: int | None, label: str, hint: str, low: int, high: int, **more: Any) -> Any:
+    """A whole number from `low` to `high`."""
+    return Field(default, ge=low, le=high, json_schema_extra=ui(label, hint, widget="number", **more))
+
+
+def _choice(default: str, label: str, choices: Sequence[tuple[str, str]]) -> Any:
+    return Field(default, json_schema_extra=ui(label, widget="select", choices=list(choices)))
+
+
+def _key(label: str, hint: str, example: str) -> Any:
+    """An expression that says which starts belong together."""
+    return Field("", max_length=500, json_schema_extra=ui(label, hint, placeholder=example))
+
+
 class SettingsParams(Params):
     """What a person may set for the whole workflow."""
 
@@ -43,86 +61,58 @@ class SettingsParams(Params):
         default_factory=dict,
         json_schema_extra=ui(N_("Variables"), N_("Every step can use them as variables.<name>."), widget="keyvalue"),
     )
-    reentry: Literal["always", "once", "not_while_active", "after"] = Field(
+    reentry: Literal["always", "once", "not_while_active", "after"] = _choice(
         "always",
-        json_schema_extra=ui(
-            N_("Can the same contact enter again?"),
-            widget="select",
-            choices=[
-                ("always", N_("Always")),
-                ("once", N_("Never")),
-                ("not_while_active", N_("Not while they have a running execution")),
-                ("after", N_("After a number of days")),
-            ],
-        ),
+        N_("Can the same contact enter again?"),
+        [
+            ("always", N_("Always")),
+            ("once", N_("Never")),
+            ("not_while_active", N_("Not while they have a running execution")),
+            ("after", N_("After a number of days")),
+        ],
     )
-    reentry_days: int = Field(
-        30, ge=1, le=9999, json_schema_extra=ui(N_("Number of days"), widget="number", show_if={"reentry": ["after"]})
-    )
-    concurrency: int | None = Field(
-        None,
-        ge=1,
-        le=10_000,
-        json_schema_extra=ui(N_("Concurrent executions"), N_("Leave empty for no limit."), widget="number"),
-    )
-    concurrency_policy: Literal["queue", "drop", "replace"] = Field(
+    reentry_days: int = _number(30, N_("Number of days"), "", 1, 9999, show_if={"reentry": ["after"]})
+    concurrency: int | None = _number(
+        None, N_("Concurrent executions"), N_("Leave empty for no limit."), 1, 10_000
+    )  # fmt: skip
+    concurrency_policy: Literal["queue", "drop", "replace"] = _choice(
         "queue",
-        json_schema_extra=ui(
-            N_("When the limit is reached"),
-            widget="select",
-            choices=[
-                ("queue", N_("Wait for a free slot")),
-                ("drop", N_("Skip the new one")),
-                ("replace", N_("Cancel the oldest one")),
-            ],
-        ),
+        N_("When the limit is reached"),
+        [
+            ("queue", N_("Wait for a free slot")),
+            ("drop", N_("Skip the new one")),
+            ("replace", N_("Cancel the oldest one")),
+        ],
     )
-    concurrency_key: str = Field(
-        "",
-        max_length=500,
-        json_schema_extra=ui(
-            N_("Count separately for each"),
-            N_(
-                "For example {{ input.email }}: the limit then applies to each e-mail address. Leave empty "
-                "to count all together."
-            ),
-            placeholder="{{ input.email }}",
+    concurrency_key: str = _key(
+        N_("Count separately for each"),
+        N_(
+            "For example {{ input.email }}: the limit then applies to each e-mail address. Leave empty "
+            "to count all together."
         ),
+        "{{ input.email }}",
     )
-    debounce_seconds: int = Field(
+    debounce_seconds: int = _number(
         0,
-        ge=0,
-        le=86_400,
-        json_schema_extra=ui(
-            N_("Delay before starting (seconds)"),
-            N_("A further start within this time replaces the earlier one. 0: start immediately."),
-            widget="number",
-        ),
+        N_("Delay before starting (seconds)"),
+        N_("A further start within this time replaces the earlier one. 0: start immediately."),
+        0,
+        86_400,
     )
-    debounce_key: str = Field(
-        "",
-        max_length=500,
-        json_schema_extra=ui(
-            N_("Treat as duplicates when this matches"),
-            N_("For example {{ input.order_id }}. Leave empty to treat all starts of this workflow as duplicates."),
-            placeholder="{{ input.order_id }}",
-        ),
+    debounce_key: str = _key(
+        N_("Treat as duplicates when this matches"),
+        N_("For example {{ input.order_id }}. Leave empty to treat all starts of this workflow as duplicates."),
+        "{{ input.order_id }}",
     )
-    timeout: int | None = Field(
-        None,
-        ge=1,
-        le=31_536_000,
-        json_schema_extra=ui(N_("Execution timeout (seconds)"), N_("Leave empty for no time limit."), widget="number"),
+    timeout: int | None = _number(
+        None, N_("Execution timeout (seconds)"), N_("Leave empty for no time limit."), 1, 31_536_000
     )
-    max_visits: int = Field(
+    max_visits: int = _number(
         MAX_VISITS,
-        ge=1,
-        le=1_000_000,
-        json_schema_extra=ui(
-            N_("Maximum steps per execution"),
-            N_("Stops endless loops. In a loop, the steps of each item count."),
-            widget="number",
-        ),
+        N_("Maximum steps per execution"),
+        N_("Stops endless loops. In a loop, the steps of each item count."),
+        1,
+        1_000_000,
     )
     error_workflow: str = Field(
         "",
@@ -133,15 +123,8 @@ class SettingsParams(Params):
             widget="workflow",
         ),
     )
-    alert_after: int = Field(
-        3,
-        ge=0,
-        le=1000,
-        json_schema_extra=ui(
-            N_("Alert after this many consecutive failures"),
-            N_("Also when it works again. 0: never."),
-            widget="number",
-        ),
+    alert_after: int = _number(
+        3, N_("Alert after this many consecutive failures"), N_("Also when it works again. 0: never."), 0, 1000
     )
     business_hours: bool = Field(
         default=False,
@@ -157,8 +140,8 @@ class SettingsParams(Params):
     fri: bool = _day(N_("Friday"))
     sat: bool = _day(N_("Saturday"), default=False)
     sun: bool = _day(N_("Sunday"), default=False)
-    start: str = Field("09:00", max_length=8, json_schema_extra=ui(N_("From"), show_if=_OWN_HOURS))
-    end: str = Field("17:00", max_length=8, json_schema_extra=ui(N_("To"), show_if=_OWN_HOURS))
+    start: str = _hour("09:00", N_("From"))
+    end: str = _hour("17:00", N_("To"))
     holidays: list[str] = Field(
         default_factory=list,
         max_length=366,
@@ -166,15 +149,12 @@ class SettingsParams(Params):
             N_("Holidays"), N_("One date per line, for example 2026-12-25."), widget="lines", show_if=_OWN_HOURS
         ),
     )
-    retention_days: int | None = Field(
+    retention_days: int | None = _number(
         None,
-        ge=1,
-        le=3650,
-        json_schema_extra=ui(
-            N_("Keep finished executions for (days)"),
-            N_("Leave empty to use this installation's setting."),
-            widget="number",
-        ),
+        N_("Keep finished executions for (days)"),
+        N_("Leave empty to use this installation's setting."),
+        1,
+        3650,
     )
 
 
@@ -220,13 +200,13 @@ class ConfigForm(PlainForm):
         """Every field, in its group."""
         return [(group, [self[name] for name in group.fields]) for group in GROUPS]
 
-    def told(self) -> list[tuple[str, list[tuple[str, str]]]]:
+    def summary(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """What is set, to read only: (title, [(label, text)]) of each group that has something."""
-        groups = [(str(_(group.title)), [_told(f) for f in fields if f.filled]) for group, fields in self.groups()]
+        groups = [(str(_(group.title)), [_in_words(f) for f in fields if f.filled]) for group, fields in self.groups()]
         return [(title, rows) for title, rows in groups if rows]
 
 
-def _told(field: ParamField) -> tuple[str, str]:
+def _in_words(field: ParamField) -> tuple[str, str]:
     value, label = field.data, str(field.label.text)
     if isinstance(value, bool):
         return label, str(_("Yes") if value else _("No"))
@@ -264,7 +244,7 @@ def _days(settings: SettingsParams) -> list[str]:
     return [day for day in WEEKDAYS if getattr(settings, day)]
 
 
-def laid(definition: DefinitionJson, values: dict[str, object]) -> DefinitionJson:
+def applied(definition: DefinitionJson, values: dict[str, object]) -> DefinitionJson:
     """The definition with these settings."""
     settings = SettingsParams.model_validate(values)
     reentry = f"after_{settings.reentry_days}_days" if settings.reentry == "after" else settings.reentry
@@ -293,7 +273,7 @@ def _clock(text: str) -> str:
         return text
 
 
-def placed(problems: Iterable[Problem]) -> Iterator[Problem]:
+def mapped(problems: Iterable[Problem]) -> Iterator[Problem]:
     """The problems of a definition's config, at the fields that show these parts of it."""
     for problem in problems:
         yield Problem(problem.path.removeprefix("config.").removeprefix("business_hours."), problem.message)

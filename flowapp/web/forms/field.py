@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import wtforms
 from flask import current_app
@@ -17,7 +16,7 @@ Posted = MultiDict[str, str]
 FIELDS: dict[str, type[ParamField]] = {}  # by widget
 
 
-def draw(field: ParamField, **_kw: Any) -> Markup:
+def draw(field: ParamField, **_kw: object) -> Markup:
     """The widget of every field: the macro `draw(f)` of its template."""
     template = current_app.jinja_env.get_template(field.template)
     return Markup(template.module.draw(field))  # type: ignore[attr-defined]  # noqa: S704 - a template escapes
@@ -35,7 +34,7 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
     errors: Sequence[str] = ()
     acted = False  # one of its own buttons was pressed: add, remove, up, down
 
-    def __init__(self, info: Info, mode: str = "", **options: Any) -> None:
+    def __init__(self, info: Info, mode: str = "", **options: object) -> None:
         self.info, self.mode = info, mode
         self.hidden = self.refreshes = False
         self.posted: Posted = MultiDict()
@@ -50,11 +49,11 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
             setattr(cls, name, value)
 
     @classmethod
-    def shows(cls, _value: Any, _info: Info) -> bool:
+    def shows(cls, _value: object, _info: Info) -> bool:
         """Whether the field can show this value without losing any of it."""
         return True
 
-    def process(self, formdata: Posted | None, data: Any = ABSENT, extra_filters: Any = None) -> None:
+    def process(self, formdata: Posted | None, data: object = ABSENT, extra_filters: object = None) -> None:
         """`data` is what is stored; the post, where there is one, says more."""
         self.posted = MultiDict() if formdata is None else formdata
         super().process(formdata, data, extra_filters)
@@ -101,7 +100,7 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
         return self.alternative if not self.mode else "plain"
 
 
-def view_of(info: Info, value: Any, mode: str = "", *, posted: bool = False) -> ParamField:
+def view_of(info: Info, value: object, mode: str = "", *, posted: bool = False) -> ParamField:
     """The unbound field for a value: the declared one, or the one that can show everything stored.
 
     `mode` is how the page shows it: plain, json or expression; `posted`: it was on the page as declared.

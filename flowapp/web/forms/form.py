@@ -21,7 +21,7 @@ from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.text import same, shown
 from flowapp.web.texts import translated
 
-Check = Callable[[dict[str, Any]], list[Problem]]
+Check = Callable[[dict[str, object]], list[Problem]]
 _VIEWS = ("plain", "json", "expression")
 
 
@@ -37,7 +37,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         picker = True  # expressions are evaluated here, so values of the workflow may be inserted
         live = False  # every change is shown at once
 
-        def bind_field(self, form: ParamsForm, unbound_field: Any, options: dict[str, Any]) -> Any:
+        def bind_field(self, form: ParamsForm, unbound_field: wtforms.Field, options: dict[str, object]) -> object:
             """A parameter is bound to the field that can show its value."""
             if unbound_field.field_class is ParamField:
                 unbound_field = form.view(*unbound_field.args)
@@ -48,10 +48,10 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
     def __init__(
         self,
         formdata: Posted | None,
-        values: Mapping[str, Any],
+        values: Mapping[str, object],
         prefix: str = "",
         check: Check | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, object] | None = None,
     ) -> None:
         self._stored, self._posted, self._check = values, formdata, check
         known = {name for info in self.infos for name in info.names}
@@ -67,7 +67,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         as_declared = f"{name}{FIELDS[info.widget].mark}" in posted
         return view_of(info, self._value(info), mode if mode in _VIEWS[1:] else "", posted=as_declared)
 
-    def process(self, formdata: Posted | None = None, *_other: Any, **_names: Any) -> None:
+    def process(self, formdata: Posted | None = None, *_other: object, **_names: object) -> None:
         """Takes up what is stored and what was posted, and does what a button asked for."""
         stored = {name: self._value(field.info) for name, field in self._fields.items() if self._fits(field)}
         super().process(formdata, data=stored)
@@ -95,18 +95,18 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
             field.hidden = field.info.widget == "hidden" or not self.applies(field.info)
         super().post_process(formdata)
 
-    def validate(self, extra_validators: Any = None) -> bool:
+    def validate(self, extra_validators: object = None) -> bool:
         """Runs the fields' validators, then the check of the whole; its problems go to the fields they belong to."""
         super().validate(extra_validators)
-        self.place(self._check(self.data) if self._check else ())
+        self.show(self._check(self.data) if self._check else ())
         return not self.errors
 
     def inner(
-        self, model: type[BaseModel], name: str, posted: Posted | None, values: Any, without: str = ""
+        self, model: type[BaseModel], name: str, posted: Posted | None, values: Mapping[str, object], without: str = ""
     ) -> ParamsForm:
         """The form of a model inside one of this form's fields."""
         meta = {"providers": self.meta.providers, "picker": self.meta.picker, "_parent_form": self}
-        return form_class(model, without=without)(posted, values or {}, f"{name}-", meta=meta)
+        return form_class(model, without=without)(posted, values, f"{name}-", meta=meta)
 
     def __getitem__(self, key: str) -> ParamField:
         """A field by its name in the params or in the model. KeyError where there is none."""
@@ -116,7 +116,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         raise KeyError(key)
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         """The params. Defaults that were never written down stay unwritten."""
         return dict(self._written()) | self.unknown
 
@@ -130,20 +130,20 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
 
     @property
     def errors(self) -> dict[str, list[str]]:
-        found = {field.name: field.messages for field in self if field.messages}
-        return found | ({"": self.form_errors} if self.form_errors else {})
+        wrong = {field.name: field.messages for field in self if field.messages}
+        return wrong | ({"": self.form_errors} if self.form_errors else {})
 
     @property
     def prefix(self) -> str:
         """What the names of all its controls begin with."""
         return str(self._prefix)
 
-    def place(self, problems: Iterable[Problem]) -> None:
+    def show(self, problems: Iterable[Problem]) -> None:
         """Shows problems beside their fields; their paths begin with a field's key."""
         for problem in problems:
-            self.place_at(problem.path.removeprefix(".").split("."), translated(problem.message))
+            self.show_at(problem.path.removeprefix(".").split("."), translated(problem.message))
 
-    def place_at(self, path: Sequence[str], message: str) -> None:
+    def show_at(self, path: Sequence[str], message: str) -> None:
         """Shows one problem."""
         field = next((f for f in self if path and path[0] in (f.info.key, f.info.name)), None)
         if field is None or field.hidden:
@@ -170,7 +170,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         """Whether the field can show what is stored, although the page showed it in another way."""
         return bool(field.mode) or self._value(field.info) is ABSENT or field.shows(self._value(field.info), field.info)
 
-    def _value(self, info: Info) -> Any:
+    def _value(self, info: Info) -> object:
         """What is stored, else the default."""
         value = next((self._stored[name] for name in info.names if name in self._stored), info.default)
         return ABSENT if value is None else value
@@ -194,7 +194,7 @@ def form_class(model: type[BaseModel], base: type[ParamsForm] = ParamsForm, with
 
 def build(
     model: type[BaseModel],
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     posted: Posted | None = None,
     *,
     base: type[ParamsForm] = ParamsForm,
@@ -208,7 +208,7 @@ def build(
     it is not the check of a step's params.
     """
 
-    def check_step(params: dict[str, Any]) -> list[Problem]:
+    def check_step(params: dict[str, object]) -> list[Problem]:
         assert issubclass(model, Params)  # noqa: S101 - only Params are checked as a step's
         return json_problems(params) or check_params(model, params, "")[0]
 

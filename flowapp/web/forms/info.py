@@ -15,7 +15,7 @@ from wtforms.utils import unset_value
 
 from flowapp.catalog import ui_of
 
-ABSENT: Final[Any] = unset_value  # a parameter that is not set
+ABSENT: Final[object] = unset_value  # a parameter that is not set
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Info:
     label: str
     help: str
     widget: str
-    annotation: Any
+    annotation: object
     required: bool
-    default: Any
+    default: object
     placeholder: str = ""
     advanced: bool = False
     choices: tuple[tuple[str, str], ...] = ()
@@ -73,12 +73,12 @@ def _info(model: type[BaseModel], name: str, field: FieldInfo) -> Info:
     )
 
 
-def _aliases(alias: Any) -> tuple[str, ...]:
+def _aliases(alias: object) -> tuple[str, ...]:
     choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
     return tuple(choice for choice in choices if isinstance(choice, str))
 
 
-def as_json(value: Any) -> Any:
+def as_json(value: object) -> object:
     """A default as it would stand in the params."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True)
@@ -91,7 +91,7 @@ def _words(value: str) -> str:
     return value if value.isupper() else value.replace("_", " ").capitalize()
 
 
-def arms(annotation: Any) -> list[Any]:
+def arms(annotation: object) -> list[object]:
     """The alternatives of a type, None left out: of `str | None` it is [str]."""
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -101,12 +101,12 @@ def arms(annotation: Any) -> list[Any]:
     return [] if annotation in (None, type(None)) else [annotation]
 
 
-def literals(annotation: Any) -> dict[str, Any]:
+def literals(annotation: object) -> dict[str, object]:
     """The values that a Literal allows, by their text."""
     return {str(value): value for arm in arms(annotation) if get_origin(arm) is Literal for value in get_args(arm)}
 
 
-def models_in(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: object) -> list[type[BaseModel]]:
     """The models that a field, or the entries of its list, may be."""
     found: list[type[BaseModel]] = []
     for arm in arms(annotation):
@@ -117,19 +117,19 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
     return found
 
 
-def accepts(annotation: Any, *kinds: type) -> bool:
+def accepts(annotation: object, *kinds: type) -> bool:
     """Whether one of the alternatives is one of these types."""
     return any(arm in kinds or get_origin(arm) in kinds for arm in arms(annotation))
 
 
-def _widget(annotation: Any, declared: str) -> str:
+def _widget(annotation: object, declared: str) -> str:
     """The declared widget; where only the default was declared, the one that suits the type."""
     if declared != "text" or accepts(annotation, str) or Any in arms(annotation):
         return declared
     return next(_suiting(annotation), "json")
 
 
-def _suiting(annotation: Any) -> Iterator[str]:
+def _suiting(annotation: object) -> Iterator[str]:
     if literals(annotation):
         yield "select"
     if models_in(annotation):

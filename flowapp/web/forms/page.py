@@ -22,7 +22,7 @@ class _Checked(BaseForm):  # type: ignore[misc]
         return any(field.acted for field in self if isinstance(field, RowList))
 
     @property
-    def typed(self) -> dict[str, Any]:
+    def typed(self) -> dict[str, object]:
         """What was posted: a field that was not on the page is left out."""
         texts = wtforms.StringField, wtforms.SelectField
         missing = [field for field in self if isinstance(field, texts) and not field.raw_data]
@@ -54,7 +54,7 @@ class FieldsForm(_Checked):
 
     def __init__(
         self,
-        fields: Mapping[str, Any],
+        fields: Mapping[str, object],
         posted: Posted | None,
         stored: Mapping[str, object],
         prefix: str = "",
@@ -74,7 +74,7 @@ def _inside(field: object, part: str) -> object:
     return form._fields.get(part) if isinstance(form, BaseForm) else None
 
 
-def text(**options: Any) -> wtforms.StringField:
+def text(**options: object) -> wtforms.StringField:
     """A text that is empty where nothing was written."""
     return wtforms.StringField(**{"default": "", **options})
 
@@ -111,9 +111,9 @@ class RowList(wtforms.FieldList):  # type: ignore[misc]
 
     acted = False
     errors: Any = ()
-    entries: list[Any]
+    entries: list[wtforms.FormField]
 
-    def process(self, formdata: Posted | None, *data: Any, **options: Any) -> None:
+    def process(self, formdata: Posted | None, *data: object, **options: object) -> None:
         super().process(formdata, *data, **options)
         if formdata is not None:
             numbers = row_indexes(formdata, self.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 from flowapp.models import DataTable, Form, Integration, Schema, Workflow
 
 Choices = Sequence[tuple[str, str]]
-Columns = Sequence[dict[str, Any]]
+Columns = Sequence[dict[str, object]]
 
 
 def _no_columns(_table: str) -> Columns:

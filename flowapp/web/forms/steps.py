@@ -151,7 +151,7 @@ class StepForm(wtforms.Form):  # type: ignore[misc]
         """Whether the part about failing has something to show."""
         return bool(self.policy.errors or any(field.filled for field in self.policy))
 
-    def place(self, problems: Iterable[Problem]) -> bool:
+    def show(self, problems: Iterable[Problem]) -> bool:
         """Shows the problems of a refused save that are this step's (at `steps.N.…`). False: some are not."""
         own = True
         for problem in problems:
@@ -160,9 +160,9 @@ class StepForm(wtforms.Form):  # type: ignore[misc]
                 self.params.form_errors.append(translated(problem.message))
                 own = False
             elif parts[0] == "params":
-                self.params.place([Problem(".".join(parts[1:]), problem.message)])
+                self.params.show([Problem(".".join(parts[1:]), problem.message)])
             elif parts[0] == "name":
                 self.name.errors = [translated(problem.message)]
             else:
-                self.policy.place([Problem(".".join(parts), problem.message)])
+                self.policy.show([Problem(".".join(parts), problem.message)])
         return own

@@ -97,7 +97,7 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
 
     @property
     def conditions_open(self) -> bool:
-        return bool(self.conditions.errors or self.conditions["conditions"].group["items"])
+        return bool(self.conditions.errors or self.conditions["conditions"].group.entries)
 
     def preview(self) -> Preview | None:
         """What a clock trigger means as it is filled in now; None for others, and while nothing is filled in."""
@@ -114,15 +114,15 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
         times = (str(format_datetime(moment, "EEEE d MMMM y, HH:mm:ss")) for moment in moments)
         return Preview(described(self.spec, config), tuple(times))
 
-    def place(self, problems: Iterable[Problem], at: int) -> None:
+    def show(self, problems: Iterable[Problem], at: int) -> None:
         """Shows the problems of a refused save; this trigger's are at `triggers.<at>.…`."""
         for problem in problems:
             parts = problem.path.split(".")
             part = parts[2] if parts[:2] == ["triggers", str(at)] and len(parts) > 2 else ""
             if part == "config":
-                self.config.place([Problem(".".join(parts[3:]), problem.message)])
+                self.config.show([Problem(".".join(parts[3:]), problem.message)])
             elif part == "conditions":
-                self.conditions.place([Problem(".".join(parts[2:]), problem.message)])
+                self.conditions.show([Problem(".".join(parts[2:]), problem.message)])
             else:
                 self.config.form_errors.append(translated(problem.message))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
@@ -19,10 +17,10 @@ class CheckboxField(ParamField, widgets=("checkbox",), template="forms/checkbox.
     """A hidden box of the same name says that the checkbox was on the page."""
 
     @classmethod
-    def shows(cls, value: Any, _info: Info) -> bool:
+    def shows(cls, value: object, _info: Info) -> bool:
         return isinstance(value, bool)
 
-    def process_data(self, value: Any) -> None:
+    def process_data(self, value: object) -> None:
         self.data = value is True
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -39,10 +37,10 @@ class SelectField(
     """One of the choices; a stored value that is none of them is offered too, and marked."""
 
     @classmethod
-    def shows(cls, value: Any, _info: Info) -> bool:
+    def shows(cls, value: object, _info: Info) -> bool:
         return not isinstance(value, dict | list) and not (isinstance(value, str) and "{{" in value)
 
-    def process_data(self, value: Any) -> None:
+    def process_data(self, value: object) -> None:
         self.value, self.kind = shown(value), kind(value)
         if self.info.widget == "workflow":  # stored by its name, it is offered by its id
             self.value = {name.casefold(): key for key, name in self._offered()}.get(self.value.casefold(), self.value)
@@ -52,7 +50,7 @@ class SelectField(
             self.value = valuelist[0]
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         if not self.value:
             return ABSENT
         known = literals(self.info.annotation)

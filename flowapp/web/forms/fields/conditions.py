@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from flowapp.engine.language.condition_parser import GROUPS, WITHOUT_VALUE, Conditions, normalize
+from flowapp.engine.language.condition_parser import GROUPS, WITHOUT_VALUE, Conditions, Group, normalize
 from flowapp.errors import InvalidError
 from flowapp.web.forms.field import ParamField, Posted, row_indexes
 from flowapp.web.forms.info import ABSENT, Info
 from flowapp.web.forms.text import shown
 
-Group = dict[str, Any]  # {"mode", "items"} as the condition builder draws it; a rule has field, operator, value, errors
 MODES = ("all", "any", "not")
+MAX_DEPTH = 12
 _LISTS = ("in", "not_in")
+
+
+@dataclass(slots=True)
+class ShownRule:
+    """A rule as the builder draws it. `stored` is the value that its text showed when the page was made."""
+
+    field: str = ""
+    operator: str = "=="
+    value: str = ""
+    stored: object = ABSENT
+    errors: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What stays the same while nobody changes it."""
+        return self.field, self.operator, self.value
+
+    @property
+    def blank(self) -> bool:
+        return not self.field.strip() and not self.value.strip() and self.operator not in WITHOUT_VALUE
+
+
+@dataclass(slots=True)
+class ShownGroup:
+    """Rules and groups, of which all, any or none must be true."""
+
+    mode: str = "all"
+    entries: list[ShownRule | ShownGroup] = dataclasses.field(default_factory=list)
+
+    @property
+    def blank(self) -> bool:
+        return all(entry.blank for entry in self.entries)
+
+    @property
+    def filled(self) -> list[ShownRule | ShownGroup]:
+        """What is stored: the path of a problem counts these."""
+        return [entry for entry in self.entries if not entry.blank]
+
+    def rules(self) -> Iterator[ShownRule]:
+        """Every rule, those of inner groups too."""
+        for entry in self.entries:
+            if isinstance(entry, ShownGroup):
+                yield from entry.rules()
+            else:
+                yield entry
 
 
 class ConditionsField(ParamField, widgets=("conditions",), template="forms/conditions.html", mark="-mode"):
@@ -22,17 +68,16 @@ class ConditionsField(ParamField, widgets=("conditions",), template="forms/condi
     switch = ""
 
     @classmethod
-    def shows(cls, value: Any, _info: Info) -> bool:
+    def shows(cls, value: object, _info: Info) -> bool:
         try:
             normalize(value)
         except InvalidError:
             return False
         return True
 
-    def process_data(self, value: Any) -> None:
-        stored = {} if value is ABSENT else normalize(value)
-        self.group = _group(stored) if stored else {"mode": "all", "items": []}
-        self._typed = {_key(rule): rule["stored"] for rule in _leaves(self.group) if "stored" in rule}
+    def process_data(self, value: object) -> None:
+        self.group = _shown_group({} if value is ABSENT else normalize(value))
+        self._typed = {rule.key: rule.stored for rule in self.group.rules() if rule.stored is not ABSENT}
 
     def process_formdata(self, _valuelist: list[str]) -> None:
         if self.beside("mode") is not None:
@@ -43,106 +88,93 @@ class ConditionsField(ParamField, widgets=("conditions",), template="forms/condi
                 self.acted |= self._act(button, target.removeprefix(self.name))
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         return self._json(self.group) or ABSENT
 
-    def _json(self, group: Group) -> Group:
+    def _json(self, group: ShownGroup) -> dict[str, object]:
         entries = [
-            self._json(item) if "mode" in item else self._rule(item) for item in group["items"] if not _blank(item)
-        ]
-        return {group["mode"]: entries} if entries else {}
+            self._json(entry) if isinstance(entry, ShownGroup) else self._rule(entry) for entry in group.filled
+        ]  # fmt: skip
+        return {group.mode: entries} if entries else {}
 
-    def _rule(self, item: Group) -> Group:
-        rule = {"field": item["field"], "operator": item["operator"]}
-        if item["operator"] in WITHOUT_VALUE:
-            return rule
-        value = self._typed.get(_key(item), item["value"])
-        if value is item["value"] and item["operator"] in _LISTS and "{{" not in value:
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        return rule | {"value": value}
+    def _rule(self, rule: ShownRule) -> dict[str, object]:
+        stored: dict[str, object] = {"field": rule.field, "operator": rule.operator}
+        if rule.operator in WITHOUT_VALUE:
+            return stored
+        if rule.key in self._typed:
+            return stored | {"value": self._typed[rule.key]}
+        if rule.operator in _LISTS and "{{" not in rule.value:
+            return stored | {"value": [part.strip() for part in rule.value.split(",") if part.strip()]}
+        return stored | {"value": rule.value}
 
-    def _act(self, button: str, place: str) -> bool:
-        group: Any = self.group
-        path = [int(part) for part in place.split("-") if part.isdecimal() and len(part) < 5]
-        adds = place.endswith("items")
-        try:
-            for at in path if adds else path[:-1]:
-                group = group["items"][at]
-            if not adds:
-                del group["items"][path[-1]]
-            elif button == "_add":
-                group["items"].append(_new_rule())
-            else:
-                group["items"].append({"mode": "any" if group["mode"] == "all" else "all", "items": [_new_rule()]})
-        except (KeyError, IndexError):
+    def _act(self, button: str, target: str) -> bool:
+        """Does what a button asked for; False where there is nothing at its `target`, such as `-items-1-items`."""
+        path = [int(part) for part in target.split("-") if part.isdecimal() and len(part) < 5]
+        adds = target.endswith("items")
+        group = _group_at(self.group, path if adds else path[:-1])
+        if group is None or (not adds and (not path or path[-1] >= len(group.entries))):
             return False
+        if not adds:
+            del group.entries[path[-1]]
+        elif button == "_add":
+            group.entries.append(ShownRule())
+        else:
+            group.entries.append(ShownGroup("any" if group.mode == "all" else "all", [ShownRule()]))
         return True
 
     def show(self, path: Sequence[str], message: str) -> None:
-        entry: Group = self.group
-        for at, part in enumerate(path):
-            if part.isdecimal() and "items" in entry:
-                filled = [item for item in entry["items"] if not _blank(item)]
-                entry = filled[int(part)] if int(part) < len(filled) else entry
-            elif part in ("field", "operator", "value") and "field" in entry:
-                entry["errors"][path[at]] = message
+        entry: ShownRule | ShownGroup = self.group
+        for part in path:
+            if isinstance(entry, ShownGroup):
+                at = int(part) if part.isdecimal() else len(entry.filled)
+                entry = entry.filled[at] if at < len(entry.filled) else entry
+            elif part in ("field", "operator", "value"):
+                entry.errors[part] = message
                 return
-        if "field" in entry:
-            entry["errors"]["field"] = message
+        if isinstance(entry, ShownRule):
+            entry.errors["field"] = message
         else:
             super().show((), message)
 
     @property
     def messages(self) -> list[str]:
-        return [*self.errors, *(text for rule in _leaves(self.group) for text in rule["errors"].values())]
+        return [*self.errors, *(text for rule in self.group.rules() for text in rule.errors.values())]
 
 
-def _new_rule() -> Group:
-    return {"field": "", "operator": "==", "value": "", "errors": {}}
+def _group_at(group: ShownGroup, path: Sequence[int]) -> ShownGroup | None:
+    for at in path:
+        entry = group.entries[at] if at < len(group.entries) else None
+        if not isinstance(entry, ShownGroup):
+            return None
+        group = entry
+    return group
 
 
-def _blank(item: Group) -> bool:
-    if "mode" in item:
-        return all(_blank(inner) for inner in item["items"])
-    return not item["field"].strip() and not item["value"].strip() and item["operator"] not in WITHOUT_VALUE
+def _shown_group(stored: Conditions) -> ShownGroup:
+    mode: Group = next((name for name in GROUPS if name in stored), "all")
+    entries = stored.get(mode, ())
+    return ShownGroup(mode, [_shown_rule(entry) if "field" in entry else _shown_group(entry) for entry in entries])
 
 
-def _group(stored: Conditions) -> Group:
-    mode = next(name for name in GROUPS if name in stored)
-    return {"mode": mode, "items": [_new_rule() | _shown(e) if "field" in e else _group(e) for e in stored[mode]]}
+def _shown_rule(rule: Conditions) -> ShownRule:
+    return ShownRule(rule["field"], rule["operator"], _text(rule.get("value", "")), rule.get("value", ABSENT))
 
 
-def _shown(rule: Conditions) -> Group:
-    kept = {"stored": rule["value"]} if "value" in rule else {}
-    return {"field": rule["field"], "operator": rule["operator"], "value": _text(rule.get("value", "")), **kept}
-
-
-def _text(value: Any) -> str:
-    simple = isinstance(value, list) and not any(
-        isinstance(entry, dict | list) or "," in shown(entry) for entry in value
-    )
+def _text(value: object) -> str:
+    if not isinstance(value, list):
+        return shown(value)
+    simple = not any(isinstance(entry, dict | list) or "," in shown(entry) for entry in value)
     return ", ".join(shown(entry) for entry in value) if simple else shown(value)
 
 
-def _key(rule: Group) -> tuple[str, str, str]:
-    return rule["field"], rule["operator"], rule["value"]
-
-
-def _leaves(group: Group) -> Iterator[Group]:
-    for item in group["items"]:
-        if "mode" in item:
-            yield from _leaves(item)
-        else:
-            yield item
-
-
-def _read(data: Posted, name: str, level: int = 0) -> Group:
-    mode, items = data.get(f"{name}-mode", "all"), []
-    for at in row_indexes(data, f"{name}-items") if level < 12 else ():
+def _read(data: Posted, name: str, level: int = 0) -> ShownGroup:
+    mode = data.get(f"{name}-mode", "all")
+    group = ShownGroup(mode if mode in MODES else "all")
+    for at in row_indexes(data, f"{name}-items") if level < MAX_DEPTH else ():
         start = f"{name}-items-{at}"
         if f"{start}-mode" in data:
-            items.append(_read(data, start, level + 1))
+            group.entries.append(_read(data, start, level + 1))
         else:
-            items.append(_new_rule() | {key: data.get(f"{start}-{key}", "") for key in ("field", "value")})
-            items[-1]["operator"] = data.get(f"{start}-operator", "==")
-    return {"mode": mode if mode in MODES else "all", "items": items}
+            field, value = (data.get(f"{start}-{part}", "") for part in ("field", "value"))
+            group.entries.append(ShownRule(field, data.get(f"{start}-operator", "=="), value))
+    return group

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from flask_babel import gettext as _
 from wtforms.validators import ValidationError
@@ -19,7 +18,7 @@ from flowapp.web.texts import translated
 class JsonField(ParamField, widgets=("json",), template="forms/json.html"):
     """Text that is not JSON is kept as it was typed, and is an error."""
 
-    def process_data(self, value: Any) -> None:
+    def process_data(self, value: object) -> None:
         structure = isinstance(value, dict | list)
         self.text = json.dumps(value, ensure_ascii=False, indent=2) if structure else shown(value)
 
@@ -28,7 +27,7 @@ class JsonField(ParamField, widgets=("json",), template="forms/json.html"):
             self.text = clean(valuelist[0])
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         if not self.text.strip():
             return ABSENT
         try:
@@ -36,7 +35,7 @@ class JsonField(ParamField, widgets=("json",), template="forms/json.html"):
         except (ValueError, RecursionError):
             return self.text
 
-    def pre_validate(self, _form: Any) -> None:
+    def pre_validate(self, _form: object) -> None:
         if self.problem:
             raise ValidationError(self.problem)
 
@@ -75,5 +74,5 @@ class JsonField(ParamField, widgets=("json",), template="forms/json.html"):
         return "plain" if own and (value is ABSENT or own.shows(value, self.info)) else ""
 
 
-def _refuse(constant: str) -> Any:
+def _refuse(constant: str) -> object:
     raise ValueError(constant)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import wtforms
 from flask_babel import gettext as _
@@ -31,32 +30,33 @@ class PairForm(wtforms.Form):  # type: ignore[misc]
         return not self.name and not self.value.data.strip()
 
     @property
-    def json(self) -> Any:
+    def json(self) -> object:
         return typed(self.value.data, self.kind.data)
 
 
 class KeyValueField(ListField, widgets=("keyvalue",), template="forms/keyvalue.html", alternative="json"):
     """Lists and objects among the values are shown as JSON in their row."""
 
-    def __init__(self, info: Info, mode: str = "", **options: Any) -> None:
+    def __init__(self, info: Info, mode: str = "", **options: object) -> None:
         super().__init__(info, mode, unbound_field=wtforms.FormField(PairForm), default=(), **options)
 
     @classmethod
-    def shows(cls, value: Any, _info: Info) -> bool:
+    def shows(cls, value: object, _info: Info) -> bool:
         return isinstance(value, dict) and all(isinstance(key, str) for key in value)
 
-    def entries_of(self, value: Any) -> list[dict[str, Any]]:
-        return [{"key": key, "value": shown(entry), "kind": kind(entry)} for key, entry in (value or {}).items()]
+    def entries_of(self, value: object) -> list[dict[str, object]]:
+        pairs = value if isinstance(value, dict) else {}
+        return [{"key": key, "value": shown(entry), "kind": kind(entry)} for key, entry in pairs.items()]
 
     @property
     def rows(self) -> list[PairForm]:
         return [entry.form for entry in self.entries]
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         return {row.name: row.json for row in self.rows if not row.blank} or ABSENT
 
-    def validate(self, form: Any, extra_validators: Sequence[Any] = ()) -> bool:
+    def validate(self, form: object, extra_validators: Sequence[object] = ()) -> bool:
         """Finds names that are missing or written twice, which JSON could not tell."""
         super().validate(form, extra_validators)
         seen: set[str] = set()
@@ -90,7 +90,7 @@ class MappingField(KeyValueField, widgets=("mapping",), template="forms/mapping.
     """
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         kept = [row for row in self.rows if row.value.data.strip() or (row.name and row.key.data not in self.columns)]
         return {row.name: row.json for row in kept} or ABSENT
 
@@ -100,7 +100,7 @@ class MappingField(KeyValueField, widgets=("mapping",), template="forms/mapping.
         return str(self._form.current(self.info.depends_on)) if self.info.depends_on else ""
 
     @property
-    def columns(self) -> dict[str, dict[str, Any]]:
+    def columns(self) -> dict[str, dict[str, object]]:
         """The table's columns by their key."""
         return {column["key"]: column for column in self.meta.providers.columns(self.table)} if self.table else {}
 

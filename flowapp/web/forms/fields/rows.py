@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import wtforms
 from flask_babel import gettext as _
@@ -17,9 +16,9 @@ from flowapp.web.forms.info import ABSENT, Info, literals, models_in
 class ListField(ParamField, wtforms.FieldList, mark="-rows"):  # type: ignore[misc]
     """Entries under `name-0-…`. `name-rows` says that the list was on the page, even without an entry."""
 
-    entries: list[Any]
+    entries: list[wtforms.FormField]
 
-    def process(self, formdata: Posted | None, data: Any = ABSENT, extra_filters: Any = None) -> None:
+    def process(self, formdata: Posted | None, data: object = ABSENT, extra_filters: object = None) -> None:
         """The entries that were posted, else those of `data`; then what a row's button asked for."""
         if formdata is not None and f"{self.name}{self.mark}" in formdata:
             wtforms.FieldList.process(self, formdata, (), extra_filters)
@@ -31,15 +30,15 @@ class ListField(ParamField, wtforms.FieldList, mark="-rows"):  # type: ignore[mi
     def _extract_indices(self, prefix: str, formdata: Posted) -> list[int]:
         return row_indexes(formdata, prefix)
 
-    def entries_of(self, value: Any) -> list[dict[str, Any]]:
+    def entries_of(self, value: object) -> list[dict[str, object]]:
         """What each entry's form shows of a stored value."""
-        return list(value or [])
+        return [dict(entry) for entry in value] if isinstance(value, list) else []
 
-    def entry_values(self) -> list[dict[str, Any]]:
+    def entry_values(self) -> list[dict[str, object]]:
         """What each entry holds, as `entries_of` gives it."""
         return [entry.data for entry in self.entries]
 
-    def blank(self) -> dict[str, Any]:
+    def blank(self) -> dict[str, object]:
         """A new entry."""
         return {}
 
@@ -54,7 +53,7 @@ class ListField(ParamField, wtforms.FieldList, mark="-rows"):  # type: ignore[mi
         wtforms.FieldList.process(self, None, values)
         return True
 
-    def validate(self, form: Any, extra_validators: Sequence[Any] = ()) -> bool:
+    def validate(self, form: object, extra_validators: Sequence[object] = ()) -> bool:
         """The entries keep their own errors; `errors` are those of the list."""
         del form, extra_validators
         self.errors = []
@@ -67,7 +66,7 @@ class ListField(ParamField, wtforms.FieldList, mark="-rows"):  # type: ignore[mi
         return [*self.errors, *(text for texts in inner for text in texts)]
 
 
-def _moved(values: list[Any], target: str, name: str, verb: str) -> bool:
+def _moved(values: list[dict[str, object]], target: str, name: str, verb: str) -> bool:
     head = target.removeprefix(f"{name}-")
     if head == target or not head.isdecimal() or len(head) > 4 or int(head) >= len(values):
         return False
@@ -85,49 +84,49 @@ def _moved(values: list[Any], target: str, name: str, verb: str) -> bool:
 class Entry(wtforms.FormField):  # type: ignore[misc]
     """A row: the form of its model, and the name of its kind where there are several."""
 
-    def __init__(self, info: Info, **options: Any) -> None:
+    def __init__(self, info: Info, **options: object) -> None:
         super().__init__(None, **options)
         self.models, self.tag = dict(_kinds(info)), _tag(info)
 
-    def process(self, formdata: Posted | None, data: Any = ABSENT, extra_filters: Any = None) -> None:
+    def process(self, formdata: Posted | None, data: object = ABSENT, extra_filters: object = None) -> None:
         """`data` is an entry of the stored list."""
         del extra_filters
-        values = dict(data or {})
+        values = dict(data) if isinstance(data, Mapping) else {}
         stored = values.pop(self.tag, "") if self.tag else ""
         kind = str(stored) if formdata is None else formdata.get(f"{self.name}-{self.tag}", "")
         self.kind = kind if kind in self.models else next(iter(self.models))
         self.form = self._form.inner(self.models[self.kind], self.name, formdata, values, self.tag)
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> dict[str, object]:
         return {**({self.tag: self.kind} if self.tag else {}), **self.form.data}
 
 
 class RowsField(ListField, widgets=("rows",), template="forms/rows.html", alternative="json"):
     """`tag` is the field that tells the models of the entries apart."""
 
-    def __init__(self, info: Info, mode: str = "", **options: Any) -> None:
+    def __init__(self, info: Info, mode: str = "", **options: object) -> None:
         super().__init__(info, mode, unbound_field=Entry(info), default=(), **options)
         self.tag = _tag(info)
 
     @classmethod
-    def shows(cls, value: Any, info: Info) -> bool:
+    def shows(cls, value: object, info: Info) -> bool:
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
             return False
         known = dict(_kinds(info))
         tag = _tag(info)
         return bool(known) and (not tag or all(entry.get(tag) in known for entry in value))
 
-    def blank(self) -> dict[str, Any]:
+    def blank(self) -> dict[str, object]:
         return {self.tag: next(iter(dict(_kinds(self.info))))} if self.tag else {}
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         return self.entry_values() or ABSENT
 
     def show(self, path: Sequence[str], message: str) -> None:
         if path and path[0].isdecimal() and int(path[0]) < len(self.entries):
-            self.entries[int(path[0])].form.place_at(path[1:], message)
+            self.entries[int(path[0])].form.show_at(path[1:], message)
         else:
             super().show((), message)
 
@@ -145,26 +144,27 @@ class ModelField(ParamField, wtforms.FormField, widgets=("model",), template="fo
 
     switch = ""
 
-    def __init__(self, info: Info, mode: str = "", **options: Any) -> None:
+    def __init__(self, info: Info, mode: str = "", **options: object) -> None:
         super().__init__(info, mode, form_class=None, **options)
 
     @classmethod
-    def shows(cls, value: Any, _info: Info) -> bool:
+    def shows(cls, value: object, _info: Info) -> bool:
         return isinstance(value, dict)
 
-    def process(self, formdata: Posted | None, data: Any = ABSENT, extra_filters: Any = None) -> None:
+    def process(self, formdata: Posted | None, data: object = ABSENT, extra_filters: object = None) -> None:
         """`data` is the stored object."""
         del extra_filters
-        self.form = self._form.inner(models_in(self.info.annotation)[0], self.name, formdata, data)
+        values = data if isinstance(data, Mapping) else {}
+        self.form = self._form.inner(models_in(self.info.annotation)[0], self.name, formdata, values)
         self.acted = self.form.acted
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         return self.form.data or ABSENT
 
     def show(self, path: Sequence[str], message: str) -> None:
         if path:
-            self.form.place_at(path, message)
+            self.form.show_at(path, message)
         else:
             super().show((), message)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flowapp.web.forms.field import ParamField
 from flowapp.web.forms.info import ABSENT
 
@@ -18,7 +16,7 @@ class HiddenField(ParamField, widgets=("hidden",), template="forms/hidden.html")
 class SecretField(ParamField, widgets=("secret",), template="forms/secret.html"):
     """An empty box keeps what is stored; a checkbox takes it away. What was typed stays while the form is open."""
 
-    def process_data(self, value: Any) -> None:
+    def process_data(self, value: object) -> None:
         self.stored, self.text, self.forget = value, "", False
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -26,7 +24,7 @@ class SecretField(ParamField, widgets=("secret",), template="forms/secret.html")
         self.forget = self.beside("forget") is not None
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         if self.text:
             return self.text
         return ABSENT if self.forget else self.stored

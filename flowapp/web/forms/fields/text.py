@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
@@ -26,10 +24,10 @@ class TextField(ParamField, widgets=("text", "textarea", "sql", "duration", "dat
     """One line or several. A value of another type keeps it while its text stays readable as such."""
 
     @classmethod
-    def shows(cls, value: Any, _info: Info) -> bool:
+    def shows(cls, value: object, _info: Info) -> bool:
         return not isinstance(value, dict | list)
 
-    def process_data(self, value: Any) -> None:
+    def process_data(self, value: object) -> None:
         self.text, self.kind = shown(value), kind(value)
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -37,7 +35,7 @@ class TextField(ParamField, widgets=("text", "textarea", "sql", "duration", "dat
             self.text, self.kind = clean(valuelist[0]), self.beside("kind") or ""
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         if not self.text.strip():  # an empty text only where leaving it out would mean something else
             return "" if isinstance(self.info.default, str) and self.info.default else ABSENT
         if self.kind and not (accepts(self.info.annotation, str) and self.text.strip()[:1] not in "[{"):
@@ -77,7 +75,7 @@ class NumberField(TextField, widgets=("number",)):
     """Typed as text: 1,5 is understood, and so is `{{ … }}`."""
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         return number(self.text) if self.text.strip() else ABSENT
 
 
@@ -87,15 +85,15 @@ class LinesField(TextField, widgets=("lines",)):
     multiline = True
 
     @classmethod
-    def shows(cls, value: Any, _info: Info) -> bool:
+    def shows(cls, value: object, _info: Info) -> bool:
         texts = isinstance(value, list) and all(isinstance(entry, str) and "\n" not in entry for entry in value)
         return texts or isinstance(value, str)
 
-    def process_data(self, value: Any) -> None:
+    def process_data(self, value: object) -> None:
         super().process_data("\n".join(value) if isinstance(value, list) else value)
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         lines = [line.strip() for line in self.text.split("\n") if line.strip()]
         if len(lines) == 1 and accepts(self.info.annotation, str):
             return lines[0]
