@@ -24,6 +24,7 @@ from flowapp.catalog.explanations import PastVisit, Question, Reason
 from flowapp.catalog.outcome import Branch, Done, Each, Fail, Goal, Join, Outcome, Respond, Stop, Suspend, Wait
 from flowapp.catalog.params import (
     N_,
+    FieldsError,
     Params,
     raw_fields,
     secret_fields,
@@ -63,6 +64,7 @@ __all__ = [
     "Each",
     "Email",
     "Fail",
+    "FieldsError",
     "Goal",
     "Http",
     "HttpResponse",

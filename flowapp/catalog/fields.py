@@ -37,11 +37,15 @@ def _as_lines(value: object) -> object:
 
 
 def _as_addresses(value: object) -> object:
-    """E-mail addresses: a list of texts, or one text with commas between; each comes out as `"name" <address>`."""
+    """E-mail addresses: a list of texts, or one text with commas between; each comes out as `"name" <address>`.
+
+    A text with {{ stays: it is still to be evaluated, or was read when values were put in (engine.language.insertion).
+    """
     texts = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise ValueError(say("Enter addresses such as ann@example.com, separated by commas."))
-    return [str(mailbox) for text in texts for mailbox in read_mailboxes(text)]
+    read = ([text] if has_expression(text) else read_mailboxes(text) for text in texts)
+    return [str(mailbox) for mailboxes in read for mailbox in mailboxes]
 
 
 def _as_address(value: object) -> object:

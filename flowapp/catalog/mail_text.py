@@ -6,8 +6,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.errors import MessageError
-from email.headerregistry import Address
 from typing import NamedTuple
 
 from flowapp.texts import say
@@ -19,7 +17,9 @@ _TOKEN = re.compile(
     r'\s+|"(?P<quoted>(?:[^"\\]|\\.)*)"|<(?P<angle>[^<>]*)>|\((?P<comment>[^()]*)\)|(?P<end>[,;])|(?P<word>[^\s"<>(),;]+)'
 )
 _ESCAPED = re.compile(r"\\(.)")
-_DOMAIN = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Za-z:.]+\]")
+# RFC 5322, 3.2.3 and 3.4.1: atoms with dots between, letters of any script in them (RFC 6531)
+_USER = re.compile(r"[^\x00-\x20\x7f\s\"(),.:;<>@\[\\\]]+(?:\.[^\x00-\x20\x7f\s\"(),.:;<>@\[\\\]]+)*")
+_DOMAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Za-z:.]+\]")
 
 
 class Mailbox(NamedTuple):
@@ -86,23 +86,18 @@ def checked(mailbox: Mailbox) -> Mailbox:
 
     Letters outside ASCII before the @ stay: they need a server with SMTPUTF8.
     """
-    name, (user, at, domain) = mailbox.name.strip(), mailbox.address.strip().rpartition("@")
+    name, (user, _, domain) = mailbox.name.strip(), mailbox.address.strip().rpartition("@")
     if len(name) > MAX_NAME:
         raise AddressError(say("A name beside an address has more than %(max)s characters.", max=MAX_NAME))
     if has_controls(name) or has_controls(mailbox.address):
         raise AddressError(say("The addresses must be a single line without control characters."))
     try:
         plain = domain if domain.isascii() else domain.encode("idna").decode()
-        if not at or "=?" in user or re.search(r"\s", user) or len(user) + len(plain) >= MAX_ADDRESS:
-            raise _is_none(mailbox.address or name)
-        if _DOMAIN.fullmatch(plain) is None:
-            raise _is_none(mailbox.address or name)
-        if user.isascii():
-            Address(addr_spec=f"{user}@{plain}")
-        else:
-            Address("", user, plain)
-    except (ValueError, IndexError, MessageError):
-        raise _is_none(mailbox.address or name) from None
+    except UnicodeError:
+        plain = ""
+    right = _USER.fullmatch(user) and "=?" not in user and _DOMAIN.fullmatch(plain)
+    if not right or len(user) + len(plain) >= MAX_ADDRESS:
+        raise _is_none(mailbox.address or name)
     return Mailbox(name, f"{user}@{plain}")
 
 

@@ -42,11 +42,20 @@ Widget = Literal[
 ]
 
 Suggest = Literal["", "events"]
+Inserts = Literal["text", "html", "addresses"]
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's usual name
     """Marks a text for the catalogues without translating it."""
     return text
+
+
+class FieldsError(ValueError):
+    """What is wrong with several params together: certain where none of these `fields` holds an expression."""
+
+    def __init__(self, message: str, *fields: str) -> None:
+        super().__init__(message)
+        self.fields = fields
 
 
 class Params(BaseModel):
@@ -70,6 +79,7 @@ def ui(
     show_if: dict[str, list[str]] | None = None,
     plain: bool = False,
     suggest: Suggest = "",
+    inserts: Inserts = "text",
 ) -> dict[str, Any]:
     """`json_schema_extra` of a field. `raw`: expressions inside are left to the action (ctx.render, ctx.test).
 
@@ -77,6 +87,8 @@ def ui(
 
     `show_if`: {"mode": ["update"]} shows the field only while field `mode` has one of these values.
     `plain`: a fixed name, such as a column's: no value of the execution is offered for it.
+    `inserts`: what the field's text is, so that a value stays inside the place it is inserted in: in HTML it is escaped
+    unless it is marked safe, among addresses it never becomes another one (engine.language.insertion).
     `suggest`: what the field names one or several of, besides names that only others know: types of events.
     """
     return {
@@ -94,6 +106,7 @@ def ui(
             "show_if": show_if,
             "plain": plain,
             "suggest": suggest,
+            "inserts": inserts,
         }
     }
 

@@ -56,6 +56,7 @@ class _Declared(TypedDict, total=False):
     items: Callable[[Mapping[str, Any]], list[Any]]
     question: Callable[[Any], Question | None]
     explain: Explain
+    unready: Callable[[Mapping[str, Any]], str]
     ended_as: Callable[[Mapping[str, Any]], str]
 
 

@@ -43,6 +43,7 @@ class ActionSpec:
     `items` gives what a loop goes over, of params whose expressions were evaluated.
     `question` says what validated params ask of people (None: nothing).
     `explain` says why a visit ended as it did, or what it waits for; without it, what its conditions saw is shown.
+    `unready` says of stored params why the step could do nothing (empty: it can): shown on the draft, refused at publish.
     `ended_as` names the end of a visit where “completed” says too little, by its output; empty: it does not.
     `home` is the folder of connectors/ that it is declared in: it belongs to that connector.
     """
@@ -71,6 +72,7 @@ class ActionSpec:
     items: Callable[[Mapping[str, Any]], list[Any]] | None = None
     question: Callable[[Any], Question | None] | None = None
     explain: Explain | None = None
+    unready: Callable[[Mapping[str, Any]], str] | None = None
     ended_as: Callable[[Mapping[str, Any]], str] | None = None
     home: str = ""
 

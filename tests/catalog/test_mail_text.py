@@ -7,7 +7,7 @@ import pytest
 from flowapp.catalog.mail_text import AddressError, Mailbox, read_mailboxes
 from tests.conftest import ROOT
 
-ROWS = tomllib.loads((ROOT / "tests/corpus/mail_addresses.toml").read_text(encoding="utf-8"))["row"]
+ROWS = tomllib.loads((ROOT / "tests/corpus/mail_addresses.toml").read_text(encoding="utf-8"))["rows"]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["written"][:30])

@@ -27,7 +27,7 @@ LONG = "a-rather-long-local-part.of-an-address@a-department.of-some-company.exam
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    return tomllib.loads((ROOT / "tests/corpus" / f"{name}.toml").read_text(encoding="utf-8"))["row"]
+    return tomllib.loads((ROOT / "tests/corpus" / f"{name}.toml").read_text(encoding="utf-8"))["rows"]
 
 
 def fields(content: bytes) -> dict[str, str]:

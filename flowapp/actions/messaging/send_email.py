@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, model_validator
 
-from flowapp.catalog import N_, Done, Email, Outcome, Params, StepContext, action, ui
+from flowapp.catalog import N_, Done, Email, FieldsError, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Address, Addresses, Text
 from flowapp.catalog.mail_text import has_controls
 from flowapp.errors import StepError
@@ -22,21 +23,42 @@ class SendEmailParams(Params):
         min_length=1,
         max_length=MAX_RECIPIENTS,
         json_schema_extra=ui(
-            N_("To"), N_("Separate several addresses with commas."), placeholder="{{ form_data.email }}"
+            N_("To"),
+            N_("Separate several addresses with commas."),
+            placeholder="{{ form_data.email }}",
+            inserts="addresses",
         ),
     )
     subject: Text = Field("", max_length=998, json_schema_extra=ui(N_("Subject")))
     message: Text = Field("", json_schema_extra=ui(N_("Message"), widget="textarea"))
-    html: Text = Field("", json_schema_extra=ui(N_("HTML message"), widget="textarea", advanced=True))
+    html: Text = Field(
+        "",
+        json_schema_extra=ui(
+            N_("HTML message"),
+            N_("Inserted values are escaped; {{ … | safe }} inserts HTML."),
+            widget="textarea",
+            advanced=True,
+            inserts="html",
+        ),
+    )
     template: Text = Field(
         "", json_schema_extra=ui(N_("Template"), N_("Used if there is no message: lists the data."), advanced=True)
     )
     data: Any = Field(None, json_schema_extra=ui(N_("Template data"), advanced=True))
-    cc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Cc"), advanced=True))
-    bcc: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Bcc"), advanced=True))
-    reply_to: Addresses = Field([], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Reply to"), advanced=True))
+    cc: Addresses = Field(
+        [], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Cc"), advanced=True, inserts="addresses")
+    )
+    bcc: Addresses = Field(
+        [], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Bcc"), advanced=True, inserts="addresses")
+    )
+    reply_to: Addresses = Field(
+        [], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Reply to"), advanced=True, inserts="addresses")
+    )
     sender: Address = Field(
-        "", json_schema_extra=ui(N_("From"), N_("Leave empty to use the default sender."), advanced=True)
+        "",
+        json_schema_extra=ui(
+            N_("From"), N_("Leave empty to use the default sender."), advanced=True, inserts="addresses"
+        ),
     )
     integration: str = Field(
         "",
@@ -52,12 +74,21 @@ class SendEmailParams(Params):
     @model_validator(mode="after")
     def _complete(self) -> SendEmailParams:
         if not (self.message or self.html or self.template):
-            raise ValueError(say("Enter a message or choose a template."))
+            raise FieldsError(say("Enter a message or choose a template."), "message", "html", "template")
         if not self.subject.strip() and not self.template:
-            raise ValueError(say("Enter a subject."))
+            raise FieldsError(say("Enter a subject."), "subject", "template")
         if has_controls(self.subject.strip()):
-            raise ValueError(say("The subject must be a single line."))
+            raise FieldsError(say("The subject must be a single line."), "subject")
         return self
+
+
+def unready(params: Mapping[str, Any]) -> str:
+    """No template is kept in this release: its name alone says nothing."""
+    if not params.get("template") or any(params.get(name) for name in ("message", "html", "data")):
+        return ""
+    return say(
+        "There is no e-mail template “%(name)s”. Enter a message, or data to list.", name=str(params["template"])
+    )
 
 
 @action(
@@ -74,6 +105,7 @@ class SendEmailParams(Params):
         "subject": N_("Subject"),
     },
     param_aliases={"body": "message", "template_id": "template"},
+    unready=unready,
     sample={"message_id": "<5b0c1f0e2a11@flowapp>", "to": ["ada@example.com"], "subject": "Welcome"},
 )
 def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:

@@ -80,6 +80,13 @@ def _missing_things(context: CheckContext) -> Findings:
                 yield Problem(f"triggers.{at}.config.{name}", message, code="missing_thing")
 
 
+def _unready(context: CheckContext) -> Findings:
+    for step in context.definition.steps:
+        spec = ACTIONS.get(step.action_type)
+        if spec and spec.unready and (message := spec.unready(step.params)):
+            yield context.problem(step, "params", message, "unready")
+
+
 def _missing(context: CheckContext, value: object, widget: str) -> str:
     if not isinstance(value, str) or not value or has_expression(value):
         return ""
@@ -232,7 +239,7 @@ def _params(context: CheckContext, *, doubtful: bool) -> Findings:
 _Find = Callable[[CheckContext], Findings]
 _ERRORS: tuple[_Find, ...] = (
     flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _wrong_edges,
-    _missing_things,
+    _missing_things, _unready,
     _wrong_sql, _wrong_config, flow.lost_edges, flow.own_gotos, flow.without_body, flow.endless_loops,
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (

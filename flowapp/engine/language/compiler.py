@@ -46,9 +46,12 @@ Key = str | int
 
 
 class CompiledExpression:
-    """A compiled expression: `run(frame)` gives its value; `paths` are the fields it names; `plain`: just one path."""
+    """A compiled expression: `run(frame)` gives its value; `paths` are the fields it names; `plain`: just one path.
 
-    __slots__ = ("paths", "plain", "run")
+    `safe`: its last filter marks the value as HTML.
+    """
+
+    __slots__ = ("paths", "plain", "run", "safe")
 
     def __init__(self, source: str) -> None:
         tree = parse(source)
@@ -56,6 +59,7 @@ class CompiledExpression:
         self.run = builder.build(tree)
         self.paths = tuple(dict.fromkeys(builder.paths))
         self.plain = isinstance(tree, nodes.Name | nodes.Getattr | nodes.Getitem) and len(builder.paths) == 1
+        self.safe = isinstance(tree, nodes.Filter) and tree.name == "safe"
 
 
 def parse(source: str) -> nodes.Expr:

@@ -10,6 +10,7 @@ import difflib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from flowapp.catalog import N_
 from flowapp.engine.language.compiler import CompiledExpression
@@ -19,7 +20,17 @@ from flowapp.engine.language.values import MAX_DEPTH, MISSING, Absent, kind
 from flowapp.errors import ExpressionError, MissingFieldError, Problem
 from flowapp.texts import labelled, say
 
-__all__ = ["MISSING", "Compiled", "check", "compile_value", "has_expression", "references", "render"]
+__all__ = [
+    "MISSING",
+    "Compiled",
+    "Expression",
+    "check",
+    "compile_value",
+    "cut",
+    "has_expression",
+    "references",
+    "render",
+]
 
 MAX_TEMPLATE = 2**20  # characters of one text with expressions in it
 MAX_EXPRESSIONS = 2_000  # in one text
@@ -28,6 +39,14 @@ _OPEN, _CLOSE = "{{", "}}"
 
 Run = Callable[[Frame], object]
 Path = tuple[str, ...]
+
+
+class Expression(NamedTuple):
+    """One `{{ … }}` of a text. `paths` are the fields that it names; `safe`: it ends with the filter of that name."""
+
+    run: Run
+    paths: tuple[Path, ...]
+    safe: bool
 
 
 class Compiled:
@@ -46,13 +65,16 @@ class Compiled:
         Raises MissingFieldError for a field that is not there (where `lenient`: MISSING, inside text nothing, inside
         an object or list null), and ExpressionError for what cannot be computed or exceeds the budget.
         """
-        run = self._run
-        if run is None:
+        if self._run is None:
             return self._value
         try:
-            return run(Frame(scope, lenient))
+            return self._run(Frame(scope, lenient))
         except RecursionError:
             raise ExpressionError(say("The value is nested too deeply.")) from None
+
+    def within(self, frame: Frame) -> object:
+        """The value as a part of another one that is evaluated."""
+        return self._value if self._run is None else self._run(frame)
 
 
 def compile_value(value: object) -> Compiled:
@@ -69,6 +91,11 @@ def compile_value(value: object) -> Compiled:
 def render(value: object, scope: Scope | Mapping[str, object]) -> object:
     """`value` with its expressions evaluated; see Compiled.evaluate."""
     return compile_value(value).evaluate(scope)
+
+
+def compile_object(values: Mapping[str, Compiled], value: Mapping[str, object]) -> Compiled:
+    """An object whose entries are compiled already: those of `value`."""
+    return _combined(value, list(values.values()))
 
 
 def has_expression(value: object) -> bool:
@@ -117,6 +144,10 @@ def _compile_container(value: Mapping[str, object] | Sequence[object], depth: in
         _compile_container(entry, depth + 1) if isinstance(entry, dict | list) else compile_value(entry)
         for entry in entries
     ]
+    return _combined(value, parts)
+
+
+def _combined(value: Mapping[str, object] | Sequence[object], parts: list[Compiled]) -> Compiled:
     if all(part._run is None for part in parts):  # noqa: SLF001 - of the same class
         return Compiled(value, None)
     paths = tuple(dict.fromkeys(path for part in parts for path in part.references))
@@ -129,16 +160,25 @@ def _compile_container(value: Mapping[str, object] | Sequence[object], depth: in
 
 def _entry(part: Compiled) -> Run:
     """An entry of a list or object: a missing field (in a lenient evaluation) is null there."""
-    run, value = part._run, part._value  # noqa: SLF001 - of the same module
 
     def entry(frame: Frame) -> object:
-        computed = value if run is None else run(frame)
+        computed = part.within(frame)
         return None if computed is MISSING else computed
 
     return entry
 
 
 def _compile_text(text: str) -> Compiled:
+    parts = cut(text)
+    references = tuple(dict.fromkeys(path for part in parts if isinstance(part, Expression) for path in part.paths))
+    pieces = [_literal(part) if isinstance(part, str) else part.run for part in parts]
+    if len(pieces) == 1:
+        return Compiled(text, pieces[0], references)
+    return Compiled(text, lambda frame: text_of(frame, [piece(frame) for piece in pieces]), references)
+
+
+def cut(text: str) -> list[str | Expression]:
+    """The text's literal parts and its expressions, in order. Raises ExpressionError."""
     if len(text) > MAX_TEMPLATE:
         raise ExpressionError(
             say("The text is too long to contain expressions: more than %(max)s characters.", max=MAX_TEMPLATE)
@@ -147,13 +187,7 @@ def _compile_text(text: str) -> Compiled:
         raise ExpressionError(
             say("There are too many expressions in one text: at most %(max)s are allowed.", max=MAX_EXPRESSIONS)
         )
-    parts = [part if literal else _expression(part) for literal, part in _cut(text)]
-    runs = [part for part in parts if not isinstance(part, str)]
-    references = tuple(dict.fromkeys(path for _, paths in runs for path in paths))
-    if len(parts) == 1:
-        return Compiled(text, runs[0][0], references)
-    pieces = [_literal(part) if isinstance(part, str) else part[0] for part in parts]
-    return Compiled(text, lambda frame: text_of(frame, [piece(frame) for piece in pieces]), references)
+    return [part if literal else _expression(part) for literal, part in _cut(text)]
 
 
 _compile_cached = lru_cache(maxsize=8192)(_compile_text)
@@ -163,7 +197,7 @@ def _literal(text: str) -> Run:
     return lambda _: text
 
 
-def _expression(source: str) -> tuple[Run, tuple[Path, ...]]:
+def _expression(source: str) -> Expression:
     try:
         program = CompiledExpression(source)
     except ExpressionError as error:
@@ -184,7 +218,7 @@ def _expression(source: str) -> tuple[Run, tuple[Path, ...]]:
             raise ExpressionError(labelled(_shown(source), error.message)) from None
         return value
 
-    return run, program.paths
+    return Expression(run, program.paths, program.safe)
 
 
 def _shown(source: str) -> str:

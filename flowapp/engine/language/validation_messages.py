@@ -11,10 +11,11 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from flowapp.catalog import N_, Params, ui_of
+from flowapp.catalog import N_, FieldsError, Params, ui_of
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.expression import check as check_expressions
 from flowapp.engine.language.expression import has_expression
+from flowapp.engine.language.insertion import check as check_insertion
 from flowapp.engine.language.values import MISSING
 from flowapp.errors import FlowError, InvalidError, Problem
 from flowapp.security.credentials import hide
@@ -38,7 +39,8 @@ def check_params(model: type[Params], params: dict[str, object], path: str) -> t
     refused: list[Problem] = []
     for name, value in params.items():
         shown = name in model.model_fields and ui_of(model, name).get("widget") == "conditions"
-        refused += (check_conditions if shown else check_expressions)(value, f"{path}.{name}")
+        wrong = (check_conditions if shown else check_expressions)(value, f"{path}.{name}")
+        refused += wrong or check_insertion(model, name, value, f"{path}.{name}")
     doubtful: list[Problem] = []
     try:
         model.model_validate(params)
@@ -51,7 +53,10 @@ def check_params(model: type[Params], params: dict[str, object], path: str) -> t
 
 
 def _excused(error: ErrorDetails) -> bool:
-    return error["type"] not in ("missing", "extra_forbidden") and has_expression(error["input"])
+    given, cause = error["input"], error.get("ctx", {}).get("error")
+    if isinstance(cause, FieldsError) and isinstance(given, dict):
+        given = [given.get(name) for name in cause.fields]
+    return error["type"] not in ("missing", "extra_forbidden") and has_expression(given)
 
 
 def _of_whole(error: ErrorDetails) -> bool:

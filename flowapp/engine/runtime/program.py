@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +14,8 @@ from pydantic import ValidationError
 from flowapp.catalog import ActionSpec, Params, get_action, secret_texts
 from flowapp.engine.graph.graph import Graph, goals
 from flowapp.engine.language.definition import Definition, StepDef
-from flowapp.engine.language.expression import Compiled, compile_value, has_expression
+from flowapp.engine.language.expression import Compiled, has_expression
+from flowapp.engine.language.insertion import compile_params
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.engine.machine.types import Policy
@@ -122,8 +124,12 @@ def _compile(step: StepDef) -> Step:
     spec = get_action(step.action_type)
     raw = {k: v for k, v in step.params.items() if k in spec.raw}
     rest = {k: v for k, v in step.params.items() if k not in spec.raw}
-    fixed = None if has_expression(rest) else validate(spec, step.params)
-    return Step(step, spec, compile_value(rest), raw, fixed, tuple(secret_texts(spec.params, step.params)))
+    fixed = None
+    if not has_expression(rest):
+        with suppress(StepError):  # what this release no longer takes fails the attempt, not the execution
+            fixed = validate(spec, step.params)
+    compiled = compile_params(spec.params, rest)
+    return Step(step, spec, compiled, raw, fixed, tuple(secret_texts(spec.params, step.params)))
 
 
 class Programs:
