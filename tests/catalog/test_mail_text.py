@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import tomllib
-
 import pytest
 
 from flowapp.catalog.mail_text import AddressError, Mailbox, read_mailboxes
-from tests.conftest import ROOT
-
-ROWS = tomllib.loads((ROOT / "tests/corpus/mail_addresses.toml").read_text(encoding="utf-8"))["rows"]
+from tests.corpus import entries
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["written"][:30])
+@pytest.mark.parametrize("row", entries("mail_addresses"), ids=lambda row: row["written"][:30])
 def test_what_people_write_is_read_or_refused(row) -> None:
     if "read" in row:
         found = read_mailboxes(row["written"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import tomllib
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.policy import default
@@ -19,15 +18,11 @@ from flowapp.catalog import Email
 from flowapp.catalog.mail_text import Mailbox
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.connectors.smtp.message import compose
-from tests.conftest import ROOT
+from tests.corpus import entries
 from tests.support.servers.smtp import SmtpServer
 
 SENDER = "Flowapp <flow@example.com>"
 LONG = "a-rather-long-local-part.of-an-address@a-department.of-some-company.example.com"
-
-
-def rows(name: str) -> list[dict[str, str]]:
-    return tomllib.loads((ROOT / "tests/corpus" / f"{name}.toml").read_text(encoding="utf-8"))["rows"]
 
 
 def fields(content: bytes) -> dict[str, str]:
@@ -78,14 +73,14 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-@pytest.mark.parametrize("row", rows("mail_subjects"), ids=lambda row: row["written"][:30])
+@pytest.mark.parametrize("row", entries("mail_subjects"), ids=lambda row: row["written"][:30])
 def test_subjects(smtp: SmtpServer, row: dict[str, str]) -> None:
     SmtpMail(smtp.url, SENDER).send(Email(["ada@example.com"], row["written"], "t", message_id="<m1@flowapp>"))
     (got,) = smtp.wait_for(1)
     assert_subject(got.content, row.get("read", row["written"]))
 
 
-@pytest.mark.parametrize("row", rows("mail_names"), ids=lambda row: row["written"][:30])
+@pytest.mark.parametrize("row", entries("mail_names"), ids=lambda row: row["written"][:30])
 @pytest.mark.parametrize("address", ["ada@example.com", LONG])
 def test_names(smtp: SmtpServer, row: dict[str, str], address: str) -> None:
     to = [str(Mailbox(row["written"], address)), f"Bob <{LONG.replace('a-', 'b-')}>", "carl@example.com"]

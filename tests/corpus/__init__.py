@@ -9,6 +9,13 @@ from typing import Any
 
 def rows(name: str) -> list[tuple[Any, ...]]:
     """Every value of tests/corpus/<name>.toml."""
-    groups = tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))["rows"]
-    assert all(group["from"] for group in groups)
-    return [tuple(value) for group in groups for value in group["values"]]
+    return [tuple(value) for group in entries(name) for value in group["values"]]
+
+
+def entries(name: str) -> list[dict[str, Any]]:
+    """The same as tables, each with its `from`."""
+    found: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))[
+        "rows"
+    ]
+    assert all(entry["from"] for entry in found)
+    return found
