@@ -46,10 +46,7 @@ Key = str | int
 
 
 class CompiledExpression:
-    """A compiled expression: `run(frame)` gives its value; `paths` are the fields it names; `plain`: just one path.
-
-    `safe`: its last filter marks the value as HTML.
-    """
+    """`run(frame)` gives its value; `paths` are the fields it names; `plain`: just one; `safe`: the filter stands last."""
 
     __slots__ = ("paths", "plain", "run", "safe")
 
