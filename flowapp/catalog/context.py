@@ -23,7 +23,7 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     text: str
-    json: Any
+    json: object
     duration_ms: int
 
 
@@ -36,7 +36,7 @@ class Http(Protocol):
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        json: Any = None,
+        json: object = None,
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
         auth: tuple[str, str] | None = None,
@@ -72,7 +72,7 @@ class Mailer(Protocol):
 class Saved:
     """What `Tables.save` did: the stored records (with id, created_at, updated_at) and how many of each kind."""
 
-    records: list[dict[str, Any]]
+    records: list[dict[str, object]]
     created: int
     updated: int
 
@@ -81,28 +81,28 @@ class Tables(Protocol):
     """The data tables of the execution's project. Raises StepError naming the table or column that is wrong."""
 
     def save(
-        self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
+        self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
     ) -> Saved: ...
 
-    def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[dict[str, Any]]: ...
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> list[dict[str, object]]: ...
 
     def select(
         self,
         table: str,
         *,
-        where: Mapping[str, Any] | None = None,
+        where: Mapping[str, object] | None = None,
         columns: Sequence[str] = (),
         order_by: str = "",
         descending: bool = False,
         limit: int = 100,
-    ) -> list[dict[str, Any]]: ...
+    ) -> list[dict[str, object]]: ...
 
 
 class Schemas(Protocol):
     """Named validation schemas of the project: slug or name to the list of rules (see data.schemas.SchemaRule)."""
 
     def validate(
-        self, schema: str | Mapping[str, Any] | Sequence[Any], items: Sequence[Any]
+        self, schema: str | Mapping[str, object] | Sequence[object], items: Sequence[object]
     ) -> list[list[dict[str, str]]]:
         """The problems of each item, [{"field", "message"}], empty when it is valid; after some hundreds no more.
 
@@ -134,21 +134,21 @@ class Signal:
     """
 
     kind: str
-    payload: Any
+    payload: object
 
 
 class Sandbox(Protocol):
     """Runs a user's Python apart from everything. StepError (permanent) says what went wrong, in the code's lines."""
 
     def run(
-        self, source: str, inputs: Mapping[str, Any], *, timeout: float, on_print: Callable[[str], None]
-    ) -> Any: ...
+        self, source: str, inputs: Mapping[str, object], *, timeout: float, on_print: Callable[[str], None]
+    ) -> object: ...
 
 
 class Workflows(Protocol):
     """Starts other workflows of the project, once for each visit of a step (its idempotency key)."""
 
-    def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
+    def start(self, workflow: str, input_data: object, *, wait: bool) -> str:
         """The new execution's id; where `wait`, its end sends a child signal. StepError: unknown, circular, too deep."""
         ...
 
@@ -168,19 +168,19 @@ class People(Protocol):
 class Logger(Protocol):
     """Writes a line to the execution's log, shown live."""
 
-    def __call__(self, message: str, level: LogLevel = "info", **data: Any) -> None: ...
+    def __call__(self, message: str, level: LogLevel = "info", **data: object) -> None: ...
 
 
 class Render(Protocol):
     """Evaluates expressions inside `value` (any JSON shape) against the execution; `extra` adds names such as item."""
 
-    def __call__(self, value: Any, **extra: Any) -> Any: ...
+    def __call__(self, value: object, **extra: object) -> object: ...
 
 
 class Test(Protocol):
     """Evaluates a condition group; returns (truth, explanation) where explanation lists each rule with its values."""
 
-    def __call__(self, conditions: Any, **extra: Any) -> tuple[bool, Sequence[Mapping[str, object]]]: ...
+    def __call__(self, conditions: object, **extra: object) -> tuple[bool, Sequence[Mapping[str, object]]]: ...
 
 
 class StepServices(Protocol):
@@ -229,9 +229,9 @@ class StepContext(StepServices):
     signal: Signal | None = None
     contact_id: str = ""
     entity: tuple[str, str] = ("", "")
-    business_hours: Mapping[str, Any] | None = None
+    business_hours: Mapping[str, object] | None = None
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         """A service: nothing of that name stands here."""
         if name not in SERVICES:
             raise AttributeError(name)

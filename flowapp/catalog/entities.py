@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-View = dict[str, Any]
+View = dict[str, object]
 # The entity that `executions.contact_id` names: the person whom an execution is about.
 CONTACT = "contact"
 
@@ -31,7 +31,7 @@ class Entity:
     label: str
     aliases: tuple[str, ...] = ()
     flat: Mapping[str, str | None] = field(default_factory=dict)
-    sample: Mapping[str, Any] = field(default_factory=dict)
+    sample: Mapping[str, object] = field(default_factory=dict)
     read: Callable[[Connection, str, str], View | None] | None = None
 
     def names(self, view: View) -> View:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-Json = dict[str, Any]
+from typing import Any, TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +15,18 @@ class Reason:
     """One sentence; with `rules` what conditions saw, `result` whether they held, `execution_id` another execution."""
 
     text: str = ""
-    rules: Sequence[Json] = ()
+    rules: Sequence[Mapping[str, object]] = ()
     result: bool | None = None
     execution_id: str = ""
+
+
+class LoopProgress(TypedDict):
+    """How far a loop is."""
+
+    ok: int
+    failed: int
+    total: int
+    errors: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class PastVisit:
 
     `input` and `output` are empty where nothing, or no object, was recorded; `rules` is what its conditions saw.
     While the step still waits, `kept` is the result that it waits with, `arrived` and `under_way` are the names of the
-    steps whose branches have come to a merge or may still come, and `loop` is {"ok", "failed", "total", "errors"}.
+    steps whose branches have come to a merge or may still come.
     """
 
     step_id: str
@@ -37,11 +44,11 @@ class PastVisit:
     entity_id: str
     input: Mapping[str, Any]
     output: Mapping[str, Any]
-    rules: Sequence[Json]
+    rules: Sequence[Mapping[str, object]]
     kept: Mapping[str, Any]
     arrived: Sequence[str]
     under_way: Sequence[str]
-    loop: Mapping[str, Any] | None
+    loop: LoopProgress | None
     name: Callable[[str], str]
 
 

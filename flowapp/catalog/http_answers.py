@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from flowapp.catalog.context import HttpResponse
@@ -30,7 +29,7 @@ def refusal(answer: HttpResponse, method: str, url: str, now: datetime) -> StepE
 def failed(answer: HttpResponse, message: str, now: datetime) -> StepError:
     """The same with a message of the caller's own."""
     permanent = answer.status < 500 and answer.status not in _TEMPORARY
-    details: dict[str, Any] = {"status": answer.status, "body": answer.text[:_KEPT]}
+    details: dict[str, object] = {"status": answer.status, "body": answer.text[:_KEPT]}
     delay = _retry_after(answer.headers, now)
     if delay is not None:
         details["retry_after"] = delay

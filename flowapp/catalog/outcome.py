@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Branch:
     """The step decided where the flow goes on: along the edges called `name`."""
 
     name: str
-    result: Any = None
+    result: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Fail:
 
     message: str
     permanent: bool = False
-    details: dict[str, Any] | None = None
+    details: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Each:
     {"count", "ok", "failed", "results": the last result of each item, "errors": [{"index", "error"}]}.
     """
 
-    items: list[Any]
+    items: list[object]
     at_once: int = 1
     keep_going: bool = False
 

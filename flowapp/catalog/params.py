@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict
 
@@ -64,6 +64,25 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
+class Hints(TypedDict, total=False):
+    """What a form needs of a field beside its type: what `ui` is given."""
+
+    label: str
+    help: str
+    widget: Widget
+    raw: bool
+    secret_keys: bool
+    placeholder: str
+    advanced: bool
+    choices: list[tuple[str, str]] | None
+    depends_on: str
+    integration_type: str
+    show_if: dict[str, list[str]] | None
+    plain: bool
+    suggest: Suggest
+    inserts: Inserts
+
+
 def ui(
     label: str,
     help: str = "",  # noqa: A002 - the word the form shows it under
@@ -91,31 +110,30 @@ def ui(
     unless it is marked safe, among addresses it never becomes another one (engine.language.insertion).
     `suggest`: what the field names one or several of, besides names that only others know: types of events.
     """
-    return {
-        "ui": {
-            "label": label,
-            "help": help,
-            "widget": widget,
-            "raw": raw,
-            "secret_keys": secret_keys,
-            "placeholder": placeholder,
-            "advanced": advanced,
-            "choices": choices,
-            "depends_on": depends_on,
-            "integration_type": integration_type,
-            "show_if": show_if,
-            "plain": plain,
-            "suggest": suggest,
-            "inserts": inserts,
-        }
+    hints: Hints = {
+        "label": label,
+        "help": help,
+        "widget": widget,
+        "raw": raw,
+        "secret_keys": secret_keys,
+        "placeholder": placeholder,
+        "advanced": advanced,
+        "choices": choices,
+        "depends_on": depends_on,
+        "integration_type": integration_type,
+        "show_if": show_if,
+        "plain": plain,
+        "suggest": suggest,
+        "inserts": inserts,
     }
+    return {"ui": hints}
 
 
-def ui_of(model: type[BaseModel], name: str) -> dict[str, Any]:
+def ui_of(model: type[BaseModel], name: str) -> Hints:
     """The `ui` part of a field, empty where it has none."""
-    extra = model.model_fields[name].json_schema_extra
-    hints = extra.get("ui", {}) if isinstance(extra, dict) else {}
-    return hints if isinstance(hints, dict) else {}
+    extra: Any = model.model_fields[name].json_schema_extra
+    hints: Hints = extra.get("ui", {}) if isinstance(extra, dict) else {}
+    return hints
 
 
 def raw_fields(model: type[BaseModel]) -> frozenset[str]:
@@ -123,7 +141,7 @@ def raw_fields(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(n for n in model.model_fields if ui_of(model, n).get("raw"))
 
 
-def stored_value(model: type[BaseModel], values: Mapping[str, object], name: str) -> Any:
+def stored_value(model: type[BaseModel], values: Mapping[str, object], name: str) -> object:
     """What stored params say under a field's name or alias; the model's default where they leave it out."""
     field = model.model_fields[name]
     for written in (field.alias, name):
@@ -162,6 +180,6 @@ def _texts(value: object, *, secret: bool) -> Iterator[str]:
         yield from (piece for piece in pieces if len(piece) >= _LONG_PIECE or not rest)
 
 
-def _written(model: type[BaseModel], wanted: Callable[[Mapping[str, object]], bool]) -> frozenset[str]:
+def _written(model: type[BaseModel], wanted: Callable[[Hints], bool]) -> frozenset[str]:
     fields = {name: field.alias for name, field in model.model_fields.items() if wanted(ui_of(model, name))}
     return frozenset(fields) | frozenset(filter(None, fields.values()))

@@ -44,16 +44,16 @@ class _Declared(TypedDict, total=False):
     aliases: tuple[str, ...]
     branches: tuple[str, ...]
     result: Mapping[str, str]
-    branch_if: Mapping[str, tuple[str, Any]]
+    branch_if: Mapping[str, tuple[str, object]]
     own_branches: Callable[[Mapping[str, Any]], list[str]] | None
     counted: bool
     destination: Callable[[Mapping[str, Any]], str] | None
     param_aliases: ParamAliases
     kinds: Kinds
     traits: frozenset[Trait]
-    sample: Any
-    goal: Callable[[Mapping[str, Any]], Any]
-    items: Callable[[Mapping[str, Any]], list[Any]]
+    sample: object
+    goal: Callable[[Mapping[str, Any]], object]
+    items: Callable[[Mapping[str, Any]], list[object]]
     question: Callable[[Any], Question | None]
     explain: Explain
     unready: Callable[[Mapping[str, Any]], str]
@@ -150,8 +150,8 @@ def open_integration(
     *,
     id: str,  # noqa: A002 - the handle's name for it
     name: str,
-    config: Mapping[str, Any],
-    credentials: Mapping[str, Any],
+    config: Mapping[str, object],
+    credentials: Mapping[str, object],
 ) -> IntegrationHandle:
     """An integration as steps see it; `config` and `credentials` (opened) as they are stored. StepError (permanent)."""
     spec = CONNECTORS.get(integration_type)

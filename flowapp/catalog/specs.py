@@ -60,34 +60,34 @@ class ActionSpec:
     branches: tuple[str, ...] = ("next",)
     result: Mapping[str, str] = field(default_factory=dict)
     raw: frozenset[str] = frozenset()
-    branch_if: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    branch_if: Mapping[str, tuple[str, object]] = field(default_factory=dict)
     own_branches: Callable[[Mapping[str, Any]], list[str]] | None = None
     counted: bool = False
     destination: Callable[[Mapping[str, Any]], str] | None = None
     param_aliases: ParamAliases = field(default_factory=dict)
     kinds: Kinds | None = None
     traits: frozenset[Trait] = frozenset()
-    sample: Any = None
-    goal: Callable[[Mapping[str, Any]], Any] | None = None
-    items: Callable[[Mapping[str, Any]], list[Any]] | None = None
+    sample: object = None
+    goal: Callable[[Mapping[str, Any]], object] | None = None
+    items: Callable[[Mapping[str, Any]], list[object]] | None = None
     question: Callable[[Any], Question | None] | None = None
     explain: Explain | None = None
     unready: Callable[[Mapping[str, Any]], str] | None = None
     ended_as: Callable[[Mapping[str, Any]], str] | None = None
     home: str = ""
 
-    def shown_status(self, status: str, output: Any) -> str:
+    def shown_status(self, status: str, output: object) -> str:
         """How a visit ended, for people: its status, or the step type's own word for it."""
         told = self.ended_as(output) if self.ended_as and status == "completed" and isinstance(output, dict) else ""
         return told or status
 
-    def branches_of(self, params: Mapping[str, Any]) -> list[str]:
+    def branches_of(self, params: Mapping[str, object]) -> list[str]:
         """The branches that a step with these params can end on: its own first, then the fixed ones."""
         own = [name for name in self.own_branches(params) if name] if self.own_branches else []
         fixed = [branch for branch in self.branches if branch != "*" and self._is_open(branch, params)]
         return list(dict.fromkeys([*own, *fixed]))
 
-    def _is_open(self, branch: str, params: Mapping[str, Any]) -> bool:
+    def _is_open(self, branch: str, params: Mapping[str, object]) -> bool:
         if branch not in self.branch_if:
             return True
         name, wanted = self.branch_if[branch]
@@ -119,11 +119,11 @@ class TriggerSpec:
     icon: str
     source: Source
     params: ParamsClass
-    sample: Mapping[str, Any] = field(default_factory=dict)
+    sample: Mapping[str, object] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     param_aliases: ParamAliases = field(default_factory=dict)
     next_fire: NextFire | None = None
-    prepare: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    prepare: Callable[[dict[str, Any]], dict[str, object]] | None = None
     check: Callable[[Any], None] | None = None
     matches: Callable[[Any, Mapping[str, Any]], bool] | None = None
     summary: Callable[[Any], str] | None = None
@@ -149,10 +149,10 @@ class ConnectorSpec:
     test: Callable[[Any, Any, Any], str]
     providers: tuple[str, ...] = ()
     default_action: str = ""
-    destination: Callable[[Any], Any] = lambda _config: None
+    destination: Callable[[Any], object] = lambda _config: None
     home: str = ""
 
-    def read(self, config: Mapping[str, Any], credentials: Mapping[str, Any]) -> tuple[Params, Params]:
+    def read(self, config: Mapping[str, object], credentials: Mapping[str, object]) -> tuple[Params, Params]:
         """What is stored of an integration, through its models: what they leave out has its default.
 
         StepError (permanent) where this release cannot use it any more.

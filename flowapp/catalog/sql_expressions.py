@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 _OPENS = re.compile(r"""--|/\*|"|'|\{\{""")
 _CLOSES = {"--": "\n", "/*": "*/", '"': '"'}
@@ -13,8 +12,8 @@ _BRACES = re.compile(r"\{\{|\}\}")
 
 
 def replace_expressions(
-    query: str, params: dict[str, Any], value_of: Callable[[str], Any] = lambda _: None
-) -> tuple[str, dict[str, Any]]:
+    query: str, params: dict[str, object], value_of: Callable[[str], object] = lambda _: None
+) -> tuple[str, dict[str, object]]:
     """The query with a parameter in place of each expression, and all parameters; `value_of` gives the new ones.
 
     It is asked for an expression that stands alone, `{{ x }}`, or for a text in quotes with expressions in it.

@@ -147,7 +147,7 @@ class _Writer:
                 updated += len(ids)
             elif create:
                 saved = _Writer(self.session, self.table, f"{self.key}:{at}").insert([row])
-                ids, created = [saved.records[0]["id"]], created + 1
+                ids, created = [str(saved.records[0]["id"])], created + 1
             touched += ids
         return Saved(self._stored(list(dict.fromkeys(touched))), created, updated)
 

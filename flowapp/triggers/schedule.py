@@ -8,9 +8,9 @@ follows elapsed time: nothing is left out and nothing comes in a burst.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from babel.dates import get_day_names, get_month_names
 from cron_descriptor import Options, get_description
@@ -207,7 +207,7 @@ def describe(config: ScheduleParams, locale: str = "en") -> str:
     return f"{text} ({config.timezone})"
 
 
-def _parsed(text: str) -> list[list[Any]]:
+def _parsed(text: str) -> Sequence[Sequence[object]]:
     """Croniter's reading of an expression. ValueError says what is wrong with it."""
     written = _NAMED.get(text.strip().lower(), text.strip())
     if len(written.split()) not in (5, 6) or _HASHED.search(written):

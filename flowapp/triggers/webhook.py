@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -115,7 +115,7 @@ class WebhookParams(Params):
     )
 
 
-def prepare(config: dict[str, Any]) -> dict[str, Any]:
+def prepare(config: dict[str, object]) -> dict[str, object]:
     """Gives the hook its key, a part of its address that nobody guesses."""
     return config if config.get("key") else {**config, "key": make_key()}
 

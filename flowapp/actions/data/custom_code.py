@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from functools import lru_cache
-from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -56,7 +55,7 @@ class CustomCodeParams(Params):
             placeholder="result = {'total': sum(line['amount'] for line in lines)}",
         ),
     )
-    input: dict[str, Any] = Field(
+    input: dict[str, object] = Field(
         {},
         json_schema_extra=ui(
             N_("Input"),
@@ -74,7 +73,7 @@ class CustomCodeParams(Params):
 
     @field_validator("input")
     @classmethod
-    def _free_names(cls, names: dict[str, Any]) -> dict[str, Any]:
+    def _free_names(cls, names: dict[str, object]) -> dict[str, object]:
         for name in _TAKEN:
             if name in names:
                 raise ValueError(say("Choose a name other than “%(name)s”: the code needs that one itself.", name=name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -28,7 +28,7 @@ class DatabaseQueryParams(Params):
         ),
     )
     table: str = Field("", max_length=64, json_schema_extra=ui(N_("Table"), widget="table", show_if=_BUILDER))
-    where: dict[str, Any] = Field(
+    where: dict[str, object] = Field(
         {},
         json_schema_extra=ui(
             N_("Where"), N_("Each column and the value it must have."), widget="keyvalue", show_if=_BUILDER
@@ -54,14 +54,14 @@ class DatabaseQueryParams(Params):
             show_if=_SQL,
         ),
     )
-    params: dict[str, Any] = Field({}, json_schema_extra=ui(N_("Parameters"), widget="keyvalue", show_if=_SQL))
+    params: dict[str, object] = Field({}, json_schema_extra=ui(N_("Parameters"), widget="keyvalue", show_if=_SQL))
     limit: int = Field(
         100, ge=1, le=MAX_ROWS, json_schema_extra=ui(N_("Limit"), N_("Maximum number of records."), widget="number")
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _mode(cls, data: Any) -> Any:
+    def _mode(cls, data: object) -> object:
         if isinstance(data, dict) and "mode" not in data and data.get("query"):
             return {"limit": 1000, **data, "mode": "sql"}
         return data
@@ -107,13 +107,13 @@ def database_query(ctx: StepContext, params: DatabaseQueryParams) -> Outcome:
     return Done({"results": rows, "count": len(rows), "first": rows[0] if rows else None})
 
 
-def bind(ctx: StepContext, query: str, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def bind(ctx: StepContext, query: str, params: dict[str, object]) -> tuple[str, dict[str, object]]:
     """The query with each expression replaced by a parameter of its own, and all parameters.
 
     `'%{{ x }}%'` becomes one text parameter, quotes included; `{{ x }}` keeps its type.
     """
 
-    def value_of(part: str) -> Any:
+    def value_of(part: str) -> object:
         in_quotes = part.startswith("'")
         value = ctx.render(part[1:-1].replace("''", "'") if in_quotes else part)
         if isinstance(value, dict) or (isinstance(value, list) and in_quotes):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,7 @@ class DatabaseSaveParams(Params):
     """`data` is one record, a list of records, or an expression that gives either."""
 
     table: str = Field(min_length=1, max_length=64, json_schema_extra=ui(N_("Table"), widget="table"))
-    data: dict[str, Any] | list[dict[str, Any]] = Field(
+    data: dict[str, object] | list[dict[str, object]] = Field(
         json_schema_extra=ui(
             N_("Data"),
             N_("A value for each column, or one expression such as {{ form_data }}."),

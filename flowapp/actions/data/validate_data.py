@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -54,7 +54,7 @@ class Rule(BaseModel):
             ],
         )
     )
-    value: Any = Field(None, json_schema_extra=ui(N_("Value"), show_if={"rule": [*_NUMERIC, "pattern", "one_of"]}))
+    value: object = Field(None, json_schema_extra=ui(N_("Value"), show_if={"rule": [*_NUMERIC, "pattern", "one_of"]}))
     message: Text = Field(
         "", max_length=500, json_schema_extra=ui(N_("Message"), N_("Shown instead of the default message."))
     )
@@ -93,7 +93,7 @@ def _read_text(value: object) -> object:
 class ValidateDataParams(Params):
     """One of `schema` (a name; or a JSON Schema, or rules), `rules` and `json_schema`."""
 
-    schema_: str | dict[str, Any] | list[Rule] = Field(
+    schema_: str | dict[str, object] | list[Rule] = Field(
         "",
         alias="schema",
         json_schema_extra=ui(N_("Schema"), N_("A schema of this project. Or add rules below."), widget="schema"),
@@ -101,10 +101,10 @@ class ValidateDataParams(Params):
     rules: list[Rule] = Field(
         [], max_length=200, json_schema_extra=ui(N_("Rules"), N_("Used if no schema is chosen."), widget="rows")
     )
-    json_schema: Annotated[dict[str, Any] | None, BeforeValidator(_read_text)] = Field(
+    json_schema: Annotated[dict[str, object] | None, BeforeValidator(_read_text)] = Field(
         None, json_schema_extra=ui(N_("JSON Schema"), widget="textarea", advanced=True)
     )
-    data: Any = Field(
+    data: object = Field(
         None,
         json_schema_extra=ui(
             N_("Data"), N_("Leave empty to use the form's answers, or else the input."), placeholder="{{ input }}"
@@ -135,7 +135,7 @@ class ValidateDataParams(Params):
         return self
 
     @property
-    def wanted(self) -> str | dict[str, Any] | list[dict[str, Any]]:
+    def wanted(self) -> str | dict[str, object] | list[dict[str, object]]:
         """The schema in the form that `ctx.schemas` takes."""
         chosen = self.schema_ or self.rules or self.json_schema or ""
         return [rule.model_dump() for rule in chosen] if isinstance(chosen, list) else chosen
@@ -171,11 +171,12 @@ def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
     data = params.data
     if data is None or data == "":
         data = ctx.render("{{ form_data | default(input) }}")
-    if params.each and not isinstance(data, list):
+    items = data if params.each else [data]
+    if not isinstance(items, list):
         raise StepError(
             "The data is not a list. Turn off “Check each item of a list”, or choose a list.", permanent=True
         )
-    problems_by_item = ctx.schemas.validate(params.wanted, data if params.each else [data])
+    problems_by_item = ctx.schemas.validate(params.wanted, items)
     problems = _of_each(problems_by_item) if params.each else problems_by_item[0]
     result = {"valid": not problems, "data": data, "errors": problems}
     if not problems:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
 from flowapp.catalog import N_, Branch, Outcome, Params, StepContext, action, ui
@@ -12,7 +10,7 @@ from flowapp.catalog import N_, Branch, Outcome, Params, StepContext, action, ui
 class ConditionalParams(Params):
     """A condition, or a group of them joined by all, any or not."""
 
-    conditions: dict[str, Any] | list[Any] = Field(
+    conditions: dict[str, object] | list[object] = Field(
         json_schema_extra=ui(N_("Take Yes when"), widget="conditions", raw=True)
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ class GoalParams(Params):
     """Without conditions the goal is reached by whoever comes here; with them, from anywhere once they hold."""
 
     name: Text = Field("", max_length=200, json_schema_extra=ui(N_("Goal name"), placeholder=N_("Became a customer")))
-    conditions: dict[str, Any] | list[Any] | None = Field(
+    conditions: dict[str, object] | list[object] | None = Field(
         None,
         json_schema_extra=ui(
             N_("Reached when"),

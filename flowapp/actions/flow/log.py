@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field, field_validator
 
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
@@ -32,7 +30,7 @@ class LogParams(Params):
 
     @field_validator("level", mode="before")
     @classmethod
-    def _any_case(cls, level: Any) -> Any:
+    def _any_case(cls, level: object) -> object:
         return level.lower() if isinstance(level, str) else level
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -17,7 +17,7 @@ SHOWN_ERRORS = 10
 class LoopParams(Params):
     """`items` is a list; an object counts as the list of its {"key", "value"}, null as the empty list."""
 
-    items: Any = Field(
+    items: object = Field(
         json_schema_extra=ui(
             N_("List"),
             N_("Steps under “For each” get each entry as “item” and its number, starting at 0, as “index”."),
@@ -53,7 +53,7 @@ class LoopParams(Params):
     )
 
 
-def known_items(params: Mapping[str, Any]) -> list[Any]:
+def known_items(params: Mapping[str, object]) -> list[object]:
     """The items, as far as params tell before the loop runs."""
     items, size = params.get("items"), params.get("batch_size")
     if not isinstance(items, list):
@@ -73,7 +73,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     return [Reason(told), *_errors(visit.output.get("errors"))]
 
 
-def _errors(errors: Any) -> list[Reason]:
+def _errors(errors: Sequence[Mapping[str, Any]] | None) -> list[Reason]:
     return [
         Reason(say("Item %(number)s: %(error)s", number=error["index"] + 1, error=error["error"]))
         for error in (errors or ())[:SHOWN_ERRORS]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -22,7 +21,7 @@ class RespondParams(Params):
     headers: dict[str, Text] = Field(
         default_factory=dict, max_length=50, json_schema_extra=ui(N_("Headers"), widget="keyvalue", advanced=True)
     )
-    body: Any = Field(
+    body: object = Field(
         None,
         json_schema_extra=ui(
             N_("Answer"), N_("Text, or a value from the workflow, which is sent as JSON."), widget="textarea"

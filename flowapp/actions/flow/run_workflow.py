@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
 from flowapp.catalog import N_, Done, Fail, Outcome, Params, PastVisit, Reason, StepContext, Suspend, action, ui
@@ -21,7 +19,7 @@ class RunWorkflowParams(Params):
         max_length=200,
         json_schema_extra=ui(N_("Workflow"), N_("It must be published."), widget="workflow"),
     )
-    input: Any = Field(
+    input: object = Field(
         default_factory=dict,
         json_schema_extra=ui(N_("Input"), N_("What the other workflow starts with."), widget="keyvalue"),
     )
@@ -72,18 +70,18 @@ def explain(visit: PastVisit) -> list[Reason]:
 def run_workflow(ctx: StepContext, params: RunWorkflowParams) -> Outcome:
     """Starts it, once for each attempt; the end of it comes as a signal."""
     execution_id = ctx.workflows.start(params.workflow, params.input, wait=params.wait)
-    result: dict[str, Any] = {"execution_id": execution_id, "status": "pending", "output": None}
+    result: dict[str, object] = {"execution_id": execution_id, "status": "pending", "output": None}
     if not params.wait:
         return Done(result)
     child = ctx.signal.payload if ctx.signal else {}
-    if child.get("execution_id") == execution_id:
+    if isinstance(child, dict) and child.get("execution_id") == execution_id:
         return _ended(child)
     # Nothing yet, or the late end of another one that this token had given up waiting for.
     waits_for = f"the workflow “{params.workflow}”"
     return Suspend(waits_for, ("child",), until(ctx, params.timeout), result={**result, "status": "running"})
 
 
-def _ended(child: dict[str, Any]) -> Outcome:
+def _ended(child: dict[str, object]) -> Outcome:
     if child["status"] in _GOOD:
         return Done({name: child[name] for name in ("execution_id", "status", "output")})
     how = "was cancelled" if child["status"] == "cancelled" else f"ended as {child['status']}"

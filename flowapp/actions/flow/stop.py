@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ class StopParams(Params):
         ),
     )
     message: Text = Field("", json_schema_extra=ui(N_("Message"), N_("Shown with the execution.")))
-    output: Any = Field(None, json_schema_extra=ui(N_("Output"), N_("The result of the execution."), advanced=True))
+    output: object = Field(None, json_schema_extra=ui(N_("Output"), N_("The result of the execution."), advanced=True))
 
 
 @action(

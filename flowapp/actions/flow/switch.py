@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -20,8 +19,8 @@ class Case(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: BranchName = Field(json_schema_extra=ui(N_("Case name"), plain=True))
-    equals: Any = Field(None, json_schema_extra=ui(N_("Value equals")))
-    conditions: dict[str, Any] | list[Any] | None = Field(
+    equals: object = Field(None, json_schema_extra=ui(N_("Value equals")))
+    conditions: dict[str, object] | list[object] | None = Field(
         None, json_schema_extra=ui(N_("Or conditions"), widget="conditions", raw=True, advanced=True)
     )
 
@@ -31,7 +30,7 @@ class Case(BaseModel):
             raise ValueError(say("Enter a value to compare with, or conditions, but not both."))
         return self
 
-    def rules(self, value: str) -> Any:
+    def rules(self, value: str) -> object:
         """The case as conditions."""
         if self.conditions:
             return self.conditions

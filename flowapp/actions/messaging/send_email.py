@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -44,7 +43,7 @@ class SendEmailParams(Params):
     template: Text = Field(
         "", json_schema_extra=ui(N_("Template"), N_("Used if there is no message: lists the data."), advanced=True)
     )
-    data: Any = Field(None, json_schema_extra=ui(N_("Template data"), advanced=True))
+    data: object = Field(None, json_schema_extra=ui(N_("Template data"), advanced=True))
     cc: Addresses = Field(
         [], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Cc"), advanced=True, inserts="addresses")
     )
@@ -82,7 +81,7 @@ class SendEmailParams(Params):
         return self
 
 
-def unready(params: Mapping[str, Any]) -> str:
+def unready(params: Mapping[str, object]) -> str:
     """No template is kept in this release: its name alone says nothing."""
     if not params.get("template") or any(params.get(name) for name in ("message", "html", "data")):
         return ""
@@ -155,7 +154,7 @@ def _lines(data: object, indent: str) -> list[str]:
     return lines
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None or value in ({}, []) else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urljoin
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -38,7 +38,7 @@ class SendWebhookParams(Params):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = Field(
         "POST", json_schema_extra=ui(N_("Method"), widget="select")
     )
-    json_: Any = Field(
+    json_: object = Field(
         None,
         alias="json",
         json_schema_extra=ui(N_("JSON"), N_("Name and value."), widget="keyvalue", secret_keys=True, show_if=_BODIES),
@@ -73,7 +73,7 @@ class SendWebhookParams(Params):
 
     @field_validator("method", mode="before")
     @classmethod
-    def _upper(cls, value: Any) -> Any:
+    def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
     @field_validator("url")
@@ -92,7 +92,7 @@ class SendWebhookParams(Params):
         return self
 
 
-def destination(params: Mapping[str, Any]) -> str:
+def destination(params: Mapping[str, object]) -> str:
     """Where the secrets of the step go: to its integration's service, else to the origin of its address."""
     if params.get("integration"):
         return f"integration {params['integration']}"

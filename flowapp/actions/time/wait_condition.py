@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import Field
 
@@ -26,7 +25,7 @@ TIMEOUT = ui(
 class WaitConditionParams(Params):
     """What must hold, and the events after which it is tested again."""
 
-    conditions: dict[str, Any] | list[Any] = Field(
+    conditions: dict[str, object] | list[object] = Field(
         json_schema_extra=ui(
             N_("Until"),
             N_("The contact is reloaded each time; “event” is the latest event, for example event.amount."),

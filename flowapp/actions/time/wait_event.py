@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -33,7 +33,7 @@ _EVENT = {"kind": ["event"]}
 _ROLES = [("owner", N_("Owner")), ("admin", N_("Administrator")), ("editor", N_("Editor")), ("operator", N_("Operator")), ("viewer", N_("Viewer"))]  # fmt: skip
 
 
-def kind_of(params: Mapping[str, Any]) -> str:
+def kind_of(params: Mapping[str, object]) -> str:
     """The kind that stored params mean: what they say, else what they are about."""
     if params.get("kind"):
         return str(params["kind"])
@@ -94,7 +94,7 @@ class WaitEventParams(Params):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_kind(cls, data: Any) -> Any:
+    def _read_kind(cls, data: object) -> object:
         if not isinstance(data, dict):
             return data
         given = dict(data)
@@ -111,7 +111,7 @@ class WaitEventParams(Params):
         return self
 
 
-def _branches(params: Mapping[str, Any]) -> list[str]:
+def _branches(params: Mapping[str, object]) -> list[str]:
     kind = kind_of(params)
     if "{{" in kind:
         return ["next", "approved", "rejected"]
@@ -206,10 +206,11 @@ def _answer(ctx: StepContext, params: WaitEventParams, signal: Signal) -> Outcom
         arrived = payload.get("type") if isinstance(payload, dict) else None
         wanted = arrived is None or any(fnmatchcase(arrived, pattern) for pattern in params.events)
         return Branch("next", {"kind": "event", "payload": payload}) if wanted else None
-    if payload.get("iteration", ctx.iteration) != ctx.iteration:  # a decision that came too late for an earlier visit
-        return None
+    if not isinstance(payload, dict) or payload.get("iteration", ctx.iteration) != ctx.iteration:
+        return None  # a decision that came too late, for an earlier visit
     decided = {name: payload.get(name) for name in ("decision", "by", "comment", "at")}
     by_link = bool(payload.get("by_link"))
-    how = f"{decided['decision'].capitalize()} by {decided['by']}{', by the link in the e-mail' if by_link else ''}."
+    decision = str(decided["decision"])
+    how = f"{decision.capitalize()} by {decided['by']}{', by the link in the e-mail' if by_link else ''}."
     ctx.log(f"{how} {decided['comment'] or ''}".rstrip())
-    return Branch(decided["decision"], {"kind": "approval", **decided, "by_link": by_link})
+    return Branch(decision, {"kind": "approval", **decided, "by_link": by_link})

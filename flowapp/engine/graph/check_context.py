@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowapp.catalog import ACTIONS, ActionSpec, Trait, TriggerSpec, ui_of
+from flowapp.catalog.params import Hints
 from flowapp.engine.graph.graph import Graph, goals
 from flowapp.engine.graph.loop_bodies import bodies
 from flowapp.engine.language.conditions import check_conditions
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from flowapp.engine.language.definition import Definition, StepDef
 
 Findings = Iterator[Problem]
-Hints = Mapping[str, Any]  # of ui()
 _NESTED: Hints = {"widget": "conditions", "raw": True}
 
 
@@ -80,7 +80,7 @@ def with_hints(
 ) -> Iterator[tuple[str, object, Hints]]:
     """Name, value and form hints of params."""
     for name, value in values.items():
-        hints = ui_of(spec.params, name) if spec and name in spec.params.model_fields else {}
+        hints: Hints = ui_of(spec.params, name) if spec and name in spec.params.model_fields else {}
         yield name, value, hints
         if hints.get("widget") == "rows" and isinstance(value, list):
             for at, row in enumerate(value):

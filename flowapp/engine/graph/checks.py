@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
 from flowapp.catalog.entities import known_names
+from flowapp.catalog.params import Hints
 from flowapp.engine.graph import checks_flow as flow
-from flowapp.engine.graph.check_context import CheckContext, Findings, Hints, Known, names, with_hints
+from flowapp.engine.graph.check_context import CheckContext, Findings, Known, names, with_hints
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.expression import has_expression
 from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, nearest, no_step

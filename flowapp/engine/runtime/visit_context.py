@@ -114,8 +114,7 @@ class VisitContext:
     @property
     def timezone(self) -> str:
         """The contact's, else the organization's."""
-        zone: str = self.entities.get(CONTACT, {}).get("timezone") or self.row["timezone"]
-        return zone
+        return str(self.entities.get(CONTACT, {}).get("timezone") or self.row["timezone"])
 
     def scope(self, results: Results, frame: str) -> Scope:
         """What the expressions of a step in this frame can name."""

@@ -159,7 +159,8 @@ def _curl(address: str, config: Mapping[str, object], spec: TriggerSpec) -> str:
     methods, auth, user, name = (
         stored_value(spec.params, config, field) for field in ("methods", "auth", "username", "header_name")
     )
-    lines = [f"curl -X {next(iter(methods or ()), 'POST')} {shlex.quote(address)}"]
+    method = methods[0] if isinstance(methods, list) and methods else "POST"
+    lines = [f"curl -X {method} {shlex.quote(address)}"]
     if auth == "basic":
         lines.append(f"  -u {shlex.quote(str(user))}:<{_('your secret')}>")
     if auth == "header":

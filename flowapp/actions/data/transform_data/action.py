@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field, model_validator
 
 from flowapp.actions.data.transform_data.base import Work, set_path
@@ -17,7 +15,7 @@ from flowapp.texts import say
 class TransformDataParams(Params):
     """`operations` one after the other, then `set`. Without `data`, operations work on the input, `set` on nothing."""
 
-    data: Any = Field(
+    data: object = Field(
         None,
         json_schema_extra=ui(
             N_("Data"), N_("Leave empty to use the workflow's input."), placeholder="{{ steps.query.results }}"
@@ -28,7 +26,7 @@ class TransformDataParams(Params):
         max_length=100,
         json_schema_extra=ui(N_("Operations"), N_("Run in order; “item” is the record."), widget="rows", raw=True),
     )
-    set: dict[str, Any] = Field(
+    set: dict[str, object] = Field(
         {},
         json_schema_extra=ui(N_("Set fields"), N_("Names and values; values can be expressions."), widget="keyvalue"),
     )

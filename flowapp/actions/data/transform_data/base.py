@@ -46,19 +46,23 @@ class Work:
             if not helpers.left(1.0):
                 raise StepError(f"This takes longer than the step's {self.ctx.timeout:g} seconds.")
 
+<<<<<<< HEAD
     def number(self, value: object, name: str = "") -> Decimal:
         """A number as the organization writes it. StepError names `name`."""
         return number_of(value, name, self.ctx.conventions().locale if isinstance(value, str) else "")
 
     def render(self, value: Any, **names: Any) -> Any:
+=======
+    def render(self, value: object, **names: object) -> object:
+>>>>>>> 9c8ec1b (Actions, triggers and the catalog say what they take: hints, reasons and loops have types, recorded values are objects)
         """`value` with its expressions evaluated, charged: for each item it may be as large as one text can be."""
         rendered = self.ctx.render(value, **names)
         self.charge(MADE * helpers.weight(rendered, self.left // MADE))
         return rendered
 
 
-Run = Callable[[Work, Options, Any], Any]
-Change = Callable[[Any, Options, Work], Any]
+Run = Callable[[Work, Options, Any], object]
+Change = Callable[[Any, Options, Work], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +132,19 @@ class Family:
 
         return register
 
-    def _run(self, work: Work, operation: Options, data: Any) -> Any:
+    def _run(self, work: Work, operation: Options, data: object) -> object:
         change = self.conversions[getattr(operation, self.kind.choice) if self.kind.choice else ""].change
-        many = isinstance(data, list) and not (self.whole and not operation.field)
+        listed = data if isinstance(data, list) and not (self.whole and not operation.field) else None
         open_fields = [n for n in (*self._all_fields(), "to") if has_expression(getattr(operation, n))]
 
-        def one(entry: Any, at: int) -> Any:
+        def one(entry: object, at: int) -> object:
             work.charge(ITEM + (len(entry) if isinstance(entry, dict) else 0))  # a changed record is a copy
             given = operation
             try:
                 if open_fields:
                     values = {name: getattr(operation, name) for name in open_fields}
-                    given = operation.model_copy(update=work.render(values, item=entry, index=at))
+                    rendered = work.render(values, item=entry, index=at)
+                    given = operation.model_copy(update=rendered if isinstance(rendered, dict) else {})
                 return _in_field(change, given, work, entry)
             except (StepError, ExpressionError, ArithmeticError, ValueError) as error:
                 reason = (
@@ -147,10 +152,12 @@ class Family:
                     if isinstance(error, StepError | ExpressionError)
                     else "The result is out of range: check the value."
                 )
-                names = [f"item {at + 1}"] * many + [f"field “{operation.field}”"] * bool(operation.field)
+                names = [f"item {at + 1}"] * (listed is not None) + [f"field “{operation.field}”"] * bool(
+                    operation.field
+                )
                 raise StepError(": ".join((", ".join(names), reason)) if names else reason, permanent=True) from error
 
-        return [one(entry, at) for at, entry in enumerate(data)] if many else one(data, 0)
+        return one(data, 0) if listed is None else [one(entry, at) for at, entry in enumerate(listed)]
 
     def _all_fields(self) -> list[str]:
         return list(
@@ -159,7 +166,7 @@ class Family:
         )
 
 
-def _in_field(change: Change, operation: Options, work: Work, entry: Any) -> Any:
+def _in_field(change: Change, operation: Options, work: Work, entry: object) -> object:
     if not operation.field:
         return entry if entry is None else change(entry, operation, work)
     if not isinstance(entry, dict):
@@ -170,7 +177,7 @@ def _in_field(change: Change, operation: Options, work: Work, entry: Any) -> Any
     return set_path(entry, operation.to or operation.field, change(value, operation, work))
 
 
-def get_path(record: Any, path: str) -> Any:
+def get_path(record: object, path: str) -> object:
     """The value at a dotted path, MISSING where there is none."""
     for part in path.split("."):
         if isinstance(record, dict) and part in record:
@@ -182,13 +189,13 @@ def get_path(record: Any, path: str) -> Any:
     return record
 
 
-def set_path(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+def set_path(record: dict[str, object], path: str, value: object) -> dict[str, object]:
     """A copy of the record with the value at a dotted path; a number in it is an entry that a list has."""
     head, _, rest = path.partition(".")
     return {**record, head: _set_inside(record.get(head), rest, value) if rest else value}
 
 
-def _set_inside(inner: Any, path: str, value: Any) -> Any:
+def _set_inside(inner: object, path: str, value: object) -> object:
     head, _, rest = path.partition(".")
     if isinstance(inner, list) and head.isdecimal() and int(head) < len(inner):
         at = int(head)
@@ -196,7 +203,7 @@ def _set_inside(inner: Any, path: str, value: Any) -> Any:
     return set_path(inner if isinstance(inner, dict) else {}, path, value)
 
 
-def remove_path(record: dict[str, Any], path: str) -> dict[str, Any]:
+def remove_path(record: dict[str, object], path: str) -> dict[str, object]:
     """A copy of the record without what is at a dotted path."""
     head, _, rest = path.partition(".")
     if not rest:
@@ -205,7 +212,11 @@ def remove_path(record: dict[str, Any], path: str) -> dict[str, Any]:
     return {**record, head: remove_path(inner, rest)} if isinstance(inner, dict) else record
 
 
+<<<<<<< HEAD
 def number_of(value: object, name: str = "", locale: str = "") -> Decimal:
+=======
+def number_of(value: object, name: str = "") -> Decimal:
+>>>>>>> 9c8ec1b (Actions, triggers and the catalog say what they take: hints, reasons and loops have types, recorded values are objects)
     """Numbers are taken as they are written, so that 0.1 and 0.2 make 0.3. StepError names `name`."""
     where = f"{name}: " if name else ""
     try:
@@ -218,7 +229,7 @@ def number_of(value: object, name: str = "", locale: str = "") -> Decimal:
     return number
 
 
-def whole_number(value: Any, name: str, least: int, most: int) -> int:
+def whole_number(value: object, name: str, least: int, most: int) -> int:
     """A whole number within bounds. StepError names `name`."""
     number = number_of(value, name)
     if number != number.to_integral_value() or not least <= number <= most:
@@ -231,7 +242,7 @@ def plain(number: Decimal) -> int | float:
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def text_of(value: Any, work: Work) -> str:
+def text_of(value: object, work: Work) -> str:
     """The text of a text, a number or yes/no, charged. StepError for lists and objects."""
     if isinstance(value, list | dict):
         what = "a list" if isinstance(value, list) else "an object"
@@ -241,7 +252,7 @@ def text_of(value: Any, work: Work) -> str:
     return text
 
 
-def brief(value: Any) -> str:
+def brief(value: object) -> str:
     """The beginning of a value, for a message."""
     text = str(value)
     return text if len(text) <= 50 else f"{text[:49]}…"

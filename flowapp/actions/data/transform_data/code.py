@@ -11,7 +11,8 @@ import io
 import json
 import math
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import NoReturn
 
 from flowapp.actions.data.transform_data.base import ENTRY, Family, Work, text_of
 from flowapp.actions.data.transform_data.options import Options
@@ -86,7 +87,7 @@ def _parse_json(value: object, _operation: Options, work: Work) -> object:
     return parsed
 
 
-def _refuse(word: str) -> Any:
+def _refuse(word: str) -> NoReturn:
     raise ValueError(f"{word} is not a JSON number.")
 
 
@@ -106,7 +107,7 @@ def _format_json(value: object, operation: Options, work: Work) -> str:
 
 
 @CSV.add("parse", N_("Parse text"))
-def _parse_csv(value: object, operation: Options, work: Work) -> list[Any]:
+def _parse_csv(value: object, operation: Options, work: Work) -> Sequence[object]:
     """Records by the names in the first line, or lists where there is no header. Every value is text, as it stands."""
     if not isinstance(value, str):
         raise StepError("Only text can be parsed as CSV.")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from dateutil.relativedelta import relativedelta
 
@@ -107,7 +106,7 @@ def _add(value: object, operation: Options, work: Work) -> str:
 
 
 @DATE.add("difference", N_("Time between dates"), ("since", "unit"))
-def _difference(value: Any, operation: Options, work: Work) -> int | float:
+def _difference(value: object, operation: Options, work: Work) -> int | float:
     """From `since` to the value: months and years whole, days and weeks by the calendar, hours and less exact."""
     zone = _zone(operation, work)
     since = times.resolve_relative(str(operation.since or "now"), work.ctx.now(), str(zone)).astimezone(zone)
@@ -184,5 +183,5 @@ def _localized(moment: datetime, operation: Options, work: Work) -> datetime:
     return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
 
 
-def _zone(operation: Options, work: Work) -> Any:
+def _zone(operation: Options, work: Work) -> tzinfo:
     return times.zone(operation.timezone or work.ctx.timezone)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import Any
 
 from flowapp.actions.data.transform_data.base import (
     ENTRY,
@@ -25,10 +24,10 @@ from flowapp.errors import StepError
 from flowapp.values.numbers import plain_number
 
 LISTS = Kinds()
-Json = dict[str, Any]
+Json = dict[str, object]
 
 
-def items(data: object, operation: Options, work: Work) -> list[Any]:
+def items(data: object, operation: Options, work: Work) -> list[object]:
     """The data as the list that it must be, charged for looking at each item."""
     if not isinstance(data, list):
         raise StepError(f"“{operation.op}” works on a list, and this is not a list.")
@@ -82,12 +81,12 @@ def _aggregate(work: Work, operation: Options, data: object) -> Json:
 
 @LISTS.add("group", N_("Group"), ("field",), ("field",))
 def _group(work: Work, operation: Options, data: object) -> list[Json]:
-    groups: dict[str, Json] = {}
+    groups: dict[str, tuple[object, list[object]]] = {}
     for item in items(data, operation, work):
         value = _value(item, operation.field)
         key = None if value is MISSING else value
-        groups.setdefault(_identity(key), {"key": key, "items": []})["items"].append(item)
-    return [{**group, "count": len(group["items"])} for group in groups.values()]
+        groups.setdefault(_identity(key), (key, []))[1].append(item)
+    return [{"key": key, "items": members, "count": len(members)} for key, members in groups.values()]
 
 
 @LISTS.add("merge", N_("Merge with other data"), ("field", "value", "how", "other_field"), ("value",))
@@ -124,7 +123,7 @@ def _look_up(work: Work, operation: Options, data: Sequence[object], other: Sequ
     return joined
 
 
-def _join(work: Work, operation: Options, data: list[Any], other: list[Any]) -> list[Json]:
+def _join(work: Work, operation: Options, data: list[object], other: list[object]) -> list[Json]:
     """Each item with each fitting one; with left and full also those without, with full the rest of the other list.
 
     A missing or null key fits nothing.
@@ -147,11 +146,12 @@ def _join(work: Work, operation: Options, data: list[Any], other: list[Any]) -> 
     return joined
 
 
-def _keyed(records: list[Any], field: str, where: str) -> list[tuple[str, Json]]:
+def _keyed(records: list[object], field: str, where: str) -> list[tuple[str, Json]]:
+    keyed: list[tuple[object, Json]] = []
     for at, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise StepError(f"item {at} {where}: only records with named fields can be joined.")
-    keyed = [(get_path(record, field), record) for record in records]
+        keyed.append((get_path(record, field), record))
     return [("" if value is MISSING or value is None else _identity(value), record) for value, record in keyed]
 
 

@@ -99,12 +99,12 @@ class Operation(Options):
     to: str = Field(
         "", json_schema_extra=ui(N_("New name"), N_("Leave empty to keep the name."), show_if=_when("to"), plain=True)
     )
-    value: Any = Field(None, json_schema_extra=ui(N_("Value"), show_if=_when("value")))
-    values: dict[str, Any] = Field(
+    value: object = Field(None, json_schema_extra=ui(N_("Value"), show_if=_when("value")))
+    values: dict[str, object] = Field(
         {}, json_schema_extra=ui(N_("Several fields"), widget="keyvalue", advanced=True, show_if=_when("values"))
     )
     fields: Lines = Field([], json_schema_extra=ui(N_("Fields"), widget="lines", show_if=_when("fields"), plain=True))
-    conditions: Any = Field(
+    conditions: object = Field(
         None, json_schema_extra=ui(N_("Conditions"), widget="conditions", show_if=_when("conditions"))
     )
     function: Literal["sum", "avg", "min", "max", "count", "first", "last"] = Field(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel
 
 from flowapp.catalog.fields import Lines
@@ -21,10 +19,10 @@ class Options(BaseModel):
     algorithm: str
     field: str
     to: str
-    value: Any
-    values: dict[str, Any]
+    value: object
+    values: dict[str, object]
     fields: Lines
-    conditions: Any
+    conditions: object
     function: str
     count: int | str | None
     descending: bool

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple, Union
 
 from flowapp.errors import StepError
 
@@ -25,7 +25,13 @@ _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?:|\(\?P?<[A-Za-z_]\w*>|
 _REPEAT = re.compile(r"([*+?]|\{([0-9]{1,4})(,([0-9]{0,4}))?\})([?+]?)")
 _ANCHORS = {"^": "start", "$": "end", r"\A": "first", r"\Z": "last", r"\z": "last", r"\b": "edge", r"\B": "inside"}
 
-Node = tuple[Any, ...]
+One = tuple[Literal["one"], Callable[[str], object]]
+Assertion = tuple[Literal["assert"], str]
+Row = tuple[Literal["row"], "list[Node]"]
+Group = tuple[Literal["group"], int, "Node"]
+Either = tuple[Literal["either"], "list[Node]"]
+Repeat = tuple[Literal["repeat"], "Node", int, "int | None", bool]
+Node = Union[One, Assertion, Row, Group, Either, Repeat]  # noqa: UP007 - its parts name it
 Spans = tuple[int | None, ...]
 
 
@@ -178,19 +184,18 @@ class Pattern:
         return len(self.code) - 1
 
     def _emit(self, node: Node) -> None:
-        kind = node[0]
-        if kind == "one":
+        if node[0] == "one":
             self._add(Instruction("one", node[1]))
-        elif kind == "assert":
+        elif node[0] == "assert":
             self._add(Instruction(node[1]))
-        elif kind == "row":
+        elif node[0] == "row":
             for part in node[1]:
                 self._emit(part)
-        elif kind == "group":
+        elif node[0] == "group":
             self._add(Instruction("save", to=2 * node[1]))
             self._emit(node[2])
             self._add(Instruction("save", to=2 * node[1] + 1))
-        elif kind == "either":
+        elif node[0] == "either":
             self._emit_either(node[1])
         else:
             self._emit_repeat(*node[1:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from flowapp.actions.data.transform_data.base import ITEM, MISSING, Kinds, Run, Work, get_path, remove_path, set_path
 from flowapp.actions.data.transform_data.options import Options
@@ -11,13 +10,13 @@ from flowapp.catalog import N_
 from flowapp.errors import StepError
 
 RECORDS = Kinds()
-Json = dict[str, Any]
+Json = dict[str, object]
 
 
 def _each(change: Callable[[Work, Options, Json, int], Json]) -> Run:
     """For one record, or for each record of a list."""
 
-    def run(work: Work, operation: Options, data: object) -> Any:
+    def run(work: Work, operation: Options, data: object) -> object:
         records = data if isinstance(data, list) else [data]
         if not all(isinstance(record, dict) for record in records):
             raise StepError(f"“{operation.op}” works on records with named fields.")
@@ -38,7 +37,8 @@ def _pairs(operation: Options) -> Json:
 @RECORDS.add("set", N_("Set a field"), ("field", "value", "values"), ("values", "field"))
 @_each
 def _set(work: Work, operation: Options, record: Json, at: int) -> Json:
-    for path, value in work.render(_pairs(operation), item=record, index=at).items():
+    values = work.render(_pairs(operation), item=record, index=at)
+    for path, value in values.items() if isinstance(values, dict) else ():
         record = set_path(record, path, value)
     return record
 
