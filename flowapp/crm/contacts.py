@@ -40,7 +40,7 @@ def find(session: Session, reference: str) -> Contact:
     return contact
 
 
-def create(session: Session, data: Mapping[str, Any], *, actor_id: str | None = None) -> Contact:
+def create(session: Session, data: Mapping[str, object], *, actor_id: str | None = None) -> Contact:
     """A new contact; `data` has email, and any of first_name, last_name, timezone, fields. Records contact.created.
 
     InvalidError where a value cannot be used, UnsuitableError where another contact has the address.
@@ -53,7 +53,7 @@ def create(session: Session, data: Mapping[str, Any], *, actor_id: str | None = 
     return contact
 
 
-def update(session: Session, contact: Contact, data: Mapping[str, Any], *, actor_id: str | None = None) -> Contact:
+def update(session: Session, contact: Contact, data: Mapping[str, object], *, actor_id: str | None = None) -> Contact:
     """Changes what `data` names; in `fields`, those that it names, and null removes one. Records contact.updated.
 
     The event's `changes` are {name: {"old", "new"}}, own fields by their names. Nothing changed: no event.
@@ -61,7 +61,8 @@ def update(session: Session, contact: Contact, data: Mapping[str, Any], *, actor
     before = view(contact)
     clean = _clean(data)
     if "fields" in clean:
-        merged = {**contact.fields, **clean["fields"]}
+        named = clean["fields"]
+        merged = {**contact.fields, **(named if isinstance(named, dict) else {})}
         clean["fields"] = {name: value for name, value in merged.items() if value is not None}
     for name, value in clean.items():
         setattr(contact, name, value)
@@ -74,25 +75,25 @@ def update(session: Session, contact: Contact, data: Mapping[str, Any], *, actor
     return contact
 
 
-def view(contact: Contact) -> dict[str, Any]:
+def view(contact: Contact) -> dict[str, object]:
     """The contact as expressions see it: its own fields beside the fixed ones, and its full name."""
     names = ("id", "email", "first_name", "last_name", "timezone", "fields")
     return view_of({name: getattr(contact, name) for name in names})
 
 
-def view_of(row: Mapping[str, Any]) -> dict[str, Any]:
+def view_of(row: Mapping[str, Any]) -> dict[str, object]:
     """The same of a row of the table."""
     fixed = {name: row[name] for name in ("id", "email", "first_name", "last_name", "timezone")}
     name = f"{row['first_name']} {row['last_name']}".strip() or row["email"]
     return {**row["fields"], **fixed, "name": name}
 
 
-def in_scope(contact: Contact) -> dict[str, Any]:
+def in_scope(contact: Contact) -> dict[str, object]:
     """The same for expressions, which may also say `contact.fields.plan`."""
     return {**view(contact), "fields": contact.fields}
 
 
-def contact_json(contact: Contact) -> dict[str, Any]:
+def contact_json(contact: Contact) -> dict[str, object]:
     """The contact as answers, messages and files print it."""
     names = ("id", "number", "email", "first_name", "last_name", "timezone", "fields")
     return {
@@ -103,8 +104,8 @@ def contact_json(contact: Contact) -> dict[str, Any]:
     }
 
 
-def _clean(data: Mapping[str, Any]) -> dict[str, Any]:
-    clean: dict[str, Any] = {}
+def _clean(data: Mapping[str, Any]) -> dict[str, object]:
+    clean: dict[str, object] = {}
     if "email" in data:
         clean["email"] = clean_email(data["email"])
     for name in ("first_name", "last_name"):
@@ -124,7 +125,7 @@ def _name(text: str, path: str) -> str:
     return name
 
 
-def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(fields: Mapping[str, object]) -> dict[str, object]:
     fixed = {column.key for column in inspect(Contact).columns} | {"name"}
     taken = sorted(fixed & set(fields))
     if taken:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection, select
 
 from flowapp.catalog import N_
@@ -12,7 +10,7 @@ from flowapp.crm.contacts import view_of
 from flowapp.models import Contact, read_id
 
 
-def read_contact(connection: Connection, organization_id: str, contact_id: str) -> dict[str, Any] | None:
+def read_contact(connection: Connection, organization_id: str, contact_id: str) -> dict[str, object] | None:
     """The contact as it is now, `contact.fields.plan` included."""
     table = Contact.__table__
     found = connection.execute(

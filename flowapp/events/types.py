@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -52,14 +51,14 @@ class Change(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    old: Any
-    new: Any
+    old: object
+    new: object
 
 
 class ContactChanged(Payload):
     """The contact as expressions see it, nested and flat. `changes` by field; empty for a new contact."""
 
-    contact: dict[str, Any]
+    contact: dict[str, object]
     changes: dict[str, Change]
     contact_id: str
     contact_name: str
@@ -101,7 +100,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
 }
 
 
-def check(name: str, entity_type: str, payload: Mapping[str, Any]) -> None:
+def check(name: str, entity_type: str, payload: Mapping[str, object]) -> None:
     """ValueError where an event is not as its type is declared: a fault of the code that records it."""
     declared = EVENT_TYPES.get(name)
     if declared is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,7 +21,7 @@ from flowapp.executions.timeline import shown_payloads
 from flowapp.logs import mask
 from flowapp.models import TERMINAL, TEST, Execution, Replay, StepRun, Version, iso
 
-Json = dict[str, Any]
+Json = dict[str, object]
 LOG_LINES = 200  # of an execution; the rest is at its logs
 _PLAIN = (
     "id", "status", "trigger_type", "trigger_entity_type", "trigger_entity_id", "current_step_id", "goal_reached",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import ACTIONS
@@ -58,7 +57,7 @@ def preview(session: Session, choice: Choice, from_step: From, version: Which) -
     return EffectPreview(matched, taken, effects)
 
 
-def _taken(choice: Choice) -> Any:
+def _taken(choice: Choice) -> Select[str]:
     """Ids of those that would be taken: the oldest."""
     return chosen(choice).with_only_columns(Execution.id).order_by(Execution.id).limit(choice.limit)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -92,20 +91,20 @@ def shown_payloads(run: StepRun) -> dict[str, object]:
     return {**shown, "explanation": shown_rules(run.explanation)}
 
 
-def shown_rules(rules: object) -> Any:
+def shown_rules(rules: object) -> list[dict[str, object]] | None:
     """The rules of an explanation, their values masked by the name of their field."""
-    return [_shown_rule(rule) for rule in rules] if isinstance(rules, list) else rules
+    return [_shown_rule(rule) for rule in rules] if isinstance(rules, list) else None
 
 
-def _shown_rule(rule: dict[str, Any]) -> dict[str, Any]:
+def _shown_rule(rule: dict[str, object]) -> dict[str, object]:
     field_ = str(rule.get("field", ""))
     return rule | {name: mask({field_: rule[name]})[field_] for name in ("value", "actual") if name in rule}
 
 
-def explained(rules: Any) -> list[dict[str, object]]:
+def explained(rules: object) -> list[dict[str, object]]:
     """The rules of an explanation, their values as JSON text, secrets masked by the name of their field."""
     lines = []
-    for rule in shown_rules(rules) if isinstance(rules, list) else []:
+    for rule in shown_rules(rules) or ():
         shown = {
             name: json.dumps(rule[name], ensure_ascii=False, default=str)
             for name in ("value", "actual")
@@ -146,7 +145,7 @@ def visits(
     return list(visits.values())
 
 
-def _add_state(session: Session, execution: Execution, found: Any) -> None:
+def _add_state(session: Session, execution: Execution, found: Iterable[StepVisit]) -> None:
     """Until when a token sleeps, and which attempts wait for a person's word."""
     if execution.status != "waiting":
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import TypedDict
 
 from pydantic import ValidationError
 from sqlalchemy import inspect, select
@@ -18,8 +18,15 @@ from flowapp.models import Integration, utcnow
 from flowapp.security.credentials import Vault
 from flowapp.texts import say
 
-Json = dict[str, Any]
+Json = dict[str, object]
 _WRITE_AGAIN = say("The address has changed. Enter this again to confirm that it may be sent there.")
+
+
+class Answer(TypedDict):
+    """What came of asking a service for a sign of life."""
+
+    success: bool
+    message: str
 
 
 def get(session: Session, integration_id: str) -> Integration:
@@ -116,13 +123,14 @@ def opened(vault: Vault, row: Integration) -> Json:
     return decrypted if isinstance(decrypted, dict) else {}
 
 
-def try_out(vault: Vault, row: Integration, http: Http) -> Json:
-    """Asks the service for a sign of life: {"success": bool, "message": str}; the row remembers the answer."""
+def try_out(vault: Vault, row: Integration, http: Http) -> Answer:
+    """Asks the service for a sign of life; the row remembers the answer."""
     try:
         spec = connector(row.integration_type)
         config, credentials = spec.read(row.config, opened(vault, row))
-        message, row.last_test_ok = spec.test(config, credentials, SimpleNamespace(http=http)), True
+        message, success = spec.test(config, credentials, SimpleNamespace(http=http)), True
     except FlowError as error:
-        message, row.last_test_ok = error.message, False
+        message, success = error.message, False
+    row.last_test_ok = success
     row.last_test_message, row.last_tested_at = message[:1000], utcnow()
-    return {"success": row.last_test_ok, "message": message if len(message) <= 1000 else row.last_test_message}
+    return {"success": success, "message": message if len(message) <= 1000 else row.last_test_message}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from sqlalchemy import Engine, select
@@ -9,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from flowapp import tasks
 from flowapp.engine.store.message_log import messages
+from flowapp.engine.store.messages import Message
 from flowapp.errors import MalformedError
 from flowapp.executions import history, log, serialisers
-from flowapp.live.line import Message, shown
+from flowapp.live.line import shown
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
 
@@ -42,7 +44,7 @@ class ExecutionFeed:
             ended = execution.status in TERMINAL
             if self._after is None:
                 self.seq = execution.seq - 1 if ended else execution.seq
-            first = {"type": "initial_state", "seq": self.seq, "execution": state}
+            first: Message = {"type": "initial_state", "seq": self.seq, "execution": state}
             return [first, *self._since(session, execution)]
 
     def take(self, news: Message) -> list[Message] | None:
@@ -61,7 +63,7 @@ class ExecutionFeed:
                 return []
             return self._since(session, history.get(session, self._id))
 
-    def answer(self, action: str, question: Message) -> Message:
+    def answer(self, action: str, question: Mapping[str, object]) -> Message:
         """get_logs: the lines of the log (`after`: those beyond that number), the newest 1000 at most."""
         if action != "get_logs":
             raise MalformedError(f"There is no action “{action[:50]}” here. Available: get_logs.")
@@ -89,4 +91,5 @@ class ExecutionFeed:
         if message["type"] != "log":
             return shown(message)
         line = message["log"]
-        return {**message, "log": {**line, "step_name": self._names.get(line["step_id"], line["step_id"])}}
+        step_id = str(line["step_id"])
+        return {**message, "log": {**line, "step_name": self._names.get(step_id, step_id)}}

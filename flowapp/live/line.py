@@ -12,13 +12,14 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from simple_websocket import ConnectionClosed, Server
 from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp import exact_json
+from flowapp.engine.store.messages import Message
 from flowapp.errors import FlowError, MalformedError, ThrottledError, UnauthenticatedError, UnavailableError
 from flowapp.logs import get_logger, mask
 
@@ -33,13 +34,16 @@ GOING_AWAY = (1001, "The server restarts.")
 TRY_AGAIN_LATER = 1013
 INTERNAL_ERROR = 1011
 
-Message = dict[str, Any]
 log = get_logger(__name__)
 
 
 def shown(message: Message) -> Message:
     """A message as it may be seen: what looks like a secret in a result is masked."""
-    return message | {name: mask(message[name]) for name in ("result", "output_data") if name in message}
+    masked = message.copy()
+    for name in ("result", "output_data"):
+        if name in message:
+            masked[name] = mask(message[name])
+    return masked
 
 
 class Feed(Protocol):
@@ -57,7 +61,7 @@ class Feed(Protocol):
     def read(self) -> list[Message]:
         """What the database has beyond `seq`."""
 
-    def answer(self, action: str, question: Message) -> Message:
+    def answer(self, action: str, question: Mapping[str, object]) -> Message:
         """The answer to what the client asks. MalformedError for an unknown action."""
 
 
@@ -157,8 +161,7 @@ class Line:
             raise ThrottledError("Too many messages at once. Wait for the responses.", 1)
         while self._ws.input_buffer:
             try:
-                question = _read_question(self._ws.receive(timeout=0))
-                self._send([feed.answer(question["action"], question)])
+                self._send([feed.answer(*_read_question(self._ws.receive(timeout=0)))])
             except FlowError as error:
                 self._send([{"type": "error", "seq": feed.seq, "message": error.message}])
 
@@ -207,14 +210,16 @@ def _frame(data: bytes) -> bytes:
     return (bytes((0x81, size)) if size < 126 else b"\x81\x7e" + size.to_bytes(2)) + data
 
 
-def _read_question(data: str | bytes) -> Message:
+def _read_question(data: str | bytes) -> tuple[str, Mapping[str, object]]:
+    """The action that is asked for, and all of the question."""
     try:
         question = exact_json.loads(data)
     except ValueError:
         raise MalformedError("This message is not valid JSON.") from None
-    if not isinstance(question, dict) or not isinstance(question.get("action"), str):
+    action = question.get("action") if isinstance(question, dict) else None
+    if not isinstance(action, str):
         raise MalformedError('Send an object with an action, for example {"action": "get_logs"}.')
-    return question
+    return action, question
 
 
 def _never_block_forever(sock: socket.socket) -> None:

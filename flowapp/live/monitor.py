@@ -7,6 +7,7 @@ replayed. A client that comes back with its last one gets what began or ended si
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
@@ -14,10 +15,10 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
-from flowapp.engine.store.messages import execution_completed, execution_started
+from flowapp.engine.store.messages import Message, execution_completed, execution_started
 from flowapp.errors import MalformedError
 from flowapp.executions import history
-from flowapp.live.line import Message, shown
+from flowapp.live.line import shown
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
 
@@ -43,19 +44,19 @@ class MonitorFeed:
         if self._since is None:
             self.seq = _now()
         with self._session() as session:
-            first = {"type": "initial_stats", "seq": self.seq, "stats": history.stats(session)}
+            first: Message = {"type": "initial_stats", "seq": self.seq, "stats": history.stats(session)}
         return [first, *(self._missed() if self._since is not None else [])]
 
     def take(self, news: Message) -> list[Message] | None:
         """The message, numbered; nothing where it was told already."""
-        about = news["execution"]["id"] if news["type"] == "execution_started" else news["execution_id"]
+        about = str(news["execution"]["id"]) if news["type"] == "execution_started" else news["execution_id"]
         return self._tell(news, about, _now())
 
     def read(self) -> list[Message]:
         """What began or ended since the last message."""
         return self._missed()
 
-    def answer(self, action: str, question: Message) -> Message:  # noqa: ARG002 - as the line asks every feed
+    def answer(self, action: str, question: Mapping[str, object]) -> Message:  # noqa: ARG002 - as the line asks every feed
         """get_stats."""
         if action != "get_stats":
             raise MalformedError(f"There is no action “{action[:50]}” here. Available: get_stats.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -55,7 +54,7 @@ def mark_read(session: Session, user_id: str, ids: Sequence[str] | None = None) 
     return int(changed.rowcount)  # type: ignore[attr-defined]
 
 
-def notification_json(row: Notification) -> dict[str, Any]:
+def notification_json(row: Notification) -> dict[str, object]:
     """The notification as answers and messages print it."""
     return {
         **{name: getattr(row, name) for name in ("id", "level", "title", "body", "link")},

@@ -109,7 +109,7 @@ def _test_context(session: Session, execution_id: str | None, services: Services
     if earlier_contact is None:
         return _TestContext({"id": "", "fields": {}, **ENTITIES[CONTACT].sample}, services.timezone, context, url)
     contact = contacts.in_scope(earlier_contact)
-    return _TestContext(contact, contact["timezone"] or services.timezone, context, url, earlier_contact.id)
+    return _TestContext(contact, str(contact["timezone"] or services.timezone), context, url, earlier_contact.id)
 
 
 def _scope(

@@ -5,7 +5,7 @@ Both run green at the first click: no credentials, no public address, and input 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -17,7 +17,7 @@ from flowapp.models import AuditEntry, DataTable, Form, Organization, Project, S
 from flowapp.texts import localized_values, say
 from flowapp.workflows.projects import default_project
 
-Json = dict[str, Any]
+Json = dict[str, object]
 TEMPLATE = "Hello, Flowapp"
 ADDED = "example.added"  # the audit line of what a person did not make
 FORM, TABLE, SCHEMA = "contact_form_1", "contacts", "contact_schema"
@@ -146,7 +146,7 @@ def _welcome(organization: Organization, actor: User | None) -> Json:
     }
 
 
-def _welcome_steps(answers: Json) -> list[Json]:
+def _welcome_steps(answers: Mapping[str, object]) -> list[Json]:
     subject = say("Welcome, %(name)s", name="{{ steps.answers.name }}")
     message = say(
         "Hello %(name)s,\n\nthank you for your message. We will be in touch soon.\n\n%(organization)s",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -30,7 +29,7 @@ class Extras:
 
     status: str | None = None
     project_id: str | None = None
-    canvas_data: dict[str, Any] | None = None
+    canvas_data: dict[str, object] | None = None
     is_template: bool | None = None
 
 

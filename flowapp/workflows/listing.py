@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, cast, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from flowapp.engine.language.dialects import type_name
 from flowapp.errors import InvalidError
@@ -69,10 +69,10 @@ def _has_trigger(name: str) -> ColumnElement[bool]:
     return cast(Workflow.draft["triggers"], Text).contains(f'"trigger_type":"{kind}"', autoescape=True)
 
 
-def _sort_key(name: str) -> Any:
+def _sort_key(name: str) -> ColumnElement[Any] | InstrumentedAttribute[Any]:
     runs = select(func.count(Execution.id)).where(Execution.workflow_id == Workflow.id).correlate(Workflow)
     latest = select(func.max(Execution.created_at)).where(Execution.workflow_id == Workflow.id).correlate(Workflow)
-    keys: dict[str, object] = {  # for each of SORTS
+    keys: dict[str, ColumnElement[Any] | InstrumentedAttribute[Any]] = {  # for each of SORTS
         "name": func.lower(Workflow.name),
         "status": Workflow.status,
         "created_at": Workflow.created_at,

@@ -34,7 +34,7 @@ class Stats:
     last_executed_at: datetime | None = None
     sparkline: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)] * SPARKLINE_DAYS)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The part of it that the API prints with each workflow."""
         return {
             "execution_count": self.execution_count,

@@ -7,11 +7,34 @@ its last one gets what came after.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Required, TypedDict
 
 from flowapp.models import iso
 
-Message = dict[str, Any]
+
+class Message(TypedDict, total=False):
+    """One of them; which keys it has beside `type` and `seq` goes by its type."""
+
+    type: Required[str]
+    seq: Required[int]
+    step_id: str
+    step_name: str
+    action_type: str
+    status: str | int  # of a step or an execution; of an error the number that HTTP has for it
+    attempt: int
+    iteration: int
+    branch: str
+    at: str | None
+    result: object
+    error: str
+    log: dict[str, object]
+    logs: list[dict[str, object]]
+    execution: dict[str, object]
+    execution_id: str
+    error_message: str
+    output_data: object
+    stats: object
+    message: str  # what was wrong with what the client sent
 
 
 def execution_started(row: Mapping[str, Any]) -> Message:
@@ -37,7 +60,7 @@ def step_started(run: Mapping[str, Any]) -> Message:
 def step_ended(run: Mapping[str, Any]) -> Message:
     """An attempt is over: step_completed (also for a wait that began) or step_failed."""
     failed = run["status"] in ("failed", "uncertain")
-    message = {
+    message: Message = {
         "type": "step_failed" if failed else "step_completed",
         "seq": run["ended_seq"],
         "step_id": run["step_id"],
@@ -56,7 +79,7 @@ def log_line(row: Mapping[str, Any]) -> Message:
     return {"type": "log", "seq": row["seq"], "log": line_json(row)}
 
 
-def line_json(row: Mapping[str, Any], step_name: str = "") -> dict[str, Any]:
+def line_json(row: Mapping[str, Any], step_name: str = "") -> dict[str, object]:
     """A line of the log as it is shown everywhere; `row` is a row of log_lines, its data without secrets."""
     return {
         "seq": row["seq"],
