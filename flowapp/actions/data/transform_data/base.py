@@ -46,15 +46,11 @@ class Work:
             if not helpers.left(1.0):
                 raise StepError(f"This takes longer than the step's {self.ctx.timeout:g} seconds.")
 
-<<<<<<< HEAD
     def number(self, value: object, name: str = "") -> Decimal:
         """A number as the organization writes it. StepError names `name`."""
         return number_of(value, name, self.ctx.conventions().locale if isinstance(value, str) else "")
 
-    def render(self, value: Any, **names: Any) -> Any:
-=======
     def render(self, value: object, **names: object) -> object:
->>>>>>> 9c8ec1b (Actions, triggers and the catalog say what they take: hints, reasons and loops have types, recorded values are objects)
         """`value` with its expressions evaluated, charged: for each item it may be as large as one text can be."""
         rendered = self.ctx.render(value, **names)
         self.charge(MADE * helpers.weight(rendered, self.left // MADE))
@@ -212,11 +208,7 @@ def remove_path(record: dict[str, object], path: str) -> dict[str, object]:
     return {**record, head: remove_path(inner, rest)} if isinstance(inner, dict) else record
 
 
-<<<<<<< HEAD
 def number_of(value: object, name: str = "", locale: str = "") -> Decimal:
-=======
-def number_of(value: object, name: str = "") -> Decimal:
->>>>>>> 9c8ec1b (Actions, triggers and the catalog say what they take: hints, reasons and loops have types, recorded values are objects)
     """Numbers are taken as they are written, so that 0.1 and 0.2 make 0.3. StepError names `name`."""
     where = f"{name}: " if name else ""
     try:

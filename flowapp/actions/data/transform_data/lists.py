@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from typing import Any
 
 from flowapp.actions.data.transform_data.base import (
     ENTRY,
