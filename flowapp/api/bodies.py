@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -35,7 +35,7 @@ def raw_body() -> bytes:
     return raw
 
 
-def parse_json(raw: bytes) -> Any:
+def parse_json(raw: bytes) -> object:
     """The JSON value of a body.
 
     MalformedError for what is not JSON (NaN neither), not UTF-8, nested over 64 levels, or a whole number of over 300 digits.
@@ -66,25 +66,25 @@ def _fault(raw: bytes, error: ValueError) -> str:
     return f"The body is not valid JSON: {error}."
 
 
-def _deeper_than(value: Any, levels: int) -> bool:
+def _deeper_than(value: object, levels: int) -> bool:
     level = [value]
     for _ in range(levels):
         level = [inner for item in level for inner in _inside(item)]
     return any(isinstance(item, dict | list) for item in level)
 
 
-def _inside(value: Any) -> list[Any]:
+def _inside(value: object) -> list[object]:
     return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
-def _has_nul(value: Any) -> bool:
+def _has_nul(value: object) -> bool:
     if isinstance(value, str):
         return "\0" in value
     names = value if isinstance(value, dict) else ()
     return any("\0" in name for name in names) or any(_has_nul(inner) for inner in _inside(value))
 
 
-def read_object() -> dict[str, Any]:
+def read_object() -> dict[str, object]:
     """The JSON object of the body, {} where there is no body. `organization` may only name the caller's own."""
     raw = raw_body()
     if not raw.strip():
@@ -119,7 +119,7 @@ def _no_parameter(name: str, known: set[str]) -> str:
     return say("There is no parameter “%(name)s” here.%(near)s%(known)s", name=name, near=near, known=listed)
 
 
-def _validated(model: type[_Read], data: dict[str, Any], read: Callable[[], _Read]) -> _Read:
+def _validated(model: type[_Read], data: Mapping[str, object], read: Callable[[], _Read]) -> _Read:
     try:
         return read()
     except ValidationError as error:
@@ -131,7 +131,7 @@ def id_of_workflow(reference: object) -> str:
     return (id_of(db.session(), Workflow, str(reference)) or NOBODY) if reference else ""
 
 
-def list_of(page: Page, results: list[dict[str, Any]]) -> dict[str, Any]:
+def list_of(page: Page, results: list[dict[str, object]]) -> dict[str, object]:
     """A list as the API prints it: `next` and `previous` are the paths of those pages, or null."""
     name = "page" if page.numbered else "cursor"
     links = {"next": path_with(name, page.next), "previous": path_with(name, page.previous)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -23,7 +22,7 @@ _ABOUT = (
     "request does not have its shape, 404 that it names what is not there, 409 that it does not fit what there is. "
     "A text must not hold the character U+0000, and a whole number has at most 300 digits."
 )
-Json = dict[str, Any]
+Json = dict[str, object]
 
 
 def document(version: str) -> Json:

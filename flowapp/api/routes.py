@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint
 from pydantic import BaseModel
@@ -25,7 +24,7 @@ class Operation:
 
     rule: str
     methods: tuple[str, ...]
-    view: Callable[..., Any]
+    view: Callable[..., object]
     tag: str
     summary: str
     body: Model | None = None

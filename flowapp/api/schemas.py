@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -121,14 +121,14 @@ class DuplicateIn(In):
 class ExecuteIn(In):
     """What to run a workflow with."""
 
-    input_data: Any = Field(default_factory=dict, description="What the steps see as `input`.")
+    input_data: object = Field(default_factory=dict, description="What the steps see as `input`.")
     async_execution: bool = Field(default=True, description="false waits for the end, up to a minute.")
     trigger_entity_type: str | None = Field(default=None, max_length=64)
     trigger_entity_id: Annotated[str, Field(max_length=64)] | Whole | None = None
     contact: Annotated[str, Field(max_length=254)] | Whole | None = Field(
         default=None, description="Id, number or e-mail address of a contact."
     )
-    context: dict[str, Any] = Field(default_factory=dict)
+    context: dict[str, object] = Field(default_factory=dict)
     idempotency_key: str | None = Field(default=None, min_length=1, max_length=255)
 
 
@@ -160,12 +160,12 @@ class WorkflowOut(WorkflowItemOut):
     """A workflow with what it is made of; `canvas_data` as it was sent."""
 
     language: int = Field(description="The meaning of values that it was written for.")
-    variables: dict[str, Any]
+    variables: dict[str, object]
     config: WorkflowConfig
     steps: list[StepDef]
     edges: list[EdgeDef]
     triggers: list[TriggerDef]
-    canvas_data: dict[str, Any]
+    canvas_data: dict[str, object]
 
 
 class LogLineOut(Out):
@@ -176,7 +176,7 @@ class LogLineOut(Out):
     message: str
     step_id: str
     step_name: str
-    data: Any
+    data: object
     created_at: datetime
 
 
@@ -225,10 +225,10 @@ class ExecutionOut(ExecutionItemOut):
     """An execution. `execution_path` has a step for each visit; `context` shows what it was started with, and beside it
     the workflow's `variables` and the results so far as `state`."""
 
-    input_data: Any
-    output_data: Any
-    context: dict[str, Any]
-    context_data: dict[str, Any] = Field(description="The same as context.")
+    input_data: object
+    output_data: object
+    context: dict[str, object]
+    context_data: dict[str, object] = Field(description="The same as context.")
     completed_steps: list[str]
     execution_path: list[str]
     actions_executed: list[ActionOut]
@@ -248,11 +248,11 @@ class StepRunOut(Out):
     attempt: int
     iteration: int
     branch: str
-    input: Any
-    output: Any
-    explanation: Any
+    input: object
+    output: object
+    explanation: object
     error_message: str
-    error_details: Any
+    error_details: object
     started_at: datetime
     ended_at: datetime | None
     duration: float | None
@@ -317,7 +317,7 @@ class StartedOut(BaseModel):
     execution_id: str
     is_async: bool = Field(alias="async")
     status: str | None = None
-    output_data: Any = None
+    output_data: object = None
     error_message: str | None = None
 
 
@@ -345,7 +345,7 @@ class TypeOut(BaseModel):
     group: str = ""
     icon: str
     aliases: list[str] = []
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: dict[str, object] = Field(alias="schema")
 
 
 class ActionTypeOut(TypeOut):

@@ -6,7 +6,6 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 import click
 from flask import Flask
@@ -23,11 +22,11 @@ def init_app(app: Flask) -> None:
             app.cli.add_command(command)
 
 
-def _with_message(callback: Callable[..., Any]) -> Callable[..., Any]:
+def _with_message(callback: Callable[..., object]) -> Callable[..., object]:
     """A database that is not there, or not set up, is said in a sentence."""
 
     @wraps(callback)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: object, **kwargs: object) -> object:
         try:
             return callback(*args, **kwargs)
         except (OperationalError, ProgrammingError) as error:

@@ -174,7 +174,7 @@ def write(session: Session, table: DataTable) -> Iterator[str]:
     columns = tables.columns_of(table)
     yield "\ufeff" + _line(["id", *(column.key for column in columns), "created_at", "updated_at"])
     for row in records.every(session, table):
-        yield _line([row["id"], *(_safe(row[column.key], column.type) for column in columns),
+        yield _line([str(row["id"]), *(_safe(row[column.key], column.type) for column in columns),
                      as_text(row["created_at"]), as_text(row["updated_at"])])  # fmt: skip
 
 

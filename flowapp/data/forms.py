@@ -16,6 +16,7 @@ from flowapp.data.rule_checks import is_email, is_phone
 from flowapp.engine.store.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
 from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow, by_reference, conventions_of
+from flowapp.models.definitions import FieldJson
 from flowapp.texts import say
 from flowapp.values.conventions import Conventions
 from flowapp.workflows import projects
@@ -53,11 +54,11 @@ def by_key(session: Session, key: str) -> Form:
     return form
 
 
-def create(session: Session, body: Mapping[str, Any], *, project_id: str | None = None) -> Form:
+def create(session: Session, body: Mapping[str, object], *, project_id: str | None = None) -> Form:
     """A form from {"name", "title", "intro", "submit_label", "thanks", "fields": [...]}. InvalidError by path."""
     values = read(body)
     project_id = project_id or projects.default_project(session).id
-    slug = projects.free_slug(session, Form, project_id, values["name"])
+    slug = projects.free_slug(session, Form, project_id, str(values["name"]))
     form = Form(project_id=project_id, slug=slug, key=secrets.token_urlsafe(12), **values)
     session.add(form)
     session.flush()
@@ -78,7 +79,7 @@ def delete(session: Session, form: Form) -> None:
     session.flush()
 
 
-def read(body: Mapping[str, Any]) -> dict[str, Any]:
+def read(body: Mapping[str, Any]) -> dict[str, object]:
     """The checked definition of a form. InvalidError with paths such as `fields.0.label`."""
     texts = {"name": 200, "title": 200, "intro": 5000, "submit_label": 80, "thanks": 5000}
     values = {name: str(body.get(name) or "").strip() for name in texts}
@@ -90,7 +91,7 @@ def read(body: Mapping[str, Any]) -> dict[str, Any]:
     if not values["name"]:
         problems.append(Problem("name", say("Give the form a name.")))
     rows = list(body.get("fields") or [])
-    fields: list[dict[str, Any]] = []
+    fields: list[FieldJson] = []
     if not 0 < len(rows) <= MAX_FIELDS:
         problems.append(Problem("fields", say("A form needs 1 to %(limit)s fields.", limit=MAX_FIELDS)))
     for at, row in enumerate(rows[:MAX_FIELDS]):
@@ -102,7 +103,7 @@ def read(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "fields": fields}
 
 
-def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[FieldJson, list[tuple[str, str]]]:
     label, type_ = str(row.get("label") or "").strip(), str(row.get("type") or "text")
     given = row.get("options") or []
     faults: list[tuple[str, str]] = []
@@ -120,7 +121,7 @@ def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[dict[str, Any],
         key = projects.free(key, used, MAX_KEY)
     elif key in used:
         faults.append(("key", say("There is already a field “%(key)s”.", key=key)))
-    field = {
+    field: FieldJson = {
         "key": key, "label": label, "type": type_, "required": bool(row.get("required")),
         "options": options if type_ == "select" else [], "help": str(row.get("help") or "").strip()[:500],
     }  # fmt: skip
@@ -144,7 +145,7 @@ def answers(form: Form, raw: Mapping[str, object], conventions: Conventions) -> 
     return values
 
 
-def _answer(field: Mapping[str, Any], raw: object, conventions: Conventions) -> object:
+def _answer(field: FieldJson, raw: object, conventions: Conventions) -> object:
     if isinstance(raw, list | dict):
         raise InvalidError.at("", say("Enter a single value."))
     text = "" if raw is None else str(raw).strip()
@@ -167,7 +168,7 @@ def _answer(field: Mapping[str, Any], raw: object, conventions: Conventions) -> 
     return _typed(field, text)
 
 
-def _typed(field: Mapping[str, Any], text: str) -> str:
+def _typed(field: FieldJson, text: str) -> str:
     if field["type"] == "email" and not is_email(text):
         raise InvalidError.at("", say("Enter an e-mail address, for example ann@example.com."))
     if field["type"] == "phone" and not is_phone(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -19,7 +19,8 @@ from flowapp.records.paging import FIRST, Page, PageAt, numbered
 from flowapp.texts import say
 from flowapp.values.conventions import UNSTATED, Conventions
 
-Row = dict[str, Any]
+Row = dict[str, object]
+Item = TypeVar("Item")
 BATCH = 200
 _SEARCHED = ("text", "long_text", "email", "choice", "number", "date")
 
@@ -144,7 +145,7 @@ def insert(session: Session, table: DataTable, rows: Sequence[Row], sources: Seq
     physical = tables.sql_table(table)
     now, organization_id = utcnow(), session.info["organization_id"]
     ids = [new_id() for _row in rows]
-    full = [
+    full: list[Mapping[str, object]] = [
         {
             **row, "id": ids[at], "organization_id": organization_id, "created_at": now, "updated_at": now,
             "source_key": sources[at] if sources else None,
@@ -198,7 +199,7 @@ def doubles(
             known.add(value)
 
 
-def batches(items: Sequence[object]) -> Iterator[Sequence[Any]]:
+def batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     """Pieces small enough for one statement's parameters."""
     for start in range(0, len(items), BATCH):
         yield items[start : start + BATCH]

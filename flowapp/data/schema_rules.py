@@ -7,7 +7,6 @@ boolean. A rule but `required` says nothing about a field that is absent or empt
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from flowapp.catalog import N_, patterns
 from flowapp.data import names
@@ -55,7 +54,7 @@ SMALL = 5_000  # rules times items, or values, that are looked at in this proces
 PATTERN = 10  # looks of a pattern at a text
 
 
-def read_rules(rows: Sequence[Any]) -> list[SchemaRule]:
+def read_rules(rows: Sequence[object]) -> list[SchemaRule]:
     """The rules of `rows` ({"field", "rule", "value", "message"}). InvalidError with paths such as `rules.0.value`."""
     problems: list[Problem] = []
     rules: list[SchemaRule] = []

@@ -31,11 +31,11 @@ def get(session: Session, schema_id: str) -> Schema:
     return schema
 
 
-def create(session: Session, body: Mapping[str, Any], *, project_id: str | None = None) -> Schema:
+def create(session: Session, body: Mapping[str, object], *, project_id: str | None = None) -> Schema:
     """A schema from {"name", "rules": [...], "json_schema": text or object}. InvalidError by path."""
     values = _read(body)
     project_id = project_id or projects.default_project(session).id
-    slug = projects.free_slug(session, Schema, project_id, values["name"])
+    slug = projects.free_slug(session, Schema, project_id, str(values["name"]))
     schema = Schema(project_id=project_id, slug=slug, **values)
     session.add(schema)
     session.flush()
@@ -56,7 +56,7 @@ def delete(session: Session, schema: Schema) -> None:
     session.flush()
 
 
-def _read(body: Mapping[str, Any]) -> dict[str, Any]:
+def _read(body: Mapping[str, Any]) -> dict[str, object]:
     problems: list[Problem] = []
     name, rules, given = str(body.get("name") or "").strip(), [], None
     if not name or len(name) > 200 or "\x00" in name:
@@ -120,7 +120,7 @@ class ProjectSchemas:
     def __init__(self, session: Session, project_id: str) -> None:
         self._session, self._project_id = session, project_id
 
-    def checks(self, schema: str | Mapping[str, Any] | Sequence[Any]) -> Checks:
+    def checks(self, schema: str | Mapping[str, object] | Sequence[object]) -> Checks:
         """What `schema` asks for: slug or name of a schema; a list of rules; {"rules": [...]}; or a JSON Schema.
 
         StepError (permanent) where there is no such schema, or it cannot be read.
@@ -132,7 +132,8 @@ class ProjectSchemas:
         try:
             if isinstance(schema, Mapping) and not isinstance(schema.get("rules"), list):
                 return Checks(json_schema=_read_json_schema(dict(schema)) or {})
-            rules = read_rules(schema["rules"] if isinstance(schema, Mapping) else schema)
+            listed = schema["rules"] if isinstance(schema, Mapping) else schema
+            rules = read_rules(listed if isinstance(listed, Sequence) else [])
             return Checks(rules, conventions=conventions)
         except InvalidError as error:
             raise StepError(f"The validation schema cannot be used: {error.message}", permanent=True) from None

@@ -85,7 +85,7 @@ class ProjectTables:
         order_by: str = "",
         descending: bool = False,
         limit: int = 100,
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, object]]:
         """Records whose columns have the values of `where` (a list: one of them; None: empty)."""
         data_table = tables.find_table(self._session, self._project_id, table)
         physical, conventions = tables.sql_table(data_table), conventions_of(self._session)
@@ -98,7 +98,7 @@ class ProjectTables:
             .order_by(sa.nulls_last(cell.desc() if descending else cell.asc()), physical.c.id)
             .limit(max(0, min(limit, MAX_ROWS)))
         )
-        rows, size = list[dict[str, Any]](), 0
+        rows, size = list[dict[str, object]](), 0
         # In portions, because even a hundred records may be more than a process should hold.
         with self._session.execute(query.execution_options(yield_per=_PORTION)) as result:
             for row in result.mappings():
@@ -190,7 +190,7 @@ class _Writer:
         return [stored[record_id] for record_id in ids if record_id in stored]
 
 
-def _as_json(row: Mapping[Any, Any]) -> dict[str, Any]:
+def _as_json(row: Mapping[Any, object]) -> dict[str, object]:
     return {str(name): plain(value) for name, value in row.items()}
 
 

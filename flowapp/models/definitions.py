@@ -52,6 +52,17 @@ class TriggerJson(TypedDict, total=False):
     is_active: bool
 
 
+class FieldJson(TypedDict):
+    """A field of a form."""
+
+    key: str
+    label: str
+    type: str
+    required: bool
+    options: list[str]
+    help: str
+
+
 class DefinitionJson(TypedDict):
     """A whole workflow."""
 

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flowapp.models.base import Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.models.definitions import FieldJson
 from flowapp.models.numbers import Numbered, by_number
 
 
@@ -70,7 +71,7 @@ class Form(HasId, InProject, Numbered, Timestamps, Base):
     intro: Mapped[str] = mapped_column(Text, default="")
     submit_label: Mapped[str] = mapped_column(String(80), default="")
     thanks: Mapped[str] = mapped_column(Text, default="")
-    fields: Mapped[list[Any]] = mapped_column(default=list)
+    fields: Mapped[list[FieldJson]] = mapped_column(AnyJson, default=list)
     is_open: Mapped[bool] = mapped_column(default=True)
 
 
@@ -82,7 +83,7 @@ class Submission(HasId, Tenant, Base):
 
     form_id: Mapped[str] = mapped_column(Id, ForeignKey("forms.id", ondelete="CASCADE"))
     data: Mapped[Json] = mapped_column(default=dict)
-    execution_ids: Mapped[list[Any]] = mapped_column(default=list)
+    execution_ids: Mapped[list[str]] = mapped_column(AnyJson, default=list)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
@@ -93,7 +94,7 @@ class CaughtMail(HasId, Tenant, Base):
 
     message_id: Mapped[str] = mapped_column(String(255), unique=True)
     sender: Mapped[str] = mapped_column(String(320), default="")
-    recipients: Mapped[list[Any]] = mapped_column(default=list)
+    recipients: Mapped[list[str]] = mapped_column(AnyJson, default=list)
     subject: Mapped[str] = mapped_column(String(998), default="")
     text: Mapped[str] = mapped_column(Text, default="")
     html: Mapped[str] = mapped_column(Text, default="")

@@ -116,7 +116,7 @@ def _plain(schema: object) -> int:
     return total
 
 
-def find_fault(schema: Any) -> str:
+def find_fault(schema: Mapping[str, object] | bool) -> str:
     """`fault` without a budget."""
     try:
         Draft202012Validator.check_schema(schema)
@@ -147,14 +147,15 @@ def _usable(pattern: str) -> bool:
     return True
 
 
-def _entries(node: Any) -> Iterator[tuple[str, object]]:
-    for key, value in node.items() if isinstance(node, dict) else [("", item) for item in node]:
+def _entries(node: object) -> Iterator[tuple[str, object]]:
+    listed = node if isinstance(node, list) else ()
+    for key, value in node.items() if isinstance(node, dict) else (("", item) for item in listed):
         yield key, value
         if isinstance(value, dict | list):
             yield from _entries(value)
 
 
-def find_problems(schema: Mapping[str, Any], items: Sequence[object]) -> list[Found]:
+def find_problems(schema: Mapping[str, object], items: Sequence[object]) -> list[Found]:
     """`apply` without a budget."""
     validator = _judge()(schema, format_checker=FormatChecker(), registry=Registry())
     found: list[Found] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any
 
 from flask import Flask, g
 from flask_login import AnonymousUserMixin
@@ -29,7 +28,7 @@ class Nobody(AnonymousUserMixin):  # type: ignore[misc]
     email = ""
 
 
-def _context() -> dict[str, Any]:
+def _context() -> dict[str, object]:
     pause = tasks.runtime().pause.state
     return {"paused": pause, "actor": g.get("actor"), "organization": g.get("organization"), "member": g.get("member")}
 

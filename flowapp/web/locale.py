@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g, request
@@ -104,7 +103,7 @@ def zone() -> ZoneInfo:
     return ZoneInfo(select_timezone())
 
 
-def _context() -> dict[str, Any]:
+def _context() -> dict[str, object]:
     return {"locale": str(get_locale() or "en"), "theme": select_theme(), "timezone": select_timezone()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Flask, g, request, url_for
 from flask_babel import gettext as _
@@ -59,7 +58,7 @@ def entries(group: str) -> list[dict[str, object]]:
     ]
 
 
-def _context() -> dict[str, Any]:
+def _context() -> dict[str, object]:
     return {"nav": entries("main") if g.get("actor") else []}
 
 

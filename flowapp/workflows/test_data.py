@@ -5,7 +5,7 @@ Pins hold in test runs only: a pinned step does not run there, its result is the
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,15 +15,24 @@ from flowapp.engine.store.start import start
 from flowapp.models import TEST, Execution, StepRun, Workflow
 from flowapp.workflows.publishing import version_to_test
 
-Json = dict[str, Any]
+
+class TestData(TypedDict):
+    """Pins are results by step_id; `input` is missing where none is kept."""
+
+    input: NotRequired[object]
+    pins: dict[str, object]
+    execution_id: str | None
 
 
-def of(workflow: Workflow) -> Json:
-    """{"input", "pins", "execution_id"}; without the pins of steps that are gone, `input` missing where none is kept."""
-    kept = dict(workflow.test_data or {})
+def of(workflow: Workflow) -> TestData:
+    """What is kept, without the pins of steps that are gone."""
+    kept = workflow.test_data or {}
     known = {step["step_id"] for step in workflow.draft.get("steps", ())}
     pins = {step_id: result for step_id, result in (kept.get("pins") or {}).items() if step_id in known}
-    return {**kept, "pins": pins, "execution_id": kept.get("execution_id")}
+    found: TestData = {"pins": pins, "execution_id": kept.get("execution_id")}
+    if "input" in kept:
+        found["input"] = kept["input"]
+    return found
 
 
 def copy(session: Session, execution: Execution) -> Workflow:
@@ -60,7 +69,7 @@ def begin(
     session: Session, workflow: Workflow, input_data: object, run_to: str, *, started_by: str | None
 ) -> Execution:
     """A test run of the draft, up to a step (empty: to the end). The caller commits, then wakes it. InvalidError: errors."""
-    options: Json = {"pins": of(workflow)["pins"]}
+    options: dict[str, object] = {"pins": of(workflow)["pins"]}
     if run_to:
         options["run_to"] = run_to
     version = version_to_test(session, workflow, actor_id=started_by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, GetJsonSchemaHandler
@@ -16,7 +16,7 @@ from flowapp.catalog.times import timezones
 class _Zones:
     """The zones of the IANA database, and none."""
 
-    def __get_pydantic_json_schema__(self, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, object]:
         return {"type": "string", "enum": ["", *timezones()]}
 
 
@@ -37,7 +37,7 @@ class ContactChangeIn(In):
     first_name: str = Field(default="", max_length=200)
     last_name: str = Field(default="", max_length=200)
     timezone: Timezone = ""
-    fields: dict[str, Any] = Field(default_factory=dict, max_length=200)
+    fields: dict[str, object] = Field(default_factory=dict, max_length=200)
 
 
 class ContactIn(ContactChangeIn):
@@ -56,7 +56,7 @@ class ContactOut(Out):
     last_name: str
     name: str
     timezone: str
-    fields: dict[str, Any]
+    fields: dict[str, object]
     created_at: datetime
     updated_at: datetime
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, g, jsonify
@@ -102,7 +101,7 @@ def resolve_step(execution_id: str, seq: int) -> Response:
     return jsonify(answer)
 
 
-def _audit(session: Session, action: str, execution: Execution, details: dict[str, Any]) -> None:
+def _audit(session: Session, action: str, execution: Execution, details: dict[str, object]) -> None:
     target = ("execution", execution.id, "")
     events.audit(
         session, action, actor=g.actor.audit, target=target, details=details

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
@@ -17,14 +17,14 @@ class RetryIn(In):
 
     from_step: Literal["start", "failed"] | None = Field(default=None, alias="from")
     version: Literal["same", "newest"] = Field(default="same", description="same: the version that it ran.")
-    input_data: Any = Field(default=None, description="Instead of the input that it had.")
+    input_data: object = Field(default=None, description="Instead of the input that it had.")
 
 
 class DecisionIn(In):
     """What is known of an attempt whose outcome was lost."""
 
     decision: Literal["resend", "done"] = Field(description="resend: run the step again. done: it took effect.")
-    result: Any = Field(default=None, description="With done: what later steps see as its result.")
+    result: object = Field(default=None, description="With done: what later steps see as its result.")
 
 
 class ReplayFilters(In):
@@ -117,7 +117,7 @@ class ReplayOut(Out):
 
     id: str
     status: str
-    filters: dict[str, Any]
+    filters: dict[str, object]
     from_step: str = Field(alias="from")
     version: str
     total: int

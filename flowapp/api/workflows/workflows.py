@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from flask import Blueprint, Response, g, jsonify
 
@@ -129,7 +129,7 @@ def archive_workflow(workflow_id: str) -> Response:
     return _move(workflow_id, workflows.archive)
 
 
-def _move(workflow_id: str, change: Any) -> Response:
+def _move(workflow_id: str, change: Callable[..., Workflow]) -> Response:
     session = db.session()
     workflow = change(session, workflows.get(session, workflow_id), actor_id=g.actor.user.id)
     session.commit()

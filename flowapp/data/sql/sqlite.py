@@ -201,7 +201,7 @@ def _extract(part: str, value: object) -> float | None:
     return int(part_value) if part_value == int(part_value) else part_value
 
 
-FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
+FUNCTIONS: tuple[tuple[str, int, Callable[..., str | int | float | None]], ...] = (
     ("fa_timestamp", 1, _timestamp), ("fa_date", 1, _date), ("fa_boolean", 1, _boolean), ("fa_shift", 3, _shift),
     ("fa_trunc", 2, _trunc), ("fa_extract", 2, _extract), ("fa_like", 2, like), ("fa_ilike", 2, ilike),
 )  # fmt: skip

@@ -112,7 +112,7 @@ def update(table_id: str, record_id: str) -> Response:
     form = record_form(tables.columns_of(table), row, request.form)
     changed = {key: value for key, value in form.typed.items() if value != clean(form[key].object_data)}
     try:
-        records.update(db.session(), table, row["id"], _given(table, changed))
+        records.update(db.session(), table, str(row["id"]), _given(table, changed))
     except InvalidError as error:
         return _form(table, form.refused(error), row, status=422)
     _note("record.changed", table, record=row["id"], columns=sorted(changed))

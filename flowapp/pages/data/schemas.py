@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import wtforms
 from flask import Blueprint, Response, flash, g, request
@@ -74,7 +73,7 @@ def edit(schema_id: str) -> Response:
     return _form(schema, SchemaForm(data={"name": schema.name, "json_schema": written, "rules": rows}))
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 

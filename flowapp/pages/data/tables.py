@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import wtforms
 from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
@@ -195,7 +193,7 @@ def delete(table_id: str) -> Response:
     return go("tables.index")
 
 
-def _note(action: str, table: DataTable, **details: Any) -> None:
+def _note(action: str, table: DataTable, **details: object) -> None:
     audit(
         db.session(), action, actor=g.actor.audit, target=("table", table.id, table.name), details=details,
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, request
 from flask_babel import gettext as _
@@ -67,7 +66,7 @@ def _enter(key: str) -> Form:
     return forms.by_key(db.session(), key)
 
 
-def _json() -> Mapping[str, Any]:
+def _json() -> Mapping[str, object]:
     """The answers of a JSON body: its `form_data`, or the body itself. MalformedError where it is no object."""
     try:
         body = exact_json.loads(request.get_data())

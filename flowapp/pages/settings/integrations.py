@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import wtforms
 from flask import Blueprint, Response, flash, g, request
@@ -46,14 +45,14 @@ class IntegrationForm(wtforms.Form):  # type: ignore[misc]
         except ConfigError:
             secrets, self.unreadable = {}, True
 
-        def build(model: type[Params], stored: dict[str, Any], prefix: str) -> ParamsForm:
+        def build(model: type[Params], stored: dict[str, object], prefix: str) -> ParamsForm:
             return forms.build(model, stored, posted, base=PlainForm, prefix=prefix, check=lambda _params: [])
 
         self.config = build(self.spec.config, row.config or {}, "config-")
         self.credentials = build(self.spec.credentials, secrets, "secret-")
         super().__init__(posted, data={"name": row.name or ""})
 
-    def validate(self, extra_validators: Any = None) -> bool:
+    def validate(self, extra_validators: object = None) -> bool:
         return all([super().validate(extra_validators), self.config.validate(), self.credentials.validate()])
 
     @property

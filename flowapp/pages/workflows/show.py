@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Required, TypedDict
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, request, url_for
@@ -31,7 +32,7 @@ from flowapp.web.forms.summary import conditions_line, described, step_line
 from flowapp.web.texts import localized_problems
 
 bp = Blueprint("workflow", __name__)
-Json = dict[str, Any]
+Json = dict[str, object]
 _EXECUTIONS = 25
 
 
@@ -146,13 +147,30 @@ def _change(workflow_id: UUID, change: Callable[..., object], done: str) -> Resp
 # ---- words for what a draft says, for the templates of every page -------------------------------------------------
 
 
+class TriggerWords(TypedDict, total=False):
+    """A trigger in words: what it means is its `text`; `url` and `page` are a webhook's and a form's addresses."""
+
+    icon: str
+    label: str
+    text: str
+    type: str
+    key: Required[str]
+    conditions: str
+    config: dict[str, object]
+    source: str
+    next: datetime | None
+    error: str
+    url: str
+    page: str
+
+
 @bp.app_template_global("trigger_words")
-def trigger_words(workflow: Workflow) -> list[Json]:
-    """For each trigger of the draft: icon, label, what it means (text), type, key."""
+def trigger_words(workflow: Workflow) -> list[TriggerWords]:
+    """For each trigger of the draft."""
     return [_words(trigger) for trigger in workflows.shown_definition(workflow).get("triggers", ())]
 
 
-def _words(trigger: TriggerJson) -> Json:
+def _words(trigger: TriggerJson) -> TriggerWords:
     spec = TRIGGERS.get(trigger["trigger_type"])
     if spec is None:
         return {"icon": "bolt", "label": trigger["trigger_type"], "text": "", "type": "", "key": trigger["key"]}
@@ -172,7 +190,7 @@ def _words(trigger: TriggerJson) -> Json:
     }
 
 
-def _trigger_details(workflow: Workflow) -> list[Json]:
+def _trigger_details(workflow: Workflow) -> list[TriggerWords]:
     """The words, with addresses and the next firing of what runs."""
     rows = db.session.scalars(select(Trigger).filter_by(workflow_id=workflow.id)).all()
     running = {row.key: row for row in rows}
@@ -185,15 +203,16 @@ def _trigger_details(workflow: Workflow) -> list[Json]:
         if words.get("source") == "hook":
             words["url"] = f"{base}/hooks/{words['config'].get('key', '')}"
         elif words.get("source") == "form":
-            words.update(_form_link(workflow, str(words["config"].get("form_id", "")), base))
+            words["text"], words["page"] = _form_link(workflow, str(words["config"].get("form_id", "")), base)
     return details
 
 
-def _form_link(workflow: Workflow, slug: str, base: str) -> Json:
+def _form_link(workflow: Workflow, slug: str, base: str) -> tuple[str, str]:
+    """The form's name and its page; what to say, and none, where it is gone."""
     form = find(db.session.scalars(select(Form).filter_by(project_id=workflow.project_id)), slug)
     if not isinstance(form, Form):
-        return {"text": _("The form “%(name)s” no longer exists.", name=slug)}
-    return {"text": form.name, "page": f"{base}/f/{form.key}"}
+        return str(_("The form “%(name)s” no longer exists.", name=slug)), ""
+    return form.name, f"{base}/f/{form.key}"
 
 
 @bp.app_template_global("flow_of")

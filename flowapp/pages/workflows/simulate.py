@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import wtforms
@@ -28,7 +27,7 @@ from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import page
 
 bp = Blueprint("simulate", __name__, url_prefix="/workflows/<uuid:workflow_id>/simulate")
-Json = dict[str, Any]
+Json = dict[str, object]
 MAX_INPUT = 262_144
 
 
