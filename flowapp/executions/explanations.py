@@ -13,12 +13,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import ACTIONS, PastVisit, Reason
+from flowapp.engine.machine.types import Token
 from flowapp.engine.store.admission import gate_of
 from flowapp.executions.timeline import StepVisit, explained
 from flowapp.models import OPEN, Execution, StepRun, utcnow
 from flowapp.texts import say
 
-Json = dict[str, Any]
 MOST_HOLDERS = 3
 
 
@@ -30,17 +30,17 @@ class Story:
     names: Mapping[str, str]
 
     @property
-    def state(self) -> Json:
+    def state(self) -> dict[str, Any]:
         return self.execution.state or {}
 
     def name(self, step_id: str) -> str:
         return self.names.get(step_id, step_id)
 
-    def token(self, run: StepRun) -> Json | None:
+    def token(self, run: StepRun) -> Token | None:
         """The token that is still at this visit."""
-        token = self.state.get("tokens", {}).get(run.token)
+        token: Token | None = self.state.get("tokens", {}).get(run.token)
         if token and (token["step"], token["iteration"]) == (run.step_id, run.iteration):
-            return dict(token)
+            return token.copy()
         return None
 
 
@@ -55,7 +55,7 @@ def of_visit(story: Story, visit: StepVisit) -> list[Reason]:
     return shown + (_suspended(token) if token and token["status"] == "parked" else [])
 
 
-def _past(story: Story, run: StepRun, token: Json | None) -> PastVisit:
+def _past(story: Story, run: StepRun, token: Token | None) -> PastVisit:
     """The visit as its step type may explain it."""
     execution = story.execution
     loop = story.state.get("loops", {}).get(token.get("loop", "")) if token else None
@@ -77,7 +77,7 @@ def _past(story: Story, run: StepRun, token: Json | None) -> PastVisit:
     )
 
 
-def _branches(story: Story, run: StepRun, token: Json) -> tuple[list[str], list[str]]:
+def _branches(story: Story, run: StepRun, token: Token) -> tuple[list[str], list[str]]:
     """The steps from which branches have come to this merge, and those that others of its frame are at."""
     tokens = story.state["tokens"].values()
     here = [t for t in tokens if t["status"] == "joined" and t["step"] == run.step_id]
@@ -90,7 +90,7 @@ def items_of(frame: str) -> str:
     return ".".join(str(int(part.partition(":")[2]) + 1) for part in frame.split("/")) if frame else ""
 
 
-def _suspended(token: Json) -> list[Reason]:
+def _suspended(token: Token) -> list[Reason]:
     accepts = token.get("accepts", ())
     if "approval" in accepts:
         return [Reason(say("Waiting for a person to approve or reject."))]

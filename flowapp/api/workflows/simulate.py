@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,13 +23,13 @@ from flowapp.security.roles import Role
 from flowapp.web.access import access
 
 bp = Blueprint("simulate_api", __name__)
-Json = dict[str, Any]
+Json = dict[str, object]
 
 
 class SimulateIn(In):
     """What to simulate the draft with."""
 
-    input_data: Any = Field(default_factory=dict, description="What the steps see as `input`.")
+    input_data: object = Field(default_factory=dict, description="What the steps see as `input`.")
     context: Json = Field(default_factory=dict)
     contact: str | None = Field(default=None, max_length=254, description="Id or e-mail of a contact.")
     start_at: datetime | None = Field(default=None, description="When it begins; default: now.")
@@ -42,7 +43,7 @@ class SimulationOut(Out):
     """What would happen. `duration`: virtual seconds; `calls`: what would have gone out, and what would be saved."""
 
     status: str
-    output_data: Any
+    output_data: object
     error_message: str
     response: Json | None
     started_at: str
@@ -79,7 +80,7 @@ def simulate_workflow(workflow_id: str) -> Response:
     return jsonify(as_json(report))
 
 
-def as_json(report: Json) -> Json:
+def as_json(report: Mapping[str, Any]) -> Json:
     """A report (tasks.simulation) as the API prints it."""
     runs = [StepRun(**run) for run in report["steps"]]
     names = {run.step_id: run.step_name for run in runs}
