@@ -31,7 +31,7 @@ GROUP = {
 VALUES: dict[str, Any] = {
     "text": "say {{ input.x }}", "textarea": "one\n{{ input.x }}\n", "sql": "select *\nfrom t", "number": 3,
     "checkbox": True, "duration": "2 hours", "datetime": "+3 days", "timezone": "Europe/Paris", "cron": "0 8 * * 1",
-    "keyvalue": {"a": "b", "n": 5, "deep": {"list": [1, None]}}, "lines": ["a@b.c", "d@e.f"], "conditions": GROUP,
+    "keyvalue": {"a": "b", "n": 5, "deep": {"list": [1, None]}}, "lines": ["a@b.c", "d@e.f"], "events": ["contact.updated"], "conditions": GROUP,
     "mapping": {"email": "{{ input.email }}", "gone": 2}, "secret": "••••", "hidden": "kept", "json": {"a": [1]},
     **dict.fromkeys(("table", "schema", "form", "step", "workflow", "integration"), "two"),
 }  # fmt: skip
@@ -109,7 +109,7 @@ def test_what_is_stored_as_an_expression_comes_back_as_one(model: type[Params]) 
     values = {
         info.key: "{{ input.x }}"
         for info in infos(model)
-        if info.widget not in ("hidden", "conditions", "rows", "model", "secret", "lines")
+        if info.widget not in ("hidden", "conditions", "rows", "model", "secret", "lines", "events")
     }
     assert read(make(model, values, posted(make(model, values)))) == values
 

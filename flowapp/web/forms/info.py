@@ -58,7 +58,7 @@ def _info(model: type[BaseModel], name: str, field: FieldInfo) -> Info:
         name=name,
         label=ui.get("label") or name.replace("_", " ").capitalize(),
         help=ui.get("help", ""),
-        widget=_widget(field.annotation, ui.get("widget", "text")),
+        widget=ui.get("suggest") or _widget(field.annotation, ui.get("widget", "text")),
         annotation=field.annotation,
         required=field.is_required(),
         default=ABSENT if field.is_required() else as_json(field.get_default(call_default_factory=True)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
+from flowapp.events.types import EVENT_TYPES
 from flowapp.web.forms.field import ParamField, clean
 from flowapp.web.forms.info import ABSENT, Info, accepts
 from flowapp.web.forms.text import kind, number, shown, typed
@@ -102,6 +103,21 @@ class LinesField(TextField, widgets=("lines",)):
     @property
     def rows(self) -> int:
         return min(max(self.text.count("\n") + 2, 3), 12)
+
+
+class EventsField(LinesField, widgets=("events",), template="forms/events.html"):
+    """Types of events. Choosing one of ours adds a line; those of other systems, and patterns such as order.*, are typed."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        chosen = self.beside("choose")
+        if chosen and chosen not in self.text.split("\n"):
+            self.text = f"{self.text.rstrip()}\n{chosen}".lstrip()
+
+    @property
+    def offered(self) -> list[tuple[str, str, str]]:
+        """Ours: name, label, and the names in what it carries."""
+        return [(one.name, str(_(one.label)), ", ".join(one.payload.model_fields)) for one in EVENT_TYPES.values()]
 
 
 class CronField(TextField, widgets=("cron",), template="forms/cron.html"):
