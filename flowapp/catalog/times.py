@@ -6,17 +6,19 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from dateutil.relativedelta import relativedelta
 
-from flowapp.errors import ExpressionError
+from flowapp.errors import ExpressionError, UnreadableError
 from flowapp.texts import join, say
+from flowapp.values.conventions import Conventions
+from flowapp.values.date_text import write_date
+from flowapp.values.dates import read_instant, read_moment
 
 MAX_DURATION = timedelta(days=3660)  # ten years
 _NO_ZONES = {"Factory", "localtime"}  # in the machine's list, but a placeholder, and whatever that machine is set to
-MAX_PATTERN = 500  # characters: each part is looked up in a language
 MAX_YEARS = 200  # of a relative time: "-18 years" asks for an age
 
 _WORDS = {
@@ -41,9 +43,6 @@ _ISO = re.compile(
 _ISO_UNITS = ("years", "months", "weeks", "days", "hours", "minutes", "seconds")
 _HALF_HOUR = re.compile(r"([0-9]{1,4})\s*h\s*([0-9]{1,2})")  # 1h30, as the French write it
 _SECONDS = re.compile(r"[0-9]+([.,][0-9]+)?")
-
-_DATE_PART = re.compile(r"%(-?[A-Za-z%])")
-_DATE_PARTS = "YmdHMSyBbAajIpzZ%"
 
 _ACCEPTED_DURATION = say("Enter a duration, for example “90 seconds”, “2 days”, “1h30m” or “PT90S”.")
 _ACCEPTED_TIME = say(
@@ -101,14 +100,10 @@ def resolve_relative(value: object, now: datetime, tz: str = "UTC") -> datetime:
 
 
 def parse_moment(text: str, tz: str = "UTC") -> datetime | None:
-    """An ISO date or time as an aware UTC datetime; None where `text` is neither."""
-    if not 10 <= len(text) <= 40 or not text[:4].isdecimal():
-        return None
+    """A date or time (values.dates) as an aware UTC datetime; None where `text` is neither, or may mean two days."""
     try:
-        moment = datetime.fromisoformat(text)
-        local = moment if moment.tzinfo else moment.replace(tzinfo=zone(tz))
-        return local.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return read_instant(text, Conventions(zone=zone(tz)))
+    except UnreadableError:
         return None
 
 
@@ -141,49 +136,38 @@ def zone(tz: str) -> ZoneInfo:
 
 def shift_text(text: str, by: str) -> str:
     """An ISO date or time moved by `by`, in the same form: a date stays a date where whole days are added."""
-    moment = _iso(text)
+    moment = _naive(text)
     moved = shift(by, moment.replace(tzinfo=moment.tzinfo or UTC))
-    if len(text) == 10 and moved.time() == time():
+    if (len(text) == 10 or (moment.tzinfo is None and ":" not in text)) and moved.time() == time():
         return moved.date().isoformat()
     return (moved if moment.tzinfo else moved.replace(tzinfo=None)).isoformat()
 
 
 def write(text: str, pattern: str, tz: str | None = None, locale: str = "en") -> str:
-    """An ISO date or time in a pattern of strftime's (its portable parts; `%-d` without a leading zero).
+    """A date or time by a pattern (values.patterns), in `tz` where one is given. ExpressionError.
 
-    Into `tz` where one is given; a time without an offset is in UTC, like every time in the database.
+    A time without an offset is in UTC, like every time in the database.
     """
-    if len(pattern) > MAX_PATTERN:
-        raise ExpressionError(say("A date format can have at most %(max)s characters.", max=MAX_PATTERN))
-    moment = _iso(text)
-    if tz is not None:
-        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(zone(tz))
-    return _DATE_PART.sub(lambda match: _date_part(moment, match[1], locale), pattern)
+    try:
+        moment = read_moment(text)
+        if tz is not None:
+            moment = read_instant(moment).astimezone(zone(tz))
+        return write_date(moment, pattern, locale)
+    except UnreadableError as error:
+        raise ExpressionError(error.reason) from None
 
 
-def _iso(text: str) -> datetime:
+def _naive(text: str) -> datetime:
+    """A time that names no zone keeps none."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        message = say("“%(text)s” is not an ISO date or time such as 2025-10-18T09:30:00Z.", text=text[:50])
-        raise ExpressionError(message) from None
-
-
-def _date_part(moment: datetime, code: str, locale: str) -> str:
-    bare = code.removeprefix("-")
-    if bare not in _DATE_PARTS:
-        known = " ".join(f"%{part}" for part in _DATE_PARTS)
-        raise ExpressionError(say("%(part)s is not supported. Use: %(known)s.", part=f"%{code}", known=known))
-    if bare in "AaBb" and locale.lower().startswith("fr"):
-        from babel.dates import get_day_names, get_month_names
-
-        width: Literal["wide", "abbreviated"] = "wide" if bare in "AB" else "abbreviated"
-        names = get_day_names(width, locale="fr") if bare in "Aa" else get_month_names(width, locale="fr")
-        return str(names[moment.weekday() if bare in "Aa" else moment.month])
-    if bare == "Y":
-        return f"{moment.year:04d}"  # strftime writes the year 33 as 33 on some systems
-    written = moment.strftime(f"%{bare}")
-    return (written.lstrip("0") or "0") if code != bare else written
+        pass
+    try:
+        moment = read_moment(text)
+    except UnreadableError as error:
+        raise ExpressionError(error.reason) from None
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time())
 
 
 def _span(text: str) -> _Span:

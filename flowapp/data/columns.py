@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from flowapp.errors import InvalidError
 from flowapp.models.base import UtcDateTime
 from flowapp.texts import say
 from flowapp.values.conventions import UNSTATED, Conventions
+from flowapp.values.dates import read_day, read_instant
 from flowapp.values.numbers import number_text, read_number
 
 LABELS = {
@@ -109,8 +110,10 @@ class Column:
         if isinstance(value, str) and _UNSTORABLE.search(value):
             raise InvalidError.at("", say("This contains a character that is not text."))
         match self.type:
+            case "date":
+                return read_day(value, conventions)
             case "datetime":
-                return _datetime(value, conventions.zone)
+                return read_instant(value, conventions)
             case "number":
                 return _number(value, conventions.locale)
             case "choice":
@@ -159,27 +162,6 @@ def _boolean(value: object) -> bool:
     raise InvalidError.at("", say("Enter yes or no."))
 
 
-def _date(value: object) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    text = _text(value).strip()
-    try:
-        return datetime.fromisoformat(text).date()
-    except ValueError:
-        raise InvalidError.at("", say("Enter a date as year-month-day, for example 2026-03-31.")) from None
-
-
-def _datetime(value: object, zone: tzinfo) -> datetime:
-    given = value if isinstance(value, datetime) else _text(value).strip()
-    try:
-        moment = given if isinstance(given, datetime) else datetime.fromisoformat(given)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidError.at("", say("Enter a date and time, for example 2026-03-31 14:30.")) from None
-
-
 def _email(value: object) -> str:
     text = _text(value).strip()
     if not is_email(text):
@@ -204,7 +186,7 @@ def _json(value: Any) -> object:
 
 
 _READERS = {
-    "text": _text, "long_text": _long_text, "boolean": _boolean, "date": _date, "email": _email, "json": _json,
+    "text": _text, "long_text": _long_text, "boolean": _boolean, "email": _email, "json": _json,
 }  # fmt: skip
 
 

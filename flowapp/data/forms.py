@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -19,6 +18,7 @@ from flowapp.models import Execution, Form, Submission, Trigger, Version, Workfl
 from flowapp.models.definitions import FieldJson
 from flowapp.texts import say
 from flowapp.values.conventions import Conventions
+from flowapp.values.dates import read_day
 from flowapp.workflows import projects
 
 TYPES = {
@@ -165,6 +165,8 @@ def _answer(field: FieldJson, raw: object, conventions: Conventions) -> object:
         raise InvalidError.at("", say("Enter at most %(limit)s characters.", limit=limit))
     if field["type"] == "number":
         return plain(NUMBER.coerce(raw if isinstance(raw, int | float) else text, conventions))
+    if field["type"] == "date":
+        return read_day(raw if isinstance(raw, int | float) else text, conventions).isoformat()
     return _typed(field, text)
 
 
@@ -175,14 +177,7 @@ def _typed(field: FieldJson, text: str) -> str:
         raise InvalidError.at("", say("Enter a phone number, for example +33 6 12 34 56 78."))
     if field["type"] == "select" and text not in field["options"]:
         raise InvalidError.at("", say("Choose one of the answers."))
-    return _date(text) if field["type"] == "date" else text
-
-
-def _date(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise InvalidError.at("", say("Enter a date as year-month-day, for example 2026-03-31.")) from None
+    return text
 
 
 def submit(session: Session, form: Form, raw: Mapping[str, object]) -> tuple[Submission, list[Execution]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from flowapp.catalog import patterns
 from flowapp.errors import UnreadableError
 from flowapp.values.conventions import UNSTATED, Conventions
+from flowapp.values.dates import read_day
 from flowapp.values.numbers import read_number
 
 LONGEST_EMAIL = 320  # RFC 3696: 64 characters, @, 255
@@ -67,6 +67,8 @@ def _broken_by(rules: Sequence[SchemaRule], data: object, conventions: Conventio
 
 
 def _keeps(rule: SchemaRule, value: object, conventions: Conventions) -> bool:
+    if rule.rule == "date":
+        return _is_date(value, conventions)
     if rule.rule not in NUMERIC:
         return CHECKS[rule.rule](value, rule.value)
     number = decimal_of(value, conventions.locale)
@@ -117,10 +119,10 @@ def options_of(choices: object) -> list[str]:
     return [str(choice).strip() for choice in (choices if isinstance(choices, list) else str(choices).split(","))]
 
 
-def _date(value: object, _limit: object) -> bool:
+def _is_date(value: object, conventions: Conventions) -> bool:
     try:
-        datetime.fromisoformat(str(value).strip())
-    except ValueError:
+        read_day(value, conventions)
+    except UnreadableError:
         return False
     return True
 
@@ -166,7 +168,6 @@ CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "max_length": lambda value, limit: _size(value) <= int(Decimal(str(limit))),
     "pattern": _matches,
     "one_of": _one_of,
-    "date": _date,
     "url": _url,
     "phone": lambda value, _limit: is_phone(str(value)),
     "boolean": lambda value, _limit: isinstance(value, bool) or str(value).strip().casefold() in _WORDS,

@@ -27,7 +27,7 @@ GOOD_AND_BAD = [
     ("pattern", "[a-z]+", ["abc"], ["abc1", "1abc"]),
     ("one_of", "red, blue", ["red", "blue", ["red"]], ["green", ["red", "green"]]),
     ("one_of", [1, 2], [1, "2"], [3]),
-    ("date", None, ["2026-03-31", "2026-03-31T10:00:00Z"], ["31/03/2026", "2026-02-30"]),
+    ("date", None, ["2026-03-31", "2026-03-31T10:00:00Z", "31/03/2026", 1774994400], ["03/04/2026", "2026-02-30"]),
     ("url", None, ["https://example.com/a?b", "http://localhost:8000"], ["example.com", "ftp://x", "http://a b", "http://["]),
     ("phone", None, ["+33 6 12 34 56 78", "(020) 7946-0000"], ["123", "call me", "1" * 16]),
     ("boolean", None, [True, "yes", "non", 0], ["maybe", 7]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -104,3 +105,33 @@ def test_what_is_exported_is_imported_again_under_every_locale(session, ways) ->
         sheet = csv_files.read(text)
         checked = csv_files.check(session, made, sheet, csv_files.guess(sheet, made))
         assert [row["v"] for row in checked.good] == [row["v"] for row in records.every(session, made)]
+
+
+def test_a_day_is_the_organization_s_whichever_way_it_comes(session, ways) -> None:
+    lives(session, "fr-FR", "Europe/Paris")
+    for text, day in (
+        ("2026-03-30T22:00:00.000Z", date(2026, 3, 31)), ("31/12/2026", date(2026, 12, 31)), ("1774994400000", date(2026, 4, 1)),
+        ("Tue, 31 Mar 2026 14:30:00 +0200", date(2026, 3, 31)), ("31 décembre 2026", date(2026, 12, 31)),
+    ):  # fmt: skip
+        assert {way: read(text, "date") for way, read in ways.items()} == dict.fromkeys(ways, day), text
+    moment = datetime(2026, 12, 31, 13, 30, tzinfo=UTC)
+    assert {way: read("31/12/2026 14:30", "datetime") for way, read in ways.items()} == dict.fromkeys(ways, moment)
+
+
+def test_a_date_with_two_readings_is_refused_whichever_way_it_comes(session, ways) -> None:
+    for way, read in ways.items():
+        with pytest.raises(FlowError, match="may mean 2026-04-03 or 2026-03-04"):
+            read("03/04/2026", "date")
+        lives(session, "en-US")
+        assert read("03/04/2026", "date") == date(2026, 3, 4), way
+        lives(session)
+
+
+def test_a_hosted_form_and_a_rule_read_the_same_day(session, project) -> None:
+    lives(session, "fr-FR", "Europe/Paris")
+    form = forms.create(session, {"name": "F", "fields": [{"label": "V", "type": "date"}]})
+    checks = ProjectSchemas(session, project.id).checks([{"field": "v", "rule": "date"}])
+    for text, day in (("03/04/2026", "2026-04-03"), ("2026-03-30T22:00:00Z", "2026-03-31"), (1774994400, "2026-04-01")):
+        assert forms.answers(form, {"v": text}, conventions_of(session)) == {"v": day}
+        assert checks.problems([{"v": text}]) == [[]]
+    assert checks.problems([{"v": "12/31/2026"}])[0][0]["field"] == "v"

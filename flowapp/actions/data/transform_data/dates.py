@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from dateutil.relativedelta import relativedelta
@@ -10,87 +9,37 @@ from dateutil.relativedelta import relativedelta
 from flowapp.actions.data.transform_data.base import Family, Work, brief, number_of, plain
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_, times
-from flowapp.errors import StepError
+from flowapp.errors import StepError, UnreadableError
+from flowapp.values.conventions import Conventions
+from flowapp.values.date_text import read_date, write_date
+from flowapp.values.dates import read_moment
 
 DATE = Family(N_("Change a date"), "date", ("timezone",))
-_ISO_HELP = "Read it first with “parse” and its format."
-_USUAL = {
-    "fr": (
-        "%d/%m/%Y",
-        "%d/%m/%Y %H:%M",
-        "%d/%m/%Y %H:%M:%S",
-        "%d-%m-%Y",
-        "%d.%m.%Y",
-        "%d/%m/%y",
-        "%d %B %Y",
-        "%d %b %Y",
-    ),
-    "en": ("%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y"),
-}
 
 
 @DATE.add("parse", N_("Parse a date"), ("format", "language"))
 def _parse(value: object, operation: Options, work: Work) -> str:
-    """ISO, or in a format; without one in the usual ones of the language, never guessing which number is the month."""
+    """In a format, else in any that is certain; the language French says that the day comes before the month."""
     if operation.format.strip() == "unix":
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(number_of(value)))
         return moment.astimezone(_zone(operation, work)).isoformat()
-    text = " ".join(str(value).split())
-    if len(text) <= 60:
-        if not operation.format and (known := _iso(text, operation, work)):
-            return known.isoformat()
-        formats = [_strptime(operation.format)] if operation.format else _USUAL[operation.language]
-        for pattern in formats:
-            parsed = _read(text, pattern, operation)
-            if parsed is not None:
-                has_time = re.search(r"%-?[HMSIpfXc]", pattern)
-                return (_localized(parsed, operation, work) if has_time else parsed.date()).isoformat()
-    wanted = f"a date in the format “{operation.format}”" if operation.format else "a date that can be told for sure"
-    raise StepError(f"“{brief(value)}” is not {wanted}. Enter its format, such as dd/mm/yyyy or dd/mm/yyyy HH:mm.")
-
-
-def _strptime(given: str) -> str:
-    """“dd/mm/yyyy HH:mm” in the notation of Python's strptime, which is also understood."""
-    if len(given) > times.MAX_PATTERN:
-        raise StepError(f"A date format can have at most {times.MAX_PATTERN} characters.")
-    if "%" in given:
-        return given
-    text = re.sub(r"(HH|hh)([:h.]?)(mm|MM)", r"%H\2%M", given)
-    for letters, code in (
-        (r"yyyy|YYYY|aaaa|AAAA", "%Y"), (r"yy|YY|aa|AA", "%y"), (r"mmmm|MMMM", "%B"), (r"mmm|MMM", "%b"),
-        (r"mm|(?<!%)MM", "%m"), (r"dd|DD|jj|JJ", "%d"), (r"HH|hh", "%H"), (r"ss|SS", "%S"),
-    ):  # fmt: skip
-        text = re.sub(letters, code, text)
-    return text
-
-
-def _read(text: str, pattern: str, operation: Options) -> datetime | None:
-    if operation.language == "fr" and re.search("%[Bb]", pattern):
-        text = _english_month(text)
+    if not operation.format:
+        return _moment(value, operation, work).isoformat()
     try:
-        return datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone is set where it has none
-    except (ValueError, re.error, OverflowError):
-        return None
-
-
-def _english_month(text: str) -> str:
-    """A text with French names of months, whole or short, as strptime reads them."""
-    from babel.dates import get_month_names
-
-    for width in ("wide", "abbreviated"):
-        for number, name in get_month_names(width, locale="fr").items():
-            english = date(2000, number, 1).strftime("%B" if width == "wide" else "%b")
-            translated = re.sub(rf"(?i)(?<!\w){re.escape(name)}(?!\w)", english, text)
-            if translated != text:
-                return translated
-    return text
+        found = read_date(str(value), operation.format, operation.language, _zone(operation, work))
+    except UnreadableError as error:
+        raise StepError(error.reason) from None
+    return _localized(found, operation, work).isoformat()
 
 
 @DATE.add("format", N_("Format a date"), ("format", "language"))
 def _format(value: object, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
-    usual = "dd/mm/yyyy" if operation.language == "fr" else "yyyy-mm-dd"
-    return times.write(moment.isoformat(), _strptime(operation.format or usual), locale=operation.language)
+    usual = "dd/MM/yyyy" if operation.language == "fr" else "yyyy-MM-dd"
+    try:
+        return write_date(moment, operation.format or usual, operation.language)
+    except UnreadableError as error:
+        raise StepError(error.reason) from None
 
 
 @DATE.add("add", N_("Add time"), ("by",), ("by",))
@@ -159,28 +108,16 @@ def _into_zone(value: object, operation: Options, work: Work) -> str:
 
 
 def _moment(value: object, operation: Options, work: Work) -> date | datetime:
-    """A date, or a time in the operation's zone."""
-    moment = _iso(str(value).strip(), operation, work)
-    if moment is None:
-        raise StepError(f"“{brief(value)}” is not an ISO date or time such as 2025-10-18. {_ISO_HELP}")
-    return moment
-
-
-def _iso(text: str, operation: Options, work: Work) -> date | datetime | None:
-    if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        return None
+    """A date, or a time in the operation's zone; a time without an offset was meant there."""
+    locale = "fr-FR" if operation.language == "fr" else work.ctx.conventions().locale
     try:
-        return (
-            date.fromisoformat(text) if len(text) == 10 else _localized(datetime.fromisoformat(text), operation, work)
-        )
-    except ValueError:
-        return None
+        return _localized(read_moment(value, Conventions(locale, _zone(operation, work))), operation, work)
+    except UnreadableError as error:
+        raise StepError(error.reason) from None
 
 
-def _localized(moment: datetime, operation: Options, work: Work) -> datetime:
-    """In the operation's zone; a time without an offset was meant there."""
-    zone = _zone(operation, work)
-    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
+def _localized(moment: date | datetime, operation: Options, work: Work) -> date | datetime:
+    return moment.astimezone(_zone(operation, work)) if isinstance(moment, datetime) else moment
 
 
 def _zone(operation: Options, work: Work) -> tzinfo:
