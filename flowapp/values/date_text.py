@@ -25,7 +25,7 @@ def write_date(moment: date, pattern: str, locale: str = "en") -> str:
     from babel.dates import DateTimeFormat
 
     full = moment if isinstance(moment, datetime) else datetime.combine(moment, time())
-    fields = DateTimeFormat(full, babel_locale(locale) or babel_locale("en"))
+    fields = DateTimeFormat(full, babel_locale(locale) or "en")
     return "".join(
         part.text if not part.is_field else _written(full, part.text) or fields[part.text]
         for part in read_pattern(pattern)
@@ -157,7 +157,7 @@ def _month_names(locale: str) -> Iterator[tuple[str, int]]:
 
     for known in filter(None, map(babel_locale, (*_LANGUAGES, locale))):
         for width in ("wide", "abbreviated"):
-            for number, name in get_month_names(width, locale=known).items():  # type: ignore[arg-type]
+            for number, name in get_month_names(width, locale=known).items():
                 yield from ((spelling, number) for spelling in {name.lower(), plain_name(name)})
     yield from {"sept": 9, "sept.": 9, "mars.": 3}.items()
 
