@@ -147,8 +147,8 @@ class Batch:
 
     @property
     def reaches_others(self) -> bool:
-        """Whether it writes more than the execution, its attempts, lines and timers."""
-        return bool(self.consumed or self.signals or self.taken or self.events or self.listening is not None)
+        """Whether it writes more than the execution, its attempts, lines and timers, and that it listens for nothing more."""
+        return bool(self.consumed or self.signals or self.taken or self.events or self.listening)
 
 
 @dataclass(slots=True)
@@ -169,7 +169,8 @@ class Claim:
 
 
 def _write_own(connection: Connection | Driver, claim: Claim, batch: Batch) -> bool:
-    """The execution, its attempts, lines and timers. False, and nothing written, where the claim was lost."""
+    """The execution, its attempts, lines and timers; what it was listening for is over where the batch says what it is
+    listening for now. False, and nothing written, where the claim was lost."""
     new = {f"new_{name}": value for name, value in batch.columns.items()}
     held = connection.execute(_change(tuple(batch.columns), taken=claim.taken), {**claim.key, **new})
     if held.rowcount != 1:
@@ -183,6 +184,8 @@ def _write_own(connection: Connection | Driver, claim: Claim, batch: Batch) -> b
         connection.execute(_UNSET, {"execution_id": claim.row["id"]})
         if batch.timers:
             connection.execute(_SET, batch.timers)
+    if batch.listening is not None:
+        connection.execute(signals.UNSUBSCRIBE, {"execution_id": claim.row["id"]})
     return True
 
 

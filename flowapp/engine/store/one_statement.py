@@ -38,6 +38,7 @@ _INSERTS = {
 _UNSET = (
     "DELETE FROM timers USING held WHERE timers.execution_id = held.id AND timers.token <> ALL(CAST(:kept AS text[]))"
 )
+_UNSUBSCRIBE = "DELETE FROM subscriptions USING held WHERE subscriptions.execution_id = held.id"
 
 
 def rows(batch: Any) -> dict[str, str] | None:
@@ -71,7 +72,8 @@ def write(driver: Driver, guard: str, key: dict[str, Any], batch: Any, given: di
         **{f"end_{name}": value for name, value in earlier.items()},
         **({"kept": [timer["token"] for timer in batch.timers]} if timed else {}),
     }
-    statement = _statement(guard, *shape, timed=timed, soon=batch.repeatable)
+    deaf = batch.listening is not None
+    statement = _statement(guard, *shape, timed=timed, deaf=deaf, soon=batch.repeatable)
     return bool(driver.execute(statement, values).fetchone()[0] == 1)
 
 
@@ -84,6 +86,7 @@ def _statement(
     earlier: tuple[str, ...],
     *,
     timed: bool,
+    deaf: bool,
     soon: bool,
 ) -> Any:
     held = f"UPDATE executions SET {_changes('new_', columns)} WHERE {guard} RETURNING id"  # noqa: S608 - names of columns, from this code
@@ -96,6 +99,8 @@ def _statement(
         types |= {f"end_{name}": _runs.c[name.removeprefix("b_")].type for name in earlier}
     if timed:
         parts.append(f"unset AS ({_UNSET})")
+    if deaf:
+        parts.append(f"unsubscribed AS ({_UNSUBSCRIBE})")
     types |= {name: _executions.c[column].type for name, column in _KEY_TYPES.items() if name in key}
     names = [
         *key,

@@ -20,7 +20,7 @@ _signals = cast(Table, Signal.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
 _counts = cast(Table, BranchCount.__table__)
 _events = cast(Table, Event.__table__)
-_OF = _subscriptions.c.execution_id == bindparam("of")
+UNSUBSCRIBE = delete(_subscriptions).where(_subscriptions.c.execution_id == bindparam("execution_id"))
 _OPEN = (
     select(_signals.c.id, _signals.c.token, _signals.c.step_id, _signals.c.kind, _signals.c.payload, _signals.c.rung_at)
     .where(_signals.c.execution_id == bindparam("of"), _signals.c.organization_id == bindparam("org"))
@@ -68,13 +68,6 @@ def row(
     }
 
 
-def subscribe(connection: Connection, execution_id: str, rows: list[dict[str, Any]]) -> None:
-    """Replaces what an execution listens for."""
-    connection.execute(delete(_subscriptions).where(_OF), {"of": execution_id})
-    if rows:
-        connection.execute(insert(_subscriptions), rows)
-
-
 def state_events(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Records facts in the outbox, as events.record does."""
     for row in rows:
@@ -102,8 +95,8 @@ def write(connection: Connection, execution: Mapping[str, Any], batch: Any) -> N
         consume(connection, batch.consumed)
     if batch.signals:
         send(connection, batch.signals)
-    if batch.listening is not None:
-        subscribe(connection, execution["id"], batch.listening)
+    if batch.listening:
+        connection.execute(insert(_subscriptions), batch.listening)
     if batch.taken:
         count(connection, execution["organization_id"], batch.taken)
     if batch.events:
