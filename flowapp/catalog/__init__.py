@@ -2,6 +2,7 @@
 
 from flowapp.catalog.aliases import Amount, Kinds
 from flowapp.catalog.context import (
+    Asked,
     Email,
     Http,
     HttpResponse,
@@ -14,6 +15,7 @@ from flowapp.catalog.context import (
     Sandbox,
     Saved,
     Schemas,
+    SentMail,
     Signal,
     StepContext,
     Tables,
@@ -58,6 +60,7 @@ __all__ = [
     "TRIGGERS",
     "ActionSpec",
     "Amount",
+    "Asked",
     "Branch",
     "ConnectorSpec",
     "Done",
@@ -85,6 +88,7 @@ __all__ = [
     "Sandbox",
     "Saved",
     "Schemas",
+    "SentMail",
     "Signal",
     "StepContext",
     "Stop",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from flowapp.values.conventions import Conventions
 
@@ -46,7 +46,10 @@ class Http(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """An e-mail to send. Addresses are bare (`a@b.c`) or with a name (`Ann <a@b.c>`)."""
+    """An e-mail to send. Addresses are bare (`a@b.c`) or with a name (`Ann <a@b.c>`).
+
+    Where `sender` is empty it comes from the mail server's own address, under `sender_name` where that is set.
+    """
 
     to: Sequence[str]
     subject: str
@@ -57,15 +60,27 @@ class Email:
     cc: Sequence[str] = ()
     bcc: Sequence[str] = ()
     message_id: str = ""
+    sender_name: str = ""
+
+
+class SentMail(NamedTuple):
+    """An e-mail that was handed over; `caught`: to the mail catcher, since no mail server is connected."""
+
+    message_id: str
+    caught: bool = False
+
+
+class Asked(NamedTuple):
+    """How many people were asked; `caught`: their e-mails were, not sent."""
+
+    people: int
+    caught: bool = False
 
 
 class Mailer(Protocol):
-    """Sends e-mail within `timeout` seconds; raises StepError, permanent for refused recipients and 5xx answers.
+    """Sends e-mail within `timeout` seconds; raises StepError, permanent for refused recipients and 5xx answers."""
 
-    Returns the Message-ID.
-    """
-
-    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str: ...
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> SentMail: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +175,8 @@ class People(Protocol):
         """Tells them in the app, and those in `emails` by e-mail. The number of people told."""
         ...
 
-    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> int:
-        """Asks every member with the role to approve or reject this visit. The number of people asked."""
+    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> Asked:
+        """Asks every member with the role to approve or reject this visit."""
         ...
 
 

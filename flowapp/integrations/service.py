@@ -37,6 +37,22 @@ def get(session: Session, integration_id: str) -> Integration:
     return row
 
 
+def find(session: Session, reference: str) -> Integration | None:
+    """The first active integration with this id, name, type or provider, in this order."""
+    rows = session.scalars(select(Integration).where(Integration.is_active.is_(True)).order_by(Integration.id)).all()
+    for column in ("id", "name", "integration_type", "provider"):
+        for row in rows:
+            if str(getattr(row, column)).lower() == reference.lower():
+                return row
+    return None
+
+
+def mail_server(session: Session) -> Integration | None:
+    """The mail server that the organization connected: the first active one."""
+    active = select(Integration).where(Integration.is_active.is_(True), Integration.integration_type == "email")
+    return session.scalars(active.order_by(Integration.id).limit(1)).first()
+
+
 def connector(integration_type: str) -> ConnectorSpec:
     """The code behind a type. NotFoundError names the known types."""
     try:

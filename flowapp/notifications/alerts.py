@@ -137,7 +137,7 @@ def _text(session: Session, workflow: Workflow, kind: Kind) -> _AlertText:
     return _AlertText(say("“%(name)s” keeps failing", name=workflow.name), body, link)
 
 
-def emails(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: str, sender: str) -> list[Email]:
+def emails(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: str, sender_name: str) -> list[Email]:
     """The e-mails of an alert, one for each reader, in their language. `url` is where the application is."""
     text = _text(session, workflow, kind)
     return [
@@ -145,7 +145,7 @@ def emails(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: s
             [user.email],
             " ".join(localized(text.title, user.locale).split()),
             f"{localized(text.body, user.locale)}\n\n{url}{text.link}\n",
-            sender=sender,
+            sender_name=sender_name,
             message_id=f"<{workflow.id}.{kind}.{key}.{user.id}@flowapp>",
         )
         for user in readers(session, workflow)

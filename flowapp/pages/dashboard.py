@@ -12,7 +12,8 @@ from sqlalchemy import select
 from flowapp.catalog import N_
 from flowapp.extensions import db
 from flowapp.insights import overview
-from flowapp.models import Form, Integration, Workflow
+from flowapp.integrations import service as integrations
+from flowapp.models import Form, Workflow
 from flowapp.security.roles import Role
 from flowapp.template_library import demo
 from flowapp.web import Nav, access, page
@@ -63,7 +64,7 @@ def _next_steps(*, succeeded: bool) -> list[NextStep]:
     session = db.session()
     own = demo.has_own(session, Workflow, Workflow.is_template.is_(False))
     form = demo.has_own(session, Form)
-    mail = bool(current_app.extensions["settings"].smtp_url) or _has_mail()
+    mail = bool(current_app.extensions["settings"].smtp_url) or integrations.mail_server(session) is not None
     steps = [
         NextStep(_("Run your first workflow"), _("One click, nothing to set up."), "", succeeded),
         NextStep(_("Create a form"), _("A page of its own for visitors to fill in."), _url("forms.index"), form),
@@ -81,11 +82,6 @@ def _next_steps(*, succeeded: bool) -> list[NextStep]:
         ),
     ]
     return [] if all(step.done for step in steps) else steps
-
-
-def _has_mail() -> bool:
-    statement = select(Integration.id).where(Integration.integration_type.in_(("smtp", "email", "sendgrid"))).limit(1)
-    return db.session.scalar(statement) is not None
 
 
 def _url(*endpoints: str) -> str:

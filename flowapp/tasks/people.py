@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from email.utils import parseaddr
 from html import escape
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Email, Mailer
-from flowapp.catalog.mail_text import Mailbox
+from flowapp.catalog import Asked, Email, Mailer
 from flowapp.config import Settings
 from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
@@ -75,7 +73,7 @@ class Members:
             self._services.mail.send(Email([address], title, text, message_id=f"<{self._key}.{number}@flowapp>"))
         return notified + len(emails)
 
-    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> int:
+    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> Asked:
         """A notification, and an e-mail with buttons, to everybody who may decide; each with a link of their own.
 
         Asking again for the same visit (its worker died) notifies nobody twice; the e-mails have the same Message-ID.
@@ -91,9 +89,11 @@ class Members:
         people, workflow, organization = self._services.within(write)
         if not people:
             raise StepError(f"Nobody in the organization has the role {role}, so nobody could decide.", permanent=True)
-        for user in people if by_email else ():
+        sent = [
             self._services.mail.send(self._email(user, title, message, workflow, organization))
-        return len(people)
+            for user in (people if by_email else ())
+        ]
+        return Asked(len(people), any(mail.caught for mail in sent))
 
     def _email(self, user: User, title: str, message: str, workflow: str, organization: str) -> Email:
         settings = self._services.settings
@@ -106,7 +106,7 @@ class Members:
             " ".join(title.split()),
             _APPROVAL.format(**words),
             _APPROVAL_HTML.format(link=link, button=_BUTTON, **shown),
-            sender=sender(settings.mail_from, organization),
+            sender_name=sender_name(organization),
             message_id=f"<{self._key}.{user.id}@flowapp>",
         )
 
@@ -139,10 +139,9 @@ def notify(session: Session, people: Sequence[User], title: str, body: str, link
     session.add_all(Notification(user_id=user.id, **words) for user in people)
 
 
-def sender(mail_from: str, organization: str) -> str:
-    """The configured address under the organization's name: `Acme <flowapp@localhost>`."""
-    name = "".join(c for c in organization if c.isprintable())[:60]
-    return str(Mailbox(name, parseaddr(mail_from)[1]))
+def sender_name(organization: str) -> str:
+    """What mails on behalf of an organization are sent under: its name."""
+    return "".join(c for c in organization if c.isprintable())[:60]
 
 
 def with_role(session: Session, role: str) -> list[User]:

@@ -6,22 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Email, Http, IntegrationHandle, Mailer, Saved, open_integration
+from flowapp.catalog import Http, IntegrationHandle, Mailer, Saved
 from flowapp.catalog.context import StepServices
 from flowapp.config import Settings
-from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.data.schemas import ProjectSchemas
 from flowapp.data.step_tables import ProjectTables
 from flowapp.engine.runtime.visit import Visit
-from flowapp.errors import StepError
-from flowapp.models import CaughtMail, Integration, conventions_of
+from flowapp.integrations import service as integrations
+from flowapp.models import conventions_of
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.egress import SafeHttp
 from flowapp.security.links import sign
 from flowapp.security.sandbox import ProcessSandbox
+from flowapp.tasks.mail import OrganizationMailer, opened, unknown_integration
 from flowapp.tasks.people import Members
 from flowapp.tasks.runtime import Runtime
 from flowapp.tasks.subflows import SubWorkflows
@@ -37,7 +36,7 @@ class ExecutionServices:
     def __init__(self, runtime: Runtime, http: Http, organization_id: str, project_id: str, timezone: str) -> None:
         self._runtime, self.http = runtime, http
         self.organization_id, self.project_id, self.timezone = organization_id, project_id, timezone
-        self.mail: Mailer = _StepMailer(self)
+        self.mail: Mailer = OrganizationMailer(runtime, organization_id)
 
     def of_visit(self, visit: Visit, step_id: str, key: str) -> VisitServices:
         """What one visit of a step may use."""
@@ -74,13 +73,10 @@ class ExecutionServices:
 
     def integration(self, reference: str) -> IntegrationHandle:
         """The integration with this id, name, type or provider, credentials opened."""
-        row = self.within(lambda s: _find_integration(s, reference))
+        row = self.within(lambda s: integrations.find(s, reference))
         if row is None:
-            raise StepError(
-                f"There is no active integration “{reference}”. Add it under Settings, Integrations.", permanent=True
-            )
-        secrets = self._runtime.vault.decrypt(row.credentials)
-        return open_integration(row.integration_type, id=row.id, name=row.name, config=row.config, credentials=secrets)
+            raise unknown_integration(reference)
+        return opened(self._runtime, row)
 
 
 class VisitServices(StepServices):
@@ -96,15 +92,6 @@ class VisitServices(StepServices):
         self.workflows = SubWorkflows(execution, visit, key)
         self.people = Members(execution, visit, step_id, key)
         self.conventions = execution.conventions
-
-
-def _find_integration(session: Session, reference: str) -> Integration | None:
-    rows = session.scalars(select(Integration).where(Integration.is_active.is_(True)).order_by(Integration.id)).all()
-    for column in ("id", "name", "integration_type", "provider"):
-        for row in rows:
-            if str(getattr(row, column)).lower() == reference.lower():
-                return row
-    return None
 
 
 class _Tables:
@@ -148,43 +135,6 @@ class _Schemas:
     ) -> list[Problems]:
         checks = self._services.within(lambda s: ProjectSchemas(s, self._services.project_id).checks(schema))
         return checks.problems(items)
-
-
-class _StepMailer:
-    """Sends through the named integration, else the configured server, else into the mail catcher."""
-
-    def __init__(self, services: ExecutionServices) -> None:
-        self._services = services
-
-    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str:
-        settings = self._services.settings
-        if integration:
-            handle = self._services.integration(integration)
-            return SmtpMail.of(handle, settings.mail_from, settings.egress_allow).send(email, timeout=timeout)
-        if settings.smtp_url:
-            return SmtpMail(settings.smtp_url, settings.mail_from).send(email, timeout=timeout)
-        return self._services.within(lambda s: catch(s, email, settings.mail_from))
-
-
-def catch(session: Session, email: Email, sender: str) -> str:
-    """Keeps an e-mail in the mail catcher; sending it again under the same Message-ID keeps one.
-
-    StepError for an e-mail that no mail server would be given.
-    """
-    compose(email, sender)
-    known = session.scalar(select(CaughtMail.message_id).where(CaughtMail.message_id == email.message_id))
-    if known is None:
-        session.add(
-            CaughtMail(
-                message_id=email.message_id,
-                sender=email.sender or sender,
-                recipients=[*email.to, *email.cc, *email.bcc],
-                subject=email.subject[:998],
-                text=email.text,
-                html=email.html,
-            )
-        )
-    return email.message_id
 
 
 @cache

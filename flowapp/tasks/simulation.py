@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Email, HttpResponse, IntegrationHandle, Saved
+from flowapp.catalog import Asked, Email, HttpResponse, IntegrationHandle, Saved, SentMail
 from flowapp.catalog.context import StepServices, Tables
 from flowapp.crm import contacts
 from flowapp.engine.runtime.simulate import LONGEST, Scenario, VirtualClock, simulate
@@ -81,7 +81,7 @@ class _Mail:
     def __init__(self, record: RecordingServices) -> None:
         self._record = record
 
-    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str:  # noqa: ARG002
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> SentMail:  # noqa: ARG002
         self._record.note(
             "email",
             to=list(email.to),
@@ -92,7 +92,7 @@ class _Mail:
             html=email.html,
             integration=integration,
         )
-        return email.message_id
+        return SentMail(email.message_id)
 
 
 class _Tables:
@@ -135,9 +135,9 @@ class _People:
         self._record.note("notification", role=role, title=title, body=body, link=link, emails=list(emails))
         return 1
 
-    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> int:
+    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> Asked:
         self._record.note("approval", role=role, title=title, body=message, by_email=by_email)
-        return 1
+        return Asked(1)
 
 
 def simulate_workflow(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flowapp.catalog import Email, IntegrationHandle, Outcome, Saved, Signal, StepContext, get_action, load
+from flowapp.catalog import Email, IntegrationHandle, Outcome, Saved, SentMail, Signal, StepContext, get_action, load
 from flowapp.engine.language import conditions as condition
 from flowapp.engine.language import expression
 from flowapp.engine.language.scope import Scope
@@ -57,10 +57,11 @@ class RecordingSchemas:
 @dataclass
 class RecordingMail:
     sent: list[tuple[Email, str | None]] = field(default_factory=list)
+    caught: bool = False
 
-    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> str:
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> SentMail:
         self.sent.append((email, integration))
-        return email.message_id
+        return SentMail(email.message_id, self.caught)
 
 
 @dataclass

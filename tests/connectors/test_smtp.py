@@ -41,7 +41,7 @@ def mail(smtp) -> SmtpMail:
 
 
 def test_a_letter_arrives_as_it_was_written(mail, smtp) -> None:
-    message_id = mail.send(
+    message_id, _ = mail.send(
         email(
             to=["Zoé Müller <zoe@example.com>", "bob@example.com"],
             cc=["carl@example.com"],

@@ -63,7 +63,7 @@ class SendEmailParams(Params):
         "",
         json_schema_extra=ui(
             N_("Send through"),
-            N_("Leave empty to use this installation's mail server."),
+            N_("Leave empty to use the mail server that is connected."),
             widget="integration",
             integration_type="email",
             advanced=True,
@@ -102,10 +102,11 @@ def unready(params: Mapping[str, object]) -> str:
         "message_id": N_("Message-ID of the e-mail"),
         "to": N_("Recipients"),
         "subject": N_("Subject"),
+        "caught": N_("Whether it was caught, not sent, since no mail server is connected"),
     },
     param_aliases={"body": "message", "template_id": "template"},
     unready=unready,
-    sample={"message_id": "<5b0c1f0e2a11@flowapp>", "to": ["ada@example.com"], "subject": "Welcome"},
+    sample={"message_id": "<5b0c1f0e2a11@flowapp>", "to": ["ada@example.com"], "subject": "Welcome", "caught": False},
 )
 def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
     """Sends; the Message-ID comes from the idempotency key, so that a receiver recognises a second copy."""
@@ -124,9 +125,13 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
         bcc=params.bcc,
         message_id=f"<{ctx.idempotency_key}@flowapp>",
     )
-    message_id = ctx.mail.send(email, integration=params.integration or None, timeout=ctx.timeout)
-    ctx.log(f"Sent “{subject}” to {', '.join(params.to)}.")
-    return Done({"message_id": message_id, "to": params.to, "subject": subject})
+    sent = ctx.mail.send(email, integration=params.integration or None, timeout=ctx.timeout)
+    what = f"“{subject}” to {', '.join(params.to)}"
+    if sent.caught:
+        ctx.log(f"Caught, not sent: {what}. Connect a mail server under Settings, Integrations.", "warning")
+    else:
+        ctx.log(f"Sent {what}.")
+    return Done({"message_id": sent.message_id, "to": params.to, "subject": subject, "caught": sent.caught})
 
 
 def listing(data: object, indent: str = "") -> str:

@@ -179,7 +179,9 @@ def wait_event(ctx: StepContext, params: WaitEventParams) -> Outcome:
     if params.kind == "approval" and ctx.signal is None:
         title = params.title.strip() or ctx.step_name
         asked = ctx.people.ask_approval(params.role, title, params.message, by_email=params.by_email)
-        ctx.log(f"Asked {asked} {'person' if asked == 1 else 'people'} to decide: “{title}”.")
+        caught = " The e-mails were caught, not sent: no mail server is connected." if asked.caught else ""
+        who = "1 person" if asked.people == 1 else f"{asked.people} people"
+        ctx.log(f"Asked {who} to decide: “{title}”.{caught}", "warning" if caught else "info")
     return _suspend(ctx, params)
 
 

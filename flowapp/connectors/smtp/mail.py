@@ -6,7 +6,7 @@ import smtplib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from flowapp.catalog import Email, IntegrationHandle
+from flowapp.catalog import Email, IntegrationHandle, SentMail
 from flowapp.connectors.smtp.message import compose
 from flowapp.connectors.smtp.server import Client, Server, open_client, server_from_url, server_of
 from flowapp.errors import StepError
@@ -40,8 +40,8 @@ class SmtpMail:
         with self._client() as client:
             client.noop()
 
-    def send(self, email: Email, *, integration: str | None = None, timeout: float = WITHIN) -> str:  # noqa: ARG002 - one server is known here
-        """Hands the e-mail to the server within `timeout` seconds, and returns its Message-ID (made here where it has none).
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = WITHIN) -> SentMail:  # noqa: ARG002 - one server is known here
+        """Hands the e-mail to the server within `timeout` seconds, under a Message-ID that is made here where it has none.
 
         StepError is permanent for addresses and answers that will stay wrong, and where nobody can know whether the
         e-mail went out (details.uncertain): sending again could send it twice.
@@ -59,7 +59,7 @@ class SmtpMail:
                 permanent=True,
                 details={"accepted": accepted, "refused": refused},
             )
-        return made.message_id
+        return SentMail(made.message_id)
 
     def _envelope(self, client: Client, sender: str, recipients: list[str], *, utf8: bool) -> list[str]:
         """Announces sender and recipients; the recipients that the server takes, at least one."""

@@ -40,19 +40,17 @@ def compose(email: Email, sender: str) -> Composed:
     StepError (permanent) for what cannot stand in a header, and for addresses that are none. Whoever is named twice, in
     capitals or not, gets one copy.
     """
-    senders = addresses([email.sender or sender], "sender")
-    if not senders:
-        raise StepError("The e-mail has no sender. Set FLOWAPP_MAIL_FROM or the step's sender.", permanent=True)
+    from_ = sender_of(email, sender)
     seen: set[str] = set()
     to, cc, bcc = (_unseen(part, name, seen) for part, name in ((email.to, "to"), (email.cc, "cc"), (email.bcc, "bcc")))
     recipients = [mailbox.address for mailbox in (*to, *cc, *bcc)]
     if not recipients:
         raise StepError("The e-mail has no recipient.", permanent=True)
-    message_id = email.message_id or make_msgid(domain=senders[0].address.rpartition("@")[2])
+    message_id = email.message_id or make_msgid(domain=from_.address.rpartition("@")[2])
     if _MESSAGE_ID.fullmatch(message_id) is None:
         raise _not_one_line("the Message-ID")
     fields = [
-        headers.mailboxes("From", senders[:1]),
+        headers.mailboxes("From", [from_]),
         headers.text("Subject", _subject(email.subject)),
         headers.mailboxes("To", to) if to else "To: undisclosed-recipients:;",
         *([headers.mailboxes("Cc", cc)] if cc else []),
@@ -61,9 +59,19 @@ def compose(email: Email, sender: str) -> Composed:
         f"Message-ID: {message_id}",
         "Auto-Submitted: auto-generated",  # RFC 3834: no out-of-office answers
     ]
-    utf8 = not all(address.isascii() for address in (senders[0].address, *recipients))
+    utf8 = not all(address.isascii() for address in (from_.address, *recipients))
     head = "".join(f"{field}\r\n" for field in fields).encode()
-    return Composed(senders[0].address, recipients, message_id, head + _body(email, utf8=utf8), utf8)
+    return Composed(from_.address, recipients, message_id, head + _body(email, utf8=utf8), utf8)
+
+
+def sender_of(email: Email, sender: str) -> Mailbox:
+    """Whom the e-mail comes from, where the server's own address is `sender`. StepError (permanent)."""
+    senders = addresses([email.sender or sender], "sender")
+    if not senders:
+        raise StepError("The e-mail has no sender. Set FLOWAPP_MAIL_FROM or the step's sender.", permanent=True)
+    if email.sender or not email.sender_name:
+        return senders[0]
+    return Mailbox(_as_read(email.sender_name, "the sender's name"), senders[0].address)
 
 
 def _subject(given: str) -> str:

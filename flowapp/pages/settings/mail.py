@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import getaddresses
 
-from flask import Blueprint, Response, current_app, flash, g, make_response, request
+from flask import Blueprint, Response, flash, g, make_response, request
 from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from flowapp import tasks
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.events import audit
@@ -19,6 +20,7 @@ from flowapp.logs import mask_links
 from flowapp.models import CaughtMail
 from flowapp.records.paging import PageAt, paginate
 from flowapp.security.roles import Role
+from flowapp.tasks.mail import OrganizationMailer
 from flowapp.web import nav
 from flowapp.web.access import access
 from flowapp.web.render import go, page
@@ -71,7 +73,7 @@ def index() -> Response:
         db.session(), select(CaughtMail), PageAt(50, request.args.get("cursor")), key=CaughtMail.created_at, id_column=CaughtMail.id
     )  # fmt: skip
     shown = [Shown.of(mail) for mail in mails.rows]
-    catching = not current_app.extensions["settings"].smtp_url
+    catching = OrganizationMailer(tasks.runtime(), g.organization.id).catches
     return page("mail/index.html", block="list", mails=mails, shown=shown, catching=catching)
 
 

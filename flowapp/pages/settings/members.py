@@ -14,12 +14,13 @@ from flowapp import tasks
 from flowapp.accounts import installation, revocation
 from flowapp.accounts import members as accounts
 from flowapp.catalog import N_, Email
-from flowapp.connectors.smtp import SmtpMail
 from flowapp.errors import InvalidError, NotFoundError, StepError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Invitation, Member, User, utcnow
 from flowapp.security.roles import Role
+from flowapp.tasks.mail import OrganizationMailer
+from flowapp.tasks.people import sender_name
 from flowapp.texts import say
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
@@ -121,8 +122,8 @@ def send() -> Response:
 
 def _send_invitation(invitation: Invitation, link: str) -> tuple[bool, str]:
     """Whether the link went out by e-mail, and what went wrong."""
-    settings = current_app.extensions["settings"]
-    if not settings.smtp_url or tasks.runtime().pause.state():
+    mailer = OrganizationMailer(tasks.runtime(), g.organization.id)
+    if tasks.runtime().pause.state() or mailer.catches:
         return False, ""
     name, organization = g.actor.user.name, g.organization.name
     text = _(
@@ -132,7 +133,7 @@ def _send_invitation(invitation: Invitation, link: str) -> tuple[bool, str]:
     )  # fmt: skip
     subject = _("%(name)s invites you to %(organization)s", name=name, organization=organization)
     try:
-        SmtpMail(settings.smtp_url, settings.mail_from).send(Email(to=[invitation.email], subject=subject, text=text))
+        mailer.send(Email(to=[invitation.email], subject=subject, text=text, sender_name=sender_name(organization)))
     except StepError as error:
         return False, error.message
     return True, ""

@@ -22,13 +22,12 @@ log = get_logger(__name__)
 def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
     """How many e-mails were `sent`, and how many the mail server `refused`. InvalidError, NotFoundError."""
     from flowapp.notifications import alerts
-    from flowapp.tasks.people import sender
-    from flowapp.tasks.services import ExecutionServices, http_service
+    from flowapp.tasks.mail import OrganizationMailer
+    from flowapp.tasks.people import sender_name
 
     if kind not in ("failing", "recovered"):
         raise InvalidError.at("kind", say("Choose failing or recovered."))
     current, organization_id = runtime(), organization_of(Workflow, workflow_id)
-    settings = current.settings
     with tenant_session(current.engine, organization_id) as session:
         workflow = session.get_one(Workflow, workflow_id)
         name = session.get_one(Organization, organization_id).name
@@ -38,10 +37,9 @@ def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
             "failing" if kind == "failing" else "recovered",
             key=key or new_id(),
             url=current.public_url(),
-            sender=sender(settings.mail_from, name),
+            sender_name=sender_name(name),
         )
-        project_id = workflow.project_id
-    mail = ExecutionServices(current, http_service(settings.egress_allow), organization_id, project_id, "UTC").mail
+    mail = OrganizationMailer(current, organization_id)
     sent = 0
     for email in emails:
         try:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowapp.catalog import ACTIONS, Branch, Done, Signal, Stop, Suspend, Wait, get_action, ui_of
+from flowapp.catalog import ACTIONS, Asked, Branch, Done, Signal, Stop, Suspend, Wait, get_action, ui_of
 from tests.actions.conftest import NOW
 
 
@@ -124,23 +124,23 @@ def test_wait_has_every_kind(run) -> None:
     event = run("wait", kind="event", events=["order.*"])
     assert (event.accepts, event.events) == (("event",), ("order.*",))
     assert run("wait", kind="url").accepts == ("resume",)
-    run.people = Asked()
+    run.people = RecordingPeople()
     assert run("wait", kind="approval", role="admin", title="Pay?").accepts == ("approval",)
     assert run.people.asked == [("admin", "Pay?")]
     run.signal = Signal("approval", {"decision": "rejected", "by": "a@b.c"})
     assert run("wait", kind="approval", role="admin").name == "rejected"
 
 
-class Asked:
+class RecordingPeople:
     """Records whom a step asks."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
 
-    def ask_approval(self, role: str, title: str, _message: str, *, by_email: bool) -> int:
+    def ask_approval(self, role: str, title: str, _message: str, *, by_email: bool) -> Asked:
         assert by_email
         self.asked.append((role, title))
-        return 1
+        return Asked(1)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_a_message_goes_out_under_the_key_of_the_visit(run) -> None:
     )
     assert integration == "office"
     assert run.lines == [("info", 'Sent “Order 3” to ada@example.com, "Bob" <bob@example.com>.')]
-    assert outcome == Done({"message_id": email.message_id, "to": email.to, "subject": "Order 3"})
+    assert outcome == Done({"message_id": email.message_id, "to": email.to, "subject": "Order 3", "caught": False})
 
 
 def test_a_template_lists_its_data(run) -> None:

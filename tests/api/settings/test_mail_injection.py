@@ -14,8 +14,9 @@ from flowapp.extensions import db
 from flowapp.models import CaughtMail, Notification, Organization, User, Workflow, new_id
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks import jobs
+from flowapp.tasks.mail import catch
 from flowapp.tasks.people import Members
-from flowapp.tasks.services import catch, open_services
+from flowapp.tasks.services import open_services
 from tests.api.conftest import Api
 from tests.api.waiting import ended, started, wait_event
 from tests.connectors.test_header_injection import ATTACKS, HEADERS, email

@@ -1,0 +1,83 @@
+"""Which mail server an organization's e-mails go through: those of steps, approvals, invitations and alerts alike."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import Email, IntegrationHandle, SentMail, open_integration
+from flowapp.connectors.smtp import SmtpMail, compose
+from flowapp.connectors.smtp.message import sender_of
+from flowapp.errors import StepError
+from flowapp.integrations import service as integrations
+from flowapp.models import CaughtMail, Integration
+from flowapp.models.tenancy import tenant_session
+from flowapp.tasks.runtime import Runtime
+
+
+class OrganizationMailer:
+    """Implements `catalog.Mailer`: the named integration, else the mail server that the organization connected, else the
+    installation's (SMTP_URL), else the mail catcher.
+    """
+
+    def __init__(self, runtime: Runtime, organization_id: str) -> None:
+        self._runtime, self._organization_id = runtime, organization_id
+
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> SentMail:
+        """StepError as `SmtpMail.send`, and for an integration that is not there."""
+        server = self._server(integration)
+        if server is not None:
+            return server.send(email, timeout=timeout)
+        with tenant_session(self._runtime.engine, self._organization_id) as session:
+            catch(session, email, self._runtime.settings.mail_from)
+            session.commit()
+        return SentMail(email.message_id, caught=True)
+
+    @property
+    def catches(self) -> bool:
+        """Whether no mail server is connected."""
+        with tenant_session(self._runtime.engine, self._organization_id) as session:
+            return not self._runtime.settings.smtp_url and integrations.mail_server(session) is None
+
+    def _server(self, integration: str | None) -> SmtpMail | None:
+        settings = self._runtime.settings
+        with tenant_session(self._runtime.engine, self._organization_id) as session:
+            row = integrations.find(session, integration) if integration else integrations.mail_server(session)
+            if row is not None:
+                handle = opened(self._runtime, row)
+                return SmtpMail.of(handle, settings.mail_from, settings.egress_allow)
+        if integration:
+            raise unknown_integration(integration)
+        return SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else None
+
+
+def opened(runtime: Runtime, row: Integration) -> IntegrationHandle:
+    """An integration as steps use it, credentials opened. StepError where this release cannot read it."""
+    secrets = runtime.vault.decrypt(row.credentials)
+    return open_integration(row.integration_type, id=row.id, name=row.name, config=row.config, credentials=secrets)
+
+
+def unknown_integration(reference: str) -> StepError:
+    """The error of a step that names an integration which is not there, or not active."""
+    return StepError(
+        f"There is no active integration “{reference}”. Add it under Settings, Integrations.", permanent=True
+    )
+
+
+def catch(session: Session, email: Email, sender: str) -> None:
+    """Keeps an e-mail in the mail catcher; sending it again under the same Message-ID keeps one.
+
+    StepError for an e-mail that no mail server would be given.
+    """
+    compose(email, sender)
+    if session.scalar(select(CaughtMail.message_id).where(CaughtMail.message_id == email.message_id)) is None:
+        session.add(
+            CaughtMail(
+                message_id=email.message_id,
+                sender=str(sender_of(email, sender)),
+                recipients=[*email.to, *email.cc, *email.bcc],
+                subject=email.subject.strip()[:998],
+                text=email.text,
+                html=email.html,
+            )
+        )
