@@ -19,9 +19,4 @@ metadata = MetaData(
 )
 
 
-def dump_json(value: object) -> str:
-    """JSON text of a value as it is stored; keys are made texts."""
-    return exact_json.dumps(value).decode()
-
-
-ENGINE_OPTIONS: dict[str, Any] = {"json_serializer": dump_json, "json_deserializer": exact_json.loads}
+ENGINE_OPTIONS: dict[str, Any] = {"json_serializer": exact_json.dump_json, "json_deserializer": exact_json.loads}

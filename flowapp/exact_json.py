@@ -56,6 +56,11 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
             raise TypeError("Recursion limit reached") from None  # as orjson says it
 
 
+def dump_json(value: object) -> str:
+    """JSON text of a value as it is stored; keys are made texts."""
+    return dumps(value).decode()
+
+
 def _whole(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise _too_long()

@@ -134,7 +134,7 @@ def test_a_bell_is_rung_again_only_if_it_is_not_queued(place: Place, scheduler: 
         session.get_one(Execution, lost).rung_at = now - timedelta(seconds=10)
         session.get_one(Execution, queued).rung_at = now
         session.commit()
-    tasks.wake(queued, place.org)
+    tasks.runtime().bus.wake(queued, place.org)
     place.later(6)
     scheduler.tick()
     wake_ups = scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)

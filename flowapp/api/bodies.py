@@ -1,14 +1,15 @@
-"""Reading what a client sent: JSON bodies and query parameters. Bad input is named, never guessed."""
+"""Reading what a client sent: bodies and query parameters. Bad input is named, never guessed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from flask import request
 from pydantic import BaseModel, ValidationError
+from werkzeug import Request
 
 from flowapp import exact_json, tasks
 from flowapp.engine.language.validation_messages import known_list, nearest, plain_problems
@@ -20,6 +21,7 @@ from flowapp.texts import say
 from flowapp.workflows.extras import refuse_other_organization
 
 MAX_NESTING = 64
+MAX_FIELDS = 1000  # of a form or multipart body
 NOBODY = str(UUID(int=0))  # the id of what is not there
 _Read = TypeVar("_Read", bound=BaseModel)
 
@@ -82,6 +84,64 @@ def _has_nul(value: object) -> bool:
         return "\0" in value
     names = value if isinstance(value, dict) else ()
     return any("\0" in name for name in names) or any(_has_nul(inner) for inner in _inside(value))
+
+
+def read_input(request: Request, raw: bytes) -> object:
+    """The body, whatever its type, as an execution's `input`; of a GET, and of a request without a body, the query.
+
+    UnsupportedMediaError for a type that is not read, MalformedError for a body that is not what it says.
+    """
+    kind = request.mimetype
+    if not raw:
+        return query(request)
+    if kind == "application/json" or kind.endswith("+json"):
+        return parse_json(raw)
+    if kind == "application/x-www-form-urlencoded":
+        return _urlencoded(raw)
+    if kind == "multipart/form-data":
+        return _multipart(request, raw)
+    raise UnsupportedMediaError(
+        "Send application/json, application/x-www-form-urlencoded or multipart/form-data, "
+        f"and set Content-Type accordingly; this request has “{kind[:100] or 'nothing'}”."
+    )
+
+
+def _urlencoded(raw: bytes) -> dict[str, object]:
+    try:
+        fields = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except UnicodeDecodeError:
+        raise MalformedError("The form is not UTF-8.") from None
+    except ValueError as error:
+        raise MalformedError(f"The form cannot be read: {error}.") from None
+    return _gathered(fields)
+
+
+def _multipart(request: Request, raw: bytes) -> dict[str, object]:
+    texts = list(request.form.items(multi=True))
+    if any("\ufffd" in text for field in texts for text in field) and "\ufffd".encode() not in raw:
+        raise MalformedError("The form is not UTF-8.")
+    fields: list[tuple[str, object]] = [*texts]
+    for name, file in request.files.items(multi=True):
+        size = len(file.stream.read())
+        fields.append((name, {"filename": file.filename or "", "content_type": file.mimetype, "size": size}))
+    if not fields:
+        raise MalformedError("The form has no fields, or its parts do not use the boundary given in Content-Type.")
+    return _gathered(fields)
+
+
+def _gathered(fields: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """One value as itself, several of one name as a list."""
+    values_by_name: dict[str, list[object]] = {}
+    for name, value in fields:
+        if "\0" in name or (isinstance(value, str) and "\0" in value):
+            raise MalformedError("The request contains a NUL character, which cannot be stored.")
+        values_by_name.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in values_by_name.items()}
+
+
+def query(request: Request) -> dict[str, object]:
+    """The query parameters."""
+    return _gathered(request.args.items(multi=True))
 
 
 def read_object() -> dict[str, object]:

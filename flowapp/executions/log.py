@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flowapp.catalog.context import LogLevel
-from flowapp.engine.store import messages
+from flowapp.engine.runtime import recorder
 from flowapp.executions import history
 from flowapp.logs import mask
 from flowapp.models import Execution, LogLine, StepRun
@@ -44,7 +44,7 @@ def newest(session: Session, execution: Execution, limit: int, *, after: int = 0
 def line_json(line: LogLine, names: Mapping[str, str]) -> Json:
     """A line of the log; `names` are those of the steps."""
     row = {name: getattr(line, name) for name in ("seq", "level", "message", "step_id", "created_at")}
-    return messages.line_json({**row, "data": mask(line.data)}, names.get(line.step_id, ""))
+    return recorder.line_json({**row, "data": mask(line.data)}, names.get(line.step_id, ""))
 
 
 def _read(
@@ -83,4 +83,4 @@ def _end(run: Any) -> Json:
 def _about(run: Any, seq: int | None, message: str, at: Any, more: Json) -> Json:
     row = {"seq": seq, "level": "info", "message": message, "step_id": run.step_id, "created_at": at}
     data = {"attempt": run.attempt, "iteration": run.iteration, **more}
-    return messages.line_json({**row, "data": data}, run.step_name)
+    return recorder.line_json({**row, "data": data}, run.step_name)

@@ -9,8 +9,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
-from flowapp.engine.store.message_log import messages
-from flowapp.engine.store.messages import Message
+from flowapp.engine.runtime.recorder import Message, messages_since
 from flowapp.errors import MalformedError
 from flowapp.executions import history, log, serialisers
 from flowapp.live.line import shown
@@ -81,7 +80,7 @@ class ExecutionFeed:
         if execution.status in TERMINAL:
             self.poll = None  # all that can happen has happened
         # Rows are written with the execution's seq. Those that a later statement sees beyond it have gaps between them.
-        missed = messages(session, execution, self.seq)
+        missed = messages_since(session, execution, self.seq)
         return [self._sent(message) for message in missed if message["seq"] <= execution.seq]
 
     def _sent(self, message: Message) -> Message:

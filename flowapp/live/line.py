@@ -19,7 +19,7 @@ from simple_websocket import ConnectionClosed, Server
 from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp import exact_json
-from flowapp.engine.store.messages import Message
+from flowapp.engine.runtime.recorder import Message
 from flowapp.errors import FlowError, MalformedError, ThrottledError, UnauthenticatedError, UnavailableError
 from flowapp.logs import get_logger, mask
 

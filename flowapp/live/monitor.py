@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
-from flowapp.engine.store.messages import Message, execution_completed, execution_started
+from flowapp.engine.runtime.recorder import Message, end_of, execution_started
 from flowapp.errors import MalformedError
 from flowapp.executions import history
 from flowapp.live.line import shown
@@ -95,9 +95,7 @@ def _started(execution: Execution) -> Message:
 
 def _ended(execution: Execution) -> Message:
     assert execution.status in TERMINAL  # noqa: S101 - it has a time of completion
-    return execution_completed(
-        execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
-    )
+    return end_of(execution)
 
 
 def _now() -> int:

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from flowapp import exact_json
-from flowapp.database import dump_json
 from flowapp.database import metadata as flowapp_metadata
+from flowapp.exact_json import dump_json
 
 Json = dict[str, Any]
 Id = Uuid(as_uuid=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, select
@@ -45,13 +46,12 @@ class DatabaseClock:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.now: Callable[[], datetime] = utcnow if engine.dialect.name == "sqlite" else self._now
         self._known: tuple[datetime, float] | None = None  # what it said, and when by time.monotonic()
         self._asked_at = float("-inf")
 
-    def now(self) -> datetime:
+    def _now(self) -> datetime:
         """Aware, in UTC. The host's time as long as the database has never answered."""
-        if self._engine.dialect.name == "sqlite":
-            return utcnow()
         if time.monotonic() - self._asked_at > READ_EVERY:
             self._asked_at = time.monotonic()  # the other threads count on meanwhile
             self._ask()

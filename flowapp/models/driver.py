@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeEngine
 
-from flowapp.database import dump_json
+from flowapp.exact_json import dump_json
 
 Values = Mapping[str, Any]
 Processor = Callable[[Any], Any] | None

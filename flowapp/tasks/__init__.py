@@ -5,7 +5,7 @@ from typing import Any
 from flowapp.tasks.bus import live_channel, monitor_channel
 from flowapp.tasks.endings import announce_ends, release
 from flowapp.tasks.runtime import Runtime, init, runtime
-from flowapp.tasks.starting import begin_row, commit_and_start, commit_and_wake, wake
+from flowapp.tasks.starting import commit_and_start, commit_and_wake
 
 
 def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -23,6 +23,6 @@ def simulate_workflow(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 __all__ = [
-    "Runtime", "announce_ends", "begin_row", "commit_and_start", "commit_and_wake", "init", "live_channel", "monitor_channel", "release", "runtime",
-    "simulate_workflow", "test_step", "wake",
+    "Runtime", "announce_ends", "commit_and_start", "commit_and_wake", "init", "live_channel", "monitor_channel", "release", "runtime",
+    "simulate_workflow", "test_step",
 ]  # fmt: skip

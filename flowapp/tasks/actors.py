@@ -18,7 +18,6 @@ from flowapp.tasks import jobs
 from flowapp.tasks.endings import ended
 from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.tasks.services import ExecutionServices, http_service
-from flowapp.tasks.starting import wake
 
 TURN = 5.0  # seconds after which an execution that could go on lets others have a thread
 log = get_logger(__name__)
@@ -36,7 +35,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "programs": Programs(current.vault.open),
         "keeper": Keeper(lease.total_seconds(), current.clock.now),
         "stopping": lambda: current.stopping.is_set() or current.pause.state() is not None,
-        "wake": wake,
+        "wake": current.bus.wake,
         "ended": ended,
         "watch": current.watch,
         "turn": TURN,

@@ -1,5 +1,6 @@
-"""The live bus: Redis publish/subscribe. Whoever watches hears at once; whoever was away replays the rows.
+"""What a process tells the others after a commit: workers are woken, and whoever watches hears what has happened.
 
+Redis may lose all of it: the scheduler wakes what was not woken, and whoever was away replays the rows.
 Channels: live:<execution> with every message of an execution; monitor:<organization> with starts and ends. What is
 published is a JSON list of messages: those of one commit together.
 """
@@ -10,7 +11,8 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import redis
 from redis.client import PubSub
@@ -18,11 +20,15 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flowapp import exact_json
-from flowapp.engine.store.messages import Message
+from flowapp.broker import DoorbellBroker
+from flowapp.engine.runtime.recorder import Message, execution_started
+from flowapp.engine.store.journal import FIRST_ROW
+from flowapp.exact_json import dump_json
 from flowapp.logs import get_logger
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
 
+MAX_CARRIED = 16 * 1024  # characters of an execution's row in its first message; a worker reads a larger one itself
 AT_ONCE = 500  # messages in one round trip
 MOST_WAITING = 100  # callers of one process that wait for an execution's end; a web process has 256 threads
 log = get_logger(__name__)
@@ -41,15 +47,50 @@ def monitor_channel(organization_id: str) -> str:
     return f"monitor:{organization_id}"
 
 
-class LiveBus:
+def _carried(row: Mapping[str, Any]) -> str:
+    """What its first message carries of a new execution: nothing where it has to wait, or is large."""
+    if not row["timezone"] or row["held"] or row["start_after"]:
+        return ""
+    text = dump_json({name: row[name] for name in FIRST_ROW})
+    return text if len(text) <= MAX_CARRIED else ""
+
+
+class Bus:
     """Publishes in order, from a thread of its own: no step waits for it, and many messages go at once. Failing to is no
     failure: the rows are there to be read. `alive` is called with each message: an execution got on."""
 
-    def __init__(self, client: redis.Redis, engine: Engine, alive: Callable[[], None]) -> None:
-        self._client, self._engine, self._alive = client, engine, alive
+    def __init__(self, broker: DoorbellBroker, client: redis.Redis, engine: Engine, alive: Callable[[], None]) -> None:
+        self._broker, self._client, self._engine, self._alive = broker, client, engine, alive
         self._waiting: queue.SimpleQueue[News | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+
+    def begin(self, row: Mapping[str, Any]) -> None:
+        """Has a new execution run that is committed, by its row and its organization's timezone; tells the monitors."""
+        news = {monitor_channel(row["organization_id"]): exact_json.dumps([execution_started(row)])}
+        self.wake(row["id"], row["organization_id"], news, fresh=True, row=_carried(row))
+
+    def wake(
+        self,
+        execution_id: str,
+        organization_id: str,
+        news: Mapping[str, bytes] | None = None,
+        *,
+        fresh: bool = False,
+        row: str = "",
+    ) -> None:
+        """Tells the workers that an execution has something to do, and publishes `news` by channel.
+
+        `fresh`: it is new, and this is its first wake-up; `row`: what a worker needs to know of it, as JSON (engine.runtime.runner).
+        Redis may be down: then nothing is lost, the scheduler wakes it again once it is back.
+        """
+        try:
+            first = (True, row) if fresh else ()
+            self._broker.wake("run_execution", execution_id, organization_id, *first, news=news)
+        except redis.RedisError as error:
+            log.warning(
+                "broker does not respond, the scheduler will wake it", execution_id=execution_id, error=str(error)
+            )
 
     def publish(self, organization_id: str, execution_id: str, messages: list[Message]) -> None:
         """Sends messages to whoever watches, soon and in order."""

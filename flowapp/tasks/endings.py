@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flowapp.engine.runtime.recorder import end_of
 from flowapp.engine.store import admission
-from flowapp.engine.store.messages import execution_completed
 from flowapp.models import Execution
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.runtime import runtime
-from flowapp.tasks.starting import wake
 
 
 def ended(row: Mapping[str, Any]) -> None:
     """Called after the commit of an end. Nothing here must happen: the scheduler makes up for what is missed."""
     parent = (row["options"] or {}).get("parent")
     if parent:
-        wake(parent[0], row["organization_id"])
+        runtime().bus.wake(parent[0], row["organization_id"])
     if row["concurrency_key"] is not None:
         release(row["workflow_id"], row["organization_id"], row["concurrency_key"])
 
@@ -28,16 +27,13 @@ def release(workflow_id: str, organization_id: str, key: str) -> None:
         wake_ups = admission.release(session, workflow_id, runtime().clock.now(), key)
         session.commit()
     for wake_up in wake_ups:
-        wake(*wake_up)
+        runtime().bus.wake(*wake_up)
 
 
 def announce_ends(executions: list[Execution]) -> None:
     """Tells who watches, and who waits, that executions were ended from outside. Call after the commit."""
     for execution in executions:
-        message = execution_completed(
-            execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
-        )
-        runtime().bus.publish(execution.organization_id, execution.id, [message])
+        runtime().bus.publish(execution.organization_id, execution.id, [end_of(execution)])
         row = {
             name: getattr(execution, name) for name in ("options", "concurrency_key", "workflow_id", "organization_id")
         }

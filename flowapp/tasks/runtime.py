@@ -21,7 +21,7 @@ from flowapp.engine.store.quota import quotas
 from flowapp.models.clock import DatabaseClock
 from flowapp.security import helpers
 from flowapp.security.credentials import Vault
-from flowapp.tasks.bus import LiveBus
+from flowapp.tasks.bus import Bus
 from flowapp.tasks.pause import Pause
 from flowapp.tasks.tally import Tally
 
@@ -57,7 +57,7 @@ class Runtime:
     broker: DoorbellBroker
     redis: redis.Redis
     vault: Vault
-    bus: LiveBus
+    bus: Bus
     pause: Pause
     clock: DatabaseClock
     tally: Tally
@@ -77,7 +77,7 @@ class Runtime:
         progress = Progress()
         parts = (
             Vault(settings.encryption_keys),
-            LiveBus(client, engine, progress.made),
+            Bus(broker, client, engine, progress.made),
             Pause(settings, engine),
             DatabaseClock(engine),
             Tally(engine),

@@ -14,10 +14,10 @@ from flowapp import catalog
 from flowapp.catalog import Branch, Done, Fail, Outcome, Params, StepContext, Stop, Suspend, Wait
 from flowapp.catalog.registry import ACTIONS, action
 from flowapp.config import Settings
-from flowapp.database import dump_json
 from flowapp.engine.runtime.runner import Runner
 from flowapp.engine.store import signals
 from flowapp.engine.store.journal import first_row
+from flowapp.exact_json import dump_json
 from flowapp.models import Execution, Signal
 from flowapp.models.tenancy import system_session, use_tenant
 from tests.support import place as support

@@ -16,7 +16,8 @@ from flowapp.executions.replays import Choice
 from flowapp.executions.side_effects import preview
 from flowapp.models import TEST, Execution, Replay
 from flowapp.scheduler import Scheduler
-from flowapp.tasks import repeating, starting
+from flowapp.tasks import repeating
+from flowapp.tasks.bus import Bus
 from tests.engine.place import Place, _actions, place, step
 
 __all__ = ["_actions", "place"]
@@ -103,7 +104,7 @@ def test_a_worker_that_dies_repeats_nothing_twice(
         with pytest.raises(KeyboardInterrupt):
             repeating.run_replay(replay_id, place.org)
     with monkeypatch.context() as dying:
-        dying.setattr(starting, "wake", killed)  # after the commit, before anybody is told
+        dying.setattr(Bus, "wake", killed)  # after the commit, before anybody is told
         with pytest.raises(KeyboardInterrupt):
             repeating.run_replay(replay_id, place.org)
     for _ in range(3):

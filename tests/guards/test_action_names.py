@@ -30,7 +30,7 @@ WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "join": ("how a lane of the outline ends", ("engine/graph/outline.py", "web/forms/flow.py")),
     "log": (
         "a message of the live bus, a line of an export",
-        ("engine/store/messages.py", "executions/", "live/", "security/sandbox/"),
+        ("engine/runtime/recorder.py", "executions/", "live/", "security/sandbox/"),
     ),
     "approval": (
         "a kind of signal",

@@ -115,4 +115,4 @@ def test_one_way_to_start_after_a_commit() -> None:
         for word in (".expunge(", "fresh=True, row=")
         if word in path.read_text()
     }
-    assert said == {("tasks/starting.py", ".expunge("), ("tasks/starting.py", "fresh=True, row=")}
+    assert said == {("tasks/starting.py", ".expunge("), ("tasks/bus.py", "fresh=True, row=")}

@@ -16,13 +16,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.sansio.utils import get_current_url
 
 from flowapp import exact_json, tasks
-from flowapp.api.public.hook_bodies import context, headers, read_input
+from flowapp.api.bodies import query, read_input
 from flowapp.api.public.hook_rates import Rates
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.start import new_row, start_where
 from flowapp.errors import FlowError, ThrottledError
 from flowapp.models import Trigger, Version, Workflow, utcnow
-from flowapp.triggers.webhook import WebhookParams, delivery_id, verify
+from flowapp.triggers.webhook import WebhookParams, delivery_id, shown_headers, verify
 from flowapp.web.fast_path import Answer
 from flowapp.web.headers import of_data
 
@@ -34,6 +34,9 @@ _UNCHANGED = exists().where(
     _t.id == bindparam("still_trigger"), _t.updated_at == bindparam("still_since"), _t.is_active,
     _w.id == _t.workflow_id, _w.status == "active", _w.published_version_id == bindparam("still_version"),
 )  # fmt: skip
+
+
+_PLAIN, _SECURE = of_data(is_secure=False), of_data(is_secure=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class KnownHooks:
             return None
         body = exact_json.dumps(accepted(started.id, origin))
         kind = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        return Answer("202 ACCEPTED", [*kind, *of_data(is_secure=environ["wsgi.url_scheme"] == "https")], body)
+        return Answer("202 ACCEPTED", [*kind, *(_SECURE if environ["wsgi.url_scheme"] == "https" else _PLAIN)], body)
 
     def start_known(self, key: str, request: Request, raw: bytes) -> Started | Exception | None:
         """Starts the hook of that key, where it is known; see `start`."""
@@ -149,7 +152,7 @@ def _stored(hook: Hook, row: dict[str, Any]) -> Started | None:
     if written is None:
         return None
     if row["status"] == "pending":
-        tasks.begin_row(written)
+        tasks.runtime().bus.begin(written)
     return Started(row["id"], row["organization_id"], hook.config.response)
 
 
@@ -163,6 +166,17 @@ def given(hook: Hook, data: Any, request: Request) -> dict[str, Any]:
         "context": context(request, sent, hook.hidden),
         "idempotency_key": f"{hook.trigger.key}:{delivery}" if delivery else None,
     }
+
+
+def headers(request: Request) -> dict[str, str]:
+    """The request's headers, names in lower case."""
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def context(request: Request, sent: dict[str, str], hidden: set[str]) -> dict[str, Any]:
+    """Method, query and headers, those left out that are `hidden`, hold a secret or prove who sent it."""
+    shown = shown_headers(sent, hidden)
+    return {"method": request.method, "query": query(request) if request.query_string else {}, "headers": shown}
 
 
 def challenge(data: Any) -> str:

@@ -14,9 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from flowapp import tasks
-from flowapp.api.bodies import raw_body
+from flowapp.api.bodies import query, raw_body, read_input
 from flowapp.api.crm import people_schemas as schemas
-from flowapp.api.public.hook_bodies import query, read_input
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.engine.language.definition import STEP_ID

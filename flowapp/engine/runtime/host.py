@@ -9,8 +9,8 @@ from random import random
 from typing import Any
 
 from flowapp.engine.runtime.activity import Watch
+from flowapp.engine.runtime.recorder import Message
 from flowapp.engine.runtime.visit import Services
-from flowapp.engine.store import messages as m
 from flowapp.models import utcnow
 
 
@@ -23,7 +23,7 @@ class Host:
     """
 
     services: Callable[[str, str, str], Services]
-    publish: Callable[[str, str, list[m.Message]], None]  # organization, execution, messages
+    publish: Callable[[str, str, list[Message]], None]  # organization, execution, messages
     stopping: Callable[[], bool] = lambda: False
     now: Callable[[], datetime] = utcnow
     chance: Callable[[], float] = random

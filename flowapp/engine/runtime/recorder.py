@@ -1,4 +1,8 @@
-"""What an execution leaves behind: rows of attempts and log lines, and the messages that go with them."""
+"""What an execution leaves behind: rows of attempts and log lines, and the messages that go with them.
+
+The messages are those that the WebSocket sends. Their `seq` numbers them in one order for each execution, without gaps that
+a client could miss: a client that comes back with its last one gets what came after, rebuilt from the rows.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,49 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Required, TypedDict
+
+from sqlalchemy.orm import Session
 
 from flowapp.catalog import ActionSpec
-from flowapp.database import dump_json
 from flowapp.engine.language.definition import StepDef
 from flowapp.engine.machine.types import Token
 from flowapp.engine.runtime.visit import Attempt, shown_params
-from flowapp.engine.store import messages as m
+from flowapp.engine.store import message_log
 from flowapp.engine.store.journal import ENDED, SETTLED, Batch
+from flowapp.exact_json import dump_json
 from flowapp.logs import kept_text, mask
+from flowapp.models import TERMINAL, Execution, iso
 from flowapp.security.opened import Opened, named_secrets
 
 LARGE = 256 * 1024  # characters of an attempt's input from which on the same one is kept once for each claim
 _ROW = 200  # bytes that a row takes beside its texts
 _WEIGHED = ("input", "output", "explanation", "error_message", "error_details")
+
+
+class Message(TypedDict, total=False):
+    """One message; which keys it has beside `type` and `seq` goes by its type."""
+
+    type: Required[str]
+    seq: Required[int]
+    step_id: str
+    step_name: str
+    action_type: str
+    status: str | int  # of a step or an execution; of an error the number that HTTP has for it
+    attempt: int
+    iteration: int
+    branch: str
+    at: str | None
+    result: object
+    error: str
+    log: dict[str, object]
+    logs: list[dict[str, object]]
+    execution: dict[str, object]
+    execution_id: str
+    error_message: str
+    output_data: object
+    stats: object
+    message: str  # what was wrong with what the client sent
 
 
 def weigh(value: Any) -> int:
@@ -40,7 +72,7 @@ class Recorder:
         self.execution_id, self.organization_id, self.seq, self.now = execution_id, organization_id, seq, now
         self._given = given
         self.batch = Batch()
-        self.news: list[m.Message] = []
+        self.news: list[Message] = []
         self.last_start = 0
         self._row: dict[str, Any] = {}
         self._spec: ActionSpec | None = None
@@ -58,7 +90,7 @@ class Recorder:
         """Rows not yet taken."""
         return len(self.batch.started) + len(self.batch.lines)
 
-    def take(self) -> tuple[Batch, list[m.Message]]:
+    def take(self) -> tuple[Batch, list[Message]]:
         """The batch to write and the messages to publish after it; both start anew."""
         batch, news = self.batch, self.news
         self.batch, self.news = Batch(), []
@@ -94,7 +126,7 @@ class Recorder:
             "started_at": self.now(),
             "ended_at": None,
         }
-        self.news.append(m.step_started(self._row))
+        self.news.append(step_started(self._row))
 
     def open_intent(self, key: str, params: Any = None, opened: Opened | None = None) -> None:
         """The attempt is written before it runs: it has an effect. `params`: what with, for whoever may have to decide."""
@@ -118,7 +150,7 @@ class Recorder:
         self._close(status, attempt, branch=branch, output=output, error=error, details=details)
         self._row.update(ended_seq=self.seq, ended_at=self.now())
         self._keep()
-        self.news.append(m.step_ended(self._row))
+        self.news.append(step_ended(self._row))
 
     def reopen(self, step: StepDef, number: str, token: Token, spec: ActionSpec) -> None:
         """A suspended attempt, begun earlier as number `token["seq"]`, is taken up by a signal."""
@@ -146,7 +178,7 @@ class Recorder:
         """An attempt of a worker that died is settled."""
         self._end_past(past, past["step_id"], status, error=error)
 
-    def line(self, step_id: str, level: str, message: str, data: dict[str, Any] | None = None) -> m.Message:
+    def line(self, step_id: str, level: str, message: str, data: dict[str, Any] | None = None) -> Message:
         """A line of the log. Secrets are masked before anything is cut."""
         self.seq += 1
         row = {
@@ -161,7 +193,7 @@ class Recorder:
         }
         self.weight += _ROW + weigh(row["message"]) + weigh(data)
         self.batch.lines.append(row)
-        message_ = m.log_line(row)
+        message_ = log_line(row)
         self.news.append(message_)
         return message_
 
@@ -231,4 +263,97 @@ class Recorder:
         }
         self.weight += weigh(output) + weigh(error)
         self.batch.settled.append(self._values(row, SETTLED))
-        self.news.append(m.step_ended(row))
+        self.news.append(step_ended(row))
+
+
+# --- messages
+
+
+def execution_started(row: Mapping[str, Any]) -> Message:
+    """A new execution, a row of executions, is about to run; the monitors of its organization are told."""
+    shown = {name: row[name] for name in ("id", "status", "trigger_type")}
+    return {"type": "execution_started", "seq": 0, "execution": {**shown, "workflow": row["workflow_id"]}}
+
+
+def step_started(run: Mapping[str, Any]) -> Message:
+    """An attempt has begun; `run` is a row of step_runs."""
+    return {
+        "type": "step_started",
+        "seq": run["seq"],
+        "step_id": run["step_id"],
+        "step_name": run["step_name"],
+        "action_type": run["action_type"],
+        "attempt": run["attempt"],
+        "iteration": run["iteration"],
+        "at": iso(run["started_at"]),
+    }
+
+
+def step_ended(run: Mapping[str, Any]) -> Message:
+    """An attempt is over: step_completed (also for a wait that began) or step_failed."""
+    failed = run["status"] in ("failed", "uncertain")
+    message: Message = {
+        "type": "step_failed" if failed else "step_completed",
+        "seq": run["ended_seq"],
+        "step_id": run["step_id"],
+        "step_name": run["step_name"],
+        "status": run["status"],
+        "attempt": run["attempt"],
+        "iteration": run["iteration"],
+        "branch": run["branch"],
+        "at": iso(run["ended_at"]),
+    }
+    return {**message, "error": run["error_message"]} if failed else {**message, "result": run["output"]}
+
+
+def log_line(row: Mapping[str, Any]) -> Message:
+    """A line of the log; `row` is a row of log_lines. The feed of a socket adds the step's name."""
+    return {"type": "log", "seq": row["seq"], "log": line_json(row)}
+
+
+def line_json(row: Mapping[str, Any], step_name: str = "") -> dict[str, object]:
+    """A line of the log as it is shown everywhere; `row` is a row of log_lines, its data without secrets."""
+    return {
+        "seq": row["seq"],
+        "level": row["level"].upper(),
+        "message": row["message"],
+        "step_id": row["step_id"],
+        "step_name": step_name or row["step_id"],
+        "data": row["data"],
+        "created_at": iso(row["created_at"]),
+    }
+
+
+def responded(seq: int) -> Message:
+    """A `respond` step has answered: whoever waits for it reads it in the execution's row."""
+    return {"type": "responded", "seq": seq}
+
+
+def execution_completed(execution_id: str, seq: int, status: str, error: str, output: object) -> Message:
+    """The execution has ended, whatever its status."""
+    return {
+        "type": "execution_completed",
+        "seq": seq,
+        "execution_id": execution_id,
+        "status": status,
+        "error_message": error,
+        "output_data": output,
+    }
+
+
+def messages_since(session: Session, execution: Execution, after: int = 0) -> list[Message]:
+    """The messages with seq > `after`, in order, rebuilt from the rows."""
+    runs, lines = message_log.since(session, execution, after)
+    messages = [step_started(run) for run in runs if run["seq"] > after]
+    messages += [step_ended(run) for run in runs if (run["ended_seq"] or 0) > after]
+    messages += map(log_line, lines)
+    if execution.status in TERMINAL and execution.seq > after:
+        messages.append(end_of(execution))
+    return sorted(messages, key=lambda message: int(message["seq"]))
+
+
+def end_of(execution: Execution) -> Message:
+    """The last message of an execution that has ended."""
+    return execution_completed(
+        execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
+    )

@@ -18,12 +18,11 @@ from flowapp.engine.runtime.host import Host
 from flowapp.engine.runtime.outcomes import Completion, Here, Meaning, columns_of, meaning, retry_words, tell_others
 from flowapp.engine.runtime.program import Program, Step
 from flowapp.engine.runtime.received_signals import ReceivedSignals
-from flowapp.engine.runtime.recorder import Recorder, weigh
+from flowapp.engine.runtime.recorder import Message, Recorder, execution_completed, responded, weigh
 from flowapp.engine.runtime.resume import resume
 from flowapp.engine.runtime.visit import Attempt, idempotency_key
 from flowapp.engine.runtime.visit_context import Results, VisitContext
 from flowapp.engine.store import leases
-from flowapp.engine.store import messages as m
 from flowapp.engine.store.journal import Claim, Journal
 from flowapp.engine.store.quota import quotas
 from flowapp.models import TEST, new_id
@@ -202,7 +201,7 @@ class Run:
         if means.answer is not None:  # before the flow goes on: it may end here, and nothing can be written then
             self.advance({"type": "responded"})
             self.flush(response=means.answer)
-            self.publish([m.responded(self.recorder.seq)])
+            self.publish([responded(self.recorder.seq)])
         self.advance(means.then)
         if means.status == "failed" and (words := retry_words(self.state["tokens"].get(number), here.now)):
             self.recorder.line(step.definition.step_id, "warning", words)
@@ -349,13 +348,13 @@ class Run:
         self.recorder.seq += 1
         end = Completion(status, self.results.output, error, self.current, self.host.now())
         self.recorder.weight += weigh(end.output)
-        self.recorder.news.append(m.execution_completed(self.row["id"], self.recorder.seq, status, error, end.output))
+        self.recorder.news.append(execution_completed(self.row["id"], self.recorder.seq, status, error, end.output))
         tell_others(self.recorder.batch, self.row, end)
         self.flush(**columns_of(end))
         if self.options.get("parent") or self.row["concurrency_key"] is not None:
             self.host.ended(self.row)
 
-    def publish(self, news: list[m.Message]) -> None:
+    def publish(self, news: list[Message]) -> None:
         """Tells who watches."""
         if news:
             self.host.publish(self.row["organization_id"], self.row["id"], news)

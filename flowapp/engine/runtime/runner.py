@@ -21,7 +21,7 @@ from flowapp.engine.runtime.run import Run
 from flowapp.engine.runtime.visit import Attempt
 from flowapp.engine.runtime.visit import run as make_attempt
 from flowapp.engine.store.journal import Claim, Journal
-from flowapp.engine.store.leases import Keeper
+from flowapp.engine.store.leases import Held, Keeper
 from flowapp.errors import FencedError, FlowError
 from flowapp.logs import get_logger
 
@@ -62,11 +62,16 @@ class Runner(Host):
                 self._hold(journal, claim)
 
     def _hold(self, journal: Journal, claim: Claim) -> None:
-        with self.keeper.holding(journal, claim):
-            try:
-                self._drive(journal, claim)
-            except FencedError:
-                log.info("lease lost", execution_id=claim.row["id"])
+        """Drives it; meanwhile its lease is kept."""
+        self.keeper.held[id(claim)] = Held(journal, claim, self.now())
+        if not self.keeper.awake:
+            self.keeper.start()
+        try:
+            self._drive(journal, claim)
+        except FencedError:
+            log.info("lease lost", execution_id=claim.row["id"])
+        finally:
+            del self.keeper.held[id(claim)]
 
     def _drive(self, journal: Journal, claim: Claim) -> None:
         run = Run(self, journal, claim)

@@ -6,8 +6,7 @@ Nothing is written and nobody is reached: whoever calls `simulate` hands in serv
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -135,12 +134,8 @@ class MemoryJournal(Journal):
 class _NoKeeper(Keeper):
     """Nobody else wants a simulated execution."""
 
-    def __init__(self) -> None:
-        pass
-
-    @contextmanager
-    def holding(self, journal: Journal, claim: Claim) -> Iterator[None]:  # noqa: ARG002
-        yield
+    def start(self) -> None:
+        """Keeps nothing."""
 
 
 def simulate(
@@ -159,7 +154,7 @@ def simulate(
         services=lambda *_place: world,
         publish=lambda _organization, _execution, _news: None,
         programs=programs or Programs(),
-        keeper=_NoKeeper(),
+        keeper=_NoKeeper(LONGEST, clock.now),
         stopping=lambda: time.monotonic() > end,
         now=clock.now,
         chance=lambda: 0.0,

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, Stop, secret_fields
 from flowapp.catalog.context import SERVICES, Http, HttpResponse, Logger, LogLevel, Signal, StepServices
-from flowapp.database import dump_json
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.runtime.program import Step
 from flowapp.errors import FlowError, StepError
+from flowapp.exact_json import dump_json
 from flowapp.logs import MASK, get_logger, kept_text, mask
 from flowapp.security.helpers import within
 from flowapp.security.opened import Opened, collecting

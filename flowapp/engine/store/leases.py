@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,7 +28,9 @@ LAST_SECONDS = 2.0  # of a process that ends
 
 
 @dataclass(slots=True)
-class _Held:
+class Held:
+    """An execution that this process holds."""
+
     journal: Journal
     claim: Claim
     kept_at: datetime
@@ -43,34 +44,27 @@ class _Held:
 
 
 class Keeper:
-    """Prolongs what is held; its thread starts with a claim, and ends once there has been none for IDLE_LOOKS looks."""
+    """Prolongs what is `held`, by any keys. Whoever adds to it starts the keeper where it is not `awake`: its thread ends
+    once nothing has been held for IDLE_LOOKS looks."""
 
     def __init__(self, lease_seconds: float, now: Callable[[], datetime]) -> None:
         self._every = lease_seconds / 3
         self._now = now
-        self._held: dict[int, _Held] = {}
+        self.held: dict[int, Held] = {}
+        self.awake = False
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
 
-    @contextmanager
-    def holding(self, journal: Journal, claim: Claim) -> Iterator[None]:
-        """While inside, the claim's lease does not run out."""
-        mark = id(claim)
+    def start(self) -> None:
+        """Keeps from now on."""
         with self._lock:
-            self._held[mark] = _Held(journal, claim, self._now())
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
-                self._thread.start()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._held.pop(mark, None)
+            if not self.awake:
+                self.awake = True
+                threading.Thread(target=self._keep, name="leases", daemon=True).start()
 
     def _keep(self) -> None:
         pause, idle = threading.Event(), 0
         while not pause.wait(min(self._every, UNCLAIMED)):
-            idle = 0 if self._held else idle + 1
+            idle = 0 if self.held else idle + 1
             if idle > IDLE_LOOKS and self._ended():
                 return
             now = self._now()
@@ -81,16 +75,18 @@ class Keeper:
                     log.warning("lease not extended", execution_id=held.claim.row["id"], error=str(error))
 
     def _ended(self) -> bool:
-        """Ends the thread, unless a claim came this moment."""
+        """Ends the thread, unless a claim came this moment: it was added before whoever did looked whether this is awake."""
         with self._lock:
-            if not self._held:
-                self._thread = None
-            return not self._held
+            self.awake = False
+            self.awake = bool(self.held)
+            return not self.awake
 
-    def _due(self, now: datetime) -> list[_Held]:
-        with self._lock:
-            held = list(self._held.values())
-        return [h for h in held if (now - h.kept_at).total_seconds() >= (self._every if h.claim.taken else UNCLAIMED)]
+    def _due(self, now: datetime) -> list[Held]:
+        return [
+            h
+            for h in list(self.held.values())
+            if (now - h.kept_at).total_seconds() >= (self._every if h.claim.taken else UNCLAIMED)
+        ]
 
 
 def write_again(journal: Journal, claim: Claim, batch: Batch, stopping: Callable[[], bool], error: Exception) -> None:

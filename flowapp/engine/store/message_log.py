@@ -1,16 +1,20 @@
-"""What happened in an execution since a message, rebuilt from its rows."""
+"""What happened in an execution since a message: its attempts and its lines, as engine.runtime.recorder makes messages of them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from flowapp.engine.store import messages as m
-from flowapp.models import TERMINAL, Execution, LogLine, StepRun
+from flowapp.models import Execution, LogLine, StepRun
+
+Rows = list[Mapping[str, Any]]
 
 
-def messages(session: Session, execution: Execution, after: int = 0) -> list[m.Message]:
-    """The messages with seq > `after`, in order."""
+def since(session: Session, execution: Execution, after: int) -> tuple[Rows, Rows]:
+    """The rows of attempts that began or ended, and of lines that were written, after the message of that number."""
     runs = session.execute(
         select(StepRun.__table__).where(
             StepRun.execution_id == execution.id,
@@ -18,12 +22,6 @@ def messages(session: Session, execution: Execution, after: int = 0) -> list[m.M
             or_(StepRun.seq > after, StepRun.ended_seq > after),
         )
     )
-    messages: list[m.Message] = []
-    for run in map(dict, runs.mappings()):
-        if run["seq"] > after:
-            messages.append(m.step_started(run))
-        if (run["ended_seq"] or 0) > after:
-            messages.append(m.step_ended(run))
     lines = session.execute(
         select(LogLine.__table__).where(
             LogLine.execution_id == execution.id,
@@ -31,11 +29,4 @@ def messages(session: Session, execution: Execution, after: int = 0) -> list[m.M
             LogLine.seq > after,
         )
     )
-    messages += [m.log_line(dict(row)) for row in lines.mappings()]
-    if execution.status in TERMINAL and execution.seq > after:
-        messages.append(
-            m.execution_completed(
-                execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
-            )
-        )
-    return sorted(messages, key=lambda message: int(message["seq"]))
+    return [dict(run) for run in runs.mappings()], [dict(line) for line in lines.mappings()]

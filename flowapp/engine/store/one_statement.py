@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, text
 
-from flowapp.database import dump_json
+from flowapp.exact_json import dump_json
 from flowapp.models import Execution, LogLine, StepRun, Timer
 from flowapp.models.driver import Driver
 

@@ -14,7 +14,6 @@ from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks.endings import announce_ends
 from flowapp.tasks.jobs import Result, hourly, job
 from flowapp.tasks.runtime import runtime
-from flowapp.tasks.starting import wake
 
 LAST_CALL = 30.0  # seconds that a worker has to take one up
 
@@ -34,7 +33,7 @@ def run(last_call: float = LAST_CALL) -> Result:
     if not stale_ones:
         return {"found": 0, "failed": 0}
     for one in stale_ones:
-        wake(one.id, one.organization_id)
+        runtime().bus.wake(one.id, one.organization_id)
     called = utcnow() + timedelta(milliseconds=1)  # messages know their milliseconds only
     if current.stopping.wait(last_call) or not _heard(called):
         return {"found": len(stale_ones), "failed": 0}

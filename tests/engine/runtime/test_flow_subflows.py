@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy.orm import Session
@@ -38,7 +39,7 @@ class WithWorkflows(NoServices):
 
 @pytest.fixture
 def nest(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    monkeypatch.setattr(starting, "wake", lambda *_args, **_more: None)
+    monkeypatch.setattr(starting, "runtime", Mock())
     place.runner.services = lambda *_: WithWorkflows(place)  # type: ignore[assignment,return-value]
     yield place
 

@@ -8,8 +8,8 @@ import pytest
 
 from flowapp.catalog.registry import ACTIONS
 from flowapp.engine.runtime import runner
+from flowapp.engine.runtime.recorder import messages_since
 from flowapp.engine.store.control import cancel, decide
-from flowapp.engine.store.message_log import messages
 from flowapp.errors import ConflictError
 from tests.engine.place import Place, World, _actions, place, step
 
@@ -49,8 +49,8 @@ def test_steps_see_what_came_before(place: Place) -> None:
 def test_messages_are_numbered_and_replay_gives_the_same(place: Place) -> None:
     done = place.run([step("a"), step("b", "once"), step("c", "idempotent")])
     with place.session() as session:
-        replayed = messages(session, done)
-        assert messages(session, done, after=5) == [m for m in replayed if m["seq"] > 5]
+        replayed = messages_since(session, done)
+        assert messages_since(session, done, after=5) == [m for m in replayed if m["seq"] > 5]
     seqs = [m["seq"] for m in replayed]
     assert seqs == list(range(1, len(seqs) + 1))
     assert sorted(place.published, key=lambda m: m["seq"]) == replayed

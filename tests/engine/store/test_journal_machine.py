@@ -27,9 +27,9 @@ from hypothesis.stateful import (
 from sqlalchemy.orm import Session
 
 from flowapp.engine.machine.types import SUSPENDED
+from flowapp.engine.runtime.recorder import messages_since
 from flowapp.engine.store import timers
 from flowapp.engine.store.control import cancel, decide
-from flowapp.engine.store.message_log import messages
 from flowapp.models import TERMINAL, Execution, utcnow
 from tests.engine.mill import LEASE, Book, DyingJournal, Fuse, Killed, Recipe, register
 from tests.engine.place import Place, _actions, place
@@ -293,7 +293,7 @@ class Machine(RuleBasedStateMachine):
 
     def compare_messages(self, execution: Execution) -> None:
         with self.place.session() as session:
-            told = messages(session, execution)
+            told = messages_since(session, execution)
         if not self.decided and execution.status != "cancelled":
             assert [m["seq"] for m in told] == list(range(1, execution.seq + 1)), "a message is missing"
         if not self.faults and not self.decided and execution.status != "cancelled":
