@@ -206,3 +206,15 @@ def test_sparkline_scales_to_its_tallest_bar(render) -> None:  # type: ignore[no
     assert 'class="ok" x="12" y="1.0" width="4" height="20.0"' in html
     assert 'class="bad" x="0"' in html
     assert "11 succeeded, 1 failed" in html
+
+
+def test_classes_of_templates_are_written_with_hyphens() -> None:
+    """As the style sheets write them: a renamed word had left its rules behind."""
+    written = {
+        (path.name, name)
+        for path in Path("templates").rglob("*.html")
+        for names in re.findall(r'class="([^"]*)"', path.read_text(encoding="utf-8"))
+        for name in re.sub(r"\{[{%].*?[%}]\}", " ", names).split()
+        if "_" in name
+    }
+    assert not written

@@ -218,6 +218,24 @@ def connect(definition: DefinitionJson, source: str, branch: str, target: str | 
     return _close(edited, kept)
 
 
+def edge_of(definition: DefinitionJson, source: str, branch: str, target: str) -> EdgeJson:
+    """The edge between two steps, also where order alone says it. NotFoundError where there is none."""
+    edges = _kept(definition["edges"], with_edges(definition))
+    for edge in edges:
+        if _ends(edge) == (source, target, branch):
+            return edge
+    raise NotFoundError(say("These steps are no longer connected in this way."))
+
+
+def change_edge(definition: DefinitionJson, changed: EdgeJson) -> DefinitionJson:
+    """Gives an edge the label and the conditions of `changed`."""
+    edge_of(definition, changed["source"], changed["branch"], changed["target"])
+    edited, edges = _open(definition)
+    written = _kept(edited["edges"], edges)
+    edited["edges"] = [changed if _ends(edge) == _ends(changed) else edge for edge in written]
+    return _close(edited, edges)
+
+
 def _move_down(edited: DefinitionJson, edges: list[Edge], lane: list[Block], at: int) -> DefinitionJson:
     block, following = lane[at], lane[at + 1]
     if at + 2 < len(lane):
@@ -311,9 +329,13 @@ def _as_json(edges: list[Edge]) -> list[EdgeJson]:
     return [{"source": source, "target": target, "branch": branch} for source, target, branch in edges]
 
 
+def _ends(edge: EdgeJson) -> Edge:
+    return edge["source"], edge["target"], edge.get("branch", "next")
+
+
 def _kept(before: list[EdgeJson], edges: list[Edge]) -> list[EdgeJson]:
     """The edges with the labels and conditions that they had. Where one leads elsewhere now, it keeps them."""
-    known = {(edge["source"], edge["target"], edge.get("branch", "next")): edge for edge in before}
+    known = {_ends(edge): edge for edge in before}
     written = _as_json(edges)
     for edge in written:
         key = edge["source"], edge["target"], edge["branch"]

@@ -16,6 +16,7 @@ from flowapp.engine.graph.sample import ValueGroup
 from flowapp.engine.language.definition import StepDef, stored_step
 from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.web.forms.draft import Draft
+from flowapp.web.forms.edges import ShownEdge, edges_from
 from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.steps import StepForm
 from flowapp.workflows import test_data
@@ -101,6 +102,10 @@ class Editor:
     def groups(self) -> list[dict[str, object]]:
         """The values to insert, as `ui.value_list` shows them."""
         return shown_groups(self.draft.values(self._with(self.origin), self.origin["step_id"]))
+
+    def edges(self) -> list[ShownEdge]:
+        """What leads on from the step, as it is saved."""
+        return [] if self.new else edges_from(self.draft.definition, self.form.step["step_id"])
 
     def inputs(self) -> list[tuple[str, str]]:
         """What the step can be tried with."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from flask_babel import format_percent, ngettext
@@ -12,7 +12,7 @@ from flowapp.catalog import ACTIONS, TRIGGERS
 from flowapp.catalog.branches import branch_label
 from flowapp.engine.graph.outline import Block, Lane, has_lanes, loose, open_ends, outline
 from flowapp.errors import Problem
-from flowapp.models.definitions import DefinitionJson, StepJson, TriggerJson
+from flowapp.models.definitions import DefinitionJson, EdgeJson, StepJson, TriggerJson
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.summary import conditions_line, step_line, trigger_line
 from flowapp.web.texts import translated
@@ -89,6 +89,9 @@ def flow(
     """The view of a canonical definition. The problems are those of `workflows.validate`."""
     lane = outline(definition)
     cards = {step["step_id"]: step_card(step, providers) for step in definition["steps"]}
+    for edge in definition["edges"]:
+        if edge.get("conditions") and edge["target"] in cards:
+            cards[edge["target"]].note = _edge_note(edge, cards)
     triggers = [trigger_card(trigger, providers) for trigger in definition["triggers"]]
     found = Flow(lane, cards, triggers, [cards[step_id] for step_id in loose(definition, lane)])
     for problems, kind in ((errors, "errors"), (warnings, "warnings")):
@@ -105,6 +108,17 @@ def step_card(step: StepJson, providers: Providers) -> Card:
     card.policy = _policy(step, providers)
     card.own_lanes = has_lanes(step)
     return card
+
+
+def _edge_note(edge: EdgeJson, cards: Mapping[str, Card]) -> str:
+    """When the flow comes to a step from another, added to what its card says already."""
+    source = cards.get(edge["source"])
+    text = _(
+        "After “%(step)s” only when %(conditions)s",
+        step=source.name if source else edge["source"],
+        conditions=conditions_line(edge.get("conditions")),
+    )
+    return "; ".join(filter(None, (cards[edge["target"]].note, text)))
 
 
 def trigger_card(trigger: TriggerJson, providers: Providers) -> Card:
