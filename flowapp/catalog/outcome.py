@@ -55,9 +55,9 @@ class Fail:
 class Suspend:
     """The token waits for a signal: an event of a type in `events`, a resume call, a decision, a sub-workflow's end.
 
-    Each signal has the step run again, with `ctx.signal` set and without a new intent; it may park again, until the
+    Each signal has the step run again, with `ctx.signal` set and without a new intent; it may suspend again, until the
     moment that it named first. A crash can repeat that visit: an effect that must happen once comes before the step
-    parks. At `until` (None: never) the flow goes on along `timeout_branch`. `same_entity`: only
+    suspends. At `until` (None: never) the flow goes on along `timeout_branch`. `same_entity`: only
     events about the execution's contact or entity count. `accepts`: kinds of signals; `waits_for` says in words what is
     waited for. `result` is what later steps see after a timeout.
     """

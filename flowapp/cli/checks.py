@@ -78,7 +78,7 @@ def _of(kind: str, settings: Settings) -> str:
     groups: dict[str, list[str]] = defaultdict(list)
     for one in health.processes(db.engine, settings):
         if one.kind == kind:
-            since = {"working": "", "stuck": f" for {one.still_for:.0f} s", "silent": f" for {one.silent_for:.0f} s"}
+            since = {"working": "", "stuck": f" for {one.stalled_for:.0f} s", "silent": f" for {one.silent_for:.0f} s"}
             groups[one.state].append(one.name + since[one.state])
     words = {"working": "work", "stuck": "stuck", "silent": "silent"}
     return "; ".join(

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import N_
+from flowapp.data import stored
 from flowapp.data.columns import Column, plain
 from flowapp.data.rule_checks import is_email, is_phone
 from flowapp.engine.store.start import start
@@ -56,21 +57,12 @@ def by_key(session: Session, key: str) -> Form:
 
 def create(session: Session, body: Mapping[str, object], *, project_id: str | None = None) -> Form:
     """A form from {"name", "title", "intro", "submit_label", "thanks", "fields": [...]}. InvalidError by path."""
-    values = read(body)
-    project_id = project_id or projects.default_project(session).id
-    slug = projects.free_slug(session, Form, project_id, str(values["name"]))
-    form = Form(project_id=project_id, slug=slug, key=secrets.token_urlsafe(12), **values)
-    session.add(form)
-    session.flush()
-    return form
+    return stored.add(session, Form, read(body), project_id, key=secrets.token_urlsafe(12))
 
 
 def update(session: Session, form: Form, body: Mapping[str, object]) -> Form:
     """Changes all but slug and address, by which workflows and links know the form."""
-    for name, value in read(body).items():
-        setattr(form, name, value)
-    session.flush()
-    return form
+    return stored.change(session, form, read(body))
 
 
 def delete(session: Session, form: Form) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp import exact_json
-from flowapp.data import names
+from flowapp.data import names, stored
 from flowapp.data.rule_checks import SchemaRule
 from flowapp.data.schema_rules import check, check_each, read_rules
 from flowapp.errors import InvalidError, NotFoundError, Problem, StepError
@@ -18,7 +18,6 @@ from flowapp.models import Schema, conventions_of
 from flowapp.security import json_schema
 from flowapp.texts import say
 from flowapp.values.conventions import UNSTATED, Conventions
-from flowapp.workflows import projects
 
 __all__ = ["ProjectSchemas", "SchemaRule", "check", "create", "delete", "get", "read_rules", "update"]
 
@@ -33,21 +32,12 @@ def get(session: Session, schema_id: str) -> Schema:
 
 def create(session: Session, body: Mapping[str, object], *, project_id: str | None = None) -> Schema:
     """A schema from {"name", "rules": [...], "json_schema": text or object}. InvalidError by path."""
-    values = _read(body)
-    project_id = project_id or projects.default_project(session).id
-    slug = projects.free_slug(session, Schema, project_id, str(values["name"]))
-    schema = Schema(project_id=project_id, slug=slug, **values)
-    session.add(schema)
-    session.flush()
-    return schema
+    return stored.add(session, Schema, _read(body), project_id)
 
 
 def update(session: Session, schema: Schema, body: Mapping[str, object]) -> Schema:
     """Changes name and rules. The slug stays, because workflows call the schema by it."""
-    for name, value in _read(body).items():
-        setattr(schema, name, value)
-    session.flush()
-    return schema
+    return stored.change(session, schema, _read(body))
 
 
 def delete(session: Session, schema: Schema) -> None:

@@ -18,7 +18,7 @@ class Heartbeat(Base):
     """A process that runs, or ran until a while ago (tasks.fleet.heartbeats writes it every few seconds). Belongs to the
     installation.
 
-    `started_at` and `seen_at` are times of the database's clock. `still_seconds`: for how long it had made no progress
+    `started_at` and `seen_at` are times of the database's clock. `stalled_seconds`: for how long it had made no progress
     when it was seen; `clock_ahead_ms`: how far its host's clock was ahead of the database's, NULL while it is not known;
     `secret_key` and `encryption_keys`: fingerprints of its keys, the latter in the order of the setting.
     """
@@ -35,7 +35,7 @@ class Heartbeat(Base):
     encryption_keys: Mapped[list[Any]]
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(index=True)
-    still_seconds: Mapped[int] = mapped_column(default=0)
+    stalled_seconds: Mapped[int] = mapped_column("still_seconds", key="stalled_seconds", default=0)
     clock_ahead_ms: Mapped[int | None]
 
 

@@ -173,11 +173,16 @@ def test_shapes_of_queries(ask, sql, expected):
         ("SELECT now() - INTERVAL 'soon'", "is not supported"),
         ("SELECT * FROM people WHERE name = :many", "single value"),
         ("SELECT name FROM people WHERE created_at > 'soon'", "refused"),
+        (
+            "SELECT title FROM important_data WHERE qty < :huge",
+            "“huge” is too large: a whole number can have at most 64 bits",
+        ),
+        ("SELECT title FROM important_data WHERE qty IN (:tiny)", "“tiny” is too large"),
     ],
 )
 def test_what_cannot_be_asked_is_said(ask, session, sql, message):
     with pytest.raises(StepError, match=message) as caught:
-        ask(sql, bad="x", many=[1, 2])
+        ask(sql, bad="x", many=[1, 2], huge=2**63, tiny=[1, -(2**63) - 1])
     assert caught.value.permanent
     assert len(ask("SELECT name FROM people")) == 2  # the transaction goes on
 

@@ -43,7 +43,7 @@ def test_a_process_has_one_row_that_says_who_it_is(runtime: tasks.Runtime) -> No
     heart.beat()
     (row,) = rows(runtime)
     assert f"{row.host}:{row.pid}" == runtime.name
-    assert (row.kind, row.version, row.still_seconds) == ("worker", VERSION, 7)
+    assert (row.kind, row.version, row.stalled_seconds) == ("worker", VERSION, 7)
     assert row.started_at == first.started_at < first.seen_at + timedelta(seconds=1)
     assert row.seen_at > first.seen_at
     assert abs(row.seen_at - utcnow()) < timedelta(seconds=30)

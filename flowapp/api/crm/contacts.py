@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
-from flowapp.api.crm import people_schemas as schemas
+from flowapp.api.crm import schemas
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.crm import contacts

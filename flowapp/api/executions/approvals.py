@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, jsonify
 
 from flowapp import tasks
 from flowapp.api.bodies import list_of, read_model, read_query
-from flowapp.api.crm import people_schemas as schemas
+from flowapp.api.executions import approval_schemas as schemas
 from flowapp.api.routes import route
 from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import tasks
 from flowapp.api.bodies import query, raw_body, read_input
-from flowapp.api.crm import people_schemas as schemas
+from flowapp.api.executions import approval_schemas as schemas
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.engine.language.definition import STEP_ID

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify
 
 from flowapp.api.bodies import list_of, read_model, read_query
-from flowapp.api.crm import people_schemas as schemas
 from flowapp.api.routes import route
+from flowapp.api.settings import schemas
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db

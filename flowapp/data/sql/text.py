@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # sqlglot is heavy: it is imported when the first query runs
 
 MAX_SQL = 50_000
 MAX_LIST = 30_000  # entries for one IN (:list): SQLite and PostgreSQL take about 32,000 and 65,000 parameters
+WHOLE = range(-(2**63), 2**63)  # whole numbers that both databases know
 _NODES = (
     "Select Union Intersect Except Subquery With CTE From Join Where Group Having Order Ordered Limit Offset Distinct "
     "Table TableAlias Column Identifier Star Alias Placeholder Literal Boolean Null Paren Tuple Var DataType "
@@ -235,6 +236,8 @@ def _bind(tree: exp.Expr, params: Mapping[str, object]) -> dict[str, object]:
 def _scalar(name: str, value: object) -> object:
     if isinstance(value, dict | list | tuple):
         raise _wrong(f"The parameter “{name}” must be a single value; a list can only stand in IN (:{name}).")
+    if isinstance(value, int) and value not in WHOLE:
+        raise _wrong(f"The parameter “{name}” is too large: a whole number can have at most 64 bits.")
     return value
 
 

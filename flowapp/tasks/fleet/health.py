@@ -28,7 +28,7 @@ _STUCK_BEATS = 12  # for so many beats nothing got on
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process and how it is. `silent_for` and `still_for` in seconds; `clock_ahead` too, None where not known."""
+    """A process and how it is. `silent_for` and `stalled_for` in seconds; `clock_ahead` too, None where not known."""
 
     kind: str
     name: str
@@ -36,7 +36,7 @@ class Process:
     version: str
     state: State
     silent_for: float
-    still_for: float
+    stalled_for: float
     clock_ahead: float | None
     secret_key: str
     encryption_keys: tuple[str, ...]
@@ -62,7 +62,7 @@ def this_process(settings: Settings) -> Process:
         version=VERSION,
         state="working",
         silent_for=0.0,
-        still_for=0.0,
+        stalled_for=0.0,
         clock_ahead=None,
         secret_key=heartbeats.fingerprint(settings.secret_key),
         encryption_keys=tuple(heartbeats.fingerprints(settings.encryption_keys)),
@@ -73,7 +73,7 @@ def _process(row: Heartbeat, silent_for: float, beat: float) -> Process:
     state: State = "working"
     if silent_for > _SILENT_BEATS * beat:
         state = "silent"
-    elif row.still_seconds > _STUCK_BEATS * beat:
+    elif row.stalled_seconds > _STUCK_BEATS * beat:
         state = "stuck"
     return Process(
         kind=row.kind,
@@ -82,7 +82,7 @@ def _process(row: Heartbeat, silent_for: float, beat: float) -> Process:
         version=row.version,
         state=state,
         silent_for=max(0.0, silent_for),
-        still_for=row.still_seconds + max(0.0, silent_for),
+        stalled_for=row.stalled_seconds + max(0.0, silent_for),
         clock_ahead=None if row.clock_ahead_ms is None else row.clock_ahead_ms / 1000,
         secret_key=row.secret_key,
         encryption_keys=tuple(row.encryption_keys),

@@ -89,7 +89,7 @@ class Heart(threading.Thread):
         fixed = self._fixed = self._fixed or self._about_this_process()
         now = {
             "seen_at": database_now(),
-            "still_seconds": int(self.stalled_for()),
+            "stalled_seconds": int(self.stalled_for()),
             "clock_ahead_ms": self._clock_ahead_ms,
         }
         dialect = self.runtime.engine.dialect.name

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.api.crm.people_schemas import ContactOut
+from flowapp.api.crm.schemas import ContactOut
 from tests.api.conftest import Api
 from tests.api.waiting import ended, started
 

@@ -1,10 +1,9 @@
-"""What the API takes and gives about contacts, approvals, resume calls and notifications."""
+"""What the API takes and gives about contacts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -63,81 +62,3 @@ class ContactOut(Out):
 
 class ContactsOut(ListOut):
     results: list[ContactOut]
-
-
-class NotificationQuery(PageQuery):
-    """Which notifications."""
-
-    unread: bool = Field(default=False, description="Only those that were not read.")
-
-
-class NotificationsReadIn(In):
-    """Ids of notifications; absent: all."""
-
-    ids: list[UUID] | None = Field(default=None, max_length=200)
-
-
-class NotificationOut(Out):
-    """A message to the caller; `level`: info, success, warning or danger; `link`: a path of this application."""
-
-    id: str
-    level: str
-    title: str
-    body: str
-    link: str
-    created_at: datetime
-    read_at: datetime | None
-
-
-class NotificationsOut(ListOut):
-    """`unread`: of the newest hundred."""
-
-    results: list[NotificationOut]
-    unread: int
-
-
-class ReadOut(Out):
-    """How many became read."""
-
-    read: int
-
-
-class DecideIn(In):
-    """Why; and which step is meant, where the execution waits for several approvals."""
-
-    comment: str = Field(default="", max_length=2000)
-    step_id: str = Field(default="", max_length=64)
-
-
-class DecidedOut(Out):
-    """The decision is stored, and the execution goes on."""
-
-    execution_id: str
-    step_id: str
-    decision: str
-    by: str
-
-
-class ApprovalOut(Out):
-    """An open approval; `until`: when the execution goes on without it, null: never."""
-
-    execution_id: str
-    workflow: str
-    workflow_name: str
-    step_id: str
-    title: str
-    message: str
-    role: str
-    asked_at: datetime
-    until: datetime | None
-
-
-class ApprovalsOut(ListOut):
-    results: list[ApprovalOut]
-
-
-class ResumeOut(Out):
-    """The call is stored; `status` is the execution's before it went on."""
-
-    execution_id: str
-    status: str

@@ -1,0 +1,50 @@
+"""What the API takes and gives about approvals and calls that resume an execution."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from flowapp.api.schemas import In, ListOut, Out
+
+
+class DecideIn(In):
+    """Why; and which step is meant, where the execution waits for several approvals."""
+
+    comment: str = Field(default="", max_length=2000)
+    step_id: str = Field(default="", max_length=64)
+
+
+class DecidedOut(Out):
+    """The decision is stored, and the execution goes on."""
+
+    execution_id: str
+    step_id: str
+    decision: str
+    by: str
+
+
+class ApprovalOut(Out):
+    """An open approval; `until`: when the execution goes on without it, null: never."""
+
+    execution_id: str
+    workflow: str
+    workflow_name: str
+    step_id: str
+    title: str
+    message: str
+    role: str
+    asked_at: datetime
+    until: datetime | None
+
+
+class ApprovalsOut(ListOut):
+    results: list[ApprovalOut]
+
+
+class ResumeOut(Out):
+    """The call is stored; `status` is the execution's before it went on."""
+
+    execution_id: str
+    status: str
