@@ -18,6 +18,7 @@ from flowapp.catalog import N_
 from flowapp.data.rule_checks import is_email
 from flowapp.errors import InvalidError
 from flowapp.models.base import UtcDateTime
+from flowapp.models.definitions import ColumnJson
 from flowapp.texts import say
 from flowapp.values.conventions import UNSTATED, Conventions
 from flowapp.values.dates import read_day, read_instant
@@ -94,7 +95,7 @@ class Column:
         """From DataTable.columns."""
         return cls(**{**stored, "options": tuple(stored.get("options", ()))})
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> ColumnJson:
         """As DataTable.columns keeps it."""
         return {
             "key": self.key, "label": self.label, "type": self.type,

@@ -164,8 +164,7 @@ def decision(session: Session, asked: Asked) -> dict[str, Any] | None:
 
 def _taken_in(run: StepRun) -> dict[str, Any] | None:
     output = run.output
-    known = run.status == "completed" and isinstance(output, dict) and output.get("decision")
-    return output if known else None
+    return output if run.status == "completed" and isinstance(output, dict) and output.get("decision") else None
 
 
 def _on_its_way(session: Session, asked: Asked) -> dict[str, Any] | None:
@@ -175,7 +174,10 @@ def _on_its_way(session: Session, asked: Asked) -> dict[str, Any] | None:
         .order_by(Signal.id)
     )
     own = (asked.run.token, asked.run.step_id, asked.run.iteration)
-    return next((s.payload for s in signals if (s.token, s.step_id, s.payload.get("iteration")) == own), None)
+    payloads = ((signal, signal.payload) for signal in signals)
+    return next(
+        (p for s, p in payloads if isinstance(p, dict) and (s.token, s.step_id, p.get("iteration")) == own), None
+    )
 
 
 def decide(

@@ -15,7 +15,7 @@ from flowapp import exact_json
 from flowapp.database import metadata as flowapp_metadata
 from flowapp.exact_json import dump_json
 
-Json = dict[str, Any]
+Json = dict[str, object]
 Id = Uuid(as_uuid=False)
 
 
@@ -89,7 +89,7 @@ class Base(DeclarativeBase):
     """Base of every model."""
 
     metadata = flowapp_metadata
-    type_annotation_map = {datetime: UtcDateTime, Json: AnyJson, list[Any]: AnyJson, str: String}  # noqa: RUF012
+    type_annotation_map = {datetime: UtcDateTime, Json: AnyJson, list[object]: AnyJson, str: String}  # noqa: RUF012
 
 
 class HasId:

@@ -1,4 +1,7 @@
-"""The shape of a stored definition: what `Definition.canonical()` of engine.language writes, and drafts and versions hold."""
+"""The shapes of what JSON columns hold.
+
+A definition is what `Definition.canonical()` of engine.language writes; drafts and versions hold it.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,25 @@ class TriggerJson(TypedDict, total=False):
     config: dict[str, object]
     conditions: object
     is_active: bool
+
+
+class TestDataJson(TypedDict):
+    """What a draft is tried with. Pins are results by step_id; `input` is missing where none is kept."""
+
+    input: NotRequired[object]
+    pins: dict[str, object]
+    execution_id: str | None
+
+
+class ColumnJson(TypedDict):
+    """A column of a data table."""
+
+    key: str
+    label: str
+    type: str
+    required: bool
+    unique: bool
+    options: NotRequired[list[str]]
 
 
 class FieldJson(TypedDict):

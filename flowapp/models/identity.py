@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
@@ -138,7 +137,7 @@ class Integration(HasId, Tenant, Timestamps, Base):
     name: Mapped[str] = mapped_column(String(200))
     integration_type: Mapped[str] = mapped_column(String(64), index=True)
     provider: Mapped[str] = mapped_column(String(64), default="")
-    config: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    config: Mapped[dict[str, object]] = mapped_column(default=dict)
     credentials: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     is_active: Mapped[bool] = mapped_column(default=True)
     last_tested_at: Mapped[datetime | None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,7 +31,7 @@ class Heartbeat(Base):
     kind: Mapped[str] = mapped_column(String(16))
     version: Mapped[str] = mapped_column(String(32))
     secret_key: Mapped[str] = mapped_column(String(16))
-    encryption_keys: Mapped[list[Any]]
+    encryption_keys: Mapped[list[str]] = mapped_column(AnyJson)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(index=True)
     stalled_seconds: Mapped[int] = mapped_column("still_seconds", key="stalled_seconds", default=0)
@@ -58,7 +57,7 @@ class JobRun(Base):
     started_at: Mapped[datetime]
     duration_ms: Mapped[int] = mapped_column(default=0)
     ok: Mapped[bool] = mapped_column(default=True)
-    result: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    result: Mapped[object] = mapped_column(AnyJson, nullable=True)
     error: Mapped[str] = mapped_column(String(1000), default="")
     succeeded_at: Mapped[datetime | None]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -30,7 +29,7 @@ class Signal(HasId, Tenant, Base):
     token: Mapped[str] = mapped_column(String(32), default="")
     step_id: Mapped[str] = mapped_column(String(64), default="")
     kind: Mapped[str] = mapped_column(String(16))
-    payload: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    payload: Mapped[object] = mapped_column(AnyJson, nullable=True)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     rung_at: Mapped[datetime | None]
 

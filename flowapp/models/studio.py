@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, Timestamps, utcnow
-from flowapp.models.definitions import FieldJson
+from flowapp.models.definitions import ColumnJson, FieldJson
 from flowapp.models.numbers import Numbered, by_number
 
 
@@ -43,7 +42,7 @@ class DataTable(HasId, InProject, Timestamps, Base):
     slug: Mapped[str] = mapped_column(String(48))
     description: Mapped[str] = mapped_column(Text, default="")
     physical_name: Mapped[str] = mapped_column(String(63), unique=True)
-    columns: Mapped[list[Any]] = mapped_column(default=list)
+    columns: Mapped[list[ColumnJson]] = mapped_column(AnyJson, default=list)
 
 
 class Schema(HasId, InProject, Timestamps, Base):
@@ -54,7 +53,7 @@ class Schema(HasId, InProject, Timestamps, Base):
 
     name: Mapped[str] = mapped_column(String(200))
     slug: Mapped[str] = mapped_column(String(64))
-    rules: Mapped[list[Any]] = mapped_column(default=list)
+    rules: Mapped[list[Json]] = mapped_column(AnyJson, default=list)
     json_schema: Mapped[Json | None]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, Timestamps, utcnow
-from flowapp.models.definitions import DefinitionJson
+from flowapp.models.definitions import DefinitionJson, TestDataJson
 from flowapp.models.numbers import Numbered, by_number
 from flowapp.models.studio import InProject
 
@@ -20,8 +19,7 @@ class Workflow(HasId, InProject, Numbered, Timestamps, Base):
     """A named automation: one mutable draft (canonical definition), many immutable versions.
 
     `revision` grows with every change of the draft (ETag, If-Match); `draft_fingerprint` tells whether the draft
-    differs from what is published. `test_data` is for trying the draft: {"input", "pins": {step_id: result},
-    "execution_id"}. `alerted_at` is set while its failures are announced, until it succeeds again.
+    differs from what is published. `test_data` is for trying the draft. `alerted_at` is set while its failures are announced, until it succeeds again.
     """
 
     __tablename__ = "workflows"
@@ -48,7 +46,7 @@ class Workflow(HasId, InProject, Numbered, Timestamps, Base):
         Id, ForeignKey("versions.id", use_alter=True, ondelete="SET NULL")
     )
     created_by: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))
-    test_data: Mapped[Json | None]
+    test_data: Mapped[TestDataJson | None] = mapped_column(AnyJson)
     alerted_at: Mapped[datetime | None]
 
     published: Mapped[Version | None] = relationship(foreign_keys=[published_version_id], viewonly=True)
@@ -102,7 +100,7 @@ class Trigger(HasId, Tenant, Timestamps, Base):
     key: Mapped[str] = mapped_column(String(64))
     trigger_type: Mapped[str] = mapped_column(String(64))
     config: Mapped[Json] = mapped_column(default=dict)
-    conditions: Mapped[Any] = mapped_column(AnyJson, nullable=True)
+    conditions: Mapped[object] = mapped_column(AnyJson, nullable=True)
     is_active: Mapped[bool] = mapped_column(default=True)
     hook_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     source: Mapped[str] = mapped_column(String(200), default="")

@@ -5,31 +5,22 @@ Pins hold in test runs only: a pinned step does not run there, its result is the
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import ACTIONS
 from flowapp.engine.store.start import start
 from flowapp.models import TEST, Execution, StepRun, Workflow
+from flowapp.models.definitions import TestDataJson
 from flowapp.workflows.publishing import version_to_test
 
 
-class TestData(TypedDict):
-    """Pins are results by step_id; `input` is missing where none is kept."""
-
-    input: NotRequired[object]
-    pins: dict[str, object]
-    execution_id: str | None
-
-
-def of(workflow: Workflow) -> TestData:
+def of(workflow: Workflow) -> TestDataJson:
     """What is kept, without the pins of steps that are gone."""
-    kept = workflow.test_data or {}
+    kept: TestDataJson = workflow.test_data or {"pins": {}, "execution_id": None}
     known = {step["step_id"] for step in workflow.draft.get("steps", ())}
     pins = {step_id: result for step_id, result in (kept.get("pins") or {}).items() if step_id in known}
-    found: TestData = {"pins": pins, "execution_id": kept.get("execution_id")}
+    found: TestDataJson = {"pins": pins, "execution_id": kept.get("execution_id")}
     if "input" in kept:
         found["input"] = kept["input"]
     return found

@@ -201,7 +201,7 @@ def show(replay_id: UUID) -> Response:
         total=cursors.total,
         busy=replay.status in ("pending", "running") or still > 0,
         starter=_starters(session, [replay]).get(replay.created_by or "", ""),
-        workflow_name=dict(history.workflow_names(session)).get(replay.filters["workflow_id"], ""),
+        workflow_name=dict(history.workflow_names(session)).get(str(replay.filters["workflow_id"]), ""),
     )
 
 

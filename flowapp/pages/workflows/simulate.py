@@ -115,7 +115,8 @@ def run(workflow_id: UUID) -> Response:
 def _pins(draft: Draft) -> Json:
     """Pinned results of steps that are still there."""
     steps = {step["step_id"] for step in draft.definition["steps"]}
-    pins = (draft.workflow.test_data or {}).get("pins") or {}
+    kept = draft.workflow.test_data
+    pins = (kept.get("pins") if kept else None) or {}
     return {step_id: result for step_id, result in pins.items() if step_id in steps}
 
 

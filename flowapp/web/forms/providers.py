@@ -9,9 +9,10 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from flowapp.models import DataTable, Form, Integration, Schema, Workflow
+from flowapp.models.definitions import ColumnJson
 
 Choices = Sequence[tuple[str, str]]
-Columns = Sequence[dict[str, object]]
+Columns = Sequence[ColumnJson]
 
 
 def _no_columns(_table: str) -> Columns:
