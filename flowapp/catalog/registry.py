@@ -45,19 +45,19 @@ class _Declared(TypedDict, total=False):
     branches: tuple[str, ...]
     result: Mapping[str, str]
     branch_if: Mapping[str, tuple[str, object]]
-    own_branches: Callable[[Mapping[str, Any]], list[str]] | None
+    own_branches: Callable[[Mapping[str, object]], list[str]] | None
     counted: bool
-    destination: Callable[[Mapping[str, Any]], str] | None
+    destination: Callable[[Mapping[str, object]], str] | None
     param_aliases: ParamAliases
     kinds: Kinds
     traits: frozenset[Trait]
     sample: object
-    goal: Callable[[Mapping[str, Any]], object]
-    items: Callable[[Mapping[str, Any]], list[object]]
+    goal: Callable[[Mapping[str, object]], object]
+    items: Callable[[Mapping[str, object]], list[object]]
     question: Callable[[Any], Question | None]
     explain: Explain
-    unready: Callable[[Mapping[str, Any]], str]
-    ended_as: Callable[[Mapping[str, Any]], str]
+    unready: Callable[[Mapping[str, object]], str]
+    ended_as: Callable[[Mapping[str, object]], str]
 
 
 def action(

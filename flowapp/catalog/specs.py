@@ -61,19 +61,19 @@ class ActionSpec:
     result: Mapping[str, str] = field(default_factory=dict)
     raw: frozenset[str] = frozenset()
     branch_if: Mapping[str, tuple[str, object]] = field(default_factory=dict)
-    own_branches: Callable[[Mapping[str, Any]], list[str]] | None = None
+    own_branches: Callable[[Mapping[str, object]], list[str]] | None = None
     counted: bool = False
-    destination: Callable[[Mapping[str, Any]], str] | None = None
+    destination: Callable[[Mapping[str, object]], str] | None = None
     param_aliases: ParamAliases = field(default_factory=dict)
     kinds: Kinds | None = None
     traits: frozenset[Trait] = frozenset()
     sample: object = None
-    goal: Callable[[Mapping[str, Any]], object] | None = None
-    items: Callable[[Mapping[str, Any]], list[object]] | None = None
+    goal: Callable[[Mapping[str, object]], object] | None = None
+    items: Callable[[Mapping[str, object]], list[object]] | None = None
     question: Callable[[Any], Question | None] | None = None
     explain: Explain | None = None
-    unready: Callable[[Mapping[str, Any]], str] | None = None
-    ended_as: Callable[[Mapping[str, Any]], str] | None = None
+    unready: Callable[[Mapping[str, object]], str] | None = None
+    ended_as: Callable[[Mapping[str, object]], str] | None = None
     home: str = ""
 
     def shown_status(self, status: str, output: object) -> str:
@@ -123,11 +123,11 @@ class TriggerSpec:
     aliases: tuple[str, ...] = ()
     param_aliases: ParamAliases = field(default_factory=dict)
     next_fire: NextFire | None = None
-    prepare: Callable[[dict[str, Any]], dict[str, object]] | None = None
+    prepare: Callable[[dict[str, object]], dict[str, object]] | None = None
     check: Callable[[Any], None] | None = None
-    matches: Callable[[Any, Mapping[str, Any]], bool] | None = None
+    matches: Callable[[Any, Mapping[str, object]], bool] | None = None
     summary: Callable[[Any], str] | None = None
-    awaits_answer: Callable[[Mapping[str, Any]], bool] | None = None
+    awaits_answer: Callable[[Mapping[str, object]], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from flowapp.executions import history, log, serialisers
 from flowapp.models import Execution, LogLine, StepRun, Workflow, first_id
 from flowapp.texts import say
 
-Json = dict[str, Any]
+Json = dict[str, object]
 FORMATS = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 AT_ONCE = 500
 _COLUMNS = (
@@ -109,7 +109,7 @@ class _Reader:
         """Attempts and lines in the order in which they began."""
         steps = (("step", row) for row in self.steps(execution_id))
         lines = (("log", row) for row in self.lines(execution_id))
-        return heapq.merge(steps, lines, key=lambda entry: entry[1]["seq"])
+        return heapq.merge(steps, lines, key=_number)
 
     def _all(self, kind: str, key: Any, shown: Callable[[Sequence[Any]], list[Json]], *which: Any) -> Iterator[Json]:
         after: list[Any] = []
@@ -123,6 +123,11 @@ class _Reader:
             if len(rows) < AT_ONCE:
                 return
             after = [key > getattr(rows[-1], key.key)]
+
+
+def _number(entry: tuple[str, Json]) -> int:
+    seq = entry[1]["seq"]
+    return seq if isinstance(seq, int) else 0
 
 
 def _dump(value: object) -> str:
@@ -143,7 +148,7 @@ def _document(reader: _Reader, execution: Json) -> Iterator[str]:
     yield _dump(execution)[:-1]
     for name, rows in (("steps", reader.steps), ("logs", reader.lines)):
         yield f',"{name}":['
-        yield from _joined(rows(execution["id"]), lambda row: iter([_dump(row)]))
+        yield from _joined(rows(str(execution["id"])), lambda row: iter([_dump(row)]))
         yield "]"
     yield "}"
 
@@ -157,14 +162,14 @@ def _joined(rows: Iterator[Json], write: Callable[[Json], Iterator[str]]) -> Ite
 def _jsonl(reader: _Reader) -> Iterator[str]:
     for execution in reader.executions():
         yield _dump({"type": "execution", **execution}) + "\n"
-        for kind, row in reader.entries(execution["id"]):
+        for kind, row in reader.entries(str(execution["id"])):
             yield _dump({"type": kind, "execution_id": execution["id"], **row}) + "\n"
 
 
 def _csv(reader: _Reader) -> Iterator[str]:
     yield "\ufeff" + _line(_COLUMNS)
     for execution in reader.executions():
-        for kind, row in reader.entries(execution["id"]):
+        for kind, row in reader.entries(str(execution["id"])):
             shown = {"execution_id": execution["id"], "type": kind, **row, **_details(kind, row)}
             yield _line([_cell(shown.get(name)) for name in _COLUMNS])
 
@@ -184,7 +189,7 @@ def _cell(value: object) -> str:
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
 
 
-def _line(cells: Any) -> str:
+def _line(cells: Sequence[str]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerow(cells)
     return out.getvalue()

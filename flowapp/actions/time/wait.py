@@ -12,7 +12,7 @@ from flowapp.actions.time.wait_condition import TIMEOUT, WaitConditionParams, wa
 from flowapp.actions.time.wait_event import WaitEventParams, explain, question, wait_event
 from flowapp.actions.time.wait_time import Length, OnlyOpen, WaitTimeParams, wait_time
 from flowapp.actions.time.wait_until import AT, OFFSET, UNTIL, Clock, WaitUntilParams, When, wait_until
-from flowapp.catalog import N_, Outcome, StepContext, action, get_action, ui, ui_of
+from flowapp.catalog import N_, Outcome, Params, StepContext, action, get_action, ui, ui_of
 from flowapp.catalog.fields import Duration, Lines, Moment
 from flowapp.texts import say
 
@@ -21,7 +21,7 @@ _SIGNALLED = ["condition", "url", "approval", "event"]
 _GIVEN = {"until": "until", "conditions": "condition", "role": "approval", "events": "event", "event": "event"}
 
 
-def kind_of(params: Mapping[str, Any]) -> str:
+def kind_of(params: Mapping[str, object]) -> str:
     """The kind that stored params mean: what they say, else what they are about."""
     if params.get("kind"):
         return str(params["kind"])
@@ -35,7 +35,7 @@ def _when(kinds: list[str], hints: dict[str, Any]) -> dict[str, Any]:
     return {"ui": {**hints["ui"], "show_if": {"kind": kinds}}}
 
 
-def _hints(model: Any, name: str) -> dict[str, Any]:
+def _hints(model: type[Params], name: str) -> dict[str, Any]:
     return {"ui": ui_of(model, name)}
 
 
@@ -70,7 +70,7 @@ class WaitParams(WaitTimeParams, WaitUntilParams, WaitConditionParams, WaitEvent
     only_business_hours: OnlyOpen = Field(
         False, json_schema_extra=_when(["time", "until"], _hints(WaitTimeParams, "only_business_hours"))
     )
-    conditions: dict[str, Any] | list[Any] | None = Field(  # type: ignore[assignment]
+    conditions: dict[str, object] | list[object] | None = Field(  # type: ignore[assignment]
         None, json_schema_extra=_when(["condition"], _hints(WaitConditionParams, "conditions"))
     )
     events: Lines = Field(
@@ -80,7 +80,7 @@ class WaitParams(WaitTimeParams, WaitUntilParams, WaitConditionParams, WaitEvent
 
     @model_validator(mode="before")
     @classmethod
-    def _read_kind(cls, data: Any) -> Any:
+    def _read_kind(cls, data: object) -> object:
         """Leaves empty fields of the form out of account."""
         if not isinstance(data, dict):
             return data
@@ -102,7 +102,7 @@ class WaitParams(WaitTimeParams, WaitUntilParams, WaitConditionParams, WaitEvent
         return self
 
 
-def _branches(params: Mapping[str, Any]) -> list[str]:
+def _branches(params: Mapping[str, object]) -> list[str]:
     kind = kind_of(params)
     own = get_action("wait_event").own_branches
     return own({**params, "kind": kind}) if own and kind in ("url", "approval", "event") else ["next"]

@@ -42,7 +42,7 @@ def run(
     *,
     limit: int = 1000,
     timeout: float = TIMEOUT,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """The rows of a query as JSON values, at most `limit`. `:name` takes `params["name"]`; a list stands in `IN (:name)`.
 
     `timeout` in seconds. It sees what is committed. StepError (permanent) names what is wrong: syntax, table, column,
@@ -51,7 +51,7 @@ def run(
     from flowapp.data.sql import work  # heavy: imported when the first query runs
 
     timeout = helpers.left(timeout)
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Sequence[object]]
     ask = (_sources(available), sql, params, max(1, min(limit, MAX_ROWS)))
     try:
         if session.get_bind().dialect.name == "sqlite":
@@ -97,10 +97,11 @@ def _on_postgresql(session: Session, query: Query, timeout: float) -> Sequence[S
             "set_config('transaction_read_only', 'on', true)",
             {"ms": str(max(1, int(timeout * 1000)))},
         )
+        named = query.values if isinstance(query.values, dict) else {}
         driver: Any = connection.connection.driver_connection
         with helpers.stoppable(lambda: driver.cancel_safe(timeout=1.0)):
             rows = connection.exec_driver_sql(
-                _MEASURED.replace("QUERY", query.sql), {**dict(query.values), "bytes__": MAX_BYTES}
+                _MEASURED.replace("QUERY", query.sql), {**named, "bytes__": MAX_BYTES}
             ).all()
     finally:
         nested.rollback()

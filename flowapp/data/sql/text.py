@@ -64,7 +64,7 @@ class Query:
     """
 
     sql: str
-    values: dict[str, Any] | list[Any]
+    values: dict[str, object] | list[object]
     columns: list[tuple[str, str]]
     tables: frozenset[str]
 
@@ -241,7 +241,7 @@ def _scalar(name: str, value: object) -> object:
     return value
 
 
-def _limit(tree: exp.Expr, limit: int, values: dict[str, Any]) -> None:
+def _limit(tree: exp.Expr, limit: int, values: dict[str, object]) -> None:
     from sqlglot import exp
 
     node = tree.args.get("limit")
@@ -256,7 +256,7 @@ def _limit(tree: exp.Expr, limit: int, values: dict[str, Any]) -> None:
     tree.set("limit", exp.Limit(expression=exp.Literal.number(min(int(wanted), limit))))
 
 
-def _write(tree: exp.Expr, dialect: str, values: dict[str, Any]) -> tuple[str, dict[str, Any] | list[Any]]:
+def _write(tree: exp.Expr, dialect: str, values: dict[str, object]) -> tuple[str, dict[str, object] | list[object]]:
     """The SQL text, its parameters as the driver wants them, and their values.
 
     Meanwhile a parameter is a mark in the text, a random one, so that no text holds it.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import quote
 
 from flowapp.data.sql.result_size import MAX_BYTES, size_of, too_large
@@ -22,7 +21,7 @@ _MAY = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION})
 _BUSY = 5.0
 _HANDLED_EVERY = 20_000  # instructions of SQLite's machine
 
-Rows = list[tuple[Any, ...]]
+Rows = list[tuple[object, ...]]
 
 
 def for_postgresql(available: Sequence[Source], sql: str, params: Mapping[str, object], limit: int) -> Query:
