@@ -21,6 +21,9 @@ _TOO_LONG = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 _SHORT = range(-(2**63), 2**64)  # what orjson reads and writes exactly
 
 
+Json = dict[str, object]  # a JSON object: what its values are is checked before they are used
+
+
 class LongNumberError(TypeError, ValueError):
     """A whole number of more than MAX_DIGITS digits."""
 

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from flowapp.api.routes import JSON, OPERATIONS, PREFIXES, Operation
 from flowapp.api.schemas import Problem
+from flowapp.exact_json import Json
 
 _REF = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
@@ -22,7 +23,6 @@ _ABOUT = (
     "request does not have its shape, 404 that it names what is not there, 409 that it does not fit what there is. "
     "A text must not hold the character U+0000, and a whole number has at most 300 digits."
 )
-Json = dict[str, object]
 
 
 def document(version: str) -> Json:

@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 
 from flowapp import exact_json
 from flowapp.errors import InvalidError, NotFoundError
+from flowapp.exact_json import Json
 from flowapp.executions import history, log, serialisers
 from flowapp.models import Execution, LogLine, StepRun, Workflow, first_id
 from flowapp.texts import say
 
-Json = dict[str, object]
 FORMATS = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 AT_ONCE = 500
 _COLUMNS = (

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from flowapp.exact_json import Json
 from flowapp.executions import history, log, replays
 from flowapp.executions.approvals import Asked
 from flowapp.executions.dead_letters import FailureGroup, Undecided
@@ -21,7 +22,6 @@ from flowapp.executions.timeline import shown_payloads
 from flowapp.logs import mask
 from flowapp.models import TERMINAL, TEST, Execution, Replay, StepRun, Version, iso
 
-Json = dict[str, object]
 LOG_LINES = 200  # of an execution; the rest is at its logs
 _PLAIN = (
     "id", "status", "trigger_type", "trigger_entity_type", "trigger_entity_id", "current_step_id", "goal_reached",

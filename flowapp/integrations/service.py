@@ -14,11 +14,11 @@ from flowapp import events
 from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params, stored_value
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
+from flowapp.exact_json import Json
 from flowapp.models import Integration, utcnow
 from flowapp.security.credentials import Vault
 from flowapp.texts import say
 
-Json = dict[str, object]
 _WRITE_AGAIN = say("The address has changed. Enter this again to confirm that it may be sent there.")
 
 

@@ -13,9 +13,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from flowapp import exact_json
 from flowapp.database import metadata as flowapp_metadata
-from flowapp.exact_json import dump_json
+from flowapp.exact_json import Json, dump_json
 
-Json = dict[str, object]
 Id = Uuid(as_uuid=False)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flowapp.models.base import Base, HasId, Json, Timestamps
+from flowapp.exact_json import Json
+from flowapp.models.base import Base, HasId, Timestamps
 from flowapp.models.numbers import Numbered, by_number
 
 

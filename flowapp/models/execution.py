@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, utcnow
+from flowapp.exact_json import Json
+from flowapp.models.base import AnyJson, Base, HasId, Id, Tenant, utcnow
 
 EXECUTION_STATUSES = (
     "pending", "running", "waiting", "completed", "goal_reached", "failed", "cancelled", "skipped",

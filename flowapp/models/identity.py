@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from flowapp.models.base import Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.exact_json import Json
+from flowapp.models.base import Base, HasId, Id, Tenant, Timestamps, utcnow
 from flowapp.values.conventions import UNSTATED, Conventions
 
 ROLES = ("owner", "admin", "editor", "operator", "viewer")

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, utcnow
+from flowapp.exact_json import Json
+from flowapp.models.base import AnyJson, Base, HasId, Id, Tenant, utcnow
 
 PROCESS_KINDS = ("web", "worker", "scheduler")
 REPLAY_STATUSES = ("pending", "running", "completed", "cancelled")

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.exact_json import Json
+from flowapp.models.base import AnyJson, Base, HasId, Id, Tenant, Timestamps, utcnow
 from flowapp.models.definitions import ColumnJson, FieldJson
 from flowapp.models.numbers import Numbered, by_number
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from flowapp.models.base import AnyJson, Base, HasId, Id, Json, Tenant, Timestamps, utcnow
+from flowapp.exact_json import Json
+from flowapp.models.base import AnyJson, Base, HasId, Id, Tenant, Timestamps, utcnow
 from flowapp.models.definitions import DefinitionJson, TestDataJson
 from flowapp.models.numbers import Numbered, by_number
 from flowapp.models.studio import InProject

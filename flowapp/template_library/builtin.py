@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flowapp.exact_json import Json
 from flowapp.texts import localized, localized_values, say
-
-Json = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)

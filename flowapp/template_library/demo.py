@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from flowapp import workflows
 from flowapp.data import forms, schemas, tables
 from flowapp.events import audit
+from flowapp.exact_json import Json
 from flowapp.models import AuditEntry, DataTable, Form, Organization, Project, Schema, User, Workflow
 from flowapp.texts import localized_values, say
 from flowapp.workflows.projects import default_project
 
-Json = dict[str, object]
 TEMPLATE = "Hello, Flowapp"
 ADDED = "example.added"  # the audit line of what a person did not make
 FORM, TABLE, SCHEMA = "contact_form_1", "contacts", "contact_schema"

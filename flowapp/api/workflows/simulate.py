@@ -14,6 +14,7 @@ from flowapp.api.bodies import read_model
 from flowapp.api.routes import route
 from flowapp.api.schemas import In, Out
 from flowapp.catalog import N_
+from flowapp.exact_json import Json
 from flowapp.executions import log
 from flowapp.executions.serialisers import step_json
 from flowapp.extensions import db
@@ -23,7 +24,6 @@ from flowapp.security.roles import Role
 from flowapp.web.access import access
 
 bp = Blueprint("simulate_api", __name__)
-Json = dict[str, object]
 
 
 class SimulateIn(In):

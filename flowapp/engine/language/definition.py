@@ -33,6 +33,7 @@ from flowapp.engine.language.validation_messages import (
 )
 from flowapp.engine.language.workflow_config import Model, Whole, WorkflowConfig, matching
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
+from flowapp.exact_json import Json
 from flowapp.models.definitions import DefinitionJson, OnError, OnExhausted, StepJson
 from flowapp.texts import say
 
@@ -47,7 +48,6 @@ ActionType = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(
 TriggerType = Annotated[
     str, Field(min_length=1, max_length=100), AfterValidator(lambda t: canonical_type("trigger", t))
 ]
-Json = dict[str, object]
 
 
 class Position(Model):

@@ -24,8 +24,7 @@ from pydantic import AliasChoices
 from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, Amount, Params, TriggerSpec, canonical_type
 from flowapp.engine.language.definition import Definition, free_key, json_problems, parse
 from flowapp.errors import InvalidError, Problem
-
-Json = dict[str, object]
+from flowapp.exact_json import Json
 
 _TOP = ("language", "name", "description", "variables", "config")
 _STEP_LISTS = ("steps", "nodes", "actions")

@@ -18,6 +18,7 @@ from flowapp.data.names import find
 from flowapp.engine.graph.graph import Graph
 from flowapp.engine.language.definition import Definition
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
+from flowapp.exact_json import Json
 from flowapp.executions import history
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, TEST, Form, Trigger, User, Workflow
@@ -32,7 +33,6 @@ from flowapp.web.forms.summary import conditions_line, described, step_line
 from flowapp.web.texts import localized_problems
 
 bp = Blueprint("workflow", __name__)
-Json = dict[str, object]
 _EXECUTIONS = 25
 
 

@@ -17,6 +17,7 @@ from flowapp import tasks
 from flowapp.catalog import ACTIONS
 from flowapp.catalog.times import parse_moment
 from flowapp.errors import InvalidError, Problem
+from flowapp.exact_json import Json
 from flowapp.extensions import db
 from flowapp.security.roles import Role
 from flowapp.web.access import access
@@ -27,7 +28,6 @@ from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import page
 
 bp = Blueprint("simulate", __name__, url_prefix="/workflows/<uuid:workflow_id>/simulate")
-Json = dict[str, object]
 MAX_INPUT = 262_144
 
 

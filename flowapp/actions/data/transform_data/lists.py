@@ -22,10 +22,10 @@ from flowapp.actions.data.transform_data.base import (
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.errors import StepError
+from flowapp.exact_json import Json
 from flowapp.values.numbers import plain_number
 
 LISTS = Kinds()
-Json = dict[str, object]
 
 
 def items(data: object, operation: Options, work: Work) -> list[object]:

@@ -8,9 +8,9 @@ from flowapp.actions.data.transform_data.base import ITEM, MISSING, Kinds, Run, 
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.errors import StepError
+from flowapp.exact_json import Json
 
 RECORDS = Kinds()
-Json = dict[str, object]
 
 
 def _each(change: Callable[[Work, Options, Json, int], Json]) -> Run:
