@@ -191,7 +191,7 @@ def id_of_workflow(reference: object) -> str:
     return (id_of(db.session(), Workflow, str(reference)) or NOBODY) if reference else ""
 
 
-def list_of(page: Page, results: list[dict[str, object]]) -> dict[str, object]:
+def list_of(page: Page[object], results: list[dict[str, object]]) -> dict[str, object]:
     """A list as the API prints it: `next` and `previous` are the paths of those pages, or null."""
     name = "page" if page.numbered else "cursor"
     links = {"next": path_with(name, page.next), "previous": path_with(name, page.previous)}

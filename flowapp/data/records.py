@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -25,7 +24,7 @@ BATCH = 200
 _SEARCHED = ("text", "long_text", "email", "choice", "number", "date")
 
 
-def find(session: Session, table: DataTable, at: PageAt = FIRST, *, search: str = "", sort: str = "-id") -> Page:
+def find(session: Session, table: DataTable, at: PageAt = FIRST, *, search: str = "", sort: str = "-id") -> Page[Row]:
     """Records that hold `search` in any column, sorted by a column's key (`-key`: downwards); its rows are dicts."""
     physical = tables.sql_table(table)
     where = _matches(table, physical, search)
@@ -36,7 +35,7 @@ def find(session: Session, table: DataTable, at: PageAt = FIRST, *, search: str 
     query = sa.select(*_shown(table, physical)).where(where)
     found = numbered(session, query, at, order=(order, physical.c.id))
     keys = [column.key for column in _shown(table, physical)]
-    return replace(found, rows=[dict(zip(keys, row, strict=True)) for row in found.rows])
+    return found.of([dict(zip(keys, row, strict=True)) for row in found.rows])
 
 
 def _matches(table: DataTable, physical: sa.Table, search: str) -> sa.ColumnElement[bool]:

@@ -63,7 +63,7 @@ class Asked:
         return token if here and token["status"] == SUSPENDED else None
 
 
-def open_for(session: Session, role: Role, at: PageAt = FIRST) -> tuple[list[Asked], Page]:
+def open_for(session: Session, role: Role, at: PageAt = FIRST) -> tuple[list[Asked], Page[object]]:
     """What a member with this role may decide, newest first, and the page of the list. InvalidError: broken cursor."""
     kinds = [f"approval.{lower.label}" for lower in Role if lower <= role]
     statement = select(Subscription).where(Subscription.event_type.in_(kinds))

@@ -39,7 +39,7 @@ class FailureGroup:
 
 def groups(
     session: Session, at: PageAt = FIRST, *, since: datetime | None = None, workflow_id: str = ""
-) -> tuple[list[FailureGroup], Page]:
+) -> tuple[list[FailureGroup], Page[object]]:
     """The groups of what failed `since` (by default in the last 7 days), the latest first, and the page of the list."""
     where = [Execution.completed_at >= (since or utcnow() - timedelta(days=DAYS))]
     if workflow_id:
@@ -112,7 +112,7 @@ class Undecided:
     workflow_name: str
 
 
-def undecided(session: Session, at: PageAt = FIRST) -> tuple[list[Undecided], Page]:
+def undecided(session: Session, at: PageAt = FIRST) -> tuple[list[Undecided], Page[object]]:
     """What waits for a person to say whether it happened, oldest first, and the page of the list."""
     waiting = (
         select(StepRun)

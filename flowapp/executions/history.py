@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,7 +66,7 @@ def get(session: Session, execution_id: str) -> Execution:
     return execution
 
 
-def find(session: Session, search: Search, at: PageAt = FIRST) -> tuple[list[ExecutionRow], Page]:
+def find(session: Session, search: Search, at: PageAt = FIRST) -> tuple[list[ExecutionRow], Page[object]]:
     """The executions of a page, newest first, and the page itself. InvalidError for a broken cursor."""
     statement = select(Execution)
     if search.statuses:
@@ -100,7 +101,7 @@ def _has_id(session: Session, text: str) -> Any:
     return Execution.id.between(low, high)
 
 
-def rows(session: Session, executions: list[Execution]) -> list[ExecutionRow]:
+def rows(session: Session, executions: Sequence[Execution]) -> list[ExecutionRow]:
     """As templates/executions/_rows.html shows them."""
     ids = {execution.workflow_id for execution in executions}
     names_by_id = session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(ids)))

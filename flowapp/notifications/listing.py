@@ -17,7 +17,7 @@ NEWEST = 100  # the bell counts among these, so that it costs the same however m
 
 def find(
     session: Session, user_id: str, *, unread: bool = False, at: PageAt = FIRST
-) -> Page:  # fmt: skip
+) -> Page[Notification]:  # fmt: skip
     """The member's notifications, newest first. InvalidError for a broken cursor."""
     statement = select(Notification).where(Notification.user_id == user_id)
     if unread:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Uuid, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flowapp import exact_json
@@ -17,6 +17,8 @@ from flowapp.errors import UnknownReferenceError
 from flowapp.models.base import UtcDateTime
 from flowapp.texts import say
 
+Item = TypeVar("Item")
+Item_co = TypeVar("Item_co", covariant=True)
 COUNTED = 10_000
 MAX_NUMBER = 10_000  # of a page that is asked for by its number: what is left out is read all the same
 
@@ -34,7 +36,7 @@ FIRST = PageAt()
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[Item_co]):
     """Some rows of a list; `next` and `previous` are cursors, None where there is nothing more.
 
     Where it is `numbered`, they are the numbers of those pages.
@@ -43,12 +45,16 @@ class Page:
     takes seconds.
     """
 
-    rows: list[Any]
+    rows: Sequence[Item_co]
     next: str | None
     previous: str | None
     total: int
     at_least: bool = False
     numbered: bool = False
+
+    def of(self, rows: Sequence[Item]) -> Page[Item]:
+        """The same page of what is made of its rows."""
+        return Page(rows, self.next, self.previous, self.total, self.at_least, self.numbered)
 
 
 def read_page(text: str | None) -> int:
@@ -71,13 +77,13 @@ class _Place:
 
 def paginate(
     session: Session,
-    statement: Select[Any],
+    statement: Select[Item],
     at: PageAt,
     *,
     key: ColumnElement[Any] | InstrumentedAttribute[Any],
     id_column: InstrumentedAttribute[Any],
     descending: bool = True,
-) -> Page:
+) -> Page[Item]:
     """The page of `statement` (a select of one entity) that is asked for. UnknownReferenceError for a foreign cursor.
 
     `key` must never be null. The count is taken over the same entity, so that the tenant's criterion holds for it too.
@@ -86,7 +92,7 @@ def paginate(
     if at.number is not None:
         order = [column.desc() if descending else column.asc() for column in columns]
         found = numbered(session, statement, at, order=order, counted=id_column)
-        return replace(found, rows=[row[0] for row in found.rows])
+        return found.of([row[0] for row in found.rows])
     total, at_least = _count(session, statement, id_column)
     place = _read(at.cursor, key, id_column) if at.cursor else None
     back = place is not None and place.back
@@ -116,7 +122,7 @@ def numbered(
     *,
     order: Sequence[ColumnElement[Any]],
     counted: InstrumentedAttribute[Any] | None = None,
-) -> Page:
+) -> Page[Row[Any]]:
     """The page of that number (the first, without one) of any select; its `rows` are the database's.
 
     For lists whose order no cursor can hold: a column that may be empty, a sum over groups.

@@ -30,7 +30,7 @@ def find(
     project_id: str = "",
     sort: str = "-updated_at",
     at: PageAt = FIRST,
-) -> Page:
+) -> Page[Workflow]:
     """A page of workflows. Several statuses are separated by commas; `sort` is one of SORTS, with - from the highest.
 
     InvalidError names the filter that cannot be used.

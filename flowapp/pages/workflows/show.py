@@ -96,7 +96,7 @@ def execution(workflow_id: UUID, execution_id: UUID) -> Response:
 
 def _executions(
     workflow: Workflow, status: str, cursor: str | None, limit: int
-) -> tuple[list[history.ExecutionRow], Page]:
+) -> tuple[list[history.ExecutionRow], Page[object]]:
     statuses = (status,) if status in EXECUTION_STATUSES else ()
     return history.find(db.session(), history.Search(statuses, workflow.id), PageAt(limit, cursor))
 
