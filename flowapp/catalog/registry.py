@@ -55,6 +55,7 @@ class _Declared(TypedDict, total=False):
     goal: Callable[[Mapping[str, object]], object]
     items: Callable[[Mapping[str, object]], list[object]]
     question: Callable[[Any], Question | None]
+    takes_calls: Callable[[Any], bool]
     explain: Explain
     unready: Callable[[Mapping[str, object]], str]
     ended_as: Callable[[Mapping[str, object]], str]

@@ -41,7 +41,7 @@ class ActionSpec:
     step's params tell its shape.
     `goal` gives, of stored params, the conditions under which the flow jumps to the step from anywhere (None: it does not).
     `items` gives what a loop goes over, of params whose expressions were evaluated.
-    `question` says what validated params ask of people (None: nothing).
+    `question` says what validated params ask of people (None: nothing); `takes_calls` whether they wait for a resume call.
     `explain` says why a visit ended as it did, or what it waits for; without it, what its conditions saw is shown.
     `unready` says of stored params why the step could do nothing (empty: it can): shown on the draft, refused at publish.
     `ended_as` names the end of a visit where “completed” says too little, by its output; empty: it does not.
@@ -71,6 +71,7 @@ class ActionSpec:
     goal: Callable[[Mapping[str, object]], object] | None = None
     items: Callable[[Mapping[str, object]], list[object]] | None = None
     question: Callable[[Any], Question | None] | None = None
+    takes_calls: Callable[[Any], bool] | None = None
     explain: Explain | None = None
     unready: Callable[[Mapping[str, object]], str] | None = None
     ended_as: Callable[[Mapping[str, object]], str] | None = None

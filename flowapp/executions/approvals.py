@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.catalog import ACTIONS, Question, get_action
 from flowapp.engine.machine.types import SUSPENDED
 from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from flowapp.executions.history import lock
 from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, User, Workflow, utcnow
 from flowapp.records.paging import FIRST, Page, PageAt, paginate
 from flowapp.security.roles import Role
@@ -194,7 +195,8 @@ def decide(
         raise ForbiddenError(say("This approval needs the role %(role)s or a higher one.", role=asked.role.label))
     if len(comment) > MAX_COMMENT or "\0" in comment:
         raise InvalidError.at("comment", say("Enter at most %(count)s characters.", count=MAX_COMMENT))
-    _lock(session, asked)
+    lock(session, asked.execution)
+    session.refresh(asked.run)
     earlier = decision(session, asked)
     if earlier is not None:
         raise ConflictError(decision_text(earlier))
@@ -225,15 +227,3 @@ def decision_text(made: dict[str, Any]) -> str:
     if made["decision"] == "approved":
         return say("%(who)s has already approved this.", who=made["by"])
     return say("%(who)s has already rejected this.", who=made["by"])
-
-
-def _lock(session: Session, asked: Asked) -> None:
-    """Whoever decides next, and the worker that would go on without a decision, waits for this transaction."""
-    session.execute(
-        update(Execution)
-        .where(Execution.id == asked.execution.id)
-        .values(crashes=Execution.crashes)
-        .execution_options(synchronize_session=False)
-    )
-    session.refresh(asked.execution)
-    session.refresh(asked.run)

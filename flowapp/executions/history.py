@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, cast, func, select, text
+from sqlalchemy import String, cast, func, select, text, update
 from sqlalchemy.orm import Session
 
 from flowapp.errors import NotFoundError
@@ -56,6 +56,17 @@ class ExecutionRow:
     def seconds(self) -> float | None:
         """From its start to its end, or to now."""
         return seconds(self.execution)
+
+
+def lock(session: Session, execution: Execution) -> None:
+    """Whoever answers an execution's question next, and the worker that would go on, waits for this transaction."""
+    session.execute(
+        update(Execution)
+        .where(Execution.id == execution.id)
+        .values(crashes=Execution.crashes)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(execution)
 
 
 def get(session: Session, execution_id: str) -> Execution:

@@ -67,9 +67,10 @@ class ExecutionServices:
         """The organization's, asked for once."""
         return self._conventions
 
-    def resume_url(self, execution_id: str) -> str:
-        """Where a POST resumes an execution that waits for it."""
-        return f"{self.public_url}/resume/{sign(self.settings.secret_key, 'resume', execution_id)}"
+    def resume_url(self, execution_id: str, visit: Sequence[str | int] = ()) -> str:
+        """Where a POST resumes an execution that waits for it; see executions.resume_links."""
+        value = [execution_id, *visit] if visit else execution_id
+        return f"{self.public_url}/resume/{sign(self.settings.secret_key, 'resume', value)}"
 
     def integration(self, reference: str) -> IntegrationHandle:
         """The integration with this id, name, type or provider, credentials opened."""

@@ -37,8 +37,8 @@ class Recording:
     def of_visit(self, visit: Visit, step_id: str, key: str) -> RecordingServices:
         return RecordingServices(self, self._real.of_visit(visit, step_id, key), step_id)
 
-    def resume_url(self, execution_id: str) -> str:
-        return self._real.resume_url(execution_id)
+    def resume_url(self, execution_id: str, visit: Sequence[str | int] = ()) -> str:
+        return self._real.resume_url(execution_id, visit)
 
 
 class RecordingServices(StepServices):

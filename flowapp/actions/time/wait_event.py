@@ -151,6 +151,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     kinds=WAITS,
     traits=frozenset({"waits"}),
     question=question,
+    takes_calls=lambda params: params.kind == "url",
     explain=explain,
     sample={
         "kind": "approval",

@@ -34,8 +34,8 @@ class Services(Protocol):
     @property
     def timezone(self) -> str: ...
 
-    def resume_url(self, execution_id: str) -> str:
-        """Where a POST resumes this execution."""
+    def resume_url(self, execution_id: str, visit: Sequence[str | int] = ()) -> str:
+        """Where a POST resumes this execution. `visit`: token, step and iteration of the visit that names the address."""
         ...
 
     def of_visit(self, visit: Visit, step_id: str, key: str) -> StepServices:

@@ -116,13 +116,13 @@ class VisitContext:
         """The contact's, else the organization's."""
         return str(self.entities.get(CONTACT, {}).get("timezone") or self.row["timezone"])
 
-    def scope(self, results: Results, frame: str) -> Scope:
-        """What the expressions of a step in this frame can name."""
+    def scope(self, results: Results, frame: str, visit: Sequence[str | int] = ()) -> Scope:
+        """What the expressions of a step in this frame can name; `visit` says which of its visits it is."""
         extra = results.names(frame)
         for name, view in self.entities.items():
             extra = {**ENTITIES[name].names(view), **extra}
         if self.program.asks_resume_url:
-            extra["resume_url"] = self.services().resume_url(self.row["id"])
+            extra["resume_url"] = self.services().resume_url(self.row["id"], visit)
         return Scope(
             input=self.row["input_data"],
             variables=self.program.definition.variables,
@@ -144,7 +144,7 @@ class VisitContext:
             attempt=token["attempt"],
             iteration=token["iteration"],
             services=self.services,
-            names=lambda: self.scope(results, token.get("frame", "")),
+            names=lambda: self.scope(results, token.get("frame", ""), (number, token["step"], token["iteration"])),
             now=self.now,
             log=log,
             token=number,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, jsonify, make_response, request
+from flask import Blueprint, Response, jsonify, make_response, request, url_for
 from flask_babel import gettext as _
 
 from flowapp import exact_json, tasks
@@ -13,7 +13,7 @@ from flowapp.errors import InvalidError, MalformedError
 from flowapp.extensions import db, limiter
 from flowapp.models import Execution, Form, Organization, Submission
 from flowapp.models.tenancy import system_session
-from flowapp.web import page, public
+from flowapp.web import page, public, to_url
 from flowapp.web.access import enter_organization
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.forms.user_fields import answers_form
@@ -22,13 +22,16 @@ from flowapp.web.texts import localized_problems, translated
 
 bp = Blueprint("hosted_form", __name__, url_prefix="/f")
 HONEYPOT = "website_address"
+SENT = "sent"  # in the address of the thanks page
 
 
 @bp.get("/<key>")
 @public("A hosted form is for whoever has its link")
 def show(key: str) -> Response:
-    """The form; closed ones say so."""
+    """The form, or the thanks that an answer led to; closed ones say so."""
     form = _enter(key)
+    if SENT in request.args:
+        return _page(form, done=True)
     return _page(form) if form.is_open else _page(form, status=410)
 
 
@@ -36,12 +39,12 @@ def show(key: str) -> Response:
 @public("A hosted form is for whoever has its link; what is posted acts for nobody who is signed in")
 @limiter.limit("30/minute")
 def submit(key: str) -> Response:
-    """Takes an answer: 202 for JSON; for people the thanks page, or the form with what is wrong."""
+    """Takes an answer: 202 for JSON; people are led to the thanks page, or see the form with what is wrong."""
     form = _enter(key)
     raw = _json() if request.is_json else request.form
     if raw.get(HONEYPOT) and HONEYPOT not in {field["key"] for field in form.fields}:
         # Only a robot fills what nobody sees. It is thanked, and nothing is kept.
-        return _accepted(None, []) if request.is_json else _page(form, done=True)
+        return _accepted(None, []) if request.is_json else _thanks(form)
     if not form.is_open:
         closed = _("This form no longer accepts answers.")
         return problem(410, _("Closed"), closed) if request.is_json else _page(form, status=410)
@@ -55,7 +58,7 @@ def submit(key: str) -> Response:
             return problem(422, _("Invalid input"), translated(error.message), errors=wrong)
         return _page(form, answers.refused(error), status=422)
     tasks.commit_and_start(db.session(), *executions)
-    return _accepted(submission, executions) if request.is_json else _page(form, done=True)
+    return _accepted(submission, executions) if request.is_json else _thanks(form)
 
 
 def _enter(key: str) -> Form:
@@ -82,6 +85,11 @@ def _json() -> Mapping[str, object]:
 def _accepted(submission: Submission | None, executions: list[Execution]) -> Response:
     body = {"execution_ids": [e.id for e in executions], "submission_id": submission.id if submission else None}
     return make_response(jsonify(body), 202)
+
+
+def _thanks(form: Form) -> Response:
+    """On to a page of its own: whoever reloads it sends nothing again."""
+    return to_url(f"{url_for('hosted_form.show', key=form.key)}?{SENT}=")
 
 
 def _page(form: Form, answers: FieldsForm | None = None, *, status: int = 200, done: bool = False) -> Response:

@@ -61,7 +61,10 @@ def test_a_form_is_built_shared_and_answered(app, ada, form):
     assert wrong.status_code == 422 and 'id="name-error"' in wrong.text and 'id="email-error"' in wrong.text
     assert 'value="x"' in wrong.text and stored(app, Submission) == []
     done = visitor.post(f"/f/{form.key}", data={"name": "Zoë", "email": "z@example.com", "topic": "Help"})
-    assert done.status_code == 200 and "Merci!" in done.text
+    assert (done.status_code, done.location) == (303, f"/f/{form.key}?sent=")
+    for _reload in range(2):
+        thanks = visitor.get(done.location)
+        assert thanks.status_code == 200 and "Merci!" in thanks.text
     (execution,) = stored(app, Execution)
     (submission,) = stored(app, Submission)
     assert execution.input_data == {
@@ -102,13 +105,13 @@ def test_wrong_json_is_said(app, form, body, status):
 
 def test_robots_are_thanked_and_forgotten(app, form):
     done = app.test_client().post(f"/f/{form.key}", data={"name": "Bot", "website_address": "http://spam"})
-    assert done.status_code == 200 and stored(app, Submission) == []
+    assert (done.status_code, done.location) == (303, f"/f/{form.key}?sent=") and stored(app, Submission) == []
 
 
 def test_one_address_cannot_flood(app, form):
     visitor = app.test_client()
     statuses = [visitor.post(f"/f/{form.key}", data={"name": "x"}).status_code for _time in range(31)]
-    assert statuses == [200] * 30 + [429]
+    assert statuses == [303] * 30 + [429]
 
 
 def test_closed_and_unknown_forms(app, ada, form):

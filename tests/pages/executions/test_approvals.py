@@ -18,7 +18,7 @@ from flowapp.security.links import sign
 from tests.api.conftest import Api
 from tests.api.conftest import place as _place
 from tests.api.crm.people import working
-from tests.api.waiting import ended, status_of, wait_event, waiting
+from tests.api.waiting import ended, status_of, stored, wait_event, waiting
 from tests.support.browser import PASSWORD, Browser
 from tests.support.servers.smtp import SmtpServer
 
@@ -180,3 +180,22 @@ def test_a_link_of_what_is_over_says_so(app: Any, api: Api, smtp: SmtpServer) ->
     browser.post(page, {"decision": "approved"})
     browser.get(page)
     assert "no longer open" in browser.text
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("decision", ["approved", "rejected"])
+def test_opening_a_link_of_the_mail_decides_nothing(
+    app: Any, api: Api, smtp: SmtpServer, method: str, decision: str
+) -> None:
+    execution_id = ask(api, by_email=True)
+    address = link(smtp.wait_for(1)[0])
+    for headers in ({"Accept": "text/html"}, {"Accept": "*/*"}, {}):
+        seen = app.test_client().open(f"{address}?decision={decision}", method=method, headers=headers)
+        assert seen.status_code == 200
+    assert status_of(api, execution_id) == "waiting"
+    assert len(waits_of(app, execution_id)) == 1
+
+
+def waits_of(app: Any, execution_id: str) -> list[Any]:
+    with app.app_context(), tenant_session(db.engine, stored(app, execution_id).organization_id) as session:
+        return approvals.of_execution(session, session.get_one(Execution, execution_id))
