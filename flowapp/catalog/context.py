@@ -18,13 +18,17 @@ LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """Answer of a call. `json` is the parsed body where its type says JSON, else None. `text` is cut at 1 MiB."""
+    """Answer of a call. `json` is the parsed body where its type says JSON, else None. `text` is cut at 1 MiB.
+
+    A header that came several times is a list. `content`: the bytes of a body that is no text; its `text` is empty.
+    """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str | list[str]]
     text: str
     json: object
     duration_ms: int
+    content: bytes | None = None
 
 
 class Http(Protocol):
@@ -37,7 +41,7 @@ class Http(Protocol):
         *,
         headers: Mapping[str, str] | None = None,
         json: object = None,
-        form: Mapping[str, str] | None = None,
+        form: Mapping[str, str | list[str]] | None = None,
         body: bytes | None = None,
         auth: tuple[str, str] | None = None,
         timeout: float = 30.0,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from flowapp import exact_json
 from flowapp.catalog.context import StepContext
 from flowapp.catalog.mail_text import read_mailboxes
 from flowapp.catalog.times import parse_duration, resolve_relative
@@ -27,6 +29,11 @@ def _as_text(value: object) -> object:
     if isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else f"{value}"
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _as_field(value: object) -> object:
+    """A field of a web form: a text, or a list of them where it comes several times."""
+    return [_as_text(entry) for entry in value] if isinstance(value, list | tuple) else _as_text(value)
 
 
 def _as_lines(value: object) -> object:
@@ -91,6 +98,7 @@ def has_expression(value: object) -> bool:
 
 
 Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": "string"})]
+FormField = Annotated[str | list[str], BeforeValidator(_as_field)]
 Lines = Annotated[list[str], BeforeValidator(_as_lines)]
 Addresses = Annotated[list[str], BeforeValidator(_as_addresses)]
 Address = Annotated[str, BeforeValidator(_as_address), WithJsonSchema({"type": "string"})]
@@ -98,6 +106,25 @@ Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(is_moment), Wi
 # Limits of waits: longer than nothing.
 Duration = Annotated[str | int | float, AfterValidator(_is_duration)]
 OptionalDuration = Annotated[str | int | float, AfterValidator(_is_duration_or_nothing)]
+
+
+def says_json(headers: Mapping[str, str]) -> bool:
+    """Whether these headers call the body JSON."""
+    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    return kind.split(";")[0].strip().lower().endswith(("/json", "+json"))
+
+
+def json_fault(name: str, text: str) -> str:
+    """Why a text is no JSON, empty where it is some."""
+    try:
+        exact_json.loads(text)
+    except ValueError as error:
+        return say(
+            "“%(name)s” is not valid JSON: %(error)s. Write values into it with the filter tojson.",
+            name=name,
+            error=str(error),
+        )
+    return ""
 
 
 def until(ctx: StepContext, limit: str | float) -> datetime | None:

@@ -42,9 +42,10 @@ def answered(method: str, url: str, status: int) -> str:
     return f"{method} {address} returned {status}."
 
 
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+def _retry_after(headers: Mapping[str, str | list[str]], now: datetime) -> float | None:
     """Seconds to wait as the server asks (RFC 9110, 10.2.3: a number or a date), None where it does not."""
-    text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
+    given = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    text = (given if isinstance(given, str) else given[0]).strip()
     if text.isdecimal() and len(text) < 9:
         return float(text)
     try:

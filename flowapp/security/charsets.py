@@ -1,4 +1,6 @@
-"""Which text encodings are read that others name: those of texts, each in time linear in its bytes, and none that raises.
+"""Which text encodings are read that others name, and how bytes become text, whoever sent them.
+
+Those that are read are of texts, each in time linear in its bytes, and none that raises.
 
 Python knows more: `punycode` and `idna` are slow, `undefined` always raises, `rot13` is no encoding.
 """
@@ -6,6 +8,7 @@ Python knows more: `punycode` and `idna` are slow, `undefined` always raises, `r
 from __future__ import annotations
 
 import codecs
+import re
 
 _READ = frozenset(
     [
@@ -69,6 +72,23 @@ _READ = frozenset(
     ]
 )
 
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"),
+)  # fmt: skip
+# Whoever names the one writes the other (WHATWG, Encoding Standard, 4.2): the second knows all of the first.
+_WIDER = {
+    "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874", "shift_jis": "cp932",
+    "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "big5": "big5hkscs",
+}  # fmt: skip
+_WINDOWS = {at: char for at in range(0x80, 0xA0) if (char := bytes([at]).decode("cp1252", "ignore"))}
+_CONTROLS = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f]")
+_DECLARED = re.compile(
+    rb"""\A\s{0,9}<\?xml[^>]{0,200}?encoding=["'](?P<xml>[A-Za-z0-9._:-]{1,40})["']"""
+    rb"""|<meta[^>]{0,200}?charset=["']?(?P<html>[A-Za-z0-9._:-]{1,40})""",
+    re.IGNORECASE,
+)
+
 
 def known(name: str) -> str:
     """The encoding of that name, as Python calls it; empty for one that is not read here."""
@@ -81,6 +101,48 @@ def known(name: str) -> str:
     return charset if charset in _READ else ""
 
 
-def decoded(data: bytes, name: str) -> str:
-    """`data` as text, what does not fit as U+FFFD; as UTF-8 where the encoding is not read here."""
-    return data.decode(known(name) or "utf-8", "replace")
+def decoded(data: bytes, *names: str, whole: bool = True) -> str:
+    """`data` as text: by its byte order mark, else in the first of these encodings that it is in, else as UTF-8, else as
+    Windows-1252, which has a character for every byte. So nothing is lost, and nothing becomes U+FFFD.
+
+    Where `data` is not `whole`, its last character may be cut.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            data, names = data[len(mark) :], (encoding, *names)
+            break
+    for name in (*names, "utf-8"):
+        charset = known(name)
+        charset = _WIDER.get(charset, charset)
+        if charset and (text := _strict(data, charset, whole=whole)) is not None:
+            return text
+    return _windows(data)
+
+
+def is_text(data: bytes, *names: str, whole: bool = True) -> bool:
+    """Whether bytes of an unknown kind are text: in Unicode or in one of these encodings, without control characters."""
+    marked = any(data.startswith(mark) for mark, _ in _MARKS)
+    named = [charset for name in names if (charset := known(name))]
+    found = marked or any(_strict(data, charset, whole=whole) is not None for charset in [*named, "utf-8"])
+    return found and (marked or _CONTROLS.search(decoded(data[:4096], *names, whole=False)) is None)
+
+
+def declared(data: bytes) -> str:
+    """The encoding that an XML or HTML document names in its first 1,024 bytes; empty where it names none.
+
+    One that could not have been read as it was (UTF-16, UTF-32) is no declaration.
+    """
+    found = _DECLARED.search(data[:1024])
+    name = found[found.lastgroup or 0].decode("ascii") if found else ""
+    return "" if known(name).startswith(("utf-16", "utf-32")) else name
+
+
+def _strict(data: bytes, charset: str, *, whole: bool) -> str | None:
+    try:
+        return _windows(data) if charset == "cp1252" else codecs.getincrementaldecoder(charset)().decode(data, whole)
+    except UnicodeError:
+        return None
+
+
+def _windows(data: bytes) -> str:
+    return data.decode("latin-1").translate(_WINDOWS)

@@ -27,14 +27,14 @@ from flowapp import exact_json
 from flowapp.catalog import HttpResponse
 from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
-from flowapp.security.charsets import decoded
+from flowapp.security.cookies import Cookies
 from flowapp.security.cutoff import CutOff
 from flowapp.security.failures import why_failed
 from flowapp.security.opened import holds_opened
+from flowapp.security.responses import Body, header_text, read
 from flowapp.texts import say
 
 MAX_READ = 10 * 2**20  # bytes of an answer, unpacked
-MAX_TEXT = 2**20  # characters that are kept as text
 MAX_HEADERS = 64 * 1024  # bytes; http.client takes 100 of 64 KiB each
 MAX_SPARED = 64 * 1024  # bytes of an answer that are read to keep a connection
 MAX_REDIRECTS = 5
@@ -181,7 +181,7 @@ class SafeHttp:
         *,
         headers: Mapping[str, str] | None = None,
         json: object = None,
-        form: Mapping[str, str] | None = None,
+        form: Mapping[str, str | list[str]] | None = None,
         body: bytes | None = None,
         auth: tuple[str, str] | None = None,
         timeout: float = 30.0,
@@ -196,19 +196,20 @@ class SafeHttp:
         if json is not None:
             body, kind = _packed(json), "application/json"
         elif form is not None:
-            body, kind = urlencode(form).encode(), "application/x-www-form-urlencoded"
+            body, kind = urlencode(form, doseq=True).encode(), "application/x-www-form-urlencoded"
         else:
             kind = ""
         if kind and "content-type" not in map(str.lower, sent):
             sent["Content-Type"] = kind
-        target = _parsed(url)
+        target, cookies, own = _parsed(url), Cookies(), _cookie_of(sent)
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._send(method, target, sent, body, begun + timeout)
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not location:
                 return _read(answer, target, begun)
             _spare(answer)
-            before, target = target, _parsed(urljoin(target.url, location))
+            cookies.keep(target, answer.headers.getlist("set-cookie"))
+            before, target = target, _parsed(urljoin(target.url, header_text(location)))
             if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
                 method, body = ("HEAD" if method == "HEAD" else "GET"), None
             if body and not _same_origin(before, target) and holds_opened(body):
@@ -217,6 +218,9 @@ class SafeHttp:
                     permanent=True,
                 )
             sent = _for_redirect(sent, before, target, has_body=body is not None)
+            own = own if _same_origin(before, target) else ""
+            if crumbs := cookies.header(target, own):
+                sent = {**_without(sent, "cookie"), "Cookie": crumbs.encode()}
         raise StepError(f"{_name(_parsed(url))} redirects more than {MAX_REDIRECTS} times.", permanent=True)
 
     def _send(
@@ -281,10 +285,19 @@ def _same_origin(one: Url, other: Url) -> bool:
 
 def _for_redirect(headers: dict[str, Any], before: Url, target: Url, *, has_body: bool) -> dict[str, Any]:
     """Headers for the next address: without the body's where it is gone, without anything private elsewhere."""
-    kept = headers if has_body else {n: v for n, v in headers.items() if n.lower() != "content-type"}
+    kept = headers if has_body else _without(headers, "content-type")
     if _same_origin(before, target):
         return kept
     return {n: v for n, v in kept.items() if n.lower() in _HARMLESS or n == "Accept-Encoding"}
+
+
+def _without(headers: dict[str, Any], name: str) -> dict[str, Any]:
+    return {known: value for known, value in headers.items() if known.lower() != name}
+
+
+def _cookie_of(headers: dict[str, Any]) -> str:
+    """The caller's own Cookie header."""
+    return next((value.decode() for name, value in headers.items() if name.lower() == "cookie"), "")
 
 
 def _spare(answer: BaseHTTPResponse) -> None:
@@ -301,8 +314,7 @@ def _read(answer: BaseHTTPResponse, target: Url, begun: float) -> HttpResponse:
     if sum(len(name) + len(value) for name, value in answer.headers.items()) > MAX_HEADERS:
         answer.close()
         raise StepError(f"{_name(target)} responded with more than 64 KiB of headers.", permanent=True)
-    kind = answer.headers.get("content-type", "").lower()
-    is_json = kind.split(";")[0].strip().endswith(("/json", "+json"))
+    body = Body(answer.headers.get("content-type", ""))
     chunks, size = [], 0
     try:
         while size <= MAX_READ and (chunk := answer.read(65536)):
@@ -310,32 +322,15 @@ def _read(answer: BaseHTTPResponse, target: Url, begun: float) -> HttpResponse:
             size += len(chunk)
     except (HTTPError, HTTPException, OSError) as error:
         raise _broken(error, target) from error
+    data = b"".join(chunks)
     if size > MAX_READ:
         answer.close()  # the rest is not read, so the connection cannot be used again
-        if is_json:
+        if body.is_json or body.is_binary(data, whole=False):
             raise StepError(f"{_name(target)} responded with more than 10 MiB. Request less data.", permanent=True)
     else:
         answer.release_conn()
-    data = b"".join(chunks)
-    return HttpResponse(
-        status=answer.status,
-        headers={name.lower(): value for name, value in answer.headers.items()},
-        text=_text(data, kind),
-        json=_json(data) if is_json else None,
-        duration_ms=round((monotonic() - begun) * 1000),
-    )
-
-
-def _text(data: bytes, kind: str) -> str:
-    charset = kind.partition("charset=")[2].split(";")[0].strip(" \"'")
-    return decoded(data[: MAX_TEXT * 4], charset)[:MAX_TEXT]
-
-
-def _json(data: bytes) -> object:
-    try:
-        return exact_json.loads(data)
-    except ValueError:  # says JSON and is not: the text is there to look at
-        return None
+    took = round((monotonic() - begun) * 1000)
+    return read(answer.status, answer.headers, data, whole=size <= MAX_READ, duration_ms=took)
 
 
 def _name(target: Url) -> str:

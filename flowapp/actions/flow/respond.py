@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from flowapp.catalog import N_, Outcome, Params, Respond, StepContext, action, ui
-from flowapp.catalog.fields import Text
+from flowapp.catalog import N_, FieldsError, Outcome, Params, Respond, StepContext, action, ui
+from flowapp.catalog.fields import Text, json_fault, says_json
 from flowapp.security.answer_headers import may_set, settled
 from flowapp.texts import say
 
@@ -34,6 +34,14 @@ class RespondParams(Params):
         for name, value in headers.items():
             if "{{" not in name and _NAME.fullmatch(name) is None:
                 raise ValueError(say("“%(name)s” is not a valid header name.", name=name[:50]))
+            if "{{" not in name and not may_set(name):
+                raise ValueError(
+                    say("A workflow may not set the header “%(name)s”. Own headers begin with X-.", name=name[:50])
+                )
+            if "{{" not in value and settled(name, value) != value:
+                raise ValueError(
+                    say("The header “%(name)s” may not be “%(value)s” here.", name=name[:50], value=value[:80])
+                )
             if any(ord(char) < 32 or 126 < ord(char) < 160 or ord(char) > 255 for char in value if char != "\t"):
                 raise ValueError(
                     say(
@@ -42,6 +50,13 @@ class RespondParams(Params):
                     )
                 )
         return headers
+
+    @model_validator(mode="after")
+    def _is_json(self) -> RespondParams:
+        text = self.body if isinstance(self.body, str) and says_json(self.headers) else ""
+        if text and (fault := json_fault("body", text)):
+            raise FieldsError(fault, "body")
+        return self
 
 
 @action(
@@ -58,13 +73,6 @@ class RespondParams(Params):
     traits=frozenset({"answers"}),
     sample={"status": 200, "headers": {}, "body": {}},
 )
-def respond(ctx: StepContext, params: RespondParams) -> Outcome:
-    """Hands the answer to the engine; the log says which headers the caller will not see."""
-    for name, value in params.headers.items():
-        if not may_set(name):
-            ctx.log(
-                f"The header “{name}” is not sent: a workflow may not set it. Own headers begin with X-.", "warning"
-            )
-        elif settled(name, value) != value:
-            ctx.log(f"The header “{name}” is not sent as it is: “{value[:80]}” cannot come from here.", "warning")
+def respond(_ctx: StepContext, params: RespondParams) -> Outcome:
+    """Hands the answer to the engine."""
     return Respond(params.status, params.headers, params.body)

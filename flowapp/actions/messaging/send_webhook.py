@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urljoin
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
-from flowapp.catalog.fields import Text, has_expression
+from flowapp import exact_json
+from flowapp.catalog import N_, Done, FieldsError, HttpResponse, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.fields import FormField, Text, has_expression, json_fault, says_json
 from flowapp.catalog.http_answers import answered, refusal
 from flowapp.errors import StepError
 from flowapp.security.addresses import credentials_of, origin_of
 from flowapp.texts import say
 
+BODYLESS = ("GET", "HEAD")
 _BODIES = {"method": ["POST", "PUT", "PATCH", "DELETE"]}
 
 
@@ -43,7 +46,7 @@ class SendWebhookParams(Params):
         alias="json",
         json_schema_extra=ui(N_("JSON"), N_("Name and value."), widget="keyvalue", secret_keys=True, show_if=_BODIES),
     )
-    form: dict[str, Text] | None = Field(
+    form: dict[str, FormField] | None = Field(
         None,
         json_schema_extra=ui(
             N_("Form fields"),
@@ -89,7 +92,24 @@ class SendWebhookParams(Params):
         bodies = [self.json_ not in (None, {}, ""), bool(self.form), bool(self.body)]
         if sum(bodies) > 1:
             raise ValueError(say("Choose one of json, form and body."))
+        as_json = {"json": is_json_text(self.json_), "body": bool(self.body) and says_json(self.headers)}
+        for name, text in (("json", self.json_), ("body", self.body)):
+            if as_json[name] and (fault := json_fault(name, str(text))):
+                raise FieldsError(fault, name)
         return self
+
+
+def is_json_text(value: object) -> bool:
+    """Whether a value is an object or a list that was written as text."""
+    return isinstance(value, str) and value.strip()[:1] in ("{", "[")
+
+
+def unready(params: Mapping[str, object]) -> str:
+    """A body that would not be sent."""
+    method = str(params.get("method") or "POST").upper()
+    if method not in BODYLESS or not any(params.get(name) for name in ("json", "form", "body")):
+        return ""
+    return say("A %(method)s request has no body: choose another method, or remove the body.", method=method)
 
 
 def destination(params: Mapping[str, object]) -> str:
@@ -114,11 +134,12 @@ def destination(params: Mapping[str, object]) -> str:
     aliases=("call_webhook", "webhook"),
     result={
         "status": N_("Response status, for example 200"),
-        "body": N_("Response body: parsed JSON, or text"),
-        "headers": N_("Response headers"),
+        "body": N_("Response body: parsed JSON, text, or for other files their base64, content_type and size"),
+        "headers": N_("Response headers; one that came several times is a list"),
         "ok": N_("Whether the status is below 400"),
         "duration_ms": N_("Duration in milliseconds"),
     },
+    unready=unready,
     sample={"status": 200, "body": {}, "headers": {}, "ok": True, "duration_ms": 120},
 )
 def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
@@ -128,12 +149,15 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
         headers["Idempotency-Key"] = ctx.idempotency_key
     if params.body and "content-type" not in map(str.lower, headers):
         headers["Content-Type"] = "text/plain; charset=utf-8"
-    bodyless = params.method in ("GET", "HEAD")
+    bodyless = params.method in BODYLESS
+    if bodyless and (params.json_ or params.form or params.body):
+        ctx.log(f"The body is not sent: a {params.method} request has none.", "warning")
+    json = exact_json.loads(str(params.json_)) if is_json_text(params.json_) else params.json_
     answer = ctx.http.request(
         params.method,
         url,
         headers=headers,
-        json=None if bodyless or params.json_ in ({}, "") else params.json_,
+        json=None if bodyless or json in ({}, "") else json,
         form=None if bodyless else params.form or None,
         body=None if bodyless or not params.body else params.body.encode(),
         auth=basic,
@@ -147,10 +171,22 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
             "status": answer.status,
             "ok": answer.status < 400,
             "headers": dict(answer.headers),
-            "body": answer.text if answer.json is None else answer.json,
+            "body": body_of(answer),
             "duration_ms": answer.duration_ms,
         }
     )
+
+
+def body_of(answer: HttpResponse) -> object:
+    """What later steps see of a body; bytes as base64."""
+    if answer.content is None:
+        return answer.text if answer.json is None else answer.json
+    kind = answer.headers.get("content-type", "")
+    return {
+        "base64": b64encode(answer.content).decode(),
+        "content_type": kind if isinstance(kind, str) else kind[0],
+        "size": len(answer.content),
+    }
 
 
 def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str, str], tuple[str, str] | None]:

@@ -20,7 +20,7 @@ from flowapp.errors import FlowError, StepError
 from flowapp.exact_json import dump_json
 from flowapp.logs import MASK, get_logger, kept_text, mask
 from flowapp.security.helpers import within
-from flowapp.security.opened import Opened, collecting
+from flowapp.security.opened import Opened, collecting, holds_opened
 
 Ready = tuple[Params, dict[str, Any]]
 
@@ -183,6 +183,8 @@ class _Http:
         answer = self._http.request(method, url, **how)
         if not self._opened:
             return answer
+        if answer.content and holds_opened(answer.content):
+            raise StepError("The answer is no text and holds a secret of this step, so it is not kept.", permanent=True)
         shown = {name: self._opened.mask(getattr(answer, name)) for name in ("headers", "text", "json")}
         return replace(answer, **shown)
 

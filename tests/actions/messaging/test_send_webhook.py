@@ -48,6 +48,31 @@ def test_text_form_and_headers(run, sink) -> None:
     assert form.headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert form.headers["Idempotency-Key"] == "mine"
     assert (get.method, get.body) == ("GET", b"")
+    assert ("warning", "The body is not sent: a GET request has none.") in run.lines
+
+
+def test_json_that_was_written_as_text_is_checked_and_sent_as_json(run, refused, sink) -> None:
+    run("send_webhook", {"n": "Zoé"}, url=sink.url(), json='{"name": {{ input.n | tojson }}}')
+    run("send_webhook", {"n": "Zoé"}, url=sink.url(), json="{{ input.n }}")
+    headers = {"Content-Type": "application/problem+json"}
+    run("send_webhook", {"n": "Zoé"}, url=sink.url(), body='{"name": {{ input.n | tojson }} }', headers=headers)
+    assert [received.json for received in sink.requests] == [{"name": "Zoé"}, "Zoé", {"name": "Zoé"}]
+    for params in ({"json": '{"name": "{{ input.n }}"}'}, {"body": '{"name": "{{ input.n }}"}', "headers": headers}):
+        error = refused("send_webhook", {"n": 'The "Boss"'}, url=sink.url(), **params)
+        assert error.permanent and "is not valid JSON" in error.message and "tojson" in error.message
+    assert len(sink.requests) == 3
+
+
+def test_a_field_that_comes_several_times(run, sink) -> None:
+    run("send_webhook", {"tags": ["a", 2]}, url=sink.url(), form={"tags": "{{ input.tags }}", "one": "1"})
+    assert sink.requests[0].body == b"tags=a&tags=2&one=1"
+
+
+def test_bytes_stay_bytes(run, sink) -> None:
+    png = bytes.fromhex("89504e470d0a1a0a")
+    sink.default = Answer(200, png, {"Content-Type": "image/png"})
+    body = run("send_webhook", {}, url=sink.url(), method="GET").result["body"]
+    assert body == {"base64": base64.b64encode(png).decode(), "content_type": "image/png", "size": 8}
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,14 @@ class Received:
 
 @dataclass
 class Answer:
-    """`delay` in seconds before it; `close` hangs up without one."""
+    """`delay` in seconds before it; `close` hangs up without one; `repeated` are headers that come several times."""
 
     status: int = 200
     body: bytes = b'{"ok": true}'
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     delay: float = 0
     close: bool = False
+    repeated: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -85,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(answer.status)
-        for name, value in answer.headers.items():
+        for name, value in (*answer.headers.items(), *answer.repeated):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
