@@ -1,8 +1,9 @@
-"""A person at a browser without script: keeps cookies, sends the CSRF token of the last page, follows nothing."""
+"""A person at a browser without script, and one of its tabs: cookies are kept, no redirect is followed."""
 
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 PASSWORD = "correct horse battery"
@@ -50,3 +51,78 @@ class Browser:
         self, email: str = "ada@example.com", password: str = PASSWORD, status: int = 303, **options: Any
     ) -> Any:
         return self.post("/login", {"email": email, "password": password}, status, **options)
+
+
+class FormReader(HTMLParser):
+    """The controls of the form of that id as a browser would send them, without its buttons."""
+
+    def __init__(self, form_id: str, html: str) -> None:
+        super().__init__()
+        self.form_id, self.inside, self.found = form_id, False, False
+        self.action, self.values = "", {}
+        self._area: str | None = None
+        self._select: str | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, given: list[tuple[str, str | None]]) -> None:
+        attrs = {name: value or "" for name, value in given}
+        if tag == "form":
+            self.inside = attrs.get("id") == self.form_id
+            self.found |= self.inside
+            self.action = attrs.get("action", "") if self.inside else self.action
+        if not self.inside or (tag != "option" and not attrs.get("name")):
+            return
+        kind = attrs.get("type", "text")
+        if tag == "textarea":
+            self._area = attrs["name"]
+            self.values[self._area] = []
+        elif tag == "select":
+            self._select = attrs["name"]
+        elif tag == "option" and self._select and ("selected" in attrs or self._select not in self.values):
+            self.values[self._select] = [attrs.get("value", "")]
+        elif tag == "input" and (kind not in ("checkbox", "radio") or "checked" in attrs):
+            self.values.setdefault(attrs["name"], []).append(attrs.get("value", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self.inside = False
+        elif tag == "textarea":
+            self._area = None
+        elif tag == "select":
+            self._select = None
+
+    def handle_data(self, data: str) -> None:
+        if self._area and self.inside:
+            written = "".join(self.values[self._area]) + data
+            self.values[self._area] = [written.removeprefix("\n") if not self.values[self._area] else written]
+
+
+class Tab:
+    """`html` is what the tab shows. `client` is Flask's test client, signed in."""
+
+    def __init__(self, client: Any, path: str, form_id: str) -> None:
+        self.client, self.path, self.form_id = client, path, form_id
+        self._show(client.get(path).get_data(as_text=True))
+
+    def _show(self, html: str) -> None:
+        self.html = html
+        reader = FormReader(self.form_id, html)
+        assert reader.found, f"no form {self.form_id}: {html[:2000]}"
+        self.values, self.action = reader.values, reader.action or self.path
+
+    def type(self, **typed: Any) -> Tab:
+        """Fills in controls; `__` in a name is a hyphen. None unticks or leaves out."""
+        for name, value in typed.items():
+            self.values[name.replace("__", "-") if not name.startswith("_") else name] = (
+                [] if value is None else value if isinstance(value, list) else [value]
+            )
+        return self
+
+    def send(self, status: int = 303, **buttons: Any) -> Any:
+        """Presses a button (none: the one that saves) and takes in the answer."""
+        answer = self.client.post(self.action, data=self.values | buttons)
+        html = answer.get_data(as_text=True)
+        assert answer.status_code == status, (answer.status_code, answer.location, html[:3000])
+        if status in (200, 422):
+            self._show(html)
+        return answer

@@ -7,6 +7,7 @@ is under way (the session says for which workflow), the step editor leads back t
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, redirect, request, session, url_for
@@ -24,6 +25,7 @@ from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.template_library.builtin import templates
 from flowapp.web import access, go, page, wants_fragment
+from flowapp.web.edits import Edit, at_the_same_moment
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.flow import flow
 from flowapp.web.forms.page import PageForm, text
@@ -32,6 +34,7 @@ from flowapp.web.locale import select_locale, select_timezone
 from flowapp.web.texts import localized_problems
 
 bp = Blueprint("workflow_new", __name__, url_prefix="/workflows")
+Stage = Callable[[Draft, TriggerForm], Response]
 STAGES = (
     ("basics", N_("Basics")),
     ("trigger", N_("Trigger")),
@@ -103,13 +106,14 @@ def _made(typed: dict[str, str]) -> Workflow:
     )
 
 
-def _basics(draft: Draft | None, form: BasicsForm) -> Response:
+def _basics(draft: Draft | None, form: BasicsForm, edit: Edit | None = None) -> Response:
     own = workflows.find(db.session(), is_template=True, sort="created_at", at=PageAt(12)).rows if draft is None else []
     return _stage(
         "basics",
         draft,
-        status=422 if form.errors else 200,
+        status=422 if form.errors or (edit and edit.questions) else 200,
         form=form,
+        edit=edit or (_edit(draft) if draft else None),
         own_templates=own,
         templates=templates(g.actor.user.email, select_locale()) if draft is None else [],
     )
@@ -120,7 +124,7 @@ def _basics(draft: Draft | None, form: BasicsForm) -> Response:
 def basics(workflow_id: UUID) -> Response:
     """Back to name and description."""
     draft = Draft(workflow_id)
-    return _basics(draft, BasicsForm(data={name: draft.definition[name] for name in ("name", "description")}))
+    return _basics(draft, BasicsForm(data=_named(draft)))
 
 
 @bp.post("/<uuid:workflow_id>/wizard/basics")
@@ -128,19 +132,27 @@ def basics(workflow_id: UUID) -> Response:
 def save_basics(workflow_id: UUID) -> Response:
     """Changes name and description."""
     draft = Draft(workflow_id)
-    form = BasicsForm(request.form)
-    definition: DefinitionJson = {
-        **draft.definition,
-        "name": form.name.data,
-        "description": form.description.data,
-    }
+    form, edit = BasicsForm(request.form), _edit(draft)
+    named: Any = edit.merge({"name": form.name.data, "description": form.description.data})
+    if edit.asks:
+        return _basics(draft, BasicsForm(data=named), edit)
+    definition: DefinitionJson = {**draft.definition, **named}
     try:
-        draft.save(definition, request.form.get("revision", ""))
+        draft.save_over(definition)
     except (InvalidError, StaleError) as error:
         db.session.rollback()
-        refused = error if isinstance(error, InvalidError) else InvalidError.at("", _stale())
-        return _basics(Draft(workflow_id), form.refused(refused))
+        refused = error if isinstance(error, InvalidError) else InvalidError.at("", at_the_same_moment())
+        return _basics(Draft(workflow_id), form.refused(refused), edit)
+    edit.tell()
     return go("workflow_new.trigger", workflow_id=workflow_id)
+
+
+def _named(draft: Draft) -> dict[str, object]:
+    return {"name": draft.definition["name"], "description": draft.definition["description"]}
+
+
+def _edit(draft: Draft) -> Edit:
+    return Edit(_named(draft), lambda path: str(_("Name") if path[0] == "name" else _("Description")))
 
 
 @bp.get("/<uuid:workflow_id>/wizard/trigger")
@@ -148,7 +160,7 @@ def save_basics(workflow_id: UUID) -> Response:
 def trigger(workflow_id: UUID) -> Response:
     """The types as cards, and the form of the chosen one."""
     draft = Draft(workflow_id)
-    return _trigger_stage(draft, TriggerForm(_chosen(draft, request.args.get("type", "")), draft.providers()))
+    return _trigger_stage(draft, _form(draft, request.args.get("type", "")))
 
 
 @bp.post("/<uuid:workflow_id>/wizard/trigger")
@@ -156,8 +168,12 @@ def trigger(workflow_id: UUID) -> Response:
 def save_trigger(workflow_id: UUID) -> Response:
     """Saves the first trigger; others of the draft stay."""
     draft = Draft(workflow_id)
-    form = TriggerForm(_chosen(draft, request.form.get("trigger_type", "")), draft.providers(), request.form)
-    return _saved(draft, form, _trigger_stage, "workflow_new.conditions")
+    return _saved(draft, _form(draft, request.form.get("trigger_type", "")), _trigger_stage, "workflow_new.conditions")
+
+
+def _form(draft: Draft, wanted: str = "") -> TriggerForm:
+    posted = request.form if request.method == "POST" else None
+    return TriggerForm.editing(_chosen(draft, wanted), draft.providers(), posted)
 
 
 def _trigger_stage(draft: Draft, form: TriggerForm) -> Response:
@@ -179,7 +195,7 @@ def _chosen(draft: Draft, wanted: str) -> TriggerJson:
 def conditions(workflow_id: UUID) -> Response:
     """When the trigger really starts the workflow."""
     draft = Draft(workflow_id)
-    return _conditions_stage(draft, TriggerForm(_chosen(draft, ""), draft.providers()))
+    return _conditions_stage(draft, _form(draft))
 
 
 @bp.post("/<uuid:workflow_id>/wizard/conditions")
@@ -187,39 +203,33 @@ def conditions(workflow_id: UUID) -> Response:
 def save_conditions(workflow_id: UUID) -> Response:
     """Saves them with the first trigger."""
     draft = Draft(workflow_id)
-    form = TriggerForm(_chosen(draft, ""), draft.providers(), request.form)
-    return _saved(draft, form, _conditions_stage, "workflow_new.steps")
+    return _saved(draft, _form(draft), _conditions_stage, "workflow_new.steps")
 
 
 def _conditions_stage(draft: Draft, form: TriggerForm) -> Response:
     return _stage("conditions", draft, form=form, values=draft.values(draft.definition, None), status=_status(form))
 
 
-def _saved(draft: Draft, form: TriggerForm, again: Callable[[Draft, TriggerForm], Response], onward: str) -> Response:
+def _saved(draft: Draft, form: TriggerForm, again: Stage, onward: str) -> Response:
     """Saves what the form reads into the first trigger and goes on; else shows the stage again as it was typed."""
     if form.acted or not form.validate():
         return again(draft, form)
+    form = form.merged()
+    if form.edit.asks:
+        return again(draft, form)
     definition: DefinitionJson = {**draft.definition, "triggers": [form.trigger, *draft.definition["triggers"][1:]]}
     try:
-        draft.save(definition, request.form.get("revision", ""))
+        draft.save_over(definition)
     except (InvalidError, StaleError) as error:
         db.session.rollback()
-        form.show(error.problems if isinstance(error, InvalidError) else [Problem("", _stale())], 0)
+        form.show(error.problems if isinstance(error, InvalidError) else [Problem("", at_the_same_moment())], 0)
         return again(Draft(draft.workflow.id), form)
+    form.edit.tell()
     return go(onward, workflow_id=draft.workflow.id)
 
 
 def _status(form: TriggerForm) -> int:
-    return 422 if form.errors and not form.acted else 200
-
-
-def _stale() -> str:
-    return str(
-        _(
-            "Someone else has changed this workflow in the meantime. Nothing is lost: press the "
-            "button again to apply your change."
-        )
-    )
+    return 422 if (form.errors or form.edit.questions) and not form.acted else 200
 
 
 @bp.get("/<uuid:workflow_id>/wizard/steps")
@@ -281,6 +291,5 @@ def _stage(name: str, draft: Draft | None, *, status: int = 200, **context: obje
         stages=STAGES,
         draft=draft,
         workflow=draft.workflow if draft else None,
-        revision=draft.workflow.revision if draft else "",
         **context,
     )

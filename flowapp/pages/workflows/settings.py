@@ -15,6 +15,7 @@ from flowapp.extensions import db
 from flowapp.models import User, Version, Workflow
 from flowapp.security.roles import Role
 from flowapp.web import access, go, page
+from flowapp.web.edits import Edit, at_the_same_moment
 from flowapp.web.forms.config import ConfigForm, applied, config_form, mapped
 from flowapp.web.forms.draft import Draft
 from flowapp.workflows.projects import slugify
@@ -30,7 +31,7 @@ def show(workflow_id: UUID) -> Response:
     form = config_form(draft.definition, draft.providers())
     errors, _warnings = workflows.validate(db.session(), draft.workflow)
     form.show(mapped(problem for problem in errors if problem.path.startswith("config.")))
-    return _page(draft, form, str(draft.workflow.revision))
+    return _page(draft, form, _edit(draft))
 
 
 @bp.post("/settings")
@@ -38,31 +39,34 @@ def show(workflow_id: UUID) -> Response:
 def save(workflow_id: UUID) -> Response:
     """Saves them into the draft."""
     draft = Draft(workflow_id)
-    form = config_form(draft.definition, draft.providers(), request.form)
-    revision = request.form.get("revision", "")
+    edit = _edit(draft)
+    form = config_form(draft.definition, draft.providers(), request.form, edit.seen)
     if form.acted or not form.validate():
-        return _page(draft, form, revision, 422 if form.errors else 200)
+        return _page(draft, form, edit, 422 if form.errors else 200)
+    merged = edit.merge(form.data)
+    if edit.asks:
+        return _page(draft, config_form(draft.definition, draft.providers(), shown=merged), edit, edit.status)
     try:
-        draft.save(applied(draft.definition, form.data), revision)
+        draft.save_over(applied(draft.definition, merged))
     except StaleError:
         db.session.rollback()
-        form.form_errors.append(
-            _(
-                "Someone else has changed this workflow in the meantime. Nothing is lost: save again to "
-                "apply your changes."
-            )
-        )
+        form.form_errors.append(at_the_same_moment())
     except InvalidError as error:
         db.session.rollback()
         form.show(mapped(error.problems))
     else:
         flash(_("The settings were saved."), "success")
+        edit.tell()
         return go("workflow_settings.show", workflow_id=workflow_id)
-    draft = Draft(workflow_id)
-    return _page(draft, form, str(draft.workflow.revision), 422)
+    return _page(draft, form, edit, 422)
 
 
-def _page(draft: Draft, form: ConfigForm, revision: str, status: int = 200) -> Response:
+def _edit(draft: Draft) -> Edit:
+    stored = config_form(draft.definition, draft.providers())
+    return Edit(stored.data, lambda path: stored.label(path[0]), inside=("variables",))
+
+
+def _page(draft: Draft, form: ConfigForm, edit: Edit, status: int = 200) -> Response:
     workflow = draft.workflow
     return page(
         "workflows/settings.html",
@@ -72,7 +76,7 @@ def _page(draft: Draft, form: ConfigForm, revision: str, status: int = 200) -> R
         tab="settings",
         form=form,
         refused=status == 422,
-        revision=revision,
+        edit=edit,
         versions=_versions(workflow),
         exported=draft.definition,
     )

@@ -16,6 +16,7 @@ from flowapp.extensions import db
 from flowapp.models.definitions import DefinitionJson
 from flowapp.security.roles import Role
 from flowapp.web.access import access
+from flowapp.web.edits import at_the_same_moment
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.editor import PLACES, Editor
 from flowapp.web.forms.flow import flow
@@ -78,28 +79,25 @@ def change(workflow_id: UUID, step_id: str) -> Response:
 
 
 def _edit(editor: Editor) -> Response:
-    if request.method == "POST" and editor.validate() and _saved(editor):
+    if request.method == "POST" and editor.validate() and editor.merge() and _saved(editor):
         flash(_("“%(name)s” was saved.", name=editor.form.name.data), "success")
+        editor.edit.tell()
         return to_url(_address(editor.draft, editor.form.step["step_id"]))
-    status = 422 if editor.form.errors and not editor.acted else 200
+    status = 422 if (editor.form.errors or editor.edit.questions) and not editor.acted else 200
     return page("workflows/steps/edit.html", block="editor", status=status, **editor.context())
 
 
 def _saved(editor: Editor) -> bool:
     try:
-        editor.draft.save(editor.definition, request.form.get("revision", ""))
+        editor.draft.save_over(editor.definition)
     except StaleError:
         db.session.rollback()
-        message = _(
-            "Someone else has changed this workflow in the meantime. Nothing is lost: save again to add this step."
-        )
-        editor.form.params.form_errors.append(message)
+        editor.form.params.form_errors.append(at_the_same_moment())
     except InvalidError as error:
         db.session.rollback()
         editor.form.show(error.problems)
     else:
         return True
-    editor.revision = str(Draft(editor.draft.workflow.id).workflow.revision)
     return False
 
 

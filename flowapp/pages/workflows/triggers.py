@@ -19,6 +19,7 @@ from flowapp.models import Form
 from flowapp.models.definitions import TriggerJson
 from flowapp.security.roles import Role
 from flowapp.web.access import access
+from flowapp.web.edits import at_the_same_moment
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.editor import shown_groups
 from flowapp.web.forms.flow import trigger_card
@@ -98,17 +99,18 @@ def _place(draft: Draft, key: str) -> int:
 
 
 def _edit(draft: Draft, trigger: TriggerJson, at: int) -> Response:
-    form = TriggerForm(trigger, draft.providers(), request.form if request.method == "POST" else None)
-    revision = str(draft.workflow.revision)
-    if request.method == "POST":
-        if not form.acted and form.validate() and _saved(draft, form, at):
+    posted = request.form if request.method == "POST" else None
+    form, new = TriggerForm.editing(trigger, draft.providers(), posted), at == len(draft.definition["triggers"])
+    if posted is not None and not form.acted and form.validate():
+        form = form.merged()
+        if not form.edit.asks and _saved(draft, form, at):
             flash(_("The trigger was saved."), "success")
+            form.edit.tell()
             return to_url(_next(draft, form, at))
-        revision = str(Draft(draft.workflow.id).workflow.revision)
-    status = 422 if form.errors and not form.acted else 200
+    status = 422 if (form.errors or form.edit.questions) and not form.acted else 200
     return page(
-        "workflows/triggers/edit.html", block="editor", status=status, form=form, workflow=draft.workflow, revision=revision,
-        url=request.path, new=at == len(draft.definition["triggers"]),
+        "workflows/triggers/edit.html", block="editor", status=status, form=form, workflow=draft.workflow,
+        url=request.path, new=new,
         groups=shown_groups(draft.values(draft.definition, None)), **_addresses(form),
     )  # fmt: skip
 
@@ -117,13 +119,10 @@ def _saved(draft: Draft, form: TriggerForm, at: int) -> bool:
     triggers = list(draft.definition["triggers"])
     triggers[at : at + 1] = [form.trigger]
     try:
-        draft.save({**draft.definition, "triggers": triggers}, request.form.get("revision", ""))
+        draft.save_over({**draft.definition, "triggers": triggers})
     except StaleError:
         db.session.rollback()
-        message = _(
-            "Someone else has changed this workflow in the meantime. Nothing is lost: save again to add this trigger."
-        )
-        form.config.form_errors.append(message)
+        form.config.form_errors.append(at_the_same_moment())
     except InvalidError as error:
         db.session.rollback()
         form.show(error.problems, at)

@@ -7,7 +7,7 @@ definition = applied(definition, form.data)   # once it is valid; the problems o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -214,8 +214,13 @@ def _in_words(field: ParamField) -> tuple[str, str]:
     return label, choices.get(shown(value), shown(value))
 
 
-def config_form(definition: DefinitionJson, providers: Providers, posted: Posted | None = None) -> ConfigForm:
-    """The form of a canonical definition."""
+def config_form(
+    definition: DefinitionJson,
+    providers: Providers,
+    posted: Posted | None = None,
+    shown: Mapping[str, object] | None = None,
+) -> ConfigForm:
+    """The form of a canonical definition, or of what the page showed of an earlier one."""
     config: dict[str, Any] = dict(definition["config"])
     after = _AFTER.fullmatch(config["reentry"])
     if after:
@@ -224,7 +229,8 @@ def config_form(definition: DefinitionJson, providers: Providers, posted: Posted
     if hours:
         config |= {"business_hours": True, **{day: day in hours["days"] for day in WEEKDAYS}}
         config |= {name: hours[name] for name in ("start", "end", "holidays")}
-    values = {name: definition[name] for name in ("name", "description", "variables")} | config
+    values: dict[str, Any] = {name: definition[name] for name in ("name", "description", "variables")} | config
+    values |= shown or {}
     form = build(SettingsParams, values, posted, base=ConfigForm, providers=providers, check=_check)
     assert isinstance(form, ConfigForm)  # noqa: S101 - `base` says so
     return form

@@ -44,6 +44,10 @@ class Draft:
         workflows.save_draft(db.session(), self.workflow, definition, actor_id=actor_id, expected_revision=expected)
         db.session.commit()
 
+    def save_over(self, definition: DefinitionJson) -> None:
+        """Saves what was made of the draft as it was read here. StaleError where somebody saved at this very moment."""
+        self.save(definition, str(self.workflow.revision))
+
     def executions(self) -> list[Execution]:
         """The last executions, newest first."""
         statement = select(Execution).filter_by(workflow_id=self.workflow.id).order_by(Execution.id.desc()).limit(LAST)

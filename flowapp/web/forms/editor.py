@@ -15,6 +15,7 @@ from flowapp.engine.graph import edit
 from flowapp.engine.graph.sample import ValueGroup
 from flowapp.engine.language.definition import StepDef, stored_step
 from flowapp.models.definitions import DefinitionJson, StepJson
+from flowapp.web.edits import Edit
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.edges import ShownEdge, edges_from
 from flowapp.web.forms.form import PlainForm, build
@@ -51,17 +52,30 @@ class Editor:
         step = new_step(draft.definition, action_type) if self.new else edit.step_of(draft.definition, step_id)
         self.origin = step.copy()
         posted = request.form if request.method == "POST" else None
-        self.form = StepForm(step, draft.providers(step["step_id"]), posted)
+        providers = draft.providers(step["step_id"])
+        shown = StepForm(step, providers)
+        self.edit = Edit(shown.values, shown.label, inside=("params",))
+        seen: Any = {**step, **self.edit.seen}
+        self.form = StepForm(seen, providers, posted) if posted is not None else shown
         if posted is not None and self.new and self.form.name.data:
             self.form.step["step_id"] = edit.free_step_id(draft.definition, self.form.name.data)
         self.own = build(OwnInput, {}, posted, base=PlainForm, prefix="t-")
         self.kept = test_data.of(draft.workflow)
         self.source = request.form.get("t-source") or draft.inputs()[0][0]
-        self.revision = str(draft.workflow.revision)
 
     def validate(self) -> bool:
         """Whether the step can be saved as it was posted; False, too, where the post only asked for another row."""
         return (self.form.acted or self.form.validate()) and not self.acted
+
+    def merge(self) -> bool:
+        """Takes into the form what others changed of the step meanwhile. False where the page has to ask first."""
+        if self.new:
+            return True
+        merged: Any = self.edit.merge(self.form.values)
+        self.form.step.update(merged)
+        if self.edit.asks:
+            self.form = self.form.again()
+        return not self.edit.asks
 
     @property
     def acted(self) -> bool:

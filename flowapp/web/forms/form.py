@@ -16,6 +16,7 @@ from flowapp.errors import Problem
 from flowapp.texts import labelled
 from flowapp.web.forms.field import ParamField, Posted, view_of
 from flowapp.web.forms.fields import FIELDS
+from flowapp.web.forms.fields.stored import SecretField
 from flowapp.web.forms.info import ABSENT, Info, infos
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.text import same, shown
@@ -115,6 +116,10 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
                 return field  # type: ignore[no-any-return]
         raise KeyError(key)
 
+    def label(self, key: str) -> str:
+        """What the page calls the parameter of that name; the name where no field shows it."""
+        return next((str(field.label.text) for field in self if key in (field.info.key, field.info.name)), key)
+
     @property
     def data(self) -> dict[str, object]:
         """The params. Defaults that were never written down stay unwritten."""
@@ -174,6 +179,13 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         """What is stored, else the default."""
         value = next((self._stored[name] for name in info.names if name in self._stored), info.default)
         return ABSENT if value is None else value
+
+
+def keep_secrets(before: ParamsForm, after: ParamsForm) -> None:
+    """Secrets that were typed stay in their boxes where a form is made anew of what was typed."""
+    for field in before:
+        if isinstance(field, SecretField) and field.text:
+            after[field.info.key].text = field.text
 
 
 class PlainForm(ParamsForm):

@@ -22,7 +22,7 @@ from flowapp.errors import Problem
 from flowapp.models.definitions import StepJson
 from flowapp.texts import say
 from flowapp.web.forms.field import Posted
-from flowapp.web.forms.form import PlainForm, build
+from flowapp.web.forms.form import PlainForm, build, keep_secrets
 from flowapp.web.forms.info import Info
 from flowapp.web.forms.providers import Providers
 from flowapp.web.texts import translated
@@ -115,7 +115,7 @@ class StepForm(wtforms.Form):  # type: ignore[misc]
     name = wtforms.StringField(filters=[str.strip])
 
     def __init__(self, step: StepJson, providers: Providers, posted: Posted | None = None) -> None:
-        self.step = step.copy()
+        self.step, self.providers = step.copy(), providers
         self.spec = get_action(step["action_type"])
         stored = {key: value for key, value in step.items() if key in Policy.model_fields and value is not None}
         self.params = build(self.spec.params, step.get("params", {}), posted, providers=providers, prefix="p-")
@@ -125,9 +125,27 @@ class StepForm(wtforms.Form):  # type: ignore[misc]
         )  # fmt: skip
         super().__init__(posted, data={"name": str(step.get("name", ""))})
         if posted is not None:
-            defaults = {key: info.default for key, info in Policy.model_fields.items()}
-            read: Any = {"name": self.name.data, "params": self.params.data, **defaults, **self.policy.data}
+            read: Any = self.values
             self.step.update(read)
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What the form holds, by the names of a step's parts."""
+        defaults = {key: info.default for key, info in Policy.model_fields.items()}
+        return {"name": self.name.data, "params": self.params.data, **defaults, **self.policy.data}
+
+    def again(self) -> StepForm:
+        """The form anew, of the step as it is now."""
+        form = StepForm(self.step, self.providers)
+        keep_secrets(self.params, form.params)
+        return form
+
+    def label(self, path: tuple[str, ...]) -> str:
+        """What the page calls the part of the step at a path of `values`."""
+        if path[0] == "name":
+            return str(_("Step name"))
+        form, key = (self.params, path[-1]) if path[0] == "params" else (self.policy, path[0])
+        return form.label(key)
 
     def validate_name(self, field: wtforms.Field) -> None:
         """Runs as the field's own validator."""

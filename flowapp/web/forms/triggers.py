@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import wtforms
 from flask_babel import format_datetime
+from flask_babel import gettext as _
 from pydantic import Field
 
 from flowapp.catalog import N_, Params, get_trigger, ui
@@ -20,8 +22,9 @@ from flowapp.engine.language.definition import check_trigger_config, json_proble
 from flowapp.errors import Problem
 from flowapp.models import utcnow
 from flowapp.models.definitions import TriggerJson
+from flowapp.web.edits import Edit
 from flowapp.web.forms.field import Posted
-from flowapp.web.forms.form import PlainForm, build
+from flowapp.web.forms.form import PlainForm, build, keep_secrets
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.summary import described
 from flowapp.web.texts import translated
@@ -66,8 +69,10 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
     """`config` and `conditions` are forms of their own; `trigger` is as it was posted."""
 
     active = wtforms.BooleanField()
+    edit: Edit
 
     def __init__(self, trigger: TriggerJson, providers: Providers, posted: Posted | None = None) -> None:
+        self.providers = providers
         self.trigger: TriggerJson = {"config": {}, "conditions": None, "is_active": True, **trigger}
         self.spec = get_trigger(trigger["trigger_type"])
         base = ClockForm if self.spec.source == "clock" else PlainForm
@@ -83,6 +88,40 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
             self.trigger["config"] = self.config.data
             self.trigger["conditions"] = self.conditions.data.get("conditions")
             self.trigger["is_active"] = self.active.data
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What the form holds, by the names of a trigger's parts."""
+        conditions = self.conditions.data.get("conditions")
+        return {"config": self.config.data, "conditions": conditions, "is_active": bool(self.active.data)}
+
+    @classmethod
+    def editing(cls, trigger: TriggerJson, providers: Providers, posted: Posted | None) -> TriggerForm:
+        """The form of a trigger that others may edit meanwhile: `edit`."""
+        form = cls(trigger, providers)
+        edit = Edit(form.values, form.label, inside=("config",))
+        if posted is not None:
+            seen: Any = {**trigger, **edit.seen}
+            form = cls(seen, providers, posted)
+        form.edit = edit
+        return form
+
+    def merged(self) -> TriggerForm:
+        """The form with what others changed of the trigger meanwhile; a new one where the page has to ask first."""
+        values: Any = self.edit.merge(self.values)
+        self.trigger.update(values)
+        if not self.edit.asks:
+            return self
+        form = TriggerForm(self.trigger, self.providers)
+        form.edit = self.edit
+        keep_secrets(self.config, form.config)
+        return form
+
+    def label(self, path: tuple[str, ...]) -> str:
+        """What the page calls the part of the trigger at a path of `values`."""
+        if path[0] == "config":
+            return self.config.label(path[-1])
+        return str(_("Conditions") if path[0] == "conditions" else _("This trigger is enabled"))
 
     def validate(self, extra_validators: object = None) -> bool:
         return all([super().validate(extra_validators), self.config.validate(), self.conditions.validate()])

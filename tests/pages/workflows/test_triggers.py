@@ -140,9 +140,3 @@ def test_conditions_several_triggers_off_and_delete(site: Site) -> None:
     assert site.post(f"/triggers/{first['key']}/delete").status_code == 303
     assert [t["key"] for t in site.draft["triggers"]] == [second["key"]]
     assert site.post(f"/triggers/{first['key']}/delete").status_code == 404
-
-
-def test_somebody_else_was_faster(site: Site) -> None:
-    response = site.post("/new-trigger/manual", revision="99")
-    assert response.status_code == 422
-    assert "Someone else has changed this workflow in the meantime" in response.get_data(as_text=True)
