@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Required, TypedDict, Unpack
 
 from flowapp.catalog.aliases import Kinds, ParamAliases
-from flowapp.catalog.context import IntegrationHandle
+from flowapp.catalog.context import IntegrationHandle, StepContext
 from flowapp.catalog.explanations import Explain, Question
 from flowapp.catalog.params import raw_fields
 from flowapp.catalog.specs import (
@@ -52,6 +52,7 @@ class _Declared(TypedDict, total=False):
     kinds: Kinds
     traits: frozenset[Trait]
     sample: object
+    sample_of: Callable[[StepContext, Any], object]
     goal: Callable[[Mapping[str, object]], object]
     items: Callable[[Mapping[str, object]], list[object]]
     question: Callable[[Any], Question | None]

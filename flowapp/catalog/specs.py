@@ -37,8 +37,8 @@ class ActionSpec:
     `counted`: how often each branch was taken is kept for each version.
     `destination` says where the secrets in stored params go: the same text for the same place, one with `{{` where only
     an expression knows. A secret stays in its step while that stays as it is.
-    `sample` is a result as the step might give it, an example for whoever writes the steps after it; None where only the
-    step's params tell its shape.
+    `sample` is a result as the step might give it, an example for whoever writes the steps after it; where only the
+    step's params tell its shape, `sample_of` makes one of validated params (None: it cannot be told). It reaches nothing.
     `goal` gives, of stored params, the conditions under which the flow jumps to the step from anywhere (None: it does not).
     `items` gives what a loop goes over, of params whose expressions were evaluated.
     `question` says what validated params ask of people (None: nothing); `takes_calls` whether they wait for a resume call.
@@ -68,6 +68,7 @@ class ActionSpec:
     kinds: Kinds | None = None
     traits: frozenset[Trait] = frozenset()
     sample: object = None
+    sample_of: Callable[[StepContext, Any], object] | None = None
     goal: Callable[[Mapping[str, object]], object] | None = None
     items: Callable[[Mapping[str, object]], list[object]] | None = None
     question: Callable[[Any], Question | None] | None = None

@@ -80,6 +80,33 @@ class CustomCodeParams(Params):
         return names
 
 
+def sample_of(_ctx: StepContext, params: CustomCodeParams) -> object:
+    """The names that the code writes into its result, where it writes them down; the code is only read."""
+    if len(params.code) > _SHORT:
+        return None
+    tree = ast.parse(params.code)
+    assigned = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == "result" for to in node.targets)
+    ]
+    returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    last = [node.value for node in tree.body[-1:] if isinstance(node, ast.Expr)]
+    given = next((values[-1] for values in (assigned, returned, last) if values), None)
+    return _written(given) if isinstance(given, ast.Dict | ast.List) else None
+
+
+def _written(node: ast.expr) -> object:
+    """The value of an expression as far as it stands there; what is computed is not known."""
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {str(key.value): _written(value) for key, value in pairs if isinstance(key, ast.Constant)}
+    if isinstance(node, ast.List):
+        return [_written(entry) for entry in node.elts[:1]]
+    known = isinstance(node, ast.Constant) and isinstance(node.value, str | int | float)
+    return node.value if isinstance(node, ast.Constant) and known else "…"
+
+
 @action(
     "custom_code",
     label=N_("Custom code"),
@@ -88,6 +115,7 @@ class CustomCodeParams(Params):
     icon="code",
     effect="pure",
     params=CustomCodeParams,
+    sample_of=sample_of,
     result={"": N_("What the code returned: an object, a list or a value")},
 )
 def custom_code(ctx: StepContext, params: CustomCodeParams) -> Outcome:

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from flowapp.catalog import ACTIONS, N_, TRIGGERS
 from flowapp.catalog.entities import ENTITIES
+from flowapp.engine.graph.examples import with_examples
 from flowapp.engine.graph.graph import Graph
 from flowapp.engine.graph.loop_bodies import bodies
 from flowapp.engine.graph.outline import with_edges
@@ -70,8 +71,9 @@ def values(
     groups = [ValueGroup("input", items=list(_input(input_data)))]
     if step_id:
         graph = _graph(definition)
-        groups = [*_loops(definition, graph, step_id, input_data, results), *groups]
         earlier = _before(definition, graph, step_id)
+        results = with_examples(earlier, input_data, definition.get("variables") or {}, results)
+        groups = [*_loops(definition, graph, step_id, input_data, results), *groups]
         groups += [
             ValueGroup("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier
         ]
@@ -177,13 +179,13 @@ def _step(step: StepJson, result: object) -> Iterator[Example]:
     path = _dotted("steps", step["step_id"])
     spec = ACTIONS.get(step["action_type"])
     documented = spec.result if spec else {}
-    if result is None and spec:
-        result = spec.sample
     known = result if isinstance(result, dict) else {}
     for name, text in documented.items():
         yield _item(_dotted(path, name) if name else path, known.get(name) if name else result, text)
     rest = {key: value for key, value in known.items() if key not in documented}
     yield from _flat(path, rest)
+    if isinstance(result, list):  # its entries have no short way
+        yield from _flat(f"{path}.result", result)
     for name in documented:
         if isinstance(known.get(name), dict | list):
             yield from _flat(_dotted(path, name), known[name], 2)

@@ -49,6 +49,14 @@ class TransformDataParams(Params):
         return self
 
 
+SAMPLE_WORK = 2**20  # for an example: a page that is shown waits for it
+
+
+def sample_of(ctx: StepContext, params: TransformDataParams) -> object:
+    """What it makes of the examples that it gets."""
+    return _transformed(Work(ctx, params.hmac_key, SAMPLE_WORK, SAMPLE_WORK), params)
+
+
 @action(
     "transform_data",
     label=N_("Transform data"),
@@ -59,19 +67,24 @@ class TransformDataParams(Params):
     icon="transform",
     effect="pure",
     params=TransformDataParams,
+    sample_of=sample_of,
     result={"": N_("The new data: an object, a list or a value")},
 )
 def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
     """The result is the data itself, so that later steps find its fields directly."""
+    return Done(_transformed(Work(ctx, params.hmac_key), params))
+
+
+def _transformed(work: Work, params: TransformDataParams) -> object:
     if params.data is None and not params.operations:
         data: object = {}
     else:
-        data = ctx.render("{{ input }}") if params.data is None else params.data
-    data = apply(Work(ctx, params.hmac_key), params.operations, data)
+        data = work.ctx.render("{{ input }}") if params.data is None else params.data
+    data = apply(work, params.operations, data)
     if not params.set:
-        return Done(data)
+        return data
     if not isinstance(data, dict):
         raise StepError("“set” needs an object to set fields in. Use the operation “set” for lists.", permanent=True)
     for path, value in params.set.items():
         data = set_path(data, path, value)
-    return Done(data)
+    return data
