@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
@@ -23,7 +23,7 @@ from flowapp.tasks.runtime import runtime
 from flowapp.tasks.services import ExecutionServices, open_services
 from flowapp.texts import say
 
-Json = dict[str, Any]
+Json = dict[str, object]
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -51,7 +51,7 @@ class RecordingServices(StepServices):
         self.integration = lambda reference: _hidden(real.integration(reference))
         self.conventions = real.conventions
 
-    def note(self, kind: str, **what: Any) -> None:
+    def note(self, kind: str, **what: object) -> None:
         """Something would have gone out."""
         call = {"kind": kind, "step_id": self._step_id, "at": self.clock.time, **mask(what)}
         self._recording.calls.append(call)
@@ -102,14 +102,14 @@ class _Tables:
         self._record, self._real = record, real
 
     def save(
-        self, table: str, rows: Sequence[Mapping[str, Any]], *, mode: str = "insert", match: Sequence[str] = ()
+        self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
     ) -> Saved:
         self._record.note("save", table=table, mode=mode, match=list(match), rows=[dict(row) for row in rows])
         at = self._record.clock.time.isoformat()
         records = [{"id": new_id(), "created_at": at, "updated_at": at, **row} for row in rows]
         return Saved(records, len(records), 0)
 
-    def query(self, sql: str, params: Mapping[str, Any], *, limit: int = 1000) -> list[Json]:
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> list[Json]:
         rows: list[Json] = self._real.query(sql, params, limit=limit)
         return rows
 
@@ -122,7 +122,7 @@ class _Workflows:
     def __init__(self, record: RecordingServices) -> None:
         self._record = record
 
-    def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
+    def start(self, workflow: str, input_data: object, *, wait: bool) -> str:
         self._record.note("workflow", workflow=workflow, input=input_data, wait=wait)
         return "simulation"
 
@@ -145,11 +145,11 @@ def simulate_workflow(
     workflow_id: str,
     definition: Json,
     *,
-    input_data: Any = None,
+    input_data: object = None,
     start: datetime | None = None,
     contact: str | None = None,
     context: Json | None = None,
-    pins: Mapping[str, Any] | None = None,
+    pins: Mapping[str, object] | None = None,
     answers: Mapping[str, Json] | None = None,
 ) -> Json:
     """Simulates a definition (canonical, secrets sealed) in the place of a workflow.
@@ -180,12 +180,14 @@ def simulate_workflow(
     return {**report, "calls": recorded[0].calls if recorded else []}
 
 
-def _refuse(definition: Json, start: datetime | None, pins: Mapping[str, Any], answers: Mapping[str, Any]) -> None:
+def _refuse(
+    definition: Json, start: datetime | None, pins: Mapping[str, object], answers: Mapping[str, object]
+) -> None:
     """UnsuitableError for a start that no wait could follow, UnknownReferenceError for steps that are not there."""
     problems = []
     if start is not None and not EARLIEST <= start <= LATEST:
         raise UnsuitableError.at("start_at", say("Choose a time between 1970 and 2200."))
-    steps = {step["step_id"] for step in definition.get("steps", [])}
+    steps = {step["step_id"] for step in cast(list[Json], definition.get("steps", []))}
     for field, given in (("pins", pins), ("answers", answers)):
         problems += [
             Problem(f"{field}.{step_id}", say("There is no step “%(step)s”.", step=step_id), code="unknown_step")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flowapp.engine.runtime.visit import Visit
 from flowapp.engine.store.error_workflows import find
+from flowapp.engine.store.rows import Options
 from flowapp.engine.store.start import start
 from flowapp.errors import StepError
 from flowapp.models import Execution, Version
@@ -26,7 +25,7 @@ class SubWorkflows:
         self._services, self._visit, self._token = services, visit, visit.token
         self._key = f"{key}:{visit.attempt}"
 
-    def start(self, workflow: str, input_data: Any, *, wait: bool) -> str:
+    def start(self, workflow: str, input_data: object, *, wait: bool) -> str:
         """The new execution's id; the same one when this attempt runs again, after a crash or for a signal."""
         execution, created = self._services.within(lambda session: self._begin(session, workflow, input_data, wait))
         if created and wait and execution.status == "skipped":  # no end of it will ever be signalled
@@ -34,12 +33,12 @@ class SubWorkflows:
             raise StepError(f"“{workflow}” was skipped: {reason}", permanent=True)
         return execution.id
 
-    def _begin(self, session: Session, reference: str, input_data: Any, wait: bool) -> tuple[Execution, bool]:
+    def _begin(self, session: Session, reference: str, input_data: object, wait: bool) -> tuple[Execution, bool]:
         execution, created = self._start(session, reference, input_data, wait)
         commit_and_start(session, execution, created=created)
         return execution, created
 
-    def _start(self, session: Session, reference: str, input_data: Any, wait: bool) -> tuple[Execution, bool]:
+    def _start(self, session: Session, reference: str, input_data: object, wait: bool) -> tuple[Execution, bool]:
         visit = self._visit
         begun = session.scalars(
             select(Execution).where(Execution.parent_id == visit.execution_id, Execution.idempotency_key == self._key)
@@ -61,7 +60,7 @@ class SubWorkflows:
         if len(above) > MAX_DEPTH:
             raise StepError(f"Workflows can run other workflows at most {MAX_DEPTH} levels deep.", permanent=True)
         root = visit.root or visit.execution_id
-        options: dict[str, Any] = {"ancestors": above, "root": root}
+        options: Options = {"ancestors": above, "root": root}
         if wait:
             options["parent"] = [visit.execution_id, self._token]
         started = start(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import random
-from typing import Any
 
 from flowapp.engine.runtime.activity import Watch
 from flowapp.engine.runtime.recorder import Message
 from flowapp.engine.runtime.visit import Services
+from flowapp.engine.store.rows import ExecutionRow
 from flowapp.models import utcnow
 
 
@@ -28,6 +28,6 @@ class Host:
     now: Callable[[], datetime] = utcnow
     chance: Callable[[], float] = random
     wake: Callable[[str, str], None] = lambda _execution, _organization: None
-    ended: Callable[[Mapping[str, Any]], None] = lambda _row: None
+    ended: Callable[[ExecutionRow], None] = lambda _row: None
     stored: Callable[[tuple[str, str, int]], None] = lambda _written: None  # organization, workflow, bytes
     watch: Watch = field(default_factory=Watch)

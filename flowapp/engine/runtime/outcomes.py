@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Outcome, Respond, Stop, Suspend, Wait
 from flowapp.catalog.outcome import ANSWER_WITHIN
@@ -16,6 +16,7 @@ from flowapp.engine.runtime.program import Program, Step
 from flowapp.engine.store import signals
 from flowapp.engine.store.failures import fingerprint
 from flowapp.engine.store.journal import Batch
+from flowapp.engine.store.rows import Columns, EventRow, ExecutionRow, SignalRow
 from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import TEST, new_id
 
@@ -27,7 +28,7 @@ class Here:
     """Where and when a step gave its outcome. `seq` is that of its attempt, `row` its execution's."""
 
     program: Program
-    row: Mapping[str, Any]
+    row: ExecutionRow
     state: machine.State
     number: str
     step: Step
@@ -52,13 +53,13 @@ class Meaning:
     status: Literal["completed", "waiting", "failed", "uncertain"]
     then: machine.Outcome
     branch: str = ""
-    output: Any = None
+    output: object = None
     error: str = ""
-    details: dict[str, Any] | None = None
+    details: Mapping[str, object] | None = None
     lines: Sequence[tuple[str, str]] = ()  # level, message
     counted: bool = False
-    items: list[Any] | None = None
-    answer: dict[str, Any] | None = None
+    items: list[object] | None = None
+    answer: dict[str, object] | None = None
     reason: str | None = None
 
 
@@ -83,7 +84,7 @@ def _branch(outcome: Branch, here: Here) -> Meaning:
     return _completed(here, outcome.name, outcome.result)
 
 
-def _completed(here: Here, branch: str, result: Any) -> Meaning:
+def _completed(here: Here, branch: str, result: object) -> Meaning:
     then: machine.Outcome = {"type": "done", "token": here.number, "branch": branch}
     return Meaning("completed", then, branch, result, counted=here.step.spec.counted)
 
@@ -192,7 +193,7 @@ def _fail(outcome: Fail, here: Here) -> Meaning:
     return Meaning("failed", then, error=outcome.message, details=outcome.details, lines=lines, reason=reason)
 
 
-def _asked(details: Mapping[str, Any]) -> float:
+def _asked(details: Mapping[str, object]) -> float:
     """Seconds for which the other side asked to be left alone (details.retry_after)."""
     after = details.get("retry_after")
     return float(after) if isinstance(after, int | float) else 0.0
@@ -220,13 +221,13 @@ class Completion:
     """How an execution ended. `step_id`: where it stood last."""
 
     status: str
-    output: Any
+    output: object
     error: str
     step_id: str
     at: datetime
 
 
-def columns_of(end: Completion) -> dict[str, Any]:
+def columns_of(end: Completion) -> Columns:
     """What the end writes into the execution's row."""
     more = {"error_fingerprint": fingerprint(end.step_id, end.error)} if end.status == "failed" else {}
     return {
@@ -240,7 +241,7 @@ def columns_of(end: Completion) -> dict[str, Any]:
     }
 
 
-def tell_others(batch: Batch, row: Mapping[str, Any], end: Completion) -> None:
+def tell_others(batch: Batch, row: ExecutionRow, end: Completion) -> None:
     """Adds to the batch what others hear: the parent that waits, and of a failure who listens for it. Tests fail unheard."""
     parent = (row["options"] or {}).get("parent")
     if parent:
@@ -249,7 +250,7 @@ def tell_others(batch: Batch, row: Mapping[str, Any], end: Completion) -> None:
         batch.events.append(_failed_event(row, end))
 
 
-def _failed_event(row: Mapping[str, Any], end: Completion) -> dict[str, Any]:
+def _failed_event(row: ExecutionRow, end: Completion) -> EventRow:
     """A row of the outbox: the execution failed, last at this step."""
     return {
         "id": new_id(),
@@ -262,7 +263,7 @@ def _failed_event(row: Mapping[str, Any], end: Completion) -> dict[str, Any]:
     }
 
 
-def _signal_to_parent(row: Mapping[str, Any], parent: Sequence[str], end: Completion) -> dict[str, Any]:
+def _signal_to_parent(row: ExecutionRow, parent: Sequence[str], end: Completion) -> SignalRow:
     """A row of signals, for the (execution, token) that waits for this one."""
     payload = {"execution_id": row["id"], "status": end.status, "output": end.output, "error": end.error}
     return signals.row(row["organization_id"], parent[0], "child", payload, end.at, token=parent[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -38,11 +38,11 @@ class Step:
     definition: StepDef
     spec: ActionSpec
     compiled: Compiled
-    raw: dict[str, Any]
+    raw: dict[str, object]
     fixed: Params | None
     secrets: tuple[str, ...] = ()
 
-    def params(self, visit: HasScope) -> tuple[Params, dict[str, Any]]:
+    def params(self, visit: HasScope) -> tuple[Params, dict[str, object]]:
         """The parameters of this visit, validated, and as plain JSON for the record."""
         if self.fixed is not None:
             return self.fixed, self.definition.params
@@ -51,7 +51,7 @@ class Step:
         return validate(self.spec, values), values
 
 
-def validate(spec: ActionSpec, values: dict[str, Any]) -> Params:
+def validate(spec: ActionSpec, values: dict[str, object]) -> Params:
     """The parameters as their model. StepError (permanent) names each one that does not fit."""
     try:
         return spec.params.model_validate(values)
@@ -75,7 +75,7 @@ class Program:
         self.timeout = definition.config.timeout
         self.max_visits = definition.config.max_visits
         # The conditions of edges that have some, by source and branch, then by target.
-        self._guards: dict[tuple[str, str], dict[str, Any]] = {}
+        self._guards: dict[tuple[str, str], dict[str, object]] = {}
         for edge in definition.edges:
             if edge.conditions:
                 self._guards.setdefault((edge.source, edge.branch), {})[edge.target] = edge.conditions
@@ -91,7 +91,7 @@ class Program:
             targets = self._targets[step_id, branch] = self.graph.next(step_id, branch)
         return targets
 
-    def guarded(self, step_id: str, branch: str) -> dict[str, Any]:
+    def guarded(self, step_id: str, branch: str) -> dict[str, object]:
         """The conditions of the edges on a branch that have some, by their target."""
         return self._guards.get((step_id, branch), {})
 
@@ -151,7 +151,7 @@ class Programs:
                 self._programs.move_to_end(version_id)
             return program
 
-    def make(self, version_id: str, definition: dict[str, Any], project_id: str) -> Program:
+    def make(self, version_id: str, definition: Mapping[str, object], project_id: str) -> Program:
         """Makes and keeps the program of a version. InvalidError where this release cannot read it."""
         opened = {**definition, "steps": self._open(definition.get("steps", []))}
         try:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from flowapp.catalog import Signal
 from flowapp.engine.machine.types import SUSPENDED, Token
+from flowapp.engine.store.rows import ReceivedSignal
 
-Row = dict[str, Any]
 Tokens = Mapping[str, Token]
 GOALS = "*"  # in place of a token: for the goals of the workflow
 
@@ -17,7 +16,7 @@ GOALS = "*"  # in place of a token: for the goals of the workflow
 class ReceivedSignals:
     """Hands each signal to the suspended token that it is for. A signal without a taker waits in the database."""
 
-    def __init__(self, signals: Iterable[Row] = ()) -> None:
+    def __init__(self, signals: Iterable[ReceivedSignal] = ()) -> None:
         signals = list(signals)
         self._signals = [signal for signal in signals if signal["token"] != GOALS]
         self._seen = {signal["id"] for signal in signals}
@@ -45,7 +44,7 @@ class ReceivedSignals:
         over = [s["id"] for s in left if s["token"] and s["kind"] in ("event", "approval")]
         return over, [s["id"] for s in left if s["id"] not in over and (s["rung_at"] is None or s["rung_at"] <= now)]
 
-    def are_new(self, signals: Iterable[Row], tokens: Tokens) -> bool:
+    def are_new(self, signals: Iterable[ReceivedSignal], tokens: Tokens) -> bool:
         """Whether one of these is for a token or for the goals, and was not there before."""
         return any(
             signal["id"] not in self._seen
@@ -54,7 +53,7 @@ class ReceivedSignals:
         )
 
 
-def _is_for(signal: Row, number: str, token: Token) -> bool:
+def _is_for(signal: ReceivedSignal, number: str, token: Token) -> bool:
     if token["status"] != SUSPENDED or signal["kind"] not in token["accepts"]:
         return False
     if signal["token"]:

@@ -20,6 +20,7 @@ from flowapp.engine.machine.types import Token
 from flowapp.engine.runtime.visit import Attempt, shown_params
 from flowapp.engine.store import message_log
 from flowapp.engine.store.journal import ENDED, SETTLED, Batch
+from flowapp.engine.store.rows import Columns, EndedRun, LineRow, RunRow
 from flowapp.exact_json import dump_json
 from flowapp.logs import kept_text, mask
 from flowapp.models import TERMINAL, Execution, iso
@@ -55,26 +56,41 @@ class Message(TypedDict, total=False):
     message: str  # what was wrong with what the client sent
 
 
-def weigh(value: Any) -> int:
+def weigh(value: object) -> int:
     """Characters that a value takes in the database."""
     if value is None:
         return 0
     return len(value) if isinstance(value, str) else len(dump_json(value))
 
 
+class Past(TypedDict):
+    """What must be known of an attempt that was begun earlier, to end it."""
+
+    seq: int
+    step_id: str
+    iteration: int
+    attempt: int
+
+
 class Recorder:
     """Collects rows until they are taken for a commit. `seq` is the number of the last message, `weight` what all rows
     take, taken or not, in bytes. `given`: what the execution was started with; secrets in it are not shown."""
 
+    _row: RunRow  # of the attempt that is under way
+
     def __init__(
-        self, execution_id: str, organization_id: str, seq: int, now: Callable[[], datetime], given: Sequence[Any] = ()
+        self,
+        execution_id: str,
+        organization_id: str,
+        seq: int,
+        now: Callable[[], datetime],
+        given: Sequence[object] = (),
     ) -> None:
         self.execution_id, self.organization_id, self.seq, self.now = execution_id, organization_id, seq, now
         self._given = given
         self.batch = Batch()
         self.news: list[Message] = []
         self.last_start = 0
-        self._row: dict[str, Any] = {}
         self._spec: ActionSpec | None = None
         self._written = False
         self.weight = 0
@@ -128,11 +144,11 @@ class Recorder:
         }
         self.news.append(step_started(self._row))
 
-    def open_intent(self, key: str, params: Any = None, opened: Opened | None = None) -> None:
+    def open_intent(self, key: str, params: object = None, opened: Opened | None = None) -> None:
         """The attempt is written before it runs: it has an effect. `params`: what with, for whoever may have to decide."""
         self._row["idempotency_key"] = key
         self._row["input"] = self._shown(params, opened) if params else None
-        self.batch.started.append(dict(self._row))
+        self.batch.started.append(self._row.copy())
         self._written = True
 
     def end(
@@ -141,14 +157,14 @@ class Recorder:
         attempt: Attempt,
         *,
         branch: str = "",
-        output: Any = None,
+        output: object = None,
         error: str = "",
-        details: dict[str, Any] | None = None,
+        details: Mapping[str, object] | None = None,
     ) -> None:
         """The attempt is over."""
         self.seq += 1
         self._close(status, attempt, branch=branch, output=output, error=error, details=details)
-        self._row.update(ended_seq=self.seq, ended_at=self.now())
+        self._row["ended_seq"], self._row["ended_at"] = self.seq, self.now()
         self._keep()
         self.news.append(step_ended(self._row))
 
@@ -164,24 +180,25 @@ class Recorder:
         """The attempt's outcome is the one that a person pinned: the step does not run."""
         self._row["source"] = "pinned"
 
-    def wait(self, attempt: Attempt, output: Any = None) -> None:
+    def wait(self, attempt: Attempt, output: object = None) -> None:
         """The attempt waits: it ends when its time or its signal comes (end_wait, reopen)."""
         self._close("waiting", attempt, output=output)
         self._keep()
 
-    def end_wait(self, token: Token, name: str, branch: str, output: Any, status: str = "completed") -> None:
+    def end_wait(self, token: Token, name: str, branch: str, output: object, status: str = "completed") -> None:
         """The attempt that a waiting token began earlier is over."""
-        past = {"seq": token["seq"], "step_id": token["step"], "iteration": token["iteration"]}
-        self._end_past({**past, "attempt": token["attempt"]}, name, status, branch=branch, output=output)
+        step_id, iteration, attempt = token["step"], token["iteration"], token["attempt"]
+        past: Past = {"seq": token["seq"], "step_id": step_id, "iteration": iteration, "attempt": attempt}
+        self._end_past(past, name, status, branch=branch, output=output)
 
-    def end_earlier(self, past: Mapping[str, Any], status: str, error: str) -> None:
+    def end_earlier(self, past: Past, status: str, error: str) -> None:
         """An attempt of a worker that died is settled."""
         self._end_past(past, past["step_id"], status, error=error)
 
-    def line(self, step_id: str, level: str, message: str, data: dict[str, Any] | None = None) -> Message:
+    def line(self, step_id: str, level: str, message: str, data: Mapping[str, object] | None = None) -> Message:
         """A line of the log. Secrets are masked before anything is cut."""
         self.seq += 1
-        row = {
+        row: LineRow = {
             "organization_id": self.organization_id,
             "execution_id": self.execution_id,
             "seq": self.seq,
@@ -203,21 +220,23 @@ class Recorder:
         attempt: Attempt,
         *,
         branch: str = "",
-        output: Any = None,
+        output: object = None,
         error: str = "",
-        details: Any = None,
+        details: object = None,
     ) -> None:
         self._row.update(
-            status=status,
-            branch=branch,
-            input=self._shown(attempt.params, attempt.opened),
-            output=output,
-            explanation=attempt.explanation,
-            error_message=kept_text(self.named.mask(error)) if error else "",
-            error_details=details,
+            {
+                "status": status,
+                "branch": branch,
+                "input": self._shown(attempt.params, attempt.opened),
+                "output": output,
+                "explanation": attempt.explanation,
+                "error_message": kept_text(self.named.mask(error)) if error else "",
+                "error_details": details,
+            }
         )
 
-    def _shown(self, params: Any, opened: Opened | None) -> Any:
+    def _shown(self, params: object, opened: Opened | None) -> object:
         """The input as it is kept: a large one that was kept before is named in its place, and not masked again."""
         row, text = self._row, dump_json(params)
         if len(text) >= LARGE:
@@ -228,27 +247,28 @@ class Recorder:
         return shown_params(self._spec, self.named.mask(params), opened) if self._spec else None
 
     def _keep(self) -> None:
-        self.weight += _ROW + sum(weigh(self._row[name]) for name in _WEIGHED)
+        row: Mapping[str, object] = self._row
+        self.weight += _ROW + sum(weigh(row[name]) for name in _WEIGHED)
         if self._written:
             self.batch.ended.append(self._values(self._row, ENDED))
         else:
             self.batch.started.append(self._row)
 
-    def _values(self, row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    def _values(self, row: Mapping[str, object], names: tuple[str, ...]) -> Columns:
         return {"b_execution_id": self.execution_id, "b_seq": row["seq"], **{name: row[name] for name in names}}
 
     def _end_past(
         self,
-        past: Mapping[str, Any],
+        past: Past,
         name: str,
         status: str,
         *,
         branch: str = "",
-        output: Any = None,
+        output: object = None,
         error: str = "",
     ) -> None:
         self.seq += 1
-        row = {
+        row: EndedRun = {
             "seq": past["seq"],
             "ended_seq": self.seq,
             "step_id": past["step_id"],
@@ -269,13 +289,13 @@ class Recorder:
 # --- messages
 
 
-def execution_started(row: Mapping[str, Any]) -> Message:
+def execution_started(row: Mapping[str, object]) -> Message:
     """A new execution, a row of executions, is about to run; the monitors of its organization are told."""
     shown = {name: row[name] for name in ("id", "status", "trigger_type")}
     return {"type": "execution_started", "seq": 0, "execution": {**shown, "workflow": row["workflow_id"]}}
 
 
-def step_started(run: Mapping[str, Any]) -> Message:
+def step_started(run: RunRow) -> Message:
     """An attempt has begun; `run` is a row of step_runs."""
     return {
         "type": "step_started",
@@ -289,12 +309,12 @@ def step_started(run: Mapping[str, Any]) -> Message:
     }
 
 
-def step_ended(run: Mapping[str, Any]) -> Message:
+def step_ended(run: EndedRun) -> Message:
     """An attempt is over: step_completed (also for a wait that began) or step_failed."""
     failed = run["status"] in ("failed", "uncertain")
     message: Message = {
         "type": "step_failed" if failed else "step_completed",
-        "seq": run["ended_seq"],
+        "seq": run["ended_seq"] or 0,
         "step_id": run["step_id"],
         "step_name": run["step_name"],
         "status": run["status"],
@@ -306,7 +326,7 @@ def step_ended(run: Mapping[str, Any]) -> Message:
     return {**message, "error": run["error_message"]} if failed else {**message, "result": run["output"]}
 
 
-def log_line(row: Mapping[str, Any]) -> Message:
+def log_line(row: LineRow) -> Message:
     """A line of the log; `row` is a row of log_lines. The feed of a socket adds the step's name."""
     return {"type": "log", "seq": row["seq"], "log": line_json(row)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from flowapp.engine.language.conditions import evaluate
 from flowapp.engine.language.scope import Scope
@@ -14,9 +14,9 @@ from flowapp.engine.runtime.program import Program
 from flowapp.engine.runtime.received_signals import ReceivedSignals
 from flowapp.engine.runtime.visit_context import Results, VisitContext, around
 from flowapp.engine.store.journal import Journal
+from flowapp.engine.store.rows import PastRun
 from flowapp.errors import FlowError
 
-Row = Mapping[str, Any]  # of step_runs
 Visit = tuple[str, int, int]  # step, iteration, attempt
 Line = tuple[str, str, str]  # step, level, message
 
@@ -34,7 +34,7 @@ class Resumed:
 
     results: Results
     signals: ReceivedSignals
-    ended: list[tuple[Row, str, str]]
+    ended: list[tuple[PastRun, str, str]]
     lines: list[Line]
     outcomes: list[Outcome]
 
@@ -55,7 +55,7 @@ def resume(context: VisitContext, state: State, journal: Journal) -> Resumed:
     return resumed
 
 
-def _settle(resumed: Resumed, program: Program, number: str, token: Token, past: Row | None, reason: str) -> None:
+def _settle(resumed: Resumed, program: Program, number: str, token: Token, past: PastRun | None, reason: str) -> None:
     """An attempt was begun and never ended: its worker died. It runs again, or a person decides."""
     once = past is not None and program.step(token["step"]).spec.effect == "once"
     if past is not None:
@@ -65,9 +65,9 @@ def _settle(resumed: Resumed, program: Program, number: str, token: Token, past:
     resumed.outcomes.append({"type": "uncertain" if once else "interrupted", "token": number})
 
 
-def _recall(program: Program, state: State, rows: Sequence[Row]) -> tuple[Results, dict[str, Row]]:
+def _recall(program: Program, state: State, rows: Sequence[PastRun]) -> tuple[Results, dict[str, PastRun]]:
     """What the steps gave, by the rows of their attempts; and the attempts that were begun and not ended, by token."""
-    results, open_runs = Results(), dict[str, Row]()
+    results, open_runs = Results(), dict[str, PastRun]()
     loops = {loop["token"]: number for number, loop in state.get("loops", {}).items()}
     last = {_attempt(row): row["seq"] for row in rows}
     again = {(t["step"], t["iteration"], t["attempt"]) for t in state["tokens"].values() if t["status"] == "ready"}
@@ -77,7 +77,7 @@ def _recall(program: Program, state: State, rows: Sequence[Row]) -> tuple[Result
         if status == "running":
             open_runs[past["token"]] = past
         elif status == "waiting" and past["token"] in loops:
-            results.begin_loop(loops[past["token"]], past["output"]["items"])
+            results.begin_loop(loops[past["token"]], cast(dict[str, list[object]], past["output"])["items"])
         elif status == "completed":
             results.keep(frame, step_id, past["output"], "completed")
             broken.update(dict.fromkeys(around(frame), False))
@@ -89,7 +89,7 @@ def _recall(program: Program, state: State, rows: Sequence[Row]) -> tuple[Result
     return results, open_runs
 
 
-def _attempt(row: Row) -> Visit:
+def _attempt(row: PastRun) -> Visit:
     """A failed attempt that was made again, or is to be, counts for nothing: its worker died, or a person said resend."""
     return row["step_id"], row["iteration"], row["attempt"]
 

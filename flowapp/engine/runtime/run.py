@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
 from time import monotonic
@@ -25,6 +25,7 @@ from flowapp.engine.runtime.visit_context import Results, VisitContext
 from flowapp.engine.store import leases
 from flowapp.engine.store.journal import Claim, Journal
 from flowapp.engine.store.quota import quotas
+from flowapp.engine.store.rows import Options
 from flowapp.models import TEST, new_id
 from flowapp.security.opened import Opened
 
@@ -40,8 +41,8 @@ class Run:
 
     def __init__(self, host: Host, journal: Journal, claim: Claim) -> None:
         self.host, self.journal, self.claim = host, journal, claim
-        self.row: Mapping[str, Any] = claim.row
-        self.options: Mapping[str, Any] = self.row["options"] or {}
+        self.row = claim.row
+        self.options: Options = self.row["options"] or {}
         self.is_test = self.row["trigger_type"] == TEST
         self.state: State = self.row["state"] or machine.new_state()
         given = (self.row["input_data"], self.row["context"])
@@ -150,7 +151,7 @@ class Run:
         """What was taken of the signals is deleted with the next commit."""
         self.recorder.batch.consumed += self.signals.taken() if self.signals else []
 
-    def intend(self, number: str, step: Step, params: Any) -> None:
+    def intend(self, number: str, step: Step, params: object) -> None:
         """Writes that the attempt begins: it has an effect. `params`: what with, where they are known before."""
         self.recorder.batch.repeatable = not self.claim.taken and step.spec.effect == "idempotent"
         self.advance({"type": "intent", "token": number})
@@ -162,7 +163,7 @@ class Run:
         """Writes a line for a step. Lines of one with an effect are told while it runs."""
         live = step.spec.effect != "pure"
 
-        def write(message: str, level: str = "info", **data: Any) -> None:
+        def write(message: str, level: str = "info", **data: object) -> None:
             self.recorder.line(step.definition.step_id, level, message, data or None)
             if live:
                 self.publish([self.recorder.news.pop()])
@@ -221,13 +222,13 @@ class Run:
         elif means.status == "failed":
             self.results.keep(token.get("frame", ""), token["step"], None, "failed", means.error)
 
-    def _gave(self, token: Token, result: Any) -> None:
+    def _gave(self, token: Token, result: object) -> None:
         """A step is through; later ones see its result."""
         self.results.keep(token.get("frame", ""), token["step"], result, "completed", late=bool(token.get("late")))
         if token["step"] == self.target:
             self.arrived = True
 
-    def _finish_wait(self, token: Token, result: Any, branch: str, status: str = "completed") -> None:
+    def _finish_wait(self, token: Token, result: object, branch: str, status: str = "completed") -> None:
         """The attempt that a waiting token began earlier is over. Without a branch the token ended there."""
         name = self.program.step(token["step"]).definition.name
         self.recorder.end_wait(token, name, branch, result, status)
@@ -291,7 +292,7 @@ class Run:
         """Bytes that this execution has written, and is about to."""
         return self.state.get("stored", 0) + self.recorder.weight
 
-    def flush(self, **columns: Any) -> None:
+    def flush(self, **columns: object) -> None:
         """Commits what has happened since the last commit, then tells who watches."""
         batch, news = self.recorder.take()
         self.state = {**self.state, "stored": self.stored}
@@ -322,7 +323,7 @@ class Run:
         self.flushed = monotonic()
         self.publish(news)
 
-    def _none(self) -> list[dict[str, Any]] | None:
+    def _none(self) -> list[Any] | None:
         """Nothing wakes it any more. Where it never waited there is nothing to take away either."""
         return [] if self.row["state"] else None
 

@@ -8,7 +8,7 @@ step runs again under the same key; one that must happen once becomes uncertain,
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
@@ -22,6 +22,7 @@ from flowapp.engine.runtime.visit import Attempt
 from flowapp.engine.runtime.visit import run as make_attempt
 from flowapp.engine.store.journal import Claim, Journal
 from flowapp.engine.store.leases import Held, Keeper
+from flowapp.engine.store.rows import ExecutionRow
 from flowapp.errors import FencedError, FlowError
 from flowapp.logs import get_logger
 
@@ -44,7 +45,7 @@ class Runner(Host):
     turn: float = inf
 
     def run(
-        self, execution_id: str, organization_id: str, *, fresh: bool = False, row: Mapping[str, Any] | None = None
+        self, execution_id: str, organization_id: str, *, fresh: bool = False, row: ExecutionRow | None = None
     ) -> None:
         """Runs an execution as far as it goes now. Returns at once where there is nothing to do.
 

@@ -9,19 +9,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import cast
 
 from flowapp.catalog.entities import CONTACT
-from flowapp.engine.machine.types import SUSPENDED
+from flowapp.engine.machine.state import new_state
+from flowapp.engine.machine.types import SUSPENDED, Token
 from flowapp.engine.runtime.program import Programs
 from flowapp.engine.runtime.runner import Runner
 from flowapp.engine.runtime.visit import Services
 from flowapp.engine.store import signals
 from flowapp.engine.store.journal import Batch, Claim, Journal
 from flowapp.engine.store.leases import Keeper
+from flowapp.engine.store.rows import ExecutionRow, LineRow, PastRun, RunRow, SignalRow, TimerRow
 from flowapp.models import TERMINAL, TEST, new_id
 
-Json = dict[str, Any]
+Json = dict[str, object]
 LONGEST = 10.0  # seconds of real time
 
 
@@ -38,11 +40,11 @@ class Scenario:
     project_id: str
     workflow_id: str
     start: datetime
-    input_data: Any = None
+    input_data: object = None
     context: Json = field(default_factory=dict)
     contact: Json | None = None
     timezone: str = "UTC"
-    pins: Mapping[str, Any] = field(default_factory=dict)
+    pins: Mapping[str, object] = field(default_factory=dict)
     answers: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -56,17 +58,25 @@ class VirtualClock:
         return self.time
 
 
+class SimulationRow(ExecutionRow):
+    """A row of executions as far as a simulation needs it."""
+
+    status: str
+    output_data: object
+    response: object
+
+
 class MemoryJournal(Journal):
     """A journal that keeps one execution in memory."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.organization_id = scenario.organization_id
         self.scenario = scenario
-        self.runs: dict[int, Json] = {}
-        self.lines: list[Json] = []
-        self.timers: list[Json] = []
-        self.received: list[Json] = []
-        self.row: Json = {
+        self.runs: dict[int, RunRow] = {}
+        self.lines: list[LineRow] = []
+        self.timers: list[TimerRow] = []
+        self.received: list[SignalRow] = []
+        self.row: SimulationRow = {
             "id": new_id(),
             "organization_id": scenario.organization_id,
             "workflow_id": scenario.workflow_id,
@@ -74,7 +84,7 @@ class MemoryJournal(Journal):
             "status": "pending",
             "fence": 0,
             "crashes": 0,
-            "state": {},
+            "state": new_state(),
             "seq": 0,
             "input_data": {} if scenario.input_data is None else scenario.input_data,
             "context": scenario.context,
@@ -82,7 +92,7 @@ class MemoryJournal(Journal):
             "trigger_type": TEST,
             "trigger_entity_type": "",
             "trigger_entity_id": "",
-            "contact_id": (scenario.contact or {}).get("id"),
+            "contact_id": cast(str | None, (scenario.contact or {}).get("id")),
             "options": {"pins": dict(scenario.pins)},
             "concurrency_key": None,
             "timezone": scenario.timezone,
@@ -92,21 +102,21 @@ class MemoryJournal(Journal):
         }
 
     def claim(self, execution_id: str, now: datetime) -> Claim:  # noqa: ARG002
-        return Claim(dict(self.row), 0)
+        return Claim(self.row.copy(), 0)
 
     def definition(self, version_id: str) -> tuple[Json, str]:  # noqa: ARG002
         return self.scenario.definition, self.scenario.project_id
 
-    def results(self, execution_id: str) -> list[Mapping[str, Any]]:  # noqa: ARG002
-        return [dict(run) for _, run in sorted(self.runs.items())]
+    def results(self, execution_id: str) -> list[PastRun]:  # noqa: ARG002
+        return [run for _, run in sorted(self.runs.items())]
 
-    def signals(self, execution_id: str) -> list[Json]:  # noqa: ARG002
+    def signals(self, execution_id: str) -> list[SignalRow]:  # noqa: ARG002
         return list(self.received)
 
     def set_aside(self, over: list[str], kept: list[str], until: datetime) -> None:  # noqa: ARG002
         self.received = [signal for signal in self.received if signal["id"] not in over]
 
-    def catch_up(self, listening: Any, since: str, now: datetime) -> None:
+    def catch_up(self, listening: object, since: str, now: datetime) -> None:
         """Nothing happens but what the simulation lets happen."""
 
     def entity(self, name: str, entity_id: str) -> Json | None:  # noqa: ARG002
@@ -116,17 +126,18 @@ class MemoryJournal(Journal):
         return True
 
     def write(self, claim: Claim, batch: Batch) -> None:  # noqa: ARG002
-        self.row.update(batch.columns)
+        self.row.update(cast(SimulationRow, batch.columns))
         for run in batch.started:
-            self.runs[run["seq"]] = dict(run)
+            self.runs[run["seq"]] = run.copy()
         for change in (*batch.ended, *batch.settled):
-            self.runs[change["b_seq"]].update({k: v for k, v in change.items() if not k.startswith("b_")})
+            ended = cast(RunRow, {k: v for k, v in change.items() if not k.startswith("b_")})
+            self.runs[cast(int, change["b_seq"])].update(ended)
         self.lines += batch.lines
         if batch.timers is not None:
             self.timers = batch.timers
         self.received = [signal for signal in self.received if signal["id"] not in batch.consumed]
 
-    def signal(self, token: str, kind: str, payload: Any, now: datetime) -> None:
+    def signal(self, token: str, kind: str, payload: object, now: datetime) -> None:
         """Something comes for a token."""
         self.received.append(signals.row(self.organization_id, self.row["id"], kind, payload, now, token=token))
 
@@ -174,7 +185,7 @@ def _go_on(journal: MemoryJournal, clock: VirtualClock, notes: list[str], answer
             answer = _answer(journal.scenario, token, notes)
             if answer:
                 answered.add(token["seq"])
-                journal.signal(number, answer["kind"], answer["payload"], clock.time)
+                journal.signal(number, *answer, clock.time)
                 return True
     if not journal.timers:
         return False
@@ -182,21 +193,20 @@ def _go_on(journal: MemoryJournal, clock: VirtualClock, notes: list[str], answer
     return True
 
 
-def _answer(scenario: Scenario, token: Json, notes: list[str]) -> Json | None:
-    """What the person gave for this step; approvals are given, and sub-workflows succeed, unless they said otherwise."""
+def _answer(scenario: Scenario, token: Token, notes: list[str]) -> tuple[str, object] | None:
+    """Kind and payload of what the person gave for this step; approvals are given, and sub-workflows succeed, unless they said otherwise."""
     step_id = token["step"]
     given = scenario.answers.get(step_id)
     if given and given.get("kind", token["accepts"][0]) not in token["accepts"]:
         notes.append(f"“{step_id}”: the answer does not fit, it waits for: {', '.join(token['accepts'])}.")
     elif given:
-        return {"kind": given.get("kind") or token["accepts"][0], "payload": given.get("payload")}
+        return str(given.get("kind") or token["accepts"][0]), given.get("payload")
     if "approval" in token["accepts"]:
         notes.append(f"“{step_id}”: assumed to be approved.")
-        return {"kind": "approval", "payload": {"decision": "approved", "by": "simulation", "comment": ""}}
+        return "approval", {"decision": "approved", "by": "simulation", "comment": ""}
     if "child" in token["accepts"]:
         notes.append(f"“{step_id}”: the other workflow was not run; assumed to complete without output.")
-        child = {"execution_id": "simulation", "status": "completed", "output": None, "error": ""}
-        return {"kind": "child", "payload": child}
+        return "child", {"execution_id": "simulation", "status": "completed", "output": None, "error": ""}
     if token.get("until") is not None:
         notes.append(f"“{step_id}”: nothing came, the timeout was taken.")
     return None

@@ -22,7 +22,7 @@ from flowapp.logs import MASK, get_logger, kept_text, mask
 from flowapp.security.helpers import within
 from flowapp.security.opened import Opened, collecting, holds_opened
 
-Ready = tuple[Params, dict[str, Any]]
+Ready = tuple[Params, dict[str, object]]
 
 log = get_logger(__name__)
 _SHOWN = frozenset({"result", "message", "details", "headers", "body", "items", "waits_for"})  # what an outcome says
@@ -62,7 +62,7 @@ class Visit:
     signal: Signal | None = None
     contact_id: str = ""
     entity: tuple[str, str] = ("", "")
-    business_hours: Mapping[str, Any] | None = None
+    business_hours: Mapping[str, object] | None = None
     ancestors: Sequence[str] = ()
     root: str = ""
 
@@ -82,7 +82,7 @@ class Attempt:
     opened: Opened = field(default_factory=Opened)
 
 
-def shown_params(spec: ActionSpec, params: Any, opened: Opened | None = None) -> Any:
+def shown_params(spec: ActionSpec, params: object, opened: Opened | None = None) -> object:
     """The parameters of an attempt as they may be kept and shown: without secrets, those `opened` for it among them."""
     shown = mask(opened.mask(params) if opened else params)
     for name in secret_fields(spec.params) if isinstance(shown, dict) else ():
@@ -193,16 +193,16 @@ def _context(step: Step, visit: Visit, attempt: Attempt) -> StepContext:
     key = idempotency_key(visit.execution_id, step.definition.step_id, visit.iteration)
     event = {"event": visit.signal.payload} if visit.signal is not None and visit.signal.kind == "event" else {}
 
-    def render(value: Any, **extra: Any) -> Any:
+    def render(value: object, **extra: object) -> object:
         return compile_value(value).evaluate(_with(visit.scope, event | extra))
 
-    def test(conditions: Any, **extra: Any) -> tuple[bool, Sequence[Explanation]]:
+    def test(conditions: object, **extra: object) -> tuple[bool, Sequence[Explanation]]:
         truth, why = evaluate(conditions, _with(visit.scope, event | extra))
         if not extra:
             attempt.explanation = [*(attempt.explanation or ()), *why]
         return truth, why
 
-    def write(message: str, level: LogLevel = "info", **data: Any) -> None:
+    def write(message: str, level: LogLevel = "info", **data: object) -> None:
         visit.log(attempt.opened.mask(str(message)), level, **attempt.opened.mask(data))
 
     return StepContext(  # type: ignore[abstract] # what it does not have itself is the services'
@@ -229,12 +229,12 @@ def _context(step: Step, visit: Visit, attempt: Attempt) -> StepContext:
     )
 
 
-def _with(scope: Scope, extra: Mapping[str, Any]) -> Scope:
+def _with(scope: Scope, extra: Mapping[str, object]) -> Scope:
     if not extra:
         return scope
     return scope.extended(extra)
 
 
-def branch_and_result(outcome: Done | Branch) -> tuple[str, Any]:
+def branch_and_result(outcome: Done | Branch) -> tuple[str, object]:
     """Where the flow goes on, and with what."""
     return (outcome.name if isinstance(outcome, Branch) else outcome.branch), outcome.result

@@ -6,7 +6,6 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from flowapp.catalog import Signal
 from flowapp.catalog.context import Logger
@@ -16,9 +15,7 @@ from flowapp.engine.machine.transitions import innermost
 from flowapp.engine.machine.types import Loop, Token
 from flowapp.engine.runtime.program import Program
 from flowapp.engine.runtime.visit import Services, Visit
-
-Row = Mapping[str, Any]  # of the execution
-Json = dict[str, Any]
+from flowapp.engine.store.rows import ExecutionRow
 
 
 class Results:
@@ -28,38 +25,44 @@ class Results:
     """
 
     def __init__(self) -> None:
-        self.results: dict[str, dict[str, Json]] = {"": {}}
-        self.items: dict[str, list[Any]] = {}
-        self.given: dict[str, dict[int, Any]] = {}
-        self.last: dict[str, Any] = {}
-        self.output: Any = None
+        self.results: dict[str, dict[str, dict[str, object]]] = {"": {}}
+        self.items: dict[str, list[object]] = {}
+        self.given: dict[str, dict[int, object]] = {}
+        self.last: dict[str, object] = {}
+        self.output: object = None
 
-    def keep(self, frame: str, step_id: str, result: Any, status: str, error: str = "", *, late: bool = False) -> None:
+    def keep(
+        self, frame: str, step_id: str, result: object, status: str, error: str = "", *, late: bool = False
+    ) -> None:
         """Notes how a step ended. `late`: on a branch that a merge has passed over; its result is not the output."""
         self.results.setdefault(frame, {})[step_id] = {"result": result, "status": status, "error": error}
         if status == "completed":
             self.last[frame] = result
             self.output = self.output if late else result
 
-    def seen(self, frame: str) -> Mapping[str, Json]:
+    def seen(self, frame: str) -> Mapping[str, dict[str, object]]:
         """The steps' results as a token in `frame` sees them, by step_id."""
         if not frame:
             return self.results[""]
         return ChainMap(*(self.results.setdefault(part, {}) for part in around(frame)))
 
-    def names(self, frame: str) -> Json:
+    def names(self, frame: str) -> dict[str, object]:
         """`item`, `index` and `items` of the innermost loop, `parent_item` of the one around it."""
         if not frame:
             return {}
         loop, index = innermost(frame)
         items = self.items.get(loop, [])
-        names: Json = {"item": items[index] if index < len(items) else None, "index": index, "items": items}
+        names: dict[str, object] = {
+            "item": items[index] if index < len(items) else None,
+            "index": index,
+            "items": items,
+        }
         outer = frame.rpartition("/")[0]
         if outer:
             names["parent_item"] = self.names(outer)["item"]
         return names
 
-    def begin_loop(self, loop: str, items: list[Any]) -> None:
+    def begin_loop(self, loop: str, items: list[object]) -> None:
         """A loop runs over these."""
         self.items[loop] = items
         self.given.setdefault(loop, {})
@@ -73,7 +76,7 @@ class Results:
             for known in [k for k in store if k == frame or k.startswith(inside)]:
                 del store[known]
 
-    def end_loop(self, loop: str, held: Loop) -> Json:
+    def end_loop(self, loop: str, held: Loop) -> dict[str, object]:
         """The result of a loop's step (catalog.Each)."""
         items, given = self.items.pop(loop, []), self.given.pop(loop, {})
         results = [given.get(index) for index in range(len(items))]
@@ -85,7 +88,7 @@ class Results:
             "errors": held["errors"],
         }
 
-    def merged(self, tokens: Sequence[Token]) -> Json:
+    def merged(self, tokens: Sequence[Token]) -> dict[str, object]:
         """The result of a merge's step: what the steps gave that these tokens came from."""
         seen = self.seen(tokens[0].get("frame", ""))
         before = [token.get("from", "") for token in tokens]
@@ -105,7 +108,7 @@ def around(frame: str) -> list[str]:
 class VisitContext:
     """What is the same for all visits of an execution while a worker holds it."""
 
-    row: Row
+    row: ExecutionRow
     program: Program
     services: Callable[[], Services]  # opened when something of them is used
     now: Callable[[], datetime]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from flowapp.catalog.entities import CONTACT
 from flowapp.engine.machine import state as machine
@@ -12,13 +11,13 @@ from flowapp.engine.machine.types import SUSPENDED, State, Token
 from flowapp.engine.runtime.program import Program
 from flowapp.engine.runtime.received_signals import GOALS, ReceivedSignals
 from flowapp.engine.store.journal import Journal
+from flowapp.engine.store.rows import ExecutionRow, SubscriptionRow, TimerRow
 from flowapp.models import new_id
 
-Row = dict[str, Any]
 PAUSE = timedelta(hours=1)  # before somebody is woken again for what nobody took
 
 
-def timers(row: Mapping[str, Any], state: State, timeout: float | None) -> list[Row]:
+def timers(row: ExecutionRow, state: State, timeout: float | None) -> list[TimerRow]:
     """The alarm clocks of what the state says; with a time-out of the workflow, one for that too."""
     latest = float("inf") if timeout is None else row["started_at"].timestamp() + timeout + 1
     alarms = machine.alarms(state) or ([] if timeout is None else [("*", "timeout", latest)])
@@ -35,7 +34,7 @@ def timers(row: Mapping[str, Any], state: State, timeout: float | None) -> list[
     ]
 
 
-def subscriptions(row: Mapping[str, Any], state: State, program: Program) -> list[Row]:
+def subscriptions(row: ExecutionRow, state: State, program: Program) -> list[SubscriptionRow]:
     """What its suspended tokens listen for, and its goals."""
     about = _about(row)
     rows = [
@@ -52,7 +51,7 @@ def subscriptions(row: Mapping[str, Any], state: State, program: Program) -> lis
 def signals_came(
     journal: Journal,
     signals: ReceivedSignals,
-    row: Mapping[str, Any],
+    row: ExecutionRow,
     state: State,
     program: Program,
     *,
@@ -74,20 +73,19 @@ def signals_came(
     return signals.are_new(journal.signals(row["id"]), tokens)
 
 
-def _is_new(row: Mapping[str, Any], tokens: Mapping[str, Token], number: str) -> bool:
+def _is_new(row: ExecutionRow, tokens: Mapping[str, Token], number: str) -> bool:
     """Whether a token came to wait where it does since the execution was claimed."""
-    before, token = (row["state"] or {}).get("tokens", {}).get(number, {}), tokens[number]
-    known = before.get("status"), before.get("step"), before.get("iteration")
-    return known != (token["status"], token["step"], token["iteration"])
+    before, token = (row["state"] or machine.new_state())["tokens"].get(number), tokens[number]
+    return before is None or any(before[name] != token[name] for name in ("status", "step", "iteration"))
 
 
-def _about(row: Mapping[str, Any]) -> tuple[str, str]:
+def _about(row: ExecutionRow) -> tuple[str, str]:
     if row["contact_id"]:
         return CONTACT, row["contact_id"]
     return row["trigger_entity_type"], row["trigger_entity_id"]
 
 
-def _subscription(row: Mapping[str, Any], token: str, event_type: str, entity: tuple[str, str]) -> Row:
+def _subscription(row: ExecutionRow, token: str, event_type: str, entity: tuple[str, str]) -> SubscriptionRow:
     return {
         "id": new_id(),
         "organization_id": row["organization_id"],

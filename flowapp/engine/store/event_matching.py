@@ -14,10 +14,9 @@ from sqlalchemy import Connection, Table, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from flowapp.engine.store import signals
+from flowapp.engine.store.rows import SignalRow, SubscriptionRow
 from flowapp.engine.store.timers import WakeUp
 from flowapp.models import Event, Signal, Subscription
-
-Json = Mapping[str, Any]
 
 _events = cast(Table, Event.__table__)
 _e = _events.c
@@ -31,7 +30,7 @@ def deliver(session: Session, events: Sequence[Event], now: datetime) -> list[Wa
     return list(dict.fromkeys((row["execution_id"], row["organization_id"]) for row in rows))
 
 
-def _signals(session: Session, event: Event, now: datetime) -> list[dict[str, Any]]:
+def _signals(session: Session, event: Event, now: datetime) -> list[SignalRow]:
     about = about_what(event.entity_type, event.entity_id, event.payload)
     same = tuple_(Subscription.entity_type, Subscription.entity_id).in_(about)
     listening = session.scalars(
@@ -59,7 +58,7 @@ def family(event_type: str) -> str:
     return f"{event_type.partition('.')[0]}.*"
 
 
-def about_what(entity_type: str, entity_id: str, payload: Json) -> list[tuple[str, str]]:
+def about_what(entity_type: str, entity_id: str, payload: Mapping[str, object]) -> list[tuple[str, str]]:
     """(type, id) of everything that an event is about: its entity, and what its payload names (contact, contact_id)."""
     subjects = {(entity_type, entity_id): None}
     for name, value in payload.items():
@@ -70,7 +69,9 @@ def about_what(entity_type: str, entity_id: str, payload: Json) -> list[tuple[st
     return [pair for pair in subjects if len(pair[1]) <= 64]
 
 
-def catch_up(connection: Connection, listening: Sequence[Json], since: str, now: datetime) -> list[dict[str, object]]:
+def catch_up(
+    connection: Connection, listening: Sequence[SubscriptionRow], since: str, now: datetime
+) -> list[SignalRow]:
     """Rows of signals for what was handed on before the rows of subscriptions `listening` were there to be seen.
 
     `since` is an id: events with a greater one were recorded later. Those not handed on yet are left to the scheduler,
@@ -91,7 +92,7 @@ def catch_up(connection: Connection, listening: Sequence[Json], since: str, now:
     return [row for event in rows if event.published_at for row in _missed(event, listening, now)]
 
 
-def _missed(event: Any, listening: Sequence[Json], now: datetime) -> list[dict[str, object]]:
+def _missed(event: Any, listening: Sequence[SubscriptionRow], now: datetime) -> list[SignalRow]:
     kinds, about = (event.type, family(event.type)), about_what(event.entity_type, event.entity_id, event.payload)
     by_token = {
         one["token"]: one

@@ -6,17 +6,43 @@ this is the one audited place where the sessions' tenant criterion does not reac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Table, and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from flowapp.catalog.entities import ENTITIES
+from flowapp.catalog.entities import ENTITIES, View
 from flowapp.engine.store import event_matching, one_statement, signals
+from flowapp.engine.store.rows import (
+    Columns,
+    EventRow,
+    ExecutionRow,
+    LineRow,
+    PastRun,
+    ReceivedSignal,
+    RunRow,
+    SignalRow,
+    SubscriptionRow,
+    TimerRow,
+)
 from flowapp.engine.store.signals import Count
 from flowapp.errors import FencedError
 from flowapp.models import OPEN, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
@@ -101,7 +127,7 @@ SETTLED = ("ended_seq", "status", "branch", "output", "error_message", "ended_at
 ENDED = (*SETTLED, "input", "explanation", "error_details")
 
 
-def _end(names: tuple[str, ...]) -> Any:
+def _end(names: tuple[str, ...]) -> Update:
     """How an attempt begun in an earlier transaction ends; parameters b_execution_id, b_seq and the columns."""
     return (
         update(_runs)
@@ -116,7 +142,7 @@ _UNSET = delete(_timers).where(_timers.c.execution_id == bindparam("execution_id
 
 
 @cache
-def _change(names: tuple[str, ...], *, taken: bool = True) -> Any:
+def _change(names: tuple[str, ...], *, taken: bool = True) -> Update:
     """A write of these columns of the execution; their parameters are named new_<column>."""
     mine = _WRITE if taken else _FIRST
     return update(_executions).where(mine).values({name: bindparam(f"new_{name}") for name in names})
@@ -132,17 +158,17 @@ class Batch:
     `repeatable`: nothing in it has an effect that must not happen again, so a database that crashes may forget it.
     """
 
-    columns: dict[str, Any] = field(default_factory=dict)
-    started: list[dict[str, Any]] = field(default_factory=list)
-    ended: list[dict[str, Any]] = field(default_factory=list)
-    settled: list[dict[str, Any]] = field(default_factory=list)
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    timers: list[dict[str, Any]] | None = None
+    columns: Columns = field(default_factory=dict)
+    started: list[RunRow] = field(default_factory=list)
+    ended: list[Columns] = field(default_factory=list)
+    settled: list[Columns] = field(default_factory=list)
+    lines: list[LineRow] = field(default_factory=list)
+    timers: list[TimerRow] | None = None
     consumed: list[str] = field(default_factory=list)
-    signals: list[dict[str, Any]] = field(default_factory=list)
-    listening: list[dict[str, Any]] | None = None
+    signals: list[SignalRow] = field(default_factory=list)
+    listening: list[SubscriptionRow] | None = None
     taken: list[Count] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
     repeatable: bool = False
 
     @property
@@ -158,13 +184,13 @@ class Claim:
     `seq`: what the row's was after the last write; None before the first one.
     """
 
-    row: Mapping[str, Any]
+    row: ExecutionRow
     fence: int
     taken: bool = True
     seq: int | None = None
 
     @property
-    def key(self) -> dict[str, Any]:
+    def key(self) -> Columns:
         return {"execution_id": self.row["id"], "org": self.row["organization_id"], "claimed": self.fence}
 
 
@@ -192,7 +218,7 @@ def _write_own(connection: Connection | Driver, claim: Claim, batch: Batch) -> b
 FIRST_ROW = (*_COLUMNS, "timezone")
 
 
-def first_row(execution: Execution) -> dict[str, Any]:
+def first_row(execution: Execution) -> Columns:
     """What a claim would read of an execution right after its start, where it may begin at once."""
     return {name: getattr(execution, name) for name in FIRST_ROW}
 
@@ -223,7 +249,7 @@ class Journal:
             "owner": self.owner,
         }
         with transaction(self.engine, self.organization_id, alone=True) as driver:
-            found = driver.read(_CLAIM, values, _READ)
+            found = cast(list[ExecutionRow], driver.read(_CLAIM, values, _READ))
         return Claim(found[0], found[0]["fence"]) if found else None
 
     def look(self, execution_id: str, now: datetime) -> Claim | None:
@@ -235,13 +261,13 @@ class Journal:
             found = connection.execute(
                 _LOOK, {"execution_id": execution_id, "org": self.organization_id}
             ).mappings().one_or_none()  # fmt: skip
-        return self.first(dict(found), now) if found else None
+        return self.first(cast(ExecutionRow, dict(found)), now) if found else None
 
-    def first(self, row: Mapping[str, Any], now: datetime) -> Claim:
+    def first(self, row: ExecutionRow, now: datetime) -> Claim:
         """The same of a row that is known: whether it still is what it was, the first write tells."""
         return Claim({**row, "started_at": now}, row["fence"], taken=False)
 
-    def definition(self, version_id: str) -> tuple[dict[str, Any], str]:
+    def definition(self, version_id: str) -> tuple[Columns, str]:
         """The definition of a version, and the project of its workflow."""
         versions, workflows = Version.__table__, Workflow.__table__
         with self.transaction() as connection:
@@ -252,10 +278,13 @@ class Journal:
             ).one()
         return row.definition, row.project_id
 
-    def results(self, execution_id: str) -> list[Mapping[str, Any]]:
+    def results(self, execution_id: str) -> Sequence[PastRun]:
         """The attempts so far, oldest first: what a resuming worker needs to know."""
         with transaction(self.engine, self.organization_id, alone=True, writes=False) as driver:
-            return list(driver.read(_RESULTS, {"execution_id": execution_id, "org": self.organization_id}, _RESULT))
+            return cast(
+                list[PastRun],
+                driver.read(_RESULTS, {"execution_id": execution_id, "org": self.organization_id}, _RESULT),
+            )
 
     def write(self, claim: Claim, batch: Batch) -> None:
         """Writes a batch in one transaction. FencedError, and nothing written, where the claim was lost."""
@@ -292,7 +321,7 @@ class Journal:
         claim.fence, claim.taken = found.fence, True
         return True
 
-    def _taking(self, claim: Claim) -> dict[str, Any]:
+    def _taking(self, claim: Claim) -> Columns:
         """The columns of a claim."""
         at = claim.row["started_at"]
         return {
@@ -314,12 +343,12 @@ class Journal:
         with transaction(self.engine, self.organization_id) as driver:
             return _write_own(driver, claim, batch)
 
-    def signals(self, execution_id: str) -> list[dict[str, Any]]:
+    def signals(self, execution_id: str) -> Sequence[ReceivedSignal]:
         """What has come for an execution that waits."""
         with self.transaction() as connection:
             return signals.waiting(connection, execution_id, self.organization_id)
 
-    def catch_up(self, listening: Sequence[Mapping[str, Any]], since: str, now: datetime) -> None:
+    def catch_up(self, listening: Sequence[SubscriptionRow], since: str, now: datetime) -> None:
         """Signals for events that were handed on before anybody could see that the execution listens for them."""
         with self.transaction() as connection:
             missed = event_matching.catch_up(connection, listening, since, now)
@@ -332,7 +361,7 @@ class Journal:
             signals.consume(connection, over)
             signals.silence(connection, kept, until)
 
-    def entity(self, name: str, entity_id: str) -> dict[str, Any] | None:
+    def entity(self, name: str, entity_id: str) -> View | None:
         """What expressions call `name`, as it is now; None where it was deleted, or is none that can be read."""
         declared = ENTITIES.get(name)
         if declared is None or declared.read is None:
@@ -351,7 +380,7 @@ class Journal:
         with self.transaction() as connection:
             connection.execute(_change(("rung_at",), taken=False), {**claim.key, "new_rung_at": now})
 
-    def timer(self, execution_id: str, token: str, kind: str, due_at: datetime) -> dict[str, Any]:
+    def timer(self, execution_id: str, token: str, kind: str, due_at: datetime) -> TimerRow:
         """A row of timers."""
         return {
             "id": new_id(),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from flowapp.engine.store.rows import LineRow, RunRow
 from flowapp.models import Execution, LogLine, StepRun
 
-Rows = list[Mapping[str, Any]]
 
-
-def since(session: Session, execution: Execution, after: int) -> tuple[Rows, Rows]:
+def since(session: Session, execution: Execution, after: int) -> tuple[list[RunRow], list[LineRow]]:
     """The rows of attempts that began or ended, and of lines that were written, after the message of that number."""
     runs = session.execute(
         select(StepRun.__table__).where(
@@ -29,4 +27,6 @@ def since(session: Session, execution: Execution, after: int) -> tuple[Rows, Row
             LogLine.seq > after,
         )
     )
-    return [dict(run) for run in runs.mappings()], [dict(line) for line in lines.mappings()]
+    return [cast(RunRow, dict(run)) for run in runs.mappings()], [
+        cast(LineRow, dict(line)) for line in lines.mappings()
+    ]

@@ -7,10 +7,12 @@ table's own row type, so their columns may stand in any order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, text
+from sqlalchemy import Table, TextClause, bindparam, text
+from sqlalchemy.types import TypeEngine
 
 from flowapp.exact_json import dump_json
 from flowapp.models import Execution, LogLine, StepRun, Timer
@@ -55,12 +57,12 @@ def rows(batch: Any) -> dict[str, str] | None:
     return None if any("\\u0000" in text_ for text_ in given.values()) else given
 
 
-def write(driver: Driver, guard: str, key: dict[str, Any], batch: Any, given: dict[str, str]) -> bool:
+def write(driver: Driver, guard: str, key: Mapping[str, object], batch: Any, given: dict[str, str]) -> bool:
     """Writes the batch where `guard`, a condition on the execution with parameters `key`, holds. False where not.
 
     `given`: what `rows` made of it.
     """
-    earlier: dict[str, Any] = next(
+    earlier: Mapping[str, object] = next(
         iter((*batch.ended, *batch.settled)), {}
     )  # an attempt that was begun in an earlier commit
     timed = batch.timers is not None
@@ -88,10 +90,10 @@ def _statement(
     timed: bool,
     deaf: bool,
     soon: bool,
-) -> Any:
+) -> TextClause:
     held = f"UPDATE executions SET {_changes('new_', columns)} WHERE {guard} RETURNING id"  # noqa: S608 - names of columns, from this code
     parts = [f"held AS ({held})", *(f"{name} AS ({_INSERTS[name]})" for name in given)]
-    types: dict[str, Any] = {f"new_{name}": _executions.c[name].type for name in columns}
+    types: dict[str, TypeEngine[object]] = {f"new_{name}": _executions.c[name].type for name in columns}
     if earlier:
         ended = tuple(name for name in earlier if not name.startswith("b_"))
         mine = "execution_id = :end_b_execution_id AND seq = :end_b_seq AND EXISTS (SELECT FROM held)"

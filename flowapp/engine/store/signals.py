@@ -6,13 +6,14 @@ All of it runs in the journal's transactions: a signal is deleted in the one tha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from flowapp.engine.store.rows import EventRow, ExecutionRow, ReceivedSignal, SignalRow
 from flowapp.events.types import check
 from flowapp.models import BranchCount, Event, Signal, Subscription, new_id
 
@@ -30,10 +31,10 @@ _OPEN = (
 Count = tuple[str, str, str]  # version, step, branch
 
 
-def waiting(connection: Connection, execution_id: str, organization_id: str) -> list[dict[str, Any]]:
+def waiting(connection: Connection, execution_id: str, organization_id: str) -> list[ReceivedSignal]:
     """The signals that have come for an execution, oldest first."""
     rows = connection.execute(_OPEN, {"of": execution_id, "org": organization_id})
-    return [dict(row) for row in rows.mappings()]
+    return [cast(ReceivedSignal, dict(row)) for row in rows.mappings()]
 
 
 def consume(connection: Connection, ids: list[str]) -> None:
@@ -46,14 +47,21 @@ def silence(connection: Connection, ids: list[str], until: datetime) -> None:
     connection.execute(update(_signals).where(_signals.c.id.in_(ids)).values(rung_at=until))
 
 
-def send(connection: Connection, rows: list[dict[str, Any]]) -> None:
+def send(connection: Connection, rows: Sequence[SignalRow]) -> None:
     """Addresses signals to executions; see `row`."""
     connection.execute(insert(_signals), rows)
 
 
 def row(
-    organization_id: str, execution_id: str, kind: str, payload: Any, at: datetime, *, token: str = "", step: str = ""
-) -> dict[str, Any]:
+    organization_id: str,
+    execution_id: str,
+    kind: str,
+    payload: object,
+    at: datetime,
+    *,
+    token: str = "",
+    step: str = "",
+) -> SignalRow:
     """A row of signals."""
     return {
         "id": new_id(),
@@ -68,7 +76,7 @@ def row(
     }
 
 
-def state_events(connection: Connection, rows: list[dict[str, Any]]) -> None:
+def state_events(connection: Connection, rows: Sequence[EventRow]) -> None:
     """Records facts in the outbox, as events.record does."""
     for row in rows:
         check(row["type"], row["entity_type"], row["payload"])
@@ -89,7 +97,7 @@ def count(connection: Connection, organization_id: str, taken: Iterable[Count]) 
         )
 
 
-def write(connection: Connection, execution: Mapping[str, Any], batch: Any) -> None:
+def write(connection: Connection, execution: ExecutionRow, batch: Any) -> None:
     """What a journal's batch has for this room: consumed, signals, listening, taken, events."""
     if batch.consumed:
         consume(connection, batch.consumed)

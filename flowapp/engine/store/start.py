@@ -17,6 +17,7 @@ from flowapp.engine.language.scope import Scope
 from flowapp.engine.store import admission
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.quota import quotas
+from flowapp.engine.store.rows import Columns
 from flowapp.models import TEST, Execution, Trigger, Version, Workflow, new_id, utcnow
 from flowapp.models.driver import transaction
 
@@ -29,8 +30,8 @@ class Given(TypedDict, total=False):
 
     trigger_type: str
     trigger: Trigger | None
-    input_data: Any
-    context: dict[str, Any] | None
+    input_data: object
+    context: dict[str, object] | None
     idempotency_key: str | None
     entity: tuple[str, str]
     started_by: str | None
@@ -43,8 +44,8 @@ def new_row(
     *,
     trigger_type: str = "manual",
     trigger: Trigger | None = None,
-    input_data: Any = None,
-    context: dict[str, Any] | None = None,
+    input_data: object = None,
+    context: dict[str, object] | None = None,
     idempotency_key: str | None = None,
     entity: tuple[str, str] = ("", ""),
     started_by: str | None = None,
@@ -82,7 +83,7 @@ def start(
     workflow: Workflow,
     version: Version,
     *,
-    more: dict[str, Any] | None = None,
+    more: Columns | None = None,
     **given: Unpack[Given],
 ) -> tuple[Execution, bool]:
     """The new execution, pending, and True; or the first one with this idempotency key, and False.
@@ -108,7 +109,7 @@ def _first(session: Session, workflow_id: str, idempotency_key: str | None) -> E
     return session.scalars(select(Execution).where(*mine)).one()
 
 
-def _met(trigger: Trigger | None, data: Any, context: dict[str, Any], now: str) -> tuple[bool, list[Explanation]]:
+def _met(trigger: Trigger | None, data: object, context: dict[str, object], now: str) -> tuple[bool, list[Explanation]]:
     if trigger is None or not trigger.conditions:
         return True, []
     return evaluate(trigger.conditions, Scope(input=data, context=context, now=now))
