@@ -60,7 +60,7 @@ def split(text: str) -> list[Mailbox]:
 
     Names are quoted or not, and a single comma in one is understood: `Müller, Jürgen <j@example.com>`.
     """
-    found: list[Mailbox] = []
+    mailboxes: list[Mailbox] = []
     family = ""  # what stands before the comma of a name
     for entry in _entries(text):
         if not entry.name and not entry.angles:
@@ -68,17 +68,17 @@ def split(text: str) -> list[Mailbox]:
         if len(entry.angles) > 1 or (family and not (entry.angles and entry.name)):
             raise _is_none(family or text)
         if entry.angles:
-            found.append(Mailbox(f"{family}, {entry.name}" if family else entry.name, entry.angles[0]))
+            mailboxes.append(Mailbox(f"{family}, {entry.name}" if family else entry.name, entry.angles[0]))
             family = ""
         elif bare := entry.addresses():
-            found += bare
+            mailboxes += bare
         elif "@" in entry.name:
             raise _is_none(entry.name)
         else:
             family = entry.name
     if family:
         raise _is_none(family)
-    return found
+    return mailboxes
 
 
 def checked(mailbox: Mailbox) -> Mailbox:

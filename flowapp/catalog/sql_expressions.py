@@ -35,16 +35,16 @@ def _with_expressions(query: str) -> Iterator[tuple[int, int]]:
     What has no end reaches to the end of the query: the database's parser says so.
     """
     at = 0
-    while found := _OPENS.search(query, at):
-        (start, at), filled = found.span(), False
-        if found[0] == "{{":
+    while opening := _OPENS.search(query, at):
+        (start, at), filled = opening.span(), False
+        if opening[0] == "{{":
             end = _end_of_expression(query, at)
             at, filled = end or at, end > 0
-        elif found[0] == "'":
+        elif opening[0] == "'":
             at, filled = _end_of_text(query, at)
         else:
-            end = query.find(_CLOSES[found[0]], at)
-            at = end + len(_CLOSES[found[0]]) if end >= 0 else len(query)
+            end = query.find(_CLOSES[opening[0]], at)
+            at = end + len(_CLOSES[opening[0]]) if end >= 0 else len(query)
         if filled:
             yield start, at
 
@@ -52,11 +52,11 @@ def _with_expressions(query: str) -> Iterator[tuple[int, int]]:
 def _end_of_text(query: str, at: int) -> tuple[int, bool]:
     """Where the text in quotes that was opened before `at` ends, and whether it holds an expression and has an end."""
     filled = False
-    while found := _IN_TEXT.search(query, at):
-        at = found.end()
-        if found[0] == "'":
+    while mark := _IN_TEXT.search(query, at):
+        at = mark.end()
+        if mark[0] == "'":
             return at, filled
-        if found[0] == "{{" and (end := _end_of_expression(query, at)):
+        if mark[0] == "{{" and (end := _end_of_expression(query, at)):
             at, filled = end, True
     return len(query), False
 

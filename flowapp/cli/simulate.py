@@ -54,11 +54,11 @@ def _find(reference: str) -> Workflow:
             if known
             else or_(Workflow.name == reference, Workflow.number == read_number(reference))
         )
-        found = system.query(Workflow).filter(by).limit(2).all()
-    if len(found) != 1:
-        problem = "There are several workflows" if found else "There is no workflow"
+        workflows = system.query(Workflow).filter(by).limit(2).all()
+    if len(workflows) != 1:
+        problem = "There are several workflows" if workflows else "There is no workflow"
         raise click.ClickException(f"{problem} “{reference}”: give the id.")
-    return found[0]
+    return workflows[0]
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

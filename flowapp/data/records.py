@@ -33,9 +33,9 @@ def find(session: Session, table: DataTable, at: PageAt = FIRST, *, search: str 
     cell = physical.c[key if key in sortable else "id"]
     order = sa.nulls_last(cell.desc()) if sort.startswith("-") else sa.nulls_last(cell.asc())
     query = sa.select(*_shown(table, physical)).where(where)
-    found = numbered(session, query, at, order=(order, physical.c.id))
+    page = numbered(session, query, at, order=(order, physical.c.id))
     keys = [column.key for column in _shown(table, physical)]
-    return found.of([dict(zip(keys, row, strict=True)) for row in found.rows])
+    return page.of([dict(zip(keys, row, strict=True)) for row in page.rows])
 
 
 def _matches(table: DataTable, physical: sa.Table, search: str) -> sa.ColumnElement[bool]:

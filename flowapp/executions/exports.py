@@ -114,8 +114,8 @@ class _Reader:
     def _all(self, kind: str, key: Any, shown: Callable[[Sequence[Any]], list[Json]], *which: Any) -> Iterator[Json]:
         after: list[Any] = []
         while True:
-            found = select(key.class_).where(*which, *after).order_by(key).limit(AT_ONCE)
-            rows = self.session.scalars(found).all()
+            statement = select(key.class_).where(*which, *after).order_by(key).limit(AT_ONCE)
+            rows = self.session.scalars(statement).all()
             written = shown(rows)
             self.session.commit()
             self.counts[kind] += len(written)

@@ -131,8 +131,8 @@ def _visits(session: Session, link: Link, since: int) -> Iterator[StepRun]:
     )  # fmt: skip
     if link.step_id:
         statement = statement.where(StepRun.step_id == link.step_id)
-    found = session.scalars(statement.order_by(StepRun.seq).limit(MOST).execution_options(populate_existing=True))
-    return (run for run in found if _takes_calls(run))
+    runs = session.scalars(statement.order_by(StepRun.seq).limit(MOST).execution_options(populate_existing=True))
+    return (run for run in runs if _takes_calls(run))
 
 
 def _takes_calls(run: StepRun) -> bool:

@@ -145,13 +145,13 @@ def visits(
     return list(visits.values())
 
 
-def _add_state(session: Session, execution: Execution, found: Iterable[StepVisit]) -> None:
+def _add_state(session: Session, execution: Execution, visits: Iterable[StepVisit]) -> None:
     """Until when a token sleeps, and which attempts wait for a person's word."""
     if execution.status != "waiting":
         return
     tokens = (execution.state or {}).get("tokens", {})
     due = {timer.token: timer.due_at for timer in timers(session, execution)}
-    for visit in found:
+    for visit in visits:
         token = tokens.get(visit.run.token, {})
         if token.get("step") != visit.run.step_id or token.get("iteration") != visit.run.iteration:
             continue

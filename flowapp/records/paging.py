@@ -91,8 +91,8 @@ def paginate(
     columns = (key, id_column)
     if at.number is not None:
         order = [column.desc() if descending else column.asc() for column in columns]
-        found = numbered(session, statement, at, order=order, counted=id_column)
-        return found.of([row[0] for row in found.rows])
+        page = numbered(session, statement, at, order=order, counted=id_column)
+        return page.of([row[0] for row in page.rows])
     total, at_least = _count(session, statement, id_column)
     place = _read(at.cursor, key, id_column) if at.cursor else None
     back = place is not None and place.back

@@ -132,8 +132,8 @@ def declared(data: bytes) -> str:
 
     One that could not have been read as it was (UTF-16, UTF-32) is no declaration.
     """
-    found = _DECLARED.search(data[:1024])
-    name = found[found.lastgroup or 0].decode("ascii") if found else ""
+    declaration = _DECLARED.search(data[:1024])
+    name = declaration[declaration.lastgroup or 0].decode("ascii") if declaration else ""
     return "" if known(name).startswith(("utf-16", "utf-32")) else name
 
 

@@ -41,14 +41,14 @@ class Cookies:
     def header(self, target: Url, own: str = "") -> str:
         """The Cookie header for an address: the caller's `own` ones, and what was set for it, which wins."""
         host, path = (target.host or "").lower(), target.path or "/"
-        found = {
+        sent = {
             name.strip(): value for name, _, value in (part.partition("=") for part in own.split(";")) if name.strip()
         }
         for (domain, wide, folder, name), cookie in self._kept.items():
             reaches = host == domain or (wide and _belongs(host, domain))
             if reaches and _under(path, folder) and (target.scheme == "https" or not cookie.secure):
-                found[name] = cookie.value
-        return "; ".join(f"{name}={value}" for name, value in found.items())
+                sent[name] = cookie.value
+        return "; ".join(f"{name}={value}" for name, value in sent.items())
 
 
 def _belongs(host: str, domain: str) -> bool:

@@ -158,23 +158,23 @@ def _entries(node: object) -> Iterator[tuple[str, object]]:
 def find_problems(schema: Mapping[str, object], items: Sequence[object]) -> list[Found]:
     """`apply` without a budget."""
     validator = _judge()(schema, format_checker=FormatChecker(), registry=Registry())
-    found: list[Found] = []
+    problems: list[Found] = []
     left = MAX_IN_ALL
     try:
         for item in items:
-            found.append([])
+            problems.append([])
             for error in validator.iter_errors(item):
                 field = ".".join(map(str, error.absolute_path))
-                found[-1].append({"field": field, "message": _capital(error.message)})
-                if len(found[-1]) >= MAX_PROBLEMS:
+                problems[-1].append({"field": field, "message": _capital(error.message)})
+                if len(problems[-1]) >= MAX_PROBLEMS:
                     break
-            left -= len(found[-1])
+            left -= len(problems[-1])
             if left <= 0:
                 break
     except (Unresolvable, RecursionError, ValueError, TypeError, LookupError, ArithmeticError) as error:
         # a reference may lead to anything (#/enum/0, #/required/x), which the library then takes for a schema
         raise StepError(f"The JSON Schema cannot be applied: {error}.", permanent=True) from None
-    return found
+    return problems
 
 
 def _capital(text: str) -> str:

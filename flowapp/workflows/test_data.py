@@ -20,10 +20,10 @@ def of(workflow: Workflow) -> TestDataJson:
     kept: TestDataJson = workflow.test_data or {"pins": {}, "execution_id": None}
     known = {step["step_id"] for step in workflow.draft.get("steps", ())}
     pins = {step_id: result for step_id, result in (kept.get("pins") or {}).items() if step_id in known}
-    found: TestDataJson = {"pins": pins, "execution_id": kept.get("execution_id")}
+    shown: TestDataJson = {"pins": pins, "execution_id": kept.get("execution_id")}
     if "input" in kept:
-        found["input"] = kept["input"]
-    return found
+        shown["input"] = kept["input"]
+    return shown
 
 
 def copy(session: Session, execution: Execution) -> Workflow:

@@ -104,13 +104,13 @@ def _body(email: Email, *, utf8: bool) -> bytes:
 
 def addresses(given: Iterable[str], name: str) -> list[Mailbox]:
     """Each text may hold several addresses. StepError (permanent) for what is none; `name` is the field they stand in."""
-    found = []
+    accepted = []
     for text in given:
         try:
-            found += read_mailboxes(text)
+            accepted += read_mailboxes(text)
         except AddressError as error:
             raise StepError(f"“{name}”: {error}", permanent=True) from None
-    return [Mailbox(_as_read(mailbox.name, f"a name in “{name}”"), mailbox.address) for mailbox in found]
+    return [Mailbox(_as_read(mailbox.name, f"a name in “{name}”"), mailbox.address) for mailbox in accepted]
 
 
 def _unseen(given: Iterable[str], name: str, seen: set[str]) -> list[Mailbox]:

@@ -125,8 +125,8 @@ def show(form_id: str) -> Response:
     form = forms.get(db.session(), str(form_id))
     mine = select(Submission).where(Submission.form_id == form.id)
     cursor = request.args.get("cursor")
-    found = paginate(db.session(), mine, PageAt(SIZE, cursor), key=Submission.id, id_column=Submission.id)
-    ids = [execution_id for row in found.rows for execution_id in row.execution_ids]
+    submissions = paginate(db.session(), mine, PageAt(SIZE, cursor), key=Submission.id, id_column=Submission.id)
+    ids = [execution_id for row in submissions.rows for execution_id in row.execution_ids]
     statuses = db.session.execute(select(Execution.id, Execution.status).where(Execution.id.in_(ids)))
     return page(
         "data/forms/show.html",
@@ -134,9 +134,9 @@ def show(form_id: str) -> Response:
         form=form,
         answers=answers_form(form.fields),
         link=_link(form),
-        submissions=[(row, mask(row.data)) for row in found.rows],
+        submissions=[(row, mask(row.data)) for row in submissions.rows],
         statuses=dict(statuses.all()),
-        found=found,
+        cursors=submissions,
         can_edit=g.actor.role >= Role.EDITOR,
     )
 

@@ -27,14 +27,14 @@ def index() -> Response:
     days = int(asked) if asked in map(str, PERIODS) else dead_letters.DAYS
     since = utcnow() - timedelta(days=days)
     workflow_id = read_id(request.args.get("workflow", "")) or ""
-    groups, found = dead_letters.groups(
+    groups, cursors = dead_letters.groups(
         session, PageAt(25, number=read_page(request.args.get("cursor"))), since=since, workflow_id=workflow_id
     )  # fmt: skip
     return page(
         "executions/failed.html",
         block="list",
         groups=groups,
-        found=found,
+        cursors=cursors,
         days=days,
         periods=PERIODS,
         since=since.astimezone(zone()).date(),

@@ -89,14 +89,14 @@ def _process(row: Heartbeat, silent_for: float, beat: float) -> Process:
     )
 
 
-def counts(found: Iterable[Process]) -> Counter[tuple[str, State]]:
+def counts(processes: Iterable[Process]) -> Counter[tuple[str, State]]:
     """How many there are, by kind and state."""
-    return Counter((process.kind, process.state) for process in found)
+    return Counter((process.kind, process.state) for process in processes)
 
 
-def trouble(kind: str, found: Iterable[Process]) -> str:
+def trouble(kind: str, processes: Iterable[Process]) -> str:
     """Why no process of a kind does its work; empty where one does. Names no host: anybody may read it."""
-    known = counts(found)
+    known = counts(processes)
     if known[kind, "working"]:
         return ""
     if known[kind, "stuck"]:
@@ -104,10 +104,10 @@ def trouble(kind: str, found: Iterable[Process]) -> str:
     return f"no {kind} has been heard of lately" if known[kind, "silent"] else f"no {kind} runs"
 
 
-def clocks(found: Iterable[Process]) -> dict[str, float]:
+def clocks(processes: Iterable[Process]) -> dict[str, float]:
     """Seconds by which the clock of each living host is ahead of the database's: the largest that its processes saw."""
     hosts: dict[str, float] = {}
-    for process in found:
+    for process in processes:
         ahead = process.clock_ahead
         if ahead is not None and process.state != "silent" and abs(ahead) >= abs(hosts.get(process.host, 0.0)):
             hosts[process.host] = ahead

@@ -81,12 +81,12 @@ class Draft:
 
     def results(self, step_ids: list[str], execution_id: str | None) -> dict[str, object]:
         """Known results: pinned ones, else those of that execution, else of the last time that the step was tried."""
-        found = self._tried(step_ids)
+        known = self._tried(step_ids)
         if execution_id:
             runs = select(StepRun).filter_by(execution_id=execution_id, status="completed").order_by(StepRun.seq)
-            found |= {run.step_id: run.output for run in db.session.scalars(runs) if run.step_id in step_ids}
+            known |= {run.step_id: run.output for run in db.session.scalars(runs) if run.step_id in step_ids}
         pins = test_data.of(self.workflow)["pins"]
-        return found | {step_id: pins[step_id] for step_id in step_ids if step_id in pins}
+        return known | {step_id: pins[step_id] for step_id in step_ids if step_id in pins}
 
     def remember(self, step_id: str, result: object) -> None:
         """Keeps what a tried step gave, for the steps behind it, where it is not too large and Redis answers."""

@@ -93,11 +93,11 @@ def flow(
         if edge.get("conditions") and edge["target"] in cards:
             cards[edge["target"]].note = _edge_note(edge, cards)
     triggers = [trigger_card(trigger, providers) for trigger in definition["triggers"]]
-    found = Flow(lane, cards, triggers, [cards[step_id] for step_id in loose(definition, lane)])
+    view = Flow(lane, cards, triggers, [cards[step_id] for step_id in loose(definition, lane)])
     for problems, kind in ((errors, "errors"), (warnings, "warnings")):
         for problem in problems:
-            getattr(_owner(found, problem), kind).append(translated(problem.message))
-    return found
+            getattr(_owner(view, problem), kind).append(translated(problem.message))
+    return view
 
 
 def step_card(step: StepJson, providers: Providers) -> Card:

@@ -108,13 +108,13 @@ def literals(annotation: object) -> dict[str, object]:
 
 def models_in(annotation: object) -> list[type[BaseModel]]:
     """The models that a field, or the entries of its list, may be."""
-    found: list[type[BaseModel]] = []
+    models: list[type[BaseModel]] = []
     for arm in arms(annotation):
         if isinstance(arm, type) and issubclass(arm, BaseModel):
-            found.append(arm)
+            models.append(arm)
         elif get_origin(arm) is list:
-            found += models_in(get_args(arm)[0])
-    return found
+            models += models_in(get_args(arm)[0])
+    return models
 
 
 def accepts(annotation: object, *kinds: type) -> bool:

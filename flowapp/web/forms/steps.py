@@ -98,15 +98,15 @@ class PolicyForm(PlainForm):
 
 def _check_policy(providers: Providers, params: dict[str, object]) -> list[Problem]:
     """Nothing is evaluated here: an expression excuses no wrong type."""
-    found = []
+    problems = []
     try:
         Policy.model_validate(params)
     except ValidationError as error:
-        found = plain_problems(error, params, Policy)
+        problems = plain_problems(error, params, Policy)
     goes = "goto" in (params.get("on_error"), params.get("on_exhausted"))
     if goes and params.get("goto_step") not in dict(providers.steps):
-        found.append(Problem("goto_step", say("Choose the step to go to.")))
-    return found
+        problems.append(Problem("goto_step", say("Choose the step to go to.")))
+    return problems
 
 
 class StepForm(wtforms.Form):  # type: ignore[misc]

@@ -60,10 +60,10 @@ class SelectField(
 
     @property
     def choices(self) -> Choices:
-        found = [(value, str(_(name))) for value, name in self._offered()]
-        if self.value and self.value not in dict(found):
-            found.append((self.value, str(_("%(value)s (no longer available)", value=self.value))))
-        return found
+        choices = [(value, str(_(name))) for value, name in self._offered()]
+        if self.value and self.value not in dict(choices):
+            choices.append((self.value, str(_("%(value)s (no longer available)", value=self.value))))
+        return choices
 
     @property
     def blank(self) -> str | None:
@@ -88,9 +88,9 @@ class SelectField(
         if widget == "integration":
             wanted = self.info.integration_type
             return [(key, name) for key, name, type_ in offer.integrations if wanted in ("", type_)]
-        found = {"table": offer.tables, "schema": offer.schemas, "form": offer.forms, "step": offer.steps,
+        offered = {"table": offer.tables, "schema": offer.schemas, "form": offer.forms, "step": offer.steps,
                  "workflow": offer.workflows}  # fmt: skip
-        return list(found.get(widget, self.info.choices))
+        return list(offered.get(widget, self.info.choices))
 
 
 class TimezoneField(SelectField, widgets=("timezone",), template="forms/timezone.html"):
