@@ -23,6 +23,7 @@ from flowapp.texts import say
 from flowapp.values.conventions import UNSTATED, Conventions
 from flowapp.values.dates import read_day, read_instant
 from flowapp.values.numbers import number_text, read_number
+from flowapp.values.truth import read_truth
 
 LABELS = {
     "text": N_("Text"),
@@ -38,8 +39,6 @@ LABELS = {
 MAX_TEXT = 10_000
 MAX_LONG_TEXT = 500_000
 MAX_DIGITS = 15  # what SQLite's numbers and JSON's keep exactly
-_YES = frozenset({"true", "yes", "y", "1", "on", "oui", "vrai", "t"})
-_NO = frozenset({"false", "no", "n", "0", "off", "non", "faux", "f"})
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -156,13 +155,6 @@ def _number(value: object, locale: str) -> Decimal:
     return number
 
 
-def _boolean(value: object) -> bool:
-    word = str(value).strip().casefold()
-    if isinstance(value, bool | int | str) and word in _YES | _NO:
-        return word in _YES
-    raise InvalidError.at("", say("Enter yes or no."))
-
-
 def _email(value: object) -> str:
     text = _text(value).strip()
     if not is_email(text):
@@ -187,7 +179,7 @@ def _json(value: Any) -> object:
 
 
 _READERS = {
-    "text": _text, "long_text": _long_text, "boolean": _boolean, "email": _email, "json": _json,
+    "text": _text, "long_text": _long_text, "boolean": read_truth, "email": _email, "json": _json,
 }  # fmt: skip
 
 

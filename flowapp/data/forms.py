@@ -20,6 +20,7 @@ from flowapp.models.definitions import FieldJson
 from flowapp.texts import say
 from flowapp.values.conventions import Conventions
 from flowapp.values.dates import read_day
+from flowapp.values.truth import read_truth
 from flowapp.workflows import projects
 
 TYPES = {
@@ -36,7 +37,6 @@ NUMBER = Column("number", "number", "number")
 MAX_FIELDS = 60
 MAX_KEY = 40
 _LIMITS = {"textarea": 20_000}
-_YES = frozenset({"y", "yes", "true", "on", "1", "oui"})
 
 
 def get(session: Session, form_id: str) -> Form:
@@ -142,7 +142,7 @@ def _answer(field: FieldJson, raw: object, conventions: Conventions) -> object:
         raise InvalidError.at("", say("Enter a single value."))
     text = "" if raw is None else str(raw).strip()
     if field["type"] == "checkbox":
-        ticked = text.casefold() in _YES
+        ticked = bool(text) and read_truth(text)
         if field["required"] and not ticked:
             raise InvalidError.at("", say("Check this box to continue."))
         return ticked

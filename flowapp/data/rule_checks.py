@@ -17,10 +17,10 @@ from flowapp.errors import UnreadableError
 from flowapp.values.conventions import UNSTATED, Conventions
 from flowapp.values.dates import read_day
 from flowapp.values.numbers import read_number
+from flowapp.values.truth import truth_of
 
 LONGEST_EMAIL = 320  # RFC 3696: 64 characters, @, 255
 MAX_IN_ALL = 500  # problems of many pieces of data
-_WORDS = frozenset({"true", "false", "yes", "no", "1", "0", "on", "off", "oui", "non"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +170,5 @@ CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "one_of": _one_of,
     "url": _url,
     "phone": lambda value, _limit: is_phone(str(value)),
-    "boolean": lambda value, _limit: isinstance(value, bool) or str(value).strip().casefold() in _WORDS,
+    "boolean": lambda value, _limit: truth_of(value) is not None,
 }

@@ -124,6 +124,7 @@ def _scope(
         now=utcnow().isoformat(timespec="seconds"),
         extra={**names, "resume_url": test_context.resume_url},
         timezone=test_context.timezone,
+        language=definition.get("language", 1),
     )
 
 

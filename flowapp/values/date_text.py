@@ -16,7 +16,7 @@ Fields = dict[str, str]
 
 _DIGITS = {"y": "[0-9]{1,4}", "D": "[0-9]{1,3}", **dict.fromkeys("MLdHhKkms", "[0-9]{1,2}")}
 _OFFSET = r"Z|UTC|GMT|[+-][0-9]{2}:?(?:[0-9]{2})?"
-_WORDS = {"E": r"[^\W\d_]+\.?", "a": r"[ap]\.?\ ?m\.?", **dict.fromkeys("zZXx%", _OFFSET)}
+_WORDS = {"E": r"[^\W\d_]{1,20}\.?", "a": r"[ap]\.?\ ?m\.?", **dict.fromkeys("zZXx%", _OFFSET)}
 _LANGUAGES = ("en", "fr")  # read whatever the locale is
 
 
@@ -70,12 +70,12 @@ def _unfit(text: str, pattern: str) -> UnreadableError:
 
 @lru_cache(maxsize=256)
 def _expression(pattern: str, locale: str) -> re.Pattern[str]:
-    parts = read_pattern(pattern)
+    parts = read_pattern(" ".join(pattern.split()))
     pieces: list[str] = []
     seen: set[str] = set()
     for at, part in enumerate(parts):
         if not part.is_field:
-            pieces.append(re.sub(r"(?:\\ |\\\t)+", r"\\s+", re.escape(part.text)))
+            pieces.append(re.escape(part.text))  # the text has single spaces, too
             continue
         name = "Z" if part.text[0] in "zZXx%" else part.text[0]
         if name in seen:

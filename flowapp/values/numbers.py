@@ -19,7 +19,7 @@ from flowapp.values.conventions import babel_locale
 
 MAX_TEXT = 60  # characters
 MAX_EXPONENT = 400
-PLAIN = re.compile(r"\s*[+-]?([0-9]+|[0-9]*\.[0-9]+|[0-9]+\.)([eE][+-]?[0-9]{1,3})?\s*")
+_PLAIN = re.compile(r"\s*[+-]?([0-9]+|[0-9]*\.[0-9]+|[0-9]+\.)([eE][+-]?[0-9]{1,3})?\s*")
 
 _SIGNS = {"+": False, "-": True, "\N{MINUS SIGN}": True, "\N{EN DASH}": True}
 _CURRENCY_WORDS = "kr|zł|Kč|Ft|lei|Fr|Rs|R"
@@ -38,7 +38,7 @@ _TWO_READINGS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 def plain_number(value: object) -> int | float | Decimal | None:
     """A finite number, or text that is one in plain notation; None for everything else. Yes/no is no number."""
     if isinstance(value, str):
-        if len(value) > MAX_TEXT or not PLAIN.fullmatch(value):
+        if len(value) > MAX_TEXT or not _PLAIN.fullmatch(value):
             return None
         value = float(value) if any(mark in value for mark in ".eE") else int(value)
     if isinstance(value, bool):
@@ -80,7 +80,7 @@ class _Written:
     def number(self) -> Decimal:
         if len(self.text) > MAX_TEXT:
             raise self.refused()
-        plain = self.text if PLAIN.fullmatch(self.text) else ""
+        plain = self.text if _PLAIN.fullmatch(self.text) else ""
         if plain and not _TWO_READINGS.fullmatch(plain.lstrip("+-")):
             return self.finite(plain)
         if self.text.startswith("(") and self.text.endswith(")"):
@@ -171,7 +171,7 @@ class _Written:
 def _suggestion(text: str) -> str:
     """The same with the digits 0 to 9, and without _ between them; empty where that is no number either."""
     digits = "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in text.replace("_", ""))
-    return digits if digits != text and PLAIN.fullmatch(digits) else ""
+    return digits if digits != text and _PLAIN.fullmatch(digits) else ""
 
 
 @cache

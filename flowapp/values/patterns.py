@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 from flowapp.errors import UnreadableError
@@ -32,7 +33,6 @@ _OF_STRFTIME = {
     "M": "mm", "-M": "m", "S": "ss", "-S": "s", "B": "MMMM", "b": "MMM", "A": "EEEE", "a": "EEE", "j": "DDD", "-j": "D",
     "p": "a", "f": "SSSSSS", "z": "%z", "Z": "%Z",
 }  # fmt: skip
-_RUN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+|'")
 
 
 class Part(NamedTuple):
@@ -67,6 +67,10 @@ def _strftime(pattern: str) -> Iterator[Part]:
             raise UnreadableError.of(say("%(part)s is not supported. Use: %(known)s.", part=code[0], known=known))
     if at < len(pattern):
         yield Part(pattern[at:], is_field=False)
+
+
+def _is_letter(char: str) -> bool:
+    return char.isascii() and char.isalpha()
 
 
 class _Run(NamedTuple):
@@ -140,18 +144,30 @@ class _Reader:
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
-        self.runs = [match[0] for match in _RUN.finditer(re.sub("(?i)am/pm", "a", pattern))]
-        if "'" in self.runs:
-            raise UnreadableError.of(say("A quote is not closed in the date format “%(pattern)s”.", pattern=pattern))
-        self.words = [run for run in self.runs if run[0].isascii() and run[0].isalpha()]
+        self.runs = list(self.split())
+        self.words = [run for run, quoted in self.runs if not quoted and _is_letter(run[0])]
         self.halves = any(run[0] in "atA" and len(run) < 3 for run in self.words)
+
+    def split(self) -> Iterator[tuple[str, bool]]:
+        """Runs of one letter, and what stands between them; whether it was quoted. Two quotes are one that is written."""
+        pieces = re.sub("(?i)am/pm", "a", self.pattern).split("'")
+        if len(pieces) % 2 == 0:
+            raise UnreadableError.of(
+                say("A quote is not closed in the date format “%(pattern)s”.", pattern=self.pattern)
+            )
+        for at, piece in enumerate(pieces):
+            if at % 2:
+                within_quotes = at > 1 and not pieces[at - 1]  # 'o''clock'
+                yield ("'" if within_quotes else "") + piece or "'", True
+            else:
+                yield from (
+                    ("".join(run), False) for _, run in groupby(piece, lambda char: char if _is_letter(char) else "")
+                )
 
     def parts(self) -> tuple[Part, ...]:
         found: list[Part] = []
-        for at, run in enumerate(self.runs):
-            if run.startswith("'"):
-                found.append(Part(run[1:-1].replace("''", "'") or "'", is_field=False))
-            elif run in self.words:
+        for at, (run, quoted) in enumerate(self.runs):
+            if not quoted and _is_letter(run[0]):
                 found.append(self.meant(run, found, self.runs[at + 1 :]))
             else:
                 found.append(Part(run, is_field=False))
@@ -164,11 +180,11 @@ class _Reader:
             )
         return tuple(found)
 
-    def meant(self, text: str, found: Sequence[Part], rest: Sequence[str]) -> Part:
+    def meant(self, text: str, found: Sequence[Part], rest: Sequence[tuple[str, bool]]) -> Part:
         run = _Run(
             text,
             before=next((part.text for part in reversed(found) if part.is_field), " "),
-            after=next((other for other in rest if other in self.words), " "),
+            after=next((other for other, quoted in rest if not quoted and _is_letter(other[0])), " "),
             joined=bool(found) and found[-1].is_field,
             letters=frozenset(word[0] for word in self.words),
             clock=":" in self.pattern,

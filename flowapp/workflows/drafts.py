@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.engine.language.definition import Definition
 from flowapp.engine.language.dialects import at_source, read
+from flowapp.engine.language.scope import LANGUAGE
 from flowapp.errors import ConflictError, InvalidError, Problem
 from flowapp.models import Workflow, new_id
 from flowapp.models.definitions import DefinitionJson
@@ -20,7 +21,6 @@ from flowapp.workflows.publishing import activate, archive, pause
 from flowapp.workflows.secrets import settle, without_hook_keys
 
 NAME_LENGTH = 200
-LANGUAGE = 2  # of new definitions
 
 
 def create(

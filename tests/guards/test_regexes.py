@@ -21,10 +21,6 @@ FUNCTIONS = {"compile", "search", "match", "fullmatch", "sub", "subn", "split", 
 
 # Patterns made while running: examples of what comes out.
 MADE: dict[tuple[str, str], tuple[str, ...]] = {
-    ("flowapp/actions/data/transform_data/dates.py", "letters"): (r"yyyy|YYYY|aaaa|AAAA", r"mm|(?<!%)MM"),
-    ("flowapp/actions/data/transform_data/dates.py", "f'(?i)(?<!\\\\w){re.escape(name)}(?!\\\\w)'"): (
-        r"(?i)(?<!\w)mai(?!\w)",
-    ),
     ("flowapp/actions/data/transform_data/patterns.py", "token"): (r"[^\]a-z]", r"\w"),
     ("flowapp/engine/language/workflow_config.py", "pattern"): (STEP_ID, REENTRY),
     ("flowapp/security/opened.py", "''.join(map(_either, secret))"): (
@@ -33,6 +29,9 @@ MADE: dict[tuple[str, str], tuple[str, ...]] = {
     ("flowapp/data/sql/like.py", "''.join(piece)"): (r"a.b", "abc", ".", ""),
     ("flowapp/data/sql/text.py", "f'%%\\\\({mark}_(\\\\d+)_\\\\)s'"): (r"%%\(p1a_(\d+)_\)s",),
     ("flowapp/data/sql/text.py", "f':{mark}_(\\\\d+)_'"): (r":p1a_(\d+)_",),
+    ("flowapp/values/date_text.py", "''.join(pieces)"): (
+        r"(?P<E>[^\W\d_]{1,20}\.?)\ (?P<d>[0-9]{1,2})\ (?P<M>mars|mai)\ (?P<y>[0-9]{4})\ (?P<a>[ap]\.?\ ?m\.?)",
+    ),
     ("flowapp/triggers/schedule.py", "f'\\\\b{name}\\\\b'"): (r"\bMonday\b",),
 }
 

@@ -123,11 +123,19 @@ def _made(row: Row[*tuple[Any, ...]]) -> Hook:
     return Hook(
         Trigger(id=row.id, key=row.key, trigger_type=row.trigger_type, conditions=row.conditions),
         Workflow(id=row.workflow_id, organization_id=row.organization_id),
-        Version(id=row.published_version_id),
+        _version(row),
         WebhookParams.model_validate(tasks.runtime().vault.open(row.config)),
         admission.gate_of(db.session(), row.published_version_id) is not None,
         {"still_trigger": row.id, "still_since": row.updated_at, "still_version": row.published_version_id},
     )
+
+
+def _version(row: Row[*tuple[Any, ...]]) -> Version:
+    """With its definition where that is asked for its language: what the trigger's conditions mean."""
+    if not row.conditions:
+        return Version(id=row.published_version_id)
+    definition = db.session.scalars(select(Version.definition).where(Version.id == row.published_version_id)).one()
+    return Version(id=row.published_version_id, definition={"language": definition.get("language", 1)})
 
 
 @lru_cache(maxsize=10_000)

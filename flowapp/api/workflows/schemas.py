@@ -76,7 +76,7 @@ class WorkflowChangeIn(In):
     steps: list[_Step] | None = Field(default=None, max_length=500)  # type: ignore[valid-type]
     edges: list[_Edge] | None = Field(default=None, max_length=2000)  # type: ignore[valid-type]
     canvas_data: dict[str, Any] | None = None
-    language: Literal[1, 2] | None = None
+    language: Literal[1, 2, 3] | None = None
     is_template: bool | None = None
 
 

@@ -17,21 +17,29 @@ from typing import Any
 from jinja2 import Environment, TemplateError, nodes
 from jinja2.parser import Parser
 
-from flowapp.engine.language.filters import ALIASES, FILTERS, SHALLOW
+from flowapp.engine.language.closures import (
+    Node,
+    call_filter,
+    compare_missing,
+    default_filter,
+    is_present,
+    soft,
+    value_or_missing,
+)
+from flowapp.engine.language.filters import ALIASES, FILTERS
 from flowapp.engine.language.operators import (
     COMPARISONS,
-    ENTRY,
     TESTS,
     TESTS_WITH_ARGUMENT,
     Frame,
     calculate,
-    checked,
     incomparable,
     text_of,
 )
-from flowapp.engine.language.values import MISSING, Absent, bounded, kind, measure, range_end, to_text
-from flowapp.errors import ExpressionError
+from flowapp.engine.language.values import MISSING, Absent, bounded, kind, range_end, to_text
+from flowapp.errors import ExpressionError, UnreadableError
 from flowapp.texts import say
+from flowapp.values.patterns import read_pattern
 
 MAX_SOURCE = 10_000  # characters of one expression
 MAX_NODES = 1_000
@@ -41,20 +49,23 @@ _ENVIRONMENT = Environment(autoescape=False)  # noqa: S701 - parses only, render
 _UNKNOWN_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
-Node = Callable[[Frame], object]
 Key = str | int
 
 
 class CompiledExpression:
-    """`run(frame)` gives its value; `paths` are the fields it names; `plain`: just one; `safe`: the filter stands last."""
+    """`run(frame)` gives its value; `paths` are the fields it names; `plain`: just one; `safe`: the filter stands last.
 
-    __slots__ = ("paths", "plain", "run", "safe")
+    `faults` is what can be told to be wrong before it runs: refused where it is saved, not in what was published before.
+    """
+
+    __slots__ = ("faults", "paths", "plain", "run", "safe")
 
     def __init__(self, source: str) -> None:
         tree = parse(source)
         builder = _Builder()
         self.run = builder.build(tree)
         self.paths = tuple(dict.fromkeys(builder.paths))
+        self.faults = tuple(builder.faults)
         self.plain = isinstance(tree, nodes.Name | nodes.Getattr | nodes.Getitem) and len(builder.paths) == 1
         self.safe = isinstance(tree, nodes.Filter) and tree.name == "safe"
 
@@ -118,18 +129,23 @@ class _Builder:
         self.count = 0
         self.depth = 0
         self.paths: list[tuple[str, ...]] = []
+        self.faults: list[str] = []
 
     def build(self, node: nodes.Node) -> Node:
-        self.count += 1
-        self.depth += 1
-        if self.count > MAX_NODES or self.depth > MAX_NESTING:
-            raise ExpressionError(say("The expression is too long or nested too deeply. Split it over several steps."))
+        self.enter()
         make = getattr(self, f"_{type(node).__name__.lower()}", None)
         if make is None:
             raise ExpressionError(_REFUSED.get(type(node), say("This kind of expression is not supported.")))
         built: Node = make(node)
         self.depth -= 1
         return built
+
+    def enter(self) -> None:
+        """One node more, and one deeper."""
+        self.count += 1
+        self.depth += 1
+        if self.count > MAX_NODES or self.depth > MAX_NESTING:
+            raise ExpressionError(say("The expression is too long or nested too deeply. Split it over several steps."))
 
     def _const(self, node: nodes.Const) -> Node:
         value = node.value
@@ -231,15 +247,36 @@ class _Builder:
         return lambda frame: text_of(frame, [part(frame) for part in parts])
 
     def _condexpr(self, node: nodes.CondExpr) -> Node:
-        test, yes = self.build(node.test), self.build(node.expr1)
+        test, yes = self.test(node.test), self.build(node.expr1)
         no = self.build(node.expr2) if node.expr2 is not None else (lambda _: None)
-        return lambda frame: yes(frame) if _soft(test, frame) else no(frame)
+        return lambda frame: yes(frame) if test(frame) else no(frame)
+
+    def test(self, node: nodes.Node) -> Callable[[Frame], bool]:
+        """Whether an expression counts as yes: with and, or, not each part of it. A missing field is empty."""
+        self.enter()
+        asked = self._asked(node)
+        self.depth -= 1
+        return asked
+
+    def _asked(self, node: nodes.Node) -> Callable[[Frame], bool]:
+        if isinstance(node, nodes.And | nodes.Or):
+            left, right = self.test(node.left), self.test(node.right)
+            if isinstance(node, nodes.And):
+                return lambda frame: left(frame) and right(frame)
+            return lambda frame: left(frame) or right(frame)
+        if isinstance(node, nodes.Not):
+            negated = self.test(node.node)
+            return lambda frame: not negated(frame)
+        if isinstance(node, nodes.Compare):
+            return self._compare(node, null_if_missing=True)
+        inner = self.build(node)
+        return lambda frame: frame.counts(value_or_missing(inner, frame))
 
     def _and(self, node: nodes.And) -> Node:
         left, right = self.build(node.left), self.build(node.right)
 
         def both(frame: Frame) -> object:
-            first = _soft(left, frame)
+            first = value_or_missing(left, frame)
             if first is MISSING:
                 return False
             return right(frame) if first else first
@@ -248,13 +285,14 @@ class _Builder:
 
     def _or(self, node: nodes.Or) -> Node:
         left, right = self.build(node.left), self.build(node.right)
-        return lambda frame: _soft(left, frame) or right(frame)
+        return lambda frame: value_or_missing(left, frame) or right(frame)
 
     def _not(self, node: nodes.Not) -> Node:
-        inner = self.build(node.node)
-        return lambda frame: not _soft(inner, frame)
+        inner = self.test(node.node)
+        return lambda frame: not inner(frame)
 
-    def _compare(self, node: nodes.Compare) -> Node:
+    def _compare(self, node: nodes.Compare, *, null_if_missing: bool = False) -> Callable[[Frame], bool]:
+        """`null_if_missing`: as in a lenient evaluation."""
         first = self.build(node.expr)
         rest = [(*COMPARISONS[op.op], self.build(op.expr)) for op in node.ops]
 
@@ -270,9 +308,9 @@ class _Builder:
                         return False
                     left = right
             except Absent:
-                if not frame.lenient:
+                if not (null_if_missing or frame.lenient):
                     raise
-                return False
+                return frame.language > 2 and compare_missing(frame, first, rest)
             return True
 
         return compare
@@ -304,8 +342,20 @@ class _Builder:
         except TypeError:
             message = say("Use the filter %(name)s like this: %(usage)s.", name=name, usage=known_filter.usage)
             raise ExpressionError(message) from None
+        if name == "date":
+            self.check_date(node)
         inner = self.build(node.node)
-        return _default(inner, given) if name == "default" else _call(name, inner, args, named)
+        return default_filter(inner, given) if name == "default" else call_filter(name, inner, args, named)
+
+    def check_date(self, node: nodes.Filter) -> None:
+        """Notes what is wrong with a date format that is written out."""
+        given = [*node.args[:1], *(pair.value for pair in node.kwargs if pair.key == "pattern")]
+        for pattern in given:
+            if isinstance(pattern, nodes.Const) and isinstance(pattern.value, str):
+                try:
+                    read_pattern(pattern.value)
+                except UnreadableError as error:
+                    self.faults.append(error.reason)
 
     def _arguments(self, node: nodes.Filter | nodes.Test) -> tuple[list[Node], dict[str, Node]]:
         if node.dyn_args is not None or node.dyn_kwargs is not None:
@@ -318,73 +368,16 @@ class _Builder:
         args, named = self._arguments(node)
         if node.name in {"defined", "undefined"} and not args:
             wanted = node.name == "defined"
-            return lambda frame: _present(inner, frame) is wanted
+            return lambda frame: is_present(inner, frame) is wanted
         if node.name in TESTS and not args and not named:
             test = TESTS[node.name]
-            return lambda frame: test(_soft(inner, frame))
+            return lambda frame: test(soft(inner, frame))
         if node.name in TESTS_WITH_ARGUMENT and len(args) == 1 and not named:
             asks = TESTS_WITH_ARGUMENT[node.name]
-            return lambda frame: asks(_soft(inner, frame), args[0](frame))
+            return lambda frame: asks(soft(inner, frame), args[0](frame))
         known = ", ".join(["defined", "undefined", *TESTS, *TESTS_WITH_ARGUMENT])
         message = say("“is %(name)s” is not supported. Available: %(known)s.", name=node.name[:50], known=known)
         raise ExpressionError(message)
-
-
-def _call(name: str, inner: Node, args: list[Node], named: dict[str, Node]) -> Node:
-    function, shallow = FILTERS[name].function, name in SHALLOW
-
-    def call(frame: Frame) -> object:
-        value = inner(frame)
-        if isinstance(value, str):
-            frame.charge(len(value))
-        elif isinstance(value, list | dict):
-            frame.charge(len(value) * ENTRY if shallow else measure(value, frame.work))
-        given = [arg(frame) for arg in args]
-        try:
-            result = function(value, *given, **{key: arg(frame) for key, arg in named.items()})
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            reason = str(error)[:100]
-            message = say(
-                "The filter %(name)s cannot use %(kind)s: %(reason)s", name=name, kind=kind(value), reason=reason
-            )
-            raise ExpressionError(message) from None
-        return checked(frame, result)
-
-    return call
-
-
-def _default(inner: Node, given: Mapping[str, Node]) -> Node:
-    """The one filter that sees missing fields, and that looks at its other value only where it needs it."""
-    other: Node = given.get("other", lambda _: "")
-    empty: Node = given.get("empty", lambda _: False)
-    keep = FILTERS["default"].function
-
-    def default(frame: Frame) -> object:
-        try:
-            value = keep(inner(frame), None, empty(frame))
-        except Absent:
-            value = None
-        return other(frame) if value is None else value
-
-    return default
-
-
-def _present(inner: Node, frame: Frame) -> bool:
-    try:
-        inner(frame)
-    except Absent:
-        return False
-    return True
-
-
-def _soft(inner: Node, frame: Frame) -> object:
-    """MISSING for a missing field where the evaluation is lenient."""
-    try:
-        return inner(frame)
-    except Absent:
-        if not frame.lenient:
-            raise
-        return MISSING
 
 
 _REFUSED: dict[type[nodes.Node], str] = {

@@ -1,7 +1,7 @@
 """Conditions as people write them (DESIGN §4), read into one canonical form and checked.
 
 Canonical: `{"all": [{"field", "operator", "value"}, {"any": [...]}, {"not": [...]}]}`; `{}` asks nothing and is true.
-`not` holds where none of its entries does. A group without entries asks nothing and is left out. Also read:
+`not` holds where none of its entries does. A rule may also say `"ignore_case": true`. A group without entries asks nothing and is left out. Also read:
 `{"operator": "AND", "conditions": [...]}`, a bare list (all of it), a single rule, other spellings of the operators.
 """
 
@@ -18,6 +18,7 @@ from flowapp.engine.language import expression
 from flowapp.engine.language.values import kind
 from flowapp.errors import ExpressionError, InvalidError, Problem
 from flowapp.texts import say
+from flowapp.values.truth import truth_of
 
 MAX_RULES = 500
 MAX_LEVELS = 10
@@ -30,6 +31,7 @@ Conditions = TypedDict(
         "field": str,
         "operator": str,
         "value": object,
+        "ignore_case": bool,
         "all": list["Conditions"],
         "any": list["Conditions"],
         "not": list["Conditions"],
@@ -61,6 +63,9 @@ _SPELLINGS = {
 }
 OPERATORS = tuple(_SPELLINGS)
 _ALIASES = {alias: name for name, aliases in _SPELLINGS.items() for alias in aliases.split()}
+TEXT_OPERATORS = frozenset(
+    {"==", "!=", "contains", "not_contains", "in", "not_in", "starts_with", "ends_with", "matches"}
+)
 WITHOUT_VALUE = frozenset({"exists", "not_exists", "empty", "not_empty", "changed"})
 GROUPS: Final[tuple[Group, ...]] = ("all", "any", "not")
 _GROUPS: dict[str, Group] = {
@@ -167,16 +172,8 @@ class _Reader:
         looked_at = field.strip() if isinstance(field, str) else ""
         if not looked_at:
             self.wrong(_at(path, "field"), say("Enter the field to check, such as contact.email."))
-        name = operator_name(given)
-        if name is None:
-            known = ", ".join(OPERATORS)
-            self.wrong(
-                _at(path, "operator"),
-                say("“%(name)s” is not an operator. Available: %(known)s.", name=str(given)[:50], known=known),
-            )
-        for key in value:
-            if key not in {"field", "operator", "op", "value"}:
-                self.wrong(_at(path, key), say("A rule has a field, an operator and a value, nothing else."))
+        name = self.operator(given, _at(path, "operator"))
+        ignore_case = self.switch(value, path)
         self.problems += expression.check(field, _at(path, "field"))
         if name and name not in WITHOUT_VALUE:
             self.value(name, value, _at(path, "value"))
@@ -185,7 +182,30 @@ class _Reader:
         rule: Conditions = {"field": looked_at, "operator": name}
         if name not in WITHOUT_VALUE:
             rule["value"] = value["value"]
+        if ignore_case and name in TEXT_OPERATORS:
+            rule["ignore_case"] = True
         return rule
+
+    def operator(self, given: object, path: str) -> str | None:
+        name = operator_name(given)
+        if name is None:
+            known = ", ".join(OPERATORS)
+            self.wrong(
+                path, say("“%(name)s” is not an operator. Available: %(known)s.", name=str(given)[:50], known=known)
+            )
+        return name
+
+    def switch(self, rule: dict[str, object], path: str) -> bool:
+        """Whether a rule ignores case; and that it says nothing unknown."""
+        for key in rule:
+            if key not in {"field", "operator", "op", "value", "ignore_case"}:
+                self.wrong(
+                    _at(path, key), say("A rule has a field, an operator, a value and ignore_case, nothing else.")
+                )
+        truth = truth_of(rule.get("ignore_case", False))
+        if truth is None:
+            self.wrong(_at(path, "ignore_case"), say("Enter yes or no."))
+        return bool(truth)
 
     def value(self, name: str, rule: dict[str, object], path: str) -> None:
         if "value" not in rule:

@@ -1,8 +1,12 @@
 """Conditions (DESIGN §4) judged against a scope, with an explanation; `rules` says how they are written.
 
-- A field that is not there (MISSING): every operator is false, `!=`, `not_contains` and `not_in` too; only `not_exists`
-  and `empty` are true. A field that is null is there: it exists, is empty, differs from every value, contains nothing.
-- Numbers meet numeric text as numbers (`"50" > 9`); see `values`. What cannot be compared is false, with a note.
+- A field that is not there, or null, is nothing: comparisons with it are false, their negations (`!=`, `not_contains`,
+  `not_in`) true, `exists` is false. It equals null. An empty answer (blank text, an empty list) does not exist either.
+- Each negation is the opposite of its twin, whatever the values are.
+- Numbers meet numbers in plain notation as numbers (`"50" > 9`); beside other text, or anything else that cannot be
+  compared, a comparison is false, with a note.
+- `ignore_case` compares texts without regard to case.
+- Definitions of the languages 1 and 2 keep what they meant: see `_judged_before`.
 - `in` takes a list, or text with commas; a list in the field is in it where one of its entries is.
 - `matches` searches anywhere (`^` and `$` anchor), with Rust's regex engine, whose time is linear in the text:
   look-around and back references do not exist, patterns are bounded in length and weight.
@@ -29,14 +33,28 @@ from flowapp.engine.language.condition_parser import (
     normalize,
     pattern,
 )
-from flowapp.engine.language.values import MISSING, Absent, contains, equal, kind, measure, order, to_text
+from flowapp.engine.language.scope import LANGUAGE
+from flowapp.engine.language.values import (
+    MISSING,
+    Absent,
+    contains,
+    equal,
+    equal_before,
+    kind,
+    measure,
+    order,
+    order_before,
+    to_text,
+)
 from flowapp.errors import ExpressionError
 from flowapp.texts import labelled, say
+from flowapp.values.text import folded
 
 __all__ = ["OPERATORS", "check_conditions", "evaluate", "normalize", "references"]
 
 
 Judge = Callable[[object, object], bool | None]
+Same = Callable[[object, object], bool]
 
 
 class Explanation(TypedDict):
@@ -101,7 +119,7 @@ def _explain(rule: Conditions, scope: Mapping[str, object]) -> Explanation:
         elif name in {"before", "after"}:
             result = _in_time(name, actual, wanted, scope)
         else:
-            result = _judge(name, actual, wanted)
+            result = _judge(rule, actual, wanted, scope)
     except ExpressionError as error:
         raise ExpressionError(labelled(f"{field} {name}", error.message)) from None
     explained: Explanation = {
@@ -123,7 +141,14 @@ def _note(result: bool | None, name: str, actual: object, wanted: object) -> str
         return say("The value to compare with does not exist.")
     if result is not None:
         return ""
-    return say("%(one)s cannot be compared with %(other)s here.", one=kind(actual), other=kind(wanted))
+    return say("%(one)s cannot be compared with %(other)s here.", one=_named(actual), other=_named(wanted))
+
+
+def _named(value: object) -> str:
+    """A value as a note calls it: text in full where it is short, since “99 €” is why it is no number."""
+    if isinstance(value, str):
+        return say("the text “%(text)s”", text=value if len(value) <= 40 else f"{value[:39]}…")
+    return kind(value)
 
 
 def _read(field: str, scope: Mapping[str, object]) -> object:
@@ -170,42 +195,64 @@ def _in_time(name: str, actual: object, wanted: object, scope: Mapping[str, obje
     return first < second if name == "before" else first > second
 
 
-def _judge(name: str, actual: object, wanted: object) -> bool | None:
+def _judge(rule: Conditions, actual: object, wanted: object, scope: Mapping[str, object]) -> bool | None:
+    """None: they cannot be compared."""
+    name = rule["operator"]
+    if getattr(scope, "language", LANGUAGE) < 3:
+        return _judged_before(name, actual, wanted)
+    actual, wanted = (None if value is MISSING else value for value in (actual, wanted))
+    if rule.get("ignore_case"):
+        actual, wanted = _folded(actual), f"(?i){wanted}" if name == "matches" else _folded(wanted)
+    if name in _ORDERED:
+        sign = order(actual, wanted, getattr(scope, "timezone", "UTC"))
+        return None if sign is None else _ORDERED[name](sign)
+    return _JUDGES[name](actual, wanted)
+
+
+def _judged_before(name: str, actual: object, wanted: object) -> bool | None:
+    """In the languages 1 and 2 nothing held for a missing field but `not_exists` and `empty`, and null existed."""
     if actual is MISSING:
         return name in {"not_exists", "empty"}
     if wanted is MISSING and name not in WITHOUT_VALUE:
         return False
-    return _JUDGES[name](actual, wanted)
+    if name in _ORDERED:
+        sign = order_before(actual, wanted)
+        return None if sign is None else _ORDERED[name](sign)
+    return _JUDGES_BEFORE[name](actual, wanted)
 
 
-def _ordered(accept: Callable[[int], bool]) -> Judge:
+def _folded(value: object) -> object:
+    if isinstance(value, list):
+        return [_folded(entry) for entry in value]
+    return folded(value) if isinstance(value, str) else value
+
+
+_ORDERED: dict[str, Callable[[int], bool]] = {
+    ">": lambda sign: sign > 0,
+    ">=": lambda sign: sign >= 0,
+    "<": lambda sign: sign < 0,
+    "<=": lambda sign: sign <= 0,
+}
+
+
+def _contains(same: Same) -> Judge:
     def judge(actual: object, wanted: object) -> bool | None:
-        sign = order(actual, wanted)
-        return None if sign is None else accept(sign)
+        if actual is None:
+            return False
+        return contains(to_text(actual) if isinstance(actual, int | float) else actual, wanted, same)
 
     return judge
 
 
-def _negated(judge: Judge) -> Judge:
-    def negated(actual: object, wanted: object) -> bool | None:
-        verdict = judge(actual, wanted)
-        return None if verdict is None else not verdict
+def _among(same: Same) -> Judge:
+    def judge(actual: object, wanted: object) -> bool | None:
+        if isinstance(wanted, str):
+            wanted = [part.strip() for part in wanted.split(",")]
+        if not isinstance(wanted, list):
+            return None
+        return any(contains(wanted, entry, same) for entry in (actual if isinstance(actual, list) else [actual]))
 
-    return negated
-
-
-def _contains(actual: object, wanted: object) -> bool | None:
-    if actual is None:
-        return False
-    return contains(to_text(actual) if isinstance(actual, int | float) else actual, wanted)
-
-
-def _among(actual: object, wanted: object) -> bool | None:
-    if isinstance(wanted, str):
-        wanted = [part.strip() for part in wanted.split(",")]
-    if not isinstance(wanted, list):
-        return None
-    return any(contains(wanted, entry) for entry in (actual if isinstance(actual, list) else [actual]))
+    return judge
 
 
 def _text(test: Callable[[str, str], bool]) -> Judge:
@@ -227,25 +274,39 @@ def _empty(actual: object, _: object = None) -> bool:
     return actual is None or (isinstance(actual, str) and not actual.strip()) or actual in ([], {})
 
 
-_JUDGES: dict[str, Judge] = {
-    "==": equal,
-    "!=": _negated(equal),
-    ">": _ordered(lambda sign: sign > 0),
-    ">=": _ordered(lambda sign: sign >= 0),
-    "<": _ordered(lambda sign: sign < 0),
-    "<=": _ordered(lambda sign: sign <= 0),
-    "contains": _contains,
-    "not_contains": _negated(_contains),
-    "in": _among,
-    "not_in": _negated(_among),
-    "starts_with": _text(str.startswith),
-    "ends_with": _text(str.endswith),
-    "matches": _text(_matches),
-    "exists": lambda *_: True,
-    "not_exists": lambda *_: False,
-    "empty": _empty,
-    "not_empty": _negated(_empty),
-}
+def _opposite(judge: Judge) -> Judge:
+    """The negation of its twin; of what cannot be compared the languages before had none."""
+    return lambda actual, wanted: not judge(actual, wanted)
+
+
+def _negated_before(judge: Judge) -> Judge:
+    def negated(actual: object, wanted: object) -> bool | None:
+        verdict = judge(actual, wanted)
+        return None if verdict is None else not verdict
+
+    return negated
+
+
+def _judges(same: Same, negated: Callable[[Judge], Judge], exists: Judge) -> dict[str, Judge]:
+    return {
+        "==": same,
+        "!=": negated(same),
+        "contains": _contains(same),
+        "not_contains": negated(_contains(same)),
+        "in": _among(same),
+        "not_in": negated(_among(same)),
+        "starts_with": _text(str.startswith),
+        "ends_with": _text(str.endswith),
+        "matches": _text(_matches),
+        "exists": exists,
+        "not_exists": _opposite(exists),
+        "empty": _empty,
+        "not_empty": _opposite(_empty),
+    }
+
+
+_JUDGES = _judges(equal, _opposite, _opposite(_empty))
+_JUDGES_BEFORE = _judges(equal_before, _negated_before, lambda *_: True)
 
 
 def _brief(value: object) -> object:

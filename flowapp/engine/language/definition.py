@@ -108,9 +108,9 @@ Conditional = TypeVar("Conditional", TriggerDef, EdgeDef)
 
 
 class Definition(Model):
-    """A whole workflow in canonical form. `language`: the meaning of values that it was written for; new ones say 2."""
+    """A whole workflow in canonical form. `language`: the meaning of values that it was written for (docs/values.md)."""
 
-    language: Literal[1, 2] = 1
+    language: Literal[1, 2, 3] = 1
     name: str = Field(min_length=1, max_length=200)
     description: str = Field(default="", max_length=10_000)
     variables: Json = Field(default_factory=dict)

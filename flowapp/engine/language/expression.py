@@ -47,17 +47,24 @@ class Expression(NamedTuple):
     run: Run
     paths: tuple[Path, ...]
     safe: bool
+    faults: tuple[str, ...]
 
 
 class Compiled:
-    """A value whose expressions are compiled. `references` are the paths that they name, in order, each once."""
+    """A value whose expressions are compiled. `references` are the paths that they name, in order, each once.
 
-    __slots__ = ("_run", "_value", "references")
+    `faults`: of a text, what is refused where it is saved, although it compiles.
+    """
 
-    def __init__(self, value: object, run: Run | None, references: tuple[Path, ...] = ()) -> None:
+    __slots__ = ("_run", "_value", "faults", "references")
+
+    def __init__(
+        self, value: object, run: Run | None, references: tuple[Path, ...] = (), faults: tuple[str, ...] = ()
+    ) -> None:
         self._value = value
         self._run = run
         self.references = references
+        self.faults = faults
 
     def evaluate(self, scope: Scope | Mapping[str, object], lenient: bool = False) -> object:
         """The value with its expressions replaced; parts without any are passed on as they are, not copied.
@@ -114,7 +121,7 @@ def check(value: object, path: str = "") -> list[Problem]:
     try:
         for at, text in _texts(value, path):
             try:
-                compile_value(text)
+                problems += [Problem(at, fault, code="expression") for fault in compile_value(text).faults]
             except ExpressionError as error:
                 problems.append(Problem(at, error.message, code="expression"))
     except ExpressionError as error:
@@ -170,11 +177,13 @@ def _entry(part: Compiled) -> Run:
 
 def _compile_text(text: str) -> Compiled:
     parts = cut(text)
-    references = tuple(dict.fromkeys(path for part in parts if isinstance(part, Expression) for path in part.paths))
+    expressions = [part for part in parts if isinstance(part, Expression)]
+    references = tuple(dict.fromkeys(path for part in expressions for path in part.paths))
+    faults = tuple(fault for part in expressions for fault in part.faults)
     pieces = [_literal(part) if isinstance(part, str) else part.run for part in parts]
     if len(pieces) == 1:
-        return Compiled(text, pieces[0], references)
-    return Compiled(text, lambda frame: text_of(frame, [piece(frame) for piece in pieces]), references)
+        return Compiled(text, pieces[0], references, faults)
+    return Compiled(text, lambda frame: text_of(frame, [piece(frame) for piece in pieces]), references, faults)
 
 
 def cut(text: str) -> list[str | Expression]:
@@ -218,7 +227,7 @@ def _expression(source: str) -> Expression:
             raise ExpressionError(labelled(_shown(source), error.message)) from None
         return value
 
-    return Expression(run, program.paths, program.safe)
+    return Expression(run, program.paths, program.safe, program.faults)
 
 
 def _shown(source: str) -> str:

@@ -12,14 +12,15 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from flowapp.catalog import N_, times
-from flowapp.engine.language.values import MAX_TEXT, Number, as_number, contains, kind, order, to_json, to_text
+from flowapp.engine.language.values import MAX_TEXT, Number, contains, kind, order, to_json, to_text
 from flowapp.errors import ExpressionError
+from flowapp.values.numbers import plain_number
 
 _UNPAIRED = re.compile("[\ud800-\udfff]")
 
@@ -34,6 +35,7 @@ class Filter:
     function: Callable[..., object]
     usage: str
     help: str
+    before: Callable[..., object] | None = None  # what it did in the languages 1 and 2, where that was another thing
 
 
 FILTERS: dict[str, Filter] = {}
@@ -62,7 +64,7 @@ def _items(value: object) -> list[object]:
 
 
 def _number(value: object) -> Number:
-    number = as_number(value)
+    number = plain_number(value)
     if number is None:
         what = f"“{value[:50]}”" if isinstance(value, str) else kind(value)
         raise ExpressionError(f"This needs a number, not {what}.")
@@ -177,13 +179,13 @@ def _round(value: object, precision: object = 0) -> Number:
 
 @_filter("int", N_("Converts to a whole number, dropping decimals. int(0) gives 0 if there is no number"))
 def _int(value: object, other: object = None) -> object:
-    number = as_number(value) if not isinstance(value, bool) else int(value)
+    number = plain_number(value) if not isinstance(value, bool) else int(value)
     return int(number) if number is not None else _fallback(value, other)
 
 
 @_filter("float", N_("Converts to a number. float(0) gives 0 if there is no number"))
 def _float(value: object, other: object = None) -> object:
-    number = as_number(value)
+    number = plain_number(value)
     return float(number) if number is not None else _fallback(value, other)
 
 
@@ -287,9 +289,17 @@ def _fromjson(value: object) -> object:
     return parsed
 
 
-@_filter("date('%d/%m/%Y')", N_("Formats an ISO date or time, optionally in a time zone and a language"))
-def _date(value: object, pattern: object = "%Y-%m-%d", tz: object = None, locale: object = "en") -> str:
+@_filter("date('dd/MM/yyyy')", N_("Writes a date or time in a format, optionally in a time zone and a language"))
+def _date(value: object, pattern: object = "yyyy-MM-dd", tz: object = None, locale: object = "en") -> str:
     return times.write(to_text(value).strip(), to_text(pattern), None if tz is None else to_text(tz), to_text(locale))
+
+
+def _date_before(value: object, pattern: object = "%Y-%m-%d", tz: object = None, locale: object = "en") -> object:
+    """A format without % wrote itself."""
+    return _date(value, pattern, tz, locale) if "%" in to_text(pattern) else to_text(pattern)
+
+
+FILTERS["date"] = replace(FILTERS["date"], before=_date_before)
 
 
 @_filter("plus('3 days')", N_("Shifts an ISO date or time: plus('3 days'), plus('-2 hours'), plus('5 business days')"))

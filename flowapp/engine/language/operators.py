@@ -6,19 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from flowapp.engine.language.scope import LANGUAGE
 from flowapp.engine.language.values import (
     MAX_TEXT,
     Number,
-    as_number,
     bounded,
     contains,
     equal,
+    equal_before,
     kind,
     measure,
     order,
+    order_before,
     to_text,
 )
 from flowapp.errors import ExpressionError
+from flowapp.values.numbers import plain_number
+from flowapp.values.truth import counts
 
 WORK = 16 * 2**20  # of one evaluation: a character costs 1, an entry of a list ENTRY
 ENTRY = 32
@@ -28,13 +32,28 @@ FREE_WHOLES = 8
 class Frame:
     """One evaluation: the names, whether missing fields are let pass, and the work left."""
 
-    __slots__ = ("lenient", "scope", "wholes", "work")
+    __slots__ = ("language", "lenient", "scope", "wholes", "work")
 
     def __init__(self, scope: Mapping[str, object], lenient: bool) -> None:
         self.scope = scope
         self.lenient = lenient
+        self.language = getattr(scope, "language", LANGUAGE)
         self.work = WORK
         self.wholes = 0
+
+    def same(self, left: object, right: object) -> bool:
+        """Whether two values are equal, in the definition's language."""
+        return equal(left, right) if self.language > 2 else equal_before(left, right)
+
+    def order(self, left: object, right: object) -> int | None:
+        """How two values are ordered, in the definition's language."""
+        if self.language > 2:
+            return order(left, right, getattr(self.scope, "timezone", "UTC"))
+        return order_before(left, right)
+
+    def counts(self, value: object) -> bool:
+        """Whether a value counts as yes, in the definition's language."""
+        return counts(value) if self.language > 2 else bool(value)
 
     def charge(self, units: int) -> None:
         """ExpressionError once an evaluation has worked through too much."""
@@ -77,7 +96,7 @@ def calculate(frame: Frame, name: str, left: object, right: object) -> object:
         return text_of(frame, [left, right])
     if name == "+" and isinstance(left, list) and isinstance(right, list):
         return checked(frame, left + right)
-    first, second = as_number(left), as_number(right)
+    first, second = plain_number(left), plain_number(right)
     if first is None or second is None:
         hint = " To join texts, write a ~ b." if name == "+" else ""
         raise ExpressionError(f"{name} needs two numbers, not {_shown(left)} and {_shown(right)}.{hint}")
@@ -118,13 +137,13 @@ Comparison = Callable[[Frame, object, object], bool | None]
 def _same(frame: Frame, left: object, right: object) -> bool:
     if isinstance(left, list | dict) and isinstance(right, list | dict):
         frame.charge(measure(left, frame.work))
-    return equal(left, right)
+    return frame.same(left, right)
 
 
 def _within(frame: Frame, item: object, container: object) -> bool | None:
     if isinstance(container, str | list):
         frame.charge(len(container) * (1 if isinstance(container, str) else ENTRY))
-    return contains(container, item)
+    return contains(container, item, frame.same)
 
 
 def _without(frame: Frame, item: object, container: object) -> bool | None:
@@ -133,8 +152,8 @@ def _without(frame: Frame, item: object, container: object) -> bool | None:
 
 
 def _ordered(accept: Callable[[int], bool]) -> Comparison:
-    def compare(_: Frame, left: object, right: object) -> bool | None:
-        sign = order(left, right)
+    def compare(frame: Frame, left: object, right: object) -> bool | None:
+        sign = frame.order(left, right)
         return None if sign is None else accept(sign)
 
     return compare
@@ -153,6 +172,9 @@ COMPARISONS: dict[str, tuple[str, Comparison]] = {
 }
 
 
+NEGATIONS = frozenset({"!=", "not in"})
+
+
 def incomparable(name: str, left: object, right: object) -> str:
     """Says that two values have no answer to a comparison."""
     return f"{_shown(left)} {name} {_shown(right)} has no answer: the two cannot be compared."
@@ -163,7 +185,7 @@ def _is_number(value: object) -> bool:
 
 
 def _divides(value: object, by: object) -> bool:
-    first, second = as_number(value), as_number(by)
+    first, second = plain_number(value), plain_number(by)
     return first is not None and second is not None and second != 0 and _decimal(first) % _decimal(second) == 0
 
 

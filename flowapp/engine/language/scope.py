@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from flowapp.catalog.entities import SYNONYMS
 
+LANGUAGE = 3  # the present meaning of values, in which new definitions are written; see docs/values.md
+
 
 class StepView(dict[str, object]):
     """What is known of one step: result, status, error. Other keys are looked up in its result."""
@@ -29,12 +31,12 @@ class Scope(dict[str, object]):
     """Looks up the names of an expression: `scope["input"]`; KeyError where a name is unknown.
 
     `steps` maps step_id to {"result", "status", "error"}; `now` is an ISO time in UTC; `timezone` is the zone in which
-    conditions count days. `extra` (item, index …) wins over everything. Any other name is looked up in the input, then
+    conditions count days; `language` is the meaning of values that the definition was written for. `extra` (item, index …) wins over everything. Any other name is looked up in the input, then
     in the context (contact, deal …), then in the variables; other names of an entity (organisation of company) count too.
     The values are used as they are: whoever receives a result must not change it in place.
     """
 
-    __slots__ = ("_steps", "timezone")
+    __slots__ = ("_steps", "language", "timezone")
 
     def __init__(
         self,
@@ -45,12 +47,14 @@ class Scope(dict[str, object]):
         now: str = "",
         extra: Mapping[str, object] | None = None,
         timezone: str = "UTC",
+        language: int = LANGUAGE,
     ) -> None:
         super().__init__(input=input, variables=variables or {}, context=context or {}, now=now)
         if extra:
             self.update(extra)
         self._steps = steps or {}
         self.timezone = timezone
+        self.language = language
 
     def __missing__(self, name: str) -> object:
         if name == "steps":
@@ -68,7 +72,7 @@ class Scope(dict[str, object]):
 
     def extended(self, extra: Mapping[str, object]) -> Scope:
         """The same scope with more names (item, index …)."""
-        return Scope(steps=self._steps, extra={**self, **extra}, timezone=self.timezone)
+        return Scope(steps=self._steps, extra={**self, **extra}, timezone=self.timezone, language=self.language)
 
     def names(self) -> list[str]:
         """Every name that can be used now: the fixed ones, then those of input, context and variables."""

@@ -1,7 +1,7 @@
 """JSON values as expressions and conditions see them: as text, as numbers, compared, measured.
 
-One rule for both languages: text that looks like a number (`"50"`, `"-1.5"`; plain digits and a point, no thousands
-separators) compares and computes as that number when it meets a number, since what people type into forms is text.
+One rule for expressions and conditions: text that is a number in plain notation (values.numbers: `"50"`, `"-1.5"`) compares
+and computes as that number when it meets a number, since what people type into forms is text.
 Two texts stay texts where equality is asked (`"007"` is not `"7"`); for greater and less two numeric texts are numbers.
 """
 
@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from flowapp.catalog import times
 from flowapp.errors import ExpressionError
 from flowapp.texts import say
+from flowapp.values.dates import iso_instant
+from flowapp.values.numbers import plain_number
+from flowapp.values.truth import truth_of
 
 MAX_TEXT = 4 * 2**20  # characters of one text
 MAX_DEPTH = 100  # lists and objects inside each other
 MAX_BITS = 256  # of a whole number
 
 Number = int | float | Decimal
-_NUMERIC = re.compile(r"\s*[+-]?([0-9]+|[0-9]*\.[0-9]+|[0-9]+\.)([eE][+-]?[0-9]{1,3})?\s*")
 
 
 class Missing:
@@ -98,40 +101,37 @@ def _decimal_json(value: object) -> int | float:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def as_number(value: object) -> Number | None:
-    """`value` where it is a finite number or text that looks like one, else None. Booleans are no numbers."""
-    if isinstance(value, str):
-        if len(value) > 60 or not _NUMERIC.fullmatch(value):
-            return None
-        value = float(value) if re.search(r"[.eE]", value) else int(value)
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < 400 else None
-
-
 def bounded(value: object) -> Number:
     """A result of arithmetic, refused where it is not a finite number of sane size."""
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
         raise ExpressionError(say("The number is too large."))
-    number = None if isinstance(value, complex) else as_number(value)
+    number = None if isinstance(value, complex) else plain_number(value)
     if number is None:
         raise ExpressionError(say("The result is not a finite number."))
     return number
 
 
 def equal(left: object, right: object) -> bool:
-    """Equality of JSON values; a number equals numeric text, yes/no equals the words true and false."""
+    """Equality of JSON values; a number equals numeric text, yes/no equals the words for it and 1 and 0."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        truth = truth_of(left)
+        return truth is not None and truth == truth_of(right)
+    return _equal(left, right)
+
+
+def equal_before(left: object, right: object) -> bool:
+    """As the languages 1 and 2 had it: yes/no equals the words true and false alone."""
     if isinstance(left, bool) or isinstance(right, bool):
         return bool(_word(left) == _word(right))
+    return _equal(left, right)
+
+
+def _equal(left: object, right: object) -> bool:
     if isinstance(left, str) == isinstance(right, str):
         return bool(left == right)
     if isinstance(left, list | dict) or isinstance(right, list | dict):
         return False
-    first, second = as_number(left), as_number(right)
+    first, second = plain_number(left), plain_number(right)
     return first is not None and second is not None and bool(first == second)
 
 
@@ -141,9 +141,33 @@ def _word(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else (value,)
 
 
-def order(left: object, right: object) -> int | None:
-    """-1, 0 or 1 as `left` is less than, equal to or greater than `right`; None where they cannot be compared."""
-    first, second = as_number(left), as_number(right)
+def order(left: object, right: object, tz: str = "UTC") -> int | None:
+    """-1, 0 or 1 as `left` is less than, equal to or greater than `right`; None where they cannot be compared.
+
+    Dates and times of ISO 8601 are compared as moments, in `tz` where they name no zone. A number has no order with
+    other text.
+    """
+    first, second = plain_number(left), plain_number(right)
+    if first is not None and second is not None:
+        return (first > second) - (first < second)
+    if not (isinstance(left, str) and isinstance(right, str)) or (first is None) is not (second is None):
+        return None
+    one, other = _moments(left, right, tz)
+    if one is not None and other is not None:
+        return (one > other) - (one < other)
+    return (left > right) - (left < right)
+
+
+def _moments(left: str, right: str, tz: str) -> tuple[datetime | None, datetime | None]:
+    if not (left[4:5] == right[4:5] == "-"):
+        return None, None
+    zone = times.zone(tz)
+    return iso_instant(left, zone), iso_instant(right, zone)
+
+
+def order_before(left: object, right: object) -> int | None:
+    """As the languages 1 and 2 had it: dates are texts, and so is a number beside other text."""
+    first, second = plain_number(left), plain_number(right)
     if first is not None and second is not None:
         return (first > second) - (first < second)
     if isinstance(left, str) and isinstance(right, str):
@@ -158,12 +182,12 @@ def range_end(value: object) -> int | None:
     raise ExpressionError(say("Start and end of a range must be whole numbers."))
 
 
-def contains(container: object, item: object) -> bool | None:
+def contains(container: object, item: object, same: Callable[[object, object], bool] = equal) -> bool | None:
     """Whether a text contains a text, a list an item, an object a key; None where `container` is none of these."""
     if isinstance(container, str):
         return None if isinstance(item, list | dict) else to_text(item) in container
     if isinstance(container, list | tuple):
-        return any(equal(entry, item) for entry in container)
+        return any(same(entry, item) for entry in container)
     if isinstance(container, dict):
         return isinstance(item, str) and item in container
     return None

@@ -134,6 +134,7 @@ class VisitContext:
             now=self.now().astimezone(UTC).isoformat(timespec="seconds"),
             extra=extra,
             timezone=self.timezone,
+            language=self.program.definition.language,
         )
 
     def visit(self, number: str, token: Token, signal: Signal | None, results: Results, log: Logger) -> Visit:

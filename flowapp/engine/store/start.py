@@ -53,7 +53,7 @@ def new_row(
 ) -> dict[str, Any]:
     """The columns of a new execution: pending, or skipped where the trigger's conditions are not met."""
     now = utcnow()
-    met, reason = _met(trigger, input_data, context or {}, now.isoformat(timespec="seconds"))
+    met, reason = _met(trigger, version, input_data, context or {}, now.isoformat(timespec="seconds"))
     return {
         "id": new_id(),
         "organization_id": workflow.organization_id,
@@ -109,10 +109,14 @@ def _first(session: Session, workflow_id: str, idempotency_key: str | None) -> E
     return session.scalars(select(Execution).where(*mine)).one()
 
 
-def _met(trigger: Trigger | None, data: object, context: dict[str, object], now: str) -> tuple[bool, list[Explanation]]:
+def _met(
+    trigger: Trigger | None, version: Version, data: object, context: dict[str, object], now: str
+) -> tuple[bool, list[Explanation]]:
     if trigger is None or not trigger.conditions:
         return True, []
-    return evaluate(trigger.conditions, Scope(input=data, context=context, now=now))
+    return evaluate(
+        trigger.conditions, Scope(input=data, context=context, now=now, language=version.definition.get("language", 1))
+    )
 
 
 def _check_in(session: Session, row: dict[str, Any], now: datetime) -> list[Execution]:

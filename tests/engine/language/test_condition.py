@@ -53,7 +53,7 @@ def holds(field, operator, value=None):
         ("nothing", "==", None, True),
         ("ok", "==", True, True),
         ("ok", "==", "true", True),
-        ("ok", "==", 1, False),
+        ("ok", "==", 1, True),
         ("status", "contains", "o", True),
         ("tags", "contains", "vip", True),
         ("tags", "contains", "v", False),
@@ -78,7 +78,7 @@ def holds(field, operator, value=None):
         ("status", "matches", "^w[aeiou]n$", True),
         ("status", "matches", "(?i)WO", True),
         ("status", "matches", "^o", False),
-        ("nothing", "exists", None, True),
+        ("nothing", "exists", None, False),
         ("nothing", "empty", None, True),
         ("blank", "empty", None, True),
         ("zero", "empty", None, False),
@@ -100,12 +100,12 @@ def test_operators(field, operator, value, expected):
 def test_a_missing_field_is_simply_not_there(operator):
     value = {"in": ["x"], "not_in": ["x"], "before": "now", "after": "now"}.get(operator, "x")
     for field in ("nope", "status.deeper", "{{ nope.x }}", "{{ nope + 1 }}"):
-        assert holds(field, operator, value) is (operator in {"not_exists", "empty"})
+        assert holds(field, operator, value) is (operator in {"not_exists", "empty", "!=", "not_in", "not_contains"})
 
 
-def test_a_missing_value_compares_with_nothing():
+def test_a_missing_value_differs_from_every_other():
     truth, [rule] = evaluate([{"field": "status", "operator": "!=", "value": "{{ nope }}"}], SCOPE)
-    assert not truth
+    assert truth
     assert rule["note"] == "The value to compare with does not exist."
 
 

@@ -296,7 +296,8 @@ def test_actions_go_on_where_they_fail_unless_they_say_otherwise():
 def test_the_language_of_a_definition():
     assert parse_body(flow(language=2))[0].canonical()["language"] == 2
     assert "language" not in parse_body(flow())[0].canonical()  # as those of before: their fingerprint stays
-    assert refused(flow(language=3)).keys() == {"language"}
+    assert parse_body(flow(language=3))[0].canonical()["language"] == 3
+    assert refused(flow(language=4)).keys() == {"language"}
 
 
 MAIL = {"type": "send_email", "config": {"to": 1, "body": []}}

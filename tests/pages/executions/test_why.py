@@ -68,6 +68,11 @@ def test_operators_speak_the_readers_language(place: Place) -> None:
     assert "</code> supérieur à <code>" in place.html(path, headers={"Accept-Language": "fr"})
 
 
+def test_the_page_says_what_cannot_be_compared(place: Place) -> None:
+    text = text_of(place, place.begin(CHECK, LOG, data={"a": "99 €"}))
+    assert "the text “99 €” cannot be compared with a number here." in text.split("Why")[1].split("Input")[0]
+
+
 def test_a_goal_that_was_not_reached_says_so(place: Place) -> None:
     missed = step("goal", "goal", conditions={"field": "input.a", "operator": ">", "value": 10})
     html = place.html(f"/executions/{place.begin(missed, LOG)}")

@@ -14,13 +14,14 @@ from flowapp.values.conventions import Conventions
 from flowapp.values.date_text import read_date, write_date
 from flowapp.values.dates import read_moment
 
+UNIX = "unix"  # as a format: seconds since 1970
 DATE = Family(N_("Change a date"), "date", ("timezone",))
 
 
 @DATE.add("parse", N_("Parse a date"), ("format", "language"))
 def _parse(value: object, operation: Options, work: Work) -> str:
     """In a format, else in any that is certain; the language French says that the day comes before the month."""
-    if operation.format.strip() == "unix":
+    if operation.format.strip() == UNIX:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(number_of(value)))
         return moment.astimezone(_zone(operation, work)).isoformat()
     if not operation.format:

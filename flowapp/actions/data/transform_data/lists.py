@@ -20,9 +20,10 @@ from flowapp.actions.data.transform_data.base import (
     set_path,
 )
 from flowapp.actions.data.transform_data.options import Options
-from flowapp.catalog import N_
+from flowapp.catalog import N_, times
 from flowapp.errors import StepError
 from flowapp.exact_json import Json
+from flowapp.values.dates import iso_instant
 from flowapp.values.numbers import plain_number
 
 LISTS = Kinds()
@@ -197,7 +198,12 @@ def _value(item: object, path: str) -> object:
 
 
 def _orders(values: Sequence[object], work: Work) -> list[tuple[int, Any]]:
-    """What each is sorted by: where all are numbers as people write them, those; else plain numbers before text."""
+    """What each is sorted by: where all are numbers as people write them, those; where all are dates, the moments; else
+    plain numbers before text."""
+    zone = times.zone(work.ctx.timezone)
+    moments = [iso_instant(value, zone) if isinstance(value, str) else None for value in values]
+    if all(moments):
+        return [(0, moment) for moment in moments]
     try:
         return [(0, work.number(value)) for value in values]
     except StepError:

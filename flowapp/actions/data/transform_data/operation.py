@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from flowapp.actions.data.transform_data.base import Family, OperationKind
 from flowapp.actions.data.transform_data.code import BASE64, CSV, HASH, JSON
-from flowapp.actions.data.transform_data.dates import DATE
+from flowapp.actions.data.transform_data.dates import DATE, UNIX
 from flowapp.actions.data.transform_data.lists import LISTS
 from flowapp.actions.data.transform_data.numbers import NUMBER
 from flowapp.actions.data.transform_data.options import Options
@@ -17,8 +17,9 @@ from flowapp.actions.data.transform_data.records import RECORDS
 from flowapp.actions.data.transform_data.text import JOIN, PATTERN_CONVERSIONS, TEXT, TEXTS
 from flowapp.catalog import N_, ui
 from flowapp.catalog.fields import Lines, Text, has_expression
-from flowapp.errors import StepError
+from flowapp.errors import StepError, UnreadableError
 from flowapp.texts import either, say
+from flowapp.values.patterns import read_pattern
 
 FAMILIES = {
     "join": JOIN,
@@ -169,8 +170,8 @@ class Operation(Options):
         "",
         json_schema_extra=ui(
             N_("Format"),
-            N_("For example dd/mm/yyyy or yyyy-mm-dd HH:mm."),
-            placeholder="dd/mm/yyyy",
+            N_("For example dd/MM/yyyy, EEEE d MMMM or h:mm a. Words stand in quotes: HH 'h' mm."),
+            placeholder="dd/MM/yyyy",
             show_if=_when("format"),
         ),
     )
@@ -255,9 +256,17 @@ class Operation(Options):
             raise ValueError(say("“rename” needs the new name in to."))
         if self.how in ("left", "inner", "full") and not self.field:
             raise ValueError(say("“%(op)s” needs %(names)s.", op=self.op, names="field"))
-        if self.op == "text" and self.text in PATTERN_CONVERSIONS and not has_expression(self.find):
-            try:
-                compile_pattern(self.find)
-            except StepError as error:
-                raise ValueError(error.message) from None
+        self._check_patterns()
         return self
+
+    def _check_patterns(self) -> None:
+        """A pattern that is written out is refused where it cannot be read."""
+        try:
+            if self.op == "text" and self.text in PATTERN_CONVERSIONS and not has_expression(self.find):
+                compile_pattern(self.find)
+            if self.op == "date" and self.format and self.format.strip() != UNIX and not has_expression(self.format):
+                read_pattern(self.format)
+        except StepError as error:
+            raise ValueError(error.message) from None
+        except UnreadableError as error:
+            raise ValueError(error.reason) from None

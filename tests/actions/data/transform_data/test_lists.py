@@ -68,3 +68,18 @@ def test_what_cannot_be_done_is_said(refused, data, other, params, told) -> None
     error = refused("transform_data", scope, data="{{ input.data }}", operations=[operation])
     assert error.permanent
     assert told in error.message
+
+
+@pytest.mark.parametrize(
+    ("values", "locale", "ordered"),
+    [
+        (["2026-03-31T10:00:00+02:00", "2026-03-31T09:00:00Z", "2026-03-31"], "", [2, 0, 1]),
+        (["1.200,50 €", "99 €", "1.000 €"], "de-DE", [1, 2, 0]),
+        (["10", 9, "b", "a"], "", [1, 0, 3, 2]),
+    ],
+)
+def test_dates_are_sorted_as_moments_and_numbers_as_the_organization_writes(run, values, locale, ordered) -> None:
+    run.locale = locale
+    data = [{"v": value, "at": at} for at, value in enumerate(values)]
+    found = run("transform_data", data, operations=[{"op": "sort", "field": "v"}]).result
+    assert [item["at"] for item in found] == ordered

@@ -1,0 +1,88 @@
+"""Values from outside: a webhook's body or an input, through a workflow, to its result; and what those of before mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowapp.extensions import db
+from flowapp.models import Organization
+from flowapp.models.tenancy import system_session
+from tests.api.conftest import Api
+from tests.api.waiting import ended
+
+pytestmark = pytest.mark.both_databases
+
+
+def lives(api: Api, app: Any, locale: str, timezone: str) -> None:
+    """Says how the organization writes its values."""
+    with app.app_context(), system_session(db.engine) as system:
+        place = system.get_one(Organization, api.place.id)
+        place.locale, place.timezone = locale, timezone
+        system.commit()
+
+
+def run(api: Api, data: Any, *steps: dict[str, Any], **body: Any) -> Any:
+    """The ended execution of a new workflow of these steps."""
+    made = api.post("/workflows/", {"name": "W", "steps": list(steps), **body}, 201)
+    return api.post(f"/workflows/{made['id']}/execute/", {"input_data": data, "async_execution": False})
+
+
+def transform(**values: Any) -> dict[str, Any]:
+    return {"step_id": "t", "action_type": "transform_data", "params": {"set": values}}
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_saved_workflow_of_before_keeps_its_meaning(api: Api) -> None:
+    rule = {"field": "input.country", "operator": "!=", "value": "FR"}
+    made = {"name": "W", "steps": [transform(abroad="{{ 'yes' if input.flag else 'no' }}")],
+            "triggers": [{"trigger_type": "webhook", "config": {}, "conditions": [rule]}], "status": "active"}  # fmt: skip
+    answers = {}
+    for language in (2, 3):
+        workflow = api.post("/workflows/", {**made, "language": language}, 201)
+        hook = f"/hooks/{workflow['triggers'][0]['config']['key']}"
+        runs = [api.client.post(hook, json={"flag": "false", **country}).json for country in ({}, {"country": "DE"})]
+        found = [ended(api, started["execution_id"]) for started in runs]
+        answers[language] = [
+            (execution["status"], (execution["output_data"] or {}).get("abroad")) for execution in found
+        ]
+    assert answers[2] == [("skipped", None), ("completed", "yes")]
+    assert answers[3] == [("completed", "no"), ("completed", "no")]
+
+
+def test_new_workflows_speak_the_present_language(api: Api) -> None:
+    made = api.post("/workflows/", {"name": "W", "steps": [transform(a=1)]}, 201)
+    assert made["language"] == 3
+    assert api.patch(f"/workflows/{made['id']}/", {"name": "X"})["language"] == 3
+    older = api.post("/workflows/", {"name": "W", "language": 2, "steps": [transform(a=1)]}, 201)
+    assert api.patch(f"/workflows/{older['id']}/", {"name": "X"})["language"] == 2
+    assert api.patch(f"/workflows/{older['id']}/", {"language": 3})["language"] == 3
+
+
+@pytest.mark.parametrize("pattern", ["d de MMMM", "hello"])
+def test_a_date_format_that_means_nothing_is_refused_when_saved(api: Api, pattern: str) -> None:
+    body = {"name": "W", "steps": [transform(a="{{ input.day | date('" + pattern + "') }}")]}
+    refused = api.post("/workflows/", body, 422)
+    assert [problem["path"] for problem in refused["errors"]] == ["steps.0.params.set.a"]
+    assert "means nothing in the date format" in refused["errors"][0]["message"]
+    operation = {"op": "date", "date": "format", "field": "day", "format": pattern}
+    step = {"step_id": "t", "action_type": "transform_data", "params": {"operations": [operation]}}
+    refused = api.post("/workflows/", {"name": "W", "steps": [step]}, 422)
+    assert "means nothing in the date format" in refused["errors"][0]["message"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_transform_reads_as_the_organization_writes(app: Any, api: Api) -> None:
+    operations = [
+        {"op": "number", "number": "round", "field": "amount", "decimals": 1},
+        {"op": "date", "date": "parse", "field": "day"},
+        {"op": "date", "date": "format", "field": "at", "format": "dd/MM/yyyy HH 'h' mm"},
+    ]
+    step = {"step_id": "t", "action_type": "transform_data", "params": {"operations": operations}}
+    data = {"amount": "1.234,56 €", "day": "03/04/2026", "at": "2026-03-30T22:00:00Z"}
+    refused = run(api, data, step)
+    assert refused["status"] == "failed"
+    assert "may mean 2026-04-03 or 2026-03-04" in refused["error_message"]
+    lives(api, app, "fr-FR", "Europe/Paris")
+    assert run(api, data, step)["output_data"] == {"amount": 1234.6, "day": "2026-04-03", "at": "31/03/2026 00 h 00"}
