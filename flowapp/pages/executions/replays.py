@@ -85,7 +85,7 @@ class ReplayForm(PageForm):
 
     def __init__(self, posted: Posted) -> None:
         super().__init__(posted)
-        blank = SelectChoice("", _("any"))
+        blank = SelectChoice("", _("Any"))
         names = history.workflow_names(db.session())
         self.workflow.choices = [blank, *(SelectChoice(workflow_id, name) for workflow_id, name in names)]
         self.limit.data = self.limit.data.strip() or str(replays.LIMIT)
