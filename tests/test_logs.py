@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 from flowapp import logs
-from flowapp.cli.words import ToldError
+from flowapp.cli.words import RefusedError
 from flowapp.errors import InvalidError
 from tests.cli.test_commands import run
 from tests.support.processes import free_port, wait_until
@@ -64,7 +64,7 @@ def test_json_has_one_line_an_entry(capsys: Any) -> None:
 def test_commands_print_names_on_their_lines(app: Any) -> None:
     made = run(app, "create-superuser", "--email", "a@b.example", "--name", EVIL, "--password", "correct horse battery")
     assert not any(char in made for char in UNSAFE)
-    message = ToldError(InvalidError.at(EVIL, EVIL)).message
+    message = RefusedError(InvalidError.at(EVIL, EVIL)).message
     assert not any(char in message for char in (*UNSAFE, "\n"))
 
 

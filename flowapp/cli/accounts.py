@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from flowapp.accounts import members
-from flowapp.cli.words import ToldError, tell
+from flowapp.cli.words import RefusedError, tell
 from flowapp.errors import FlowError
 from flowapp.events import audit
 from flowapp.extensions import db
@@ -39,7 +39,7 @@ def create_superuser(email: str, name: str, password: str, organization: str) ->
             furnish=demo.furnish,
         )
     except FlowError as error:
-        raise ToldError(error) from None
+        raise RefusedError(error) from None
     tell(f"{user.email} was made." if is_new else f"{user.email} has a new password and is an owner.")
 
 
@@ -53,7 +53,7 @@ def create_token(email: str, role: str | None, name: str) -> None:
     try:
         members.ensure_admin(db.engine, current_app.extensions["settings"], demo.furnish)
     except FlowError as error:
-        raise ToldError(error) from None
+        raise RefusedError(error) from None
     with system_session(db.engine) as system:
         query = select(Member).join(User, User.id == Member.user_id).where(User.email == email.strip().lower())
         member = system.scalars(query.order_by(Member.id).limit(1)).first()
@@ -64,7 +64,7 @@ def create_token(email: str, role: str | None, name: str) -> None:
         try:
             row, token = members.create_token(session, member.user_id, name, Role.read(role) if role else own, by=own)
         except FlowError as error:
-            raise ToldError(error) from None
+            raise RefusedError(error) from None
         audit(session, "token.created", actor=_ACTOR, target=("token", row.id, row.name))
         session.commit()
     tell(token)

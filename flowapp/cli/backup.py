@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from flowapp import ROOT
 from flowapp.backup import dump, load
 from flowapp.backup.file import Head, Tail, inspect
-from flowapp.cli.words import ToldError, tell
+from flowapp.cli.words import RefusedError, tell
 from flowapp.config import VERSION, Settings
 from flowapp.errors import ConflictError, FlowError
 from flowapp.models import migrations, utcnow
@@ -40,7 +40,7 @@ def backup(file: Path) -> None:
             head = _head(engine, settings)
             tail = dump.make(engine, file, head, settings.encryption_keys)
     except FlowError as error:
-        raise ToldError(error) from None
+        raise RefusedError(error) from None
     tell(*_counts(tail), *_keys(head, tail), f"{file}: {sum(tail.rows.values())} rows, {file.stat().st_size} bytes.")
 
 
@@ -64,7 +64,7 @@ def restore(file: Path, replace: bool, without_keys: bool) -> None:
             _prepare(engine, settings, head, replace=replace)
             load.load(engine, file, tail)
     except FlowError as error:
-        raise ToldError(error) from None
+        raise RefusedError(error) from None
     _migrate(settings, "head")
     tell(*_counts(tail), *_keys(head, tail), f"{sum(tail.rows.values())} rows were restored, as of {head.made_at}.")
     if head.secret_key != fingerprint(settings.secret_key):

@@ -11,7 +11,7 @@ import click
 from flask.cli import with_appcontext
 
 from flowapp import exact_json
-from flowapp.cli.words import ToldError, tell
+from flowapp.cli.words import RefusedError, tell
 from flowapp.errors import FlowError
 from flowapp.tasks import jobs
 
@@ -49,7 +49,7 @@ def _run(name: str) -> Callable[..., None]:
         try:
             result = jobs.perform(name, **params)
         except FlowError as error:
-            raise ToldError(error) from None
+            raise RefusedError(error) from None
         tell(json.dumps(result))
 
     return run

@@ -12,7 +12,7 @@ from sqlalchemy import or_
 
 from flowapp import tasks
 from flowapp.catalog import ACTIONS
-from flowapp.cli.words import ToldError, tell
+from flowapp.cli.words import RefusedError, tell
 from flowapp.errors import FlowError
 from flowapp.extensions import db
 from flowapp.models import Workflow, read_id, read_number
@@ -40,7 +40,7 @@ def simulate(workflow: str, input_: Any, contact: str | None, start: datetime | 
             row.organization_id, row.id, row.draft, input_data=data, contact=contact, start=begin
         )
     except FlowError as error:
-        raise ToldError(error) from None
+        raise RefusedError(error) from None
     tell(*(json.dumps(report, indent=1, default=str, ensure_ascii=False).split("\n") if as_json else _lines(report)))
     if report["status"] not in ("completed", "goal_reached"):
         raise click.exceptions.Exit(1)

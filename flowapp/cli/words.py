@@ -13,11 +13,11 @@ def tell(*lines: str) -> None:
     click.echo("\n".join(map(one_line, lines)))
 
 
-class ToldError(click.ClickException):
+class RefusedError(click.ClickException):
     """A FlowError in the words of the command line."""
 
     def __init__(self, error: FlowError) -> None:
-        found = (
+        lines = (
             [f"{p.path}: {p.message}" for p in error.problems] if isinstance(error, InvalidError) else [error.message]
         )
-        super().__init__("\n".join(map(one_line, found)))
+        super().__init__("\n".join(map(one_line, lines)))

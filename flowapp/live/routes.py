@@ -28,7 +28,7 @@ from flowapp.web.sessions import session_id
 log = get_logger(__name__)
 
 
-class Channelled(Feed, Protocol):
+class LiveFeed(Feed, Protocol):
     """A feed that hears of news on a channel of the live bus."""
 
     channel: str
@@ -48,7 +48,7 @@ def watch_execution(ws: Server, execution_id: str) -> None:
     """initial_state, step_started, step_completed, step_failed, log, execution_completed; takes get_logs."""
     known = read_id(execution_id)
 
-    def feed() -> Channelled:
+    def feed() -> LiveFeed:
         if known is None:
             raise NotFoundError("There is no such execution.")
         return ExecutionFeed(db.engine, g.organization.id, known, _after())
@@ -71,11 +71,11 @@ def _after() -> int | None:
     return int(text)
 
 
-def _serve(ws: Server, make: Callable[[], Channelled]) -> None:
+def _serve(ws: Server, make: Callable[[], LiveFeed]) -> None:
     """Joins the bus first and reads the database second, so that nothing falls in between."""
     hub = cast(Hub, current_app.extensions["live"])
     line = Line(ws, _still_allowed(g.actor, g.organization.id), g.organization.id, g.actor.user.id)
-    feed: Channelled | None = None
+    feed: LiveFeed | None = None
     try:
         feed = make()
         hub.join(feed.channel, line)

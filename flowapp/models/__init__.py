@@ -39,8 +39,8 @@ from flowapp.models.operations import (
     Notification,
     Replay,
 )
+from flowapp.models.project import CaughtMail, DataTable, Form, Project, Schema, Submission
 from flowapp.models.signal import BranchCount, Signal, Subscription
-from flowapp.models.studio import CaughtMail, DataTable, Form, Project, Schema, Submission
 from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [

@@ -11,7 +11,7 @@ from flowapp.exact_json import Json
 from flowapp.models.base import AnyJson, Base, HasId, Id, Tenant, Timestamps, utcnow
 from flowapp.models.definitions import DefinitionJson, TestDataJson
 from flowapp.models.numbers import Numbered, by_number
-from flowapp.models.studio import InProject
+from flowapp.models.project import InProject
 
 WORKFLOW_STATUSES = ("draft", "active", "paused", "archived")
 
