@@ -4,6 +4,7 @@ from flowapp.catalog.aliases import Amount, Kinds
 from flowapp.catalog.context import (
     Asked,
     Email,
+    Found,
     Http,
     HttpResponse,
     IntegrationHandle,
@@ -68,6 +69,7 @@ __all__ = [
     "Email",
     "Fail",
     "FieldsError",
+    "Found",
     "Goal",
     "Http",
     "HttpResponse",

@@ -96,6 +96,14 @@ class Saved:
     updated: int
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The records that a query found, up to its limit, and how many there are in all."""
+
+    records: list[dict[str, Any]]
+    count: int
+
+
 class Tables(Protocol):
     """The data tables of the execution's project. Raises StepError naming the table or column that is wrong."""
 
@@ -103,7 +111,7 @@ class Tables(Protocol):
         self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
     ) -> Saved: ...
 
-    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> list[dict[str, object]]: ...
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> Found: ...
 
     def select(
         self,
@@ -114,7 +122,7 @@ class Tables(Protocol):
         order_by: str = "",
         descending: bool = False,
         limit: int = 100,
-    ) -> list[dict[str, object]]: ...
+    ) -> Found: ...
 
 
 class Schemas(Protocol):

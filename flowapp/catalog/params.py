@@ -20,6 +20,7 @@ Widget = Literal[
     "textarea",  # several lines; expressions welcome
     "number",  # a number or an expression
     "select",  # a Literal's values, or `choices`
+    "choices",  # one or several of `choices`
     "checkbox",
     "duration",  # "90 seconds", "2 days", ISO 8601
     "datetime",

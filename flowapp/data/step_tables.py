@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Saved
+from flowapp.catalog import Found, Saved
 from flowapp.data import records, tables
 from flowapp.data.columns import Column, plain
 from flowapp.data.names import suggestion
@@ -70,10 +70,12 @@ class ProjectTables:
             return writer.insert(rows) if mode == "insert" else writer.change(rows, match, create=mode == "upsert")
 
     @_for_steps
-    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> list[dict[str, object]]:
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> Found:
         """The rows of a read-only SELECT in PostgreSQL's dialect over the project's tables (data.sql.queries)."""
-        mine = sa.select(DataTable).where(DataTable.project_id == self._project_id)
-        return queries.run(self._session, self._session.scalars(mine).all(), sql, params, limit=limit)
+        mine = self._session.scalars(sa.select(DataTable).where(DataTable.project_id == self._project_id)).all()
+        rows = queries.run(self._session, mine, sql, params, limit=limit)
+        cut = len(rows) >= min(limit, MAX_ROWS)
+        return Found(rows, queries.count(self._session, mine, sql, params) if cut else len(rows))
 
     @_for_steps
     def select(
@@ -85,18 +87,20 @@ class ProjectTables:
         order_by: str = "",
         descending: bool = False,
         limit: int = 100,
-    ) -> list[dict[str, object]]:
+    ) -> Found:
         """Records whose columns have the values of `where` (a list: one of them; None: empty)."""
         data_table = tables.find_table(self._session, self._project_id, table)
         physical, conventions = tables.sql_table(data_table), conventions_of(self._session)
         _refuse_unknown(data_table, [*(where or {}), *columns, *([order_by] if order_by else [])])
         wanted = list(columns) or ["id", *(c.key for c in tables.columns_of(data_table)), "created_at", "updated_at"]
         cell = physical.c[order_by or "id"]
+        matches = [_equals(data_table, physical, name, value, conventions) for name, value in (where or {}).items()]
+        most = max(0, min(limit, MAX_ROWS))
         query = (
             sa.select(*(physical.c[name] for name in wanted))
-            .where(*(_equals(data_table, physical, name, value, conventions) for name, value in (where or {}).items()))
+            .where(*matches)
             .order_by(sa.nulls_last(cell.desc() if descending else cell.asc()), physical.c.id)
-            .limit(max(0, min(limit, MAX_ROWS)))
+            .limit(most)
         )
         rows, size = list[dict[str, object]](), 0
         # In portions, because even a hundred records may be more than a process should hold.
@@ -106,7 +110,9 @@ class ProjectTables:
                 if size > MAX_BYTES:
                     raise too_large()
                 rows.append(_as_json(row))
-        return rows
+        if len(rows) < most:
+            return Found(rows, len(rows))
+        return Found(rows, self._session.scalar(sa.select(sa.func.count()).select_from(physical).where(*matches)) or 0)
 
 
 class _Writer:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Http, IntegrationHandle, Mailer, Saved
+from flowapp.catalog import Found, Http, IntegrationHandle, Mailer, Saved
 from flowapp.catalog.context import StepServices
 from flowapp.config import Settings
 from flowapp.data.schemas import ProjectSchemas
@@ -107,7 +107,7 @@ class _Tables:
     ) -> Saved:
         return self._services.within(lambda s: self._tables(s).save(table, rows, mode=mode, match=match))
 
-    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> list[dict[str, Any]]:
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> Found:
         return self._services.within(lambda s: self._tables(s).query(sql, params, limit=limit))
 
     def select(
@@ -119,7 +119,7 @@ class _Tables:
         order_by: str = "",
         descending: bool = False,
         limit: int = 100,
-    ) -> list[dict[str, Any]]:
+    ) -> Found:
         return self._services.within(
             lambda s: self._tables(s).select(
                 table, where=where, columns=columns, order_by=order_by, descending=descending, limit=limit

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Asked, Email, HttpResponse, IntegrationHandle, Saved, SentMail
+from flowapp.catalog import Asked, Email, Found, HttpResponse, IntegrationHandle, Saved, SentMail
 from flowapp.catalog.context import StepServices, Tables
 from flowapp.crm import contacts
 from flowapp.engine.runtime.simulate import LONGEST, Scenario, VirtualClock, simulate
@@ -109,13 +109,11 @@ class _Tables:
         records = [{"id": new_id(), "created_at": at, "updated_at": at, **row} for row in rows]
         return Saved(records, len(records), 0)
 
-    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> list[Json]:
-        rows: list[Json] = self._real.query(sql, params, limit=limit)
-        return rows
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> Found:
+        return self._real.query(sql, params, limit=limit)
 
-    def select(self, table: str, **how: Any) -> list[Json]:
-        rows: list[Json] = self._real.select(table, **how)
-        return rows
+    def select(self, table: str, **how: Any) -> Found:
+        return self._real.select(table, **how)
 
 
 class _Workflows:

@@ -6,3 +6,4 @@ import "./live.js";
 import "./menus.js";
 import "./picker.js";
 import "./sortable.js";
+import "./zone.js";

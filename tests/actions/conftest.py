@@ -10,7 +10,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flowapp.catalog import Email, IntegrationHandle, Outcome, Saved, SentMail, Signal, StepContext, get_action, load
+from flowapp.catalog import (
+    Email,
+    Found,
+    IntegrationHandle,
+    Outcome,
+    Saved,
+    SentMail,
+    Signal,
+    StepContext,
+    get_action,
+    load,
+)
 from flowapp.engine.language import conditions as condition
 from flowapp.engine.language import expression
 from flowapp.engine.language.scope import Scope
@@ -24,24 +35,25 @@ NOW = datetime(2025, 10, 18, 10, 30, tzinfo=UTC)  # a Saturday
 
 @dataclass
 class RecordingTables:
-    """Gives back what it is asked to save; `found` is the answer of every query."""
+    """Gives back what it is asked to save; `found` is the answer of every query, of `matched` records."""
 
     found: list[dict[str, Any]] = field(default_factory=list)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     matching: bool = True
+    matched: int = 0  # more than `found`
 
     def save(self, table: str, rows: Any, *, mode: str = "insert", match: Any = ()) -> Saved:
         self.calls.append(("save", table, list(rows), mode, list(match)))
         records = [{"id": f"id-{at}", **row} for at, row in enumerate(rows, 1)] if self.matching else []
         return Saved(records, len(records) if mode == "insert" else 0, 0 if mode == "insert" else len(records))
 
-    def query(self, sql: str, params: Any, *, limit: int = 1000) -> list[dict[str, Any]]:
+    def query(self, sql: str, params: Any, *, limit: int = 1000) -> Found:
         self.calls.append(("query", sql, dict(params), limit))
-        return self.found
+        return Found(self.found, self.matched or len(self.found))
 
-    def select(self, table: str, **options: Any) -> list[dict[str, Any]]:
+    def select(self, table: str, **options: Any) -> Found:
         self.calls.append(("select", table, options))
-        return self.found
+        return Found(self.found, self.matched or len(self.found))
 
 
 @dataclass

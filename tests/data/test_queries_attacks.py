@@ -150,8 +150,8 @@ def test_records_found_by_a_form_with_too_many_bytes(session, project, table) ->
         with pytest.raises(StepError, match="larger than 8 MiB") as caught:
             found.select("people", limit=10_000)
         assert caught.value.permanent
-        assert len(found.select("people", limit=700)) == 700
-        assert len(found.select("people", columns=["name"], limit=10_000)) == 1001
+        assert len(found.select("people", limit=700).records) == 700
+        assert len(found.select("people", columns=["name"], limit=10_000).records) == 1001
 
 
 def test_another_thread_ends_a_query(ask, database_url) -> None:

@@ -59,7 +59,7 @@ def test_every_type_is_stored_exactly(session, project, contacts):
     }  # fmt: skip
     row = records.create(session, contacts, given)
     assert row["amount"] == Decimal("1234.5678") and row["active"] is True and row["kind"] == "new"
-    saved = steps(session, project).select("contacts")[0]
+    saved = steps(session, project).select("contacts").records[0]
     assert saved["amount"] == 1234.5678 and saved["born"] == "1990-02-28"
     assert saved["seen"] == "2026-03-31T12:30:00+00:00"
     assert saved["more"] == {"b": [1, None], "a": "é"}
@@ -225,12 +225,37 @@ def test_one_bad_row_of_many_saves_nothing(session, project, contacts):
 def test_select_filters_orders_and_limits(session, project, contacts):
     service = steps(session, project)
     service.save("contacts", [{"name": n, "amount": a} for n, a in (("a", 1), ("b", 2), ("c", None))])
-    assert [r["name"] for r in service.select("contacts", order_by="amount", descending=True)] == ["b", "a", "c"]
-    assert service.select("contacts", where={"amount": "2"}, columns=["name"]) == [{"name": "b"}]
-    assert service.select("contacts", where={"name": ["a", "c"]}, columns=["name"], limit=1) == [{"name": "a"}]
-    assert service.select("contacts", where={"amount": None}, columns=["name"]) == [{"name": "c"}]
+    assert [r["name"] for r in service.select("contacts", order_by="amount", descending=True).records] == [
+        "b",
+        "a",
+        "c",
+    ]
+    assert service.select("contacts", where={"amount": "2"}, columns=["name"]).records == [{"name": "b"}]
+    assert service.select("contacts", where={"name": ["a", "c"]}, columns=["name"], limit=1).records == [{"name": "a"}]
+    assert service.select("contacts", where={"amount": None}, columns=["name"]).records == [{"name": "c"}]
     with pytest.raises(StepError, match="Did you mean “amount”"):
         service.select("contacts", order_by="amont")
+
+
+def test_what_is_found_is_counted_beyond_the_limit(session, project, contacts):
+    service = steps(session, project)
+    service.save("contacts", [{"name": f"n{at % 2}", "amount": at} for at in range(152)])
+    found = service.select("contacts")
+    assert (len(found.records), found.count) == (100, 152)
+    found = service.select("contacts", where={"name": "n1"}, limit=76)
+    assert (len(found.records), found.count) == (76, 76)
+    session.commit()  # SQLite's queries read what is committed
+    for sql, params, count in (
+        ("SELECT name FROM contacts", {}, 152),
+        ("SELECT c.id, c.name FROM contacts c WHERE c.name = :name ORDER BY amount; ", {"name": "n1"}, 76),
+        ("SELECT name FROM contacts -- all of them", {}, 152),
+        ("WITH few AS (SELECT * FROM contacts WHERE amount < 20) SELECT *, amount * 2 FROM few", {}, 20),
+        ("SELECT name FROM contacts LIMIT 30", {}, 30),
+        ("SELECT name FROM contacts LIMIT :most", {"most": 30}, 30),
+        ("SELECT name FROM contacts UNION ALL SELECT name FROM contacts", {}, 304),
+    ):
+        found = service.query(sql, params, limit=10)
+        assert (len(found.records), found.count) == (10, count), sql
 
 
 def test_names_of_the_project_are_known(session, project, contacts):

@@ -57,7 +57,9 @@ def _value(info: Info) -> Any:
     if info.widget == "model":
         return stored(models_in(info.annotation)[0])
     if info.widget == "select":
-        return [*literals(info.annotation).values(), *(value for value, _name in info.choices)][-1]
+        return [*(literals(info.annotation).values() or (value for value, _name in info.choices))][-1]
+    if info.widget == "choices":
+        return [value for value, _name in info.choices][-2:]
     return VALUES[info.widget]
 
 

@@ -85,18 +85,19 @@ class DatabaseQueryParams(Params):
     params=DatabaseQueryParams,
     result={
         "results": N_("The records found"),
-        "count": N_("Number of records"),
+        "count": N_("Number of records that match"),
+        "truncated": N_("Whether more records match than the limit lets through"),
         "first": N_("The first record; empty if there is none"),
     },
-    sample={"results": [], "count": 1, "first": {}},
+    sample={"results": [], "count": 1, "truncated": False, "first": {}},
 )
 def database_query(ctx: StepContext, params: DatabaseQueryParams) -> Outcome:
     """Reads and changes nothing."""
     if params.mode == "sql":
         sql, bound = bind(ctx, params.query, params.params)
-        rows = ctx.tables.query(sql, bound, limit=params.limit)
+        found = ctx.tables.query(sql, bound, limit=params.limit)
     else:
-        rows = ctx.tables.select(
+        found = ctx.tables.select(
             params.table,
             where=params.where,
             columns=params.columns,
@@ -104,7 +105,19 @@ def database_query(ctx: StepContext, params: DatabaseQueryParams) -> Outcome:
             descending=params.descending,
             limit=params.limit,
         )
-    return Done({"results": rows, "count": len(rows), "first": rows[0] if rows else None})
+    rows = found.records
+    truncated = found.count > len(rows)
+    if truncated:
+        ctx.log(
+            say(
+                "%(count)s records match; these are the first %(shown)s. Raise the limit, or narrow the search.",
+                count=found.count,
+                shown=len(rows),
+            ),
+            "warning",
+        )
+    first = rows[0] if rows else None
+    return Done({"results": rows, "count": found.count, "truncated": truncated, "first": first})
 
 
 def bind(ctx: StepContext, query: str, params: dict[str, object]) -> tuple[str, dict[str, object]]:

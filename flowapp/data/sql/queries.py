@@ -65,6 +65,14 @@ def run(
     return [{name: _json(value, kind) for (name, kind), value in zip(columns, row, strict=True)} for row in rows]
 
 
+def count(session: Session, available: Sequence[DataTable], sql: str, params: Mapping[str, object]) -> int:
+    """How many rows a query that can run finds without the step's limit."""
+    whole = sql.strip().rstrip(";")
+    counted = f"SELECT count(*) AS found FROM (\n{whole}\n) AS found__"  # noqa: S608 - parsed and checked like any other
+    found = run(session, available, counted, params, limit=1)
+    return int(str(found[0]["found"]))
+
+
 def fault(available: Sequence[DataTable], sql: str, params: Mapping[str, object], dialect: str) -> str:
     """Why a query cannot run, before it does; nothing where it can. Expressions in it become parameters."""
     from flowapp.data.sql import work

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
+
 from flowapp.catalog import ACTIONS
 from flowapp.engine.graph.graph import Graph
 
@@ -32,6 +34,22 @@ def inside(graph: Graph, loop: str) -> Ids:
 def beside(graph: Graph, loop: str) -> Ids:
     """The steps that the flow comes to without entering the items of a loop."""
     return _reach(graph, graph.start, set(), without=(loop, "each"))
+
+
+def passed_by_each(graph: Graph, loop: str, guarded: Callable[[str, str], Container[str]]) -> int:
+    """How many steps an item of a loop passes whichever way it takes, if nothing fails: those before the flow parts."""
+    passed: set[str] = set()
+    waiting = [(loop, "each")]
+    while waiting:
+        source, branch = waiting.pop()
+        for step_id in graph.next(source, branch):
+            if step_id == loop or step_id in passed or step_id in guarded(source, branch):
+                continue
+            passed.add(step_id)
+            spec = ACTIONS.get(graph.steps[step_id].action_type)
+            if spec is not None and set(spec.branches) <= {"next", "error", "timeout"}:
+                waiting.append((step_id, "next"))
+    return len(passed)
 
 
 def _reach(graph: Graph, begin: list[str], stops: set[str], without: tuple[str, str] = ("", "")) -> Ids:

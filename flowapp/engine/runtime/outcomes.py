@@ -19,6 +19,7 @@ from flowapp.engine.store.journal import Batch
 from flowapp.engine.store.rows import Columns, EventRow, ExecutionRow, SignalRow
 from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import TEST, new_id
+from flowapp.texts import say
 
 _ANSWERED = timedelta(seconds=ANSWER_WITHIN)
 
@@ -123,6 +124,10 @@ def _epoch(moment: datetime | None) -> float | None:
 
 
 def _each(outcome: Each, here: Here) -> Meaning:
+    passed = here.program.passed_by_each(here.step.definition.step_id)
+    left = here.program.max_visits - here.state["total"]
+    if len(outcome.items) * passed > left:
+        return _fail(Fail(_beyond_budget(len(outcome.items), passed, left, here), permanent=True), here)
     then: machine.Outcome = {
         "type": "looping",
         "token": here.number,
@@ -133,6 +138,19 @@ def _each(outcome: Each, here: Here) -> Meaning:
     }
     lines = [("info", f"Items: {len(outcome.items)}.")]
     return Meaning("waiting", then, output={"items": outcome.items}, lines=lines, items=outcome.items)
+
+
+def _beyond_budget(items: int, passed: int, left: int, here: Here) -> str:
+    return say(
+        "The list has %(items)s items, and each passes %(passed)s steps: %(needed)s in all. This execution can run "
+        "%(left)s more (“Maximum steps per execution” is %(most)s). Nothing was done for any item. Raise that "
+        "number in the workflow's settings, or set a batch size in this step.",
+        items=items,
+        passed=passed,
+        needed=items * passed,
+        left=left,
+        most=here.program.max_visits,
+    )
 
 
 def _join(outcome: Join, here: Here) -> Meaning:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from flowapp.catalog import ActionSpec, Params, get_action, secret_texts
 from flowapp.engine.graph.graph import Graph, goals
+from flowapp.engine.graph.loop_bodies import passed_by_each
 from flowapp.engine.language.definition import Definition, StepDef
 from flowapp.engine.language.expression import Compiled, has_expression
 from flowapp.engine.language.insertion import compile_params
@@ -71,6 +72,7 @@ class Program:
         self.start = self.graph.start
         self._steps: dict[str, Step] = {}
         self._targets: dict[tuple[str, str], list[str]] = {}
+        self._passed: dict[str, int] = {}
         self._policies: dict[str, Policy] = {}
         self.timeout = definition.config.timeout
         self.max_visits = definition.config.max_visits
@@ -98,6 +100,12 @@ class Program:
     def leads(self, step_id: str, target: str, around: frozenset[str]) -> bool:
         """Whether the flow can come from a step to another without leaving the items of the loops `around` it."""
         return self.graph.leads(step_id, target, around)
+
+    def passed_by_each(self, loop: str) -> int:
+        """How many steps every item of a loop passes where nothing fails (engine.graph.loop_bodies)."""
+        if loop not in self._passed:
+            self._passed[loop] = passed_by_each(self.graph, loop, self.guarded)
+        return self._passed[loop]
 
     def policy(self, step_id: str) -> Policy:
         """What to do when the step fails."""

@@ -68,13 +68,24 @@ def test_finding_records_by_a_form(run) -> None:
         "database_query", {"city": "Rome"}, table="contacts", where={"city": "{{ input.city }}"}, order_by="name",
         descending=True, columns="id, name", limit="5",
     )  # fmt: skip
-    assert outcome == Done({"results": [{"id": "1"}, {"id": "2"}], "count": 2, "first": {"id": "1"}})
+    assert outcome == Done(
+        {"results": [{"id": "1"}, {"id": "2"}], "count": 2, "truncated": False, "first": {"id": "1"}}
+    )
     options = {"where": {"city": "Rome"}, "columns": ["id", "name"], "order_by": "name", "descending": True, "limit": 5}
     assert run.tables.calls == [("select", "contacts", options)]
 
 
 def test_nothing_found(run) -> None:
-    assert run("database_query", {}, table="t").result == {"results": [], "count": 0, "first": None}
+    assert run("database_query", {}, table="t").result == {"results": [], "count": 0, "truncated": False, "first": None}
+
+
+def test_a_cut_result_says_how_many_there_are(run) -> None:
+    run.tables.found, run.tables.matched = [{"id": "1"}, {"id": "2"}], 1520
+    found = run("database_query", {}, table="t", limit=2).result
+    assert (len(found["results"]), found["count"], found["truncated"]) == (2, 1520, True)
+    assert run.lines == [
+        ("warning", "1,520 records match; these are the first 2. Raise the limit, or narrow the search.")
+    ]
 
 
 def test_a_query_alone_is_sql(run) -> None:

@@ -150,5 +150,27 @@ def test_a_crash_in_the_middle_resumes_at_the_item(place: Place, kind) -> None:
 def test_a_thousand_items_stay_within_the_budget_of_visits(place: Place) -> None:
     done = place.run([loop(), step("b", value="{{ index }}"), Z], BODY, {"items": list(range(1000))})
     assert (done.status, done.output_data["ok"]) == ("completed", 1000)
-    stopped = place.run([loop(), step("b"), Z], BODY, {"items": list(range(30))}, config={"max_visits": 20})
-    assert stopped.status == "failed"
+
+
+def test_a_list_longer_than_the_budget_fails_before_its_first_item(place: Place) -> None:
+    steps = [loop(), step("b"), step("c"), Z]
+    flow = edges("l>b:each b>c l>z:done")
+    stopped = place.run(steps, flow, {"items": list(range(30))}, config={"max_visits": 50})
+    assert (stopped.status, ran(place, stopped)) == ("failed", ["l"])
+    assert stopped.error_message == (
+        "L: The list has 30 items, and each passes 2 steps: 60 in all. This execution can run 49 more (“Maximum steps "
+        "per execution” is 50). Nothing was done for any item. Raise that number in the workflow's settings, or set a "
+        "batch size in this step."
+    )
+    assert (
+        place.run([loop(batch_size=2), *steps[1:]], flow, {"items": [*range(30)]}, config={"max_visits": 50}).status
+        == "completed"
+    )
+    assert place.run(steps, flow, {"items": list(range(24))}, config={"max_visits": 50}).status == "completed"
+
+
+def test_what_only_some_items_pass_is_no_reason_to_refuse(place: Place) -> None:
+    asks = real("if", "conditional", conditions={"field": "item", "operator": ">", "value": 3})
+    flow = edges("l>if:each if>b:yes b>c l>z:done")
+    done = place.run([loop(), asks, step("b"), step("c"), Z], flow, {"items": [1, 2, 3, 4]}, config={"max_visits": 8})
+    assert (done.status, ran(place, done).count("b")) == ("completed", 1)

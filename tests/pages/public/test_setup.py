@@ -34,6 +34,15 @@ def test_the_api_says_401_and_not_setup(app: Any, client: Any) -> None:
     assert client.get("/api/v1/automation/workflows/").status_code == 401
 
 
+def test_the_zone_that_is_offered_is_the_browser_s_until_one_was_sent(app: Any) -> None:
+    """The script (static/src/zone.js, tests/e2e/test_first_visit.py) fills it in where this mark stands."""
+    browser = Browser(app)
+    browser.get("/setup")
+    assert "data-browser-zone" in browser.text
+    browser.post("/setup", {"name": "Ada", "email": "no address", "password": PASSWORD, "timezone": "UTC"}, 422)
+    assert "data-browser-zone" not in browser.text
+
+
 def test_the_setup_makes_an_owner_who_is_signed_in(app: Any) -> None:
     browser = Browser(app)
     browser.get("/setup")

@@ -140,3 +140,20 @@ def test_conditions_several_triggers_off_and_delete(site: Site) -> None:
     assert site.post(f"/triggers/{first['key']}/delete").status_code == 303
     assert [t["key"] for t in site.draft["triggers"]] == [second["key"]]
     assert site.post(f"/triggers/{first['key']}/delete").status_code == 404
+
+
+def test_several_days_of_the_week_are_chosen_by_boxes(site: Site) -> None:
+    html = site.post("/new-trigger/schedule", p__every="weekly", p__at="08:30", p__timezone="Europe/Paris", _refresh="1",
+                     headers=HX).get_data(as_text=True)  # fmt: skip
+    assert re.findall(r'value="(\w+)" id="p-weekday-\w+" checked', html) == ["monday"]
+    assert "runs as much later" in html
+    days = {"p-weekday": ["", "tuesday", "friday"]}
+    site.post("/new-trigger/schedule", p__every="weekly", p__at="08:30", p__timezone="Europe/Paris", active="y", **days)
+    trigger = site.draft["triggers"][0]
+    assert trigger["config"]["weekday"] == ["tuesday", "friday"]
+    html = site.get(f"/triggers/{trigger['key']}")
+    assert re.findall(r'value="(\w+)" id="p-weekday-\w+" checked', html) == ["tuesday", "friday"]
+    response = site.post(f"/triggers/{trigger['key']}", p__every="weekly", active="y", **{"p-weekday": ""})
+    assert response.status_code == 422
+    assert "Choose at least one day." in response.get_data(as_text=True)
+    assert site.draft["triggers"][0]["config"]["weekday"] == ["tuesday", "friday"]

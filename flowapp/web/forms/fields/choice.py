@@ -28,6 +28,35 @@ class CheckboxField(ParamField, widgets=("checkbox",), template="forms/checkbox.
             self.data = "y" in valuelist
 
 
+class ChoicesField(ParamField, widgets=("choices",), template="forms/choices.html"):
+    """Boxes to check; one alone is kept as that value where the parameter may be one. A hidden box says that they were there."""
+
+    @classmethod
+    def shows(cls, value: object, info: Info) -> bool:
+        return set(_listed(value)) <= {key for key, _name in info.choices}
+
+    def process_data(self, value: object) -> None:
+        given = self.info.default if value is ABSENT else value
+        self.chosen = [] if given is ABSENT else _listed(given)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.chosen = [value for value in valuelist if value]
+
+    @property
+    def data(self) -> object:
+        return self.chosen[0] if len(self.chosen) == 1 and literals(self.info.annotation) else self.chosen
+
+    @property
+    def choices(self) -> list[tuple[str, str, bool]]:
+        """Value, label, and whether it is chosen."""
+        return [(value, str(_(name)), value in self.chosen) for value, name in self.info.choices]
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
 class SelectField(
     ParamField,
     widgets=("select", "table", "schema", "form", "integration", "step", "workflow"),

@@ -8,56 +8,38 @@ follows elapsed time: nothing is left out and nothing comes in a burst.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from babel.dates import get_day_names, get_month_names
-from cron_descriptor import Options, get_description
-from croniter import CroniterError, croniter
 from pydantic import Field, ValidationInfo, field_validator
 
 from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
 from flowapp.catalog.times import zone
 from flowapp.errors import ExpressionError, InvalidError
 from flowapp.texts import say
+from flowapp.triggers.schedule import cron
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_NAMED = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
-_UNREADABLE = (CroniterError, ValueError, KeyError, IndexError, TypeError)
-_FAULTS = (
-    N_("“%(value)s” is not a valid second."),
-    N_("“%(value)s” is not a valid minute."),
-    N_("“%(value)s” is not a valid hour."),
-    N_("“%(value)s” is not a valid day of the month."),
-    N_("“%(value)s” is not a valid month."),
-    N_("“%(value)s” is not a valid weekday."),
-)
-_LOCALES = {"fr": "fr_FR", "en": "en_US"}
-_HASHED = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)  # Jenkins' H and R: a time that nobody chose
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9]")
 
 
 class ScheduleParams(Params):
-    """`cron` has 5 fields (minute, hour, day, month, weekday), or 6 with the seconds first."""
+    """`cron` has 5 fields (minute, hour, day, month, weekday), or 6 with the seconds first. `weekday` is one day or several."""
 
-    every: Literal["hourly", "daily", "weekly", "monthly", "custom"] = Field(
+    every: Literal["minutes", "hourly", "hours", "daily", "weekdays", "weekly", "monthly", "custom"] = Field(
         "custom",
         json_schema_extra=ui(
             N_("Frequency"),
             widget="select",
             choices=[
+                ("minutes", N_("Every few minutes")),
                 ("hourly", N_("Every hour")),
+                ("hours", N_("Every few hours")),
                 ("daily", N_("Every day")),
-                ("weekly", N_("Every week")),
+                ("weekdays", N_("Every weekday (Monday to Friday)")),
+                ("weekly", N_("On certain days of the week")),
                 ("monthly", N_("Every month")),
                 ("custom", N_("Cron expression")),
             ],
@@ -66,17 +48,27 @@ class ScheduleParams(Params):
     at: str = Field(
         "09:00",
         json_schema_extra=ui(
-            N_("At"), N_("Hour and minute."), placeholder="09:00", show_if={"every": ["daily", "weekly", "monthly"]}
+            N_("At"),
+            N_("Hour and minute."),
+            placeholder="09:00",
+            show_if={"every": ["daily", "weekdays", "weekly", "monthly"]},
         ),
     )
-    minute: int = Field(
-        0, ge=0, le=59, json_schema_extra=ui(N_("Minute"), widget="number", show_if={"every": ["hourly"]})
+    minutes: Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30] = Field(
+        15, json_schema_extra=ui(N_("Minutes between two runs"), show_if={"every": ["minutes"]})
     )
-    weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = Field(
+    hours: Literal[2, 3, 4, 6, 8, 12] = Field(
+        2,
+        json_schema_extra=ui(N_("Hours between two runs"), N_("Counted from midnight."), show_if={"every": ["hours"]}),
+    )
+    minute: int = Field(
+        0, ge=0, le=59, json_schema_extra=ui(N_("Minute"), widget="number", show_if={"every": ["hourly", "hours"]})
+    )
+    weekday: Weekday | list[Weekday] = Field(
         "monday",
         json_schema_extra=ui(
             N_("On"),
-            widget="select",
+            widget="choices",
             choices=[
                 ("monday", N_("Monday")),
                 ("tuesday", N_("Tuesday")),
@@ -103,13 +95,26 @@ class ScheduleParams(Params):
         max_length=200,
         json_schema_extra=ui(
             N_("Cron expression"),
-            N_("Minute, hour, day, month, weekday. An optional sixth field in front is for seconds."),
+            N_(
+                "Minute, hour, day, month, weekday. An optional sixth field in front is for seconds. LW is the last "
+                "weekday (Monday to Friday) of the month, 5L its last Friday."
+            ),
             widget="cron",
             placeholder="0 9 * * 1-5",
             show_if={"every": ["custom"]},
         ),
     )
-    timezone: str = Field("UTC", json_schema_extra=ui(N_("Time zone"), widget="timezone"))
+    timezone: str = Field(
+        "UTC",
+        json_schema_extra=ui(
+            N_("Time zone"),
+            N_(
+                "When the clocks go forward, a time that is left out runs as much later; when they go back, a time "
+                "that comes twice runs once. What runs every few minutes, or every hour, goes on evenly."
+            ),
+            widget="timezone",
+        ),
+    )
     missed: Literal["skip", "once", "all"] = Field(
         "once",
         json_schema_extra=ui(
@@ -131,6 +136,13 @@ class ScheduleParams(Params):
             raise ValueError(say("Enter hour and minute, for example 09:00."))
         return value
 
+    @field_validator("weekday")
+    @classmethod
+    def _is_chosen(cls, value: Weekday | list[Weekday]) -> Weekday | list[Weekday]:
+        if not value:
+            raise ValueError(say("Choose at least one day."))
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
@@ -143,21 +155,28 @@ class ScheduleParams(Params):
     @classmethod
     def _parses(cls, value: str, info: ValidationInfo) -> str:
         if info.data.get("every", "custom") == "custom" and value.strip():
-            _parsed(value)
+            cron.parsed(value)
         return value.strip()
 
 
 def expression(config: ScheduleParams) -> str:
     """The cron expression of a config, also of the simple rules."""
     if config.every == "custom":
-        return _NAMED.get(config.cron.strip().lower(), config.cron.strip())
-    if config.every == "hourly":
-        return f"{config.minute} * * * *"
+        return config.cron
+    if config.every == "minutes":
+        return "* * * * *" if config.minutes == 1 else f"*/{config.minutes} * * * *"
+    if config.every in ("hourly", "hours"):
+        return f"{config.minute} {'*' if config.every == 'hourly' else f'*/{config.hours}'} * * *"
     hour, minute = (int(part) for part in config.at.split(":"))
-    if config.every == "weekly":
-        return f"{minute} {hour} * * {(WEEKDAYS.index(config.weekday) + 1) % 7}"
-    day = "*" if config.every == "daily" else "L" if config.day == "last" else config.day
-    return f"{minute} {hour} {day} * *"
+    day = "*" if config.every != "monthly" else "L" if config.day == "last" else config.day
+    weekday = {"weekdays": "1-5", "weekly": _numbers(config.weekday)}.get(config.every, "*")
+    return f"{minute} {hour} {day} * {weekday}"
+
+
+def _numbers(weekday: Weekday | Sequence[Weekday]) -> str:
+    """Days of the week as cron counts them, Sunday is 0."""
+    chosen = [weekday] if isinstance(weekday, str) else weekday
+    return ",".join(str((WEEKDAYS.index(day) + 1) % 7) for day in sorted(set(chosen), key=WEEKDAYS.index))
 
 
 def check(config: ScheduleParams) -> None:
@@ -171,10 +190,10 @@ def check(config: ScheduleParams) -> None:
 def next_fire(config: ScheduleParams, after: datetime) -> datetime | None:
     """The first firing after `after` (aware), in UTC; None where there is none."""
     tz = zone(config.timezone)
-    parts = _parsed(expression(config))
-    elapsed = parts[1] == ["*"]  # every hour
+    text = expression(config)
+    elapsed = cron.counts_every_hour(text)
     best: datetime | None = None
-    for slot in _slots(config, _begin(after, config.timezone, elapsed=elapsed)):
+    for slot in cron.slots(text, _begin(after, config.timezone, elapsed=elapsed)):
         first, second = (slot.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
         if best is not None and min(first, second) > best:
             break
@@ -195,39 +214,7 @@ def upcoming(config: ScheduleParams, after: datetime, n: int = 5) -> list[dateti
 
 def describe(config: ScheduleParams, locale: str = "en") -> str:
     """The schedule in words, with its zone; `locale` is en or fr."""
-    language = locale[:2] if locale[:2] in _LOCALES else "en"
-    options = Options(locale_code=_LOCALES[language])
-    options.use_24hour_time_format = True
-    text = get_description(expression(config), options)
-    if language != "en":  # cron-descriptor leaves the names of days and months in English
-        for names in (get_day_names, get_month_names):
-            english, own = names("wide", locale="en"), names("wide", locale=language)
-            for at, name in english.items():
-                text = re.sub(rf"\b{name}\b", own[at], text)
-    return f"{text} ({config.timezone})"
-
-
-def _parsed(text: str) -> Sequence[Sequence[object]]:
-    """Croniter's reading of an expression. ValueError says what is wrong with it."""
-    written = _NAMED.get(text.strip().lower(), text.strip())
-    if len(written.split()) not in (5, 6) or _HASHED.search(written):
-        raise ValueError(say("Enter 5 fields (minute, hour, day, month, weekday), or 6 with seconds first."))
-    try:
-        return list(croniter.expand(written, second_at_beginning=True)[0])
-    except _UNREADABLE:
-        raise ValueError(_fault(written.split())) from None
-
-
-def _fault(fields: list[str]) -> str:
-    """Which field of an expression croniter cannot read; each one is tried with all others at *."""
-    for at, (field, fault) in enumerate(zip(fields, _FAULTS[-len(fields) :], strict=True)):
-        for value in field.split(","):
-            alone = " ".join(value if other == at else "*" for other in range(len(fields)))
-            try:
-                croniter.expand(alone, second_at_beginning=True)
-            except _UNREADABLE:
-                return say(fault, value=value[:50])
-    return say("This is not a valid cron expression.")
+    return f"{cron.in_words(expression(config), locale)} ({config.timezone})"
 
 
 def _begin(after: datetime, timezone: str, *, elapsed: bool) -> datetime:
@@ -238,21 +225,11 @@ def _begin(after: datetime, timezone: str, *, elapsed: bool) -> datetime:
     return after.astimezone(UTC).replace(tzinfo=None, microsecond=0) + min(offsets)
 
 
-def _slots(config: ScheduleParams, begin: datetime) -> Iterator[datetime]:
-    """Wall times after `begin`, in order, without a zone."""
-    try:
-        cron = croniter(expression(config), begin.replace(tzinfo=UTC), ret_type=datetime, second_at_beginning=True)
-        while True:
-            yield cron.get_next().replace(tzinfo=None)
-    except (CroniterError, OverflowError):
-        return
-
-
 trigger(
     TriggerSpec(
         type="schedule",
         label=N_("Schedule"),
-        description=N_("Starts every hour, day, week or month, or by a cron expression."),
+        description=N_("Starts every few minutes or hours, on certain days, or by a cron expression."),
         group=N_("Time"),
         icon="calendar-clock",
         source="clock",
