@@ -14,9 +14,11 @@ from flowapp.data import tables
 from flowapp.data.columns import Column, as_text
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.models import DataTable, conventions_of, new_id, utcnow
+from flowapp.models.folding import holds
 from flowapp.records.paging import FIRST, Page, PageAt, numbered
 from flowapp.texts import say
 from flowapp.values.conventions import UNSTATED, Conventions
+from flowapp.values.text import address_key
 
 Row = dict[str, object]
 Item = TypeVar("Item")
@@ -42,11 +44,10 @@ def _matches(table: DataTable, physical: sa.Table, search: str) -> sa.ColumnElem
     text = search.strip()[:200].replace("\x00", "")
     if not text:
         return sa.true()
-    pattern = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
     searched = [column.key for column in tables.columns_of(table) if column.type in _SEARCHED]
     return sa.or_(
         physical.c.id == text,
-        *(sa.cast(physical.c[key], sa.Text).ilike(pattern, escape="\\") for key in searched),
+        *(holds(sa.cast(physical.c[key], sa.Text), text) for key in searched),
     )
 
 
@@ -184,18 +185,25 @@ def doubles(
         if not column.unique or not given:
             continue
         known = set()
-        for batch in batches(list({value for _at, value in given})):
+        for batch in batches(list({identity_of(column, value) for _at, value in given})):
             cell = physical.c[column.key]
-            known |= set(session.scalars(sa.select(cell).where(cell.in_(batch), physical.c.id.not_in(own))))
+            same = tables.identity(cell, column.type)
+            here = sa.select(same).where(same.in_(batch), physical.c.id.not_in(own))
+            known |= set(session.scalars(here))
         for at, value in given:
-            if value in known:
+            if identity_of(column, value) in known:
                 text = as_text(value)
                 yield (
                     at,
                     column.key,
                     say("“%(value)s” already exists; values in this column must be unique.", value=text),
                 )
-            known.add(value)
+            known.add(identity_of(column, value))
+
+
+def identity_of(column: Column, value: Any) -> Any:
+    """A value as tables.identity has it."""
+    return address_key(value) if column.type == "email" and isinstance(value, str) else value
 
 
 def batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -216,8 +216,8 @@ def _equals(
     column = known.get(name) or Column(name, name, own.get(name, "text"))
     reader = Column(name, name, column.type, options=column.options)
     values = [
-        records.coerce([reader], {name: entry}, conventions)[name]
+        records.identity_of(column, records.coerce([reader], {name: entry}, conventions)[name])
         for entry in (value if isinstance(value, list) else [value])
     ]
-    cell = physical.c[name]
+    cell = tables.identity(physical.c[name], column.type)
     return cell.in_(values) if isinstance(value, list) else cell.is_(None) if values[0] is None else cell == values[0]

@@ -15,6 +15,7 @@ from flowapp.data.columns import LABELS, SQL_TYPES, Column
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.models import DataTable
 from flowapp.models.base import UtcDateTime
+from flowapp.models.folding import same
 from flowapp.texts import join, say
 from flowapp.workflows import projects
 
@@ -74,10 +75,8 @@ def create(session: Session, body: Mapping[str, Any], *, project_id: str | None 
     problems, columns = _read_columns(body.get("columns") or [])
     name, faults = _read_name(body)
     project_id = project_id or projects.default_project(session).id
-    same = sa.select(DataTable.name).where(
-        DataTable.project_id == project_id, sa.func.lower(DataTable.name) == name.lower()
-    )
-    if session.scalars(same.limit(1)).first():
+    taken = sa.select(DataTable.name).where(DataTable.project_id == project_id, same(DataTable.name, name))
+    if session.scalars(taken.limit(1)).first():
         faults.append(
             Problem("name", say("A data table with this name already exists: use it, or choose another name."))
         )
@@ -103,7 +102,7 @@ def build(session: Session, table: DataTable) -> sa.Table:
     _run(session, CreateTable(physical))
     for column in columns_of(table):
         if column.unique:
-            _run(session, CreateIndex(_unique_index(physical, column.key)))
+            _run(session, CreateIndex(_unique_index(physical, column)))
     _protect(session, physical)
     return physical
 
@@ -151,7 +150,7 @@ def add_column(session: Session, table: DataTable, body: Mapping[str, object]) -
     _alter(session, table, f"ADD COLUMN {type_}")
     _store(session, table, [*existing, column])
     if column.unique:
-        _run(session, CreateIndex(_unique_index(sql_table(table), column.key)))
+        _run(session, CreateIndex(_unique_index(sql_table(table), column)))
     return column
 
 
@@ -169,12 +168,12 @@ def change_column(session: Session, table: DataTable, key: str, body: Mapping[st
         _refuse_doubles(session, table, key)
     before = sql_table(table)
     if old.unique:
-        _run(session, DropIndex(_unique_index(before, key)))
+        _run(session, DropIndex(_unique_index(before, old)))
     if new.key != key:
         _alter(session, table, f"RENAME COLUMN {_quoted(session, key)} TO {_quoted(session, new.key)}")
     _store(session, table, [new if column.key == key else column for column in existing])
     if new.unique:
-        _run(session, CreateIndex(_unique_index(sql_table(table), new.key)))
+        _run(session, CreateIndex(_unique_index(sql_table(table), new)))
     return new
 
 
@@ -185,7 +184,7 @@ def remove_column(session: Session, table: DataTable, key: str) -> None:
     if len(existing) == 1:
         raise InvalidError.at("columns", say("A table needs at least one column. Delete the table instead."))
     if column.unique:
-        _run(session, DropIndex(_unique_index(sql_table(table), key)))
+        _run(session, DropIndex(_unique_index(sql_table(table), column)))
     _alter(session, table, f"DROP COLUMN {_quoted(session, key)}")
     _store(session, table, [other for other in existing if other.key != key])
 
@@ -204,16 +203,24 @@ def _store(session: Session, table: DataTable, columns: Sequence[Column]) -> Non
 
 def _refuse_doubles(session: Session, table: DataTable, key: str) -> None:
     cell = sql_table(table).c[key]
+    value = identity(cell, _column(table, key).type)
     double = session.execute(
-        sa.select(cell).where(cell.is_not(None)).group_by(cell).having(sa.func.count() > 1).limit(1)
+        sa.select(sa.func.min(cell)).where(cell.is_not(None)).group_by(value).having(sa.func.count() > 1).limit(1)
     ).first()
     if double:
         message = say("“%(value)s” occurs more than once. Make the values unique first.", value=double[0])
         raise InvalidError.at("unique", message)
 
 
-def _unique_index(physical: sa.Table, key: str) -> sa.Index:
-    return sa.Index(f"ux_{physical.name.removeprefix('ud_')}_{key}", physical.c[key], unique=True)
+def _unique_index(physical: sa.Table, column: Column) -> sa.Index:
+    """Of addresses without regard to case: ann@ and ANN@ are one, as records.doubles says in words."""
+    name = f"ux_{physical.name.removeprefix('ud_')}_{column.key}"
+    return sa.Index(name, identity(physical.c[column.key], column.type), unique=True)
+
+
+def identity(cell: sa.ColumnElement[Any], type_: str) -> sa.ColumnElement[Any]:
+    """What tells a value of a column from the others, as values.text.address_key has it; the unique index is on this."""
+    return sa.func.lower(cell) if type_ == "email" else cell
 
 
 def _alter(session: Session, table: DataTable, change: str) -> None:

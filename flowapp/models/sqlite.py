@@ -22,6 +22,8 @@ from typing import IO, Any
 
 from sqlalchemy import Engine, event
 
+from flowapp.values.text import folded
+
 BUSY_SECONDS = 15.0
 _ASK_AGAIN = 0.001
 _PATIENT = f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}"
@@ -102,6 +104,10 @@ def _gate(database: str | None) -> IO[bytes]:
     return Path(f"{database}-turn").open("ab")
 
 
+def _folded(value: object) -> str | None:
+    return None if value is None else folded(str(value))
+
+
 def prepare_sqlite(engine: Engine, synchronous: str) -> None:
     """Installs the pragmas and the lazy BEGIN IMMEDIATE on an engine."""
     turn = threading.Lock()
@@ -115,6 +121,7 @@ def prepare_sqlite(engine: Engine, synchronous: str) -> None:
         connection.turn, connection.gate = turn, _gate(engine.url.database)
         connection.isolation_level = None  # transactions are begun below, not by the driver
         connection.execute(_PATIENT).close()
+        connection.create_function("flowapp_folded", 1, _folded, deterministic=True)
         for pragma in (
             "journal_mode=WAL",
             f"synchronous={synchronous}",

@@ -12,6 +12,7 @@ from flowapp.engine.language.dialects import type_name
 from flowapp.errors import InvalidError
 from flowapp.models import Execution, Version, Workflow
 from flowapp.models.base import UtcDateTime
+from flowapp.models.folding import folded, holds
 from flowapp.records.paging import FIRST, Page, PageAt, paginate
 from flowapp.texts import say
 from flowapp.workflows.extras import read_status
@@ -38,12 +39,7 @@ def find(
     statement = select(Workflow).options(selectinload(Workflow.published).load_only(Version.number))
     if search:
         needle = search.strip()
-        statement = statement.where(
-            or_(
-                Workflow.name.icontains(needle, autoescape=True),
-                Workflow.description.icontains(needle, autoescape=True),
-            )
-        )
+        statement = statement.where(or_(holds(Workflow.name, needle), holds(Workflow.description, needle)))
     if status:
         statement = statement.where(Workflow.status.in_(_statuses(status)))
     if trigger_type:
@@ -73,7 +69,7 @@ def _sort_key(name: str) -> ColumnElement[Any] | InstrumentedAttribute[Any]:
     runs = select(func.count(Execution.id)).where(Execution.workflow_id == Workflow.id).correlate(Workflow)
     latest = select(func.max(Execution.created_at)).where(Execution.workflow_id == Workflow.id).correlate(Workflow)
     keys: dict[str, ColumnElement[Any] | InstrumentedAttribute[Any]] = {  # for each of SORTS
-        "name": func.lower(Workflow.name),
+        "name": folded(Workflow.name),
         "status": Workflow.status,
         "created_at": Workflow.created_at,
         "updated_at": Workflow.updated_at,

@@ -135,3 +135,64 @@ def test_a_hosted_form_and_a_rule_read_the_same_day(session, project) -> None:
         assert forms.answers(form, {"v": text}, conventions_of(session)) == {"v": day}
         assert checks.problems([{"v": text}]) == [[]]
     assert checks.problems([{"v": "12/31/2026"}])[0][0]["field"] == "v"
+
+
+NAMES = ["Élodie Durand", "e\u0301LODIE Martin", "Бьёрн", "Straßer", "100 % sure", "a_b", "Ann"]
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("élodie", 2), ("ÉLODIE", 2), ("E\u0301lodie d", 1), ("бьёрн", 1), ("БЬЁРН", 1), ("straß", 1), ("0 %", 1), ("a_", 1), ("aab", 0), ("ann", 1),
+    ],
+)  # fmt: skip
+def test_a_search_finds_texts_in_any_case(session, project, search, found) -> None:
+    table = tables.create(session, {"name": "People", "columns": [{"label": "Name"}]})
+    records.insert(session, table, [{"name": name} for name in NAMES])
+    assert len(records.find(session, table, search=search).rows) == found
+
+
+def test_a_table_s_name_is_taken_in_any_case(session, project) -> None:
+    tables.create(session, {"name": "Élèves", "columns": [{"label": "Name"}]})
+    with pytest.raises(FlowError, match="already exists"):
+        tables.create(session, {"name": "ÉLÈVES", "columns": [{"label": "Name"}]})
+
+
+PEOPLE = {"name": "People", "columns": [{"label": "Email", "type": "email", "unique": True}, {"label": "Name"}]}
+
+
+def test_addresses_are_unique_in_any_case(session, project) -> None:
+    table = tables.create(session, PEOPLE)
+    records.create(session, table, {"email": "ann@example.com"})
+    with pytest.raises(FlowError, match=r"ANN@example\.com” already exists"):
+        records.create(session, table, {"email": "ANN@example.com"})
+    sheet = csv_files.read("email\nAnn@example.com\nbob@example.com\nBOB@example.com\n")
+    checked = csv_files.check(session, table, sheet, {0: "email"})
+    assert [row["email"] for row in checked.good] == ["bob@example.com"]
+    assert [line for line, _label, _message in checked.faults] == [2, 4]
+
+
+def test_the_database_knows_addresses_in_any_case(session, project) -> None:
+    """What two that come at the same time run into."""
+    table = tables.create(session, PEOPLE)
+    with pytest.raises(FlowError, match="must be unique"):
+        records.insert(session, table, [{"email": "ann@example.com"}, {"email": "ANN@example.com"}])
+
+
+def test_a_column_is_made_unique_where_addresses_differ_in_more_than_case(session, project) -> None:
+    table = tables.create(session, {"name": "People", "columns": [{"label": "Email", "type": "email"}]})
+    records.insert(session, table, [{"email": "ann@example.com"}, {"email": "ANN@example.com"}])
+    with pytest.raises(FlowError, match="occurs more than once"):
+        tables.change_column(session, table, "email", {"label": "Email", "unique": True})
+
+
+def test_a_step_finds_and_updates_addresses_in_any_case(session, project) -> None:
+    table = tables.create(session, PEOPLE)
+    steps = ProjectTables(session, project.id, "visit")
+    steps.save(table.slug, [{"email": "ann@example.com", "name": "Ann"}])
+    saved = steps.save(table.slug, [{"email": "ANN@Example.com", "name": "Anna"}], mode="upsert", match=["email"])
+    assert (saved.created, saved.updated) == (0, 1)
+    assert [row["name"] for row in steps.select(table.slug, where={"email": "Ann@Example.COM"})] == ["Anna"]
+    assert [
+        row["email"] for row in steps.select(table.slug, where={"email": ["ANN@EXAMPLE.COM", "x@example.com"]})
+    ] == ["ann@example.com"]

@@ -21,6 +21,7 @@ from flowapp.catalog import N_, times
 from flowapp.engine.language.values import MAX_TEXT, Number, contains, kind, order, to_json, to_text
 from flowapp.errors import ExpressionError
 from flowapp.values.numbers import plain_number
+from flowapp.values.text import identity
 
 _UNPAIRED = re.compile("[\ud800-\udfff]")
 
@@ -257,7 +258,8 @@ def _sort(value: object, attribute: object = None, reverse: object = False) -> l
 def _unique(value: object, attribute: object = None) -> list[object]:
     by_key: dict[str, object] = {}
     for entry in _items(value):
-        by_key.setdefault(to_json(entry if attribute is None else _field(entry, attribute)), entry)
+        key = entry if attribute is None else _field(entry, attribute)
+        by_key.setdefault(to_json(identity(key) if isinstance(key, str) else key), entry)
     return list(by_key.values())
 
 

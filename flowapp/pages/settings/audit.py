@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from flowapp.catalog import N_
 from flowapp.extensions import db
 from flowapp.models import AuditEntry
+from flowapp.models.folding import holds
 from flowapp.records.paging import PageAt, paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
@@ -24,12 +25,7 @@ def index() -> Response:
     """The newest entries first; `q` searches objects, `action` and `actor` narrow."""
     query = select(AuditEntry)
     if needle := request.args.get("q", "").strip().replace("\0", ""):
-        query = query.where(
-            or_(
-                AuditEntry.object_label.icontains(needle, autoescape=True),
-                AuditEntry.action.icontains(needle, autoescape=True),
-            )
-        )
+        query = query.where(or_(holds(AuditEntry.object_label, needle), holds(AuditEntry.action, needle)))
     for name, column in (("action", AuditEntry.action), ("actor", AuditEntry.actor_label)):
         if wanted := request.args.get(name, "").replace("\0", ""):
             query = query.where(column == wanted)

@@ -86,3 +86,10 @@ def test_a_transform_reads_as_the_organization_writes(app: Any, api: Api) -> Non
     assert "may mean 2026-04-03 or 2026-03-04" in refused["error_message"]
     lives(api, app, "fr-FR", "Europe/Paris")
     assert run(api, data, step)["output_data"] == {"amount": 1234.6, "day": "2026-04-03", "at": "31/03/2026 00 h 00"}
+
+
+def test_workflows_are_found_in_any_case(api: Api) -> None:
+    api.post("/workflows/", {"name": "Relance d'ÉLODIE", "description": "Для Бьёрна", "steps": [transform(a=1)]}, 201)
+    for search in ("élodie", "E\u0301LODIE", "бьёрн"):
+        assert api.get(f"/workflows/?search={search}")["count"] == 1, search
+    assert api.get("/workflows/?search=elodie")["count"] == 0

@@ -25,6 +25,7 @@ from flowapp.errors import StepError
 from flowapp.exact_json import Json
 from flowapp.values.dates import iso_instant
 from flowapp.values.numbers import plain_number
+from flowapp.values.text import identity
 
 LISTS = Kinds()
 
@@ -218,4 +219,6 @@ def _order(value: object) -> tuple[int, object]:
 
 
 def _identity(value: object) -> str:
+    """Addresses are the same where they differ in case alone."""
+    value = identity(value) if isinstance(value, str) else value
     return "" if value is MISSING else json.dumps(value, sort_keys=True, default=str)

@@ -1,0 +1,36 @@
+"""Texts compared by the database as people compare them: É is é (values.text)."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Text, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class folded(FunctionElement[str]):  # noqa: N801 - reads as the SQL function that it is
+    """A text without regard to case. On SQLite it is values.text.folded (models.sqlite), on PostgreSQL migration 0013's."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(folded, "sqlite")
+def _sqlite(element: folded, compiler: SQLCompiler, **options: object) -> str:
+    return f"flowapp_folded({compiler.process(element.clauses, **options)})"
+
+
+@compiles(folded, "postgresql")
+def _postgresql(element: folded, compiler: SQLCompiler, **options: object) -> str:
+    return f"flowapp_folded(CAST({compiler.process(element.clauses, **options)} AS TEXT))"
+
+
+def holds(column: ColumnElement[str], needle: str) -> ColumnElement[bool]:
+    """Whether the column's text has `needle` in it, without regard to case."""
+    escaped = needle.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return folded(column).like(folded(literal(f"%{escaped}%")), escape="\\")
+
+
+def same(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether the column's text is `text`, without regard to case."""
+    return folded(column) == folded(literal(text))
