@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Text, literal
+from sqlalchemy import ColumnElement, SQLColumnExpression, Text, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -25,12 +25,12 @@ def _postgresql(element: folded, compiler: SQLCompiler, **options: object) -> st
     return f"flowapp_folded(CAST({compiler.process(element.clauses, **options)} AS TEXT))"
 
 
-def holds(column: ColumnElement[str], needle: str) -> ColumnElement[bool]:
+def holds(column: SQLColumnExpression[str], needle: str) -> ColumnElement[bool]:
     """Whether the column's text has `needle` in it, without regard to case."""
     escaped = needle.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
     return folded(column).like(folded(literal(f"%{escaped}%")), escape="\\")
 
 
-def same(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+def same(column: SQLColumnExpression[str], text: str) -> ColumnElement[bool]:
     """Whether the column's text is `text`, without regard to case."""
     return folded(column) == folded(literal(text))
