@@ -52,6 +52,7 @@ def _configure(app: APIFlask, settings: Settings) -> None:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from flowapp.broker import PATIENCE
+    from flowapp.config import MAX_FILE
     from flowapp.models.tenancy import engine_options
 
     redis_url = settings.redis_url.replace("unix://", "redis+unix://")
@@ -61,6 +62,7 @@ def _configure(app: APIFlask, settings: Settings) -> None:
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings),
         MAX_CONTENT_LENGTH=settings.max_body + 65_536,
         MAX_FORM_MEMORY_SIZE=settings.max_body + 65_536,
+        MAX_FILE_LENGTH=MAX_FILE + settings.max_body + 65_536,  # of a form with files, which are written to disk
         PERMANENT_SESSION_LIFETIME=timedelta(days=14),
         SESSION_COOKIE_NAME="flowapp_session",
         SESSION_COOKIE_HTTPONLY=True,

@@ -65,6 +65,7 @@ DOCS: dict[str, str] = {
 }
 
 
+MAX_FILE = 10 * 2**20  # bytes of an uploaded file; other bodies are bounded by FLOWAPP_MAX_BODY
 OTHER_NAMES = {"CELERY_BROKER_URL": "REDIS_URL"}  # read where the setting itself is not there
 
 

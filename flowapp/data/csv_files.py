@@ -1,11 +1,9 @@
-"""CSV in and out of a data table: read whatever a spreadsheet saved, say what is wrong by line, write it safely."""
+"""CSV in and out of a data table: what of a file fits its columns, and what is wrong by line; a table written safely."""
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,27 +11,18 @@ from sqlalchemy.orm import Session
 
 from flowapp.data import records, tables
 from flowapp.data.columns import Column, as_text
-from flowapp.errors import InvalidError, Problem, TooLargeError
+from flowapp.data.csv_reading import Sheet
+from flowapp.errors import InvalidError, Problem
 from flowapp.models import DataTable, conventions_of
 from flowapp.security import helpers
 from flowapp.texts import say
 from flowapp.values.conventions import Conventions
 from flowapp.workflows.projects import slugify
 
-MAX_ROWS = 50_000
 SMALL = 1_000  # cells that are read in this process: some 50 milliseconds where all are e-mail addresses
 PORTION = 20_000  # cells for one call of a helper
 MAX_LISTED = 100  # lines whose faults are told
-_DELIMITERS = (",", ";", "\t", "|")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A file as read: the header, and (line number, cells) of each row that is not empty."""
-
-    header: list[str]
-    rows: list[tuple[int, list[str]]]
 
 
 @dataclass(slots=True)
@@ -48,38 +37,12 @@ class CheckedRows:
     bad_lines: set[int] = field(default_factory=set)
     count: int = 0
 
-
-def decode(content: bytes) -> str:
-    """The text of a file: by its byte order mark, else UTF-8, else as Windows saves it in the West."""
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
-        if content.startswith(mark):
-            return content.decode(encoding, errors="replace")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
-
-
-def read(text: str) -> Sheet:
-    """Rows of a CSV text, its delimiter found by itself. InvalidError at `file` where there is nothing to import."""
-    if "\x00" in text:
-        raise InvalidError.at("file", say("This is not a CSV file: it contains bytes that are not text."))
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append((reader.line_num, [cell.strip() for cell in cells]))
-            if len(rows) > MAX_ROWS + 1:
-                raise InvalidError.at("file", say("A file can have at most %(limit)s rows.", limit=MAX_ROWS))
-    except csv.Error as error:
-        message = say("Line %(line)s cannot be read as CSV: %(error)s.", line=reader.line_num, error=str(error))
-        raise InvalidError.at("file", message) from None
-    if len(rows) < 2:
-        raise InvalidError.at("file", say("The file needs a row of column names and at least one row of data."))
-    return Sheet(rows[0][1], rows[1:])
+    def refuse(self, line: int, label: str, message: str) -> None:
+        """A fault of a line."""
+        if len(self.bad_lines) < MAX_LISTED:
+            self.faults.append((line, label, message))
+        self.bad_lines.add(line)
+        self.count += 1
 
 
 def guess(sheet: Sheet, table: DataTable) -> dict[int, str]:
@@ -104,8 +67,10 @@ def check(session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int
     lines: list[int] = []
     raws = [{key: _cell(cells, at) for at, key in mapping.items() if key in columns} for _line, cells in sheet.rows]
     outcomes = _fitted(list(columns.values()), raws, conventions)
-    for (line, _cells), raw, fitted in zip(sheet.rows, raws, outcomes, strict=True):
-        if isinstance(fitted, int):
+    for (line, cells), raw, fitted in zip(sheet.rows, raws, outcomes, strict=True):
+        if any(cells[len(sheet.header) :]):
+            checked.refuse(line, "", say("There are more cells than column names. Is a separator part of a text?"))
+        elif isinstance(fitted, int):
             if len(checked.bad_lines) < MAX_LISTED:
                 problems = _problems(columns, raw, conventions)
                 checked.faults += [(line, columns[p.path].label, p.message) for p in problems]
@@ -166,7 +131,7 @@ def _problems(columns: Mapping[str, Column], raw: dict[str, str], conventions: C
 def _cell(cells: Sequence[str], at: int) -> str:
     """A cell, without the apostrophe that our own export puts before a formula."""
     text = cells[at] if at < len(cells) else ""
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
 
 
 def write(session: Session, table: DataTable) -> Iterator[str]:
@@ -179,29 +144,15 @@ def write(session: Session, table: DataTable) -> Iterator[str]:
 
 
 def _safe(value: object, kind: str) -> str:
-    """A text that begins like a formula gets an apostrophe before it, so that no spreadsheet computes it."""
+    """A text that begins like a formula gets an apostrophe before it, so that no spreadsheet computes it.
+
+    One that has apostrophes there already gets another: an import takes one away.
+    """
     text = as_text(value)
-    return f"'{text}" if kind != "number" and text.startswith(_FORMULA) else text
+    return f"'{text}" if kind != "number" and text.lstrip("'").startswith(_FORMULA) else text
 
 
 def _line(cells: Sequence[str]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerow(cells)
     return out.getvalue()
-
-
-def pack(text: str) -> str:
-    """A file's text small enough to travel in a form between preview and import; nothing is kept on the server."""
-    return base64.b85encode(zlib.compress(text.encode(errors="replace"), 9)).decode("ascii")
-
-
-def unpack(packed: str, limit: int) -> str:
-    """The text again, at most `limit` bytes. InvalidError at `file` where it was tampered with."""
-    machine = zlib.decompressobj()
-    try:
-        content = machine.decompress(base64.b85decode(packed), limit)
-        if machine.unconsumed_tail:
-            raise TooLargeError(say("This file is too large."))
-        return content.decode("utf-8")
-    except (ValueError, zlib.error):
-        raise InvalidError.at("file", say("The upload was lost. Choose the file again.")) from None

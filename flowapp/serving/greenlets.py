@@ -31,7 +31,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         self.settings = self.wsgi.extensions["settings"]
-        self.body_limit = self.wsgi.config["MAX_CONTENT_LENGTH"]
+        self.body_limit, self.file_limit = self.wsgi.config["MAX_CONTENT_LENGTH"], self.wsgi.config["MAX_FILE_LENGTH"]
         self.most_of_peer = 0 if self.settings.trusted_proxies else self.settings.peer_connections
         self.waiting: dict[Any, str] = {}
         self.peers: Counter[str] = Counter()
@@ -82,18 +82,20 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def _read_body(self, req: Any, sock: Any) -> None:
         """Puts what came in the body's place. Where it is too large, the application says so without reading it."""
         length = next((int(value) for name, value in req.headers if name == "CONTENT-LENGTH"), 0)
-        data = self._body(req, sock) if length <= self.body_limit else b""
+        kind = next((value for name, value in req.headers if name == "CONTENT-TYPE"), "")
+        limit = self.file_limit if kind.lower().startswith("multipart/form-data") else self.body_limit
+        data = self._body(req, sock, limit) if length <= limit else b""
         req._expected_100_continue = False  # noqa: SLF001 - the body is here, or is not wanted
-        if max(length, len(data)) > self.body_limit:
+        if max(length, len(data)) > limit:
             req.force_close()
         req.body = Body(LengthReader(IterUnreader([data]), len(data)))
 
-    def _body(self, req: Any, sock: Any) -> bytes:
+    def _body(self, req: Any, sock: Any, limit: int) -> bytes:
         if req._expected_100_continue:  # noqa: SLF001 - gunicorn sends it too late for us
             sock.sendall(CONTINUE)
         try:
             with gevent.Timeout(self.settings.read_seconds, TimeoutError):
-                data: bytes = req.body.read(self.body_limit + 1)
+                data: bytes = req.body.read(limit + 1)
         except TimeoutError:
             sock.sendall(LATE)
             raise StopIteration from None

@@ -16,6 +16,7 @@ _BREAK = b"\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n")
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n")
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n")
+_FILES = re.compile(rb"\r\ncontent-type:[ \t]*multipart/form-data[ \t]*;")
 _SIZE = re.compile(rb"([0-9a-f]{1,12})[ \t]*(?:;|$)", re.IGNORECASE)
 _LONGEST_LINE = 8190  # of a chunk's size; gunicorn's limit
 
@@ -37,18 +38,19 @@ class RefusedError(FlowError):
 
 
 class Incoming:
-    """The bytes of one connection that are not yet a request. `limit`: bytes that a body may have."""
+    """The bytes of one connection that are not yet a request. `limit`: bytes that a body may have, or a form with files."""
 
-    __slots__ = ("_at", "_body", "_chunked", "_end", "_length", "_limit", "_searched", "data", "expects")
+    __slots__ = ("_at", "_body", "_chunked", "_end", "_length", "_limit", "_limits", "_searched", "data", "expects")
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, files: int = 0) -> None:
+        self._limits = limit, max(limit, files)
         self._begin(b"")
 
     def _begin(self, data: bytes) -> None:
         self.data = bytearray(data)
         self.expects = False  # the client waits for “100 Continue” before it sends the body
         self._searched = 0
+        self._limit = self._limits[0]
         self._body = 0  # where it begins; 0: the head is not whole
         self._end: int | None = None  # where it ends, as Content-Length says
         self._chunked = False
@@ -91,6 +93,7 @@ class Incoming:
         lengths, coded = head.count(b"\r\ncontent-length"), head.count(b"\r\ntransfer-encoding")
         if not lengths and not coded:
             return State.WHOLE
+        self._limit = self._limits[1 if _FILES.search(head) else 0]
         length = _LENGTH.search(head)
         self._chunked = coded == 1 and _CHUNKED.search(head) is not None
         if lengths + coded > 1 or (length is None and not self._chunked):

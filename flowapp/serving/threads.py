@@ -40,12 +40,14 @@ ROOM = 8  # connections below gunicorn's limit, at which one that waits is given
 class Connection(TConn):  # type: ignore[misc]
     """One connection, and what it has sent of its next request."""
 
-    def __init__(self, cfg: object, sock: socket.socket, client: object, server: object, limit: int) -> None:
+    def __init__(
+        self, cfg: object, sock: socket.socket, client: object, server: object, limits: tuple[int, int]
+    ) -> None:
         super().__init__(cfg, sock, client, server)
         self.parser = http.get_parser(cfg, iter(()), client)  # reads what it is given, never the socket
         self.initialized = True
         self.peer = peer_of(client)
-        self.incoming = Incoming(limit)
+        self.incoming = Incoming(*limits)
         self.until = 0.0
         self.cut = False
         self.leaving = False
@@ -59,7 +61,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         self.settings = self.wsgi.extensions["settings"]
-        self.body_limit = self.wsgi.config["MAX_CONTENT_LENGTH"]
+        self.body_limits = self.wsgi.config["MAX_CONTENT_LENGTH"], self.wsgi.config["MAX_FILE_LENGTH"]
         self.most_of_peer = 0 if self.settings.trusted_proxies else self.settings.peer_connections
         self.waiting: dict[Connection, None] = {}
         self.peers: Counter[str] = Counter()
@@ -79,7 +81,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 return
             raise
-        conn = Connection(self.cfg, sock, client, listener.getsockname(), self.body_limit)
+        conn = Connection(self.cfg, sock, client, listener.getsockname(), self.body_limits)
         self.nr_conns += 1
         self.peers[conn.peer] += 1
         if self.nr_conns > self.worker_connections - ROOM:
@@ -139,7 +141,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.incoming.expects = False
             with contextlib.suppress(OSError):
                 conn.sock.send(CONTINUE)
-        while self.held > max(MAX_HELD, 4 * self.body_limit) and self._give_up_one(lambda other: other.incoming.data):
+        while self.held > max(MAX_HELD, 4 * max(self.body_limits)) and self._give_up_one(
+            lambda other: other.incoming.data
+        ):
             pass
 
     def _hand_over(self, conn: Connection, state: State) -> None:
@@ -161,7 +165,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if isinstance(
             req.body.reader, ChunkedReader
         ):  # here a broken one is gunicorn's 400, in the application it is not
-            data = req.body.read(self.body_limit)
+            data = req.body.read(max(self.body_limits))
             req.body = Body(LengthReader(IterUnreader([data]), len(data)))
         try:
             return super().handle_request(req, conn)

@@ -44,12 +44,15 @@ class Access:
     public: str = ""
     person: bool = False
     installation: bool = False
+    max_file: int = 0
 
 
-def access(role: Role = Role.VIEWER, *, person: bool = False, installation: bool = False) -> Callable[[View], View]:
+def access(
+    role: Role = Role.VIEWER, *, person: bool = False, installation: bool = False, max_file: int = 0
+) -> Callable[[View], View]:
     """The route is for members with at least `role`; with `person` only for those who signed in themselves; with
-    `installation` only for such persons who run the installation."""
-    return _declare(Access(role=role, person=person or installation, installation=installation))
+    `installation` only for such persons who run the installation. It takes a file of up to `max_file` bytes."""
+    return _declare(Access(role=role, person=person or installation, installation=installation, max_file=max_file))
 
 
 def public(reason: str) -> Callable[[View], View]:
@@ -91,6 +94,8 @@ def guard() -> None:
         raise ForbiddenError(say("This route does not declare who may call it."))
     if rule.role is None:
         return
+    if rule.max_file:
+        request.max_content_length = rule.max_file + current_app.config["MAX_CONTENT_LENGTH"]
     identify()
     if rule.person and g.actor.token_id is not None:
         raise ForbiddenError(say("API tokens cannot be used here. Sign in with your password."))

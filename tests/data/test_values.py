@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.data import csv_files, forms, records, tables
+from flowapp.data import csv_files, csv_reading, forms, records, tables
 from flowapp.data.schemas import ProjectSchemas
 from flowapp.data.step_tables import ProjectTables
 from flowapp.errors import FlowError
@@ -47,7 +47,7 @@ def ways(session, project) -> dict[str, Callable[[Any, str], Any]]:
     def by_file(value: Any, kind: str) -> Any:
         made = table(kind)
         quoted = str(value).replace('"', '""')
-        checked = csv_files.check(session, made, csv_files.read(f'v;w\r\n"{quoted}";x\r\n'), {0: "v"})
+        checked = csv_files.check(session, made, csv_reading.read(f'v;w\r\n"{quoted}";x\r\n'.encode()), {0: "v"})
         if checked.faults:
             raise FlowError(checked.faults[0][2])
         records.insert(session, made, checked.good)
@@ -102,7 +102,7 @@ def test_what_is_exported_is_imported_again_under_every_locale(session, ways) ->
     for locale in ("", "de-DE", "fr-FR", "en-US"):
         lives(session, locale)
         text = "".join(csv_files.write(session, made)).removeprefix("\ufeff")
-        sheet = csv_files.read(text)
+        sheet = csv_reading.read(text.encode())
         checked = csv_files.check(session, made, sheet, csv_files.guess(sheet, made))
         assert [row["v"] for row in checked.good] == [row["v"] for row in records.every(session, made)]
 

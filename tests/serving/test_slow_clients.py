@@ -188,6 +188,11 @@ CHUNKED = b"".join(b"%x;a=b\r\n%s\r\n" % (len(part), part) for part in pieces(BO
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /api/v1/automation/workflows/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\n"
 LARGE = b"x" * 5_000_000
+IMPORT = b"/tables/00000000-0000-0000-0000-000000000000/import"
+FORM = POST.replace(b"application/json", b"multipart/form-data; boundary=cut").replace(
+    b"/api/v1/automation/workflows/", IMPORT
+)
+FILE = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + LARGE + b"\r\n--cut--\r\n"
 REQUESTS = {
     "no body": (GET, 200),
     "an empty line first": (b"\r\n" + GET, 200),
@@ -195,6 +200,8 @@ REQUESTS = {
     "a body": (POST + b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY), 201),
     "chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKED, 201),
     "too large": (POST + b"Content-Length: 9000000\r\n\r\n", 413),
+    "a form with a file": (FORM + b"Content-Length: %d\r\n\r\n%s" % (len(FILE), FILE), 404),
+    "a file in chunks": (FORM + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(FILE), FILE), 404),
     "chunks that are too large": (POST + b"Transfer-Encoding: chunked\r\n\r\n4c4b40\r\n" + LARGE, 413),
     "both lengths": (POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "two lengths": (POST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde", 400),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from typing import Any
+
 import wtforms
 from flask import Blueprint, Response, current_app, flash, g, request
 from flask_babel import gettext as _
@@ -9,9 +12,12 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import CombinedMultiDict
 from wtforms.fields.choices import SelectChoice
 
-from flowapp.data import csv_files, records, tables
-from flowapp.data.csv_files import CheckedRows, Sheet
-from flowapp.errors import InvalidError, Problem
+from flowapp.config import MAX_FILE
+from flowapp.data import csv_files, csv_reading, records, tables
+from flowapp.data.csv_files import CheckedRows
+from flowapp.data.csv_reading import ENCODINGS, MAX_ROWS, SEPARATORS, Sheet
+from flowapp.data.uploads import Uploads
+from flowapp.errors import InvalidError, Problem, TooLargeError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import DataTable
@@ -23,13 +29,17 @@ from flowapp.web.texts import translated
 
 bp = Blueprint("imports", __name__, url_prefix="/tables/<uuid:table_id>/import")
 SHOWN_FAULTS = 100
+LIMITS = {"size": MAX_FILE // 2**20, "rows": MAX_ROWS}
 
 
 class FileForm(PageForm):
-    """A file; on the page of the preview its text comes back `packed`."""
+    """A file, then, on the page of the preview, its `upload`; `read_as` says how the preview read it."""
 
     file = wtforms.FileField(_l("File"), render_kw={"accept": ".csv,.tsv,.txt,text/csv"})
-    packed = wtforms.HiddenField()
+    upload = wtforms.HiddenField()
+    read_as = wtforms.HiddenField()
+    encoding = wtforms.SelectField(_l("Encoding"), default="", validate_choice=False)
+    separator = wtforms.SelectField(_l("Separator"), default="", validate_choice=False)
     bad_rows = ChoiceField(
         _l("Invalid rows"),
         choices=[
@@ -40,47 +50,73 @@ class FileForm(PageForm):
         validate_choice=False,
     )
 
-    def text(self) -> str:
-        """The text of the file. InvalidError at `file` where there is none."""
-        upload, text = self.file.data, ""
-        if upload:
-            text = csv_files.decode(upload.read())
-        elif self.packed.data:
-            text = csv_files.unpack(self.packed.data, current_app.extensions["settings"].max_body * 4)
-        if not text.strip():
+    def __init__(self, posted: CombinedMultiDict[str, Any] | None = None) -> None:
+        super().__init__(posted)
+        found = SelectChoice("", _("Find out"))
+        self.encoding.choices = [found, *(SelectChoice(name, _(label)) for name, label in ENCODINGS.items())]
+        self.separator.choices = [found, *(SelectChoice(_named(one), _(label)) for one, label in SEPARATORS.items())]
+
+    def sheet(self, owner: str) -> Sheet:
+        """The file as the form says it is to be read. InvalidError at `file`, or at `encoding`."""
+        uploads = Uploads(current_app.extensions["settings"].data_dir / "uploads")
+        if self.file.data:
+            try:
+                with closing(self.file.data):
+                    self.upload.data = uploads.keep(owner, self.file.data.stream, MAX_FILE)
+            except TooLargeError as error:
+                raise InvalidError.at("file", error.message) from None
+        elif not self.upload.data:
             raise InvalidError.at("file", say("Choose a CSV file."))
-        return text
+        chosen = {_named(one): one for one in SEPARATORS}.get(self.separator.data, self.separator.data or "")
+        return csv_reading.read(uploads.read(owner, self.upload.data), self.encoding.data or "", chosen[:1])
+
+    def tell(self, sheet: Sheet) -> bool:
+        """Shows how the file was read; whether the preview before this one read it so, too."""
+        self.encoding.data, self.separator.data = sheet.encoding, _named(sheet.separator)
+        if sheet.separator not in SEPARATORS:
+            self.separator.choices.append(SelectChoice(sheet.separator, sheet.separator))
+        before, self.read_as.data = self.read_as.data, f"{sheet.encoding} {_named(sheet.separator)}"
+        return bool(before == self.read_as.data)
+
+
+def _named(separator: str) -> str:
+    """A separator as the value of a choice: a tab has no other."""
+    return "tab" if separator == "\t" else separator
 
 
 @bp.get("")
 @access(Role.EDITOR)
 def choose(table_id: str) -> Response:
     """Which file to import."""
-    return page("data/tables/import.html", table=tables.get(db.session(), str(table_id)), form=FileForm())
+    table = tables.get(db.session(), str(table_id))
+    return page("data/tables/import.html", table=table, form=FileForm(), limits=LIMITS)
 
 
 @bp.post("")
-@access(Role.EDITOR)
+@access(Role.EDITOR, max_file=MAX_FILE)
 def load(table_id: str) -> Response:
     """First the preview of a file; then, with `_import`, the import. All or nothing is saved."""
     table = tables.get(db.session(), str(table_id))
-    form = FileForm(CombinedMultiDict([request.files, request.form]))
+    form, owner = FileForm(CombinedMultiDict([request.files, request.form])), f"{g.organization.id} {g.actor.user.id}"
     try:
-        text = form.text()
-        sheet = csv_files.read(text)
-        columns = _mapping_form(sheet, table)
+        sheet = form.sheet(owner)
+        again = form.tell(sheet)
+        columns = _mapping_form(sheet, table, again=again)
         mapping = _mapping(columns, table)
         checked = csv_files.check(db.session(), table, sheet, mapping)
     except InvalidError as error:
-        return page("data/tables/import.html", status=422, table=table, form=form.refused(error))
-    fits = checked.good and not columns.errors and (form.bad_rows.data == "skip" or not checked.faults)
-    if "_import" in request.form and fits:
+        return page("data/tables/import.html", status=422, table=table, form=form.refused(error), limits=LIMITS)
+    asked = again and "_import" in request.form
+    if asked and not mapping:
+        columns.show([Problem("", say("Choose where at least one column of the file goes."))])
+    fits = checked.good and mapping and not columns.errors and (form.bad_rows.data == "skip" or not checked.faults)
+    if asked and fits:
+        Uploads(current_app.extensions["settings"].data_dir / "uploads").drop(owner, form.upload.data)
         return _save(table, checked)
-    form.packed.data = csv_files.pack(text)
-    return _preview(table, form, columns, sheet, checked)
+    return _preview(table, form, columns, sheet, checked, asked=asked)
 
 
-def _mapping_form(sheet: Sheet, table: DataTable) -> FieldsForm:
+def _mapping_form(sheet: Sheet, table: DataTable, *, again: bool) -> FieldsForm:
     """For each column of the file the column of the table that it goes into, begun with what its name suggests."""
     known = [SelectChoice("", _("Skip")), *(SelectChoice(c.key, c.label) for c in tables.columns_of(table))]
     fields = {
@@ -90,7 +126,7 @@ def _mapping_form(sheet: Sheet, table: DataTable) -> FieldsForm:
         for at, name in enumerate(sheet.header)
     }
     guessed = {f"map-{at}": key for at, key in csv_files.guess(sheet, table).items()}
-    return FieldsForm(fields, request.form if "packed" in request.form else None, guessed)
+    return FieldsForm(fields, request.form if again else None, guessed)
 
 
 def _mapping(form: FieldsForm, table: DataTable) -> dict[int, str]:
@@ -117,11 +153,12 @@ def _save(table: DataTable, checked: CheckedRows) -> Response:
     return go("records.index", table_id=table.id)
 
 
-def _preview(table: DataTable, form: FileForm, columns: FieldsForm, sheet: Sheet, checked: CheckedRows) -> Response:
-    refused = "_import" in request.form
+def _preview(
+    table: DataTable, form: FileForm, columns: FieldsForm, sheet: Sheet, checked: CheckedRows, *, asked: bool
+) -> Response:
     return page(
         "data/tables/import.html",
-        status=422 if refused or columns.errors else 200,
+        status=422 if asked or columns.errors else 200,
         table=table,
         form=form,
         columns=columns,
@@ -129,5 +166,5 @@ def _preview(table: DataTable, form: FileForm, columns: FieldsForm, sheet: Sheet
         sheet=sheet,
         checked=checked,
         faults=[(line, label, translated(message)) for line, label, message in checked.faults[:SHOWN_FAULTS]],
-        refused=refused,
+        refused=asked,
     )
