@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from flowapp.catalog import Signal
 from flowapp.engine.runtime.visit import Visit
 from flowapp.engine.store.error_workflows import find
 from flowapp.engine.store.rows import Options
@@ -27,11 +28,29 @@ class SubWorkflows:
 
     def start(self, workflow: str, input_data: object, *, wait: bool) -> str:
         """The new execution's id; the same one when this attempt runs again, after a crash or for a signal."""
+        signal = self._visit.signal
+        if signal is not None and (deleted := self._services.within(lambda session: self._deleted(session, signal))):
+            return deleted
         execution, created = self._services.within(lambda session: self._begin(session, workflow, input_data, wait))
         if created and wait and execution.status == "skipped":  # no end of it will ever be signalled
             reason = (execution.context or {}).get("skipped_because", "")
             raise StepError(f"“{workflow}” was skipped: {reason}", permanent=True)
         return execution.id
+
+    def _deleted(self, session: Session, signal: Signal) -> str:
+        """The id of the execution that this attempt waited for, where it was deleted: of it there is only the signal of
+        its end left. "": it is there."""
+        if self._begun(session) is not None:
+            return ""
+        ended = signal.payload.get("execution_id") if isinstance(signal.payload, dict) else None
+        if ended and session.get(Execution, ended) is None:
+            return str(ended)
+        raise StepError("The execution of the other workflow that this step waited for was deleted.", permanent=True)
+
+    def _begun(self, session: Session) -> Execution | None:
+        """What this attempt started before."""
+        mine = (Execution.parent_id == self._visit.execution_id, Execution.idempotency_key == self._key)
+        return session.scalars(select(Execution).where(*mine)).first()
 
     def _begin(self, session: Session, reference: str, input_data: object, wait: bool) -> tuple[Execution, bool]:
         execution, created = self._start(session, reference, input_data, wait)
@@ -40,9 +59,7 @@ class SubWorkflows:
 
     def _start(self, session: Session, reference: str, input_data: object, wait: bool) -> tuple[Execution, bool]:
         visit = self._visit
-        begun = session.scalars(
-            select(Execution).where(Execution.parent_id == visit.execution_id, Execution.idempotency_key == self._key)
-        ).first()
+        begun = self._begun(session)
         if begun is not None:  # whatever became of its workflow since
             return begun, False
         target = find(session, visit.organization_id, reference)

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from flowapp.engine.language.definition import Definition
 from flowapp.engine.language.dialects import at_source, read
 from flowapp.engine.language.scope import LANGUAGE
+from flowapp.engine.store.control import release_workflow
 from flowapp.errors import ConflictError, InvalidError, Problem
-from flowapp.models import Workflow, new_id
+from flowapp.models import Execution, Workflow, new_id
 from flowapp.models.definitions import DefinitionJson
 from flowapp.security.credentials import hide
 from flowapp.texts import say
@@ -159,9 +160,14 @@ def duplicate(session: Session, workflow: Workflow, *, actor_id: str | None, nam
     return copy
 
 
-def delete(session: Session, workflow: Workflow, *, actor_id: str | None = None) -> None:
-    """Removes the workflow with its versions, triggers and executions."""
+def delete(session: Session, workflow: Workflow, *, actor_id: str | None = None) -> list[Execution]:
+    """Removes the workflow with its versions, triggers and executions.
+
+    Sub-workflows that these waited for are cancelled: the caller commits, then announces those that are returned.
+    """
     lock(session, workflow)
     tell(session, workflow, "deleted", actor_id, event="deleted")
+    ended = release_workflow(session, workflow)
     session.delete(workflow)
     session.flush()
+    return ended

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, g, jsonify
 
-from flowapp import workflows
+from flowapp import tasks, workflows
 from flowapp.api import schemas
 from flowapp.api.bodies import expected_revision, list_of, read_model, read_object, read_query
 from flowapp.api.routes import route
@@ -97,8 +97,9 @@ def delete_workflow(workflow_id: str) -> tuple[str, int]:
     session = db.session()
     workflow = workflows.get(session, workflow_id)
     expected_revision(workflow)
-    workflows.delete(session, workflow, actor_id=g.actor.user.id)
+    ended = workflows.delete(session, workflow, actor_id=g.actor.user.id)
     session.commit()
+    tasks.announce_ends(ended)
     return "", 204
 
 

@@ -1,21 +1,23 @@
-"""What people do to executions: cancel them, settle what is uncertain. In the caller's transaction."""
+"""What people do to executions: cancel them, settle what is uncertain, delete them. In the caller's transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.engine.machine.decisions import settled
 from flowapp.engine.machine.types import State
 from flowapp.errors import ConflictError
-from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, Timer, utcnow
+from flowapp.models import OPEN, TERMINAL, Execution, Signal, StepRun, Subscription, Timer, Workflow, utcnow
 from flowapp.texts import say
 
 # A worker that still runs may have published messages that it can no longer commit: the end comes after them.
 BEYOND = 1000
+PARENT_ENDED = "The execution that waited for it has ended."
 _ENDS = {
     "completed": say("completed"),
     "goal_reached": say("goal reached"),
@@ -31,32 +33,45 @@ def cancel(session: Session, execution: Execution, reason: str = "") -> list[Exe
 
     ConflictError where it has already ended; a step that is just running is not interrupted, its outcome is dropped.
     """
-    now = utcnow()
+    if not _cancelled(session, execution, reason):
+        session.refresh(execution)
+        raise ConflictError(say("This execution has already ended: %(status)s.", status=_ENDS[execution.status]))
+    close_off(session, execution, utcnow())
+    return [execution, *cancel_children(session, [execution.id], PARENT_ENDED)]
+
+
+def cancel_children(session: Session, parent_ids: Sequence[str] | Select[Any], reason: str) -> list[Execution]:
+    """Ends the sub-workflows that these executions wait for, and what those wait for. Nobody is told: it was given up."""
+    of_these = Execution.parent_id.in_(parent_ids)
+    found = session.scalars(select(Execution).where(of_these, Execution.status.in_(OPEN)).order_by(Execution.id)).all()
+    ended = [
+        child for child in found if (child.options or {}).get("parent") and _cancelled(session, child, reason)
+    ]  # one that ended by itself meanwhile is no error
+    for child in ended:
+        close_off(session, child, utcnow(), tell=False)
+    below = cancel_children(session, [child.id for child in ended], reason) if ended else []
+    return [*ended, *below]
+
+
+def _cancelled(session: Session, execution: Execution, reason: str) -> bool:
+    """Compare and swap: whether it had not ended."""
     ended = session.execute(
         update(Execution)
         .where(Execution.id == execution.id, Execution.status.not_in(TERMINAL))
         .values(
             status="cancelled",
             error_message=reason,
-            completed_at=now,
+            completed_at=utcnow(),
             fence=Execution.fence + 1,
             seq=Execution.seq + BEYOND,
             lease_until=None,
         )
         .execution_options(synchronize_session=False)
     )
-    if ended.rowcount != 1:  # type: ignore[attr-defined]
-        session.refresh(execution)
-        raise ConflictError(say("This execution has already ended: %(status)s.", status=_ENDS[execution.status]))
-    close_off(session, execution, now)
-    children = session.scalars(
-        select(Execution).where(Execution.parent_id == execution.id, Execution.status.not_in(TERMINAL))
-    ).all()
-    waited_for = [child for child in children if (child.options or {}).get("parent")]
-    return [execution, *(ended for child in waited_for for ended in cancel(session, child))]
+    return bool(ended.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def close_off(session: Session, execution: Execution, now: datetime) -> None:
+def close_off(session: Session, execution: Execution, now: datetime, *, tell: bool = True) -> None:
     """What an end from outside entails: its open attempts are over, nothing wakes it any more, its parent is told."""
     session.execute(
         update(StepRun)
@@ -67,21 +82,46 @@ def close_off(session: Session, execution: Execution, now: datetime) -> None:
     for table in (Timer, Signal, Subscription):
         session.execute(delete(table).where(table.execution_id == execution.id))
     session.refresh(execution)
-    _tell_parent(session, execution, now)
+    if tell:
+        _tell_parents(session, [execution], now, execution.status, execution.error_message)
     session.flush()
 
 
-def _tell_parent(session: Session, execution: Execution, now: datetime) -> None:
-    parent = (execution.options or {}).get("parent")
-    if not parent:
-        return
-    waits = select(Execution.id).where(Execution.id == parent[0], Execution.status.not_in(TERMINAL))
-    if session.scalar(waits) is not None:
-        error = execution.error_message
-        payload = {"execution_id": execution.id, "status": execution.status, "output": None, "error": error}
-        session.add(
-            Signal(execution_id=parent[0], token=parent[1], kind="child", payload=payload, created_at=now, rung_at=now)
-        )
+def release_workflow(session: Session, workflow: Workflow) -> list[Execution]:
+    """What its executions owe to others, before they are deleted with it: the sub-workflows that they wait for are
+    cancelled, and those that wait for them are told. Returns what was ended, as `cancel` does."""
+    mine = Execution.workflow_id == workflow.id
+    waited_for = session.scalars(
+        select(Execution).where(mine, Execution.parent_id.is_not(None), Execution.status.in_(OPEN))
+    )
+    error = f"its workflow “{workflow.name}” was deleted."
+    _tell_parents(session, waited_for.all(), None, "cancelled", error)
+    parents = select(Execution.id).where(mine, Execution.status.in_(OPEN))
+    ended = cancel_children(session, parents, "The workflow that waited for it was deleted.")
+    return [execution for execution in ended if execution.workflow_id != workflow.id]
+
+
+def _tell_parents(
+    session: Session, executions: Sequence[Execution], now: datetime | None, status: str, error: str
+) -> None:
+    """Has those that wait for these executions know that they ended. Without `now` the scheduler wakes them."""
+    waiting = {child.id: parent for child in executions if (parent := (child.options or {}).get("parent"))}
+    there = _kept(session, {parent[0] for parent in waiting.values()})
+    for child_id, parent in waiting.items():
+        if parent[0] in there:
+            payload = {"execution_id": child_id, "status": status, "output": None, "error": error}
+            told = Signal(execution_id=parent[0], token=parent[1], kind="child", payload=payload)
+            told.created_at, told.rung_at = now or utcnow(), now
+            session.add(told)
+    session.flush()
+
+
+def _kept(session: Session, ids: Collection[str]) -> set[str]:
+    """Those of these executions that have not ended; PostgreSQL keeps them from being deleted meanwhile."""
+    if not ids:
+        return set()
+    there = select(Execution.id).where(Execution.id.in_(ids), Execution.status.not_in(TERMINAL)).order_by(Execution.id)
+    return set(session.scalars(there.with_for_update(read=True, key_share=True)))
 
 
 def decide(

@@ -15,8 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from flowapp.engine.store.rows import EventRow, ExecutionRow, ReceivedSignal, SignalRow
 from flowapp.events.types import check
-from flowapp.models import BranchCount, Event, Signal, Subscription, new_id
+from flowapp.models import OPEN, BranchCount, Event, Execution, Signal, Subscription, new_id
 
+_executions = cast(Table, Execution.__table__)
 _signals = cast(Table, Signal.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
 _counts = cast(Table, BranchCount.__table__)
@@ -48,8 +49,15 @@ def silence(connection: Connection, ids: list[str], until: datetime) -> None:
 
 
 def send(connection: Connection, rows: Sequence[SignalRow]) -> None:
-    """Addresses signals to executions; see `row`."""
-    connection.execute(insert(_signals), rows)
+    """Addresses signals to executions; see `row`. One to an execution that has ended or was deleted is nobody's: no error."""
+    named = sorted({row["execution_id"] for row in rows})
+    is_open = _executions.c.id.in_(named), _executions.c.status.in_(OPEN)
+    there = select(_executions.c.id).where(*is_open).order_by(_executions.c.id)
+    # PostgreSQL keeps them from being deleted until this transaction ends; on SQLite nobody else writes meanwhile.
+    kept = set(connection.scalars(there.with_for_update(read=True, key_share=True)))
+    known = [row for row in rows if row["execution_id"] in kept]
+    if known:
+        connection.execute(insert(_signals), known)
 
 
 def row(

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, flash, g, make_response, request
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from flowapp import workflows
+from flowapp import tasks, workflows
 from flowapp.errors import InvalidError, StaleError
 from flowapp.extensions import db
 from flowapp.models import User, Version, Workflow
@@ -127,7 +127,8 @@ def delete(workflow_id: UUID) -> Response:
     session = db.session()
     workflow = workflows.get(session, str(workflow_id))
     name = workflow.name
-    workflows.delete(session, workflow, actor_id=g.actor.user.id)
+    ended = workflows.delete(session, workflow, actor_id=g.actor.user.id)
     session.commit()
+    tasks.announce_ends(ended)
     flash(_("“%(name)s” was deleted.", name=name), "success")
     return go("workflows.index")
