@@ -14,6 +14,7 @@ from sqlalchemy import event
 from flowapp import catalog, tasks
 from flowapp.broker import queue_length
 from flowapp.catalog import get_trigger
+from flowapp.engine.store import timers
 from flowapp.engine.store.schedules import slots
 from flowapp.engine.store.work_due import QUESTION, WorkDue
 from flowapp.events.types import EXECUTION_FAILED
@@ -57,6 +58,24 @@ def test_a_due_timer_rings_once_and_again_only_later(place: Place, scheduler: Sc
     assert woken(scheduler) == 1
 
 
+def test_executions_whose_time_has_come_are_one_message_the_first_time(place: Place, scheduler: Scheduler) -> None:
+    """Once it was lost, each has its own: perhaps one of them ended the worker."""
+    ids = [place.begin(place.workflow([step("w", do="wait", until=60)])) for _ in range(3)]
+    for execution_id in ids:
+        place.runner.run(execution_id, place.org)
+
+    def messages() -> list[tuple[str, Any]]:
+        scheduler.tick()
+        queued = [Message.decode(one) for one in scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)]
+        scheduler.runtime.redis.flushall()
+        return [(one.actor_name, tuple(one.args)) for one in queued]
+
+    place.later(60)
+    assert messages() == [("run_due", (place.org, *ids))]
+    place.later(6)
+    assert messages() == [("run_execution", (one, place.org)) for one in ids]
+
+
 def test_due_timers_wait_while_the_queue_is_long(place: Place, scheduler: Scheduler) -> None:
     execution_id = place.begin(place.workflow([step("w", do="wait", until=1)]))
     place.runner.run(execution_id, place.org)
@@ -67,6 +86,31 @@ def test_due_timers_wait_while_the_queue_is_long(place: Place, scheduler: Schedu
     assert woken(scheduler) == due.QUEUED
     scheduler.tick()
     assert woken(scheduler) == 1
+
+
+def test_timers_are_woken_beside_a_backlog_and_do_not_make_one(
+    place: Place, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many executions are one message, so the length of the queue does not tell how many wait in it."""
+    monkeypatch.setattr(due, "QUEUED", 5)
+    workflow = place.workflow([step("w", do="wait", until=60)])
+    ids = [place.begin(workflow) for _ in range(7)]
+    for execution_id in ids:
+        place.runner.run(execution_id, place.org)
+    place.later(61)
+    monkeypatch.setattr(timers, "AT_ONCE", 3)
+    for n in range(4):
+        scheduler.runtime.broker.wake("run_execution", f"{n}", place.org)
+    scheduler.tick()
+    assert queue_length(scheduler.runtime.broker) == 5, "one message for three"
+    scheduler.runtime.redis.flushall()
+    scheduler.tick()
+    assert woken(scheduler) == 1
+    scheduler.tick()
+    assert woken(scheduler) == 0, "six of them are under way"
+    place.runner.run_together(ids[:3], place.org)
+    scheduler.tick()
+    assert woken(scheduler) == 1, "the last one"
 
 
 def test_a_tick_walks_over_no_execution_that_waits(place: Place, scheduler: Scheduler) -> None:

@@ -15,6 +15,7 @@ from flowapp.engine.store.journal import Journal
 from flowapp.engine.store.leases import Keeper
 from flowapp.logs import get_logger
 from flowapp.tasks import jobs
+from flowapp.tasks.due import wake_all
 from flowapp.tasks.endings import ended
 from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.tasks.services import ExecutionServices, http_service
@@ -36,6 +37,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "keeper": Keeper(lease.total_seconds(), current.clock.now),
         "stopping": lambda: current.stopping.is_set() or current.pause.state() is not None,
         "wake": current.bus.wake,
+        "wake_all": wake_all,
         "ended": ended,
         "watch": current.watch,
         "turn": TURN,
@@ -46,11 +48,15 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
 
 def run_now(execution_id: str, organization_id: str, *, fresh: bool = False, row: str = "") -> None:
     """Runs an execution in this thread, as far as it goes. `fresh`: nobody has been asked to before; `row`: as JSON."""
+    known = exact_json.loads(row) if row else None
+    _runner().run(execution_id, organization_id, fresh=fresh, row=known)
+
+
+def _runner() -> Runner:
     current = runtime()
     if current.runner is None:
         current.runner = make_runner(current)
-    known = exact_json.loads(row) if row else None
-    current.runner.run(execution_id, organization_id, fresh=fresh, row=known)
+    return current.runner
 
 
 def declare() -> None:
@@ -66,5 +72,15 @@ def declare() -> None:
             run_now(execution_id, organization_id, fresh=fresh, row=row)
         except Exception:
             log.exception("run failed, the scheduler will wake it again", execution_id=execution_id)
+
+    @dramatiq.actor(actor_name="run_due", queue_name=QUEUE)
+    def run_due(organization_id: str, *ids: str) -> None:
+        """Runs executions whose time has come. What an error leaves is woken again."""
+        if runtime().pause.state():
+            return
+        try:
+            _runner().run_together(ids, organization_id)
+        except Exception:
+            log.exception("run failed, the scheduler will wake them again", executions=len(ids))
 
     jobs.declare()

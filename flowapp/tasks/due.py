@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import redis
 
 from flowapp.broker import oldest_message, queue_length
 from flowapp.engine.store import schedules, timers
+from flowapp.engine.store.group_commit import MOST
 from flowapp.logs import get_logger
 from flowapp.models import Trigger
 from flowapp.models.tenancy import system_session
@@ -17,7 +19,7 @@ from flowapp.tasks.starting import commit_and_start
 log = get_logger(__name__)
 
 
-QUEUED = 2000  # messages that may wait in the queue before timers add more
+QUEUED = 2000  # messages that may wait in the queue, or executions that timers woke, before timers add more
 
 
 def wake_timers(now: datetime) -> int:
@@ -27,18 +29,36 @@ def wake_timers(now: datetime) -> int:
     executions wait behind it, and each look for due timers walk over all that were woken.
     """
     try:
-        since, room = oldest_message(runtime().broker), QUEUED - queue_length(runtime().broker)
+        since, queued = oldest_message(runtime().broker), queue_length(runtime().broker)
     except redis.RedisError:
         return 0
+    with system_session(runtime().engine) as session:
+        room = QUEUED - max(queued, timers.under_way(session, now, QUEUED))
     woken = 0
     while woken < room:
         with system_session(runtime().engine) as session:
-            wake_ups = timers.due_timers(session, now, queued_since=since)
+            due = timers.due_timers(session, now, queued_since=since)
             session.commit()
-        woken += wake_all(wake_ups)
-        if len(wake_ups) < timers.AT_ONCE / 2:  # several timers may be one execution's
+        _wake_together(due.together)
+        wake_all(due.alone)
+        found = len(due.together) + len(due.alone)
+        woken += found
+        if found < timers.AT_ONCE / 2:  # several timers may be one execution's
             break
     return woken
+
+
+def _wake_together(wake_ups: list[timers.WakeUp]) -> None:
+    """Has each of them run, many by one message."""
+    by_organization: dict[str, list[str]] = {}
+    for execution_id, organization_id in wake_ups:
+        by_organization.setdefault(organization_id, []).append(execution_id)
+    groups = [(org, *some) for org, ids in by_organization.items() for some in _parts(ids)]
+    _send("run_due", groups)
+
+
+def _parts(ids: list[str]) -> Iterator[list[str]]:
+    return (ids[begin : begin + MOST] for begin in range(0, len(ids), MOST))
 
 
 def wake_lost(now: datetime) -> int:
@@ -63,11 +83,15 @@ def wake_signals(now: datetime) -> int:
 
 def wake_all(wake_ups: list[timers.WakeUp]) -> int:
     """Has each of them run; how many there were. Redis may be down: then they are woken again later."""
-    try:
-        runtime().broker.wake_many("run_execution", wake_ups)
-    except redis.RedisError as error:
-        log.warning("broker does not respond, the scheduler will wake it", executions=len(wake_ups), error=str(error))
+    _send("run_execution", wake_ups)
     return len(wake_ups)
+
+
+def _send(actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
+    try:
+        runtime().broker.wake_many(actor_name, calls)
+    except redis.RedisError as error:
+        log.warning("broker does not respond, the scheduler will wake it", messages=len(calls), error=str(error))
 
 
 def fire_clocks(now: datetime) -> int:

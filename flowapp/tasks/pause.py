@@ -7,6 +7,7 @@ has seen it for the first time.
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,13 +43,25 @@ class Pause:
         self._fixed = State("setting") if settings.paused else None
         self._state: State | None = State("unknown")
         self._looked_at = float("-inf")
+        self._looking = threading.Lock()
 
     def state(self) -> State | None:
         """None where the installation works. Asks the database at most every LOOK seconds."""
-        if self._fixed is None and time.monotonic() - self._looked_at > LOOK:
-            self._looked_at = time.monotonic()
-            self._look()
+        if self._fixed is None and self._is_old() and self._looking.acquire(blocking=self._is_unknown()):
+            try:
+                if self._is_old():
+                    self._look()
+                    self._looked_at = time.monotonic()
+            finally:
+                self._looking.release()
         return self._fixed or self._state
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._looked_at > LOOK
+
+    def _is_unknown(self) -> bool:
+        """Whoever asks now waits for the first look: it would take the installation for paused, and drop what it was to run."""
+        return self._state is not None and self._state.reason == "unknown"
 
     def refuse(self) -> None:
         """ConflictError where it is paused."""

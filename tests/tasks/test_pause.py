@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -219,3 +221,28 @@ def test_two_processes_that_begin_at_once_agree(settings: Settings) -> None:
         ids = set(one.execute(text("SELECT value FROM installation_settings WHERE name = 'id'")).scalars())
     engine.dispose()
     assert len(ids) == 1
+
+
+def test_whoever_asks_during_the_first_look_waits_for_it(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's threads begin together: the others would take the installation for paused, and drop what they took."""
+    engine = make_engine(settings)
+    prepare_engine(engine, settings)
+    begun, go_on = threading.Event(), threading.Event()
+    look = Pause._look
+
+    def slowly(self: Pause) -> None:
+        begun.set()
+        go_on.wait(10)
+        look(self)
+
+    monkeypatch.setattr(Pause, "_look", slowly)
+    pause = Pause(settings, engine)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(pause.state)
+        assert begun.wait(10)
+        second = threads.submit(pause.state)
+        with pytest.raises(TimeoutError):
+            second.result(0.05)
+        go_on.set()
+        assert (first.result(10), second.result(10)) == (None, None)
+    engine.dispose()

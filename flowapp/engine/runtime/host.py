@@ -18,7 +18,7 @@ from flowapp.models import utcnow
 class Host:
     """`services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
     commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
-    `wake` has an execution looked at again; `ended(row)` is told of an end after its commit, where somebody waits for it; `stored`
+    `wake` has an execution looked at again, `wake_all` several, each by itself (execution, organization); `ended(row)` is told of an end after its commit, where somebody waits for it; `stored`
     counts bytes that were written; `watch` hears what this thread is doing.
     """
 
@@ -28,6 +28,7 @@ class Host:
     now: Callable[[], datetime] = utcnow
     chance: Callable[[], float] = random
     wake: Callable[[str, str], None] = lambda _execution, _organization: None
+    wake_all: Callable[[list[tuple[str, str]]], object] = lambda _executions: None
     ended: Callable[[ExecutionRow], None] = lambda _row: None
     stored: Callable[[tuple[str, str, int]], None] = lambda _written: None  # organization, workflow, bytes
     watch: Watch = field(default_factory=Watch)

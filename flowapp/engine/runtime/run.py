@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from time import monotonic
 from typing import Any
 
@@ -23,7 +23,7 @@ from flowapp.engine.runtime.resume import resume
 from flowapp.engine.runtime.visit import Attempt, idempotency_key
 from flowapp.engine.runtime.visit_context import Results, VisitContext
 from flowapp.engine.store import leases
-from flowapp.engine.store.journal import Claim, Journal
+from flowapp.engine.store.journal import Batch, Claim, Journal
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.rows import Options
 from flowapp.models import TEST, new_id
@@ -292,8 +292,11 @@ class Run:
         """Bytes that this execution has written, and is about to."""
         return self.state.get("stored", 0) + self.recorder.weight
 
-    def flush(self, **columns: object) -> None:
-        """Commits what has happened since the last commit, then tells who watches."""
+    def flush(self, then: Callable[[], None] = lambda: None, **columns: object) -> None:
+        """Commits what has happened since the last commit, then tells who watches, and does what is to be done `then`.
+
+        The last commit of an execution may be made a little later, together with others'.
+        """
         batch, news = self.recorder.take()
         self.state = {**self.state, "stored": self.stored}
         batch.columns = {
@@ -312,16 +315,25 @@ class Run:
         elif self.over:
             batch.timers = self._none()
             batch.listening = None if columns["status"] == "pending" else self._none()
+        written = partial(self._written, self.recorder.weight, news, then)
+        self.recorder.weight = 0
+        self.flushed = monotonic()
+        if not (self.over and self.journal.gather(self.claim, batch, written)):
+            self._write(batch)
+            written()
+
+    def _write(self, batch: Batch) -> None:
         try:
             self.journal.write(self.claim, batch)
         except Exception as error:  # noqa: BLE001 - raised again unless the database is away
             leases.write_again(self.journal, self.claim, batch, self.host.stopping, error)
         self.claim.seq = self.recorder.seq
         self.host.watch.settled()
-        self.host.stored((self.row["organization_id"], self.row["workflow_id"], self.recorder.weight))
-        self.recorder.weight = 0
-        self.flushed = monotonic()
+
+    def _written(self, weight: int, news: list[Message], then: Callable[[], None]) -> None:
+        self.host.stored((self.row["organization_id"], self.row["workflow_id"], weight))
         self.publish(news)
+        then()
 
     def _none(self) -> list[Any] | None:
         """Nothing wakes it any more. Where it never waited there is nothing to take away either."""
@@ -330,7 +342,10 @@ class Run:
     def rest(self) -> None:
         """Nothing is ready: the execution waits for its timers, for signals, or for a person."""
         self.over = True
-        self.flush(status="waiting", lease_until=None)
+        self.flush(self._look_again, status="waiting", lease_until=None)
+
+    def _look_again(self) -> None:
+        """Whether a signal came while nobody could be woken."""
         standing = self.row, self.state, self.program
         if waiting.signals_came(
             self.journal, self.signals or ReceivedSignals(), *standing, since=self.since, now=self.host.now()
@@ -351,7 +366,9 @@ class Run:
         self.recorder.weight += weigh(end.output)
         self.recorder.news.append(execution_completed(self.row["id"], self.recorder.seq, status, error, end.output))
         tell_others(self.recorder.batch, self.row, end)
-        self.flush(**columns_of(end))
+        self.flush(self._ended, **columns_of(end))
+
+    def _ended(self) -> None:
         if self.options.get("parent") or self.row["concurrency_key"] is not None:
             self.host.ended(self.row)
 

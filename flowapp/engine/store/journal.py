@@ -6,7 +6,7 @@ this is the one audited place where the sessions' tenant criterion does not reac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ from flowapp.engine.store.rows import (
 )
 from flowapp.engine.store.signals import Count
 from flowapp.errors import FencedError
-from flowapp.models import OPEN, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow, new_id
+from flowapp.models import OPEN, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow
 from flowapp.models.driver import Driver, transaction
 from flowapp.models.tenancy import at_once, use_tenant
 
@@ -60,7 +60,7 @@ _COLUMNS = (
     "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
     "options", "concurrency_key", "error_message",
 )  # fmt: skip
-_ROW = (
+ROW = (
     *(_executions.c[name] for name in _COLUMNS),
     select(_organizations.c.timezone)
     .where(_organizations.c.id == bindparam("org"))
@@ -88,9 +88,9 @@ _CLAIM = (
         lease_owner=bindparam("owner"),
         started_at=func.coalesce(_executions.c.started_at, bindparam("at")),
     )
-    .returning(*_ROW)
+    .returning(*ROW)
 )  # fmt: skip
-_LOOK = select(*_ROW).where(
+_LOOK = select(*ROW).where(
     _executions.c.id == bindparam("execution_id"),
     _executions.c.organization_id == bindparam("org"),
     _STATUS == "pending",
@@ -106,20 +106,21 @@ _MINE = (
 _WRITE = and_(*_MINE, _STATUS == "running")
 # The first write of a new execution is its claim at the same time: nobody else has, or may not.
 _FIRST = and_(*_MINE, _STATUS == "pending", _executions.c.held.is_(False))
-# The same two conditions for engine.store.one_statement.
-_IN_WORDS = {
-    True: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = 'running'",
-    False: "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = 'pending' AND NOT held",
-}
-_READ = (*(_executions.c[name] for name in _COLUMNS), _organizations.c.timezone)
-_RESULT = tuple(
+# So it is where one whose time has come is woken for the first time (engine.store.group_commit).
+_WOKEN = and_(*_MINE, _STATUS == "waiting")
+_GUARDS = {"running": _WRITE, "pending": _FIRST, "waiting": _WOKEN}
+# The same conditions for engine.store.one_statement.
+_MINE_IN_WORDS = "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = "
+IN_WORDS = {status: f"{_MINE_IN_WORDS}'{status}'{' AND NOT held' * (status == 'pending')}" for status in _GUARDS}
+READ = (*(_executions.c[name] for name in _COLUMNS), _organizations.c.timezone)
+RESULT = tuple(
     _runs.c[name]
     for name in (
         "seq", "ended_seq", "step_id", "token", "status", "output", "error_message", "iteration", "attempt", "frame",
     )
 )  # fmt: skip
 _RESULTS = (
-    select(*_RESULT)
+    select(*RESULT)
     .where(_runs.c.execution_id == bindparam("execution_id"), _runs.c.organization_id == bindparam("org"))
     .order_by(_runs.c.seq)
 )
@@ -142,10 +143,9 @@ _UNSET = delete(_timers).where(_timers.c.execution_id == bindparam("execution_id
 
 
 @cache
-def _change(names: tuple[str, ...], *, taken: bool = True) -> Update:
-    """A write of these columns of the execution; their parameters are named new_<column>."""
-    mine = _WRITE if taken else _FIRST
-    return update(_executions).where(mine).values({name: bindparam(f"new_{name}") for name in names})
+def _change(names: tuple[str, ...], status: str = "running") -> Update:
+    """A write of these columns of the execution, where it has this status; their parameters are named new_<column>."""
+    return update(_executions).where(_GUARDS[status]).values({name: bindparam(f"new_{name}") for name in names})
 
 
 @dataclass(slots=True)
@@ -181,24 +181,30 @@ class Batch:
 class Claim:
     """What a worker holds: the row it claimed, with its fence. Not `taken`: the first write is to claim it.
 
-    `seq`: what the row's was after the last write; None before the first one.
+    `seq`: what the row's was after the last write; None before the first one. `status`: what it must be for the next write;
+    `at`: when what is not taken was read.
     """
 
     row: ExecutionRow
     fence: int
-    taken: bool = True
     seq: int | None = None
+    status: str = "running"
+    at: datetime | None = None
+
+    @property
+    def taken(self) -> bool:
+        return self.status == "running"
 
     @property
     def key(self) -> Columns:
         return {"execution_id": self.row["id"], "org": self.row["organization_id"], "claimed": self.fence}
 
 
-def _write_own(connection: Connection | Driver, claim: Claim, batch: Batch) -> bool:
+def write_own(connection: Connection | Driver, claim: Claim, batch: Batch) -> bool:
     """The execution, its attempts, lines and timers; what it was listening for is over where the batch says what it is
     listening for now. False, and nothing written, where the claim was lost."""
     new = {f"new_{name}": value for name, value in batch.columns.items()}
-    held = connection.execute(_change(tuple(batch.columns), taken=claim.taken), {**claim.key, **new})
+    held = connection.execute(_change(tuple(batch.columns), claim.status), {**claim.key, **new})
     if held.rowcount != 1:
         return False
     for statement, rows in (
@@ -249,7 +255,7 @@ class Journal:
             "owner": self.owner,
         }
         with transaction(self.engine, self.organization_id, alone=True) as driver:
-            found = cast(list[ExecutionRow], driver.read(_CLAIM, values, _READ))
+            found = cast(list[ExecutionRow], driver.read(_CLAIM, values, READ))
         return Claim(found[0], found[0]["fence"]) if found else None
 
     def look(self, execution_id: str, now: datetime) -> Claim | None:
@@ -265,7 +271,7 @@ class Journal:
 
     def first(self, row: ExecutionRow, now: datetime) -> Claim:
         """The same of a row that is known: whether it still is what it was, the first write tells."""
-        return Claim({**row, "started_at": now}, row["fence"], taken=False)
+        return Claim({**row, "started_at": now}, row["fence"], status="pending", at=now)
 
     def definition(self, version_id: str) -> tuple[Columns, str]:
         """The definition of a version, and the project of its workflow."""
@@ -283,23 +289,35 @@ class Journal:
         with transaction(self.engine, self.organization_id, alone=True, writes=False) as driver:
             return cast(
                 list[PastRun],
-                driver.read(_RESULTS, {"execution_id": execution_id, "org": self.organization_id}, _RESULT),
+                driver.read(_RESULTS, {"execution_id": execution_id, "org": self.organization_id}, RESULT),
             )
 
     def write(self, claim: Claim, batch: Batch) -> None:
         """Writes a batch in one transaction. FencedError, and nothing written, where the claim was lost."""
-        if not claim.taken:
-            batch.columns = {**self._taking(claim), **batch.columns}
+        self._claim_too(claim, batch)
         given = one_statement.rows(batch) if self.engine.dialect.name == "postgresql" else None
         if given is not None:
             with transaction(self.engine, self.organization_id, alone=True) as driver:
-                held = one_statement.write(driver, _IN_WORDS[claim.taken], claim.key, batch, given)
+                held = one_statement.write(driver, IN_WORDS[claim.status], claim.key, batch, given)
         else:
             held = self._write(claim, batch)
         if not held:
             raise FencedError("The execution was cancelled, or another worker has claimed it.")
+        self._taken(claim)
+
+    def gather(self, claim: Claim, batch: Batch, written: Callable[[], None]) -> bool:  # noqa: ARG002
+        """Whether this last batch of a claim is written later, along with others, and `written` called then. Here it never is."""
+        return False
+
+    def _claim_too(self, claim: Claim, batch: Batch) -> None:
+        """The first write is the claim as well; what it says itself wins, as where it is the last one too."""
         if not claim.taken:
-            claim.fence, claim.taken = claim.fence + 1, True
+            batch.columns = {**self._taking(claim), **batch.columns}
+
+    def _taken(self, claim: Claim) -> None:
+        """It was written: the claim is this worker's."""
+        if not claim.taken:
+            claim.fence, claim.status = claim.fence + 1, "running"
 
     def written(self, claim: Claim, batch: Batch) -> bool:
         """Whether a write of this batch whose answer was lost was made after all. Then the claim is taken by it."""
@@ -314,34 +332,35 @@ class Journal:
             return False
         # No two claims begin in the same microsecond; a batch that only moves on leaves its mark in `seq` or the status.
         mine = claim.taken or (found.lease_owner, found.started_at) == (self.owner, claim.row["started_at"])
+        if claim.status == "waiting" and found.status == "running":  # begun long ago, so its start says nothing
+            mine = mine and claim.at is not None and found.lease_until == claim.at + self.lease
         ahead = found.seq == batch.columns["seq"] != (claim.row["seq"] if claim.seq is None else claim.seq)
         ended = found.status == batch.columns.get("status", "running") != "running"
         if not (mine and (ahead or ended)):
             return False
-        claim.fence, claim.taken = found.fence, True
+        claim.fence, claim.status = found.fence, "running"
         return True
 
     def _taking(self, claim: Claim) -> Columns:
         """The columns of a claim."""
-        at = claim.row["started_at"]
         return {
             "status": "running",
             "fence": claim.fence + 1,
-            "lease_until": at + self.lease,
+            "lease_until": claim.at + self.lease if claim.at else None,
             "lease_owner": self.owner,
-            "started_at": at,
+            "started_at": claim.row["started_at"],
         }
 
     def _write(self, claim: Claim, batch: Batch) -> bool:
         """Writes on the driver what is the execution's own, and what more there is through SQLAlchemy."""
         if batch.reaches_others:
             with self.transaction() as connection:
-                if not _write_own(connection, claim, batch):
+                if not write_own(connection, claim, batch):
                     return False
                 signals.write(connection, claim.row, batch)
             return True
         with transaction(self.engine, self.organization_id) as driver:
-            return _write_own(driver, claim, batch)
+            return write_own(driver, claim, batch)
 
     def signals(self, execution_id: str) -> Sequence[ReceivedSignal]:
         """What has come for an execution that waits."""
@@ -378,15 +397,4 @@ class Journal:
     def keep_wake_up(self, claim: Claim, now: datetime) -> None:
         """Tells that a new execution's first wake-up is being followed, though nothing is written yet."""
         with self.transaction() as connection:
-            connection.execute(_change(("rung_at",), taken=False), {**claim.key, "new_rung_at": now})
-
-    def timer(self, execution_id: str, token: str, kind: str, due_at: datetime) -> TimerRow:
-        """A row of timers."""
-        return {
-            "id": new_id(),
-            "organization_id": self.organization_id,
-            "execution_id": execution_id,
-            "token": token,
-            "kind": kind,
-            "due_at": due_at,
-        }
+            connection.execute(_change(("rung_at",), "pending"), {**claim.key, "new_rung_at": now})

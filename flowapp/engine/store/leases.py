@@ -39,7 +39,7 @@ class Held:
         self.kept_at = now
         if self.claim.taken:
             self.journal.extend(self.claim, now)
-        else:
+        elif self.claim.status == "pending":
             self.journal.keep_wake_up(self.claim, now)
 
 

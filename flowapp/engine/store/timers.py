@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, and_, exists, not_, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, and_, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.models import IS_OPEN, Execution, Signal, Timer
@@ -14,20 +15,30 @@ WAKE_AGAIN = timedelta(seconds=5)
 SIGNAL_AGAIN = timedelta(seconds=20)
 ALONE = timedelta(seconds=30)
 
+_RARELY_PURE = ("retry", "timeout")  # kinds of timers after which effects or an end follow
 _IS_SUSPECT = or_(Execution.crashes > 0, Execution.error_message != "")
 
 WakeUp = tuple[str, str]  # execution id, organization id
+
+
+class Due(NamedTuple):
+    """Executions with a timer that is due. `together`: the end of a wait, and nobody was told before."""
+
+    together: list[WakeUp]
+    alone: list[WakeUp]
+
+
 Moment = datetime | BindParameter[datetime]  # work_due asks with names in place of values
 
 
-def due_timers(session: Session, now: datetime, *, queued_since: datetime | None = None) -> list[WakeUp]:
+def due_timers(session: Session, now: datetime, *, queued_since: datetime | None = None) -> Due:
     """Executions with a timer that is due and whose message is not in the queue (see `lost`); marks them as woken.
 
     At most AT_ONCE: where as many come back there may be more.
     """
     before = min(now, queued_since or now) - WAKE_AGAIN
     rows = session.execute(
-        select(Timer.id, Timer.execution_id, Timer.organization_id)
+        select(Timer.id, Timer.execution_id, Timer.organization_id, Timer.kind, Timer.rung_at)
         .where(Timer.due_at <= now, or_(Timer.rung_at.is_(None), Timer.rung_at < before))
         .order_by(Timer.due_at)
         .limit(AT_ONCE)
@@ -37,7 +48,15 @@ def due_timers(session: Session, now: datetime, *, queued_since: datetime | None
             update(Timer).where(Timer.id.in_([row.id for row in rows])).values(rung_at=now)
             .execution_options(synchronize_session=False)
         )  # fmt: skip
-    return list(dict.fromkeys((row.execution_id, row.organization_id) for row in rows))
+    wake_ups = {row.id: (row.execution_id, row.organization_id) for row in rows}
+    alone = dict.fromkeys(wake_ups[row.id] for row in rows if row.kind in _RARELY_PURE or row.rung_at)
+    return Due([one for one in dict.fromkeys(wake_ups.values()) if one not in alone], list(alone))
+
+
+def under_way(session: Session, now: datetime, most: int) -> int:
+    """How many timers were woken just now and are not through, up to `most`: a message may be of many."""
+    woken = select(Timer.id).where(Timer.due_at <= now, Timer.rung_at >= now - WAKE_AGAIN).limit(most).subquery()
+    return session.scalar(select(func.count()).select_from(woken)) or 0
 
 
 def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> list[WakeUp]:

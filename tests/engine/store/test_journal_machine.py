@@ -109,11 +109,13 @@ class Machine(RuleBasedStateMachine):
 
     # --- what can happen
 
-    def wake(self, runner: Any, fuse: Fuse) -> None:
-        """A wake-up; the first ones may be told apart (`fresh`), which then must not matter."""
+    def wake(self, runner: Any, fuse: Fuse, *, together: bool = False) -> None:
+        """A wake-up; the first ones may be told apart (`fresh`), and those of many `together`, which then must not matter."""
         outer, Book.fuse = Book.fuse, fuse
         try:
-            if self.first_bells:
+            if together:
+                runner.run_together([self.id], self.place.org)
+            elif self.first_bells:
                 self.first_bells -= 1
                 self.place.first_wake_up(self.id, runner)
             else:
@@ -177,12 +179,20 @@ class Machine(RuleBasedStateMachine):
     def sweep(self) -> None:
         with Session(self.place.engine, info={"system": True}) as session:
             now = self.place.now()
-            wake_ups = [*timers.due_timers(session, now), *timers.lost(session, now, queued_since=None)]
-            wake_ups += timers.unheard(session, now)
+            due = timers.due_timers(session, now)
+            wake_ups = [*due.alone, *timers.lost(session, now, queued_since=None), *timers.unheard(session, now)]
             session.commit()
+        if (self.id, self.place.org) in due.together:
+            self.wake(self.runners[0], Fuse(None), together=True)
         for execution_id, _org in wake_ups:
             if execution_id == self.id:
                 self.wake(self.runners[0], Fuse(None))
+
+    @rule(chance=chances)
+    def its_time_has_come(self, chance: Random) -> None:
+        """It is woken along with others, for the first time; often the worker dies on the way."""
+        length = chance.choice((None, 0, 1, 2, 3, 5)) if self.bearable() else None
+        self.wake(self.runners[0], Fuse(length), together=True)
 
     @precondition(lambda self: self.recipe.parks)
     @rule(chance=chances)
