@@ -99,14 +99,14 @@ def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[FieldJson, list
     label, type_ = str(row.get("label") or "").strip(), str(row.get("type") or "text")
     given = row.get("options") or []
     faults: list[tuple[str, str]] = []
-    lines = given.replace("\r", "").replace(",", "\n").split("\n") if isinstance(given, str) else given
+    lines = given.splitlines() if isinstance(given, str) else given
     options = list(dict.fromkeys(text for line in lines if (text := str(line).strip())))
     if not label or len(label) > 200 or "\x00" in label:
         faults.append(("label", say("Give the field a label of at most 200 characters.")))
     if type_ not in TYPES:
         faults.append(("type", say("Choose one of: %(options)s.", options=", ".join(TYPES))))
     if type_ == "select" and not options:
-        faults.append(("options", say("Enter the choices, separated by commas.")))
+        faults.append(("options", say("Enter the choices, one a line.")))
     asked = str(row.get("key") or "").strip()
     key = projects.slugify(asked or label, MAX_KEY, "field")
     if not asked:

@@ -115,8 +115,10 @@ def _one_of(value: object, choices: object) -> bool:
 
 
 def options_of(choices: object) -> list[str]:
-    """A list, or a text with commas."""
-    return [str(choice).strip() for choice in (choices if isinstance(choices, list) else str(choices).split(","))]
+    """A list, or a text: one a line, or on one line with commas between."""
+    if isinstance(choices, list):
+        return [str(choice).strip() for choice in choices]
+    return [choice.strip() for choice in str(choices).strip().split("\n" if "\n" in str(choices).strip() else ",")]
 
 
 def _is_date(value: object, conventions: Conventions) -> bool:

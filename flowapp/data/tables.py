@@ -270,7 +270,7 @@ def _read_column(row: Mapping[str, object], used: set[str]) -> Column:
         problems.append(Problem("type", say("Choose one of: %(options)s.", options=", ".join(LABELS))))
     options = _options(row.get("options"))
     if type_ == "choice" and not options:
-        problems.append(Problem("options", say("Enter the choices, separated by commas.")))
+        problems.append(Problem("options", say("Enter the choices, one a line.")))
     unique = bool(row.get("unique"))
     if unique and type_ in ("json", "long_text", "boolean"):
         problems.append(Problem("unique", say("A column of this type cannot be unique.")))
@@ -296,5 +296,6 @@ def _key(row: Mapping[str, object], label: str, used: set[str], problems: list[P
 
 
 def _options(given: Any) -> tuple[str, ...]:
-    parts = given.replace("\n", ",").split(",") if isinstance(given, str) else list(given or ())
+    """One a line: a choice may hold a comma."""
+    parts = given.splitlines() if isinstance(given, str) else list(given or ())
     return tuple(dict.fromkeys(text for part in parts if (text := str(part).strip())))

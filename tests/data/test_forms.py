@@ -17,7 +17,7 @@ CONTACT = {
         {"label": "E-mail", "key": "email", "type": "email", "required": True},
         {"label": "How many", "type": "number"},
         {"label": "Message", "type": "textarea"},
-        {"label": "Topic", "type": "select", "options": "Sales, Help"},
+        {"label": "Topic", "type": "select", "options": "Sales\nHelp"},
         {"label": "I agree", "type": "checkbox", "required": True},
         {"label": "When", "type": "date"},
         {"label": "Phone", "type": "phone"},

@@ -26,7 +26,7 @@ CONTACTS = {
         {"label": "Active", "type": "boolean"},
         {"label": "Born", "type": "date"},
         {"label": "Seen", "type": "datetime"},
-        {"label": "Kind", "type": "choice", "options": "new, old"},
+        {"label": "Kind", "type": "choice", "options": "new\nold"},
         {"label": "More", "type": "json"},
         {"label": "Order", "type": "long_text"},
     ],

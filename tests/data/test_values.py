@@ -192,7 +192,20 @@ def test_a_step_finds_and_updates_addresses_in_any_case(session, project) -> Non
     steps.save(table.slug, [{"email": "ann@example.com", "name": "Ann"}])
     saved = steps.save(table.slug, [{"email": "ANN@Example.com", "name": "Anna"}], mode="upsert", match=["email"])
     assert (saved.created, saved.updated) == (0, 1)
-    assert [row["name"] for row in steps.select(table.slug, where={"email": "Ann@Example.COM"})] == ["Anna"]
+    assert [row["name"] for row in steps.select(table.slug, where={"email": "Ann@Example.COM"}).records] == ["Anna"]
     assert [
-        row["email"] for row in steps.select(table.slug, where={"email": ["ANN@EXAMPLE.COM", "x@example.com"]})
+        row["email"] for row in steps.select(table.slug, where={"email": ["ANN@EXAMPLE.COM", "x@example.com"]}).records
     ] == ["ann@example.com"]
+
+
+def test_a_choice_may_hold_a_comma(session, project, ways) -> None:
+    given = {"label": "V", "type": "choice", "options": "$1,000\r\n$2,000\n"}
+    table = tables.create(session, {"name": "T", "columns": [given]})
+    assert tables.columns_of(table)[0].options == ("$1,000", "$2,000")
+    assert records.create(session, table, {"v": "$1,000"})["v"] == "$1,000"
+    form = forms.create(
+        session, {"name": "F", "fields": [{"label": "V", "type": "select", "options": "$1,000\r\n$2,000"}]}
+    )
+    assert forms.answers(form, {"v": "$2,000"}, conventions_of(session)) == {"v": "$2,000"}
+    rule = {"field": "v", "rule": "one_of", "value": "$1,000\n$2,000"}
+    assert ProjectSchemas(session, project.id).checks([rule]).problems([{"v": "$1,000"}, {"v": "000"}])[0] == []

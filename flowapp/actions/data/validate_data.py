@@ -15,6 +15,7 @@ from flowapp.catalog.fields import Text, has_expression
 from flowapp.errors import StepError
 from flowapp.security import json_schema
 from flowapp.texts import say
+from flowapp.values.lists import as_list
 
 RuleName = Literal[
     "required", "email", "number", "integer", "min", "max", "min_length", "max_length", "pattern", "one_of", "date",
@@ -171,11 +172,7 @@ def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
     data = params.data
     if data is None or data == "":
         data = ctx.render("{{ form_data | default(input) }}")
-    items = data if params.each else [data]
-    if not isinstance(items, list):
-        raise StepError(
-            "The data is not a list. Turn off “Check each item of a list”, or choose a list.", permanent=True
-        )
+    items = as_list(data) if params.each else [data]
     problems_by_item = ctx.schemas.validate(params.wanted, items)
     problems = _of_each(problems_by_item) if params.each else problems_by_item[0]
     result = {"valid": not problems, "data": data, "errors": problems}

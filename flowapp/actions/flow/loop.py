@@ -8,14 +8,17 @@ from typing import Any, Literal
 from pydantic import Field
 
 from flowapp.catalog import N_, Each, Outcome, Params, PastVisit, Reason, StepContext, action, ui
-from flowapp.errors import StepError
 from flowapp.texts import say
+from flowapp.values.lists import as_list
 
 SHOWN_ERRORS = 10
 
 
 class LoopParams(Params):
-    """`items` is a list; an object counts as the list of its {"key", "value"}, null as the empty list."""
+    """`items` is a list, or JSON text of one; an object counts as the list of its {"key", "value"}, null as the empty list.
+
+    A single value is a list of one.
+    """
 
     items: object = Field(
         json_schema_extra=ui(
@@ -112,11 +115,6 @@ def loop(_ctx: StepContext, params: LoopParams) -> Outcome:
 
 
 def _listed(value: object) -> list[object]:
-    if isinstance(value, list):
-        return value
     if isinstance(value, dict):
         return [{"key": key, "value": entry} for key, entry in value.items()]
-    if value is None or value == "":
-        return []
-    shown = f"the text “{value[:50]}”" if isinstance(value, str) else f"{value}"
-    raise StepError(f"A loop needs a list, such as {{{{ input.orders }}}}; this is {shown}.", permanent=True)
+    return as_list(value)

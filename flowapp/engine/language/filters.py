@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 from flowapp.catalog import N_, times
 from flowapp.engine.language.values import MAX_TEXT, Number, contains, kind, order, to_json, to_text
 from flowapp.errors import ExpressionError
+from flowapp.values.lists import as_list
 from flowapp.values.numbers import plain_number
 from flowapp.values.text import identity
 
@@ -54,14 +55,6 @@ def _filter(usage: str, help: str) -> Callable[[Function], Function]:  # noqa: A
         return function
 
     return register
-
-
-def _items(value: object) -> list[object]:
-    if value is None:
-        return []
-    if isinstance(value, list | tuple):
-        return list(value)
-    raise ExpressionError(f"This needs a list, not {kind(value)}.")
 
 
 def _number(value: object) -> Number:
@@ -140,17 +133,17 @@ def _length(value: object) -> int:
 
 @_filter("first", N_("First entry of a list or first character of a text; null if empty"))
 def _first(value: object) -> object:
-    return next(iter(value if isinstance(value, str) else _items(value)), None)
+    return next(iter(value if isinstance(value, str) else as_list(value)), None)
 
 
 @_filter("last", N_("Last entry of a list or last character of a text; null if empty"))
 def _last(value: object) -> object:
-    return next(reversed(value if isinstance(value, str) else _items(value)), None)
+    return next(reversed(value if isinstance(value, str) else as_list(value)), None)
 
 
 @_filter("join(', ')", N_("Joins the entries of a list with a separator"))
 def _join(value: object, separator: object = ", ", attribute: object = None) -> str:
-    parts = [to_text(entry if attribute is None else _field(entry, attribute)) for entry in _items(value)]
+    parts = [to_text(entry if attribute is None else _field(entry, attribute)) for entry in as_list(value)]
     between = to_text(separator)
     if sum(map(len, parts)) + len(parts) * len(between) > MAX_TEXT:
         raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
@@ -218,12 +211,12 @@ def _min(value: object, attribute: object = None) -> object:
 
 @_filter("max", N_("Largest entry of a list, optionally by a field of each entry; null if empty"))
 def _max(value: object, attribute: object = None) -> object:
-    return next(iter(_sort([e for e in _items(value) if e is not None], attribute, reverse=True)), None)
+    return next(iter(_sort([e for e in as_list(value) if e is not None], attribute, reverse=True)), None)
 
 
 @_filter("sum('amount')", N_("Adds up a list of numbers, or a field of each entry; null counts as 0"))
 def _sum(value: object, attribute: object = None) -> Number:
-    entries = _items(value) if attribute is None else [_field(entry, attribute) for entry in _items(value)]
+    entries = as_list(value) if attribute is None else [_field(entry, attribute) for entry in as_list(value)]
     numbers = [_number(entry) for entry in entries if entry is not None]
     if any(isinstance(number, Decimal) for number in numbers):
         return sum((Decimal(repr(n)) if isinstance(n, float) else Decimal(n) for n in numbers), Decimal())
@@ -249,7 +242,7 @@ class _Key:
 
 @_filter("sort('name')", N_("Sorts a list, optionally by a field of each entry; null comes last"))
 def _sort(value: object, attribute: object = None, reverse: object = False) -> list[object]:
-    pairs = [(entry if attribute is None else _field(entry, attribute), entry) for entry in _items(value)]
+    pairs = [(entry if attribute is None else _field(entry, attribute), entry) for entry in as_list(value)]
     known = sorted((p for p in pairs if p[0] is not None), key=lambda pair: _Key(pair[0]), reverse=bool(reverse))
     return [entry for _, entry in known] + [entry for key, entry in pairs if key is None]
 
@@ -257,7 +250,7 @@ def _sort(value: object, attribute: object = None, reverse: object = False) -> l
 @_filter("unique", N_("Removes duplicates from a list, optionally by a field of each entry"))
 def _unique(value: object, attribute: object = None) -> list[object]:
     by_key: dict[str, object] = {}
-    for entry in _items(value):
+    for entry in as_list(value):
         key = entry if attribute is None else _field(entry, attribute)
         by_key.setdefault(to_json(identity(key) if isinstance(key, str) else key), entry)
     return list(by_key.values())
@@ -265,12 +258,12 @@ def _unique(value: object, attribute: object = None) -> list[object]:
 
 @_filter("reverse", N_("Reverses a list or text"))
 def _reverse(value: object) -> object:
-    return value[::-1] if isinstance(value, str) else _items(value)[::-1]
+    return value[::-1] if isinstance(value, str) else as_list(value)[::-1]
 
 
 @_filter("map('name')", N_("Takes one field of each entry of a list; null if an entry does not have it"))
 def _map(value: object, attribute: object) -> list[object]:
-    return [_field(entry, attribute) for entry in _items(value)]
+    return [_field(entry, attribute) for entry in as_list(value)]
 
 
 @_filter("tojson", N_("Converts any value to JSON"))

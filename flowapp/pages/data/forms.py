@@ -86,7 +86,7 @@ def create() -> Response:
 def edit(form_id: str) -> Response:
     """The builder."""
     form = forms.get(db.session(), str(form_id))
-    rows = [{**field, "options": ", ".join(field["options"])} for field in form.fields]
+    rows = [{**field, "options": "\n".join(field["options"])} for field in form.fields]
     stored = {name: getattr(form, name) for name in ("name", "title", "intro", "submit_label", "thanks")}
     return _builder(form, BuilderForm(data={**stored, "fields": rows}))
 

@@ -93,3 +93,26 @@ def test_workflows_are_found_in_any_case(api: Api) -> None:
     for search in ("élodie", "E\u0301LODIE", "бьёрн"):
         assert api.get(f"/workflows/?search={search}")["count"] == 1, search
     assert api.get("/workflows/?search=elodie")["count"] == 0
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        ("tags=red", ["red"]),
+        ("tags=red&tags=blue", ["red", "blue"]),
+        ("tags=%5B%22red%22%2C%22blue%22%5D", ["red", "blue"]),
+        ("tags=", []),
+    ],
+)
+def test_a_loop_takes_what_a_form_sends(api: Api, body: str, seen: list[str]) -> None:
+    steps = [{"step_id": "each", "action_type": "loop", "params": {"items": "{{ input.tags }}"}},
+             {"step_id": "t", "action_type": "transform_data", "params": {"set": {"tag": "{{ item }}"}}}]  # fmt: skip
+    edges = [{"source": "each", "target": "t", "branch": "each"}]
+    made = api.post("/workflows/", {"name": "W", "steps": steps, "edges": edges, "triggers": [{"trigger_type": "webhook", "config": {}}],
+                                    "status": "active"}, 201)  # fmt: skip
+    hook = f"/hooks/{made['triggers'][0]['config']['key']}"
+    started = api.client.post(hook, data=body, content_type="application/x-www-form-urlencoded").json
+    found = ended(api, started["execution_id"])
+    assert found["status"] == "completed", found
+    assert [result["tag"] for result in found["context"]["state"]["each"]["results"]] == seen

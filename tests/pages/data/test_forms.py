@@ -16,7 +16,7 @@ NEW = {
     "name": "Contact form 1", "title": "Write to us", "thanks": "Merci!", "order": ["0", "1", "2"],
     "fields-0-label": "Name", "fields-0-type": "text", "fields-0-required": "y",
     "fields-1-label": "E-mail", "fields-1-type": "email",
-    "fields-2-label": "Topic", "fields-2-type": "select", "fields-2-options": "Sales, Help",
+    "fields-2-label": "Topic", "fields-2-type": "select", "fields-2-options": "Sales\r\nHelp",
 }  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def test_fields_are_added_removed_and_moved_without_saving(app, ada):
 
 def test_a_form_is_changed_and_deleted(app, ada, form):
     page = ada.get(f"/forms/{form.id}/edit").text
-    assert 'value="Sales, Help"' in page
+    assert "\nSales\nHelp</textarea>" in page
     wrong = ada.post(f"/forms/{form.id}/edit", {**NEW, "name": "", "fields-2-options": ""}, 422).text
     assert 'id="name-error"' in wrong and 'id="fields-2-options-error"' in wrong
     ada.post(f"/forms/{form.id}/edit", {**NEW, "name": "Renamed", "order": ["2", "1", "0"]})

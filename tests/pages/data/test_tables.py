@@ -161,7 +161,7 @@ def test_export_is_safe_for_spreadsheets_and_comes_back(app, ada, contacts):
 
 
 def test_columns_are_added_changed_and_removed(app, ada, contacts):
-    ada.post(f"{contacts}/columns", {"label": "Kind", "type": "choice", "options": "new, old"})
+    ada.post(f"{contacts}/columns", {"label": "Kind", "type": "choice", "options": "new\nold"})
     ada.post(f"{contacts}/columns/amount", {"label": "Sum", "key": "total", "required": "y"})
     assert 'id="new-label-error"' in ada.post(f"{contacts}/columns", {"label": ""}, 422).text
     assert 'id="kind-options-error"' in ada.post(f"{contacts}/columns/kind", {"label": "Kind", "options": ""}, 422).text
@@ -199,9 +199,9 @@ def test_two_columns_of_a_file_cannot_go_into_one(ada, contacts):
 
 
 def test_a_choice_that_is_not_offered_any_more_stays_while_it_is_not_changed(ada, contacts):
-    ada.post(f"{contacts}/columns", {"label": "Size", "type": "choice", "options": "S, M"})
+    ada.post(f"{contacts}/columns", {"label": "Size", "type": "choice", "options": "S\r\nM"})
     ada.post(f"{contacts}/records/new", {"name": "Zoe", "size": "M"})
-    ada.post(f"{contacts}/columns/size", {"label": "Size", "key": "size", "options": "S, L"})
+    ada.post(f"{contacts}/columns/size", {"label": "Size", "key": "size", "options": "S\nL"})
     record = re.search(r'href="(/tables/[^"]+/records/[0-9a-f-]{36})"', ada.get(contacts).text)[1]
     assert '<option selected value="M">M</option>' in ada.get(record).text
     ada.post(record, {"name": "Zoé", "size": "M"})

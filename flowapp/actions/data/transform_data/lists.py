@@ -24,6 +24,7 @@ from flowapp.catalog import N_, times
 from flowapp.errors import StepError
 from flowapp.exact_json import Json
 from flowapp.values.dates import iso_instant
+from flowapp.values.lists import as_list
 from flowapp.values.numbers import plain_number
 from flowapp.values.text import identity
 
@@ -31,11 +32,14 @@ LISTS = Kinds()
 
 
 def items(data: object, operation: Options, work: Work) -> list[object]:
-    """The data as the list that it must be, charged for looking at each item."""
-    if not isinstance(data, list):
-        raise StepError(f"“{operation.op}” works on a list, and this is not a list.")
-    work.charge(ITEM * len(data))
-    return data
+    """The data as the list that it must be, charged for looking at each item. A single item is a list of one."""
+    if data is None:
+        raise StepError(f"“{operation.op}” works on a list, and there is nothing here.")
+    if isinstance(data, str):
+        work.charge(len(data))
+    found = as_list(data)
+    work.charge(ITEM * len(found))
+    return found
 
 
 @LISTS.add("map", N_("Map"), ("value",), ("value",))
@@ -163,11 +167,12 @@ def _split_out(work: Work, operation: Options, data: object) -> list[object]:
     out: list[object] = []
     for record in data if isinstance(data, list) else [data]:
         inner = get_path(record, operation.field)
-        if not isinstance(record, dict) or not isinstance(inner, list):
-            raise StepError(f"“{operation.field}” is not a list in every record.")
+        if not isinstance(record, dict) or inner is MISSING:
+            raise StepError(f"“{operation.field}” is not in every record.")
+        entries = as_list(inner)
         rest = remove_path(record, operation.field)
-        work.charge(ENTRY * (len(rest) + 1) * len(inner))
-        out += [set_path(rest, operation.to or operation.field, entry) for entry in inner]
+        work.charge(ENTRY * (len(rest) + 1) * len(entries))
+        out += [set_path(rest, operation.to or operation.field, entry) for entry in entries]
     return out
 
 

@@ -159,14 +159,13 @@ def test_split_out_makes_items_of_a_list_in_a_field(run) -> None:
 @pytest.mark.parametrize(
     ("data", "operation", "told"),
     [
-        ({"a": 1}, {"op": "filter", "conditions": {"field": "a", "operator": "exists"}}, "works on a list"),
         ([1], {"op": "set", "field": "a", "value": 1}, "named fields"),
         ([{"a": "much"}], {"op": "aggregate", "field": "a"}, "a: “much” is not a number"),
         ([{"a": True}], {"op": "aggregate", "field": "a"}, "not a number"),
         ([1], {"op": "limit", "count": -1}, "0 or more"),
         ([1], {"op": "limit", "count": "few"}, "not a number"),
         ([1], {"op": "merge", "value": {"a": 1}}, "two lists or two objects"),
-        ([{"a": 1}], {"op": "split_out", "field": "a"}, "not a list"),
+        ([{"a": 1}], {"op": "split_out", "field": "b"}, "not in every record"),
         ([{"a": 1}], {"op": "split", "field": "a"}, "Only text"),
         ([1], {"op": "explode"}, "operations.0.op"),
         ([1], {"op": "group"}, "needs field"),
@@ -212,3 +211,15 @@ def test_every_way_can_be_written_down(op) -> None:
         if needed:
             with pytest.raises(ValidationError):
                 Operation.model_validate({"op": op, **choice})
+
+
+def test_a_single_item_is_a_list_of_one(run) -> None:
+    assert transform(
+        run, {"a": 1}, {"op": "filter", "conditions": {"field": "item.a", "operator": "==", "value": 1}}
+    ) == [{"a": 1}]
+    assert transform(run, '[{"a": 2}]', {"op": "map", "value": "{{ item.a }}"}) == [2]
+    assert transform(run, [{"a": "x"}, {"a": ["y", "z"]}], {"op": "split_out", "field": "a"}) == [
+        {"a": "x"},
+        {"a": "y"},
+        {"a": "z"},
+    ]
