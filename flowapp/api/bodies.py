@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import request
@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from werkzeug import Request
 
 from flowapp import exact_json, tasks
+from flowapp.api import decoding
+from flowapp.api.form_bodies import as_file, multipart, query, urlencoded
 from flowapp.engine.language.validation_messages import known_list, nearest, plain_problems
 from flowapp.errors import InvalidError, MalformedError, Problem, StaleError, TooLargeError, UnsupportedMediaError
 from flowapp.extensions import db
@@ -21,7 +23,6 @@ from flowapp.texts import say
 from flowapp.workflows.extras import refuse_other_organization
 
 MAX_NESTING = 64
-MAX_FIELDS = 1000  # of a form or multipart body
 NOBODY = str(UUID(int=0))  # the id of what is not there
 _Read = TypeVar("_Read", bound=BaseModel)
 
@@ -89,59 +90,52 @@ def _has_nul(value: object) -> bool:
 def read_input(request: Request, raw: bytes) -> object:
     """The body, whatever its type, as an execution's `input`; of a GET, and of a request without a body, the query.
 
-    UnsupportedMediaError for a type that is not read, MalformedError for a body that is not what it says.
+    JSON is known by its type or by how it looks, forms by their type; any other text is {"body": text}, and what is no
+    text a file, see form_bodies.as_file. UnsupportedMediaError for an encoding that is not read, MalformedError for a body
+    that is not what it says.
     """
-    kind = request.mimetype
     if not raw:
         return query(request)
-    if kind == "application/json" or kind.endswith("+json"):
+    kind = request.mimetype
+    is_json = kind == "application/json" or kind.endswith(("+json", "/json"))
+    if is_json and _is_plain(request, raw):
         return parse_json(raw)
-    if kind == "application/x-www-form-urlencoded":
-        return _urlencoded(raw)
+    request, raw = decoding.unpacked(request, raw, tasks.runtime().settings.max_body)
     if kind == "multipart/form-data":
-        return _multipart(request, raw)
-    raise UnsupportedMediaError(
-        "Send application/json, application/x-www-form-urlencoded or multipart/form-data, "
-        f"and set Content-Type accordingly; this request has “{kind[:100] or 'nothing'}”."
-    )
+        return multipart(request, raw)
+    text = decoding.text_of(request, raw, is_json=is_json)
+    return {"body": as_file("", kind, raw)} if text is None else _of_text(text, request, is_json=is_json)
 
 
-def _urlencoded(raw: bytes) -> dict[str, object]:
+def _is_plain(request: Request, raw: bytes) -> bool:
+    """Whether a JSON body is read as it came: neither packed nor in another encoding than UTF-8."""
+    if "HTTP_CONTENT_ENCODING" in request.environ or not raw[:2].isascii() or 0 in raw[:2]:
+        return False
+    charset = request.mimetype_params.get("charset")
+    return charset is None or charset.lower() == "utf-8"
+
+
+def _of_text(text: str, request: Request, *, is_json: bool) -> object:
+    if is_json or _holds_json(text):
+        return parse_json(text.encode())
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return urlencoded(text, request.mimetype_params.get("charset", "utf-8"))
+    if "\0" in text:
+        raise MalformedError("The request contains a NUL character, which cannot be stored.")
+    return {"body": text}
+
+
+def _holds_json(text: str) -> bool:
+    """Whether a text that is not called JSON is an object or a list of it: a number or a word may mean something else."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
     try:
-        fields = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except UnicodeDecodeError:
-        raise MalformedError("The form is not UTF-8.") from None
-    except ValueError as error:
-        raise MalformedError(f"The form cannot be read: {error}.") from None
-    return _gathered(fields)
-
-
-def _multipart(request: Request, raw: bytes) -> dict[str, object]:
-    texts = list(request.form.items(multi=True))
-    if any("\ufffd" in text for field in texts for text in field) and "\ufffd".encode() not in raw:
-        raise MalformedError("The form is not UTF-8.")
-    fields: list[tuple[str, object]] = [*texts]
-    for name, file in request.files.items(multi=True):
-        size = len(file.stream.read())
-        fields.append((name, {"filename": file.filename or "", "content_type": file.mimetype, "size": size}))
-    if not fields:
-        raise MalformedError("The form has no fields, or its parts do not use the boundary given in Content-Type.")
-    return _gathered(fields)
-
-
-def _gathered(fields: Iterable[tuple[str, object]]) -> dict[str, object]:
-    """One value as itself, several of one name as a list."""
-    values_by_name: dict[str, list[object]] = {}
-    for name, value in fields:
-        if "\0" in name or (isinstance(value, str) and "\0" in value):
-            raise MalformedError("The request contains a NUL character, which cannot be stored.")
-        values_by_name.setdefault(name, []).append(value)
-    return {name: values[0] if len(values) == 1 else values for name, values in values_by_name.items()}
-
-
-def query(request: Request) -> dict[str, object]:
-    """The query parameters."""
-    return _gathered(request.args.items(multi=True))
+        exact_json.loads(text)
+    except exact_json.LongNumberError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def read_object() -> dict[str, object]:

@@ -7,7 +7,8 @@
 - slack: `X-Slack-Signature: v0=<hex>` and `X-Slack-Request-Timestamp`, HMAC-SHA256 of `v0:<t>:<body>`
   (https://docs.slack.dev/authentication/verifying-requests-from-slack)
 - standard_webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,<base64> [v1,…]`, HMAC-SHA256 of
-  `<id>.<t>.<body>`; the secret is `whsec_` and base64
+  `<id>.<t>.<body>`; the secret is `whsec_` and base64. Svix sends the same as `svix-id` and so on
+  (https://docs.svix.com/receiving/verifying-payloads/how-manual)
   (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md)
 - custom: a header of your own with the HMAC of the body, hex or base64, after an optional prefix
 """
@@ -96,11 +97,12 @@ def _standard(delivery: _Delivery) -> None:
     key = standard_key(delivery.secret)
     if key is None:
         raise UnauthenticatedError("This webhook's secret is not a Standard Webhooks secret (whsec_…). Save it again.")
-    message_id = _header(delivery, "webhook-id")
-    moment = _moment(delivery, _header(delivery, "webhook-timestamp"))
+    brand = "svix" if "svix-id" in delivery.headers and "webhook-id" not in delivery.headers else "webhook"
+    message_id = _header(delivery, f"{brand}-id")
+    moment = _moment(delivery, _header(delivery, f"{brand}-timestamp"))
     signed = f"{message_id}.{moment}.".encode("utf-8", "surrogateescape") + delivery.body
     wanted = "v1," + base64.b64encode(_hmac(key, signed)).decode()
-    _must(any(same(given, wanted) for given in _header(delivery, "webhook-signature").split()))
+    _must(any(same(given, wanted) for given in _header(delivery, f"{brand}-signature").split()))
 
 
 def _custom(delivery: _Delivery) -> None:

@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import Field
 
 from flowapp.catalog import N_, Params, TriggerSpec, stored_value, trigger, ui
+from flowapp.catalog.fields import Lines
 from flowapp.errors import InvalidError, Problem, UnauthenticatedError
 from flowapp.security.signatures import Custom, Preset, same, standard_key
 from flowapp.security.signatures import verify as verify_signature
@@ -27,8 +28,12 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 _SECRET = re.compile(
     r"authori[sz]ation|cookie|secret|token|password|credential|signature|api[-_]?key|x-hub-|csrf", re.IGNORECASE
 )
-_DELIVERIES = ("idempotency-key", "webhook-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id")
+_DELIVERIES = (
+    "idempotency-key", "webhook-id", "svix-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id",
+    "x-amz-sns-message-id",
+)  # fmt: skip
 _IN_BODY = {"stripe-signature": "id", "x-slack-signature": "event_id"}
+_ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]{1,255}|null")
 _ONLY_HMAC = {"auth": ["hmac"]}
 _ONLY_CUSTOM = {"preset": ["custom"]}
 
@@ -71,7 +76,7 @@ class WebhookParams(Params):
                 ("github", "GitHub"),
                 ("stripe", "Stripe"),
                 ("slack", "Slack"),
-                ("standard_webhooks", "Standard Webhooks"),
+                ("standard_webhooks", "Standard Webhooks, Svix"),
                 ("custom", N_("Another service")),
             ],
             show_if=_ONLY_HMAC,
@@ -102,6 +107,18 @@ class WebhookParams(Params):
             ],
         ),
     )
+    allowed_origins: Lines = Field(
+        [],
+        max_length=50,
+        json_schema_extra=ui(
+            N_("Pages that can call it"),
+            N_(
+                "One origin per line, such as https://shop.example, or * for any page. Leave empty if only servers call."
+            ),
+            widget="lines",
+            advanced=True,
+        ),
+    )
     rate_limit: int | None = Field(
         None,
         ge=1,
@@ -120,9 +137,20 @@ def prepare(config: dict[str, object]) -> dict[str, object]:
     return config if config.get("key") else {**config, "key": make_key()}
 
 
+def shares_with(config: WebhookParams, origin: str) -> bool:
+    """Whether scripts of that origin may call and read the answer (CORS)."""
+    return origin in config.allowed_origins or "*" in config.allowed_origins
+
+
 def check(config: WebhookParams) -> None:
-    """InvalidError where the chosen way to sign in lacks what it needs."""
-    problems = []
+    """InvalidError where the chosen way to sign in lacks what it needs, or an origin is none."""
+    problems = [
+        Problem(
+            "allowed_origins", say("“%(text)s” is not an origin. Enter one like https://shop.example.", text=origin)
+        )
+        for origin in config.allowed_origins
+        if origin != "*" and _ORIGIN.fullmatch(origin) is None
+    ]
     if config.auth != "none" and not config.secret:
         problems.append(Problem("secret", say("Enter the secret that both sides know."), code="missing"))
     if config.auth == "basic" and not config.username:

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, make_response, request
 from flask.blueprints import BlueprintSetupState
 from flask.sansio.app import App
 from sqlalchemy import Row, bindparam, select
@@ -30,7 +30,7 @@ from flowapp.errors import NotFoundError
 from flowapp.extensions import db, limiter, peer
 from flowapp.models import Trigger, Version, Workflow
 from flowapp.models.tenancy import at_once, system_session
-from flowapp.triggers.webhook import WebhookParams
+from flowapp.triggers.webhook import WebhookParams, shares_with
 from flowapp.web.access import enter_organization, public
 from flowapp.web.fast_path import Application, fast
 from flowapp.web.problems import problem
@@ -38,6 +38,7 @@ from flowapp.web.problems import problem
 bp = Blueprint("hooks", __name__)
 WAIT_SECONDS = ANSWER_WITHIN
 MOST_UNKNOWN = 600  # look-ups a minute for one address, of keys that this process has not met
+PREFLIGHT_KEPT = "600"  # seconds
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -78,10 +79,57 @@ def shorten(app: App) -> None:
 def receive(key: str) -> Response | tuple[Response, int]:
     """202 once the execution is stored; a repeated delivery answers with the first one.
 
-    The body (JSON, urlencoded, multipart) is the workflow's `input`. A trigger may ask for a header, basic
+    The body (JSON, urlencoded, multipart, any text) is the workflow's `input`. A trigger may ask for a header, basic
     authentication or a signature, and may answer with the workflow's output (200), or with what a `respond` step says,
-    in place of 202.
+    in place of 202. A HEAD starts nothing: 200 where there is such a webhook.
     """
+    if request.method == "HEAD":
+        _hook(key)
+        return Response(status=200, mimetype="application/json")
+    return _received(key) if "Origin" not in request.headers else _shared(key)
+
+
+# A page of another site asks first what it may do (CORS), so OPTIONS is answered here.
+receive.provide_automatic_options = False  # type: ignore[attr-defined]
+
+
+@bp.route("/hooks/<key>/", methods=["OPTIONS"], strict_slashes=False)
+@limiter.exempt
+@fast
+@public("it says which methods a webhook takes, and which sites may call it")
+def preflight(key: str) -> Response:
+    """What a page of another site may send here."""
+    hook = _hook(key)
+    response = Response(status=204)
+    response.headers["Allow"] = ", ".join([*hook.config.methods, "HEAD", "OPTIONS"])
+    origin = request.headers.get("Origin", "")
+    if shares_with(hook.config, origin):
+        response.headers["Access-Control-Allow-Methods"] = ", ".join(hook.config.methods)
+        response.headers["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")
+        response.headers["Access-Control-Max-Age"] = PREFLIGHT_KEPT
+    return _for_origin(response, hook)
+
+
+def _shared(key: str) -> Response:
+    """The answer, an error too, so that a page of an allowed site may read it."""
+    try:
+        response = make_response(_received(key))
+    except Exception as error:  # noqa: BLE001 - as Flask does it: the handlers of errors know them all
+        response = make_response(current_app.handle_user_exception(error))
+    hook = known_hooks().get(key)  # as it is now: it was just looked at
+    return _for_origin(response, hook) if hook else response
+
+
+def _for_origin(response: Response, hook: Hook) -> Response:
+    origin = request.headers.get("Origin", "")
+    if hook.config.allowed_origins:
+        response.vary.add("Origin")
+    if origin and shares_with(hook.config, origin):
+        response.headers["Access-Control-Allow-Origin"] = origin
+    return response
+
+
+def _received(key: str) -> Response | tuple[Response, int]:
     raw = raw_body()
     tried = STARTED in request.environ
     started = request.environ[STARTED] if tried else known_hooks().start_known(key, request, raw)

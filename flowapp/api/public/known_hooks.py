@@ -16,11 +16,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.sansio.utils import get_current_url
 
 from flowapp import exact_json, tasks
-from flowapp.api.bodies import query, read_input
+from flowapp.api.bodies import read_input
+from flowapp.api.decoding import unpacked
+from flowapp.api.form_bodies import query
 from flowapp.api.public.hook_rates import Rates
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.start import new_row, start_where
-from flowapp.errors import FlowError, ThrottledError
+from flowapp.errors import FlowError, ThrottledError, UnauthenticatedError
 from flowapp.models import Trigger, Version, Workflow, utcnow
 from flowapp.triggers.webhook import WebhookParams, delivery_id, shown_headers, verify
 from flowapp.web.fast_path import Answer
@@ -80,6 +82,10 @@ class KnownHooks:
         """From now on the hook is known."""
         _put(self._hooks, key, hook)
 
+    def get(self, key: str) -> Hook | None:
+        """What is known of it."""
+        return self._hooks.get(key)
+
     def forget(self, key: str) -> None:
         """It is there no more."""
         self._hooks.pop(key, None)
@@ -101,7 +107,9 @@ class KnownHooks:
         hook = self._hooks.get(_key(environ["PATH_INFO"]))
         origin = self._origins.get((environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")))
         raw = _body(environ, tasks.runtime().settings.max_body) if hook and origin else None
-        if hook is None or origin is None or raw is None:
+        if hook is None or origin is None or raw is None or environ["REQUEST_METHOD"] == "HEAD":
+            return None
+        if hook.config.allowed_origins and "HTTP_ORIGIN" in environ:  # the answer needs more headers
             return None
         with Request(environ, populate_request=False) as request:  # closes the files of a form
             started = self.start(hook, request, raw)
@@ -140,11 +148,21 @@ class KnownHooks:
         """The workflow's input, once it is known that the caller may send it."""
         if request.method not in hook.config.methods:
             raise MethodNotAllowed(valid_methods=list(hook.config.methods))
-        verify(hook.config, headers(request), raw, utcnow())
+        self._verify(hook, request, raw)
         if COUNTED not in request.environ:  # after the proof: who has none uses up nobody's calls
             request.environ[COUNTED] = True
             self.rates.admit(hook.trigger.id, hook.config.rate_limit or tasks.runtime().settings.hook_rate)
         return read_input(request, raw)
+
+    def _verify(self, hook: Hook, request: Request, raw: bytes) -> None:
+        """UnauthenticatedError where the caller may not call. Some sign what they send, some what it was before packing."""
+        try:
+            verify(hook.config, headers(request), raw, utcnow())
+        except UnauthenticatedError:
+            if hook.config.auth != "hmac" or "HTTP_CONTENT_ENCODING" not in request.environ:
+                raise
+            plain = unpacked(request, raw, tasks.runtime().settings.max_body)[1]
+            verify(hook.config, headers(request), plain, utcnow())
 
 
 def _stored(hook: Hook, row: dict[str, Any]) -> Started | None:

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed
 
 from flowapp import tasks
-from flowapp.api.bodies import query, raw_body, read_input
+from flowapp.api.bodies import raw_body, read_input
 from flowapp.api.executions import approval_schemas as schemas
+from flowapp.api.form_bodies import query
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.engine.language.definition import STEP_ID

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
 import hashlib
 import hmac
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,6 +106,10 @@ def form(raw: bytes = b"a=1&b=x+y&b=%C3%A9") -> dict[str, Any]:
     return {"data": raw, "content_type": "application/x-www-form-urlencoded"}
 
 
+def packed(raw: bytes, coding: str = "gzip") -> dict[str, Any]:
+    return {"data": raw, "content_type": "application/json", "headers": {"Content-Encoding": coding}}
+
+
 # Each kind of request, and whether it is answered before Flask dispatches.
 KINDS: dict[str, tuple[dict[str, Any], bool]] = {
     "json": (JSON, True),
@@ -134,8 +140,21 @@ KINDS: dict[str, tuple[dict[str, Any], bool]] = {
     "a bad form": (form(b"a=%FF"), False),
     "too many fields": (form(b"&".join(b"a%d=1" % n for n in range(1500))), False),
     "a form without parts": ({"data": b"x", "content_type": "multipart/form-data; boundary=b"}, False),
-    "a type that is not read": ({"data": b"<a/>", "content_type": "text/xml"}, False),
-    "no type": ({"data": b"{}"}, False),
+    "a text": ({"data": b"<a/>", "content_type": "text/xml"}, True),
+    "json of no type": ({"data": b"{}"}, True),
+    "json called a text": ({"data": b'{"Type": "Notification"}', "content_type": "text/plain; charset=UTF-8"}, True),
+    "json in UTF-16": ({"data": '{"a": "é"}'.encode("utf-16"), "content_type": "application/json"}, True),
+    "json with a mark": ({"data": b'\xef\xbb\xbf{"a": 1}', "content_type": "application/json"}, True),
+    "another charset": ({"data": b'{"a": "\xe9"}', "content_type": "application/json; charset=latin-1"}, True),
+    "a charset that is none": ({"data": b"{}", "content_type": "application/json; charset=klingon"}, False),
+    "a picture": ({"data": b"\x89PNG\0", "content_type": "image/png"}, True),
+    "gzip": (packed(gzip.compress(b'{"a": 1}')), True),
+    "a packed form": ({**packed(gzip.compress(PARTS)), "content_type": "multipart/form-data; boundary=b"}, True),
+    "deflate": (packed(zlib.compress(b'{"a": 1}'), "deflate"), True),
+    "no gzip": (packed(b"{}"), False),
+    "more than may be unpacked": (packed(gzip.compress(b"[" + b" " * 1_100_000 + b"]")), False),
+    "brotli": (packed(b"{}", "br"), False),
+    "another site": ({**JSON, "headers": {"Origin": "https://shop.example"}}, True),
     "too large": ({"data": b'"' + b"x" * 1_100_000 + b'"', "content_type": "application/json"}, False),
     "a large form": (form(b"a=" + b"x" * 700_000), True),
     "a large field": ({"data": PARTS.replace(b"1", b"1" * 600_000, 1), "content_type": "multipart/form-data; boundary=b"}, False),
@@ -191,6 +210,17 @@ def test_who_may_call(app: Any, api: Api) -> None:
             assert seen(known) == seen(ways.routed(**body, headers=sent)), auth
             ways.known(**body, headers=headers)
         app.shortcuts["hooks"] = ways.shortcut  # each has its own
+
+
+def test_pages_of_allowed_sites(app: Any, api: Api) -> None:
+    ways = Ways(app, made(api, allowed_origins=["https://shop.example"]))
+    ways.known(**JSON)
+    for origin in ("https://shop.example", "https://evil.example", ""):
+        sent = {**JSON, "headers": {"Origin": origin} if origin else {}}
+        known = ways.known(**sent)
+        assert ways.short[-1] is (not origin)
+        assert seen(known) == seen(ways.routed(**sent))
+        ways.known(**JSON)
 
 
 def test_methods_of_the_trigger(app: Any, api: Api) -> None:

@@ -39,6 +39,7 @@ def caller(app: Any, worker: None) -> Any:
         ({"method": "POST", "json": {"paid": True}}, {"paid": True}),
         ({"method": "POST", "json": [1, 2]}, [1, 2]),
         ({"method": "POST", "data": {"a": "1", "b": ["2", "3"]}}, {"a": "1", "b": ["2", "3"]}),
+        ({"method": "POST", "data": b"fine", "content_type": "text/plain"}, {"body": "fine"}),
         ({"method": "POST"}, {}),
         ({"method": "POST", "query_string": {"ok": "yes", "step": "ask"}}, {"ok": "yes"}),
     ],
@@ -205,7 +206,7 @@ def test_a_token_that_was_not_made_here_leads_nowhere(app: Any, api: Api, caller
     ("call", "status"),
     [
         ({"data": b"{", "content_type": "application/json"}, 400),
-        ({"data": b"x", "content_type": "text/plain"}, 415),
+        ({"data": b"x", "content_type": "text/plain; charset=klingon"}, 415),
         ({"data": b"x" * (1_048_576 + 1), "content_type": "application/json"}, 413),
         ({"query_string": {"step": "a b"}}, 422),
     ],

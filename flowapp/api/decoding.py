@@ -1,0 +1,113 @@
+"""From the bytes of a body to its text: Content-Encoding, charset, byte order marks. Nothing is guessed, all is bounded."""
+
+from __future__ import annotations
+
+import codecs
+import zlib
+from io import BytesIO
+
+from werkzeug import Request
+
+from flowapp.errors import MalformedError, TooLargeError, UnsupportedMediaError
+from flowapp.security import charsets
+
+MAX_CODINGS = 2  # of one body: each costs what the body may be long
+MAX_MEMBERS = 16  # of one gzip body
+# In this order: UTF-32 (little-endian) begins as UTF-16 does.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_OPENS = {b"{\0": "utf-16-le", b"[\0": "utf-16-le", b"\0{": "utf-16-be", b"\0[": "utf-16-be"}
+_TEXTS = (
+    "json",
+    "xml",
+    "yaml",
+    "javascript",
+    "urlencoded",
+)  # how the names of types end that are texts, besides text/*
+
+
+def unpacked(request: Request, raw: bytes, most: int) -> tuple[Request, bytes]:
+    """The request with its body as it was before its Content-Encoding; itself where it has none.
+
+    UnsupportedMediaError for another than gzip and deflate, TooLargeError for more than `most` bytes.
+    """
+    codings = [coding.strip().lower() for coding in request.headers.get("Content-Encoding", "").split(",")]
+    codings = [coding for coding in codings if coding not in ("", "identity")]
+    if not codings:
+        return request, raw
+    if len(codings) > MAX_CODINGS:
+        raise UnsupportedMediaError(f"Content-Encoding can name at most {MAX_CODINGS} encodings.")
+    for coding in reversed(codings):
+        raw = _inflated(coding, raw, most)
+    environ = {name: value for name, value in request.environ.items() if not name.startswith("werkzeug.")}
+    environ |= {"wsgi.input": BytesIO(raw), "CONTENT_LENGTH": str(len(raw)), "HTTP_CONTENT_ENCODING": ""}
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return Request(environ, populate_request=False), raw
+
+
+def _inflated(coding: str, raw: bytes, most: int) -> bytes:
+    parts: list[bytes] = []
+    window = _window(coding, raw)
+    while raw:
+        inflater, room = zlib.decompressobj(window), most - sum(map(len, parts))
+        try:
+            parts.append(inflater.decompress(raw, room + 1))
+        except zlib.error:
+            raise MalformedError(f"The body is not {coding}, which Content-Encoding says it is.") from None
+        if len(parts[-1]) > room or len(parts) > MAX_MEMBERS:
+            raise TooLargeError(f"The body can have at most {most} bytes once it is decompressed.")
+        if not inflater.eof:
+            raise MalformedError(f"The body is cut off: its {coding} data has no end.")
+        raw = inflater.unused_data if coding != "deflate" else b""
+    return b"".join(parts)
+
+
+def _window(coding: str, raw: bytes) -> int:
+    """What zlib must know of a coding. Deflate comes with zlib's header, as the standard says, or without, as some send it."""
+    if coding in ("gzip", "x-gzip"):
+        return zlib.MAX_WBITS | 16
+    if coding != "deflate":
+        raise UnsupportedMediaError(
+            f"The Content-Encoding “{coding[:40]}” is not supported. Send gzip or deflate, or the body as it is."
+        )
+    has_header = raw[:1] and raw[0] & 0x8F == 8 and int.from_bytes(raw[:2]) % 31 == 0
+    return zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
+
+
+def text_of(request: Request, raw: bytes, *, is_json: bool) -> str | None:
+    """The text of a body; None for what is no text, and is not said to be one.
+
+    UnsupportedMediaError for a charset that is not read, MalformedError for a text that is not in its charset.
+    """
+    kind, named = request.mimetype, request.mimetype_params.get("charset", "")
+    charset = charsets.known(named)
+    if named and not charset:
+        raise UnsupportedMediaError(f"The charset “{named[:40]}” is not supported. Send UTF-8.")
+    is_text = is_json or bool(named) or kind.startswith("text/") or kind.endswith(_TEXTS)
+    if is_text or not kind:
+        charset = _marked(raw) or charset
+    try:
+        text = raw.decode(charset or "utf-8")
+    except UnicodeDecodeError as wrong:
+        if not is_text:
+            return None
+        raise MalformedError(_fault(charset or "utf-8", wrong.start)) from None
+    return None if "\0" in text and not is_text else text
+
+
+def _marked(raw: bytes) -> str:
+    """The encoding that a byte order mark names, or that JSON in UTF-16 has by how it begins."""
+    return next((name for mark, name in _MARKS if raw.startswith(mark)), "") or _OPENS.get(raw[:2], "")
+
+
+def _fault(charset: str, at: int) -> str:
+    if charset.startswith("utf-8"):
+        return (
+            f"The body is not UTF-8: its byte {at + 1} does not fit. Send UTF-8, or name the charset in Content-Type."
+        )
+    return f"The body is not {charset}: its byte {at + 1} does not fit."
