@@ -7,12 +7,13 @@ canonical definition (engine.language.definition) with the secrets of its trigge
 from flowapp.workflows.branches import taken
 from flowapp.workflows.drafts import create, delete, duplicate, save_draft, update
 from flowapp.workflows.listing import find
+from flowapp.workflows.manual_starts import Kind, trigger_meant
 from flowapp.workflows.publishing import activate, archive, pause, publish, validate, version_to_run, version_to_test
 from flowapp.workflows.reading import definition_of, get, listed, shown_definition, workflow_json
 from flowapp.workflows.statistics import Stats, statistics, totals
 
 __all__ = [
-    "Stats", "activate", "archive", "create", "definition_of", "delete", "duplicate", "find",
+    "Kind", "Stats", "activate", "archive", "create", "definition_of", "delete", "duplicate", "find",
     "get", "listed", "pause", "publish", "save_draft", "shown_definition", "statistics", "taken",
-    "totals", "update", "validate", "version_to_run", "version_to_test", "workflow_json",
+    "totals", "trigger_meant", "update", "validate", "version_to_run", "version_to_test", "workflow_json",
 ]  # fmt: skip

@@ -18,12 +18,13 @@ from flowapp.crm import contacts
 from flowapp.engine.language.dialects import type_name
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.start import start
-from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
+from flowapp.errors import ConflictError, InvalidError, NotFoundError, UnknownReferenceError
 from flowapp.executions import history, log, serialisers
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, Execution, read_id
 from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
+from flowapp.texts import say
 from flowapp.web.access import access
 
 bp = Blueprint("executions_api", __name__)
@@ -41,18 +42,21 @@ WAIT_SECONDS = 60
 def execute_workflow(workflow_id: str) -> tuple[Response, int]:
     """Answers 202 once the execution is stored; `"async_execution": false` waits up to a minute for its end (200).
 
-    A repeated `Idempotency-Key` (header or `idempotency_key`) answers with the first execution.
+    Where the conditions of the workflow's manual or API trigger are not met, its `status` is skipped and no step runs.
+    A repeated `Idempotency-Key` (header or `idempotency_key`) answers with the first execution; with another body, 409.
     """
     body = read_model(schemas.ExecuteIn)
     session = db.session()
     workflow = workflows.get(session, workflow_id)
     version = workflows.version_to_run(session, workflow, actor_id=g.actor.user.id)
     contact_id = _contact_id(session, body)
+    kind: workflows.Kind = "api_call" if g.actor.token_id else "manual"
     execution, created = start(
         session,
         workflow,
         version,
-        trigger_type="api_call" if g.actor.token_id else "manual",
+        trigger_type=kind,
+        trigger=workflows.trigger_meant(workflow, version, kind),
         input_data=body.input_data,
         context={**body.context, "user_id": g.actor.user.id},
         idempotency_key=_idempotency_key(body),
@@ -60,7 +64,12 @@ def execute_workflow(workflow_id: str) -> tuple[Response, int]:
         contact_id=contact_id,
         started_by=g.actor.user.id,
     )
+    if not created:
+        _refuse_another_body(execution, body)
+    why = _why_skipped(execution)
     tasks.commit_and_start(session, execution, created=created)
+    if why and body.async_execution:
+        return _started(execution.id, why, is_async=True, status="skipped", error_message=why), 202
     ended = None
     if not body.async_execution:
         ended = tasks.runtime().bus.wait(execution.id, execution.organization_id, WAIT_SECONDS)
@@ -74,6 +83,23 @@ def _started(execution_id: str, message: str, *, is_async: bool, **more: object)
     return jsonify(
         {"message": message, "task_id": execution_id, "execution_id": execution_id, "async": is_async, **more}
     )
+
+
+def _why_skipped(execution: Execution) -> str:
+    """Why it will not run; empty for one that will."""
+    if execution.status != "skipped":
+        return ""
+    why = (execution.context or {}).get("skipped_because")
+    return why if isinstance(why, str) else say("The conditions of its trigger were not met, so no step ran.")
+
+
+def _refuse_another_body(first: Execution, body: schemas.ExecuteIn) -> None:
+    """ConflictError where the key was used for something else: one of the two would be lost without a word."""
+    given = body.input_data if body.input_data is not None else {}
+    if first.input_data != given or {**(first.context or {}), **body.context} != (first.context or {}):
+        raise ConflictError(
+            say("This Idempotency-Key was already used with another body. Send a new key, or the same body again.")
+        )
 
 
 def _idempotency_key(body: schemas.ExecuteIn) -> str | None:

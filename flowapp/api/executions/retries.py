@@ -49,6 +49,7 @@ def retry_execution(execution_id: str) -> tuple[Response, int]:
         version=body.version,
         input_data=body.input_data,
         started_by=g.actor.user.id,
+        trigger_type="api_call" if g.actor.token_id else "manual",
     )
     _audit(session, "execution.run_again", new, {"of": old.id})
     answer = serialisers.execution_json(session, new, steps=False)

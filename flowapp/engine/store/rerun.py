@@ -41,6 +41,7 @@ def repeat(
     input_data: Any = None,
     started_by: str | None = None,
     replay_id: str | None = None,
+    trigger_type: str = "manual",
 ) -> Execution:
     """The new execution, pending; the caller commits, then wakes it. `input_data`: instead of the old one's.
 
@@ -54,7 +55,7 @@ def repeat(
     if known is not None:
         return known
     workflow, chosen = _program(session, execution, version)
-    row = _row(execution, workflow, chosen, started_by, replay_id, key)
+    row = _row(execution, workflow, chosen, started_by, replay_id, key) | {"trigger_type": trigger_type}
     if from_step == "start":
         return _insert(session, row, None, input_data)
     state, again = _resumed(execution)
@@ -105,7 +106,6 @@ def _row(
         "workflow_id": workflow.id,
         "version_id": version.id,
         "status": "pending",
-        "trigger_type": "manual",
         "trigger_entity_type": old.trigger_entity_type,
         "trigger_entity_id": old.trigger_entity_id,
         "contact_id": old.contact_id,

@@ -92,16 +92,32 @@ def run(execution_id: UUID) -> Response:
         session.rollback()
         form.form_errors.append(_reason(error))
         return _page(history.get(session, str(execution_id)), form, 409)
-    label = session.get_one(Workflow, old.workflow_id).name
-    events.audit(
-        session,
-        "execution.run_again",
-        actor=g.actor.audit,
-        target=("execution", new.id, label),
-        details={"of": old.id},
-    )
+    _audit(session, old, new)
     tasks.commit_and_start(session, new)
     return go("executions.show", execution_id=new.id)
+
+
+@bp.post("/anyway")
+@access(Role.OPERATOR)
+def anyway(execution_id: UUID) -> Response:
+    """Runs what the conditions of its trigger kept from running, without asking them: a person says so."""
+    session = db.session()
+    old = history.get(session, str(execution_id))
+    try:
+        new = repeat(session, old, version="newest", started_by=g.actor.user.id)
+    except ConflictError as error:
+        session.rollback()
+        flash(translated(error.message), "danger")
+        return go("executions.show", execution_id=execution_id)
+    _audit(session, old, new)
+    tasks.commit_and_start(session, new)
+    return go("executions.show", execution_id=new.id)
+
+
+def _audit(session: Session, old: Execution, new: Execution) -> None:
+    label = session.get_one(Workflow, old.workflow_id).name
+    target = ("execution", new.id, label)
+    events.audit(session, "execution.run_again", actor=g.actor.audit, target=target, details={"of": old.id})
 
 
 def _reason(error: ConflictError | InvalidError) -> str:

@@ -128,7 +128,8 @@ def _start(workflow: Workflow, data: Mapping[str, object]) -> Response:
         session.rollback()
         flash(_("This workflow cannot run yet. See below what is missing."), "danger")
         return go("workflow.show", workflow_id=workflow.id)
-    execution, _created = start(session, workflow, version, input_data=data, started_by=user.id)
+    trigger = workflows.trigger_meant(workflow, version, "manual")
+    execution, _created = start(session, workflow, version, trigger=trigger, input_data=data, started_by=user.id)
     target = ("workflow", workflow.id, workflow.name)
     details = {"execution_id": execution.id}
     events.audit(session, "workflow.run", actor=g.actor.audit, target=target, details=details)

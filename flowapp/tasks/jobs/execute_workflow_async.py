@@ -27,11 +27,13 @@ def run(
 
     with tenant_session(runtime().engine, organization_of(Workflow, workflow_id)) as session:
         workflow = workflows.get(session, workflow_id)
+        version = workflows.version_to_run(session, workflow, actor_id=None)
         execution, created = start(
             session,
             workflow,
-            workflows.version_to_run(session, workflow, actor_id=None),
+            version,
             trigger_type="api_call",
+            trigger=workflows.trigger_meant(workflow, version, "api_call"),
             input_data=input_data,
             context=context,
             idempotency_key=idempotency_key or None,

@@ -91,6 +91,55 @@ def test_repeated_key_gives_the_first_execution(api: Api) -> None:
     assert shown["idempotency_key"] == sha256(f"{shown['workflow']}\n\nk1".encode()).hexdigest()
 
 
+@pytest.mark.parametrize("other", [{"input_data": {"name": "Bob"}}, {"input_data": [1]}, {"context": {"a": 2}}])
+def test_a_repeated_key_with_another_body_is_refused(api: Api, other: Any) -> None:
+    path, key = made(api), {"Idempotency-Key": "k1"}
+    body = {"input_data": {"name": "Ann"}, "context": {"a": 1}}
+    first = api.post(f"{path}execute/", body, 202, headers=key)
+    assert api.post(f"{path}execute/", body, 202, headers=key)["execution_id"] == first["execution_id"]
+    refused = api.post(f"{path}execute/", {**body, **other}, 409, headers=key)
+    assert "already used with another body" in refused["detail"]
+    assert api.get("/executions/")["count"] == 1
+
+
+def asking(*kinds: str) -> dict[str, Any]:
+    """Triggers that ask for an amount above 100."""
+    conditions = {"all": [{"field": "input.amount", "operator": ">", "value": 100}]}
+    return {"triggers": [{"trigger_type": kind, "config": {}, "conditions": conditions} for kind in kinds]}
+
+
+@pytest.mark.parametrize("kinds", [("manual",), ("api_call",), ("manual", "api_call")])
+@pytest.mark.parametrize("status", ["draft", "active"])
+def test_conditions_of_its_trigger_hold_for_execute(api: Api, worker: None, kinds: Any, status: str) -> None:
+    path = made(api, **asking(*kinds), status=status)
+    for waits in (True, False):
+        small = {"input_data": {"name": "Ann", "amount": 7}, "async_execution": waits}
+        refused = api.post(f"{path}execute/", small, 202 if waits else 200)
+        assert refused["status"] == "skipped"
+    assert "conditions of its trigger were not met" in api.post(f"{path}execute/", {}, 202)["message"]
+    skipped = api.get(f"/executions/{refused['execution_id']}/")
+    assert (skipped["status"], skipped["trigger_type"], skipped["steps"]) == ("skipped", "api_call", [])
+    assert skipped["context"]["skipped_because"][0]["field"] == "input.amount"
+    large = {"input_data": {"name": "Ann", "amount": 700}, "async_execution": False}
+    assert api.post(f"{path}execute/", large)["status"] == "completed"
+    again = api.post(f"/executions/{skipped['id']}/retry/", {}, 202)
+    wait_until(lambda: api.get(f"/executions/{again['id']}/")["status"] == "completed", 10, "a person said so")
+    assert again["trigger_type"] == "api_call"
+
+
+def test_one_of_several_triggers_is_enough(api: Api) -> None:
+    triggers = asking("api_call")["triggers"] + [
+        {"trigger_type": "api_call", "config": {}, "key": "two", "conditions": {"field": "input.vip", "operator": "==", "value": True}},
+    ]  # fmt: skip
+    path = made(api, triggers=triggers)
+    answers = [
+        api.post(f"{path}execute/", {"input_data": given}, 202) for given in ({"vip": True}, {"amount": 101}, {})
+    ]
+    assert [answer.get("status") for answer in answers] == [None, None, "skipped"]
+    off = made(api, triggers=[{**asking("manual")["triggers"][0], "is_active": False}])
+    assert api.post(f"{off}execute/", {}, 202).get("status") is None
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [

@@ -182,3 +182,23 @@ def test_a_held_execution_says_what_holds_it(place: Place) -> None:
         execution.held = True
         session.commit()
         assert "Executions of this workflow: at most 1 at once; 0 running now." in text_of(place, execution.id)
+
+
+def test_what_its_conditions_kept_from_running_can_run_anyway(place: Place) -> None:
+    condition = {"field": "input.amount", "operator": ">", "value": 100}
+    trigger = {"trigger_type": "manual", "config": {}, "conditions": condition}
+    workflow_id = place.publish(
+        {"name": "Big orders", "steps": [step("note", "log", message="Hello")], "triggers": [trigger]}
+    )
+    begun = place.post(f"/workflows/{workflow_id}/run", _input="1")
+    assert begun.status_code == 303
+    page = place.html(begun.location)
+    assert "The conditions of its trigger were not met" in page
+    assert "Run anyway" in page
+    anyway = place.post(f"{begun.location}/run-again/anyway")
+    assert anyway.status_code == 303 and anyway.location != begun.location
+    place.run(anyway.location.rpartition("/")[2])
+    page = place.html(anyway.location)
+    assert "data-ended" in page and "It failed." not in page
+    assert "Run anyway" not in page
+    assert "execution.run_again" in place.audited()
