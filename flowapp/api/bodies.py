@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug import Request
 
 from flowapp import exact_json, tasks
-from flowapp.api import decoding
+from flowapp.api import body_text
 from flowapp.api.form_bodies import as_file, multipart, query, urlencoded
 from flowapp.engine.language.validation_messages import known_list, nearest, plain_problems
 from flowapp.errors import InvalidError, MalformedError, Problem, StaleError, TooLargeError, UnsupportedMediaError
@@ -100,10 +100,10 @@ def read_input(request: Request, raw: bytes) -> object:
     is_json = kind == "application/json" or kind.endswith(("+json", "/json"))
     if is_json and _is_plain(request, raw):
         return parse_json(raw)
-    request, raw = decoding.unpacked(request, raw, tasks.runtime().settings.max_body)
+    request, raw = body_text.unpacked(request, raw, tasks.runtime().settings.max_body)
     if kind == "multipart/form-data":
         return multipart(request, raw)
-    text = decoding.text_of(request, raw, is_json=is_json)
+    text = body_text.text_of(request, raw, is_json=is_json)
     return {"body": as_file("", kind, raw)} if text is None else _of_text(text, request, is_json=is_json)
 
 

@@ -17,7 +17,7 @@ from werkzeug.sansio.utils import get_current_url
 
 from flowapp import exact_json, tasks
 from flowapp.api.bodies import read_input
-from flowapp.api.decoding import unpacked
+from flowapp.api.body_text import unpacked
 from flowapp.api.form_bodies import query
 from flowapp.api.public.hook_rates import Rates
 from flowapp.engine.store.quota import quotas
