@@ -19,6 +19,9 @@ from typing import Any
 
 from flowapp.logs import MASK, is_secret_name
 
+_SECRET_HEADER = re.compile(
+    r"authori[sz]ation|cookie|secret|token|password|credential|signature|api[-_]?key|x-hub-|csrf", re.IGNORECASE
+)
 SHORTEST = 4
 _SHORTEST_PART = 8  # of a header such as “Bearer …” or “session=…; theme=dark”
 _SHORTEST_NAMED = 6  # a shorter one may be a word of any text
@@ -183,3 +186,13 @@ def _without(text: str, core: str) -> str:
         pieces += [text[at:begin], MASK]
         at = end
     return "".join([*pieces, text[at:]])
+
+
+def shown_headers(sent: Mapping[str, str], hidden: set[str]) -> dict[str, str]:
+    """Headers (names in lower case), those left out that are `hidden`, hold a secret or prove who sent them."""
+    return {name: value for name, value in sent.items() if name not in hidden and not _is_secret_header(name)}
+
+
+@lru_cache(maxsize=1000)
+def _is_secret_header(name: str) -> bool:
+    return _SECRET_HEADER.search(name) is not None

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
@@ -128,6 +129,18 @@ _CHECKS: dict[str, Callable[[_Delivery], None]] = {
 def same(given: str, wanted: str) -> bool:
     """Equality in constant time, for any text."""
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode("utf-8", "surrogatepass"))
+
+
+def basic(header: str) -> tuple[str, str]:
+    """User and password of an Authorization header (RFC 7617), empty where it holds none."""
+    scheme, _, packed = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(packed.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return "", ""
+    return user, password
 
 
 def _header(delivery: _Delivery, name: str) -> str:

@@ -5,13 +5,10 @@ What the headers of a delivery say is known here, too: which of them may be show
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
@@ -19,15 +16,12 @@ from pydantic import Field
 from flowapp.catalog import N_, Params, TriggerSpec, stored_value, trigger, ui
 from flowapp.catalog.fields import Lines
 from flowapp.errors import InvalidError, Problem, UnauthenticatedError
-from flowapp.security.signatures import Custom, Preset, same, standard_key
+from flowapp.security.signatures import Custom, Preset, basic, same, standard_key
 from flowapp.security.signatures import verify as verify_signature
 from flowapp.security.tokens import make_key
 from flowapp.texts import say
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-_SECRET = re.compile(
-    r"authori[sz]ation|cookie|secret|token|password|credential|signature|api[-_]?key|x-hub-|csrf", re.IGNORECASE
-)
 _DELIVERIES = (
     "idempotency-key", "webhook-id", "svix-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id",
     "x-amz-sns-message-id",
@@ -137,11 +131,6 @@ def prepare(config: dict[str, object]) -> dict[str, object]:
     return config if config.get("key") else {**config, "key": make_key()}
 
 
-def shares_with(config: WebhookParams, origin: str) -> bool:
-    """Whether scripts of that origin may call and read the answer (CORS)."""
-    return origin in config.allowed_origins or "*" in config.allowed_origins
-
-
 def check(config: WebhookParams) -> None:
     """InvalidError where the chosen way to sign in lacks what it needs, or an origin is none."""
     problems = [
@@ -181,33 +170,11 @@ def verify(config: WebhookParams, headers: Mapping[str, str], body: bytes, now: 
         right = same(lower.get(config.header_name.lower(), ""), secret)
         message = f"The header {config.header_name} is missing or wrong."
     else:
-        user, password = _basic(lower.get("authorization", ""))
+        user, password = basic(lower.get("authorization", ""))
         right = same(user, config.username) & same(password, secret)
         message = "User and password are missing or wrong."
     if not right:
         raise UnauthenticatedError(message)
-
-
-def _basic(header: str) -> tuple[str, str]:
-    """User and password of an Authorization header (RFC 7617), empty where it holds none."""
-    scheme, _, packed = header.partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        user, _, password = base64.b64decode(packed.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        return "", ""
-    return user, password
-
-
-def shown_headers(sent: Mapping[str, str], hidden: set[str]) -> dict[str, str]:
-    """Headers (names in lower case), those left out that are `hidden`, hold a secret or prove who sent them."""
-    return {name: value for name, value in sent.items() if name not in hidden and not _secret(name)}
-
-
-@lru_cache(maxsize=1000)
-def _secret(name: str) -> bool:
-    return _SECRET.search(name) is not None
 
 
 def delivery_id(data: object, sent: Mapping[str, str]) -> str | None:

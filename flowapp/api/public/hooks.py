@@ -18,7 +18,8 @@ from sqlalchemy import Row, bindparam, select
 from flowapp import exact_json, tasks
 from flowapp.api import schemas
 from flowapp.api.bodies import raw_body
-from flowapp.api.public import hook_answers
+from flowapp.api.body_text import unpacked
+from flowapp.api.public import hook_answers, hook_origins
 from flowapp.api.public.hook_rates import Rates
 from flowapp.api.public.known_hooks import STARTED, Hook, KnownHooks, Started, accepted, challenge, given
 from flowapp.api.routes import ANYTHING, route
@@ -26,11 +27,11 @@ from flowapp.catalog import N_
 from flowapp.catalog.outcome import ANSWER_WITHIN
 from flowapp.engine.store import admission
 from flowapp.engine.store.start import start
-from flowapp.errors import NotFoundError
+from flowapp.errors import NotFoundError, UnauthenticatedError
 from flowapp.extensions import db, limiter, peer
 from flowapp.models import Trigger, Version, Workflow
 from flowapp.models.tenancy import at_once, system_session
-from flowapp.triggers.webhook import WebhookParams, shares_with
+from flowapp.triggers.webhook import WebhookParams
 from flowapp.web.access import enter_organization, public
 from flowapp.web.fast_path import Application, fast
 from flowapp.web.problems import problem
@@ -38,7 +39,6 @@ from flowapp.web.problems import problem
 bp = Blueprint("hooks", __name__)
 WAIT_SECONDS = ANSWER_WITHIN
 MOST_UNKNOWN = 600  # look-ups a minute for one address, of keys that this process has not met
-PREFLIGHT_KEPT = "600"  # seconds
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -99,15 +99,7 @@ receive.provide_automatic_options = False  # type: ignore[attr-defined]
 @public("it says which methods a webhook takes, and which sites may call it")
 def preflight(key: str) -> Response:
     """What a page of another site may send here."""
-    hook = _hook(key)
-    response = Response(status=204)
-    response.headers["Allow"] = ", ".join([*hook.config.methods, "HEAD", "OPTIONS"])
-    origin = request.headers.get("Origin", "")
-    if shares_with(hook.config, origin):
-        response.headers["Access-Control-Allow-Methods"] = ", ".join(hook.config.methods)
-        response.headers["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")
-        response.headers["Access-Control-Max-Age"] = PREFLIGHT_KEPT
-    return _for_origin(response, hook)
+    return hook_origins.asked_before(_hook(key).config, request)
 
 
 def _shared(key: str) -> Response:
@@ -117,16 +109,7 @@ def _shared(key: str) -> Response:
     except Exception as error:  # noqa: BLE001 - as Flask does it: the handlers of errors know them all
         response = make_response(current_app.handle_user_exception(error))
     hook = known_hooks().get(key)  # as it is now: it was just looked at
-    return _for_origin(response, hook) if hook else response
-
-
-def _for_origin(response: Response, hook: Hook) -> Response:
-    origin = request.headers.get("Origin", "")
-    if hook.config.allowed_origins:
-        response.vary.add("Origin")
-    if origin and shares_with(hook.config, origin):
-        response.headers["Access-Control-Allow-Origin"] = origin
-    return response
+    return hook_origins.readable(response, hook.config, request) if hook else response
 
 
 def _received(key: str) -> Response | tuple[Response, int]:
@@ -137,11 +120,21 @@ def _received(key: str) -> Response | tuple[Response, int]:
         raise started
     if started is None:
         hook = _hook(key)
-        data = known_hooks().input(hook, request, raw)
+        data = _input(hook, raw)
         if asked := challenge(data):
             return jsonify({"challenge": asked})
         started = _start(hook, data)
     return _accepted(started) if started.response == "at_once" else _outcome(started)
+
+
+def _input(hook: Hook, raw: bytes) -> object:
+    """The workflow's input. Some senders sign what they send, some what it was before it was packed."""
+    try:
+        return known_hooks().input(hook, request, raw)
+    except UnauthenticatedError:
+        if "Content-Encoding" not in request.headers:
+            raise
+        return known_hooks().input(hook, *unpacked(request, raw, tasks.runtime().settings.max_body))
 
 
 def known_hooks() -> KnownHooks:

@@ -17,14 +17,14 @@ from werkzeug.sansio.utils import get_current_url
 
 from flowapp import exact_json, tasks
 from flowapp.api.bodies import read_input
-from flowapp.api.body_text import unpacked
 from flowapp.api.form_bodies import query
 from flowapp.api.public.hook_rates import Rates
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.start import new_row, start_where
-from flowapp.errors import FlowError, ThrottledError, UnauthenticatedError
+from flowapp.errors import FlowError, ThrottledError
 from flowapp.models import Trigger, Version, Workflow, utcnow
-from flowapp.triggers.webhook import WebhookParams, delivery_id, shown_headers, verify
+from flowapp.security.opened import shown_headers
+from flowapp.triggers.webhook import WebhookParams, delivery_id, verify
 from flowapp.web.fast_path import Answer
 from flowapp.web.headers import of_data
 
@@ -148,21 +148,11 @@ class KnownHooks:
         """The workflow's input, once it is known that the caller may send it."""
         if request.method not in hook.config.methods:
             raise MethodNotAllowed(valid_methods=list(hook.config.methods))
-        self._verify(hook, request, raw)
+        verify(hook.config, headers(request), raw, utcnow())
         if COUNTED not in request.environ:  # after the proof: who has none uses up nobody's calls
             request.environ[COUNTED] = True
             self.rates.admit(hook.trigger.id, hook.config.rate_limit or tasks.runtime().settings.hook_rate)
         return read_input(request, raw)
-
-    def _verify(self, hook: Hook, request: Request, raw: bytes) -> None:
-        """UnauthenticatedError where the caller may not call. Some sign what they send, some what it was before packing."""
-        try:
-            verify(hook.config, headers(request), raw, utcnow())
-        except UnauthenticatedError:
-            if hook.config.auth != "hmac" or "HTTP_CONTENT_ENCODING" not in request.environ:
-                raise
-            plain = unpacked(request, raw, tasks.runtime().settings.max_body)[1]
-            verify(hook.config, headers(request), plain, utcnow())
 
 
 def _stored(hook: Hook, row: dict[str, Any]) -> Started | None:

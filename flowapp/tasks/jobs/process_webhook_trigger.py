@@ -47,7 +47,8 @@ def run(key: str, body: Any = None, headers: Any = None) -> Result:
 
 
 def _start(session: Session, key: str, raw: bytes, data: object, sent: dict[str, str]) -> tuple[Execution, bool]:
-    from flowapp.triggers.webhook import WebhookParams, delivery_id, shown_headers, verify
+    from flowapp.security.opened import shown_headers
+    from flowapp.triggers.webhook import WebhookParams, delivery_id, verify
 
     trigger = session.scalars(select(Trigger).where(Trigger.hook_key == key, Trigger.is_active)).one_or_none()
     workflow = session.get_one(Workflow, trigger.workflow_id) if trigger else None
