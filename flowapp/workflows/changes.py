@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
 from flowapp import events
-from flowapp.errors import NotFoundError, StaleError
+from flowapp.errors import StaleError
 from flowapp.models import User, Workflow
+from flowapp.records.lock import lock as lock_row
 from flowapp.texts import say
 
 
 def lock(session: Session, workflow: Workflow, expected_revision: int | None = None) -> None:
     """Keeps others from changing the workflow until the transaction ends, and reads it as it is now.
 
-    An UPDATE that changes nothing takes PostgreSQL's row lock, and on SQLite the write lock. StaleError where the
-    draft is no longer the one that the caller saw.
+    StaleError where the draft is no longer the one that the caller saw.
     """
-    session.flush()
-    touched = session.execute(
-        update(Workflow)
-        .where(Workflow.id == workflow.id)
-        .values(revision=Workflow.revision, updated_at=Workflow.updated_at)
-        .execution_options(synchronize_session=False)
-    )
-    if isinstance(touched, CursorResult) and touched.rowcount == 0:
-        raise NotFoundError(say("There is no such workflow."))
-    session.refresh(workflow)
+    lock_row(session, workflow)
     if expected_revision is not None and expected_revision != workflow.revision:
         raise StaleError(say("This workflow was changed in the meantime. Reload it, then repeat your change."))
 

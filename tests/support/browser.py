@@ -122,7 +122,7 @@ class Tab:
         """Presses a button (none: the one that saves) and takes in the answer."""
         answer = self.client.post(self.action, data=self.values | buttons)
         html = answer.get_data(as_text=True)
-        assert answer.status_code == status, (answer.status_code, answer.location, html[:3000])
+        assert answer.status_code == status, (answer.status_code, answer.location, html[-6000:])
         if status in (200, 422):
             self._show(html)
         return answer

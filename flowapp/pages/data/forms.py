@@ -9,14 +9,16 @@ from sqlalchemy import func, select
 
 from flowapp.catalog import N_
 from flowapp.data import forms
-from flowapp.errors import InvalidError
+from flowapp.errors import InvalidError, NotFoundError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.logs import mask
 from flowapp.models import Execution, Form, Submission
+from flowapp.records.lock import lock
 from flowapp.records.paging import PageAt, paginate
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
+from flowapp.web.edits import Edit, deleted_elsewhere, labels
 from flowapp.web.forms.page import PageForm, RowList, text
 from flowapp.web.forms.user_fields import answers_form
 
@@ -86,36 +88,65 @@ def create() -> Response:
 def edit(form_id: str) -> Response:
     """The builder."""
     form = forms.get(db.session(), str(form_id))
-    rows = [{**field, "options": "\n".join(field["options"])} for field in form.fields]
-    stored = {name: getattr(form, name) for name in ("name", "title", "intro", "submit_label", "thanks")}
-    return _builder(form, BuilderForm(data={**stored, "fields": rows}))
+    return _builder(form, _shown(form))
 
 
 @bp.post("/<uuid:form_id>/edit")
 @access(Role.EDITOR)
 def update(form_id: str) -> Response:
     """Changes a form."""
-    return _save(forms.get(db.session(), str(form_id)))
+    try:
+        form = forms.get(db.session(), str(form_id))
+        lock(db.session(), form)
+    except NotFoundError:
+        if "_seen" not in request.form:
+            raise
+        built = BuilderForm(request.form)
+        built.form_errors.append(deleted_elsewhere())
+        return _builder(None, built, status=422)
+    return _save(form)
+
+
+def _shown(form: Form) -> BuilderForm:
+    """The builder with what is stored."""
+    rows = [{**field, "options": "\n".join(field["options"])} for field in form.fields]
+    stored = {name: getattr(form, name) for name in ("name", "title", "intro", "submit_label", "thanks")}
+    return BuilderForm(data={**stored, "fields": rows})
+
+
+def _edit(form: Form | None) -> Edit:
+    texts = {
+        "name": _("Name"), "title": _("Title"), "intro": _("Introduction"), "submit_label": _("Button label"),
+        "thanks": _("Thank-you message"), "fields": _("Fields"), "label": _("Label"), "type": _("Type"),
+        "required": _("Required"), "options": _("Choices"), "help": _("Help text below the field"),
+    }  # fmt: skip
+    return Edit(_shown(form).data if form else {}, labels(texts))
 
 
 def _save(form: Form | None) -> Response:
-    built = BuilderForm(request.form)
+    built, edit, session = BuilderForm(request.form), _edit(form), db.session()
     if built.acted:
-        return _builder(form, built)
-    session = db.session()
+        return _builder(form, built, edit)
+    merged = edit.merge(built.typed) if form else built.typed
+    if edit.asks:
+        return _builder(form, BuilderForm(data=merged), edit, edit.status)
     try:
-        saved = forms.update(session, form, built.typed) if form else forms.create(session, built.typed)
+        saved = forms.update(session, form, merged) if form else forms.create(session, merged)
     except InvalidError as error:
-        return _builder(form, built.refused(error), 422)
+        return _builder(form, BuilderForm(data=merged).refused(error), edit, 422)
     _note("form.changed" if form else "form.created", saved)
+    edit.tell()
     flash(_("The form was saved. Share its link, or start a workflow with it."), "success")
     return go("forms.show", form_id=saved.id)
 
 
-def _builder(form: Form | None, built: BuilderForm, status: int = 200) -> Response:
+def _builder(form: Form | None, built: BuilderForm, edit: Edit | None = None, status: int = 200) -> Response:
     rows = [{"id": str(at), "label": row.form.label.data, "form": row.form} for at, row in enumerate(built.fields)]
     types = [(name, _(label)) for name, label in forms.TYPES.items()]
-    return page("data/forms/edit.html", block="form", status=status, form=form, built=built, rows=rows, types=types)
+    return page(
+        "data/forms/edit.html", block="form", status=status, form=form, built=built, edit=edit or _edit(form),
+        rows=rows, types=types,
+    )  # fmt: skip
 
 
 @bp.get("/<uuid:form_id>")

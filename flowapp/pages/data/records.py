@@ -8,17 +8,20 @@ from datetime import datetime
 from flask import Blueprint, Response, flash, g, request, stream_with_context
 from flask_babel import gettext as _
 from sqlalchemy import Engine
+from werkzeug.datastructures import MultiDict
 
 from flowapp.data import csv_files, records, tables
 from flowapp.data.columns import as_text
-from flowapp.errors import InvalidError
+from flowapp.errors import InvalidError, NotFoundError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import DataTable
 from flowapp.models.tenancy import tenant_session
+from flowapp.records.lock import lock
 from flowapp.records.paging import PageAt, read_page
 from flowapp.security.roles import Role
 from flowapp.web import access, go, page
+from flowapp.web.edits import Edit, deleted_elsewhere, labels
 from flowapp.web.forms.field import clean
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.forms.user_fields import record_form
@@ -108,22 +111,51 @@ def _placed(text: str) -> str:
 def update(table_id: str, record_id: str) -> Response:
     """Changes a record."""
     table = tables.get(db.session(), str(table_id))
-    row = records.get(db.session(), table, str(record_id))
-    form = record_form(tables.columns_of(table), row, request.form)
-    changed = {key: value for key, value in form.typed.items() if value != clean(form[key].object_data)}
+    lock(db.session(), table)
+    try:
+        row = records.get(db.session(), table, str(record_id))
+    except NotFoundError:
+        if "_seen" not in request.form:
+            raise
+        form = record_form(tables.columns_of(table), posted=request.form)
+        form.form_errors.append(deleted_elsewhere())
+        return _form(table, form, status=422)
+    form, edit = record_form(tables.columns_of(table), row, request.form), _edit(table, row)
+    merged = edit.merge(form.typed)
+    if edit.asks:
+        return _form(
+            table,
+            record_form(
+                tables.columns_of(table), row, MultiDict({key: str(value or "") for key, value in merged.items()})
+            ),
+            row,
+            edit,
+            edit.status,
+        )
+    changed = {key: value for key, value in merged.items() if value != clean(form[key].object_data)}
     try:
         records.update(db.session(), table, str(row["id"]), _given(table, changed))
     except InvalidError as error:
-        return _form(table, form.refused(error), row, status=422)
+        return _form(table, form.refused(error), row, edit, 422)
     _note("record.changed", table, record=row["id"], columns=sorted(changed))
+    edit.tell()
     flash(_("Saved."), "success")
     return go("records.index", table_id=table.id)
 
 
-def _form(table: DataTable, form: FieldsForm, row: records.Row | None = None, status: int = 200) -> Response:
+def _form(
+    table: DataTable, form: FieldsForm, row: records.Row | None = None, edit: Edit | None = None, status: int = 200
+) -> Response:
+    edit = edit or _edit(table, row)
     return page(
-        "data/tables/record.html", block="form", status=status, table=table, form=form, row=row, **_may()
+        "data/tables/record.html", block="form", status=status, table=table, form=form, row=row, edit=edit, **_may()
     )  # fmt: skip
+
+
+def _edit(table: DataTable, row: records.Row | None) -> Edit:
+    columns = tables.columns_of(table)
+    values = {key: clean(value) for key, value in record_form(columns, row).data.items()} if row else {}
+    return Edit(values, labels({column.key: column.label for column in columns}))
 
 
 @bp.post("/records/delete")

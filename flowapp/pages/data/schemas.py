@@ -12,12 +12,14 @@ from sqlalchemy import select
 from flowapp.catalog import N_
 from flowapp.data import schemas
 from flowapp.data.schema_rules import LABELS
-from flowapp.errors import InvalidError
+from flowapp.errors import InvalidError, NotFoundError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Schema
+from flowapp.records.lock import lock
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
+from flowapp.web.edits import Edit, deleted_elsewhere, labels
 from flowapp.web.forms.page import PageForm, RowList, text
 
 bp = Blueprint("schemas", __name__, url_prefix="/schemas")
@@ -68,9 +70,19 @@ def create() -> Response:
 def edit(schema_id: str) -> Response:
     """The rules of a schema."""
     schema = schemas.get(db.session(), str(schema_id))
+    return _form(schema, _shown(schema))
+
+
+def _shown(schema: Schema) -> SchemaForm:
+    """The form with what is stored."""
     written = json.dumps(schema.json_schema, indent=2, ensure_ascii=False) if schema.json_schema else ""
     rows = [{**rule, "value": _as_text(rule.get("value"))} for rule in schema.rules]
-    return _form(schema, SchemaForm(data={"name": schema.name, "json_schema": written, "rules": rows}))
+    return SchemaForm(data={"name": schema.name, "json_schema": written, "rules": rows})
+
+
+def _edit(schema: Schema | None) -> Edit:
+    texts = {"name": _("Name"), "json_schema": _("JSON Schema"), "rules": _("Rules")}
+    return Edit(_shown(schema).data if schema else {}, labels(texts))
 
 
 def _as_text(value: object) -> str:
@@ -81,31 +93,44 @@ def _as_text(value: object) -> str:
 @access(Role.EDITOR)
 def update(schema_id: str) -> Response:
     """Changes a schema."""
-    return _save(schemas.get(db.session(), str(schema_id)))
+    try:
+        schema = schemas.get(db.session(), str(schema_id))
+        lock(db.session(), schema)
+    except NotFoundError:
+        if "_seen" not in request.form:
+            raise
+        form = SchemaForm(request.form)
+        form.form_errors.append(deleted_elsewhere())
+        return _form(None, form, status=422)
+    return _save(schema)
 
 
 def _save(schema: Schema | None) -> Response:
-    form = SchemaForm(request.form)
+    form, edit, session = SchemaForm(request.form), _edit(schema), db.session()
     if form.acted:
-        return _form(schema, form)
+        return _form(schema, form, edit)
     form.rules.keep(lambda row: row.field.data.strip() or row.value.data.strip())
-    session = db.session()
+    merged = edit.merge(form.typed) if schema else form.typed
+    if edit.asks:
+        return _form(schema, SchemaForm(data=merged), edit, edit.status)
     try:
-        saved = schemas.update(session, schema, form.typed) if schema else schemas.create(session, form.typed)
+        saved = schemas.update(session, schema, merged) if schema else schemas.create(session, merged)
     except InvalidError as error:
-        return _form(schema, form.refused(error), 422)
+        return _form(schema, SchemaForm(data=merged).refused(error), edit, 422)
     _note("schema.changed" if schema else "schema.created", saved)
+    edit.tell()
     flash(_("The schema “%(name)s” was saved.", name=saved.name), "success")
     return go("schemas.index")
 
 
-def _form(schema: Schema | None, form: SchemaForm, status: int = 200) -> Response:
+def _form(schema: Schema | None, form: SchemaForm, edit: Edit | None = None, status: int = 200) -> Response:
     return page(
         "data/schemas/edit.html",
         block="form",
         status=status,
         schema=schema,
         form=form,
+        edit=edit or _edit(schema),
         rules=[(name, _(label)) for name, label in LABELS.items()],
         can_edit=g.actor.role >= Role.EDITOR,
     )

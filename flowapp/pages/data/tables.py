@@ -9,13 +9,15 @@ from sqlalchemy import select
 
 from flowapp.catalog import N_
 from flowapp.data import records, tables
-from flowapp.data.columns import LABELS
+from flowapp.data.columns import LABELS, Column
 from flowapp.errors import InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import DataTable
+from flowapp.records.lock import lock
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
+from flowapp.web.edits import Edit, labels
 from flowapp.web.forms.page import PageForm, RowList, text
 from flowapp.web.texts import translated
 
@@ -107,13 +109,18 @@ def columns(table_id: str) -> Response:
     return _columns(tables.get(db.session(), str(table_id)))
 
 
-def _columns(table: DataTable, which: str = "", form: PageForm | None = None) -> Response:
-    """`which` of the page's forms was refused: `form`."""
+def _columns(table: DataTable, which: str = "", form: PageForm | None = None, edit: Edit | None = None) -> Response:
+    """`which` of the page's forms was refused, or asks: `form`."""
+    columns = tables.columns_of(table)
+    edits = {column.key: _column_edit(column) for column in columns} | {"": _table_edit(table)}
+    if edit is not None:
+        edits[which.replace("table", "")] = edit
     return page(
         "data/tables/columns.html",
         status=422 if form else 200,
         table=table,
-        columns=tables.columns_of(table),
+        columns=columns,
+        edits=edits,
         types=_types(),
         labels=dict(_types()),
         which=which,
@@ -122,17 +129,43 @@ def _columns(table: DataTable, which: str = "", form: PageForm | None = None) ->
     )
 
 
+def _held(table_id: str) -> DataTable:
+    """The table, which nobody else changes until this request has."""
+    table = tables.get(db.session(), str(table_id))
+    lock(db.session(), table)
+    return table
+
+
+def _table_edit(table: DataTable) -> Edit:
+    texts = {"name": _("Name"), "description": _("Description")}
+    return Edit({"name": table.name, "description": table.description}, labels(texts))
+
+
+def _column_edit(column: Column) -> Edit:
+    texts = {
+        "label": _("Name"), "key": _("Name in workflows"), "options": _("Choices"), "required": _("Required"),
+        "unique": _("Unique"),
+    }  # fmt: skip
+    values = {name: getattr(column, name) for name in ("label", "key", "required", "unique")}
+    choices = {"options": "\n".join(column.options)} if column.type == "choice" else {}
+    return Edit(values | choices, labels(texts))
+
+
 @bp.post("/<uuid:table_id>/rename")
 @access(Role.EDITOR)
 def rename(table_id: str) -> Response:
     """Changes name and description."""
-    table = tables.get(db.session(), str(table_id))
-    form = NameForm(request.form)
+    table = _held(table_id)
+    form, edit = NameForm(request.form), _table_edit(table)
+    merged = edit.merge(form.typed)
+    if edit.asks:
+        return _columns(table, "table", NameForm(data=merged), edit)
     try:
-        tables.update(db.session(), table, form.typed)
+        tables.update(db.session(), table, merged)
     except InvalidError as error:
-        return _columns(table, "table", form.refused(error))
+        return _columns(table, "table", form.refused(error), edit)
     _note("table.changed", table)
+    edit.tell()
     flash(_("Saved."), "success")
     return go("tables.columns", table_id=table.id)
 
@@ -156,13 +189,22 @@ def add_column(table_id: str) -> Response:
 @access(Role.EDITOR)
 def change_column(table_id: str, key: str) -> Response:
     """Renames a column, or changes what it asks for."""
-    table = tables.get(db.session(), str(table_id))
+    table = _held(table_id)
     form = ColumnChangeForm(request.form)
+    stored = next((column for column in tables.columns_of(table) if column.key == key), None)
+    if stored is None:
+        form.form_errors.append(_("The column “%(key)s” was removed or renamed in the meantime.", key=key))
+        return _columns(table, "new", form)
+    edit = _column_edit(stored)
+    merged = edit.merge(form.typed)
+    if edit.asks:
+        return _columns(table, key, ColumnChangeForm(data=merged), edit)
     try:
-        column = tables.change_column(db.session(), table, key, form.typed)
+        column = tables.change_column(db.session(), table, key, merged)
     except InvalidError as error:
-        return _columns(table, key, form.refused(error))
+        return _columns(table, key, form.refused(error), edit)
     _note("table.column_changed", table, column=column.key)
+    edit.tell()
     flash(_("The column “%(name)s” was saved.", name=column.label), "success")
     return go("tables.columns", table_id=table.id)
 

@@ -11,18 +11,20 @@ from sqlalchemy import select
 
 from flowapp import tasks
 from flowapp.catalog import CONNECTORS, N_, Params
-from flowapp.errors import ConfigError, InvalidError
+from flowapp.errors import ConfigError, InvalidError, NotFoundError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.integrations import service
 from flowapp.models import Integration
+from flowapp.records.lock import lock
 from flowapp.security.roles import Role
 from flowapp.tasks.services import http_service
 from flowapp.web import forms
 from flowapp.web.access import access
+from flowapp.web.edits import Edit, Path, deleted_elsewhere, mark_of, part
 from flowapp.web.forms import ParamsForm, PlainForm
 from flowapp.web.forms.field import Posted
-from flowapp.web.forms.fields.stored import SecretField
+from flowapp.web.forms.fields.stored import SecretField, keep_secrets
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
@@ -45,12 +47,37 @@ class IntegrationForm(wtforms.Form):  # type: ignore[misc]
         except ConfigError:
             secrets, self.unreadable = {}, True
 
-        def build(model: type[Params], stored: dict[str, object], prefix: str) -> ParamsForm:
-            return forms.build(model, stored, posted, base=PlainForm, prefix=prefix, check=lambda _params: [])
+        self.config = _part(self.spec.config, row.config or {}, None, "config-")
+        self.credentials = _part(self.spec.credentials, secrets, None, "secret-")
+        super().__init__(None, data={"name": row.name or ""})
+        self.edit = Edit(self.values, self.label, inside=("config", "credentials"))
+        if posted is not None:
+            self.config = _part(self.spec.config, part(self.edit.seen, "config"), posted, "config-")
+            self.credentials = _part(self.spec.credentials, secrets, posted, "secret-")
+            self.process(posted)
 
-        self.config = build(self.spec.config, row.config or {}, "config-")
-        self.credentials = build(self.spec.credentials, secrets, "secret-")
-        super().__init__(posted, data={"name": row.name or ""})
+    @property
+    def values(self) -> dict[str, object]:
+        """What the form holds; of each secret only a mark."""
+        return {"name": self.name.data, "config": self.config.data, "credentials": _marked(self.credentials)}
+
+    def label(self, path: Path) -> str:
+        """What the page calls the part at a path of `values`."""
+        if path == ("name",):
+            return str(_("Name"))
+        return (self.config if path[0] == "config" else self.credentials).label(path[-1])
+
+    def merge(self) -> bool:
+        """Takes in what others changed of the integration meanwhile. False where the page has to ask first."""
+        merged, before = self.edit.merge(self.values), self.config
+        self.name.data = merged["name"]
+        self.config = _part(self.spec.config, part(merged, "config"), None, "config-")
+        keep_secrets(before, self.config)
+        mine, kept = _marked(self.credentials), part(merged, "credentials")
+        for field in self.credentials:
+            if isinstance(field, SecretField) and mine.get(field.info.key) != kept.get(field.info.key):
+                field.text = ""  # the stored one is to be used
+        return not self.edit.asks
 
     def validate(self, extra_validators: object = None) -> bool:
         return all([super().validate(extra_validators), self.config.validate(), self.credentials.validate()])
@@ -62,6 +89,8 @@ class IntegrationForm(wtforms.Form):  # type: ignore[misc]
     def save(self) -> bool:
         """Whether what was posted could be stored; if not, its problems stand beside the fields."""
         if self.config.acted or self.credentials.acted or not self.validate():
+            return False
+        if self.row.id and not self.merge():
             return False
         try:
             service.save(
@@ -83,8 +112,18 @@ class IntegrationForm(wtforms.Form):  # type: ignore[misc]
             part.show_at(path[1:], message)
 
 
+def _part(model: type[Params], stored: Mapping[str, object], posted: Posted | None, prefix: str) -> ParamsForm:
+    return forms.build(model, stored, posted, base=PlainForm, prefix=prefix, check=lambda _params: [])
+
+
+def _marked(credentials: ParamsForm) -> dict[str, object]:
+    """The credentials as a page may carry them: of each only a mark, by which to see that it is another one."""
+    return {key: mark_of(value) if value else value for key, value in credentials.data.items()}
+
+
 def _form_page(form: IntegrationForm) -> Response:
-    return page("settings/integration.html", block="form", form=form, status=422 if form.errors else 200)
+    status = 422 if form.errors or form.edit.questions else 200
+    return page("settings/integration.html", block="form", form=form, status=status)
 
 
 @bp.get("")
@@ -117,11 +156,26 @@ def new(integration_type: str) -> Response:
 @access(Role.ADMIN)
 def edit(integration_id: object) -> Response:
     """Changes a connection."""
-    row = service.get(db.session(), str(integration_id))
+    try:
+        row = service.get(db.session(), str(integration_id))
+        if request.method == "POST":
+            lock(db.session(), row)
+    except NotFoundError:
+        if request.form.get("_type") not in CONNECTORS:
+            raise
+        return _typed_again(request.form["_type"])
     form = IntegrationForm(row, request.form if request.method == "POST" else None)
     if request.method == "GET" or not form.save():
         return _form_page(form)
+    form.edit.tell()
     return _saved(row, "integration.updated")
+
+
+def _typed_again(integration_type: str) -> Response:
+    """The form of a new connection with what was typed for one that is gone."""
+    form = IntegrationForm(Integration(integration_type=integration_type), request.form)
+    form.form_errors.append(deleted_elsewhere())
+    return _form_page(form)
 
 
 @bp.post("/<uuid:integration_id>/test")

@@ -23,9 +23,11 @@ from flowapp.errors import InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Organization
+from flowapp.records.lock import lock
 from flowapp.security.roles import Role
 from flowapp.values.conventions import LOCALES
 from flowapp.web.access import access
+from flowapp.web.edits import Edit, labels
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
@@ -55,7 +57,7 @@ class OrganizationForm(FlaskForm):  # type: ignore[misc]
         ),
     )
 
-    def __init__(self, **values: str) -> None:
+    def __init__(self, **values: str | None) -> None:
         super().__init__(**values)
         self.locale.choices = [SelectChoice("", _("Not chosen")), *locale_choices()]
         self.timezone.choices = [SelectChoice(zone, zone) for zone in timezones()]
@@ -77,29 +79,45 @@ def locale_choices() -> list[SelectChoice]:
 @access(Role.ADMIN)
 def show() -> Response:
     """The form."""
-    form = OrganizationForm(name=g.organization.name, timezone=g.organization.timezone, locale=g.organization.locale)
-    return page("settings/organization.html", form=form)
+    return _page(OrganizationForm(**_stored(g.organization)), _edit(g.organization))
+
+
+def _stored(organization: Organization) -> dict[str, str]:
+    return {name: getattr(organization, name) for name in ("name", "timezone", "locale")}
+
+
+def _edit(organization: Organization) -> Edit:
+    texts = {"name": _("Name"), "timezone": _("Time zone"), "locale": _("Numbers and dates")}
+    return Edit(_stored(organization), labels(texts))
+
+
+def _page(form: OrganizationForm, edit: Edit, status: int = 200) -> Response:
+    return page("settings/organization.html", form=form, edit=edit, status=status)
 
 
 @bp.post("")
 @access(Role.ADMIN)
 def save() -> Response:
     """Saves it."""
-    form = OrganizationForm()
+    form, organization = OrganizationForm(), db.session.get_one(Organization, g.organization.id)
+    lock(db.session(), organization)
+    before, edit = _stored(organization), _edit(organization)
     if not form.validate():
-        return page("settings/organization.html", form=form, status=422)
-    organization = db.session.get_one(Organization, g.organization.id)
-    before = {"name": organization.name, "timezone": organization.timezone, "locale": organization.locale}
+        return _page(form, edit, 422)
+    merged = {name: str(value or "") for name, value in edit.merge({name: form[name].data for name in before}).items()}
+    if edit.asks:
+        return _page(OrganizationForm(formdata=None, **merged), edit, edit.status)
     try:
-        organization.name = members.clean_name(form.name.data or "")
+        organization.name = members.clean_name(merged["name"])
     except InvalidError as error:
         form.name.errors = [translated(problem.message) for problem in error.problems]
-        return page("settings/organization.html", form=form, status=422)
-    organization.timezone, organization.locale = form.timezone.data, form.locale.data
+        return _page(form, edit, 422)
+    organization.timezone, organization.locale = merged["timezone"], merged["locale"]
     target = ("organization", organization.id, organization.name)
     audit(
         db.session(), "organization.updated", actor=g.actor.audit, target=target, details={"before": before},
     )  # fmt: skip
     db.session.commit()
+    edit.tell()
     flash(_("Saved"), "success")
     return go("organization.show")

@@ -7,18 +7,23 @@ asks. Pages draw it with `edits.guard(edit)` of components/edits.html.
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 from flask import current_app, flash, request
 from flask_babel import gettext as _
 from itsdangerous import BadData, URLSafeSerializer
 
+from flowapp.texts import labelled
 from flowapp.web.edits.merge import Conflict, Path, merge
+from flowapp.web.texts import translated
 
 Values = Mapping[str, object]
 _APART = "/"  # between the parts of a path, in the page
+_MARK = "secret:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,28 @@ class Edit:
         return Question(_APART.join(conflict.path), label, in_words(conflict.mine), in_words(conflict.theirs))
 
 
+def part(values: Values, name: str) -> Values:
+    """A part of the values that holds fields itself; empty where there is none."""
+    found = values.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def mark_of(secret: object) -> str:
+    """What stands for a secret in a page: says nothing of it, but is another one for another secret."""
+    key = str(current_app.secret_key).encode()
+    return _MARK + hmac.new(key, json.dumps(secret).encode(), "sha256").hexdigest()
+
+
+def labels(texts: Mapping[str, str]) -> Callable[[Path], str]:
+    """Names fields by their names in a form; rows by their key."""
+    return lambda path: translated(reduce(labelled, (texts.get(part, part) for part in path)))
+
+
+def deleted_elsewhere() -> str:
+    """Above the form of what is gone: it is sent to where a new one is made."""
+    return str(_("This was deleted in the meantime. What you typed is still here: save it to create it again."))
+
+
 def at_the_same_moment() -> str:
     """Where the database refused a save because another one came between reading and writing."""
     return str(_("Someone else saved at the same moment. Save again: their changes and yours are then put together."))
@@ -100,6 +127,8 @@ def in_words(value: object) -> str:
         return str(_("(empty)"))
     if isinstance(value, bool):
         return str(_("Yes") if value else _("No"))
+    if isinstance(value, str) and value.startswith(_MARK):
+        return str(_("(a secret)"))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 

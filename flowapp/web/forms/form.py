@@ -16,7 +16,6 @@ from flowapp.errors import Problem
 from flowapp.texts import labelled
 from flowapp.web.forms.field import ParamField, Posted, view_of
 from flowapp.web.forms.fields import FIELDS
-from flowapp.web.forms.fields.stored import SecretField
 from flowapp.web.forms.info import ABSENT, Info, infos
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.text import same, shown
@@ -55,8 +54,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         meta: Mapping[str, object] | None = None,
     ) -> None:
         self._stored, self._posted, self._check = values, formdata, check
-        known = {name for info in self.infos for name in info.names}
-        self.unknown = {key: value for key, value in values.items() if key not in known}
+        self.unknown = {k: v for k, v in values.items() if not any(k in info.names for info in self.infos)}
         if formdata is not None and f"{prefix}_drop_unknown" in formdata:
             self.unknown = {}
         super().__init__(formdata, prefix=prefix, meta=dict(meta or {}))
@@ -117,7 +115,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         raise KeyError(key)
 
     def label(self, key: str) -> str:
-        """What the page calls the parameter of that name; the name where no field shows it."""
+        """What the page calls the parameter of that name."""
         return next((str(field.label.text) for field in self if key in (field.info.key, field.info.name)), key)
 
     @property
@@ -181,13 +179,6 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         return ABSENT if value is None else value
 
 
-def keep_secrets(before: ParamsForm, after: ParamsForm) -> None:
-    """Secrets that were typed stay in their boxes where a form is made anew of what was typed."""
-    for field in before:
-        if isinstance(field, SecretField) and field.text:
-            after[field.info.key].text = field.text
-
-
 class PlainForm(ParamsForm):
     """Nothing is evaluated in its fields."""
 
@@ -224,6 +215,5 @@ def build(
         assert issubclass(model, Params)  # noqa: S101 - only Params are checked as a step's
         return json_problems(params) or check_params(model, params, "")[0]
 
-    meta = {"providers": providers or Providers()}
     made = form_class(model, base)  # type: ignore[arg-type] # WTForms' classes have no types
-    return made(posted, values, prefix, check or check_step, meta)
+    return made(posted, values, prefix, check or check_step, {"providers": providers or Providers()})

@@ -22,7 +22,8 @@ from flowapp.errors import Problem
 from flowapp.models.definitions import StepJson
 from flowapp.texts import say
 from flowapp.web.forms.field import Posted
-from flowapp.web.forms.form import PlainForm, build, keep_secrets
+from flowapp.web.forms.fields.stored import keep_secrets
+from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.info import Info
 from flowapp.web.forms.providers import Providers
 from flowapp.web.texts import translated

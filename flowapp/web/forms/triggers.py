@@ -24,7 +24,8 @@ from flowapp.models import utcnow
 from flowapp.models.definitions import TriggerJson
 from flowapp.web.edits import Edit
 from flowapp.web.forms.field import Posted
-from flowapp.web.forms.form import PlainForm, build, keep_secrets
+from flowapp.web.forms.fields.stored import keep_secrets
+from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.summary import described
 from flowapp.web.texts import translated

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flowapp.web.forms.field import ParamField
 from flowapp.web.forms.info import ABSENT
 
@@ -37,3 +39,11 @@ class SecretField(ParamField, widgets=("secret",), template="forms/secret.html")
     @property
     def is_stored(self) -> bool:
         return self.stored is not ABSENT and self.stored != ""
+
+
+def keep_secrets(before: Iterable[ParamField], after: Iterable[ParamField]) -> None:
+    """Secrets that were typed stay in their boxes where a form is made anew of what was typed."""
+    typed = {field.info.key: field.text for field in before if isinstance(field, SecretField)}
+    for field in after:
+        if isinstance(field, SecretField):
+            field.text = typed.get(field.info.key, "")
