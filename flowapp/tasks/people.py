@@ -42,7 +42,8 @@ _APPROVAL_HTML = """\
 class ServiceHost(Protocol):
     """One execution's services, as its people and sub-workflows use them."""
 
-    mail: Mailer
+    @property
+    def mail(self) -> Mailer: ...
 
     @property
     def public_url(self) -> str: ...

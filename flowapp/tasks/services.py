@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Found, Http, IntegrationHandle, Mailer, Saved
+from flowapp.catalog import Found, Http, IntegrationHandle, Saved
 from flowapp.catalog.context import StepServices
 from flowapp.config import Settings
 from flowapp.data.schemas import ProjectSchemas
@@ -36,7 +36,7 @@ class ExecutionServices:
     def __init__(self, runtime: Runtime, http: Http, organization_id: str, project_id: str, timezone: str) -> None:
         self._runtime, self.http = runtime, http
         self.organization_id, self.project_id, self.timezone = organization_id, project_id, timezone
-        self.mail: Mailer = OrganizationMailer(runtime, organization_id)
+        self.mail = OrganizationMailer(runtime, organization_id)
 
     def of_visit(self, visit: Visit, step_id: str, key: str) -> VisitServices:
         """What one visit of a step may use."""

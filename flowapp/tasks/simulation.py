@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import Asked, Email, Found, HttpResponse, IntegrationHandle, Saved, SentMail
 from flowapp.catalog.context import StepServices, Tables
+from flowapp.connectors.smtp import compose
 from flowapp.crm import contacts
 from flowapp.engine.runtime.simulate import LONGEST, Scenario, VirtualClock, simulate
 from flowapp.engine.runtime.visit import Visit
@@ -33,6 +34,7 @@ class Recording:
     def __init__(self, real: ExecutionServices, clock: VirtualClock) -> None:
         self._real, self.clock, self.timezone = real, clock, real.timezone
         self.calls: list[Json] = []
+        self.catches = real.mail.catches  # whether no mail server is connected
 
     def of_visit(self, visit: Visit, step_id: str, key: str) -> RecordingServices:
         return RecordingServices(self, self._real.of_visit(visit, step_id, key), step_id)
@@ -45,7 +47,12 @@ class RecordingServices(StepServices):
     """The services of one visit in a simulation: what would go out is recorded, what is read is real."""
 
     def __init__(self, recording: Recording, real: StepServices, step_id: str) -> None:
-        self._recording, self._step_id, self.clock = recording, step_id, recording.clock
+        self._recording, self._step_id, self.clock, self.catches = (
+            recording,
+            step_id,
+            recording.clock,
+            recording.catches,
+        )
         self.http, self.mail, self.schemas, self.sandbox = _Http(self), _Mail(self), real.schemas, real.sandbox
         self.tables, self.workflows, self.people = _Tables(self, real.tables), _Workflows(self), _People(self)
         self.integration = lambda reference: _hidden(real.integration(reference))
@@ -82,6 +89,7 @@ class _Mail:
         self._record = record
 
     def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> SentMail:  # noqa: ARG002
+        compose(email, "flowapp@localhost")  # what no server would be given fails here, too
         self._record.note(
             "email",
             to=list(email.to),
@@ -92,7 +100,7 @@ class _Mail:
             html=email.html,
             integration=integration,
         )
-        return SentMail(email.message_id)
+        return SentMail(email.message_id, caught=integration is None and self._record.catches)
 
 
 class _Tables:

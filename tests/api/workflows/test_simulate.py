@@ -73,6 +73,15 @@ def test_calls_are_recorded_with_their_secrets_masked(api: Api) -> None:
     assert "abc123" not in str(found)
 
 
+def test_addresses_are_refused_as_they_will_be(api: Api) -> None:
+    steps = [mail("good", "Hi"), {**mail("bad", "Hi"), "step_id": "bad"}]
+    steps[1]["params"]["to"] = "{{ input.name }} <{{ input.two }}>"
+    data = {**INPUT, "name": "victim@example.net, Ann", "two": "ann@example.com, victim@example.net"}
+    found = api.post(f"/workflows/{make(api, *steps)}/simulate/", {"input_data": data})
+    assert (found["status"], [call["to"] for call in found["calls"]]) == ("failed", [["ann@example.com"]])
+    assert "is not an e-mail address" in found["error_message"]
+
+
 def test_pins_take_the_place_of_steps(api: Api) -> None:
     call = {"step_id": "call", "action_type": "send_webhook", "params": {"url": "https://nowhere.invalid/x"}}
     log = {"step_id": "say", "action_type": "log", "params": {"message": "price {{ steps.call.json.price }}"}}
