@@ -90,7 +90,7 @@ STORED = {
             {"field": "a", "operator": ">", "value": 5},
             {
                 "any": [
-                    {"field": "b", "operator": "in", "value": ["x", "y"]},
+                    {"field": "b", "operator": "in", "value": ["x", "y"], "ignore_case": True},
                     {"not": [{"field": "c", "operator": "exists"}]},
                 ]
             },
@@ -309,6 +309,9 @@ def test_condition_rows_and_groups(app: Flask) -> None:
     _, params = post({"url": "u"}, conditions__mode="any", conditions__items__0__field="a", conditions__items__0__operator="in",
                      conditions__items__0__value="x, y")  # fmt: skip
     assert params["conditions"] == {"any": [{"field": "a", "operator": "in", "value": ["x", "y"]}]}
+    _, params = post({"url": "u"}, conditions__mode="all", conditions__items__0__field="a", conditions__items__0__value="x",
+                     conditions__items__0__ignore_case="1")  # fmt: skip
+    assert params["conditions"] == {"all": [{"field": "a", "operator": "==", "value": "x", "ignore_case": True}]}
 
 
 def test_columns_of_the_chosen_table(app: Flask) -> None:

@@ -6,7 +6,14 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from flowapp.engine.language.condition_parser import GROUPS, WITHOUT_VALUE, Conditions, Group, normalize
+from flowapp.engine.language.condition_parser import (
+    GROUPS,
+    TEXT_OPERATORS,
+    WITHOUT_VALUE,
+    Conditions,
+    Group,
+    normalize,
+)
 from flowapp.errors import InvalidError
 from flowapp.web.forms.field import ParamField, Posted, row_indexes
 from flowapp.web.forms.info import ABSENT, Info
@@ -24,6 +31,7 @@ class ShownRule:
     field: str = ""
     operator: str = "=="
     value: str = ""
+    ignore_case: bool = False
     stored: object = ABSENT
     errors: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -99,6 +107,8 @@ class ConditionsField(ParamField, widgets=("conditions",), template="forms/condi
 
     def _rule(self, rule: ShownRule) -> dict[str, object]:
         stored: dict[str, object] = {"field": rule.field, "operator": rule.operator}
+        if rule.ignore_case and rule.operator in TEXT_OPERATORS:
+            stored["ignore_case"] = True
         if rule.operator in WITHOUT_VALUE:
             return stored
         if rule.key in self._typed:
@@ -157,7 +167,9 @@ def _shown_group(stored: Conditions) -> ShownGroup:
 
 
 def _shown_rule(rule: Conditions) -> ShownRule:
-    return ShownRule(rule["field"], rule["operator"], _text(rule.get("value", "")), rule.get("value", ABSENT))
+    value = rule.get("value", ABSENT)
+    shown_value = "" if value is ABSENT else _text(value)
+    return ShownRule(rule["field"], rule["operator"], shown_value, rule.get("ignore_case", False), value)
 
 
 def _text(value: object) -> str:
@@ -176,5 +188,6 @@ def _read(data: Posted, name: str, level: int = 0) -> ShownGroup:
             group.entries.append(_read(data, start, level + 1))
         else:
             field, value = (data.get(f"{start}-{part}", "") for part in ("field", "value"))
-            group.entries.append(ShownRule(field, data.get(f"{start}-operator", "=="), value))
+            operator, ignore_case = data.get(f"{start}-operator", "=="), f"{start}-ignore_case" in data
+            group.entries.append(ShownRule(field, operator, value, ignore_case))
     return group
