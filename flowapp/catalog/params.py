@@ -137,6 +137,14 @@ def ui_of(model: type[BaseModel], name: str) -> Hints:
     return hints
 
 
+def hints_of(model: type[BaseModel], written: str) -> Hints:
+    """The same of a field as stored params write it, by its name or its alias; empty for what is no field."""
+    for name, field in model.model_fields.items():
+        if written in (name, field.alias):
+            return ui_of(model, name)
+    return {}
+
+
 def raw_fields(model: type[BaseModel]) -> frozenset[str]:
     """Names of the fields whose expressions the action itself evaluates."""
     return frozenset(n for n in model.model_fields if ui_of(model, n).get("raw"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from flowapp.data.tables import SYSTEM_COLUMNS
 from flowapp.engine.graph.checks import Known
 from flowapp.models import DataTable, Form, Integration, Schema, Workflow
 
@@ -18,20 +19,31 @@ def known(session: Session, project_id: str) -> Known:
         tables=_names(session, DataTable, project_id),
         schemas=_names(session, Schema, project_id),
         forms=_names(session, Form, project_id),
-        workflows=frozenset(
-            name
-            for row in session.execute(
-                select(Workflow.id, Workflow.name, Workflow.number).where(Workflow.status != "archived")
-            )
-            for name in map(str, row)
-        ),
+        columns=_columns(session, project_id),
+        workflows=_workflows(session),
+        unpublished=_workflows(session) - _workflows(session, Workflow.published_version_id.is_not(None)),
         integrations=frozenset(
             name
-            for row in session.scalars(select(Integration))
+            for row in session.scalars(select(Integration).where(Integration.is_active))
             for name in (row.id, row.name, row.integration_type, row.provider)
             if name
         ),
     )
+
+
+def _workflows(session: Session, *which: ColumnElement[bool]) -> frozenset[str]:
+    names = select(Workflow.id, Workflow.name, Workflow.number).where(Workflow.status != "archived", *which)
+    return frozenset(str(name) for row in session.execute(names) for name in row)
+
+
+def _columns(session: Session, project_id: str) -> dict[str, frozenset[str]]:
+    """The columns of each table, by each of its names."""
+    found = session.scalars(select(DataTable).where(DataTable.project_id == project_id)).all()
+    return {
+        str(getattr(table, field)).casefold(): frozenset([*(c["key"] for c in table.columns), *SYSTEM_COLUMNS])
+        for field in ("id", "name", "slug")  # the slug wins, as where a step looks for its table
+        for table in found
+    }
 
 
 def _sql_fault(session: Session, project_id: str, query: str, params: Mapping[str, object]) -> str:

@@ -31,16 +31,25 @@ class DatabaseQueryParams(Params):
     where: dict[str, object] = Field(
         {},
         json_schema_extra=ui(
-            N_("Where"), N_("Each column and the value it must have."), widget="keyvalue", show_if=_BUILDER
+            N_("Where"),
+            N_("Each column and the value it must have."),
+            widget="keyvalue",
+            depends_on="table",
+            show_if=_BUILDER,
         ),
     )
     columns: Lines = Field(
         [],
         json_schema_extra=ui(
-            N_("Columns"), N_("Leave empty for all."), widget="lines", advanced=True, show_if=_BUILDER
+            N_("Columns"),
+            N_("Leave empty for all."),
+            widget="lines",
+            depends_on="table",
+            advanced=True,
+            show_if=_BUILDER,
         ),
     )
-    order_by: str = Field("", max_length=64, json_schema_extra=ui(N_("Sort by"), show_if=_BUILDER))
+    order_by: str = Field("", max_length=64, json_schema_extra=ui(N_("Sort by"), depends_on="table", show_if=_BUILDER))
     descending: bool = Field(False, json_schema_extra=ui(N_("Largest first"), widget="checkbox", show_if=_BUILDER))
     query: str = Field(
         "",

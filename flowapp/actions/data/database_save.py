@@ -44,6 +44,7 @@ class DatabaseSaveParams(Params):
             N_("Matching columns"),
             N_("Records with the same values in these columns are updated."),
             widget="lines",
+            depends_on="table",
             placeholder="email",
             show_if={"mode": ["update", "upsert"]},
         ),

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowapp.catalog import ACTIONS, ActionSpec, Trait, TriggerSpec, ui_of
-from flowapp.catalog.params import Hints
+from flowapp.catalog import ACTIONS, ActionSpec, Trait, TriggerSpec
+from flowapp.catalog.params import Hints, hints_of
 from flowapp.engine.graph.graph import Graph, goals
 from flowapp.engine.graph.loop_bodies import bodies
 from flowapp.engine.language.conditions import check_conditions
@@ -26,7 +26,8 @@ _NESTED: Hints = {"widget": "conditions", "raw": True}
 class Known:
     """What the project has, each under every name that a step may call it by. None: not checked.
 
-    `sql(query, parameters)` says why a query cannot run, or nothing.
+    `sql(query, parameters)` says why a query cannot run, or nothing. `unpublished` are those of the workflows that no
+    step can run yet; `columns` has those of each table, by its names in lower case.
     """
 
     integrations: frozenset[str] | None = None
@@ -34,6 +35,8 @@ class Known:
     forms: frozenset[str] | None = None
     schemas: frozenset[str] | None = None
     workflows: frozenset[str] | None = None
+    unpublished: frozenset[str] = frozenset()
+    columns: Mapping[str, frozenset[str]] | None = None
     sql: Callable[[str, dict[str, object]], str] | None = None
 
 
@@ -80,7 +83,7 @@ def with_hints(
 ) -> Iterator[tuple[str, object, Hints]]:
     """Name, value and form hints of params."""
     for name, value in values.items():
-        hints: Hints = ui_of(spec.params, name) if spec and name in spec.params.model_fields else {}
+        hints: Hints = hints_of(spec.params, name) if spec else {}
         yield name, value, hints
         if hints.get("widget") == "rows" and isinstance(value, list):
             for at, row in enumerate(value):

@@ -81,6 +81,40 @@ def _missing_things(context: CheckContext) -> Findings:
                 yield Problem(f"triggers.{at}.config.{name}", message, code="missing_thing")
 
 
+def _missing_columns(context: CheckContext) -> Findings:
+    """Columns that a step names of a table that has none such."""
+    for step in context.definition.steps if context.known.columns is not None else ():
+        for name, value, ui in context.fields(step):
+            table = step.params.get(ui.get("depends_on", "") or "")
+            known = (context.known.columns or {}).get(table.strip().casefold()) if isinstance(table, str) else None
+            for column in _columns(value) if known is not None and _is_shown(step, ui) else ():
+                if column not in (known or ()) and not has_expression(column):
+                    message = say(
+                        "The data table “%(table)s” has no column “%(name)s”.%(near)s",
+                        table=table, name=column, near=nearest(column, known or ()),
+                    )  # fmt: skip
+                    yield context.problem(step, f"params.{name}", message, "missing_column")
+
+
+def _columns(value: object) -> list[str]:
+    """The names of columns in a param: those of a record, of several, of a list, or one."""
+    if isinstance(value, dict):
+        return [str(name) for name in value]
+    if isinstance(value, list):
+        return list(dict.fromkeys(name for entry in value for name in _columns(entry)))
+    return _listed(value) if isinstance(value, str) else []
+
+
+def _unpublished(context: CheckContext) -> Findings:
+    """Workflows that a step is to run, and that cannot run yet."""
+    waiting = {name.casefold() for name in context.known.unpublished}
+    for step in context.definition.steps:
+        for name, value, ui in context.fields(step):
+            if ui.get("widget") == "workflow" and isinstance(value, str) and value.casefold() in waiting:
+                message = say("The workflow “%(name)s” was never published. Publish it first.", name=value)
+                yield context.problem(step, f"params.{name}", message, "unpublished")
+
+
 def _unready(context: CheckContext) -> Findings:
     for step in context.definition.steps:
         spec = ACTIONS.get(step.action_type)
@@ -240,7 +274,7 @@ def _params(context: CheckContext, *, doubtful: bool) -> Findings:
 _Find = Callable[[CheckContext], Findings]
 _ERRORS: tuple[_Find, ...] = (
     flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _wrong_edges,
-    _missing_things, _unready,
+    _missing_things, _missing_columns, _unpublished, _unready,
     _wrong_sql, _wrong_config, flow.lost_edges, flow.own_gotos, flow.without_body, flow.endless_loops,
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (

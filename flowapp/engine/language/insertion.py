@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from flowapp.catalog import Params, ui_of
+from flowapp.catalog import Params
 from flowapp.catalog.mail_text import AddressError, Mailbox, checked, has_controls, read_mailboxes, split
+from flowapp.catalog.params import hints_of
 from flowapp.engine.language.expression import (
     Compiled,
     Expression,
@@ -54,8 +55,7 @@ def check(model: type[Params], name: str, value: object, path: str) -> list[Prob
 
 
 def _compiler(model: type[Params], name: str) -> Callable[[object], Compiled]:
-    inserts = ui_of(model, name).get("inserts") if name in model.model_fields else None
-    return _COMPILERS.get(inserts or "", compile_value)
+    return _COMPILERS.get(hints_of(model, name).get("inserts") or "", compile_value)
 
 
 def _failing(message: str) -> Run:

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 
 from flowapp.api.schemas import WorkflowOut
+from flowapp.data import tables
+from flowapp.extensions import db
+from flowapp.models import DataTable
+from flowapp.models.tenancy import tenant_session
 from tests.api.conftest import Api
 from tests.api.crm.people import make_place, workflow_body
 
@@ -256,6 +260,47 @@ def test_validate(api: Api) -> None:
     assert [problem["path"] for problem in found["errors"]] == ["steps"]
     assert set(found["errors"][0]) == {"path", "message", "step_id", "code"}
     assert [problem["path"] for problem in found["warnings"]] == ["triggers"]
+
+
+def unable(api: Api, app: Any, action_type: str, params: dict[str, Any]) -> list[tuple[str, str]]:
+    """What validate says of a step, as activate must, too."""
+    with app.app_context(), tenant_session(db.engine, api.place.id) as session:
+        if session.query(DataTable).count() == 0:
+            tables.create(session, {"name": "People", "columns": [{"label": "Name"}, {"label": "City"}]})
+            session.commit()
+    step = {"step_id": "a", "action_type": action_type, "params": params}
+    path = f"/workflows/{api.post('/workflows/', workflow_body(steps=[step]), 201)['id']}/"
+    errors = api.post(f"{path}validate/")["errors"]
+    assert [e["path"] for e in api.post(f"{path}activate/", {}, 422 if errors else 200).get("errors", [])] == [
+        e["path"] for e in errors
+    ]
+    return [(error["path"].removeprefix("steps.0.params."), error["code"]) for error in errors]
+
+
+SAVE, FIND = "database_save", "database_query"
+CANNOT_RUN = [
+    (SAVE, {"table": "Nobody", "data": {"name": "x"}}, [("table", "missing_thing")]),
+    (SAVE, {"table": "People", "data": {"name": "x", "town": "y"}}, [("data", "missing_column")]),
+    (SAVE, {"table": "people", "data": [{"name": "x"}, {"town": "y"}]}, [("data", "missing_column")]),
+    (SAVE, {"table": "people", "data": {"name": "x"}, "mode": "upsert", "match": ["nmae"]}, [("match", "missing_column")]),
+    (SAVE, {"table": "people", "data": {"name": "x", "city": "{{ input.c }}"}}, []),
+    (SAVE, {"table": "people", "data": "{{ input }}"}, []),
+    (SAVE, {"table": "{{ input.t }}", "data": {"town": "y"}}, []),
+    (FIND, {"table": "people", "where": {"town": "y"}}, [("where", "missing_column")]),
+    (FIND, {"table": "people", "columns": "name, town", "order_by": "age"}, [("columns", "missing_column"), ("order_by", "missing_column")]),
+    (FIND, {"table": "people", "where": {"city": "y"}, "columns": ["id", "name"], "order_by": "created_at"}, []),
+    ("validate_data", {"data": "{{ input }}", "schema": "nowhere"}, [("schema", "missing_thing")]),
+    ("send_webhook", {"url": "https://example.com", "integration": "nobody"}, [("integration", "missing_thing")]),
+    ("run_workflow", {"workflow": "Nothing"}, [("workflow", "missing_thing")]),
+    ("run_workflow", {"workflow": "Greeter"}, [("workflow", "unpublished")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("action_type", "params", "wrong"), CANNOT_RUN, ids=range(len(CANNOT_RUN)))
+def test_what_cannot_run_is_refused(
+    api: Api, app: Any, action_type: str, params: dict[str, Any], wrong: list[tuple[str, str]]
+) -> None:
+    assert unable(api, app, action_type, params) == wrong
 
 
 def test_duplicate(api: Api) -> None:

@@ -189,10 +189,11 @@ def test_trigger_conditions_cannot_use_steps():
     [
         ({"table": "contact"}, True), ({"table": "Contacts"}, False), ({"table": "{{ input.t }}"}, False), ({"table": ""}, False),
         ({"schema": {"rules": []}}, False), ({"integration": "slack"}, False), ({"integration": "stripe"}, True),
+        ({"schema": "nowhere"}, True), ({"schema_": "nowhere"}, True), ({"schema": "Order"}, False),
     ],
 )  # fmt: skip
 def test_things_of_the_project(params, wrong):
-    known = Known(tables=frozenset({"contacts"}), integrations=frozenset({"Slack"}))
+    known = Known(tables=frozenset({"contacts"}), integrations=frozenset({"Slack"}), schemas=frozenset({"order"}))
     errors, _ = look("a", known=known, a={"params": params})
     assert errors == ({"missing_thing": f"steps.0.params.{next(iter(params))}"} if wrong else {})
     assert look("a", a={"params": params})[0] == {}
@@ -376,6 +377,13 @@ def test_a_workflow_that_is_run_must_be_there():
     assert look("a:call", known=known, a=with_params(workflow="invoice"))[0] == {}
     assert look("a:call", known=known, a=with_params(workflow="Invoise"))[0] == {
         "missing_thing": "steps.0.params.workflow"
+    }
+
+
+def test_a_workflow_that_is_run_must_be_published():
+    known = Known(workflows=frozenset({"Invoice"}), unpublished=frozenset({"Invoice"}))
+    assert look("a:call", known=known, a=with_params(workflow="invoice"))[0] == {
+        "unpublished": "steps.0.params.workflow"
     }
 
 
