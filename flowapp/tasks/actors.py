@@ -16,7 +16,7 @@ from flowapp.engine.store.leases import Keeper
 from flowapp.logs import get_logger
 from flowapp.tasks import jobs
 from flowapp.tasks.due import wake_all
-from flowapp.tasks.endings import ended
+from flowapp.tasks.endings import announce_ends, ended
 from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.tasks.services import ExecutionServices, http_service
 
@@ -39,6 +39,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "wake": current.bus.wake,
         "wake_all": wake_all,
         "ended": ended,
+        "cancelled": announce_ends,
         "watch": current.watch,
         "turn": TURN,
         "stored": current.tally.add,

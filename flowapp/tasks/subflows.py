@@ -7,11 +7,12 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import Signal
 from flowapp.engine.runtime.visit import Visit
+from flowapp.engine.store.control import child_keys
 from flowapp.engine.store.error_workflows import find
 from flowapp.engine.store.rows import Options
 from flowapp.engine.store.start import start
 from flowapp.errors import StepError
-from flowapp.models import Execution, Version
+from flowapp.models import OPEN, Execution, Version
 from flowapp.tasks.people import ServiceHost
 from flowapp.tasks.starting import commit_and_start
 
@@ -24,7 +25,7 @@ class SubWorkflows:
 
     def __init__(self, services: ServiceHost, visit: Visit, key: str) -> None:
         self._services, self._visit, self._token = services, visit, visit.token
-        self._key = f"{key}:{visit.attempt}"
+        self._keys = child_keys(key, visit.attempt)
 
     def start(self, workflow: str, input_data: object, *, wait: bool) -> str:
         """The new execution's id; the same one when this attempt runs again, after a crash or for a signal."""
@@ -42,15 +43,23 @@ class SubWorkflows:
         its end left. "": it is there."""
         if self._begun(session) is not None:
             return ""
-        ended = signal.payload.get("execution_id") if isinstance(signal.payload, dict) else None
+        ended = _named(signal)
         if ended and session.get(Execution, ended) is None:
-            return str(ended)
+            return ended
         raise StepError("The execution of the other workflow that this step waited for was deleted.", permanent=True)
 
     def _begun(self, session: Session) -> Execution | None:
-        """What this attempt started before."""
-        mine = (Execution.parent_id == self._visit.execution_id, Execution.idempotency_key == self._key)
-        return session.scalars(select(Execution).where(*mine)).first()
+        """What this attempt started before; or an earlier one, where that still runs, or has just ended."""
+        of_visit = (Execution.parent_id == self._visit.execution_id, Execution.idempotency_key.in_(self._keys))
+        found = {
+            execution.idempotency_key: execution for execution in session.scalars(select(Execution).where(*of_visit))
+        }
+        ended = _named(self._visit.signal)
+        for number, key in enumerate(self._keys):
+            known = found.get(key)
+            if known is not None and (number == 0 or known.status in OPEN or known.id == ended):
+                return known
+        return None
 
     def _begin(self, session: Session, reference: str, input_data: object, wait: bool) -> tuple[Execution, bool]:
         execution, created = self._start(session, reference, input_data, wait)
@@ -86,12 +95,17 @@ class SubWorkflows:
             session.get_one(Version, target.published_version_id),
             trigger_type="workflow",
             input_data=input_data,
-            idempotency_key=self._key,
+            idempotency_key=self._keys[0],
             contact_id=visit.contact_id or None,
             more={"options": options, "parent_id": visit.execution_id},
         )
         _count_descendant(session, root)
         return started
+
+
+def _named(signal: Signal | None) -> str:
+    """The execution of whose end a signal tells."""
+    return str(signal.payload.get("execution_id") or "") if signal and isinstance(signal.payload, dict) else ""
 
 
 def _count_descendant(session: Session, root: str) -> None:

@@ -110,6 +110,7 @@ class Place(support.Place):
         self.published: list[dict[str, Any]] = []
         self.stop = False
         self.woken: list[str] = []
+        self.cancelled: list[str] = []
         self.first_rows: dict[str, dict[str, Any]] = {}
         self.runner = self.make_runner("worker 1")
 
@@ -128,6 +129,7 @@ class Place(support.Place):
             now=self.now,
             chance=lambda: 0.0,
             wake=lambda execution, _org: self.woken.append(execution),
+            cancelled=lambda executions: self.cancelled.extend(execution.id for execution in executions),
         )
 
     def workflow(self, steps: list[dict[str, Any]], edges: list[dict[str, Any]] | None = None, **more: Any) -> str:

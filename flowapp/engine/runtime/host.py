@@ -11,14 +11,15 @@ from flowapp.engine.runtime.activity import Watch
 from flowapp.engine.runtime.recorder import Message
 from flowapp.engine.runtime.visit import Services
 from flowapp.engine.store.rows import ExecutionRow
-from flowapp.models import utcnow
+from flowapp.models import Execution, utcnow
 
 
 @dataclass(slots=True, kw_only=True)
 class Host:
     """`services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
     commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
-    `wake` has an execution looked at again, `wake_all` several, each by itself (execution, organization); `ended(row)` is told of an end after its commit, where somebody waits for it; `stored`
+    `wake` has an execution looked at again, `wake_all` several, each by itself (execution, organization); `ended(row)` is told
+    of an end after its commit, where somebody waits for it; `cancelled` of the sub-workflows that a commit has ended; `stored`
     counts bytes that were written; `watch` hears what this thread is doing.
     """
 
@@ -30,5 +31,6 @@ class Host:
     wake: Callable[[str, str], None] = lambda _execution, _organization: None
     wake_all: Callable[[list[tuple[str, str]]], object] = lambda _executions: None
     ended: Callable[[ExecutionRow], None] = lambda _row: None
+    cancelled: Callable[[list[Execution]], None] = lambda _executions: None
     stored: Callable[[tuple[str, str, int]], None] = lambda _written: None  # organization, workflow, bytes
     watch: Watch = field(default_factory=Watch)

@@ -23,6 +23,7 @@ from flowapp.engine.runtime.resume import resume
 from flowapp.engine.runtime.visit import Attempt, idempotency_key
 from flowapp.engine.runtime.visit_context import Results, VisitContext
 from flowapp.engine.store import leases
+from flowapp.engine.store.control import awaiting
 from flowapp.engine.store.journal import Batch, Claim, Journal
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.rows import Options
@@ -277,7 +278,9 @@ class Run:
             self.recorder.line(command["step"], "debug", f"{item} is through.")
 
     def _drop(self, tokens: Iterable[Token]) -> None:
-        """The attempts of these tokens that wait are over: nobody waits for them any more."""
+        """The attempts of these tokens that wait are over: nobody waits for them any more, nor for their sub-workflows."""
+        tokens = list(tokens)
+        self.recorder.batch.abandoned += awaiting(tokens)
         for token in tokens:
             if token["status"] in _WAITS:
                 self._finish_wait(token, None, "", "cancelled")
@@ -315,7 +318,7 @@ class Run:
         elif self.over:
             batch.timers = self._none()
             batch.listening = None if columns["status"] == "pending" else self._none()
-        written = partial(self._written, self.recorder.weight, news, then)
+        written = partial(self._written, batch, self.recorder.weight, news, then)
         self.recorder.weight = 0
         self.flushed = monotonic()
         if not (self.over and self.journal.gather(self.claim, batch, written)):
@@ -330,9 +333,11 @@ class Run:
         self.claim.seq = self.recorder.seq
         self.host.watch.settled()
 
-    def _written(self, weight: int, news: list[Message], then: Callable[[], None]) -> None:
+    def _written(self, batch: Batch, weight: int, news: list[Message], then: Callable[[], None]) -> None:
         self.host.stored((self.row["organization_id"], self.row["workflow_id"], weight))
         self.publish(news)
+        if batch.cancelled:
+            self.host.cancelled(batch.cancelled)
         then()
 
     def _none(self) -> list[Any] | None:
@@ -360,6 +365,8 @@ class Run:
     def end(self, status: End, error: str) -> None:
         """The execution has ended."""
         self.over, error = True, self.recorder.named.mask(error)
+        if status == "failed":  # what waits is kept to be made again, but for sub-workflows: these would begin anew
+            self.recorder.batch.abandoned += awaiting(self.state["tokens"].values())
         self._carry_out(*machine.ended(self.state, status))
         self.recorder.seq += 1
         end = Completion(status, self.results.output, error, self.current, self.host.now())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.engine.machine.decisions import settled
-from flowapp.engine.machine.types import State
+from flowapp.engine.machine.types import SUSPENDED, State, Token
 from flowapp.errors import ConflictError
 from flowapp.models import OPEN, TERMINAL, Execution, Signal, StepRun, Subscription, Timer, Workflow, utcnow
 from flowapp.texts import say
@@ -40,10 +40,12 @@ def cancel(session: Session, execution: Execution, reason: str = "") -> list[Exe
     return [execution, *cancel_children(session, [execution.id], PARENT_ENDED)]
 
 
-def cancel_children(session: Session, parent_ids: Sequence[str] | Select[Any], reason: str) -> list[Execution]:
+def cancel_children(
+    session: Session, parent_ids: Sequence[str] | Select[Any], reason: str, *which: ColumnElement[bool]
+) -> list[Execution]:
     """Ends the sub-workflows that these executions wait for, and what those wait for. Nobody is told: it was given up."""
-    of_these = Execution.parent_id.in_(parent_ids)
-    found = session.scalars(select(Execution).where(of_these, Execution.status.in_(OPEN)).order_by(Execution.id)).all()
+    of_these = (Execution.parent_id.in_(parent_ids), Execution.status.in_(OPEN), *which)
+    found = session.scalars(select(Execution).where(*of_these).order_by(Execution.id)).all()
     ended = [
         child for child in found if (child.options or {}).get("parent") and _cancelled(session, child, reason)
     ]  # one that ended by itself meanwhile is no error
@@ -51,6 +53,34 @@ def cancel_children(session: Session, parent_ids: Sequence[str] | Select[Any], r
         close_off(session, child, utcnow(), tell=False)
     below = cancel_children(session, [child.id for child in ended], reason) if ended else []
     return [*ended, *below]
+
+
+def awaiting(tokens: Iterable[Token]) -> list[int]:
+    """The attempts (seq) of these tokens that wait for a sub-workflow."""
+    return [token["seq"] for token in tokens if token["status"] == SUSPENDED and "child" in token["accepts"]]
+
+
+def cancel_awaited(session: Session, execution_id: str, seqs: Collection[int]) -> list[Execution]:
+    """Ends the sub-workflows that these attempts of an execution wait for. One that was given up before keeps running."""
+    if not seqs:
+        return []
+    attempts = select(StepRun.idempotency_key, StepRun.attempt).where(
+        StepRun.execution_id == execution_id, StepRun.seq.in_(seqs)
+    )
+    keys = [key for row in session.execute(attempts) for key in child_keys(row.idempotency_key, row.attempt)]
+    return cancel_children(session, [execution_id], PARENT_ENDED, Execution.idempotency_key.in_(keys))
+
+
+def child_keys(key: str, attempt: int) -> list[str]:
+    """The idempotency keys of what the attempts of a visit start, newest first. `key`: the visit's own."""
+    return [f"{key}:{number}" for number in range(attempt, 0, -1)]
+
+
+def abandon(connection: Connection, organization_id: str, execution_id: str, seqs: Collection[int]) -> list[Execution]:
+    """`cancel_awaited` inside a transaction of the journal."""
+    info = {"organization_id": organization_id}
+    with Session(connection, info=info, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
+        return cancel_awaited(session, execution_id, seqs)
 
 
 def _cancelled(session: Session, execution: Execution, reason: str) -> bool:

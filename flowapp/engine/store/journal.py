@@ -169,12 +169,14 @@ class Batch:
     listening: list[SubscriptionRow] | None = None
     taken: list[Count] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
+    abandoned: list[int] = field(default_factory=list)  # attempts (seq) whose sub-workflows end with it:
+    cancelled: list[Execution] = field(default_factory=list)
     repeatable: bool = False
 
     @property
     def reaches_others(self) -> bool:
         """Whether it writes more than the execution, its attempts, lines and timers, and that it listens for nothing more."""
-        return bool(self.consumed or self.signals or self.taken or self.events or self.listening)
+        return bool(self.consumed or self.signals or self.taken or self.events or self.listening or self.abandoned)
 
 
 @dataclass(slots=True)
@@ -370,9 +372,7 @@ class Journal:
     def catch_up(self, listening: Sequence[SubscriptionRow], since: str, now: datetime) -> None:
         """Signals for events that were handed on before anybody could see that the execution listens for them."""
         with self.transaction() as connection:
-            missed = event_matching.catch_up(connection, listening, since, now)
-            if missed:
-                signals.send(connection, missed)
+            signals.send(connection, event_matching.catch_up(connection, listening, since, now))
 
     def set_aside(self, over: list[str], kept: list[str], until: datetime) -> None:
         """Deletes signals that are over; the scheduler wakes those that are kept not before `until`."""

@@ -19,7 +19,7 @@ from flowapp.engine.language.definition import Definition
 from flowapp.engine.machine.decisions import StepVisit, resumed
 from flowapp.engine.machine.types import State
 from flowapp.engine.store import admission
-from flowapp.engine.store.control import cancel
+from flowapp.engine.store.control import awaiting, cancel, cancel_awaited
 from flowapp.engine.store.quota import quotas
 from flowapp.errors import ConflictError
 from flowapp.models import TERMINAL, Execution, StepRun, Version, Workflow, new_id, utcnow
@@ -55,6 +55,8 @@ def repeat(
     if known is not None:
         return known
     workflow, chosen = _program(session, execution, version)
+    stopped = (execution.state or {}).get("stopped", {})  # by a release that left their sub-workflows running
+    cancel_awaited(session, execution.id, awaiting(stopped.values()))
     row = _row(execution, workflow, chosen, started_by, replay_id, key) | {"trigger_type": trigger_type}
     if from_step == "start":
         return _insert(session, row, None, input_data)

@@ -13,6 +13,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from flowapp.engine.store.control import abandon
 from flowapp.engine.store.rows import EventRow, ExecutionRow, ReceivedSignal, SignalRow
 from flowapp.events.types import check
 from flowapp.models import OPEN, BranchCount, Event, Execution, Signal, Subscription, new_id
@@ -50,6 +51,8 @@ def silence(connection: Connection, ids: list[str], until: datetime) -> None:
 
 def send(connection: Connection, rows: Sequence[SignalRow]) -> None:
     """Addresses signals to executions; see `row`. One to an execution that has ended or was deleted is nobody's: no error."""
+    if not rows:
+        return
     named = sorted({row["execution_id"] for row in rows})
     is_open = _executions.c.id.in_(named), _executions.c.status.in_(OPEN)
     there = select(_executions.c.id).where(*is_open).order_by(_executions.c.id)
@@ -106,7 +109,7 @@ def count(connection: Connection, organization_id: str, taken: Iterable[Count]) 
 
 
 def write(connection: Connection, execution: ExecutionRow, batch: Any) -> None:
-    """What a journal's batch has for this room: consumed, signals, listening, taken, events."""
+    """What a journal's batch has for this room: consumed, signals, listening, taken, events; and what it abandons."""
     if batch.consumed:
         consume(connection, batch.consumed)
     if batch.signals:
@@ -117,3 +120,5 @@ def write(connection: Connection, execution: ExecutionRow, batch: Any) -> None:
         count(connection, execution["organization_id"], batch.taken)
     if batch.events:
         state_events(connection, batch.events)
+    if batch.abandoned:
+        batch.cancelled = abandon(connection, execution["organization_id"], execution["id"], batch.abandoned)

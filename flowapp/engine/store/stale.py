@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from flowapp import events
 from flowapp.engine.machine.state import ended
 from flowapp.engine.machine.types import State
-from flowapp.engine.store.control import BEYOND, close_off
+from flowapp.engine.store.control import BEYOND, awaiting, cancel_awaited, close_off
 from flowapp.engine.store.failures import fingerprint
 from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import Execution
@@ -56,16 +56,18 @@ def _error(crashes: int) -> str:
     return f"Set aside: it was running, but for {hours} hours no worker has taken it up."
 
 
-def end(session: Session, stale: Stale, now: datetime) -> Execution | None:
-    """Ends it as failed, unless a worker has taken it up since: then None. The caller commits, then announces it."""
+def end(session: Session, stale: Stale, now: datetime) -> list[Execution]:
+    """Ends it as failed, and the sub-workflows that it waits for, unless a worker has taken it up since. The caller commits,
+    then announces what was ended."""
     execution = session.get(Execution, stale.id)
     if execution is None or not _close(session, execution, stale, now):
-        return None
+        return []
     close_off(session, execution, now)
     payload = {"workflow_id": execution.workflow_id, "step_id": execution.current_step_id, "error": stale.error}
     events.record(session, EXECUTION_FAILED, entity=("execution", execution.id), payload=payload)
     session.flush()
-    return execution
+    stopped = cast(State, execution.state).get("stopped", {}) if execution.state else {}
+    return [execution, *cancel_awaited(session, execution.id, awaiting(stopped.values()))]
 
 
 def _close(session: Session, execution: Execution, stale: Stale, now: datetime) -> bool:

@@ -37,8 +37,8 @@ def run(last_call: float = LAST_CALL) -> Result:
     called = utcnow() + timedelta(milliseconds=1)  # messages know their milliseconds only
     if current.stopping.wait(last_call) or not _heard(called):
         return {"found": len(stale_ones), "failed": 0}
-    ended = [execution for one in stale_ones if (execution := _end(one))]
-    announce_ends(ended)
+    ended = [executions for one in stale_ones if (executions := _end(one))]
+    announce_ends([execution for executions in ended for execution in executions])
     return {"found": len(stale_ones), "failed": len(ended)}
 
 
@@ -51,8 +51,8 @@ def _heard(called: datetime) -> bool:
     return oldest is None or oldest > called
 
 
-def _end(one: stale.Stale) -> Execution | None:
+def _end(one: stale.Stale) -> list[Execution]:
     with tenant_session(runtime().engine, one.organization_id) as session:
-        execution = stale.end(session, one, runtime().clock.now())
+        ended = stale.end(session, one, runtime().clock.now())
         session.commit()
-    return execution
+    return ended
