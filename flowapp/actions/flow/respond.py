@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from pydantic import Field, field_validator, model_validator
 
@@ -59,6 +60,15 @@ class RespondParams(Params):
         return self
 
 
+def unready(params: Mapping[str, object]) -> str:
+    """A body that would not be sent (RFC 9110, 15.3.5, 15.3.6 and 15.4.5)."""
+    if str(params.get("status")) not in ("204", "205", "304") or params.get("body") in (None, ""):
+        return ""
+    return say(
+        "An answer with the status %(status)s has no body: remove it, or choose another.", status=str(params["status"])
+    )
+
+
 @action(
     "respond",
     label=N_("Respond to webhook"),
@@ -71,6 +81,7 @@ class RespondParams(Params):
     result={"status": N_("Status sent"), "headers": N_("Headers"), "body": N_("Body sent")},
     param_aliases={"status_code": "status"},
     traits=frozenset({"answers"}),
+    unready=unready,
     sample={"status": 200, "headers": {}, "body": {}},
 )
 def respond(_ctx: StepContext, params: RespondParams) -> Outcome:

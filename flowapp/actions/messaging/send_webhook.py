@@ -15,6 +15,7 @@ from flowapp.catalog.fields import FormField, Text, has_expression, json_fault, 
 from flowapp.catalog.http_answers import answered, refusal
 from flowapp.errors import StepError
 from flowapp.security.addresses import credentials_of, origin_of
+from flowapp.security.responses import MAX_TEXT
 from flowapp.texts import say
 
 BODYLESS = ("GET", "HEAD")
@@ -166,6 +167,8 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
     if answer.status >= 400 and params.expect == "success":
         raise refusal(answer, params.method, url, ctx.now())
     ctx.log(answered(params.method, url, answer.status))
+    if answer.json is None and len(answer.text) == MAX_TEXT:
+        ctx.log(f"The answer was cut after {MAX_TEXT:,} characters.", "warning")
     return Done(
         {
             "status": answer.status,
@@ -179,14 +182,13 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
 
 def body_of(answer: HttpResponse) -> object:
     """What later steps see of a body; bytes as base64."""
-    if answer.content is None:
-        return answer.text if answer.json is None else answer.json
-    kind = answer.headers.get("content-type", "")
-    return {
-        "base64": b64encode(answer.content).decode(),
-        "content_type": kind if isinstance(kind, str) else kind[0],
-        "size": len(answer.content),
-    }
+    given = answer.headers.get("content-type", "")
+    kind = given if isinstance(given, str) else given[0]
+    if answer.content is not None:
+        return {"base64": b64encode(answer.content).decode(), "content_type": kind, "size": len(answer.content)}
+    if answer.json is None and not (answer.text.strip() == "null" and says_json({"content-type": kind})):
+        return answer.text
+    return answer.json
 
 
 def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str, str], tuple[str, str] | None]:

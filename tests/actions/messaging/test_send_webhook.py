@@ -68,6 +68,21 @@ def test_a_field_that_comes_several_times(run, sink) -> None:
     assert sink.requests[0].body == b"tags=a&tags=2&one=1"
 
 
+@pytest.mark.parametrize(
+    ("kind", "sent", "body"),
+    [("application/json", b"null", None), ("application/json", b" false", False), ("text/plain", b"null", "null")],
+)
+def test_null_is_no_text(run, sink, kind, sent, body) -> None:
+    sink.default = Answer(200, sent, {"Content-Type": kind})
+    assert run("send_webhook", {}, url=sink.url()).result["body"] == body
+
+
+def test_an_answer_that_is_cut_says_so(run, sink) -> None:
+    sink.default = Answer(200, b"x" * (2**20 + 1), {"Content-Type": "text/plain"})
+    assert len(run("send_webhook", {}, url=sink.url()).result["body"]) == 2**20
+    assert ("warning", "The answer was cut after 1,048,576 characters.") in run.lines
+
+
 def test_bytes_stay_bytes(run, sink) -> None:
     png = bytes.fromhex("89504e470d0a1a0a")
     sink.default = Answer(200, png, {"Content-Type": "image/png"})

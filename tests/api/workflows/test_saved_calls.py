@@ -45,6 +45,14 @@ def test_json_that_may_be_some_is_saved(api: Api, params: dict[str, Any]) -> Non
     api.post("/workflows/", {"name": "W", "steps": [call(**params)]}, 201)
 
 
+@pytest.mark.parametrize("status", [204, "205", 304])
+def test_a_body_that_no_answer_of_this_status_has_is_refused_at_publish(api: Api, status: Any) -> None:
+    step = {"step_id": "answer", "action_type": "respond", "params": {"status": status, "body": "x"}}
+    workflow = api.post("/workflows/", {"name": "W", "steps": [step]}, 201)["id"]
+    (error,) = api.post(f"/workflows/{workflow}/validate/")["errors"]
+    assert error["message"] == f"An answer with the status {status} has no body: remove it, or choose another."
+
+
 @pytest.mark.parametrize("body", [{"json": {"a": 1}}, {"form": {"a": "1"}}, {"body": "x"}])
 @pytest.mark.parametrize("method", ["GET", "head"])
 def test_a_body_that_would_not_be_sent_is_refused_at_publish(api: Api, method: str, body: dict[str, Any]) -> None:
