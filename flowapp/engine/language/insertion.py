@@ -3,6 +3,8 @@
 Among addresses the text is read first, with a mark for each expression, and only then are values put in: into a name,
 into an address, or in the place of a whole one. So a value, whatever commas or angles it has, adds no recipient. In HTML
 a value is escaped, unless its expression ends with `| safe`.
+
+Definitions of the languages 1 and 2 keep what they had: nothing is escaped, and a value alone may hold several addresses.
 """
 
 from __future__ import annotations
@@ -24,10 +26,12 @@ from flowapp.engine.language.expression import (
     has_expression,
 )
 from flowapp.engine.language.operators import Frame, text_of
+from flowapp.engine.language.scope import Scope
 from flowapp.engine.language.values import MISSING, kind, to_text
 from flowapp.errors import ExpressionError, Problem
 from flowapp.texts import labelled, say
 
+SINCE = 3  # the language in which a value stays inside its place
 _MARK = re.compile("\0([0-9]+)\0")
 
 
@@ -77,8 +81,12 @@ def _html(value: object) -> Compiled:
 
 
 def _escaped(part: Expression, frame: Frame) -> str:
-    value = part.run(frame)
-    return to_text(value) if part.safe else escape(to_text(value))
+    text = to_text(part.run(frame))
+    return text if part.safe or _of_before(frame) else escape(text)
+
+
+def _of_before(frame: Frame) -> bool:
+    return isinstance(frame.scope, Scope) and frame.scope.language < SINCE
 
 
 def _addresses(value: object) -> Compiled:
@@ -99,7 +107,8 @@ def _addresses(value: object) -> Compiled:
     def run(frame: Frame) -> list[str]:
         values = [expression.run(frame) for expression in expressions]
         try:
-            return [str(made) for mailbox in mailboxes for made in _filled(mailbox, values)]
+            several = _of_before(frame)
+            return [str(made) for mailbox in mailboxes for made in _filled(mailbox, values, several=several)]
         except AddressError as error:
             raise ExpressionError(str(error)) from None
 
@@ -119,11 +128,11 @@ def _each(entries: list[Compiled], value: Sequence[object]) -> Compiled:
     return Compiled(value, run, paths)
 
 
-def _filled(mailbox: Mailbox, values: Sequence[object]) -> list[Mailbox]:
-    """The mailbox with the values in the places of its marks."""
+def _filled(mailbox: Mailbox, values: Sequence[object], *, several: bool) -> list[Mailbox]:
+    """The mailbox with the values in the places of its marks; a text in place of a whole one may hold `several`."""
     whole = _MARK.fullmatch(mailbox.address.strip())
     if whole and not mailbox.name:
-        return _people(values[int(whole[1])])
+        return _people(values[int(whole[1])], several=several)
 
     def put(text: str) -> str:
         return _MARK.sub(lambda mark: to_text(values[int(mark[1])]), text)
@@ -131,20 +140,20 @@ def _filled(mailbox: Mailbox, values: Sequence[object]) -> list[Mailbox]:
     return [checked(Mailbox(put(mailbox.name), put(mailbox.address)))]
 
 
-def _people(value: object) -> list[Mailbox]:
+def _people(value: object, *, several: bool) -> list[Mailbox]:
     """Whom a value means that stands for a whole mailbox: one, or one for each entry of a list."""
     if value is None or value is MISSING:
         return []
     if isinstance(value, list | tuple):
-        return [mailbox for entry in value for mailbox in _person(entry)]
-    return _person(value)
+        return [mailbox for entry in value for mailbox in _person(entry, several=several)]
+    return _person(value, several=several)
 
 
-def _person(value: object) -> list[Mailbox]:
+def _person(value: object, *, several: bool) -> list[Mailbox]:
     if not isinstance(value, str):
         raise AddressError(say("An address must be text, not %(kind)s.", kind=kind(value)))
     found = read_mailboxes(value)
-    if len(found) > 1:
+    if len(found) > 1 and not several:
         raise AddressError(
             say(
                 "“%(text)s” is more than one address, and an inserted value stands for one. Insert a list, for example "

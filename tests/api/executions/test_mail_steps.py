@@ -81,6 +81,20 @@ def test_html_is_escaped_unless_marked_safe(api: Api, smtp: SmtpServer) -> None:
     assert got.message.get_body(("html",)).get_content().strip() == f"<p title='{escaped}'>{escaped}</p><b>A & 'B'</b>"
 
 
+@pytest.mark.usefixtures("worker")
+def test_a_workflow_of_before_keeps_its_meaning_until_it_says_otherwise(api: Api, smtp: SmtpServer) -> None:
+    step = send(to="{{ input.team }}", html="<p>{{ input.text }}</p>")
+    workflow = api.post("/workflows/", {"name": "Old", "language": 2, "steps": [step]}, 201)["id"]
+    body = {"input_data": {"team": "ann@example.com, bob@example.com", "text": "<b>x</b>"}}
+    assert ended(api, api.post(f"/workflows/{workflow}/execute/", body, 202)["execution_id"])["status"] == "completed"
+    (got,) = smtp.inbox
+    assert got.recipients == ["ann@example.com", "bob@example.com"]
+    assert "<b>x</b>" in got.message.get_body(("html",)).get_content()
+    api.patch(f"/workflows/{workflow}/", {"language": 3})
+    done = ended(api, api.post(f"/workflows/{workflow}/execute/", body, 202)["execution_id"])
+    assert "more than one address" in done["error_message"]
+
+
 REFUSED_AT_ONCE = [
     ({"to": "not an address"}, "to", "“not an address” is not"),
     ({"to": "{{ input.email }}, not an address"}, "to", "“not an address” is not"),

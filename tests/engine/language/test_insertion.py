@@ -110,3 +110,15 @@ def test_addresses_around_values_are_checked_before(written, told) -> None:
 )
 def test_html_is_escaped_unless_marked_safe(written, html) -> None:
     assert evaluated(html=written, message="{{ input.html }}") == {"html": html, "message": "<b>1 & 2</b>"}
+
+
+@pytest.mark.parametrize("language", [1, 2])
+def test_definitions_of_before_keep_their_meaning(language) -> None:
+    scope = Scope(input=INPUT, language=language)
+    written = {"to": "{{ input.two }}", "cc": ["{{ input.two }}"], "html": "<p>{{ input.html }}</p>"}
+    both = ["ann@example.com", "victim@example.net"]
+    assert compile_params(MODEL, written).evaluate(scope) == {"to": both, "cc": both, "html": "<p><b>1 & 2</b></p>"}
+    named = {"to": "{{ input.name }} <{{ input.email }}>"}
+    assert compile_params(MODEL, named).evaluate(scope) == {"to": ['"victim@example.net, Ann" <ann@example.com>']}
+    with pytest.raises(ExpressionError, match="is not an e-mail address"):
+        compile_params(MODEL, {"to": "{{ input.user }}"}).evaluate(scope)
