@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flowapp import tasks
 from flowapp.accounts import installation, members
 from flowapp.broker import queue_length
-from flowapp.cli import checks
+from flowapp.cli import checks, meanings
 from flowapp.cli.words import tell
 from flowapp.config import Settings
 from flowapp.connectors.smtp import SmtpMail
@@ -123,6 +123,7 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("mail", _check_mail),
     ("address", _check_address),
     ("people", _check_people),
+    ("values", meanings.values),
 )
 
 COMMANDS = (doctor,)

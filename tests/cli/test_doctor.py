@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from typing import Any
 
@@ -13,7 +14,11 @@ from sqlalchemy import text
 from flowapp import tasks
 from flowapp.config import VERSION, Settings
 from flowapp.extensions import db
+from flowapp.models import Version, Workflow
+from flowapp.models.tenancy import system_session
 from flowapp.tasks.fleet.heartbeats import fingerprint, fingerprints
+from tests.api.conftest import Api
+from tests.api.crm.people import install_fakes, make_place
 from tests.support.applications import running
 from tests.support.fleet import beat, whole_fleet
 
@@ -156,3 +161,21 @@ def test_two_releases_side_by_side_are_an_upgrade(app: Any) -> None:
     said = doctor(app)["releases"]
     assert said.startswith("ok: 0.0.9: tall:77; " + VERSION)
     assert said.endswith("(an upgrade is under way)")
+
+
+def test_workflows_of_before_are_named(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_fakes(monkeypatch)
+    with app.app_context():
+        api = Api(app.test_client(), make_place())
+    format_a_date = {"op": "date", "date": "format", "field": "day", "format": "dd/MM/yyyy"}
+    steps = [{"step_id": "t", "action_type": "transform_data", "params": {"operations": [format_a_date]}}]
+    body = {"steps": steps, "triggers": [{"trigger_type": "webhook", "config": {}}], "status": "active"}
+    api.post("/workflows/", {"name": "New", **body}, 201)
+    assert doctor(app)["values"] == "ok: all published workflows speak the present language"
+    older = api.post("/workflows/", {"name": "Older", "language": 2, **body}, 201)
+    assert doctor(app)["values"].startswith("ok: “Older” keep what they meant before")
+    with app.app_context(), system_session(db.engine) as system:
+        version = system.get_one(Version, system.get_one(Workflow, older["id"]).published_version_id)
+        version.definition = json.loads(json.dumps(version.definition).replace("dd/MM/yyyy", "d de MMMM"))
+        system.commit()
+    assert doctor(app)["values"].startswith("WRONG: the date formats of “Older” mean nothing any more")
