@@ -18,7 +18,8 @@ from flowapp.extensions import db, login
 from flowapp.logs import get_logger
 from flowapp.models.away import is_away
 from flowapp.web.access import recognize
-from flowapp.web.render import to_url
+from flowapp.web.kept import shown_again, sign_in_page, to_carry
+from flowapp.web.render import to_url, wants_fragment
 from flowapp.web.texts import translated
 
 log = get_logger(__name__)
@@ -63,6 +64,8 @@ def _answer(status: int, title: str, detail: str, *, away: bool = False, **more:
 def _flow_error(error: FlowError) -> Response:
     db.session.rollback()
     if isinstance(error, UnauthenticatedError) and not wants_json():
+        if kept := to_carry():
+            return _to_be_sent_again() if wants_fragment() else sign_in_page(kept)
         return to_url(url_for("login.show", next=request.full_path.rstrip("?") if request.method == "GET" else "/"))
     if isinstance(error, BusyError | StorageFullError):
         log.warning("refused", path=request.path, error=error.message)
@@ -89,6 +92,8 @@ def _http_error(error: HTTPException) -> Response:
     if elsewhere:
         return make_response(redirect(elsewhere, 308))
     title, detail = error.name, error.description or ""
+    if isinstance(error, CSRFError) and not wants_json() and (again := shown_again(to_carry())):
+        return _to_be_sent_again() if wants_fragment() else again
     if status in _WORDS and detail == type(error).description:
         title, detail = (str(text) for text in _WORDS[status])
     if isinstance(error, CSRFError):
@@ -98,6 +103,11 @@ def _http_error(error: HTTPException) -> Response:
         if name.lower() in ("allow", "retry-after", "x-ratelimit-limit"):
             response.headers[name] = value
     return response
+
+
+def _to_be_sent_again() -> Response:
+    """htmx took the form's place: its script sends the whole page's form instead, which can lead to signing in."""
+    return make_response("", 401, {"X-Send-Again": "form"})
 
 
 def _without_slash() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Request, request, session
+from flask import Flask, Request, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import current_user, login_user, logout_user
 from sqlalchemy import select
@@ -18,6 +18,7 @@ _ID = "session_id"
 def begin(user: User, *, remember: bool = True) -> None:
     """Signs `user` in, in a new session; kept for 14 days after the last visit where `remember`."""
     session.clear()
+    g.pop("csrf_token", None)  # of the session that was
     login_user(user)
     session[_ID] = new_id()
     session.permanent = remember

@@ -16,6 +16,7 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("htmx:after:swap", () => {
   if (document.querySelector("form.editor [aria-invalid=true]")) dirty = true;
 });
+export const leave = () => { dirty = false; };
 addEventListener("beforeunload", (event) => {
   if (dirty) event.preventDefault();
 });

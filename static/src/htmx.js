@@ -1,6 +1,7 @@
 // htmx 4: CSRF, refusal of eval, errors as toasts, open details kept in morphs, focus after swaps.
 import htmx from "htmx.org";
 import { after, gather, remember, settle } from "./answer.js";
+import { leave } from "./editor.js";
 import { text, toast } from "./toast.js";
 
 window.htmx = htmx;
@@ -39,11 +40,18 @@ document.addEventListener("htmx:response:error", (event) => {
   const { response, text: body } = event.detail.ctx;
   document.querySelectorAll("#flashes .notice-success").forEach((notice) => notice.remove()); // what went well was before
   if (response.status === 422) return;
+  if (response.headers.get("X-Send-Again")) return sendAgain(event.detail.ctx.sourceElement);
   if (response.status === 401) return toast(text("SignedOut"), "danger");
   const page = new DOMParser().parseFromString(body ?? "", "text/html");
   const said = page.querySelector("[data-error-message]")?.textContent.trim();
   toast(said || text(response.status >= 500 ? "Server" : "Refused"), "danger");
 });
+
+// The session has ended: without htmx the form leads to signing in, and back to what was typed.
+function sendAgain(element) {
+  leave();
+  element.closest("form").submit();
+}
 
 // A pressed button may be gone, or have done its work: where the hand goes next.
 function nextPlace(ctx, target) {

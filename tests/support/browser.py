@@ -102,9 +102,10 @@ class Tab:
 
     def __init__(self, client: Any, path: str, form_id: str) -> None:
         self.client, self.path, self.form_id = client, path, form_id
-        self._show(client.get(path).get_data(as_text=True))
+        self.show(client.get(path).get_data(as_text=True))
 
-    def _show(self, html: str) -> None:
+    def show(self, html: str) -> None:
+        """Takes in a page."""
         self.html = html
         reader = FormReader(self.form_id, html)
         assert reader.found, f"no form {self.form_id}: {html[:2000]}"
@@ -124,5 +125,5 @@ class Tab:
         html = answer.get_data(as_text=True)
         assert answer.status_code == status, (answer.status_code, answer.location, html[-6000:])
         if status in (200, 422):
-            self._show(html)
+            self.show(html)
         return answer

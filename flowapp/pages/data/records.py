@@ -122,7 +122,7 @@ def update(table_id: str, record_id: str) -> Response:
         return _form(table, form, status=422)
     form, edit = record_form(tables.columns_of(table), row, request.form), _edit(table, row)
     merged = edit.merge(form.typed)
-    if edit.asks:
+    if edit.asks or form.acted:
         return _form(
             table,
             record_form(

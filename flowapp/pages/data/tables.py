@@ -158,7 +158,7 @@ def rename(table_id: str) -> Response:
     table = _held(table_id)
     form, edit = NameForm(request.form), _table_edit(table)
     merged = edit.merge(form.typed)
-    if edit.asks:
+    if edit.asks or form.acted:
         return _columns(table, "table", NameForm(data=merged), edit)
     try:
         tables.update(db.session(), table, merged)
@@ -197,7 +197,7 @@ def change_column(table_id: str, key: str) -> Response:
         return _columns(table, "new", form)
     edit = _column_edit(stored)
     merged = edit.merge(form.typed)
-    if edit.asks:
+    if edit.asks or form.acted:
         return _columns(table, key, ColumnChangeForm(data=merged), edit)
     try:
         column = tables.change_column(db.session(), table, key, merged)

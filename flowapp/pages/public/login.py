@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, PasswordField
 
 from flowapp.accounts import members
 from flowapp.events import audit
@@ -16,16 +13,11 @@ from flowapp.models import Member, User
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.web import sessions
 from flowapp.web.access import public
+from flowapp.web.kept import LoginForm, shown_again
 from flowapp.web.render import page, safe_next, to_url
 from flowapp.web.throttle import count_try, forget_tries
 
 bp = Blueprint("login", __name__)
-
-
-class LoginForm(FlaskForm):  # type: ignore[misc]
-    email = EmailField(_l("E-mail"), render_kw={"autocomplete": "username", "autofocus": True, "required": True})
-    password = PasswordField(_l("Password"), render_kw={"autocomplete": "current-password", "required": True})
-    remember = BooleanField(_l("Stay signed in for 14 days"), default=True)
 
 
 @bp.get("/login")
@@ -49,11 +41,11 @@ def enter() -> Response:
     user = members.sign_in(db.engine, email, form.password.data or "")
     if user is None:
         form.form_errors.append(_("The e-mail address or password is wrong."))
-        return page("public/login/show.html", form=form, status=422)
+        return page("public/login/show.html", form=form, kept=request.form.get("_kept", ""), status=422)
     forget_tries(email)
     sessions.begin(user, remember=bool(form.remember.data))
     _note("user.signed_in", user)
-    response = to_url(safe_next(request.args.get("next"), "/"))
+    response = shown_again(request.form.get("_kept", "")) or to_url(safe_next(request.args.get("next"), "/"))
     if user.locale:
         response.set_cookie("locale", user.locale, max_age=31_536_000, samesite="Lax", secure=request.is_secure)
     return response

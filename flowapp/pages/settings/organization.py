@@ -8,7 +8,7 @@ from decimal import Decimal
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal
-from flask import Blueprint, Response, flash, g
+from flask import Blueprint, Response, flash, g, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -105,7 +105,7 @@ def save() -> Response:
     if not form.validate():
         return _page(form, edit, 422)
     merged = {name: str(value or "") for name, value in edit.merge({name: form[name].data for name in before}).items()}
-    if edit.asks:
+    if edit.asks or "_refresh" in request.form:
         return _page(OrganizationForm(formdata=None, **merged), edit, edit.status)
     try:
         organization.name = members.clean_name(merged["name"])

@@ -19,7 +19,7 @@ from flowapp.catalog import N_, TRIGGERS
 from flowapp.engine.graph import edit
 from flowapp.errors import InvalidError, Problem, StaleError
 from flowapp.extensions import db
-from flowapp.models import Workflow
+from flowapp.models import Workflow, new_id
 from flowapp.models.definitions import DefinitionJson, TriggerJson
 from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
@@ -68,7 +68,16 @@ def _stay() -> ResponseReturnValue | None:
 @bp.get("/new")
 @access(Role.EDITOR)
 def show() -> Response:
-    """The basics of a workflow that does not exist yet."""
+    """The basics of a workflow that does not exist yet.
+
+    Its address names the draft to be made, so that whoever comes back to it changes that draft and makes no second one.
+    """
+    draft = request.args.get("draft")
+    if draft is None:
+        return go("workflow_new.show", draft=new_id(), start=request.args.get("start"))
+    made = _made_before(draft)
+    if made is not None:
+        return go("workflow_new.basics", workflow_id=made.id)
     return _basics(None, BasicsForm(data={"start": request.args.get("start", "")}))
 
 
@@ -78,14 +87,23 @@ def create() -> Response:
     """Makes the draft, blank or from a template, and goes on to its trigger."""
     form = BasicsForm(request.form)
     database = db.session()
+    made = _made_before(request.form.get("draft", ""))
+    if made is not None:
+        return save_basics(UUID(made.id))
     try:
         workflow = _made(form.data)
         database.commit()
     except InvalidError as error:
         database.rollback()
         return _basics(None, form.refused(error))
-    session["wizard"] = workflow.id
+    session["wizard"], session["wizard_made"] = workflow.id, [request.form.get("draft", ""), workflow.id]
     return go("workflow_new.trigger", workflow_id=workflow.id)
+
+
+def _made_before(draft: str) -> Workflow | None:
+    """The workflow that was made of this draft's page already."""
+    name, workflow_id = session.get("wizard_made", ("", ""))
+    return db.session.get(Workflow, workflow_id) if draft and draft == name else None
 
 
 def _made(typed: dict[str, str]) -> Workflow:
@@ -134,7 +152,7 @@ def save_basics(workflow_id: UUID) -> Response:
     draft = Draft(workflow_id)
     form, edit = BasicsForm(request.form), _edit(draft)
     named: Any = edit.merge({"name": form.name.data, "description": form.description.data})
-    if edit.asks:
+    if edit.asks or form.acted:
         return _basics(draft, BasicsForm(data=named), edit)
     definition: DefinitionJson = {**draft.definition, **named}
     try:

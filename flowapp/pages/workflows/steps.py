@@ -16,7 +16,7 @@ from flowapp.extensions import db
 from flowapp.models.definitions import DefinitionJson
 from flowapp.security.roles import Role
 from flowapp.web.access import access
-from flowapp.web.edits import at_the_same_moment
+from flowapp.web.edits import at_the_same_moment, deleted_elsewhere
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.editor import PLACES, Editor
 from flowapp.web.forms.flow import flow
@@ -74,8 +74,14 @@ def new(workflow_id: UUID, action_type: str) -> Response:
 @bp.route("/steps/<step_id>", methods=["GET", "POST"])
 @access(Role.EDITOR)
 def change(workflow_id: UUID, step_id: str) -> Response:
-    """A step of the draft."""
-    return _edit(Editor(Draft(workflow_id), step_id))
+    """A step of the draft. One that was deleted in the meantime can be added again as it was typed."""
+    draft = Draft(workflow_id)
+    gone = step_id not in {step["step_id"] for step in draft.definition["steps"]}
+    if gone and "_type" in request.form:
+        editor = Editor(draft, action_type=request.form["_type"])
+        editor.form.params.form_errors.append(deleted_elsewhere())
+        return page("workflows/steps/edit.html", block="editor", status=422, **editor.context())
+    return _edit(Editor(draft, step_id))
 
 
 def _edit(editor: Editor) -> Response:

@@ -19,7 +19,7 @@ from flowapp.models import Form
 from flowapp.models.definitions import TriggerJson
 from flowapp.security.roles import Role
 from flowapp.web.access import access
-from flowapp.web.edits import at_the_same_moment
+from flowapp.web.edits import at_the_same_moment, deleted_elsewhere
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.editor import shown_groups
 from flowapp.web.forms.flow import trigger_card
@@ -55,19 +55,16 @@ def catalog(workflow_id: UUID) -> Response:
 def new(workflow_id: UUID, trigger_type: str) -> Response:
     """A new trigger."""
     draft = Draft(workflow_id)
+    return _edit(draft, _new_trigger(draft, trigger_type), len(draft.definition["triggers"]))
+
+
+def _new_trigger(draft: Draft, trigger_type: str) -> TriggerJson:
     spec = get_trigger(trigger_type)
     key = free_key(spec.type, {trigger["key"] for trigger in draft.definition["triggers"]})
     config: dict[str, object] = (
         {"timezone": select_timezone()} if spec.source == "clock" and "timezone" in spec.params.model_fields else {}
     )
-    trigger: TriggerJson = {
-        "key": key,
-        "trigger_type": spec.type,
-        "config": config,
-        "conditions": None,
-        "is_active": True,
-    }
-    return _edit(draft, trigger, len(draft.definition["triggers"]))
+    return {"key": key, "trigger_type": spec.type, "config": config, "conditions": None, "is_active": True}
 
 
 @bp.route("/triggers/<key>", methods=["GET", "POST"])
@@ -75,8 +72,20 @@ def new(workflow_id: UUID, trigger_type: str) -> Response:
 def change(workflow_id: UUID, key: str) -> Response:
     """A trigger of the draft."""
     draft = Draft(workflow_id)
-    at = _place(draft, key)
+    try:
+        at = _place(draft, key)
+    except NotFoundError:
+        if request.form.get("_type") not in TRIGGERS:
+            raise
+        return _typed_again(draft, request.form["_type"])
     return _edit(draft, draft.definition["triggers"][at], at)
+
+
+def _typed_again(draft: Draft, trigger_type: str) -> Response:
+    """The form of a new trigger with what was typed for one that is gone."""
+    form = TriggerForm.editing(_new_trigger(draft, trigger_type), draft.providers(), request.form)
+    form.config.form_errors.append(deleted_elsewhere())
+    return _editor(draft, form, 422, new=True)
 
 
 @bp.post("/triggers/<key>/delete")
@@ -102,15 +111,23 @@ def _edit(draft: Draft, trigger: TriggerJson, at: int) -> Response:
     posted = request.form if request.method == "POST" else None
     form, new = TriggerForm.editing(trigger, draft.providers(), posted), at == len(draft.definition["triggers"])
     if posted is not None and not form.acted and form.validate():
-        form = form.merged()
-        if not form.edit.asks and _saved(draft, form, at):
+        form = form if new else form.merged()
+        if (new or not form.edit.asks) and _saved(draft, form, at):
             flash(_("The trigger was saved."), "success")
             form.edit.tell()
             return to_url(_next(draft, form, at))
     status = 422 if (form.errors or form.edit.questions) and not form.acted else 200
+    return _editor(draft, form, status, new=new)
+
+
+def _editor(draft: Draft, form: TriggerForm, status: int, *, new: bool) -> Response:
+    workflow_id = draft.workflow.id
+    url = url_for("workflow_triggers.change", workflow_id=workflow_id, key=form.trigger["key"])
+    if new:
+        url = url_for("workflow_triggers.new", workflow_id=workflow_id, trigger_type=form.spec.type)
     return page(
         "workflows/triggers/edit.html", block="editor", status=status, form=form, workflow=draft.workflow,
-        url=request.path, new=new,
+        url=url, new=new,
         groups=shown_groups(draft.values(draft.definition, None)), **_addresses(form),
     )  # fmt: skip
 

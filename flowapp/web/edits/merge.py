@@ -87,12 +87,12 @@ def merge(seen: Row, mine: Row, theirs: Row, inside: Collection[str] = ()) -> Me
 
 
 def same(left: object, right: object) -> bool:
-    """Whether two values say the same; nothing, null and empty text do."""
+    """Whether two values say the same; nothing, null and empty text do, and so do the two kinds of line ends."""
     return _text(left) == _text(right)
 
 
 def _text(value: object) -> str:
-    return "" if value in (None, "") else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return "" if value in (None, "") else json.dumps(value, sort_keys=True).replace("\\r\\n", "\\n")
 
 
 def _keyed(value: object) -> bool:

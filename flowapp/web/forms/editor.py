@@ -12,6 +12,7 @@ from pydantic import Field
 from flowapp.catalog import N_, Params, get_action, ui
 from flowapp.catalog.entities import ENTITIES
 from flowapp.engine.graph import edit
+from flowapp.engine.graph.outline import outline, with_edges
 from flowapp.engine.graph.sample import ValueGroup
 from flowapp.engine.language.definition import StepDef, stored_step
 from flowapp.models.definitions import DefinitionJson, StepJson
@@ -48,7 +49,7 @@ class Editor:
     def __init__(self, draft: Draft, step_id: str = "", action_type: str = "") -> None:
         self.draft = draft
         self.new = not step_id
-        self.place = {name: request.values.get(name, "")[:200] for name in PLACES}
+        self.place = _place(draft.definition, step_id)
         step = new_step(draft.definition, action_type) if self.new else edit.step_of(draft.definition, step_id)
         self.origin = step.copy()
         posted = request.form if request.method == "POST" else None
@@ -138,6 +139,19 @@ class Editor:
     def context(self) -> dict[str, Any]:
         """What steps/edit.html needs."""
         return {"editor": self, "form": self.form, "workflow": self.draft.workflow, "step_test": None, "ask": False}
+
+
+def _place(definition: DefinitionJson, step_id: str) -> dict[str, str]:
+    """Where a new step goes. What led there may have been deleted: then at the end. For a step that exists, where it is."""
+    place = {name: request.values.get(name, "")[:200] for name in PLACES}
+    steps = {step["step_id"] for step in definition["steps"]}
+    if step_id:
+        before = next(((s, branch) for s, target, branch in with_edges(definition) if target == step_id), ("", ""))
+        return dict.fromkeys(PLACES, "") | dict(zip(PLACES, before, strict=False))
+    if request.method == "POST" and not {place[name] for name in ("after", "before", "below")} <= {"", *steps}:
+        last = outline(definition)[-1:]
+        return dict.fromkeys(PLACES, "") | {"after": last[0].step_id if last else ""}
+    return place
 
 
 def _in_words(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 import wtforms
+from flask import request
 from wtforms.form import BaseForm
 
 from flowapp.errors import InvalidError, Problem
@@ -18,8 +19,8 @@ class _Checked(BaseForm):  # type: ignore[misc]
 
     @property
     def acted(self) -> bool:
-        """The post asked for another row or another order, not to save."""
-        return any(field.acted for field in self if isinstance(field, RowList))
+        """The post asked for another row or another order, or only to be shown again: not to save."""
+        return "_refresh" in request.form or any(field.acted for field in self if isinstance(field, RowList))
 
     @property
     def typed(self) -> dict[str, object]:
