@@ -120,7 +120,7 @@ def json_fault(name: str, text: str) -> str:
         exact_json.loads(text)
     except ValueError as error:
         return say(
-            "“%(name)s” is not valid JSON: %(error)s. Write values into it with the filter tojson.",
+            "“%(name)s” is not valid JSON: %(error)s. Insert values with the filter tojson.",
             name=name,
             error=str(error),
         )

@@ -48,10 +48,10 @@ def read_mailboxes(text: str) -> list[Mailbox]:
     """The mailboxes in a text, with commas, semicolons, or between bare addresses spaces. AddressError."""
     if len(text) > MAX_ADDRESSES:
         raise AddressError(
-            say("There are too many addresses in one text: at most %(max)s characters.", max=MAX_ADDRESSES)
+            say("This list of addresses is too long: enter at most %(max)s characters.", max=MAX_ADDRESSES)
         )
     if has_controls(text):
-        raise AddressError(say("The addresses must be a single line without control characters."))
+        raise AddressError(say("The addresses must be on a single line, without control characters."))
     return [checked(mailbox) for mailbox in split(text)]
 
 
@@ -88,9 +88,9 @@ def checked(mailbox: Mailbox) -> Mailbox:
     """
     name, (user, _, domain) = mailbox.name.strip(), mailbox.address.strip().rpartition("@")
     if len(name) > MAX_NAME:
-        raise AddressError(say("A name beside an address has more than %(max)s characters.", max=MAX_NAME))
+        raise AddressError(say("A name next to an address can have at most %(max)s characters.", max=MAX_NAME))
     if has_controls(name) or has_controls(mailbox.address):
-        raise AddressError(say("The addresses must be a single line without control characters."))
+        raise AddressError(say("The addresses must be on a single line, without control characters."))
     try:
         plain = domain if domain.isascii() else domain.encode("idna").decode()
     except UnicodeError:

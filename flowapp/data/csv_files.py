@@ -69,7 +69,9 @@ def check(session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int
     outcomes = _fitted(list(columns.values()), raws, conventions)
     for (line, cells), raw, fitted in zip(sheet.rows, raws, outcomes, strict=True):
         if any(cells[len(sheet.header) :]):
-            checked.refuse(line, "", say("There are more cells than column names. Is a separator part of a text?"))
+            checked.refuse(
+                line, "", say("There are more cells than column names. Put values with separators in quotes.")
+            )
         elif isinstance(fitted, int):
             if len(checked.bad_lines) < MAX_LISTED:
                 problems = _problems(columns, raw, conventions)

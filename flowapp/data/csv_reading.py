@@ -171,7 +171,7 @@ def _refuse_open(lines: list[str], separator: str, ends: int) -> None:
         if len(lines) == 1 and "end of data" not in str(error):
             return  # quotes beside a text, on a line of its own: nothing is swallowed
         message = say(
-            "Line %(line)s: a quotation mark is opened and never closed. Close it, or double those that belong to the text.",
+            "Line %(line)s: a quotation mark is never closed. Close it, or double it if it is part of the text.",
             line=str(ends - len(lines) + 1),
         )
         raise InvalidError.at("file", message) from None

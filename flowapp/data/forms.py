@@ -106,7 +106,7 @@ def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[FieldJson, list
     if type_ not in TYPES:
         faults.append(("type", say("Choose one of: %(options)s.", options=", ".join(TYPES))))
     if type_ == "select" and not options:
-        faults.append(("options", say("Enter the choices, one a line.")))
+        faults.append(("options", say("Enter the choices, one per line.")))
     asked = str(row.get("key") or "").strip()
     key = projects.slugify(asked or label, MAX_KEY, "field")
     if not asked:

@@ -270,7 +270,7 @@ def _read_column(row: Mapping[str, object], used: set[str]) -> Column:
         problems.append(Problem("type", say("Choose one of: %(options)s.", options=", ".join(LABELS))))
     options = _options(row.get("options"))
     if type_ == "choice" and not options:
-        problems.append(Problem("options", say("Enter the choices, one a line.")))
+        problems.append(Problem("options", say("Enter the choices, one per line.")))
     unique = bool(row.get("unique"))
     if unique and type_ in ("json", "long_text", "boolean"):
         problems.append(Problem("unique", say("A column of this type cannot be unique.")))

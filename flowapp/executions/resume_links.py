@@ -91,7 +91,7 @@ def take(session: Session, execution: Execution, link: Link, payload: object, vi
     if wait.status == "ended":
         raise ConflictError(say("This execution has already ended."))
     if wait.status == "used":
-        raise ConflictError(say("This link has already been used. It continues the workflow once."))
+        raise ConflictError(say("This link has already been used. It can continue the workflow only once."))
     if wait.status == "passed" or (visit and visit != wait.number):
         raise ConflictError(say("The workflow has already continued past the step that this link was made for."))
     token, step_id = (wait.run.token, wait.run.step_id) if wait.run else ("", link.step_id)

@@ -79,7 +79,7 @@ def _expression(pattern: str, locale: str) -> re.Pattern[str]:
             continue
         name = "Z" if part.text[0] in "zZXx%" else part.text[0]
         if name in seen:
-            raise UnreadableError.of(say("The date format “%(pattern)s” asks for the same twice.", pattern=pattern))
+            raise UnreadableError.of(say("The date format “%(pattern)s” names the same part twice.", pattern=pattern))
         seen.add(name)
         beside = [other for other in parts[max(0, at - 1) : at + 2] if other is not part and other.is_field]
         pieces.append(f"(?P<{name}>{_field(part.text, locale, pattern, joined=bool(beside))})")
@@ -97,7 +97,11 @@ def _field(field: str, locale: str, pattern: str, *, joined: bool) -> str:
     known = _DIGITS.get(letter) or _WORDS.get(letter)
     if known is None:
         raise UnreadableError.of(
-            say("“%(letters)s” can be written, but not read: “%(pattern)s”.", letters=field, pattern=pattern)
+            say(
+                "In the date format “%(pattern)s”, “%(letters)s” can only be used to write dates, not to read them.",
+                letters=field,
+                pattern=pattern,
+            )
         )
     return known
 

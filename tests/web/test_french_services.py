@@ -47,10 +47,10 @@ def test_a_data_table_objects_in_french(ada: Browser) -> None:
     path = ada.post("/tables/new", {**COLUMNS, "name": "Contacts"}).location
     page = ada.post(f"{path}/records/new", {"name": "", "amount": "much"}, 422).text
     assert REQUIRED in page
-    assert "Saisissez un nombre, par exemple" in page
+    assert "n’est pas un nombre. Saisissez par exemple 1234.50." in html.unescape(page)
     page = html.unescape(ada.post(f"{path}/columns", {"label": "Kind", "type": "choice"}, 422).text)
     assert "choix" in page
-    assert "separated by commas" not in page
+    assert "one per line" not in page and "un par ligne" in page
 
 
 def test_a_csv_file_that_does_not_fit_says_so_in_french(ada: Browser) -> None:
@@ -58,7 +58,7 @@ def test_a_csv_file_that_does_not_fit_says_so_in_french(ada: Browser) -> None:
     content = {"file": (io.BytesIO(b"name,amount\n,much\n"), "x.csv")}
     page = ada.post(f"{path}/import", content, 200, content_type="multipart/form-data").text
     assert REQUIRED in page
-    assert "Saisissez un nombre, par exemple" in page
+    assert "n’est pas un nombre. Saisissez par exemple 1234.50." in html.unescape(page)
     assert "This field is required." not in page
 
 

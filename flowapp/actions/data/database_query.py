@@ -95,7 +95,7 @@ class DatabaseQueryParams(Params):
     result={
         "results": N_("The records found"),
         "count": N_("Number of records that match"),
-        "truncated": N_("Whether more records match than the limit lets through"),
+        "truncated": N_("Whether more records match than the limit allows"),
         "first": N_("The first record; empty if there is none"),
     },
     sample={"results": [], "count": 1, "truncated": False, "first": {}},

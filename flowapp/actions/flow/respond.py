@@ -37,7 +37,7 @@ class RespondParams(Params):
                 raise ValueError(say("“%(name)s” is not a valid header name.", name=name[:50]))
             if "{{" not in name and not may_set(name):
                 raise ValueError(
-                    say("A workflow may not set the header “%(name)s”. Own headers begin with X-.", name=name[:50])
+                    say("A workflow cannot set the header “%(name)s”. Custom headers begin with X-.", name=name[:50])
                 )
             if "{{" not in value and settled(name, value) != value:
                 raise ValueError(
@@ -65,7 +65,8 @@ def unready(params: Mapping[str, object]) -> str:
     if str(params.get("status")) not in ("204", "205", "304") or params.get("body") in (None, ""):
         return ""
     return say(
-        "An answer with the status %(status)s has no body: remove it, or choose another.", status=str(params["status"])
+        "A response with the status %(status)s cannot have a body: remove it, or choose another status.",
+        status=str(params["status"]),
     )
 
 

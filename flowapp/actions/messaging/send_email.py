@@ -102,7 +102,7 @@ def unready(params: Mapping[str, object]) -> str:
         "message_id": N_("Message-ID of the e-mail"),
         "to": N_("Recipients"),
         "subject": N_("Subject"),
-        "caught": N_("Whether it was caught, not sent, since no mail server is connected"),
+        "caught": N_("Whether it was caught instead of sent, because no mail server is connected"),
     },
     param_aliases={"body": "message", "template_id": "template"},
     unready=unready,

@@ -110,7 +110,7 @@ def unready(params: Mapping[str, object]) -> str:
     method = str(params.get("method") or "POST").upper()
     if method not in BODYLESS or not any(params.get(name) for name in ("json", "form", "body")):
         return ""
-    return say("A %(method)s request has no body: choose another method, or remove the body.", method=method)
+    return say("A %(method)s request cannot have a body: choose another method, or remove the body.", method=method)
 
 
 def destination(params: Mapping[str, object]) -> str:
@@ -135,8 +135,8 @@ def destination(params: Mapping[str, object]) -> str:
     aliases=("call_webhook", "webhook"),
     result={
         "status": N_("Response status, for example 200"),
-        "body": N_("Response body: parsed JSON, text, or for other files their base64, content_type and size"),
-        "headers": N_("Response headers; one that came several times is a list"),
+        "body": N_("Response body: parsed JSON, text, or for other files base64, content_type and size"),
+        "headers": N_("Response headers; a header that was sent several times is a list"),
         "ok": N_("Whether the status is below 400"),
         "duration_ms": N_("Duration in milliseconds"),
     },

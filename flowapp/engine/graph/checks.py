@@ -111,7 +111,7 @@ def _unpublished(context: CheckContext) -> Findings:
     for step in context.definition.steps:
         for name, value, ui in context.fields(step):
             if ui.get("widget") == "workflow" and isinstance(value, str) and value.casefold() in waiting:
-                message = say("The workflow “%(name)s” was never published. Publish it first.", name=value)
+                message = say("The workflow “%(name)s” has not been published yet. Publish it first.", name=value)
                 yield context.problem(step, f"params.{name}", message, "unpublished")
 
 

@@ -97,7 +97,7 @@ def _addresses(value: object) -> Compiled:
     parts = cut(value)
     expressions = [part for part in parts if isinstance(part, Expression)]
     if any(isinstance(part, str) and has_controls(part) for part in parts):
-        raise AddressError(say("The addresses must be a single line without control characters."))
+        raise AddressError(say("The addresses must be on a single line, without control characters."))
     numbers = iter(range(len(expressions)))
     mailboxes = split("".join(part if isinstance(part, str) else f"\0{next(numbers)}\0" for part in parts))
     for mailbox in mailboxes:

@@ -142,8 +142,8 @@ def _each(outcome: Each, here: Here) -> Meaning:
 
 def _beyond_budget(items: int, passed: int, left: int, here: Here) -> str:
     return say(
-        "The list has %(items)s items, and each passes %(passed)s steps: %(needed)s in all. This execution can run "
-        "%(left)s more (“Maximum steps per execution” is %(most)s). Nothing was done for any item. Raise that "
+        "The list has %(items)s items, and each takes %(passed)s steps: %(needed)s in all. This execution can run "
+        "%(left)s more (“Maximum steps per execution” is %(most)s). No item was processed. Raise that "
         "number in the workflow's settings, or set a batch size in this step.",
         items=items,
         passed=passed,

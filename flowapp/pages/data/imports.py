@@ -52,7 +52,7 @@ class FileForm(PageForm):
 
     def __init__(self, posted: CombinedMultiDict[str, Any] | None = None) -> None:
         super().__init__(posted)
-        found = SelectChoice("", _("Find out"))
+        found = SelectChoice("", _("Detect automatically"))
         self.encoding.choices = [found, *(SelectChoice(name, _(label)) for name, label in ENCODINGS.items())]
         self.separator.choices = [found, *(SelectChoice(_named(one), _(label)) for one, label in SEPARATORS.items())]
 

@@ -109,8 +109,8 @@ class ScheduleParams(Params):
         json_schema_extra=ui(
             N_("Time zone"),
             N_(
-                "When the clocks go forward, a time that is left out runs as much later; when they go back, a time "
-                "that comes twice runs once. What runs every few minutes, or every hour, goes on evenly."
+                "When the clocks go forward, a run in the skipped hour starts one hour later; when they go back, a time "
+                "that occurs twice runs once. Schedules that run every few minutes, or every hour, are not affected."
             ),
             widget="timezone",
         ),

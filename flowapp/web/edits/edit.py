@@ -118,7 +118,7 @@ def deleted_elsewhere() -> str:
 
 def at_the_same_moment() -> str:
     """Where the database refused a save because another one came between reading and writing."""
-    return str(_("Someone else saved at the same moment. Save again: their changes and yours are then put together."))
+    return str(_("Someone else saved at the same moment. Save again to combine their changes with yours."))
 
 
 def in_words(value: object) -> str:

@@ -24,7 +24,9 @@ class EdgeParams(Params):
         default=None,
         json_schema_extra=ui(
             N_("Continue only when"),
-            N_("Without conditions, the flow always continues here. They are checked when the step before has ended."),
+            N_(
+                "Without conditions, the flow always continues here. They are checked when the previous step has ended."
+            ),
             widget="conditions",
             raw=True,
         ),

@@ -50,7 +50,10 @@ def test_a_body_that_no_answer_of_this_status_has_is_refused_at_publish(api: Api
     step = {"step_id": "answer", "action_type": "respond", "params": {"status": status, "body": "x"}}
     workflow = api.post("/workflows/", {"name": "W", "steps": [step]}, 201)["id"]
     (error,) = api.post(f"/workflows/{workflow}/validate/")["errors"]
-    assert error["message"] == f"An answer with the status {status} has no body: remove it, or choose another."
+    assert (
+        error["message"]
+        == f"A response with the status {status} cannot have a body: remove it, or choose another status."
+    )
 
 
 @pytest.mark.parametrize("body", [{"json": {"a": 1}}, {"form": {"a": "1"}}, {"body": "x"}])
@@ -59,7 +62,7 @@ def test_a_body_that_would_not_be_sent_is_refused_at_publish(api: Api, method: s
     workflow = api.post("/workflows/", {"name": "W", "steps": [call(method=method, **body)]}, 201)["id"]
     found = api.post(f"/workflows/{workflow}/validate/")
     assert [error["message"] for error in found["errors"]] == [
-        f"A {method.upper()} request has no body: choose another method, or remove the body."
+        f"A {method.upper()} request cannot have a body: choose another method, or remove the body."
     ]
     assert api("POST", f"/workflows/{workflow}/activate/").status_code in (409, 422)
     api.patch(f"/workflows/{workflow}/", {"steps": [call(method="POST", **body)]})

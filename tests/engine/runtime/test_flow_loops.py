@@ -158,8 +158,8 @@ def test_a_list_longer_than_the_budget_fails_before_its_first_item(place: Place)
     stopped = place.run(steps, flow, {"items": list(range(30))}, config={"max_visits": 50})
     assert (stopped.status, ran(place, stopped)) == ("failed", ["l"])
     assert stopped.error_message == (
-        "L: The list has 30 items, and each passes 2 steps: 60 in all. This execution can run 49 more (“Maximum steps "
-        "per execution” is 50). Nothing was done for any item. Raise that number in the workflow's settings, or set a "
+        "L: The list has 30 items, and each takes 2 steps: 60 in all. This execution can run 49 more (“Maximum steps "
+        "per execution” is 50). No item was processed. Raise that number in the workflow's settings, or set a "
         "batch size in this step."
     )
     assert (

@@ -50,7 +50,7 @@ def test_an_encoding_that_does_not_fit_leaves_the_file_where_it_is(ada, contacts
 
 def test_titles_above_the_names_are_left_out_and_named(app, ada, contacts):
     page = upload(ada, contacts, b"Export of March\n\nName;E-mail\nAnn;ann@example.com\n").text
-    assert "Left out above the column names: Export of March." in page
+    assert "Skipped above the column names: Export of March." in page
     load(ada, contacts)
     assert [(row["name"], row["email"]) for row in stored(app)] == [("Ann", "ann@example.com")]
 

@@ -91,7 +91,7 @@ def test_since_another_field_of_the_record(run) -> None:
         ("10/11/2025", {}, "may mean 2025-11-10 or 2025-10-11"),
         ("31/02/2025", {"language": "fr"}, "“31/02/2025” is not a date"),
         ("18-10-2025", {"format": "dd/mm/yyyy"}, "not a date in the format “dd/mm/yyyy”"),
-        ("x", {"format": "%Y%Y"}, "asks for the same twice"),
+        ("x", {"format": "%Y%Y"}, "names the same part twice"),
         ("x", {"format": "%!"}, "names no day or time"),
         ("x" * 10_000, {}, "not a date"),
         (True, {"date": "format"}, "“True” is not a date"),
