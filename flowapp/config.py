@@ -213,13 +213,17 @@ def _smtp_url(env: Mapping[str, str]) -> str:
 def _encryption_keys(env: Mapping[str, str], data_dir: Path) -> tuple[str, ...]:
     from cryptography.fernet import Fernet
 
-    keys = _list(env.get("FLOWAPP_ENCRYPTION_KEYS", "")) + _list(env.get("INTEGRATION_ENCRYPTION_KEY", ""))
-    keys = keys or _list(_kept(data_dir / "encryption_keys", lambda: Fernet.generate_key().decode()))
+    more, kept = _list(env.get("INTEGRATION_ENCRYPTION_KEY", "")), data_dir / "encryption_keys"
+    keys = _list(env.get("FLOWAPP_ENCRYPTION_KEYS", ""))
+    if not keys and (kept.exists() or not more):  # a key that was made here goes on, whatever is added
+        keys = _list(_kept(kept, lambda: Fernet.generate_key().decode()))
+    keys += more
     for key in keys:
         try:
             Fernet(key)
         except ValueError as error:
-            raise ConfigError(f"FLOWAPP_ENCRYPTION_KEYS holds a key that is not a Fernet key: {error}.") from None
+            name = "INTEGRATION_ENCRYPTION_KEY" if key in more else "FLOWAPP_ENCRYPTION_KEYS"
+            raise ConfigError(f"{name} holds a key that is not a Fernet key: {error}.") from None
     return keys
 
 

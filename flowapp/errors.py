@@ -105,6 +105,10 @@ class NotFoundError(FlowError):
     title = say("Not found")
 
 
+class UnknownIdError(NotFoundError):
+    """An id that was typed names nothing: nothing was tried."""
+
+
 class ConflictError(FlowError):
     """The row is in a state that does not allow this."""
 

@@ -51,6 +51,10 @@ def test_a_mail_port_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
 def test_one_more_encryption_key(tmp_path: Path) -> None:
     first, second = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     assert read(tmp_path, INTEGRATION_ENCRYPTION_KEY=second).encryption_keys == (second,)
+    own = read(tmp_path / "made").encryption_keys
+    assert read(tmp_path / "made", INTEGRATION_ENCRYPTION_KEY=second).encryption_keys == (*own, second), (
+        "what the key that was made here encrypted is still read"
+    )
     both: Any = {"FLOWAPP_ENCRYPTION_KEYS": first, "INTEGRATION_ENCRYPTION_KEY": second}
     assert read(tmp_path, **both).encryption_keys == (first, second)
 

@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 
 from flowapp import exact_json
 from flowapp.cli.words import RefusedError, tell
-from flowapp.errors import FlowError
+from flowapp.errors import FlowError, UnknownIdError
 from flowapp.tasks import jobs
 
 
@@ -48,6 +48,8 @@ def _run(name: str) -> Callable[..., None]:
     def run(**params: object) -> None:
         try:
             result = jobs.perform(name, **params)
+        except UnknownIdError as error:
+            raise click.UsageError(error.message) from None
         except FlowError as error:
             raise RefusedError(error) from None
         tell(json.dumps(result))

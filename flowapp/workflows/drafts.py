@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
 from flowapp.engine.language.definition import Definition
-from flowapp.engine.language.dialects import at_source, read
+from flowapp.engine.language.dialects import at_source, read, type_name
 from flowapp.engine.language.scope import LANGUAGE
 from flowapp.engine.store.control import release_workflow
 from flowapp.errors import ConflictError, InvalidError, Problem
 from flowapp.models import Execution, Workflow, new_id
-from flowapp.models.definitions import DefinitionJson
+from flowapp.models.definitions import DefinitionJson, TriggerJson
 from flowapp.security.credentials import hide
 from flowapp.texts import say
 from flowapp.workflows.changes import lock, tell
@@ -80,7 +80,8 @@ def update(
     base = hide(workflow.draft)
     if "actions" in body and "edges" not in body:
         base = {**base, "edges": []}
-    definition, extras = _read(session, workflow.id, dict(body), workflow.draft, base)
+    whole = _completed(dict(body), base["triggers"])
+    definition, extras = _read(session, workflow.id, whole, workflow.draft, base)
     _save(session, workflow, definition, extras, actor_id)
     if extras.status is None or extras.status == workflow.status:
         return workflow
@@ -88,6 +89,24 @@ def update(
         raise ConflictError(say("A workflow that has been activated cannot become a draft again. Pause it instead."))
     move = {"active": activate, "paused": pause, "archived": archive}[extras.status]
     return move(session, workflow, actor_id=actor_id)
+
+
+def _completed(body: dict[str, object], triggers: Sequence[TriggerJson]) -> dict[str, object]:
+    """The body with the parts of its one trigger that it leaves out (dialect b), as those of a workflow that has these.
+
+    Another config keeps the address of a webhook: whoever changes its methods does not want another address.
+    """
+    named = {"trigger_type", "trigger_config", "conditions"} & body.keys()
+    if not named or len(triggers) != 1 or {"trigger", "triggers"} & body.keys():
+        return body
+    before = triggers[0]
+    kind = body.get("trigger_type") or before["trigger_type"]
+    config = before.get("config") or {}
+    if type_name("trigger", kind) != before["trigger_type"]:
+        config = {}
+    elif isinstance(given := body.get("trigger_config"), dict) and "key" in config:
+        body = {**body, "trigger_config": {"key": config["key"], **given}}
+    return {"trigger_config": config, "conditions": before.get("conditions"), **body, "trigger_type": kind}
 
 
 def _read(

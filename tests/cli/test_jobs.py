@@ -39,9 +39,30 @@ def test_a_workflow_is_started_with_json(app: Any, place: Place) -> None:
     assert place.get(found["execution_id"]).input_data == {"n": 1}
     assert "This is not valid JSON" in run(app, *words, "--input-data", "{n: 1}", code=2)
     assert "Missing option" in run(app, "execute-workflow-async", code=2)
-    assert "There is no execution or workflow with the id" in run(
-        app, "execute-workflow-async", "--workflow-id", new_id(), code=1
-    )
+
+
+@pytest.mark.parametrize("typed", [new_id(), "not-an-id"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("execute-workflow-async", "--workflow-id"),
+        ("retry-failed-step", "--execution-id"),
+        ("export-workflow-execution-logs", "--workflow-id"),
+        ("run-replay", "--replay-id"),
+    ],
+)
+def test_a_mistyped_id_is_a_usage_error_and_no_failed_job(
+    app: Any, place: Place, command: str, option: str, typed: str
+) -> None:
+    name = command.replace("-", "_")
+    for earlier in (False, True):
+        if earlier:
+            with app.app_context():
+                jobs.record(name, utcnow(), 1.0, result={"done": 1})
+        assert "Usage:" in run(app, command, option, typed, code=2)
+        with app.app_context():
+            last = jobs.last_runs().get(name)
+        assert (last.ok, last.result) == (True, {"done": 1}) if earlier else last is None
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])

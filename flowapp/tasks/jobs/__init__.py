@@ -19,12 +19,13 @@ from typing import Any
 
 import dramatiq
 import redis
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import make_transient
 
 from flowapp.broker import QUEUE
 from flowapp.catalog import N_
-from flowapp.errors import ConflictError, FlowError, NotFoundError, UnavailableError
+from flowapp.errors import ConflictError, FlowError, UnavailableError, UnknownIdError
 from flowapp.logs import get_logger
 from flowapp.models import JobRun, read_id, utcnow
 from flowapp.models.tenancy import system_session
@@ -97,13 +98,20 @@ def is_due(spec: JobSpec, last: datetime | None, now: datetime) -> bool:
 
 
 def perform(name: str, *args: object, **params: object) -> Result:
-    """Runs a job here and now, and records it. ConflictError where the installation is paused; what the job raises."""
+    """Runs a job here and now, and records it. ConflictError where the installation is paused; what the job raises.
+
+    A mistyped id (UnknownIdError) is no run of the job, and leaves the record of the last one.
+    """
     runtime().pause.refuse()
     spec = JOBS[name]
     began, clock = utcnow(), time.monotonic()
+    before = last_runs().get(name)
     record(name, began, 0.0)  # it has begun: nobody else begins it
     try:
         result = spec.run(*args, **params)
+    except UnknownIdError:
+        _put_back(name, before)
+        raise
     except Exception as error:
         words = error.title if isinstance(error, FlowError) else type(error).__name__
         record(name, began, time.monotonic() - clock, error=words)
@@ -129,6 +137,15 @@ def record(name: str, began: datetime, seconds: float, *, result: Result | None 
         session.execute(
             insert.values(name=name, **new).on_conflict_do_update(index_elements=["name"], set_=new)
         )  # fmt: skip
+        session.commit()
+
+
+def _put_back(name: str, before: JobRun | None) -> None:
+    with system_session(runtime().engine) as session:
+        session.execute(delete(JobRun).where(JobRun.name == name))
+        if before is not None:
+            make_transient(before)
+            session.add(before)
         session.commit()
 
 
@@ -169,10 +186,10 @@ def _actor(name: str) -> Callable[..., None]:
 
 
 def organization_of(model: Any, row_id: str) -> str:
-    """Whose row it is. NotFoundError where there is none."""
+    """Whose row it is. UnknownIdError where there is none."""
     known = read_id(row_id)
     with system_session(runtime().engine) as session:
         row = session.get(model, known) if known else None
     if row is None:
-        raise NotFoundError(say("There is no execution or workflow with the id “%(id)s”.", id=row_id))
+        raise UnknownIdError(say("There is no execution or workflow with the id “%(id)s”.", id=row_id))
     return str(row.organization_id)

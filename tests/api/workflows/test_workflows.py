@@ -262,6 +262,62 @@ def test_validate(api: Api) -> None:
     assert [problem["path"] for problem in found["warnings"]] == ["triggers"]
 
 
+WHEN = {"all": [{"field": "input.amount", "operator": ">", "value": 100}]}
+FLAT: dict[str, Any] = {
+    "name": "Flat", "trigger_type": "webhook", "trigger_config": {"methods": ["PUT"]}, "conditions": WHEN,
+    "actions": [{"type": "log", "config": {"message": "Hello", "level": "WARNING"}}],
+}  # fmt: skip
+OTHER_WHEN = {"all": [{"field": "input.vip", "operator": "==", "value": True}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "methods", "conditions"),
+    [
+        ({"conditions": OTHER_WHEN}, "webhook", ["PUT"], OTHER_WHEN),
+        ({"conditions": None}, "webhook", ["PUT"], None),
+        ({"trigger_config": {"methods": ["PATCH"]}}, "webhook", ["PATCH"], WHEN),
+        ({"trigger_type": "webhook"}, "webhook", ["PUT"], WHEN),
+        ({"trigger_type": "Webhook", "conditions": OTHER_WHEN}, "webhook", ["PUT"], OTHER_WHEN),
+        ({"trigger_type": "manual"}, "manual", None, WHEN),
+        ({"actions": [{"type": "log", "config": {"message": "Bye"}}]}, "webhook", ["PUT"], WHEN),
+    ],
+)
+def test_one_part_of_a_flat_workflow_is_changed(
+    api: Api, change: Any, kind: str, methods: Any, conditions: Any
+) -> None:
+    made = api.post("/workflows/", FLAT, 201)
+    (before,) = made["triggers"]
+    changed = api.patch(f"/workflows/{made['id']}/", change)
+    (after,) = changed["triggers"]
+    assert (after["trigger_type"], after["config"].get("methods")) == (kind, methods)
+    assert after["conditions"] == conditions
+    if kind == "webhook":
+        assert after["config"]["key"] == before["config"]["key"], "its address stays"
+    assert len(changed["steps"]) == 1
+
+
+@pytest.mark.parametrize("name", ["name", "variables", "config", "steps", "edges", "triggers", "actions", "nodes"])
+def test_null_is_refused_where_it_would_be_forgotten(api: Api, name: str) -> None:
+    made = api.post("/workflows/", workflow_body(), 201)
+    for refused in (
+        api.post("/workflows/", {**workflow_body(), name: None}, 422),
+        api.patch(f"/workflows/{made['id']}/", {name: None}, 422),
+    ):
+        assert name in [problem["path"] for problem in refused["errors"]]
+    assert api.patch(f"/workflows/{made['id']}/", {"description": None})["description"] == ""
+
+
+def test_levels_are_read_in_any_case(api: Api, worker: None) -> None:
+    levels = ("DEBUG", "Info", "warning", "ERROR")
+    actions = [{"type": "log", "config": {"message": level, "level": level}} for level in levels]
+    path = f"/workflows/{api.post('/workflows/', {'name': 'Levels', 'actions': actions}, 201)['id']}/"
+    ran = api.post(f"{path}execute/", {"async_execution": False})
+    assert ran["status"] == "completed"
+    lines = api.get(f"/executions/{ran['execution_id']}/logs/")["results"]
+    said = {line["message"]: line["level"] for line in lines}
+    assert [said[level] for level in levels] == [level.upper() for level in levels]
+
+
 def unable(api: Api, app: Any, action_type: str, params: dict[str, Any]) -> list[tuple[str, str]]:
     """What validate says of a step, as activate must, too."""
     with app.app_context(), tenant_session(db.engine, api.place.id) as session:

@@ -175,7 +175,7 @@ def test_the_canonical_form_is_read_as_itself():
 
 
 def test_the_rest_is_left_to_the_api_and_absent_keys_stay_absent():
-    body = {"status": "DRAFT", "organization": 1, "canvas_data": {"zoom": 2}, "description": "x", "variables": None}
+    body = {"status": "DRAFT", "organization": 1, "canvas_data": {"zoom": 2}, "description": "x", "trigger": None}
     assert read(body)[:2] == ({"description": "x"}, {"status": "DRAFT", "organization": 1, "canvas_data": {"zoom": 2}})
 
 
