@@ -1,8 +1,11 @@
-"""What exists is documented: settings, actions, triggers, pages, end points."""
+"""What exists is documented: settings, actions, triggers, pages, end points; tests that are named exist, no merge is half done."""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,9 @@ import pytest
 
 from flowapp import catalog
 from flowapp.config import DOCS, OTHER_NAMES, Settings
+
+PAGES = sorted(Path("docs").rglob("*.md"))
+MARKS = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
 
 class Recording(Mapping[str, str]):
@@ -67,3 +73,28 @@ def test_the_generated_docs_are_up_to_date() -> None:
     for name, make in (("README.md", make_docs.readme), ("compose.yaml", make_docs.compose)):
         text = Path(name).read_text(encoding="utf-8")
         assert make(text) == text, name
+
+
+@cache
+def _tests() -> frozenset[str]:
+    """The names of all test functions."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in Path("tests").rglob("test_*.py"))
+    nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return frozenset(node.name for node in nodes if node.name.startswith("test_"))
+
+
+def named(text: str) -> set[str]:
+    """The tests that a page names by their function."""
+    return set(re.findall(r"`(test_\w+)`", text))
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    missing = {path.name: sorted(named(path.read_text(encoding="utf-8")) - _tests()) for path in PAGES}
+    assert {page: names for page, names in missing.items() if names} == {}
+    assert named("held by `test_no_such_thing`") - _tests() == {"test_no_such_thing"}
+
+
+def test_no_page_holds_both_sides_of_a_merge() -> None:
+    pages = [*PAGES, Path("README.md"), Path("CHANGELOG.md")]
+    assert [path.name for path in pages if MARKS.search(path.read_text(encoding="utf-8"))] == []
+    assert MARKS.search("a\n<<<<<<< HEAD\nb\n")
