@@ -113,7 +113,7 @@ class Naive:
                 continue
             loop.items.append(item)
             for target in inside:
-                self.place(item, target, loop.spot.step)
+                self.place(item, target, loop.spot.step, {""} if loop.spot.late else set())
         if loop.begun == loop.total and not loop.items:
             self.happened.append(("looped", loop.label, loop.ok, loop.failed))
             loop.spot.loop = None
@@ -177,7 +177,10 @@ class Naive:
     def let_pass(self, group: list[Spot], branch: str, *, late: bool) -> None:
         first = min(group, key=lambda s: s.age)
         for other in self.awaited(first) if late else ():
-            other.late.add(first.step)
+            other.late = (other.late | {first.step}) - {""}
+            for item in other.loop.items if other.loop else ():
+                for inside in item.all_spots():
+                    inside.late = inside.late or {""}
         for spot in group:
             if spot is not first:
                 spot.item.spots.remove(spot)
@@ -266,15 +269,22 @@ class Naive:
         elif how == "goto":
             self.go(spot, [policy["goto_step"]])
         else:
-            self.give_up(spot.item, spot)
+            self.give_up(spot, spot)
 
-    def give_up(self, item: Item, failed: Spot) -> None:
-        """The innermost loop that keeps going counts the item as failed; without one the execution fails."""
-        loop = item.loop
-        if loop is None:
+    def give_up(self, spot: Spot, failed: Spot) -> None:
+        """What a merge has passed over ends by itself, the innermost loop that keeps going counts the item as failed; without
+        either of them the execution fails."""
+        item, loop = spot.item, spot.item.loop
+        if spot.late - {""}:
+            inside = [s for one in spot.loop.items for s in one.all_spots()] if spot.loop else []
+            left = sum(s is not failed for s in [*inside, spot])
+            if left:
+                self.happened.append(("dropped", left))
+            self.go(spot, [])
+        elif loop is None:
             self.ended = "failed"
         elif not loop.keep:
-            self.give_up(loop.spot.item, failed)
+            self.give_up(loop.spot, failed)
         else:
             left = sum(s is not failed for s in item.all_spots())
             if left:

@@ -7,7 +7,7 @@ Where merges wait for nothing but each other, the innermost and oldest of them g
 
 from __future__ import annotations
 
-from flowapp.engine.machine.transitions import follow, looping, remove
+from flowapp.engine.machine.transitions import be_late, follow, looping, remove
 from flowapp.engine.machine.types import Commands, Flow, Outcome, State
 
 Numbers = list[str]
@@ -103,7 +103,7 @@ def _pass(flow: Flow, state: State, group: Numbers, branch: str, *, late: bool) 
     first = tokens[group[0]]
     merge = first["step"], first.get("frame", "")
     for number in expected(flow, state, merge) if late else ():
-        tokens[number]["late"] = [*tokens[number].get("late", ()), merge[0]]
+        be_late(state, number, [*filter(None, tokens[number].get("late", ())), merge[0]])
     commands: Commands = [{"do": "merged", "tokens": [tokens[n].copy() for n in group], "branch": branch}]
     for number in group[1:]:
         del tokens[number]

@@ -55,6 +55,8 @@ def advance(flow: Flow, state: State, outcome: Outcome) -> tuple[State, Commands
     state = {**state, "tokens": {k: v.copy() for k, v in state["tokens"].items()}, "visits": dict(state["visits"])}
     if "loops" in state:
         state["loops"] = {k: {**v, "errors": list(v["errors"])} for k, v in state["loops"].items()}
+    if "late" in state:
+        state["late"] = dict(state["late"])
     commands = _HANDLERS[outcome["type"]](flow, state, outcome)
     if any(command["do"] == "end" for command in commands):
         return state, commands
@@ -221,7 +223,7 @@ def _failed(flow: Flow, state: State, outcome: Outcome) -> Commands:
         return follow(flow, state, number, "next")
     if how == "goto" and policy["goto_step"] is not None:
         return move(flow, state, number, [policy["goto_step"]])
-    caught = transitions.catch(flow, state, token, outcome.get("error", ""))
+    caught = transitions.catch(flow, state, number, outcome.get("error", ""))
     return [{"do": "end", "status": "failed"}] if caught is None else caught
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowapp.engine.machine.types import Command, Commands, Flow, Loop, Outcome, State, Token
 
 MAX_ERRORS = 100
+INSIDE = [""]  # late because its loop is: no merge of its own frame has passed over it
 
 
 def place(
@@ -26,11 +27,11 @@ def place(
         token["from"] = came_from
     if frame:
         token["frame"] = frame
-    if late:
-        token["late"] = late
     if edge:
         token["edge"] = edge
     state["tokens"][number] = token
+    if late:
+        be_late(state, number, late)
 
 
 def place_new(
@@ -45,6 +46,27 @@ def place_new(
     """Puts a new token on a step."""
     place(state, str(state["next"]), step_id, came_from=came_from, frame=frame, late=late, edge=edge)
     state["next"] += 1
+
+
+def be_late(state: State, number: str, merges: list[str]) -> None:
+    """Marks a token that a merge has passed over, and those in the items of its loop: they change no result.
+
+    Where it stands is noted for as long as its results are read: from that visit on, what it gives is late.
+    """
+    token = state["tokens"][number]
+    if "late" not in token:
+        noted = state.setdefault("late", {})
+        frame = token.get("frame", "")
+        noted[frame] = {number: [token["step"], token["iteration"], merges == INSIDE], **noted.get(frame, {})}
+    token["late"] = merges
+    if token["status"] == "looping":
+        for inside in _tokens_in(state, _items(state, token)):
+            be_late(state, inside, state["tokens"][inside].get("late", INSIDE))
+
+
+def is_late(token: Token) -> bool:
+    """Whether a merge of the token's own frame has passed over it."""
+    return token.get("late", INSIDE) != INSIDE
 
 
 def follow(flow: Flow, state: State, number: str, branch: str) -> Commands:
@@ -102,27 +124,40 @@ def begin(flow: Flow, state: State, number: str, outcome: Outcome) -> Commands:
 
 def left(flow: Flow, state: State, frame: str) -> Commands:
     """A token of this frame ended: where it was the last one, the item is through."""
-    if _tokens_in(state, frame):
+    if _tokens_in(state, f"{frame}/"):
         return []
     loop, _index = innermost(frame)
     state["loops"][loop]["ok"] += 1
     return [_through(state, frame), *_go_on(flow, state, loop)]
 
 
-def catch(flow: Flow, state: State, token: Token, error: str) -> Commands | None:
-    """A step failed for good inside a loop that keeps going: its item ends as failed. None: no such loop around it."""
-    frame = token.get("frame", "")
-    while frame:
-        loop, index = innermost(frame)
-        held = state["loops"][loop]
-        if held["keep_going"]:
-            dropped = _clear(state, frame, token)
-            held["failed"] += 1
-            if len(held["errors"]) < MAX_ERRORS:
-                held["errors"].append({"index": index, "error": error})
-            return [*dropped, {**_through(state, frame), "error": error}, *_go_on(flow, state, loop)]
-        frame = frame.rpartition("/")[0]
-    return None
+def catch(flow: Flow, state: State, number: str, error: str) -> Commands | None:
+    """A step failed for good. Inside a loop that keeps going its item ends as failed, and a branch that a merge has passed over
+    ends by itself: the first of these that lies around it. None: neither does."""
+    failed = token = state["tokens"][number]
+    while not is_late(token):
+        frame = token.get("frame", "")
+        if not frame:
+            return None
+        loop, _index = innermost(frame)
+        if state["loops"][loop]["keep_going"]:
+            return _fail_item(flow, state, frame, failed, error)
+        number = state["loops"][loop]["token"]
+        token = state["tokens"][number]
+    dropped = [] if token is failed else [*_clear(state, _items(state, token), failed), token]
+    if token is not failed:
+        del state["loops"][token["loop"]]
+    return [*_dropped(dropped), *remove(flow, state, number)]
+
+
+def _fail_item(flow: Flow, state: State, frame: str, failed: Token, error: str) -> Commands:
+    loop, index = innermost(frame)
+    held = state["loops"][loop]
+    dropped = _dropped(_clear(state, f"{frame}/", failed))
+    held["failed"] += 1
+    if len(held["errors"]) < MAX_ERRORS:
+        held["errors"].append({"index": index, "error": error})
+    return [*dropped, {**_through(state, frame), "error": error}, *_go_on(flow, state, loop)]
 
 
 def looping(state: State, frame: str) -> frozenset[str]:
@@ -148,6 +183,8 @@ def _go_on(flow: Flow, state: State, loop: str) -> Commands:
     if held["next"] < held["total"] or _running(held):
         return []
     token = state["tokens"][held["token"]]
+    if not token.get("late"):
+        _forget_late(state, _items(state, token))
     done: Command = {"do": "looped", "loop": loop, "token": token.copy(), "held": held}
     del state["loops"][loop]
     state["ok"] += 1
@@ -163,28 +200,40 @@ def _through(state: State, frame: str) -> Command:
 def _enter(flow: Flow, state: State, loop: str, held: Loop, targets: list[str]) -> None:
     frame = f"{held['frame']}/{loop}:{held['next']}".lstrip("/")
     held["next"] += 1
-    for target in targets:  # merges that are late are those of the loop's own frame
+    late = INSIDE if state["tokens"][held["token"]].get("late") else None
+    for target in targets:
         edge = "each" if target in flow.guarded(held["step"], "each") else ""
-        place_new(state, target, came_from=held["step"], frame=frame, edge=edge)
+        place_new(state, target, came_from=held["step"], frame=frame, late=late, edge=edge)
 
 
 def _running(held: Loop) -> int:
     return held["next"] - held["ok"] - held["failed"]
 
 
-def _tokens_in(state: State, frame: str) -> list[str]:
-    """Numbers of the tokens in this item, those in loops inside it included."""
-    inside = f"{frame}/"
-    return [
-        n for n, t in state["tokens"].items() if t.get("frame", "") == frame or t.get("frame", "").startswith(inside)
-    ]
+def _items(state: State, token: Token) -> str:
+    """How the frames of what is in the items of a token's loop begin."""
+    return f"{state['loops'][token['loop']]['frame']}/{token['loop']}:".lstrip("/")
 
 
-def _clear(state: State, frame: str, failed: Token) -> Commands:
-    tokens = [state["tokens"].pop(number) for number in _tokens_in(state, frame)]
-    inside = f"{frame}/"
+def _tokens_in(state: State, begin: str) -> list[str]:
+    """Numbers of the tokens whose frame begins so, each part of it with its slash."""
+    return [number for number, token in state["tokens"].items() if f"{token.get('frame', '')}/".startswith(begin)]
+
+
+def _clear(state: State, begin: str, failed: Token) -> list[Token]:
+    """Takes tokens and loops away, by how their frame begins. The tokens but the one that failed."""
+    tokens = [state["tokens"].pop(number) for number in _tokens_in(state, begin)]
     for loop, held in list(state["loops"].items()):
-        if held["frame"] == frame or held["frame"].startswith(inside):
+        if f"{held['frame']}/".startswith(begin):
             del state["loops"][loop]
-    left_over = [token for token in tokens if token is not failed]
-    return [{"do": "dropped", "tokens": left_over}] if left_over else []
+    return [token for token in tokens if token is not failed]
+
+
+def _dropped(tokens: list[Token]) -> Commands:
+    return [{"do": "dropped", "tokens": tokens}] if tokens else []
+
+
+def _forget_late(state: State, begin: str) -> None:
+    """Of items that are through nothing is read any more."""
+    for frame in [frame for frame in state.get("late", ()) if f"{frame}/".startswith(begin)]:
+        del state["late"][frame]

@@ -21,7 +21,7 @@ class Token(_From, total=False):
     attempt: Required[int]
     iteration: Required[int]  # of this step's visits
     frame: str  # the items of loops that it is in, "3:0/5:2": item 2 of loop 5 inside item 0 of loop 3
-    late: list[str]  # merges that somebody passed first: it ends there
+    late: list[str]  # merges that somebody passed first: it ends there, and changes no result; [""]: its loop is late
     edge: str  # the branch of the edge that it came along, while the conditions of that edge are to be tested
     until: float | None  # epoch in seconds when it goes on; None or absent: not by time
     branch: str  # along which it goes on then
@@ -65,6 +65,9 @@ class State(TypedDict):
     ok: int  # steps done
     failed: int  # steps failed
     loops: NotRequired[dict[str, Loop]]
+    late: NotRequired[
+        dict[str, dict[str, list[str | int]]]
+    ]  # by frame and token: since which visit (step, iteration); its loop is
     goal: NotRequired[bool]
     responded: NotRequired[bool]  # the caller was answered
     stopped: NotRequired[dict[str, Token]]  # of a failed execution: its tokens, as it left them

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from operator import itemgetter
 from typing import cast
 
 from flowapp.engine.language.conditions import evaluate
@@ -71,6 +73,7 @@ def _recall(program: Program, state: State, rows: Sequence[PastRun]) -> tuple[Re
     loops = {loop["token"]: number for number, loop in state.get("loops", {}).items()}
     last = {_attempt(row): row["seq"] for row in rows}
     again = {(t["step"], t["iteration"], t["attempt"]) for t in state["tokens"].values() if t["status"] == "ready"}
+    since = _late_since(state, rows)
     broken: dict[str, bool] = {}  # by frame: whether what ended there last failed for good
     for past in sorted(rows, key=lambda row: row["ended_seq"] or row["seq"]):
         frame, step_id, status = past["frame"], past["step_id"], past["status"]
@@ -79,14 +82,28 @@ def _recall(program: Program, state: State, rows: Sequence[PastRun]) -> tuple[Re
         elif status == "waiting" and past["token"] in loops:
             results.begin_loop(loops[past["token"]], cast(dict[str, list[object]], past["output"])["items"])
         elif status == "completed":
-            results.keep(frame, step_id, past["output"], "completed")
+            results.keep(frame, step_id, past["output"], "completed", late=past["seq"] >= since.get(past["token"], inf))
             broken.update(dict.fromkeys(around(frame), False))
         elif status == "failed" and last[_attempt(past)] == past["seq"] and _attempt(past) not in again:
             results.keep(frame, step_id, None, "failed", past["error_message"])
             known = step_id in program.graph.steps  # it may be gone, when a newer version goes on
-            broken.update(dict.fromkeys(around(frame), known and machine.stops(program, step_id)))
+            ends = around(frame) if past["seq"] < since.get(past["token"], inf) else _in_late_loops(state, frame)
+            broken.update(dict.fromkeys(ends, known and machine.stops(program, step_id)))
     _end_items(results, state, broken)
     return results, open_runs
+
+
+def _late_since(state: State, rows: Sequence[PastRun]) -> dict[str, int]:
+    """By token: the first attempt of the visit at which a merge passed over it. From there on it gives no item its result."""
+    noted = {number: visit for tokens in state.get("late", {}).values() for number, visit in tokens.items()}
+    of_visit = [row for row in rows if noted.get(row["token"], [])[:2] == [row["step_id"], row["iteration"]]]
+    return {row["token"]: row["seq"] for row in sorted(of_visit, key=itemgetter("seq"), reverse=True)}
+
+
+def _in_late_loops(state: State, frame: str) -> list[str]:
+    """What the failure of a late step can end: the items inside a loop on a late branch; nothing around that."""
+    late = state.get("late", {})
+    return [part for part in around(frame) if any(is_inside for _, _, is_inside in late.get(part, {}).values())]
 
 
 def _attempt(row: PastRun) -> Visit:

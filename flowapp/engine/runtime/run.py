@@ -11,6 +11,7 @@ from typing import Any
 from flowapp.catalog import Signal
 from flowapp.catalog.entities import CONTACT, View
 from flowapp.engine.machine import state as machine
+from flowapp.engine.machine.transitions import is_late
 from flowapp.engine.machine.types import SUSPENDED, Command, End, Outcome, State, Token
 from flowapp.engine.runtime import waiting
 from flowapp.engine.runtime.edges import refusal
@@ -204,9 +205,14 @@ class Run:
             self.advance({"type": "responded"})
             self.flush(response=means.answer)
             self.publish([responded(self.recorder.seq)])
+        token = here.token
         self.advance(means.then)
-        if means.status == "failed" and (words := retry_words(self.state["tokens"].get(number), here.now)):
-            self.recorder.line(step.definition.step_id, "warning", words)
+        if means.status == "failed" and not self.over:
+            words = retry_words(self.state["tokens"].get(number), here.now)
+            if not words and is_late(token) and machine.stops(self.program, token["step"]):
+                words = "A merge went on without this branch: it ends here, and nothing else fails."
+            if words:
+                self.recorder.line(step.definition.step_id, "warning", words)
 
     def _record(self, means: Meaning, attempt: Attempt, token: Token) -> None:
         if means.items is not None:

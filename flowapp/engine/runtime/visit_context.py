@@ -34,11 +34,10 @@ class Results:
     def keep(
         self, frame: str, step_id: str, result: object, status: str, error: str = "", *, late: bool = False
     ) -> None:
-        """Notes how a step ended. `late`: on a branch that a merge has passed over; its result is not the output."""
+        """Notes how a step ended. `late`: on a branch that a merge has passed over; it is not what its item, or all, gives."""
         self.results.setdefault(frame, {})[step_id] = {"result": result, "status": status, "error": error}
-        if status == "completed":
-            self.last[frame] = result
-            self.output = self.output if late else result
+        if status == "completed" and not late:
+            self.last[frame] = self.output = result
 
     def seen(self, frame: str) -> Mapping[str, dict[str, object]]:
         """The steps' results as a token in `frame` sees them, by step_id."""

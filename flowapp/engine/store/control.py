@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 from sqlalchemy.orm import Session
@@ -41,7 +41,7 @@ def cancel(session: Session, execution: Execution, reason: str = "") -> list[Exe
 
 
 def cancel_children(
-    session: Session, parent_ids: Sequence[str] | Select[Any], reason: str, *which: ColumnElement[bool]
+    session: Session, parent_ids: Sequence[str] | Select[str], reason: str, *which: ColumnElement[bool]
 ) -> list[Execution]:
     """Ends the sub-workflows that these executions wait for, and what those wait for. Nobody is told: it was given up."""
     of_these = (Execution.parent_id.in_(parent_ids), Execution.status.in_(OPEN), *which)

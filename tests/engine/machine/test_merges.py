@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from flowapp.engine.store.control import decide
 from flowapp.events.types import EXECUTION_FAILED
-from flowapp.models import TEST, BranchCount, Event
+from flowapp.models import TEST, BranchCount, Event, Execution
 from tests.engine.place import Place, World, _actions, place, step
 from tests.engine.runtime.test_flow_branches import edges, real
 from tests.engine.runtime.test_runner import Killed
@@ -178,3 +179,108 @@ def test_a_test_run_counts_for_nothing(place: Place) -> None:
         with place.session() as session:
             assert session.query(BranchCount).count() == count
             assert session.query(Event).filter_by(type=EXECUTION_FAILED).count() == count
+
+
+# --- late branches: inside loops, and those that fail
+
+
+def late_in_a_loop(late: list[Any], way: str, **more: Any) -> tuple[list[Any], Any]:
+    """In each item `b` goes through the merge at once, and what is `late` comes after it."""
+    steps = [
+        real("l", "loop", items=["x", "y"], **more),
+        step("a"),
+        step("b", value="{{ item }}"),
+        real("m", "merge", mode="first"),
+        step("r", value="{{ item ~ '!' }}"),
+        *late,
+        step("z", value="{{ steps.l.results }}"),
+    ]
+    return steps, edges(f"l>a:each a>b b>m m>r l>z:done {way}")
+
+
+LATE = [step("w", do="wait", until=60, value="late"), step("v", value="very late")]
+LATE_WAY = "a>w w>v v>m"
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_late_branch_changes_no_result_of_its_item(place: Place, at_once: int) -> None:
+    done = place.run(*late_in_a_loop(LATE, LATE_WAY, at_once=at_once))
+    for _ in range(2):
+        done = place.wake(done.id, later=60)
+    assert (done.status, done.output_data) == ("completed", ["x!", "y!"])
+
+
+def test_after_a_crash_a_late_branch_has_changed_nothing_either(place: Place) -> None:
+    """A worker that reads what happened knows which branches were late."""
+    late = [*LATE, step("o", "once")]
+    execution = place.run(*late_in_a_loop(late, "a>w w>v v>o o>m"))
+
+    def die(ctx: Any) -> None:
+        World.hooks.clear()
+        raise Killed
+
+    World.hooks["o"] = die
+    with pytest.raises(Killed):
+        place.wake(execution.id, later=60)
+    place.later(11)
+    waiting = place.wake(execution.id)
+    assert waiting.status == "waiting"
+    (uncertain,) = [run for run in place.runs(execution.id) if run.status == "uncertain"]
+    with place.session() as session:
+        decide(session, session.get_one(Execution, execution.id), uncertain.seq, "done", result="late too")
+        session.commit()
+    place.wake(execution.id)
+    done = place.wake(execution.id, later=60)
+    assert (done.status, done.output_data) == ("completed", ["x!", "y!"])
+
+
+def test_after_a_rest_a_late_branch_is_not_the_output(place: Place) -> None:
+    steps = [step("a"), step("w", do="wait", until=60, value="late"), step("b", value="b"),
+             real("m", "merge", mode="first"), step("r", value="mine"), step("v", do="wait", until=60)]  # fmt: skip
+    waiting = place.run(steps, edges("a>b a>w b>m w>v v>m m>r"))
+    place.wake(waiting.id, later=60)
+    assert place.wake(waiting.id, later=60).output_data == "mine"
+
+
+@pytest.mark.parametrize("around", ["none", "loop"])
+@pytest.mark.parametrize("merge", [{"mode": "first"}, {"timeout": "30 seconds"}])
+def test_a_late_branch_that_fails_fails_nothing_else(place: Place, merge: dict[str, str], around: str) -> None:
+    steps = [
+        step("a"), step("b"), real("m", "merge", **merge), step("r", value="good"),
+        step("w", do="wait", until=60), step("f", do="fail", value="too late"), step("v", do="wait", until=90),
+    ]  # fmt: skip
+    ways = edges("a>b a>w b>m w>f f>m m>r m>r:timeout r>v")
+    if around == "loop":
+        steps, ways = [real("l", "loop", items=[1, 2], at_once=2), *steps], [*ways, *edges("l>a:each")]
+    execution = place.run(steps, ways)
+    for _ in range(4):
+        execution = place.wake(execution.id, later=30)
+    assert execution.status == "completed", execution.error_message
+    said = [line.message for line in place.lines(execution.id) if line.step_id == "f"]
+    assert any("went on without" in line for line in said)
+    if around == "loop":
+        assert [(r.output["ok"], r.output["failed"]) for r in place.runs(execution.id) if r.step_id == "l"] == [(2, 0)]
+
+
+def test_a_loop_on_a_late_branch_ends_with_its_first_failure(place: Place) -> None:
+    steps = [
+        step("a"), step("b"), real("m", "merge", mode="first"), step("r", value="good"),
+        step("w", do="wait", until=60), real("l", "loop", items=[1, 2, 3], at_once=2), step("p"), step("v", do="wait", until=60),
+        step("f", do="fail", value="no"), step("k", do="wait", until=200),
+    ]  # fmt: skip
+    execution = place.run(steps, edges("a>b a>w b>m m>r w>l l>p:each p>v p>f l>m:done r>k"))
+    waiting = place.wake(execution.id, later=60)
+    assert (waiting.status, sorted(token["step"] for token in waiting.state["tokens"].values())) == ("waiting", ["k"])
+    assert [s for s, _, _ in of(place, waiting.id, "l")] == ["cancelled"]
+    assert place.wake(execution.id, later=140).status == "completed"
+
+
+def test_what_runs_in_a_loop_on_a_late_branch_is_not_the_output(place: Place) -> None:
+    steps = [
+        step("a"), step("b"), real("m", "merge", mode="first"), step("r", value="good"),
+        step("w", do="wait", until=60), real("l", "loop", items=[1, 2]), step("p", value="late"), step("v", do="wait", until=60),
+    ]  # fmt: skip
+    execution = place.run(steps, edges("a>b a>w b>m m>r w>l l>p:each p>v l>m:done"))
+    for _ in range(3):
+        execution = place.wake(execution.id, later=60)
+    assert (execution.status, execution.output_data) == ("completed", "good")

@@ -199,7 +199,7 @@ def test_a_merge_inside_a_loop_is_not_late_because_of_one_outside() -> None:
     for _item in range(2):
         inside = machine.next_ready(state)
         assert inside is not None
-        assert "late" not in state["tokens"][inside]
+        assert "m" not in state["tokens"][inside]["late"]
         state, commands = machine.advance(flow, state, {**first, "token": inside})
         assert commands[0]["do"] == "merged"
     state, commands = machine.advance(flow, state, {**first, "token": "1"})
