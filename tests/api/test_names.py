@@ -63,7 +63,7 @@ def test_a_definition_keeps_its_language_labels_and_canvas(api: Api) -> None:
     ]
     body = workflow_body(steps=steps, edges=edges, canvas_data=canvas, language=2)
     made = api.post("/workflows/", body, 201)
-    assert made["language"] == 3
+    assert made["language"] == 2
     assert made["canvas_data"] == canvas
     assert made["edges"] == [
         {"source": "a", "target": "b", "branch": "next", "label": "Only one", "conditions": rule},
@@ -74,7 +74,7 @@ def test_a_definition_keeps_its_language_labels_and_canvas(api: Api) -> None:
     assert (again["edges"], again["canvas_data"]) == (made["edges"], {"again": [canvas]})
     assert api.post(f"{path}duplicate/", {}, 201)["edges"] == made["edges"]
     assert api.post("/workflows/", workflow_body(), 201)["language"] == 3
-    assert api.post("/workflows/", workflow_body(language=3), 422)["errors"][0]["path"] == "language"
+    assert api.post("/workflows/", workflow_body(language=4), 422)["errors"][0]["path"] == "language"
     schema = api.client.get("/api/v1/automation/catalog/schema/").json
     assert "language" in schema["properties"]
 
