@@ -39,7 +39,7 @@ def values(_settings: Settings) -> str:
             f"the date formats of {_named(broken)} mean nothing any more: see docs/values.md, and save them anew"
         )
     if older:
-        return f"{_named(older)} keep what they meant before: see docs/values.md, “Workflows of before”"
+        return f"{_named(older)} keep what they meant before: see docs/values.md, “Older workflows”"
     return "all published workflows speak the present language"
 
 
