@@ -49,6 +49,8 @@ class Workflow(HasId, InProject, Numbered, Timestamps, Base):
     created_by: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))
     test_data: Mapped[TestDataJson | None] = mapped_column(AnyJson)
     alerted_at: Mapped[datetime | None]
+    # The draft before each of its last changes, newest last.
+    earlier_drafts: Mapped[list[DefinitionJson] | None] = mapped_column(AnyJson, nullable=True, deferred=True)
 
     published: Mapped[Version | None] = relationship(foreign_keys=[published_version_id], viewonly=True)
     size: Mapped[WorkflowSize | None] = relationship(viewonly=True)

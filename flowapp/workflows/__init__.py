@@ -5,7 +5,7 @@ canonical definition (engine.language.definition) with the secrets of its trigge
 """
 
 from flowapp.workflows.branches import taken
-from flowapp.workflows.drafts import create, delete, duplicate, save_draft, update
+from flowapp.workflows.drafts import create, delete, duplicate, restore, save_draft, undo, update
 from flowapp.workflows.listing import find
 from flowapp.workflows.manual_starts import Kind, trigger_meant
 from flowapp.workflows.publishing import activate, archive, pause, publish, validate, version_to_run, version_to_test
@@ -14,6 +14,6 @@ from flowapp.workflows.statistics import Stats, statistics, totals
 
 __all__ = [
     "Kind", "Stats", "activate", "archive", "create", "definition_of", "delete", "duplicate", "find",
-    "get", "listed", "pause", "publish", "save_draft", "shown_definition", "statistics", "taken",
-    "totals", "trigger_meant", "update", "validate", "version_to_run", "version_to_test", "workflow_json",
+    "get", "listed", "pause", "publish", "restore", "save_draft", "shown_definition", "statistics", "taken",
+    "totals", "trigger_meant", "undo", "update", "validate", "version_to_run", "version_to_test", "workflow_json",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from flowapp.workflows.publishing import activate, archive, pause
 from flowapp.workflows.secrets import settle, without_hook_keys
 
 NAME_LENGTH = 200
+UNDONE_AT_MOST = 20  # changes in a row
 
 
 def create(
@@ -129,13 +130,38 @@ def _read(
     return definition, extras
 
 
+def restore(session: Session, workflow: Workflow, definition: DefinitionJson, *, actor_id: str | None) -> Workflow:
+    """Makes an earlier definition of this workflow, a version's for instance, its draft again; its secrets too."""
+    lock(session, workflow)
+    return _save(session, workflow, _as_it_was(session, workflow, definition), Extras(), actor_id)
+
+
+def undo(session: Session, workflow: Workflow, *, actor_id: str | None, expected_revision: int | None) -> Workflow:
+    """Takes back the last change of the draft. ConflictError where none is known, StaleError where another one came."""
+    lock(session, workflow, expected_revision)
+    earlier = list(workflow.earlier_drafts or ())
+    if not earlier:
+        raise ConflictError(say("There is nothing to undo."))
+    definition = _as_it_was(session, workflow, earlier.pop())
+    _save(session, workflow, definition, Extras(), actor_id)
+    workflow.earlier_drafts = earlier
+    session.flush()
+    return workflow
+
+
+def _as_it_was(session: Session, workflow: Workflow, definition: DefinitionJson) -> Definition:
+    return settle(session, workflow.id, hide(definition), definition)
+
+
 def _save(
     session: Session, workflow: Workflow, definition: Definition, extras: Extras, actor_id: str | None
 ) -> Workflow:
-    """Stores what differs; a change raises the revision, and is recorded."""
+    """Stores what differs; a change raises the revision, is recorded, and can be undone."""
     changed = workflow.draft_fingerprint != definition.fingerprint()
     if changed and workflow.status == "archived":
         raise ConflictError(say("This workflow is archived. Activate or pause it before you change it."))
+    if changed:
+        workflow.earlier_drafts = [*(workflow.earlier_drafts or ()), workflow.draft][-UNDONE_AT_MOST:]
     _lay(workflow, definition)
     for name in ("project_id", "canvas_data", "is_template"):
         value = getattr(extras, name)

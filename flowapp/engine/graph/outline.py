@@ -161,6 +161,9 @@ class _Reader:
         step, exits = self.steps[step_id], self.next.get(step_id, [])
         if is_loop(step["action_type"]) and sum(branch == "done" for branch, _ in exits) < 2:
             return self.loop(step_id, exits, stops)
+        failing = [way for way in exits if way[0] == "error"]
+        if failing and len(exits) - len(failing) < 2 and not has_lanes(step):
+            return self.failing(step, failing, [way for way in exits if way[0] != "error"], stops)
         if len(exits) < 2 and not (exits and has_lanes(step)):
             return self.single(step, exits, stops)
         targets = [target for _, target in exits]
@@ -182,6 +185,17 @@ class _Reader:
         step_id = step["step_id"]
         block.through, block.following, block.exits = branch, target, [(step_id, branch)]
         block.lanes = [Lane(b, step_id, end=self.end) for b in branches_of(step, self.edges) if b != branch]
+        return block
+
+    def failing(
+        self, step: StepJson, failing: list[tuple[str, str]], exits: list[tuple[str, str]], stops: frozenset[str]
+    ) -> Block:
+        """A block that goes on as if nothing failed; what happens after an error is a lane at its side."""
+        block = self.single(step, exits, stops)
+        block.lanes = [lane for lane in block.lanes if lane.branch != "error"]
+        after = block.following or ""
+        join = self.join([*([after] if after else []), *(target for _, target in failing)], step["step_id"])
+        self.fill(block, ["error"], failing, stops | ({after, join} - {""}), after)
         return block
 
     def loop(self, step_id: str, exits: list[tuple[str, str]], stops: frozenset[str]) -> Block:

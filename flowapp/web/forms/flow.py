@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from flowapp.catalog import ACTIONS, TRIGGERS
 from flowapp.catalog.branches import branch_label
-from flowapp.engine.graph.outline import Block, Lane, has_lanes, loose, open_ends, outline
+from flowapp.engine.graph.outline import Block, Lane, has_lanes, loose, open_ends, outline, with_edges
 from flowapp.errors import Problem
 from flowapp.models.definitions import DefinitionJson, EdgeJson, StepJson, TriggerJson
 from flowapp.web.forms.providers import Providers
@@ -32,13 +32,15 @@ class Card:
     active: bool = True
     pinned: bool = False
     own_lanes: bool = False
+    catches: bool = False
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Flow:
-    """`lane` holds the blocks of the main lane, `cards` each step by its id, `loose` the steps nothing leads to.
+    """`lane` holds the blocks of the main lane, `cards` each step by its id, `loose` the steps nothing leads to, `handlers` those that
+    others only go to when they fail.
 
     `taken`: how often the branches of a split were taken, by step and branch.
     """
@@ -47,6 +49,7 @@ class Flow:
     cards: dict[str, Card]
     triggers: list[Card]
     loose: list[Card]
+    handlers: list[Card]
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     taken: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -93,11 +96,26 @@ def flow(
         if edge.get("conditions") and edge["target"] in cards:
             cards[edge["target"]].note = _edge_note(edge, cards)
     triggers = [trigger_card(trigger, providers) for trigger in definition["triggers"]]
-    view = Flow(lane, cards, triggers, [cards[step_id] for step_id in loose(definition, lane)])
+    for source, _target, branch in with_edges(definition):
+        cards[source].catches |= branch == "error"
+    apart, reached = loose(definition, lane), _gone_to(definition)
+    nowhere, handlers = ([cards[s] for s in apart if (s in reached) == handles] for handles in (False, True))
+    view = Flow(lane, cards, triggers, nowhere, handlers)
     for problems, kind in ((errors, "errors"), (warnings, "warnings")):
         for problem in problems:
             getattr(_owner(view, problem), kind).append(translated(problem.message))
     return view
+
+
+def _gone_to(definition: DefinitionJson) -> set[str]:
+    """The steps that others go to when they fail, and what follows them."""
+    going = [s for s in definition["steps"] if "goto" in (s["on_error"], s["on_exhausted"])]
+    reached: set[str] = set()
+    found = {str(step.get("goto_step")) for step in going}
+    while found - reached:
+        reached |= found
+        found = {target for source, target, _branch in with_edges(definition) if source in reached}
+    return reached
 
 
 def step_card(step: StepJson, providers: Providers) -> Card:
