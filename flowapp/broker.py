@@ -9,9 +9,9 @@ when a worker dies with messages in its hands, or when Redis loses all it has.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -142,6 +142,15 @@ class DoorbellBroker(dramatiq.Broker):
         if calls:
             self.client.rpush(_key(QUEUE), *(_message(actor_name, args) for args in calls))
 
+    def wake_next(self, actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
+        """The same before all that waits: they were taken from there. redis.RedisError.
+
+        They are as old as the first message of the queue, which tells how old all of it is at most (`oldest_message`).
+        """
+        if calls:
+            since = oldest_message(self)
+            self.client.lpush(_key(QUEUE), *(_message(actor_name, args, since) for args in reversed(calls)))
+
     def flush(self, queue_name: str) -> None:
         """Drops the messages of a queue."""
         self.client.delete(_key(queue_name))
@@ -152,10 +161,13 @@ class DoorbellBroker(dramatiq.Broker):
             self.flush(queue_name)
 
 
-def _message(actor_name: str, args: tuple[object, ...]) -> bytes:
+def _message(actor_name: str, args: tuple[object, ...], since: datetime | None = None) -> bytes:
+    """A message of now, or as old as `since` says."""
     message: dramatiq.Message[object] = dramatiq.Message(
         queue_name=QUEUE, actor_name=actor_name, args=args, kwargs={}, options={}
     )
+    if since is not None:
+        message = replace(message, message_timestamp=round(since.timestamp() * 1000))
     return message.encode()
 
 
@@ -201,17 +213,3 @@ def oldest_message(broker: DoorbellBroker) -> datetime | None:
     """When the first message of the queue was put there; None where the queue is empty. redis.RedisError."""
     head: Any = broker.client.lindex(_key(QUEUE), 0)
     return datetime.fromtimestamp(dramatiq.Message.decode(head).message_timestamp / 1000, UTC) if head else None
-
-
-def wait_for(client: redis.Redis, seconds: float) -> None:
-    """Returns once Redis answers; raises redis.ConnectionError after `seconds`."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            client.ping()
-        except redis.ConnectionError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -121,3 +122,15 @@ def test_many_rings_are_one_push(broker: DoorbellBroker) -> None:
     broker.wake_many("run_execution", [])
     broker.wake_many("run_execution", [("a", "o"), ("b", "o"), ("c", "o")])
     assert queue_length(broker) == 3
+
+
+def test_what_is_handed_over_comes_next_and_is_as_old_as_the_first(broker: DoorbellBroker) -> None:
+    """Else the scheduler would take all that waits behind it for lost."""
+    broker.wake_next("run_execution", [])
+    broker.wake("run_execution", "first")
+    oldest = oldest_message(broker)
+    time.sleep(0.005)
+    broker.wake_next("run_execution", [("a", "o"), ("b", "o")])
+    queued = [dramatiq.Message.decode(one).args[0] for one in broker.client.lrange("flowapp:queue:flowapp", 0, -1)]
+    assert queued == ["a", "b", "first"]
+    assert oldest_message(broker) == oldest

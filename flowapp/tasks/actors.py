@@ -15,7 +15,7 @@ from flowapp.engine.store.journal import Journal
 from flowapp.engine.store.leases import Keeper
 from flowapp.logs import get_logger
 from flowapp.tasks import jobs
-from flowapp.tasks.due import wake_all
+from flowapp.tasks.due import hand_over
 from flowapp.tasks.endings import announce_ends, ended
 from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.tasks.services import ExecutionServices, http_service
@@ -37,7 +37,7 @@ def make_runner(current: Runtime, **changes: Any) -> Runner:
         "keeper": Keeper(lease.total_seconds(), current.clock.now),
         "stopping": lambda: current.stopping.is_set() or current.pause.state() is not None,
         "wake": current.bus.wake,
-        "wake_all": wake_all,
+        "hand_over": hand_over,
         "ended": ended,
         "cancelled": announce_ends,
         "watch": current.watch,

@@ -87,6 +87,14 @@ def wake_all(wake_ups: list[timers.WakeUp]) -> int:
     return len(wake_ups)
 
 
+def hand_over(wake_ups: list[timers.WakeUp]) -> None:
+    """Has other threads take, before anything else, what was taken together and not begun."""
+    try:
+        runtime().broker.wake_next("run_execution", wake_ups)
+    except redis.RedisError as error:
+        log.warning("broker does not respond, the scheduler will wake it", messages=len(wake_ups), error=str(error))
+
+
 def _send(actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
     try:
         runtime().broker.wake_many(actor_name, calls)

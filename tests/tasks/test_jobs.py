@@ -42,7 +42,8 @@ def wake_ups(runtime: tasks.Runtime) -> list[str]:
     """What was woken since the last look."""
     with runtime.redis.pipeline() as together:
         found, _ = together.lrange("flowapp:queue:flowapp", 0, -1).delete("flowapp:queue:flowapp").execute()
-    return [Message.decode(wake_up).args[0] for wake_up in found]
+    messages = [Message.decode(wake_up) for wake_up in found]
+    return [one for m in messages for one in (m.args[1:] if m.actor_name == "run_due" else m.args[:1])]
 
 
 def last(name: str) -> JobRun:

@@ -18,8 +18,9 @@ from flowapp.models import Execution, utcnow
 class Host:
     """`services(organization_id, project_id, timezone)` opens what steps may use; `publish` hands messages to the live bus after a
     commit; `stopping()` says that the process wants to end; `chance` gives the jitter of retries;
-    `wake` has an execution looked at again, `wake_all` several, each by itself (execution, organization); `ended(row)` is told
-    of an end after its commit, where somebody waits for it; `cancelled` of the sub-workflows that a commit has ended; `stored`
+    `wake` has an execution looked at again, `hand_over` several that were taken and not begun (execution, organization);
+    `ended(row)` is told of an end after its commit, where somebody waits for it; `cancelled` of the sub-workflows that a commit has
+    ended; `stored`
     counts bytes that were written; `watch` hears what this thread is doing.
     """
 
@@ -29,7 +30,7 @@ class Host:
     now: Callable[[], datetime] = utcnow
     chance: Callable[[], float] = random
     wake: Callable[[str, str], None] = lambda _execution, _organization: None
-    wake_all: Callable[[list[tuple[str, str]]], object] = lambda _executions: None
+    hand_over: Callable[[list[tuple[str, str]]], object] = lambda _executions: None
     ended: Callable[[ExecutionRow], None] = lambda _row: None
     cancelled: Callable[[list[Execution]], None] = lambda _executions: None
     stored: Callable[[tuple[str, str, int]], None] = lambda _written: None  # organization, workflow, bytes

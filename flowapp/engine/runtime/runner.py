@@ -74,7 +74,7 @@ class Runner(Host):
             rest = [(execution_id, organization_id) for execution_id in left]
             left.clear()
             if rest:
-                self.wake_all(rest)
+                self.hand_over(rest)
 
         journal = GroupJournal(self.journal(organization_id), hand_over, self.stopping)
         claims, until = journal.due(left, self.now()), monotonic() + TOGETHER

@@ -80,7 +80,7 @@ def test_one_with_an_effect_holds_up_no_other(place: Place) -> None:
     first, *rest = waiting(place, step("a"), count=2) + waiting(place, step("b", "once"), count=3)
     handed_over: list[tuple[str, str]] = []
     seen: list[Any] = []
-    place.runner.wake_all = handed_over.extend
+    place.runner.hand_over = handed_over.extend
     World.hooks["b"] = lambda _ctx: seen.append((statuses(place, [first, rest[0]]), list(handed_over)))
     place.runner.run_together([first, *rest], place.org)
     assert seen == [(["completed", "completed"], [(one, place.org) for one in rest[2:]])]
@@ -143,7 +143,7 @@ def test_where_the_common_write_fails_each_is_written_by_itself(
 def test_a_process_that_ends_begins_none_and_hands_them_over(place: Place) -> None:
     ids = waiting(place, step("a"))
     handed_over: list[tuple[str, str]] = []
-    place.runner.wake_all = handed_over.extend
+    place.runner.hand_over = handed_over.extend
     place.stop = True
     place.runner.run_together(ids, place.org)
     assert handed_over == [(one, place.org) for one in ids]
@@ -154,7 +154,7 @@ def test_what_takes_too_long_leaves_the_rest_to_others(place: Place, monkeypatch
     monkeypatch.setattr(runner, "TOGETHER", 0.01)
     ids = waiting(place, step("a"))
     handed_over: list[tuple[str, str]] = []
-    place.runner.wake_all = handed_over.extend
+    place.runner.hand_over = handed_over.extend
     World.hooks["a"] = lambda _ctx: time.sleep(0.02)
     place.runner.run_together(ids, place.org)
     assert statuses(place, ids) == ["completed", "waiting", "waiting", "waiting"]
