@@ -21,7 +21,7 @@ from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
 from flowapp.engine.store import admission
 from flowapp.engine.store.work_due import WorkDue, work_due
-from flowapp.executions import replays
+from flowapp.executions import replays, search
 from flowapp.models import Lease, utcnow
 from flowapp.models.tenancy import at_once, make_engine, prepare_engine, system_session
 from flowapp.notifications import alerts
@@ -32,6 +32,7 @@ from flowapp.tasks.maintenance import Notes, Upkeep
 TICK = 0.5
 LEASE = timedelta(seconds=6)
 RECOVERIES = timedelta(seconds=5)
+INDEXING = timedelta(seconds=2)
 log = logs.get_logger(__name__)
 
 
@@ -44,6 +45,7 @@ class Scheduler:
         self.notes = Notes()
         self.replays_woken_at: datetime | None = None
         self.recoveries_seen_at: datetime | None = None
+        self.indexed_at: datetime | None = None
 
     def tick(self) -> None:
         """One round, if this process holds the lease. A job that fails keeps none of the others from its work."""
@@ -69,6 +71,7 @@ class Scheduler:
             (self.publish_events, due.events),
             (self.announce_recoveries, True),
             (self.wake_replays, True),
+            (self.index_executions, True),
             (self.notes.write, True),
         ]
         return [job for job, is_due in jobs if is_due]
@@ -135,6 +138,15 @@ class Scheduler:
             alerted = alerts.recoveries(session, now)
             session.commit()
         event_relay.send_alerts(alerted)
+
+    def index_executions(self, now: datetime) -> None:
+        """Has executions found by what they are about; at every tick while many are left, else every few seconds."""
+        if self.indexed_at and self.indexed_at <= now < self.indexed_at + INDEXING:
+            return
+        with system_session(self.runtime.engine) as session:
+            taken_up = search.take_up(session, now)
+            session.commit()
+        self.indexed_at = now if taken_up < search.AT_ONCE else None
 
     def wake_replays(self, now: datetime) -> None:
         """Has replays that stand still go on; looks for them twice a minute."""

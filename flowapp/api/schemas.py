@@ -86,6 +86,11 @@ class ExecutionQuery(PageQuery):
     )
     workflow: str = Field(default="", max_length=64, description="Id or number of a workflow.")
     trigger_type: str = Field(default="", max_length=100)
+    search: str = Field(
+        default="",
+        max_length=200,
+        description="Words of what it is about (an e-mail address, a name, an order number), or its id.",
+    )
 
 
 class LogQuery(BaseModel):

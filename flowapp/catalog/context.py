@@ -100,7 +100,7 @@ class Saved:
 class Found:
     """The records that a query found, up to its limit, and how many there are in all."""
 
-    records: list[dict[str, Any]]
+    records: list[dict[str, object]]
     count: int
 
 

@@ -98,10 +98,9 @@ class ProjectTables:
         most = max(0, min(limit, MAX_ROWS))
         query = (
             sa.select(*(physical.c[name] for name in wanted))
-            .where(*matches)
             .order_by(sa.nulls_last(cell.desc() if descending else cell.asc()), physical.c.id)
             .limit(most)
-        )
+        ).where(*matches)
         rows, size = list[dict[str, object]](), 0
         # In portions, because even a hundred records may be more than a process should hold.
         with self._session.execute(query.execution_options(yield_per=_PORTION)) as result:
@@ -110,9 +109,8 @@ class ProjectTables:
                 if size > MAX_BYTES:
                     raise too_large()
                 rows.append(_as_json(row))
-        if len(rows) < most:
-            return Found(rows, len(rows))
-        return Found(rows, self._session.scalar(sa.select(sa.func.count()).select_from(physical).where(*matches)) or 0)
+        counted = sa.select(sa.func.count()).select_from(physical).where(*matches)
+        return Found(rows, len(rows) if len(rows) < most else self._session.scalar(counted) or 0)
 
 
 class _Writer:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, cast, func, select, text, update
+from sqlalchemy import ColumnElement, String, cast, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from flowapp.errors import NotFoundError
+from flowapp.executions.search import FOUND, contacts_of, find_ids
+from flowapp.executions.subjects import subject_of
 from flowapp.models import (
     EXECUTION_STATUSES,
     TERMINAL,
@@ -47,10 +49,11 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRow:
-    """An execution in a list, with the name of its workflow."""
+    """An execution in a list, with the name of its workflow, and whom or what it is about."""
 
     execution: Execution
     workflow_name: str
+    subject: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -95,17 +98,25 @@ def find(session: Session, search: Search, at: PageAt = FIRST) -> tuple[list[Exe
         statement = statement.where(Execution.error_fingerprint == search.fingerprint)
     if search.replay_id:
         statement = statement.where(Execution.replay_id == search.replay_id)
+    ids = None
     if search.text:
-        statement = statement.where(_has_id(session, search.text))
+        ids = find_ids(session, search.text, since=search.since, until=search.until)
+        statement = statement.where(about(session, search.text, ids))
     page = paginate(session, statement, at, key=Execution.id, id_column=Execution.id)
-    return rows(session, page.rows), page
+    return rows(session, page.rows), replace(page, at_least=page.at_least or len(ids or ()) >= FOUND)
 
 
-def _has_id(session: Session, text: str) -> Any:
-    """Ids that begin with the text, also one without dashes or copied with blanks around it."""
-    digits = "".join(c for c in text.lower() if c in "0123456789abcdef-").replace("-", "")
-    if digits != text.strip().lower().replace("-", "") or len(digits) > 32:
-        return Execution.id.is_(None)
+def about(session: Session, text: str, ids: Sequence[str] | None) -> ColumnElement[bool]:
+    """Of executions: it is one of `ids`, which were found by the text; or the text is its id, or begins it."""
+    digits = text.strip().lower().replace("-", "")
+    is_id = 0 < len(digits) <= 32 and not digits.strip("0123456789abcdef")
+    if is_id and (not ids or len(digits) == 32):
+        return or_(_has_id(session, digits), Execution.id.in_(ids or []))
+    return Execution.id.in_(ids or [])
+
+
+def _has_id(session: Session, digits: str) -> ColumnElement[bool]:
+    """Ids that begin with these digits."""
     if session.get_bind().dialect.name == "sqlite":
         return cast(Execution.id, String).startswith(digits)
     low, high = (str(UUID(digits.ljust(32, filler))) for filler in "0f")
@@ -117,7 +128,11 @@ def rows(session: Session, executions: Sequence[Execution]) -> list[ExecutionRow
     ids = {execution.workflow_id for execution in executions}
     names_by_id = session.execute(select(Workflow.id, Workflow.name).where(Workflow.id.in_(ids)))
     names = {workflow_id: name for workflow_id, name in names_by_id}  # noqa: C416 - to mypy a row is no pair
-    return [ExecutionRow(execution, names.get(execution.workflow_id, "")) for execution in executions]
+    contacts = contacts_of(session, [execution.contact_id for execution in executions])
+    return [
+        ExecutionRow(e, names.get(e.workflow_id, ""), subject_of(e.input_data, contacts.get(e.contact_id)))
+        for e in executions
+    ]
 
 
 def workflow_names(session: Session) -> list[tuple[str, str]]:

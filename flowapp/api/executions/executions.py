@@ -19,7 +19,7 @@ from flowapp.engine.language.dialects import type_name
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, UnknownReferenceError
-from flowapp.executions import history, log, serialisers
+from flowapp.executions import history, log, search, serialisers
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, Execution, read_id
 from flowapp.records.paging import paginate
@@ -158,7 +158,10 @@ def list_workflow_executions(workflow_id: str) -> Response:
 
 def _list(query: schemas.ExecutionQuery) -> Response:
     session = db.session()
-    page = paginate(session, _chosen(query), query.at, key=Execution.id, id_column=Execution.id)
+    statement = _chosen(query)
+    if query.search:
+        statement = statement.where(history.about(session, query.search, search.find_ids(session, query.search)))
+    page = paginate(session, statement, query.at, key=Execution.id, id_column=Execution.id)
     return jsonify(list_of(page, serialisers.listed(session, page.rows)))
 
 

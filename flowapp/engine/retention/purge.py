@@ -21,6 +21,7 @@ from flowapp.models import (
     TERMINAL,
     Event,
     Execution,
+    ExecutionWord,
     LogLine,
     Notification,
     Replay,
@@ -33,9 +34,9 @@ from flowapp.models import (
 AT_ONCE = 500  # rows that are looked at together
 _NONE = str(UUID(int=0))
 
-_executions, _runs, _lines, _events, _notifications, _replays, _workflows, _versions = (
+_executions, _runs, _lines, _words, _events, _notifications, _replays, _workflows, _versions = (
     cast(Table, model.__table__)
-    for model in (Execution, StepRun, LogLine, Event, Notification, Replay, Workflow, Version)
+    for model in (Execution, StepRun, LogLine, ExecutionWord, Event, Notification, Replay, Workflow, Version)
 )
 _e = _executions.c
 _CHILDREN = (_runs, _lines)
@@ -149,7 +150,7 @@ def _delete_executions(batches: BatchDelete, ids: list[str]) -> int:
             weights |= _weights(batches, [execution_id])
     deleted = 0
     for some, weight in batches.parts(weights.items()):
-        children = [delete(table).where(table.c.execution_id.in_(some)) for table in _CHILDREN]
+        children = [delete(table).where(table.c.execution_id.in_(some)) for table in (*_CHILDREN, _words)]
         deleted += batches.delete(
             weight, *children, delete(_executions).where(_e.id.in_(some), _e.status.in_(TERMINAL))
         )

@@ -70,7 +70,7 @@ def _search() -> history.Search:
         trigger_type=asked.get("trigger", "")[:64],
         since=midnight(asked.get("since", "")),
         until=midnight(asked.get("until", ""), days=1),
-        text=asked.get("q", "")[:64],
+        text=asked.get("q", "")[:200],
         fingerprint=asked.get("fingerprint", "")[:16],
         replay_id=read_id(asked.get("replay", "")) or "",
     )

@@ -173,6 +173,18 @@ def test_the_published_version_runs(api: Api, worker: None) -> None:
     assert api.get(f"/executions/{answer['execution_id']}/")["version"] == 1
 
 
+def test_a_list_is_searched_by_what_executions_are_about(api: Api) -> None:
+    one = made(api)
+    wanted, _other = (
+        api.post(f"{one}execute/", {"input_data": {"email": email}}, 202)["execution_id"]
+        for email in ("ann@example.com", "bob@example.com")
+    )
+    assert [row["id"] for row in api.get("/executions/?search=Ann@Example.com")["results"]] == [wanted]
+    assert api.get("/executions/?search=example.com&limit=1")["count"] == 2
+    assert [row["id"] for row in api.get(f"/executions/?search={wanted}")["results"]] == [wanted]
+    assert api.get(f"{one}executions/?search=nobody")["results"] == []
+
+
 def test_list_filters_and_pages(api: Api) -> None:
     one, two = made(api), made(api, name="Two")
     ids = [api.post(f"{one}execute/", {}, 202)["execution_id"] for _ in range(3)]

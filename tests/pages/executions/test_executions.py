@@ -108,6 +108,18 @@ def listed(html: str) -> list[str]:
     return re.findall(r'<td class="main"><a href="/executions/([0-9a-f-]{36})"', html)
 
 
+def test_an_execution_is_found_by_its_customer_s_address_and_says_whom_it_is_about(place: Place) -> None:
+    order = {"a": 1, "customer": {"name": "Ann <Lee>", "email": "ann@example.com"}, "order_number": "A-1001"}
+    wanted = place.begin(LOG, data=order)
+    place.begin(LOG, data={**order, "customer": {"email": "bob@example.com"}, "order_number": "A-1002"})
+    html = place.html("/executions?q=ANN@example.com")
+    assert listed(html) == [wanted]
+    assert "Ann &lt;Lee&gt; · ann@example.com" in html
+    assert listed(place.html("/executions?q=A-1001")) == [wanted]
+    assert len(listed(place.html("/executions?q=example.com&status=completed"))) == 2
+    assert "No execution matches" in place.html("/executions?q=eve@example.com")
+
+
 def test_the_list_is_filtered_and_paged(place: Place) -> None:
     first = place.begin(LOG, name="First")
     second = place.begin(WAIT, name="Second", trigger_type="webhook")
