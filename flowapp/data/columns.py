@@ -25,6 +25,7 @@ from flowapp.values.dates import read_day, read_instant
 from flowapp.values.numbers import number_text, read_number
 from flowapp.values.truth import read_truth
 
+SYSTEM_COLUMNS = ("id", "created_at", "updated_at")
 LABELS = {
     "text": N_("Text"),
     "long_text": N_("Long text"),

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flowapp.data import tables
-from flowapp.data.columns import Column, as_text
+from flowapp.data.columns import SYSTEM_COLUMNS, Column, as_text
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.models import DataTable, conventions_of, new_id, utcnow
 from flowapp.models.folding import holds
@@ -31,7 +31,7 @@ def find(session: Session, table: DataTable, at: PageAt = FIRST, *, search: str 
     physical = tables.sql_table(table)
     where = _matches(table, physical, search)
     key = sort.removeprefix("-")
-    sortable = {column.key for column in tables.columns_of(table) if column.type != "json"} | {*tables.SYSTEM_COLUMNS}
+    sortable = {column.key for column in tables.columns_of(table) if column.type != "json"} | {*SYSTEM_COLUMNS}
     cell = physical.c[key if key in sortable else "id"]
     order = sa.nulls_last(cell.desc()) if sort.startswith("-") else sa.nulls_last(cell.asc())
     query = sa.select(*_shown(table, physical)).where(where)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import Found, Saved
 from flowapp.data import records, tables
-from flowapp.data.columns import Column, plain
+from flowapp.data.columns import SYSTEM_COLUMNS, Column, plain
 from flowapp.data.names import suggestion
 from flowapp.data.sql import queries
 from flowapp.data.sql.result_size import MAX_BYTES, size_of, too_large
@@ -199,7 +199,7 @@ def _as_json(row: Mapping[Any, object]) -> dict[str, object]:
 
 
 def _refuse_unknown(table: DataTable, names: Sequence[str]) -> None:
-    known = [*(column.key for column in tables.columns_of(table)), *tables.SYSTEM_COLUMNS]
+    known = [*(column.key for column in tables.columns_of(table)), *SYSTEM_COLUMNS]
     for name in names:
         if name not in known:
             hint = suggestion(name, known)

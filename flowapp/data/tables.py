@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DropIndex, DropTable
 
 from flowapp.data import names
-from flowapp.data.columns import LABELS, SQL_TYPES, Column
+from flowapp.data.columns import LABELS, SQL_TYPES, SYSTEM_COLUMNS, Column
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.models import DataTable
 from flowapp.models.base import UtcDateTime
@@ -21,7 +21,6 @@ from flowapp.workflows import projects
 
 MAX_COLUMNS = 100
 MAX_KEY = 40
-SYSTEM_COLUMNS = ("id", "created_at", "updated_at")
 # Ours, and the names that SQLite and PostgreSQL keep for themselves in every table.
 RESERVED = frozenset(
     {*SYSTEM_COLUMNS, "source_key", "organization_id", "rowid", "oid", "_rowid_", "ctid", "xmin", "xmax", "cmin", "cmax",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from flowapp.data.tables import SYSTEM_COLUMNS
+from flowapp.data.columns import SYSTEM_COLUMNS
 from flowapp.engine.graph.checks import Known
 from flowapp.models import DataTable, Form, Integration, Schema, Workflow
 

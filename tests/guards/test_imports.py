@@ -29,6 +29,24 @@ def graph() -> dict[str, set[str]]:
     return {module_name(path): set(imported(tree, modules)) - {module_name(path)} for path, tree in trees().items()}
 
 
+def opened(module: str, target: str) -> set[str]:
+    """The packages whose __init__ runs before the target is imported: all around it that are not around the module."""
+    names = target.split(".")
+    around = {".".join(names[:depth]) for depth in range(2, len(names))}
+    return {package for package in around if not f"{module}.".startswith(f"{package}.")}
+
+
+def loading() -> dict[str, set[str]]:
+    """What runs when a module is imported: its imports outside of functions, with the packages that these open."""
+    modules = frozenset(map(module_name, trees()))
+    found: dict[str, set[str]] = {}
+    for path, tree in trees().items():
+        top = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        module, targets = module_name(path), set(imported(ast.Module(body=[*top], type_ignores=[]), modules))
+        found[module] = (targets | {room for target in targets for room in opened(module, target)}) - {module}
+    return found
+
+
 def circles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
     """Groups of modules each of which leads to each of the others."""
     reachable = {module: _reachable(graph, module) for module in _in_circles(graph)}
@@ -60,6 +78,17 @@ def _reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
 
 def test_there_are_no_circles() -> None:
     assert circles(graph()) == set()
+
+
+def test_each_module_can_be_the_first_that_is_imported() -> None:
+    """Helper processes import the module of the function that they are to call, and no other before it."""
+    assert circles(loading()) == set()
+
+
+def test_a_package_is_imported_before_its_modules() -> None:
+    assert opened("flowapp.data.tables", "flowapp.workflows.projects") == {"flowapp.workflows"}
+    assert opened("flowapp.data.tables", "flowapp.data.sql.queries") == {"flowapp.data.sql"}
+    assert opened("flowapp.data.sql.queries", "flowapp.data.sql.names") == set()
 
 
 def test_a_circle_is_seen() -> None:
