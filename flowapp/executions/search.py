@@ -52,11 +52,14 @@ def find_ids(
     high = first_id(until) if until else _LAST
     word = ExecutionWord
     rarest, *others = _by_rarity(session, asked)
-    statement = select(word.execution_id).where(
-        _matches(word, rarest), word.execution_id >= low, word.execution_id < high, *(_also(word, o) for o in others)
+    wanted = select(word.execution_id).where(
+        word.execution_id >= low, word.execution_id < high, *(_also(word, other) for other in others)
     )
-    newest = statement.distinct().order_by(word.execution_id.desc()).limit(FOUND)
-    known = list(session.scalars(newest))
+    newest = wanted.distinct().order_by(word.execution_id.desc()).limit(FOUND)
+    # A whole word lies in the index in order of the executions; the beginning of one has to be sorted.
+    known = list(session.scalars(newest.where(word.word == rarest)))
+    if len(known) < FOUND:
+        known = list(session.scalars(newest.where(_matches(word, rarest))))
     fresh = [execution_id for execution_id in _fresh(session, asked) if low <= execution_id < high]
     return sorted({*known, *fresh}, reverse=True)[:FOUND]
 
