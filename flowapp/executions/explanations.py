@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import ACTIONS, PastVisit, Reason
 from flowapp.engine.machine.types import Token
-from flowapp.engine.store.admission import gate_of
+from flowapp.engine.store.admission import gate_now
 from flowapp.executions.timeline import StepVisit, explained
 from flowapp.models import OPEN, Execution, StepRun, utcnow
 from flowapp.texts import say
@@ -124,7 +124,7 @@ def of_execution(session: Session, execution: Execution) -> list[Reason]:
 
 def _held(session: Session, execution: Execution) -> list[Reason]:
     """The limit that holds it back, and the oldest of those that have the places."""
-    gate = gate_of(session, execution.version_id)
+    gate = gate_now(session, execution.workflow_id, execution.version_id)
     before = (
         select(Execution)
         .where(Execution.concurrency_key == execution.concurrency_key, Execution.workflow_id == execution.workflow_id)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import lru_cache
+from sys import maxsize
 from typing import Any, cast
 
 from sqlalchemy import Table, func, select, update
@@ -53,6 +54,12 @@ def gate_of(session: Session, version_id: str) -> Gate | None:
     return known[version_id]
 
 
+def gate_now(session: Session, workflow_id: str, version_id: str) -> Gate | None:
+    """The gate as it is now: that of the published version, whichever an execution began with; else that of `version_id`."""
+    published = session.scalar(select(Workflow.published_version_id).where(Workflow.id == workflow_id))
+    return gate_of(session, published or version_id)
+
+
 @lru_cache(1)
 def _gates() -> dict[str, Gate | None]:
     return {}
@@ -79,7 +86,7 @@ def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Exec
         return []
     row["concurrency_key"] = _key(gate.concurrency_key, scope)
     taken = session.scalars(_places(row["workflow_id"], row["concurrency_key"]).order_by(Execution.id)).all()
-    if len(taken) < gate.concurrency:
+    if len(taken) < gate.concurrency and not (gate.concurrency_policy == "queue" and _others_wait(session, row)):
         return []
     if gate.concurrency_policy == "drop":
         skip(row, "Another execution is under way, and this workflow drops what comes meanwhile.", now)
@@ -88,6 +95,14 @@ def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Exec
     else:
         row["held"] = True
     return []
+
+
+def _others_wait(session: Session, row: Row) -> bool:
+    """Whether somebody is held who came before: a place that is free is theirs."""
+    held = select(_e.id).where(
+        _e.workflow_id == row["workflow_id"], _e.concurrency_key == row["concurrency_key"], IS_HELD
+    )
+    return session.execute(held.limit(1)).first() is not None
 
 
 def skip(row: Row, reason: str, now: datetime) -> None:
@@ -181,7 +196,7 @@ def _keys_with_room(session: Session, workflow_id: str) -> list[str]:
     held = session.execute(
         select(_e.concurrency_key, _e.version_id).where(_e.workflow_id == workflow_id, IS_HELD).distinct()
     )
-    limits = {row.concurrency_key: _limit(session, row.version_id) for row in held}
+    limits = {row.concurrency_key: _limit(session, workflow_id, row.version_id) for row in held}
     counts = session.execute(
         select(_e.concurrency_key, func.count())
         .where(_e.workflow_id == workflow_id, _e.concurrency_key.is_not(None), _e.status.in_(OPEN), _e.held.is_(False))
@@ -201,13 +216,13 @@ def _admitted(session: Session, workflow_id: str, key: str) -> list[WakeUp]:
     if not held:
         return []
     taken = session.scalar(select(func.count()).select_from(_places(workflow_id, key).subquery())) or 0
-    free = max(0, _limit(session, held[0].version_id) - taken)
+    free = max(0, _limit(session, workflow_id, held[0].version_id) - taken)
     return [(row.id, row.organization_id) for row in held[:free]]
 
 
-def _limit(session: Session, version_id: str) -> int:
-    gate = gate_of(session, version_id)
-    return gate.concurrency if gate and gate.concurrency else AT_ONCE
+def _limit(session: Session, workflow_id: str, version_id: str) -> int:
+    gate = gate_now(session, workflow_id, version_id)
+    return gate.concurrency if gate and gate.concurrency else maxsize
 
 
 def with_held(session: Session) -> list[str]:

@@ -125,7 +125,7 @@ def _row(
 def _insert(session: Session, row: dict[str, Any], state: State | None, input_data: Any) -> Execution:
     if input_data is not None:
         row["input_data"] = input_data
-    gate = admission.gate_of(session, row["version_id"])
+    gate = admission.gate_now(session, row["workflow_id"], row["version_id"])
     replaced: list[Execution] = []
     if gate is not None:
         asked = replace(gate, reentry="always", debounce_seconds=0)

@@ -13,6 +13,7 @@ from dramatiq import Message
 from flowapp import tasks
 from flowapp.engine.store import admission
 from flowapp.engine.store.control import cancel
+from flowapp.engine.store.rerun import repeat
 from flowapp.engine.store.start import start
 from flowapp.models import TEST, Execution, Version, Workflow, utcnow
 from flowapp.models.tenancy import tenant_session
@@ -82,6 +83,63 @@ def test_one_too_many_waits_its_turn(place: Place) -> None:
     place.runner.run(third, place.org)
     place.runner.run(fourth, place.org)
     assert statuses(place, third, fourth) == ["waiting", "pending"]
+
+
+def republish(place: Place, workflow_id: str, **config: Any) -> None:
+    """The next version, with another config."""
+    with place.session() as session:
+        workflow = session.get_one(Workflow, workflow_id)
+        before = session.get_one(Version, workflow.published_version_id)
+        new = {**before.definition, "config": {**before.definition["config"], "concurrency": None, **config}}
+        version = Version(workflow_id=workflow.id, number=before.number + 1, definition=new, fingerprint="g")
+        session.add(version)
+        session.flush()
+        workflow.published_version_id = version.id
+        session.commit()
+
+
+def test_a_raised_limit_lets_the_backlog_begin_and_nobody_overtakes_it(place: Place) -> None:
+    workflow_id = napping(place, concurrency=1)
+    first, second, third, fourth = (begin(place, workflow_id) for _ in range(4))
+    republish(place, workflow_id, concurrency=3)
+    fifth = begin(place, workflow_id)
+    assert statuses(place, first, second, third, fourth, fifth) == ["waiting", *["pending"] * 4]
+    assert release(place, workflow_id) == [second, third], "first come, first served, by the limit as it is now"
+    for one in (second, third, fourth, fifth):
+        place.runner.run(one, place.org)
+    assert held(place, fourth, fifth) == [True, True]
+    end(place, first)
+    assert release(place, workflow_id) == [fourth]
+
+
+def test_a_lowered_limit_holds_for_the_backlog(place: Place) -> None:
+    workflow_id = napping(place, concurrency=2)
+    first, second, third = (begin(place, workflow_id) for _ in range(3))
+    republish(place, workflow_id, concurrency=1)
+    end(place, first)
+    assert release(place, workflow_id) == []
+    place.runner.run(second, place.org)
+    assert release(place, workflow_id) == [third]
+
+
+def test_without_a_limit_the_whole_backlog_begins(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "AT_ONCE", 3)
+    workflow_id = napping(place, concurrency=4)
+    _, *waiting = [begin(place, workflow_id) for _ in range(9)][3:]
+    republish(place, workflow_id)
+    assert release(place, workflow_id) == waiting[:3], "though more than that many run already"
+    assert release(place, workflow_id) == waiting[3:]
+
+
+def test_what_runs_again_on_its_old_version_keeps_to_the_limit_of_now(place: Place) -> None:
+    workflow_id = place.workflow([step("bad", do="fail", value="no"), NAP])
+    failed = begin(place, workflow_id)
+    republish(place, workflow_id, concurrency=1)
+    with place.session() as session:
+        old = session.get_one(Execution, failed)
+        ids = [repeat(session, old, from_step="start", version="same").id for _ in range(2)]
+        session.commit()
+    assert held(place, *ids) == [False, True]
 
 
 def test_each_value_of_the_key_has_its_own_places(place: Place) -> None:
