@@ -43,10 +43,8 @@ def _for_steps(function: Callable[P, T]) -> Callable[P, T]:
 
 
 class ProjectTables:
-    """The data tables of one project, for one visit of a step.
-
-    `idempotency_key` is the visit's: the same insert, called again, returns the first rows. Commits are the caller's.
-    """
+    """The data tables of one project, for one visit of a step: the same insert under its `idempotency_key`, called again,
+    returns the first rows. Commits are the caller's."""
 
     def __init__(self, session: Session, project_id: str, idempotency_key: str) -> None:
         self._session, self._project_id, self._key = session, project_id, idempotency_key
@@ -64,8 +62,7 @@ class ProjectTables:
             raise StepError(f"The mode must be {', '.join(MODES)}, not “{mode}”.", permanent=True)
         if len(rows) > MAX_ROWS:
             raise StepError(f"At most {MAX_ROWS} rows can be saved at once; there are {len(rows)}.", permanent=True)
-        data_table = tables.find_table(self._session, self._project_id, table)
-        writer = _Writer(self._session, data_table, self._key)
+        writer = _Writer(self._session, tables.find_table(self._session, self._project_id, table), self._key)
         with self._session.begin_nested():
             return writer.insert(rows) if mode == "insert" else writer.change(rows, match, create=mode == "upsert")
 
@@ -74,8 +71,8 @@ class ProjectTables:
         """The rows of a read-only SELECT in PostgreSQL's dialect over the project's tables (data.sql.queries)."""
         mine = self._session.scalars(sa.select(DataTable).where(DataTable.project_id == self._project_id)).all()
         rows = queries.run(self._session, mine, sql, params, limit=limit)
-        cut = len(rows) >= min(limit, MAX_ROWS)
-        return Found(rows, queries.count(self._session, mine, sql, params) if cut else len(rows))
+        is_all = len(rows) < min(limit, MAX_ROWS)
+        return Found(rows, len(rows) if is_all else queries.count(self._session, mine, sql, params))
 
     @_for_steps
     def select(

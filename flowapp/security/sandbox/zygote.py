@@ -63,6 +63,31 @@ REACHING_OUT = {
     "aarch64": (0xC00000B7, (129, 130, 131, 138, 240, 424, 117, 270, 271, 434, 438)),
 }
 
+# Runs beside the code. The interpreter gives what it has no other word for as the text that Python shows of it, so what is
+# to become a list, and what cannot be handed on, is told while its type is known. The code may give our names other meanings.
+PLAIN = """
+def _flowapp_plain(value, type=type, list=list, repr=repr, enumerate=enumerate):
+    odd = []
+    single = ('str', 'int', 'float', 'bool', 'NoneType')
+
+    def plain(value, where, depth):
+        name = type(value).__name__
+        if name in ('dict_keys', 'dict_values', 'dict_items', 'range') or name.endswith('iterator'):
+            value, name = list(value), 'list'
+        if depth > 100 or name in single:
+            return value
+        if name in ('list', 'tuple'):
+            return [plain(part, where + '[' + repr(at) + ']', depth + 1) for at, part in enumerate(value)]
+        if name == 'dict':
+            odd.extend(['key', where, type(key).__name__] for key in value if type(key).__name__ not in single)
+            return {key: plain(part, where + '[' + repr(key)[:50] + ']', depth + 1) for key, part in value.items()}
+        odd.append(['type', where, name])
+        return value
+
+    return plain(value, 'result', 0), odd
+"""
+Given = tuple[object, list[list[str]]]  # a value; and of its parts that are no JSON: what is not, where, its type
+
 
 class Printer:
     """Passes on whole lines until there are too many; ends a run that floods it."""
@@ -216,16 +241,16 @@ def serve(channel: socket.socket, request: dict[str, Any], program: str) -> None
         lock_up()
         printer = Printer(channel)
         try:
-            value = evaluate(session, request["source"], request["inputs"], printer)
+            value, odd = evaluate(session, request["source"], request["inputs"], printer)
             printer.close()
-            answer(channel, value)
+            answer(channel, value, odd)
         except (MontyError, MemoryError, RecursionError) as error:
             printer.close()
             send(channel, "failed", *reason(error))
         os._exit(0)  # the zygote ends the interpreter
 
 
-def evaluate(session: MontySession, source: str, inputs: dict[str, Any], printer: Printer) -> Any:
+def evaluate(session: MontySession, source: str, inputs: dict[str, Any], printer: Printer) -> Given:
     """What the code hands on: `result` if it sets one, else what it returns, else the value of its last line.
 
     A `return` wins over `result`: whoever writes it means it.
@@ -233,15 +258,39 @@ def evaluate(session: MontySession, source: str, inputs: dict[str, Any], printer
     from pydantic_monty import MontyRuntimeError
 
     names = {name: value for name, value in inputs.items() if name.isidentifier() and not keyword.iskeyword(name)}
-    value = session.feed_run(source, inputs={**names, "input": inputs}, print_callback=printer)
+    session.feed_run(PLAIN)
+    given: Given | None = session.feed_run(
+        handing_on(source), inputs={**names, "input": inputs}, print_callback=printer
+    )
+    value, odd = given or (None, [])
     if value is not None and returns(source):
-        return value
+        return value, odd
     try:
-        return session.feed_run("result")
+        result: Given = session.feed_run("_flowapp_plain(result)")
     except MontyRuntimeError as error:
         if isinstance(error.exception(), NameError):
-            return value
+            return value, odd
         raise
+    return result
+
+
+def handing_on(source: str) -> str:
+    """The code, on the same lines: what it returns, and the value of its last line, are seen by `_flowapp_plain`."""
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the interpreter says what is wrong with it
+        return source
+    values = [node.value for node in of_the_code_itself(tree) if isinstance(node, ast.Return) and node.value]
+    values += [node.value for node in tree.body[-1:] if isinstance(node, ast.Expr)]
+    lines = source.encode().split(b"\n")
+    for node in sorted(values, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+        for line, column, text in (
+            (node.end_lineno or node.lineno, node.end_col_offset or 0, b"))"),
+            (node.lineno, node.col_offset, b"_flowapp_plain(("),
+        ):
+            lines[line - 1] = lines[line - 1][:column] + text + lines[line - 1][column:]
+    return b"\n".join(lines).decode()
 
 
 def returns(source: str) -> bool:
@@ -260,9 +309,10 @@ def of_the_code_itself(node: ast.AST) -> Iterator[ast.AST]:
             yield from of_the_code_itself(child)
 
 
-def answer(channel: socket.socket, value: object) -> None:
-    """Sends the result if it is JSON and of decent size."""
-    if bad := objection(value):
+def answer(channel: socket.socket, value: object, odd: list[list[str]]) -> None:
+    """Sends the result if it is JSON and of decent size. `odd`: of its parts, what the interpreter can only describe."""
+    told = [(kind, {"where": where[:MAX_MESSAGE], "type": name}) for kind, where, name in odd[:1]]
+    if bad := objection(value) or (told[0] if told else None):
         send(channel, "failed", *bad)
         return
     text = json.dumps(value, ensure_ascii=False).encode(errors="replace")

@@ -42,6 +42,57 @@ def test_result_is_the_codes(code) -> None:
     assert lines == ["lines: 2"]
 
 
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{'a': 1, 'b': 2}.keys()", ["a", "b"]),
+        ("result = {'a': 1}.values()", [1]),
+        ("return {'é': 1}.items()", [["é", 1]]),
+        ("range(3)", [0, 1, 2]),
+        ("iter([1, 2])", [1, 2]),
+        ("(n * 2 for n in range(2))", [0, 2]),
+        ("map(str, [1])", ["1"]),
+        ("sorted({'b', 'a'})", ["a", "b"]),
+        (
+            "result = {'rows': [{'ids': range(2)}], 'pair': (1, range(1))}",
+            {"rows": [{"ids": [0, 1]}], "pair": [1, [0]]},
+        ),
+        ("list = type = repr = None\nrange(2)", [0, 1]),
+        ("def f():\n    return range(2)\nf()", [0, 1]),
+        ("x = 'é'; (x +\n  'ü')  # a comment", "éü"),
+        ("if True:\r\n    return 1, 2", [1, 2]),
+        ("'range(0, 3)'", "range(0, 3)"),
+        ("(y := 5)", 5),
+    ],
+)
+def test_what_is_a_list_becomes_one(code, source, value) -> None:
+    assert code(source).result == value
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("lambda: 1", "result has the type function"),
+        ("def f():\n    return 1\nresult = {'f': f}", "result['f'] has the type function"),
+        ("import re\nre.match('a', 'a')", "result has the type Match"),
+        ("import re\nreturn [re.compile('a')]", "result[0] has the type Pattern"),
+        ("slice(1)", "result has the type slice"),
+        ("import re\nre", "result has the type module"),
+        ("def f():\n    return 1\n{f: 1}", "result has a key of the type function"),
+        ("{1, 2}", "result has the type set"),
+    ],
+)
+def test_what_python_can_only_describe_is_refused(code, source, words) -> None:
+    with pytest.raises(StepError) as caught:
+        code(source)
+    assert words in caught.value.message
+
+
+def test_a_failure_in_the_last_line_names_its_line(code) -> None:
+    with pytest.raises(StepError, match="line 2: ZeroDivisionError"):
+        code("x = 0\n1 / x")
+
+
 def test_expressions_in_the_code_are_left_alone() -> None:
     assert get_action("custom_code").raw == {"code"}
 
