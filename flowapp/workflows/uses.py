@@ -1,0 +1,72 @@
+"""Which workflows use a table, a column, a form, a schema, an integration or another workflow.
+
+A parameter says by its widget what it names, so that steps and triggers of every type are found alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import ACTIONS, TRIGGERS
+from flowapp.engine.graph.check_context import with_hints
+from flowapp.engine.language.workflow_config import stored_config
+from flowapp.models import DataTable, Form, Integration, Schema, Version, Workflow
+from flowapp.models.definitions import DefinitionJson
+
+Thing = DataTable | Form | Integration | Schema | Workflow
+_WIDGETS: Mapping[type[Thing], str] = {
+    DataTable: "table", Form: "form", Integration: "integration", Schema: "schema", Workflow: "workflow",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A workflow, and the step that uses the thing; no step where a trigger or the settings do."""
+
+    workflow: Workflow
+    step: str = ""
+
+
+def uses(session: Session, thing: Thing, column: str = "", among: Collection[str] | None = None) -> list[Use]:
+    """What uses it, in the draft or in what is published; with `column` only what writes that column of the table.
+
+    `among` are the ids of the workflows to look through.
+    """
+    found = []
+    statement = select(Workflow, Version.definition).outerjoin(Version, Version.id == Workflow.published_version_id)
+    if among is not None:
+        statement = statement.where(Workflow.id.in_(among))
+    for workflow, published in session.execute(statement.order_by(Workflow.name)):
+        if workflow.id != thing.id and workflow.status != "archived":
+            definitions = [definition for definition in (workflow.draft, published) if definition]
+            named = dict.fromkeys(step for definition in definitions for step in _in(definition, thing, column))
+            found += [Use(workflow, step) for step in named]
+    return found
+
+
+def _in(definition: DefinitionJson, thing: Thing, column: str) -> Iterator[str]:
+    """The names of the steps of a definition that use it; empty for a trigger or the settings."""
+    widget, names = _WIDGETS[type(thing)], _names(thing)
+    for step in definition["steps"]:
+        fields = list(with_hints(ACTIONS.get(step["action_type"]), step["params"]))
+        by_widget = {str(hints.get("widget")): value for _name, value, hints in fields}
+        if str(by_widget.get(widget) or "").casefold() in names:
+            written = by_widget.get("mapping")
+            if not column or (isinstance(written, Mapping) and column in written):
+                yield step["name"]
+    for trigger in definition["triggers"] if not column else ():
+        fields = list(with_hints(TRIGGERS.get(trigger["trigger_type"]), trigger["config"]))
+        if any(hints.get("widget") == widget and str(value).casefold() in names for _name, value, hints in fields):
+            yield ""
+    if isinstance(thing, Workflow) and stored_config(definition).error_workflow.casefold() in names:
+        yield ""
+
+
+def _names(thing: Thing) -> set[str]:
+    """What workflows may call it by."""
+    own = (getattr(thing, name, None) for name in ("id", "name", "slug", "number"))
+    return {str(name).casefold() for name in own if name}
