@@ -34,6 +34,12 @@ class Stats:
     last_executed_at: datetime | None = None
     sparkline: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)] * SPARKLINE_DAYS)
 
+    @property
+    def shown_rate(self) -> float | None:
+        """The success rate for people: of what succeeded or failed. Skipped is no failure. None of nothing."""
+        decided = self.success_count + self.failure_count
+        return percent(self.success_count, decided) if decided else None
+
     def as_json(self) -> dict[str, object]:
         """The part of it that the API prints with each workflow."""
         return {

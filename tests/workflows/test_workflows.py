@@ -209,6 +209,7 @@ def test_statistics(session: Session, place: Place) -> None:
     stats = found[workflow.id]
     assert (stats.execution_count, stats.success_count, stats.failure_count) == (6, 2, 1)
     assert stats.success_rate == 40.0
+    assert stats.shown_rate == 66.7  # of two that completed and one that failed
     assert stats.last_executed_at is not None
     assert stats.sparkline[-1] == (1, 0)
     assert stats.sparkline[-4] == (1, 1)
