@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import N_
@@ -22,6 +22,7 @@ from flowapp.values.conventions import Conventions
 from flowapp.values.dates import read_day
 from flowapp.values.truth import read_truth
 from flowapp.workflows import projects
+from flowapp.workflows.kept_starts import is_switched_on
 
 TYPES = {
     "text": N_("Text"),
@@ -197,18 +198,22 @@ def submit(session: Session, form: Form, raw: Mapping[str, object]) -> tuple[Sub
 
 
 def _listening(session: Session, form: Form) -> Sequence[tuple[Trigger, Workflow, Version]]:
-    """The active triggers of active workflows in the form's project that wait for it, with the version to run."""
+    """The triggers in the form's project that wait for it, with the version to run; of paused workflows too: they keep it."""
     rows = session.execute(
         select(Trigger, Workflow, Version)
         .join(Workflow, Workflow.id == Trigger.workflow_id)
         .join(Version, Version.id == Workflow.published_version_id)
         .where(
             Trigger.trigger_type == "form_submit",
-            Trigger.is_active.is_(True),
+            or_(Trigger.is_active.is_(True), Workflow.status == "paused"),
             Trigger.source.in_((form.slug, form.id, form.name, str(form.number))),
-            Workflow.status == "active",
+            Workflow.status.in_(("active", "paused")),
             Workflow.project_id == form.project_id,
         )
         .order_by(Trigger.id)
     )
-    return [(trigger, workflow, version) for trigger, workflow, version in rows]
+    return [
+        (trigger, workflow, version)
+        for trigger, workflow, version in rows
+        if workflow.status == "active" or is_switched_on(trigger, version)
+    ]

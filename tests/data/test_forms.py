@@ -33,11 +33,16 @@ def form(session, project):
     return made
 
 
-def listen(session, project, source, *, status="active", active=True, conditions=None):
+def listen(session, project, source, *, status="active", active=True, conditions=None, switched_on=False):
     workflow = Workflow(name="W", status=status, project_id=project.id, draft={})
     session.add(workflow)
     session.flush()
-    version = Version(workflow_id=workflow.id, number=1, definition={"steps": []}, fingerprint="f")
+    version = Version(
+        workflow_id=workflow.id,
+        number=1,
+        definition={"steps": [], "triggers": [{"key": "t", "is_active": switched_on}]},
+        fingerprint="f",
+    )
     session.add(version)
     session.flush()
     workflow.published_version_id = version.id
@@ -101,11 +106,13 @@ def test_wrong_definitions_are_refused_by_path(session, project, change, path):
 def test_an_answer_starts_every_active_workflow_that_waits_for_it(session, project, form):
     by_slug, by_id = listen(session, project, form.slug), listen(session, project, form.id)
     listen(session, project, "another_form")
-    listen(session, project, form.slug, status="paused")
+    paused = listen(session, project, form.slug, status="paused", active=False, switched_on=True)
+    listen(session, project, form.slug, status="paused", active=False)
     listen(session, project, form.slug, active=False)
     submission, executions = forms.submit(session, form, ANSWER)
     session.commit()
-    assert {e.workflow_id for e in executions} == {by_slug.id, by_id.id}
+    assert {e.workflow_id for e in executions} == {by_slug.id, by_id.id, paused.id}
+    assert [e.status for e in executions if e.workflow_id == paused.id] == ["skipped"], "it is kept, with the answers"
     assert submission.execution_ids == [e.id for e in executions]
     first = executions[0]
     assert (first.status, first.trigger_type) == ("pending", "form_submit")

@@ -35,6 +35,7 @@ from flowapp.triggers.webhook import WebhookParams
 from flowapp.web.access import enter_organization, public
 from flowapp.web.fast_path import Application, fast
 from flowapp.web.problems import problem
+from flowapp.workflows.kept_starts import paused_hook
 
 bp = Blueprint("hooks", __name__)
 WAIT_SECONDS = ANSWER_WITHIN
@@ -89,7 +90,6 @@ def receive(key: str) -> Response | tuple[Response, int]:
     return _received(key) if "Origin" not in request.headers else _shared(key)
 
 
-# A page of another site asks first what it may do (CORS), so OPTIONS is answered here.
 receive.provide_automatic_options = False  # type: ignore[attr-defined]
 
 
@@ -98,7 +98,7 @@ receive.provide_automatic_options = False  # type: ignore[attr-defined]
 @fast
 @public("it says which methods a webhook takes, and which sites may call it")
 def preflight(key: str) -> Response:
-    """What a page of another site may send here."""
+    """What a page of another site may send here: its browser asks first (CORS)."""
     return hook_origins.asked_before(_hook(key).config, request)
 
 
@@ -120,27 +120,19 @@ def _received(key: str) -> Response | tuple[Response, int]:
         raise started
     if started is None:
         hook = _hook(key)
-        data = _input(hook, raw)
+        try:
+            data = known_hooks().input(hook, request, raw)
+        except UnauthenticatedError:  # some senders sign what it was before it was packed
+            data = known_hooks().input(hook, *unpacked(request, raw, tasks.runtime().settings.max_body))
         if asked := challenge(data):
             return jsonify({"challenge": asked})
         started = _start(hook, data)
     return _accepted(started) if started.response == "at_once" else _outcome(started)
 
 
-def _input(hook: Hook, raw: bytes) -> object:
-    """The workflow's input. Some senders sign what they send, some what it was before it was packed."""
-    try:
-        return known_hooks().input(hook, request, raw)
-    except UnauthenticatedError:
-        if "Content-Encoding" not in request.headers:
-            raise
-        return known_hooks().input(hook, *unpacked(request, raw, tasks.runtime().settings.max_body))
-
-
 def known_hooks() -> KnownHooks:
     """What this process knows of hooks."""
-    known: KnownHooks = current_app.extensions["hooks"]
-    return known
+    return current_app.extensions["hooks"]  # type: ignore[no-any-return]
 
 
 def _hook(key: str) -> Hook:
@@ -154,7 +146,7 @@ def _hook(key: str) -> Hook:
     if row is None or row.published_version_id is None:
         _organization_of.cache_clear()  # the key may have moved to another organization
         known_hooks().forget(key)
-        raise NotFoundError("There is no such webhook, or its workflow is not active.")
+        return _paused(key)
     hook = _made(row)
     known_hooks().keep(key, hook)
     return hook
@@ -177,6 +169,16 @@ def _version(row: Row[*tuple[Any, ...]]) -> Version:
         return Version(id=row.published_version_id)
     definition = db.session.scalars(select(Version.definition).where(Version.id == row.published_version_id)).one()
     return Version(id=row.published_version_id, definition={"language": definition.get("language", 1)})
+
+
+def _paused(key: str) -> Hook:
+    """The trigger of a paused workflow: what comes is kept as skipped. NotFoundError where it would not start anything."""
+    found = paused_hook(db.session(), key)
+    if found is None:
+        raise NotFoundError("There is no such webhook, or its workflow is not active.")
+    trigger, workflow, version = found
+    config = WebhookParams.model_validate(tasks.runtime().vault.open(trigger.config))
+    return Hook(trigger, workflow, version, config, gated=False, unchanged={})
 
 
 @lru_cache(maxsize=10_000)

@@ -20,9 +20,13 @@ from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.rows import Columns
 from flowapp.models import TEST, Execution, Trigger, Version, Workflow, new_id, utcnow
 from flowapp.models.driver import transaction
+from flowapp.texts import say
 
 _executions = cast(Table, Execution.__table__)
 _DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in _executions.columns}
+
+
+PAUSED = say("The workflow was paused, so this was kept and no step ran. Run it once the workflow is to go on.")
 
 
 class Given(TypedDict, total=False):
@@ -51,30 +55,35 @@ def new_row(
     started_by: str | None = None,
     contact_id: str | None = None,
 ) -> dict[str, Any]:
-    """The columns of a new execution: pending, or skipped where the trigger's conditions are not met."""
+    """The columns of a new execution: pending, or skipped where the workflow is paused or the trigger's conditions are not met."""
     now = utcnow()
     met, reason = _met(trigger, version, input_data, context or {}, now.isoformat(timespec="seconds"))
+    paused = workflow.status == "paused" and trigger_type != TEST
     return {
         "id": new_id(),
         "organization_id": workflow.organization_id,
         "workflow_id": workflow.id,
         "version_id": version.id,
-        "status": "pending" if met else "skipped",
+        "status": "pending" if met and not paused else "skipped",
         "trigger_id": trigger.id if trigger else None,
         "trigger_type": trigger.trigger_type if trigger else trigger_type,
         "trigger_entity_type": entity[0],
         "trigger_entity_id": entity[1],
         "input_data": input_data if input_data is not None else {},
-        "context": {**(context or {}), **({} if met else {"skipped_because": reason})},
+        "context": {
+            **(context or {}),
+            **({} if met and not paused else {"skipped_because": str(PAUSED) if paused else reason}),
+        },
         "state": {},
         "options": {},
         "idempotency_key": idempotency_key,
         "started_by": started_by,
         "rung_at": now,
         "created_at": now,
-        "seq": 0 if met else 1,
-        "completed_at": None if met else now,
+        "seq": 0 if met and not paused else 1,
+        "completed_at": None if met and not paused else now,
         "contact_id": contact_id or (entity[1] if entity[0] == CONTACT else None),
+        **({"error_message": str(PAUSED)} if paused else {}),
     }
 
 
@@ -105,8 +114,7 @@ def start(
 
 def _first(session: Session, workflow_id: str, idempotency_key: str | None) -> Execution:
     """The one that was there before, under the same key."""
-    mine = (Execution.workflow_id == workflow_id, Execution.idempotency_key == idempotency_key)
-    return session.scalars(select(Execution).where(*mine)).one()
+    return session.scalars(select(Execution).filter_by(workflow_id=workflow_id, idempotency_key=idempotency_key)).one()
 
 
 def _met(

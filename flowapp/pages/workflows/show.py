@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from pydantic import ValidationError
 from sqlalchemy import select
 
@@ -31,6 +32,7 @@ from flowapp.web.forms.flow import Flow
 from flowapp.web.forms.providers import of_project
 from flowapp.web.forms.summary import conditions_line, described, step_line
 from flowapp.web.texts import localized_problems
+from flowapp.workflows.kept_starts import kept_while_paused
 
 bp = Blueprint("workflow", __name__)
 _EXECUTIONS = 25
@@ -105,7 +107,19 @@ def _executions(
 @access(Role.EDITOR)
 def activate(workflow_id: UUID) -> Response:
     """Publishes the draft and starts the triggers; what keeps it from starting is listed, each with its place."""
-    return _change(workflow_id, workflows.activate, _("“%(name)s” is now active."))
+    answer = _change(workflow_id, workflows.activate, _("“%(name)s” is now active."))
+    session = db.session()
+    kept = kept_while_paused(session, workflows.get(session, str(workflow_id)).id)
+    if kept:
+        flash(
+            ngettext(
+                "%(num)s start came while it was paused and was kept. Under Executions, choose the status Skipped to run it.",
+                "%(num)s starts came while it was paused and were kept. Under Executions, choose the status Skipped to run them.",
+                kept,
+            ),
+            "info",
+        )
+    return answer
 
 
 @bp.post("/workflows/<uuid:workflow_id>/pause")

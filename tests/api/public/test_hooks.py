@@ -23,6 +23,7 @@ from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import SHOWN
 from tests.api.conftest import Api
 from tests.api.crm.people import workflow_body
+from tests.support.processes import wait_until
 from tests.support.statements import noted
 
 pytestmark = pytest.mark.both_databases
@@ -436,7 +437,7 @@ def test_unknown_and_inactive_keys(api: Api) -> None:
     made_ = api.post("/workflows/", workflow_body(status="active"), 201)
     hook = f"/hooks/{made_['triggers'][0]['config']['key']}"
     assert api.client.post(hook, json={}).status_code == 202
-    api.post(f"/workflows/{made_['id']}/pause/")
+    api.post(f"/workflows/{made_['id']}/archive/")
     assert api.client.post(hook, json={}).status_code == 404
     api.post(f"/workflows/{made_['id']}/activate/")
     assert api.client.post(f"{hook}/", json={}).status_code == 202
@@ -444,6 +445,38 @@ def test_unknown_and_inactive_keys(api: Api) -> None:
     api.patch(f"/workflows/{made_['id']}/", {"triggers": off, "status": "active"})
     api.post(f"/workflows/{made_['id']}/activate/")
     assert api.client.post(hook, json={}).status_code == 404
+
+
+def test_what_comes_while_it_is_paused_is_kept_and_can_run_later(api: Api, worker: None) -> None:
+    """By webhook, by the API and as another workflow's step: skipped, with why; nothing of it is lost."""
+    made_ = api.post("/workflows/", workflow_body(status="active"), 201)
+    path, hook = f"/workflows/{made_['id']}/", f"/hooks/{made_['triggers'][0]['config']['key']}"
+    assert api.client.post(hook, json={"name": "Ann"}).status_code == 202
+    api.post(f"{path}pause/")
+    by_hook = execution_of(api, api.client.post(hook, json={"name": "Bob"}))
+    by_api = api.post(f"{path}execute/", {"input_data": {"name": "Bob"}}, 202)
+    assert "was paused" in by_api["message"]
+    for found in (by_hook, api.get(f"/executions/{by_api['execution_id']}/")):
+        assert (found["status"], found["input_data"], found["steps"]) == ("skipped", {"name": "Bob"}, [])
+        assert "was paused" in found["error_message"] and "was paused" in found["context"]["skipped_because"]
+    call = {"step_id": "sub", "action_type": "run_workflow", "params": {"workflow": made_["id"]}}
+    parent = api.post("/workflows/", workflow_body(name="Parent", steps=[call]), 201)["id"]
+    ran = api.post(f"/workflows/{parent}/execute/", {"async_execution": False})
+    assert ran["status"] == "failed" and "was paused" in ran["error_message"]
+    assert api.client.head(hook).status_code == 200
+    api.post(f"{path}activate/")
+    assert execution_of(api, api.client.post(hook, json={"name": "Eve"}))["status"] != "skipped"
+    again = api.post(f"/executions/{by_hook['id']}/retry/", {}, 202)
+    wait_until(lambda: api.get(f"/executions/{again['id']}/")["status"] == "completed", 10, "it does not run")
+
+
+def test_a_trigger_that_is_switched_off_takes_nothing_while_it_is_paused(api: Api) -> None:
+    made_ = api.post("/workflows/", workflow_body(status="active"), 201)
+    off = [{**made_["triggers"][0], "is_active": False}]
+    api.patch(f"/workflows/{made_['id']}/", {"triggers": off, "status": "active"})
+    api.post(f"/workflows/{made_['id']}/activate/")
+    api.post(f"/workflows/{made_['id']}/pause/")
+    assert api.client.post(f"/hooks/{made_['triggers'][0]['config']['key']}", json={}).status_code == 404
 
 
 def test_methods(api: Api, hook: str) -> None:
@@ -561,7 +594,8 @@ def test_what_is_known_of_a_hook_is_never_stale(api: Api, hook: str) -> None:
     assert api.client.post(hook, json={"n": 5}, headers={"X-Key": "newer"}).status_code == 202
     assert api.client.post(hook, json={"n": 5}, headers={"X-Key": "right"}).status_code == 401
     api.patch(path, {"status": "paused"})
-    assert api.client.post(hook, json={"n": 6}, headers={"X-Key": "newer"}).status_code == 404
+    kept = api.client.post(hook, json={"n": 6}, headers={"X-Key": "newer"})
+    assert execution_of(api, kept)["status"] == "skipped"
 
 
 def test_a_key_that_moves_to_another_organization(api: Api, hook: str, app: Any) -> None:

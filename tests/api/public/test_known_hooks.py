@@ -278,7 +278,8 @@ def test_paused_and_limited_workflows(app: Any, api: Api) -> None:
     path = f"/workflows/{api.get('/workflows/')['results'][0]['id']}/"
     api.post(f"{path}pause/")
     known = ways.known(**JSON)
-    assert (known.status_code, ways.short[-1]) == (404, False)
+    assert (known.status_code, ways.short[-1]) == (202, False)
+    assert execution_of(api, known)["status"] == "skipped"
     assert seen(known) == seen(ways.routed(**JSON))
     api.patch(path, {"config": {"concurrency": 1, "concurrency_policy": "drop"}})
     api.post(f"{path}activate/")

@@ -202,3 +202,18 @@ def test_what_its_conditions_kept_from_running_can_run_anyway(place: Place) -> N
     assert "data-ended" in page and "It failed." not in page
     assert "Run anyway" not in page
     assert "execution.run_again" in place.audited()
+
+
+def test_a_paused_workflow_keeps_what_a_person_starts_and_offers_to_run_it(app: Any) -> None:
+    place = Place(app, role="editor")
+    workflow_id = place.publish({"name": "Orders", "steps": [step("note", "log", message="Hello")]})
+    assert place.post(f"/workflows/{workflow_id}/activate").status_code == 303
+    assert place.post(f"/workflows/{workflow_id}/pause").status_code == 303
+    begun = place.post(f"/workflows/{workflow_id}/run", _input="1")
+    page = place.html(begun.location)
+    assert "The workflow was paused" in page and "Run anyway" in page
+    activated = place.post(f"/workflows/{workflow_id}/activate")
+    assert "1 start came while it was paused" in place.html(activated.location)
+    anyway = place.post(f"{begun.location}/run-again/anyway")
+    place.run(anyway.location.rpartition("/")[2])
+    assert "data-ended" in place.html(anyway.location)

@@ -1,0 +1,41 @@
+"""What comes for a workflow while it is paused: it is kept, as skipped executions (engine.store.start), to be run later."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from flowapp.engine.store.start import PAUSED
+from flowapp.models import Execution, Trigger, Version, Workflow
+
+
+def is_switched_on(trigger: Trigger, version: Version) -> bool:
+    """Whether a version says so of a trigger: while its workflow is paused, the row says of every one that it is off."""
+    listed = version.definition["triggers"]
+    return any(one.get("key") == trigger.key and one.get("is_active", True) for one in listed)
+
+
+def paused_hook(session: Session, key: str) -> tuple[Trigger, Workflow, Version] | None:
+    """The trigger of a paused workflow that has this key; None where it would not start anything."""
+    found = session.execute(
+        select(Trigger, Workflow, Version)
+        .join(Workflow, Workflow.id == Trigger.workflow_id)
+        .join(Version, Version.id == Workflow.published_version_id)
+        .where(Trigger.hook_key == key, Workflow.status == "paused")
+    ).one_or_none()
+    if found is None or not is_switched_on(found[0], found[2]):
+        return None
+    trigger, workflow, version = found
+    return trigger, workflow, version
+
+
+def kept_while_paused(session: Session, workflow_id: str) -> int:
+    """How many starts came while the workflow was paused, and were not run since."""
+    again = select(Execution.retry_of_id).where(
+        Execution.workflow_id == workflow_id, Execution.retry_of_id.is_not(None)
+    )
+    kept = select(func.count()).where(
+        Execution.workflow_id == workflow_id, Execution.status == "skipped", Execution.error_message == PAUSED,
+        Execution.id.not_in(again),
+    )  # fmt: skip
+    return session.scalar(kept) or 0
