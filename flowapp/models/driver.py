@@ -120,7 +120,7 @@ def transaction(engine: Engine, organization_id: str, *, alone: bool = False, wr
 
     Raises what SQLAlchemy would: DBAPIError, TimeoutError where no connection is free.
     """
-    lent = engine.raw_connection()
+    lent = _lent(engine)
     driver: Driver | None = None
     is_postgres = engine.dialect.name == "postgresql"
     connection: Any = lent.dbapi_connection
@@ -145,6 +145,15 @@ def transaction(engine: Engine, organization_id: str, *, alone: bool = False, wr
             if is_postgres and alone:
                 connection.autocommit = False
             lent.close()  # rolls back what was not committed
+
+
+def _lent(engine: Engine) -> PoolProxiedConnection:
+    """A connection of the pool. What the driver says where none can be made is raised as by `engine.connect()`."""
+    kind = engine.dialect.loaded_dbapi.Error
+    try:
+        return engine.raw_connection()
+    except kind as error:
+        raise DBAPIError.instance(None, None, error, kind, dialect=engine.dialect) from error
 
 
 def _as_sqlalchemy(engine: Engine, lent: PoolProxiedConnection, error: Exception, text: str) -> Exception:
