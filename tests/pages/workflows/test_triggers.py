@@ -146,7 +146,7 @@ def test_several_days_of_the_week_are_chosen_by_boxes(site: Site) -> None:
     html = site.post("/new-trigger/schedule", p__every="weekly", p__at="08:30", p__timezone="Europe/Paris", _refresh="1",
                      headers=HX).get_data(as_text=True)  # fmt: skip
     assert re.findall(r'value="(\w+)" id="p-weekday-\w+" checked', html) == ["monday"]
-    assert "runs as much later" in html
+    assert "starts one hour later" in html
     days = {"p-weekday": ["", "tuesday", "friday"]}
     site.post("/new-trigger/schedule", p__every="weekly", p__at="08:30", p__timezone="Europe/Paris", active="y", **days)
     trigger = site.draft["triggers"][0]
