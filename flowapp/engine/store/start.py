@@ -26,7 +26,7 @@ _executions = cast(Table, Execution.__table__)
 _DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in _executions.columns}
 
 
-PAUSED = say("The workflow was paused, so this was kept and no step ran. Run it once the workflow is to go on.")
+PAUSED = say("The workflow was paused, so this was kept and no step ran. Run it when the workflow is active again.")
 
 
 class Given(TypedDict, total=False):
