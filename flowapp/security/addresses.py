@@ -118,6 +118,15 @@ class Guard:
             )
         return allowed
 
+    def refuse_written(self, host: str, port: int) -> None:
+        """EgressError where the host is written as an address that is not allowed. A name is not looked up."""
+        try:
+            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except (OSError, UnicodeError):
+            if host.lower().rstrip(".") != "localhost":
+                return
+        self.addresses(host, port)
+
     def _allows(self, text: str) -> bool:
         try:
             address = ipaddress.ip_address(text)

@@ -223,6 +223,19 @@ class SafeHttp:
                 sent = {**_without(sent, "cookie"), "Cookie": crumbs.encode()}
         raise StepError(f"{_name(_parsed(url))} redirects more than {MAX_REDIRECTS} times.", permanent=True)
 
+    def refuse(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,
+        auth: tuple[str, str] | None = None,
+    ) -> None:
+        """Raises what `request` would raise before anything is sent; names are not looked up."""
+        _headers(headers or {}, auth)
+        _packed(json)
+        target = _parsed(url)
+        self.guard.refuse_written((target.host or "").strip("[]"), target.port or 443)
+
     def _send(
         self, method: str, target: Url, headers: dict[str, Any], body: bytes | None, deadline: float
     ) -> BaseHTTPResponse:

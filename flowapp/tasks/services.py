@@ -49,6 +49,11 @@ class ExecutionServices:
             session.commit()
             return result
 
+    def tried(self, work: Callable[[Session], T]) -> T:
+        """What `work` gives in such a session, of which nothing is kept: it fails where it would fail."""
+        with tenant_session(self._runtime.engine, self.organization_id) as session:
+            return work(session)
+
     @property
     def public_url(self) -> str:
         """Where links lead to this installation."""
@@ -86,7 +91,7 @@ class VisitServices(StepServices):
     def __init__(self, execution: ExecutionServices, visit: Visit, step_id: str, key: str) -> None:
         self.http = execution.http
         self.mail = execution.mail
-        self.tables = _Tables(execution, key)
+        self.tables = StepTables(execution, key)
         self.schemas = _Schemas(execution)
         self.integration = execution.integration
         self.sandbox = sandbox()
@@ -95,7 +100,7 @@ class VisitServices(StepServices):
         self.conventions = execution.conventions
 
 
-class _Tables:
+class StepTables:
     def __init__(self, services: ExecutionServices, key: str) -> None:
         self._services, self._key = services, key
 
@@ -106,6 +111,12 @@ class _Tables:
         self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
     ) -> Saved:
         return self._services.within(lambda s: self._tables(s).save(table, rows, mode=mode, match=match))
+
+    def try_to_save(
+        self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
+    ) -> Saved:
+        """What `save` would give, and where it fails, its failure; nothing stays saved."""
+        return self._services.tried(lambda s: self._tables(s).save(table, rows, mode=mode, match=match))
 
     def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> Found:
         return self._services.within(lambda s: self._tables(s).query(sql, params, limit=limit))

@@ -3,147 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from functools import partial
+from typing import cast
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Asked, Email, Found, HttpResponse, IntegrationHandle, Saved, SentMail
-from flowapp.catalog.context import StepServices, Tables
-from flowapp.connectors.smtp import compose
 from flowapp.crm import contacts
-from flowapp.engine.runtime.simulate import LONGEST, Scenario, VirtualClock, simulate
+from flowapp.engine.runtime.simulate import LONGEST, Ended, Scenario, VirtualClock, simulate
 from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import NotFoundError, Problem, UnknownReferenceError, UnsuitableError
-from flowapp.logs import MASK, mask
-from flowapp.models import Organization, Workflow, new_id, utcnow
+from flowapp.logs import mask
+from flowapp.models import TERMINAL, Organization, Workflow, new_id, utcnow
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.helpers import within
+from flowapp.tasks.recording import Record, RecordingServices
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.services import ExecutionServices, open_services
+from flowapp.tasks.subflows import other_workflow
 from flowapp.texts import say
 
 Json = dict[str, object]
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
-class Recording:
-    """What the steps of a simulation may use. `calls`: what would have gone out, in order, each with step_id, at, kind."""
+class Recording(Record):
+    """What the steps of a simulation may use. `calls`: what would have gone out, in order, each with step_id, at, kind.
 
-    def __init__(self, real: ExecutionServices, clock: VirtualClock) -> None:
-        self._real, self.clock, self.timezone = real, clock, real.timezone
-        self.calls: list[Json] = []
-        self.catches = real.mail.catches  # whether no mail server is connected
+    The workflows that its steps run are simulated too: `ended` says how, and what they do is recorded as of the step `within`
+    which they run.
+    """
+
+    def __init__(self, real: ExecutionServices, clock: VirtualClock, contact: Json | None, within: str = "") -> None:
+        super().__init__(clock, real.mail.catches)
+        self._real, self.timezone, self.contact, self._within = real, real.timezone, contact, within
+        self.ended: dict[str, Ended] = {}
+        self._begun: dict[str, str] = {}
 
     def of_visit(self, visit: Visit, step_id: str, key: str) -> RecordingServices:
-        return RecordingServices(self, self._real.of_visit(visit, step_id, key), step_id)
+        step_id = self._within or step_id
+        other = partial(self._run_other, visit, step_id, f"{key}:{visit.attempt}")
+        return RecordingServices(self, self._real.of_visit(visit, step_id, key), step_id, other)
 
     def resume_url(self, execution_id: str, visit: Sequence[str | int] = ()) -> str:
         return self._real.resume_url(execution_id, visit)
 
-
-class RecordingServices(StepServices):
-    """The services of one visit in a simulation: what would go out is recorded, what is read is real."""
-
-    def __init__(self, recording: Recording, real: StepServices, step_id: str) -> None:
-        self._recording, self._step_id, self.clock, self.catches = (
-            recording,
-            step_id,
-            recording.clock,
-            recording.catches,
-        )
-        self.http, self.mail, self.schemas, self.sandbox = _Http(self), _Mail(self), real.schemas, real.sandbox
-        self.tables, self.workflows, self.people = _Tables(self, real.tables), _Workflows(self), _People(self)
-        self.integration = lambda reference: _hidden(real.integration(reference))
-        self.conventions = real.conventions
-
-    def note(self, kind: str, **what: object) -> None:
-        """Something would have gone out."""
-        call = {"kind": kind, "step_id": self._step_id, "at": self.clock.time, **mask(what)}
-        self._recording.calls.append(call)
-
-
-def _hidden(real: IntegrationHandle) -> IntegrationHandle:
-    """The real integration, without its credentials."""
-    hidden = {name: MASK if value else value for name, value in real.credentials.items()}
-    return replace(real, credentials=hidden)
-
-
-class _Http:
-    def __init__(self, record: RecordingServices) -> None:
-        self._record = record
-
-    def request(self, method: str, url: str, **how: Any) -> HttpResponse:
-        body = how.get("json") if how.get("json") is not None else how.get("form") or _text(how.get("body"))
-        self._record.note("http", method=method, url=url, headers=dict(how.get("headers") or {}), body=body)
-        return HttpResponse(200, {"Content-Type": "application/json"}, "{}", {}, 0)
-
-
-def _text(body: bytes | None) -> str | None:
-    return None if body is None else body.decode(errors="replace")
-
-
-class _Mail:
-    def __init__(self, record: RecordingServices) -> None:
-        self._record = record
-
-    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> SentMail:  # noqa: ARG002
-        compose(email, "flowapp@localhost")  # what no server would be given fails here, too
-        self._record.note(
-            "email",
-            to=list(email.to),
-            cc=list(email.cc),
-            bcc=list(email.bcc),
-            subject=email.subject,
-            text=email.text,
-            html=email.html,
-            integration=integration,
-        )
-        return SentMail(email.message_id, caught=integration is None and self._record.catches)
-
-
-class _Tables:
-    """Reads are real; what would be saved is recorded, and looks saved to the steps that follow."""
-
-    def __init__(self, record: RecordingServices, real: Tables) -> None:
-        self._record, self._real = record, real
-
-    def save(
-        self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
-    ) -> Saved:
-        self._record.note("save", table=table, mode=mode, match=list(match), rows=[dict(row) for row in rows])
-        at = self._record.clock.time.isoformat()
-        records = [{"id": new_id(), "created_at": at, "updated_at": at, **row} for row in rows]
-        return Saved(records, len(records), 0)
-
-    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> Found:
-        return self._real.query(sql, params, limit=limit)
-
-    def select(self, table: str, **how: Any) -> Found:
-        return self._real.select(table, **how)
-
-
-class _Workflows:
-    def __init__(self, record: RecordingServices) -> None:
-        self._record = record
-
-    def start(self, workflow: str, input_data: object, *, wait: bool) -> str:
-        self._record.note("workflow", workflow=workflow, input=input_data, wait=wait)
-        return "simulation"
-
-
-class _People:
-    def __init__(self, record: RecordingServices) -> None:
-        self._record = record
-
-    def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:
-        self._record.note("notification", role=role, title=title, body=body, link=link, emails=list(emails))
-        return 1
-
-    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> Asked:
-        self._record.note("approval", role=role, title=title, body=message, by_email=by_email)
-        return Asked(1)
+    def _run_other(self, visit: Visit, step_id: str, key: str, reference: str, input_data: object, wait: bool) -> str:
+        """Simulates another workflow, once for each key; its execution's id."""
+        if key in self._begun:
+            return self._begun[key]
+        target, version, above = self._real.tried(lambda session: other_workflow(session, visit, reference))
+        opened = {**version.definition, "steps": runtime().vault.open(version.definition.get("steps", []))}
+        scenario = Scenario(
+            opened, self._real.organization_id, target.project_id, target.id, self.clock.time, input_data,
+            contact=self.contact, timezone=self.timezone, ancestors=above,
+        )  # fmt: skip
+        execution_id = self._begun[key] = new_id()
+        what = mask({"workflow": reference, "input": input_data, "wait": wait})
+        self.calls.append({"kind": "workflow", "step_id": step_id, "at": self.clock.time, **what})
+        report, inner = run(scenario, self._real, step_id)
+        self.calls += inner.calls if inner else []
+        self.notes += [f"“{target.name}”: {note}" for note in cast(list[str], report["notes"])]
+        if report["status"] in TERMINAL:
+            payload = {"execution_id": execution_id, "status": report["status"], "output": report["output_data"]}
+            self.ended[execution_id] = Ended(
+                {**payload, "error": report["error_message"]}, cast(datetime, report["ended_at"])
+            )
+        return execution_id
 
 
 def simulate_workflow(
@@ -170,20 +96,30 @@ def simulate_workflow(
         person = _contact(session, contact)
         project_id = workflow.project_id
     services = open_services(current, organization_id, project_id, timezone)
-    recorded: list[Recording] = []
-
-    def record(clock: VirtualClock) -> Recording:
-        recorded.append(Recording(services, clock))
-        return recorded[0]
-
     opened = {**definition, "steps": current.vault.open(definition.get("steps", []))}
     scenario = Scenario(
         opened, organization_id, project_id, workflow_id, start or utcnow(), input_data,
         context=context or {}, contact=person, timezone=timezone, pins=pins or {}, answers=answers or {},
     )  # fmt: skip
     with within(LONGEST):
-        report = simulate(scenario, record)
-    return {**report, "calls": recorded[0].calls if recorded else []}
+        report, recording = run(scenario, services)
+    return {**report, "calls": recording.calls if recording else []}
+
+
+def run(scenario: Scenario, services: ExecutionServices, within_step: str = "") -> tuple[Json, Recording | None]:
+    """The report, with the notes of what was recorded; and the recording, where it came so far."""
+    recorded: list[Recording] = []
+
+    def record(clock: VirtualClock) -> Recording:
+        recorded.append(Recording(services, clock, scenario.contact, within_step))
+        return recorded[0]
+
+    def ended(execution_id: str) -> Ended | None:
+        return recorded[0].ended.get(execution_id)
+
+    report = simulate(scenario, record, ended=ended)
+    notes = dict.fromkeys([*cast(list[str], report["notes"]), *(recorded[0].notes if recorded else [])])
+    return {**report, "notes": list(notes)}, recorded[0] if recorded else None
 
 
 def _refuse(

@@ -12,7 +12,7 @@ from flowapp.engine.store.error_workflows import find
 from flowapp.engine.store.rows import Options
 from flowapp.engine.store.start import start
 from flowapp.errors import StepError
-from flowapp.models import OPEN, Execution, Version
+from flowapp.models import OPEN, Execution, Version, Workflow
 from flowapp.tasks.people import ServiceHost
 from flowapp.tasks.starting import commit_and_start
 
@@ -71,20 +71,7 @@ class SubWorkflows:
         begun = self._begun(session)
         if begun is not None:  # whatever became of its workflow since
             return begun, False
-        target = find(session, visit.organization_id, reference)
-        if target is None:
-            raise StepError(f"There is no workflow “{reference}”.", permanent=True)
-        if target.published_version_id is None or target.status == "archived":
-            raise StepError(
-                f"“{target.name}” cannot run, because it is archived or was never published.", permanent=True
-            )
-        above = [*visit.ancestors, visit.workflow_id]
-        if target.id in above:
-            raise StepError(
-                f"“{target.name}” is already running above this step, so it would never end.", permanent=True
-            )
-        if len(above) > MAX_DEPTH:
-            raise StepError(f"Workflows can run other workflows at most {MAX_DEPTH} levels deep.", permanent=True)
+        target, version, above = other_workflow(session, visit, reference)
         root = visit.root or visit.execution_id
         options: Options = {"ancestors": above, "root": root}
         if wait:
@@ -92,7 +79,7 @@ class SubWorkflows:
         started = start(
             session,
             target,
-            session.get_one(Version, target.published_version_id),
+            version,
             trigger_type="workflow",
             input_data=input_data,
             idempotency_key=self._keys[0],
@@ -101,6 +88,21 @@ class SubWorkflows:
         )
         _count_descendant(session, root)
         return started
+
+
+def other_workflow(session: Session, visit: Visit, reference: str) -> tuple[Workflow, Version, list[str]]:
+    """The workflow that a step may run, its published version, and the workflows above it. StepError where it may not."""
+    target = find(session, visit.organization_id, reference)
+    if target is None:
+        raise StepError(f"There is no workflow “{reference}”.", permanent=True)
+    if target.published_version_id is None or target.status == "archived":
+        raise StepError(f"“{target.name}” cannot run, because it is archived or was never published.", permanent=True)
+    above = [*visit.ancestors, visit.workflow_id]
+    if target.id in above:
+        raise StepError(f"“{target.name}” is already running above this step, so it would never end.", permanent=True)
+    if len(above) > MAX_DEPTH:
+        raise StepError(f"Workflows can run other workflows at most {MAX_DEPTH} levels deep.", permanent=True)
+    return target, session.get_one(Version, target.published_version_id), above
 
 
 def _named(signal: Signal | None) -> str:

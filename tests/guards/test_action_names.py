@@ -26,7 +26,7 @@ WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "goal": ("an outcome that the machine takes, and what its state says of it", ("engine/machine/", "engine/runtime/")),
     "loop": ("the machine's word for a loop; a group of values", ("engine/", "executions/", "web/forms/")),
-    "wait": ("the machine's timer of a token", ("engine/machine/",)),
+    "wait": ("the machine's timer of a token; whether who starts a workflow waits for its end", ("engine/machine/", "tasks/simulation.py")),
     "join": ("how a lane of the outline ends", ("engine/graph/outline.py", "web/forms/flow.py")),
     "log": (
         "a message of the live bus, a line of an export",

@@ -6,10 +6,10 @@ Nothing is written and nobody is reached: whoever calls `simulate` hands in serv
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import cast
+from typing import NamedTuple, cast
 
 from flowapp.catalog.entities import CONTACT
 from flowapp.engine.machine.state import new_state
@@ -46,6 +46,14 @@ class Scenario:
     timezone: str = "UTC"
     pins: Mapping[str, object] = field(default_factory=dict)
     answers: Mapping[str, Json] = field(default_factory=dict)
+    ancestors: Sequence[str] = ()  # workflows above, of one that another one runs
+
+
+class Ended(NamedTuple):
+    """How the simulation of a sub-workflow ended: what its signal would say, and when."""
+
+    payload: Json
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -93,7 +101,7 @@ class MemoryJournal(Journal):
             "trigger_entity_type": "",
             "trigger_entity_id": "",
             "contact_id": cast(str | None, (scenario.contact or {}).get("id")),
-            "options": {"pins": dict(scenario.pins)},
+            "options": {"pins": dict(scenario.pins), "ancestors": list(scenario.ancestors)},
             "concurrency_key": None,
             "timezone": scenario.timezone,
             "output_data": None,
@@ -150,9 +158,14 @@ class _NoKeeper(Keeper):
 
 
 def simulate(
-    scenario: Scenario, services: Callable[[VirtualClock], Services], programs: Programs | None = None
+    scenario: Scenario,
+    services: Callable[[VirtualClock], Services],
+    programs: Programs | None = None,
+    *,
+    ended: Callable[[str], Ended | None] = lambda _execution: None,
 ) -> Json:
-    """Runs the scenario to its end, or to where it waits for something that nobody here sends.
+    """Runs the scenario to its end, or to where it waits for something that nobody here sends. `ended` knows how the
+    sub-workflows ended that the services simulated.
 
     Returns {"status", "output_data", "error_message", "started_at", "ended_at", "duration": virtual seconds, "steps",
     "logs": rows in order, "notes": what was assumed, "waits_for": step_ids, "response"}. `status` is "waiting" where it
@@ -174,15 +187,26 @@ def simulate(
     answered: set[int] = set()
     while True:
         runner.run(journal.row["id"], scenario.organization_id)
-        if journal.row["status"] != "waiting" or not _go_on(journal, clock, notes, answered):
+        if journal.row["status"] != "waiting" or not _go_on(journal, clock, notes, answered, ended):
             return _report(journal, clock, notes)
 
 
-def _go_on(journal: MemoryJournal, clock: VirtualClock, notes: list[str], answered: set[int]) -> bool:
+def _go_on(
+    journal: MemoryJournal,
+    clock: VirtualClock,
+    notes: list[str],
+    answered: set[int],
+    ended: Callable[[str], Ended | None],
+) -> bool:
     """Lets the next thing happen: an answer for a step that waits for somebody, else the next moment of a timer."""
     for number, token in journal.row["state"]["tokens"].items():
         if token["status"] == SUSPENDED and token["seq"] not in answered:
-            answer = _answer(journal.scenario, token, notes)
+            child = ended(_child_of(token)) if token["step"] not in journal.scenario.answers else None
+            if child and any(timer["due_at"] < child.at for timer in journal.timers):
+                continue  # something else happens before
+            if child:
+                clock.time = max(clock.time, child.at)
+            answer = ("child", child.payload) if child else _answer(journal.scenario, token, notes)
             if answer:
                 answered.add(token["seq"])
                 journal.signal(number, *answer, clock.time)
@@ -191,6 +215,12 @@ def _go_on(journal: MemoryJournal, clock: VirtualClock, notes: list[str], answer
         return False
     clock.time = max(clock.time, min(timer["due_at"] for timer in journal.timers)) + timedelta(milliseconds=1)
     return True
+
+
+def _child_of(token: Token) -> str:
+    """The sub-workflow that a token waits for."""
+    kept = token.get("result")
+    return str(kept.get("execution_id") or "") if "child" in token["accepts"] and isinstance(kept, dict) else ""
 
 
 def _answer(scenario: Scenario, token: Token, notes: list[str]) -> tuple[str, object] | None:

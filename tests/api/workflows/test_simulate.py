@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
+from flowapp.data import records, tables
 from flowapp.extensions import db
 from flowapp.models import CaughtMail, Contact, Execution
-from flowapp.models.tenancy import system_session
+from flowapp.models.tenancy import system_session, tenant_session
 from tests.api.conftest import Api
 from tests.cli.test_commands import run as flask
 
@@ -203,3 +206,116 @@ def test_fields_of_a_contact_go_by_both_names(api: Api) -> None:
     }
     found = api.post(f"/workflows/{make(api, log)}/simulate/", {"contact": "bob@example.com"})
     assert [line["message"] for line in found["logs"]] == ["gold gold"]
+
+
+# --- as a real run would, or a note that says why not
+
+
+def table(api: Api) -> Callable[[], list[tuple[Any, Any]]]:
+    """A table with one record; what is in it."""
+    columns = [
+        {"label": "Email", "key": "email", "unique": True},
+        {"label": "Amount", "key": "amount", "type": "number"},
+    ]
+    app = api.client.application
+
+    def read() -> list[tuple[Any, Any]]:
+        with app.app_context(), tenant_session(db.engine, api.place.id) as session:
+            physical = tables.sql_table(tables.find_table(session, api.place.project_id, "orders"))
+            return [(row.email, row.amount) for row in session.execute(select(physical))]
+
+    with app.app_context(), tenant_session(db.engine, api.place.id) as session:
+        made = tables.create(session, {"name": "orders", "columns": columns}, project_id=api.place.project_id)
+        records.create(session, made, {"email": "ann@example.com", "amount": 1})
+        session.commit()
+    return read
+
+
+def save(**params: Any) -> dict[str, Any]:
+    return {"step_id": "save", "action_type": "database_save", "params": {"table": "orders", **params}}
+
+
+@pytest.mark.parametrize(
+    ("rows_", "words"),
+    [
+        ({"nobody": 1}, "nobody"),
+        ({"email": "new@example.com", "amount": "many"}, "many"),
+        ({"email": "ann@example.com", "amount": 2}, "email"),
+    ],
+)
+def test_what_cannot_be_saved_fails_as_it_will(api: Api, rows_: Any, words: str) -> None:
+    kept = table(api)
+    workflow = make(api, save(data=rows_))
+    found = api.post(f"/workflows/{workflow}/simulate/", {"input_data": {}})
+    assert found["status"] == "failed"
+    assert words in found["error_message"]
+    assert kept() == [("ann@example.com", 1)]
+
+
+def test_an_upsert_tells_created_from_updated_and_saves_nothing(api: Api) -> None:
+    kept = table(api)
+    for email, expected in (("ann@example.com", (0, 1)), ("bob@example.com", (1, 0))):
+        step = save(data={"email": email, "amount": 2}, mode="upsert", match=["email"])
+        found = api.post(f"/workflows/{make(api, step)}/simulate/", {"input_data": {}})
+        output = found["steps"][0]["output"]
+        assert (output["created"], output["updated"]) == expected
+        assert any("nothing was saved" in note for note in found["notes"])
+    assert kept() == [("ann@example.com", 1)]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://169.254.169.254/latest", "169.254.169.254"),
+        ("http://10.1.2.3:6379/", "10.1.2.3"),
+        ("ftp://x.example/", "http://"),
+    ],
+)
+def test_an_address_that_is_refused_is_refused_here_too(api: Api, url: str, words: str) -> None:
+    call = {"step_id": "call", "action_type": "send_webhook", "params": {"url": "{{ input.url }}"}}
+    found = api.post(f"/workflows/{make(api, call)}/simulate/", {"input_data": {"url": url}})
+    assert (found["status"], found["calls"]) == ("failed", [])
+    assert words in found["error_message"]
+
+
+def test_a_call_that_was_not_made_is_told(api: Api) -> None:
+    call = {"step_id": "call", "action_type": "send_webhook", "params": {"url": "https://x.example/"}}
+    found = api.post(f"/workflows/{make(api, call)}/simulate/", {"input_data": {}})
+    assert found["status"] == "completed"
+    assert any("was not made" in note for note in found["notes"])
+
+
+def sub(api: Api, *steps: dict[str, Any]) -> None:
+    api.post("/workflows/", {"name": "Sub", "steps": list(steps), "triggers": [], "status": "active"}, status=201)
+
+
+def log(message: str) -> dict[str, Any]:
+    return {"step_id": "log", "action_type": "log", "params": {"message": message}}
+
+
+SUB = {"step_id": "sub", "action_type": "run_workflow", "params": {"workflow": "Sub", "input": {"n": "{{ input.n }}"}}}
+CODE = {
+    "step_id": "code",
+    "action_type": "custom_code",
+    "params": {"code": "{'v': n + 1}", "input": {"n": "{{ input.n }}"}},
+}
+
+
+def test_another_workflow_is_simulated_too_and_its_output_is_there(api: Api) -> None:
+    sub(api, mail("hello", "From below"), wait("w", "2 days"), CODE)
+    sub_input = {**SUB["params"], "input": {"n": "{{ input.n }}", "email": "{{ input.email }}", "name": "Bob"}}
+    steps = [{**SUB, "params": sub_input}, log("v={{ steps.sub.output.v }}")]
+    found = api.post(f"/workflows/{make(api, *steps)}/simulate/", {"input_data": {"n": 41, **INPUT}})
+    assert (found["status"], found["error_message"]) == ("completed", "")
+    assert any(line["message"] == "v=42" for line in found["logs"])
+    assert [(call["kind"], call["step_id"]) for call in found["calls"]] == [("workflow", "sub"), ("email", "sub")]
+    assert 2 * 86_400 <= found["duration"] < 2 * 86_400 + 60
+
+
+@pytest.mark.parametrize(("workflow", "words"), [("Nobody", "There is no workflow"), ("Draft", "never published")])
+def test_another_workflow_that_cannot_run_fails_as_it_will(api: Api, workflow: str, words: str) -> None:
+    api.post("/workflows/", {"name": "Draft", "steps": [log("x")], "triggers": []}, status=201)
+    step = {**SUB, "params": {"workflow": "{{ input.other }}"}}
+    found = api.post(f"/workflows/{make(api, step)}/simulate/", {"input_data": {"other": workflow}})
+    assert found["status"] == "failed"
+    assert words in found["error_message"]

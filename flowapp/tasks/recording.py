@@ -1,0 +1,146 @@
+"""The services of a step in a simulation: what would go out is recorded, and what would be refused is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flowapp.catalog import Asked, Email, Found, HttpResponse, IntegrationHandle, Saved, SentMail
+from flowapp.catalog.context import Http, StepServices
+from flowapp.connectors.smtp import compose
+from flowapp.engine.runtime.simulate import VirtualClock
+from flowapp.logs import MASK, mask
+from flowapp.security.egress import SafeHttp
+from flowapp.tasks.services import StepTables, VisitServices
+
+Json = dict[str, object]
+
+
+@dataclass
+class Record:
+    """`calls`: what would have gone out, in order, each with step_id, at, kind. `notes`: what was assumed. `catches`: whether
+    no mail server is connected."""
+
+    clock: VirtualClock
+    catches: bool
+    calls: list[Json] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class RecordingServices(StepServices):
+    """The services of one visit in a simulation: what would go out is recorded, what is read is real."""
+
+    def __init__(
+        self, recording: Record, real: VisitServices, step_id: str, other: Callable[[str, object, bool], str]
+    ) -> None:
+        self._recording, self._step_id, self.clock, self.catches = (
+            recording,
+            step_id,
+            recording.clock,
+            recording.catches,
+        )
+        self.http, self.mail, self.schemas, self.sandbox = (
+            _Http(self, real.http),
+            _Mail(self),
+            real.schemas,
+            real.sandbox,
+        )
+        self.tables, self.workflows, self.people = _Tables(self, real.tables), _Workflows(other), _People(self)
+        self.integration = lambda reference: _hidden(real.integration(reference))
+        self.conventions = real.conventions
+
+    def note(self, kind: str, **what: object) -> None:
+        """Something would have gone out."""
+        call = {"kind": kind, "step_id": self._step_id, "at": self.clock.time, **mask(what)}
+        self._recording.calls.append(call)
+
+    def assume(self, what: str) -> None:
+        """Where this is not what a real run would give, the report says so."""
+        self._recording.notes.append(f"“{self._step_id}”: {what}")
+
+
+def _hidden(real: IntegrationHandle) -> IntegrationHandle:
+    """The real integration, without its credentials."""
+    hidden = {name: MASK if value else value for name, value in real.credentials.items()}
+    return replace(real, credentials=hidden)
+
+
+class _Http:
+    """What is refused before anything is sent is refused here, too."""
+
+    def __init__(self, record: RecordingServices, real: Http) -> None:
+        self._record, self._real = record, real
+
+    def request(self, method: str, url: str, **how: Any) -> HttpResponse:
+        if isinstance(self._real, SafeHttp):
+            self._real.refuse(url, how.get("headers"), how.get("json"), how.get("auth"))
+        body = how.get("json") if how.get("json") is not None else how.get("form") or _text(how.get("body"))
+        self._record.note("http", method=method, url=url, headers=dict(how.get("headers") or {}), body=body)
+        self._record.assume("the call was not made; assumed to be answered by 200 and an empty object.")
+        return HttpResponse(200, {"Content-Type": "application/json"}, "{}", {}, 0)
+
+
+def _text(body: bytes | None) -> str | None:
+    return None if body is None else body.decode(errors="replace")
+
+
+class _Mail:
+    def __init__(self, record: RecordingServices) -> None:
+        self._record = record
+
+    def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> SentMail:  # noqa: ARG002
+        compose(email, "flowapp@localhost")  # what no server would be given fails here, too
+        self._record.note(
+            "email",
+            to=list(email.to),
+            cc=list(email.cc),
+            bcc=list(email.bcc),
+            subject=email.subject,
+            text=email.text,
+            html=email.html,
+            integration=integration,
+        )
+        return SentMail(email.message_id, caught=integration is None and self._record.catches)
+
+
+class _Tables:
+    """Reads are real; what would be saved is tried and taken back, so that it fails as it would, and is recorded."""
+
+    def __init__(self, record: RecordingServices, real: StepTables) -> None:
+        self._record, self._real = record, real
+
+    def save(
+        self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
+    ) -> Saved:
+        saved = self._real.try_to_save(table, rows, mode=mode, match=match)
+        self._record.note("save", table=table, mode=mode, match=list(match), rows=[dict(row) for row in rows])
+        self._record.assume("nothing was saved; steps that read or save later do not find it.")
+        return saved
+
+    def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> Found:
+        return self._real.query(sql, params, limit=limit)
+
+    def select(self, table: str, **how: Any) -> Found:
+        return self._real.select(table, **how)
+
+
+class _Workflows:
+    def __init__(self, other: Callable[[str, object, bool], str]) -> None:
+        self._other = other
+
+    def start(self, workflow: str, input_data: object, *, wait: bool) -> str:
+        return self._other(workflow, input_data, wait)
+
+
+class _People:
+    def __init__(self, record: RecordingServices) -> None:
+        self._record = record
+
+    def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:
+        self._record.note("notification", role=role, title=title, body=body, link=link, emails=list(emails))
+        return 1
+
+    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> Asked:
+        self._record.note("approval", role=role, title=title, body=message, by_email=by_email)
+        return Asked(1)
