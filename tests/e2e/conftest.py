@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -86,7 +87,7 @@ def _uncaught(error: WebError) -> str:
 
 
 def _complaint(message: ConsoleMessage) -> list[str]:
-    """Console errors, where CSP violations are too. A refused form (422) is one for Chromium, but not for us."""
-    if message.type != "error" or "the server responded with a status of 422" in message.text:
+    """Console errors, where CSP violations are too. A refused form (422, 401) is one for Chromium, but not for us."""
+    if message.type != "error" or re.search(r"the server responded with a status of 4(22|01)", message.text):
         return []
     return [f"{message.page.url if message.page else ''}: {message.text}"]
