@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.models import Execution, Version, new_id, utcnow
+from flowapp.models import Execution, Version, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.tasks import jobs
 from tests.cli.test_commands import run
@@ -41,7 +41,7 @@ def test_a_workflow_is_started_with_json(app: Any, place: Place) -> None:
     assert "Missing option" in run(app, "execute-workflow-async", code=2)
 
 
-@pytest.mark.parametrize("typed", [new_id(), "not-an-id"])
+@pytest.mark.parametrize("typed", ["01a20000-0000-7000-8000-000000000000", "not-an-id"])
 @pytest.mark.parametrize(
     ("command", "option"),
     [
