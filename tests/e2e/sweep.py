@@ -84,6 +84,8 @@ EVERYTHING: dict[str, Any] = {
     ],
     "triggers": [{"trigger_type": "webhook", "config": {"response": "respond"}}],
 }  # fmt: skip
+# What the address of a page asks for beside its route; pages of a workflow that has no such thing are left out.
+QUERIES: dict[str, Values] = {"edges.change": {"source": "large", "branch": "yes", "target": "tell"}}
 # Answers whose body is not ours to judge.
 NOT_OURS = {"mail.html": "the text of an e-mail, as somebody sent it"}
 
@@ -139,6 +141,7 @@ def _run(session: Session, place: Furnished) -> None:
     for workflow in (demo, report, empty, orders):
         _name_all(place, workflow)
     place.sets += [{"number": 1}]  # the first of each noun that has numbers
+    place.sets += [{"workflow_id": report.id, "number": 1}]  # its published version
     place.sets += [{"workflow_id": report.id, "action_type": kind} for kind in ACTIONS]
     place.sets += [{"workflow_id": report.id, "trigger_type": kind} for kind in TRIGGERS]
 
@@ -236,10 +239,10 @@ def _pages_of(app: Flask, rule: Rule, place: Furnished) -> Iterator[Page]:
     found = 0
     for values in fitting:
         with app.test_request_context():
-            path = str(app.url_map.bind("localhost").build(rule.endpoint, values))
+            path = str(app.url_map.bind("localhost").build(rule.endpoint, values | QUERIES.get(rule.endpoint, {})))
         answer = client.get(path, headers={"Accept": "text/html"})
-        if answer.status_code == 404 and "token" in values:
-            continue  # the token of another page
+        if answer.status_code == 404 and ("token" in values or rule.endpoint in QUERIES):
+            continue  # the token of another page, a thing of another workflow
         if answer.mimetype == "text/html" and answer.status_code not in (301, 302, 303, 308):
             assert answer.status_code == 200, f"{path}: {answer.status}"
             yield Page(rule.endpoint, path, signed_in, not rule.arguments)
