@@ -25,7 +25,7 @@ _NUMBERS = (
     "order_number", "order_id", "order_no", "order", "number", "invoice_number", "invoice_id", "invoice", "reference", "ref",
     "ticket", "ticket_id", "title", "subject", "company", "phone", "id",
 )  # fmt: skip
-_ADDRESS = re.compile(r"[^\s@<>\",;]+@[^\s@<>\",;]+\.[^\s@<>\",;]+")
+_ADDRESS = re.compile(r"[^\s@<>\",;]+@[^\s@<>\",;.]+(?:\.[^\s@<>\",;.]+)+")
 _LEFT_OUT = re.compile(r"https?://|[0-9]{4}-[0-9]{2}-[0-9]{2}T")  # addresses of pages and moments name nobody
 _BETWEEN = re.compile(r"[\s,;<>()\[\]{}\"'|“”«»]+")
 _AROUND = ".:!?#*-_/\\"

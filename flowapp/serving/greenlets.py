@@ -19,6 +19,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from flowapp.config import Settings
 from flowapp.serving.answers import CONTINUE, CROWD, LATE
 from flowapp.serving.peers import peer_of
+from flowapp.serving.reading import limits_of
 
 TAKEN_WITHIN = 60.0  # seconds for each part of an answer; a client that takes nothing is dropped
 LINGER = 2.0  # seconds that a refused client has to read why
@@ -31,7 +32,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         self.settings = self.wsgi.extensions["settings"]
-        self.body_limit, self.file_limit = self.wsgi.config["MAX_CONTENT_LENGTH"], self.wsgi.config["MAX_FILE_LENGTH"]
+        self.body_limit, self.file_limit = limits_of(self.wsgi.config)
         self.most_of_peer = 0 if self.settings.trusted_proxies else self.settings.peer_connections
         self.waiting: dict[Any, str] = {}
         self.peers: Counter[str] = Counter()

@@ -7,7 +7,9 @@ another request on its connection: gunicorn's parser refuses it, with the answer
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 from flowapp.errors import FlowError
 
@@ -27,6 +29,12 @@ class State(Enum):
     OPEN = "more is to come"
     WHOLE = "all of it is here"
     CUT = "it is larger than may be, or broken: answered as it is, then the connection closes"
+
+
+def limits_of(config: Mapping[str, Any]) -> tuple[int, int]:
+    """Bytes that a body may have, and a form with files; an application that takes no files says nothing of them."""
+    most = config["MAX_CONTENT_LENGTH"]
+    return most, config.get("MAX_FILE_LENGTH", most)
 
 
 class RefusedError(FlowError):

@@ -26,7 +26,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from flowapp.config import Settings
 from flowapp.serving.answers import CONTINUE, CROWD, LATE, refusal
 from flowapp.serving.peers import peer_of
-from flowapp.serving.reading import Incoming, RefusedError, State
+from flowapp.serving.reading import Incoming, RefusedError, State, limits_of
 
 READ = 65_536  # bytes at a time
 MAX_HELD = 64 * 2**20  # bytes of requests that are not yet whole, all together
@@ -61,7 +61,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         self.settings = self.wsgi.extensions["settings"]
-        self.body_limits = self.wsgi.config["MAX_CONTENT_LENGTH"], self.wsgi.config["MAX_FILE_LENGTH"]
+        self.body_limits = limits_of(self.wsgi.config)
         self.most_of_peer = 0 if self.settings.trusted_proxies else self.settings.peer_connections
         self.waiting: dict[Connection, None] = {}
         self.peers: Counter[str] = Counter()

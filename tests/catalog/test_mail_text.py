@@ -13,7 +13,7 @@ def test_what_people_write_is_read_or_refused(row) -> None:
         assert [list(mailbox) for mailbox in found] == row["read"]
         assert [box for one in found for box in read_mailboxes(str(one))] == found
     else:
-        with pytest.raises(AddressError, match=r"is not an e-mail address|must be a single line"):
+        with pytest.raises(AddressError, match=r"is not an e-mail address|must be on a single line"):
             read_mailboxes(row["written"])
 
 

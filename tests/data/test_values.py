@@ -166,7 +166,7 @@ def test_addresses_are_unique_in_any_case(session, project) -> None:
     records.create(session, table, {"email": "ann@example.com"})
     with pytest.raises(FlowError, match=r"ANN@example\.com” already exists"):
         records.create(session, table, {"email": "ANN@example.com"})
-    sheet = csv_files.read("email\nAnn@example.com\nbob@example.com\nBOB@example.com\n")
+    sheet = csv_reading.read(b"email\nAnn@example.com\nbob@example.com\nBOB@example.com\n")
     checked = csv_files.check(session, table, sheet, {0: "email"})
     assert [row["email"] for row in checked.good] == ["bob@example.com"]
     assert [line for line, _label, _message in checked.faults] == [2, 4]

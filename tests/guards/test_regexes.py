@@ -32,7 +32,7 @@ MADE: dict[tuple[str, str], tuple[str, ...]] = {
     ("flowapp/values/date_text.py", "''.join(pieces)"): (
         r"(?P<E>[^\W\d_]{1,20}\.?)\ (?P<d>[0-9]{1,2})\ (?P<M>mars|mai)\ (?P<y>[0-9]{4})\ (?P<a>[ap]\.?\ ?m\.?)",
     ),
-    ("flowapp/triggers/schedule.py", "f'\\\\b{name}\\\\b'"): (r"\bMonday\b",),
+    ("flowapp/triggers/schedule/cron.py", "f'\\\\b{name}\\\\b'"): (r"\bMonday\b",),
 }
 
 # Patterns that would be slow over a long text, and why they never meet one.

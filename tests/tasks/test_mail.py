@@ -88,12 +88,12 @@ def test_without_one_they_are_caught_and_the_log_says_so(app: Any, api: Api, smt
 
 def test_a_server_that_is_switched_off_takes_none(app: Any, api: Api, smtp: SmtpServer) -> None:
     connect(app, api.place.id, smtp)
+    named = started(api, send(integration="Post"))
     with app.app_context(), system_session(db.engine) as system:
         system.scalars(select(Integration)).one().is_active = False
         system.commit()
     assert ended(api, started(api, send()))["output_data"]["caught"]
-    named = ended(api, started(api, send(integration="Post")))
-    assert "There is no active integration “Post”" in named["error_message"]
+    assert "There is no active integration “Post”" in ended(api, named)["error_message"]
 
 
 def test_alerts(app: Any, api: Api, smtp: SmtpServer) -> None:

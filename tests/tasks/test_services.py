@@ -33,7 +33,7 @@ def visit(services: Any) -> Visit:
 def given(app: Any) -> dict[type, StepServices]:
     """What each implementation gives to a visit."""
     services = real(app)
-    recording = Recording(services, VirtualClock(utcnow()))
+    recording = Recording(services, VirtualClock(utcnow()), None)
     return {
         VisitServices: services.of_visit(visit(services), "step", "key"),
         RecordingServices: recording.of_visit(visit(services), "step", "key"),

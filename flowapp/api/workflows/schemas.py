@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, GetJsonSchemaHandler, WithJsonSchema, create_model
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticUndefined
 
 from flowapp.api.schemas import In, one_of
 from flowapp.catalog import ACTIONS, TRIGGERS
 from flowapp.engine.language.definition import STEP_ID, EdgeDef, StepDef, TriggerDef
+from flowapp.engine.language.dialects import NEVER_NULL
 from flowapp.engine.language.workflow_config import BusinessHours, WorkflowConfig
 from flowapp.models import WORKFLOW_STATUSES
 from flowapp.workflows.extras import STATUS_ALIASES
@@ -60,7 +62,7 @@ _Config = _as_sent(WorkflowConfig, "WorkflowConfigIn", business_hours=_Hours | N
 
 
 class WorkflowChangeIn(In):
-    """What changes; absent or null: as it was. In the canonical form; other common ways to write it are read as well.
+    """What changes; absent: as it was. In the canonical form; other common ways to write it are read as well.
 
     What a definition says is checked beyond its shape: names of steps, parameters, expressions, conditions. A 422 names
     each place.
@@ -78,6 +80,17 @@ class WorkflowChangeIn(In):
     canvas_data: dict[str, Any] | None = None
     language: Literal[1, 2, 3] | None = None
     is_template: bool | None = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Without null where the reader refuses it."""
+        schema = handler.resolve_ref_schema(handler(core))
+        for name in {*NEVER_NULL, "steps"} & {*schema["properties"]}:
+            field = schema["properties"][name]
+            kinds = [kind for kind in field.pop("anyOf", []) if kind != {"type": "null"}]
+            field.pop("default", None)
+            field.update(*kinds)
+        return schema
 
 
 WorkflowIn = create_model(
