@@ -7,12 +7,11 @@ What stands under a secret's name, or looks like a secret, is left out.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from flowapp.logs import is_secret_name, mask_text
-from flowapp.values.text import folded
+from flowapp.values.text import folded, without_accents
 
 MAX_WORDS = 16  # of an execution
 MAX_WORD = 64  # characters
@@ -108,6 +107,5 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _chunks(text: str) -> Iterator[str]:
-    plain = unicodedata.normalize("NFD", folded(text.replace("\x00", "")))
-    plain = unicodedata.normalize("NFC", "".join(c for c in plain if not unicodedata.combining(c)))
+    plain = without_accents(folded(text.replace("\x00", "")))
     yield from (chunk for part in _BETWEEN.split(plain) if (chunk := part.strip(_AROUND)))

@@ -88,7 +88,7 @@ class FieldJson(TypedDict):
 class DefinitionJson(TypedDict):
     """A whole workflow."""
 
-    language: NotRequired[Literal[1, 2]]
+    language: NotRequired[Literal[1, 2, 3]]
     name: str
     description: str
     variables: dict[str, object]

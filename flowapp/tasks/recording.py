@@ -34,21 +34,12 @@ class RecordingServices(StepServices):
     def __init__(
         self, recording: Record, real: VisitServices, step_id: str, other: Callable[[str, object, bool], str]
     ) -> None:
-        self._recording, self._step_id, self.clock, self.catches = (
-            recording,
-            step_id,
-            recording.clock,
-            recording.catches,
-        )
-        self.http, self.mail, self.schemas, self.sandbox = (
-            _Http(self, real.http),
-            _Mail(self),
-            real.schemas,
-            real.sandbox,
-        )
-        self.tables, self.workflows, self.people = _Tables(self, real.tables), _Workflows(other), _People(self)
+        self._recording, self._step_id = recording, step_id
+        self.clock, self.catches = recording.clock, recording.catches
+        self.http, self.mail, self.people = _Http(self, real.http), _Mail(self), _People(self)
+        self.tables, self.workflows = _Tables(self, real.tables), _Workflows(other)
+        self.schemas, self.sandbox, self.conventions = real.schemas, real.sandbox, real.conventions
         self.integration = lambda reference: _hidden(real.integration(reference))
-        self.conventions = real.conventions
 
     def note(self, kind: str, **what: object) -> None:
         """Something would have gone out."""

@@ -10,6 +10,12 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
+def without_accents(text: str) -> str:
+    """É is E, however it is stored."""
+    apart = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", "".join(char for char in apart if not unicodedata.combining(char)))
+
+
 def is_address(text: str) -> bool:
     """Whether a text looks like one e-mail address: two that differ in case alone are the same mailbox."""
     name, at, host = text.strip().rpartition("@")

@@ -51,15 +51,15 @@ def uses(session: Session, thing: Thing, column: str = "", among: Collection[str
 def _in(definition: DefinitionJson, thing: Thing, column: str) -> Iterator[str]:
     """The names of the steps of a definition that use it; empty for a trigger or the settings."""
     widget, names = _WIDGETS[type(thing)], _names(thing)
-    for step in definition.get("steps", ()):
-        fields = list(with_hints(ACTIONS.get(step["action_type"]), step.get("params", {})))
+    for step in definition["steps"]:
+        fields = list(with_hints(ACTIONS.get(step["action_type"]), step["params"]))
         by_widget = {str(hints.get("widget")): value for _name, value, hints in fields}
         if str(by_widget.get(widget) or "").casefold() in names:
             written = by_widget.get("mapping")
             if not column or (isinstance(written, Mapping) and column in written):
-                yield step.get("name") or step["step_id"]
-    for trigger in definition.get("triggers", ()) if not column else ():
-        fields = list(with_hints(TRIGGERS.get(trigger["trigger_type"]), trigger.get("config", {})))
+                yield step["name"]
+    for trigger in definition["triggers"] if not column else ():
+        fields = list(with_hints(TRIGGERS.get(trigger["trigger_type"]), trigger["config"]))
         if any(hints.get("widget") == widget and str(value).casefold() in names for _name, value, hints in fields):
             yield ""
     if isinstance(thing, Workflow) and stored_config(definition).error_workflow.casefold() in names:

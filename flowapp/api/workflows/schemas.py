@@ -85,7 +85,7 @@ class WorkflowChangeIn(In):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Without null where the reader refuses it."""
         schema = handler.resolve_ref_schema(handler(core))
-        for name in {*NEVER_NULL, "steps"} & {*schema["properties"]}:
+        for name in {*NEVER_NULL} & {*schema["properties"]}:
             field = schema["properties"][name]
             kinds = [kind for kind in field.pop("anyOf", []) if kind != {"type": "null"}]
             field.pop("default", None)

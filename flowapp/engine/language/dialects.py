@@ -28,8 +28,8 @@ from flowapp.exact_json import Json
 from flowapp.texts import say
 
 _TOP = ("language", "name", "description", "variables", "config")
-NEVER_NULL = ("name", "variables", "config", "edges", "triggers")
 _STEP_LISTS = ("steps", "nodes", "actions")
+NEVER_NULL = ("name", "variables", "config", "edges", "triggers", *_STEP_LISTS)
 _KEYS = frozenset({*_TOP, *_STEP_LISTS, "edges", "triggers", "trigger", "trigger_type", "trigger_config", "conditions"})
 _OF_THE_ROW = frozenset({"id", "workflow", "organization", "created_at", "updated_at"})
 
@@ -130,7 +130,7 @@ class _Reader:
         self.steps: dict[str, tuple[str, Json]] = {}  # by step_id: canonical path and step
         self.rows: dict[str, str] = {}  # a row's id: its step_id
         self.rest = {key: value for key, value in body.items() if key not in _KEYS}
-        for name in (*NEVER_NULL, *_STEP_LISTS):
+        for name in NEVER_NULL:
             if name in body and body[name] is None:
                 self._wrong(name, say("This cannot be null. Leave it out to keep what is there, or send it empty."))
         self.definition: Json = {key: body[key] for key in _TOP if body.get(key) is not None}

@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import select
 
+from flowapp.engine.language.definition import Definition
 from flowapp.extensions import db
 from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow
 from flowapp.models.tenancy import system_session
@@ -38,11 +39,11 @@ def stored(app, model):
 
 def listen(app, form):
     with app.app_context(), system_session(db.engine) as system:
-        own = {"organization_id": form.organization_id}
-        workflow = Workflow(**own, name="W", status="active", project_id=form.project_id, draft={})
+        own, definition = {"organization_id": form.organization_id}, Definition(name="W").canonical()
+        workflow = Workflow(**own, name="W", status="active", project_id=form.project_id, draft=definition)
         system.add(workflow)
         system.flush()
-        version = Version(**own, workflow_id=workflow.id, number=1, definition={"steps": []}, fingerprint="f")
+        version = Version(**own, workflow_id=workflow.id, number=1, definition=definition, fingerprint="f")
         system.add(version)
         system.flush()
         workflow.published_version_id = version.id

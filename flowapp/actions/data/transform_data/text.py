@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from flowapp.actions.data.transform_data.base import (
     ENTRY,
@@ -20,6 +19,7 @@ from flowapp.actions.data.transform_data.options import Options
 from flowapp.actions.data.transform_data.patterns import Spans, compile_pattern
 from flowapp.catalog import N_
 from flowapp.errors import StepError
+from flowapp.values.text import without_accents
 
 TEXTS = Kinds()
 TEXT = Family(N_("Change text"), "text")
@@ -186,5 +186,4 @@ _LETTERS = str.maketrans(
 
 def _bare(text: str) -> str:
     """Accents taken off letters; signs that do not consist of a letter and an accent stay."""
-    apart = unicodedata.normalize("NFD", text.translate(_LETTERS))
-    return unicodedata.normalize("NFC", "".join(char for char in apart if not unicodedata.combining(char)))
+    return without_accents(text.translate(_LETTERS))
