@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import zlib
 from io import BytesIO
 
@@ -13,14 +12,7 @@ from flowapp.security import charsets
 
 MAX_CODINGS = 2  # of one body: each costs what the body may be long
 MAX_MEMBERS = 16  # of one gzip body
-# In this order: UTF-32 (little-endian) begins as UTF-16 does.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+# How JSON in UTF-16 begins where it has no byte order mark.
 _OPENS = {b"{\0": "utf-16-le", b"[\0": "utf-16-le", b"\0{": "utf-16-be", b"\0[": "utf-16-be"}
 _TEXTS = (
     "json",
@@ -90,7 +82,7 @@ def text_of(request: Request, raw: bytes, *, is_json: bool) -> str | None:
         raise UnsupportedMediaError(f"The charset “{named[:40]}” is not supported. Send UTF-8.")
     is_text = is_json or bool(named) or kind.startswith("text/") or kind.endswith(_TEXTS)
     if is_text or not kind:
-        charset = _marked(raw) or charset
+        charset = charsets.marked(raw) or _OPENS.get(raw[:2], "") or charset
     try:
         text = raw.decode(charset or "utf-8")
     except UnicodeDecodeError as wrong:
@@ -98,11 +90,6 @@ def text_of(request: Request, raw: bytes, *, is_json: bool) -> str | None:
             return None
         raise MalformedError(_fault(charset or "utf-8", wrong.start)) from None
     return None if "\0" in text and not is_text else text
-
-
-def _marked(raw: bytes) -> str:
-    """The encoding that a byte order mark names, or that JSON in UTF-16 has by how it begins."""
-    return next((name for mark, name in _MARKS if raw.startswith(mark)), "") or _OPENS.get(raw[:2], "")
 
 
 def _fault(charset: str, at: int) -> str:

@@ -72,9 +72,10 @@ _READ = frozenset(
     ]
 )
 
+# In this order: UTF-32 (little-endian) begins as UTF-16 does. Python takes the marks off by itself for these names.
 _MARKS = (
-    (b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be"),
-    (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 # Whoever names the one writes the other (WHATWG, Encoding Standard, 4.2): the second knows all of the first.
 _WIDER = {
@@ -101,16 +102,25 @@ def known(name: str) -> str:
     return charset if charset in _READ else ""
 
 
+def marked(data: bytes) -> str:
+    """The encoding that a byte order mark names, which reads the mark as well; empty where there is none."""
+    return _mark(data)[1]
+
+
+def _mark(data: bytes) -> tuple[bytes, str]:
+    return next((known for known in _MARKS if data.startswith(known[0])), (b"", ""))
+
+
 def decoded(data: bytes, *names: str, whole: bool = True) -> str:
     """`data` as text: by its byte order mark, else in the first of these encodings that it is in, else as UTF-8, else as
     Windows-1252, which has a character for every byte. So nothing is lost, and nothing becomes U+FFFD.
 
     Where `data` is not `whole`, its last character may be cut.
     """
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            data, names = data[len(mark) :], (encoding, *names)
-            break
+    mark, encoding = _mark(data)
+    if encoding and (text := _strict(data, encoding, whole=whole)) is not None:
+        return text
+    data = data[len(mark) :]
     for name in (*names, "utf-8"):
         charset = known(name)
         charset = _WIDER.get(charset, charset)
@@ -121,10 +131,10 @@ def decoded(data: bytes, *names: str, whole: bool = True) -> str:
 
 def is_text(data: bytes, *names: str, whole: bool = True) -> bool:
     """Whether bytes of an unknown kind are text: in Unicode or in one of these encodings, without control characters."""
-    marked = any(data.startswith(mark) for mark, _ in _MARKS)
+    has_mark = bool(marked(data))
     named = [charset for name in names if (charset := known(name))]
-    found = marked or any(_strict(data, charset, whole=whole) is not None for charset in [*named, "utf-8"])
-    return found and (marked or _CONTROLS.search(decoded(data[:4096], *names, whole=False)) is None)
+    found = has_mark or any(_strict(data, charset, whole=whole) is not None for charset in [*named, "utf-8"])
+    return found and (has_mark or _CONTROLS.search(decoded(data[:4096], *names, whole=False)) is None)
 
 
 def declared(data: bytes) -> str:
