@@ -87,7 +87,8 @@ def create() -> Response:
     """Makes the draft, blank or from a template, and goes on to its trigger."""
     form = BasicsForm(request.form)
     database = db.session()
-    made = _made_before(request.form.get("draft", ""))
+    draft = request.form.get("draft", "")[:36]  # an id; it goes into the session's cookie
+    made = _made_before(draft)
     if made is not None:
         return save_basics(UUID(made.id))
     try:
@@ -96,7 +97,7 @@ def create() -> Response:
     except InvalidError as error:
         database.rollback()
         return _basics(None, form.refused(error))
-    session["wizard"], session["wizard_made"] = workflow.id, [request.form.get("draft", ""), workflow.id]
+    session["wizard"], session["wizard_made"] = workflow.id, [draft, workflow.id]
     return go("workflow_new.trigger", workflow_id=workflow.id)
 
 

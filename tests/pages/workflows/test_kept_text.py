@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import shake_256
 from typing import Any
 
 import pytest
@@ -137,3 +138,11 @@ def test_back_and_next_in_the_wizard_make_one_draft(site: Site) -> None:
     other.type(name="Another").send()
     with site.app.app_context(), tenant_session(db.engine, site.organization_id) as session:
         assert session.query(Workflow).count() == 3
+
+
+def test_the_name_of_a_draft_does_not_fill_the_session(site: Site) -> None:
+    """It stands in a cookie, for which browsers have 4 KB."""
+    typed = {"csrf_token": site.csrf, "name": "New one", "draft": shake_256().hexdigest(100_000)}
+    answer = site.client.post("/workflows/new", data=typed)
+    assert answer.status_code == 303
+    assert max(len(cookie) for cookie in answer.headers.getlist("Set-Cookie")) < 1000
