@@ -19,7 +19,7 @@ from flask import Response, request
 from flask.globals import request_ctx
 
 from flowapp.security.helpers import within
-from flowapp.web.rules import LateRule
+from flowapp.web.rules import LateRule, StoredNumber
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -53,6 +53,7 @@ class Application(APIFlask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.shortcuts: dict[str, Shortcut] = {}
+        self.url_map.converters["int"] = StoredNumber
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """Every request, as a proxy's headers say it came."""

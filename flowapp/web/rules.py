@@ -1,4 +1,4 @@
-"""Routes whose addresses are compiled when first asked for.
+"""Routes whose addresses are compiled when first asked for, and whose numbers the databases know.
 
 Werkzeug compiles two functions for each of our 280 routes while the application is made, which is nine tenths of what that
 costs, and a process asks for the addresses of a few dozen of them.
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from werkzeug.routing import Rule
+from werkzeug.routing import IntegerConverter, Map, Rule
+
+LARGEST = 2**63 - 1
 
 
 class LateRule(Rule):
@@ -26,3 +28,10 @@ class LateRule(Rule):
             return builder()(rule, **values)
 
         return build
+
+
+class StoredNumber(IntegerConverter):
+    """Werkzeug's `int`, up to LARGEST: under a longer number nothing is stored, and SQLite cannot be asked for it."""
+
+    def __init__(self, rules: Map, fixed_digits: int = 0) -> None:
+        super().__init__(rules, fixed_digits, max=LARGEST)

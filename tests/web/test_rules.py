@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from werkzeug.exceptions import NotFound
@@ -60,3 +62,18 @@ def test_addresses_are_those_of_werkzeug(endpoint: str, values: dict[str, Any]) 
             return path
 
     assert built(LateRule) == built(Rule)
+
+
+def test_no_route_takes_a_number_that_is_too_long_to_be_stored(app: Any) -> None:
+    numbered = [rule for rule in app.url_map.iter_rules() if "<int:" in rule.rule]
+    assert len(numbered) >= 5
+    for rule in numbered:
+        for number, fits in (("9" * 22, False), (str(2**63), False), (str(2**63 - 1), True)):
+            path = re.sub("<int:[a-z]+>", number, re.sub("<uuid:[a-z_]+>", str(UUID(int=1)), rule.rule))
+            path = re.sub("<[a-z_]+>", "x", path)
+            adapter, methods = app.url_map.bind("localhost"), sorted(rule.methods or ())
+            if fits:
+                assert adapter.match(path, method=methods[-1])[0] == rule.endpoint
+            else:
+                with pytest.raises(NotFound):
+                    adapter.match(path, method=methods[-1])
