@@ -4,6 +4,9 @@ Dramatiq's own Redis broker polls an idle queue up to a second apart, and keeps 
 worker blocks on the list, so it starts within a millisecond and costs nothing while idle. A message is only a doorbell,
 "run execution X": the database is the truth, and the scheduler wakes again whatever was not run. So nothing is lost
 when a worker dies with messages in its hands, or when Redis loses all it has.
+
+What a timer wakes waits in a list of its own, and a worker looks into each list first in turn: neither many new
+executions nor a hundred thousand ended waits make the others stand still.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from redis.retry import Retry
 from flowapp import exact_json
 
 QUEUE = "flowapp"
+_NEW, _DUE = "flowapp:queue:flowapp", "flowapp:queue:flowapp:due"  # lists of Redis: of all, and of what timers wake
 _BLOCK_SECONDS = 1.0  # a stopping worker waits that long for its consumers
 
 
@@ -33,9 +37,10 @@ class DoorbellConsumer(Consumer):
     """Takes as many messages as threads are free. What waits here for a thread could run in another process."""
 
     def __init__(
-        self, client: redis.Redis, key: str, threads: int, timeout: int, alive: Callable[[], None] = lambda: None
+        self, client: redis.Redis, threads: int, timeout: int, alive: Callable[[], None] = lambda: None
     ) -> None:
-        self._client, self._key, self._alive = client, key, alive
+        self._client, self._alive = client, alive
+        self._lists = [_NEW, _DUE]
         self._threads = self._free = threads
         self._block = min(_BLOCK_SECONDS, timeout / 1000)
         self._taken: deque[bytes] = deque()
@@ -54,7 +59,7 @@ class DoorbellConsumer(Consumer):
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Puts back what a stopping worker has not begun."""
         for message in messages:
-            self._client.lpush(self._key, message.encode())
+            self._client.lpush(_DUE if message.actor_name == "run_due" else _NEW, message.encode())
 
     def __next__(self) -> MessageProxy | None:
         if not self._taken:
@@ -79,13 +84,16 @@ class DoorbellConsumer(Consumer):
                 self._free -= len(taken[1])
 
     def _wait(self, count: int) -> Any:
-        """What a client's `blmpop` answers, on one connection that is kept: the client's own way takes twice as long.
+        """Up to `count` messages of the first list that has any, and that list comes second the next time.
+
+        It is what a client's `blmpop` answers, on one connection that is kept: the client's own way takes twice as long.
 
         A connection that was lost is made anew once, as `connect` has clients do it.
         """
         if self._connection is None:
             self._connection = self._client.connection_pool.get_connection()
-        command = ("BLMPOP", self._block, 1, self._key, "LEFT", "COUNT", count)
+        self._lists.reverse()
+        command = ("BLMPOP", self._block, len(self._lists), *self._lists, "LEFT", "COUNT", count)
         try:
             self._connection.send_command(*command)
             return self._connection.read_response()
@@ -120,19 +128,19 @@ class DoorbellBroker(dramatiq.Broker):
         """A consumer; Dramatiq's worker asks for twice as many messages as it has threads. QueueNotFound."""
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)
-        return DoorbellConsumer(self.client, _key(queue_name), max(1, prefetch // 2), timeout, self.alive)
+        return DoorbellConsumer(self.client, max(1, prefetch // 2), timeout, self.alive)
 
     def enqueue(self, message: dramatiq.Message[object], *, delay: int | None = None) -> dramatiq.Message[object]:
         """Puts the message at the end of its queue. ValueError for a delay: timers are rows (engine/store/timers.py)."""
         if delay is not None:
             raise ValueError("This broker delays nothing.")
-        self.client.rpush(_key(message.queue_name), message.encode())
+        self.client.rpush(_NEW, message.encode())
         return message
 
     def wake(self, actor_name: str, *args: str | bool, news: Mapping[str, bytes] | None = None) -> None:
         """Has a worker call the actor, and publishes `news` by channel, in one round trip. redis.RedisError."""
         pipeline = self.client.pipeline(transaction=False)
-        pipeline.rpush(_key(QUEUE), _message(actor_name, args))
+        pipeline.rpush(_NEW, _message(actor_name, args))
         for channel, text in (news or {}).items():
             pipeline.publish(channel, text)
         pipeline.execute()
@@ -140,20 +148,25 @@ class DoorbellBroker(dramatiq.Broker):
     def wake_many(self, actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
         """Has workers call the actor once for each of these arguments, in one round trip. redis.RedisError."""
         if calls:
-            self.client.rpush(_key(QUEUE), *(_message(actor_name, args) for args in calls))
+            self.client.rpush(_NEW, *(_message(actor_name, args) for args in calls))
+
+    def wake_due(self, actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
+        """The same for executions that a timer wakes. redis.RedisError."""
+        if calls:
+            self.client.rpush(_DUE, *(_message(actor_name, args) for args in calls))
 
     def wake_next(self, actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
-        """The same before all that waits: they were taken from there. redis.RedisError.
+        """The same before all others that timers woke: they were taken from there. redis.RedisError.
 
-        They are as old as the first message of the queue, which tells how old all of it is at most (`oldest_message`).
+        They are as old as the first message of that list, which tells how old all of it is at most (`oldest_due`).
         """
         if calls:
-            since = oldest_message(self)
-            self.client.lpush(_key(QUEUE), *(_message(actor_name, args, since) for args in reversed(calls)))
+            since = oldest_due(self)
+            self.client.lpush(_DUE, *(_message(actor_name, args, since) for args in reversed(calls)))
 
-    def flush(self, queue_name: str) -> None:
+    def flush(self, queue_name: str) -> None:  # noqa: ARG002 - there is one
         """Drops the messages of a queue."""
-        self.client.delete(_key(queue_name))
+        self.client.delete(_NEW, _DUE)
 
     def flush_all(self) -> None:
         """Drops all messages."""
@@ -169,10 +182,6 @@ def _message(actor_name: str, args: tuple[object, ...], since: datetime | None =
     if since is not None:
         message = replace(message, message_timestamp=round(since.timestamp() * 1000))
     return message.encode()
-
-
-def _key(queue_name: str) -> str:
-    return f"flowapp:queue:{queue_name}"
 
 
 # Nobody waits for long: what cannot be said to Redis is found in the database. Blocking commands wait a second.
@@ -205,11 +214,25 @@ def make_broker(url: str) -> DoorbellBroker:
 
 
 def queue_length(broker: DoorbellBroker) -> int:
-    """How many messages wait in the queue (not those a worker already holds)."""
-    return int(broker.client.llen(_key(QUEUE)))
+    """How many messages wait, those of timers too (not those a worker already holds)."""
+    return int(broker.client.llen(_NEW)) + due_length(broker)
+
+
+def due_length(broker: DoorbellBroker) -> int:
+    """How many messages about executions that timers woke wait."""
+    return int(broker.client.llen(_DUE))
 
 
 def oldest_message(broker: DoorbellBroker) -> datetime | None:
-    """When the first message of the queue was put there; None where the queue is empty. redis.RedisError."""
-    head: Any = broker.client.lindex(_key(QUEUE), 0)
+    """When the first message was put there; None where none waits. Those of timers do not count. redis.RedisError."""
+    return _age(broker, _NEW)
+
+
+def oldest_due(broker: DoorbellBroker) -> datetime | None:
+    """The same of executions that timers woke. redis.RedisError."""
+    return _age(broker, _DUE)
+
+
+def _age(broker: DoorbellBroker, key: str) -> datetime | None:
+    head: Any = broker.client.lindex(key, 0)
     return datetime.fromtimestamp(dramatiq.Message.decode(head).message_timestamp / 1000, UTC) if head else None

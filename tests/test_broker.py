@@ -11,7 +11,7 @@ import dramatiq
 import pytest
 from dramatiq.errors import ConnectionClosed, QueueNotFound
 
-from flowapp.broker import QUEUE, DoorbellBroker, make_broker, oldest_message, queue_length
+from flowapp.broker import QUEUE, DoorbellBroker, make_broker, oldest_due, oldest_message, queue_length
 
 
 @pytest.fixture
@@ -124,13 +124,29 @@ def test_many_rings_are_one_push(broker: DoorbellBroker) -> None:
     assert queue_length(broker) == 3
 
 
+def test_new_executions_and_those_that_timers_woke_take_turns(broker: DoorbellBroker) -> None:
+    """However many of either wait."""
+    calls = Calls(broker)
+    calls.gate.set()
+    broker.wake_many("note", [(f"new {n}",) for n in range(6)])
+    broker.wake_due("note", [(f"due {n}",) for n in range(3)])
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=1000)
+    worker.start()
+    calls.wait_for(9)
+    worker.stop()
+    in_turn = [name for n in range(3) for name in (f"due {n}", f"new {n}")]
+    assert calls.made == [*in_turn, "new 3", "new 4", "new 5"]
+
+
 def test_what_is_handed_over_comes_next_and_is_as_old_as_the_first(broker: DoorbellBroker) -> None:
     """Else the scheduler would take all that waits behind it for lost."""
     broker.wake_next("run_execution", [])
-    broker.wake("run_execution", "first")
-    oldest = oldest_message(broker)
+    broker.wake("run_execution", "another")
+    broker.wake_due("run_execution", [("first", "o")])
+    oldest = oldest_due(broker)
     time.sleep(0.005)
     broker.wake_next("run_execution", [("a", "o"), ("b", "o")])
-    queued = [dramatiq.Message.decode(one).args[0] for one in broker.client.lrange("flowapp:queue:flowapp", 0, -1)]
+    queued = [dramatiq.Message.decode(one).args[0] for one in broker.client.lrange("flowapp:queue:flowapp:due", 0, -1)]
     assert queued == ["a", "b", "first"]
-    assert oldest_message(broker) == oldest
+    assert oldest_due(broker) == oldest
+    assert queue_length(broker) == 4

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import redis
 
-from flowapp.broker import oldest_message, queue_length
+from flowapp.broker import due_length, oldest_due, oldest_message
 from flowapp.engine.store import schedules, timers
 from flowapp.engine.store.group_commit import MOST
 from flowapp.logs import get_logger
@@ -17,30 +17,30 @@ from flowapp.tasks.runtime import runtime
 from flowapp.tasks.starting import commit_and_start
 
 log = get_logger(__name__)
+Wake = Callable[[str, Sequence[tuple[str, ...]]], None]
 
-
-QUEUED = 2000  # messages that may wait in the queue, or executions that timers woke, before timers add more
+QUEUED = 2000  # executions that timers woke and that are not through, before timers wake more
 
 
 def wake_timers(now: datetime) -> int:
     """Wakes tokens whose time has come; how many executions that were.
 
-    While workers have enough to do, the rest waits in the database: a queue of a hundred thousand messages would make new
-    executions wait behind it, and each look for due timers walk over all that were woken.
+    While workers have enough of them, the rest waits in the database: each look for due timers walks over all that were
+    woken. New executions do not count: however many come, those that were begun go on beside them (flowapp.broker).
     """
     try:
-        since, queued = oldest_message(runtime().broker), queue_length(runtime().broker)
+        since, queued = oldest_due(runtime().broker), due_length(runtime().broker)
     except redis.RedisError:
         return 0
     with system_session(runtime().engine) as session:
-        room = QUEUED - max(queued, timers.under_way(session, now, QUEUED))
+        room = QUEUED - max(queued, timers.under_way(session, now, QUEUED, queued_since=since))
     woken = 0
     while woken < room:
         with system_session(runtime().engine) as session:
             due = timers.due_timers(session, now, queued_since=since)
             session.commit()
         _wake_together(due.together)
-        wake_all(due.alone)
+        _send(runtime().broker.wake_due, "run_execution", due.alone)
         found = len(due.together) + len(due.alone)
         woken += found
         if found < timers.AT_ONCE / 2:  # several timers may be one execution's
@@ -54,7 +54,7 @@ def _wake_together(wake_ups: list[timers.WakeUp]) -> None:
     for execution_id, organization_id in wake_ups:
         by_organization.setdefault(organization_id, []).append(execution_id)
     groups = [(org, *some) for org, ids in by_organization.items() for some in _parts(ids)]
-    _send("run_due", groups)
+    _send(runtime().broker.wake_due, "run_due", groups)
 
 
 def _parts(ids: list[str]) -> Iterator[list[str]]:
@@ -83,21 +83,18 @@ def wake_signals(now: datetime) -> int:
 
 def wake_all(wake_ups: list[timers.WakeUp]) -> int:
     """Has each of them run; how many there were. Redis may be down: then they are woken again later."""
-    _send("run_execution", wake_ups)
+    _send(runtime().broker.wake_many, "run_execution", wake_ups)
     return len(wake_ups)
 
 
 def hand_over(wake_ups: list[timers.WakeUp]) -> None:
-    """Has other threads take, before anything else, what was taken together and not begun."""
-    try:
-        runtime().broker.wake_next("run_execution", wake_ups)
-    except redis.RedisError as error:
-        log.warning("broker does not respond, the scheduler will wake it", messages=len(wake_ups), error=str(error))
+    """Has other threads take, before what else timers woke, what was taken together and not begun."""
+    _send(runtime().broker.wake_next, "run_execution", wake_ups)
 
 
-def _send(actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
+def _send(wake: Wake, actor_name: str, calls: Sequence[tuple[str, ...]]) -> None:
     try:
-        runtime().broker.wake_many(actor_name, calls)
+        wake(actor_name, calls)
     except redis.RedisError as error:
         log.warning("broker does not respond, the scheduler will wake it", messages=len(calls), error=str(error))
 

@@ -40,9 +40,10 @@ def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
 
 def wake_ups(runtime: tasks.Runtime) -> list[str]:
     """What was woken since the last look."""
+    lists = ("flowapp:queue:flowapp", "flowapp:queue:flowapp:due")
     with runtime.redis.pipeline() as together:
-        found, _ = together.lrange("flowapp:queue:flowapp", 0, -1).delete("flowapp:queue:flowapp").execute()
-    messages = [Message.decode(wake_up) for wake_up in found]
+        *queued, _ = together.lrange(lists[0], 0, -1).lrange(lists[1], 0, -1).delete(*lists).execute()
+    messages = [Message.decode(wake_up) for one in queued for wake_up in one]
     return [one for m in messages for one in (m.args[1:] if m.actor_name == "run_due" else m.args[:1])]
 
 

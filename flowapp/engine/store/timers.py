@@ -36,7 +36,7 @@ def due_timers(session: Session, now: datetime, *, queued_since: datetime | None
 
     At most AT_ONCE: where as many come back there may be more.
     """
-    before = min(now, queued_since or now) - WAKE_AGAIN
+    before = _no_longer_queued(now, queued_since)
     rows = session.execute(
         select(Timer.id, Timer.execution_id, Timer.organization_id, Timer.kind, Timer.rung_at)
         .where(Timer.due_at <= now, or_(Timer.rung_at.is_(None), Timer.rung_at < before))
@@ -53,19 +53,24 @@ def due_timers(session: Session, now: datetime, *, queued_since: datetime | None
     return Due([one for one in dict.fromkeys(wake_ups.values()) if one not in alone], list(alone))
 
 
-def under_way(session: Session, now: datetime, most: int) -> int:
-    """How many timers were woken just now and are not through, up to `most`: a message may be of many."""
-    woken = select(Timer.id).where(Timer.due_at <= now, Timer.rung_at >= now - WAKE_AGAIN).limit(most).subquery()
+def under_way(session: Session, now: datetime, most: int, *, queued_since: datetime | None = None) -> int:
+    """How many timers were woken, may have a message in the queue and are not through, up to `most`: a message may be of many."""
+    before = _no_longer_queued(now, queued_since)
+    woken = select(Timer.id).where(Timer.due_at <= now, Timer.rung_at >= before).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(woken)) or 0
+
+
+def _no_longer_queued(now: datetime, queued_since: datetime | None) -> datetime:
+    """The queue is first in, first out: what was woken before its first message, a little ago at least, was taken."""
+    return min(now, queued_since or now) - WAKE_AGAIN
 
 
 def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> list[WakeUp]:
     """Executions that are pending though no message of theirs is in the queue, or running though their lease ran out.
 
-    The queue is first in, first out: what was woken before `queued_since`, the time of its first message, is no longer in it.
-    Those whose worker died twice in a row, or was ended because of them, are woken one by one (`_suspect`).
+    `queued_since` is the time of the first message of the queue. Those whose worker died twice in a row, or was ended because of them, are woken one by one (`_suspect`).
     """
-    before = min(now, queued_since or now) - WAKE_AGAIN
+    before = _no_longer_queued(now, queued_since)
     unheard = or_(Execution.rung_at.is_(None), Execution.rung_at < before)
     died = (*is_abandoned(now), not_(_IS_SUSPECT), unheard)
     found = [wake_up for which in (is_pending(now, before), died) for wake_up in _wake_ups(session, *which)]
