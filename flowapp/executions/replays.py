@@ -96,8 +96,14 @@ def count(session: Session, choice: Choice) -> int:
 
 
 def create(
-    session: Session, choice: Choice, from_step: From, version: Which, *, created_by: str | None
-) -> Replay:  # fmt: skip
+    session: Session,
+    choice: Choice,
+    from_step: From,
+    version: Which,
+    *,
+    created_by: str | None,
+    trigger_type: str = "manual",
+) -> Replay:
     """A replay that has not begun. The caller commits, then has it run (tasks.repeating). UnsuitableError: none matches."""
     choice = choice.meant_for(from_step)
     matched = count(session, choice)
@@ -108,6 +114,7 @@ def create(
         filters=choice.as_json(),
         from_step=from_step,
         version=version,
+        trigger_type=trigger_type,
         total=min(matched, choice.limit),
         created_by=created_by,
     )

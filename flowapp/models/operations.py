@@ -64,7 +64,10 @@ class JobRun(Base):
 
 
 class Replay(HasId, Tenant, Base):
-    """Many executions run again: which (`filters`), how, and how far it is. `after` is the last one that was taken."""
+    """Many executions run again: which (`filters`), how, and how far it is. `after` is the last one that was taken.
+
+    `trigger_type`: of the new executions; manual, or api_call where a program asked for it.
+    """
 
     __tablename__ = "replays"
     __table_args__ = (CheckConstraint(f"status IN {REPLAY_STATUSES}", name="status"),)
@@ -72,6 +75,7 @@ class Replay(HasId, Tenant, Base):
     filters: Mapped[Json] = mapped_column(default=dict)
     from_step: Mapped[str] = mapped_column(String(16), default="start")
     version: Mapped[str] = mapped_column(String(16), default="same")
+    trigger_type: Mapped[str] = mapped_column(String(64), default="manual", server_default="manual")
     status: Mapped[str] = mapped_column(String(16), default="pending")
     total: Mapped[int] = mapped_column(default=0)
     done: Mapped[int] = mapped_column(default=0)

@@ -67,12 +67,15 @@ def _take(session: Session, replay_id: str) -> Replay | None:
 
 
 def _batch(session: Session, replay: Replay) -> list[Execution]:
-    how: dict[str, Any] = {"from_step": replay.from_step, "version": replay.version}
+    how: dict[str, Any] = {
+        "from_step": replay.from_step, "version": replay.version, "started_by": replay.created_by,
+        "replay_id": replay.id, "trigger_type": replay.trigger_type,
+    }  # fmt: skip
     begun = []
     batch = replays.batch(session, replay, BATCH)
     for execution in batch:
         try:
-            begun.append(repeat(session, execution, **how, started_by=replay.created_by, replay_id=replay.id))
+            begun.append(repeat(session, execution, **how))
         except (
             ConflictError,
             StorageFullError,

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+# Letters that are more than a letter with an accent, as those who write them spell them without.
+_SPELLED_OUT = str.maketrans(
+    {
+        "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "oe", "å": "aa", "ł": "l", "đ": "d",
+        "ð": "d", "þ": "th", "ħ": "h", "\u0131": "i", "ŋ": "ng", "ĸ": "k", "ŧ": "t", "ĳ": "ij", "ə": "e",
+    }
+)  # fmt: skip
 
 
 def folded(text: str) -> str:
@@ -14,6 +23,13 @@ def without_accents(text: str) -> str:
     """É is E, however it is stored."""
     apart = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", "".join(char for char in apart if not unicodedata.combining(char)))
+
+
+def slug(text: str, separator: str) -> str:
+    """A name made of a text: the letters a to z and digits, with `separator` between words. “Größe” is groesse."""
+    spelled = unicodedata.normalize("NFC", text).lower().translate(_SPELLED_OUT)
+    plain = without_accents(unicodedata.normalize("NFKD", spelled)).lower()
+    return re.sub(r"[^a-z0-9]+", separator, plain).strip(separator)
 
 
 def is_address(text: str) -> bool:

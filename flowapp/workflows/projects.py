@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.models import DataTable, Form, Project, Schema
+from flowapp.values.text import slug
 
 Thing = DataTable | Schema | Form
 Choices = list[tuple[str, str]]
@@ -43,16 +43,15 @@ def choices_forms(session: Session) -> Choices:
 
 def _choices(session: Session, model: type[Thing]) -> Choices:
     rows = session.execute(select(model.slug, model.name).order_by(model.name)).all()
-    return [(slug, name) for slug, name in rows]
+    return [(row.slug, row.name) for row in rows]
 
 
 def slugify(text: str, limit: int, fallback: str) -> str:
     """A name for machines: lower-case letters, digits and underscores, a letter first."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower().replace("e-mail", "email")
-    slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
-    if slug and not slug[0].isalpha():
-        slug = f"{fallback}_{slug}"
-    return (slug or fallback)[:limit].rstrip("_")
+    name = slug(re.sub("e-mail", "email", text, flags=re.IGNORECASE), "_")
+    if name and not name[0].isalpha():
+        name = f"{fallback}_{name}"
+    return (name or fallback)[:limit].rstrip("_")
 
 
 def free(wanted: str, taken: Iterable[str], limit: int) -> str:

@@ -62,6 +62,11 @@ def test_a_form_has_a_slug_and_keys(form):
     assert keys == ["name", "email", "how_many", "message", "topic", "i_agree", "when", "phone"]
 
 
+def test_a_field_s_key_keeps_every_letter_of_its_label(session, project):
+    made = forms.create(session, {"name": "Größen", "fields": [{"label": "Größe", "type": "text"}]})
+    assert (made.slug, made.fields[0]["key"]) == ("groessen", "groesse")
+
+
 def test_answers_are_typed(form):
     given = {**ANSWER, "how_many": "2,5", "topic": "Help", "when": "2026-03-31", "phone": "+33 6 12 34 56 78", "x": "y"}
     assert forms.answers(form, given, UNSTATED) == {

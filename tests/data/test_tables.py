@@ -119,6 +119,11 @@ def test_slugs_are_unique_in_the_project(session, contacts):
     assert tables.create(session, {**CONTACTS, "name": "contacts!"}).slug == "contacts_2"
 
 
+def test_a_column_s_key_keeps_every_letter_of_its_label(session, project):
+    made = tables.create(session, {"name": "Maße", "columns": [{"label": "Größe"}, {"label": "Groesse"}]})
+    assert (made.slug, [column.key for column in tables.columns_of(made)]) == ("masse", ["groesse", "groesse_2"])
+
+
 def test_of_one_name_there_is_one_table(session, contacts):
     with pytest.raises(InvalidError, match="with this name already"):
         tables.create(session, {**CONTACTS, "name": contacts.name.upper()})

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from flowapp.engine.graph.edit import free_step_id
 from flowapp.engine.language.expression import render
+from flowapp.engine.language.scope import Scope
 from flowapp.values.text import address_key, folded, identity, is_address
+from flowapp.workflows.projects import slugify
+from tests.corpus import rows
 
 
 @pytest.mark.parametrize(
@@ -50,3 +54,17 @@ def test_addresses_are_the_same_in_any_case_and_other_texts_are_not() -> None:
     emails = {"input": {"list": ["ann@x.io", "ANN@x.io", "Ann", "ann"], "people": [{"e": "a@x.io"}, {"e": "A@X.io"}]}}
     assert render("{{ input.list|unique }}", emails) == ["ann@x.io", "Ann", "ann"]
     assert render("{{ input.people|unique('e')|length }}", emails) == 1
+
+
+@pytest.mark.parametrize(("text", "name"), rows("names"))
+def test_a_name_keeps_every_letter_of_what_it_is_made_of(text: str, name: str) -> None:
+    assert slugify(text, 63, "column") == free_step_id({"steps": []}, text) == name  # type: ignore[typeddict-item]
+    assert render("{{ input|slug }}", Scope(input=text)) == name.replace("_", "-")
+
+
+def test_a_slug_of_before_is_what_it_was() -> None:
+    assert [render("{{ 'Größe'|slug }}", Scope(language=language)) for language in (3, 2, 1)] == [
+        "groesse",
+        "groe",
+        "groe",
+    ]

@@ -62,7 +62,10 @@ def create_replay() -> tuple[Response, int]:
     """In the background, the oldest first. 409 where no execution that has ended fits."""
     body = read_model(schemas.ReplayIn)
     session = db.session()
-    replay = replays.create(session, _choice(body), body.from_step, body.version, created_by=g.actor.user.id)
+    kind = "api_call" if g.actor.token_id else "manual"
+    replay = replays.create(
+        session, _choice(body), body.from_step, body.version, created_by=g.actor.user.id, trigger_type=kind
+    )
     _audit(session, "replay.started", replay)
     answer = serialisers.replay_json(session, replay)
     replay_id, organization_id = replay.id, replay.organization_id

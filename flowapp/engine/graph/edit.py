@@ -6,8 +6,6 @@ other by order; edges are written down as soon as order alone cannot say what is
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from copy import deepcopy
 
 from flowapp.engine.graph.graph import ENDS_WITHOUT_EDGES, Graph
@@ -25,6 +23,7 @@ from flowapp.engine.language.definition import Definition
 from flowapp.errors import ConflictError, NotFoundError
 from flowapp.models.definitions import DefinitionJson, EdgeJson, StepJson
 from flowapp.texts import say
+from flowapp.values.text import slug
 
 
 def step_of(definition: DefinitionJson, step_id: str) -> StepJson:
@@ -37,8 +36,7 @@ def step_of(definition: DefinitionJson, step_id: str) -> StepJson:
 
 def free_step_id(definition: DefinitionJson, name: str) -> str:
     """An id for a new step, made of its name: “Send e-mail” becomes send_e_mail, then send_e_mail_2."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    stem = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:50] or "step"
+    stem = slug(name, "_")[:50] or "step"
     stem = stem if stem[0].isalpha() else f"step_{stem}"
     taken = {step["step_id"] for step in definition["steps"]}
     if stem not in taken:

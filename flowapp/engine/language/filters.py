@@ -22,7 +22,7 @@ from flowapp.engine.language.values import MAX_TEXT, Number, contains, kind, ord
 from flowapp.errors import ExpressionError
 from flowapp.values.lists import as_list
 from flowapp.values.numbers import plain_number
-from flowapp.values.text import identity
+from flowapp.values.text import identity, slug
 
 _UNPAIRED = re.compile("[\ud800-\udfff]")
 
@@ -317,8 +317,15 @@ def _urlencode(value: object) -> str:
 
 @_filter("slug", N_("Makes a slug for URLs and file names: “Été à Paris” becomes “ete-a-paris”"))
 def _slug(value: object) -> str:
+    return slug(to_text(value)[:1000], "-")
+
+
+def _slug_before(value: object) -> str:
     bare = unicodedata.normalize("NFKD", to_text(value)[:1000]).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
+
+
+FILTERS["slug"] = replace(FILTERS["slug"], before=_slug_before)
 
 
 @_filter("number(2, 'fr')", N_("Formats a number: 1,234.50 in English (en), 1 234,50 in French (fr)"))

@@ -30,6 +30,8 @@ def test_preview_then_replay(api: Api, worker: None) -> None:
 
     found = wait_until(over)
     assert (found["status"], found["done"], found["refused"]) == ("completed", 2, 0)
+    again = api.get(f"/workflows/{workflow_id}/executions/?trigger_type=api_call")["results"]
+    assert sum(one["replay"] == made["id"] if "replay" in one else one["retry_of"] in ids for one in again) == 2
     assert api.post("/replays/preview/", body)["matched"] == 3  # one old one, and the two new ones
     assert api.post("/replays/preview/", {"filters": {"ids": ids}})["matched"] == 1
     assert api.post("/replays/preview/", {"filters": {"ids": ids, "fresh": False}})["matched"] == 3
