@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -256,8 +256,3 @@ def _choice(env: Mapping[str, str], name: str, default: str, allowed: tuple[str,
         if value.lower() == text.lower():
             return value
     raise ConfigError(f"{name} must be one of {', '.join(allowed)}, not “{text}”.")
-
-
-def setting_names() -> list[str]:
-    """Names of the fields of Settings, for `flask doctor`."""
-    return [f.name for f in fields(Settings)]

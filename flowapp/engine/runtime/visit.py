@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
-from flowapp.catalog import ActionSpec, Branch, Done, Fail, Outcome, Params, StepContext, Stop, secret_fields
+from flowapp.catalog import ActionSpec, Fail, Outcome, Params, StepContext, Stop, secret_fields
 from flowapp.catalog.context import SERVICES, Http, HttpResponse, Logger, LogLevel, Signal, StepServices
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
@@ -233,8 +233,3 @@ def _with(scope: Scope, extra: Mapping[str, object]) -> Scope:
     if not extra:
         return scope
     return scope.extended(extra)
-
-
-def branch_and_result(outcome: Done | Branch) -> tuple[str, object]:
-    """Where the flow goes on, and with what."""
-    return (outcome.name if isinstance(outcome, Branch) else outcome.branch), outcome.result
