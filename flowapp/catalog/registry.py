@@ -41,6 +41,7 @@ class _Declared(TypedDict, total=False):
     icon: Required[str]
     effect: Required[Effect]
     params: Required[ParamsClass]
+    synonyms: str
     aliases: tuple[str, ...]
     branches: tuple[str, ...]
     result: Mapping[str, str]

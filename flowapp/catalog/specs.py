@@ -34,6 +34,7 @@ class ActionSpec:
     `branch_if` names the param and the value without which a step never ends on that branch (None: any value).
     `own_branches` reads the names of branches out of stored params, which may hold anything (cases, variants); "*"
     stands for them in `branches`.
+    `synonyms` are words that people may look for it by, in English and French; a search finds its label, too.
     `counted`: how often each branch was taken is kept for each version.
     `destination` says where the secrets in stored params go: the same text for the same place, one with `{{` where only
     an expression knows. A secret stays in its step while that stays as it is.
@@ -56,6 +57,7 @@ class ActionSpec:
     effect: Effect
     params: ParamsClass
     run: ActionFunction
+    synonyms: str = ""
     aliases: tuple[str, ...] = ()
     branches: tuple[str, ...] = ("next",)
     result: Mapping[str, str] = field(default_factory=dict)

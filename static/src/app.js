@@ -1,4 +1,5 @@
 import "./htmx.js";
+import "./choices.js";
 import "./confirm.js";
 import "./copy.js";
 import "./editor.js";

@@ -15,6 +15,7 @@ from flowapp.catalog import ACTIONS, TRIGGERS, canonical_type, load
 from tests.support.source import nodes
 
 ROOT = Path(__file__).parents[2]
+MIN_SYNONYMS = 3
 AT_HOME = ("actions/", "connectors/")
 # Writes whole workflows, as a person does: the names of steps are its text.
 WRITES_WORKFLOWS = ("template_library/",)
@@ -155,3 +156,9 @@ def test_a_sample_result_has_what_the_step_says_that_it_gives() -> None:
     for spec in ACTIONS.values():
         named = {name for name in spec.result if name}
         assert set(spec.sample or ()) == named, f"{spec.type}: the sample of its result"
+
+
+def test_every_step_type_is_found_by_synonyms() -> None:
+    """The search of the step picker knows a step by what people call it (ActionSpec.synonyms), not by its label alone."""
+    lacking = [spec.type for spec in ACTIONS.values() if len(spec.synonyms.split()) < MIN_SYNONYMS]
+    assert not lacking, f"say by which other words, English and French, people look for {lacking}"

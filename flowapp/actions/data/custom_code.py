@@ -113,6 +113,7 @@ def _written(node: ast.expr) -> object:
     description=N_("Runs your own Python on the data."),
     group=N_("Data"),
     icon="code",
+    synonyms="python script program function code programme fonction",
     effect="pure",
     params=CustomCodeParams,
     sample_of=sample_of,

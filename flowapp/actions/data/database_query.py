@@ -90,6 +90,7 @@ class DatabaseQueryParams(Params):
     description=N_("Reads records of your data tables."),
     group=N_("Data"),
     icon="database-search",
+    synonyms="table database query search read select look up list sql base chercher lire requête rechercher",
     effect="pure",
     params=DatabaseQueryParams,
     result={

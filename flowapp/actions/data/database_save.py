@@ -63,6 +63,7 @@ class DatabaseSaveParams(Params):
     description=N_("Adds a record to a data table, or updates one."),
     group=N_("Data"),
     icon="database-import",
+    synonyms="table database insert update write store create add row base enregistrer ajouter créer mettre à jour ligne",
     effect="idempotent",
     params=DatabaseSaveParams,
     result={

@@ -156,6 +156,7 @@ def _check_schema(schema: Mapping[str, object]) -> None:
     description=N_("Checks data field by field."),
     group=N_("Data"),
     icon="checklist",
+    synonyms="check verify schema rules required valid vérifier contrôler règles schéma valider",
     effect="pure",
     params=ValidateDataParams,
     branches=("next", "invalid"),

@@ -21,6 +21,7 @@ class ConditionalParams(Params):
     description=N_("Takes Yes when the conditions are met, No when they are not."),
     group=N_("Flow"),
     icon="arrows-split-2",
+    synonyms="if else condition branch check filter decision si sinon vérifier décision filtre",
     effect="pure",
     params=ConditionalParams,
     aliases=("condition",),

@@ -24,6 +24,7 @@ class FailParams(Params):
     description=N_("Fails with a message. Then “If this step fails” applies, or the step's error branch."),
     group=N_("Flow"),
     icon="alert-octagon",
+    synonyms="error abort exception throw échouer erreur échec",
     effect="pure",
     params=FailParams,
     aliases=("raise_error", "throw_error"),

@@ -65,6 +65,7 @@ class GoalParams(Params):
     ),
     group=N_("Flow"),
     icon="target-arrow",
+    synonyms="aim conversion success target objectif but réussite",
     effect="pure",
     params=GoalParams,
     branches=("next", "timeout"),

@@ -40,6 +40,7 @@ class LogParams(Params):
     description=N_("Writes a line to the execution's log."),
     group=N_("Flow"),
     icon="notes",
+    synonyms="note trace print debug journal noter écrire",
     effect="pure",
     params=LogParams,
     result={"message": N_("The line that was written"), "level": N_("Its level")},

@@ -89,6 +89,7 @@ def _errors(errors: Sequence[Mapping[str, Any]] | None) -> list[Reason]:
     description=N_("Runs the steps under “For each” once for each entry of a list, then continues."),
     group=N_("Flow"),
     icon="repeat",
+    synonyms="repeat each every list iterate array répéter chaque pour liste",
     effect="pure",
     params=LoopParams,
     aliases=("for_each", "foreach", "boucle"),

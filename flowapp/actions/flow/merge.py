@@ -66,6 +66,7 @@ def _listed(names: Iterable[str]) -> str:
     description=N_("Joins parallel branches: continues once, when all of them or the first one has arrived."),
     group=N_("Flow"),
     icon="arrow-merge",
+    synonyms="join combine together parallel fusionner joindre réunir",
     effect="pure",
     params=MergeParams,
     aliases=("join",),

@@ -76,6 +76,7 @@ def unready(params: Mapping[str, object]) -> str:
     description=N_("Answers the caller waiting for this execution, then continues. Only the first answer counts."),
     group=N_("Flow"),
     icon="message-reply",
+    synonyms="answer reply return response répondre réponse retour",
     effect="pure",
     params=RespondParams,
     aliases=("respond_to_webhook", "webhook_response"),

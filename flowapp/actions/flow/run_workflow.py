@@ -53,6 +53,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     description=N_("Starts another workflow with values from this one, and waits for its result or continues."),
     group=N_("Flow"),
     icon="sitemap",
+    synonyms="child call start sub-workflow lancer appeler sous-processus enfant",
     effect="idempotent",
     params=RunWorkflowParams,
     aliases=("sub_workflow", "subworkflow", "execute_workflow"),

@@ -95,6 +95,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     description=N_("Sends each contact down one of several variants, by weight, and counts them."),
     group=N_("Flow"),
     icon="a-b",
+    synonyms="random test percentage experiment variant hasard pourcentage répartir",
     effect="pure",
     params=SplitParams,
     aliases=("ab_split", "ab_test"),

@@ -31,6 +31,7 @@ class StopParams(Params):
     description=N_("Ends the execution here, parallel branches included."),
     group=N_("Flow"),
     icon="player-stop",
+    synonyms="end exit finish halt quit arrêter fin terminer",
     effect="pure",
     params=StopParams,
     branches=(),

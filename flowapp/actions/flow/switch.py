@@ -89,6 +89,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     description=N_("Takes the first matching case, or “Otherwise” if none matches."),
     group=N_("Flow"),
     icon="switch-3",
+    synonyms="choose route branch if selon cas aiguillage choisir si",
     effect="pure",
     params=SwitchParams,
     aliases=("case", "router"),

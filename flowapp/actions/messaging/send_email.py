@@ -96,6 +96,7 @@ def unready(params: Mapping[str, object]) -> str:
     description=N_("Sends an e-mail to one or more people."),
     group=N_("Send"),
     icon="mail",
+    synonyms="mail email e-mail message newsletter notify courriel mél envoyer notifier",
     effect="once",
     params=SendEmailParams,
     result={

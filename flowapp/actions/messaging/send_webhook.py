@@ -129,6 +129,7 @@ def destination(params: Mapping[str, object]) -> str:
     ),
     group=N_("Send"),
     icon="world-upload",
+    synonyms="http https api request rest call fetch get post url webhook requête appel appeler",
     effect="idempotent",
     params=SendWebhookParams,
     destination=destination,

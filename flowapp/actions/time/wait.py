@@ -114,6 +114,7 @@ def _branches(params: Mapping[str, object]) -> list[str]:
     description=N_("Waits for a duration, a date, a condition, an event, an approval or a call to a URL."),
     group=N_("Flow"),
     icon="clock-pause",
+    synonyms="pause delay sleep hold attendre délai",
     effect="idempotent",
     params=WaitParams,
     branches=("*", "timeout"),

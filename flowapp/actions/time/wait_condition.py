@@ -66,6 +66,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     description=N_("Waits until conditions are met, for example until a contact has changed in a certain way."),
     group=N_("Flow"),
     icon="clock-check",
+    synonyms="pause delay until hold attendre délai jusque condition",
     effect="pure",
     params=WaitConditionParams,
     branches=("next", "timeout"),

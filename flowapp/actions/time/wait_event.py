@@ -28,8 +28,7 @@ from flowapp.catalog.fields import Duration, Lines, Text
 from flowapp.texts import say
 
 Kind = Literal["url", "approval", "event"]
-_APPROVAL = {"kind": ["approval"]}
-_EVENT = {"kind": ["event"]}
+_APPROVAL, _EVENT = {"kind": ["approval"]}, {"kind": ["event"]}
 _ROLES = [("owner", N_("Owner")), ("admin", N_("Administrator")), ("editor", N_("Editor")), ("operator", N_("Operator")), ("viewer", N_("Viewer"))]  # fmt: skip
 
 
@@ -141,6 +140,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     description=N_("Waits until a URL is called, a person approves or rejects, or an event arrives."),
     group=N_("Flow"),
     icon="bell-ringing",
+    synonyms="pause delay approve approval confirm signature ask human attendre approuver approbation demander validation événement",
     effect="idempotent",
     params=WaitEventParams,
     aliases=("approval", "wait_for_event", "wait_for_approval"),

@@ -60,6 +60,7 @@ class WaitTimeParams(Params):
     description=N_("Waits for minutes, hours or days."),
     group=N_("Flow"),
     icon="hourglass",
+    synonyms="pause delay sleep timer later minutes hours days attendre délai temporiser plus tard",
     effect="pure",
     params=WaitTimeParams,
     aliases=("delay",),

@@ -61,6 +61,7 @@ class WaitUntilParams(Params):
     description=N_("Waits until a date and time, which can come from a field. Continues at once if it is in the past."),
     group=N_("Flow"),
     icon="calendar-time",
+    synonyms="pause delay schedule date later attendre délai jusque échéance",
     effect="pure",
     params=WaitUntilParams,
     param_aliases={**LENGTHS, "wait_until": "until", "wait_until_date": "until", "date": "until"},

@@ -9,7 +9,6 @@ from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
 
 from flowapp import workflows
-from flowapp.catalog import ACTIONS, ActionSpec
 from flowapp.engine.graph import edit
 from flowapp.errors import ConflictError, InvalidError, StaleError
 from flowapp.extensions import db
@@ -20,10 +19,12 @@ from flowapp.web.edits import at_the_same_moment, deleted_elsewhere
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.editor import PLACES, Editor
 from flowapp.web.forms.flow import flow
+from flowapp.web.forms.step_picker import step_kinds
 from flowapp.web.render import page, to_url, wants_fragment
 from flowapp.workflows import test_data
 
 bp = Blueprint("steps", __name__, url_prefix="/workflows/<uuid:workflow_id>")
+MAX_SEARCH = 200
 
 
 @bp.get("/steps")
@@ -52,16 +53,9 @@ def _flow_page(draft: Draft) -> Response:
 def catalog(workflow_id: UUID) -> Response:
     """Which kind of step to add."""
     place = {name: request.args[name] for name in PLACES if request.args.get(name)}
-    wanted = request.args.get("q", "").strip().lower()
-    groups: dict[str, list[ActionSpec]] = {}
-    for spec in sorted(ACTIONS.values(), key=lambda spec: str(_(spec.label)).lower()):
-        words = f"{_(spec.label)} {_(spec.description)} {spec.type} {' '.join(spec.aliases)}".lower()
-        if all(word in words for word in wanted.split()):
-            groups.setdefault(str(_(spec.group)), []).append(spec)
-    draft = Draft(workflow_id)
-    return page(
-        "workflows/steps/catalog.html", block="list", groups=groups, place=place, workflow=draft.workflow, q=wanted
-    )  # fmt: skip
+    wanted = request.args.get("q", "").strip()[:MAX_SEARCH]
+    kinds, workflow = step_kinds(db.session(), wanted), Draft(workflow_id).workflow
+    return page("workflows/steps/catalog.html", block="list", kinds=kinds, place=place, workflow=workflow, q=wanted)
 
 
 @bp.route("/new-step/<action_type>", methods=["GET", "POST"])

@@ -65,6 +65,7 @@ def sample_of(ctx: StepContext, params: TransformDataParams) -> object:
     ),
     group=N_("Data"),
     icon="transform",
+    synonyms="set format convert calculate rename variable edit fields map json csv formula date transformer calculer convertir formater champ",
     effect="pure",
     params=TransformDataParams,
     sample_of=sample_of,

@@ -27,7 +27,7 @@ def _call(ctx: StepContext, path: str, params: NoteParams) -> Outcome:
 
 
 @action(
-    "acme_add_note", label="Add a note", description="", group="Acme", icon="note", effect="idempotent",
+    "acme_add_note", label="Add a note", description="", group="Acme", icon="note", synonyms="comment", effect="idempotent",
     params=NoteParams, result={"status": "Status"}, sample={"status": 200},
 )  # fmt: skip
 def add_note(ctx: StepContext, params: NoteParams) -> Outcome:
@@ -36,7 +36,7 @@ def add_note(ctx: StepContext, params: NoteParams) -> Outcome:
 
 
 @action(
-    "acme_archive", label="Archive", description="", group="Acme", icon="archive", effect="once",
+    "acme_archive", label="Archive", description="", group="Acme", icon="archive", synonyms="put away", effect="once",
     params=NoteParams, result={"status": "Status"}, sample={"status": 200},
 )  # fmt: skip
 def archive(ctx: StepContext, params: NoteParams) -> Outcome:

@@ -1,0 +1,76 @@
+"""Which step to add: all step types, those first that the organization uses most, and a search that knows synonyms."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import ACTIONS, ActionSpec
+from flowapp.models import Workflow
+from flowapp.values.text import folded, without_accents
+
+LOOKED_AT = 100  # workflows, those that were changed last
+OFTEN = 6  # step types that stand before all others
+_WORD = re.compile(r"\w+")
+_WHOLE, _BEGINNING, _DESCRIBED, _NOWHERE = range(4)  # how well a word fits a step type, the best first
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Step types under a heading."""
+
+    heading: str
+    specs: list[ActionSpec]
+
+
+def step_kinds(session: Session, search: str) -> list[Kinds]:
+    """What a search finds, the best first; without one all step types, each once, those in use first."""
+    used = _used(session)
+    ordered = sorted(ACTIONS.values(), key=lambda spec: (-used[spec.type], str(_(spec.label)).lower()))
+    if words := _words(search):
+        found = _found(ordered, words)
+        return [Kinds(_("Found"), found)] if found else []
+    often = [spec for spec in ordered[:OFTEN] if used[spec.type]]
+    groups: dict[str, list[ActionSpec]] = {_("Most used"): often} if often else {}
+    for spec in ordered[len(often) :]:
+        groups.setdefault(str(_(spec.group)), []).append(spec)
+    return [Kinds(heading, specs) for heading, specs in groups.items()]
+
+
+def _used(session: Session) -> Counter[str]:
+    """How many steps of each type there are in the organization's workflows."""
+    drafts = select(Workflow.draft).order_by(Workflow.updated_at.desc()).limit(LOOKED_AT)
+    return Counter(step["action_type"] for draft in session.scalars(drafts) for step in draft.get("steps", ()))
+
+
+def _found(specs: list[ActionSpec], words: set[str]) -> list[ActionSpec]:
+    """Those that all words fit; where there are none, those that most fit, so that a sentence finds something, too."""
+    ranks = {spec.type: _ranks(spec, words) for spec in specs}
+    missing = {kind: sum(rank == _NOWHERE for rank in found) for kind, found in ranks.items()}
+    least = min(missing.values(), default=0)
+    if least == len(words):
+        return []
+    return sorted((spec for spec in specs if missing[spec.type] == least), key=lambda spec: sum(ranks[spec.type]))
+
+
+def _ranks(spec: ActionSpec, words: set[str]) -> list[int]:
+    names = _words(f"{_(spec.label)} {spec.label} {spec.synonyms} {spec.type} {' '.join(spec.aliases)}")
+    described = _words(f"{_(spec.description)} {spec.description}")
+    return [_rank(word, names, described) for word in words]
+
+
+def _rank(word: str, names: set[str], described: set[str]) -> int:
+    if word in names:
+        return _WHOLE
+    if any(name.startswith(word) for name in names):
+        return _BEGINNING
+    return _DESCRIBED if any(other.startswith(word) for other in described) else _NOWHERE
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(without_accents(folded(text)).replace("_", " ")))
