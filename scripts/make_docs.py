@@ -1,12 +1,15 @@
 """Writes what follows from the declarations: `make docs`. A guard test compares.
 
-docs/steps.md, the README's table of settings, and the settings that compose.yaml passes on.
+docs/steps.md, the tables of filters and operations in docs/definition.md, the README's table of settings, and the
+settings that compose.yaml passes on.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from flowapp import catalog  # noqa: E402 - the checkout is on the path only now
+from flowapp.actions.data.transform_data.kinds import documented  # noqa: E402
 from flowapp.config import DOCS, Settings  # noqa: E402
+from flowapp.engine.language.filters import ALIASES, FILTERS  # noqa: E402
 
 STEPS_HEAD = """# Steps and triggers
 
@@ -88,9 +93,64 @@ def settings_table() -> str:
 
 def readme(text: str) -> str:
     """The README with its table of settings made anew."""
-    return re.sub(
-        r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", lambda _: settings_table(), text, flags=re.DOTALL
+    return between("settings", settings_table(), text)
+
+
+def between(mark: str, made: str, text: str) -> str:
+    """The text with what stands between the marks made anew."""
+    return re.sub(rf"(?<=<!-- {mark} -->\n).*?(?=<!-- /{mark} -->)", lambda _: made, text, flags=re.DOTALL)
+
+
+def filters_table() -> str:
+    """The filters of the expression language, each with its example."""
+    names: dict[str, str] = {name: "".join(f", `{a}`" for a, of in ALIASES.items() if of == name) for name in FILTERS}
+    rows = (
+        (
+            f"`{name}`{names[name]}",
+            f"{known.help}.",
+            code(known.example.expression),
+            as_code(known.example.result),
+        )
+        for name, known in FILTERS.items()
     )
+    return table(("filter", "what it does", "example", "gives"), rows)
+
+
+def operations_table() -> str:
+    """The operations of transform_data, in each of their ways."""
+    rows = (
+        (
+            code(" · ".join(entry.settings.values())),
+            f"{entry.label}. {entry.help}",
+            as_code(entry.example.data),
+            as_code(entry.row),
+            as_code(entry.example.result),
+        )
+        for entry in documented()
+    )
+    return table(("operation", "what it does", "of", "makes", "this"), rows)
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """In Markdown."""
+    lines = [list(heads)]
+    lines.append(["---"] * len(lines[0]))
+    return "".join(f"| {' | '.join(line)} |\n" for line in (*lines, *rows))
+
+
+def as_code(value: object) -> str:
+    """JSON as code in a table."""
+    return code(json.dumps(value, ensure_ascii=False))
+
+
+def code(text: str) -> str:
+    """Code in a table, where a bar would end the cell."""
+    return f"`{text.replace('|', chr(92) + '|')}`"
+
+
+def definition(text: str) -> str:
+    """docs/definition.md with its tables of filters and operations made anew."""
+    return between("operations", operations_table(), between("filters", filters_table(), text))
 
 
 def compose(text: str) -> str:
@@ -102,7 +162,7 @@ def compose(text: str) -> str:
 def main() -> None:
     """Writes them."""
     (ROOT / "docs" / "steps.md").write_text(steps_page(), encoding="utf-8")
-    for name, make in (("README.md", readme), ("compose.yaml", compose)):
+    for name, make in (("README.md", readme), ("compose.yaml", compose), ("docs/definition.md", definition)):
         path = ROOT / name
         path.write_text(make(path.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from flowapp import catalog
+from flowapp.actions.data.transform_data.kinds import KINDS, documented
 from flowapp.config import DOCS, OTHER_NAMES, Settings
+from flowapp.engine.language.filters import FILTERS
 
 PAGES = sorted(Path("docs").rglob("*.md"))
 MARKS = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
@@ -70,9 +73,32 @@ def test_the_generated_docs_are_up_to_date() -> None:
     from scripts import make_docs
 
     assert Path("docs/steps.md").read_text(encoding="utf-8") == make_docs.steps_page()
-    for name, make in (("README.md", make_docs.readme), ("compose.yaml", make_docs.compose)):
+    made = {
+        "README.md": make_docs.readme,
+        "compose.yaml": make_docs.compose,
+        "docs/definition.md": make_docs.definition,
+    }
+    for name, make in made.items():
         text = Path(name).read_text(encoding="utf-8")
         assert make(text) == text, name
+
+
+def test_every_filter_and_operation_is_in_the_docs_with_its_example() -> None:
+    text = Path("docs/definition.md").read_text(encoding="utf-8").replace("\\|", "|")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for name, known in FILTERS.items():
+        assert known.label
+        assert len(known.help) > 10
+        assert known.suits
+        assert any(row.startswith(f"| `{name}`") and known.example.expression in row for row in rows), name
+    for kind in KINDS.values():
+        assert len(kind.help) > 10
+        assert kind.example or kind.conversions
+    for entry in documented():
+        assert entry.label
+        assert len(entry.help) > 10
+        settings = json.dumps(entry.row, ensure_ascii=False)
+        assert any(f"`{settings}`" in row and entry.help in row for row in rows), settings
 
 
 @cache

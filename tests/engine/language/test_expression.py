@@ -260,11 +260,26 @@ def test_filters(text, value):
     assert render(text, SCOPE) == value
 
 
-def test_every_filter_is_documented_and_its_usage_compiles():
+def test_every_filter_is_written_as_it_says():
     for name, entry in FILTERS.items():
-        assert entry.help
-        compile_value(f"{{{{ x | {entry.usage} }}}}")
-        assert entry.usage.startswith(name)
+        for usage in (entry.usage, entry.usage_of("it's"), *([entry.plain_usage] if "list" in entry.suits else [])):
+            compile_value(f"{{{{ x | {usage} }}}}")
+            assert usage.startswith(name)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_example_of_a_filter_gives_what_it_says(name):
+    example = FILTERS[name].example
+    assert example.usage.startswith(name)
+    found = render(example.expression, {})
+    assert (found, type(found)) == (example.result, type(example.result))
+    assert render("{{ v | " + example.usage + " }}", {"v": example.value}) == example.result
+
+
+def test_a_filter_for_the_entries_of_a_list_names_a_field_only_where_they_have_some():
+    assert (FILTERS["sum"].plain_usage, FILTERS["sum"].usage_of("net price")) == ("sum", "sum('net price')")
+    assert (FILTERS["join"].plain_usage, FILTERS["join"].usage_of("a")) == ("join(', ')", "join(', ', 'a')")
+    assert FILTERS["split"].plain_usage == FILTERS["split"].usage_of("a") == "split(',')"
     assert set(ALIASES.values()) <= set(FILTERS)
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import StepContext
-from flowapp.catalog.fields import has_expression
-from flowapp.errors import ExpressionError, StepError, UnreadableError
+from flowapp.errors import StepError, UnreadableError
 from flowapp.security import helpers
 from flowapp.values.numbers import read_number
 
@@ -55,122 +51,6 @@ class Work:
         rendered = self.ctx.render(value, **names)
         self.charge(MADE * helpers.weight(rendered, self.left // MADE))
         return rendered
-
-
-Run = Callable[[Work, Options, Any], object]
-Change = Callable[[Any, Options, Work], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """One way of a family: `fields` of the form that it uses, `needs` those of them that must be filled in."""
-
-    label: str
-    change: Change
-    fields: tuple[str, ...]
-    needs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OperationKind:
-    """An operation. `fields` of the form that it uses; of `needs` one must be filled in.
-
-    `choice` is the field that says which of the `conversions` is meant, where there are several; the first one is the default.
-    """
-
-    label: str
-    run: Run
-    fields: tuple[str, ...]
-    needs: tuple[str, ...] = ()
-    choice: str = ""
-    conversions: Mapping[str, Conversion] = field(default_factory=dict)
-
-    def uses(self, name: str) -> bool:
-        return name in self.fields or any(name in conversion.fields for conversion in self.conversions.values())
-
-
-class Kinds(dict[str, OperationKind]):
-    """Operations by name."""
-
-    def add(
-        self, name: str, label: str, fields: tuple[str, ...] = (), needs: tuple[str, ...] = ()
-    ) -> Callable[[Run], Run]:
-        """Declares the decorated function as an operation on the data as a whole."""
-
-        def register(run: Run) -> Run:
-            self[name] = OperationKind(label, run, fields, needs)
-            return run
-
-        return register
-
-
-class Family:
-    """An operation on one value, in one way (called "") or several: on a field of a record, of every record of a list, or on the data.
-
-    What is missing or null stays as it is. Without a field each entry of a list is changed, or with `whole` the list.
-    """
-
-    def __init__(self, label: str, choice: str = "", fields: tuple[str, ...] = (), *, whole: bool = False) -> None:
-        self.conversions: dict[str, Conversion] = {}
-        self.whole = whole
-        self.kind = OperationKind(
-            label, self._run, ("field", "to", *fields), choice=choice, conversions=self.conversions
-        )
-
-    def add(
-        self, name: str, label: str, fields: tuple[str, ...] = (), needs: tuple[str, ...] = ()
-    ) -> Callable[[Change], Change]:
-        """Declares the decorated function as a way to make a new value of one that is not null."""
-
-        def register(change: Change) -> Change:
-            self.conversions[name] = Conversion(label, change, fields, needs)
-            return change
-
-        return register
-
-    def _run(self, work: Work, operation: Options, data: object) -> object:
-        change = self.conversions[getattr(operation, self.kind.choice) if self.kind.choice else ""].change
-        listed = data if isinstance(data, list) and not (self.whole and not operation.field) else None
-        open_fields = [n for n in (*self._all_fields(), "to") if has_expression(getattr(operation, n))]
-
-        def one(entry: object, at: int) -> object:
-            work.charge(ITEM + (len(entry) if isinstance(entry, dict) else 0))  # a changed record is a copy
-            given = operation
-            try:
-                if open_fields:
-                    values = {name: getattr(operation, name) for name in open_fields}
-                    rendered = work.render(values, item=entry, index=at)
-                    given = operation.model_copy(update=rendered if isinstance(rendered, dict) else {})
-                return _in_field(change, given, work, entry)
-            except (StepError, ExpressionError, ArithmeticError, ValueError) as error:
-                reason = (
-                    error.message
-                    if isinstance(error, StepError | ExpressionError)
-                    else "The result is out of range: check the value."
-                )
-                names = [f"item {at + 1}"] * (listed is not None) + [f"field “{operation.field}”"] * bool(
-                    operation.field
-                )
-                raise StepError(": ".join((", ".join(names), reason)) if names else reason, permanent=True) from error
-
-        return one(data, 0) if listed is None else [one(entry, at) for at, entry in enumerate(listed)]
-
-    def _all_fields(self) -> list[str]:
-        return list(
-            {name for conversion in self.conversions.values() for name in conversion.fields}
-            | {*self.kind.fields} - {"field", "to"}
-        )
-
-
-def _in_field(change: Change, operation: Options, work: Work, entry: object) -> object:
-    if not operation.field:
-        return entry if entry is None else change(entry, operation, work)
-    if not isinstance(entry, dict):
-        raise StepError("This is not a record with named fields. Leave “field” empty to change the value itself.")
-    value = get_path(entry, operation.field)
-    if value is MISSING or value is None:
-        return entry
-    return set_path(entry, operation.to or operation.field, change(value, operation, work))
 
 
 def get_path(record: object, path: str) -> object:

@@ -1,38 +1,41 @@
-"""Operations between data and its notations: base64, hashes, JSON and CSV."""
+"""Operations that write text in another way: base64 and hashes."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import csv
 import hashlib
 import hmac
-import io
-import json
-import math
 import re
-from collections.abc import Sequence
-from typing import NoReturn
 
-from flowapp.actions.data.transform_data.base import ENTRY, Family, Work, text_of
+from flowapp.actions.data.transform_data.base import Work, text_of
+from flowapp.actions.data.transform_data.declared import Family
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
+from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
 
-BASE64 = Family(N_("Read or write base64"), "coding")
-HASH = Family(N_("Hash"), "algorithm")
-JSON = Family(N_("Read or write JSON"), "way", whole=True)
-CSV = Family(N_("Read or write CSV"), "way", ("separator", "header"), whole=True)
-PARSED = 16  # a value of JSON
-_HALF = re.compile("[\ud800-\udfff]")
+BASE64 = Family(N_("Read or write base64"), N_("Writes text as base64, or reads it."), "coding")
+HASH = Family(N_("Hash"), N_("Makes a fingerprint of text (a hash), also signed with a key (HMAC)."), "algorithm")
+HALF = re.compile("[\ud800-\udfff]")
 
 
-@BASE64.add("encode", N_("Encode"))
+@BASE64.add(
+    "encode",
+    N_("Encode"),
+    help=N_("Writes text as base64."),
+    example=Example({"text": "Ann"}, {"field": "text"}, {"text": "QW5u"}),
+)
 def _encode(value: object, _operation: Options, work: Work) -> str:
     return base64.b64encode(_bytes(value, work)).decode("ascii")
 
 
-@BASE64.add("decode", N_("Decode"))
+@BASE64.add(
+    "decode",
+    N_("Decode"),
+    help=N_("Reads text that was written as base64."),
+    example=Example({"text": "QW5u"}, {"field": "text"}, {"text": "Ann"}),
+)
 def _decode(value: object, _operation: Options, work: Work) -> str:
     """Also of the alphabet for web addresses, and without the signs at the end."""
     text = re.sub(r"\s", "", text_of(value, work)).rstrip("=").translate(str.maketrans("-_", "+/"))
@@ -48,133 +51,37 @@ def _decode(value: object, _operation: Options, work: Work) -> str:
 
 def _bytes(value: object, work: Work) -> bytes:
     text = text_of(value, work)
-    if _HALF.search(text):
+    if HALF.search(text):
         raise StepError("The text contains half a character (an unpaired surrogate).")
     return text.encode()
 
 
-def _digest(algorithm: str) -> None:
-    @HASH.add(algorithm, algorithm.upper().replace("SHA", "SHA-"))
+def _digest(algorithm: str, hashed: str, signed: str) -> None:
+    """Declares both ways with what they make of “Ann”, signed with the key “secret”."""
+    written = algorithm.upper().replace("SHA", "SHA-")
+
+    @HASH.add(algorithm, written, example=Example("Ann", {}, hashed))
     def _hash(value: object, _operation: Options, work: Work) -> str:
         return hashlib.new(algorithm, _bytes(value, work), usedforsecurity=False).hexdigest()
 
-    @HASH.add(f"hmac_{algorithm}", f"HMAC {algorithm.upper().replace('SHA', 'SHA-')}")
+    @HASH.add(f"hmac_{algorithm}", f"HMAC {written}", example=Example("Ann", {}, signed))
     def _hmac(value: object, _operation: Options, work: Work) -> str:
         if not work.key:
             raise StepError("HMAC needs a key: fill in “HMAC key” of this step.")
         return hmac.new(work.key.encode(), _bytes(value, work), algorithm).hexdigest()
 
 
-for _name in ("sha256", "sha1", "md5", "sha512"):
-    _digest(_name)
-
-
-@JSON.add("parse", N_("Parse text"))
-def _parse_json(value: object, _operation: Options, work: Work) -> object:
-    text = text_of(value, work) if isinstance(value, str) else None
-    if text is None:
-        raise StepError("Only text can be parsed as JSON. This is already data.")
-    # About one value for each of these marks: with that charged, the parser is done within a tenth of a second.
-    work.charge(PARSED * sum(map(text.count, ",[{")))
-    try:
-        parsed = json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=_finite)
-    except RecursionError:
-        raise StepError("This JSON is nested too deeply.") from None
-    except ValueError as error:
-        raise StepError(f"This text is not valid JSON: {error}") from None
-    if _HALF.search(json.dumps(parsed, ensure_ascii=False)):
-        raise StepError("The text contains half a character (an unpaired surrogate).")
-    return parsed
-
-
-def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"{word} is not a JSON number.")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse(text)
-
-
-@JSON.add("format", N_("Convert to text"), ("pretty",))
-def _format_json(value: object, operation: Options, work: Work) -> str:
-    written = []
-    encoder = json.JSONEncoder(ensure_ascii=False, indent=2 if operation.pretty else None, default=str)
-    for part in encoder.iterencode(value):
-        work.charge(len(part))
-        written.append(part)
-    return "".join(written)
-
-
-@CSV.add("parse", N_("Parse text"))
-def _parse_csv(value: object, operation: Options, work: Work) -> Sequence[object]:
-    """Records by the names in the first line, or lists where there is no header. Every value is text, as it stands."""
-    if not isinstance(value, str):
-        raise StepError("Only text can be parsed as CSV.")
-    text = text_of(value, work).removeprefix("\ufeff")
-    rows = []
-    try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(operation), strict=True):
-            work.charge(ENTRY * len(row))
-            if row:
-                rows.append(row)
-    except csv.Error as error:
-        raise StepError(f"row {len(rows) + 1}: this is not valid CSV: {error}.") from None
-    if not operation.header:
-        return rows
-    names = _names(rows[0]) if rows else []
-    return [_record(names, row, at) for at, row in enumerate(rows[1:], 2)]
-
-
-def _names(row: list[str]) -> list[str]:
-    """The names of the columns; one that is empty or there already gets its number."""
-    names: list[str] = []
-    for at, cell in enumerate(row, 1):
-        name = cell.strip()
-        names.append(name if name and name not in names else f"{name or 'column'} {at}")
-    return names
-
-
-def _record(names: list[str], row: list[str], at: int) -> dict[str, str]:
-    if len(row) > len(names) and any(row[len(names) :]):
-        raise StepError(f"row {at}: it has {len(row)} values, but there are {len(names)} columns. Check the separator.")
-    return dict(zip(names, [*row, *[""] * (len(names) - len(row))], strict=False))
-
-
-@CSV.add("format", N_("Convert to text"), ("quoting",))
-def _format_csv(value: object, operation: Options, work: Work) -> str:
-    """Records, with all names that any of them has; or lists. Lines end as RFC 4180 says."""
-    rows = value if isinstance(value, list) else [value]
-    names = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
-    out = io.StringIO(newline="")
-    writer = csv.writer(
-        out,
-        delimiter=_delimiter(operation),
-        quoting=csv.QUOTE_ALL if operation.quoting == "all" else csv.QUOTE_MINIMAL,
-        lineterminator="\r\n",
-    )
-    if names and operation.header:
-        writer.writerow(names)
-    for at, row in enumerate(rows, 1):
-        if not isinstance(row, dict if names else list):
-            raise StepError(f"row {at}: CSV needs either records with named fields or lists, not both.")
-        cells = [row.get(name) for name in names] if isinstance(row, dict) else row
-        written = [_cell(cell, work) for cell in cells]
-        writer.writerow(written)
-    return out.getvalue()
-
-
-def _cell(value: object, work: Work) -> str:
-    work.charge(ENTRY)
-    if isinstance(value, list | dict):
-        text = json.dumps(value, ensure_ascii=False, default=str)
-        work.charge(len(text))
-        return text
-    return "" if value is None else text_of(value, work)
-
-
-def _delimiter(operation: Options) -> str:
-    separator = operation.separator.replace("\\t", "\t") or ","
-    if len(separator) != 1 or separator in '"\r\n ':
-        raise StepError("The CSV separator must be one character, such as “,” “;” or “\\t” for a tab.")
-    return separator
+_digest(
+    "sha256",
+    "17239b6e250110330eda64a29c610bf146f89883371fab093feda03bec61b646",
+    "e8c374fb91da51092da226fd802660a97999e0961165c7334351254d0dcbb3c2",
+)
+_digest("sha1", "219dc550cd320d69885a529524239d875ad19347", "fc463c32043621eb1d5df70378e024ef51b1ca7b")
+_digest("md5", "82e335f7ac0e0e412b2ae15abe662110", "73c6ff843e683f998a12fa2b191db92d")
+_digest(
+    "sha512",
+    "3c11bcaa206c74850f1c42a79479533903039f364da04452c72bb2120ac360a5"
+    "d41cc705107a77062c4aae6e0af7d19434163898f13168013b6c1576fc6df169",
+    "f759c96c709dd4469cbe5446ffa8f050486590042f92ae5feb6cc59be5970ad9"
+    "90178c856961edf9849d0ee1b396f97680f5f3bcde7cfda3e5332854a554bc11",
+)

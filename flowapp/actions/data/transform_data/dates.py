@@ -6,19 +6,27 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from dateutil.relativedelta import relativedelta
 
-from flowapp.actions.data.transform_data.base import Family, Work, brief, number_of, plain
+from flowapp.actions.data.transform_data.base import Work, brief, number_of, plain
+from flowapp.actions.data.transform_data.declared import Family
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_, times
+from flowapp.catalog.rows import Example
 from flowapp.errors import StepError, UnreadableError
 from flowapp.values.conventions import Conventions
 from flowapp.values.date_text import read_date, write_date
 from flowapp.values.dates import read_moment
 
 UNIX = "unix"  # as a format: seconds since 1970
-DATE = Family(N_("Change a date"), "date", ("timezone",))
+DATE = Family(N_("Change a date"), N_("Reads and writes dates, and calculates with them."), "date", ("timezone",))
 
 
-@DATE.add("parse", N_("Parse a date"), ("format", "language"))
+@DATE.add(
+    "parse",
+    N_("Parse a date"),
+    ("format", "language"),
+    help=N_("Reads a date or time as people write it; the result is ISO 8601."),
+    example=Example({"due": "31/12/2026"}, {"field": "due", "format": "dd/MM/yyyy"}, {"due": "2026-12-31"}),
+)
 def _parse(value: object, operation: Options, work: Work) -> str:
     """In a format, else in any that is certain; the language French says that the day comes before the month."""
     if operation.format.strip() == UNIX:
@@ -33,7 +41,13 @@ def _parse(value: object, operation: Options, work: Work) -> str:
     return _localized(found, operation, work).isoformat()
 
 
-@DATE.add("format", N_("Format a date"), ("format", "language"))
+@DATE.add(
+    "format",
+    N_("Format a date"),
+    ("format", "language"),
+    help=N_("Writes a date or time in a format."),
+    example=Example({"due": "2026-12-31"}, {"field": "due", "format": "d MMMM yyyy"}, {"due": "31 December 2026"}),
+)
 def _format(value: object, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     usual = "dd/MM/yyyy" if operation.language == "fr" else "yyyy-MM-dd"
@@ -43,7 +57,18 @@ def _format(value: object, operation: Options, work: Work) -> str:
         raise StepError(error.reason) from None
 
 
-@DATE.add("add", N_("Add time"), ("by",), ("by",))
+@DATE.add(
+    "add",
+    N_("Add time"),
+    ("by",),
+    ("by",),
+    help=N_("Makes a date earlier or later."),
+    example=Example(
+        {"sent": "2026-12-31"},
+        {"field": "sent", "to": "due", "by": "+30 days"},
+        {"sent": "2026-12-31", "due": "2027-01-30"},
+    ),
+)
 def _add(value: object, operation: Options, work: Work) -> str:
     """Days, months and years on the clock of the time zone; a date stays a date where whole days are added."""
     moment = _moment(value, operation, work)
@@ -55,7 +80,17 @@ def _add(value: object, operation: Options, work: Work) -> str:
     )
 
 
-@DATE.add("difference", N_("Time between dates"), ("since", "unit"))
+@DATE.add(
+    "difference",
+    N_("Time between dates"),
+    ("since", "unit"),
+    help=N_("Counts the days, months or hours since another date."),
+    example=Example(
+        {"due": "2026-03-31"},
+        {"field": "due", "to": "days", "since": "2026-03-01", "unit": "days"},
+        {"due": "2026-03-31", "days": 30},
+    ),
+)
 def _difference(value: object, operation: Options, work: Work) -> int | float:
     """From `since` to the value: months and years whole, days and weeks by the calendar, hours and less exact."""
     zone = _zone(operation, work)
@@ -72,14 +107,26 @@ def _difference(value: object, operation: Options, work: Work) -> int | float:
     return plain(number_of(round(length / timedelta(**{operation.unit: 1}), 6)))
 
 
-@DATE.add("start", N_("Start of the period"), ("period",))
+@DATE.add(
+    "start",
+    N_("Start of the period"),
+    ("period",),
+    help=N_("The first day of the month, week, quarter or year."),
+    example=Example({"day": "2026-03-17"}, {"field": "day", "period": "month"}, {"day": "2026-03-01"}),
+)
 def _start(value: object, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     first = _first(moment, operation.period)
     return (datetime.combine(first, time(), moment.tzinfo) if isinstance(moment, datetime) else first).isoformat()
 
 
-@DATE.add("end", N_("End of the period"), ("period",))
+@DATE.add(
+    "end",
+    N_("End of the period"),
+    ("period",),
+    help=N_("The last day of the month, week, quarter or year."),
+    example=Example({"day": "2026-02-17"}, {"field": "day", "period": "month"}, {"day": "2026-02-28"}),
+)
 def _end(value: object, operation: Options, work: Work) -> str:
     """The last day; of a time the last second."""
     moment = _moment(value, operation, work)
@@ -100,7 +147,14 @@ def _first(moment: date, period: str) -> date:
     return day.replace(month=month, day=1)
 
 
-@DATE.add("zone", N_("Convert to a time zone"))
+@DATE.add(
+    "zone",
+    N_("Convert to a time zone"),
+    help=N_("Writes the same moment with the clock of another time zone."),
+    example=Example(
+        {"at": "2026-03-31T12:00:00Z"}, {"field": "at", "timezone": "Europe/Paris"}, {"at": "2026-03-31T14:00:00+02:00"}
+    ),
+)
 def _into_zone(value: object, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     if not isinstance(moment, datetime):

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Sequence
 from typing import Any
 
 from flowapp.actions.data.transform_data.base import (
     ENTRY,
     ITEM,
     MISSING,
-    Kinds,
     Work,
     get_path,
-    number_of,
-    plain,
     remove_path,
     set_path,
 )
+from flowapp.actions.data.transform_data.declared import Kinds
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_, times
+from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
-from flowapp.exact_json import Json
 from flowapp.values.dates import iso_instant
 from flowapp.values.lists import as_list
 from flowapp.values.numbers import plain_number
@@ -42,30 +39,67 @@ def items(data: object, operation: Options, work: Work) -> list[object]:
     return found
 
 
-@LISTS.add("map", N_("Map"), ("value",), ("value",))
+@LISTS.add(
+    "map",
+    N_("Map"),
+    ("value",),
+    ("value",),
+    help=N_("Makes a new item of every item of a list."),
+    example=Example(
+        [{"name": "Ann", "amount": 10}, {"name": "Ben", "amount": 5}], {"value": "{{ item.name }}"}, ["Ann", "Ben"]
+    ),
+)
 def _map(work: Work, operation: Options, data: object) -> list[object]:
     render = work.render
     return [render(operation.value, item=item, index=at) for at, item in enumerate(items(data, operation, work))]
 
 
-@LISTS.add("filter", N_("Filter"), ("conditions",), ("conditions",))
+@LISTS.add(
+    "filter",
+    N_("Filter"),
+    ("conditions",),
+    ("conditions",),
+    help=N_("Keeps the items of a list that meet the conditions."),
+    example=Example(
+        [{"name": "Ann", "amount": 10}, {"name": "Ben", "amount": 5}],
+        {"conditions": {"all": [{"field": "item.amount", "operator": ">", "value": 5}]}},
+        [{"name": "Ann", "amount": 10}],
+    ),
+)
 def _filter(work: Work, operation: Options, data: object) -> list[object]:
     numbered = enumerate(items(data, operation, work))
     return [item for at, item in numbered if work.ctx.test(operation.conditions, item=item, index=at)[0]]
 
 
-@LISTS.add("sort", N_("Sort"), ("field", "descending"))
+@LISTS.add(
+    "sort",
+    N_("Sort"),
+    ("field", "descending"),
+    help=N_("Sorts a list by a field; items without it come last."),
+    example=Example(
+        [{"name": "Ann", "amount": 10}, {"name": "Ben", "amount": 5}],
+        {"field": "amount"},
+        [{"name": "Ben", "amount": 5}, {"name": "Ann", "amount": 10}],
+    ),
+)
 def _sort(work: Work, operation: Options, data: object) -> list[object]:
     """Numbers before text, and what is missing at the end in either direction."""
     work.charge(ITEM * len(data) if isinstance(data, list) else 0)  # it looks more than once
-    keyed = [(_value(item, operation.field), item) for item in items(data, operation, work)]
+    keyed = [(value_of(item, operation.field), item) for item in items(data, operation, work)]
     there = [pair for pair in keyed if pair[0] not in (MISSING, None)]
     keys = _orders([value for value, _ in there], work)
     order = sorted(range(len(there)), key=keys.__getitem__, reverse=operation.descending)
     return [there[at][1] for at in order] + [item for value, item in keyed if value in (MISSING, None)]
 
 
-@LISTS.add("limit", N_("Keep the first items"), ("count",), ("count",))
+@LISTS.add(
+    "limit",
+    N_("Keep the first items"),
+    ("count",),
+    ("count",),
+    help=N_("Keeps so many items from the beginning of a list."),
+    example=Example(["a", "b", "c"], {"count": 2}, ["a", "b"]),
+)
 def _limit(work: Work, operation: Options, data: object) -> list[object]:
     count = work.number(work.ctx.render(operation.count), "count")
     if count < 0:
@@ -73,96 +107,34 @@ def _limit(work: Work, operation: Options, data: object) -> list[object]:
     return items(data, operation, work)[: int(count)]
 
 
-@LISTS.add("dedupe", N_("Remove duplicates"), ("field",))
+@LISTS.add(
+    "dedupe",
+    N_("Remove duplicates"),
+    ("field",),
+    help=N_("Keeps the first of all items that have the same value in a field, or that are the same."),
+    example=Example(
+        [{"email": "ann@example.com"}, {"email": "ANN@example.com"}], {"field": "email"}, [{"email": "ann@example.com"}]
+    ),
+)
 def _dedupe(work: Work, operation: Options, data: object) -> list[object]:
     first: dict[str, object] = {}
     for item in items(data, operation, work):
-        first.setdefault(_identity(_value(item, operation.field)), item)
+        first.setdefault(identity_of(value_of(item, operation.field)), item)
     return list(first.values())
 
 
-@LISTS.add("aggregate", N_("Aggregate"), ("field", "to", "function"))
-def _aggregate(work: Work, operation: Options, data: object) -> Json:
-    return {name_of(operation): calculate(operation, items(data, operation, work), work)}
-
-
-@LISTS.add("group", N_("Group"), ("field",), ("field",))
-def _group(work: Work, operation: Options, data: object) -> list[Json]:
-    groups: dict[str, tuple[object, list[object]]] = {}
-    for item in items(data, operation, work):
-        value = _value(item, operation.field)
-        key = None if value is MISSING else value
-        groups.setdefault(_identity(key), (key, []))[1].append(item)
-    return [{"key": key, "items": members, "count": len(members)} for key, members in groups.values()]
-
-
-@LISTS.add("merge", N_("Merge with other data"), ("field", "value", "how", "other_field"), ("value",))
-def _merge(work: Work, operation: Options, data: object) -> object:
-    """Object with object; list after list, record with record at the same place, or where both have the same value."""
-    other = work.render(operation.value)
-    if isinstance(data, dict) and isinstance(other, dict) and not operation.how:
-        return {**data, **other}
-    if not (isinstance(data, list) and isinstance(other, list)):
-        raise StepError("Only two lists or two objects can be merged.")
-    if operation.how == "append" or not (operation.how or operation.field):
-        return [*data, *other]
-    if operation.how == "position":
-        pairs: Iterator[tuple[object, object]] = zip_longest(data, other, fillvalue={})
-        return [_both(one, more, at) for at, (one, more) in enumerate(pairs, 1)]
-    return _join(work, operation, data, other) if operation.how else _look_up(work, operation, data, other)
-
-
-def _both(one: object, more: object, at: int) -> Json:
-    if not (isinstance(one, dict) and isinstance(more, dict)):
-        raise StepError(f"item {at}: only records with named fields can be merged by position.")
-    return {**one, **more}
-
-
-def _look_up(work: Work, operation: Options, data: Sequence[object], other: Sequence[object]) -> list[object]:
-    """Every item once, with what the last fitting one of the other list has; what is no record stays."""
-    key = operation.other_field or operation.field
-    known = {_identity(_value(item, key)): item for item in other if isinstance(item, dict)}
-    joined: list[object] = []
-    for item in data:
-        more = known.get(_identity(_value(item, operation.field)), {}) if isinstance(item, dict) else {}
-        work.charge(ENTRY * len(more))
-        joined.append({**item, **more} if isinstance(item, dict) else item)
-    return joined
-
-
-def _join(work: Work, operation: Options, data: list[object], other: list[object]) -> list[Json]:
-    """Each item with each fitting one; with left and full also those without, with full the rest of the other list.
-
-    A missing or null key fits nothing.
-    """
-    fitting: dict[str, list[Json]] = {}
-    others = _keyed(other, operation.other_field or operation.field, "of the other list")
-    for key, item in others:
-        fitting.setdefault(key, []).append(item)
-    joined: list[Json] = []
-    used = set()
-    for key, item in _keyed(data, operation.field, "of the list"):
-        matches = fitting.get(key, []) if key else []
-        used.add(key)
-        work.charge(ENTRY * sum(len(item) + len(match) for match in matches))
-        joined += [{**item, **match} for match in matches]
-        if not matches and operation.how != "inner":
-            joined.append(item)
-    if operation.how == "full":
-        joined += [item for key, item in others if not key or key not in used]
-    return joined
-
-
-def _keyed(records: list[object], field: str, where: str) -> list[tuple[str, Json]]:
-    keyed: list[tuple[object, Json]] = []
-    for at, record in enumerate(records, 1):
-        if not isinstance(record, dict):
-            raise StepError(f"item {at} {where}: only records with named fields can be joined.")
-        keyed.append((get_path(record, field), record))
-    return [("" if value is MISSING or value is None else _identity(value), record) for value, record in keyed]
-
-
-@LISTS.add("split_out", N_("Split a list into items"), ("field", "to"), ("field",))
+@LISTS.add(
+    "split_out",
+    N_("Split a list into items"),
+    ("field", "to"),
+    ("field",),
+    help=N_("Makes one record of each entry of a list inside a record."),
+    example=Example(
+        {"order": 7, "lines": ["pen", "ink"]},
+        {"field": "lines", "to": "line"},
+        [{"order": 7, "line": "pen"}, {"order": 7, "line": "ink"}],
+    ),
+)
 def _split_out(work: Work, operation: Options, data: object) -> list[object]:
     out: list[object] = []
     for record in data if isinstance(data, list) else [data]:
@@ -176,30 +148,8 @@ def _split_out(work: Work, operation: Options, data: object) -> list[object]:
     return out
 
 
-def name_of(operation: Options) -> str:
-    """The name of a calculation's result."""
-    return operation.to or operation.function
-
-
-def calculate(operation: Options, records: Sequence[object], work: Work) -> object:
-    """One calculation over the records, missing and null values left out."""
-    found = [_value(record, operation.field) for record in records]
-    values = [value for value in found if value is not MISSING and value is not None]
-    if operation.function == "count":
-        return len(values) if operation.field else len(records)
-    if operation.function in ("first", "last"):
-        return (values[0] if operation.function == "first" else values[-1]) if values else None
-    numbers = [work.number(value, operation.field or "item") for value in values]
-    if operation.function == "sum":
-        return plain(sum(numbers, number_of(0)))
-    if not numbers:
-        return None
-    if operation.function == "avg":
-        return plain(sum(numbers, number_of(0)) / len(numbers))
-    return plain(min(numbers) if operation.function == "min" else max(numbers))
-
-
-def _value(item: object, path: str) -> object:
+def value_of(item: object, path: str) -> object:
+    """The value at a path of an item, MISSING where there is none; without a path the item."""
     return get_path(item, path) if path else item
 
 
@@ -223,7 +173,7 @@ def _order(value: object) -> tuple[int, object]:
     return 1, value.casefold() if isinstance(value, str) else str(value)
 
 
-def _identity(value: object) -> str:
+def identity_of(value: object) -> str:
     """Addresses are the same where they differ in case alone."""
     value = identity(value) if isinstance(value, str) else value
     return "" if value is MISSING else json.dumps(value, sort_keys=True, default=str)

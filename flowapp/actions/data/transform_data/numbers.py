@@ -5,17 +5,25 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from flowapp.actions.data.transform_data.base import Family, Work, number_of, plain, text_of, whole_number
+from flowapp.actions.data.transform_data.base import Work, number_of, plain, text_of, whole_number
+from flowapp.actions.data.transform_data.declared import Family
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
+from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
 
-NUMBER = Family(N_("Change a number"), "number")
+NUMBER = Family(N_("Change a number"), N_("Reads, rounds and writes numbers."), "number")
 _LOCALES = {"en": "en-US", "fr": "de-DE"}  # who chooses the French format means a thousand by 1.234, too
 _PLACES = Context(prec=400)
 
 
-@NUMBER.add("parse", N_("Parse a number"), ("notation",))
+@NUMBER.add(
+    "parse",
+    N_("Parse a number"),
+    ("notation",),
+    help=N_("Reads a number as people write it."),
+    example=Example({"total": "1 234,50 €"}, {"field": "total", "notation": "fr"}, {"total": 1234.5}),
+)
 def _parse(value: object, operation: Options, work: Work) -> int | float:
     """“1 234,50 €”, “$1,234.50”, “12,5 %” (0.125). Where “1,234” may mean either, the notation decides."""
     if isinstance(value, str):
@@ -23,12 +31,24 @@ def _parse(value: object, operation: Options, work: Work) -> int | float:
     return plain(number_of(value, locale=_LOCALES[operation.notation]))
 
 
-@NUMBER.add("round", N_("Round"), ("decimals",))
+@NUMBER.add(
+    "round",
+    N_("Round"),
+    ("decimals",),
+    help=N_("Rounds to a number of decimals, halves away from zero."),
+    example=Example({"total": 2.345}, {"field": "total", "decimals": 2}, {"total": 2.35}),
+)
 def _round(value: object, operation: Options, work: Work) -> int | float:
     return plain(rounded(work.number(value), _decimals(operation, 0)))
 
 
-@NUMBER.add("format", N_("Format"), ("decimals", "currency", "notation"))
+@NUMBER.add(
+    "format",
+    N_("Format"),
+    ("decimals", "currency", "notation"),
+    help=N_("Writes a number for people, also with a currency."),
+    example=Example({"total": 1234.5}, {"field": "total", "currency": "EUR"}, {"total": "€1,234.50"}),
+)
 def _format(value: object, operation: Options, work: Work) -> str:
     from babel.numbers import format_currency, format_decimal, get_currency_precision
 
@@ -55,7 +75,13 @@ def _pattern(sign: str, number: Decimal, operation: Options) -> str:
     return digits if not sign else f"{sign}{digits}" if operation.notation == "en" else f"{digits}\u00a0{sign}"
 
 
-@NUMBER.add("percent", N_("Format as a percentage"), ("decimals", "notation"))
+@NUMBER.add(
+    "percent",
+    N_("Format as a percentage"),
+    ("decimals", "notation"),
+    help=N_("Writes a share as a percentage."),
+    example=Example({"share": 0.125}, {"field": "share"}, {"share": "12.5%"}),
+)
 def _percent(value: object, operation: Options, work: Work) -> str:
     from babel.numbers import format_decimal
 
@@ -68,7 +94,13 @@ def _percent(value: object, operation: Options, work: Work) -> str:
     return f"{text}%" if operation.notation == "en" else f"{text}\u00a0%"
 
 
-@NUMBER.add("between", N_("Limit to a range"), ("minimum", "maximum"))
+@NUMBER.add(
+    "between",
+    N_("Limit to a range"),
+    ("minimum", "maximum"),
+    help=N_("Raises a number to the minimum, or lowers it to the maximum."),
+    example=Example({"discount": 70}, {"field": "discount", "minimum": 0, "maximum": 50}, {"discount": 50}),
+)
 def _between(value: object, operation: Options, work: Work) -> int | float:
     number = work.number(value)
     least, most = (None if b in (None, "") else work.number(b) for b in (operation.minimum, operation.maximum))

@@ -2,82 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from flowapp.actions.data.transform_data.base import Family, OperationKind
-from flowapp.actions.data.transform_data.code import BASE64, CSV, HASH, JSON
+from flowapp.actions.data.transform_data.code import BASE64, HASH
 from flowapp.actions.data.transform_data.dates import DATE, UNIX
-from flowapp.actions.data.transform_data.lists import LISTS
+from flowapp.actions.data.transform_data.kinds import (
+    KINDS,
+    WITH_PATTERN,
+    Algorithm,
+    Coding,
+    DataConversion,
+    DateConversion,
+    Name,
+    NumberConversion,
+    TextConversion,
+    conversions_of,
+    shown_for,
+)
+from flowapp.actions.data.transform_data.notations import JSON
 from flowapp.actions.data.transform_data.numbers import NUMBER
 from flowapp.actions.data.transform_data.options import Options
 from flowapp.actions.data.transform_data.patterns import compile_pattern
-from flowapp.actions.data.transform_data.records import RECORDS
-from flowapp.actions.data.transform_data.text import JOIN, PATTERN_CONVERSIONS, TEXT, TEXTS
+from flowapp.actions.data.transform_data.text import TEXT
 from flowapp.catalog import N_, ui
 from flowapp.catalog.fields import Lines, Text, has_expression
+from flowapp.catalog.rows import RowHelp
 from flowapp.errors import StepError, UnreadableError
 from flowapp.texts import either, say
 from flowapp.values.patterns import read_pattern
-
-FAMILIES = {
-    "join": JOIN,
-    "text": TEXT,
-    "number": NUMBER,
-    "date": DATE,
-    "json": JSON,
-    "csv": CSV,
-    "base64": BASE64,
-    "hash": HASH,
-}
-KINDS: dict[str, OperationKind] = {
-    **RECORDS,
-    **LISTS,
-    **TEXTS,
-    **{name: family.kind for name, family in FAMILIES.items()},
-}
-
-if TYPE_CHECKING:
-    Name = str
-    TextConversion = str
-    NumberConversion = str
-    DateConversion = str
-    DataConversion = str
-    Coding = str
-    Algorithm = str
-else:
-    Name = Literal[tuple(KINDS)]
-    TextConversion, NumberConversion, DateConversion = (
-        Literal[tuple(TEXT.conversions)],
-        Literal[tuple(NUMBER.conversions)],
-        Literal[tuple(DATE.conversions)],
-    )
-    DataConversion, Coding, Algorithm = (
-        Literal[tuple(JSON.conversions)],
-        Literal[tuple(BASE64.conversions)],
-        Literal[tuple(HASH.conversions)],
-    )
-
-
-def _when(name: str) -> dict[str, list[str]]:
-    """Where the field is shown: for the operations that use it, of a family for those of its conversions that do.
-
-    A form can ask two questions only where both have one answer: families share no field of single conversions.
-    """
-    users = {op: kind for op, kind in KINDS.items() if kind.uses(name) or name == kind.choice}
-    shown = {"op": list(users)}
-    for kind in users.values():
-        if name not in (*kind.fields, kind.choice):
-            shown[kind.choice] = [
-                conversion for conversion, declared in kind.conversions.items() if name in declared.fields
-            ]
-    return shown
-
-
-def _conversions(label: str, family: Family) -> dict[str, Any]:
-    choices = [(name, conversion.label) for name, conversion in family.conversions.items()]
-    return ui(label, widget="select", choices=choices, show_if=_when(family.kind.choice))
 
 
 class Operation(Options):
@@ -90,32 +45,35 @@ class Operation(Options):
             N_("Operation"), widget="select", choices=[(name, kind.label) for name, kind in KINDS.items()]
         )
     )
-    text: TextConversion = Field("upper", json_schema_extra=_conversions(N_("What to do"), TEXT))
-    number: NumberConversion = Field("parse", json_schema_extra=_conversions(N_("What to do"), NUMBER))
-    date: DateConversion = Field("parse", json_schema_extra=_conversions(N_("What to do"), DATE))
-    way: DataConversion = Field("parse", json_schema_extra=_conversions(N_("What to do"), JSON))
-    coding: Coding = Field("encode", json_schema_extra=_conversions(N_("What to do"), BASE64))
-    algorithm: Algorithm = Field("sha256", json_schema_extra=_conversions(N_("Algorithm"), HASH))
-    field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=_when("field"), plain=True))
+    text: TextConversion = Field("upper", json_schema_extra=conversions_of(N_("What to do"), TEXT))
+    number: NumberConversion = Field("parse", json_schema_extra=conversions_of(N_("What to do"), NUMBER))
+    date: DateConversion = Field("parse", json_schema_extra=conversions_of(N_("What to do"), DATE))
+    way: DataConversion = Field("parse", json_schema_extra=conversions_of(N_("What to do"), JSON))
+    coding: Coding = Field("encode", json_schema_extra=conversions_of(N_("What to do"), BASE64))
+    algorithm: Algorithm = Field("sha256", json_schema_extra=conversions_of(N_("Algorithm"), HASH))
+    field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=shown_for("field"), plain=True))
     to: str = Field(
-        "", json_schema_extra=ui(N_("New name"), N_("Leave empty to keep the name."), show_if=_when("to"), plain=True)
+        "",
+        json_schema_extra=ui(N_("New name"), N_("Leave empty to keep the name."), show_if=shown_for("to"), plain=True),
     )
-    value: object = Field(None, json_schema_extra=ui(N_("Value"), show_if=_when("value")))
+    value: object = Field(None, json_schema_extra=ui(N_("Value"), show_if=shown_for("value")))
     values: dict[str, object] = Field(
-        {}, json_schema_extra=ui(N_("Several fields"), widget="keyvalue", advanced=True, show_if=_when("values"))
+        {}, json_schema_extra=ui(N_("Several fields"), widget="keyvalue", advanced=True, show_if=shown_for("values"))
     )
-    fields: Lines = Field([], json_schema_extra=ui(N_("Fields"), widget="lines", show_if=_when("fields"), plain=True))
+    fields: Lines = Field(
+        [], json_schema_extra=ui(N_("Fields"), widget="lines", show_if=shown_for("fields"), plain=True)
+    )
     conditions: object = Field(
-        None, json_schema_extra=ui(N_("Conditions"), widget="conditions", show_if=_when("conditions"))
+        None, json_schema_extra=ui(N_("Conditions"), widget="conditions", show_if=shown_for("conditions"))
     )
     function: Literal["sum", "avg", "min", "max", "count", "first", "last"] = Field(
-        "sum", json_schema_extra=ui(N_("Calculate"), widget="select", show_if=_when("function"))
+        "sum", json_schema_extra=ui(N_("Calculate"), widget="select", show_if=shown_for("function"))
     )
     count: int | str | None = Field(
-        None, json_schema_extra=ui(N_("Number of records"), widget="number", show_if=_when("count"))
+        None, json_schema_extra=ui(N_("Number of records"), widget="number", show_if=shown_for("count"))
     )
     descending: bool = Field(
-        False, json_schema_extra=ui(N_("Largest first"), widget="checkbox", show_if=_when("descending"))
+        False, json_schema_extra=ui(N_("Largest first"), widget="checkbox", show_if=shown_for("descending"))
     )
     how: Literal["", "append", "left", "inner", "full", "position"] = Field(
         "",
@@ -130,7 +88,7 @@ class Operation(Options):
                 ("inner", N_("By the field, only matches")),
                 ("full", N_("By the field, keep all of both lists")),
             ],
-            show_if=_when("how"),
+            show_if=shown_for("how"),
         ),
     )
     other_field: str = Field(
@@ -138,32 +96,34 @@ class Operation(Options):
         json_schema_extra=ui(
             N_("Field in the other list"),
             N_("If it has a different name there."),
-            show_if=_when("other_field"),
+            show_if=shown_for("other_field"),
             plain=True,
         ),
     )
     separator: str = Field(
         ",",
         json_schema_extra=ui(
-            N_("Separator"), N_("\\n is a line break, \\t a tab, \\s a space."), show_if=_when("separator")
+            N_("Separator"), N_("\\n is a line break, \\t a tab, \\s a space."), show_if=shown_for("separator")
         ),
     )
-    find: Text = Field("", json_schema_extra=ui(N_("Find"), show_if=_when("find")))
+    find: Text = Field("", json_schema_extra=ui(N_("Find"), show_if=shown_for("find")))
     replacement: Text = Field(
         "",
         json_schema_extra=ui(
-            N_("Replace with"), N_("With a pattern, $1 is the first group's match."), show_if=_when("replacement")
+            N_("Replace with"), N_("With a pattern, $1 is the first group's match."), show_if=shown_for("replacement")
         ),
     )
-    length: int | str | None = Field(None, json_schema_extra=ui(N_("Length"), widget="number", show_if=_when("length")))
-    fill: Text = Field("", json_schema_extra=ui(N_("Fill with"), placeholder="0", show_if=_when("fill")))
+    length: int | str | None = Field(
+        None, json_schema_extra=ui(N_("Length"), widget="number", show_if=shown_for("length"))
+    )
+    fill: Text = Field("", json_schema_extra=ui(N_("Fill with"), placeholder="0", show_if=shown_for("fill")))
     side: Literal["start", "end"] = Field(
         "start",
         json_schema_extra=ui(
             N_("Side"),
             widget="select",
             choices=[("start", N_("Start")), ("end", N_("Append"))],
-            show_if=_when("side"),
+            show_if=shown_for("side"),
         ),
     )
     format: str = Field(
@@ -172,27 +132,27 @@ class Operation(Options):
             N_("Format"),
             N_("For example dd/MM/yyyy, EEEE d MMMM or h:mm a. Words stand in quotes: HH 'h' mm."),
             placeholder="dd/MM/yyyy",
-            show_if=_when("format"),
+            show_if=shown_for("format"),
         ),
     )
-    by: Text = Field("", json_schema_extra=ui(N_("Amount"), placeholder="+3 days", show_if=_when("by")))
+    by: Text = Field("", json_schema_extra=ui(N_("Amount"), placeholder="+3 days", show_if=shown_for("by")))
     since: Text = Field(
         "",
         json_schema_extra=ui(
-            N_("Since"), N_("Leave empty for now."), placeholder="{{ item.start }}", show_if=_when("since")
+            N_("Since"), N_("Leave empty for now."), placeholder="{{ item.start }}", show_if=shown_for("since")
         ),
     )
     unit: Literal["days", "weeks", "months", "years", "hours", "minutes", "seconds"] = Field(
         "days", json_schema_extra=ui(N_("Unit"), widget="select", choices=[
             ("days", N_("Days")), ("weeks", N_("Weeks")), ("months", N_("Months")), ("years", N_("Years")),
             ("hours", N_("Hours")), ("minutes", N_("Minutes")), ("seconds", N_("Seconds")),
-        ], show_if=_when("unit")),
+        ], show_if=shown_for("unit")),
     )  # fmt: skip
     period: Literal["month", "week", "quarter", "year", "day"] = Field(
         "month", json_schema_extra=ui(N_("Period"), widget="select", choices=[
             ("month", N_("Month")), ("week", N_("Week")), ("quarter", N_("Quarter")), ("year", N_("Year")),
             ("day", N_("Day")),
-        ], show_if=_when("period")),
+        ], show_if=shown_for("period")),
     )  # fmt: skip
     timezone: str = Field(
         "",
@@ -200,18 +160,18 @@ class Operation(Options):
             N_("Time zone"),
             N_("Leave empty to use the workflow's time zone."),
             widget="timezone",
-            show_if=_when("timezone"),
+            show_if=shown_for("timezone"),
         ),
     )
     decimals: int | str | None = Field(
-        None, json_schema_extra=ui(N_("Decimals"), widget="number", show_if=_when("decimals"))
+        None, json_schema_extra=ui(N_("Decimals"), widget="number", show_if=shown_for("decimals"))
     )
-    currency: str = Field("", json_schema_extra=ui(N_("Currency"), placeholder="EUR", show_if=_when("currency")))
+    currency: str = Field("", json_schema_extra=ui(N_("Currency"), placeholder="EUR", show_if=shown_for("currency")))
     minimum: int | float | str | None = Field(
-        None, json_schema_extra=ui(N_("Minimum"), widget="number", show_if=_when("minimum"))
+        None, json_schema_extra=ui(N_("Minimum"), widget="number", show_if=shown_for("minimum"))
     )
     maximum: int | float | str | None = Field(
-        None, json_schema_extra=ui(N_("Maximum"), widget="number", show_if=_when("maximum"))
+        None, json_schema_extra=ui(N_("Maximum"), widget="number", show_if=shown_for("maximum"))
     )
     notation: Literal["en", "fr"] = Field(
         "en",
@@ -219,7 +179,7 @@ class Operation(Options):
             N_("Number format"),
             widget="select",
             choices=[("en", N_("1,234.50 (English)")), ("fr", N_("1 234,50 (French)"))],
-            show_if=_when("notation"),
+            show_if=shown_for("notation"),
         ),
     )
     language: Literal["en", "fr"] = Field(
@@ -228,12 +188,13 @@ class Operation(Options):
             N_("Language"),
             widget="select",
             choices=[("en", N_("English")), ("fr", N_("French"))],
-            show_if=_when("language"),
+            show_if=shown_for("language"),
         ),
     )
-    pretty: bool = Field(False, json_schema_extra=ui(N_("Indent"), widget="checkbox", show_if=_when("pretty")))
+    pretty: bool = Field(False, json_schema_extra=ui(N_("Indent"), widget="checkbox", show_if=shown_for("pretty")))
     header: bool = Field(
-        True, json_schema_extra=ui(N_("First row contains column names"), widget="checkbox", show_if=_when("header"))
+        True,
+        json_schema_extra=ui(N_("First row contains column names"), widget="checkbox", show_if=shown_for("header")),
     )
     quoting: Literal["needed", "all"] = Field(
         "needed",
@@ -241,9 +202,20 @@ class Operation(Options):
             N_("Quotes"),
             widget="select",
             choices=[("needed", N_("Only where needed")), ("all", N_("Around every value"))],
-            show_if=_when("quoting"),
+            show_if=shown_for("quoting"),
         ),
     )
+
+    @classmethod
+    def explained(cls, row: Mapping[str, object]) -> RowHelp | None:
+        """What the operation of a row does, in the way that is chosen."""
+        kind = KINDS.get(str(row.get("op")))
+        if kind is None:
+            return None
+        default = cls.model_fields[kind.choice].default if kind.choice else ""
+        chosen = {"op": row["op"], kind.choice: row.get(kind.choice) or default}
+        found = kind.documented(str(row["op"]))
+        return next((entry for entry in found if entry.settings.items() <= chosen.items()), None)
 
     @model_validator(mode="after")
     def _complete(self) -> Operation:
@@ -262,7 +234,7 @@ class Operation(Options):
     def _check_patterns(self) -> None:
         """A pattern that is written out is refused where it cannot be read."""
         try:
-            if self.op == "text" and self.text in PATTERN_CONVERSIONS and not has_expression(self.find):
+            if self.op == "text" and self.text in WITH_PATTERN and not has_expression(self.find):
                 compile_pattern(self.find)
             if self.op == "date" and self.format and self.format.strip() != UNIX and not has_expression(self.format):
                 read_pattern(self.format)

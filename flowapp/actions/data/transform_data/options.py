@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
 from flowapp.catalog.fields import Lines
+from flowapp.catalog.rows import ExplainedRow
 
 
-class Options(BaseModel):
+class Options(ExplainedRow):
     """A row's values; `operation.Operation` says what the form asks, and which values there are."""
 
     op: str

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import re
 
-from flowapp.actions.data.transform_data.base import (
-    ENTRY,
-    MISSING,
-    Family,
-    Kinds,
-    Work,
-    get_path,
-    set_path,
-    text_of,
-    whole_number,
-)
+from flowapp.actions.data.transform_data.base import ENTRY, MISSING, Work, get_path, set_path, text_of, whole_number
+from flowapp.actions.data.transform_data.declared import Family, Kinds
 from flowapp.actions.data.transform_data.options import Options
-from flowapp.actions.data.transform_data.patterns import Spans, compile_pattern
 from flowapp.catalog import N_
+from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
 from flowapp.values.text import without_accents
 
 TEXTS = Kinds()
-TEXT = Family(N_("Change text"), "text")
-JOIN = Family(N_("Join a list into text"), fields=("separator",), whole=True)
-PATTERN_CONVERSIONS = ("replace_pattern", "extract", "extract_all")
+TEXT = Family(N_("Change text"), N_("Changes text: of a field, or the data itself."), "text")
+JOIN = Family(
+    N_("Join a list into text"),
+    N_("Makes one text of a list, with a separator between its entries."),
+    fields=("separator",),
+    whole=True,
+)
 MAX_LENGTH = 1_000_000
 _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\s": " "}
 
 
-@TEXTS.add("split", N_("Split text into a list"), ("field", "to", "separator"))
+@TEXTS.add(
+    "split",
+    N_("Split text into a list"),
+    ("field", "to", "separator"),
+    help=N_("Makes a list of a text, cut at a separator."),
+    example=Example({"tags": "red, green"}, {"field": "tags"}, {"tags": ["red", "green"]}),
+)
 def _split(work: Work, operation: Options, data: object) -> object:
     separator = _unescaped(operation.separator) or ","
 
@@ -55,13 +56,17 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\[nts]", lambda match: _ESCAPES[match[0]], text)
 
 
-def _written(text: object) -> str:
-    r"""What a form cannot hold at the ends of a line, alone as \n, \t or \s."""
+def written(text: object) -> str:
+    r"""Text of a field of the form. What a form cannot hold at the ends of a line, alone as \n, \t or \s."""
     text = "" if text is None else str(text)
     return _unescaped(text) if re.fullmatch(r"(\\[nts])+", text) else text
 
 
-@JOIN.add("", "")
+@JOIN.add(
+    "",
+    "",
+    example=Example(["Ann", "Ben"], {"separator": ", "}, "Ann, Ben"),
+)
 def _join(value: object, operation: Options, work: Work) -> str:
     if not isinstance(value, list):
         raise StepError("This needs a list. Enter the field that contains one.")
@@ -71,88 +76,84 @@ def _join(value: object, operation: Options, work: Work) -> str:
     return between.join(parts)
 
 
-@TEXT.add("upper", N_("UPPERCASE"))
+@TEXT.add(
+    "upper",
+    N_("UPPERCASE"),
+    help=N_("Writes text in capital letters."),
+    example=Example({"name": "Ann Lee"}, {"field": "name"}, {"name": "ANN LEE"}),
+)
 def _upper(value: object, _operation: Options, work: Work) -> str:
     return text_of(value, work).upper()
 
 
-@TEXT.add("lower", N_("lowercase"))
+@TEXT.add(
+    "lower",
+    N_("lowercase"),
+    help=N_("Writes text in small letters."),
+    example=Example({"name": "Ann Lee"}, {"field": "name"}, {"name": "ann lee"}),
+)
 def _lower(value: object, _operation: Options, work: Work) -> str:
     return text_of(value, work).lower()
 
 
-@TEXT.add("title", N_("Title Case"))
+@TEXT.add(
+    "title",
+    N_("Title Case"),
+    help=N_("Begins every word with a capital letter."),
+    example=Example({"name": "ann lee"}, {"field": "name"}, {"name": "Ann Lee"}),
+)
 def _title(value: object, _operation: Options, work: Work) -> str:
     return re.sub(r"(?<![\w'\u2019])\w", lambda match: match[0].upper(), text_of(value, work).lower())
 
 
-@TEXT.add("trim", N_("Trim spaces"))
+@TEXT.add(
+    "trim",
+    N_("Trim spaces"),
+    help=N_("Takes away spaces and line breaks at both ends."),
+    example=Example({"name": "  Ann "}, {"field": "name"}, {"name": "Ann"}),
+)
 def _trim(value: object, _operation: Options, work: Work) -> str:
     return text_of(value, work).strip()
 
 
-@TEXT.add("squeeze", N_("Collapse spaces"))
+@TEXT.add(
+    "squeeze",
+    N_("Collapse spaces"),
+    help=N_("Leaves one space between words, and none at the ends."),
+    example=Example({"name": " Ann   Lee "}, {"field": "name"}, {"name": "Ann Lee"}),
+)
 def _squeeze(value: object, _operation: Options, work: Work) -> str:
     return " ".join(text_of(value, work).split())
 
 
-@TEXT.add("replace", N_("Replace text"), ("find", "replacement"), ("find",))
+@TEXT.add(
+    "replace",
+    N_("Replace text"),
+    ("find", "replacement"),
+    ("find",),
+    help=N_("Replaces every occurrence of a text."),
+    example=Example({"phone": "06.12.34"}, {"field": "phone", "find": ".", "replacement": " "}, {"phone": "06 12 34"}),
+)
 def _replace(value: object, operation: Options, work: Work) -> str:
-    text, old, new = text_of(value, work), _written(operation.find), _written(operation.replacement)
+    text, old, new = text_of(value, work), written(operation.find), written(operation.replacement)
     if not old:
         raise StepError("There is no text to search for: fill in “find”.")
     work.charge(text.count(old) * len(new))
     return text.replace(old, new)
 
 
-@TEXT.add("replace_pattern", N_("Replace a pattern"), ("find", "replacement"), ("find",))
-def _replace_pattern(value: object, operation: Options, work: Work) -> str:
-    text, new = text_of(value, work), _written(operation.replacement)
-    parts, at = [], 0
-    for spans in compile_pattern(str(operation.find)).find(text, work.charge):
-        written = _filled(new, text, spans)
-        work.charge(len(written))
-        parts += [text[at : spans[0]], written]
-        at = spans[1] or 0
-    return "".join([*parts, text[at:]])
-
-
-@TEXT.add("extract", N_("Extract the first match of a pattern"), ("find",), ("find",))
-def _extract(value: object, operation: Options, work: Work) -> str | None:
-    """The first group, where the pattern has one; null where nothing fits."""
-    text = text_of(value, work)
-    spans = next(compile_pattern(str(operation.find)).find(text, work.charge), None)
-    return None if spans is None else _part(text, spans, min(len(spans) // 2 - 1, 1))
-
-
-@TEXT.add("extract_all", N_("Extract all matches of a pattern"), ("find",), ("find",))
-def _extract_all(value: object, operation: Options, work: Work) -> list[str | None]:
-    text = text_of(value, work)
-    matches = compile_pattern(str(operation.find)).find(text, work.charge)
-    return [_part(text, spans, min(len(spans) // 2 - 1, 1)) for spans in matches]
-
-
-def _part(text: str, spans: Spans, group: int) -> str | None:
-    start, end = spans[2 * group], spans[2 * group + 1]
-    return None if start is None or end is None else text[start:end]
-
-
-def _filled(new: str, text: str, spans: Spans) -> str:
-    """`$1` or `\\1` is the first group, `$0` the whole, `$$` a dollar sign."""
-
-    def group(match: re.Match[str]) -> str:
-        if not match[1]:
-            return "$"
-        if int(match[1]) >= len(spans) // 2:
-            raise StepError(f"The pattern has no group {match[1]}, which “replacement” refers to.")
-        return _part(text, spans, int(match[1])) or ""
-
-    return re.sub(r"\$\$|[$\\]([0-9])", group, new)
-
-
-@TEXT.add("pad", N_("Pad to a length"), ("length", "fill", "side"), ("length",))
+@TEXT.add(
+    "pad",
+    N_("Pad to a length"),
+    ("length", "fill", "side"),
+    ("length",),
+    help=N_("Fills text up to a length."),
+    example=Example(
+        {"number": "42"}, {"field": "number", "length": 5, "fill": "0", "side": "start"}, {"number": "00042"}
+    ),
+)
 def _pad(value: object, operation: Options, work: Work) -> str:
-    text, fill = text_of(value, work), _written(operation.fill) or " "
+    text, fill = text_of(value, work), written(operation.fill) or " "
     missing = whole_number(operation.length, "length", 0, MAX_LENGTH) - len(text)
     if missing <= 0:
         return text
@@ -161,20 +162,37 @@ def _pad(value: object, operation: Options, work: Work) -> str:
     return more + text if operation.side == "start" else text + more
 
 
-@TEXT.add("truncate", N_("Truncate"), ("length",), ("length",))
+@TEXT.add(
+    "truncate",
+    N_("Truncate"),
+    ("length",),
+    ("length",),
+    help=N_("Shortens text to a length, the dots included."),
+    example=Example({"note": "A long description"}, {"field": "note", "length": 7}, {"note": "A long…"}),
+)
 def _truncate(value: object, operation: Options, work: Work) -> str:
     """So many characters at most, the dots included."""
     text, most = text_of(value, work), whole_number(operation.length, "length", 0, MAX_LENGTH)
     return text if len(text) <= most else text[: max(most - 1, 0)] + "…"[:most]
 
 
-@TEXT.add("slug", N_("URL slug"))
+@TEXT.add(
+    "slug",
+    N_("URL slug"),
+    help=N_("Makes text fit for a web address or a file name."),
+    example=Example({"title": "Été à Paris"}, {"field": "title"}, {"title": "ete-a-paris"}),
+)
 def _slug(value: object, _operation: Options, work: Work) -> str:
     bare = _bare(text_of(value, work)).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
 
 
-@TEXT.add("strip_accents", N_("Remove accents"))
+@TEXT.add(
+    "strip_accents",
+    N_("Remove accents"),
+    help=N_("Takes the accents off letters."),
+    example=Example({"name": "Élodie Müller"}, {"field": "name"}, {"name": "Elodie Muller"}),
+)
 def _strip_accents(value: object, _operation: Options, work: Work) -> str:
     return _bare(text_of(value, work))
 

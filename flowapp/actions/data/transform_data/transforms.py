@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from flowapp.actions.data.transform_data.base import VALUE, Work
-from flowapp.actions.data.transform_data.lists import calculate, items, name_of
-from flowapp.actions.data.transform_data.operation import KINDS, Operation
+from flowapp.actions.data.transform_data.kinds import KINDS
+from flowapp.actions.data.transform_data.lists import items
+from flowapp.actions.data.transform_data.operation import Operation
+from flowapp.actions.data.transform_data.totals import calculate, name_of
 from flowapp.errors import StepError
 from flowapp.security import helpers
 

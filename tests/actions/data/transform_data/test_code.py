@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowapp.actions.data.transform_data.base import Work
-from flowapp.actions.data.transform_data.code import BASE64, CSV, JSON
+from flowapp.actions.data.transform_data.code import BASE64
+from flowapp.actions.data.transform_data.notations import CSV, JSON
 from flowapp.actions.data.transform_data.operation import Operation
 
 
