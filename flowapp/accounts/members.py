@@ -1,4 +1,4 @@
-"""People: the first owner, passwords, members and their roles, invitations, access tokens.
+"""People: the first owner, passwords, members and their roles, access tokens.
 
 The caller commits, except where an `engine` is taken: those calls are one transaction of their own.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import Engine, Update, exists, func, select, update
+from sqlalchemy import Engine, Update, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,15 +18,14 @@ from flowapp.catalog.times import timezones
 from flowapp.config import Settings
 from flowapp.errors import ConfigError, ConflictError, ForbiddenError, InvalidError, NotFoundError, Problem
 from flowapp.events import audit
-from flowapp.models import AccessToken, Invitation, Lease, Member, Organization, User, new_id, utcnow
+from flowapp.models import AccessToken, Lease, Member, Organization, User, new_id, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.passwords import check_password, hash_password
 from flowapp.security.roles import Role
-from flowapp.security.tokens import hash_token, make_key, make_token
+from flowapp.security.tokens import make_token
 from flowapp.texts import say
 from flowapp.workflows.projects import default_project
 
-INVITATION_DAYS = 7
 Furnish = Callable[[Session, Organization, User], None]  # what a new organization starts with, added in its session
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+")
 
@@ -281,53 +280,6 @@ def _keep_an_owner(session: Session) -> None:
         raise ConflictError(say("This is the last owner. Make someone else an owner first."))
 
 
-# -- invitations ---------------------------------------------------------------------------------------------------
-
-
-def invite(session: Session, email: str, role: Role, *, by: Role, actor_id: str) -> tuple[Invitation, str]:
-    """An invitation and its token, which is not stored. A second one to the same address replaces the first."""
-    email = clean_email(email)
-    if role > by:
-        raise InvalidError.at("role", say("You cannot assign a role above your own."))
-    if session.scalar(select(Member.id).join(User, User.id == Member.user_id).where(User.email == email)):
-        raise InvalidError.at("email", say("This person is already a member."))
-    invitation = session.scalar(select(Invitation).filter_by(email=email)) or Invitation(email=email)
-    token = make_key(32)
-    invitation.role, invitation.invited_by, invitation.token_hash = role.label, actor_id, hash_token(token)
-    invitation.expires_at = utcnow() + timedelta(days=INVITATION_DAYS)
-    session.add(invitation)
-    session.flush()
-    return invitation, token
-
-
-def find_invitation(engine: Engine, token: str) -> tuple[Invitation, Organization, User | None]:
-    """The open invitation, its organization, and the account of that address if there is one. NotFoundError."""
-    with system_session(engine) as system:
-        invitation = system.scalar(select(Invitation).filter_by(token_hash=hash_token(token)))
-        if invitation is None or invitation.expires_at <= utcnow():
-            raise NotFoundError(
-                say("This invitation was already used, was withdrawn or has expired. Ask for a new one.")
-            )
-        user = system.scalar(select(User).where(User.email == invitation.email))
-        return invitation, system.get_one(Organization, invitation.organization_id), user
-
-
-def accept(engine: Engine, invitation: Invitation, user: User, *, ip: str = "") -> None:
-    """Makes `user` (new, or one who has an account) a member. The invitation is used up."""
-    with tenant_session(engine, invitation.organization_id) as session:
-        row = session.get(Invitation, invitation.id, with_for_update=True)
-        if row is None or row.token_hash != invitation.token_hash:
-            raise NotFoundError(say("This invitation was already used or was withdrawn. Ask for a new one."))
-        session.delete(row)
-        session.merge(user)
-        session.flush()
-        if session.scalar(select(func.count()).select_from(Member).filter_by(user_id=user.id)) == 0:
-            session.add(Member(user_id=user.id, role=row.role))
-        target = ("member", user.id, f"{user.email} ({row.role})")
-        audit(session, "member.joined", actor=(user.id, user.email), target=target, ip=ip)
-        session.commit()
-
-
 # -- access tokens -------------------------------------------------------------------------------------------------
 
 
@@ -346,10 +298,16 @@ def create_token(
     return row, text
 
 
-def revoke_token(session: Session, token_id: str, *, user_id: str, by: Role) -> AccessToken:
-    """Ends a token: one's own, or anybody's for admins. NotFoundError for any other."""
+def get_token(session: Session, token_id: str, *, user_id: str, by: Role) -> AccessToken:
+    """A token: one's own, or anybody's for admins. NotFoundError for any other."""
     row = session.get(AccessToken, token_id)
     if row is None or (row.user_id != user_id and by < Role.ADMIN):
         raise NotFoundError(say("There is no such access token."))
+    return row
+
+
+def revoke_token(session: Session, token_id: str, *, user_id: str, by: Role) -> AccessToken:
+    """Ends a token that `get_token` gives."""
+    row = get_token(session, token_id, user_id=user_id, by=by)
     row.revoked_at = row.revoked_at or utcnow()
     return row

@@ -10,9 +10,12 @@ from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.connectors.smtp.message import sender_of
 from flowapp.errors import StepError
 from flowapp.integrations import service as integrations
+from flowapp.logs import get_logger
 from flowapp.models import CaughtMail, Integration
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.runtime import Runtime
+
+log = get_logger(__name__)
 
 
 class OrganizationMailer:
@@ -29,9 +32,10 @@ class OrganizationMailer:
         if server is not None:
             return server.send(email, timeout=timeout)
         with tenant_session(self._runtime.engine, self._organization_id) as session:
-            catch(session, email, self._runtime.settings.mail_from)
+            message_id = catch(session, email, self._runtime.settings.mail_from)
             session.commit()
-        return SentMail(email.message_id, caught=True)
+        log.info("Caught, not sent: no mail server is connected", to=list(email.to), message_id=message_id)
+        return SentMail(message_id, caught=True)
 
     @property
     def catches(self) -> bool:
@@ -64,16 +68,16 @@ def unknown_integration(reference: str) -> StepError:
     )
 
 
-def catch(session: Session, email: Email, sender: str) -> None:
-    """Keeps an e-mail in the mail catcher; sending it again under the same Message-ID keeps one.
+def catch(session: Session, email: Email, sender: str) -> str:
+    """Keeps an e-mail in the mail catcher; sending it again under the same Message-ID, which is given back, keeps one.
 
     StepError for an e-mail that no mail server would be given.
     """
-    compose(email, sender)
-    if session.scalar(select(CaughtMail.message_id).where(CaughtMail.message_id == email.message_id)) is None:
+    message_id = compose(email, sender).message_id
+    if session.scalar(select(CaughtMail.message_id).where(CaughtMail.message_id == message_id)) is None:
         session.add(
             CaughtMail(
-                message_id=email.message_id,
+                message_id=message_id,
                 sender=str(sender_of(email, sender)),
                 recipients=[*email.to, *email.cc, *email.bcc],
                 subject=email.subject.strip()[:998],
@@ -81,3 +85,4 @@ def catch(session: Session, email: Email, sender: str) -> None:
                 html=email.html,
             )
         )
+    return message_id

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from flowapp.accounts import members
+from flowapp.accounts import invitations, members
 from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from flowapp.extensions import db
 from flowapp.models import AccessToken, Invitation, Member, Organization, User, utcnow
@@ -138,30 +138,30 @@ def test_tokens_of_others_are_for_admins(session: Session, ada: User) -> None:
 
 
 def test_an_invitation_works_once(session: Session, ada: User) -> None:
-    _row, token = members.invite(session, "Bob@Example.com", Role.EDITOR, by=Role.ADMIN, actor_id=ada.id)
+    _row, token = invitations.invite(session, "Bob@Example.com", Role.EDITOR, by=Role.ADMIN, actor_id=ada.id)
     session.commit()
-    invitation, place, known = members.find_invitation(db.engine, token)
+    invitation, place, known = invitations.find(db.engine, token)
     assert (invitation.email, place.name, known) == ("bob@example.com", "Acme", None)
     bob = members.make_user(name="Bob", email=invitation.email, password=PASSWORD)
-    members.accept(db.engine, invitation, bob)
+    invitations.accept(db.engine, invitation, bob)
     assert me(session, bob).role == "editor"
     with pytest.raises(NotFoundError):
-        members.find_invitation(db.engine, token)
+        invitations.find(db.engine, token)
     with pytest.raises(NotFoundError):
-        members.accept(db.engine, invitation, bob)
+        invitations.accept(db.engine, invitation, bob)
 
 
 def test_a_newer_invitation_replaces_the_older(session: Session, ada: User) -> None:
-    _row, first = members.invite(session, "bob@example.com", Role.EDITOR, by=Role.OWNER, actor_id=ada.id)
-    row, second = members.invite(session, "bob@example.com", Role.VIEWER, by=Role.OWNER, actor_id=ada.id)
+    _row, first = invitations.invite(session, "bob@example.com", Role.EDITOR, by=Role.OWNER, actor_id=ada.id)
+    row, second = invitations.invite(session, "bob@example.com", Role.VIEWER, by=Role.OWNER, actor_id=ada.id)
     session.commit()
     with pytest.raises(NotFoundError):
-        members.find_invitation(db.engine, first)
-    assert members.find_invitation(db.engine, second)[0].role == "viewer"
+        invitations.find(db.engine, first)
+    assert invitations.find(db.engine, second)[0].role == "viewer"
     session.get_one(Invitation, row.id).expires_at = utcnow() - timedelta(seconds=1)
     session.commit()
     with pytest.raises(NotFoundError):
-        members.find_invitation(db.engine, second)
+        invitations.find(db.engine, second)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_newer_invitation_replaces_the_older(session: Session, ada: User) -> N
 )
 def test_who_cannot_be_invited(session: Session, ada: User, email: str, role: Role, path: str) -> None:
     with pytest.raises(InvalidError) as caught:
-        members.invite(session, email, role, by=Role.ADMIN, actor_id=ada.id)
+        invitations.invite(session, email, role, by=Role.ADMIN, actor_id=ada.id)
     assert [p.path for p in caught.value.problems] == [path]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from flowapp import tasks, workflows
-from flowapp.accounts import members
+from flowapp.accounts import invitations, members
 from flowapp.catalog import ACTIONS, CONNECTORS, TRIGGERS
 from flowapp.data import records
 from flowapp.engine.store.start import start
@@ -189,8 +189,10 @@ def _fill(session: Session, place: Furnished, owner: User) -> None:
     for number in range(30):
         row = {"name": f"Person {number}", "email": f"person.{number}@example.com", "message": "Hello. " * number}
         record = records.create(session, table, row)
-    members.create_token(session, owner.id, "Accounting", Role.EDITOR, by=Role.OWNER)
-    _, invitation = members.invite(session, "grace@example.com", Role.EDITOR, by=Role.OWNER, actor_id=owner.id)
+    token, _ = members.create_token(session, owner.id, "Accounting", Role.EDITOR, by=Role.OWNER)
+    invited, invitation = invitations.invite(
+        session, "grace@example.com", Role.EDITOR, by=Role.OWNER, actor_id=owner.id
+    )
     service = Integration(integration_type="webhook")
     config, credentials = {"base_url": "https://api.example.com", "auth": "bearer"}, {"secret": "s"}
     integrations.save(session, tasks.runtime().vault, service, name="Ledger", config=config, credentials=credentials)
@@ -202,6 +204,8 @@ def _fill(session: Session, place: Furnished, owner: User) -> None:
         {"schema_id": schema.id},
         {"key": form.key},
         {"token": invitation},
+        {"invitation_id": invited.id},
+        {"token_id": token.id},
         {"integration_id": service.id},
         {"mail_id": mail.id},
         {"replay_id": _replay(session, owner)},

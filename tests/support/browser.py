@@ -28,6 +28,10 @@ class Browser:
         assert answer.status_code == status, (path, answer.status_code, answer.location, answer.text[:2000])
         return answer
 
+    def post_and_open(self, path: str, data: dict[str, Any] | None = None, **options: Any) -> Any:
+        """Posts, and opens the page that the answer leads to."""
+        return self.get(self.post(path, data, **options).location)
+
     def token(self) -> str:
         """The token of the session: every page carries it, the page of an unknown address too."""
         answer = self.client.get("/no-such-page", follow_redirects=True)

@@ -111,7 +111,7 @@ def test_alerts(app: Any, api: Api, smtp: SmtpServer) -> None:
 def test_invitations(app: Any, smtp: SmtpServer) -> None:
     browser = Browser(app).set_up()
     browser.get("/settings/members/invite")
-    browser.post("/settings/members/invite", {"email": "bob@example.com", "role": "viewer"}, 200)
+    browser.post_and_open("/settings/members/invite", {"email": "bob@example.com", "role": "viewer"})
     assert smtp.inbox == [] and "/invite/" in browser.text
     with app.app_context(), system_session(db.engine) as system:
         organization_id = system.execute(
@@ -121,6 +121,6 @@ def test_invitations(app: Any, smtp: SmtpServer) -> None:
     browser.get("/mail")
     assert "A mail server is connected" in browser.text
     browser.get("/settings/members/invite")
-    browser.post("/settings/members/invite", {"email": "carl@example.com", "role": "viewer"}, 200)
+    browser.post_and_open("/settings/members/invite", {"email": "carl@example.com", "role": "viewer"})
     (mail,) = smtp.wait_for(1)
     assert (mail.recipients, mail.sender) == (["carl@example.com"], "desk@acme.example")

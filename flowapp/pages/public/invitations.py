@@ -8,7 +8,7 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 
-from flowapp.accounts import members
+from flowapp.accounts import invitations, members
 from flowapp.errors import ForbiddenError, InvalidError
 from flowapp.extensions import csrf, db, limiter
 from flowapp.models import Invitation, Organization, User, utcnow
@@ -49,7 +49,7 @@ def _page(open_invitation: Found, form: JoinForm, status: int = 200) -> Response
 @public("The link is the key; who follows it may have no account yet.")
 def show(token: str) -> Response:
     """What the invitation is to, and how to accept it."""
-    return _page(members.find_invitation(db.engine, token), JoinForm())
+    return _page(invitations.find(db.engine, token), JoinForm())
 
 
 @bp.post("/invite/<token>")
@@ -58,12 +58,12 @@ def show(token: str) -> Response:
 def join(token: str) -> Response:
     """Accepts it: as the signed-in owner of the invited address, or with a new account."""
     csrf.protect()
-    open_invitation = members.find_invitation(db.engine, token)
+    open_invitation = invitations.find(db.engine, token)
     invitation, _organization, user = open_invitation
     if user is not None:
         if not current_user.is_authenticated or current_user.id != user.id:
             raise ForbiddenError(say("Sign in as the invited person first."))
-        members.accept(db.engine, invitation, user, ip=request.remote_addr or "")
+        invitations.accept(db.engine, invitation, user, ip=request.remote_addr or "")
         session["organization_id"] = invitation.organization_id
         return to_url("/")
     form = JoinForm()
@@ -77,7 +77,7 @@ def join(token: str) -> Response:
             form[problem.path].errors = [translated(problem.message)]
         return _page(open_invitation, form, 422)
     user.last_login_at = utcnow()
-    members.accept(db.engine, invitation, user, ip=request.remote_addr or "")
+    invitations.accept(db.engine, invitation, user, ip=request.remote_addr or "")
     sessions.begin(user, remember=False)
     session["organization_id"] = invitation.organization_id
     return to_url("/")

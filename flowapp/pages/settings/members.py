@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, flash, g, request, url_for
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -11,17 +12,19 @@ from wtforms import EmailField, RadioField
 from wtforms.fields.choices import SelectChoice
 
 from flowapp import tasks
-from flowapp.accounts import installation, revocation
+from flowapp.accounts import installation, invitations, revocation
 from flowapp.accounts import members as accounts
-from flowapp.catalog import N_, Email
-from flowapp.errors import InvalidError, NotFoundError, StepError
+from flowapp.catalog import N_
+from flowapp.errors import InvalidError, StepError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Invitation, Member, User, utcnow
 from flowapp.security.roles import Role
 from flowapp.tasks.mail import OrganizationMailer
+from flowapp.tasks.pause import REFUSED
 from flowapp.tasks.people import sender_name
 from flowapp.texts import say
+from flowapp.web import one_time
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
@@ -38,6 +41,7 @@ ROLES = {
 }
 
 
+_PATIENCE = 10.0  # seconds that a person waits for the mail server
 # What a request says of its own address may be anything: it goes into no e-mail.
 _UNKNOWN = say("The address of this Flowapp is not known yet. Set it under Settings, Installation.")
 
@@ -56,9 +60,9 @@ class InvitationForm(FlaskForm):  # type: ignore[misc]
 def index() -> Response:
     """Members and open invitations."""
     members = db.session.scalars(select(Member).join(User, User.id == Member.user_id).order_by(User.name)).all()
-    invitations = db.session.scalars(select(Invitation).order_by(Invitation.email)).all()
+    invited = db.session.scalars(select(Invitation).order_by(Invitation.email)).all()
     roles = [role.label for role in ROLES if role <= g.actor.role]
-    return page("settings/members.html", members=members, invitations=invitations, roles=roles, now=utcnow())
+    return page("settings/members.html", members=members, invitations=invited, roles=roles, now=utcnow())
 
 
 @bp.post("/<uuid:member_id>/role")
@@ -100,12 +104,12 @@ def invite() -> Response:
 @bp.post("/invite")
 @access(Role.ADMIN, person=True)
 def send() -> Response:
-    """Makes the invitation and shows its link, this once; sends it by e-mail where there is a mail server."""
+    """Makes the invitation and sends its link; on to the page that shows the link, this once."""
     form = InvitationForm()
     if not form.validate():
         return page("settings/invite.html", form=form, status=422)
     try:
-        invitation, token = accounts.invite(
+        invitation, token = invitations.invite(
             db.session(), form.email.data or "", Role.read(form.role.data), by=g.actor.role, actor_id=g.actor.user.id
         )
     except InvalidError as error:
@@ -113,39 +117,64 @@ def send() -> Response:
             form[problem.path].errors = [translated(problem.message)]
         return page("settings/invite.html", form=form, status=422)
     _note("member.invited", ("invitation", invitation.id, invitation.email), {"role": invitation.role})
+    return _hand_over(invitation, token)
+
+
+@bp.get("/invitations/<uuid:invitation_id>")
+@access(Role.ADMIN, person=True)
+def show(invitation_id: str) -> Response:
+    """An invitation; its link where it was made a moment ago."""
+    invitation = invitations.get(db.session(), str(invitation_id))
+    link = one_time.take(f"invitation {invitation.id}")
+    return page("settings/invited.html", invitation=invitation, link=link, now=utcnow())
+
+
+@bp.post("/invitations/<uuid:invitation_id>/resend")
+@access(Role.ADMIN, person=True)
+def resend(invitation_id: str) -> Response:
+    """Sends a new link, good for as long as the first was; the one before stops working."""
+    invitation = invitations.get(db.session(), str(invitation_id))
+    token = invitations.renew(db.session(), invitation, by=g.actor.role, actor_id=g.actor.user.id)
+    _note("member.invitation_resent", ("invitation", invitation.id, invitation.email), {"role": invitation.role})
+    return _hand_over(invitation, token)
+
+
+def _hand_over(invitation: Invitation, token: str) -> Response:
+    """Sends the link and says how that went; on to the page that shows it, so that a reload sends nothing."""
     known = installation.address(db.engine, current_app.extensions["settings"])
     link = (known or request.host_url.rstrip("/")) + url_for("invitations.show", token=token)
-    sent, trouble = _send_invitation(invitation, link) if known else (False, _UNKNOWN)
-    trouble = translated(trouble)
-    return page("settings/invited.html", invitation=invitation, link=link, sent=sent, trouble=trouble)
-
-
-def _send_invitation(invitation: Invitation, link: str) -> tuple[bool, str]:
-    """Whether the link went out by e-mail, and what went wrong."""
-    mailer = OrganizationMailer(tasks.runtime(), g.organization.id)
-    if tasks.runtime().pause.state() or mailer.catches:
-        return False, ""
-    name, organization = g.actor.user.name, g.organization.name
-    text = _(
-        "Hello,\n\n%(name)s invites you to %(organization)s on Flowapp. Open this link to join:\n\n%(link)s\n\n"
-        "It works once, for %(days)s days.\n",
-        name=name, organization=organization, link=link, days=accounts.INVITATION_DAYS,
-    )  # fmt: skip
-    subject = _("%(name)s invites you to %(organization)s", name=name, organization=organization)
     try:
-        mailer.send(Email(to=[invitation.email], subject=subject, text=text, sender_name=sender_name(organization)))
+        message, kind = _mail(invitation, link) if known else (_trouble(_UNKNOWN), "warning")
     except StepError as error:
-        return False, error.message
-    return True, ""
+        message, kind = _trouble(error.message), "warning"
+    flash(message, kind)
+    one_time.keep(f"invitation {invitation.id}", link)
+    return go("members.show", invitation_id=invitation.id)
+
+
+def _mail(invitation: Invitation, link: str) -> tuple[str, str]:
+    """What became of the e-mail, and whether that is good. StepError where the mail server refused it."""
+    if tasks.runtime().pause.state():
+        return _trouble(REFUSED), "warning"
+    email = invitations.email_of(
+        db.session(), invitation, link,
+        by=g.actor.user.name, otherwise=str(get_locale() or "en"), sender_name=sender_name(g.organization.name),
+    )  # fmt: skip
+    db.session.commit()  # a mail server may be slow: no connection is held meanwhile
+    if OrganizationMailer(tasks.runtime(), g.organization.id).send(email, timeout=_PATIENCE).caught:
+        return _("Caught, not sent: no mail server is connected. Share the link yourself."), "warning"
+    return _("The link was sent to %(email)s.", email=invitation.email), "success"
+
+
+def _trouble(why: str) -> str:
+    return str(_("The link could not be sent by e-mail: %(why)s Share it yourself.", why=translated(why)))
 
 
 @bp.post("/invitations/<uuid:invitation_id>/withdraw")
 @access(Role.ADMIN, person=True)
 def withdraw(invitation_id: str) -> Response:
     """Makes an invitation's link worthless."""
-    invitation = db.session.get(Invitation, str(invitation_id))
-    if invitation is None:
-        raise NotFoundError(_("There is no such invitation."))
+    invitation = invitations.get(db.session(), str(invitation_id))
     db.session.delete(invitation)
     _note("member.invitation_withdrawn", ("invitation", invitation.id, invitation.email))
     flash(_("The invitation was withdrawn."), "success")

@@ -19,6 +19,7 @@ from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import AccessToken, utcnow
 from flowapp.security.roles import Role
+from flowapp.web import one_time
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
@@ -76,7 +77,7 @@ def new() -> Response:
 @bp.post("/new")
 @access(Role.VIEWER, person=True)
 def create() -> Response:
-    """Makes a token and shows it, this once."""
+    """Makes a token; on to the page that shows it, this once: a reload makes no second one."""
     form = TokenForm()
     if not form.validate():
         return page("settings/token.html", form=form, status=422)
@@ -95,7 +96,16 @@ def create() -> Response:
             form[problem.path].errors = [translated(problem.message)]
         return page("settings/token.html", form=form, status=422)
     _note("token.created", row)
-    return page("settings/token_made.html", token=row, text=text)
+    one_time.keep(f"token {row.id}", text)
+    return go("tokens.show", token_id=row.id)
+
+
+@bp.get("/<uuid:token_id>")
+@access(Role.VIEWER, person=True)
+def show(token_id: str) -> Response:
+    """A token; its text where it was made a moment ago."""
+    row = members.get_token(db.session(), str(token_id), user_id=g.actor.user.id, by=g.actor.role)
+    return page("settings/token_made.html", token=row, text=one_time.take(f"token {row.id}"), now=utcnow())
 
 
 @bp.post("/<uuid:token_id>/revoke")

@@ -72,7 +72,7 @@ def test_an_approval(api: Api, smtp: SmtpServer) -> None:
 def test_an_invitation(app: Any, smtp: SmtpServer) -> None:
     browser = Browser(app).set_up(name=f"Ann {ATTACK}", password=PASSWORD)
     browser.get("/settings/members/invite")
-    browser.post("/settings/members/invite", {"email": "bob@example.com", "role": "viewer"}, 200)
+    browser.post_and_open("/settings/members/invite", {"email": "bob@example.com", "role": "viewer"})
     assert "must be a single line of text" in browser.text
     assert "/invite/" in browser.text, "the link can be passed on by hand"
     assert smtp.inbox == []

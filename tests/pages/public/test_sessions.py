@@ -38,7 +38,7 @@ def rows(app: Any, model: Any) -> list[Any]:
 
 
 def make_token(browser: Browser, name: str = "Website") -> dict[str, str]:
-    browser.post("/settings/tokens/new", {"name": name, "role": "viewer", "days": ""}, 200)
+    browser.post_and_open("/settings/tokens/new", {"name": name, "role": "viewer", "days": ""})
     return {"Authorization": "Bearer " + re.search(r'value="(fla_[^"]+)"', browser.text)[1]}  # type: ignore[index]
 
 
@@ -88,7 +88,7 @@ def test_a_copied_cookie_is_dead_after_another_password(app: Any, ada: Browser) 
 
 
 def join(app: Any, ada: Browser) -> tuple[Browser, Member]:
-    ada.post("/settings/members/invite", {"email": "bob@example.com", "role": "editor"}, 200)
+    ada.post_and_open("/settings/members/invite", {"email": "bob@example.com", "role": "editor"})
     bob = Browser(app)
     bob.post(re.search(r'(/invite/[^"]+)"', ada.text)[1], {"name": "Bob", "password": PASSWORD})  # type: ignore[index]
     return bob, next(m for m in rows(app, Member) if m.user.email == "bob@example.com")

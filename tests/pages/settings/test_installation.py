@@ -45,7 +45,7 @@ def kept(app: Any) -> list[str]:
 
 def invite(browser: Browser, **options: Any) -> str:
     """The link that the page shows."""
-    browser.post("/settings/members/invite", {"email": "bob@example.com", "role": "admin"}, 200, **options)
+    browser.post_and_open("/settings/members/invite", {"email": "bob@example.com", "role": "admin"}, **options)
     return str(re.search(r'value="(http[^"]+/invite/[^"]+)"', browser.text)[1])  # type: ignore[index]
 
 
@@ -88,9 +88,13 @@ def test_an_invitation_follows_no_host_header(app: Any, ada: Browser, smtp: Any)
         answer = app.test_client(use_cookies=False).post(
             "/settings/members/invite", data=data, headers={**headers, "Cookie": f"flowapp_session={cookie}"}
         )
-        assert answer.status_code == 200
-        assert "http://localhost/invite/" in answer.text
-        assert "evil.example" not in answer.text
+        assert (answer.status_code, answer.location.partition("/invitations/")[0]) == (303, "/settings/members")
+        cookie = answer.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
+        shown = app.test_client(use_cookies=False).get(
+            answer.location, headers={**headers, "Cookie": f"flowapp_session={cookie}"}
+        )
+        assert "http://localhost/invite/" in shown.text
+        assert "evil.example" not in shown.text
     for mail in smtp.wait_for(2):
         assert "http://localhost/invite/" in mail.text
         assert "evil.example" not in mail.text
@@ -185,7 +189,7 @@ def test_the_kept_address_is_not_foreign_to_metrics(app: Any, ada: Browser) -> N
 
 
 def test_a_superusers_token_reads_the_metrics_under_any_name(app: Any, ada: Browser) -> None:
-    ada.post("/settings/tokens/new", {"name": "Prometheus", "role": "viewer", "days": ""}, 200)
+    ada.post_and_open("/settings/tokens/new", {"name": "Prometheus", "role": "viewer", "days": ""})
     token = re.search(r'value="(fla_[^"]+)"', ada.text)[1]  # type: ignore[index]
     headers = {**EVIL, "Authorization": f"Bearer {token}"}
     assert app.test_client().get("/metrics", headers=headers).status_code == 200

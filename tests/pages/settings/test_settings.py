@@ -27,7 +27,7 @@ def rows(app: Any, model: Any) -> list[Any]:
 
 def invite(ada: Browser, email: str, role: str = "editor") -> str:
     """The path of the link."""
-    ada.post("/settings/members/invite", {"email": email, "role": role}, 200)
+    ada.post_and_open("/settings/members/invite", {"email": email, "role": role})
     return re.search(r'value="http://localhost(/invite/[^"]+)"', ada.text).group(1)
 
 
@@ -124,7 +124,7 @@ def test_the_last_owner_cannot_go(app: Any, ada: Browser) -> None:
 
 
 def test_a_token_is_shown_once_works_and_can_be_revoked(app: Any, ada: Browser, bob: Browser) -> None:
-    ada.post("/settings/tokens/new", {"name": "Website", "role": "operator", "days": "30"}, 200)
+    ada.post_and_open("/settings/tokens/new", {"name": "Website", "role": "operator", "days": "30"})
     token = re.search(r'value="(fla_[^"]+)"', ada.text).group(1)
     headers = {"Authorization": f"Bearer {token}"}
     (row,) = rows(app, AccessToken)
