@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from flowapp import events
 from flowapp.accounts.members import clean_email, clean_timezone
 from flowapp.errors import InvalidError, NotFoundError, UnsuitableError
+from flowapp.events import Cause
 from flowapp.events.types import CONTACT_CREATED, CONTACT_UPDATED
 from flowapp.models import Contact, by_reference, iso
 from flowapp.texts import say
@@ -40,7 +41,7 @@ def find(session: Session, reference: str) -> Contact:
     return contact
 
 
-def create(session: Session, data: Mapping[str, object], *, actor_id: str | None = None) -> Contact:
+def create(session: Session, data: Mapping[str, object], *, cause: Cause) -> Contact:
     """A new contact; `data` has email, and any of first_name, last_name, timezone, fields. Records contact.created.
 
     InvalidError where a value cannot be used, UnsuitableError where another contact has the address.
@@ -49,11 +50,11 @@ def create(session: Session, data: Mapping[str, object], *, actor_id: str | None
         raise InvalidError.at("email", say("Enter an e-mail address, for example ann@example.com."))
     contact = Contact(**_clean(data))
     _write(session, contact)
-    _record(session, CONTACT_CREATED, contact, {}, actor_id)
+    _record(session, CONTACT_CREATED, contact, {}, cause)
     return contact
 
 
-def update(session: Session, contact: Contact, data: Mapping[str, object], *, actor_id: str | None = None) -> Contact:
+def update(session: Session, contact: Contact, data: Mapping[str, object], *, cause: Cause) -> Contact:
     """Changes what `data` names; in `fields`, those that it names, and null removes one. Records contact.updated.
 
     The event's `changes` are {name: {"old", "new"}}, own fields by their names. Nothing changed: no event.
@@ -71,7 +72,7 @@ def update(session: Session, contact: Contact, data: Mapping[str, object], *, ac
     changes = {n: {"old": before.get(n), "new": after.get(n)} for n in names if before.get(n) != after.get(n)}
     if changes:
         _write(session, contact)
-        _record(session, CONTACT_UPDATED, contact, changes, actor_id)
+        _record(session, CONTACT_UPDATED, contact, changes, cause)
     return contact
 
 
@@ -146,9 +147,9 @@ def _write(session: Session, contact: Contact) -> None:
 
 
 def _record(
-    session: Session, kind: str, contact: Contact, changes: Mapping[str, object], actor_id: str | None
+    session: Session, kind: str, contact: Contact, changes: Mapping[str, object], cause: Cause
 ) -> None:  # fmt: skip
     shown = view(contact)
     flat = {"contact_id": contact.id, "contact_name": shown["name"], "contact_email": contact.email}
     payload = {"contact": shown, "changes": changes, **flat}
-    events.record(session, kind, entity=("contact", contact.id), payload=payload, actor_id=actor_id)
+    events.record(session, kind, entity=("contact", contact.id), payload=payload, cause=cause)

@@ -6,23 +6,24 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
+from flowapp.events.cause import SYSTEM, Cause
 from flowapp.events.types import check
 from flowapp.models import AuditEntry, Event
+
+__all__ = ["SYSTEM", "Cause", "audit", "record"]
 
 
 def record(
     session: Session,
     type: str,  # noqa: A002 - the word of the bus
     *,
+    cause: Cause,
     entity: tuple[str, str] = ("", ""),
     payload: Mapping[str, object] | None = None,
-    actor_id: str | None = None,
 ) -> Event:
     """States that something happened. `entity` is (type, id). ValueError where flowapp.events.types has it otherwise."""
     check(type, entity[0], payload or {})
-    event = Event(
-        type=type, entity_type=entity[0], entity_id=entity[1], payload=payload or {}, actor_id=actor_id
-    )  # fmt: skip
+    event = Event(type=type, entity_type=entity[0], entity_id=entity[1], payload=payload or {}, **cause.columns())
     session.add(event)
     return event
 

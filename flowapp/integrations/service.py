@@ -14,6 +14,7 @@ from flowapp import events
 from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params, stored_value
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
+from flowapp.events import Cause
 from flowapp.exact_json import Json
 from flowapp.models import Integration, utcnow
 from flowapp.security.credentials import Vault
@@ -82,6 +83,7 @@ def save(
     name: str,
     config: Json,
     credentials: Json,
+    cause: Cause,
     kept: Iterable[str] = (),
     is_active: bool = True,
 ) -> Integration:
@@ -106,7 +108,7 @@ def save(
     row.last_test_ok, row.last_tested_at, row.last_test_message = None, None, ""
     session.add(row)
     session.flush()
-    tell(session, row, event)
+    tell(session, row, event, cause)
     return row
 
 
@@ -118,10 +120,11 @@ def _goes_elsewhere(spec: ConnectorSpec, before: Json, after: Json) -> bool:
     return bool(was != spec.destination(spec.config.model_validate(after)))
 
 
-def tell(session: Session, row: Integration, event: str) -> None:
+def tell(session: Session, row: Integration, event: str, cause: Cause) -> None:
     """Records `automation.integration.<event>`: created, updated or deleted. What it says holds no secret."""
     payload = {"integration_id": row.id, "name": row.name, "integration_type": row.integration_type}
-    events.record(session, f"automation.integration.{event}", entity=("integration", row.id), payload=payload)
+    about = ("integration", row.id)
+    events.record(session, f"automation.integration.{event}", entity=about, payload=payload, cause=cause)
 
 
 def _name_problems(session: Session, row: Integration, name: str) -> list[Problem]:

@@ -10,7 +10,6 @@ from flowapp.models.execution import (
     OPEN,
     TERMINAL,
     TEST,
-    Event,
     Execution,
     Lease,
     LogLine,
@@ -41,7 +40,7 @@ from flowapp.models.operations import (
 )
 from flowapp.models.project import CaughtMail, DataTable, Form, Project, Schema, Submission
 from flowapp.models.search import ExecutionWord
-from flowapp.models.signal import BranchCount, Signal, Subscription
+from flowapp.models.signal import BranchCount, Event, Signal, Subscription
 from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [

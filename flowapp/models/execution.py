@@ -1,4 +1,4 @@
-"""One run of a version: its execution, the attempts of its steps, its log, its timers; and the outbox of events."""
+"""One run of a version: its execution, the attempts of its steps, its log, its timers."""
 
 from __future__ import annotations
 
@@ -185,28 +185,6 @@ class Timer(HasId, Tenant, Base):
     kind: Mapped[str] = mapped_column(String(16))
     due_at: Mapped[datetime] = mapped_column(index=True)
     rung_at: Mapped[datetime | None]
-
-
-class Event(HasId, Tenant, Base):
-    """A fact recorded on the bus; also the outbox row: `published_at` is empty until the scheduler handed it on."""
-
-    __tablename__ = "events"
-    __table_args__ = (
-        Index(
-            "ix_events_unpublished",
-            "id",
-            sqlite_where=text("published_at IS NULL"),
-            postgresql_where=text("published_at IS NULL"),
-        ),
-    )
-
-    type: Mapped[str] = mapped_column(String(100), index=True)
-    entity_type: Mapped[str] = mapped_column(String(64), default="")
-    entity_id: Mapped[str] = mapped_column(String(64), default="")
-    payload: Mapped[Json] = mapped_column(default=dict)
-    actor_id: Mapped[str | None] = mapped_column(Id)
-    created_at: Mapped[datetime] = mapped_column(default=utcnow)
-    published_at: Mapped[datetime | None]
 
 
 class Lease(Base):

@@ -1,15 +1,61 @@
-"""What wakes an execution besides time: signals addressed to it, and the events it listens for; and the split's counts."""
+"""Facts that were recorded, and what wakes an execution besides time: signals addressed to it, the events it listens for; and
+the split's counts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flowapp.exact_json import Json
 from flowapp.models.base import AnyJson, Base, HasId, Id, Tenant, utcnow
 
+IS_WAITING = text("published_at IS NULL")  # of events: not handed on yet
 SIGNAL_KINDS = ("event", "resume", "approval", "child")
+
+
+class Event(HasId, Tenant, Base):
+    """A fact recorded on the bus; also the outbox row: `published_at` is empty until the scheduler handed it on.
+
+    Why it happened (events.Cause): `actor_id` did it, or the step `by_step_id`, or `origin` (a form, an import); `depth`
+    counts the executions that led to it; `bulk` is one of many that a job made together.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_recent", "organization_id", "type", "id"),
+        Index(
+            "ix_events_waiting",
+            "organization_id",
+            "bulk",
+            "id",
+            sqlite_where=IS_WAITING,
+            postgresql_where=IS_WAITING,
+        ),
+        Index(
+            "ix_events_by_workflow",
+            "by_workflow_id",
+            "entity_id",
+            "id",
+            sqlite_where=text("by_workflow_id IS NOT NULL"),
+            postgresql_where=text("by_workflow_id IS NOT NULL"),
+        ),
+    )
+
+    type: Mapped[str] = mapped_column(String(100))
+    entity_type: Mapped[str] = mapped_column(String(64), default="")
+    entity_id: Mapped[str] = mapped_column(String(64), default="")
+    payload: Mapped[Json] = mapped_column(default=dict)
+    actor_id: Mapped[str | None] = mapped_column(Id)
+    by_workflow_id: Mapped[str | None] = mapped_column(Id)
+    by_execution_id: Mapped[str | None] = mapped_column(Id)
+    by_step_id: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    origin: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    depth: Mapped[int] = mapped_column(default=0, server_default="0")
+    bulk: Mapped[bool] = mapped_column(default=False, server_default=false())
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    published_at: Mapped[datetime | None]
 
 
 class Signal(HasId, Tenant, Base):

@@ -73,7 +73,7 @@ class SubWorkflows:
             return begun, False
         target, version, above = other_workflow(session, visit, reference)
         root = visit.root or visit.execution_id
-        options: Options = {"ancestors": above, "root": root}
+        options: Options = {"ancestors": above, "root": root, "depth": visit.depth, "bulk": visit.bulk}
         if wait:
             options["parent"] = [visit.execution_id, self._token]
         started = start(

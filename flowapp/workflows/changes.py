@@ -33,9 +33,8 @@ def tell(
     }
     actor = session.get(User, actor_id) if actor_id else None
     target = ("workflow", workflow.id, workflow.name)
-    events.record(
-        session, f"automation.workflow.{event}", entity=target[:2], payload=payload, actor_id=actor_id
-    )  # fmt: skip
+    cause = events.Cause(actor_id)
+    events.record(session, f"automation.workflow.{event}", entity=target[:2], payload=payload, cause=cause)
     events.audit(
         session,
         f"workflow.{verb}",

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.crm import contacts
 from flowapp.errors import InvalidError, NotFoundError
+from flowapp.events import SYSTEM
 from flowapp.extensions import db
 from flowapp.models import Event
 from flowapp.models.tenancy import tenant_session
@@ -30,7 +31,9 @@ def recorded(session: Session) -> list[Event]:
 
 def test_a_new_contact_is_told_of(session: Session) -> None:
     ann = contacts.create(
-        session, {"email": " Ann@B.example ", "first_name": " Ann ", "last_name": "Lee", "fields": {"plan": "gold"}}
+        session,
+        {"email": " Ann@B.example ", "first_name": " Ann ", "last_name": "Lee", "fields": {"plan": "gold"}},
+        cause=SYSTEM,
     )
     session.commit()
     assert (ann.email, ann.first_name, ann.timezone) == ("ann@b.example", "Ann", "")
@@ -44,8 +47,10 @@ def test_a_new_contact_is_told_of(session: Session) -> None:
 
 
 def test_a_change_says_what_was_and_what_is(session: Session) -> None:
-    ann = contacts.create(session, {"email": "ann@b.example", "fields": {"plan": "silver", "seats": 3}})
-    contacts.update(session, ann, {"first_name": "Ann", "fields": {"plan": "gold", "seats": None, "new": [1]}})
+    ann = contacts.create(session, {"email": "ann@b.example", "fields": {"plan": "silver", "seats": 3}}, cause=SYSTEM)
+    contacts.update(
+        session, ann, {"first_name": "Ann", "fields": {"plan": "gold", "seats": None, "new": [1]}}, cause=SYSTEM
+    )
     session.commit()
     assert ann.fields == {"plan": "gold", "new": [1]}
     assert recorded(session)[1].payload["changes"] == {
@@ -58,13 +63,13 @@ def test_a_change_says_what_was_and_what_is(session: Session) -> None:
 
 
 def test_what_changes_nothing_is_no_news(session: Session) -> None:
-    ann = contacts.create(session, {"email": "ann@b.example", "fields": {"plan": "gold"}})
-    contacts.update(session, ann, {"email": "ANN@b.example", "fields": {"plan": "gold", "x": None}})
+    ann = contacts.create(session, {"email": "ann@b.example", "fields": {"plan": "gold"}}, cause=SYSTEM)
+    contacts.update(session, ann, {"email": "ANN@b.example", "fields": {"plan": "gold", "x": None}}, cause=SYSTEM)
     assert [event.type for event in recorded(session)] == ["contact.created"]
 
 
 def test_found_by_address_and_by_id(session: Session) -> None:
-    ann = contacts.create(session, {"email": "ann@b.example"})
+    ann = contacts.create(session, {"email": "ann@b.example"}, cause=SYSTEM)
     assert contacts.find(session, " ANN@b.example ") is ann
     assert contacts.find(session, ann.id) is ann
     for nobody in ("bob@b.example", "7", "01900000-0000-7000-8000-000000000000"):
@@ -85,16 +90,16 @@ def test_found_by_address_and_by_id(session: Session) -> None:
     ],
 )
 def test_what_cannot_be_stored_is_refused(session: Session, data: dict[str, Any], path: str) -> None:
-    contacts.create(session, {"email": "ann@b.example"})
+    contacts.create(session, {"email": "ann@b.example"}, cause=SYSTEM)
     with pytest.raises(InvalidError) as caught:
-        contacts.create(session, data)
+        contacts.create(session, data, cause=SYSTEM)
     assert caught.value.problems[0].path == path
     session.commit()
     assert len(recorded(session)) == 1
 
 
 def test_an_address_belongs_to_one_contact(session: Session) -> None:
-    contacts.create(session, {"email": "ann@b.example"})
-    bob = contacts.create(session, {"email": "bob@b.example"})
+    contacts.create(session, {"email": "ann@b.example"}, cause=SYSTEM)
+    bob = contacts.create(session, {"email": "bob@b.example"}, cause=SYSTEM)
     with pytest.raises(InvalidError, match="address already"):
-        contacts.update(session, bob, {"email": "ann@b.example"})
+        contacts.update(session, bob, {"email": "ann@b.example"}, cause=SYSTEM)

@@ -16,6 +16,7 @@ from flowapp.accounts import invitations, members
 from flowapp.catalog import ACTIONS, CONNECTORS, TRIGGERS
 from flowapp.data import records
 from flowapp.engine.store.start import start
+from flowapp.events import SYSTEM
 from flowapp.executions import replays
 from flowapp.extensions import db
 from flowapp.integrations import service as integrations
@@ -195,7 +196,9 @@ def _fill(session: Session, place: Furnished, owner: User) -> None:
     )
     service = Integration(integration_type="webhook")
     config, credentials = {"base_url": "https://api.example.com", "auth": "bearer"}, {"secret": "s"}
-    integrations.save(session, tasks.runtime().vault, service, name="Ledger", config=config, credentials=credentials)
+    integrations.save(
+        session, tasks.runtime().vault, service, name="Ledger", config=config, credentials=credentials, cause=SYSTEM
+    )
     mail = wait_until(lambda: session.scalars(select(CaughtMail)).first(), message="the demo's e-mail was not caught")
     place.sets += [
         {"table_id": table.id},

@@ -33,15 +33,17 @@ def test_what_is_not_as_declared_cannot_be_recorded(
 ) -> None:
     session = Session()
     with pytest.raises(ValueError, match=words):
-        events.record(session, kind, entity=entity, payload=payload)
+        events.record(session, kind, entity=entity, payload=payload, cause=events.SYSTEM)
     assert not session.new
 
 
 def test_what_is_as_declared_is_recorded() -> None:
     session = Session()
-    event = events.record(session, CONTACT_UPDATED, entity=("contact", "1"), payload=CHANGED)
+    cause = events.Cause(workflow_id="w", execution_id="e", step_id="s", depth=3, bulk=True)
+    event = events.record(session, CONTACT_UPDATED, entity=("contact", "1"), payload=CHANGED, cause=cause)
     assert isinstance(event, Event)
     assert event in session.new
+    assert {name: getattr(event, name) for name in cause.columns()} == cause.columns()
 
 
 @pytest.mark.parametrize(

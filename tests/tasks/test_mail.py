@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from flowapp import tasks
+from flowapp.events import SYSTEM
 from flowapp.extensions import db
 from flowapp.integrations import service as integrations
 from flowapp.models import CaughtMail, Integration
@@ -43,7 +44,7 @@ def connect(app: Any, organization_id: str, smtp: SmtpServer, name: str = "Post"
     settings = {"host": "127.0.0.1", "port": smtp.port, "security": "none", "from_email": "desk@acme.example", **config}
     with app.app_context(), tenant_session(db.engine, organization_id) as session:
         row = Integration(integration_type="email")
-        integrations.save(session, tasks.runtime().vault, row, name=name, config=settings, credentials={})
+        integrations.save(session, tasks.runtime().vault, row, name=name, config=settings, credentials={}, cause=SYSTEM)
         session.commit()
 
 

@@ -10,7 +10,7 @@ from flowapp.api.crm import schemas
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.crm import contacts
-from flowapp.events import audit
+from flowapp.events import Cause, audit
 from flowapp.extensions import db
 from flowapp.models import Contact
 from flowapp.records.paging import paginate
@@ -52,7 +52,7 @@ def get_contact(contact_id: str) -> Response:
 def create_contact() -> tuple[Response, int]:
     """Tells workflows of it (contact.created). 409 where another contact has the address."""
     body = read_model(schemas.ContactIn)
-    contact = contacts.create(db.session(), body.model_dump(exclude_unset=True), actor_id=g.actor.user.id)
+    contact = contacts.create(db.session(), body.model_dump(exclude_unset=True), cause=Cause(g.actor.user.id))
     return _saved(contact, "contact.created"), 201
 
 
@@ -65,7 +65,7 @@ def update_contact(contact_id: str) -> Response:
     """What is named is changed; an own field that is null is removed. Tells workflows of it (contact.updated)."""
     contact = contacts.get(db.session(), contact_id)
     body = read_model(schemas.ContactChangeIn)
-    contacts.update(db.session(), contact, body.model_dump(exclude_unset=True), actor_id=g.actor.user.id)
+    contacts.update(db.session(), contact, body.model_dump(exclude_unset=True), cause=Cause(g.actor.user.id))
     return _saved(contact, "contact.updated")
 
 

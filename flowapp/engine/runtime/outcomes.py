@@ -17,6 +17,7 @@ from flowapp.engine.store import signals
 from flowapp.engine.store.failures import fingerprint
 from flowapp.engine.store.journal import Batch
 from flowapp.engine.store.rows import Columns, EventRow, ExecutionRow, SignalRow
+from flowapp.events.cause import Cause
 from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import TEST, new_id
 from flowapp.texts import say
@@ -270,6 +271,14 @@ def tell_others(batch: Batch, row: ExecutionRow, end: Completion) -> None:
 
 def _failed_event(row: ExecutionRow, end: Completion) -> EventRow:
     """A row of the outbox: the execution failed, last at this step."""
+    options = row["options"] or {}
+    cause = Cause(
+        workflow_id=row["workflow_id"],
+        execution_id=row["id"],
+        step_id=end.step_id,
+        depth=options.get("depth", 0),
+        bulk=options.get("bulk", False),
+    )
     return {
         "id": new_id(),
         "organization_id": row["organization_id"],
@@ -278,6 +287,7 @@ def _failed_event(row: ExecutionRow, end: Completion) -> EventRow:
         "entity_id": row["id"],
         "payload": {"workflow_id": row["workflow_id"], "step_id": end.step_id, "error": end.error},
         "created_at": end.at,
+        **cause.columns(),
     }
 
 

@@ -17,6 +17,7 @@ from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.runtime.program import Step
 from flowapp.errors import FlowError, StepError
+from flowapp.events.cause import Cause
 from flowapp.exact_json import dump_json
 from flowapp.logs import MASK, get_logger, kept_text, mask
 from flowapp.security.helpers import within
@@ -65,11 +66,23 @@ class Visit:
     business_hours: Mapping[str, object] | None = None
     ancestors: Sequence[str] = ()
     root: str = ""
+    depth: int = 0
+    bulk: bool = False
 
     @cached_property
     def scope(self) -> Scope:
         """The names that the step's expressions know."""
         return self.names()
+
+    def cause(self, step_id: str) -> Cause:
+        """Why anything happens that the step does."""
+        return Cause(
+            workflow_id=self.workflow_id,
+            execution_id=self.execution_id,
+            step_id=step_id,
+            depth=self.depth,
+            bulk=self.bulk,
+        )
 
 
 @dataclass(slots=True)

@@ -158,4 +158,6 @@ class VisitContext:
             business_hours=self.program.business_hours,
             ancestors=options.get("ancestors", ()),
             root=options.get("root", ""),
+            depth=options.get("depth", 0),
+            bulk=options.get("bulk", False),
         )

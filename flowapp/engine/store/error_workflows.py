@@ -36,7 +36,7 @@ def start_error_workflow(session: Session, event: Event) -> Execution | None:
             input_data=_report(session, failed, event),
             idempotency_key=f"error:{failed.id}",
             contact_id=failed.contact_id,
-            more={"options": {"error_of": failed.id}},
+            more={"options": {"error_of": failed.id, "depth": event.depth + 1}},
         )
     except StorageFullError as error:
         log.warning("error workflow not started", workflow_id=target.id, why=error.message)

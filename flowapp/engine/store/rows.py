@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from flowapp.engine.machine.types import State
+from flowapp.events.cause import CauseColumns
 
 Columns = dict[str, object]  # of a row, by their names
 
@@ -15,6 +16,8 @@ class Options(TypedDict, total=False):
 
     parent: list[str]  # the (execution, token) that waits for its end
     ancestors: list[str]  # workflows that it was started in, the outermost first
+    depth: int  # how many executions led to it, each by an event of the one before (events.Cause)
+    bulk: bool  # it was started by one of many events that a job made together
     root: str  # the first of all executions above it
     pins: dict[str, object]  # results of steps that do not run
     run_to: str  # the step at which it ends
@@ -147,7 +150,7 @@ class SubscriptionRow(TypedDict):
     entity_id: str
 
 
-class EventRow(TypedDict):
+class EventRow(CauseColumns):
     """A fact for the outbox."""
 
     id: str

@@ -64,7 +64,13 @@ def end(session: Session, stale: Stale, now: datetime) -> list[Execution]:
         return []
     close_off(session, execution, now)
     payload = {"workflow_id": execution.workflow_id, "step_id": execution.current_step_id, "error": stale.error}
-    events.record(session, EXECUTION_FAILED, entity=("execution", execution.id), payload=payload)
+    cause = events.Cause(
+        workflow_id=execution.workflow_id,
+        execution_id=execution.id,
+        step_id=execution.current_step_id,
+        depth=(execution.options or {}).get("depth", 0),
+    )
+    events.record(session, EXECUTION_FAILED, entity=("execution", execution.id), payload=payload, cause=cause)
     session.flush()
     stopped = cast(State, execution.state).get("stopped", {}) if execution.state else {}
     return [execution, *cancel_awaited(session, execution.id, awaiting(stopped.values()))]

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from flowapp import tasks
 from flowapp.catalog import CONNECTORS, N_, Params
 from flowapp.errors import ConfigError, InvalidError, NotFoundError
-from flowapp.events import audit
+from flowapp.events import Cause, audit
 from flowapp.extensions import db
 from flowapp.integrations import service
 from flowapp.models import Integration
@@ -96,6 +96,7 @@ class IntegrationForm(wtforms.Form):  # type: ignore[misc]
             service.save(
                 db.session(), tasks.runtime().vault, self.row,
                 name=self.name.data, config=self.config.data, credentials=self.credentials.data,
+                cause=Cause(g.actor.user.id),
                 kept=[field.info.key for field in self.credentials if isinstance(field, SecretField) and field.is_kept],
             )  # fmt: skip
         except InvalidError as error:
@@ -196,7 +197,7 @@ def test(integration_id: object) -> Response:
 def delete(integration_id: object) -> Response:
     """Removes a connection with its credentials."""
     row = service.get(db.session(), str(integration_id))
-    service.tell(db.session(), row, "deleted")
+    service.tell(db.session(), row, "deleted", Cause(g.actor.user.id))
     db.session.delete(row)
     _note("integration.deleted", row)
     flash(_("“%(name)s” was deleted.", name=row.name), "success")

@@ -39,7 +39,7 @@ def change(place: Place, contact_id: str, **fields: Any) -> None:
             "contact_name": "",
             "contact_email": "",
         }
-        events.record(session, "contact.updated", entity=("contact", contact_id), payload=payload)
+        events.record(session, "contact.updated", entity=("contact", contact_id), payload=payload, cause=events.SYSTEM)
         session.commit()
 
 

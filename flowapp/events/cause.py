@@ -1,0 +1,50 @@
+"""Why something happened: the person, or the step of which workflow, that did it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+
+class CauseColumns(TypedDict):
+    """The cause as it stands in a row of events."""
+
+    actor_id: str | None
+    by_workflow_id: str | None
+    by_execution_id: str | None
+    by_step_id: str
+    origin: str
+    depth: int
+    bulk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who or what did it: a person, a step of an execution, or an origin such as `form:contact_form_1` or `import:<job>`.
+
+    `depth` counts the executions that led to it, each started by an event of the one before: 0 for what a person did,
+    1 for a step of the execution that this started. `bulk`: one of the many rows that a job changes; nobody waits for it.
+    """
+
+    actor_id: str | None = None
+    workflow_id: str | None = None
+    execution_id: str | None = None
+    step_id: str = ""
+    origin: str = ""
+    depth: int = 0
+    bulk: bool = False
+
+    def columns(self) -> CauseColumns:
+        """What a row of events keeps of it."""
+        return {
+            "actor_id": self.actor_id,
+            "by_workflow_id": self.workflow_id,
+            "by_execution_id": self.execution_id,
+            "by_step_id": self.step_id,
+            "origin": self.origin,
+            "depth": self.depth,
+            "bulk": self.bulk,
+        }
+
+
+SYSTEM = Cause()  # nobody: Flowapp itself
