@@ -30,11 +30,9 @@ class Tenant:
 
 def add_organization(session: Session, name: str = "Test", **columns: object) -> tuple[str, str]:
     """A new organization with its default project, without a member: the ids of both."""
-    organization = Organization(name=name, **columns)
-    session.add(organization)
-    session.flush()
-    project = Project(organization_id=organization.id, name="Project", slug="default", is_default=True)
-    session.add(project)
+    organization = Organization(id=new_id(), name=name, **columns)
+    project = Project(id=new_id(), organization_id=organization.id, name="Project", slug="default", is_default=True)
+    session.add_all([organization, project])
     session.flush()
     return organization.id, project.id
 
@@ -42,14 +40,11 @@ def add_organization(session: Session, name: str = "Test", **columns: object) ->
 def add_person(
     session: Session, organization_id: str, role: str, email: str, *, name: str = "", password_hash: str = ""
 ) -> tuple[str, str]:
-    """A new member with an access token of the same role: the user's id and the token."""
+    """A new member with an access token of the same role: the user's id and the token. Written by the next flush."""
     token, prefix, token_hash = make_token()
-    user = User(email=email, name=name or role.title(), password_hash=password_hash)
-    session.add(user)
-    session.flush()
+    user = User(id=new_id(), email=email, name=name or role.title(), password_hash=password_hash)
     own = {"organization_id": organization_id, "user_id": user.id, "role": role}
-    session.add_all([Member(**own), AccessToken(**own, name="t", prefix=prefix, token_hash=token_hash)])
-    session.flush()
+    session.add_all([user, Member(**own), AccessToken(**own, name="t", prefix=prefix, token_hash=token_hash)])
     return user.id, token
 
 
