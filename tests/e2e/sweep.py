@@ -86,7 +86,10 @@ EVERYTHING: dict[str, Any] = {
     "triggers": [{"trigger_type": "webhook", "config": {"response": "respond"}}],
 }  # fmt: skip
 # What the address of a page asks for beside its route; pages of a workflow that has no such thing are left out.
-QUERIES: dict[str, Values] = {"edges.change": {"source": "large", "branch": "yes", "target": "tell"}}
+QUERIES: dict[str, Values] = {
+    "edges.change": {"source": "large", "branch": "yes", "target": "tell"},
+    "workflow_values.show": {"path": "now"},
+}
 # Answers whose body is not ours to judge.
 NOT_OURS = {"mail.html": "the text of an e-mail, as somebody sent it"}
 

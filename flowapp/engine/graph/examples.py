@@ -1,4 +1,4 @@
-"""Examples of results: what steps that have not run yet may give, as they are declared or as their params say."""
+"""Examples: what a trigger may bring, and what steps that have not run yet may give, as they are declared or as their params say."""
 
 from __future__ import annotations
 
@@ -7,15 +7,35 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
-from flowapp.catalog import ACTIONS, StepContext
+from flowapp.catalog import ACTIONS, TRIGGERS, StepContext
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
 from flowapp.errors import FlowError
-from flowapp.models.definitions import StepJson
+from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.values.conventions import UNSTATED, Conventions
 
 ENTRIES = 3  # of a list, where an example is made of known values
+_BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
+
+
+def sample_input(
+    definition: DefinitionJson, form_fields: Mapping[str, Sequence[Mapping[str, object]]] | None = None
+) -> dict[str, object]:
+    """An input as the first trigger would give it. `form_fields` has each form's fields by its slug."""
+    for trigger in definition["triggers"]:
+        spec = TRIGGERS.get(trigger["trigger_type"])
+        if spec is None or not trigger.get("is_active", True):
+            continue
+        form_id = trigger["config"].get("form_id", "")
+        fields = (form_fields or {}).get(str(form_id)) if spec.source == "form" else None
+        if fields:
+            answers = {
+                entry["key"]: _BY_TYPE.get(str(entry.get("type", "")), entry.get("label", "…")) for entry in fields
+            }
+            return {"form_id": form_id, "form_data": answers}
+        return dict(spec.sample)
+    return {}
 
 
 def with_examples(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from flowapp.catalog import ACTIONS, N_, TRIGGERS
+from flowapp.catalog import ACTIONS, N_
 from flowapp.catalog.entities import ENTITIES
 from flowapp.engine.graph.examples import with_examples
 from flowapp.engine.graph.graph import Graph
@@ -15,22 +15,22 @@ from flowapp.engine.graph.loop_bodies import bodies
 from flowapp.engine.graph.outline import with_edges
 from flowapp.engine.language.definition import Definition, StepDef
 from flowapp.engine.language.expression import compile_value
-from flowapp.engine.language.scope import Scope
+from flowapp.engine.language.scope import OF_STEPS, Scope
 from flowapp.errors import FlowError
 from flowapp.logs import mask
 from flowapp.models.definitions import DefinitionJson, StepJson
 
 MOST = 40  # values of one group
 MAX_DEPTH = 4
-_BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
 
 
 class Example(TypedDict):
-    """A value that can be used: its path, what it is, and one as it may be."""
+    """A value that can be used: its path, what it is, and one as it may be. `whole`: it is a list or an object."""
 
     path: str
     label: str
     sample: object
+    whole: bool
 
 
 @dataclass(slots=True)
@@ -43,25 +43,6 @@ class ValueGroup:
     kind: str
     name: str = ""
     items: list[Example] = field(default_factory=list)
-
-
-def sample_input(
-    definition: DefinitionJson, form_fields: Mapping[str, Sequence[Mapping[str, object]]] | None = None
-) -> dict[str, object]:
-    """An input as the first trigger would give it. `form_fields` has each form's fields by its slug."""
-    for trigger in definition["triggers"]:
-        spec = TRIGGERS.get(trigger["trigger_type"])
-        if spec is None or not trigger.get("is_active", True):
-            continue
-        form_id = trigger["config"].get("form_id", "")
-        fields = (form_fields or {}).get(str(form_id)) if spec.source == "form" else None
-        if fields:
-            answers = {
-                entry["key"]: _BY_TYPE.get(str(entry.get("type", "")), entry.get("label", "…")) for entry in fields
-            }
-            return {"form_id": form_id, "form_data": answers}
-        return dict(spec.sample)
-    return {}
 
 
 def values(
@@ -128,7 +109,7 @@ def _loops(
     for depth, (name, items) in enumerate(around):
         first = items[0] if items else None
         if depth == len(around) - 1:
-            rest = [_item("index", 0, N_("Its number, starting at 0")), _item("items", None, N_("The whole list"))]
+            rest = [_item("index", 0, N_("Its number, starting at 0")), _item("items", items, N_("The whole list"))]
             yield ValueGroup("loop", name, [*_named("item", first), *rest])
         elif depth == len(around) - 2:
             yield ValueGroup("loop", name, list(_named("parent_item", first)))
@@ -152,7 +133,7 @@ def _around(
 
 def _named(path: str, value: object) -> Iterator[Example]:
     """An item, and what is in it."""
-    yield _item(path, f"({len(value)})" if isinstance(value, list) else value, N_("The item"))
+    yield _item(path, value, N_("The item"))
     yield from (item for item in _flat(path, value) if item["path"] != path)
 
 
@@ -176,39 +157,52 @@ def _input(data: object) -> Iterator[Example]:
 
 
 def _step(step: StepJson, result: object) -> Iterator[Example]:
+    """The fields of a result by their short way, the whole and what a list holds by `.result`."""
     path = _dotted("steps", step["step_id"])
     spec = ACTIONS.get(step["action_type"])
     documented = spec.result if spec else {}
     known = result if isinstance(result, dict) else {}
     for name, text in documented.items():
-        yield _item(_dotted(path, name) if name else path, known.get(name) if name else result, text)
-    rest = {key: value for key, value in known.items() if key not in documented}
-    yield from _flat(path, rest)
-    if isinstance(result, list):  # its entries have no short way
-        yield from _flat(f"{path}.result", result)
+        yield _item(_of_result(path, name) if name else f"{path}.result", known.get(name) if name else result, text)
+    for name, value in known.items():
+        if name not in documented:
+            yield from _field(_of_result(path, name), value)
+    if isinstance(result, list):
+        yield from (item for item in _flat(f"{path}.result", result) if item["path"] != f"{path}.result")
     for name in documented:
         if isinstance(known.get(name), dict | list):
-            yield from _flat(_dotted(path, name), known[name], 2)
+            whole = _of_result(path, name)
+            yield from (item for item in _flat(whole, known[name], 2) if item["path"] != whole)
+
+
+def _of_result(path: str, name: str) -> str:
+    """A field of a step's result; its name alone where the step's status and error do not have it."""
+    return _dotted(f"{path}.result" if name in OF_STEPS else path, name)
 
 
 def _flat(path: str, value: object, depth: int = MAX_DEPTH) -> Iterator[Example]:
     """The paths inside a value: of an object its fields, of a list its first entry."""
     if depth and isinstance(value, dict):
         for key, entry in value.items():
-            inner = _dotted(path, str(key))
-            nested = isinstance(entry, dict | list) and entry and depth > 1
-            yield from _flat(inner, entry, depth - 1) if nested else iter([_item(inner, entry)])
+            yield from _field(_dotted(path, str(key)), entry, depth)
     elif depth and isinstance(value, list) and value:
-        yield _item(path, f"({len(value)})")
+        yield _item(path, value)
         yield from _flat(f"{path}[0]", value[0], depth - 1)
     elif value is not None and not isinstance(value, dict | list):
         yield _item(path, value)
 
 
+def _field(path: str, value: object, depth: int = MAX_DEPTH) -> Iterator[Example]:
+    """A field: itself, or what is inside."""
+    nested = isinstance(value, dict | list) and value and depth > 1
+    yield from _flat(path, value, depth - 1) if nested else iter([_item(path, value)])
+
+
 def _item(path: str, example: object = None, label: str = "") -> Example:
-    plain = example if isinstance(example, str | int | float) else None
-    name = path.rpartition(".")[2]
-    return {"path": path, "label": label, "sample": mask({name: plain})[name] if isinstance(plain, str) else plain}
+    name, whole = path.rpartition(".")[2], isinstance(example, dict | list)
+    shown = f"({len(example)})" if isinstance(example, list) and example else None if whole else example
+    return {"path": path, "label": label, "sample": mask({name: shown})[name] if isinstance(shown, str) else shown,
+            "whole": whole}  # fmt: skip
 
 
 def _dotted(path: str, key: str) -> str:

@@ -12,7 +12,10 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from flowapp import tasks, workflows
-from flowapp.engine.graph.sample import ValueGroup, before, sample_input, values
+from flowapp.engine.graph.examples import sample_input
+from flowapp.engine.graph.sample import ValueGroup, before, values
+from flowapp.engine.graph.suggestions import scope_of
+from flowapp.engine.language.scope import Scope
 from flowapp.extensions import db
 from flowapp.models import Execution, Form, StepRun, Workflow
 from flowapp.models.definitions import DefinitionJson
@@ -74,10 +77,17 @@ class Draft:
 
     def values(self, definition: DefinitionJson, step_id: str | None) -> list[ValueGroup]:
         """What a step (None: a trigger's condition) can use. Examples are the last real input and results, if any."""
+        return values(definition, step_id, *self._known(definition, step_id))
+
+    def scope(self, definition: DefinitionJson, step_id: str | None) -> Scope:
+        """The same values, for expressions to find."""
+        return scope_of(definition, step_id, *self._known(definition, step_id))
+
+    def _known(self, definition: DefinitionJson, step_id: str | None) -> tuple[object, dict[str, object]]:
+        """The last real input, else an example, and the results that are known."""
         last = next(iter(self.executions()), None)
         data = last.input_data if last and last.input_data else self.sample()
-        results = self.results(before(definition, step_id), last.id if last else None) if step_id else {}
-        return values(definition, step_id, data, results)
+        return data, self.results(before(definition, step_id), last.id if last else None) if step_id else {}
 
     def results(self, step_ids: list[str], execution_id: str | None) -> dict[str, object]:
         """Known results: pinned ones, else those of that execution, else of the last time that the step was tried."""

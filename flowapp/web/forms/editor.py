@@ -15,6 +15,7 @@ from flowapp.engine.graph import edit
 from flowapp.engine.graph.outline import outline, with_edges
 from flowapp.engine.graph.sample import ValueGroup
 from flowapp.engine.language.definition import StepDef, stored_step
+from flowapp.engine.language.scope import Scope
 from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.web.edits import Edit
 from flowapp.web.forms.draft import Draft
@@ -117,6 +118,19 @@ class Editor:
     def groups(self) -> list[dict[str, object]]:
         """The values to insert, as `ui.value_list` shows them."""
         return shown_groups(self.draft.values(self._with(self.origin), self.origin["step_id"]))
+
+    def scope(self) -> Scope:
+        """The same values, for expressions to find."""
+        return self.draft.scope(self._with(self.origin), self.origin["step_id"])
+
+    @property
+    def values_url(self) -> str:
+        """Where the picker asks what can be done with a value."""
+        place = {name: value for name, value in self.place.items() if value} if self.new else {}
+        known: dict[str, Any] = (
+            {"new": self.form.spec.type, **place} if self.new else {"step": self.form.step["step_id"]}
+        )
+        return url_for("workflow_values.show", workflow_id=self.draft.workflow.id, **known)
 
     def edges(self) -> list[ShownEdge]:
         """What leads on from the step, as it is saved."""

@@ -10,10 +10,11 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
-from flowapp.web.forms.info import ABSENT, Info
+from flowapp.web.forms.info import ABSENT, Info, accepts
 
 Posted = MultiDict[str, str]
 FIELDS: dict[str, type[ParamField]] = {}  # by widget
+_WHOLE = (object, dict, list)  # the types of parameters that take lists or objects as they are
 
 
 def draw(field: ParamField, **_kw: object) -> Markup:
@@ -89,8 +90,15 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
 
     @property
     def attrs(self) -> dict[str, str]:
-        """Attributes of the control: `data-refreshes` makes the script send the form when it changes."""
-        return {"data-refreshes": ""} if self.refreshes else {}
+        """Attributes of the control, for the script: it sends the form when this changes; what is inserted becomes text."""
+        return {
+            name: "" for name, says in (("data-refreshes", self.refreshes), ("data-text", self.becomes_text)) if says
+        }
+
+    @property
+    def becomes_text(self) -> bool:
+        """Whether a list or an object that is inserted becomes its JSON as text."""
+        return self.picker and accepts(self.info.annotation, str) and not accepts(self.info.annotation, *_WHOLE)
 
     @property
     def switch(self) -> str:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from flowapp.catalog import ACTIONS, load
 from flowapp.engine.graph.sample import before, values
+from flowapp.engine.graph.suggestions import look_up, scope_of, suggestions
 from tests.engine.graph.test_outline_lanes import _catalog, flow
 
 __all__ = ["_catalog"]
+
+
+def load_types() -> list[str]:
+    load()
+    return sorted(ACTIONS)
+
 
 NESTED = flow("a l k b c z", "a>l l>k:each k>b:each k>c:done l>z:done")
 DATA = {"x": [{"id": 7, "lines": ["p", "q"]}, {"id": 8}]}
@@ -26,7 +36,7 @@ def test_inside_a_loop_there_is_the_item() -> None:
         "item.lines": "(2)",
         "item.lines[0]": "p",
         "index": 0,
-        "items": None,
+        "items": "(2)",
     }
     assert next(iter(found)) == "loop l", "what is nearest comes first"
     assert not any(key.startswith("loop") for key in offered("z"))
@@ -55,6 +65,29 @@ def test_contact_and_resume_url_are_offered_where_they_are_there() -> None:
     assert offered("a")["contact"]["contact.email"] == "ada@example.com"
     assert "resume_url" in offered("a")["general"]
     assert "resume_url" not in offered(None)["general"]
+
+
+@pytest.mark.parametrize("result", ["its sample", [{"id": 7, "status": "new"}], "text", {"status": "new", "a b": 1}])
+@pytest.mark.parametrize("kind", load_types())
+def test_what_is_offered_gives_the_value_that_is_shown_not_the_wrapper_around_it(kind: str, result: Any) -> None:
+    definition = with_step(kind, {})
+    known = {"a": ACTIONS[kind].sample or {"id": 7} if result == "its sample" else result}
+    scope = scope_of(definition, "b", DATA, known)
+    offered_items = [item for group in values(definition, "b", DATA, known) for item in group.items]
+    assert any(item["path"].startswith("steps.a") for item in offered_items)
+    for item in offered_items:
+        found = look_up(item["path"], scope)
+        assert not (isinstance(found.value, dict) and {"result", "status", "error"} <= set(found.value)), item["path"]
+        if found.known and item["path"] not in ("now", "timestamp"):
+            assert item["whole"] == isinstance(found.value, dict | list), item["path"]
+            assert item["whole"] or found.value == item["sample"], item["path"]
+
+
+def test_a_field_called_status_is_the_answer_s_not_the_step_s() -> None:
+    made = examples("send_webhook")
+    assert made["steps.a.result.status"] == 200
+    assert "steps.a.status" not in made
+    assert made["steps.a.ok"] is True
 
 
 def test_steps_inside_a_loop_are_not_offered_outside_of_it() -> None:
@@ -100,16 +133,50 @@ def test_what_a_transform_makes_of_an_example_is_known_to_the_next_one() -> None
 def test_a_transform_that_cannot_be_made_of_the_examples_offers_its_result_as_a_whole() -> None:
     for params in ({"data": 5, "set": {"a": 1}}, {"operations": [{"op": "nothing"}]}, {"data": "{{ 1 / 0 }}"}):
         made = examples("transform_data", **params)
-        assert list(made) == ["steps.a"]
+        assert list(made) == ["steps.a.result"]
 
 
 def test_code_that_has_not_run_offers_the_names_that_it_writes() -> None:
     made = examples("custom_code", code="lines = input['x']\nresult = {'total': sum(lines), 'currency': 'EUR', 'n': 1}")
-    assert {path: made[path] for path in made if path != "steps.a"} == {
+    assert {path: made[path] for path in made if path != "steps.a.result"} == {
         "steps.a.total": "…",
         "steps.a.currency": "EUR",
         "steps.a.n": 1,
     }
     assert examples("custom_code", code="return {'ok': True}")["steps.a.ok"] is True
     assert examples("custom_code", code="[{'id': 4}]")["steps.a.result[0].id"] == 4
-    assert list(examples("custom_code", code="result = make()")) == ["steps.a"]
+    assert list(examples("custom_code", code="result = make()")) == ["steps.a.result"]
+
+
+def suggested(path: str, data: object) -> dict[str, str | None]:
+    scope = scope_of(NESTED, None, data, {})
+    return {one.usage: one.result for one in suggestions(look_up(path, scope))}
+
+
+def test_filters_are_suggested_by_what_a_value_is_each_with_what_it_makes_of_it() -> None:
+    data = {
+        "day": "2026-03-31", "name": "Ann Lee", "n": 2.5, "tags": ["b", "a"], "ok": True,
+        "lines": [{"what": "pen", "net price": 2.5}, {"what": "ink", "net price": 4}], "who": {"name": "Ann"},
+    }  # fmt: skip
+    assert suggested("input.day", data)["date('dd/MM/yyyy')"] == "31/03/2026"
+    text = suggested("input.name", data)
+    assert text["upper"] == "ANN LEE"
+    assert not text.keys() & {"date('dd/MM/yyyy')", "round(2)", "join(', ')", "fromjson", "keys"}
+    assert suggested("input.n", data).keys() >= {"round(2)", "int"}
+    assert "upper" not in suggested("input.n", data)
+    assert suggested("input.tags", data)["join(', ')"] == "b, a"
+    assert suggested("input.tags", data)["sort"] == '["a", "b"]'
+    lines = suggested("input.lines", data)
+    assert lines["map('what')"] == '["pen", "ink"]'
+    assert lines["sum('net price')"] == "6.5"
+    assert suggested("input.who", data)["get('name')"] == "Ann"
+    assert suggested("input.ok", data).keys() == {"string", "default('x')"}
+    assert set(suggested("input.gone", data).values()) == {None}
+    assert set(suggested("input.(", data).values()) == {None}
+
+
+def test_no_secret_is_shown_by_a_filter() -> None:
+    assert all("hunter2" not in str(result) for result in suggested("input.password", {"password": "hunter2"}).values())
+    whole = look_up("input", scope_of(NESTED, None, {"password": "hunter2", "items": list(range(99))}, {}))
+    assert "hunter2" not in whole.shown
+    assert len(whole.shown) <= 200

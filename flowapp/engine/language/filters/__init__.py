@@ -8,7 +8,7 @@ Each says of itself, beside its code, what it is called, what it does, an exampl
 of values shows that, and docs/definition.md is made of it.
 """
 
-from flowapp.engine.language.filters import lists, numbers, objects, texts
+from flowapp.engine.language.filters import dates, lists, numbers, texts, various
 from flowapp.engine.language.filters.declared import FILTERS, Example, Filter
 
 # These look at the entries of a list, not into them, and so cost less.
@@ -17,4 +17,4 @@ SHALLOW = frozenset(
 )
 ALIASES = {"d": "default", "count": "length", "lowercase": "lower", "uppercase": "upper", "json": "tojson"}
 
-__all__ = ["ALIASES", "FILTERS", "SHALLOW", "Example", "Filter", "lists", "numbers", "objects", "texts"]
+__all__ = ["ALIASES", "FILTERS", "SHALLOW", "Example", "Filter", "dates", "lists", "numbers", "texts", "various"]

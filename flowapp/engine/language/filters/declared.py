@@ -31,6 +31,11 @@ class Example(NamedTuple):
         """As one writes it in a field."""
         return f"{{{{ {json.dumps(self.value, ensure_ascii=False)} | {self.usage} }}}}"
 
+    @property
+    def shown(self) -> str:
+        """The result as one reads it."""
+        return self.result if isinstance(self.result, str) else json.dumps(self.result, ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:

@@ -11,7 +11,7 @@ from flowapp.values.numbers import plain_number
 
 
 @filter_(
-    "number(2, 'fr')",
+    "number(2)",
     N_("Number format"),
     N_("Formats a number: 1,234.50 in English (en), 1 234,50 in French (fr)"),
     example=(1234.5, "number(2, 'fr')", "1\u202f234,50"),
