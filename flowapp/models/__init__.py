@@ -41,8 +41,8 @@ from flowapp.models.operations import (
 from flowapp.models.project import CaughtMail, DataTable, Form, Project, Schema, Submission
 from flowapp.models.search import ExecutionWord
 from flowapp.models.signal import BranchCount, Event, Signal, Subscription
-from flowapp.models.workflow import WORKFLOW_STATUSES, Trigger, Version, Workflow, WorkflowSize
+from flowapp.models.workflow import WORKFLOW_STATUSES, ReceivedCall, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "Counter", "DataTable", "EndedSession", "Event", "Execution", "ExecutionWord", "Form", "Heartbeat", "InstallationSetting", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Numbered", "Organization", "Project", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
+    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "Counter", "DataTable", "EndedSession", "Event", "Execution", "ExecutionWord", "Form", "Heartbeat", "InstallationSetting", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Numbered", "Organization", "Project", "ReceivedCall", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
 ]  # fmt: skip

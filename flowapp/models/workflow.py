@@ -112,3 +112,29 @@ class Trigger(HasId, Tenant, Timestamps, Base):
     last_error: Mapped[str] = mapped_column(String(1000), default="")
 
     workflow: Mapped[Workflow] = relationship()
+
+
+class ReceivedCall(HasId, Tenant, Base):
+    """The last test call that a webhook's trigger received, and until when it listens for another one.
+
+    The trigger is that of the draft, which may not be published yet; `hook_key` is in the address where it listens.
+    `context` holds method, query and headers as an execution's does; `refused` why the last call was not taken.
+    """
+
+    __tablename__ = "received_calls"
+    __table_args__ = (UniqueConstraint("workflow_id", "trigger_key"),)
+
+    workflow_id: Mapped[str] = mapped_column(Id, ForeignKey("workflows.id", ondelete="CASCADE"))
+    trigger_key: Mapped[str] = mapped_column(String(64))
+    hook_key: Mapped[str] = mapped_column(String(64), index=True)
+    listens_until: Mapped[datetime | None]
+    received_at: Mapped[datetime | None]
+    input_data: Mapped[object] = mapped_column(AnyJson, nullable=True)
+    context: Mapped[Json | None]
+    refused_at: Mapped[datetime | None]
+    refused: Mapped[str] = mapped_column(String(500), default="")
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the next call is kept."""
+        return self.listens_until is not None and self.listens_until > utcnow()

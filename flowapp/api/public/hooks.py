@@ -6,56 +6,36 @@ is started by what is known of it (known_hooks); any other is looked up here.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, request
 from flask.blueprints import BlueprintSetupState
 from flask.sansio.app import App
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import select
 
 from flowapp import exact_json, tasks
 from flowapp.api import schemas
 from flowapp.api.bodies import raw_body
-from flowapp.api.body_text import unpacked
-from flowapp.api.public import hook_answers, hook_origins
+from flowapp.api.public import found_hooks, hook_answers, hook_origins, test_calls
+from flowapp.api.public.found_hooks import KEY, MOST_UNKNOWN, known_hooks
 from flowapp.api.public.hook_rates import Rates
 from flowapp.api.public.known_hooks import STARTED, Hook, KnownHooks, Started, accepted, challenge, given
 from flowapp.api.routes import ANYTHING, route
 from flowapp.catalog import N_
 from flowapp.catalog.outcome import ANSWER_WITHIN
-from flowapp.engine.store import admission
 from flowapp.engine.store.start import start
-from flowapp.errors import NotFoundError, UnauthenticatedError
+from flowapp.errors import NotFoundError
 from flowapp.extensions import db, limiter, peer
-from flowapp.models import Trigger, Version, Workflow
-from flowapp.models.tenancy import at_once, system_session
-from flowapp.triggers.webhook import WebhookParams
+from flowapp.models import Trigger
+from flowapp.models.tenancy import system_session
 from flowapp.web.access import enter_organization, public
 from flowapp.web.fast_path import Application, fast
 from flowapp.web.problems import problem
-from flowapp.workflows.kept_starts import paused_hook
+from flowapp.workflows import received_calls
 
 bp = Blueprint("hooks", __name__)
 WAIT_SECONDS = ANSWER_WITHIN
-MOST_UNKNOWN = 600  # look-ups a minute for one address, of keys that this process has not met
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-_t, _w = Trigger.__table__.c, Workflow.__table__.c
-# A Core statement, made once: building and scoping an ORM one takes longer than the database does.
-_FIND = (
-    select(
-        _t.id, _t.key, _t.trigger_type, _t.config, _t.conditions, _t.workflow_id, _t.organization_id, _t.updated_at,
-        _w.published_version_id,
-    )
-    .join_from(Trigger.__table__, Workflow.__table__, _w.id == _t.workflow_id)
-    .where(
-        _t.hook_key == bindparam("key"), _t.organization_id == bindparam("organization_id"), _t.is_active,
-        _w.status == "active",
-    )
-)  # fmt: skip
 
 
 @bp.record_once
@@ -119,66 +99,33 @@ def _received(key: str) -> Response | tuple[Response, int]:
     if isinstance(started, Exception):
         raise started
     if started is None:
-        hook = _hook(key)
         try:
-            data = known_hooks().input(hook, request, raw)
-        except UnauthenticatedError:  # some senders sign what it was before it was packed
-            data = known_hooks().input(hook, *unpacked(request, raw, tasks.runtime().settings.max_body))
+            hook = _hook(key)
+        except NotFoundError:
+            if (answer := test_calls.taken(key)) is None:
+                raise
+            return answer
+        data = found_hooks.read(hook, raw)
         if asked := challenge(data):
             return jsonify({"challenge": asked})
         started = _start(hook, data)
     return _accepted(started) if started.response == "at_once" else _outcome(started)
 
 
-def known_hooks() -> KnownHooks:
-    """What this process knows of hooks."""
-    return current_app.extensions["hooks"]  # type: ignore[no-any-return]
-
-
 def _hook(key: str) -> Hook:
     """The active trigger of that key, known from now on. NotFoundError where there is none."""
-    if _KEY.fullmatch(key) is None:
+    if KEY.fullmatch(key) is None:
         raise NotFoundError("There is no such webhook.")
     organization_id = _organization_of(key)
     enter_organization(organization_id)
-    connection = db.session.connection(execution_options=at_once(db.engine.dialect.name))
-    row = connection.execute(_FIND, {"key": key, "organization_id": organization_id}).one_or_none()
-    if row is None or row.published_version_id is None:
+    hook = found_hooks.find(key, organization_id)
+    if hook is None:
         _organization_of.cache_clear()  # the key may have moved to another organization
         known_hooks().forget(key)
-        return _paused(key)
-    hook = _made(row)
-    known_hooks().keep(key, hook)
+        return found_hooks.paused(key)
+    if not hook.listening:
+        known_hooks().keep(key, hook)
     return hook
-
-
-def _made(row: Row[*tuple[Any, ...]]) -> Hook:
-    return Hook(
-        Trigger(id=row.id, key=row.key, trigger_type=row.trigger_type, conditions=row.conditions),
-        Workflow(id=row.workflow_id, organization_id=row.organization_id),
-        _version(row),
-        WebhookParams.model_validate(tasks.runtime().vault.open(row.config)),
-        admission.gate_of(db.session(), row.published_version_id) is not None,
-        {"still_trigger": row.id, "still_since": row.updated_at, "still_version": row.published_version_id},
-    )
-
-
-def _version(row: Row[*tuple[Any, ...]]) -> Version:
-    """With its definition where that is asked for its language: what the trigger's conditions mean."""
-    if not row.conditions:
-        return Version(id=row.published_version_id)
-    definition = db.session.scalars(select(Version.definition).where(Version.id == row.published_version_id)).one()
-    return Version(id=row.published_version_id, definition={"language": definition.get("language", 1)})
-
-
-def _paused(key: str) -> Hook:
-    """The trigger of a paused workflow: what comes is kept as skipped. NotFoundError where it would not start anything."""
-    found = paused_hook(db.session(), key)
-    if found is None:
-        raise NotFoundError("There is no such webhook, or its workflow is not active.")
-    trigger, workflow, version = found
-    config = WebhookParams.model_validate(tasks.runtime().vault.open(trigger.config))
-    return Hook(trigger, workflow, version, config, gated=False, unchanged={})
 
 
 @lru_cache(maxsize=10_000)
@@ -192,11 +139,13 @@ def _organization_of(key: str) -> str:
     return organization_id
 
 
-def _start(hook: Hook, data: Any) -> Started:
-    session = db.session()
+def _start(hook: Hook, data: object) -> Started:
+    session, starting = db.session(), given(hook, data, request)
+    if hook.listening:
+        received_calls.copy(session, hook.workflow.id, hook.trigger.key, data, starting["context"])
     if hook.gated:
         session.commit()  # from here on a transaction: what admission counts, and the row that it lets in
-    execution, created = start(session, hook.workflow, hook.version, **given(hook, data, request))
+    execution, created = start(session, hook.workflow, hook.version, **starting)
     tasks.commit_and_start(session, execution, created=created)
     return Started(execution.id, execution.organization_id, hook.config.response)
 

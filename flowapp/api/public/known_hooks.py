@@ -37,7 +37,6 @@ _UNCHANGED = exists().where(
     _w.id == _t.workflow_id, _w.status == "active", _w.published_version_id == bindparam("still_version"),
 )  # fmt: skip
 
-
 _PLAIN, _SECURE = of_data(is_secure=False), of_data(is_secure=True)
 
 
@@ -45,7 +44,7 @@ _PLAIN, _SECURE = of_data(is_secure=False), of_data(is_secure=True)
 class Hook:
     """What a request needs to know of its trigger; the rows are as `start` reads them, and in no session.
 
-    `gated`: the workflow limits when an execution may begin; `unchanged`: the values of the precondition.
+    `gated`: the workflow limits when executions begin; `unchanged`: the precondition's values; `listening`: for test calls.
     """
 
     trigger: Trigger
@@ -54,6 +53,7 @@ class Hook:
     config: WebhookParams
     gated: bool
     unchanged: dict[str, Any]
+    listening: bool = False
 
     @property
     def hidden(self) -> set[str]:

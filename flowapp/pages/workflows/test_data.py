@@ -87,11 +87,8 @@ def _page(draft: Draft, form: TestForm, status: int = 200) -> Response:
 
 
 def _input(draft: Draft) -> object:
-    """What is kept, else an example, else what came last."""
-    kept = test_data.of(draft.workflow)
-    if "input" in kept:
-        return kept["input"]
-    return draft.sample() or next((execution.input_data for execution in draft.executions()), {})
+    """What is kept, else what really came last, else an example."""
+    return draft.input_of(draft.inputs()[0][0])[0]
 
 
 def _source(execution_id: str | None) -> Execution | None:

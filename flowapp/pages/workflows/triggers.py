@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Mapping
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, flash, request, url_for
+from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select
 
-from flowapp.catalog import TRIGGERS, TriggerSpec, get_trigger, stored_value
+from flowapp.catalog import TRIGGERS, TriggerSpec, get_trigger
 from flowapp.engine.language.definition import free_key
 from flowapp.errors import InvalidError, NotFoundError, StaleError
 from flowapp.extensions import db
-from flowapp.models import Form
 from flowapp.models.definitions import TriggerJson
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 from flowapp.web.edits import at_the_same_moment, deleted_elsewhere
 from flowapp.web.forms.draft import Draft
-from flowapp.web.forms.editor import shown_groups
 from flowapp.web.forms.flow import trigger_card
+from flowapp.web.forms.trigger_side import side
 from flowapp.web.forms.triggers import TriggerForm
 from flowapp.web.locale import select_timezone
 from flowapp.web.render import page, to_url
@@ -73,7 +68,7 @@ def change(workflow_id: UUID, key: str) -> Response:
     """A trigger of the draft."""
     draft = Draft(workflow_id)
     try:
-        at = _place(draft, key)
+        at = draft.trigger_at(key)
     except NotFoundError:
         if request.form.get("_type") not in TRIGGERS:
             raise
@@ -93,18 +88,11 @@ def _typed_again(draft: Draft, trigger_type: str) -> Response:
 def delete(workflow_id: UUID, key: str) -> Response:
     """Takes it out of the draft."""
     draft = Draft(workflow_id)
-    at = _place(draft, key)
+    at = draft.trigger_at(key)
     triggers = [trigger for place, trigger in enumerate(draft.definition["triggers"]) if place != at]
     draft.save({**draft.definition, "triggers": triggers}, request.form.get("revision", ""))
     flash(_("The trigger was deleted."), "success")
     return to_url(url_for("steps.index", workflow_id=workflow_id))
-
-
-def _place(draft: Draft, key: str) -> int:
-    for at, trigger in enumerate(draft.definition["triggers"]):
-        if trigger["key"] == key:
-            return at
-    raise NotFoundError(_("There is no such trigger in this workflow."))
 
 
 def _edit(draft: Draft, trigger: TriggerJson, at: int) -> Response:
@@ -127,8 +115,7 @@ def _editor(draft: Draft, form: TriggerForm, status: int, *, new: bool) -> Respo
         url = url_for("workflow_triggers.new", workflow_id=workflow_id, trigger_type=form.spec.type)
     return page(
         "workflows/triggers/edit.html", block="editor", status=status, form=form, workflow=draft.workflow,
-        url=url, new=new,
-        groups=shown_groups(draft.values(draft.definition, None)), **_addresses(form),
+        url=url, new=new, **side(draft, form),
     )  # fmt: skip
 
 
@@ -153,35 +140,3 @@ def _next(draft: Draft, form: TriggerForm, at: int) -> str:
     if form.spec.source == "hook" and at == len(draft.definition["triggers"]):
         return url_for("workflow_triggers.change", workflow_id=draft.workflow.id, key=form.trigger["key"])
     return url_for("steps.index", workflow_id=draft.workflow.id)
-
-
-def _addresses(form: TriggerForm) -> dict[str, str]:
-    """What the outside world needs to know of this trigger."""
-    addresses = {"hook": "", "curl": "", "form_address": ""}
-    base = current_app.extensions["settings"].base_url or request.host_url
-    config = form.trigger["config"]
-    if form.spec.source == "hook" and config.get("key"):
-        addresses["hook"] = f"{base.rstrip('/')}/hooks/{config['key']}"
-        addresses["curl"] = _curl(addresses["hook"], config, form.spec)
-    slug = config.get("form_id")
-    row = db.session.scalars(select(Form).filter_by(slug=slug)).first() if form.spec.source == "form" and slug else None
-    if row is not None:
-        addresses["form_address"] = f"{base.rstrip('/')}/f/{row.key}"
-    return addresses
-
-
-def _curl(address: str, config: Mapping[str, object], spec: TriggerSpec) -> str:
-    """An example call; secrets are named, not shown."""
-    methods, auth, user, name = (
-        stored_value(spec.params, config, field) for field in ("methods", "auth", "username", "header_name")
-    )
-    method = methods[0] if isinstance(methods, list) and methods else "POST"
-    lines = [f"curl -X {method} {shlex.quote(address)}"]
-    if auth == "basic":
-        lines.append(f"  -u {shlex.quote(str(user))}:<{_('your secret')}>")
-    if auth == "header":
-        header = f"{name}: <{_('your secret')}>"
-        lines.append(f"  -H {shlex.quote(header)}")
-    lines.append("  -H 'Content-Type: application/json'")
-    lines.append(f"  -d {shlex.quote(json.dumps(dict(spec.sample), ensure_ascii=False))}")
-    return " \\\n".join(lines)

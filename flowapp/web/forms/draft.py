@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +17,13 @@ from flowapp.engine.graph.examples import sample_input
 from flowapp.engine.graph.sample import ValueGroup, before, values
 from flowapp.engine.graph.suggestions import scope_of
 from flowapp.engine.language.scope import Scope
+from flowapp.errors import NotFoundError
 from flowapp.extensions import db
-from flowapp.models import Execution, Form, StepRun, Workflow
+from flowapp.models import Execution, Form, ReceivedCall, StepRun, Workflow
 from flowapp.models.definitions import DefinitionJson
 from flowapp.web.forms.providers import Providers, of_project
 from flowapp.web.locale import when
-from flowapp.workflows import test_data
+from flowapp.workflows import received_calls, test_data
 
 KEEP = 86_400  # seconds for which the result of a tried step stays known
 LARGEST = 262_144  # characters of such a result: Redis is for many
@@ -39,6 +41,13 @@ class Draft:
         """What selects offer; `without` is a step that is not offered to itself."""
         steps = [(s["step_id"], s["name"]) for s in self.definition["steps"] if s["step_id"] != without]
         return of_project(db.session(), self.workflow.project_id, steps, self.workflow.id)
+
+    def trigger_at(self, key: str) -> int:
+        """The place of a trigger among the others. NotFoundError where there is none of that key."""
+        for at, trigger in enumerate(self.definition["triggers"]):
+            if trigger["key"] == key:
+                return at
+        raise NotFoundError(_("There is no such trigger in this workflow."))
 
     def save(self, definition: DefinitionJson, revision: str = "") -> None:
         """Saves and commits. StaleError where `revision`, as the page was loaded with, is past; InvalidError with problems."""
@@ -61,17 +70,28 @@ class Draft:
         forms = {row.slug: row.fields for row in db.session.scalars(select(Form))}
         return sample_input(self.definition, forms)
 
+    def received(self) -> ReceivedCall | None:
+        """The last test call of one of its webhooks."""
+        return received_calls.latest(db.session(), self.workflow.id)
+
     def inputs(self) -> list[tuple[str, str]]:
-        """What it can be tried with, as (key, label); the usual one first."""
+        """What it can be tried with, as (key, label); the usual one first: what is real comes before an example."""
         kept = [("test", str(_("Test data")))] if "input" in test_data.of(self.workflow) else []
-        runs = [(run.id, str(_("The execution of %(when)s", when=when(run.created_at)))) for run in self.executions()]
-        return [*kept, ("sample", str(_("An example"))), *runs]
+        call, runs = self.received(), self.executions()
+        received = [(call.id, str(_("The test call of %(when)s", when=when(call.received_at))))] if call else []
+        real, empty = (
+            [(run.id, str(_("The execution of %(when)s", when=when(run.created_at)))) for run in part]
+            for part in ([run for run in runs if run.input_data], [run for run in runs if not run.input_data])
+        )
+        return [*kept, *received, *real, ("sample", str(_("An example"))), *empty]
 
     def input_of(self, key: str) -> tuple[object, str | None]:
         """The input of that key, of an example where there is none, and the execution that it is from."""
-        kept = test_data.of(self.workflow)
+        kept, call = test_data.of(self.workflow), self.received()
         if key == "test" and "input" in kept:
             return kept["input"], kept["execution_id"]
+        if call is not None and key == call.id:
+            return call.input_data, None
         run = next((run for run in self.executions() if run.id == key), None)
         return (run.input_data, run.id) if run else (self.sample(), None)
 
@@ -85,9 +105,12 @@ class Draft:
 
     def _known(self, definition: DefinitionJson, step_id: str | None) -> tuple[object, dict[str, object]]:
         """The last real input, else an example, and the results that are known."""
-        last = next(iter(self.executions()), None)
-        data = last.input_data if last and last.input_data else self.sample()
-        return data, self.results(before(definition, step_id), last.id if last else None) if step_id else {}
+        runs, call = self.executions(), self.received()
+        real = [(run.created_at, run.input_data) for run in runs if run.input_data]
+        if call is not None and call.received_at is not None:
+            real.append((call.received_at, call.input_data))
+        data = max(real, key=itemgetter(0))[1] if real else self.sample()
+        return data, self.results(before(definition, step_id), runs[0].id if runs else None) if step_id else {}
 
     def results(self, step_ids: list[str], execution_id: str | None) -> dict[str, object]:
         """Known results: pinned ones, else those of that execution, else of the last time that the step was tried."""
