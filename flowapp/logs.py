@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from flowapp.texts import one_line
+from flowapp.texts import Text, mapped, one_line
 
 MASK = "••••••"
 MAX_MESSAGE = 10_000  # characters of an error or a log line that are kept
@@ -102,6 +102,10 @@ def mask_text(text: str) -> str:
 
 def kept_text(text: str) -> str:
     """`text` as it may be stored and shown: secrets masked, without NUL, then cut to MAX_MESSAGE characters."""
+    return mapped(text, _kept) if isinstance(text, Text) else _kept(text)
+
+
+def _kept(text: str) -> str:
     text = mask_text(text.replace("\x00", "\ufffd"))
     return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + " …"
 

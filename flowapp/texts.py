@@ -6,10 +6,10 @@ the database take it. `localized` says it in a language; pages take `web.texts.t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from typing import TYPE_CHECKING, NotRequired, Self, TypedDict, TypeVar, cast
 
 if TYPE_CHECKING:
     from babel.support import NullTranslations
@@ -21,8 +21,8 @@ _CATALOGUES = Path(__file__).parent / "translations"
 class Text(str):
     """English, and what it was made of: `template` has gettext's placeholders, `%(name)s`, for the `values`.
 
-    Values may be Texts themselves. A whole number is written as a person writes it: 10,000. Without values the template
-    is the text.
+    Values may be Texts themselves; what is neither text nor a whole number is kept as text. A whole number is written as a
+    person writes it: 10,000. Without values the template is the text.
     """
 
     __slots__ = ("template", "values")
@@ -31,10 +31,18 @@ class Text(str):
     values: Mapping[str, object]
 
     def __new__(cls, template: str, values: Mapping[str, object] | None = None) -> Self:
-        shown = {name: f"{v:,}" if type(v) is int else v for name, v in (values or {}).items()}
+        kept = {name: v if type(v) is int or isinstance(v, str) else str(v) for name, v in (values or {}).items()}
+        shown = {name: f"{v:,}" if type(v) is int else v for name, v in kept.items()}
         text = super().__new__(cls, template % shown if shown else template)
-        text.template, text.values = template, values or {}
+        text.template, text.values = template, kept
         return text
+
+
+class Parts(TypedDict):
+    """What a message was made of, as JSON. A value that is a message itself is one of these."""
+
+    template: str
+    values: NotRequired[dict[str, object]]
 
 
 def say(template: str, /, **values: object) -> Text:
@@ -51,8 +59,45 @@ def localized(message: str, language: str) -> str:
     return template % values if values else template
 
 
+def parts(message: str) -> Parts | None:
+    """What is kept beside a message's English, so that it is `restored` for readers of any language. None of other text."""
+    if not isinstance(message, Text):
+        return None
+    values = {name: parts(v) if isinstance(v, Text) else v for name, v in message.values.items()}
+    return {"template": message.template, "values": values} if values else {"template": message.template}
+
+
+def restored(english: str, made_of: Parts | None) -> str:
+    """A message as it was when it was made; the text alone where its `parts` are not known, or are of another one."""
+    if not made_of:
+        return english
+    text = _made(made_of)
+    return text if text == english else english
+
+
+def _made(made_of: Parts) -> Text:
+    values = made_of.get("values", {})
+    return Text(
+        made_of["template"], {n: _made(cast(Parts, v)) if isinstance(v, dict) else v for n, v in values.items()}
+    )
+
+
+def mapped(message: str, change: Callable[[str], str]) -> str:
+    """`change(message)`; still a message of the same template where changing each of its values gives the same."""
+    whole = change(str(message))
+    if not isinstance(message, Text):
+        return whole
+    if whole == message:
+        return message
+    values = {
+        name: mapped(value, change) if isinstance(value, str) else value for name, value in message.values.items()
+    }
+    text = Text(message.template, values)
+    return text if text == whole else whole
+
+
 def localized_values(data: Data, language: str) -> Data:
-    """JSON values with every message among them in that language: a definition that comes with the product."""
+    """JSON values with every message among them in that language: a definition that comes with the product, an answer."""
     return cast(Data, _localized_json(data, language))
 
 

@@ -159,11 +159,21 @@ def open_integration(
     """An integration as steps see it; `config` and `credentials` (opened) as they are stored. StepError (permanent)."""
     spec = CONNECTORS.get(integration_type)
     if spec is None:
-        raise StepError(f"The integration “{name}” has an unknown type: {integration_type}.", permanent=True)
+        raise StepError(
+            say(
+                "The integration “%(name)s” has an unknown type: %(integration_type)s.",
+                name=name,
+                integration_type=integration_type,
+            ),
+            permanent=True,
+        )
     try:
         read = spec.read(config, credentials)
     except StepError as error:
-        raise StepError(f"The integration “{name}” cannot be used. {error.message}", permanent=True) from None
+        raise StepError(
+            say("The integration “%(name)s” cannot be used. %(message)s", name=name, message=error.message),
+            permanent=True,
+        ) from None
     return IntegrationHandle(id, name, integration_type, read[0].model_dump(), read[1].model_dump())
 
 

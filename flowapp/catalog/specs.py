@@ -15,6 +15,7 @@ from flowapp.catalog.explanations import Explain, Question
 from flowapp.catalog.outcome import Outcome
 from flowapp.catalog.params import Params, stored_value
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 Effect = Literal["pure", "idempotent", "once"]
 Source = Literal["person", "hook", "form", "clock", "api", "event"]
@@ -166,5 +167,6 @@ class ConnectorSpec:
         except ValidationError as error:
             reason = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise StepError(
-                f"Its settings are no longer complete: {reason} Open it and save it again.", permanent=True
+                say("Its settings are no longer complete: %(reason)s Open it and save it again.", reason=reason),
+                permanent=True,
             ) from None

@@ -126,7 +126,9 @@ class ProjectSchemas:
             rules = read_rules(listed if isinstance(listed, Sequence) else [])
             return Checks(rules, conventions=conventions)
         except InvalidError as error:
-            raise StepError(f"The validation schema cannot be used: {error.message}", permanent=True) from None
+            raise StepError(
+                say("The validation schema cannot be used: %(message)s", message=error.message), permanent=True
+            ) from None
 
     def _find(self, name: str) -> Schema:
         rows = self._session.scalars(select(Schema).where(Schema.project_id == self._project_id)).all()
@@ -134,4 +136,7 @@ class ProjectSchemas:
         if isinstance(schema, Schema):
             return schema
         hint = names.suggestion(name, [row.slug for row in rows])
-        raise StepError(f"There is no validation schema “{name}” in this project.{hint}", permanent=True)
+        raise StepError(
+            say("There is no validation schema “%(name)s” in this project.%(hint)s", name=name, hint=hint),
+            permanent=True,
+        )

@@ -17,6 +17,7 @@ from flowapp.data.sql import queries
 from flowapp.data.sql.result_size import MAX_BYTES, size_of, too_large
 from flowapp.errors import InvalidError, NotFoundError, StepError
 from flowapp.models import DataTable, conventions_of
+from flowapp.texts import say
 from flowapp.values.conventions import Conventions
 
 MAX_ROWS = 10_000
@@ -59,9 +60,18 @@ class ProjectTables:
         columns. StepError (permanent) names the table, column or value that is wrong; then nothing is written.
         """
         if mode not in MODES:
-            raise StepError(f"The mode must be {', '.join(MODES)}, not “{mode}”.", permanent=True)
+            raise StepError(
+                say("The mode must be %(modes)s, not “%(mode)s”.", modes=", ".join(MODES), mode=mode), permanent=True
+            )
         if len(rows) > MAX_ROWS:
-            raise StepError(f"At most {MAX_ROWS} rows can be saved at once; there are {len(rows)}.", permanent=True)
+            raise StepError(
+                say(
+                    "At most %(max_rows)s rows can be saved at once; there are %(count)s.",
+                    max_rows=MAX_ROWS,
+                    count=len(rows),
+                ),
+                permanent=True,
+            )
         writer = _Writer(self._session, tables.find_table(self._session, self._project_id, table), self._key)
         with self._session.begin_nested():
             return writer.insert(rows) if mode == "insert" else writer.change(rows, match, create=mode == "upsert")
@@ -200,7 +210,12 @@ def _refuse_unknown(table: DataTable, names: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             hint = suggestion(name, known)
-            raise StepError(f"The data table “{table.slug}” has no column “{name}”.{hint}", permanent=True)
+            raise StepError(
+                say(
+                    "The data table “%(slug)s” has no column “%(name)s”.%(hint)s", slug=table.slug, name=name, hint=hint
+                ),
+                permanent=True,
+            )
 
 
 def _equals(

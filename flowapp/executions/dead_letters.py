@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from flowapp.executions.replays import NO_FINGERPRINT
 from flowapp.models import IS_DEAD, Execution, StepRun, Version, Workflow, utcnow
 from flowapp.records.paging import FIRST, Page, PageAt, numbered, paginate, slice_of
+from flowapp.texts import restored
 
 DAYS = 7
 
@@ -75,7 +76,7 @@ def groups(
                 row.first_at,
                 row.last_at,
                 one.id,
-                one.error_message,
+                restored(one.error_message, one.error_parts),
                 one.current_step_id,
                 names.get(one.current_step_id, one.current_step_id),
             )
@@ -87,7 +88,9 @@ def _newest(session: Session, counted: Any) -> dict[tuple[str, str], Any]:
     """The newest execution of each group."""
     e = Execution
     rows = session.execute(
-        select(e.id, e.workflow_id, e.error_fingerprint, e.version_id, e.error_message, e.current_step_id)
+        select(
+            e.id, e.workflow_id, e.error_fingerprint, e.version_id, e.error_message, e.error_parts, e.current_step_id
+        )
         .join(
             counted,
             (e.workflow_id == counted.c.workflow_id)

@@ -119,7 +119,8 @@ def of_execution(session: Session, execution: Execution) -> list[Reason]:
     why = (execution.context or {}).get("skipped_because")
     if isinstance(why, list):
         return [Reason(say("The conditions of its trigger were not met, so no step ran."), explained(why))]
-    return [Reason(str(why or execution.error_message or say("No step ran.")))]
+    known = execution.error if execution.error_message == (why or execution.error_message) else str(why)
+    return [Reason(known or say("No step ran."))]
 
 
 def _held(session: Session, execution: Execution) -> list[Reason]:

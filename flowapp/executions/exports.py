@@ -23,7 +23,7 @@ from flowapp.errors import InvalidError, NotFoundError
 from flowapp.exact_json import Json
 from flowapp.executions import history, log, serialisers
 from flowapp.models import Execution, LogLine, StepRun, Workflow, first_id
-from flowapp.texts import say
+from flowapp.texts import localized_values, say
 
 FORMATS = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 AT_ONCE = 500
@@ -68,10 +68,12 @@ def check(session: Session, wanted: Wanted) -> None:
         raise NotFoundError(say("There is no such workflow."))
 
 
-def export(session: Session, wanted: Wanted, export_format: str, counts: Counter[str] | None = None) -> Iterator[str]:
-    """The pieces of the file; `counts` gets the executions, attempts and lines."""
+def export(
+    session: Session, wanted: Wanted, export_format: str, counts: Counter[str] | None = None, *, language: str = "en"
+) -> Iterator[str]:
+    """The pieces of the file, its messages in that language; `counts` gets the executions, attempts and lines."""
     write = {"json": _json, "jsonl": _jsonl, "csv": _csv}[export_format]
-    return write(_Reader(session, wanted, Counter() if counts is None else counts))
+    return write(_Reader(session, wanted, Counter() if counts is None else counts, language))
 
 
 class _Reader:
@@ -80,8 +82,8 @@ class _Reader:
     No transaction is open in between: a client that takes the file slowly would hold a connection.
     """
 
-    def __init__(self, session: Session, wanted: Wanted, counts: Counter[str]) -> None:
-        self.session, self.wanted, self.counts = session, wanted, counts
+    def __init__(self, session: Session, wanted: Wanted, counts: Counter[str], language: str) -> None:
+        self.session, self.wanted, self.counts, self.language = session, wanted, counts, language
 
     def executions(self) -> Iterator[Json]:
         wanted = self.wanted
@@ -116,7 +118,7 @@ class _Reader:
         while True:
             statement = select(key.class_).where(*which, *after).order_by(key).limit(AT_ONCE)
             rows = self.session.scalars(statement).all()
-            written = shown(rows)
+            written = localized_values(shown(rows), self.language)
             self.session.commit()
             self.counts[kind] += len(written)
             yield from written

@@ -1,6 +1,7 @@
 """The log of an execution as it is read: its lines, and for each attempt of a step one at its start and one at its end.
 
 Those two are composed of the attempt when the log is read: nothing is written for them. All share one order, `seq`.
+Messages are English that `texts.localized_values` puts into another language.
 """
 
 from __future__ import annotations
@@ -12,20 +13,28 @@ from typing import Any, get_args
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from flowapp.catalog import N_
 from flowapp.catalog.context import LogLevel
 from flowapp.engine.runtime import recorder
 from flowapp.executions import history
 from flowapp.logs import mask
 from flowapp.models import Execution, LogLine, StepRun
+from flowapp.texts import Text, labelled, restored, say
 
 Json = dict[str, Any]
 LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
 # Columns, not rows of the session: it may have read an attempt before it ended.
 _ATTEMPT = (
     StepRun.seq, StepRun.ended_seq, StepRun.step_id, StepRun.step_name, StepRun.attempt, StepRun.iteration,
-    StepRun.status, StepRun.branch, StepRun.error_message, StepRun.started_at, StepRun.ended_at,
+    StepRun.status, StepRun.branch, StepRun.error_message, StepRun.error_parts, StepRun.started_at, StepRun.ended_at,
 )  # fmt: skip
 REUSED = "reused"  # the step did not run: another execution's log tells of it
+_ENDS = {
+    "completed": N_("Step “%(step)s” completed"),
+    "failed": N_("Step “%(step)s” failed"),
+    "uncertain": N_("Step “%(step)s” is uncertain"),
+    "cancelled": N_("Step “%(step)s” was cancelled"),
+}
 
 
 def page(
@@ -43,8 +52,8 @@ def newest(session: Session, execution: Execution, limit: int, *, after: int = 0
 
 def line_json(line: LogLine, names: Mapping[str, str]) -> Json:
     """A line of the log; `names` are those of the steps."""
-    row = {name: getattr(line, name) for name in ("seq", "level", "message", "step_id", "created_at")}
-    return recorder.line_json({**row, "data": mask(line.data)}, names.get(line.step_id, ""))
+    row = {name: getattr(line, name) for name in ("seq", "level", "step_id", "created_at")}
+    return recorder.line_json({**row, "message": line.text, "data": mask(line.data)}, names.get(line.step_id, ""))
 
 
 def _read(
@@ -70,13 +79,16 @@ def _some(
 
 
 def _start(run: Any) -> Json:
-    again = f", attempt {run.attempt}" if run.attempt > 1 else ""
-    return _about(run, run.seq, f"Step “{run.step_name}” started{again}.", run.started_at, {})
+    words = say("Step “%(step)s” started.", step=run.step_name)
+    if run.attempt > 1:
+        words = say("Step “%(step)s” started, attempt %(attempt)s.", step=run.step_name, attempt=run.attempt)
+    return _about(run, run.seq, words, run.started_at, {})
 
 
 def _end(run: Any) -> Json:
-    how = {"uncertain": "is uncertain", "cancelled": "was cancelled"}.get(run.status, run.status)
-    words = f"Step “{run.step_name}” {how}" + (f": {run.error_message}" if run.error_message else ".")
+    ended = Text(_ENDS.get(run.status, "Step “%(step)s” ended"), {"step": run.step_name})
+    error = restored(run.error_message, run.error_parts)
+    words = labelled(ended, error) if error else say("%(sentence)s.", sentence=ended)
     return _about(run, run.ended_seq, words, run.ended_at, {"status": run.status, "branch": run.branch})
 
 

@@ -1,6 +1,7 @@
 """Executions, the attempts of their steps and the lines of their logs as JSON (DESIGN §8).
 
-The API, live messages and files print them alike; what looks like a secret is masked. Lists show `listed` executions:
+The API, live messages and files print them alike; what looks like a secret is masked, and messages are English that
+`texts.localized_values` puts into another language. Lists show `listed` executions:
 nothing that grows with what the execution did.
 """
 
@@ -25,11 +26,10 @@ from flowapp.models import TERMINAL, TEST, Execution, Replay, StepRun, Version, 
 LOG_LINES = 200  # of an execution; the rest is at its logs
 _PLAIN = (
     "id", "status", "trigger_type", "trigger_entity_type", "trigger_entity_id", "current_step_id", "goal_reached",
-    "error_message", "success_count", "failure_count", "seq",
+    "success_count", "failure_count", "seq",
 )  # fmt: skip
 _STEP = (
     "seq", "step_id", "step_name", "action_type", "status", "source", "frame", "attempt", "iteration", "branch",
-    "error_message",
 )  # fmt: skip
 
 
@@ -75,6 +75,7 @@ def _listed(execution: Execution, version: int | None, changed_at: datetime | No
     duration = seconds(execution.started_at, execution.completed_at)
     return {
         **{name: getattr(execution, name) for name in _PLAIN},
+        "error_message": execution.error,
         "workflow": execution.workflow_id,
         "version": version,
         "contact": execution.contact_id,
@@ -113,6 +114,7 @@ def step_json(run: StepRun) -> Json:
     """One attempt of one visit of a step."""
     return {
         **{name: getattr(run, name) for name in _STEP},
+        "error_message": run.error,
         **shown_payloads(run),
         "started_at": iso(run.started_at),
         "ended_at": iso(run.ended_at),

@@ -15,6 +15,7 @@ from flowapp.executions import history, log, serialisers
 from flowapp.live.line import shown
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
+from flowapp.texts import localized_values
 
 POLL_SECONDS = 2.0
 MAX_LINES = 1000  # of one answer
@@ -23,12 +24,14 @@ MAX_LINES = 1000  # of one answer
 class ExecutionFeed:
     """`seq` is the last message sent. The bus's messages are sent as they come while none is missing in between.
 
-    `after` is the last one that the client knows; None: the state is all that it wants of the past.
+    `after` is the last one that the client knows; None: the state is all that it wants of the past. `language`: the reader's.
     """
 
-    def __init__(self, engine: Engine, organization_id: str, execution_id: str, after: int | None) -> None:
+    def __init__(
+        self, engine: Engine, organization_id: str, execution_id: str, after: int | None, language: str = "en"
+    ) -> None:
         self._engine, self._organization_id, self._id = engine, organization_id, execution_id
-        self._after = after
+        self._after, self._language = after, language
         self._names: dict[str, str] = {}
         self.channel = tasks.live_channel(execution_id)
         self.seq = after or 0
@@ -39,7 +42,7 @@ class ExecutionFeed:
         with self._session() as session:
             execution = history.get(session, self._id)
             self._names = history.step_names(session, execution)
-            state = serialisers.execution_json(session, execution)
+            state = localized_values(serialisers.execution_json(session, execution), self._language)
             ended = execution.status in TERMINAL
             if self._after is None:
                 self.seq = execution.seq - 1 if ended else execution.seq
@@ -71,7 +74,7 @@ class ExecutionFeed:
             raise MalformedError("after must be a sequence number.")
         with self._session() as session:
             logs = log.newest(session, history.get(session, self._id), MAX_LINES, after=after)
-        return {"type": "logs", "seq": self.seq, "logs": logs}
+        return {"type": "logs", "seq": self.seq, "logs": localized_values(logs, self._language)}
 
     def _session(self) -> AbstractContextManager[Session]:
         return tenant_session(self._engine, self._organization_id)
@@ -87,8 +90,9 @@ class ExecutionFeed:
         self.seq = max(self.seq, message["seq"])
         if message["type"] == "execution_completed":
             self.poll = None
+        message = shown(message, self._language)
         if message["type"] != "log":
-            return shown(message)
+            return message
         line = message["log"]
         step_id = str(line["step_id"])
         return {**message, "log": {**line, "step_name": self._names.get(step_id, step_id)}}

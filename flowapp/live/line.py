@@ -22,6 +22,7 @@ from flowapp import exact_json
 from flowapp.engine.runtime.recorder import Message
 from flowapp.errors import FlowError, MalformedError, ThrottledError, UnauthenticatedError, UnavailableError
 from flowapp.logs import get_logger, mask
+from flowapp.texts import localized, restored
 
 MAX_NEWS = 1000  # messages that wait for a slow client; beyond, the line reads the database when the client is ready
 MAX_QUESTIONS = 100  # that wait for their answer
@@ -37,12 +38,20 @@ INTERNAL_ERROR = 1011
 log = get_logger(__name__)
 
 
-def shown(message: Message) -> Message:
-    """A message as it may be seen: what looks like a secret in a result is masked."""
+def shown(message: Message, language: str) -> Message:
+    """A message as its reader sees it: in that language, what looks like a secret in a result is masked."""
     masked = message.copy()
     for name in ("result", "output_data"):
         if name in message:
             masked[name] = mask(message[name])
+    made_of = masked.pop("parts", None)
+    if "error" in message:
+        masked["error"] = localized(restored(message["error"], made_of), language)
+    if "error_message" in message:
+        masked["error_message"] = localized(restored(message["error_message"], made_of), language)
+    if "log" in message:
+        text = localized(restored(str(message["log"]["message"]), made_of), language)
+        masked["log"] = {**message["log"], "message": text}
     return masked
 
 

@@ -32,8 +32,8 @@ class MonitorFeed:
 
     poll: float | None = None
 
-    def __init__(self, engine: Engine, organization_id: str, after: int | None) -> None:
-        self._engine, self._organization_id = engine, organization_id
+    def __init__(self, engine: Engine, organization_id: str, after: int | None, language: str = "en") -> None:
+        self._engine, self._organization_id, self._language = engine, organization_id, language
         self._since = after
         self._sent: dict[tuple[str, str], None] = {}
         self.channel = tasks.monitor_channel(organization_id)
@@ -82,7 +82,7 @@ class MonitorFeed:
         if len(self._sent) > REMEMBERED:
             del self._sent[next(iter(self._sent))]
         self.seq = max(self.seq + 1, at)
-        return [{**shown(message), "seq": self.seq}]
+        return [{**shown(message, self._language), "seq": self.seq}]
 
     def _session(self) -> AbstractContextManager[Session]:
         return tenant_session(self._engine, self._organization_id)

@@ -24,6 +24,7 @@ from flowapp.models.tenancy import system_session
 from flowapp.security.roles import Role
 from flowapp.web.access import Actor, access
 from flowapp.web.sessions import session_id
+from flowapp.web.texts import client_language
 
 log = get_logger(__name__)
 
@@ -46,12 +47,12 @@ def install(sock: Sock) -> None:
 @access(Role.VIEWER)
 def watch_execution(ws: Server, execution_id: str) -> None:
     """initial_state, step_started, step_completed, step_failed, log, execution_completed; takes get_logs."""
-    known = read_id(execution_id)
+    known, language = read_id(execution_id), client_language()
 
     def feed() -> LiveFeed:
         if known is None:
             raise NotFoundError("There is no such execution.")
-        return ExecutionFeed(db.engine, g.organization.id, known, _after())
+        return ExecutionFeed(db.engine, g.organization.id, known, _after(), language)
 
     _serve(ws, feed)
 
@@ -59,7 +60,7 @@ def watch_execution(ws: Server, execution_id: str) -> None:
 @access(Role.VIEWER)
 def watch_monitor(ws: Server) -> None:
     """initial_stats, execution_started, execution_completed; takes get_stats."""
-    _serve(ws, lambda: MonitorFeed(db.engine, g.organization.id, _after()))
+    _serve(ws, lambda: MonitorFeed(db.engine, g.organization.id, _after(), client_language()))
 
 
 def _after() -> int | None:

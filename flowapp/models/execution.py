@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flowapp.exact_json import Json
 from flowapp.models.base import AnyJson, Base, HasId, Id, Tenant, utcnow
+from flowapp.texts import Parts, restored
 
 EXECUTION_STATUSES = (
     "pending", "running", "waiting", "completed", "goal_reached", "failed", "cancelled", "skipped",
@@ -38,6 +39,7 @@ class Execution(HasId, Tenant, Base):
     `options` is what few executions have: {"parent": [execution id, token], "root": execution id, "run_to", "pins", "reuse"}.
     `descendants`: how many executions it has started through sub-workflows, and those through theirs (tasks.subflows).
     `response` is what a `respond` step answers to the waiting caller.
+    `error_parts`, here and in attempts, and `message_parts` of lines: what the English beside it was made of (texts.parts).
     """
 
     __tablename__ = "executions"
@@ -86,6 +88,7 @@ class Execution(HasId, Tenant, Base):
     state: Mapped[dict[str, Any]] = mapped_column(AnyJson, default=dict)
     current_step_id: Mapped[str] = mapped_column(String(64), default="")
     error_message: Mapped[str] = mapped_column(Text, default="")
+    error_parts: Mapped[Parts | None] = mapped_column(AnyJson)
     error_fingerprint: Mapped[str] = mapped_column(String(16), default="")
     goal_reached: Mapped[bool] = mapped_column(default=False)
     response: Mapped[Json | None]
@@ -114,6 +117,11 @@ class Execution(HasId, Tenant, Base):
     completed_at: Mapped[datetime | None]
 
     timezone = ""  # its organization's; no column: known right after the start only (engine.store.start)
+
+    @property
+    def error(self) -> str:
+        """Why it ended as it did, as a message that a page puts into the reader's language."""
+        return restored(self.error_message, self.error_parts)
 
 
 class StepRun(Tenant, Base):
@@ -153,10 +161,16 @@ class StepRun(Tenant, Base):
     output: Mapped[object] = mapped_column(AnyJson, nullable=True)
     explanation: Mapped[list[dict[str, object]] | None] = mapped_column(AnyJson, nullable=True)
     error_message: Mapped[str] = mapped_column(Text, default="")
+    error_parts: Mapped[Parts | None] = mapped_column(AnyJson)
     error_details: Mapped[object] = mapped_column(AnyJson, nullable=True)
     idempotency_key: Mapped[str] = mapped_column(String(64), default="")
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+    @property
+    def error(self) -> str:
+        """What went wrong, as a message that a page puts into the reader's language."""
+        return restored(self.error_message, self.error_parts)
 
 
 class LogLine(Tenant, Base):
@@ -170,8 +184,14 @@ class LogLine(Tenant, Base):
     step_id: Mapped[str] = mapped_column(String(64), default="")
     level: Mapped[str] = mapped_column(String(8))
     message: Mapped[str] = mapped_column(Text)
+    message_parts: Mapped[Parts | None] = mapped_column(AnyJson)
     data: Mapped[object] = mapped_column(AnyJson, nullable=True)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+    @property
+    def text(self) -> str:
+        """The message, as a page puts it into the reader's language."""
+        return restored(self.message, self.message_parts)
 
 
 class Timer(HasId, Tenant, Base):

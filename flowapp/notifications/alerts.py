@@ -22,6 +22,7 @@ from flowapp.texts import localized, say
 Kind = Literal["failing", "recovered"]
 READERS = ("owner", "admin", "editor")
 AT_ONCE = 200
+MOST_SAID = 1000  # characters of the error
 _SUCCESSES = ("completed", "goal_reached")
 
 
@@ -131,7 +132,9 @@ def _text(session: Session, workflow: Workflow, kind: Kind) -> _AlertText:
         .order_by(Execution.id.desc())
         .limit(1)
     ).first()
-    reason = last.error_message[:1000] if last else ""
+    reason = last.error if last else ""
+    if len(reason) > MOST_SAID:
+        reason = reason[:MOST_SAID]  # English: a part of a message is none
     link = f"/executions/{last.id}" if last else f"/workflows/{workflow.id}"
     body = say("It has failed several times in a row. Latest error: %(reason)s", reason=reason)
     return _AlertText(say("“%(name)s” keeps failing", name=workflow.name), body, link)

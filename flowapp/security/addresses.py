@@ -102,11 +102,16 @@ class Guard:
     def addresses(self, host: str, port: int) -> list[str]:
         """The allowed addresses of `host`; EgressError where there is none, StepError where the name is unknown."""
         if len(host) > MAX_HOST:
-            raise StepError(f"The host “{host[:60]}…” has more than {MAX_HOST} characters.", permanent=True)
+            raise StepError(
+                say("The host “%(host)s…” has more than %(max_host)s characters.", host=host[:60], max_host=MAX_HOST),
+                permanent=True,
+            )
         try:
             resolved = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise StepError(f"The host “{host}” was not found. Check the address, or try again later.") from error
+            raise StepError(
+                say("The host “%(host)s” was not found. Check the address, or try again later.", host=host)
+            ) from error
         if host.lower().rstrip(".") in self._hosts:
             return resolved
         allowed = [address for address in resolved if self._allows(address)]
@@ -165,7 +170,7 @@ def credentials_of(
     if auth == "none":
         return {}, None
     if not secret:
-        raise StepError("The integration has no secret. Open it and save one.", permanent=True)
+        raise StepError(say("The integration has no secret. Open it and save one."), permanent=True)
     if auth == "basic":
         return {}, (config["username"], secret)
     if auth == "bearer":

@@ -214,14 +214,25 @@ class SafeHttp:
                 method, body = ("HEAD" if method == "HEAD" else "GET"), None
             if body and not _same_origin(before, target) and holds_opened(body):
                 raise StepError(
-                    f"{_name(before)} redirects to {_name(target)}, which would receive a secret of this step. Call it directly.",
+                    say(
+                        "%(before)s redirects to %(target)s, which would receive a secret of this step. Call it directly.",
+                        before=_name(before),
+                        target=_name(target),
+                    ),
                     permanent=True,
                 )
             sent = _for_redirect(sent, before, target, has_body=body is not None)
             own = own if _same_origin(before, target) else ""
             if crumbs := cookies.header(target, own):
                 sent = {**_without(sent, "cookie"), "Cookie": crumbs.encode()}
-        raise StepError(f"{_name(_parsed(url))} redirects more than {MAX_REDIRECTS} times.", permanent=True)
+        raise StepError(
+            say(
+                "%(parsed)s redirects more than %(max_redirects)s times.",
+                parsed=_name(_parsed(url)),
+                max_redirects=MAX_REDIRECTS,
+            ),
+            permanent=True,
+        )
 
     def refuse(
         self,
@@ -259,7 +270,7 @@ def _packed(value: object) -> bytes:
     try:
         return exact_json.dumps(value, default=str)
     except TypeError as error:  # half a surrogate pair, a number without end
-        raise StepError(f"This cannot be sent as JSON: {error}.", permanent=True) from None
+        raise StepError(say("This cannot be sent as JSON: %(error)s.", error=error), permanent=True) from None
 
 
 def _parsed(url: str) -> Url:
@@ -268,9 +279,12 @@ def _parsed(url: str) -> Url:
     except LocationParseError:
         target = Url()
     if target.scheme not in ("http", "https") or not target.host or any(c.isspace() for c in target.url):
-        raise StepError(f"“{url[:200]}” is not a web address: it needs http:// or https:// and a host.", permanent=True)
+        raise StepError(
+            say("“%(url)s” is not a web address: it needs http:// or https:// and a host.", url=url[:200]),
+            permanent=True,
+        )
     if target.auth:
-        raise StepError("Put the user name and password in an integration, not in the URL.", permanent=True)
+        raise StepError(say("Put the user name and password in an integration, not in the URL."), permanent=True)
     return target
 
 
@@ -279,11 +293,13 @@ def _headers(given: Mapping[str, str], auth: tuple[str, str] | None) -> dict[str
     headers: dict[str, object] = {"User-Agent": "Flowapp", "Accept-Encoding": "gzip, deflate"}
     for name, value in given.items():
         if name.lower() in _OURS:
-            raise StepError(f"The header “{name}” is set by Flowapp itself. Remove it.", permanent=True)
+            raise StepError(
+                say("The header “%(name)s” is set by Flowapp itself. Remove it.", name=name), permanent=True
+            )
         if not name.isascii() or not name or any(c in name for c in ' :\r\n\t\0"(),/;<=>?@[\\]{}'):
-            raise StepError(f"“{name[:100]}” is not a valid header name.", permanent=True)
+            raise StepError(say("“%(name)s” is not a valid header name.", name=name[:100]), permanent=True)
         if any(c in str(value) for c in "\r\n\0"):
-            raise StepError(f"The header “{name}” must be a single line of text.", permanent=True)
+            raise StepError(say("The header “%(name)s” must be a single line of text.", name=name), permanent=True)
         for own in [own for own in headers if own.lower() == name.lower()]:
             del headers[own]
         headers[name] = str(value).encode()
@@ -326,7 +342,9 @@ def _spare(answer: BaseHTTPResponse) -> None:
 def _read(answer: BaseHTTPResponse, target: Url, begun: float) -> HttpResponse:
     if sum(len(name) + len(value) for name, value in answer.headers.items()) > MAX_HEADERS:
         answer.close()
-        raise StepError(f"{_name(target)} responded with more than 64 KiB of headers.", permanent=True)
+        raise StepError(
+            say("%(target)s responded with more than 64 KiB of headers.", target=_name(target)), permanent=True
+        )
     body = Body(answer.headers.get("content-type", ""))
     chunks, size = [], 0
     try:
@@ -339,7 +357,10 @@ def _read(answer: BaseHTTPResponse, target: Url, begun: float) -> HttpResponse:
     if size > MAX_READ:
         answer.close()  # the rest is not read, so the connection cannot be used again
         if body.is_json or body.is_binary(data, whole=False):
-            raise StepError(f"{_name(target)} responded with more than 10 MiB. Request less data.", permanent=True)
+            raise StepError(
+                say("%(target)s responded with more than 10 MiB. Request less data.", target=_name(target)),
+                permanent=True,
+            )
     else:
         answer.release_conn()
     took = round((monotonic() - begun) * 1000)

@@ -173,7 +173,7 @@ def find_problems(schema: Mapping[str, object], items: Sequence[object]) -> list
                 break
     except (Unresolvable, RecursionError, ValueError, TypeError, LookupError, ArithmeticError) as error:
         # a reference may lead to anything (#/enum/0, #/required/x), which the library then takes for a schema
-        raise StepError(f"The JSON Schema cannot be applied: {error}.", permanent=True) from None
+        raise StepError(say("The JSON Schema cannot be applied: %(error)s.", error=error), permanent=True) from None
     return problems
 
 

@@ -14,10 +14,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 from flowapp.logs import MASK, is_secret_name
+from flowapp.texts import mapped
 
 _SECRET_HEADER = re.compile(
     r"authori[sz]ation|cookie|secret|token|password|credential|signature|api[-_]?key|x-hub-|csrf", re.IGNORECASE
@@ -101,9 +102,7 @@ def holds_opened(data: bytes) -> bool:
 
 def _masked(value: object, known: list[_Needles]) -> object:
     if isinstance(value, str):
-        for needles in known:
-            value = needles.mask(value)
-        return value
+        return mapped(value, lambda text: reduce(lambda rest, needles: needles.mask(rest), known, text))
     if isinstance(value, Mapping):
         return {_masked(key, known): _masked(entry, known) for key, entry in value.items()}
     if isinstance(value, list | tuple):

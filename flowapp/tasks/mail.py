@@ -14,6 +14,7 @@ from flowapp.logs import get_logger
 from flowapp.models import CaughtMail, Integration
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.runtime import Runtime
+from flowapp.texts import say
 
 log = get_logger(__name__)
 
@@ -64,7 +65,10 @@ def opened(runtime: Runtime, row: Integration) -> IntegrationHandle:
 def unknown_integration(reference: str) -> StepError:
     """The error of a step that names an integration which is not there, or not active."""
     return StepError(
-        f"There is no active integration “{reference}”. Add it under Settings, Integrations.", permanent=True
+        say(
+            "There is no active integration “%(reference)s”. Add it under Settings, Integrations.", reference=reference
+        ),
+        permanent=True,
     )
 
 

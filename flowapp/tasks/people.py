@@ -89,7 +89,10 @@ class Members:
 
         people, workflow, organization = self._services.within(write)
         if not people:
-            raise StepError(f"Nobody in the organization has the role {role}, so nobody could decide.", permanent=True)
+            raise StepError(
+                say("Nobody in the organization has the role %(role)s, so nobody could decide.", role=role),
+                permanent=True,
+            )
         sent = [
             self._services.mail.send(self._email(user, title, message, workflow, organization))
             for user in (people if by_email else ())
@@ -148,7 +151,10 @@ def sender_name(organization: str) -> str:
 def with_role(session: Session, role: str) -> list[User]:
     """The members of the session's organization with that role or a higher one, by e-mail."""
     if role not in ROLES:
-        raise StepError(f"There is no role “{role}”: choose one of {', '.join(ROLES)}.", permanent=True)
+        raise StepError(
+            say("There is no role “%(role)s”: choose one of %(roles)s.", role=role, roles=", ".join(ROLES)),
+            permanent=True,
+        )
     enough = ROLES[: ROLES.index(role) + 1]
     members = session.scalars(select(Member).where(Member.role.in_(enough)))
     return sorted((member.user for member in members), key=lambda user: user.email)

@@ -16,7 +16,7 @@ from flowapp.engine.language.scope import Scope
 from flowapp.engine.runtime.program import Program
 from flowapp.engine.runtime.visit import Attempt, Services, Visit, run, shown_params
 from flowapp.errors import FlowError, InvalidError
-from flowapp.logs import mask_text
+from flowapp.logs import kept_text
 from flowapp.models import Contact, Execution, Organization, Workflow, new_id, utcnow
 from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.models.tenancy import tenant_session
@@ -53,7 +53,7 @@ def test_step(
     lines: list[dict[str, object]] = []
 
     def log(message: str, level: str = "info", **_data: object) -> None:
-        lines.append({"level": level, "message": mask_text(str(message))})
+        lines.append({"level": level, "message": kept_text(message)})
 
     began = time.perf_counter()
     try:
@@ -131,7 +131,7 @@ def _scope(
 def _outcome_fields(attempt: Attempt) -> dict[str, object]:
     outcome = attempt.outcome
     if isinstance(outcome, Fail):
-        return {"status": "failed", "result": None, "error": mask_text(outcome.message), "branch": ""}
+        return {"status": "failed", "result": None, "error": kept_text(outcome.message), "branch": ""}
     if isinstance(outcome, Wait | Suspend):
         return {"status": "waiting", "result": _waits(outcome), "error": "", "branch": ""}
     if isinstance(outcome, Stop):

@@ -15,6 +15,7 @@ from flowapp.errors import StepError
 from flowapp.models import OPEN, Execution, Version, Workflow
 from flowapp.tasks.people import ServiceHost
 from flowapp.tasks.starting import commit_and_start
+from flowapp.texts import say
 
 MAX_DEPTH = 10
 MAX_DESCENDANTS = 100_000  # of one execution, however deep: workflows that start workflows multiply
@@ -35,7 +36,9 @@ class SubWorkflows:
         execution, created = self._services.within(lambda session: self._begin(session, workflow, input_data, wait))
         if created and wait and execution.status == "skipped":  # no end of it will ever be signalled
             reason = (execution.context or {}).get("skipped_because", "")
-            raise StepError(f"“{workflow}” was skipped: {reason}", permanent=True)
+            raise StepError(
+                say("“%(workflow)s” was skipped: %(reason)s", workflow=workflow, reason=reason), permanent=True
+            )
         return execution.id
 
     def _deleted(self, session: Session, signal: Signal) -> str:
@@ -46,7 +49,9 @@ class SubWorkflows:
         ended = _named(signal)
         if ended and session.get(Execution, ended) is None:
             return ended
-        raise StepError("The execution of the other workflow that this step waited for was deleted.", permanent=True)
+        raise StepError(
+            say("The execution of the other workflow that this step waited for was deleted."), permanent=True
+        )
 
     def _begun(self, session: Session) -> Execution | None:
         """What this attempt started before; or an earlier one, where that still runs, or has just ended."""
@@ -94,14 +99,23 @@ def other_workflow(session: Session, visit: Visit, reference: str) -> tuple[Work
     """The workflow that a step may run, its published version, and the workflows above it. StepError where it may not."""
     target = find(session, visit.organization_id, reference)
     if target is None:
-        raise StepError(f"There is no workflow “{reference}”.", permanent=True)
+        raise StepError(say("There is no workflow “%(reference)s”.", reference=reference), permanent=True)
     if target.published_version_id is None or target.status == "archived":
-        raise StepError(f"“{target.name}” cannot run, because it is archived or was never published.", permanent=True)
+        raise StepError(
+            say("“%(name)s” cannot run, because it is archived or was never published.", name=target.name),
+            permanent=True,
+        )
     above = [*visit.ancestors, visit.workflow_id]
     if target.id in above:
-        raise StepError(f"“{target.name}” is already running above this step, so it would never end.", permanent=True)
+        raise StepError(
+            say("“%(name)s” is already running above this step, so it would never end.", name=target.name),
+            permanent=True,
+        )
     if len(above) > MAX_DEPTH:
-        raise StepError(f"Workflows can run other workflows at most {MAX_DEPTH} levels deep.", permanent=True)
+        raise StepError(
+            say("Workflows can run other workflows at most %(max_depth)s levels deep.", max_depth=MAX_DEPTH),
+            permanent=True,
+        )
     return target, session.get_one(Version, target.published_version_id), above
 
 
@@ -123,6 +137,9 @@ def _count_descendant(session: Session, root: str) -> None:
     )
     if counted.rowcount != 1 and session.get(Execution, root) is not None:  # type: ignore[attr-defined]
         raise StepError(
-            f"One execution can start at most {MAX_DESCENDANTS} others, including those that they start.",
+            say(
+                "One execution can start at most %(max_descendants)s others, including those that they start.",
+                max_descendants=MAX_DESCENDANTS,
+            ),
             permanent=True,
         )

@@ -48,6 +48,6 @@ def init_app(app: Flask) -> None:
     app.context_processor(_context)
     app.jinja_env.filters["pretty_json"] = lambda data: json.dumps(data, indent=2, ensure_ascii=False, default=str)
     app.jinja_env.globals["spec_of"] = ACTIONS.get
-    app.jinja_env.filters["branch_word"] = texts.branch_word
+    app.jinja_env.filters.update(branch_word=texts.branch_word, translated=texts.translated)
     app.before_request(guard)
     app.extensions["preload"] = partial(preload, app)  # a server calls it: gunicorn.conf.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from flask import g
 from flask_babel import get_locale
 
 from flowapp.catalog.branches import branch_label
@@ -15,6 +16,11 @@ from flowapp.texts import localized
 def translated(message: str) -> str:
     """A message made by `texts.say` in the reader's language, its values too; any other message as it is."""
     return localized(message, str(get_locale() or "en"))
+
+
+def client_language() -> str:
+    """The language of whoever signed in with a browser. Programs, which have a token, read English."""
+    return "en" if g.actor.token_id is not None else str(get_locale() or "en")
 
 
 def branch_word(branch: str) -> str:

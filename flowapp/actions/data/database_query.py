@@ -140,7 +140,7 @@ def bind(ctx: StepContext, query: str, params: dict[str, object]) -> tuple[str, 
         in_quotes = part.startswith("'")
         value = ctx.render(part[1:-1].replace("''", "'") if in_quotes else part)
         if isinstance(value, dict) or (isinstance(value, list) and in_quotes):
-            raise StepError(f"{part} is not a single value: use one of its fields.", permanent=True)
+            raise StepError(say("%(part)s is not a single value: use one of its fields.", part=part), permanent=True)
         return str(value) if in_quotes and value is not None else value
 
     return replace_expressions(query, params, value_of)

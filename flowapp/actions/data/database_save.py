@@ -80,13 +80,27 @@ def database_save(ctx: StepContext, params: DatabaseSaveParams) -> Outcome:
     many = isinstance(params.data, list)
     rows = params.data if isinstance(params.data, list) else [params.data]
     if len(rows) > MAX_ROWS:
-        raise StepError(f"At most {MAX_ROWS:,} records can be saved at once; there are {len(rows):,}.", permanent=True)
+        raise StepError(
+            say(
+                "At most %(max_rows)s records can be saved at once; there are %(count)s.",
+                max_rows=MAX_ROWS,
+                count=len(rows),
+            ),
+            permanent=True,
+        )
     saved = ctx.tables.save(params.table, rows, mode=params.mode, match=params.match)
     counts = {"count": len(saved.records), "created": saved.created, "updated": saved.updated}
     if not saved.records and rows:
-        ctx.log(f"No record of “{params.table}” matched, so nothing was changed.", "warning")
+        ctx.log(say("No record of “%(table)s” matched, so nothing was changed.", table=params.table), "warning")
     else:
-        ctx.log(f"“{params.table}”: {saved.created} added, {saved.updated} changed.")
+        ctx.log(
+            say(
+                "“%(table)s”: %(created)s added, %(updated)s changed.",
+                table=params.table,
+                created=saved.created,
+                updated=saved.updated,
+            )
+        )
     if not many and len(saved.records) == 1:
         return Done({**counts, **saved.records[0]})
     return Done({**counts, "records": saved.records})

@@ -185,7 +185,11 @@ def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
         f"{p['field']}: {p['message']}" if p.get("field") else p["message"] for p in problems[:MAX_LISTED]
     )
     more = f"; and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
-    raise StepError(f"The data is not valid. {listed}{more}", permanent=True, details={"problems": problems})
+    raise StepError(
+        say("The data is not valid. %(listed)s%(more)s", listed=listed, more=more),
+        permanent=True,
+        details={"problems": problems},
+    )
 
 
 def _of_each(problems_by_item: list[list[dict[str, str]]]) -> list[dict[str, str]]:

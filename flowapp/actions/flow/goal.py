@@ -11,6 +11,7 @@ from flowapp.catalog import N_, Done, Goal, Outcome, Params, StepContext, Suspen
 from flowapp.catalog.entities import CONTACT
 from flowapp.catalog.fields import OptionalDuration, Text, until
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 _WAITING = {"unmet": ["wait"]}
 
@@ -90,7 +91,7 @@ def goal(ctx: StepContext, params: GoalParams) -> Outcome:
         return Done(result)
     about = CONTACT if ctx.contact_id else ctx.entity[0]
     if not about:
-        raise StepError("There is no contact to wait for. Choose “Continue” instead.", permanent=True)
+        raise StepError(say("There is no contact to wait for. Choose “Continue” instead."), permanent=True)
     events = (f"{about}.*",)
     return Suspend(
         "the goal's conditions to hold", ("event",), until(ctx, params.timeout), events=events, result=result

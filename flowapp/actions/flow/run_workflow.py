@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import cast
+
 from pydantic import Field
 
 from flowapp.catalog import N_, Done, Fail, Outcome, Params, PastVisit, Reason, StepContext, Suspend, action, ui
 from flowapp.catalog.fields import OptionalDuration, Text, until
-from flowapp.texts import say
+from flowapp.texts import Parts, labelled, restored, say
 
 _GOOD = ("completed", "goal_reached")
 
@@ -78,14 +81,25 @@ def run_workflow(ctx: StepContext, params: RunWorkflowParams) -> Outcome:
     if isinstance(child, dict) and child.get("execution_id") == execution_id:
         return _ended(child)
     # Nothing yet, or the late end of another one that this token had given up waiting for.
-    waits_for = f"the workflow “{params.workflow}”"
+    waits_for = say("the workflow “%(name)s”", name=params.workflow)
     return Suspend(waits_for, ("child",), until(ctx, params.timeout), result={**result, "status": "running"})
 
 
 def _ended(child: dict[str, object]) -> Outcome:
     if child["status"] in _GOOD:
         return Done({name: child[name] for name in ("execution_id", "status", "output")})
-    how = "was cancelled" if child["status"] == "cancelled" else f"ended as {child['status']}"
-    error = f": {child['error']}" if child.get("error") else "."
     details = {"execution_id": child["execution_id"]}
-    return Fail(f"The workflow that it ran {how}{error}", details=details)
+    return Fail(_why(str(child["status"]), _error_of(child)), details=details)
+
+
+def _error_of(child: Mapping[str, object]) -> str:
+    made_of = child.get("error_parts")
+    return restored(str(child.get("error") or ""), cast(Parts, made_of) if isinstance(made_of, dict) else None)
+
+
+def _why(status: str, error: str) -> str:
+    if status == "cancelled":
+        ended = say("The workflow that it ran was cancelled")
+    else:
+        ended = say("The workflow that it ran ended as %(status)s", status=status)
+    return labelled(ended, error) if error else say("%(sentence)s.", sentence=ended)

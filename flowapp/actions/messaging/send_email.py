@@ -129,9 +129,11 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
     sent = ctx.mail.send(email, integration=params.integration or None, timeout=ctx.timeout)
     what = f"“{subject}” to {', '.join(params.to)}"
     if sent.caught:
-        ctx.log(f"Caught, not sent: {what}. Connect a mail server under Settings, Integrations.", "warning")
+        ctx.log(
+            say("Caught, not sent: %(what)s. Connect a mail server under Settings, Integrations.", what=what), "warning"
+        )
     else:
-        ctx.log(f"Sent {what}.")
+        ctx.log(say("Sent %(what)s.", what=what))
     return Done({"message_id": sent.message_id, "to": params.to, "subject": subject, "caught": sent.caught})
 
 
@@ -139,7 +141,7 @@ def listing(data: object, indent: str = "") -> str:
     """Data as a person reads it: one `name: value` a line, inner data indented."""
     if data is None or data in ({}, []):
         raise StepError(
-            "The e-mail has a template but no data and no message, so there is nothing to send.", permanent=True
+            say("The e-mail has a template but no data and no message, so there is nothing to send."), permanent=True
         )
     return "\n".join(_lines(data, indent)) + "\n"
 

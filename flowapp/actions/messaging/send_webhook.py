@@ -153,7 +153,7 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
         headers["Content-Type"] = "text/plain; charset=utf-8"
     bodyless = params.method in BODYLESS
     if bodyless and (params.json_ or params.form or params.body):
-        ctx.log(f"The body is not sent: a {params.method} request has none.", "warning")
+        ctx.log(say("The body is not sent: a %(method)s request has none.", method=params.method), "warning")
     json = exact_json.loads(str(params.json_)) if is_json_text(params.json_) else params.json_
     answer = ctx.http.request(
         params.method,
@@ -169,7 +169,7 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
         raise refusal(answer, params.method, url, ctx.now())
     ctx.log(answered(params.method, url, answer.status))
     if answer.json is None and len(answer.text) == MAX_TEXT:
-        ctx.log(f"The answer was cut after {MAX_TEXT:,} characters.", "warning")
+        ctx.log(say("The answer was cut after %(max_text)s characters.", max_text=MAX_TEXT), "warning")
     return Done(
         {
             "status": answer.status,
@@ -199,10 +199,13 @@ def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str,
         return params.url, headers, None
     handle = ctx.integration(params.integration)
     if handle.integration_type != "webhook":
-        raise StepError(f"The integration “{handle.name}” is not an HTTP service.", permanent=True)
+        raise StepError(say("The integration “%(name)s” is not an HTTP service.", name=handle.name), permanent=True)
     base = str(handle.config["base_url"])
     url = urljoin(base.rstrip("/") + "/", params.url.lstrip("/") if params.url.startswith("/") else params.url)
     if not origin_of(url) or origin_of(url) != origin_of(base):
-        raise StepError(f"“{handle.name}” may be used at {base} only. Use a URL under it.", permanent=True)
+        raise StepError(
+            say("“%(name)s” may be used at %(base)s only. Use a URL under it.", name=handle.name, base=base),
+            permanent=True,
+        )
     signed, basic = credentials_of(handle.config, handle.credentials)
     return url, {**headers, **signed}, basic

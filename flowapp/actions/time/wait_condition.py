@@ -99,7 +99,9 @@ def wait_condition(ctx: StepContext, params: WaitConditionParams) -> Outcome:
     until = deadline(ctx, params.timeout)
     if not events and until is None:
         raise StepError(
-            "This execution is not about a contact, so nothing would ever end the wait. Enter events or a maximum time.",
+            say(
+                "This execution is not about a contact, so nothing would ever end the wait. Enter events or a maximum time."
+            ),
             permanent=True,
         )
     return Suspend("the conditions to hold", ("event",), until, events=events, same_entity=bool(about), result=result)

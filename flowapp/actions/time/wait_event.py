@@ -182,7 +182,10 @@ def wait_event(ctx: StepContext, params: WaitEventParams) -> Outcome:
         asked = ctx.people.ask_approval(params.role, title, params.message, by_email=params.by_email)
         caught = " The e-mails were caught, not sent: no mail server is connected." if asked.caught else ""
         who = "1 person" if asked.people == 1 else f"{asked.people} people"
-        ctx.log(f"Asked {who} to decide: “{title}”.{caught}", "warning" if caught else "info")
+        ctx.log(
+            say("Asked %(who)s to decide: “%(title)s”.%(caught)s", who=who, title=title, caught=caught),
+            "warning" if caught else "info",
+        )
     return _suspend(ctx, params)
 
 

@@ -22,6 +22,7 @@ from flowapp.models.tenancy import tenant_session
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web.access import access
+from flowapp.web.texts import client_language
 
 bp = Blueprint("exports", __name__)
 TAG = N_("Executions")
@@ -75,17 +76,17 @@ def _id(text: str) -> str:
     return known
 
 
-def _pieces(engine: Engine, organization_id: str, wanted: Wanted, kind: str) -> Iterator[str]:
+def _pieces(engine: Engine, organization_id: str, wanted: Wanted, kind: str, language: str) -> Iterator[str]:
     """In a session of its own: the request's ends before the first piece is sent."""
     with tenant_session(engine, organization_id) as session:
-        yield from export(session, wanted, kind)
+        yield from export(session, wanted, kind, language=language)
 
 
 def _file(wanted: Wanted, query: ExportQuery, name: str) -> Response:
     kind = known_format(query.export_format)
     check(db.session(), wanted)
     return Response(
-        _pieces(db.engine, g.organization.id, wanted, kind),
+        _pieces(db.engine, g.organization.id, wanted, kind, client_language()),
         content_type=FORMATS[kind],
         headers={"Content-Disposition": f'attachment; filename="{name.lower()}.{kind}"'},
     )

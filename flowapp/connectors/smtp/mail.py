@@ -49,13 +49,17 @@ class SmtpMail:
         made = compose(email, self._server.sender)
         with self._client(timeout) as client:
             if made.utf8 and not client.has_extn("smtputf8"):
-                raise StepError("The mail server does not accept addresses with these characters.", permanent=True)
+                raise StepError(say("The mail server does not accept addresses with these characters."), permanent=True)
             accepted = self._envelope(client, made.sender, made.recipients, utf8=made.utf8)
             self._hand_over(client, made.content)
         refused = [address for address in made.recipients if address not in accepted]
         if refused:
             raise StepError(
-                f"Sent to {', '.join(accepted)}, but the server refused {', '.join(refused)}.",
+                say(
+                    "Sent to %(accepted)s, but the server refused %(refused)s.",
+                    accepted=", ".join(accepted),
+                    refused=", ".join(refused),
+                ),
                 permanent=True,
                 details={"accepted": accepted, "refused": refused},
             )
@@ -84,7 +88,9 @@ class SmtpMail:
             if isinstance(error, smtplib.SMTPResponseException):
                 raise
             raise StepError(
-                "The connection to the mail server broke while the e-mail was being sent. It may have been delivered.",
+                say(
+                    "The connection to the mail server broke while the e-mail was being sent. It may have been delivered."
+                ),
                 permanent=True,
                 details={"uncertain": True},
             ) from error
@@ -123,9 +129,16 @@ def _step_error(error: Exception, server: Server) -> StepError:
     if isinstance(error, smtplib.SMTPResponseException):
         code, text = error.smtp_code, _words(error.smtp_error)
         did = "refused the user name or password" if isinstance(error, smtplib.SMTPAuthenticationError) else "answered"
-        return StepError(f"The mail server {did}: {code} {text}", permanent=code >= 500, details={"code": code})
+        return StepError(
+            say("The mail server %(did)s: %(code)s %(text)s", did=did, code=code, text=text),
+            permanent=code >= 500,
+            details={"code": code},
+        )
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return StepError(f"{server.host} does not support what its settings require: {error}", permanent=True)
+        return StepError(
+            say("%(host)s does not support what its settings require: %(error)s", host=server.host, error=error),
+            permanent=True,
+        )
     where = {"host": server.host, "port": str(server.port), "reason": why_failed(error)}
     return StepError(say("The connection to the mail server %(host)s, port %(port)s failed. %(reason)s", **where))
 

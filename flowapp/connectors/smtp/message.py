@@ -18,6 +18,7 @@ from flowapp.catalog import Email
 from flowapp.catalog.mail_text import AddressError, Mailbox, read_mailboxes
 from flowapp.connectors.smtp import headers
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 MAX_SUBJECT = 2000  # characters
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/^_`{|}~.@:\[\]-]{1,250}>")  # no encoded words: Python cuts it at them
@@ -45,7 +46,7 @@ def compose(email: Email, sender: str) -> Composed:
     to, cc, bcc = (_unseen(part, name, seen) for part, name in ((email.to, "to"), (email.cc, "cc"), (email.bcc, "bcc")))
     recipients = [mailbox.address for mailbox in (*to, *cc, *bcc)]
     if not recipients:
-        raise StepError("The e-mail has no recipient.", permanent=True)
+        raise StepError(say("The e-mail has no recipient."), permanent=True)
     message_id = email.message_id or make_msgid(domain=from_.address.rpartition("@")[2])
     if _MESSAGE_ID.fullmatch(message_id) is None:
         raise _not_one_line("the Message-ID")
@@ -68,7 +69,7 @@ def sender_of(email: Email, sender: str) -> Mailbox:
     """Whom the e-mail comes from, where the server's own address is `sender`. StepError (permanent)."""
     senders = addresses([email.sender or sender], "sender")
     if not senders:
-        raise StepError("The e-mail has no sender. Set FLOWAPP_MAIL_FROM or the step's sender.", permanent=True)
+        raise StepError(say("The e-mail has no sender. Set FLOWAPP_MAIL_FROM or the step's sender."), permanent=True)
     if email.sender or not email.sender_name:
         return senders[0]
     return Mailbox(_as_read(email.sender_name, "the sender's name"), senders[0].address)
@@ -77,7 +78,9 @@ def sender_of(email: Email, sender: str) -> Mailbox:
 def _subject(given: str) -> str:
     subject = given.replace("\t", " ").strip()
     if len(subject) > MAX_SUBJECT:
-        raise StepError(f"The subject has more than {MAX_SUBJECT:,} characters.", permanent=True)
+        raise StepError(
+            say("The subject has more than %(max_subject)s characters.", max_subject=MAX_SUBJECT), permanent=True
+        )
     return _as_read(subject, "“Subject”").strip()
 
 
@@ -109,7 +112,7 @@ def addresses(given: Iterable[str], name: str) -> list[Mailbox]:
         try:
             accepted += read_mailboxes(text)
         except AddressError as error:
-            raise StepError(f"“{name}”: {error}", permanent=True) from None
+            raise StepError(say("“%(name)s”: %(error)s", name=name, error=error), permanent=True) from None
     return [Mailbox(_as_read(mailbox.name, f"a name in “{name}”"), mailbox.address) for mailbox in accepted]
 
 

@@ -18,6 +18,7 @@ from flowapp.catalog.mail_text import Mailbox
 from flowapp.errors import ConfigError, StepError
 from flowapp.security.addresses import Guard
 from flowapp.security.cutoff import CutOff
+from flowapp.texts import say
 
 SENDGRID = "sendgrid"
 MAX_SAID = 2**20  # bytes of a server in one dialogue: it says about a line for each recipient
@@ -71,7 +72,7 @@ def server_from_url(url: str, sender: str) -> Server:
 def server_of(handle: IntegrationHandle, sender: str) -> Server:
     """The server of an integration of type `email`; `sender` where its config names none. StepError for other types."""
     if handle.integration_type != "email":
-        raise StepError(f"The integration “{handle.name}” does not send e-mail.", permanent=True)
+        raise StepError(say("The integration “%(name)s” does not send e-mail.", name=handle.name), permanent=True)
     config, secrets = handle.config, handle.credentials
     if config["from_email"]:
         sender = _named(config["from_name"], config["from_email"])
@@ -145,7 +146,7 @@ class Client(smtplib.SMTP):
     def _hear(self, size: int) -> None:
         self._heard += size
         if self._heard > MAX_SAID:
-            raise StepError(f"The mail server sends more than {MAX_SAID // 1024} KiB.")
+            raise StepError(say("The mail server sends more than %(max_said)s KiB.", max_said=MAX_SAID // 1024))
 
     def close(self) -> None:
         """Ends the connection, and the watch over it."""
@@ -191,8 +192,10 @@ def open_client(server: Server, guard: Guard | None, timeout: float, within: flo
 def _sign_in(client: Client, server: Server, *, encrypted: bool) -> None:
     if not encrypted and not server.may_be_plain:
         raise StepError(
-            f"{server.host} does not offer encryption, so the password was not sent. "
-            "Use smtps://, or add ?security=none to SMTP_URL.",
+            say(
+                "%(host)s does not offer encryption, so the password was not sent. Use smtps://, or add ?security=none to SMTP_URL.",
+                host=server.host,
+            ),
             permanent=True,
         )
     client.login(server.username, server.password)

@@ -23,6 +23,7 @@ from flowapp.data.sql.text import Query, Source
 from flowapp.errors import StepError
 from flowapp.models import DataTable
 from flowapp.security import helpers
+from flowapp.texts import say
 
 MAX_ROWS = 10_000
 TIMEOUT = 5.0
@@ -125,14 +126,17 @@ def _refused(error: Exception, available: Sequence[DataTable], timeout: float) -
     diagnosis = getattr(cause, "diag", None)
     text = (diagnosis.message_primary if diagnosis else None) or str(cause)
     if "interrupted" in text or "statement timeout" in text:
-        return StepError(f"The query took longer than {timeout:g} seconds. Narrow it down.", permanent=True)
+        return StepError(
+            say("The query took longer than %(timeout)s seconds. Narrow it down.", timeout=f"{timeout:g}"),
+            permanent=True,
+        )
     if "too big" in text or "array size exceeds" in text or "cannot enlarge string" in text or "out of memory" in text:
         return too_large()
     if "user-defined function" in text:
         text = "a date, time or interval in it cannot be read"
     for table in available:
         text = text.replace(table.physical_name, table.slug)
-    return StepError(f"The database refused the query: {text}.", permanent=True)
+    return StepError(say("The database refused the query: %(text)s.", text=text), permanent=True)
 
 
 def _json(value: object, kind: str) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from flowapp import exact_json
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 MAX_BYTES = 8 * 2**20  # of a result; and on SQLite of any value on the way to it
 
@@ -24,5 +25,6 @@ def size_of(row: Iterable[object]) -> int:
 def too_large() -> StepError:
     """The result has more bytes than a step may take on."""
     return StepError(
-        f"The result is larger than {MAX_BYTES // 2**20} MiB. Select fewer rows or columns.", permanent=True
+        say("The result is larger than %(max_bytes)s MiB. Select fewer rows or columns.", max_bytes=MAX_BYTES // 2**20),
+        permanent=True,
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 if TYPE_CHECKING:  # sqlglot is heavy: it is imported when the first query runs
     from sqlglot import exp
@@ -29,7 +30,7 @@ def refuse_whole_rows(tree: exp.Expr) -> None:
 
 def _not_a_column(name: str, *, dotted: bool) -> StepError:
     hint = "." if dotted else f": name the columns that you want, as in {name}.id."
-    return StepError(f"“{name}” is not a column here{hint}", permanent=True)
+    return StepError(say("“%(name)s” is not a column here%(hint)s", name=name, hint=hint), permanent=True)
 
 
 def _names_a_result(node: exp.Expr) -> bool:

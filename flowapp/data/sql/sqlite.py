@@ -18,6 +18,7 @@ from sqlglot.expressions import DataType
 
 from flowapp.data.sql.like import ilike, like
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 _STAMP = "%Y-%m-%d %H:%M:%S.%f"
 TIMES = frozenset({DataType.Type.TIMESTAMP, DataType.Type.TIMESTAMPTZ})
@@ -138,7 +139,10 @@ def interval(text: str) -> relativedelta:
             break
         total += relativedelta(**{f"{unit}s": float(amount) if "." in amount else int(amount)})  # type: ignore[arg-type]
     if not parts or _PART.sub("", text.lower()).strip(" ,"):
-        raise StepError(f"INTERVAL '{text[:50]}' is not supported. Use for example INTERVAL '1 day'.", permanent=True)
+        raise StepError(
+            say("INTERVAL '%(text)s' is not supported. Use for example INTERVAL '1 day'.", text=text[:50]),
+            permanent=True,
+        )
     return total
 
 

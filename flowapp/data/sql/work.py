@@ -16,6 +16,7 @@ from flowapp.data.sql.result_size import MAX_BYTES, size_of, too_large
 from flowapp.data.sql.sqlite import FUNCTIONS
 from flowapp.data.sql.text import Query, Source, prepare
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 _MAY = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION})
 _BUSY = 5.0
@@ -48,7 +49,7 @@ def on_sqlite(
         _limit(connection, time.monotonic() + timeout, query.tables)
         return query.columns, _taken(connection.execute(query.sql, query.values))
     except OverflowError:
-        raise StepError("A whole number in the query has more than 64 bits.", permanent=True) from None
+        raise StepError(say("A whole number in the query has more than 64 bits."), permanent=True) from None
     finally:
         connection.close()
 

@@ -21,6 +21,7 @@ from flowapp.engine.language.values import (
     to_text,
 )
 from flowapp.errors import ExpressionError
+from flowapp.texts import say
 from flowapp.values.numbers import plain_number
 from flowapp.values.truth import counts
 
@@ -60,7 +61,7 @@ class Frame:
         self.work -= units
         if self.work < 0:
             raise ExpressionError(
-                "This processes too much data. Split it into several steps on smaller lists or texts."
+                say("This processes too much data. Split it into several steps on smaller lists or texts.")
             )
 
     def result(self, value: object, plain: bool) -> object:
@@ -82,7 +83,9 @@ def checked(frame: Frame, value: object) -> object:
     if isinstance(value, str):
         frame.charge(len(value))
         if len(value) > MAX_TEXT:
-            raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
+            raise ExpressionError(
+                say("The text becomes too large: more than %(max_text)s characters.", max_text=MAX_TEXT)
+            )
     elif isinstance(value, list | tuple | dict):
         frame.charge(len(value) * ENTRY)
     elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
@@ -99,17 +102,25 @@ def calculate(frame: Frame, name: str, left: object, right: object) -> object:
     first, second = plain_number(left), plain_number(right)
     if first is None or second is None:
         hint = " To join texts, write a ~ b." if name == "+" else ""
-        raise ExpressionError(f"{name} needs two numbers, not {_shown(left)} and {_shown(right)}.{hint}")
+        raise ExpressionError(
+            say(
+                "%(name)s needs two numbers, not %(left)s and %(right)s.%(hint)s",
+                name=name,
+                left=_shown(left),
+                right=_shown(right),
+                hint=hint,
+            )
+        )
     if isinstance(first, Decimal) != isinstance(second, Decimal):
         first, second = _decimal(first), _decimal(second)
     if name == "**" and not -100 <= second <= 100:
-        raise ExpressionError("The exponent is too large: the maximum is 100.")
+        raise ExpressionError(say("The exponent is too large: the maximum is 100."))
     try:
         return bounded(_ARITHMETIC[name](first, second))
     except ZeroDivisionError:
-        raise ExpressionError("A number cannot be divided by zero.") from None
+        raise ExpressionError(say("A number cannot be divided by zero.")) from None
     except (ArithmeticError, ValueError):
-        raise ExpressionError("The result is not a finite number.") from None
+        raise ExpressionError(say("The result is not a finite number.")) from None
 
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Number]] = {
@@ -218,6 +229,6 @@ def text_of(frame: Frame, parts: Sequence[object]) -> str:
     texts = [to_text(part) for part in parts]
     size = sum(map(len, texts))
     if size > MAX_TEXT:
-        raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
+        raise ExpressionError(say("The text becomes too large: more than %(max_text)s characters.", max_text=MAX_TEXT))
     frame.charge(size)
     return "".join(texts)

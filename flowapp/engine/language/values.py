@@ -92,7 +92,7 @@ def to_json(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, default=_decimal_json)
     except (TypeError, ValueError) as error:
-        raise ExpressionError(f"This value cannot be written as JSON: {error}") from None
+        raise ExpressionError(say("This value cannot be written as JSON: %(error)s", error=error)) from None
 
 
 def _decimal_json(value: object) -> int | float:

@@ -6,6 +6,7 @@ from flowapp.engine.language.conditions import evaluate
 from flowapp.engine.machine.types import Token
 from flowapp.engine.runtime.visit_context import Results, VisitContext
 from flowapp.errors import FlowError
+from flowapp.texts import say
 
 
 def refusal(context: VisitContext, results: Results, token: Token) -> tuple[str, str] | None:
@@ -19,5 +20,8 @@ def refusal(context: VisitContext, results: Results, token: Token) -> tuple[str,
     try:
         holds, _why = evaluate(conditions, context.scope(results, token.get("frame", "")))
     except FlowError as error:
-        return "warning", f"The conditions of the edge to “{name}” cannot be evaluated: {error.message}"
-    return None if holds else ("info", f"The conditions of the edge to “{name}” are not met.")
+        words = say(
+            "The conditions of the edge to “%(name)s” cannot be evaluated: %(error)s", name=name, error=error.message
+        )
+        return "warning", words
+    return None if holds else ("info", say("The conditions of the edge to “%(name)s” are not met.", name=name))

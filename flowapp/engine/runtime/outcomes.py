@@ -13,14 +13,16 @@ from flowapp.catalog.outcome import ANSWER_WITHIN
 from flowapp.engine.machine import types as machine
 from flowapp.engine.machine.merges import expected
 from flowapp.engine.runtime.program import Program, Step
+from flowapp.engine.runtime.recorder import made_of
 from flowapp.engine.store import signals
+from flowapp.engine.store.control import end_of_child
 from flowapp.engine.store.failures import fingerprint
 from flowapp.engine.store.journal import Batch
 from flowapp.engine.store.rows import Columns, EventRow, ExecutionRow, SignalRow
 from flowapp.events.cause import Cause
 from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import TEST, new_id
-from flowapp.texts import say
+from flowapp.texts import labelled, say
 
 _ANSWERED = timedelta(seconds=ANSWER_WITHIN)
 
@@ -75,7 +77,11 @@ def retry_words(token: machine.Token | None, now: datetime) -> str:
     if token is None or token["status"] != "retry":
         return ""
     seconds = (token.get("until") or 0) - now.timestamp()
-    return f"Attempt {token['attempt']} failed; the next one follows in {seconds:.0f} s."
+    return say(
+        "Attempt %(attempt)s failed; the next one follows in %(seconds)s s.",
+        attempt=token["attempt"],
+        seconds=f"{seconds:.0f}",
+    )
 
 
 def _done(outcome: Done, here: Here) -> Meaning:
@@ -100,7 +106,7 @@ def _wait(outcome: Wait, here: Here) -> Meaning:
         "result": outcome.result,
         "seq": here.seq,
     }
-    return Meaning("waiting", then, lines=[("info", f"Waiting until {outcome.until:%Y-%m-%d %H:%M:%S} UTC.")])
+    return Meaning("waiting", then, lines=[("info", say("Waiting until %(time)s.", time=_utc(outcome.until)))])
 
 
 def _suspend(outcome: Suspend, here: Here) -> Meaning:
@@ -116,8 +122,19 @@ def _suspend(outcome: Suspend, here: Here) -> Meaning:
         "result": outcome.result,
         "seq": here.seq,
     }
-    limit = f", until {outcome.until:%Y-%m-%d %H:%M:%S} UTC at the latest" if outcome.until else ""
-    return Meaning("waiting", then, lines=[] if again else [("info", f"Waiting for {outcome.waits_for}{limit}.")])
+    return Meaning("waiting", then, lines=[] if again else [("info", _waiting_for(outcome))])
+
+
+def _waiting_for(outcome: Suspend) -> str:
+    what = outcome.waits_for
+    if outcome.until is None:
+        return say("Waiting for %(what)s.", what=what)
+    return say("Waiting for %(what)s, until %(time)s at the latest.", what=what, time=_utc(outcome.until))
+
+
+def _utc(moment: datetime) -> str:
+    """As pages find it in a text, to show it in the reader's zone (web.locale.local_times)."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _epoch(moment: datetime | None) -> float | None:
@@ -137,7 +154,7 @@ def _each(outcome: Each, here: Here) -> Meaning:
         "keep_going": outcome.keep_going,
         "seq": here.seq,
     }
-    lines = [("info", f"Items: {len(outcome.items)}.")]
+    lines = [("info", say("Items: %(count)s.", count=len(outcome.items)))]
     return Meaning("waiting", then, output={"items": outcome.items}, lines=lines, items=outcome.items)
 
 
@@ -165,7 +182,7 @@ def _join(outcome: Join, here: Here) -> Meaning:
         "seq": here.seq,
     }
     waits = others and outcome.mode == "all"
-    return Meaning("waiting", then, lines=[("info", "Here; waiting for the other branches.")] if waits else [])
+    return Meaning("waiting", then, lines=[("info", say("Here; waiting for the other branches."))] if waits else [])
 
 
 def _goal(outcome: Goal, here: Here) -> Meaning:
@@ -178,9 +195,11 @@ def _respond(outcome: Respond, here: Here) -> Meaning:
     found = Meaning("completed", then, "next", answer, answer=answer)
     if here.state.get("responded"):
         found.answer = None
-        found.lines = [("warning", "The caller was answered before: only that counts.")]
+        found.lines = [("warning", say("The caller was answered before: only that counts."))]
     elif here.row["trigger_type"] == "webhook" and here.now - here.row["started_at"] > _ANSWERED:
-        late = f"The caller waits {ANSWER_WITHIN:g} seconds at most: nobody got this answer."
+        late = say(
+            "The caller waits %(seconds)s seconds at most: nobody got this answer.", seconds=f"{ANSWER_WITHIN:g}"
+        )
         found.lines = [("warning", late)]
     return found
 
@@ -197,7 +216,7 @@ def _fail(outcome: Fail, here: Here) -> Meaning:
     if here.step.spec.effect == "once" and details.get("uncertain"):
         unknown: machine.Outcome = {"type": "uncertain", "token": here.number}
         return Meaning("uncertain", unknown, error=outcome.message, details=details)
-    reason = f"{here.step.definition.name}: {outcome.message}"
+    reason = labelled(here.step.definition.name, outcome.message)
     then: machine.Outcome = {
         "type": "failed",
         "token": here.number,
@@ -252,7 +271,8 @@ def columns_of(end: Completion) -> Columns:
     return {
         "status": end.status,
         "output_data": end.output,
-        "error_message": end.error,
+        "error_message": str(end.error),
+        "error_parts": made_of(end.error),
         "completed_at": end.at,
         "lease_until": None,
         "goal_reached": end.status == "goal_reached",
@@ -285,7 +305,7 @@ def _failed_event(row: ExecutionRow, end: Completion) -> EventRow:
         "type": EXECUTION_FAILED,
         "entity_type": "execution",
         "entity_id": row["id"],
-        "payload": {"workflow_id": row["workflow_id"], "step_id": end.step_id, "error": end.error},
+        "payload": {"workflow_id": row["workflow_id"], "step_id": end.step_id, "error": str(end.error)},
         "created_at": end.at,
         **cause.columns(),
     }
@@ -293,5 +313,5 @@ def _failed_event(row: ExecutionRow, end: Completion) -> EventRow:
 
 def _signal_to_parent(row: ExecutionRow, parent: Sequence[str], end: Completion) -> SignalRow:
     """A row of signals, for the (execution, token) that waits for this one."""
-    payload = {"execution_id": row["id"], "status": end.status, "output": end.output, "error": end.error}
+    payload = end_of_child(row["id"], end.status, end.output, end.error)
     return signals.row(row["organization_id"], parent[0], "child", payload, end.at, token=parent[1])

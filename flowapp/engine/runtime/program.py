@@ -21,6 +21,7 @@ from flowapp.engine.language.scope import Scope
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.engine.machine.types import Policy
 from flowapp.errors import InvalidError, StepError
+from flowapp.texts import say
 
 _KEPT = 256
 
@@ -59,7 +60,9 @@ def validate(spec: ActionSpec, values: dict[str, object]) -> Params:
     except ValidationError as error:
         details = {p.path: p.message for p in plain_problems(error, values, spec.params)}
         text = "; ".join(f"{path}: {message}" for path, message in details.items())
-        raise StepError(f"The parameters are not valid: {text}", permanent=True, details={"params": details}) from None
+        raise StepError(
+            say("The parameters are not valid: %(text)s", text=text), permanent=True, details={"params": details}
+        ) from None
 
 
 class Program:

@@ -25,10 +25,11 @@ from flowapp.exact_json import dump_json
 from flowapp.logs import kept_text, mask
 from flowapp.models import TERMINAL, Execution, iso
 from flowapp.security.opened import Opened, named_secrets
+from flowapp.texts import Parts, Text, parts
 
 LARGE = 256 * 1024  # characters of an attempt's input from which on the same one is kept once for each claim
 _ROW = 200  # bytes that a row takes beside its texts
-_WEIGHED = ("input", "output", "explanation", "error_message", "error_details")
+_WEIGHED = ("input", "output", "explanation", "error_message", "error_parts", "error_details")
 
 
 class Message(TypedDict, total=False):
@@ -54,6 +55,7 @@ class Message(TypedDict, total=False):
     output_data: object
     stats: object
     message: str  # what was wrong with what the client sent
+    parts: Parts | None  # of the message that it brings (texts.parts); no client sees them: live.line.shown
 
 
 def weigh(value: object) -> int:
@@ -137,6 +139,7 @@ class Recorder:
             "output": None,
             "explanation": None,
             "error_message": "",
+            "error_parts": None,
             "error_details": None,
             "idempotency_key": "",
             "started_at": self.now(),
@@ -198,17 +201,19 @@ class Recorder:
     def line(self, step_id: str, level: str, message: str, data: Mapping[str, object] | None = None) -> Message:
         """A line of the log. Secrets are masked before anything is cut."""
         self.seq += 1
+        text = kept_text(self.named.mask(message))
         row: LineRow = {
             "organization_id": self.organization_id,
             "execution_id": self.execution_id,
             "seq": self.seq,
             "step_id": step_id,
             "level": level,
-            "message": kept_text(self.named.mask(str(message))),
+            "message": str(text),
+            "message_parts": made_of(text),
             "data": mask(self.named.mask(data)),
             "created_at": self.now(),
         }
-        self.weight += _ROW + weigh(row["message"]) + weigh(data)
+        self.weight += _ROW + weigh(row["message"]) + weigh(row["message_parts"]) + weigh(data)
         self.batch.lines.append(row)
         message_ = log_line(row)
         self.news.append(message_)
@@ -224,6 +229,7 @@ class Recorder:
         error: str = "",
         details: object = None,
     ) -> None:
+        error = kept_text(self.named.mask(error)) if error else ""
         self._row.update(
             {
                 "status": status,
@@ -231,7 +237,8 @@ class Recorder:
                 "input": self._shown(attempt.params, attempt.opened),
                 "output": output,
                 "explanation": attempt.explanation,
-                "error_message": kept_text(self.named.mask(error)) if error else "",
+                "error_message": str(error),
+                "error_parts": made_of(error),
                 "error_details": details,
             }
         )
@@ -278,10 +285,11 @@ class Recorder:
             "status": status,
             "branch": branch,
             "output": output,
-            "error_message": error,
+            "error_message": str(error),
+            "error_parts": made_of(error),
             "ended_at": self.now(),
         }
-        self.weight += weigh(output) + weigh(error)
+        self.weight += weigh(output) + weigh(error) + weigh(row["error_parts"])
         self.batch.settled.append(self._values(row, SETTLED))
         self.news.append(step_ended(row))
 
@@ -323,12 +331,23 @@ def step_ended(run: EndedRun) -> Message:
         "branch": run["branch"],
         "at": iso(run["ended_at"]),
     }
-    return {**message, "error": run["error_message"]} if failed else {**message, "result": run["output"]}
+    if not failed:
+        return {**message, "result": run["output"]}
+    return _with_parts({**message, "error": run["error_message"]}, run["error_parts"])
 
 
 def log_line(row: LineRow) -> Message:
     """A line of the log; `row` is a row of log_lines. The feed of a socket adds the step's name."""
-    return {"type": "log", "seq": row["seq"], "log": line_json(row)}
+    return _with_parts({"type": "log", "seq": row["seq"], "log": line_json(row)}, row["message_parts"])
+
+
+def _with_parts(message: Message, kept: Parts | None) -> Message:
+    return {**message, "parts": kept} if kept else message
+
+
+def made_of(message: str) -> Parts | None:
+    """The parts of a message to be kept; of other text, the most there is, none."""
+    return parts(message) if isinstance(message, Text) else None
 
 
 def line_json(row: Mapping[str, Any], step_name: str = "") -> dict[str, object]:
@@ -351,14 +370,15 @@ def responded(seq: int) -> Message:
 
 def execution_completed(execution_id: str, seq: int, status: str, error: str, output: object) -> Message:
     """The execution has ended, whatever its status."""
-    return {
+    message: Message = {
         "type": "execution_completed",
         "seq": seq,
         "execution_id": execution_id,
         "status": status,
-        "error_message": error,
+        "error_message": str(error),
         "output_data": output,
     }
+    return _with_parts(message, made_of(error))
 
 
 def messages_since(session: Session, execution: Execution, after: int = 0) -> list[Message]:
@@ -374,6 +394,4 @@ def messages_since(session: Session, execution: Execution, after: int = 0) -> li
 
 def end_of(execution: Execution) -> Message:
     """The last message of an execution that has ended."""
-    return execution_completed(
-        execution.id, execution.seq, execution.status, execution.error_message, execution.output_data
-    )
+    return execution_completed(execution.id, execution.seq, execution.status, execution.error, execution.output_data)

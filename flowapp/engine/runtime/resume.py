@@ -18,15 +18,17 @@ from flowapp.engine.runtime.visit_context import Results, VisitContext, around
 from flowapp.engine.store.journal import Journal
 from flowapp.engine.store.rows import PastRun
 from flowapp.errors import FlowError
+from flowapp.texts import join, restored, say
 
 Visit = tuple[str, int, int]  # step, iteration, attempt
 Line = tuple[str, str, str]  # step, level, message
 
-DIED = (
+DIED = say(
     "The worker began this step and never wrote down how it ended: it died, or could not reach the database for longer than "
     "its lease."
 )
-UNCERTAIN = "Nobody knows whether the step took effect: send it again, or treat it as done."
+UNCERTAIN = say("Nobody knows whether the step took effect: send it again, or treat it as done.")
+AGAIN = say("It runs again.")
 
 
 @dataclass(slots=True)
@@ -46,9 +48,10 @@ def resume(context: VisitContext, state: State, journal: Journal) -> Resumed:
     program, row = context.program, context.row
     results, open_runs = _recall(program, state, journal.results(row["id"]))
     resumed = Resumed(results, ReceivedSignals(), [], [], [])
+    reason = restored(row["error_message"], row["error_parts"]) or DIED
     for number, token in state["tokens"].items():
         if token["status"] == "running":
-            _settle(resumed, program, number, token, open_runs.get(number), row.get("error_message") or DIED)
+            _settle(resumed, program, number, token, open_runs.get(number), reason)
     if program.goals or any(token["status"] == SUSPENDED for token in state["tokens"].values()):
         resumed.signals = ReceivedSignals(journal.signals(row["id"]))
     if program.goals and not state.get("goal"):
@@ -62,7 +65,7 @@ def _settle(resumed: Resumed, program: Program, number: str, token: Token, past:
     once = past is not None and program.step(token["step"]).spec.effect == "once"
     if past is not None:
         resumed.ended.append(
-            (past, "uncertain", f"{reason} {UNCERTAIN}") if once else (past, "failed", f"{reason} It runs again.")
+            (past, "uncertain" if once else "failed", join(" ", (reason, UNCERTAIN if once else AGAIN)))
         )
     resumed.outcomes.append({"type": "uncertain" if once else "interrupted", "token": number})
 
@@ -127,8 +130,10 @@ def _reached_goal(program: Program, state: State, scope: Scope) -> tuple[str, li
         try:
             holds = evaluate(conditions, scope)[0]
         except FlowError as error:
-            lines.append((step_id, "warning", f"The goal's conditions cannot be told: {error.message}"))
+            lines.append(
+                (step_id, "warning", say("The goal's conditions cannot be told: %(error)s", error=error.message))
+            )
             continue
         if holds and step_id not in here:
-            return step_id, [*lines, (step_id, "info", "The goal's conditions came true: the flow jumps to it.")]
+            return step_id, [*lines, (step_id, "info", say("The goal's conditions came true: the flow jumps to it."))]
     return "", lines

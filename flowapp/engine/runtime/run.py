@@ -30,6 +30,7 @@ from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.rows import Options
 from flowapp.models import TEST, new_id
 from flowapp.security.opened import Opened
+from flowapp.texts import say
 
 _FLUSH_ROWS = 400
 _FLUSH_SECONDS = 0.5
@@ -99,7 +100,7 @@ class Run:
         """Why the execution may not go on: its time or its space is used up."""
         limit = self.program.timeout
         if limit is not None and (self.host.now() - self.row["started_at"]).total_seconds() > limit:
-            return "The workflow took longer than its timeout allows."
+            return say("The workflow took longer than its timeout allows.")
         return quotas.passed(self.stored) if self.stored > quotas.execution else ""
 
     def next(self) -> tuple[str | None, Signal | None]:
@@ -210,7 +211,7 @@ class Run:
         if means.status == "failed" and not self.over:
             words = retry_words(self.state["tokens"].get(number), here.now)
             if not words and is_late(token) and machine.stops(self.program, token["step"]):
-                words = "A merge went on without this branch: it ends here, and nothing else fails."
+                words = say("A merge went on without this branch: it ends here, and nothing else fails.")
             if words:
                 self.recorder.line(step.definition.step_id, "warning", words)
 
@@ -277,11 +278,12 @@ class Run:
     def _end_item(self, command: Command) -> None:
         failed = "error" in command
         self.results.end_item(command["frame"], failed=failed)
-        item = f"Item {command['index'] + 1} of {command['total']}"
+        at = {"number": command["index"] + 1, "total": command["total"]}
         if failed:
-            self.recorder.line(command["step"], "warning", f"{item} failed: {command['error']}")
+            words = say("Item %(number)s of %(total)s failed: %(error)s", error=command["error"], **at)
+            self.recorder.line(command["step"], "warning", words)
         else:
-            self.recorder.line(command["step"], "debug", f"{item} is through.")
+            self.recorder.line(command["step"], "debug", say("Item %(number)s of %(total)s is through.", **at))
 
     def _drop(self, tokens: Iterable[Token]) -> None:
         """The attempts of these tokens that wait are over: nobody waits for them any more, nor for their sub-workflows."""
@@ -313,7 +315,7 @@ class Run:
             "seq": self.recorder.seq,
             "current_step_id": self.current,
             "crashes": 0 if self.progressed else self.row["crashes"],
-            **({"error_message": ""} if self.progressed and self.row["crashes"] else {}),
+            **({"error_message": "", "error_parts": None} if self.progressed and self.row["crashes"] else {}),
             "success_count": self.state["ok"],
             "failure_count": self.state["failed"],
             **columns,

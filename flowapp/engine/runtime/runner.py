@@ -26,6 +26,7 @@ from flowapp.engine.store.leases import Held, Keeper
 from flowapp.engine.store.rows import ExecutionRow
 from flowapp.errors import FencedError, FlowError
 from flowapp.logs import get_logger
+from flowapp.texts import join, restored, say
 
 MAX_CRASHES = 3
 TOGETHER = 0.5  # seconds for executions that run one after the other; then other threads get those that are left
@@ -112,15 +113,13 @@ class Runner(Host):
         except FencedError:
             raise
         except FlowError as error:  # this release cannot read the stored version, or knows a step of it no more
-            run.end("failed", f"The workflow's version cannot be run: {error.message}")
+            run.end("failed", say("The workflow's version cannot be run: %(error)s", error=error.message))
 
     def _go(self, run: Run, claim: Claim) -> None:
         began = monotonic()
         run.open(self._program(run.journal, claim.row["version_id"]))
         if claim.row["crashes"] >= MAX_CRASHES:
-            died = f"its worker died {MAX_CRASHES} times in a row, last at step “{run.current}”."
-            reason = claim.row.get("error_message")  # said by whoever had to end the worker (engine.store.rescue)
-            run.end("failed", f"Set aside after {MAX_CRASHES} tries. {reason}" if reason else f"Set aside: {died}")
+            run.end("failed", _set_aside(claim.row, run.current))
             return
         until = monotonic() + max(self.turn, SHORTEST_TURN * (monotonic() - began))
         while not run.over:
@@ -166,6 +165,15 @@ class Runner(Host):
         attempt = make_attempt(step, visit, ready)
         self.watch.between()
         return attempt
+
+
+def _set_aside(row: ExecutionRow, step_id: str) -> str:
+    """Why its workers died, where whoever had to end them said so (engine.store.rescue)."""
+    if reason := restored(row["error_message"], row["error_parts"]):
+        return join(" ", (say("Set aside after %(tries)s tries.", tries=MAX_CRASHES), reason))
+    return say(
+        "Set aside: its worker died %(tries)s times in a row, last at step “%(step)s”.", tries=MAX_CRASHES, step=step_id
+    )
 
 
 def _pinned(step: Step, result: Any) -> Attempt:

@@ -22,6 +22,7 @@ from flowapp.engine.store.journal import Batch, Claim, Journal
 from flowapp.engine.store.leases import Keeper
 from flowapp.engine.store.rows import ExecutionRow, LineRow, PastRun, RunRow, SignalRow, TimerRow
 from flowapp.models import TERMINAL, TEST, new_id
+from flowapp.texts import restored, say
 
 Json = dict[str, object]
 LONGEST = 10.0  # seconds of real time
@@ -106,6 +107,7 @@ class MemoryJournal(Journal):
             "timezone": scenario.timezone,
             "output_data": None,
             "error_message": "",
+            "error_parts": None,
             "response": None,
         }
 
@@ -238,8 +240,12 @@ def _answer(scenario: Scenario, token: Token, notes: list[str]) -> tuple[str, ob
         notes.append(f"“{step_id}”: the other workflow was not run; assumed to complete without output.")
         return "child", {"execution_id": "simulation", "status": "completed", "output": None, "error": ""}
     if token.get("until") is not None:
-        notes.append(f"“{step_id}”: nothing came, the timeout was taken.")
+        notes.append(say("“%(step)s”: nothing came, the timeout was taken.", step=step_id))
     return None
+
+
+def _with_message(run: RunRow) -> RunRow:
+    return {**run, "error_message": restored(run["error_message"], run["error_parts"])}
 
 
 def _report(journal: MemoryJournal, clock: VirtualClock, notes: list[str]) -> Json:
@@ -248,12 +254,12 @@ def _report(journal: MemoryJournal, clock: VirtualClock, notes: list[str]) -> Js
     return {
         "status": row["status"],
         "output_data": row["output_data"],
-        "error_message": row["error_message"],
+        "error_message": restored(row["error_message"], row["error_parts"]),
         "response": row["response"],
         "started_at": journal.scenario.start,
         "ended_at": clock.time,
         "duration": (clock.time - journal.scenario.start).total_seconds(),
-        "steps": [run for _, run in sorted(journal.runs.items())],
+        "steps": [_with_message(run) for _, run in sorted(journal.runs.items())],
         "logs": sorted(journal.lines, key=lambda line: int(line["seq"])),
         "notes": list(dict.fromkeys(notes)),
         "waits_for": waits,

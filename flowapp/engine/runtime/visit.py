@@ -22,8 +22,11 @@ from flowapp.exact_json import dump_json
 from flowapp.logs import MASK, get_logger, kept_text, mask
 from flowapp.security.helpers import within
 from flowapp.security.opened import Opened, collecting, holds_opened
+from flowapp.texts import say
 
 Ready = tuple[Params, dict[str, object]]
+
+_DID_NOT_RUN = say("The step did not run.")
 
 log = get_logger(__name__)
 _SHOWN = frozenset({"result", "message", "details", "headers", "body", "items", "waits_for"})  # what an outcome says
@@ -114,7 +117,7 @@ def run(step: Step, visit: Visit, ready: Ready | None = None) -> Attempt:
 
     Never raises: what goes wrong becomes a Fail, for the person who built the step.
     """
-    attempt = Attempt(Fail("The step did not run."), step.definition.params, opened=Opened(step.secrets))
+    attempt = Attempt(Fail(_DID_NOT_RUN), step.definition.params, opened=Opened(step.secrets))
     with collecting(attempt.opened):
         _try(step, visit, attempt, ready)
     _refuse_unstorable(step, attempt)
@@ -136,7 +139,9 @@ def _try(step: Step, visit: Visit, attempt: Attempt, ready: Ready | None) -> Non
         attempt.outcome = Fail(error.message, permanent=True)
     except Exception as error:  # noqa: BLE001 - it is logged, without what was opened
         _note_crash(step, visit, attempt.opened.mask(traceback.format_exc()))
-        attempt.outcome = Fail(f"{step.spec.label} failed unexpectedly ({type(error).__name__}).")
+        attempt.outcome = Fail(
+            say("%(label)s failed unexpectedly (%(name)s).", label=step.spec.label, name=type(error).__name__)
+        )
 
 
 def _refuse_unstorable(step: Step, attempt: Attempt) -> None:
@@ -197,7 +202,9 @@ class _Http:
         if not self._opened:
             return answer
         if answer.content and holds_opened(answer.content):
-            raise StepError("The answer is no text and holds a secret of this step, so it is not kept.", permanent=True)
+            raise StepError(
+                say("The answer is no text and holds a secret of this step, so it is not kept."), permanent=True
+            )
         shown = {name: self._opened.mask(getattr(answer, name)) for name in ("headers", "text", "json")}
         return replace(answer, **shown)
 

@@ -22,8 +22,10 @@ from flowapp.engine.language.workflow_config import stored_config
 from flowapp.engine.store.timers import WakeUp
 from flowapp.errors import FlowError
 from flowapp.models import IS_HELD, OPEN, Execution, Version, Workflow
+from flowapp.texts import parts, say
 
 AT_ONCE = 200
+REPLACED = say("A later start took its place (debounce).")
 Row = dict[str, Any]
 
 _workflows = cast(Table, Workflow.__table__)
@@ -89,7 +91,7 @@ def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Exec
     if len(taken) < gate.concurrency and not (gate.concurrency_policy == "queue" and _others_wait(session, row)):
         return []
     if gate.concurrency_policy == "drop":
-        skip(row, "Another execution is under way, and this workflow drops what comes meanwhile.", now)
+        skip(row, say("Another execution is under way, and this workflow drops what comes meanwhile."), now)
     elif gate.concurrency_policy == "replace":
         return list(taken[: len(taken) - gate.concurrency + 1])
     else:
@@ -107,8 +109,8 @@ def _others_wait(session: Session, row: Row) -> bool:
 
 def skip(row: Row, reason: str, now: datetime) -> None:
     """The execution is recorded, and does not run."""
-    context = {**row["context"], "skipped_because": reason}
-    row.update(status="skipped", completed_at=now, seq=1, error_message=reason, context=context)
+    row.update(status="skipped", completed_at=now, seq=1, error_message=str(reason), error_parts=parts(reason))
+    row["context"] = {**row["context"], "skipped_because": str(reason)}
 
 
 def _key(template: str, scope: Scope) -> str:
@@ -154,7 +156,7 @@ def _debounce(session: Session, row: Row, gate: Gate, scope: Scope, now: datetim
             _e.status == "pending",
             _e.start_after > now,
         )
-        .values(status="skipped", completed_at=now, seq=1, error_message="A later start took its place (debounce).")
+        .values(status="skipped", completed_at=now, seq=1, error_message=str(REPLACED), error_parts=parts(REPLACED))
     )
 
 

@@ -13,11 +13,11 @@ from flowapp.engine.machine.decisions import settled
 from flowapp.engine.machine.types import SUSPENDED, State, Token
 from flowapp.errors import ConflictError
 from flowapp.models import OPEN, TERMINAL, Execution, Signal, StepRun, Subscription, Timer, Workflow, utcnow
-from flowapp.texts import say
+from flowapp.texts import parts, say
 
 # A worker that still runs may have published messages that it can no longer commit: the end comes after them.
 BEYOND = 1000
-PARENT_ENDED = "The execution that waited for it has ended."
+PARENT_ENDED = say("The execution that waited for it has ended.")
 _ENDS = {
     "completed": say("completed"),
     "goal_reached": say("goal reached"),
@@ -90,7 +90,8 @@ def _cancelled(session: Session, execution: Execution, reason: str) -> bool:
         .where(Execution.id == execution.id, Execution.status.not_in(TERMINAL))
         .values(
             status="cancelled",
-            error_message=reason,
+            error_message=str(reason),
+            error_parts=parts(reason),
             completed_at=utcnow(),
             fence=Execution.fence + 1,
             seq=Execution.seq + BEYOND,
@@ -113,7 +114,7 @@ def close_off(session: Session, execution: Execution, now: datetime, *, tell: bo
         session.execute(delete(table).where(table.execution_id == execution.id))
     session.refresh(execution)
     if tell:
-        _tell_parents(session, [execution], now, execution.status, execution.error_message)
+        _tell_parents(session, [execution], now, execution.status, execution.error)
     session.flush()
 
 
@@ -124,10 +125,10 @@ def release_workflow(session: Session, workflow: Workflow) -> list[Execution]:
     waited_for = session.scalars(
         select(Execution).where(mine, Execution.parent_id.is_not(None), Execution.status.in_(OPEN))
     )
-    error = f"its workflow “{workflow.name}” was deleted."
+    error = say("its workflow “%(name)s” was deleted.", name=workflow.name)
     _tell_parents(session, waited_for.all(), None, "cancelled", error)
     parents = select(Execution.id).where(mine, Execution.status.in_(OPEN))
-    ended = cancel_children(session, parents, "The workflow that waited for it was deleted.")
+    ended = cancel_children(session, parents, say("The workflow that waited for it was deleted."))
     return [execution for execution in ended if execution.workflow_id != workflow.id]
 
 
@@ -139,11 +140,18 @@ def _tell_parents(
     there = _kept(session, {parent[0] for parent in waiting.values()})
     for child_id, parent in waiting.items():
         if parent[0] in there:
-            payload = {"execution_id": child_id, "status": status, "output": None, "error": error}
+            payload = end_of_child(child_id, status, None, error)
             told = Signal(execution_id=parent[0], token=parent[1], kind="child", payload=payload)
             told.created_at, told.rung_at = now or utcnow(), now
             session.add(told)
     session.flush()
+
+
+def end_of_child(execution_id: str, status: str, output: object, error: str) -> dict[str, object]:
+    """What a signal tells an execution about the end of the one that it waits for."""
+    told = {"execution_id": execution_id, "status": status, "output": output, "error": str(error)}
+    made_of = parts(error)
+    return {**told, "error_parts": made_of} if made_of else told
 
 
 def _kept(session: Session, ids: Collection[str]) -> set[str]:

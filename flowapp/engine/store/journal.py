@@ -58,7 +58,7 @@ _timers = cast(Table, Timer.__table__)
 _COLUMNS = (
     "id", "organization_id", "workflow_id", "version_id", "fence", "crashes", "state", "seq", "input_data",
     "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
-    "options", "concurrency_key", "error_message",
+    "options", "concurrency_key", "error_message", "error_parts",
 )  # fmt: skip
 ROW = (
     *(_executions.c[name] for name in _COLUMNS),
@@ -124,7 +124,7 @@ _RESULTS = (
     .where(_runs.c.execution_id == bindparam("execution_id"), _runs.c.organization_id == bindparam("org"))
     .order_by(_runs.c.seq)
 )
-SETTLED = ("ended_seq", "status", "branch", "output", "error_message", "ended_at")
+SETTLED = ("ended_seq", "status", "branch", "output", "error_message", "error_parts", "ended_at")
 ENDED = (*SETTLED, "input", "explanation", "error_details")
 
 

@@ -56,9 +56,11 @@ class Quotas:
 
     def passed(self, stored: int) -> str:
         """What is to be said of an execution that stored so many bytes, more than it may."""
-        return (
-            f"This execution has stored {stored // MIB} MiB; {self.execution // MIB:.0f} MiB are the most that one may. Hand on "
-            "less from step to step, or split the work into several executions (FLOWAPP_EXECUTION_STORAGE)."
+        return say(
+            "This execution has stored %(stored)s MiB; %(most)s MiB are the most that one may. Hand on "
+            "less from step to step, or split the work into several executions (FLOWAPP_EXECUTION_STORAGE).",
+            stored=stored // MIB,
+            most=f"{self.execution // MIB:.0f}",
         )
 
     def _is_full(self, session: Session, organization_id: str) -> bool:

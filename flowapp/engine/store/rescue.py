@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.models import OPEN, Execution
+from flowapp.texts import parts
 
 OTHERS_FIRST = timedelta(seconds=2)  # what was given back along with it goes on before it may do the same again
 
@@ -69,7 +70,8 @@ def blame(session: Session, owner: str, execution_id: str, reason: str, now: dat
             lease_until=now + OTHERS_FIRST,
             rung_at=None,
             fence=Execution.fence + 1,
-            error_message=reason,
+            error_message=str(reason),
+            error_parts=parts(reason),
         )
         .execution_options(synchronize_session=False)
     )

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from flowapp.engine.machine.types import State
 from flowapp.events.cause import CauseColumns
+from flowapp.texts import Parts
 
 Columns = dict[str, object]  # of a row, by their names
 
@@ -44,6 +45,7 @@ class ExecutionRow(TypedDict):
     options: Options
     concurrency_key: str | None
     error_message: str
+    error_parts: Parts | None
     timezone: str
 
 
@@ -73,6 +75,7 @@ class RunRow(PastRun):
     branch: str
     input: object
     explanation: object
+    error_parts: Parts | None  # of error_message (texts.parts)
     error_details: object
     idempotency_key: str
     started_at: datetime
@@ -92,6 +95,7 @@ class EndedRun(TypedDict):
     branch: str
     output: object
     error_message: str
+    error_parts: Parts | None
     ended_at: datetime | None
 
 
@@ -104,6 +108,7 @@ class LineRow(TypedDict):
     step_id: str
     level: str
     message: str
+    message_parts: Parts | None
     data: object
     created_at: datetime
 

@@ -21,6 +21,7 @@ from flowapp.engine.store.control import BEYOND, awaiting, cancel_awaited, close
 from flowapp.engine.store.failures import fingerprint
 from flowapp.events.types import EXECUTION_FAILED
 from flowapp.models import Execution
+from flowapp.texts import parts, say
 
 SILENT = timedelta(hours=2)
 GIVEN_UP = 100  # deaths in a row; three set aside what can be read at all
@@ -51,9 +52,9 @@ def find(session: Session, now: datetime) -> list[Stale]:
 
 def _error(crashes: int) -> str:
     if crashes >= GIVEN_UP:
-        return f"Set aside: its worker died {crashes} times in a row."
+        return say("Set aside: its worker died %(count)s times in a row.", count=crashes)
     hours = int(SILENT.total_seconds() // 3600)
-    return f"Set aside: it was running, but for {hours} hours no worker has taken it up."
+    return say("Set aside: it was running, but for %(hours)s hours no worker has taken it up.", hours=hours)
 
 
 def end(session: Session, stale: Stale, now: datetime) -> list[Execution]:
@@ -63,7 +64,7 @@ def end(session: Session, stale: Stale, now: datetime) -> list[Execution]:
     if execution is None or not _close(session, execution, stale, now):
         return []
     close_off(session, execution, now)
-    payload = {"workflow_id": execution.workflow_id, "step_id": execution.current_step_id, "error": stale.error}
+    payload = {"workflow_id": execution.workflow_id, "step_id": execution.current_step_id, "error": str(stale.error)}
     cause = events.Cause(
         workflow_id=execution.workflow_id,
         execution_id=execution.id,
@@ -84,7 +85,8 @@ def _close(session: Session, execution: Execution, stale: Stale, now: datetime) 
         .where(Execution.id == stale.id, Execution.status == "running", Execution.fence == stale.fence)
         .values(
             status="failed",
-            error_message=stale.error,
+            error_message=str(stale.error),
+            error_parts=parts(stale.error),
             error_fingerprint=fingerprint(execution.current_step_id, stale.error),
             state=stopped or {},
             completed_at=now,

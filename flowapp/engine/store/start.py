@@ -20,7 +20,7 @@ from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.rows import Columns
 from flowapp.models import TEST, Execution, Trigger, Version, Workflow, new_id, utcnow
 from flowapp.models.driver import transaction
-from flowapp.texts import say
+from flowapp.texts import parts, say
 
 _executions = cast(Table, Execution.__table__)
 _DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in _executions.columns}
@@ -83,7 +83,7 @@ def new_row(
         "seq": 0 if met and not paused else 1,
         "completed_at": None if met and not paused else now,
         "contact_id": contact_id or (entity[1] if entity[0] == CONTACT else None),
-        **({"error_message": str(PAUSED)} if paused else {}),
+        **({"error_message": str(PAUSED), "error_parts": parts(PAUSED)} if paused else {}),
     }
 
 

@@ -127,7 +127,7 @@ def _line(line: Any, names: dict[str, str]) -> dict[str, str]:
         "time": format_datetime(line.created_at, "HH:mm:ss"),
         "level": line.level,
         "step": names.get(line.step_id, line.step_id),
-        "message": local_times(line.message),
+        "message": local_times(translated(line.text)),
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from flowapp.engine.runtime.activity import BEAT, JOB, STEP, Board, Entry
 from flowapp.tasks.fleet import processes
+from flowapp.texts import say
 
 QUIET, STALLED = 3 * BEAT, 3.0  # seconds without a sign of life: nobody is judged; nothing in the process can run
 DRAIN = 10.0  # seconds for the neighbours of a step at fault; then they are given back, to run again under the same key
@@ -143,16 +144,25 @@ class Watchdog:
 
     def _too_long(self, entry: Entry, now: float) -> str:
         if entry.phase == STEP and self._is_late(entry, now):
-            return (
-                f"Step “{entry.step_id}” ran past its timeout of {entry.limit:g} s, so its worker was ended. "
-                "Give the step less to do, or a longer timeout."
+            return say(
+                "Step “%(step)s” ran past its timeout of %(limit)s s, so its worker was ended. "
+                "Give the step less to do, or a longer timeout.",
+                step=entry.step_id,
+                limit=f"{entry.limit:g}",
             )
-        what = f"Step “{entry.step_id}”" if entry.step_id else "The execution"
-        return f"{what} held up everything else for {HELD_UP:g} s, so its worker was ended. Give the step less data at a time."
+        what = say("Step “%(step)s”", step=entry.step_id) if entry.step_id else say("The execution")
+        return say(
+            "%(what)s held up everything else for %(seconds)s s, so its worker was ended. "
+            "Give the step less data at a time.",
+            what=what,
+            seconds=f"{HELD_UP:g}",
+        )
 
     def _too_much(self, entry: Entry) -> str:
-        what = f"Step “{entry.step_id}”" if entry.step_id else "Reading what its steps gave"
-        return (
-            f"{what} took more memory than a worker may ({self.limits.memory >> 20} MiB), so its worker was ended. "
-            "Give the step less data at a time."
+        what = say("Step “%(step)s”", step=entry.step_id) if entry.step_id else say("Reading what its steps gave")
+        return say(
+            "%(what)s took more memory than a worker may (%(mib)s MiB), so its worker was ended. "
+            "Give the step less data at a time.",
+            what=what,
+            mib=str(self.limits.memory >> 20),
         )

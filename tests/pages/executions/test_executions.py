@@ -82,8 +82,8 @@ class Place(support.Place):
             self.run(execution_id)
         return execution_id
 
-    def run(self, execution_id: str) -> None:
-        support.make_runner(self.engine, tasks.runtime().bus.publish).run(execution_id, self.org)
+    def run(self, execution_id: str, publish: Any = None) -> None:
+        support.make_runner(self.engine, publish or tasks.runtime().bus.publish).run(execution_id, self.org)
 
     def html(self, path: str, status: int = 200, **options: Any) -> str:
         answer = self.client.get(path, **options)

@@ -85,7 +85,9 @@ def _transformed(work: Work, params: TransformDataParams) -> object:
     if not params.set:
         return data
     if not isinstance(data, dict):
-        raise StepError("“set” needs an object to set fields in. Use the operation “set” for lists.", permanent=True)
+        raise StepError(
+            say("“set” needs an object to set fields in. Use the operation “set” for lists."), permanent=True
+        )
     for path, value in params.set.items():
         data = set_path(data, path, value)
     return data

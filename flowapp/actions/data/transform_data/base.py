@@ -8,6 +8,7 @@ from decimal import Decimal
 from flowapp.catalog import StepContext
 from flowapp.errors import StepError, UnreadableError
 from flowapp.security import helpers
+from flowapp.texts import say
 from flowapp.values.numbers import read_number
 
 MISSING = object()
@@ -36,11 +37,13 @@ class Work:
         """StepError once the step has worked through too much, or its time is over, or it was ended from outside."""
         self.left -= units
         if self.left < 0:
-            raise StepError("This processes too much data. Split it into several steps on smaller lists or texts.")
+            raise StepError(say("This processes too much data. Split it into several steps on smaller lists or texts."))
         if self.left < self.look:
             self.look = self.left - _BETWEEN_LOOKS
             if not helpers.left(1.0):
-                raise StepError(f"This takes longer than the step's {self.ctx.timeout:g} seconds.")
+                raise StepError(
+                    say("This takes longer than the step's %(timeout)s seconds.", timeout=f"{self.ctx.timeout:g}")
+                )
 
     def number(self, value: object, name: str = "") -> Decimal:
         """A number as the organization writes it. StepError names `name`."""
@@ -95,9 +98,11 @@ def number_of(value: object, name: str = "", locale: str = "") -> Decimal:
         number = read_number(value, locale)
     except UnreadableError as error:
         wrong = error.reason if isinstance(value, str) else f"“{brief(value)}” is not a number."
-        raise StepError(f"{where}{wrong}") from None
+        raise StepError(say("%(where)s%(wrong)s", where=where, wrong=wrong)) from None
     if abs(number.adjusted()) >= 300:
-        raise StepError(f"{where}“{brief(value)}” is too large or too small a number.")
+        raise StepError(
+            say("%(where)s“%(value)s” is too large or too small a number.", where=where, value=brief(value))
+        )
     return number
 
 
@@ -105,7 +110,9 @@ def whole_number(value: object, name: str, least: int, most: int) -> int:
     """A whole number within bounds. StepError names `name`."""
     number = number_of(value, name)
     if number != number.to_integral_value() or not least <= number <= most:
-        raise StepError(f"{name} must be a whole number from {least} to {most:,}.")
+        raise StepError(
+            say("%(name)s must be a whole number from %(least)s to %(most)s.", name=name, least=least, most=most)
+        )
     return int(number)
 
 
@@ -118,7 +125,7 @@ def text_of(value: object, work: Work) -> str:
     """The text of a text, a number or yes/no, charged. StepError for lists and objects."""
     if isinstance(value, list | dict):
         what = "a list" if isinstance(value, list) else "an object"
-        raise StepError(f"This needs text, not {what}. Enter the field that contains it.")
+        raise StepError(say("This needs text, not %(what)s. Enter the field that contains it.", what=what))
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
     work.charge(len(text))
     return text

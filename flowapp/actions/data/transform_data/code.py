@@ -14,6 +14,7 @@ from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 BASE64 = Family(N_("Read or write base64"), N_("Writes text as base64, or reads it."), "coding")
 HASH = Family(N_("Hash"), N_("Makes a fingerprint of text (a hash), also signed with a key (HMAC)."), "algorithm")
@@ -42,17 +43,19 @@ def _decode(value: object, _operation: Options, work: Work) -> str:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8")
     except UnicodeDecodeError:
-        raise StepError("The decoded base64 is not text (UTF-8).") from None
+        raise StepError(say("The decoded base64 is not text (UTF-8).")) from None
     except (binascii.Error, ValueError):
         raise StepError(
-            "This is not base64, which consists of the letters A to Z and a to z, digits, + and /, with = at the end."
+            say(
+                "This is not base64, which consists of the letters A to Z and a to z, digits, + and /, with = at the end."
+            )
         ) from None
 
 
 def _bytes(value: object, work: Work) -> bytes:
     text = text_of(value, work)
     if HALF.search(text):
-        raise StepError("The text contains half a character (an unpaired surrogate).")
+        raise StepError(say("The text contains half a character (an unpaired surrogate)."))
     return text.encode()
 
 
@@ -67,7 +70,7 @@ def _digest(algorithm: str, hashed: str, signed: str) -> None:
     @HASH.add(f"hmac_{algorithm}", f"HMAC {written}", example=Example("Ann", {}, signed))
     def _hmac(value: object, _operation: Options, work: Work) -> str:
         if not work.key:
-            raise StepError("HMAC needs a key: fill in “HMAC key” of this step.")
+            raise StepError(say("HMAC needs a key: fill in “HMAC key” of this step."))
         return hmac.new(work.key.encode(), _bytes(value, work), algorithm).hexdigest()
 
 

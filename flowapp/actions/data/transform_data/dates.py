@@ -12,6 +12,7 @@ from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_, times
 from flowapp.catalog.rows import Example
 from flowapp.errors import StepError, UnreadableError
+from flowapp.texts import say
 from flowapp.values.conventions import Conventions
 from flowapp.values.date_text import read_date, write_date
 from flowapp.values.dates import read_moment
@@ -158,7 +159,9 @@ def _first(moment: date, period: str) -> date:
 def _into_zone(value: object, operation: Options, work: Work) -> str:
     moment = _moment(value, operation, work)
     if not isinstance(moment, datetime):
-        raise StepError(f"“{brief(value)}” is a date without a time, so it is the same in every time zone.")
+        raise StepError(
+            say("“%(value)s” is a date without a time, so it is the same in every time zone.", value=brief(value))
+        )
     return moment.isoformat()
 
 

@@ -15,6 +15,7 @@ from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog.fields import has_expression
 from flowapp.catalog.rows import Example, RowHelp
 from flowapp.errors import ExpressionError, StepError
+from flowapp.texts import say
 
 Run = Callable[[Work, Options, Any], object]
 Change = Callable[[Any, Options, Work], object]
@@ -160,7 +161,7 @@ def _in_field(change: Change, operation: Options, work: Work, entry: object) -> 
     if not operation.field:
         return entry if entry is None else change(entry, operation, work)
     if not isinstance(entry, dict):
-        raise StepError("This is not a record with named fields. Leave “field” empty to change the value itself.")
+        raise StepError(say("This is not a record with named fields. Leave “field” empty to change the value itself."))
     value = get_path(entry, operation.field)
     if value is MISSING or value is None:
         return entry

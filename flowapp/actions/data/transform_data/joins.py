@@ -13,6 +13,7 @@ from flowapp.catalog import N_
 from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
 from flowapp.exact_json import Json
+from flowapp.texts import say
 
 JOINS = Kinds()
 
@@ -37,7 +38,7 @@ def _merge(work: Work, operation: Options, data: object) -> object:
     if isinstance(data, dict) and isinstance(other, dict) and not operation.how:
         return {**data, **other}
     if not (isinstance(data, list) and isinstance(other, list)):
-        raise StepError("Only two lists or two objects can be merged.")
+        raise StepError(say("Only two lists or two objects can be merged."))
     if operation.how == "append" or not (operation.how or operation.field):
         return [*data, *other]
     if operation.how == "position":
@@ -48,7 +49,7 @@ def _merge(work: Work, operation: Options, data: object) -> object:
 
 def _both(one: object, more: object, at: int) -> Json:
     if not (isinstance(one, dict) and isinstance(more, dict)):
-        raise StepError(f"item {at}: only records with named fields can be merged by position.")
+        raise StepError(say("item %(at)s: only records with named fields can be merged by position.", at=at))
     return {**one, **more}
 
 
@@ -91,6 +92,8 @@ def _keyed(records: list[object], field: str, where: str) -> list[tuple[str, Jso
     keyed: list[tuple[object, Json]] = []
     for at, record in enumerate(records, 1):
         if not isinstance(record, dict):
-            raise StepError(f"item {at} {where}: only records with named fields can be joined.")
+            raise StepError(
+                say("item %(at)s %(where)s: only records with named fields can be joined.", at=at, where=where)
+            )
         keyed.append((get_path(record, field), record))
     return [("" if value is MISSING or value is None else identity_of(value), record) for value, record in keyed]

@@ -20,6 +20,7 @@ from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_, times
 from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
+from flowapp.texts import say
 from flowapp.values.dates import iso_instant
 from flowapp.values.lists import as_list
 from flowapp.values.numbers import plain_number
@@ -31,7 +32,7 @@ LISTS = Kinds()
 def items(data: object, operation: Options, work: Work) -> list[object]:
     """The data as the list that it must be, charged for looking at each item. A single item is a list of one."""
     if data is None:
-        raise StepError(f"“{operation.op}” works on a list, and there is nothing here.")
+        raise StepError(say("“%(op)s” works on a list, and there is nothing here.", op=operation.op))
     if isinstance(data, str):
         work.charge(len(data))
     found = as_list(data)
@@ -103,7 +104,7 @@ def _sort(work: Work, operation: Options, data: object) -> list[object]:
 def _limit(work: Work, operation: Options, data: object) -> list[object]:
     count = work.number(work.ctx.render(operation.count), "count")
     if count < 0:
-        raise StepError("count must be 0 or more.")
+        raise StepError(say("count must be 0 or more."))
     return items(data, operation, work)[: int(count)]
 
 
@@ -140,7 +141,7 @@ def _split_out(work: Work, operation: Options, data: object) -> list[object]:
     for record in data if isinstance(data, list) else [data]:
         inner = get_path(record, operation.field)
         if not isinstance(record, dict) or inner is MISSING:
-            raise StepError(f"“{operation.field}” is not in every record.")
+            raise StepError(say("“%(field)s” is not in every record.", field=operation.field))
         entries = as_list(inner)
         rest = remove_path(record, operation.field)
         work.charge(ENTRY * (len(rest) + 1) * len(entries))

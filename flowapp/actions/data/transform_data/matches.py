@@ -11,6 +11,7 @@ from flowapp.actions.data.transform_data.text import TEXT, written
 from flowapp.catalog import N_
 from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 PATTERN_CONVERSIONS = ("replace_pattern", "extract", "extract_all")
 
@@ -81,7 +82,7 @@ def _filled(new: str, text: str, spans: Spans) -> str:
         if not match[1]:
             return "$"
         if int(match[1]) >= len(spans) // 2:
-            raise StepError(f"The pattern has no group {match[1]}, which “replacement” refers to.")
+            raise StepError(say("The pattern has no group %(match)s, which “replacement” refers to.", match=match[1]))
         return _part(text, spans, int(match[1])) or ""
 
     return re.sub(r"\$\$|[$\\]([0-9])", group, new)

@@ -16,6 +16,7 @@ from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 JSON = Family(N_("Read or write JSON"), N_("Makes data of JSON text, or JSON text of data."), "way", whole=True)
 CSV = Family(
@@ -37,17 +38,17 @@ PARSED = 16  # a value of JSON
 def _parse_json(value: object, _operation: Options, work: Work) -> object:
     text = text_of(value, work) if isinstance(value, str) else None
     if text is None:
-        raise StepError("Only text can be parsed as JSON. This is already data.")
+        raise StepError(say("Only text can be parsed as JSON. This is already data."))
     # About one value for each of these marks: with that charged, the parser is done within a tenth of a second.
     work.charge(PARSED * sum(map(text.count, ",[{")))
     try:
         parsed = json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
-        raise StepError("This JSON is nested too deeply.") from None
+        raise StepError(say("This JSON is nested too deeply.")) from None
     except ValueError as error:
-        raise StepError(f"This text is not valid JSON: {error}") from None
+        raise StepError(say("This text is not valid JSON: %(error)s", error=error)) from None
     if HALF.search(json.dumps(parsed, ensure_ascii=False)):
-        raise StepError("The text contains half a character (an unpaired surrogate).")
+        raise StepError(say("The text contains half a character (an unpaired surrogate)."))
     return parsed
 
 
@@ -85,7 +86,7 @@ def _format_json(value: object, operation: Options, work: Work) -> str:
 def _parse_csv(value: object, operation: Options, work: Work) -> Sequence[object]:
     """Records by the names in the first line, or lists where there is no header. Every value is text, as it stands."""
     if not isinstance(value, str):
-        raise StepError("Only text can be parsed as CSV.")
+        raise StepError(say("Only text can be parsed as CSV."))
     text = text_of(value, work).removeprefix("\ufeff")
     rows = []
     try:
@@ -94,7 +95,9 @@ def _parse_csv(value: object, operation: Options, work: Work) -> Sequence[object
             if row:
                 rows.append(row)
     except csv.Error as error:
-        raise StepError(f"row {len(rows) + 1}: this is not valid CSV: {error}.") from None
+        raise StepError(
+            say("row %(count)s: this is not valid CSV: %(error)s.", count=len(rows) + 1, error=error)
+        ) from None
     if not operation.header:
         return rows
     names = _names(rows[0]) if rows else []
@@ -112,7 +115,14 @@ def _names(row: list[str]) -> list[str]:
 
 def _record(names: list[str], row: list[str], at: int) -> dict[str, str]:
     if len(row) > len(names) and any(row[len(names) :]):
-        raise StepError(f"row {at}: it has {len(row)} values, but there are {len(names)} columns. Check the separator.")
+        raise StepError(
+            say(
+                "row %(at)s: it has %(count)s values, but there are %(count_2)s columns. Check the separator.",
+                at=at,
+                count=len(row),
+                count_2=len(names),
+            )
+        )
     return dict(zip(names, [*row, *[""] * (len(names) - len(row))], strict=False))
 
 
@@ -138,7 +148,7 @@ def _format_csv(value: object, operation: Options, work: Work) -> str:
         writer.writerow(names)
     for at, row in enumerate(rows, 1):
         if not isinstance(row, dict if names else list):
-            raise StepError(f"row {at}: CSV needs either records with named fields or lists, not both.")
+            raise StepError(say("row %(at)s: CSV needs either records with named fields or lists, not both.", at=at))
         cells = [row.get(name) for name in names] if isinstance(row, dict) else row
         written = [_cell(cell, work) for cell in cells]
         writer.writerow(written)
@@ -157,5 +167,5 @@ def _cell(value: object, work: Work) -> str:
 def _delimiter(operation: Options) -> str:
     separator = operation.separator.replace("\\t", "\t") or ","
     if len(separator) != 1 or separator in '"\r\n ':
-        raise StepError("The CSV separator must be one character, such as “,” “;” or “\\t” for a tab.")
+        raise StepError(say("The CSV separator must be one character, such as “,” “;” or “\\t” for a tab."))
     return separator

@@ -11,6 +11,7 @@ from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 NUMBER = Family(N_("Change a number"), N_("Reads, rounds and writes numbers."), "number")
 _LOCALES = {"en": "en-US", "fr": "de-DE"}  # who chooses the French format means a thousand by 1.234, too
@@ -56,7 +57,7 @@ def _format(value: object, operation: Options, work: Work) -> str:
     if operation.currency:
         code = operation.currency.strip().upper()
         if not re.fullmatch("[A-Z]{3}", code):
-            raise StepError("currency must be a code of three letters, such as EUR.")
+            raise StepError(say("currency must be a code of three letters, such as EUR."))
         number = rounded(number, _decimals(operation, get_currency_precision(code)))
         return str(
             format_currency(
@@ -105,7 +106,7 @@ def _between(value: object, operation: Options, work: Work) -> int | float:
     number = work.number(value)
     least, most = (None if b in (None, "") else work.number(b) for b in (operation.minimum, operation.maximum))
     if least is not None and most is not None and least > most:
-        raise StepError("The minimum is larger than the maximum.")
+        raise StepError(say("The minimum is larger than the maximum."))
     if least is not None:
         number = max(number, least)
     return plain(number if most is None else min(number, most))

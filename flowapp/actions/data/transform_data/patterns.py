@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple, Union
 
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 MAX_PATTERN = 500
 MAX_CODE = 500  # instructions, counted repetitions written out
@@ -55,14 +56,20 @@ class Pattern:
         self.code: list[Instruction] = []
         tree = self._either(0)
         if self.at < len(self.tokens):
-            raise StepError(f"The pattern cannot be used: “)” without “(” at character {self._place() + 1}.")
+            raise StepError(
+                say("The pattern cannot be used: “)” without “(” at character %(place)s.", place=self._place() + 1)
+            )
         self._emit(("group", 0, tree))
         self._add(Instruction("done"))
 
     def find(self, text: str, charge: Callable[[int], None]) -> Iterator[Spans]:
         """Every match: start and end of the whole, then of each group. StepError for a long text; `charge` may raise."""
         if len(text) > MAX_MATCHED:
-            raise StepError(f"The text is too long for a pattern: more than {MAX_MATCHED:,} characters.")
+            raise StepError(
+                say(
+                    "The text is too long for a pattern: more than %(max_matched)s characters.", max_matched=MAX_MATCHED
+                )
+            )
         width = len(self.code)
         seen = bytearray(width * (len(text) + 1))
         at = 0
@@ -126,7 +133,12 @@ class Pattern:
 
     def _either(self, level: int) -> Node:
         if level > MAX_LEVELS:
-            raise StepError(f"The pattern is nested too deeply: at most {MAX_LEVELS} levels are allowed.")
+            raise StepError(
+                say(
+                    "The pattern is nested too deeply: at most %(max_levels)s levels are allowed.",
+                    max_levels=MAX_LEVELS,
+                )
+            )
         options = [self._row(level)]
         while self._next() == "|":
             self.at += 1
@@ -146,7 +158,9 @@ class Pattern:
         if token in _ANCHORS:
             return ("assert", _ANCHORS[token])
         if token == "(?":  # noqa: S105 - of a pattern
-            raise StepError(f"The pattern cannot be used: there is no “(?…” as at character {place} here.")
+            raise StepError(
+                say("The pattern cannot be used: there is no “(?…” as at character %(place)s here.", place=place)
+            )
         if token.startswith("("):
             number = None
             if token != "(?:":  # noqa: S105
@@ -154,11 +168,17 @@ class Pattern:
                 number = self.groups
             inner = self._either(level + 1)
             if self._next() != ")":
-                raise StepError(f"The pattern cannot be used: “(” without “)” at character {place}.")
+                raise StepError(say("The pattern cannot be used: “(” without “)” at character %(place)s.", place=place))
             self.at += 1
             return inner if number is None else ("group", number, inner)
         if token in ("*", "+", "?", "[") or re.fullmatch(r"\\[0-9GkpPXQEC]|\\", token):
-            raise StepError(f"The pattern cannot be used: “{token}” at character {place} has no meaning here.")
+            raise StepError(
+                say(
+                    "The pattern cannot be used: “%(token)s” at character %(place)s has no meaning here.",
+                    token=token,
+                    place=place,
+                )
+            )
         return ("one", _accepts(token, self.flags))
 
     def _repeated(self, node: Node) -> Node:
@@ -168,18 +188,18 @@ class Pattern:
         while self.at < len(self.tokens) and self._place() < repeat.end():
             self.at += 1
         if repeat[5] == "+" or _REPEAT.match(self.text, repeat.end()):
-            raise StepError(f"The pattern cannot be used: repeated twice at character {repeat.end()}.")
+            raise StepError(say("The pattern cannot be used: repeated twice at character %(end)s.", end=repeat.end()))
         if repeat[2]:
             low, high = int(repeat[2]), int(repeat[4]) if repeat[4] else None if repeat[3] else int(repeat[2])
         else:
             low, high = int(repeat[1] == "+"), 1 if repeat[1] == "?" else None
         if high is not None and high < low:
-            raise StepError(f"The pattern cannot be used: “{repeat[0]}” counts down.")
+            raise StepError(say("The pattern cannot be used: “%(repeat)s” counts down.", repeat=repeat[0]))
         return ("repeat", node, low, high, bool(repeat[5]))
 
     def _add(self, instruction: Instruction) -> int:
         if len(self.code) >= MAX_CODE:
-            raise StepError("The pattern is too expensive: use smaller numbers between { and }.")
+            raise StepError(say("The pattern is too expensive: use smaller numbers between { and }."))
         self.code.append(instruction)
         return len(self.code) - 1
 
@@ -235,7 +255,9 @@ def _accepts(token: str, flags: int) -> Callable[[str], object]:
     try:
         return re.compile(token, flags).fullmatch
     except re.error as error:
-        raise StepError(f"The pattern cannot be used: {error.msg} in “{token}”.") from None
+        raise StepError(
+            say("The pattern cannot be used: %(msg)s in “%(token)s”.", msg=error.msg, token=token)
+        ) from None
 
 
 @lru_cache(maxsize=256)
@@ -246,5 +268,5 @@ def _compiled(text: str) -> Pattern:
 def compile_pattern(text: str) -> Pattern:
     """A pattern made ready. StepError says what is wrong with it."""
     if not 0 < len(text) <= MAX_PATTERN:
-        raise StepError(f"A pattern must have 1 to {MAX_PATTERN} characters.")
+        raise StepError(say("A pattern must have 1 to %(max_pattern)s characters.", max_pattern=MAX_PATTERN))
     return _compiled(text)

@@ -11,6 +11,7 @@ from flowapp.catalog import N_
 from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
 from flowapp.exact_json import Json
+from flowapp.texts import say
 
 RECORDS = Kinds()
 
@@ -21,7 +22,7 @@ def _each(change: Callable[[Work, Options, Json, int], Json]) -> Run:
     def run(work: Work, operation: Options, data: object) -> object:
         records = data if isinstance(data, list) else [data]
         if not all(isinstance(record, dict) for record in records):
-            raise StepError(f"“{operation.op}” works on records with named fields.")
+            raise StepError(say("“%(op)s” works on records with named fields.", op=operation.op))
         paths = len(operation.values or operation.fields or (operation.field,))
         changed = []
         for at, record in enumerate(records):

@@ -10,6 +10,7 @@ from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog import N_
 from flowapp.catalog.rows import Example
 from flowapp.errors import StepError
+from flowapp.texts import say
 from flowapp.values.text import without_accents
 
 TEXTS = Kinds()
@@ -36,7 +37,7 @@ def _split(work: Work, operation: Options, data: object) -> object:
 
     def parts(text: object) -> list[str]:
         if not isinstance(text, str):
-            raise StepError("Only text can be split.")
+            raise StepError(say("Only text can be split."))
         work.charge(len(text) + ENTRY * text.count(separator))
         return [part.strip() for part in text.split(separator) if part.strip()]
 
@@ -69,7 +70,7 @@ def written(text: object) -> str:
 )
 def _join(value: object, operation: Options, work: Work) -> str:
     if not isinstance(value, list):
-        raise StepError("This needs a list. Enter the field that contains one.")
+        raise StepError(say("This needs a list. Enter the field that contains one."))
     parts = ["" if entry is None else text_of(entry, work) for entry in value]
     between = _unescaped(operation.separator)
     work.charge(len(between) * len(parts))
@@ -137,7 +138,7 @@ def _squeeze(value: object, _operation: Options, work: Work) -> str:
 def _replace(value: object, operation: Options, work: Work) -> str:
     text, old, new = text_of(value, work), written(operation.find), written(operation.replacement)
     if not old:
-        raise StepError("There is no text to search for: fill in “find”.")
+        raise StepError(say("There is no text to search for: fill in “find”."))
     work.charge(text.count(old) * len(new))
     return text.replace(old, new)
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from flowapp.engine.language.values import Number, kind, to_text
 from flowapp.errors import ExpressionError
+from flowapp.texts import say
 from flowapp.values.numbers import plain_number
 
 _UNPAIRED = re.compile("[\ud800-\udfff]")
@@ -92,7 +93,7 @@ def number_of(value: object) -> Number:
     number = plain_number(value)
     if number is None:
         what = f"“{value[:50]}”" if isinstance(value, str) else kind(value)
-        raise ExpressionError(f"This needs a number, not {what}.")
+        raise ExpressionError(say("This needs a number, not %(what)s.", what=what))
     return number
 
 
@@ -100,7 +101,14 @@ def count(value: object, least: int, most: int) -> int:
     """A whole number within bounds. ExpressionError."""
     number = number_of(value)
     if number != int(number) or not least <= number <= most:
-        raise ExpressionError(f"A whole number from {least} to {most:,} is needed here, not {to_text(value)[:50]}.")
+        raise ExpressionError(
+            say(
+                "A whole number from %(least)s to %(most)s is needed here, not %(value)s.",
+                least=least,
+                most=most,
+                value=to_text(value)[:50],
+            )
+        )
     return int(number)
 
 
@@ -114,5 +122,5 @@ def field_of(entry: object, attribute: object) -> object:
 def checked_text(text: str) -> str:
     """The text. ExpressionError where it cannot be stored."""
     if _UNPAIRED.search(text):
-        raise ExpressionError("The text contains half a character (an unpaired surrogate).")
+        raise ExpressionError(say("The text contains half a character (an unpaired surrogate)."))
     return text

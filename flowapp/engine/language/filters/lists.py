@@ -9,6 +9,7 @@ from flowapp.catalog import N_
 from flowapp.engine.language.filters.declared import field_of, filter_, number_of
 from flowapp.engine.language.values import MAX_TEXT, Number, kind, order, to_json, to_text
 from flowapp.errors import ExpressionError
+from flowapp.texts import say
 from flowapp.values.lists import as_list
 from flowapp.values.text import identity
 
@@ -47,7 +48,7 @@ def _join(value: object, separator: object = ", ", attribute: object = None) -> 
     parts = [to_text(entry if attribute is None else field_of(entry, attribute)) for entry in as_list(value)]
     between = to_text(separator)
     if sum(map(len, parts)) + len(parts) * len(between) > MAX_TEXT:
-        raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
+        raise ExpressionError(say("The text becomes too large: more than %(max_text)s characters.", max_text=MAX_TEXT))
     return between.join(parts)
 
 
@@ -116,7 +117,9 @@ class _Key:
     def __lt__(self, other: _Key) -> bool:
         sign = order(self.value, other.value)
         if sign is None:
-            raise ExpressionError(f"Cannot sort {kind(self.value)} with {kind(other.value)}.")
+            raise ExpressionError(
+                say("Cannot sort %(value)s with %(value_2)s.", value=kind(self.value), value_2=kind(other.value))
+            )
         return sign < 0
 
 

@@ -10,6 +10,7 @@ from flowapp.catalog import N_
 from flowapp.engine.language.filters.declared import checked_text, count, filter_
 from flowapp.engine.language.values import MAX_TEXT, to_text
 from flowapp.errors import ExpressionError
+from flowapp.texts import say
 from flowapp.values.text import slug
 
 
@@ -78,9 +79,9 @@ def _trim(value: object) -> str:
 def _replace(value: object, old: object, new: object) -> str:
     text, before, after = to_text(value), to_text(old), to_text(new)
     if not before:
-        raise ExpressionError("replace needs a text to search for.")
+        raise ExpressionError(say("replace needs a text to search for."))
     if len(text) + text.count(before) * (len(after) - len(before)) > MAX_TEXT:
-        raise ExpressionError(f"The text becomes too large: more than {MAX_TEXT:,} characters.")
+        raise ExpressionError(say("The text becomes too large: more than %(max_text)s characters.", max_text=MAX_TEXT))
     return text.replace(before, after)
 
 
@@ -106,7 +107,7 @@ def _truncate(value: object, length: object = 255, end: object = "…") -> str:
 def _split(value: object, separator: object = None) -> list[str]:
     between = None if separator is None else to_text(separator)
     if between == "":
-        raise ExpressionError("split needs a separator, or no argument to split at spaces.")
+        raise ExpressionError(say("split needs a separator, or no argument to split at spaces."))
     return to_text(value).split(between)
 
 

@@ -8,6 +8,7 @@ from flowapp.catalog import N_
 from flowapp.engine.language.filters.declared import checked_text, count, filter_
 from flowapp.engine.language.values import contains, kind, to_json, to_text
 from flowapp.errors import ExpressionError
+from flowapp.texts import say
 
 
 @filter_(
@@ -60,7 +61,7 @@ def _pairs(value: object) -> list[dict[str, object]]:
 def _mapping(value: object) -> dict[str, object]:
     if value is None or isinstance(value, dict):
         return value or {}
-    raise ExpressionError(f"This needs an object, not {kind(value)}.")
+    raise ExpressionError(say("This needs an object, not %(value)s.", value=kind(value)))
 
 
 @filter_(
@@ -92,7 +93,9 @@ def _length(value: object) -> int:
 def _contains(value: object, item: object) -> bool:
     answer = contains(value, item)
     if answer is None and value is not None:
-        raise ExpressionError(f"{kind(value).capitalize()} cannot contain {kind(item)}.")
+        raise ExpressionError(
+            say("%(capitalize)s cannot contain %(item)s.", capitalize=kind(value).capitalize(), item=kind(item))
+        )
     return bool(answer)
 
 
@@ -119,12 +122,12 @@ def _tojson(value: object) -> str:
 )
 def _fromjson(value: object) -> object:
     def refuse(word: str) -> object:
-        raise ExpressionError(f"{word} is not valid JSON.")
+        raise ExpressionError(say("%(word)s is not valid JSON.", word=word))
 
     try:
         parsed = json.loads(to_text(value), parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise ExpressionError(f"This text is not valid JSON: {error}") from None
+        raise ExpressionError(say("This text is not valid JSON: %(error)s", error=error)) from None
     checked_text(to_json(parsed))
     return parsed
 
