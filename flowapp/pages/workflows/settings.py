@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, make_response, request
@@ -10,7 +11,9 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from flowapp import tasks, workflows
-from flowapp.errors import InvalidError, StaleError
+from flowapp.catalog import N_
+from flowapp.engine.language.scope import LANGUAGE
+from flowapp.errors import InvalidError, Problem, StaleError
 from flowapp.extensions import db
 from flowapp.models import User, Version, Workflow
 from flowapp.security.roles import Role
@@ -18,9 +21,19 @@ from flowapp.web import access, go, page
 from flowapp.web.edits import Edit, at_the_same_moment
 from flowapp.web.forms.config import ConfigForm, applied, config_form, mapped
 from flowapp.web.forms.draft import Draft
+from flowapp.web.texts import localized_problems
 from flowapp.workflows.projects import slugify
 
 bp = Blueprint("workflow_settings", __name__, url_prefix="/workflows/<uuid:workflow_id>")
+# What language 3 changed for definitions of the languages before; in full in docs/values.md.
+CHANGES = (
+    N_("“Is not”, “is none of” and “does not contain” hold for a missing or null field; “exists” does not hold for null or an empty answer."),
+    N_("Yes and no: “no”, “off”, “non” and 0 count as no, “yes”, “on”, “oui” and 1 as yes. Until now only “true” and “false” were such words."),
+    N_("Dates and times are compared and sorted as moments, not as text. A number and any other text have no order: the condition is false."),
+    N_("A date format without % is a pattern: dd/MM/yyyy writes 31/12/2026. Until now it wrote itself."),
+    N_("Values inserted into an HTML message are escaped, unless they are marked safe. A value inserted among addresses is one recipient."),
+    N_("The filter “slug” spells letters out: “Größe” becomes “groesse”."),
+)  # fmt: skip
 
 
 @bp.get("/settings")
@@ -61,12 +74,28 @@ def save(workflow_id: UUID) -> Response:
     return _page(draft, form, edit, 422)
 
 
+@bp.post("/language")
+@access(Role.EDITOR)
+def language(workflow_id: UUID) -> Response:
+    """Gives the draft today's meaning of values. What runs stays as it is until it is published."""
+    draft = Draft(workflow_id)
+    try:
+        draft.save_over({**draft.definition, "language": LANGUAGE})
+    except (InvalidError, StaleError) as error:
+        db.session.rollback()
+        problems = error.problems if isinstance(error, InvalidError) else [Problem("", at_the_same_moment())]
+        return _page(draft, config_form(draft.definition, draft.providers()), _edit(draft), 422, problems)
+    flash(_("The draft now reads values by today's rules. Undo on the tab Steps takes it back."), "success")
+    return go("workflow_settings.show", workflow_id=workflow_id)
+
+
 def _edit(draft: Draft) -> Edit:
     stored = config_form(draft.definition, draft.providers())
     return Edit(stored.data, lambda path: stored.label(path[0]), inside=("variables",))
 
 
-def _page(draft: Draft, form: ConfigForm, edit: Edit, status: int = 200) -> Response:
+def _page(draft: Draft, form: ConfigForm, edit: Edit, status: int = 200, kept_from: Sequence[Problem] = ()) -> Response:
+    """`kept_from`: what keeps the draft from the present language."""
     workflow = draft.workflow
     return page(
         "workflows/settings.html",
@@ -75,10 +104,12 @@ def _page(draft: Draft, form: ConfigForm, edit: Edit, status: int = 200) -> Resp
         workflow=workflow,
         tab="settings",
         form=form,
-        refused=status == 422,
+        refused=status == 422 and not kept_from,
         edit=edit,
         versions=_versions(workflow),
         exported=draft.definition,
+        changes=[_(change) for change in CHANGES] if draft.definition.get("language", 1) < LANGUAGE else [],
+        kept_from=localized_problems(kept_from),
     )
 
 

@@ -117,3 +117,39 @@ def test_who_may_not_edit_reads_them(app: Any) -> None:
     assert "Concurrent executions" in page
     assert "Never" in page
     assert '<form method="post" novalidate' not in page
+
+
+def older(app: Any, message: str = "Hello") -> Site:
+    """A workflow as a release of the language before stored it."""
+    site = Site(app, steps=[LOG])
+    with site.app.app_context(), tenant_session(db.engine, site.organization_id) as session:
+        workflow = workflows.get(session, site.workflow.id)
+        workflows.update(session, workflow, {"language": 2}, actor_id=None)
+        workflow.draft = {**workflow.draft, "steps": [{**workflow.draft["steps"][0], "params": {"message": message}}]}
+        session.commit()
+    return site
+
+
+@pytest.mark.both_databases
+def test_a_workflow_is_moved_to_today_s_rules_and_back(app: Any) -> None:
+    site = older(app)
+    page = site.get("/settings")
+    assert "Use today's rules" in page
+    assert "hold for a missing or null field" in page
+    before = site.draft
+    assert site.post("/language").status_code == 303
+    assert site.draft == {**before, "language": 3}
+    assert "Undo on the tab Steps" in (page := site.get("/settings"))
+    assert 'id="language"' not in page
+    site.post("/undo", revision=str(site.workflow.revision))
+    assert site.draft == before
+
+
+def test_what_keeps_a_workflow_from_today_s_rules_is_named_with_its_step(app: Any) -> None:
+    site = older(app, "{{ input.day|date('d q bb') }}")
+    before = site.draft
+    answer = site.post("/language")
+    assert answer.status_code == 422
+    assert "cannot use today's rules until" in answer.text
+    assert "/steps/note" in answer.text
+    assert site.draft == before
