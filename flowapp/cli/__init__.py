@@ -18,12 +18,16 @@ def init_app(app: Flask) -> None:
     """Installs the commands."""
     for info in pkgutil.iter_modules(__path__):
         for command in getattr(importlib.import_module(f"{__name__}.{info.name}"), "COMMANDS", ()):
-            command.callback = _with_message(command.callback)
+            for one in command.commands.values() if isinstance(command, click.Group) else (command,):
+                one.callback = _with_message(one.callback)
             app.cli.add_command(command)
 
 
-def _with_message(callback: Callable[..., object]) -> Callable[..., object]:
+def _with_message(callback: Callable[..., object] | None) -> Callable[..., object] | None:
     """A database that is not there, or not set up, is said in a sentence."""
+
+    if callback is None:  # a group alone
+        return None
 
     @wraps(callback)
     def run(*args: object, **kwargs: object) -> object:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +11,9 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import Engine
 
-from flowapp import ROOT
 from flowapp.backup import dump, load
 from flowapp.backup.file import Head, Tail, inspect
+from flowapp.cli.schema import migrate
 from flowapp.cli.words import RefusedError, tell
 from flowapp.config import VERSION, Settings
 from flowapp.errors import ConflictError, FlowError
@@ -65,7 +62,7 @@ def restore(file: Path, replace: bool, without_keys: bool) -> None:
             load.load(engine, file, tail)
     except FlowError as error:
         raise RefusedError(error) from None
-    _migrate(settings, "head")
+    migrate(settings)
     tell(*_counts(tail), *_keys(head, tail), f"{sum(tail.rows.values())} rows were restored, as of {head.made_at}.")
     if head.secret_key != fingerprint(settings.secret_key):
         tell("FLOWAPP_SECRET_KEY is another one: everybody has to sign in again, and links in sent e-mails are void.")
@@ -112,7 +109,7 @@ def _prepare(engine: Engine, settings: Settings, head: Head, *, replace: bool) -
         at = migrations.current(connection)
     if at is None:
         engine.dispose()
-        _migrate(settings, head.schema)
+        migrate(settings, head.schema)
     elif at != head.schema:
         raise ConflictError(
             say(
@@ -123,14 +120,6 @@ def _prepare(engine: Engine, settings: Settings, head: Head, *, replace: bool) -
             )
         )
     load.refuse_where_in_use(engine, replace=replace)
-
-
-def _migrate(settings: Settings, revision: str) -> None:
-    environ = os.environ | {"DATABASE_URL": settings.database_url, "FLOWAPP_DATA_DIR": str(settings.data_dir)}
-    argv = [sys.executable, "-m", "alembic", "-c", "migrations/alembic.ini", "upgrade", revision]
-    done = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
-    if done.returncode:
-        raise click.ClickException(f"The schema could not be created:\n{done.stderr}")
 
 
 def _check_keys(settings: Settings, tail: Tail, *, without_keys: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from flowapp.errors import FlowError, InvalidError
-from flowapp.texts import one_line
+from flowapp.texts import labelled, one_line
 
 
 def tell(*lines: str) -> None:
@@ -18,6 +18,8 @@ class RefusedError(click.ClickException):
 
     def __init__(self, error: FlowError) -> None:
         lines = (
-            [f"{p.path}: {p.message}" for p in error.problems] if isinstance(error, InvalidError) else [error.message]
+            [labelled(p.path, p.message) for p in error.problems]
+            if isinstance(error, InvalidError)
+            else [error.message]
         )
         super().__init__("\n".join(map(one_line, lines)))

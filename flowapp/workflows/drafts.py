@@ -26,13 +26,14 @@ UNDONE_AT_MOST = 20  # changes in a row
 
 
 def create(
-    session: Session, body: Mapping[str, object], *, actor_id: str | None, project_id: str | None = None
-) -> Workflow:
+    session: Session, body: Mapping[str, object], *, actor_id: str | None, project_id: str | None = None,
+    workflow_id: str | None = None,
+) -> Workflow:  # fmt: skip
     """A new workflow from a body in any dialect; with `"status": "active"` it is published and started at once.
 
     InvalidError carries every problem, each at the body's own path.
     """
-    workflow_id = new_id()
+    workflow_id = workflow_id or new_id()
     definition, extras = _read(session, workflow_id, dict(body), None)
     workflow = Workflow(
         id=workflow_id,

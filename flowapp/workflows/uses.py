@@ -43,12 +43,12 @@ def uses(session: Session, thing: Thing, column: str = "", among: Collection[str
     for workflow, published in session.execute(statement.order_by(Workflow.name)):
         if workflow.id != thing.id and workflow.status != "archived":
             definitions = [definition for definition in (workflow.draft, published) if definition]
-            named = dict.fromkeys(step for definition in definitions for step in _in(definition, thing, column))
+            named = dict.fromkeys(step for definition in definitions for step in used_in(definition, thing, column))
             found += [Use(workflow, step) for step in named]
     return found
 
 
-def _in(definition: DefinitionJson, thing: Thing, column: str) -> Iterator[str]:
+def used_in(definition: DefinitionJson, thing: Thing, column: str = "") -> Iterator[str]:
     """The names of the steps of a definition that use it; empty for a trigger or the settings."""
     widget, names = _WIDGETS[type(thing)], _names(thing)
     for step in definition["steps"]:

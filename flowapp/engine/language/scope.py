@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from flowapp.catalog.entities import SYNONYMS
 
-LANGUAGE = 3  # the present meaning of values, in which new definitions are written; see docs/values.md
+LANGUAGE: Final = 3  # the present meaning of values, in which new definitions are written; see docs/values.md
 OF_STEPS = ("result", "status", "error")  # what is known of a step; a result's field of such a name has no short way
 
 

@@ -22,6 +22,7 @@ from flowapp.web.edits import Edit, at_the_same_moment
 from flowapp.web.forms.config import ConfigForm, applied, config_form, mapped
 from flowapp.web.forms.draft import Draft
 from flowapp.web.texts import localized_problems
+from flowapp.workflows import exports
 from flowapp.workflows.projects import slugify
 
 bp = Blueprint("workflow_settings", __name__, url_prefix="/workflows/<uuid:workflow_id>")
@@ -130,11 +131,12 @@ def _versions(workflow: Workflow) -> list[tuple[Version, str]]:
 @bp.get("/export")
 @access(Role.VIEWER)
 def export(workflow_id: UUID) -> Response:
-    """The draft as a JSON file, as the API takes it; secrets are masked."""
-    draft = Draft(workflow_id)
-    response = make_response(json.dumps(draft.definition, ensure_ascii=False, indent=2))
+    """The draft as a JSON file with what it uses, as the import takes it; secrets are masked."""
+    session = db.session()
+    workflow = workflows.get(session, str(workflow_id))
+    response = make_response(json.dumps(exports.exported(session, [workflow]), ensure_ascii=False, indent=2))
     response.mimetype = "application/json"
-    name = slugify(draft.workflow.name, 60, "workflow")
+    name = slugify(workflow.name, 60, "workflow")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.json"'
     return response
 
