@@ -50,7 +50,7 @@ _KINDS_OF_KEY = frozenset(
     ["api", "access", "auth", "subscription", "private", "secret", "signing", "encryption", "account"]
 )
 # Whoever has such an address may do what it is for: decide, resume, join. It may be part of another one.
-_LINK = re.compile(r"(?i)((?:/|%2f)(?:approvals|resume|invite)\\?(?:/|%2f))[a-z0-9_.-]{30,}")
+_LINK = re.compile(r"(?i)((?:/|%2f)(?:approvals|resume|invite|reset-password)\\?(?:/|%2f))[a-z0-9_.-]{30,}")
 _LINK_SHOWN = rf"\1{MASK}"
 # What a text must hold in lower case to be looked through, the pattern of the secret, and what stands in its place.
 _SECRET_TEXT = (
@@ -69,7 +69,7 @@ _SECRET_TEXT = (
         MASK,
     ),
     (("://",), re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), MASK),
-    (("approvals", "resume", "invite"), _LINK, _LINK_SHOWN),
+    (("approvals", "resume", "invite", "reset-password"), _LINK, _LINK_SHOWN),
 )
 _ANY_CLUE = re.compile("|".join(re.escape(clue) for clues, _, _ in _SECRET_TEXT for clue in clues))
 

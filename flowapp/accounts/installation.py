@@ -21,7 +21,12 @@ def runs(session: Session, user: User, role: Role, organization_id: str) -> bool
         return True
     if role is not Role.OWNER:
         return False
-    return session.scalar(select(Organization.id).order_by(Organization.id).limit(1)) == organization_id
+    return first_organization(session) == organization_id
+
+
+def first_organization(session: Session) -> str | None:
+    """The organization whose owners run the installation; None on a new one."""
+    return session.scalar(select(Organization.id).order_by(Organization.id).limit(1))
 
 
 def address(engine: Engine, settings: Settings) -> str:

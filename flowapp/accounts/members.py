@@ -6,10 +6,10 @@ The caller commits, except where an `engine` is taken: those calls are one trans
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Engine, Update, exists, select, update
+from sqlalchemy import Engine, Update, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from flowapp.catalog.times import timezones
 from flowapp.config import Settings
 from flowapp.errors import ConfigError, ConflictError, ForbiddenError, InvalidError, NotFoundError, Problem
 from flowapp.events import audit
-from flowapp.models import AccessToken, Lease, Member, Organization, User, new_id, utcnow
+from flowapp.models import AccessToken, Lease, Member, Organization, PasswordReset, User, new_id, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.passwords import check_password, hash_password
 from flowapp.security.roles import Role
@@ -230,7 +230,19 @@ def change_password(session: Session, user_id: str, current: str, new: str) -> U
     same = update(User).where(User.id == user_id, User.password_hash == stored)
     if not _changed(session, same.values(password_hash=fresh, session_epoch=User.session_epoch + 1)):
         raise ConflictError(say("Your password was just changed in another session. Sign in with the new one."))
+    session.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
     return session.get_one(User, user_id, populate_existing=True)
+
+
+def note(engine: Engine, action: str, user: User, *, ip: str = "", details: Mapping[str, object] | None = None) -> None:
+    """A line of the audit trail about a person's account, in each organization of theirs."""
+    with system_session(engine) as system:
+        organization_ids = system.scalars(select(Member.organization_id).where(Member.user_id == user.id)).all()
+    for organization_id in organization_ids:
+        with tenant_session(engine, organization_id) as own:
+            target = ("user", user.id, user.email)
+            audit(own, action, actor=(user.id, user.email), target=target, details=details, ip=ip)
+            own.commit()
 
 
 def _changed(session: Session, statement: Update) -> int:

@@ -24,7 +24,8 @@ from flowapp.models.tenancy import SYSTEM, use_tenant
 from flowapp.security.credentials import is_sealed
 from flowapp.texts import say
 
-PASSING = frozenset({"heartbeats", "leases"})  # of processes that ran when the backup was made
+# Of processes that ran when the backup was made; links that are good for an hour.
+PASSING = frozenset({"heartbeats", "leases", "password_resets"})
 AT_ONCE = 20  # rows in memory; each may hold megabytes
 
 

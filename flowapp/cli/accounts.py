@@ -7,7 +7,8 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from flowapp.accounts import members
+from flowapp import tasks
+from flowapp.accounts import members, password_resets
 from flowapp.cli.words import RefusedError, tell
 from flowapp.errors import FlowError
 from flowapp.events import audit
@@ -70,6 +71,19 @@ def create_token(email: str, role: str | None, name: str) -> None:
     tell(token)
 
 
+@click.command("reset-password")
+@click.option("--email", required=True, help="The address of the account.")
+@with_appcontext
+def reset_password(email: str) -> None:
+    """Makes a link with which a person chooses a new password; it stands alone on the last line, and is good for an hour."""
+    begun = password_resets.begin(db.engine, email, at_most=1000)
+    if begun is None:
+        raise click.ClickException(f"There is no account with the e-mail address “{email}”.")
+    user, token = begun
+    members.note(db.engine, "user.password_reset_requested", user, details={"by": "command line"})
+    tell(f"{tasks.runtime().public_url()}/reset-password/{token}")
+
+
 @click.command("seed-demo")
 @with_appcontext
 def seed_demo() -> None:
@@ -88,4 +102,4 @@ def seed_demo() -> None:
             tell(f"{organization.name}: “{workflow.name}” is ready.")
 
 
-COMMANDS = (create_superuser, create_token, seed_demo)
+COMMANDS = (create_superuser, create_token, reset_password, seed_demo)

@@ -25,6 +25,7 @@ from flowapp.models.identity import (
     Invitation,
     Member,
     Organization,
+    PasswordReset,
     User,
     conventions_of,
 )
@@ -44,5 +45,5 @@ from flowapp.models.signal import BranchCount, Event, Signal, Subscription
 from flowapp.models.workflow import WORKFLOW_STATUSES, ReceivedCall, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "Counter", "DataTable", "EndedSession", "Event", "Execution", "ExecutionWord", "Form", "Heartbeat", "InstallationSetting", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Numbered", "Organization", "Project", "ReceivedCall", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
+    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "Counter", "DataTable", "EndedSession", "Event", "Execution", "ExecutionWord", "Form", "Heartbeat", "InstallationSetting", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Numbered", "Organization", "PasswordReset", "Project", "ReceivedCall", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
 ]  # fmt: skip

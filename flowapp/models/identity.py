@@ -70,6 +70,16 @@ class EndedSession(Base):
     ended_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
 
 
+class PasswordReset(HasId, Base):
+    """A link with which somebody who forgot their password chooses a new one; only the hash of its token is stored."""
+
+    __tablename__ = "password_resets"
+
+    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Member(HasId, Tenant, Timestamps, Base):
     """A user in an organization, with a role."""
 

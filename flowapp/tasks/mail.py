@@ -1,10 +1,11 @@
-"""Which mail server an organization's e-mails go through: those of steps, approvals, invitations and alerts alike."""
+"""Which mail server e-mails go through: those of steps, approvals, invitations, alerts and forgotten passwords alike."""
 
 from __future__ import annotations
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flowapp.accounts import installation
 from flowapp.catalog import Email, IntegrationHandle, SentMail, open_integration
 from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.connectors.smtp.message import sender_of
@@ -12,7 +13,7 @@ from flowapp.errors import StepError
 from flowapp.integrations import service as integrations
 from flowapp.logs import get_logger
 from flowapp.models import CaughtMail, Integration
-from flowapp.models.tenancy import tenant_session
+from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks.runtime import Runtime
 from flowapp.texts import say
 
@@ -54,6 +55,21 @@ class OrganizationMailer:
         if integration:
             raise unknown_integration(integration)
         return SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else None
+
+
+class InstallationMailer(OrganizationMailer):
+    """For mails that open an account: SMTP_URL, else as the mails of the organization whose owners run the installation.
+
+    No other organization's server may read them: a person may belong to several.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        with system_session(runtime.engine) as system:
+            super().__init__(runtime, installation.first_organization(system) or "")
+
+    def _server(self, integration: str | None) -> SmtpMail | None:
+        settings = self._runtime.settings
+        return SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else super()._server(integration)
 
 
 def opened(runtime: Runtime, row: Integration) -> IntegrationHandle:

@@ -1,4 +1,4 @@
-"""Guessing passwords: how many tries one address has, for one person and altogether."""
+"""Guessing passwords, and asking for new ones: how many tries one address has, for one person and altogether."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ PER_PERSON = RateLimitItemPerMinute(10, 15)
 PER_ADDRESS = RateLimitItemPerMinute(100, 15)
 
 
-def count_try(email: str) -> None:
-    """Counts a try at the password of `email` (as accounts.read_email gives it). ThrottledError after too many.
+def count_try(email: str, what: str = "login") -> None:
+    """Counts a try at the password of `email` (as accounts.read_email gives it), or at something else that is counted by
+    itself. ThrottledError after too many.
 
     The address comes first: one that has used up its tries makes no new key for whatever it writes.
     """
-    for limit, key in ((PER_ADDRESS, ("login", peer())), (PER_PERSON, _person(email))):
+    for limit, key in ((PER_ADDRESS, (what, peer())), (PER_PERSON, _person(email, what))):
         if not _limiter().hit(limit, *key):
             seconds = max(1, int(_limiter().get_window_stats(limit, *key).reset_time - time.time()) + 1)
             minutes = -(-seconds // 60)
             raise ThrottledError(
-                _("Too many sign-in attempts. Try again in %(minutes)s min.", minutes=minutes), seconds
+                _("Too many sign-in attempts. Try again in %(minutes)s min.", minutes=minutes)
+                if what == "login"
+                else _("Too many attempts. Try again in %(minutes)s min.", minutes=minutes),
+                seconds,
             )
 
 
@@ -39,8 +43,8 @@ def forget_tries(email: str) -> None:
     _limiter().clear(PER_PERSON, *_person(email))
 
 
-def _person(email: str) -> tuple[str, ...]:
-    return "login", hashlib.sha256(email.encode()).hexdigest(), peer()
+def _person(email: str, what: str = "login") -> tuple[str, ...]:
+    return what, hashlib.sha256(email.encode()).hexdigest(), peer()
 
 
 def _limiter() -> RateLimiter:

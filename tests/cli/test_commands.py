@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.fernet import Fernet
@@ -16,7 +17,7 @@ from flowapp.models import AccessToken, Integration, Member, Trigger, User, Vers
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks import runtime
 from tests.support.applications import running
-from tests.support.browser import PASSWORD
+from tests.support.browser import PASSWORD, Browser
 from tests.support.fleet import whole_fleet
 
 
@@ -71,6 +72,15 @@ def test_create_token_prints_it_alone_on_the_last_line(app: Any) -> None:
     answer = app.test_client().get("/api/v1/automation/workflows/", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200
     assert "no member" in run(app, "create-token", "--email", "eve@example.com", code=1)
+
+
+def test_reset_password_prints_a_link_alone_on_the_last_line(app: Any) -> None:
+    superuser(app)
+    link = run(app, "reset-password", "--email", " ADA@example.com").splitlines()[-1]
+    browser = Browser(app)
+    browser.get(urlsplit(link).path)
+    assert "ada@example.com" in browser.text and "New password" in browser.text
+    assert "no account" in run(app, "reset-password", "--email", "eve@example.com", code=1)
 
 
 def test_create_token_makes_the_owner_of_the_environment_first(settings: Settings) -> None:
@@ -178,7 +188,7 @@ def test_rotate_keys_changes_nothing_where_a_key_is_missing(settings: Settings) 
 
 
 @pytest.mark.parametrize(
-    "command", ["create-superuser", "create-token", "seed-demo", "doctor", "make-keys", "rotate-keys"]
+    "command", ["create-superuser", "create-token", "reset-password", "seed-demo", "doctor", "make-keys", "rotate-keys"]
 )
 def test_every_command_explains_itself(app: Any, command: str) -> None:
     assert len(run(app, command, "--help").splitlines()) > 3

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from flowapp import tasks, workflows
-from flowapp.accounts import invitations, members
+from flowapp.accounts import invitations, members, password_resets
 from flowapp.catalog import ACTIONS, CONNECTORS, TRIGGERS
 from flowapp.data import records
 from flowapp.engine.store.start import start
@@ -122,6 +122,8 @@ def furnish(app: Flask) -> Furnished:
             _run(session, place)
             _fill(session, place, owner)
             session.commit()
+        forgotten = password_resets.begin(db.engine, owner.email)
+        place.sets += [{"token": forgotten[1] if forgotten else ""}]
     return place
 
 

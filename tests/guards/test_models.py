@@ -22,6 +22,7 @@ WITHOUT_ORGANIZATION = {
     "job_runs",
     "heartbeats",
     "ended_sessions",
+    "password_resets",
     "installation_settings",
 }
 

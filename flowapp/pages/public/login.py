@@ -7,10 +7,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from flowapp.accounts import members
-from flowapp.events import audit
 from flowapp.extensions import csrf, db
-from flowapp.models import Member, User
-from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.web import sessions
 from flowapp.web.access import public
 from flowapp.web.kept import LoginForm, shown_again
@@ -44,7 +41,7 @@ def enter() -> Response:
         return page("public/login/show.html", form=form, kept=request.form.get("_kept", ""), status=422)
     forget_tries(email)
     sessions.begin(user, remember=bool(form.remember.data))
-    _note("user.signed_in", user)
+    members.note(db.engine, "user.signed_in", user, ip=request.remote_addr or "")
     response = shown_again(request.form.get("_kept", "")) or to_url(safe_next(request.args.get("next"), "/"))
     if user.locale:
         response.set_cookie("locale", user.locale, max_age=31_536_000, samesite="Lax", secure=request.is_secure)
@@ -57,16 +54,6 @@ def leave() -> Response:
     """Signs out of this browser: the session ends on the server too, with every copy of its cookie."""
     csrf.protect()
     if current_user.is_authenticated:
-        _note("user.signed_out", current_user)
+        members.note(db.engine, "user.signed_out", current_user, ip=request.remote_addr or "")
     sessions.end()
     return to_url("/login")
-
-
-def _note(action: str, user: User) -> None:
-    """An audit line in each organization of the user."""
-    with system_session(db.engine) as system:
-        organization_ids = [member.organization_id for member in system.query(Member).filter_by(user_id=user.id)]
-    for organization_id in organization_ids:
-        with tenant_session(db.engine, organization_id) as own:
-            audit(own, action, actor=(user.id, user.email), target=("user", user.id, user.email), ip=request.remote_addr or "")  # fmt: skip
-            own.commit()
