@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from flowapp.catalog.context import HttpResponse
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 _TEMPORARY = frozenset({408, 425, 429})  # besides the 500s
 _TOLD = 200  # characters of the answer in the message
@@ -39,7 +40,7 @@ def failed(answer: HttpResponse, message: str, now: datetime) -> StepError:
 def answered(method: str, url: str, status: int) -> str:
     """What was called and what it answered, for the log."""
     address = urlsplit(url)._replace(query="", fragment="").geturl()  # a query may hold a key
-    return f"{method} {address} returned {status}."
+    return say("%(method)s %(address)s returned %(status)s.", method=method, address=address, status=status)
 
 
 def _retry_after(headers: Mapping[str, str | list[str]], now: datetime) -> float | None:

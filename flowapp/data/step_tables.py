@@ -66,8 +66,8 @@ class ProjectTables:
         if len(rows) > MAX_ROWS:
             raise StepError(
                 say(
-                    "At most %(max_rows)s rows can be saved at once; there are %(count)s.",
-                    max_rows=MAX_ROWS,
+                    "At most %(most)s rows can be saved at once; there are %(count)s.",
+                    most=MAX_ROWS,
                     count=len(rows),
                 ),
                 permanent=True,
@@ -148,7 +148,7 @@ class _Writer:
             _refuse_unknown(self.table, [*keys, *row])
             missing = [key for key in keys if row.get(key) in (None, "")]
             if missing:
-                raise InvalidError.at(missing[0], "This column identifies the record, so it needs a value.")
+                raise InvalidError.at(missing[0], say("This column identifies the record, so it needs a value."))
             ids = self._matching(row, keys)
             if ids:
                 values = self._coerced({k: v for k, v in row.items() if k not in keys}, row_index, partial=True)
@@ -167,7 +167,7 @@ class _Writer:
             return ["id"]
         unique = [column.key for column in self.columns if column.unique and row.get(column.key) not in (None, "")]
         if not unique:
-            raise InvalidError.at("match", "Say which columns identify a record: no unique column is in the data.")
+            raise InvalidError.at("match", say("Say which columns identify a record: no unique column is in the data."))
         return unique[:1]
 
     def _matching(self, row: Mapping[str, object], keys: Sequence[str]) -> list[str]:

@@ -103,7 +103,7 @@ class Guard:
         """The allowed addresses of `host`; EgressError where there is none, StepError where the name is unknown."""
         if len(host) > MAX_HOST:
             raise StepError(
-                say("The host “%(host)s…” has more than %(max_host)s characters.", host=host[:60], max_host=MAX_HOST),
+                say("The host “%(host)s…” has more than %(most)s characters.", host=host[:60], most=MAX_HOST),
                 permanent=True,
             )
         try:
@@ -116,10 +116,13 @@ class Guard:
             return resolved
         allowed = [address for address in resolved if self._allows(address)]
         if not allowed:
-            shown = ", ".join(resolved) if resolved != [host] else "this address"
+            shown = ", ".join(resolved) if resolved != [host] else say("this address")
             raise EgressError(
-                f"“{host}” cannot be called: {shown} is not public. "
-                "An administrator can permit it with FLOWAPP_EGRESS_ALLOW."
+                say(
+                    "“%(host)s” cannot be called: %(shown)s is not public. An administrator can permit it with FLOWAPP_EGRESS_ALLOW.",
+                    host=host,
+                    shown=shown,
+                )
             )
         return allowed
 

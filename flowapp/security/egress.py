@@ -227,9 +227,9 @@ class SafeHttp:
                 sent = {**_without(sent, "cookie"), "Cookie": crumbs.encode()}
         raise StepError(
             say(
-                "%(parsed)s redirects more than %(max_redirects)s times.",
+                "%(parsed)s redirects more than %(most)s times.",
                 parsed=_name(_parsed(url)),
-                max_redirects=MAX_REDIRECTS,
+                most=MAX_REDIRECTS,
             ),
             permanent=True,
         )

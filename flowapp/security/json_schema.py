@@ -188,11 +188,13 @@ def _judge() -> Any:
     def matches(_validator: object, pattern: str, value: object, _schema: object) -> Iterator[ValidationError]:
         fits = isinstance(value, str) and len(value) <= patterns.MAX_MATCHED
         if isinstance(value, str) and not (fits and patterns.compiled(pattern, whole=True).isinstance_python(value)):
-            yield ValidationError(f"“{value[:80]}” does not match the pattern {pattern}")
+            yield ValidationError(
+                say("“%(value)s” does not match the pattern %(pattern)s", value=value[:80], pattern=pattern)
+            )
 
     def unique(_validator: object, wanted: bool, value: object, _schema: object) -> Iterator[ValidationError]:
         if wanted and isinstance(value, list) and len({_frozen(item) for item in value}) < len(value):
-            yield ValidationError("The list has the same entry more than once")
+            yield ValidationError(say("The list has the same entry more than once"))
 
     return extend(  # type: ignore[no-untyped-call]
         Draft202012Validator, {"pattern": matches, "uniqueItems": unique}

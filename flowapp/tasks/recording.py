@@ -13,6 +13,7 @@ from flowapp.engine.runtime.simulate import VirtualClock
 from flowapp.logs import MASK, mask
 from flowapp.security.egress import SafeHttp
 from flowapp.tasks.services import StepTables, VisitServices
+from flowapp.texts import labelled, say
 
 Json = dict[str, object]
 
@@ -48,7 +49,7 @@ class RecordingServices(StepServices):
 
     def assume(self, what: str) -> None:
         """Where this is not what a real run would give, the report says so."""
-        self._recording.notes.append(f"“{self._step_id}”: {what}")
+        self._recording.notes.append(labelled(f"“{self._step_id}”", what))
 
 
 def _hidden(real: IntegrationHandle) -> IntegrationHandle:
@@ -68,7 +69,7 @@ class _Http:
             self._real.refuse(url, how.get("headers"), how.get("json"), how.get("auth"))
         body = how.get("json") if how.get("json") is not None else how.get("form") or _text(how.get("body"))
         self._record.note("http", method=method, url=url, headers=dict(how.get("headers") or {}), body=body)
-        self._record.assume("the call was not made; assumed to be answered by 200 and an empty object.")
+        self._record.assume(say("the call was not made; assumed to be answered by 200 and an empty object."))
         return HttpResponse(200, {"Content-Type": "application/json"}, "{}", {}, 0)
 
 
@@ -106,7 +107,7 @@ class _Tables:
     ) -> Saved:
         saved = self._real.try_to_save(table, rows, mode=mode, match=match)
         self._record.note("save", table=table, mode=mode, match=list(match), rows=[dict(row) for row in rows])
-        self._record.assume("nothing was saved; steps that read or save later do not find it.")
+        self._record.assume(say("nothing was saved; steps that read or save later do not find it."))
         return saved
 
     def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> Found:

@@ -21,7 +21,7 @@ from flowapp.tasks.recording import Record, RecordingServices
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.services import ExecutionServices, open_services
 from flowapp.tasks.subflows import other_workflow
-from flowapp.texts import say
+from flowapp.texts import labelled, say
 
 Json = dict[str, object]
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -63,7 +63,7 @@ class Recording(Record):
         self.calls.append({"kind": "workflow", "step_id": step_id, "at": self.clock.time, **what})
         report, inner = run(scenario, self._real, step_id)
         self.calls += inner.calls if inner else []
-        self.notes += [f"“{target.name}”: {note}" for note in cast(list[str], report["notes"])]
+        self.notes += [labelled(f"“{target.name}”", note) for note in cast(list[str], report["notes"])]
         if report["status"] in TERMINAL:
             payload = {"execution_id": execution_id, "status": report["status"], "output": report["output_data"]}
             self.ended[execution_id] = Ended(

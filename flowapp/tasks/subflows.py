@@ -113,7 +113,7 @@ def other_workflow(session: Session, visit: Visit, reference: str) -> tuple[Work
         )
     if len(above) > MAX_DEPTH:
         raise StepError(
-            say("Workflows can run other workflows at most %(max_depth)s levels deep.", max_depth=MAX_DEPTH),
+            say("Workflows can run other workflows at most %(most)s levels deep.", most=MAX_DEPTH),
             permanent=True,
         )
     return target, session.get_one(Version, target.published_version_id), above
@@ -138,8 +138,8 @@ def _count_descendant(session: Session, root: str) -> None:
     if counted.rowcount != 1 and session.get(Execution, root) is not None:  # type: ignore[attr-defined]
         raise StepError(
             say(
-                "One execution can start at most %(max_descendants)s others, including those that they start.",
-                max_descendants=MAX_DESCENDANTS,
+                "One execution can start at most %(most)s others, including those that they start.",
+                most=MAX_DESCENDANTS,
             ),
             permanent=True,
         )

@@ -72,17 +72,40 @@ def extracted() -> dict[str, str]:
     return found
 
 
-def test_every_message_is_found() -> None:
-    """The extractor passes over a call of say inside another one."""
-    calls = [
+@cache
+def calls() -> list[ast.Call]:
+    """Every call of say and N_ in the code."""
+    return [
         node
         for path in Path("flowapp").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "N_")
     ]
-    texts = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+
+
+def template(call: ast.Call) -> str:
+    """Empty where it does not stand in the call."""
+    first = call.args[0]
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+
+
+def test_every_message_is_found() -> None:
+    """The extractor passes over a call of say inside another one."""
+    texts = {template(call) for call in calls()} - {""}
     assert "Enter a number." in texts
     assert not texts - set(extracted())
+
+
+def test_every_placeholder_has_its_value() -> None:
+    """What is only said when something fails would fail itself."""
+    holders = re.compile(r"%\((\w+)\)s")
+    wrong = [
+        template(call)
+        for call in calls()
+        if template(call) and all(keyword.arg for keyword in call.keywords) and isinstance(call.func, ast.Name)
+        if call.func.id == "say" and set(holders.findall(template(call))) != {keyword.arg for keyword in call.keywords}
+    ]
+    assert not wrong
 
 
 def test_french_is_complete() -> None:

@@ -82,8 +82,8 @@ def database_save(ctx: StepContext, params: DatabaseSaveParams) -> Outcome:
     if len(rows) > MAX_ROWS:
         raise StepError(
             say(
-                "At most %(max_rows)s records can be saved at once; there are %(count)s.",
-                max_rows=MAX_ROWS,
+                "At most %(most)s records can be saved at once; there are %(count)s.",
+                most=MAX_ROWS,
                 count=len(rows),
             ),
             permanent=True,

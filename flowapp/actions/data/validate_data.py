@@ -14,7 +14,7 @@ from flowapp.catalog import N_, Branch, Done, Outcome, Params, StepContext, acti
 from flowapp.catalog.fields import Text, has_expression
 from flowapp.errors import StepError
 from flowapp.security import json_schema
-from flowapp.texts import say
+from flowapp.texts import join, labelled, say
 from flowapp.values.lists import as_list
 
 RuleName = Literal[
@@ -181,10 +181,8 @@ def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
         return Done(result)
     if params.on_invalid == "branch":
         return Branch("invalid", result)
-    listed = "; ".join(
-        f"{p['field']}: {p['message']}" if p.get("field") else p["message"] for p in problems[:MAX_LISTED]
-    )
-    more = f"; and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
+    listed = join("; ", (labelled(p.get("field", ""), p["message"]) for p in problems[:MAX_LISTED]))
+    more = say("; and %(count)s more", count=len(problems) - MAX_LISTED) if len(problems) > MAX_LISTED else ""
     raise StepError(
         say("The data is not valid. %(listed)s%(more)s", listed=listed, more=more),
         permanent=True,

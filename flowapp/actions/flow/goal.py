@@ -94,7 +94,7 @@ def goal(ctx: StepContext, params: GoalParams) -> Outcome:
         raise StepError(say("There is no contact to wait for. Choose “Continue” instead."), permanent=True)
     events = (f"{about}.*",)
     return Suspend(
-        "the goal's conditions to hold", ("event",), until(ctx, params.timeout), events=events, result=result
+        say("the goal's conditions to hold"), ("event",), until(ctx, params.timeout), events=events, result=result
     )
 
 

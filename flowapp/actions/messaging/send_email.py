@@ -127,7 +127,7 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
         message_id=f"<{ctx.idempotency_key}@flowapp>",
     )
     sent = ctx.mail.send(email, integration=params.integration or None, timeout=ctx.timeout)
-    what = f"“{subject}” to {', '.join(params.to)}"
+    what = say("“%(subject)s” to %(to)s", subject=subject, to=", ".join(params.to))
     if sent.caught:
         ctx.log(
             say("Caught, not sent: %(what)s. Connect a mail server under Settings, Integrations.", what=what), "warning"

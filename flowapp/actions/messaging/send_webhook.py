@@ -169,7 +169,7 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
         raise refusal(answer, params.method, url, ctx.now())
     ctx.log(answered(params.method, url, answer.status))
     if answer.json is None and len(answer.text) == MAX_TEXT:
-        ctx.log(say("The answer was cut after %(max_text)s characters.", max_text=MAX_TEXT), "warning")
+        ctx.log(say("The answer was cut after %(most)s characters.", most=MAX_TEXT), "warning")
     return Done(
         {
             "status": answer.status,

@@ -104,7 +104,9 @@ def wait_condition(ctx: StepContext, params: WaitConditionParams) -> Outcome:
             ),
             permanent=True,
         )
-    return Suspend("the conditions to hold", ("event",), until, events=events, same_entity=bool(about), result=result)
+    return Suspend(
+        say("the conditions to hold"), ("event",), until, events=events, same_entity=bool(about), result=result
+    )
 
 
 def about_what(ctx: StepContext) -> str:

@@ -25,7 +25,7 @@ from flowapp.catalog import (
     ui,
 )
 from flowapp.catalog.fields import Duration, Lines, Text
-from flowapp.texts import say
+from flowapp.texts import join, say
 
 Kind = Literal["url", "approval", "event"]
 _APPROVAL, _EVENT = {"kind": ["approval"]}, {"kind": ["event"]}
@@ -180,8 +180,8 @@ def wait_event(ctx: StepContext, params: WaitEventParams) -> Outcome:
     if params.kind == "approval" and ctx.signal is None:
         title = params.title.strip() or ctx.step_name
         asked = ctx.people.ask_approval(params.role, title, params.message, by_email=params.by_email)
-        caught = " The e-mails were caught, not sent: no mail server is connected." if asked.caught else ""
-        who = "1 person" if asked.people == 1 else f"{asked.people} people"
+        caught = say(" The e-mails were caught, not sent: no mail server is connected.") if asked.caught else ""
+        who = say("1 person") if asked.people == 1 else say("%(count)s people", count=asked.people)
         ctx.log(
             say("Asked %(who)s to decide: “%(title)s”.%(caught)s", who=who, title=title, caught=caught),
             "warning" if caught else "info",
@@ -192,15 +192,24 @@ def wait_event(ctx: StepContext, params: WaitEventParams) -> Outcome:
 def _suspend(ctx: StepContext, params: WaitEventParams) -> Suspend:
     until, result = deadline(ctx, params.timeout), {"kind": params.kind, "payload": None}
     if params.kind == "url":
-        return Suspend("a call of its web address (resume_url)", ("resume",), until, result=result)
+        return Suspend(say("a call of its web address (resume_url)"), ("resume",), until, result=result)
     if params.kind == "event":
         same = params.same_entity and bool(about_what(ctx))
-        words = f"an event: {', '.join(params.events)}"
+        words = say("an event: %(events)s", events=", ".join(params.events))
         return Suspend(words, ("event",), until, events=tuple(params.events), same_entity=same, result=result)
     # Nobody records such an event: it is how open approvals are found by role (executions.approvals).
     asked = (f"approval.{params.role}",)
-    words = f"a decision by a member with the role {params.role} or a higher one"
+    words = say("a decision by a member with the role %(role)s or a higher one", role=params.role)
     return Suspend(words, ("approval",), until, events=asked, same_entity=False, result=result)
+
+
+_DECIDED_ANYHOW = N_("Decided by %(by)s.")
+_DECIDED = {
+    ("approved", False): N_("Approved by %(by)s."),
+    ("approved", True): N_("Approved by %(by)s, by the link in the e-mail."),
+    ("rejected", False): N_("Rejected by %(by)s."),
+    ("rejected", True): N_("Rejected by %(by)s, by the link in the e-mail."),
+}
 
 
 def _answer(ctx: StepContext, params: WaitEventParams, signal: Signal) -> Outcome | None:
@@ -217,6 +226,6 @@ def _answer(ctx: StepContext, params: WaitEventParams, signal: Signal) -> Outcom
     decided = {name: payload.get(name) for name in ("decision", "by", "comment", "at")}
     by_link = bool(payload.get("by_link"))
     decision = str(decided["decision"])
-    how = f"{decision.capitalize()} by {decided['by']}{', by the link in the e-mail' if by_link else ''}."
-    ctx.log(f"{how} {decided['comment'] or ''}".rstrip())
+    how = say(_DECIDED.get((decision, by_link), _DECIDED_ANYHOW), by=decided["by"])
+    ctx.log(join(" ", (how, str(decided["comment"]))) if decided["comment"] else how)
     return Branch(decision, {"kind": "approval", **decided, "by_link": by_link})

@@ -63,12 +63,26 @@ def try_service(config: HttpConfig, credentials: HttpCredentials, context: Any) 
     answer = context.http.request("GET", config.base_url, headers=headers, auth=basic, timeout=15.0)
     now = datetime.now(UTC)
     if answer.status in (401, 403):
-        raise failed(answer, f"{config.base_url} refused the credentials (status {answer.status}).", now)
+        raise failed(
+            answer,
+            say(
+                "%(base_url)s refused the credentials (status %(status)s).",
+                base_url=config.base_url,
+                status=answer.status,
+            ),
+            now,
+        )
     if answer.status >= 500:
         raise failed(
-            answer, f"{config.base_url} responded with status {answer.status} and cannot be used right now.", now
+            answer,
+            say(
+                "%(base_url)s responded with status %(status)s and cannot be used right now.",
+                base_url=config.base_url,
+                status=answer.status,
+            ),
+            now,
         )
-    return f"{config.base_url} returned {answer.status}."
+    return say("%(base_url)s returned %(status)s.", base_url=config.base_url, status=answer.status)
 
 
 connector(

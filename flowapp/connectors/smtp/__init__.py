@@ -93,7 +93,7 @@ def try_server(config: EmailConfig, credentials: EmailCredentials, context: Any)
     handle = IntegrationHandle("", "", "email", config.model_dump(), credentials.model_dump())
     server = server_of(handle, "")
     SmtpMail(server, guard=context.http.guard).check()
-    return f"Connected to {server.host}, port {server.port}."
+    return say("Connected to %(host)s, port %(port)s.", host=server.host, port=str(server.port))
 
 
 connector(

@@ -124,11 +124,15 @@ def _step_error(error: Exception, server: Server) -> StepError:
         codes = {address: f"{code} {_words(answer)}" for address, (code, answer) in error.recipients.items()}
         permanent = all(code >= 500 for code, _ in error.recipients.values())
         refusals = "; ".join(f"{address}: {code}" for address, code in codes.items())
-        message = f"The mail server refused the recipients: {refusals}"
+        message = say("The mail server refused the recipients: %(refusals)s", refusals=refusals)
         return StepError(message, permanent=permanent, details={"refused": codes})
     if isinstance(error, smtplib.SMTPResponseException):
         code, text = error.smtp_code, _words(error.smtp_error)
-        did = "refused the user name or password" if isinstance(error, smtplib.SMTPAuthenticationError) else "answered"
+        did = (
+            say("refused the user name or password")
+            if isinstance(error, smtplib.SMTPAuthenticationError)
+            else say("answered")
+        )
         return StepError(
             say("The mail server %(did)s: %(code)s %(text)s", did=did, code=code, text=text),
             permanent=code >= 500,

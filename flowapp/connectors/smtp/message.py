@@ -72,15 +72,13 @@ def sender_of(email: Email, sender: str) -> Mailbox:
         raise StepError(say("The e-mail has no sender. Set FLOWAPP_MAIL_FROM or the step's sender."), permanent=True)
     if email.sender or not email.sender_name:
         return senders[0]
-    return Mailbox(_as_read(email.sender_name, "the sender's name"), senders[0].address)
+    return Mailbox(_as_read(email.sender_name, say("the sender's name")), senders[0].address)
 
 
 def _subject(given: str) -> str:
     subject = given.replace("\t", " ").strip()
     if len(subject) > MAX_SUBJECT:
-        raise StepError(
-            say("The subject has more than %(max_subject)s characters.", max_subject=MAX_SUBJECT), permanent=True
-        )
+        raise StepError(say("The subject has more than %(most)s characters.", most=MAX_SUBJECT), permanent=True)
     return _as_read(subject, "“Subject”").strip()
 
 
@@ -101,7 +99,7 @@ def _body(email: Email, *, utf8: bool) -> bytes:
             part.set_content(email.html, subtype="html")
         return part.as_bytes(policy=SMTP.clone(utf8=utf8, cte_type="8bit" if utf8 else "7bit"))
     except UnicodeError:
-        words = "The e-mail cannot be sent: its text contains half a character (an unpaired surrogate)."
+        words = say("The e-mail cannot be sent: its text contains half a character (an unpaired surrogate).")
         raise StepError(words, permanent=True) from None
 
 
@@ -113,7 +111,9 @@ def addresses(given: Iterable[str], name: str) -> list[Mailbox]:
             accepted += read_mailboxes(text)
         except AddressError as error:
             raise StepError(say("“%(name)s”: %(error)s", name=name, error=error), permanent=True) from None
-    return [Mailbox(_as_read(mailbox.name, f"a name in “{name}”"), mailbox.address) for mailbox in accepted]
+    return [
+        Mailbox(_as_read(mailbox.name, say("a name in “%(name)s”", name=name)), mailbox.address) for mailbox in accepted
+    ]
 
 
 def _unseen(given: Iterable[str], name: str, seen: set[str]) -> list[Mailbox]:
@@ -134,5 +134,7 @@ def _as_read(text: str, what: str) -> str:
 
 
 def _not_one_line(what: str) -> StepError:
-    words = f"The e-mail cannot be sent: {what} must be a single line of text without control characters."
+    words = say(
+        "The e-mail cannot be sent: %(what)s must be a single line of text without control characters.", what=what
+    )
     return StepError(words, permanent=True)

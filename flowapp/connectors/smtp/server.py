@@ -146,7 +146,7 @@ class Client(smtplib.SMTP):
     def _hear(self, size: int) -> None:
         self._heard += size
         if self._heard > MAX_SAID:
-            raise StepError(say("The mail server sends more than %(max_said)s KiB.", max_said=MAX_SAID // 1024))
+            raise StepError(say("The mail server sends more than %(most)s KiB.", most=MAX_SAID // 1024))
 
     def close(self) -> None:
         """Ends the connection, and the watch over it."""

@@ -133,7 +133,7 @@ def _refused(error: Exception, available: Sequence[DataTable], timeout: float) -
     if "too big" in text or "array size exceeds" in text or "cannot enlarge string" in text or "out of memory" in text:
         return too_large()
     if "user-defined function" in text:
-        text = "a date, time or interval in it cannot be read"
+        text = say("a date, time or interval in it cannot be read")
     for table in available:
         text = text.replace(table.physical_name, table.slug)
     return StepError(say("The database refused the query: %(text)s.", text=text), permanent=True)

@@ -25,6 +25,6 @@ def size_of(row: Iterable[object]) -> int:
 def too_large() -> StepError:
     """The result has more bytes than a step may take on."""
     return StepError(
-        say("The result is larger than %(max_bytes)s MiB. Select fewer rows or columns.", max_bytes=MAX_BYTES // 2**20),
+        say("The result is larger than %(most)s MiB. Select fewer rows or columns.", most=MAX_BYTES // 2**20),
         permanent=True,
     )

@@ -29,7 +29,7 @@ def refuse_whole_rows(tree: exp.Expr) -> None:
 
 
 def _not_a_column(name: str, *, dotted: bool) -> StepError:
-    hint = "." if dotted else f": name the columns that you want, as in {name}.id."
+    hint = "." if dotted else say(": name the columns that you want, as in %(name)s.id.", name=name)
     return StepError(say("“%(name)s” is not a column here%(hint)s", name=name, hint=hint), permanent=True)
 
 

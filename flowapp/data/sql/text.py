@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from flowapp.data import names
 from flowapp.data.sql.scope import hide_internal_columns, refuse_whole_rows
 from flowapp.errors import StepError
+from flowapp.texts import say
 
 if TYPE_CHECKING:  # sqlglot is heavy: it is imported when the first query runs
     from sqlglot import exp
@@ -98,17 +99,24 @@ def _parse(sql: str) -> exp.Expr:
     from sqlglot.errors import SqlglotError
 
     if len(sql) > MAX_SQL or "\x00" in sql:
-        raise _wrong(f"The query is longer than {MAX_SQL} characters, or holds a character that is not text.")
+        raise _wrong(
+            say(
+                "The query is longer than %(most)s characters, or holds a character that is not text.",
+                most=MAX_SQL,
+            )
+        )
     try:
         statements = [s for s in sqlglot.parse(sql, read="postgres") if s is not None]
     except (SqlglotError, RecursionError) as error:
         errors = getattr(error, "errors", None) or [{}]
-        near = f" near “{errors[0]['highlight']}”" if errors[0].get("highlight") else ""
-        raise _wrong(f"The query cannot be read as SQL{near}. Write one SELECT in PostgreSQL's dialect.") from None
+        near = say(" near “%(place)s”", place=errors[0]["highlight"]) if errors[0].get("highlight") else ""
+        raise _wrong(
+            say("The query cannot be read as SQL%(near)s. Write one SELECT in PostgreSQL's dialect.", near=near)
+        ) from None
     if len(statements) != 1:
-        raise _wrong("Write exactly one SELECT.")
+        raise _wrong(say("Write exactly one SELECT."))
     if not isinstance(statements[0], exp.Select | exp.SetOperation | exp.Subquery):
-        raise _wrong("Only SELECT is possible here. To change data, use the step “Save record”.")
+        raise _wrong(say("Only SELECT is possible here. To change data, use the step “Save record”."))
     return statements[0]
 
 
@@ -119,7 +127,7 @@ def _check(tree: exp.Expr) -> None:
     allowed = {getattr(exp, name) for name in _NODES.split()}
     for node in tree.walk():
         if type(node) not in allowed:
-            raise _wrong(f"{_describe(node)} cannot be used in a query here.")
+            raise _wrong(say("%(what)s cannot be used in a query here.", what=_describe(node)))
         wrong = (
             (isinstance(node, exp.Var) and not node.name.isalpha())
             or (isinstance(node, exp.DataType) and node.this.name not in _CASTS)
@@ -132,16 +140,16 @@ def _check(tree: exp.Expr) -> None:
             or (isinstance(node, exp.Extract) and node.this.name.lower() not in _PARTS)
         )
         if wrong:
-            raise _wrong(f"“{node.sql('postgres')[:80]}” cannot be used in a query here.")
+            raise _wrong(say("“%(part)s” cannot be used in a query here.", part=node.sql("postgres")[:80]))
 
 
 def _describe(node: exp.Expr) -> str:
     from sqlglot import exp
 
     if isinstance(node, exp.Anonymous):
-        return f"The function {str(node.this).lower()}()"
+        return say("The function %(name)s()", name=str(node.this).lower())
     if isinstance(node, exp.Func):
-        return f"The function {node.sql_name().lower()}()"
+        return say("The function %(name)s()", name=node.sql_name().lower())
     return f"“{node.sql('postgres')[:60]}”"
 
 
@@ -168,7 +176,7 @@ def _replace_tables(tree: exp.Expr, available: Sequence[Source]) -> list[Source]
             data_table = names.find(available, name)
             if data_table is None:
                 hint = names.suggestion(name, [table.slug for table in available])
-                raise _wrong(f"There is no data table “{name}” in this project.{hint}")
+                raise _wrong(say("There is no data table “%(name)s” in this project.%(hint)s", name=name, hint=hint))
             used[data_table.id], physical = data_table, data_table.physical_name
         if not node.alias:
             node.set("alias", exp.TableAlias(this=exp.to_identifier(name.lower(), quoted=True)))
@@ -200,11 +208,13 @@ def _result_columns(tree: exp.Expr) -> list[tuple[str, str]]:
 
     selects: list[exp.Expr] = tree.selects  # type: ignore[attr-defined]
     if any(select.is_star for select in selects):
-        raise _wrong("It is not clear what * stands for here: name the columns.")
+        raise _wrong(say("It is not clear what * stands for here: name the columns."))
     titles = [select.alias_or_name for select in selects]
     for name, count in Counter(titles).items():
         if count > 1:
-            raise _wrong(f"Two columns of the result are called “{name}”: give one another name with AS.")
+            raise _wrong(
+                say("Two columns of the result are called “%(name)s”: give one another name with AS.", name=name)
+            )
     kinds = [kind_of(select.unalias()) for select in selects]
     return [(name, kind.name if kind else "") for name, kind in zip(titles, kinds, strict=True)]
 
@@ -218,12 +228,19 @@ def _bind(tree: exp.Expr, params: Mapping[str, object]) -> dict[str, object]:
         name = str(node.this or "")
         if name not in params:
             hint = names.suggestion(name, params)
-            raise _wrong(f"The query asks for :{name}, which is not among its parameters.{hint}")
+            raise _wrong(
+                say("The query asks for :%(name)s, which is not among its parameters.%(hint)s", name=name, hint=hint)
+            )
         value = params[name]
         if isinstance(value, list | tuple) and isinstance(node.parent, exp.In):
             if len(value) > MAX_LIST:
                 raise _wrong(
-                    f"The list “{name}” has {len(value):,} entries: at most {MAX_LIST:,} can stand in IN (:{name})."
+                    say(
+                        "The list “%(name)s” has %(count)s entries: at most %(most)s can stand in IN (:%(name)s).",
+                        name=name,
+                        count=len(value),
+                        most=MAX_LIST,
+                    )
                 )
             many = [f"{name}_{at}_" for at in range(len(value))]
             values.update(zip(many, (_scalar(name, entry) for entry in value), strict=True))
@@ -235,9 +252,11 @@ def _bind(tree: exp.Expr, params: Mapping[str, object]) -> dict[str, object]:
 
 def _scalar(name: str, value: object) -> object:
     if isinstance(value, dict | list | tuple):
-        raise _wrong(f"The parameter “{name}” must be a single value; a list can only stand in IN (:{name}).")
+        raise _wrong(
+            say("The parameter “%(name)s” must be a single value; a list can only stand in IN (:%(name)s).", name=name)
+        )
     if isinstance(value, int) and value not in WHOLE:
-        raise _wrong(f"The parameter “{name}” is too large: a whole number can have at most 64 bits.")
+        raise _wrong(say("The parameter “%(name)s” is too large: a whole number can have at most 64 bits.", name=name))
     return value
 
 
@@ -252,7 +271,7 @@ def _limit(tree: exp.Expr, limit: int, values: dict[str, object]) -> None:
     elif asked is not None:
         wanted = asked.name if isinstance(asked, exp.Literal) else None
     if not str(wanted).isdigit():
-        raise _wrong("LIMIT must be a whole number, or a parameter that is one.")
+        raise _wrong(say("LIMIT must be a whole number, or a parameter that is one."))
     tree.set("limit", exp.Limit(expression=exp.Literal.number(min(int(wanted), limit))))
 
 
@@ -293,5 +312,12 @@ def _unclear(error: Exception, used: Sequence[Source]) -> StepError:
         name = (column[1] or column[2]).rsplit(".", 1)[-1]
         known = {column for table in used for column in table.columns}
         where = " and ".join(table.slug for table in used)
-        return _wrong(f"There is no column “{name}” in {where}.{names.suggestion(name, known)}")
-    return _wrong(f"The query cannot be understood: {text}")
+        return _wrong(
+            say(
+                "There is no column “%(name)s” in %(where)s.%(suggestion)s",
+                name=name,
+                where=where,
+                suggestion=names.suggestion(name, known),
+            )
+        )
+    return _wrong(say("The query cannot be understood: %(text)s", text=text))

@@ -110,7 +110,7 @@ def _addresses(value: object) -> Compiled:
             several = _of_before(frame)
             return [str(made) for mailbox in mailboxes for made in _filled(mailbox, values, several=several)]
         except AddressError as error:
-            raise ExpressionError(str(error)) from None
+            raise ExpressionError(error.args[0]) from None
 
     return Compiled(value, run, _paths(parts))
 

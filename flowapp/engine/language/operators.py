@@ -83,9 +83,7 @@ def checked(frame: Frame, value: object) -> object:
     if isinstance(value, str):
         frame.charge(len(value))
         if len(value) > MAX_TEXT:
-            raise ExpressionError(
-                say("The text becomes too large: more than %(max_text)s characters.", max_text=MAX_TEXT)
-            )
+            raise ExpressionError(say("The text becomes too large: more than %(most)s characters.", most=MAX_TEXT))
     elif isinstance(value, list | tuple | dict):
         frame.charge(len(value) * ENTRY)
     elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
@@ -101,7 +99,7 @@ def calculate(frame: Frame, name: str, left: object, right: object) -> object:
         return checked(frame, left + right)
     first, second = plain_number(left), plain_number(right)
     if first is None or second is None:
-        hint = " To join texts, write a ~ b." if name == "+" else ""
+        hint = say(" To join texts, write a ~ b.") if name == "+" else ""
         raise ExpressionError(
             say(
                 "%(name)s needs two numbers, not %(left)s and %(right)s.%(hint)s",
@@ -139,7 +137,7 @@ def _decimal(value: Number) -> Decimal:
 
 
 def _shown(value: object) -> str:
-    return f"the text “{value[:30]}”" if isinstance(value, str) else kind(value)
+    return say("the text “%(value)s”", value=value[:30]) if isinstance(value, str) else kind(value)
 
 
 Comparison = Callable[[Frame, object, object], bool | None]
@@ -188,7 +186,12 @@ NEGATIONS = frozenset({"!=", "not in"})
 
 def incomparable(name: str, left: object, right: object) -> str:
     """Says that two values have no answer to a comparison."""
-    return f"{_shown(left)} {name} {_shown(right)} has no answer: the two cannot be compared."
+    return say(
+        "%(left)s %(name)s %(right)s has no answer: the two cannot be compared.",
+        left=_shown(left),
+        name=name,
+        right=_shown(right),
+    )
 
 
 def _is_number(value: object) -> bool:
@@ -229,6 +232,6 @@ def text_of(frame: Frame, parts: Sequence[object]) -> str:
     texts = [to_text(part) for part in parts]
     size = sum(map(len, texts))
     if size > MAX_TEXT:
-        raise ExpressionError(say("The text becomes too large: more than %(max_text)s characters.", max_text=MAX_TEXT))
+        raise ExpressionError(say("The text becomes too large: more than %(most)s characters.", most=MAX_TEXT))
     frame.charge(size)
     return "".join(texts)

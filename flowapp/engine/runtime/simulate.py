@@ -230,14 +230,22 @@ def _answer(scenario: Scenario, token: Token, notes: list[str]) -> tuple[str, ob
     step_id = token["step"]
     given = scenario.answers.get(step_id)
     if given and given.get("kind", token["accepts"][0]) not in token["accepts"]:
-        notes.append(f"“{step_id}”: the answer does not fit, it waits for: {', '.join(token['accepts'])}.")
+        notes.append(
+            say(
+                "“%(step_id)s”: the answer does not fit, it waits for: %(token)s.",
+                step_id=step_id,
+                token=", ".join(token["accepts"]),
+            )
+        )
     elif given:
         return str(given.get("kind") or token["accepts"][0]), given.get("payload")
     if "approval" in token["accepts"]:
-        notes.append(f"“{step_id}”: assumed to be approved.")
+        notes.append(say("“%(step_id)s”: assumed to be approved.", step_id=step_id))
         return "approval", {"decision": "approved", "by": "simulation", "comment": ""}
     if "child" in token["accepts"]:
-        notes.append(f"“{step_id}”: the other workflow was not run; assumed to complete without output.")
+        notes.append(
+            say("“%(step_id)s”: the other workflow was not run; assumed to complete without output.", step_id=step_id)
+        )
         return "child", {"execution_id": "simulation", "status": "completed", "output": None, "error": ""}
     if token.get("until") is not None:
         notes.append(say("“%(step)s”: nothing came, the timeout was taken.", step=step_id))

@@ -159,10 +159,10 @@ def _refuse_unstorable(step: Step, attempt: Attempt) -> None:
 def _unstorable(reason: str) -> str:
     """In words what the JSON writer said."""
     if "digits" in reason:
-        return f"A value of this step cannot be kept: {reason}. Hand it on as text."
+        return say("A value of this step cannot be kept: %(reason)s. Hand it on as text.", reason=reason)
     if "ecursion" in reason:
-        return "A value of this step is nested too deeply: hand it on as text, or a part of it."
-    return f"A value of this step cannot be kept as JSON: {reason}."
+        return say("A value of this step is nested too deeply: hand it on as text, or a part of it.")
+    return say("A value of this step cannot be kept as JSON: %(reason)s.", reason=reason)
 
 
 def _note_crash(step: Step, visit: Visit, trace: str) -> None:

@@ -133,13 +133,13 @@ def _reentered(session: Session, row: Row, gate: Gate, now: datetime) -> str:
     )
     if gate.reentry == "not_while_active":
         earlier = earlier.where(_e.status.in_(OPEN))
-        reason = "This contact is in the workflow already."
+        reason = say("This contact is in the workflow already.")
     elif gate.reentry == "once":
-        reason = "This contact has been through the workflow, and may enter once only."
+        reason = say("This contact has been through the workflow, and may enter once only.")
     else:
         days = int(gate.reentry.removeprefix("after_").removesuffix("_days"))
         earlier = earlier.where(_e.created_at > now - timedelta(days=days))
-        reason = f"This contact entered the workflow less than {days} days ago."
+        reason = say("This contact entered the workflow less than %(days)s days ago.", days=days)
     return reason if session.execute(earlier.limit(1)).first() else ""
 
 

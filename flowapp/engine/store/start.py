@@ -108,7 +108,7 @@ def start(
     if new is None:
         return _first(session, workflow.id, row["idempotency_key"]), False
     for earlier in replaced:
-        cancel(session, earlier, "A later execution took its place (concurrency).")
+        cancel(session, earlier, say("A later execution took its place (concurrency)."))
     return new, True
 
 

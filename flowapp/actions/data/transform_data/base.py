@@ -8,7 +8,7 @@ from decimal import Decimal
 from flowapp.catalog import StepContext
 from flowapp.errors import StepError, UnreadableError
 from flowapp.security import helpers
-from flowapp.texts import say
+from flowapp.texts import labelled, say
 from flowapp.values.numbers import read_number
 
 MISSING = object()
@@ -93,16 +93,13 @@ def remove_path(record: dict[str, object], path: str) -> dict[str, object]:
 
 def number_of(value: object, name: str = "", locale: str = "") -> Decimal:
     """Numbers are taken as they are written, so that 0.1 and 0.2 make 0.3. StepError names `name`."""
-    where = f"{name}: " if name else ""
     try:
         number = read_number(value, locale)
     except UnreadableError as error:
-        wrong = error.reason if isinstance(value, str) else f"“{brief(value)}” is not a number."
-        raise StepError(say("%(where)s%(wrong)s", where=where, wrong=wrong)) from None
+        wrong = error.reason if isinstance(value, str) else say("“%(value)s” is not a number.", value=brief(value))
+        raise StepError(labelled(name, wrong)) from None
     if abs(number.adjusted()) >= 300:
-        raise StepError(
-            say("%(where)s“%(value)s” is too large or too small a number.", where=where, value=brief(value))
-        )
+        raise StepError(labelled(name, say("“%(value)s” is too large or too small a number.", value=brief(value))))
     return number
 
 
@@ -124,7 +121,7 @@ def plain(number: Decimal) -> int | float:
 def text_of(value: object, work: Work) -> str:
     """The text of a text, a number or yes/no, charged. StepError for lists and objects."""
     if isinstance(value, list | dict):
-        what = "a list" if isinstance(value, list) else "an object"
+        what = say("a list") if isinstance(value, list) else say("an object")
         raise StepError(say("This needs text, not %(what)s. Enter the field that contains it.", what=what))
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
     work.charge(len(text))

@@ -15,7 +15,7 @@ from flowapp.actions.data.transform_data.options import Options
 from flowapp.catalog.fields import has_expression
 from flowapp.catalog.rows import Example, RowHelp
 from flowapp.errors import ExpressionError, StepError
-from flowapp.texts import say
+from flowapp.texts import join, labelled, say
 
 Run = Callable[[Work, Options, Any], object]
 Change = Callable[[Any, Options, Work], object]
@@ -141,12 +141,11 @@ class Family:
                 reason = (
                     error.message
                     if isinstance(error, StepError | ExpressionError)
-                    else "The result is out of range: check the value."
+                    else say("The result is out of range: check the value.")
                 )
-                names = [f"item {at + 1}"] * (listed is not None) + [f"field “{operation.field}”"] * bool(
-                    operation.field
-                )
-                raise StepError(": ".join((", ".join(names), reason)) if names else reason, permanent=True) from error
+                place = [say("item %(at)s", at=at + 1)] if listed is not None else []
+                place += [say("field “%(field)s”", field=operation.field)] if operation.field else []
+                raise StepError(labelled(join(", ", place), reason), permanent=True) from error
 
         return one(data, 0) if listed is None else [one(entry, at) for at, entry in enumerate(listed)]
 

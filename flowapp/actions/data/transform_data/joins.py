@@ -71,12 +71,12 @@ def _join(work: Work, operation: Options, data: list[object], other: list[object
     A missing or null key fits nothing.
     """
     fitting: dict[str, list[Json]] = {}
-    others = _keyed(other, operation.other_field or operation.field, "of the other list")
+    others = _keyed(other, operation.other_field or operation.field, say("of the other list"))
     for key, item in others:
         fitting.setdefault(key, []).append(item)
     joined: list[Json] = []
     used = set()
-    for key, item in _keyed(data, operation.field, "of the list"):
+    for key, item in _keyed(data, operation.field, say("of the list")):
         matches = fitting.get(key, []) if key else []
         used.add(key)
         work.charge(ENTRY * sum(len(item) + len(match) for match in matches))

@@ -53,7 +53,7 @@ def _parse_json(value: object, _operation: Options, work: Work) -> object:
 
 
 def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"{word} is not a JSON number.")
+    raise ValueError(say("%(word)s is not a JSON number.", word=word))
 
 
 def _finite(text: str) -> float:
@@ -117,10 +117,10 @@ def _record(names: list[str], row: list[str], at: int) -> dict[str, str]:
     if len(row) > len(names) and any(row[len(names) :]):
         raise StepError(
             say(
-                "row %(at)s: it has %(count)s values, but there are %(count_2)s columns. Check the separator.",
+                "row %(at)s: it has %(count)s values, but there are %(columns)s columns. Check the separator.",
                 at=at,
                 count=len(row),
-                count_2=len(names),
+                columns=len(names),
             )
         )
     return dict(zip(names, [*row, *[""] * (len(names) - len(row))], strict=False))

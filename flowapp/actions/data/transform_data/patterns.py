@@ -65,11 +65,7 @@ class Pattern:
     def find(self, text: str, charge: Callable[[int], None]) -> Iterator[Spans]:
         """Every match: start and end of the whole, then of each group. StepError for a long text; `charge` may raise."""
         if len(text) > MAX_MATCHED:
-            raise StepError(
-                say(
-                    "The text is too long for a pattern: more than %(max_matched)s characters.", max_matched=MAX_MATCHED
-                )
-            )
+            raise StepError(say("The text is too long for a pattern: more than %(most)s characters.", most=MAX_MATCHED))
         width = len(self.code)
         seen = bytearray(width * (len(text) + 1))
         at = 0
@@ -135,8 +131,8 @@ class Pattern:
         if level > MAX_LEVELS:
             raise StepError(
                 say(
-                    "The pattern is nested too deeply: at most %(max_levels)s levels are allowed.",
-                    max_levels=MAX_LEVELS,
+                    "The pattern is nested too deeply: at most %(most)s levels are allowed.",
+                    most=MAX_LEVELS,
                 )
             )
         options = [self._row(level)]
@@ -256,7 +252,7 @@ def _accepts(token: str, flags: int) -> Callable[[str], object]:
         return re.compile(token, flags).fullmatch
     except re.error as error:
         raise StepError(
-            say("The pattern cannot be used: %(msg)s in “%(token)s”.", msg=error.msg, token=token)
+            say("The pattern cannot be used: %(reason)s in “%(token)s”.", reason=error.msg, token=token)
         ) from None
 
 
@@ -268,5 +264,5 @@ def _compiled(text: str) -> Pattern:
 def compile_pattern(text: str) -> Pattern:
     """A pattern made ready. StepError says what is wrong with it."""
     if not 0 < len(text) <= MAX_PATTERN:
-        raise StepError(say("A pattern must have 1 to %(max_pattern)s characters.", max_pattern=MAX_PATTERN))
+        raise StepError(say("A pattern must have 1 to %(most)s characters.", most=MAX_PATTERN))
     return _compiled(text)

@@ -9,6 +9,7 @@ from flowapp.actions.data.transform_data.operation import Operation
 from flowapp.actions.data.transform_data.totals import calculate, name_of
 from flowapp.errors import StepError
 from flowapp.security import helpers
+from flowapp.texts import say
 
 
 def apply(work: Work, operations: list[Operation], data: object) -> object:
@@ -27,7 +28,7 @@ def apply(work: Work, operations: list[Operation], data: object) -> object:
             # What was put together of parts that it shares may be far more, once it is written, than was worked on.
             work.charge(VALUE * helpers.weight(data, work.left // VALUE))
         except StepError as error:
-            message = f"Operation {at + 1} ({operation.op}): {error.message}"
+            message = say("Operation %(at)s (%(op)s): %(message)s", at=at + 1, op=operation.op, message=error.message)
             raise StepError(message, permanent=True) from error
         at = last
     return data

@@ -48,7 +48,7 @@ def _join(value: object, separator: object = ", ", attribute: object = None) -> 
     parts = [to_text(entry if attribute is None else field_of(entry, attribute)) for entry in as_list(value)]
     between = to_text(separator)
     if sum(map(len, parts)) + len(parts) * len(between) > MAX_TEXT:
-        raise ExpressionError(say("The text becomes too large: more than %(max_text)s characters.", max_text=MAX_TEXT))
+        raise ExpressionError(say("The text becomes too large: more than %(most)s characters.", most=MAX_TEXT))
     return between.join(parts)
 
 

@@ -81,7 +81,7 @@ def _replace(value: object, old: object, new: object) -> str:
     if not before:
         raise ExpressionError(say("replace needs a text to search for."))
     if len(text) + text.count(before) * (len(after) - len(before)) > MAX_TEXT:
-        raise ExpressionError(say("The text becomes too large: more than %(max_text)s characters.", max_text=MAX_TEXT))
+        raise ExpressionError(say("The text becomes too large: more than %(most)s characters.", most=MAX_TEXT))
     return text.replace(before, after)
 
 

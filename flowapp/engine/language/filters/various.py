@@ -93,9 +93,7 @@ def _length(value: object) -> int:
 def _contains(value: object, item: object) -> bool:
     answer = contains(value, item)
     if answer is None and value is not None:
-        raise ExpressionError(
-            say("%(capitalize)s cannot contain %(item)s.", capitalize=kind(value).capitalize(), item=kind(item))
-        )
+        raise ExpressionError(say("%(what)s cannot contain %(item)s.", what=kind(value).capitalize(), item=kind(item)))
     return bool(answer)
 
 
