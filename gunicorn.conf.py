@@ -53,6 +53,7 @@ threads = 256  # an open WebSocket holds one
 # after the fork, which must happen before the application imports them.
 preload_app = workers > 1 and asked_worker_class() == "gthread"
 keepalive = 5
+limit_request_line = 8190  # bytes; as much as a proxy in front lets through by default
 graceful_timeout = 2  # what is still open then is cut, and the whole group stops within 5 s
 loglevel = "warning"
 control_socket_disable = True

@@ -26,7 +26,7 @@ _TEXTS = (
 def unpacked(request: Request, raw: bytes, most: int) -> tuple[Request, bytes]:
     """The request with its body as it was before its Content-Encoding; itself where it has none.
 
-    UnsupportedMediaError for another than gzip and deflate, TooLargeError for more than `most` bytes.
+    UnsupportedMediaError for another than gzip, deflate and br, TooLargeError for more than `most` bytes.
     """
     codings = [coding.strip().lower() for coding in request.headers.get("Content-Encoding", "").split(",")]
     codings = [coding for coding in codings if coding not in ("", "identity")]
@@ -35,7 +35,7 @@ def unpacked(request: Request, raw: bytes, most: int) -> tuple[Request, bytes]:
     if len(codings) > MAX_CODINGS:
         raise UnsupportedMediaError(f"Content-Encoding can name at most {MAX_CODINGS} encodings.")
     for coding in reversed(codings):
-        raw = _inflated(coding, raw, most)
+        raw = _of_brotli(raw, most) if coding == "br" else _inflated(coding, raw, most)
     environ = {name: value for name, value in request.environ.items() if not name.startswith("werkzeug.")}
     environ |= {"wsgi.input": BytesIO(raw), "CONTENT_LENGTH": str(len(raw)), "HTTP_CONTENT_ENCODING": ""}
     environ.pop("HTTP_TRANSFER_ENCODING", None)
@@ -50,13 +50,43 @@ def _inflated(coding: str, raw: bytes, most: int) -> bytes:
         try:
             parts.append(inflater.decompress(raw, room + 1))
         except zlib.error:
-            raise MalformedError(f"The body is not {coding}, which Content-Encoding says it is.") from None
+            raise _wrong(coding) from None
         if len(parts[-1]) > room or len(parts) > MAX_MEMBERS:
-            raise TooLargeError(f"The body can have at most {most} bytes once it is decompressed.")
+            raise _too_long(most)
         if not inflater.eof:
-            raise MalformedError(f"The body is cut off: its {coding} data has no end.")
+            raise _cut_off(coding)
         raw = inflater.unused_data if coding != "deflate" else b""
     return b"".join(parts)
+
+
+def _of_brotli(raw: bytes, most: int) -> bytes:
+    import brotli  # only who is sent such a body pays for it
+
+    decoder, parts, room = brotli.Decompressor(), [], most
+    while not decoder.is_finished():
+        try:
+            parts.append(decoder.process(raw, output_buffer_limit=room + 1))
+        except brotli.error:
+            raise _wrong("br") from None
+        room -= len(parts[-1])
+        if room < 0:
+            raise _too_long(most)
+        if not parts[-1] and not raw:
+            raise _cut_off("br")
+        raw = b""  # all of it was taken; what is held back comes with the next call
+    return b"".join(parts)
+
+
+def _wrong(coding: str) -> MalformedError:
+    return MalformedError(f"The body is not {coding}, which Content-Encoding says it is.")
+
+
+def _cut_off(coding: str) -> MalformedError:
+    return MalformedError(f"The body is cut off: its {coding} data has no end.")
+
+
+def _too_long(most: int) -> TooLargeError:
+    return TooLargeError(f"The body can have at most {most} bytes once it is decompressed.")
 
 
 def _window(coding: str, raw: bytes) -> int:
@@ -65,7 +95,7 @@ def _window(coding: str, raw: bytes) -> int:
         return zlib.MAX_WBITS | 16
     if coding != "deflate":
         raise UnsupportedMediaError(
-            f"The Content-Encoding “{coding[:40]}” is not supported. Send gzip or deflate, or the body as it is."
+            f"The Content-Encoding “{coding[:40]}” is not supported. Send gzip, deflate or br, or the body as it is."
         )
     has_header = raw[:1] and raw[0] & 0x8F == 8 and int.from_bytes(raw[:2]) % 31 == 0
     return zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from socket import socket
+
+from gunicorn.util import write_nonblock
 
 RETRY_AFTER = 5  # seconds
 
@@ -20,6 +23,15 @@ def refusal(status: int, detail: str) -> bytes:
     return head.encode() + body
 
 
+def write_error(sock: socket, status: int, _reason: str, message: str) -> None:
+    """gunicorn's answer to what its parser refuses, in our form. It stands in for gunicorn.util.write_error."""
+    write_nonblock(sock, refusal(status, _DETAILS.get(status) or message or HTTPStatus(status).description))
+
+
+_DETAILS = {
+    414: "The request line is too long: send what is long in the body of a POST.",
+    431: "The headers are too large, or too many.",
+}
 LATE = refusal(408, "The request did not arrive in time: send all of it at once, or through a proxy that buffers it.")
 CROWD = refusal(429, "Too many connections are open from your address.")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -54,12 +54,22 @@ class Worker(GeventWorker):  # type: ignore[misc]
             if not self.peers[peer]:
                 del self.peers[peer]
 
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:
+        """What gunicorn refuses by itself, and what failed."""
+        super().handle_error(req, client, addr, exc)
+        self._take_leave(client)
+
     def _refuse(self, client: Any) -> None:
         with contextlib.suppress(OSError), gevent.Timeout(LINGER, False):
             client.sendall(CROWD)
-            client.shutdown(socket.SHUT_WR)
-            client.recv(65_536)  # what was sent, or closing would take the answer back
+        self._take_leave(client)
         client.close()
+
+    def _take_leave(self, client: socket.socket) -> None:
+        """Reads what was sent, or closing would take the answer back."""
+        with contextlib.suppress(OSError), gevent.Timeout(LINGER, False):
+            client.shutdown(socket.SHUT_WR)
+            client.recv(65_536)
 
     def _give_up_one(self, peer: str) -> bool:
         waiting_client = next((client for client, its in self.waiting.items() if its == peer), None)

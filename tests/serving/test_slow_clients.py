@@ -253,6 +253,36 @@ def test_a_head_without_end_is_refused(site: Site) -> None:
     assert site.memory() - before < 100 * 2**20
 
 
+REFUSED = {
+    "a request line of 8,191 bytes": (b"GET /%s HTTP/1.1" % (b"x" * (8191 - 14)), b"", 414, "what is long in the body"),
+    "one of 60,000": (b"GET /%s HTTP/1.1" % (b"x" * 60_000), b"", 414, "what is long in the body"),
+    "a header of 9,000 bytes": (b"GET / HTTP/1.1", b"X: %s\r\n" % (b"x" * 9000), 431, "headers are too large"),
+    "150 headers": (b"GET / HTTP/1.1", b"X: x\r\n" * 150, 431, "or too many"),
+    "no request": (b"<html>", b"", 400, "Invalid Request Line"),
+    "a header without a colon": (b"GET / HTTP/1.1", b"<b>\r\n", 400, "<b>"),
+    "a folded header": (b"GET / HTTP/1.1", b"X: x\r\n y\r\n", 400, ""),
+    "an unknown coding": (b"POST / HTTP/1.1", b"Transfer-Encoding: own, chunked\r\n", 501, ""),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_gunicorn_refuses_is_answered_in_our_form(site: Site, kind: str) -> None:
+    line, headers, status, said = REFUSED[kind]
+    with site.open(line + b"\r\nHost: x\r\n" + headers + b"\r\n") as client:
+        found, text = answer(client)
+    head, _, body = text.partition(b"\r\n\r\n")
+    assert (found, b"Content-Type: application/problem+json" in head) == (status, True), text
+    problem = json.loads(body)
+    assert problem["status"] == status
+    assert problem["title"]
+    assert said in problem["detail"]
+
+
+def test_a_long_query_is_read(site: Site) -> None:
+    path = f"/api/workflows/?search={'x' * 8000}"
+    assert site.get(path) == 401
+
+
 @pytest.mark.parametrize(
     ("client", "peer"),
     [

@@ -12,6 +12,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import brotli
 import pytest
 
 from flowapp.api.public import hooks
@@ -248,10 +249,14 @@ def test_multipart_gives_fields_and_files(api: Api, hook: str) -> None:
 def packed(coding: str, raw: bytes) -> bytes:
     if coding == "raw deflate":
         return zlib.compress(raw, wbits=-15)
+    if coding == "br":
+        return bytes(brotli.compress(raw))
     return gzip.compress(raw) if coding.endswith("gzip") else zlib.compress(raw)
 
 
-@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "raw deflate", "GZIP", "identity", "deflate, gzip"])
+@pytest.mark.parametrize(
+    "coding", ["gzip", "x-gzip", "deflate", "raw deflate", "GZIP", "identity", "deflate, gzip", "br", "BR", "br, gzip"]
+)
 @pytest.mark.parametrize(
     ("raw", "kind", "expected"),
     [
@@ -271,13 +276,25 @@ def test_packed_bodies(api: Api, hook: str, coding: str, raw: bytes, kind: str, 
     assert execution_of(api, answer)["input_data"] == expected
 
 
+def test_a_body_that_unpacks_to_the_limit_is_read(api: Api, hook: str) -> None:
+    raw = b"[" + b" " * (2**20 - 2) + b"]"
+    for coding, body in (("gzip", gzip.compress(raw)), ("br", brotli.compress(raw, quality=3))):
+        answer = api.client.post(hook, data=body, content_type="application/json", headers={"Content-Encoding": coding})
+        assert execution_of(api, answer)["input_data"] == []
+
+
 BOMB = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
 PACKED_BAD = [
     ("gzip", b"{}", 400, "is not gzip"),
     ("gzip", gzip.compress(b'{"a": 1}')[:-9], 400, "cut off"),
     ("gzip", BOMB, 413, "once it is decompressed"),
     ("gzip", gzip.compress(b"") * 40_000, 413, "once it is decompressed"),
-    ("br", b"{}", 415, "Send gzip or deflate"),
+    ("br", b"{}", 400, "is not br"),
+    ("br", brotli.compress(b'{"a": 1}')[:-3], 400, "cut off"),
+    ("br", brotli.compress(b'{"a": 1}') + b"more", 400, "is not br"),
+    ("br", brotli.compress(b"[" + b" " * 50_000_000 + b"]", quality=3), 413, "once it is decompressed"),
+    ("br", brotli.compress(b"[" + b" " * (2**20 - 1) + b"]", quality=3), 413, "once it is decompressed"),
+    ("zstd", b"{}", 415, "Send gzip, deflate or br"),
     ("gzip, gzip, gzip", b"{}", 415, "at most 2"),
     ("deflate", b"\xff\xff", 400, "is not deflate"),
 ]
