@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
 from flowapp.engine.store import admission
+from flowapp.engine.store.event_matching.outbox import Outbox
 from flowapp.engine.store.work_due import WorkDue, work_due
 from flowapp.executions import replays, search
 from flowapp.models import Lease, utcnow
@@ -42,7 +43,7 @@ class Scheduler:
     def __init__(self, runtime: tasks.Runtime, now: Callable[[], datetime] = utcnow) -> None:
         self.runtime, self.now = runtime, now
         self.leased_until: datetime | None = None
-        self.notes = Notes()
+        self.notes, self.outbox = Notes(), Outbox()
         self.replays_woken_at: datetime | None = None
         self.recoveries_seen_at: datetime | None = None
         self.indexed_at: datetime | None = None
@@ -127,7 +128,7 @@ class Scheduler:
 
     def publish_events(self, now: datetime) -> None:
         """Hands recorded events on, in their order."""
-        event_relay.hand_on(now)
+        event_relay.hand_on(self.outbox, now)
 
     def announce_recoveries(self, now: datetime) -> None:
         """Tells of workflows that work again; looks for them every few seconds."""

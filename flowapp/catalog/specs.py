@@ -20,6 +20,7 @@ from flowapp.texts import say
 Effect = Literal["pure", "idempotent", "once"]
 Source = Literal["person", "hook", "form", "clock", "api", "event"]
 ActionFunction = Callable[[StepContext, Any], Outcome]
+OfConfig = Callable[[Any], str]
 ParamsClass = type[Params]  # a name of its own: the specs have a field called type
 
 
@@ -115,6 +116,8 @@ class TriggerSpec:
     `source` says who fires it; `sample` is an input to try steps with; `prepare` completes a config when the trigger
     is saved (for instance a webhook's key); `summary` says in one line what a config means; `awaits_answer` whether, with
     a stored config, its caller waits for what a step answers.
+    `listens`, of what events fire: the type of event that a config is for, a family of types (contact.*), or * where only
+    `matches`, given the config and {"type", "payload"}, can tell.
     """
 
     type: str
@@ -130,8 +133,9 @@ class TriggerSpec:
     next_fire: NextFire | None = None
     prepare: Callable[[dict[str, object]], dict[str, object]] | None = None
     check: Callable[[Any], None] | None = None
+    listens: OfConfig | None = None
     matches: Callable[[Any, Mapping[str, object]], bool] | None = None
-    summary: Callable[[Any], str] | None = None
+    summary: OfConfig | None = None
     awaits_answer: Callable[[Mapping[str, object]], bool] | None = None
 
 

@@ -13,6 +13,7 @@ from flowapp.catalog import N_
 from flowapp.data import stored
 from flowapp.data.columns import Column, plain
 from flowapp.data.rule_checks import is_email, is_phone
+from flowapp.engine.store.event_matching.listeners import is_switched_on
 from flowapp.engine.store.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
 from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow, by_reference, conventions_of
@@ -22,7 +23,6 @@ from flowapp.values.conventions import Conventions
 from flowapp.values.dates import read_day
 from flowapp.values.truth import read_truth
 from flowapp.workflows import projects
-from flowapp.workflows.kept_starts import is_switched_on
 
 TYPES = {
     "text": N_("Text"),

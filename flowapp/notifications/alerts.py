@@ -19,7 +19,7 @@ from flowapp.engine.language.workflow_config import stored_config
 from flowapp.models import TEST, Event, Execution, Member, Notification, User, Version, Workflow
 from flowapp.texts import localized, say
 
-Kind = Literal["failing", "recovered"]
+Kind = Literal["failing", "recovered", "stopped"]
 READERS = ("owner", "admin", "editor")
 AT_ONCE = 200
 MOST_SAID = 1000  # characters of the error
@@ -95,10 +95,14 @@ def _mark(session: Session, workflow_id: str, before: datetime | None, after: da
 
 
 def _announce(session: Session, workflow: Workflow, kind: Kind, key: str) -> Alert:
-    text = _text(session, workflow, kind)
+    return notify(session, workflow, kind, _text(session, workflow, kind), key)
+
+
+def notify(session: Session, workflow: Workflow, kind: Kind, text: AlertText, key: str) -> Alert:
+    """Tells the readers of the workflow in the app."""
     for user in readers(session, workflow):
         title, body = localized(text.title, user.locale)[:300], localized(text.body, user.locale)
-        level = "danger" if kind == "failing" else "success"
+        level = "success" if kind == "recovered" else "danger"
         session.add(
             Notification(
                 organization_id=workflow.organization_id, user_id=user.id, level=level,
@@ -116,16 +120,18 @@ def readers(session: Session, workflow: Workflow) -> list[User]:
 
 
 @dataclass(frozen=True, slots=True)
-class _AlertText:
+class AlertText:
+    """What is told; `link` is a path of the application."""
+
     title: str
     body: str
     link: str
 
 
-def _text(session: Session, workflow: Workflow, kind: Kind) -> _AlertText:
+def _text(session: Session, workflow: Workflow, kind: Kind) -> AlertText:
     if kind == "recovered":
         title = say("“%(name)s” works again", name=workflow.name)
-        return _AlertText(title, say("Its latest execution succeeded."), f"/workflows/{workflow.id}")
+        return AlertText(title, say("Its latest execution succeeded."), f"/workflows/{workflow.id}")
     last = session.scalars(
         select(Execution)
         .where(Execution.workflow_id == workflow.id, Execution.status == "failed")
@@ -137,19 +143,22 @@ def _text(session: Session, workflow: Workflow, kind: Kind) -> _AlertText:
         reason = reason[:MOST_SAID]  # English: a part of a message is none
     link = f"/executions/{last.id}" if last else f"/workflows/{workflow.id}"
     body = say("It has failed several times in a row. Latest error: %(reason)s", reason=reason)
-    return _AlertText(say("“%(name)s” keeps failing", name=workflow.name), body, link)
+    return AlertText(say("“%(name)s” keeps failing", name=workflow.name), body, link)
 
 
 def emails(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: str, sender_name: str) -> list[Email]:
     """The e-mails of an alert, one for each reader, in their language. `url` is where the application is."""
     text = _text(session, workflow, kind)
-    return [
-        Email(
-            [user.email],
-            " ".join(localized(text.title, user.locale).split()),
-            f"{localized(text.body, user.locale)}\n\n{url}{text.link}\n",
-            sender_name=sender_name,
-            message_id=f"<{workflow.id}.{kind}.{key}.{user.id}@flowapp>",
-        )
-        for user in readers(session, workflow)
-    ]
+    key = f"{workflow.id}.{kind}.{key}"
+    return [email(user, text, key=key, url=url, sender_name=sender_name) for user in readers(session, workflow)]
+
+
+def email(user: User, text: AlertText, *, key: str, url: str, sender_name: str) -> Email:
+    """The text for one reader, in their language."""
+    return Email(
+        [user.email],
+        " ".join(localized(text.title, user.locale).split()),
+        f"{localized(text.body, user.locale)}\n\n{url}{text.link}\n",
+        sender_name=sender_name,
+        message_id=f"<{key}.{user.id}@flowapp>",
+    )

@@ -11,7 +11,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -20,9 +20,10 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flowapp import exact_json
-from flowapp.broker import DoorbellBroker
+from flowapp.broker import DoorbellBroker, due_length
 from flowapp.engine.runtime.recorder import Message, execution_started
 from flowapp.engine.store.journal import FIRST_ROW
+from flowapp.engine.store.rows import Columns
 from flowapp.exact_json import dump_json
 from flowapp.logs import get_logger
 from flowapp.models import TERMINAL, Execution
@@ -30,6 +31,7 @@ from flowapp.models.tenancy import tenant_session
 
 MAX_CARRIED = 16 * 1024  # characters of an execution's row in its first message; a worker reads a larger one itself
 AT_ONCE = 500  # messages in one round trip
+QUEUED = 500  # executions that were begun together and may wait in the queue; the others wait in the database
 MOST_WAITING = 100  # callers of one process that wait for an execution's end; a web process has 256 threads
 log = get_logger(__name__)
 _places = threading.BoundedSemaphore(MOST_WAITING)
@@ -70,6 +72,20 @@ class Bus:
         news = {monitor_channel(row["organization_id"]): exact_json.dumps([execution_started(row)])}
         self.wake(row["id"], row["organization_id"], news, fresh=True, row=_carried(row))
 
+    def begin_together(self, rows: Sequence[Columns]) -> None:
+        """The same for many of one organization: in the list of what timers wake, so that what begins alone need not wait
+        behind them. What there is no room for is left to the scheduler; the monitors get one message."""
+        organization_id = str(rows[0]["organization_id"])
+        ready = [row for row in rows if not row["held"] and not row["start_after"]]
+        news = exact_json.dumps([execution_started(row) for row in rows])
+        try:
+            room = max(0, QUEUED - due_length(self._broker))
+            wake_ups = [(str(row["id"]), organization_id) for row in ready[:room]]
+            self._broker.wake_due("run_execution", wake_ups)
+        except redis.RedisError as error:
+            log.warning("broker does not respond, the scheduler will wake them", executions=len(rows), error=str(error))
+        self._say([(monitor_channel(organization_id), news)])
+
     def wake(
         self,
         execution_id: str,
@@ -99,9 +115,7 @@ class Bus:
         if ends:
             news.append((monitor_channel(organization_id), exact_json.dumps(ends, default=str)))
         self._alive()
-        self._waiting.put(news)
-        if self._thread is None:
-            self._begin()
+        self._say(news)
 
     def wait(
         self, execution_id: str, organization_id: str, seconds: float, *, answered: bool = False
@@ -125,6 +139,11 @@ class Bus:
             self._thread = None
 
     # --- publishing
+
+    def _say(self, news: News) -> None:
+        self._waiting.put(news)
+        if self._thread is None:
+            self._begin()
 
     def _begin(self) -> None:
         with self._lock:

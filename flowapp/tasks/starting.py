@@ -5,10 +5,14 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from flowapp.engine.store.journal import first_row
+from flowapp.engine.store.rows import Columns
 from flowapp.models import Execution
 from flowapp.tasks.runtime import runtime
 
 _ASKED = ("status", "held", "start_after")
+ALONE = (
+    20  # executions of one organization that are begun one by one; more of them wait behind what somebody else began
+)
 
 
 def commit_and_start(session: Session, *executions: Execution, created: bool = True) -> None:
@@ -18,9 +22,17 @@ def commit_and_start(session: Session, *executions: Execution, created: bool = T
     are only committed. The one way to start after a commit.
     """
     _commit(session, executions)
+    by_organization: dict[str, list[Columns]] = {}
     for execution in executions if created else ():
         if execution.status == "pending":
-            runtime().bus.begin({**first_row(execution), **{name: getattr(execution, name) for name in _ASKED}})
+            row = {**first_row(execution), **{name: getattr(execution, name) for name in _ASKED}}
+            by_organization.setdefault(execution.organization_id, []).append(row)
+    for rows in by_organization.values():
+        if len(rows) > ALONE:
+            runtime().bus.begin_together(rows)
+        else:
+            for one in rows:
+                runtime().bus.begin(one)
 
 
 def commit_and_wake(session: Session, execution: Execution) -> None:
@@ -32,5 +44,6 @@ def commit_and_wake(session: Session, execution: Execution) -> None:
 def _commit(session: Session, executions: tuple[Execution, ...]) -> None:
     session.flush()
     for execution in executions:
-        session.expunge(execution)
+        if execution in session:
+            session.expunge(execution)
     session.commit()

@@ -5,14 +5,9 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from flowapp.engine.store.event_matching.listeners import is_switched_on
 from flowapp.engine.store.start import PAUSED
 from flowapp.models import Execution, Trigger, Version, Workflow
-
-
-def is_switched_on(trigger: Trigger, version: Version) -> bool:
-    """Whether a version says so of a trigger: while its workflow is paused, the row says of every one that it is off."""
-    listed = version.definition["triggers"]
-    return any(one.get("key") == trigger.key and one.get("is_active", True) for one in listed)
 
 
 def paused_hook(session: Session, key: str) -> tuple[Trigger, Workflow, Version] | None:

@@ -136,7 +136,9 @@ def _next_fire(spec: TriggerSpec, trigger: TriggerDef, after: datetime) -> datet
 
 
 def _source(session: Session, spec: TriggerSpec, trigger: TriggerDef, project_id: str) -> str:
-    """The slug of the form that the trigger listens to, however the config names the form."""
+    """The type of event that the trigger listens for; or the slug of its form, however the config names the form."""
+    if spec.listens is not None:
+        return spec.listens(spec.params.model_validate(trigger.config))[:200]
     fields = [n for n in spec.params.model_fields if ui_of(spec.params, n).get("widget") == "form"]
     meant = next((str(trigger.config[name]) for name in fields if trigger.config.get(name)), "")
     form = find(session.scalars(select(Form).where(Form.project_id == project_id)), meant) if meant else None

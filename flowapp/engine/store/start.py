@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, TypedDict, Unpack, cast
 
-from sqlalchemy import Column, ColumnElement, Engine, Table, bindparam, literal_column, select, text
+from sqlalchemy import Column, ColumnElement, Engine, Executable, Table, bindparam, literal_column, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session, make_transient_to_detached
@@ -23,6 +23,7 @@ from flowapp.models.driver import transaction
 from flowapp.texts import parts, say
 
 _executions = cast(Table, Execution.__table__)
+Insert = sqlite.Insert | postgresql.Insert
 _DEFAULTS = {column.key: getattr(column.default, "arg", None) for column in _executions.columns}
 
 
@@ -167,17 +168,28 @@ def _insert(session: Session, row: dict[str, Any]) -> Execution | None:
     return execution
 
 
+def insert_together(session: Session, rows: list[Columns]) -> list[Execution]:
+    """Writes rows that `new_row` gave, those whose idempotency key is new, and returns them; they belong to no session."""
+    connection = session.connection()
+    once = _insert_into(connection.dialect.name).on_conflict_do_nothing(
+        index_elements=["workflow_id", "idempotency_key"]
+    )
+    values = [{**_DEFAULTS, **row} for row in rows]
+    new = set(connection.execute(once.returning(_executions.c.id), values).scalars()) if values else set()
+    return [Execution(**row) for row in values if row["id"] in new]
+
+
 @cache
-def _statement(dialect: str) -> Any:
+def _statement(dialect: str) -> Executable:
     return _once(_insert_into(dialect))
 
 
-def _insert_into(dialect: str) -> Any:
+def _insert_into(dialect: str) -> Insert:
     """An INSERT that knows ON CONFLICT."""
-    return (sqlite if dialect == "sqlite" else postgresql).insert(_executions)
+    return sqlite.insert(_executions) if dialect == "sqlite" else postgresql.insert(_executions)
 
 
-def _once(insert: Any) -> Any:
+def _once(insert: Insert) -> Executable:
     """The first with its idempotency key is written; the others give no row. The row: id and the organization's timezone."""
     # In words: in RETURNING, SQLAlchemy would leave out the tables' names.
     zone = text("(SELECT timezone FROM organizations WHERE organizations.id = executions.organization_id) AS timezone")

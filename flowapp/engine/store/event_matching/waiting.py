@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, insert, or_, select, tuple_
+from sqlalchemy import Connection, Table, insert, or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.engine.store import signals
@@ -20,31 +20,54 @@ from flowapp.models import Event, Signal, Subscription
 
 _events = cast(Table, Event.__table__)
 _e = _events.c
+Listening = dict[tuple[str, str, str], dict[tuple[str, str], None]]  # by organization and entity: executions' tokens
 
 
 def deliver(session: Session, events: Sequence[Event], now: datetime) -> list[WakeUp]:
-    """Signals every listening token. Returns whom to wake after the commit."""
-    rows = [row for event in events for row in _signals(session, event, now)]
+    """Signals every listening token, of each in the order of the events. Returns whom to wake after the commit."""
+    by_type: dict[str, list[Event]] = {}
+    for event in events:
+        by_type.setdefault(event.type, []).append(event)
+    listening = {kind: _listening(session, kind, some) for kind, some in by_type.items()}
+    rows = [row for event in events for row in _signals(listening[event.type], event, now)]
     if rows:
         session.execute(insert(Signal.__table__), rows)  # type: ignore[arg-type]
     return list(dict.fromkeys((row["execution_id"], row["organization_id"]) for row in rows))
 
 
-def _signals(session: Session, event: Event, now: datetime) -> list[SignalRow]:
-    about = about_what(event.entity_type, event.entity_id, event.payload)
-    same = tuple_(Subscription.entity_type, Subscription.entity_id).in_(about)
-    listening = session.scalars(
-        select(Subscription).where(
-            Subscription.organization_id == event.organization_id,
-            Subscription.event_type.in_((event.type, family(event.type))),
-            Subscription.entity_id.in_({"", *(key for _, key in about)}),  # what the index is there for
-            or_(Subscription.entity_type == "", same),
+def _listening(session: Session, event_type: str, events: Sequence[Event]) -> Listening:
+    """Who listens for events of a type about anything that these are about."""
+    about = {key for event in events for _, key in about_what(event.entity_type, event.entity_id, event.payload)}
+    columns = (
+        Subscription.organization_id,
+        Subscription.entity_type,
+        Subscription.entity_id,
+        Subscription.execution_id,
+        Subscription.token,
+    )
+    rows = session.execute(
+        select(*columns).where(
+            Subscription.organization_id.in_({event.organization_id for event in events}),
+            Subscription.event_type.in_((event_type, family(event_type))),
+            Subscription.entity_id.in_({"", *about}),  # what the index is there for
         )
     )
-    listeners = dict.fromkeys((one.execution_id, one.token) for one in listening)  # however many of its types match
+    found: Listening = {}
+    for organization_id, entity_type, entity_id, execution_id, token in rows:
+        found.setdefault((organization_id, entity_type, entity_id), {})[execution_id, token] = None
+    return found
+
+
+def _signals(listening: Listening, event: Event, now: datetime) -> list[SignalRow]:
+    if not listening:
+        return []
+    about = about_what(event.entity_type, event.entity_id, event.payload)
+    places = [("", ""), *about]
+    # However many of its types match, and of what it is about, a token hears of an event once.
+    heard = dict.fromkeys(one for place in places for one in listening.get((event.organization_id, *place), {}))
     return [
         signals.row(event.organization_id, execution_id, "event", payload_of(event), now, token=token)
-        for execution_id, token in listeners
+        for execution_id, token in heard
     ]
 
 

@@ -1,0 +1,1 @@
+"""Triggers of the CRM: what becomes of contacts, companies, deals and tasks."""

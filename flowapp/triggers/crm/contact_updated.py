@@ -1,0 +1,28 @@
+"""A contact changed: any field, or those that the settings name, from one value to another."""
+
+from __future__ import annotations
+
+from flowapp.catalog import N_, TriggerSpec, trigger
+from flowapp.catalog.record_triggers import CONTACT_SAMPLE, ChangeParams, changed, is_change, summary
+
+
+class ContactUpdatedParams(ChangeParams):
+    """Which change."""
+
+
+trigger(
+    TriggerSpec(
+        type="contact_updated",
+        label=N_("Contact changed"),
+        description=N_("A field of a contact changes. What is saved without a change starts nothing."),
+        group=N_("CRM"),
+        icon="user-edit",
+        source="event",
+        params=ContactUpdatedParams,
+        sample=changed(CONTACT_SAMPLE, plan=("silver", "gold")),
+        param_aliases={"field": "fields", "from_value": "from", "to_value": "to"},
+        listens=lambda _config: "contact.updated",
+        matches=is_change,
+        summary=summary,
+    )
+)
