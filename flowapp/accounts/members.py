@@ -6,10 +6,10 @@ The caller commits, except where an `engine` is taken: those calls are one trans
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Engine, Update, delete, exists, select, update
+from sqlalchemy import Engine, Update, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from flowapp.catalog.times import timezones
 from flowapp.config import Settings
 from flowapp.errors import ConfigError, ConflictError, ForbiddenError, InvalidError, NotFoundError, Problem
 from flowapp.events import audit
-from flowapp.models import AccessToken, Lease, Member, Organization, PasswordReset, User, new_id, utcnow
+from flowapp.models import AccessToken, Lease, Member, Organization, PasswordReset, User, new_id, read_id, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.passwords import check_password, hash_password
 from flowapp.security.roles import Role
@@ -260,6 +260,16 @@ def get_member(session: Session, member_id: str) -> Member:
     if member is None:
         raise NotFoundError(say("There is no such member."))
     return member
+
+
+def named(session: Session, names: Iterable[str]) -> dict[str, User]:
+    """Members of this organization by what they are called there: e-mail address, in any case, or id. Others are left out."""
+    wanted = {name: name.strip().casefold() for name in names}
+    known = [known_id for name in wanted.values() if (known_id := read_id(name))]
+    is_meant = or_(User.email.in_(wanted.values()), User.id.in_(known))
+    found = session.scalars(select(User).join(Member, Member.user_id == User.id).where(is_meant)).all()
+    by_name = {key: user for user in found for key in (user.email, user.id)}
+    return {name: user for name, folded in wanted.items() if (user := by_name.get(read_id(folded) or folded))}
 
 
 def set_role(session: Session, member: Member, role: Role, *, by: Role) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
+from flowapp.catalog.explanations import Question
 from flowapp.values.conventions import Conventions
 
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
@@ -75,10 +76,11 @@ class SentMail(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """How many people were asked; `caught`: their e-mails were, not sent."""
+    """How many people were asked; `caught`: their e-mails were, not sent; `missing`: who is no member (any more)."""
 
     people: int
     caught: bool = False
+    missing: Sequence[str] = ()
 
 
 class Mailer(Protocol):
@@ -187,8 +189,8 @@ class People(Protocol):
         """Tells them in the app, and those in `emails` by e-mail. The number of people told."""
         ...
 
-    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> Asked:
-        """Asks every member with the role to approve or reject this visit."""
+    def ask_approval(self, question: Question, *, by_email: bool) -> Asked:
+        """Asks whom the question is for to approve or reject this visit; admins where none of them is a member."""
         ...
 
 

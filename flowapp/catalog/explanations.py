@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, TypedDict
 
 
@@ -57,8 +58,38 @@ Explain = Callable[[PastVisit], list[Reason]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a step asks members of the organization: those with `role` or a higher one decide."""
+    """What a step asks members of the organization: `members` (e-mail addresses or ids) decide, else those with `role` or
+    a higher one."""
 
     role: str
     title: str = ""
     message: str = ""
+    members: tuple[str, ...] = ()
+
+    def is_for(self, *names: str) -> bool:
+        """Whether it is addressed to the member who has these names, e-mail address and id."""
+        return not {_folded(name) for name in names}.isdisjoint(map(_folded, self.members))
+
+    @property
+    def listening(self) -> tuple[str, ...]:
+        """The kinds of events that stand for it while it is open. Nobody records them: open questions are found by them."""
+        if not self.members:
+            return (asked_of_role(self.role),)
+        return tuple(dict.fromkeys([ASKED_OF_MEMBERS, *map(asked_of_member, self.members)]))
+
+
+ASKED_OF_MEMBERS = "approval.members"  # whoever they are
+
+
+def asked_of_role(role: str) -> str:
+    """The kind of event that stands for open questions to a role."""
+    return f"approval.{role}"
+
+
+def asked_of_member(name: str) -> str:
+    """The same for those to a member, by e-mail address or id."""
+    return f"approval.member.{sha256(_folded(name).encode()).hexdigest()[:32]}"
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()

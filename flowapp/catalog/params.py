@@ -34,6 +34,7 @@ Widget = Literal[
     "schema",  # slug of a validation schema
     "form",  # slug of a form
     "integration",  # id of an integration; `integration_type` narrows
+    "members",  # e-mail addresses of members of the organization
     "step",  # step_id of this workflow
     "workflow",  # id or name of another workflow
     "cron",

@@ -6,20 +6,22 @@ once, the second one finds the first one's signal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from flowapp import events
+from flowapp.accounts import members
 from flowapp.catalog import ACTIONS, Question, get_action
+from flowapp.catalog.explanations import ASKED_OF_MEMBERS, asked_of_member, asked_of_role
 from flowapp.engine.machine.types import SUSPENDED
 from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from flowapp.executions.history import lock
-from flowapp.models import TERMINAL, Execution, Signal, StepRun, Subscription, User, Workflow, utcnow
+from flowapp.models import TERMINAL, Execution, Member, Signal, StepRun, Subscription, User, Workflow, utcnow
 from flowapp.records.paging import FIRST, Page, PageAt, paginate
 from flowapp.security.roles import Role
 from flowapp.texts import say
@@ -30,12 +32,13 @@ Decision = Literal["approved", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A visit of a step that asked for a decision."""
+    """A visit of a step that asked for a decision. `people`: whom it names, those who are members by what they are named."""
 
     run: StepRun
     execution: Execution
     workflow_name: str
     question: Question
+    people: Mapping[str, User] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -44,6 +47,21 @@ class Asked:
     @property
     def role(self) -> Role:
         return Role.read(self.question.role)
+
+    @property
+    def missing(self) -> list[str]:
+        """Whom it names who is no member (any more)."""
+        return [name for name in self.question.members if name not in self.people]
+
+    def is_for(self, user: User, role: Role) -> bool:
+        """Whether it is addressed to this member: by name, else by role; to admins where nobody else is left."""
+        if self.question.members:
+            return self.question.is_for(user.email, user.id) or (not self.people and role >= Role.ADMIN)
+        return role >= self.role
+
+    def may_be_decided_by(self, user: User, role: Role) -> bool:
+        """Whom it is for, and where people are named, admins and owners."""
+        return self.is_for(user, role) or (bool(self.question.members) and role >= Role.ADMIN)
 
     @property
     def until(self) -> datetime | None:
@@ -64,10 +82,38 @@ class Asked:
         return token if here and token["status"] == SUSPENDED else None
 
 
-def open_for(session: Session, role: Role, at: PageAt = FIRST) -> tuple[list[Asked], Page[object]]:
-    """What a member with this role may decide, newest first, and the page of the list. InvalidError: broken cursor."""
-    kinds = [f"approval.{lower.label}" for lower in Role if lower <= role]
-    statement = select(Subscription).where(Subscription.event_type.in_(kinds))
+def open_for(session: Session, user: User, role: Role, at: PageAt = FIRST) -> tuple[list[Asked], Page[object]]:
+    """What is addressed to a member, newest first, and the page of the list. InvalidError: broken cursor."""
+    kinds = [asked_of_role(lower.label) for lower in Role if lower <= role]
+    mine = Subscription.event_type.in_([*kinds, asked_of_member(user.email), asked_of_member(user.id)])
+    return _open(session, or_(mine, _left_alone(session)) if role >= Role.ADMIN else mine, at)
+
+
+def all_open(session: Session, at: PageAt = FIRST) -> tuple[list[Asked], Page[object]]:
+    """Every open approval of the organization, as `open_for`."""
+    kinds = [ASKED_OF_MEMBERS, *(asked_of_role(role.label) for role in Role)]
+    return _open(session, Subscription.event_type.in_(kinds), at)
+
+
+def count_left_alone(session: Session) -> int:
+    """How many open approvals name only people who have left the organization."""
+    return session.scalar(select(func.count()).select_from(Subscription).where(_left_alone(session))) or 0
+
+
+def _left_alone(session: Session) -> ColumnElement[bool]:
+    """Of people who have all left the organization."""
+    rows = session.execute(select(User.email, User.id).join(Member, Member.user_id == User.id))
+    other = aliased(Subscription)
+    somebody = select(other.id).where(
+        other.execution_id == Subscription.execution_id,
+        other.token == Subscription.token,
+        other.event_type.in_([asked_of_member(name) for row in rows for name in row]),
+    )
+    return and_(Subscription.event_type == ASKED_OF_MEMBERS, ~somebody.exists())
+
+
+def _open(session: Session, which: ColumnElement[bool], at: PageAt) -> tuple[list[Asked], Page[object]]:
+    statement = select(Subscription).where(which)
     page = paginate(session, statement, at, key=Subscription.id, id_column=Subscription.id)
     runs = _waiting(session, {row.execution_id for row in page.rows})
     by_token = {(run.execution_id, run.token): run for run in runs}
@@ -108,8 +154,15 @@ def _asked(session: Session, runs: list[StepRun]) -> list[Asked]:
         .where(Execution.id.in_({run.execution_id for run in runs}))
     )
     known = {execution.id: (execution, name) for execution, name in rows}
-    asked = ((run, _question(run)) for run in runs)
-    return [Asked(run, *known[run.execution_id], question) for run, question in asked if question]
+    asked = [(run, question) for run in runs if (question := _question(run))]
+    people = members.named(session, {name for _run, question in asked for name in question.members})
+    return [
+        Asked(
+            run, *known[run.execution_id], question,
+            {name: people[name] for name in question.members if name in people},
+        )
+        for run, question in asked
+    ]  # fmt: skip
 
 
 def _asking() -> list[str]:
@@ -188,11 +241,10 @@ def decide(
 
     `by_link`: of whoever had the link that was sent to that member. The execution, its log and the audit say so.
 
-    ForbiddenError for a lower role; ConflictError where it was decided, or went on without a decision; InvalidError for
+    ForbiddenError for whoever is not asked; ConflictError where it was decided, or went on without a decision; InvalidError for
     a comment that is too long.
     """
-    if role < asked.role:
-        raise ForbiddenError(say("This approval needs the role %(role)s or a higher one.", role=asked.role.label))
+    _refuse_others(asked, user, role)
     if len(comment) > MAX_COMMENT or "\0" in comment:
         raise InvalidError.at("comment", say("Enter at most %(count)s characters.", count=MAX_COMMENT))
     lock(session, asked.execution)
@@ -220,6 +272,15 @@ def decide(
         target=("execution", run.execution_id, asked.workflow_name),
         details={"step_id": run.step_id, "title": asked.title, "comment": comment, "by_link": by_link},
     )
+
+
+def _refuse_others(asked: Asked, user: User, role: Role) -> None:
+    if asked.may_be_decided_by(user, role):
+        return
+    if not asked.question.members:
+        raise ForbiddenError(say("This approval needs the role %(role)s or a higher one.", role=asked.role.label))
+    who = ", ".join(asked.question.members)
+    raise ForbiddenError(say("This approval is for %(who)s. Admins and owners can decide, too.", who=who))
 
 
 def decision_text(made: dict[str, Any]) -> str:

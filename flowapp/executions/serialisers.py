@@ -144,6 +144,7 @@ def approval_json(asked: Asked) -> Json:
         "title": asked.title,
         "message": asked.question.message,
         "role": asked.question.role,
+        "members": list(asked.question.members),
         "asked_at": iso(asked.run.started_at),
         "until": iso(asked.until),
     }

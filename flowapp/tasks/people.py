@@ -9,13 +9,15 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Asked, Email, Mailer
+from flowapp.accounts import members as accounts
+from flowapp.catalog import Asked, Email, Mailer, Question
 from flowapp.config import Settings
 from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
 from flowapp.logs import kept_text
 from flowapp.models import ROLES, Member, Notification, Organization, User, Workflow
 from flowapp.security.links import sign
+from flowapp.security.roles import Role
 from flowapp.texts import labelled, localized, say
 
 T = TypeVar("T")
@@ -74,30 +76,38 @@ class Members:
             self._services.mail.send(Email([address], title, text, message_id=f"<{self._key}.{number}@flowapp>"))
         return notified + len(emails)
 
-    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> Asked:
-        """A notification, and an e-mail with buttons, to everybody who may decide; each with a link of their own.
+    def asked(self, question: Question) -> tuple[list[User], list[str]]:
+        """Whom the question goes to, and whom it names who is no member. StepError where that is nobody."""
+        people, missing = self._services.within(lambda session: _asked(session, question))
+        if not people:
+            role = question.role
+            raise StepError(
+                say("Nobody in the organization has the role %(role)s, so nobody could decide.", role=role),
+                permanent=True,
+            )
+        return people, missing
+
+    def ask_approval(self, question: Question, *, by_email: bool) -> Asked:
+        """A notification, and an e-mail with buttons, to everybody who is asked; each with a link of their own.
 
         Asking again for the same visit (its worker died) notifies nobody twice; the e-mails have the same Message-ID.
         """
         page = f"/executions/{self._visit.execution_id}#approval-{self._step_id}-{self._visit.iteration}"
 
-        def write(session: Session) -> tuple[list[User], str, str]:
-            people = with_role(session, role)
+        people, missing = self.asked(question)
+        title, message = question.title, question.message
+
+        def write(session: Session) -> tuple[str, str]:
             notified = set(session.scalars(select(Notification.user_id).where(_to(people), Notification.link == page)))
             notify(session, [user for user in people if user.id not in notified], title, message, page)
-            return people, *_names(session, self._visit)
+            return _names(session, self._visit)
 
-        people, workflow, organization = self._services.within(write)
-        if not people:
-            raise StepError(
-                say("Nobody in the organization has the role %(role)s, so nobody could decide.", role=role),
-                permanent=True,
-            )
+        workflow, organization = self._services.within(write)
         sent = [
             self._services.mail.send(self._email(user, title, message, workflow, organization))
             for user in (people if by_email else ())
         ]
-        return Asked(len(people), any(mail.caught for mail in sent))
+        return Asked(len(people), any(mail.caught for mail in sent), missing)
 
     def _email(self, user: User, title: str, message: str, workflow: str, organization: str) -> Email:
         settings = self._services.settings
@@ -126,6 +136,15 @@ def _approval_texts(workflow: str, link: str, language: str) -> dict[str, str]:
         "personal": say("These links act on your behalf. Do not forward this e-mail."),
     }
     return {name: localized(text, language) for name, text in texts.items()}
+
+
+def _asked(session: Session, question: Question) -> tuple[list[User], list[str]]:
+    if not question.members:
+        return with_role(session, question.role), []
+    found = accounts.named(session, question.members)
+    people = {user.id: user for user in found.values()}
+    missing = [name for name in question.members if name not in found]
+    return list(people.values()) or with_role(session, Role.ADMIN.label), missing
 
 
 def _to(people: list[User]) -> Any:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flowapp.catalog import Asked, Email, Found, HttpResponse, IntegrationHandle, Saved, SentMail
+from flowapp.catalog import Asked, Email, Found, HttpResponse, IntegrationHandle, Question, Saved, SentMail
 from flowapp.catalog.context import Http, StepServices
 from flowapp.connectors.smtp import compose
 from flowapp.engine.runtime.simulate import VirtualClock
 from flowapp.logs import MASK, mask
 from flowapp.security.egress import SafeHttp
+from flowapp.tasks.people import Members
 from flowapp.tasks.services import StepTables, VisitServices
 from flowapp.texts import labelled, say
 
@@ -37,7 +38,7 @@ class RecordingServices(StepServices):
     ) -> None:
         self._recording, self._step_id = recording, step_id
         self.clock, self.catches = recording.clock, recording.catches
-        self.http, self.mail, self.people = _Http(self, real.http), _Mail(self), _People(self)
+        self.http, self.mail, self.people = _Http(self, real.http), _Mail(self), _People(self, real.people)
         self.tables, self.workflows = _Tables(self, real.tables), _Workflows(other)
         self.schemas, self.sandbox, self.conventions = real.schemas, real.sandbox, real.conventions
         self.integration = lambda reference: _hidden(real.integration(reference))
@@ -126,13 +127,17 @@ class _Workflows:
 
 
 class _People:
-    def __init__(self, record: RecordingServices) -> None:
-        self._record = record
+    def __init__(self, record: RecordingServices, real: Members) -> None:
+        self._record, self._asked = record, real.asked
 
     def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:
         self._record.note("notification", role=role, title=title, body=body, link=link, emails=list(emails))
         return 1
 
-    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> Asked:
-        self._record.note("approval", role=role, title=title, body=message, by_email=by_email)
-        return Asked(1)
+    def ask_approval(self, question: Question, *, by_email: bool) -> Asked:
+        asked, missing = self._asked(question)
+        self._record.note(
+            "approval", role=question.role, members=list(question.members), title=question.title, body=question.message,
+            by_email=by_email,
+        )  # fmt: skip
+        return Asked(len(asked), missing=missing)

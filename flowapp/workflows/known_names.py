@@ -9,17 +9,22 @@ from sqlalchemy.orm import Session
 
 from flowapp.data.columns import SYSTEM_COLUMNS
 from flowapp.engine.graph.checks import Known
-from flowapp.models import DataTable, Form, Integration, Schema, Workflow
+from flowapp.models import DataTable, Form, Integration, Member, Schema, User, Workflow
 
 
 def known(session: Session, project_id: str) -> Known:
     """Every name that a step of this project may call a thing by, for engine.graph.checks."""
+    people = session.execute(
+        select(Member.user_id, Member.role, User.email).join(User, User.id == Member.user_id)
+    ).all()
     return Known(
         sql=lambda query, params: _sql_fault(session, project_id, query, params),
         tables=_names(session, DataTable, project_id),
         schemas=_names(session, Schema, project_id),
         forms=_names(session, Form, project_id),
         columns=_columns(session, project_id),
+        members=frozenset(name for row in people for name in (row.email, row.user_id)),
+        roles=frozenset(row.role for row in people),
         workflows=_workflows(session),
         unpublished=_workflows(session) - _workflows(session, Workflow.published_version_id.is_not(None)),
         integrations=frozenset(

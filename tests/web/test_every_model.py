@@ -19,7 +19,7 @@ load()
 COLUMNS = [{"key": "name", "label": "Name"}, {"key": "email", "label": "E-mail"}]
 OFFERED = [("one", "One"), ("two", "Two")]
 PROVIDERS = Providers(
-    tables=OFFERED, schemas=OFFERED, forms=OFFERED, steps=OFFERED, workflows=OFFERED,
+    tables=OFFERED, schemas=OFFERED, forms=OFFERED, steps=OFFERED, workflows=OFFERED, members=OFFERED,
     integrations=[("one", "One", "smtp"), ("two", "Two", "http")], columns=lambda _table: COLUMNS,
 )  # fmt: skip
 GROUP = {
@@ -33,7 +33,7 @@ VALUES: dict[str, Any] = {
     "checkbox": True, "duration": "2 hours", "datetime": "+3 days", "timezone": "Europe/Paris", "cron": "0 8 * * 1",
     "keyvalue": {"a": "b", "n": 5, "deep": {"list": [1, None]}}, "lines": ["a@b.c", "d@e.f"], "events": ["contact.updated"], "conditions": GROUP,
     "mapping": {"email": "{{ input.email }}", "gone": 2}, "secret": "••••", "hidden": "kept", "json": {"a": [1]},
-    **dict.fromkeys(("table", "schema", "form", "step", "workflow", "integration"), "two"),
+    **dict.fromkeys(("table", "schema", "form", "step", "workflow", "integration"), "two"), "members": ["one", "two"],
 }  # fmt: skip
 
 

@@ -18,7 +18,14 @@ from flowapp.texts import say
 
 Kind = Literal["time", "until", "condition", "url", "approval", "event"]
 _SIGNALLED = ["condition", "url", "approval", "event"]
-_GIVEN = {"until": "until", "conditions": "condition", "role": "approval", "events": "event", "event": "event"}
+_GIVEN = {
+    "until": "until",
+    "conditions": "condition",
+    "role": "approval",
+    "members": "approval",
+    "events": "event",
+    "event": "event",
+}
 
 
 def kind_of(params: Mapping[str, object]) -> str:

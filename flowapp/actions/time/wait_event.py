@@ -25,7 +25,7 @@ from flowapp.catalog import (
     ui,
 )
 from flowapp.catalog.fields import Duration, Lines, Text
-from flowapp.texts import join, say
+from flowapp.texts import either, join, say
 
 Kind = Literal["url", "approval", "event"]
 _APPROVAL, _EVENT = {"kind": ["approval"]}, {"kind": ["event"]}
@@ -38,7 +38,7 @@ def kind_of(params: Mapping[str, object]) -> str:
         return str(params["kind"])
     if params.get("events") or params.get("event"):
         return "event"
-    return "approval" if any(params.get(name) for name in ("role", "title", "message")) else "url"
+    return "approval" if any(params.get(name) for name in ("role", "members", "title", "message")) else "url"
 
 
 class WaitEventParams(Params):
@@ -59,6 +59,16 @@ class WaitEventParams(Params):
             show_if=_APPROVAL,
         ),
     )  # fmt: skip
+    members: Lines = Field(
+        [],
+        max_length=20,
+        json_schema_extra=ui(
+            N_("These people decide"),
+            N_("Choose people to ask them instead of everybody with the role. Admins and owners may decide, too."),
+            widget="members",
+            show_if=_APPROVAL,
+        ),
+    )
     title: Text = Field(
         "",
         max_length=300,
@@ -119,7 +129,8 @@ def _branches(params: Mapping[str, object]) -> list[str]:
 
 def question(params: WaitEventParams) -> Question | None:
     """What members are asked, where it waits for a decision."""
-    return Question(params.role, params.title, params.message) if params.kind == "approval" else None
+    asked = params.kind == "approval"
+    return Question(params.role, params.title, params.message, tuple(params.members)) if asked else None
 
 
 def explain(visit: PastVisit) -> list[Reason]:
@@ -178,15 +189,23 @@ def wait_event(ctx: StepContext, params: WaitEventParams) -> Outcome:
     if answer is not None:
         return answer
     if params.kind == "approval" and ctx.signal is None:
-        title = params.title.strip() or ctx.step_name
-        asked = ctx.people.ask_approval(params.role, title, params.message, by_email=params.by_email)
-        caught = say(" The e-mails were caught, not sent: no mail server is connected.") if asked.caught else ""
-        who = say("1 person") if asked.people == 1 else say("%(count)s people", count=asked.people)
-        ctx.log(
-            say("Asked %(who)s to decide: “%(title)s”.%(caught)s", who=who, title=title, caught=caught),
-            "warning" if caught else "info",
-        )
+        _ask(ctx, params)
     return _suspend(ctx, params)
+
+
+def _ask(ctx: StepContext, params: WaitEventParams) -> None:
+    title = params.title.strip() or ctx.step_name
+    question = Question(params.role, title, params.message, tuple(params.members))
+    asked = ctx.people.ask_approval(question, by_email=params.by_email)
+    one = say("Asked 1 person to decide: “%(title)s”.", title=title)
+    several = say("Asked %(count)s people to decide: “%(title)s”.", count=asked.people, title=title)
+    ctx.log(one if asked.people == 1 else several)
+    if asked.missing:
+        ctx.log(say("Not a member of the organization: %(names)s.", names=", ".join(asked.missing)), "warning")
+    if len(asked.missing) == len(params.members) > 0:
+        ctx.log(say("Nobody of those who were to decide is a member, so admins and owners were asked."), "warning")
+    if asked.caught:
+        ctx.log(say("The e-mails were caught, not sent: no mail server is connected."), "warning")
 
 
 def _suspend(ctx: StepContext, params: WaitEventParams) -> Suspend:
@@ -197,10 +216,10 @@ def _suspend(ctx: StepContext, params: WaitEventParams) -> Suspend:
         same = params.same_entity and bool(about_what(ctx))
         words = say("an event: %(events)s", events=", ".join(params.events))
         return Suspend(words, ("event",), until, events=tuple(params.events), same_entity=same, result=result)
-    # Nobody records such an event: it is how open approvals are found by role (executions.approvals).
-    asked = (f"approval.{params.role}",)
-    words = say("a decision by a member with the role %(role)s or a higher one", role=params.role)
-    return Suspend(words, ("approval",), until, events=asked, same_entity=False, result=result)
+    asked = Question(params.role, members=tuple(params.members))
+    by_role = say("a decision by a member with the role %(role)s or a higher one", role=params.role)
+    words = say("a decision by %(who)s", who=either(params.members)) if params.members else by_role
+    return Suspend(words, ("approval",), until, events=asked.listening, same_entity=False, result=result)
 
 
 _DECIDED_ANYHOW = N_("Decided by %(by)s.")

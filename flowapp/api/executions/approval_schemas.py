@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
-from flowapp.api.schemas import In, ListOut, Out
+from flowapp.api.schemas import In, ListOut, Out, PageQuery
 
 
 class DecideIn(In):
@@ -25,8 +26,17 @@ class DecidedOut(Out):
     by: str
 
 
+class ApprovalsQuery(PageQuery):
+    """`mine`: those addressed to the caller, by name or by role; `all`: every open one of the organization."""
+
+    scope: Literal["mine", "all"] = "mine"
+
+
 class ApprovalOut(Out):
-    """An open approval; `until`: when the execution goes on without it, null: never."""
+    """An open approval; `until`: when the execution goes on without it, null: never.
+
+    Where `members` names people, they decide, admins and owners too; else whoever has the role or a higher one.
+    """
 
     execution_id: str
     workflow: str
@@ -35,6 +45,7 @@ class ApprovalOut(Out):
     title: str
     message: str
     role: str
+    members: list[str]
     asked_at: datetime
     until: datetime | None
 

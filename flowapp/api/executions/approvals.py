@@ -8,7 +8,6 @@ from flowapp import tasks
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.executions import approval_schemas as schemas
 from flowapp.api.routes import route
-from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.executions import approvals, history, serialisers
@@ -25,13 +24,16 @@ TAG = N_("Approvals")
 
 @route(
     bp, "/approvals/", "GET", tag=TAG, summary=N_("List open approvals"),
-    query=PageQuery, answer=schemas.ApprovalsOut,
+    query=schemas.ApprovalsQuery, answer=schemas.ApprovalsOut,
 )  # fmt: skip
 @access(Role.VIEWER)
 def list_approvals() -> Response:
-    """Those that the caller may decide, newest first."""
-    query = read_query(PageQuery)
-    asked, found = approvals.open_for(db.session(), g.actor.role, query.at)
+    """Those that are addressed to the caller, or all, newest first."""
+    query, session = read_query(schemas.ApprovalsQuery), db.session()
+    if query.scope == "all":
+        asked, found = approvals.all_open(session, query.at)
+    else:
+        asked, found = approvals.open_for(session, g.actor.user, g.actor.role, query.at)
     return jsonify(list_of(found, [serialisers.approval_json(one) for one in asked]))
 
 
@@ -41,7 +43,7 @@ def list_approvals() -> Response:
 )  # fmt: skip
 @access(Role.VIEWER)
 def approve_execution(execution_id: str) -> Response:
-    """403 for a lower role than the step asks for, 409 where nothing waits for it or somebody was faster."""
+    """403 for whoever the step does not ask, 409 where nothing waits for it or somebody was faster."""
     return _decide(execution_id, "approved")
 
 
@@ -51,7 +53,7 @@ def approve_execution(execution_id: str) -> Response:
 )  # fmt: skip
 @access(Role.VIEWER)
 def reject_execution(execution_id: str) -> Response:
-    """403 for a lower role than the step asks for, 409 where nothing waits for it or somebody was faster."""
+    """403 for whoever the step does not ask, 409 where nothing waits for it or somebody was faster."""
     return _decide(execution_id, "rejected")
 
 

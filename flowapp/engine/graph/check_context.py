@@ -27,7 +27,8 @@ class Known:
     """What the project has, each under every name that a step may call it by. None: not checked.
 
     `sql(query, parameters)` says why a query cannot run, or nothing. `unpublished` are those of the workflows that no
-    step can run yet; `columns` has those of each table, by its names in lower case.
+    step can run yet; `columns` has those of each table, by its names in lower case. `members` of the organization by
+    e-mail address and id; `roles` are those that somebody has.
     """
 
     integrations: frozenset[str] | None = None
@@ -35,6 +36,8 @@ class Known:
     forms: frozenset[str] | None = None
     schemas: frozenset[str] | None = None
     workflows: frozenset[str] | None = None
+    members: frozenset[str] | None = None
+    roles: frozenset[str] | None = None
     unpublished: frozenset[str] = frozenset()
     columns: Mapping[str, frozenset[str]] | None = None
     sql: Callable[[str, dict[str, object]], str] | None = None

@@ -12,6 +12,7 @@ from flowapp.catalog.entities import known_names
 from flowapp.catalog.params import Hints
 from flowapp.engine.graph import checks_flow as flow
 from flowapp.engine.graph.check_context import CheckContext, Findings, Known, names, with_hints
+from flowapp.engine.graph.checks_people import unheld_roles, unknown_members
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.expression import has_expression
 from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, nearest, no_step
@@ -274,10 +275,10 @@ def _params(context: CheckContext, *, doubtful: bool) -> Findings:
 _Find = Callable[[CheckContext], Findings]
 _ERRORS: tuple[_Find, ...] = (
     flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _wrong_edges,
-    _missing_things, _missing_columns, _unpublished, _unready,
+    _missing_things, unknown_members, _missing_columns, _unpublished, _unready,
     _wrong_sql, _wrong_config, flow.lost_edges, flow.own_gotos, flow.without_body, flow.endless_loops,
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (
     _no_trigger, flow.several_starts, flow.open_branches, flow.odd_loops, flow.inside_and_after, flow.lonely_merges,
-    flow.unanswered, flow.nobody_waits, _from_inside_loops, _idle_settings, _unknown_names, _unknown_events, partial(_params, doubtful=True),
+    flow.unanswered, flow.nobody_waits, unheld_roles, _from_inside_loops, _idle_settings, _unknown_names, _unknown_events, partial(_params, doubtful=True),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from flowapp.executions.approvals import Asked, Decision
 from flowapp.extensions import csrf, db, limiter
 from flowapp.models import Execution, Member, Organization, User
 from flowapp.models.tenancy import system_session
-from flowapp.records.paging import PageAt
+from flowapp.records.paging import FIRST, Page, PageAt
 from flowapp.security.links import read
 from flowapp.security.roles import Role
 from flowapp.texts import say
@@ -37,13 +37,18 @@ NAV = Nav(35, N_("Approvals"), "checklist", "approvals.index", "/approvals")
 @bp.get("")
 @access(Role.VIEWER)
 def index() -> Response:
-    """The newest first."""
-    cursor = request.args.get("cursor") or None
+    """Those addressed to the reader, or all; the newest first."""
+    everyone = request.args.get("scope") == "all"
     try:
-        asked, cursors = approvals.open_for(db.session(), g.actor.role, PageAt(cursor=cursor))
+        asked, cursors = _listed(PageAt(cursor=request.args.get("cursor") or None), everyone=everyone)
     except InvalidError:  # a cursor of another list
-        asked, cursors = approvals.open_for(db.session(), g.actor.role)
-    return page("executions/approvals/index.html", block="list", asked=asked, cursors=cursors)
+        asked, cursors = _listed(FIRST, everyone=everyone)
+    return page("executions/approvals/index.html", block="list", asked=asked, cursors=cursors, everyone=everyone)
+
+
+def _listed(at: PageAt, *, everyone: bool) -> tuple[list[Asked], Page[object]]:
+    session = db.session()
+    return approvals.all_open(session, at) if everyone else approvals.open_for(session, g.actor.user, g.actor.role, at)
 
 
 class ApprovalForm(PageForm):
@@ -78,13 +83,13 @@ def approval_form(asked: Asked, posted: Posted | None = None) -> ApprovalForm:
 @bp.post("/<uuid:execution_id>/<int:seq>")
 @access(Role.VIEWER)
 def decide(execution_id: UUID, seq: int) -> Response:
-    """Approves or rejects; 403 for a lower role than the step asks for."""
+    """Approves or rejects; 403 for whoever the step does not ask."""
     session = db.session()
     execution = history.get(session, str(execution_id))
     asked = approvals.find(session, execution.id, seq=seq if seq < 2**31 else 0)
     form = approval_form(asked, request.form)
     if not _take(session, asked, form, g.actor.user, g.actor.role):
-        return page("executions/approvals/index.html", status=422, asked=[asked], refused=form)
+        return page("executions/approvals/index.html", status=422, asked=[asked], refused=form, everyone=False)
     return to_url(safe_next(request.form.get("next"), "/approvals"))
 
 
@@ -139,7 +144,7 @@ def _ask(invited: Invited, refused: ApprovalForm | None = None) -> Response:
         asked=invited.asked,
         person=invited.user,
         organization=session.get_one(Organization, invited.asked.execution.organization_id),
-        may=invited.role >= invited.asked.role,
+        may=invited.asked.may_be_decided_by(invited.user, invited.role),
         decided=approvals.decision(session, invited.asked),
         wanted=request.args.get("decision", ""),
         reader=_reader(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, flash, g, request, url_for
-from flask_babel import get_locale
+from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -17,6 +17,7 @@ from flowapp.accounts import members as accounts
 from flowapp.catalog import N_
 from flowapp.errors import InvalidError, StepError
 from flowapp.events import audit
+from flowapp.executions import approvals
 from flowapp.extensions import db
 from flowapp.models import Invitation, Member, User, utcnow
 from flowapp.security.roles import Role
@@ -91,6 +92,15 @@ def remove(member_id: str) -> Response:
     _note("member.removed", ("member", user.id, user.email), {"role": member.role})
     revocation.end_sessions_without_membership(db.engine, user.id)
     flash(_("%(name)s is no longer a member.", name=user.name), "success")
+    if count := approvals.count_left_alone(db.session()):
+        flash(
+            ngettext(
+                "%(num)d approval waits for people who have left. An admin or an owner can decide it under Approvals.",
+                "%(num)d approvals wait for people who have left. An admin or an owner can decide them under Approvals.",
+                count,
+            ),
+            "warning",
+        )
     return go("members.index")
 
 

@@ -1,4 +1,4 @@
-"""What the selects of a form offer: the project's tables, schemas and forms, the integrations, the other steps."""
+"""What the selects of a form offer: the project's tables, schemas and forms, integrations, members, the other steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from flowapp.models import DataTable, Form, Integration, Schema, Workflow
+from flowapp.models import DataTable, Form, Integration, Member, Schema, User, Workflow
 from flowapp.models.definitions import ColumnJson
 
 Choices = Sequence[tuple[str, str]]
@@ -28,6 +28,7 @@ class Providers:
     forms: Choices = ()
     steps: Choices = ()
     workflows: Choices = ()
+    members: Choices = ()
     integrations: Sequence[tuple[str, str, str]] = ()
     columns: Callable[[str], Columns] = _no_columns
 
@@ -42,6 +43,7 @@ def of_project(session: Session, project_id: str, steps: Choices = (), without: 
         forms=_pairs(session, select(Form.slug, Form.name).filter_by(project_id=project_id)),
         steps=steps,
         workflows=_workflows(session, without),
+        members=_members(session),
         integrations=[
             (row.id, row.name, row.integration_type)
             for row in session.scalars(select(Integration).order_by(Integration.name))
@@ -54,6 +56,12 @@ def _workflows(session: Session, without: str) -> list[tuple[str, str]]:
     """Every workflow of the organization, archived ones left out."""
     found = select(Workflow.id, Workflow.name).where(Workflow.status != "archived")
     return _pairs(session, found.where(Workflow.id != without) if without else found)
+
+
+def _members(session: Session) -> list[tuple[str, str]]:
+    """Everybody in the organization, by e-mail address."""
+    found = select(User.email, User.name).join(Member, Member.user_id == User.id)
+    return [(email, f"{name} ({email})") for email, name in _pairs(session, found)]
 
 
 def _pairs(session: Session, statement: Select[str, str]) -> list[tuple[str, str]]:

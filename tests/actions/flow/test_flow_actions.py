@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowapp.catalog import ACTIONS, Asked, Branch, Done, Signal, Stop, Suspend, Wait, get_action, ui_of
+from flowapp.catalog import ACTIONS, Asked, Branch, Done, Question, Signal, Stop, Suspend, Wait, get_action, ui_of
 from tests.actions.conftest import NOW
 
 
@@ -137,9 +137,9 @@ class RecordingPeople:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
 
-    def ask_approval(self, role: str, title: str, _message: str, *, by_email: bool) -> Asked:
+    def ask_approval(self, question: Question, *, by_email: bool) -> Asked:
         assert by_email
-        self.asked.append((role, title))
+        self.asked.append((question.role, question.title))
         return Asked(1)
 
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from flowapp.actions.time.wait_event import WaitEventParams, wait_event
-from flowapp.catalog import Asked, Branch, Outcome, Signal, Suspend, get_action
+from flowapp.catalog import Asked, Branch, Outcome, Question, Signal, Suspend, get_action
 from flowapp.engine.language.scope import Scope
 from tests.actions.conftest import Bench
 
@@ -19,8 +19,8 @@ from tests.actions.conftest import Bench
 class Asking:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def ask_approval(self, role: str, title: str, message: str, *, by_email: bool) -> Asked:
-        self.asked.append((role, title, message, by_email))
+    def ask_approval(self, question: Question, *, by_email: bool) -> Asked:
+        self.asked.append((question.role, question.title, question.message, by_email))
         return Asked(2)
 
 

@@ -53,6 +53,29 @@ class ChoicesField(ParamField, widgets=("choices",), template="forms/choices.htm
         return [(value, str(_(name)), value in self.chosen) for value, name in self.info.choices]
 
 
+class MembersField(ChoicesField, widgets=("members",), template="forms/choices.html", alternative="expression"):
+    """Members of the organization, by e-mail address; whoever is stored and is none is offered too, and marked."""
+
+    @classmethod
+    def shows(cls, value: object, _info: Info) -> bool:
+        return all(isinstance(name, str) and "{{" not in name for name in _names(value))
+
+    def process_data(self, value: object) -> None:
+        self.chosen = _names([] if value is ABSENT else value)
+
+    @property
+    def choices(self) -> list[tuple[str, str, bool]]:
+        chosen = {str(name).casefold() for name in self.chosen}
+        offered = [(email, name, email in chosen) for email, name in self.meta.providers.members]
+        gone = [name for name in map(str, self.chosen) if name.casefold() not in dict(self.meta.providers.members)]
+        return [*offered, *((name, str(_("%(value)s (no longer available)", value=name)), True) for name in gone)]
+
+
+def _names(value: object) -> list[object]:
+    """A list of names; also as text with commas between."""
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else _listed(value)
+
+
 def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
