@@ -6,7 +6,7 @@ declaration, whenever it takes the execution up. What has no `read` reaches expr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,8 @@ class Entity:
 
     `aliases` are other names of the same thing, `flat` further names with the field that each stands for (None: given by
     events only). `label` is a msgid, `sample` what it may look like, both for the picker. `read` gives the entity of an
-    organization as it is now, None where it is not there (any more).
+    organization as it is now, None where it is not there (any more). `leads_to`: other entities that are known with it,
+    each by the field that holds its id.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Entity:
     flat: Mapping[str, str | None] = field(default_factory=dict)
     sample: Mapping[str, object] = field(default_factory=dict)
     read: Callable[[Connection, str, str], View | None] | None = None
+    leads_to: Mapping[str, str] = field(default_factory=dict)
 
     def names(self, view: View) -> View:
         """The names under which expressions find it: nested and flat."""
@@ -50,6 +52,26 @@ def entity(declared: Entity) -> Entity:
     same = (declared.name, *declared.aliases)
     SYNONYMS.update({name: tuple(other for other in same if other != name) for name in same})
     return declared
+
+
+def find(name: str) -> Entity | None:
+    """The entity of that name, or with that alias; None where there is none."""
+    return next((one for one in ENTITIES.values() if name in (one.name, *one.aliases)), None)
+
+
+def read_all(connection: Connection, organization_id: str, about: Sequence[tuple[str, str]]) -> dict[str, View]:
+    """The views of what the (name, id) of `about` mean, by name, and of what they lead to; what was deleted is not there."""
+    views: dict[str, View] = {}
+    waiting = list(about)
+    while waiting:
+        name, entity_id = waiting.pop(0)
+        one = find(name)
+        if one is None or one.read is None or one.name in views:
+            continue
+        if (view := one.read(connection, organization_id, entity_id)) is not None:
+            views[one.name] = view
+            waiting += [(other, str(view[by])) for other, by in one.leads_to.items() if view.get(by)]
+    return views
 
 
 def known_names() -> frozenset[str]:

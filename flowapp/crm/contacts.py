@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from sqlalchemy import inspect, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.accounts.members import clean_email, clean_timezone
+from flowapp.crm import fields, owners, reading
+from flowapp.crm.companies import read_company
+from flowapp.crm.writing import changed, made_before, save, touch
 from flowapp.errors import InvalidError, NotFoundError, UnsuitableError
 from flowapp.events import Cause
-from flowapp.events.types import CONTACT_CREATED, CONTACT_UPDATED
-from flowapp.models import Contact, by_reference, iso
+from flowapp.models import CONSENTS, Contact, by_reference, iso, utcnow
+from flowapp.records.lock import lock
 from flowapp.texts import say
 
+NOUN = "contact"
 MAX_NAME = 200
+ALIASES = {"owner": "owner_id", "company": "company_id", "organisation": "company_id", "organisation_id": "company_id"}
+FIXED = (
+    "id", "number", "email", "first_name", "last_name", "phone", "language", "timezone", "score", "consent", "owner_id",
+    "company_id",
+)  # fmt: skip
 
 
-def get(session: Session, contact_id: str) -> Contact:
-    """The contact of that id or number. NotFoundError where there is none."""
+def get(session: Session, contact_id: str, *, trashed: bool = False) -> Contact:
+    """The contact of that id or number; `trashed`: also one in the trash. NotFoundError where there is none."""
     contact = by_reference(session, Contact, contact_id)
-    if contact is None:
+    if contact is None or (contact.deleted_at and not trashed):
         raise NotFoundError(say("There is no such contact."))
     return contact
 
 
-def by_email(session: Session, email: str) -> Contact | None:
+def by_email(session: Session, email: str, *, trashed: bool = False) -> Contact | None:
     """The contact with that address, in any case; None where there is none."""
-    return session.scalar(select(Contact).where(Contact.email == email.strip().lower()))
+    contact = session.scalar(select(Contact).where(Contact.email == email.strip().lower()))
+    return contact if contact and (trashed or not contact.deleted_at) else None
 
 
 def find(session: Session, reference: str) -> Contact:
@@ -41,16 +49,20 @@ def find(session: Session, reference: str) -> Contact:
     return contact
 
 
-def create(session: Session, data: Mapping[str, object], *, cause: Cause) -> Contact:
-    """A new contact; `data` has email, and any of first_name, last_name, timezone, fields. Records contact.created.
+def create(session: Session, data: Mapping[str, object], *, cause: Cause, source_key: str | None = None) -> Contact:
+    """A new contact; `data` has email, and any of what READERS reads and fields. Records contact.created.
 
     InvalidError where a value cannot be used, UnsuitableError where another contact has the address.
     """
+    if (made := made_before(session, Contact, source_key)) is not None:
+        return made
     if not data.get("email"):
         raise InvalidError.at("email", say("Enter an e-mail address, for example ann@example.com."))
-    contact = Contact(**_clean(data))
-    _write(session, contact)
-    _record(session, CONTACT_CREATED, contact, {}, cause)
+    values = reading.read(session, named(data), READERS)
+    held = fields.read(session, NOUN, data.get("fields", {}), {}, new=True)
+    contact = Contact(**values, fields=held, source_key=source_key)
+    _write(session, contact, {})
+    _record(session, "contact.created", contact, {}, cause)
     return contact
 
 
@@ -59,97 +71,133 @@ def update(session: Session, contact: Contact, data: Mapping[str, object], *, ca
 
     The event's `changes` are {name: {"old", "new"}}, own fields by their names. Nothing changed: no event.
     """
-    before = view(contact)
-    clean = _clean(data)
-    if "fields" in clean:
-        named = clean["fields"]
-        merged = {**contact.fields, **(named if isinstance(named, dict) else {})}
-        clean["fields"] = {name: value for name, value in merged.items() if value is not None}
-    for name, value in clean.items():
+    lock(session, contact)
+    before, held = view(contact), contact.fields
+    values = reading.read(session, named(data), READERS)
+    if "fields" in data:
+        values["fields"] = fields.read(session, NOUN, data["fields"], held)
+    for name, value in values.items():
         setattr(contact, name, value)
-    after = view(contact)
-    names = dict.fromkeys([*before, *after])
-    changes = {n: {"old": before.get(n), "new": after.get(n)} for n in names if before.get(n) != after.get(n)}
-    if changes:
-        _write(session, contact)
-        _record(session, CONTACT_UPDATED, contact, changes, cause)
+    if changes := changed(before, view(contact)):
+        _write(session, contact, held)
+        _record(session, "contact.updated", contact, changes, cause)
     return contact
+
+
+def add_score(session: Session, contact: Contact, points: int, *, cause: Cause) -> Contact:
+    """Adds to the score, or takes away; it is never below 0."""
+    lock(session, contact)
+    return update(session, contact, {"score": max(0, contact.score + points)}, cause=cause)
+
+
+def delete(session: Session, contact: Contact, *, cause: Cause) -> None:
+    """Puts it into the trash. Records contact.deleted."""
+    if not contact.deleted_at:
+        contact.deleted_at = utcnow()
+        _record(session, "contact.deleted", contact, {}, cause)
+
+
+def restore(session: Session, contact: Contact, *, cause: Cause) -> Contact:
+    """Takes it out of the trash. Records contact.restored."""
+    if contact.deleted_at:
+        contact.deleted_at = None
+        _record(session, "contact.restored", contact, {}, cause)
+    return contact
+
+
+def named(data: Mapping[str, object]) -> dict[str, object]:
+    """`data` under the names of this service: `owner` is owner_id."""
+    return {ALIASES.get(name, name): value for name, value in data.items()}
 
 
 def view(contact: Contact) -> dict[str, object]:
     """The contact as expressions see it: its own fields beside the fixed ones, and its full name."""
-    names = ("id", "email", "first_name", "last_name", "timezone", "fields")
-    return view_of({name: getattr(contact, name) for name in names})
+    return {
+        **fields.shown(contact, NOUN),
+        **{name: getattr(contact, name) for name in FIXED},
+        "name": name_of(contact),
+    }
 
 
-def view_of(row: Mapping[str, Any]) -> dict[str, object]:
-    """The same of a row of the table."""
-    fixed = {name: row[name] for name in ("id", "email", "first_name", "last_name", "timezone")}
-    name = f"{row['first_name']} {row['last_name']}".strip() or row["email"]
-    return {**row["fields"], **fixed, "name": name}
+def name_of(contact: Contact) -> str:
+    """Its full name, else its address."""
+    return f"{contact.first_name} {contact.last_name}".strip() or contact.email
 
 
 def in_scope(contact: Contact) -> dict[str, object]:
     """The same for expressions, which may also say `contact.fields.plan`."""
-    return {**view(contact), "fields": contact.fields}
+    return {**view(contact), "fields": fields.shown(contact, NOUN)}
 
 
 def contact_json(contact: Contact) -> dict[str, object]:
     """The contact as answers, messages and files print it."""
-    names = ("id", "number", "email", "first_name", "last_name", "timezone", "fields")
     return {
-        **{name: getattr(contact, name) for name in names},
-        "name": view(contact)["name"],
-        "created_at": iso(contact.created_at),
-        "updated_at": iso(contact.updated_at),
+        **{name: getattr(contact, name) for name in FIXED},
+        "name": name_of(contact),
+        "fields": fields.shown(contact, NOUN),
+        **{
+            name: iso(getattr(contact, name)) for name in ("created_at", "updated_at", "last_activity_at", "deleted_at")
+        },
     }
 
 
-def _clean(data: Mapping[str, Any]) -> dict[str, object]:
-    clean: dict[str, object] = {}
-    if "email" in data:
-        clean["email"] = clean_email(data["email"])
-    for name in ("first_name", "last_name"):
-        if name in data:
-            clean[name] = _name(data[name], name)
-    if "timezone" in data:
-        clean["timezone"] = clean_timezone(data["timezone"]) if data["timezone"] else ""
-    if "fields" in data:
-        clean["fields"] = _fields(data["fields"])
-    return clean
+def flat(contact: Contact | None) -> dict[str, object]:
+    """The flat names of events that are about a contact, or about something of theirs."""
+    if contact is None:
+        return {"contact_id": None, "contact_name": None, "contact_email": None}
+    return {"contact_id": contact.id, "contact_name": name_of(contact), "contact_email": contact.email}
 
 
-def _name(text: str, path: str) -> str:
-    name = " ".join(text.split())
-    if len(name) > MAX_NAME or "\0" in name:
-        raise InvalidError.at(path, say("Enter at most %(count)s characters.", count=MAX_NAME))
-    return name
-
-
-def _fields(fields: Mapping[str, object]) -> dict[str, object]:
-    fixed = {column.key for column in inspect(Contact).columns} | {"name"}
-    taken = sorted(fixed & set(fields))
-    if taken:
-        raise InvalidError.at(
-            f"fields.{taken[0]}",
-            say("“%(name)s” cannot be used as a custom field: choose another name.", name=taken[0]),
-        )
-    return dict(fields)
-
-
-def _write(session: Session, contact: Contact) -> None:
+def read_contact(session: Session, value: object, path: str) -> str | None:
+    """The id of the contact that a value names by id, number or address; None for nothing."""
+    reference = reading.plain_text(value, path).strip()
+    if not reference:
+        return None
     try:
-        with session.begin_nested():
-            session.add(contact)
-            session.flush()
-    except IntegrityError:
-        raise UnsuitableError.at("email", say("A contact with this e-mail address already exists."), "taken") from None
+        return find(session, reference).id
+    except NotFoundError as error:
+        raise InvalidError.at(path, error.message, "unknown") from None
 
 
-def _record(
-    session: Session, kind: str, contact: Contact, changes: Mapping[str, object], cause: Cause
-) -> None:  # fmt: skip
-    shown = view(contact)
-    flat = {"contact_id": contact.id, "contact_name": shown["name"], "contact_email": contact.email}
-    payload = {"contact": shown, "changes": changes, **flat}
-    events.record(session, kind, entity=("contact", contact.id), payload=payload, cause=cause)
+def payload(contact: Contact) -> dict[str, object]:
+    """What every event of a contact says of it."""
+    return {NOUN: view(contact), **flat(contact), "owner_id": contact.owner_id}
+
+
+def _write(session: Session, contact: Contact, held: Mapping[str, object]) -> None:
+    touch(contact)
+    contact.search = reading.search_text(contact.first_name, contact.last_name, contact.email, contact.phone)
+    with session.no_autoflush:
+        other = by_email(session, contact.email, trashed=True)
+    if other is not None and other is not contact and other.deleted_at:
+        in_trash = say("A contact with this e-mail address is in the trash: restore it.")
+        raise UnsuitableError.at("email", in_trash, "taken")
+    save(session, contact, ("email", say("A contact with this e-mail address already exists.")))
+    fields.claim(session, NOUN, contact, held)
+
+
+def _record(session: Session, kind: str, contact: Contact, changes: Mapping[str, object], cause: Cause) -> None:
+    told = {**payload(contact), "changes": changes}
+    events.record(session, kind, entity=(NOUN, contact.id), payload=told, cause=cause)
+
+
+def _email(_session: Session, value: object, path: str) -> str:
+    return reading.at(path, lambda: clean_email(reading.plain_text(value, path)))
+
+
+def _timezone(_session: Session, value: object, path: str) -> str:
+    return reading.at(path, lambda: clean_timezone(str(value)) if value else "")
+
+
+READERS: Mapping[str, reading.Reader] = {
+    "email": _email,
+    "first_name": reading.text_of(MAX_NAME),
+    "last_name": reading.text_of(MAX_NAME),
+    "phone": reading.phone,
+    "language": reading.language,
+    "timezone": _timezone,
+    "score": reading.whole,
+    "consent": reading.choice_of(CONSENTS),
+    "owner_id": owners.read,
+    "company_id": read_company,
+}

@@ -2,46 +2,113 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from flowapp.catalog import N_
-from flowapp.catalog.entities import CONTACT, Entity, entity
-from flowapp.crm.contacts import view_of
-from flowapp.models import Contact, read_id
+from flowapp.catalog.entities import CONTACT, Entity, View, entity
+from flowapp.crm import companies, contacts, deals, owners, tasks
+from flowapp.models import Company, Contact, Deal, Task, read_id
+from flowapp.models.crm.base import Sourced
+
+Row = TypeVar("Row", bound=Sourced)
 
 
-def read_contact(connection: Connection, organization_id: str, contact_id: str) -> dict[str, object] | None:
-    """The contact as it is now, `contact.fields.plan` included."""
-    table = Contact.__table__
-    found = connection.execute(
-        select(table).where(table.c.id == read_id(contact_id), table.c.organization_id == organization_id)
-    ).mappings()
-    row = found.one_or_none()
-    return {**view_of(dict(row)), "fields": row["fields"]} if row else None
+def reader(model: type[Row], view: Callable[[Row], View]) -> Callable[[Connection, str, str], View | None]:
+    """Reads a row of an organization as it is now; None for one that was deleted."""
 
+    def read(connection: Connection, organization_id: str, row_id: str) -> View | None:
+        known = read_id(row_id)
+        with Session(connection, info={"organization_id": organization_id}) as session:
+            row = session.get(model, known) if known else None
+            return None if row is None or row.deleted_at else view(row)
+
+    return read
+
+
+def read_owner(connection: Connection, organization_id: str, user_id: str) -> View | None:
+    """A member of the organization."""
+    with Session(connection, info={"organization_id": organization_id}) as session:
+        user = owners.find(session, user_id)
+        return owners.view(user) if user else None
+
+
+ID = "0190f3c2-7a1e-7c55-8000-5b0c1f0e2a11"
+CONTACT_SAMPLE: Mapping[str, object] = {
+    "id": ID,
+    "email": "ada@example.com",
+    "name": "Ada Lovelace",
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "phone": "+33123456789",
+    "language": "en",
+    "timezone": "Europe/Paris",
+    "score": 20,
+    "consent": "granted",
+}
+COMPANY_SAMPLE: Mapping[str, object] = {
+    "id": ID, "name": "Analytical Engines", "nom": "Analytical Engines", "domain": "example.com",
+    "pipeline_stage": "PROPOSITION", "montant_potentiel": 60000, "currency": "EUR",
+}  # fmt: skip
+DEAL_SAMPLE: Mapping[str, object] = {
+    "id": ID, "title": "Engine No. 2", "value": 12000, "montant": 12000, "currency": "EUR", "stage": "PROPOSITION",
+    "status": "open", "description": "", "expected_close": "2026-12-31",
+}  # fmt: skip
+TASK_SAMPLE: Mapping[str, object] = {
+    "id": ID, "title": "Call Ada", "description": "", "type": "call", "priority": "normal", "due_date": "2026-12-31",
+    "done": False,
+}  # fmt: skip
 
 entity(
     Entity(
         CONTACT,
         N_("Contact, if the workflow is about one"),
         flat={"contact_id": "id", "contact_name": "name", "contact_email": "email"},
-        sample={
-            "email": "ada@example.com",
-            "name": "Ada Lovelace",
-            "first_name": "Ada",
-            "last_name": "Lovelace",
-            "timezone": "Europe/Paris",
-        },
-        read=read_contact,
+        sample=CONTACT_SAMPLE,
+        read=reader(Contact, contacts.in_scope),
+        leads_to={"company": "company_id", "owner": "owner_id"},
     )
 )
-# Not stored yet: inputs and events of other systems name them.
-entity(Entity("company", N_("Company"), aliases=("organisation",)))
+entity(
+    Entity(
+        "company",
+        N_("Company, if the workflow is about one"),
+        aliases=("organisation",),
+        flat={"company_id": "id", "company_name": "name"},
+        sample=COMPANY_SAMPLE,
+        read=reader(Company, companies.in_scope),
+        leads_to={"owner": "owner_id"},
+    )
+)
 entity(
     Entity(
         "deal",
-        N_("Deal"),
-        flat=dict.fromkeys(("deal_id", "deal_title", "owner_id", "old_stage", "new_stage")),
+        N_("Deal, if the workflow is about one"),
+        flat={"deal_id": "id", "deal_title": "title", "old_stage": None, "new_stage": None},
+        sample=DEAL_SAMPLE,
+        read=reader(Deal, deals.in_scope),
+        leads_to={"contact": "contact_id", "company": "company_id", "owner": "owner_id"},
     )
 )
-entity(Entity("task", N_("Task")))
+entity(
+    Entity(
+        "task",
+        N_("Task, if the workflow is about one"),
+        flat={"task_id": "id", "task_title": "title"},
+        sample=TASK_SAMPLE,
+        read=reader(Task, tasks.in_scope),
+        leads_to={"deal": "deal_id", "contact": "contact_id", "company": "company_id", "owner": "assignee_id"},
+    )
+)
+entity(
+    Entity(
+        "owner",
+        N_("Owner of what the workflow is about"),
+        flat={"owner_id": "id"},
+        sample={"id": ID, "name": "Grace Hopper", "email": "grace@example.com"},
+        read=read_owner,
+    )
+)

@@ -7,18 +7,13 @@ wait, other systems on the bus) may rely on it. Types of other systems, such as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from flowapp.catalog import N_
-
-
-class Payload(BaseModel):
-    """Base of every payload: JSON values under exactly these names."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+from flowapp.events.crm import CRM_EVENTS
+from flowapp.events.payloads import EventType, Payload
 
 
 class WorkflowChanged(Payload):
@@ -46,43 +41,11 @@ class ExecutionFailed(Payload):
     error: str
 
 
-class Change(BaseModel):
-    """A value before and after."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    old: object
-    new: object
-
-
-class ContactChanged(Payload):
-    """The contact as expressions see it, nested and flat. `changes` by field; empty for a new contact."""
-
-    contact: dict[str, object]
-    changes: dict[str, Change]
-    contact_id: str
-    contact_name: str
-    contact_email: str
-
-
-@dataclass(frozen=True, slots=True)
-class EventType:
-    """`label` is a msgid; `entity` the type of what such an event is about."""
-
-    name: str
-    label: str
-    entity: str
-    payload: type[Payload]
-
-
-CONTACT_CREATED = "contact.created"
-CONTACT_UPDATED = "contact.updated"
 EXECUTION_FAILED = "automation.execution.failed"
 EVENT_TYPES: Mapping[str, EventType] = {
     declared.name: declared
     for declared in (
-        EventType(CONTACT_CREATED, N_("A contact was created"), "contact", ContactChanged),
-        EventType(CONTACT_UPDATED, N_("A contact was changed"), "contact", ContactChanged),
+        *CRM_EVENTS,
         EventType(EXECUTION_FAILED, N_("An execution failed"), "execution", ExecutionFailed),
         EventType("automation.workflow.created", N_("A workflow was created"), "workflow", WorkflowChanged),
         EventType("automation.workflow.updated", N_("A workflow was changed"), "workflow", WorkflowChanged),

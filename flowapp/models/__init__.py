@@ -1,7 +1,28 @@
 """The tables: one file for each family of nouns."""
 
 from flowapp.models.base import Base, Tenant, first_id, iso, new_id, read_id, utcnow
-from flowapp.models.crm import Contact
+from flowapp.models.crm import (
+    CONSENTS,
+    DEAL_STATUSES,
+    FIELD_OBJECTS,
+    FIELD_TYPES,
+    TASK_PRIORITIES,
+    TASK_TYPES,
+    Company,
+    Contact,
+    ContactList,
+    Deal,
+    DealContact,
+    FieldDef,
+    FieldValue,
+    ListMember,
+    Note,
+    Pipeline,
+    Stage,
+    Tag,
+    Tagging,
+    Task,
+)
 from flowapp.models.execution import (
     EXECUTION_STATUSES,
     IS_DEAD,
@@ -45,5 +66,5 @@ from flowapp.models.signal import BranchCount, Event, Signal, Subscription
 from flowapp.models.workflow import WORKFLOW_STATUSES, ReceivedCall, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "EXECUTION_STATUSES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Contact", "Counter", "DataTable", "EndedSession", "Event", "Execution", "ExecutionWord", "Form", "Heartbeat", "InstallationSetting", "Integration", "Invitation", "JobRun", "Lease", "LogLine", "Member", "Notification", "Numbered", "Organization", "PasswordReset", "Project", "ReceivedCall", "Replay", "Schema", "Signal", "StepRun", "Submission", "Subscription", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
+    "CONSENTS", "DEAL_STATUSES", "EXECUTION_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "IS_DEAD", "IS_HELD", "IS_OPEN", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TASK_PRIORITIES", "TASK_TYPES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Company", "Contact", "ContactList", "Counter", "DataTable", "Deal", "DealContact", "EndedSession", "Event", "Execution", "ExecutionWord", "FieldDef", "FieldValue", "Form", "Heartbeat", "InstallationSetting", "Integration", "Invitation", "JobRun", "Lease", "ListMember", "LogLine", "Member", "Note", "Notification", "Numbered", "Organization", "PasswordReset", "Pipeline", "Project", "ReceivedCall", "Replay", "Schema", "Signal", "Stage", "StepRun", "Submission", "Subscription", "Tag", "Tagging", "Task", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
 ]  # fmt: skip

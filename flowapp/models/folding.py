@@ -1,4 +1,4 @@
-"""Texts compared by the database as people compare them: É is é (values.text)."""
+"""Texts compared by the database as people compare them: É is é (values.text); ids compared with texts."""
 
 from __future__ import annotations
 
@@ -23,6 +23,25 @@ def _sqlite(element: folded, compiler: SQLCompiler, **options: object) -> str:
 @compiles(folded, "postgresql")
 def _postgresql(element: folded, compiler: SQLCompiler, **options: object) -> str:
     return f"flowapp_folded(CAST({compiler.process(element.clauses, **options)} AS TEXT))"
+
+
+class id_text(FunctionElement[str]):  # noqa: N801
+    """An id as the text that it is everywhere else: SQLite keeps its hexadecimal digits alone, PostgreSQL has a type for it."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(id_text, "sqlite")
+def _digits_apart(element: id_text, compiler: SQLCompiler, **options: object) -> str:
+    column = compiler.process(element.clauses, **options)
+    parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+    return "(" + " || '-' || ".join(f"substr({column}, {start}, {length})" for start, length in parts) + ")"
+
+
+@compiles(id_text, "postgresql")
+def _as_text(element: id_text, compiler: SQLCompiler, **options: object) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
 
 
 def holds(column: SQLColumnExpression[str], needle: str) -> ColumnElement[bool]:

@@ -25,6 +25,7 @@ class Event(HasId, Tenant, Base):
     __tablename__ = "events"
     __table_args__ = (
         Index("ix_events_recent", "organization_id", "type", "id"),
+        Index("ix_events_entity", "entity_type", "entity_id", "id"),
         Index(
             "ix_events_waiting",
             "organization_id",

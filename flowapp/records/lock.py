@@ -6,10 +6,22 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from flowapp.errors import NotFoundError
-from flowapp.models import DataTable, Form, Integration, Organization, Schema, Workflow
+from flowapp.models import (
+    Company,
+    Contact,
+    DataTable,
+    Deal,
+    Form,
+    Integration,
+    Note,
+    Organization,
+    Schema,
+    Task,
+    Workflow,
+)
 from flowapp.texts import say
 
-Row = DataTable | Form | Integration | Organization | Schema | Workflow
+Row = Company | Contact | DataTable | Deal | Form | Integration | Note | Organization | Schema | Task | Workflow
 
 
 def lock(session: Session, row: Row) -> None:

@@ -9,6 +9,7 @@ from typing import cast
 
 from sqlalchemy.orm import Session
 
+from flowapp.catalog.entities import CONTACT, read_all
 from flowapp.crm import contacts
 from flowapp.engine.runtime.simulate import LONGEST, Ended, Scenario, VirtualClock, simulate
 from flowapp.engine.runtime.visit import Visit
@@ -94,12 +95,13 @@ def simulate_workflow(
         workflow = session.get_one(Workflow, workflow_id)
         timezone = session.get_one(Organization, organization_id).timezone
         person = _contact(session, contact)
+        around = read_all(session.connection(), organization_id, [(CONTACT, str(person["id"]))] if person else [])
         project_id = workflow.project_id
     services = open_services(current, organization_id, project_id, timezone)
     opened = {**definition, "steps": current.vault.open(definition.get("steps", []))}
     scenario = Scenario(
         opened, organization_id, project_id, workflow_id, start or utcnow(), input_data,
-        context=context or {}, contact=person, timezone=timezone, pins=pins or {}, answers=answers or {},
+        context=context or {}, contact=person, timezone=timezone, pins=pins or {}, answers=answers or {}, entities=around,
     )  # fmt: skip
     with within(LONGEST):
         report, recording = run(scenario, services)

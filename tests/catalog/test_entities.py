@@ -66,4 +66,6 @@ def test_checks_know_its_names_and_the_picker_offers_it() -> None:
     }
     assert offered["boat"] == ["boat.name"]
     assert "contact.email" in offered["contact"]
-    assert "company" not in offered, "nothing reads one yet"
+    assert {"company.nom", "company.montant_potentiel"} <= set(offered["company"])
+    assert {"deal.montant", "deal.stage"} <= set(offered["deal"])
+    assert "owner.email" in offered["owner"]

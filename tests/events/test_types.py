@@ -11,20 +11,27 @@ from flowapp import events
 from flowapp.catalog import load
 from flowapp.engine.graph.checks import check
 from flowapp.engine.language.definition import parse
-from flowapp.events.types import CONTACT_UPDATED, EXECUTION_FAILED, is_known
+from flowapp.events.types import EXECUTION_FAILED, is_known
 from flowapp.models import Event
 
-CHANGED = {"contact": {"id": "1"}, "changes": {}, "contact_id": "1", "contact_name": "", "contact_email": ""}
+CHANGED = {
+    "contact": {"id": "1"}, "changes": {}, "contact_id": "1", "contact_name": "", "contact_email": "", "owner_id": None,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("kind", "entity", "payload", "words"),
     [
         ("order.paid", ("order", "1"), {}, "order.paid is not declared"),
-        (CONTACT_UPDATED, ("contact", "1"), {}, "contact: Field required"),
-        (CONTACT_UPDATED, ("contact", "1"), {**CHANGED, "more": 1}, "more: Extra"),
-        (CONTACT_UPDATED, ("contact", "1"), {**CHANGED, "contact_id": 1}, "contact_id: Input should be a valid string"),
-        (CONTACT_UPDATED, ("", ""), CHANGED, "is about contact, not about nothing"),
+        ("contact.updated", ("contact", "1"), {}, "contact: Field required"),
+        ("contact.updated", ("contact", "1"), {**CHANGED, "more": 1}, "more: Extra"),
+        (
+            "contact.updated",
+            ("contact", "1"),
+            {**CHANGED, "contact_id": 1},
+            "contact_id: Input should be a valid string",
+        ),
+        ("contact.updated", ("", ""), CHANGED, "is about contact, not about nothing"),
         (EXECUTION_FAILED, ("execution", "1"), {"workflow_id": "w", "step_id": None, "error": ""}, "step_id"),
     ],
 )
@@ -40,7 +47,7 @@ def test_what_is_not_as_declared_cannot_be_recorded(
 def test_what_is_as_declared_is_recorded() -> None:
     session = Session()
     cause = events.Cause(workflow_id="w", execution_id="e", step_id="s", depth=3, bulk=True)
-    event = events.record(session, CONTACT_UPDATED, entity=("contact", "1"), payload=CHANGED, cause=cause)
+    event = events.record(session, "contact.updated", entity=("contact", "1"), payload=CHANGED, cause=cause)
     assert isinstance(event, Event)
     assert event in session.new
     assert {name: getattr(event, name) for name in cause.columns()} == cause.columns()

@@ -12,14 +12,23 @@ import pytest
 ROOT = Path("flowapp")
 SERIALISERS = {
     "Asked": "executions/serialisers.py:approval_json",
+    "Company": "crm/companies.py:company_json",
     "Contact": "crm/contacts.py:contact_json",
+    "ContactList": "crm/lists.py:list_json",
+    "Deal": "crm/deals.py:deal_json",
     "Effect": "executions/serialisers.py:effect_json",
     "Execution": "executions/serialisers.py:execution_json",
+    "FieldDef": "crm/fields.py:field_json",
     "FailureGroup": "executions/serialisers.py:failure_json",
     "LogLine": "executions/log.py:line_json",
+    "Note": "crm/notes.py:note_json",
     "Notification": "notifications/listing.py:notification_json",
+    "Pipeline": "crm/pipelines.py:pipeline_json",
     "Replay": "executions/serialisers.py:replay_json",
+    "Stage": "crm/pipelines.py:stage_json",
     "StepRun": "executions/serialisers.py:step_json",
+    "Tag": "crm/tags.py:tag_json",
+    "Task": "crm/tasks.py:task_json",
     "Undecided": "executions/serialisers.py:undecided_json",
     "Workflow": "workflows/reading.py:workflow_json",
 }

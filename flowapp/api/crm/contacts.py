@@ -30,7 +30,7 @@ ONE = "/contacts/<contact_id>/"
 def list_contacts() -> Response:
     """The newest first."""
     query = read_query(schemas.ContactQuery)
-    statement = select(Contact)
+    statement = select(Contact).where(Contact.deleted_at.is_(None))
     if query.email:
         statement = statement.where(Contact.email == query.email.strip().lower())
     page = paginate(db.session(), statement, query.at, key=Contact.id, id_column=Contact.id)

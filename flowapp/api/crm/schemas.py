@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -35,7 +35,13 @@ class ContactChangeIn(In):
     email: Email = ""
     first_name: str = Field(default="", max_length=200)
     last_name: str = Field(default="", max_length=200)
+    phone: str = Field(default="", max_length=40, description="Kept as E.164 writes it: +33123456789.")
+    language: str = Field(default="", max_length=6, description="A code such as en or fr-CA.")
     timezone: Timezone = ""
+    score: int = Field(default=0, ge=-(10**9), le=10**9)
+    consent: Literal["unknown", "granted", "denied"] = "unknown"
+    owner_id: str | None = Field(default=None, max_length=254, description="A member's id or e-mail address.")
+    company_id: str | None = Field(default=None, max_length=253, description="A company's id, number, domain or name.")
     fields: dict[str, object] = Field(default_factory=dict, max_length=200)
 
 
@@ -54,10 +60,18 @@ class ContactOut(Out):
     first_name: str
     last_name: str
     name: str
+    phone: str
+    language: str
     timezone: str
+    score: int
+    consent: str
+    owner_id: str | None
+    company_id: str | None
     fields: dict[str, object]
     created_at: datetime
     updated_at: datetime
+    last_activity_at: datetime | None
+    deleted_at: datetime | None
 
 
 class ContactsOut(ListOut):

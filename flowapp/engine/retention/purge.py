@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Engine, Row, Table, and_, delete, func, or
 
 from flowapp.engine.retention.batches import PIECE, BatchDelete, BatchTotals
 from flowapp.engine.retention.sizes import bytes_of
+from flowapp.events.crm import IN_TIMELINES
 from flowapp.models import (
     TERMINAL,
     Event,
@@ -40,6 +41,7 @@ _executions, _runs, _lines, _words, _events, _notifications, _replays, _workflow
 )
 _e = _executions.c
 _CHILDREN = (_runs, _lines)
+_FORGOTTEN = _events.c.entity_type.not_in(IN_TIMELINES)  # a record's timeline is made of its events
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def purge(engine: Engine, now: datetime, days: int, stop: threading.Event) -> Pu
     ended = _replays.c.status.in_(("completed", "cancelled"))
     return Purged(
         executions,
-        _delete_old(batches, _events, oldest, _events.c.published_at.is_not(None)),
+        _delete_old(batches, _events, oldest, and_(_events.c.published_at.is_not(None), _FORGOTTEN)),
         _delete_old(batches, _notifications, oldest, _notifications.c.read_at.is_not(None)),
         _delete_old(batches, _replays, oldest, and_(ended, _replays.c.completed_at < oldest)),
         batches.totals,

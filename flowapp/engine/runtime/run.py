@@ -76,10 +76,11 @@ class Run:
             self._resume()
 
     def _entities(self) -> dict[str, View]:
-        """What the execution is about, as it is now; without what was deleted."""
-        about = {self.row["trigger_entity_type"]: self.row["trigger_entity_id"], CONTACT: self.row["contact_id"]}
-        views = {name: self.journal.entity(name, key) for name, key in about.items() if key}
-        return {name: view for name, view in views.items() if view is not None}
+        """What the execution is about, as it is now, and what that leads to; without what was deleted."""
+        about = [(self.row["trigger_entity_type"], self.row["trigger_entity_id"]), (CONTACT, self.row["contact_id"])]
+        if not any(key for _name, key in about):
+            return {}
+        return self.journal.entities([(name, key) for name, key in about if key])
 
     def _resume(self) -> None:
         resumed = resume(self.context, self.state, self.journal)

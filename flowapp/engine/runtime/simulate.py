@@ -33,7 +33,8 @@ class Scenario:
     """What is simulated. `definition` is canonical, its secrets open; `start` aware, UTC.
 
     `pins` are results of steps that do not run; `answers` what comes for steps that wait for somebody:
-    {step_id: {"kind", "payload"}}.
+    {step_id: {"kind", "payload"}}. `entity` is (type, id) of what the execution is about, `entities` what expressions know
+    beside the contact, by name.
     """
 
     definition: Json
@@ -48,6 +49,8 @@ class Scenario:
     pins: Mapping[str, object] = field(default_factory=dict)
     answers: Mapping[str, Json] = field(default_factory=dict)
     ancestors: Sequence[str] = ()  # workflows above, of one that another one runs
+    entity: tuple[str, str] = ("", "")
+    entities: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Ended(NamedTuple):
@@ -99,8 +102,8 @@ class MemoryJournal(Journal):
             "context": scenario.context,
             "started_at": scenario.start,
             "trigger_type": TEST,
-            "trigger_entity_type": "",
-            "trigger_entity_id": "",
+            "trigger_entity_type": scenario.entity[0],
+            "trigger_entity_id": scenario.entity[1],
             "contact_id": cast(str | None, (scenario.contact or {}).get("id")),
             "options": {"pins": dict(scenario.pins), "ancestors": list(scenario.ancestors)},
             "concurrency_key": None,
@@ -129,8 +132,8 @@ class MemoryJournal(Journal):
     def catch_up(self, listening: object, since: str, now: datetime) -> None:
         """Nothing happens but what the simulation lets happen."""
 
-    def entity(self, name: str, entity_id: str) -> Json | None:  # noqa: ARG002
-        return self.scenario.contact if name == CONTACT else None
+    def entities(self, about: Sequence[tuple[str, str]]) -> dict[str, Json]:  # noqa: ARG002
+        return {**self.scenario.entities, **({CONTACT: self.scenario.contact} if self.scenario.contact else {})}
 
     def extend(self, claim: Claim, now: datetime) -> bool:  # noqa: ARG002
         return True

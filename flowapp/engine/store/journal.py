@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from flowapp.catalog.entities import ENTITIES, View
+from flowapp.catalog.entities import View, read_all
 from flowapp.engine.store import event_matching, one_statement, signals
 from flowapp.engine.store.rows import (
     Columns,
@@ -380,13 +380,10 @@ class Journal:
             signals.consume(connection, over)
             signals.silence(connection, kept, until)
 
-    def entity(self, name: str, entity_id: str) -> View | None:
-        """What expressions call `name`, as it is now; None where it was deleted, or is none that can be read."""
-        declared = ENTITIES.get(name)
-        if declared is None or declared.read is None:
-            return None
+    def entities(self, about: Sequence[tuple[str, str]]) -> dict[str, View]:
+        """What the (name, id) of `about` are now, by name, and what they lead to; without what was deleted."""
         with self.transaction() as connection:
-            return declared.read(connection, self.organization_id, entity_id)
+            return read_all(connection, self.organization_id, about)
 
     def extend(self, claim: Claim, now: datetime) -> bool:
         """Prolongs the lease; False where the claim was lost."""

@@ -38,6 +38,7 @@ def change(place: Place, contact_id: str, **fields: Any) -> None:
             "contact_id": contact_id,
             "contact_name": "",
             "contact_email": "",
+            "owner_id": None,
         }
         events.record(session, "contact.updated", entity=("contact", contact_id), payload=payload, cause=events.SYSTEM)
         session.commit()

@@ -1,0 +1,68 @@
+"""The types of custom fields: how each is read from what a person, a file or a step gives, as JSON that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from sqlalchemy.orm import Session
+
+from flowapp.crm import reading
+from flowapp.crm.writing import Record
+from flowapp.data.columns import Column
+from flowapp.errors import InvalidError
+from flowapp.exact_json import dump_json
+from flowapp.models import Company, Contact, Deal, FieldDef, by_reference, conventions_of
+from flowapp.texts import say
+from flowapp.values.lists import as_list
+from flowapp.values.text import folded
+
+_TARGETS: Mapping[str, type[Record]] = {"contact": Contact, "company": Company, "deal": Deal}
+
+
+def coerce(session: Session, field: FieldDef, value: object) -> object:
+    """`value` as the field stores it, None for nothing. InvalidError says what to write instead."""
+    if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+        if field.required:
+            raise InvalidError.at("", say("This field is required."))
+        return None
+    if field.type == "multiple_choice":
+        return [_column(session, field, option, "choice") for option in as_list(value)]
+    reader = _READERS.get(field.type)
+    return reader(session, field, value) if reader else _column(session, field, value, field.type)
+
+
+def identity(value: object) -> str:
+    """What tells a value of a unique field from others: texts without regard to case."""
+    return folded(value.strip() if isinstance(value, str) else dump_json(value))[:500]
+
+
+def _column(session: Session, field: FieldDef, value: object, kind: str) -> object:
+    column = Column(field.key, field.label, kind, options=tuple(field.options))
+    return reading.shown(column.coerce(value, conventions_of(session)))
+
+
+def _url(_session: Session, _field: FieldDef, value: object) -> str:
+    text = reading.plain_text(value, "").strip()
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc or len(text) > 2000:
+        raise InvalidError.at("", say("Enter an address that begins with https:// or http://."))
+    return text
+
+
+def _relation(session: Session, field: FieldDef, value: object) -> str:
+    row = by_reference(session, _TARGETS[field.target], reading.plain_text(value, "").strip())
+    if row is None:
+        raise InvalidError.at("", say("There is no such %(object)s.", object=field.target), "unknown")
+    return row.id
+
+
+_READERS: Mapping[str, Callable[[Session, FieldDef, object], object]] = {
+    "money": lambda session, _field, value: reading.shown(reading.amount(session, value, "")),
+    "url": _url,
+    "phone": lambda session, _field, value: reading.phone(session, value, ""),
+    "relation": _relation,
+}

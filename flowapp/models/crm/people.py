@@ -1,0 +1,59 @@
+"""Whom the organization deals with."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from flowapp.models.base import Base, Id
+from flowapp.models.crm.base import Money, Owned, by_source
+from flowapp.models.numbers import by_number
+
+CONSENTS = ("unknown", "granted", "denied")
+
+
+class Company(Owned, Base):
+    """A company, `organisation` in expressions. `pipeline_stage` is the name of a stage, empty where it stands in none."""
+
+    __tablename__ = "companies"
+    __table_args__ = (
+        by_number("companies"),
+        by_source("companies"),
+        Index("ix_companies_organization_id_last_activity_at", "organization_id", "last_activity_at"),
+        Index("ix_companies_organization_id_domain", "organization_id", "domain"),
+    )
+
+    name: Mapped[str] = mapped_column(String(200))
+    domain: Mapped[str] = mapped_column(String(253), default="")
+    pipeline_stage: Mapped[str] = mapped_column(String(100), default="")
+    montant_potentiel: Mapped[Decimal | None] = mapped_column(Money)
+    currency: Mapped[str] = mapped_column(String(3), default="EUR")
+
+
+class Contact(Owned, Base):
+    """A person. `timezone` (empty: the organization's) is where waits count their hours; `fields` are the user's own."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "email"),
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint(f"consent IN {CONSENTS}", name="consent"),
+        by_number("contacts"),
+        by_source("contacts"),
+        Index("ix_contacts_organization_id_last_activity_at", "organization_id", "last_activity_at"),
+        Index("ix_contacts_organization_id_phone", "organization_id", "phone"),
+    )
+
+    email: Mapped[str] = mapped_column(String(254))
+    first_name: Mapped[str] = mapped_column(String(200), default="")
+    last_name: Mapped[str] = mapped_column(String(200), default="")
+    timezone: Mapped[str] = mapped_column(String(64), default="")
+    phone: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    language: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    score: Mapped[int] = mapped_column(default=0, server_default="0")
+    consent: Mapped[str] = mapped_column(String(16), default="unknown", server_default="unknown")
+    company_id: Mapped[str | None] = mapped_column(Id, ForeignKey("companies.id", ondelete="SET NULL"), index=True)
+
+    company: Mapped[Company | None] = relationship()
