@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +96,14 @@ def test_a_server_that_is_switched_off_takes_none(app: Any, api: Api, smtp: Smtp
         system.commit()
     assert ended(api, started(api, send()))["output_data"]["caught"]
     assert "There is no active integration “Post”" in ended(api, named)["error_message"]
+
+
+def test_there_is_one_way_for_every_mail() -> None:
+    """Nothing hands a mail to a server but the mailer that knows which: the doctor only asks whether it is there."""
+    users = {str(path) for path in Path("flowapp").rglob("*.py") if "import SmtpMail" in path.read_text("utf-8")}
+    assert {user for user in users if "/connectors/smtp/" not in user} == {
+        "flowapp/tasks/mail.py", "flowapp/cli/doctor.py",
+    }  # fmt: skip
 
 
 def test_alerts(app: Any, api: Api, smtp: SmtpServer) -> None:

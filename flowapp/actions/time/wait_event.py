@@ -55,7 +55,7 @@ class WaitEventParams(Params):
     role: Literal["owner", "admin", "editor", "operator", "viewer"] = Field(
         "operator",
         json_schema_extra=ui(
-            N_("Who decides"), N_("Members with this role or a higher one."), widget="select", choices=_ROLES,
+            N_("Who decides"), N_("Members with this role or a higher one, unless people are chosen below."), widget="select", choices=_ROLES,
             show_if=_APPROVAL,
         ),
     )  # fmt: skip
@@ -63,8 +63,8 @@ class WaitEventParams(Params):
         [],
         max_length=20,
         json_schema_extra=ui(
-            N_("These people decide"),
-            N_("Choose people to ask them instead of everybody with the role. Admins and owners may decide, too."),
+            N_("Only these people"),
+            N_("They are asked instead of everyone with the role. Admins and owners can decide, too."),
             widget="members",
             show_if=_APPROVAL,
         ),
