@@ -54,6 +54,7 @@ class _Declared(TypedDict, total=False):
     traits: frozenset[Trait]
     sample: object
     sample_of: Callable[[StepContext, Any], object]
+    row_sample: Callable[[StepContext, Any], object]
     goal: Callable[[Mapping[str, object]], object]
     items: Callable[[Mapping[str, object]], list[object]]
     question: Callable[[Any], Question | None]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from flowapp.catalog import ACTIONS, TRIGGERS, StepContext
+from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, StepContext, ui_of
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
@@ -16,6 +17,7 @@ from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.values.conventions import UNSTATED, Conventions
 
 ENTRIES = 3  # of a list, where an example is made of known values
+ROWS = 30  # that are looked at, each with those before it
 _BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
 
 
@@ -46,10 +48,10 @@ def with_examples(
     A step whose result nobody can tell before it runs is left out.
     """
     known = dict(results)
-    given = _shortened(input_data)
+    given = shortened(input_data)
     for step in steps:
         if known.get(step["step_id"]) is None:
-            views = {key: {"result": _shortened(value), "status": "completed"} for key, value in known.items()}
+            views = {key: {"result": shortened(value), "status": "completed"} for key, value in known.items()}
             example = _example(step, Scope(input=given, variables=variables, steps=views))
             if example is not None:
                 known[step["step_id"]] = example
@@ -61,13 +63,52 @@ def _example(step: StepJson, scope: Scope) -> object:
     if spec is None or spec.sample_of is None:
         return spec.sample if spec else None
     try:
-        params = {
-            name: value if name in spec.raw else compile_value(value).evaluate(scope, lenient=True)
-            for name, value in step["params"].items()
-        }
-        return spec.sample_of(_context(step, scope), spec.params.model_validate(params))
+        return spec.sample_of(_context(step, scope), spec.params.model_validate(_evaluated(spec, step, scope)))
     except (FlowError, ValidationError, ArithmeticError):
         return None
+
+
+class RowExample(NamedTuple):
+    """What a row, and those before it, would make of the examples; or why they would not."""
+
+    made: object
+    error: str = ""
+
+
+def row_examples(step: StepJson, scope: Scope) -> dict[str, list[RowExample]]:
+    """For each parameter whose rows work one after the other, what comes of each, up to one that is not complete."""
+    spec = ACTIONS.get(step["action_type"])
+    if spec is None or spec.row_sample is None:
+        return {}
+    found: dict[str, list[RowExample]] = {}
+    for name in spec.params.model_fields:
+        rows = step["params"].get(name)
+        if ui_of(spec.params, name).get("widget") == "rows" and isinstance(rows, list):
+            found[name] = list(_rows_made(spec, step, scope, name, rows[:ROWS]))
+    return found
+
+
+def _rows_made(spec: ActionSpec, step: StepJson, scope: Scope, name: str, rows: list[object]) -> Iterator[RowExample]:
+    make = spec.row_sample
+    for count in range(1, len(rows) + 1):
+        try:
+            given = _evaluated(spec, {**step, "params": {**step["params"], name: rows[:count]}}, scope)
+            params = spec.params.model_validate(given)
+        except (FlowError, ValidationError):
+            return
+        try:
+            yield RowExample(make(_context(step, scope), params) if make else None)
+        except (FlowError, ArithmeticError) as error:
+            yield RowExample(None, str(error))
+            return
+
+
+def _evaluated(spec: ActionSpec, step: StepJson, scope: Scope) -> dict[str, object]:
+    """The step's params as its action would get them."""
+    return {
+        name: value if name in spec.raw else compile_value(value).evaluate(scope, lenient=True)
+        for name, value in step["params"].items()
+    }
 
 
 class _NoServices:
@@ -97,8 +138,8 @@ def _context(step: StepJson, scope: Scope) -> StepContext:
     )  # fmt: skip
 
 
-def _shortened(value: object) -> object:
-    """The value with the beginning of its lists only."""
+def shortened(value: object) -> object:
+    """The value with the beginning of its lists only: an example need not be long."""
     if isinstance(value, dict):
-        return {key: _shortened(entry) for key, entry in value.items()}
-    return [_shortened(entry) for entry in value[:ENTRIES]] if isinstance(value, list) else value
+        return {key: shortened(entry) for key, entry in value.items()}
+    return [shortened(entry) for entry in value[:ENTRIES]] if isinstance(value, list) else value

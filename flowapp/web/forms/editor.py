@@ -12,16 +12,21 @@ from pydantic import Field
 from flowapp.catalog import N_, Params, get_action, ui
 from flowapp.catalog.entities import ENTITIES
 from flowapp.engine.graph import edit
+from flowapp.engine.graph.examples import RowExample, row_examples
 from flowapp.engine.graph.outline import outline, with_edges
 from flowapp.engine.graph.sample import ValueGroup
+from flowapp.engine.graph.suggestions import brief
 from flowapp.engine.language.definition import StepDef, stored_step
 from flowapp.engine.language.scope import Scope
+from flowapp.logs import mask
 from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.web.edits import Edit
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.edges import ShownEdge, edges_from
 from flowapp.web.forms.form import PlainForm, build
+from flowapp.web.forms.row_help import RowResult
 from flowapp.web.forms.steps import StepForm
+from flowapp.web.texts import translated
 from flowapp.workflows import test_data
 
 PLACES = ("after", "branch", "before", "below", "parallel")
@@ -150,8 +155,16 @@ class Editor:
         """The chosen input as JSON text."""
         return json.dumps(self.input_data()[0], ensure_ascii=False, indent=2)
 
+    def _show_rows(self) -> None:
+        """Tells the rows that work one after the other what each makes of the sample."""
+        if self.form.spec.row_sample:
+            scope = self.draft.scope(self._with(self.origin), self.origin["step_id"], short=True)
+            for name, made in row_examples(self.form.step, scope).items():
+                self.form.params[name].row_results = [shown_row(one) for one in made]
+
     def context(self) -> dict[str, Any]:
         """What steps/edit.html needs."""
+        self._show_rows()
         return {"editor": self, "form": self.form, "workflow": self.draft.workflow, "step_test": None, "ask": False}
 
 
@@ -166,6 +179,11 @@ def _place(definition: DefinitionJson, step_id: str) -> dict[str, str]:
         last = outline(definition)[-1:]
         return dict.fromkeys(PLACES, "") | {"after": last[0].step_id if last else ""}
     return place
+
+
+def shown_row(example: RowExample) -> RowResult:
+    """The example as the page shows it, secrets masked."""
+    return RowResult(brief(mask(example.made)), translated(example.error) if example.error else "")
 
 
 def _in_words(text: str) -> str:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from flowapp.web.forms.info import ABSENT, Info, accepts
+from flowapp.web.forms.row_help import RowResult
 
 Posted = MultiDict[str, str]
 FIELDS: dict[str, type[ParamField]] = {}  # by widget
@@ -33,6 +34,7 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
     template = alternative = mark = ""
     widget = staticmethod(draw)
     errors: Sequence[str] = ()
+    row_results: Sequence[RowResult] = ()  # what each of its rows makes of a sample, where that is known
     acted = False  # one of its own buttons was pressed: add, remove, up, down
 
     def __init__(self, info: Info, mode: str = "", **options: object) -> None:

@@ -57,6 +57,11 @@ def sample_of(ctx: StepContext, params: TransformDataParams) -> object:
     return _transformed(Work(ctx, params.hmac_key, SAMPLE_WORK, SAMPLE_WORK), params)
 
 
+def row_sample(ctx: StepContext, params: TransformDataParams) -> object:
+    """What the operations make of the examples."""
+    return _operated(Work(ctx, params.hmac_key, SAMPLE_WORK, SAMPLE_WORK), params)
+
+
 @action(
     "transform_data",
     label=N_("Transform data"),
@@ -69,6 +74,7 @@ def sample_of(ctx: StepContext, params: TransformDataParams) -> object:
     effect="pure",
     params=TransformDataParams,
     sample_of=sample_of,
+    row_sample=row_sample,
     result={"": N_("The new data: an object, a list or a value")},
 )
 def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
@@ -76,12 +82,15 @@ def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
     return Done(_transformed(Work(ctx, params.hmac_key), params))
 
 
-def _transformed(work: Work, params: TransformDataParams) -> object:
-    if params.data is None and not params.operations:
-        data: object = {}
-    else:
+def _operated(work: Work, params: TransformDataParams) -> object:
+    data: object = {}
+    if params.data is not None or params.operations:
         data = work.ctx.render("{{ input }}") if params.data is None else params.data
-    data = apply(work, params.operations, data)
+    return apply(work, params.operations, data)
+
+
+def _transformed(work: Work, params: TransformDataParams) -> object:
+    data = _operated(work, params)
     if not params.set:
         return data
     if not isinstance(data, dict):

@@ -9,8 +9,10 @@ from flask_babel import gettext as _
 from pydantic import BaseModel
 
 from flowapp.catalog import ui_of
+from flowapp.catalog.rows import ExplainedRow
 from flowapp.web.forms.field import ParamField, Posted, row_indexes
 from flowapp.web.forms.info import ABSENT, Info, literals, models_in
+from flowapp.web.forms.row_help import ShownHelp, shown_help
 
 
 class ListField(ParamField, wtforms.FieldList, mark="-rows"):  # type: ignore[misc]
@@ -100,6 +102,13 @@ class Entry(wtforms.FormField):  # type: ignore[misc]
     @property
     def data(self) -> dict[str, object]:
         return {**({self.tag: self.kind} if self.tag else {}), **self.form.data}
+
+    @property
+    def explained(self) -> ShownHelp | None:
+        """What the row does, as it is filled in now."""
+        model = self.models[self.kind]
+        found = model.explained(self.data) if issubclass(model, ExplainedRow) else None
+        return shown_help(found, self.form.label) if found else None
 
 
 class RowsField(ListField, widgets=("rows",), template="forms/rows.html", alternative="json"):
