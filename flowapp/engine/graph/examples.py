@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, StepContext, ui_of
+from flowapp.catalog.rows import SampleFunction
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
@@ -69,38 +70,48 @@ def _example(step: StepJson, scope: Scope) -> object:
 
 
 class RowExample(NamedTuple):
-    """What a row, and those before it, would make of the examples; or why they would not."""
+    """What a row is `given` of the examples, after those before it, and what it would make of that; or why it would not."""
 
-    made: object
+    given: object
+    made: object = None
     error: str = ""
 
 
 def row_examples(step: StepJson, scope: Scope) -> dict[str, list[RowExample]]:
-    """For each parameter whose rows work one after the other, what comes of each, up to one that is not complete."""
+    """For each parameter that has rows, what is known of each, up to one that is not complete."""
     spec = ACTIONS.get(step["action_type"])
-    if spec is None or spec.row_sample is None:
+    if spec is None or spec.row_samples is None:
+        return {}
+    try:
+        given = spec.row_samples.given(_context(step, scope), _evaluated(spec, step, scope))
+    except FlowError:
         return {}
     found: dict[str, list[RowExample]] = {}
     for name in spec.params.model_fields:
         rows = step["params"].get(name)
         if ui_of(spec.params, name).get("widget") == "rows" and isinstance(rows, list):
-            found[name] = list(_rows_made(spec, step, scope, name, rows[:ROWS]))
+            made = spec.row_samples.made
+            fixed = [RowExample(given)] * len(rows)
+            found[name] = list(_rows_made(spec, made, step, scope, name, given)) if made else fixed
     return found
 
 
-def _rows_made(spec: ActionSpec, step: StepJson, scope: Scope, name: str, rows: list[object]) -> Iterator[RowExample]:
-    make = spec.row_sample
-    for count in range(1, len(rows) + 1):
+def _rows_made(
+    spec: ActionSpec, make: SampleFunction, step: StepJson, scope: Scope, name: str, given: object
+) -> Iterator[RowExample]:
+    rows: Any = step["params"][name]
+    for count in range(1, len(rows[:ROWS]) + 1):
         try:
-            given = _evaluated(spec, {**step, "params": {**step["params"], name: rows[:count]}}, scope)
-            params = spec.params.model_validate(given)
-        except (FlowError, ValidationError):
+            evaluated = _evaluated(spec, {**step, "params": {**step["params"], name: rows[:count]}}, scope)
+            made = make(_context(step, scope), spec.params.model_validate(evaluated))
+        except ValidationError:
+            yield RowExample(given)
             return
-        try:
-            yield RowExample(make(_context(step, scope), params) if make else None)
         except (FlowError, ArithmeticError) as error:
-            yield RowExample(None, str(error))
+            yield RowExample(given, None, str(error))
             return
+        yield RowExample(given, made)
+        given = made
 
 
 def _evaluated(spec: ActionSpec, step: StepJson, scope: Scope) -> dict[str, object]:
@@ -143,3 +154,13 @@ def shortened(value: object) -> object:
     if isinstance(value, dict):
         return {key: shortened(entry) for key, entry in value.items()}
     return [shortened(entry) for entry in value[:ENTRIES]] if isinstance(value, list) else value
+
+
+def field_names(value: object, depth: int = 2) -> list[str]:
+    """The dotted names of a record's fields, or of those of a list's first one."""
+    record = value[0] if isinstance(value, list) and value else value
+    names: list[str] = []
+    for key, entry in record.items() if isinstance(record, dict) else ():
+        inner = field_names(entry, depth - 1) if depth > 1 and isinstance(entry, dict) else []
+        names += [key, *(f"{key}.{name}" for name in inner)]
+    return names

@@ -12,9 +12,10 @@ from flowapp.catalog.rows import RowHelp
 
 
 class RowResult(NamedTuple):
-    """What a row makes of the sample, as text; or why it does not."""
+    """What is known of a row by the sample: the fields that it can use, what it makes, as text, or why it does not."""
 
-    text: str
+    fields: list[str]
+    text: str = ""
     error: str = ""
 
 

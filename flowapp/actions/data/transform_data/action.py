@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field, model_validator
 
 from flowapp.actions.data.transform_data.base import Work, set_path
 from flowapp.actions.data.transform_data.operation import Operation
 from flowapp.actions.data.transform_data.transforms import apply
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.rows import RowSamples
 from flowapp.errors import StepError
 from flowapp.texts import say
 
@@ -57,8 +60,11 @@ def sample_of(ctx: StepContext, params: TransformDataParams) -> object:
     return _transformed(Work(ctx, params.hmac_key, SAMPLE_WORK, SAMPLE_WORK), params)
 
 
-def row_sample(ctx: StepContext, params: TransformDataParams) -> object:
-    """What the operations make of the examples."""
+def _given(ctx: StepContext, params: Mapping[str, object]) -> object:
+    return ctx.render("{{ input }}") if params.get("data") is None else params["data"]
+
+
+def _made(ctx: StepContext, params: TransformDataParams) -> object:
     return _operated(Work(ctx, params.hmac_key, SAMPLE_WORK, SAMPLE_WORK), params)
 
 
@@ -74,7 +80,7 @@ def row_sample(ctx: StepContext, params: TransformDataParams) -> object:
     effect="pure",
     params=TransformDataParams,
     sample_of=sample_of,
-    row_sample=row_sample,
+    row_samples=RowSamples(_given, _made),
     result={"": N_("The new data: an object, a list or a value")},
 )
 def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
