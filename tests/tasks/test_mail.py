@@ -106,11 +106,13 @@ def test_there_is_one_way_for_every_mail() -> None:
     }  # fmt: skip
 
 
-def test_alerts(app: Any, api: Api, smtp: SmtpServer) -> None:
+def test_alerts(app: Any, api: Api, smtp: SmtpServer, caplog: pytest.LogCaptureFixture) -> None:
     workflow = api.post("/workflows/", {"name": "Broken", "steps": []}, 201)["id"]
     with app.app_context():
         jobs.load()
-        assert jobs.perform("send_workflow_notification", workflow_id=workflow)["sent"] == 3
+        done = jobs.perform("send_workflow_notification", workflow_id=workflow)
+        assert done == {"sent": 0, "caught": 3, "refused": 0}
+        assert caplog.text.count("Caught, not sent: no mail server is connected") == 3
         assert len(caught(app)) == 3
         connect(app, api.place.id, smtp)
         assert jobs.perform("send_workflow_notification", workflow_id=workflow)["sent"] == 3

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from flowapp.actions.time.family import LENGTHS, WAITS
+from flowapp.actions.time.family import ASKED, LENGTHS, WAITS
 from flowapp.actions.time.wait_condition import TIMEOUT, about_what, deadline
 from flowapp.catalog import (
     N_,
@@ -158,7 +158,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     branches=("*", "timeout"),
     own_branches=_branches,
     branch_if={"timeout": ("timeout", None)},
-    param_aliases=LENGTHS,
+    param_aliases={**LENGTHS, **ASKED},
     kinds=WAITS,
     traits=frozenset({"waits"}),
     question=question,
