@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from babel import Locale
+from babel.numbers import format_currency
 from flask import Flask, g, request
-from flask_babel import format_datetime, format_decimal, get_locale, ngettext
+from flask_babel import format_date, format_datetime, format_decimal, format_time, get_locale, ngettext
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
@@ -103,15 +106,58 @@ def zone() -> ZoneInfo:
     return ZoneInfo(select_timezone())
 
 
+def placed(text: str) -> str:
+    """What was typed into a box of date and time, which is in the reader's zone and names none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if moment.tzinfo else moment.replace(tzinfo=zone()).isoformat()
+
+
+def zone_text(text: str) -> str:
+    """A moment as a box of date and time holds it: in the reader's zone."""
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(zone()).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """An amount in the reader's language; whole ones without decimals."""
+    if amount is None:
+        return ""
+    language = get_locale() or Locale("en")
+    pattern = language.currency_formats["standard"].pattern
+    shown = pattern.replace("0.00", "0") if amount == amount.to_integral_value() else pattern
+    return str(format_currency(amount, currency, locale=language, format=shown, currency_digits=False))
+
+
+def day(value: date | None) -> str:
+    """A day in the reader's language."""
+    return str(format_date(value, "medium", rebase=False)) if value else ""
+
+
+def clock(moment: datetime) -> str:
+    """The time of day of a moment in the reader's zone, to the minute."""
+    return str(format_time(moment, "short"))
+
+
+def today() -> date:
+    """The day that it is where the reader is."""
+    return utcnow().astimezone(zone()).date()
+
+
 def _context() -> dict[str, object]:
     return {"locale": str(get_locale() or "en"), "theme": select_theme(), "timezone": select_timezone()}
 
 
 def init_app(app: Flask) -> None:
-    """Installs Babel and the template filters when, ago, duration, percent."""
+    """Installs Babel and the template filters when, ago, duration, percent, money, day, clock."""
     babel.init_app(app, locale_selector=select_locale, timezone_selector=select_timezone)
     app.context_processor(_context)
-    app.jinja_env.filters.update(when=when, ago=ago, duration=duration, percent=percent)
+    app.jinja_env.globals["today"] = today
+    app.jinja_env.filters.update(
+        when=when, ago=ago, duration=duration, percent=percent, money=money, day=day, clock=clock
+    )
 
 
 def midnight(text: str, *, days: int = 0) -> datetime | None:

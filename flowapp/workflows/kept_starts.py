@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from flowapp.engine.store.event_matching.listeners import is_switched_on
@@ -24,18 +24,13 @@ def paused_hook(session: Session, key: str) -> tuple[Trigger, Workflow, Version]
     return trigger, workflow, version
 
 
-def kept_while_paused(session: Session, workflow_id: str, most: int) -> list[str]:
-    """The starts that came while the workflow was paused and were not run since, the oldest first."""
+def kept_while_paused(session: Session, workflow_id: str) -> int:
+    """How many starts came while the workflow was paused, and were not run since."""
     again = select(Execution.retry_of_id).where(
         Execution.workflow_id == workflow_id, Execution.retry_of_id.is_not(None)
     )
-    kept = (
-        select(Execution.id)
-        .where(
-            Execution.workflow_id == workflow_id, Execution.status == "skipped", Execution.error_message == PAUSED,
-            Execution.id.not_in(again),
-        )
-        .order_by(Execution.id)
-        .limit(most)
+    kept = select(func.count()).where(
+        Execution.workflow_id == workflow_id, Execution.status == "skipped", Execution.error_message == PAUSED,
+        Execution.id.not_in(again),
     )  # fmt: skip
-    return list(session.scalars(kept))
+    return session.scalar(kept) or 0

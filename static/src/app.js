@@ -1,4 +1,5 @@
 import "./htmx.js";
+import "./board.js";
 import "./choices.js";
 import "./confirm.js";
 import "./copy.js";
@@ -6,5 +7,6 @@ import "./editor.js";
 import "./live.js";
 import "./menus.js";
 import "./picker.js";
+import "./record.js";
 import "./sortable.js";
 import "./zone.js";

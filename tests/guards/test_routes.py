@@ -9,6 +9,9 @@ import pytest
 from flask import g
 from werkzeug.routing import Rule
 
+from flowapp.crm import companies, deals, fields, lists, notes, pipelines, tags
+from flowapp.crm import tasks as crm_tasks
+from flowapp.events import Cause
 from flowapp.extensions import db
 from flowapp.models import (
     AccessToken,
@@ -29,7 +32,7 @@ from flowapp.models import (
     new_id,
     utcnow,
 )
-from flowapp.models.tenancy import system_session
+from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.roles import Role
 from tests.support.tenant import Tenant, add_member, make_tenant
 
@@ -187,16 +190,36 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
         submission = Submission(**own, form_id=form.id, data={})
         session.add(submission)
         session.commit()
+        crm = of_crm(tenant)
         member = session.query(Member).filter_by(organization_id=tenant.organization_id).one()
         token = session.query(AccessToken).filter_by(organization_id=tenant.organization_id).one()
         return {
             "workflow_id": workflow.id, "execution_id": execution.id, "exec_id": execution.id, "table_id": table.id,
             "schema_id": schema.id, "form_id": form.id, "integration_id": integration.id, "mail_id": mail.id,
             "invitation_id": invitation.id, "submission_id": submission.id, "member_id": member.id,
-            "contact_id": contact.id, "notification_id": notification.id,
+            **crm, "contact_id": contact.id, "notification_id": notification.id,
             "token_id": token.id, "version_id": version.id, "replay_id": replay.id, "record_id": new_id(), "step_id": "log",
             "trigger_key": "manual_1", "key": "manual_1", "seq": 1, "number": 1, "integration_type": "webhook", "action_type": "log", "trigger_type": "manual", "name": "input",
         }  # fmt: skip
+
+
+def of_crm(tenant: Tenant) -> dict[str, str]:
+    """One of everything of the CRM."""
+    cause = Cause(tenant.user_id)
+    with tenant_session(db.engine, tenant.organization_id) as session:
+        deal = deals.create(session, {"title": "Theirs"}, cause=cause)
+        made: dict[str, Any] = {
+            "deal_id": deal,
+            "pipeline_id": pipelines.default(session),
+            "company_id": companies.create(session, {"name": "Theirs"}, cause=cause),
+            "note_id": notes.create(session, {"text": "Theirs", "deal": deal.id}, cause=cause),
+            "task_id": crm_tasks.create(session, {"title": "Theirs"}, cause=cause),
+            "tag_id": tags.create(session, "Theirs"),
+            "list_id": lists.create(session, {"name": "Theirs"}),
+            "field_id": fields.create(session, {"object": "deal", "label": "Theirs"}),
+        }
+        session.commit()
+        return {name: row.id for name, row in made.items()}
 
 
 # Routes whose argument is no id of a tenant's object: a choice from the catalog.

@@ -38,6 +38,7 @@ NO_ROWS = {  # what these print are no nouns of the database
     "api/workflows/catalog.py:_action": "a declared step type",
     "api/workflows/catalog.py:_shown": "a declared type",
     "live/monitor.py:_started": "the columns that a message is made of",
+    "pages/crm/tasks.py:_filled": "what a form of the page is filled with",
     "pages/data/forms.py:_shown": "what a form of the page is filled with",
     "pages/data/tables.py:_column_edit": "what a form of the page is filled with",
     "pages/settings/organization.py:_stored": "what a form of the page is filled with",

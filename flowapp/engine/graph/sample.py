@@ -167,9 +167,8 @@ def _step(step: StepJson, result: object) -> Iterator[Example]:
     for name, value in known.items():
         if name not in documented:
             yield from _field(_of_result(path, name), value)
-    if not isinstance(result, dict):
-        told = {f"{path}.result"} if "" in documented else set[str]()
-        yield from (item for item in _flat(f"{path}.result", result) if item["path"] not in told)
+    if isinstance(result, list):
+        yield from (item for item in _flat(f"{path}.result", result) if item["path"] != f"{path}.result")
     for name in documented:
         if isinstance(known.get(name), dict | list):
             whole = _of_result(path, name)

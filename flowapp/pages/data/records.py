@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 from flask import Blueprint, Response, flash, g, request, stream_with_context
 from flask_babel import gettext as _
@@ -25,7 +24,7 @@ from flowapp.web.edits import Edit, deleted_elsewhere, labels
 from flowapp.web.forms.field import clean
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.forms.user_fields import record_form
-from flowapp.web.locale import zone
+from flowapp.web.locale import placed
 
 bp = Blueprint("records", __name__, url_prefix="/tables/<uuid:table_id>")
 SIZE = 50
@@ -95,15 +94,7 @@ def edit(table_id: str, record_id: str) -> Response:
 def _given(table: DataTable, typed: Mapping[str, object]) -> dict[str, object]:
     """What was typed; the boxes of date and time are in the reader's zone and name none."""
     kinds = {column.key: column.type for column in tables.columns_of(table)}
-    return {key: _placed(str(value)) if kinds.get(key) == "datetime" else value for key, value in typed.items()}
-
-
-def _placed(text: str) -> str:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return text if moment.tzinfo else moment.replace(tzinfo=zone()).isoformat()
+    return {key: placed(str(value)) if kinds.get(key) == "datetime" else value for key, value in typed.items()}
 
 
 @bp.post("/records/<uuid:record_id>")

@@ -14,7 +14,7 @@ from wtforms.widgets import DateInput, DateTimeLocalInput
 from flowapp.data.columns import Column, as_text
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.page import CodeField, FieldsForm, LongTextField
-from flowapp.web.locale import zone
+from flowapp.web.locale import zone, zone_text
 
 
 def record_form(
@@ -28,18 +28,18 @@ def record_form(
 
 def _shown(column: Column, value: object) -> str:
     if column.type == "datetime" and isinstance(value, datetime):
-        return value.astimezone(zone()).replace(tzinfo=None).isoformat(timespec="seconds")
+        return zone_text(value.isoformat())
     return as_text(value)
 
 
 def _column_field(column: Column, shown: str) -> wtforms.Field:
     if column.type == "boolean":
-        return _select(column.label, {"true": _("Yes"), "false": _("No")}, "—")
+        return select_box(column.label, {"true": _("Yes"), "false": _("No")}, "—")
     if column.type == "choice":
         stored = [shown] if shown and shown not in column.options else []  # it was offered once
-        return _select(column.label, {option: option for option in (*column.options, *stored)}, "—")
+        return select_box(column.label, {option: option for option in (*column.options, *stored)}, "—")
     hint = _("Time zone: %(zone)s", zone=str(zone())) if column.type == "datetime" else ""
-    return _box(column.type, column.label, hint)
+    return box(column.type, column.label, hint)
 
 
 def answers_form(fields: Sequence[Mapping[str, object]], posted: Posted | None = None, prefix: str = "") -> FieldsForm:
@@ -54,14 +54,15 @@ def _answer_field(field: Mapping[str, object]) -> wtforms.Field:
     type_, label, hint = str(field["type"]), str(field["label"] or field["key"]), str(field.get("help") or "")
     if type_ == "select":
         options = field["options"] if isinstance(field["options"], list) else []
-        return _select(label, {option: option for option in options}, _("Choose …"), hint)
+        return select_box(label, {option: option for option in options}, _("Choose …"), hint)
     if type_ == "checkbox":
         return wtforms.BooleanField(f"{label} *" if field["required"] else label, description=hint)
     own = {"email": "email", "phone": "tel"}.get(type_) or ("name" if field["key"] in ("name", "nom") else "")
-    return _box(type_, label, hint, **({"autocomplete": own} if own else {}))
+    return box(type_, label, hint, **({"autocomplete": own} if own else {}))
 
 
-def _box(type_: str, label: str, hint: str, **attributes: str) -> wtforms.Field:
+def box(type_: str, label: str, hint: str, **attributes: str) -> wtforms.Field:
+    """The box of a value of that type: a text, unless the type has a box of its own."""
     kind, widget, own = _BOXES.get(type_, (wtforms.StringField, None, {}))
     options = {"widget": widget} if widget else {}
     return kind(label, description=hint, default="", render_kw={**own, **attributes}, **options)
@@ -79,7 +80,8 @@ _BOXES: Final[Mapping[str, tuple[type[wtforms.Field], object, dict[str, object]]
 }
 
 
-def _select(label: str, options: Mapping[str, str], blank: str, description: str = "") -> wtforms.SelectField:
-    """Its value is checked by the service, as texts are."""
-    choices = [SelectChoice("", blank), *(SelectChoice(value, name) for value, name in options.items())]
+def select_box(label: str, options: Mapping[str, str], blank: str | None, description: str = "") -> wtforms.SelectField:
+    """A choice, `blank` for none of them. Its value is checked by the service, as texts are."""
+    first = [] if blank is None else [SelectChoice("", blank)]
+    choices = [*first, *(SelectChoice(value, name) for value, name in options.items())]
     return wtforms.SelectField(label, description=description, choices=choices, default="", validate_choice=False)

@@ -1,0 +1,63 @@
+"""The deals of a pipeline as a board: a column for each stage, with how many there are and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from flowapp.crm.reading import search_text
+from flowapp.models import Deal, Pipeline, Stage
+
+SHOWN = 50  # of a column
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A stage: `deals` are the newest in it, `count` and `sums` (by currency) are of all."""
+
+    stage: Stage
+    deals: Sequence[Deal]
+    count: int
+    sums: Mapping[str, Decimal]
+
+
+def columns(session: Session, pipeline: Pipeline, *, owner_id: str = "", search: str = "") -> list[Column]:
+    """The columns of a pipeline; of one owner's deals only, or of those whose title has the words."""
+    where = [Deal.pipeline_id == pipeline.id, Deal.deleted_at.is_(None)]
+    where += [Deal.owner_id == owner_id] if owner_id else []
+    where += [Deal.search.contains(word, autoescape=True) for word in search_text(search).split()]
+    totals = _totals(session, where)
+    return [
+        Column(stage, _newest(session, where, stage), sum(count for count, _sum in totals.get(stage.id, {}).values()),
+               {code: amount for code, (_count, amount) in totals.get(stage.id, {}).items() if amount})
+        for stage in pipeline.stages
+    ]  # fmt: skip
+
+
+def _totals(session: Session, where: Sequence[ColumnElement[bool]]) -> dict[str, dict[str, tuple[int, Decimal | None]]]:
+    """By stage and currency: how many, and their sum."""
+    statement = (
+        select(Deal.stage_id, Deal.currency, func.count(Deal.id), func.sum(Deal.value))
+        .where(*where)
+        .group_by(Deal.stage_id, Deal.currency)
+        .order_by(Deal.currency)
+    )
+    found: dict[str, dict[str, tuple[int, Decimal | None]]] = {}
+    for stage_id, currency, count, amount in session.execute(statement):
+        found.setdefault(stage_id, {})[currency] = (count, amount)
+    return found
+
+
+def _newest(session: Session, where: Sequence[ColumnElement[bool]], stage: Stage) -> Sequence[Deal]:
+    newest = (
+        select(Deal)
+        .where(*where, Deal.stage_id == stage.id)
+        .options(selectinload(Deal.company))
+        .order_by(Deal.stage_entered_at.desc(), Deal.id.desc())
+        .limit(SHOWN)
+    )
+    return session.scalars(newest).unique().all()

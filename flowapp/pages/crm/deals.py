@@ -1,0 +1,143 @@
+"""Deals: the board of a pipeline, a new deal, and moving one to another stage."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import wtforms
+from flask import Blueprint, Response, flash, g, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from flowapp.catalog import N_
+from flowapp.crm import board, deals, pipelines
+from flowapp.errors import InvalidError, NotFoundError
+from flowapp.extensions import db
+from flowapp.models import Deal, Pipeline
+from flowapp.security.roles import Role
+from flowapp.web import Nav, access, page
+from flowapp.web.crm.boxes import member_choices
+from flowapp.web.crm.creating import CreatePages
+from flowapp.web.crm.lists import MINE, ListPages, Select
+from flowapp.web.crm.nouns import DEAL
+from flowapp.web.crm.page import cause
+from flowapp.web.crm.record import RecordPages
+from flowapp.web.forms.page import PageForm, text
+from flowapp.web.render import to_url, wants_fragment
+from flowapp.web.texts import translated
+
+bp = Blueprint("deals", __name__, url_prefix="/deals")
+NAV = Nav(14, N_("Deals"), "cash", "deals.index", "/deals")
+PAGES = RecordPages(DEAL)
+PAGES.mount(bp)
+CreatePages(PAGES).mount(bp)
+
+
+def _selects() -> list[Select]:
+    stages = [(one.id, one.name) for pipeline in pipelines.every(db.session()) for one in pipeline.stages]
+    statuses = [("open", _("Open")), ("won", _("Won")), ("lost", _("Lost"))]
+    return [
+        {"name": "stage", "label": _("Stage"), "choices": stages},
+        {"name": "status", "label": _("Status"), "choices": statuses},
+    ]
+
+
+ListPages(DEAL, _selects).mount(bp, "/list", "list")
+
+
+class LossForm(PageForm):
+    """Why a deal is lost; `stage` is where it was moved to."""
+
+    stage = wtforms.HiddenField()
+    lost_reason = text(label=_l("Reason"))
+
+
+@bp.get("")
+@access(Role.VIEWER)
+def index() -> Response:
+    """The board of one pipeline."""
+    return _board()
+
+
+def _board(status: int = 200, **asked: object) -> Response:
+    session = db.session()
+    pipeline = _pipeline()
+    owner = request.args.get("owner", "")
+    columns = board.columns(
+        session, pipeline, owner_id=g.actor.user.id if owner == MINE else owner, search=request.args.get("q", "")
+    )
+    return page(
+        "crm/deals/board.html",
+        block="board",
+        status=status,
+        pipeline=pipeline,
+        pipelines=pipelines.every(session),
+        columns=columns,
+        members=member_choices(session),
+        filtered=bool(owner or request.args.get("q")),
+        args={name: request.args[name] for name in ("pipeline", "owner", "q") if request.args.get(name)},
+        can_write=g.actor.role >= Role.OPERATOR,
+        **{"ask": None, "ask_form": None, **asked},
+    )
+
+
+def _pipeline() -> Pipeline:
+    """The one that is asked for; the default one where it is gone, or none is named."""
+    try:
+        return pipelines.get(db.session(), request.args["pipeline"])
+    except (KeyError, NotFoundError):
+        return pipelines.default(db.session())
+
+
+@bp.post("/<uuid:deal_id>/move")
+@access(Role.OPERATOR)
+def move(deal_id: UUID) -> Response:
+    """Into another stage. A stage of lost deals asks for the reason first. `on` says which page is shown again."""
+    session = db.session()
+    deal, form = deals.get(session, str(deal_id)), LossForm(request.form)
+    try:
+        deals.move(session, deal, form.stage.data or "", cause=cause(), lost_reason=form.lost_reason.data or "")
+    except InvalidError as error:
+        session.rollback()
+        return _ask(deals.get(session, str(deal_id)), form, error)
+    PAGES.note(deal, "moved")
+    return _moved(deal)
+
+
+@bp.post("/<uuid:deal_id>/people")
+@access(Role.OPERATOR)
+def people(deal_id: UUID) -> Response:
+    """Adds a contact to a deal, or takes one off it."""
+    session = db.session()
+    deal = deals.get(session, str(deal_id))
+    known = [contact.id for contact in deal.contacts if contact.id != request.form.get("contact_gone")]
+    added = [request.form["contact"]] if request.form.get("contact") else []
+    try:
+        deals.update(session, deal, {"contacts": [*known, *added]}, cause=cause())
+    except InvalidError as error:
+        session.rollback()
+        deal = deals.get(session, str(deal_id))
+        return PAGES.page(deal, 422, part="aside", people_error=translated(error.problems[0].message))
+    PAGES.note(deal, "updated")
+    return PAGES.saved(deal, "aside")
+
+
+def _ask(deal: Deal, form: LossForm, error: InvalidError) -> Response:
+    """The same page: with the question why the deal is lost, or with what else is wrong."""
+    asked = [problem.path for problem in error.problems] == ["lost_reason"]
+    if not asked:
+        flash(translated(error.problems[0].message), "danger")
+        return _moved(deal)
+    if "lost_reason" in request.form:
+        form.refused(error)
+    if request.args.get("on") == "deal":
+        return PAGES.page(deal, 422, part="ask", ask=deal, ask_form=form)
+    return _board(422, ask=deal, ask_form=form)
+
+
+def _moved(deal: Deal) -> Response:
+    if request.args.get("on") == "deal":
+        return PAGES.saved(deal, "ask")
+    if wants_fragment():
+        return _board()
+    return to_url(request.full_path.replace(f"/{deal.id}/move", "").rstrip("?"))

@@ -1,0 +1,163 @@
+"""Contacts, companies and deals as their pages show them: which fields, in which order, under which labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import N_
+from flowapp.crm import companies, contacts, deals, fields
+from flowapp.crm.writing import Record
+from flowapp.events import Cause
+from flowapp.models import Company, Contact, Deal, FieldDef
+
+R = TypeVar("R", bound=Record)
+Data = Mapping[str, object]
+
+
+class Service(Protocol[R]):
+    """What the services of the three nouns have in common."""
+
+    def get(self, session: Session, record_id: str, /, *, trashed: bool = False) -> R: ...
+
+    def create(self, session: Session, data: Data, *, cause: Cause) -> R: ...
+
+    def update(self, session: Session, record: R, /, data: Data, *, cause: Cause) -> R: ...
+
+    def delete(self, session: Session, record: R, /, *, cause: Cause) -> None: ...
+
+    def restore(self, session: Session, record: R, /, *, cause: Cause) -> R: ...
+
+    def view(self, record: R, /) -> dict[str, object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordField:
+    """A field of a record. `kind` is a type of custom fields, or member, company, stage, stage_name, timezone.
+
+    `own`: an admin defined it. `label` and the labels of `options` are msgids, unless it is own.
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    options: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+    required: bool = False
+    own: bool = False
+
+    @property
+    def box(self) -> str:
+        """Its name in forms."""
+        return f"own-{self.name}" if self.own else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Fields that are shown and edited together."""
+
+    label: str
+    fields: tuple[RecordField, ...]
+
+    @property
+    def key(self) -> str:
+        return self.fields[0].box
+
+
+@dataclass(frozen=True, slots=True)
+class Noun(Generic[R]):
+    """A kind of records. `plural` is its blueprint and the beginning of its addresses; the texts are msgids."""
+
+    name: str
+    plural: str
+    label: str
+    many: str
+    new: str
+    icon: str
+    model: type[R]
+    service: Service[R]
+    title: Callable[[R], str]
+    fixed: tuple[Row, ...]
+    only_new: tuple[RecordField, ...] = ()  # what a new one is asked for besides
+    not_new: tuple[str, ...] = ()  # what it is not asked for
+
+    def rows(self, session: Session) -> Sequence[Row]:
+        """All fields, those that an admin defined at the end."""
+        own = [own_field(defined) for defined in fields.of(session, self.name)]
+        return [*self.fixed, *(Row(one.label, (one,)) for one in own)]
+
+
+def own_field(defined: FieldDef) -> RecordField:
+    """A custom field."""
+    options = {option: option for option in defined.options}
+    return RecordField(
+        defined.key, defined.label, defined.type, options, defined.target, defined.required, own=True
+    )  # fmt: skip
+
+
+def row(name: str, label: str, kind: str = "text", *, required: bool = False, **options: str) -> Row:
+    """A row of one field."""
+    return Row(label, (RecordField(name, label, kind, options, required=required),))
+
+
+_OWNER = row("owner_id", N_("Owner"), "member")
+_COMPANY = row("company_id", N_("Company"), "company")
+_CURRENCY = RecordField("currency", N_("Currency"), "currency")
+CONTACT = Noun(
+    contacts.NOUN, "contacts", N_("Contact"), N_("Contacts"), N_("New contact"), "user", Contact, contacts, contacts.name_of,
+    (
+        Row(N_("Name"), (RecordField("first_name", N_("First name")), RecordField("last_name", N_("Last name")))),
+        row("email", N_("E-mail"), "email", required=True),
+        row("phone", N_("Phone"), "phone"),
+        _COMPANY,
+        _OWNER,
+        row("language", N_("Language"), "language"),
+        row("timezone", N_("Time zone"), "timezone"),
+        row("score", N_("Score"), "number"),
+        row("consent", N_("Consent"), "choice", unknown=N_("Unknown"), granted=N_("Granted"), denied=N_("Denied")),
+    ),
+    not_new=("score",),
+)  # fmt: skip
+COMPANY = Noun(
+    companies.NOUN, "companies", N_("Company"), N_("Companies"), N_("New company"), "building", Company, companies, lambda company: company.name,
+    (
+        row("name", N_("Name"), required=True),
+        row("domain", N_("Domain"), "domain"),
+        row("pipeline_stage", N_("Stage"), "stage_name"),
+        Row(N_("Potential value"), (RecordField("montant_potentiel", N_("Potential value"), "money"), _CURRENCY)),
+        _OWNER,
+    ),
+)  # fmt: skip
+DEAL = Noun(
+    deals.NOUN, "deals", N_("Deal"), N_("Deals"), N_("New deal"), "cash", Deal, deals, lambda deal: deal.title,
+    (
+        row("title", N_("Title"), required=True),
+        Row(N_("Value"), (RecordField("value", N_("Value"), "money"), _CURRENCY)),
+        row("expected_close", N_("Expected close"), "date"),
+        _COMPANY,
+        _OWNER,
+        row("description", N_("Description"), "long_text"),
+    ),
+    only_new=(
+        RecordField("stage_id", N_("Stage"), "stage"),
+        RecordField("contact", N_("Contact"), "relation", target="contact"),
+    ),
+)  # fmt: skip
+NOUNS: Mapping[str, Noun[Contact] | Noun[Company] | Noun[Deal]] = {
+    noun.name: noun for noun in (CONTACT, COMPANY, DEAL)
+}  # fmt: skip
+
+
+def noun_of(record: Record) -> Noun[Contact] | Noun[Company] | Noun[Deal]:
+    """The noun that a record is of."""
+    return next(noun for noun in NOUNS.values() if isinstance(record, noun.model))
+
+
+def title_of(record: Record) -> str:
+    """What a record is called."""
+    if isinstance(record, Contact):
+        return contacts.name_of(record)
+    return record.title if isinstance(record, Deal) else record.name if isinstance(record, Company) else ""

@@ -1,0 +1,115 @@
+"""The page of a record: fields at the left, timeline in the middle, what belongs to it at the right. Each of these parts is
+a fragment of its own, which the page fetches again when something has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache
+from typing import Generic
+from uuid import UUID
+
+from flask import Response, g, request, url_for
+from flask_babel import gettext as _
+
+from flowapp.crm import tags
+from flowapp.events import Cause, audit
+from flowapp.extensions import db
+from flowapp.models import Deal, Pipeline
+from flowapp.records.paging import PageAt
+from flowapp.security.roles import Role
+from flowapp.web.crm import related
+from flowapp.web.crm.boxes import form_of, member_choices
+from flowapp.web.crm.composer import NoteForm, TaskForm
+from flowapp.web.crm.nouns import Noun, R, Row
+from flowapp.web.crm.timeline import lines
+from flowapp.web.crm.values import of_row
+from flowapp.web.edits import Edit, labels
+from flowapp.web.forms.page import FieldsForm
+from flowapp.web.locale import today
+from flowapp.web.render import page, to_url, wants_fragment
+
+PARTS = ("header", "ask", "fields", "composer", "timeline", "aside")
+ENTRIES = 30
+
+
+class RecordPage(Generic[R]):
+    """The page of the records of a noun, whole or a part of it."""
+
+    def __init__(self, noun: Noun[R]) -> None:
+        self.noun = noun
+
+    def get(self, ids: dict[str, UUID]) -> R:
+        """The record that the address names, one in the trash too."""
+        return self.noun.service.get(db.session(), str(ids[f"{self.noun.name}_id"]), trashed=True)
+
+    def url(self, record: R, endpoint: str = "show", **values: str | None) -> str:
+        """An address of the record."""
+        ids = {f"{self.noun.name}_id": record.id, **values}
+        return url_for(f"{self.noun.plural}.{endpoint}", _external=None, **ids)
+
+    def note(self, record: R, what: str) -> None:
+        """Writes the audit trail, and commits."""
+        target = (self.noun.name, record.id, self.noun.title(record))
+        audit(db.session(), f"{self.noun.name}.{what}", actor=g.actor.audit, target=target)
+        db.session.commit()
+
+    def saved(self, record: R, part: str = "fields", **context: object) -> Response:
+        """After a change: that fragment, and word to the other parts; without script the page again."""
+        if not wants_fragment():
+            return to_url(self.url(record))
+        response = self.page(record, 200, part, **context)
+        response.headers["HX-Trigger"] = "changed"
+        return response
+
+    def page(self, record: R, status: int = 200, part: str = "", **context: object) -> Response:
+        """The page of the record, or the part that is asked for. What a part needs is read when it is drawn."""
+        part = part or request.args.get("part", "")
+        may_write = g.actor.role >= Role.OPERATOR
+        return page(
+            "crm/record.html",
+            block=part if part in PARTS else "fields",
+            status=status,
+            record=record,
+            noun=self.noun,
+            url=lambda endpoint="show", **values: self.url(record, endpoint, **values),
+            name=self.noun.title(record),
+            may_write=may_write,
+            can_write=may_write and not record.deleted_at,
+            **self._readers(record),
+            **context,
+        )
+
+    def _readers(self, record: R) -> dict[str, Callable[..., object]]:
+        session = db.session()
+        values = self.noun.service.view(record)
+        at = PageAt(ENTRIES, request.args.get("cursor"))
+        return {
+            "rows": cache(lambda: [(row, of_row(session, row, values)) for row in self.noun.rows(session)]),
+            "row_form": lambda row: self.form(record, row),
+            "row_edit": lambda row: self.edit(record, row),
+            "record_tags": cache(lambda: tags.of(session, record)),
+            "entries": cache(lambda: lines(session, record, at)),
+            "related": cache(lambda: related.of(session, record)),
+            "stages": lambda: session.get_one(Pipeline, record.pipeline_id).stages if isinstance(record, Deal) else (),
+            "new_note": NoteForm,
+            "new_task": lambda: TaskForm(
+                member_choices(session),
+                stored={"due_date": str(today() + timedelta(days=1)), "assignee_id": g.actor.user.id},
+            ),
+        }
+
+    def form(self, record: R, row: Row, *, posted: bool = False) -> FieldsForm:
+        """The boxes of a row."""
+        return form_of(db.session(), row.fields, self.noun.service.view(record), request.form if posted else None)
+
+    def edit(self, record: R, row: Row) -> Edit:
+        """The row's boxes, which somebody else may change meanwhile."""
+        form = self.form(record, row)
+        texts = {one.box: one.label if one.own else _(one.label) for one in row.fields}
+        return Edit({name: form[name].data for name in form._fields}, labels(texts))
+
+
+def cause() -> Cause:
+    """A change that a person makes in the browser."""
+    return Cause(g.actor.user.id)

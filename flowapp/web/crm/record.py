@@ -1,0 +1,140 @@
+"""What is changed on the page of a record; one for contacts, companies and deals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, request
+from flask_babel import gettext as _
+
+from flowapp.crm import notes, tags, tasks
+from flowapp.errors import InvalidError, NotFoundError
+from flowapp.extensions import db
+from flowapp.security.roles import Role
+from flowapp.texts import say
+from flowapp.web.access import access
+from flowapp.web.crm.boxes import at_boxes, given, member_choices
+from flowapp.web.crm.composer import NoteForm, TaskForm
+from flowapp.web.crm.nouns import R, Row
+from flowapp.web.crm.page import RecordPage, cause
+from flowapp.web.forms.page import FieldsForm, PageForm
+from flowapp.web.render import go, to_url
+from flowapp.web.texts import translated
+
+
+class RecordPages(RecordPage[R]):
+    """The routes of a record's page, as a noun's blueprint mounts them."""
+
+    def mount(self, bp: Blueprint) -> None:
+        """Adds the routes to the noun's blueprint."""
+        one = f"/<uuid:{self.noun.name}_id>"
+        bp.add_url_rule(one, "show", declared(self.show, Role.VIEWER), methods=["GET"])
+        for path, name, view in (
+            (one, "save", self.save),
+            (f"{one}/notes", "write_note", self.write_note),
+            (f"{one}/tasks", "make_task", self.make_task),
+            (f"{one}/tags", "tag", self.tag),
+            (f"{one}/delete", "delete", self.delete),
+            (f"{one}/restore", "restore", self.restore),
+        ):
+            bp.add_url_rule(path, name, declared(view, Role.OPERATOR), methods=["POST"])
+
+    def show(self, **ids: UUID) -> Response:
+        """The page; `part` names the fragment, `edit` the row whose boxes are open."""
+        return self.page(self.get(ids), editing=request.args.get("edit"), focus=request.args.get("focus"))
+
+    def save(self, **ids: UUID) -> Response:
+        """Changes the fields of one row."""
+        record, session = self.get(ids), db.session()
+        row = self._row(request.form.get("row", ""))
+        form, edit = self.form(record, row, posted=True), self.edit(record, row)
+        merged = edit.merge(form.data)
+        if edit.asks:
+            return self.page(record, edit.status, editing=row.key, form=self._again(record, row, merged), edit=edit)
+        try:
+            self.noun.service.update(session, record, given(session, row.fields, merged), cause=cause())
+        except InvalidError as error:
+            session.rollback()
+            return self.page(self.get(ids), 422, editing=row.key, form=form.refused(at_boxes(error)), edit=edit)
+        self.note(record, "updated")
+        edit.tell()
+        return self.saved(record, focus=row.key)
+
+    def tag(self, **ids: UUID) -> Response:
+        """Adds a tag, or takes one away."""
+        record, session = self.get(ids), db.session()
+        try:
+            if name := request.form.get("tag_gone"):
+                tags.take(session, record, [name], cause=cause())
+            else:
+                tags.add(session, record, [request.form.get("tag", "")], cause=cause())
+        except InvalidError as error:
+            session.rollback()
+            problem = translated(error.problems[0].message)
+            return self.page(self.get(ids), 422, part="fields", tag_error=problem)
+        session.commit()
+        return self.saved(record)
+
+    def write_note(self, **ids: UUID) -> Response:
+        """Writes a note about the record."""
+        form = NoteForm(request.form)
+        return self._compose(
+            ids, lambda about: notes.create(db.session(), {**form.typed, **about}, cause=cause()), note_form=form
+        )
+
+    def make_task(self, **ids: UUID) -> Response:
+        """Makes a task about the record."""
+        form = TaskForm(member_choices(db.session()), request.form)
+        return self._compose(
+            ids, lambda about: tasks.create(db.session(), {**form.given, **about}, cause=cause()), task_form=form
+        )
+
+    def _compose(self, ids: dict[str, UUID], make: Callable[[dict[str, object]], object], **form: PageForm) -> Response:
+        record = self.get(ids)
+        try:
+            make({f"{self.noun.name}_id": record.id})
+        except InvalidError as error:
+            db.session.rollback()
+            next(iter(form.values())).refused(error)
+            return self.page(self.get(ids), 422, part="composer", **form)
+        db.session.commit()
+        return self.saved(record, "composer")
+
+    def delete(self, **ids: UUID) -> Response:
+        """Moves it to the trash."""
+        record = self.get(ids)
+        self.noun.service.delete(db.session(), record, cause=cause())
+        self.note(record, "deleted")
+        flash(_("“%(name)s” was moved to the trash.", name=self.noun.title(record)), "success")
+        return go(f"{self.noun.plural}.index")
+
+    def restore(self, **ids: UUID) -> Response:
+        """Takes it out of the trash."""
+        record = self.get(ids)
+        self.noun.service.restore(db.session(), record, cause=cause())
+        self.note(record, "restored")
+        return to_url(self.url(record))
+
+    def _row(self, key: str) -> Row:
+        found = next((row for row in self.noun.rows(db.session()) if row.key == key), None)
+        if found is None:
+            raise NotFoundError(say("There is no such field."))
+        return found
+
+    def _again(self, record: R, row: Row, merged: dict[str, object]) -> FieldsForm:
+        form = self.form(record, row)
+        for name, value in merged.items():
+            form[name].data = value
+        return form
+
+
+def declared(view: Callable[..., Response], role: Role) -> Callable[..., Response]:
+    """A method as a view for members with at least that role."""
+
+    @access(role)
+    def call(**ids: UUID) -> Response:
+        return view(**ids)
+
+    call.__doc__ = view.__doc__
+    return call
