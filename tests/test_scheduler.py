@@ -294,6 +294,16 @@ def test_missed_slots(policy: str, expected: Any) -> None:
     assert (len(found) if isinstance(expected, int) else [f"{s:%H:%M}" for s in found]) == expected
 
 
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("skip", []), ("once", ["13:15"]), ("all", ["10:15", "11:45", "13:15"])]
+)
+def test_missed_slots_of_an_interval(policy: str, expected: list[str]) -> None:
+    catalog.load()
+    config = {"every": "minutes", "minutes": 90, "start": "2026-02-01T07:15:00Z", "missed": policy}
+    first, now = datetime(2026, 3, 1, 10, 15, tzinfo=UTC), datetime(2026, 3, 1, 13, 55, tzinfo=UTC)
+    assert [f"{s:%H:%M}" for s in slots(get_trigger("schedule"), config, first, now)] == expected
+
+
 def test_a_slot_on_time_runs_whatever_was_missed() -> None:
     catalog.load()
     config = {"cron": "*/10 * * * *", "timezone": "UTC", "missed": "skip"}

@@ -114,7 +114,7 @@ class TriggerSpec:
     """One way to start a workflow.
 
     `source` says who fires it; `sample` is an input to try steps with; `prepare` completes a config when the trigger
-    is saved (for instance a webhook's key); `summary` says in one line what a config means; `awaits_answer` whether, with
+    is saved (for instance a webhook's key), with the fields `made`, which stay where a later save does not name them; `summary` says in one line what a config means; `awaits_answer` whether, with
     a stored config, its caller waits for what a step answers.
     `listens`, of what events fire: the type of event that a config is for, a family of types (contact.*), or * where only
     `matches`, given the config and {"type", "payload"}, can tell.
@@ -132,6 +132,7 @@ class TriggerSpec:
     param_aliases: ParamAliases = field(default_factory=dict)
     next_fire: NextFire | None = None
     prepare: Callable[[dict[str, object]], dict[str, object]] | None = None
+    made: tuple[str, ...] = ()
     check: Callable[[Any], None] | None = None
     listens: OfConfig | None = None
     matches: Callable[[Any, Mapping[str, object]], bool] | None = None

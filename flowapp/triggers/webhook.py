@@ -202,6 +202,7 @@ trigger(
         params=WebhookParams,
         sample={"event": "order.created", "order": {"id": 1001, "total": 129.9, "email": "ada@example.com"}},
         prepare=prepare,
+        made=("key",),
         check=check,
         summary=summary,
         awaits_answer=lambda config: stored_value(WebhookParams, config, "response") == "respond",

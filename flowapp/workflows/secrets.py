@@ -82,9 +82,8 @@ def _kept(sent: Mapping[str, object], kind: str, old: TriggerJson | None) -> dic
     for name in secret_fields(kind):
         if name in config and config[name] in (SHOWN, old["config"].get(name)):
             config[name] = vault().open(old["config"].get(name, ""))
-    if _is_hook(kind) and not config.get("key") and old["config"].get("key"):
-        config["key"] = old["config"]["key"]
-    return config
+    made = TRIGGERS[kind].made if kind in TRIGGERS else ()
+    return config | {name: old["config"][name] for name in made if not config.get(name) and old["config"].get(name)}
 
 
 def _refuse_sealed(definition: Definition, before: list[StepJson]) -> None:

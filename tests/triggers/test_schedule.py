@@ -61,6 +61,14 @@ def walls(config: ScheduleParams, begin: str, end: str) -> list[str]:
         (schedule(every="minutes", minutes=20), "2025-10-18T10:40:00"),
         (schedule(every="minutes", minutes=1), "2025-10-18T10:31:00"),
         (schedule(every="hours", hours=4, minute=5), "2025-10-18T12:05:00"),
+        (schedule(every="hours", hours=1, minute=5), "2025-10-18T11:05:00"),
+        (schedule(every="hours", hours=24, minute=5), "2025-10-19T00:05:00"),
+        (schedule(every="minutes", minutes=45, start="2025-10-18 10:00"), "2025-10-18T10:45:00"),
+        (schedule(every="minutes", minutes=90, start="2025-10-01T07:10+00:00"), "2025-10-18T11:40:00"),
+        (schedule(every="minutes", minutes=90, start="2025-10-19 08:00", timezone=PARIS), "2025-10-19T06:00:00"),
+        (schedule(every="minutes", minutes=60, start="2025-10-18T10:30:00Z"), "2025-10-18T11:30:00"),
+        (schedule(every="hours", hours=5, start="2025-10-18 08:00", timezone=PARIS), "2025-10-18T11:00:00"),
+        (schedule(every="hours", hours=100, start="2025-10-18 08:00"), "2025-10-22T12:00:00"),
         (cron("0 0 * * 5L"), "2025-10-31T00:00:00"),
         (cron("0 0 * * L5"), "2025-10-31T00:00:00"),
         (cron("0 0 * * FRIL"), "2025-10-31T00:00:00"),
@@ -166,7 +174,8 @@ def test_what_never_fires_is_refused(text) -> None:
         {"every": "daily", "at": "9"}, {"every": "sometimes"}, {"every": "monthly", "day": 29}, {"every": "hourly", "minute": 60},
         {"cron": "0 9 * * *", "timezone": "Mars/Base"}, {"cron": "0 9 * * *", "timezone": "../etc/passwd"},
         {"cron": "0 0 LW * 1"}, {"cron": "0 0 LW,1 * *"}, {"cron": "0 0 * * 8L"}, {"every": "weekly", "weekday": []},
-        {"every": "weekly", "weekday": ["monday", "someday"]}, {"every": "minutes", "minutes": 45}, {"every": "hours", "hours": 5},
+        {"every": "weekly", "weekday": ["monday", "someday"]}, {"every": "minutes", "minutes": 0}, {"every": "hours", "hours": 745},
+        {"every": "minutes", "start": "soon"}, {"every": "minutes", "start": "0001-01-01 00:00"}, {"every": "minutes", "minutes": 1.5},
         {"cron": "0 9 * * *", "timezone": ""}, {"cron": "0 9 * * *", "missed": "maybe"}, {"crom": "0 9 * * *"},
     ],
 )  # fmt: skip
@@ -198,6 +207,8 @@ def test_a_schedule_without_an_expression_is_refused() -> None:
         (schedule(every="weekly", weekday=["sunday", "monday"]), "At 09:00, only on Monday and Sunday (UTC)", None),
         (schedule(every="minutes"), "Every 15 minutes (UTC)", "Toutes les 15 minutes (UTC)"),
         (schedule(every="hours", hours=6, minute=30), "At 30 minutes past the hour, every 6 hours (UTC)", None),
+        (schedule(every="minutes", minutes=90, start="2025-10-18T06:00Z", timezone=PARIS), "Every 90 minutes, counted from 2025-10-18 08:00 (Europe/Paris)", None),
+        (schedule(every="hours", hours=5, start="2025-10-18 08:00"), "Every 5 hours, counted from 2025-10-18 08:00 (UTC)", None),
         (cron("@daily"), "At 00:00 (UTC)", "À 00:00 (UTC)"),
         (schedule(every="monthly", day="last"), "At 09:00, on the last day of the month (UTC)", "À 09:00, le dernier jour du mois (UTC)"),
     ],
@@ -206,6 +217,32 @@ def test_schedules_in_words(config, english, french) -> None:
     assert describe(config) == english
     assert french in (describe(config, "fr_FR"), None)
     assert describe(config, "xx") == english
+
+
+def test_an_interval_is_the_same_everywhere_also_when_the_clocks_change() -> None:
+    """90 minutes in New York's longest and shortest day, and the moments do not depend on when one asks."""
+    config = schedule(every="minutes", minutes=90, start="2025-01-01 00:00", timezone=NEW_YORK)
+    for begin in ("2025-03-09 00:10", "2025-11-02 00:10"):
+        asked = datetime.fromisoformat(begin).replace(tzinfo=ZoneInfo(NEW_YORK)).astimezone(UTC)
+        moments = upcoming(config, asked, 20)
+        assert {later - earlier for earlier, later in pairwise(moments)} == {timedelta(minutes=90)}
+        assert [next_fire(config, moment - timedelta(seconds=1)) for moment in moments] == moments
+
+
+def test_an_interval_gets_a_start_where_none_is_given_and_others_do_not() -> None:
+    spec = get_trigger("schedule")
+    assert spec.prepare is not None
+    made = spec.prepare({"every": "minutes", "minutes": 90})
+    start = datetime.fromisoformat(str(made["start"]))
+    assert timedelta() <= datetime.now(UTC) - start < timedelta(minutes=2)
+    assert spec.prepare(made) == made
+    for config in (
+        {"every": "minutes", "minutes": 30},
+        {"every": "hours", "hours": 8},
+        {"every": "daily"},
+        {"cron": "x"},
+    ):
+        assert spec.prepare(dict(config)) == config
 
 
 def test_the_last_weekday_of_every_month() -> None:

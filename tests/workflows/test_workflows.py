@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -128,6 +128,21 @@ def test_deleted_meanwhile(session: Session, place: Place) -> None:
         other.commit()
     with pytest.raises(NotFoundError):
         workflows.activate(session, workflow, actor_id=None)
+
+
+def test_an_interval_is_counted_from_one_moment_whatever_is_saved_and_restarted(session: Session, place: Place) -> None:
+    trigger = {"trigger_type": "schedule", "config": {"every": "minutes", "minutes": 90}}
+    workflow = make(session, place, triggers=[trigger])
+    start = datetime.fromisoformat(str(workflow.draft["triggers"][0]["config"]["start"]))
+    workflows.activate(session, workflow, actor_id=None)
+    (row,) = session.scalars(select(Trigger))
+    assert row.next_fire_at == start + timedelta(minutes=90)
+    workflows.pause(session, workflow, actor_id=None)
+    workflows.update(session, workflow, {"triggers": [trigger]}, actor_id=None)  # a program sends what it sent before
+    workflows.activate(session, workflow, actor_id=None)
+    session.refresh(row)
+    assert workflow.draft["triggers"][0]["config"]["start"] == start.isoformat(timespec="minutes")
+    assert row.next_fire_at == start + timedelta(minutes=90)
 
 
 def test_clock_triggers(session: Session, place: Place) -> None:

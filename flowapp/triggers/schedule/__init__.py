@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
 from flowapp.catalog.times import zone
 from flowapp.errors import ExpressionError, InvalidError
 from flowapp.texts import say
-from flowapp.triggers.schedule import cron
+from flowapp.triggers.schedule import cron, span
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -54,12 +54,38 @@ class ScheduleParams(Params):
             show_if={"every": ["daily", "weekdays", "weekly", "monthly"]},
         ),
     )
-    minutes: Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30] = Field(
-        15, json_schema_extra=ui(N_("Minutes between two runs"), show_if={"every": ["minutes"]})
+    minutes: int = Field(
+        15,
+        ge=1,
+        le=44_640,
+        json_schema_extra=ui(
+            N_("Minutes between two runs"),
+            N_("Counted from the full hour where they divide an hour, otherwise from the start below."),
+            widget="number",
+            show_if={"every": ["minutes"]},
+        ),
     )
-    hours: Literal[2, 3, 4, 6, 8, 12] = Field(
+    hours: int = Field(
         2,
-        json_schema_extra=ui(N_("Hours between two runs"), N_("Counted from midnight."), show_if={"every": ["hours"]}),
+        ge=1,
+        le=744,
+        json_schema_extra=ui(
+            N_("Hours between two runs"),
+            N_("Counted from midnight where they divide a day, otherwise from the start below."),
+            widget="number",
+            show_if={"every": ["hours"]},
+        ),
+    )
+    start: str = Field(
+        "",
+        max_length=40,
+        json_schema_extra=ui(
+            N_("Start"),
+            N_("For intervals such as 90 minutes or 5 hours: date and time of the first run. Leave empty for now."),
+            placeholder="2026-03-31 08:00",
+            show_if={"every": ["minutes", "hours"]},
+            advanced=True,
+        ),
     )
     minute: int = Field(
         0, ge=0, le=59, json_schema_extra=ui(N_("Minute"), widget="number", show_if={"every": ["hourly", "hours"]})
@@ -136,6 +162,15 @@ class ScheduleParams(Params):
             raise ValueError(say("Enter hour and minute, for example 09:00."))
         return value
 
+    @field_validator("start")
+    @classmethod
+    def _is_moment(cls, value: str) -> str:
+        try:
+            span.read_start(value.strip(), "UTC")
+        except ValueError:
+            raise ValueError(say("Enter a date and time, for example 2026-03-31 08:00.")) from None
+        return value.strip()
+
     @field_validator("weekday")
     @classmethod
     def _is_chosen(cls, value: Weekday | list[Weekday]) -> Weekday | list[Weekday]:
@@ -160,17 +195,38 @@ class ScheduleParams(Params):
 
 
 def expression(config: ScheduleParams) -> str:
-    """The cron expression of a config, also of the simple rules."""
+    """The cron expression of a config, also of the simple rules; not of an interval (see `elapsed`)."""
     if config.every == "custom":
         return config.cron
     if config.every == "minutes":
         return "* * * * *" if config.minutes == 1 else f"*/{config.minutes} * * * *"
     if config.every in ("hourly", "hours"):
-        return f"{config.minute} {'*' if config.every == 'hourly' else f'*/{config.hours}'} * * *"
+        hours = 1 if config.every == "hourly" else config.hours
+        return f"{config.minute} {'*' if hours == 1 else '0' if hours == 24 else f'*/{hours}'} * * *"
     hour, minute = (int(part) for part in config.at.split(":"))
     day = "*" if config.every != "monthly" else "L" if config.day == "last" else config.day
     weekday = {"weekdays": "1-5", "weekly": _numbers(config.weekday)}.get(config.every, "*")
     return f"{minute} {hour} {day} * {weekday}"
+
+
+def elapsed(config: ScheduleParams) -> timedelta | None:
+    """The interval of a config that no cron expression can say: what divides neither an hour nor a day."""
+    if config.every == "minutes" and (config.minutes > 59 or 60 % config.minutes):
+        return timedelta(minutes=config.minutes)
+    if config.every == "hours" and 24 % config.hours:
+        return timedelta(hours=config.hours)
+    return None
+
+
+def prepare(config: dict[str, object]) -> dict[str, object]:
+    """Gives an interval the moment that it is counted from: it stays the same whatever is saved or restarted later."""
+    try:
+        read = ScheduleParams.model_validate(config)
+    except ValidationError:
+        return config
+    if read.start or elapsed(read) is None:
+        return config
+    return {**config, "start": span.read_start("", "UTC").isoformat(timespec="minutes")}
 
 
 def _numbers(weekday: Weekday | Sequence[Weekday]) -> str:
@@ -189,16 +245,18 @@ def check(config: ScheduleParams) -> None:
 
 def next_fire(config: ScheduleParams, after: datetime) -> datetime | None:
     """The first firing after `after` (aware), in UTC; None where there is none."""
+    if step := elapsed(config):
+        return span.next_after(span.read_start(config.start, config.timezone), step, after)
     tz = zone(config.timezone)
     text = expression(config)
-    elapsed = cron.counts_every_hour(text)
+    every_hour = cron.counts_every_hour(text)
     best: datetime | None = None
-    for slot in cron.slots(text, _begin(after, config.timezone, elapsed=elapsed)):
+    for slot in cron.slots(text, _begin(after, config.timezone, elapsed=every_hour)):
         first, second = (slot.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
         if best is not None and min(first, second) > best:
             break
         moments = [first]
-        if elapsed:  # a time that the clocks leave out comes back as another one
+        if every_hour:  # a time that the clocks leave out comes back as another one
             moments = [m for m in (first, second) if m.astimezone(tz).replace(tzinfo=None) == slot]
         best = min([m for m in (*moments, best) if m is not None and m > after], default=None)
     return best
@@ -214,7 +272,13 @@ def upcoming(config: ScheduleParams, after: datetime, n: int = 5) -> list[dateti
 
 def describe(config: ScheduleParams, locale: str = "en") -> str:
     """The schedule in words, with its zone; `locale` is en or fr."""
-    return f"{cron.in_words(expression(config), locale)} ({config.timezone})"
+    if elapsed(config):
+        hours, start = config.every == "hours", span.read_start(config.start, config.timezone)
+        count = config.hours if hours else config.minutes
+        words = span.in_words(count, hours=hours, start=start, timezone=config.timezone, locale=locale)
+    else:
+        words = cron.in_words(expression(config), locale)
+    return f"{words} ({config.timezone})"
 
 
 def _begin(after: datetime, timezone: str, *, elapsed: bool) -> datetime:
@@ -238,6 +302,8 @@ trigger(
         param_aliases={"cron_expression": "cron"},
         aliases=("scheduled",),
         next_fire=next_fire,
+        prepare=prepare,
+        made=("start",),
         check=check,
         summary=describe,
     )

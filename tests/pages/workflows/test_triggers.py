@@ -142,6 +142,24 @@ def test_conditions_several_triggers_off_and_delete(site: Site) -> None:
     assert site.post(f"/triggers/{first['key']}/delete").status_code == 404
 
 
+def test_any_interval_is_chosen_shown_in_words_and_kept(site: Site) -> None:
+    chosen = {"p__every": "minutes", "p__minutes": "90", "p__timezone": "Europe/Paris", "active": "y"}
+    html = site.post("/new-trigger/schedule", _refresh="1", headers=HX, **chosen).get_data(as_text=True)
+    assert "Every 90 minutes, counted from" in html
+    assert site.post("/new-trigger/schedule", **chosen).status_code == 303
+    (trigger,) = site.draft["triggers"]
+    assert trigger["config"]["start"]
+    assert "Every 90 minutes, counted from" in site.get("")
+    page = site.get(f"/triggers/{trigger['key']}")
+    assert f'value="{trigger["config"]["start"]}"' in page
+    own = {**chosen, "p__every": "hours", "p__hours": "5", "p__start": "2026-03-31 08:00"}
+    assert site.post(f"/triggers/{trigger['key']}", **own).status_code == 303
+    assert "Every 5 hours, counted from 2026-03-31 08:00 (Europe/Paris)" in site.get("")
+    wrong = site.post(f"/triggers/{trigger['key']}", **{**own, "p__start": "soon"})
+    assert wrong.status_code == 422
+    assert "Enter a date and time" in wrong.get_data(as_text=True)
+
+
 def test_several_days_of_the_week_are_chosen_by_boxes(site: Site) -> None:
     html = site.post("/new-trigger/schedule", p__every="weekly", p__at="08:30", p__timezone="Europe/Paris", _refresh="1",
                      headers=HX).get_data(as_text=True)  # fmt: skip
