@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, Required, TypedDict, Unpack
 
 from flowapp.catalog.aliases import Kinds, ParamAliases
-from flowapp.catalog.context import IntegrationHandle, StepContext
+from flowapp.catalog.context import IntegrationHandle
 from flowapp.catalog.explanations import Explain, Question
 from flowapp.catalog.params import raw_fields
+from flowapp.catalog.rows import RowSamples, SampleFunction
 from flowapp.catalog.specs import (
     ActionFunction,
     ActionSpec,
@@ -53,7 +54,8 @@ class _Declared(TypedDict, total=False):
     kinds: Kinds
     traits: frozenset[Trait]
     sample: object
-    sample_of: Callable[[StepContext, Any], object]
+    sample_of: SampleFunction
+    row_samples: RowSamples
     goal: Callable[[Mapping[str, object]], object]
     items: Callable[[Mapping[str, object]], list[object]]
     question: Callable[[Any], Question | None]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel
+
+from flowapp.catalog.context import StepContext
 
 
 class Example(NamedTuple):
@@ -28,6 +30,22 @@ class RowHelp(NamedTuple):
     def row(self) -> dict[str, object]:
         """The example's row, whole."""
         return {**self.settings, **self.example.settings}
+
+
+class SampleFunction(Protocol):
+    """Makes an example of validated params; it reaches nothing."""
+
+    def __call__(self, ctx: StepContext, params: Any, /) -> object: ...
+
+
+class RowSamples(NamedTuple):
+    """What the rows of a step's params work on: `given`, of params whose expressions were evaluated, is there before them.
+
+    `made` is what validated params' rows make of it, one after the other, without what comes after them; None: nothing.
+    """
+
+    given: Callable[[StepContext, Mapping[str, object]], object]
+    made: SampleFunction | None = None
 
 
 class ExplainedRow(BaseModel):

@@ -14,6 +14,7 @@ from flowapp.catalog.context import StepContext
 from flowapp.catalog.explanations import Explain, Question
 from flowapp.catalog.outcome import Outcome
 from flowapp.catalog.params import Params, stored_value
+from flowapp.catalog.rows import RowSamples, SampleFunction
 from flowapp.errors import StepError
 from flowapp.texts import say
 
@@ -42,6 +43,7 @@ class ActionSpec:
     an expression knows. A secret stays in its step while that stays as it is.
     `sample` is a result as the step might give it, an example for whoever writes the steps after it; where only the
     step's params tell its shape, `sample_of` makes one of validated params (None: it cannot be told). It reaches nothing.
+    `row_samples` says what its rows work on, and what they make of it.
     `goal` gives, of stored params, the conditions under which the flow jumps to the step from anywhere (None: it does not).
     `items` gives what a loop goes over, of params whose expressions were evaluated.
     `question` says what validated params ask of people (None: nothing); `takes_calls` whether they wait for a resume call.
@@ -72,7 +74,8 @@ class ActionSpec:
     kinds: Kinds | None = None
     traits: frozenset[Trait] = frozenset()
     sample: object = None
-    sample_of: Callable[[StepContext, Any], object] | None = None
+    sample_of: SampleFunction | None = None
+    row_samples: RowSamples | None = None
     goal: Callable[[Mapping[str, object]], object] | None = None
     items: Callable[[Mapping[str, object]], list[object]] | None = None
     question: Callable[[Any], Question | None] | None = None

@@ -263,8 +263,8 @@ def _read_columns(rows: Sequence[Mapping[str, Any]], taken: Sequence[str] = ()) 
 def _read_column(row: Mapping[str, object], used: set[str]) -> Column:
     label, type_ = str(row.get("label") or row.get("key") or "").strip(), str(row.get("type") or "text")
     problems = []
-    if not label or len(label) > 100 or "\x00" in label:
-        problems.append(Problem("label", say("Give the column a name of at most 100 characters.")))
+    if not label or len(label) > 200 or "\x00" in label:
+        problems.append(Problem("label", say("Give the column a name of at most 200 characters.")))
     if type_ not in LABELS:
         problems.append(Problem("type", say("Choose one of: %(options)s.", options=", ".join(LABELS))))
     options = _options(row.get("options"))

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from flowapp.exact_json import Json
 from flowapp.executions import history, log, replays
-from flowapp.executions.approvals import Asked
 from flowapp.executions.dead_letters import FailureGroup, Undecided
+from flowapp.executions.questions import Asked
 from flowapp.executions.side_effects import Effect
 from flowapp.executions.timeline import shown_payloads
 from flowapp.logs import mask

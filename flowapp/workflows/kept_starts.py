@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.engine.store.event_matching.listeners import is_switched_on
@@ -24,13 +24,18 @@ def paused_hook(session: Session, key: str) -> tuple[Trigger, Workflow, Version]
     return trigger, workflow, version
 
 
-def kept_while_paused(session: Session, workflow_id: str) -> int:
-    """How many starts came while the workflow was paused, and were not run since."""
+def kept_while_paused(session: Session, workflow_id: str, most: int) -> list[str]:
+    """The starts that came while the workflow was paused and were not run since, the oldest first."""
     again = select(Execution.retry_of_id).where(
         Execution.workflow_id == workflow_id, Execution.retry_of_id.is_not(None)
     )
-    kept = select(func.count()).where(
-        Execution.workflow_id == workflow_id, Execution.status == "skipped", Execution.error_message == PAUSED,
-        Execution.id.not_in(again),
+    kept = (
+        select(Execution.id)
+        .where(
+            Execution.workflow_id == workflow_id, Execution.status == "skipped", Execution.error_message == PAUSED,
+            Execution.id.not_in(again),
+        )
+        .order_by(Execution.id)
+        .limit(most)
     )  # fmt: skip
-    return session.scalar(kept) or 0
+    return list(session.scalars(kept))

@@ -25,6 +25,7 @@ def known(session: Session, project_id: str) -> Known:
         columns=_columns(session, project_id),
         members=frozenset(name for row in people for name in (row.email, row.user_id)),
         roles=frozenset(row.role for row in people),
+        fields=_fields(session, project_id),
         workflows=_workflows(session),
         unpublished=_workflows(session) - _workflows(session, Workflow.published_version_id.is_not(None)),
         integrations=frozenset(
@@ -48,6 +49,16 @@ def _columns(session: Session, project_id: str) -> dict[str, frozenset[str]]:
         str(getattr(table, field)).casefold(): frozenset([*(c["key"] for c in table.columns), *SYSTEM_COLUMNS])
         for field in ("id", "name", "slug")  # the slug wins, as where a step looks for its table
         for table in found
+    }
+
+
+def _fields(session: Session, project_id: str) -> dict[str, frozenset[str]]:
+    """The fields of each form, by each of its names."""
+    found = session.scalars(select(Form).where(Form.project_id == project_id)).all()
+    return {
+        str(getattr(form, name)).casefold(): frozenset(str(field["key"]) for field in form.fields)
+        for name in ("id", "name", "number", "slug")
+        for form in found
     }
 
 

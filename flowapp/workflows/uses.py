@@ -1,4 +1,4 @@
-"""Which workflows use a table, a column, a form, a schema, an integration or another workflow.
+"""Which workflows use a table, a column, a form, a schema, an integration or another workflow, or name a member.
 
 A parameter says by its widget what it names, so that steps and triggers of every type are found alike.
 """
@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import ACTIONS, TRIGGERS
 from flowapp.engine.graph.check_context import with_hints
 from flowapp.engine.language.workflow_config import stored_config
-from flowapp.models import DataTable, Form, Integration, Schema, Version, Workflow
+from flowapp.models import DataTable, Form, Integration, Schema, User, Version, Workflow
 from flowapp.models.definitions import DefinitionJson
 
-Thing = DataTable | Form | Integration | Schema | Workflow
+Thing = DataTable | Form | Integration | Schema | User | Workflow
 _WIDGETS: Mapping[type[Thing], str] = {
-    DataTable: "table", Form: "form", Integration: "integration", Schema: "schema", Workflow: "workflow",
+    DataTable: "table", Form: "form", Integration: "integration", Schema: "schema", User: "members", Workflow: "workflow",
 }  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def used_in(definition: DefinitionJson, thing: Thing, column: str = "") -> Itera
     for step in definition["steps"]:
         fields = list(with_hints(ACTIONS.get(step["action_type"]), step["params"]))
         by_widget = {str(hints.get("widget")): value for _name, value, hints in fields}
-        if str(by_widget.get(widget) or "").casefold() in names:
+        if not names.isdisjoint(_listed(by_widget.get(widget))):
             written = by_widget.get("mapping")
             if not column or (isinstance(written, Mapping) and column in written):
                 yield step["name"]
@@ -66,7 +66,13 @@ def used_in(definition: DefinitionJson, thing: Thing, column: str = "") -> Itera
         yield ""
 
 
+def _listed(value: object) -> set[str]:
+    """What a parameter names: one thing, or several."""
+    return {str(name).casefold() for name in (value if isinstance(value, list) else [value or ""])}
+
+
 def _names(thing: Thing) -> set[str]:
     """What workflows may call it by."""
-    own = (getattr(thing, name, None) for name in ("id", "name", "slug", "number"))
+    called = ("id", "email") if isinstance(thing, User) else ("id", "name", "slug", "number")
+    own = (getattr(thing, name, None) for name in called)
     return {str(name).casefold() for name in own if name}

@@ -30,7 +30,9 @@ from flowapp.models import (
     Integration,
     Member,
     Organization,
+    Project,
     Schema,
+    Submission,
     User,
     Workflow,
 )
@@ -42,19 +44,25 @@ from tests.support.processes import wait_until
 
 Values = dict[str, str]
 
+# Names as long as they may be: of one word, of many, from right to left with emoji.
+WORD = "W" * 200
+WORDS = ("Nightly report to the accounting department " * 5)[:200].strip()
+MIXED = ("طلبات العملاء 🧾👩‍👩‍👧 " * 20)[:200].strip()
+ADDRESS = f"{'a' * 64}@{'b' * 60}.{'c' * 60}.{'d' * 55}.example"
+
 REPORT: dict[str, Any] = {
-    "name": "Nightly report to the accounting department",
+    "name": WORD,
     "description": "Fetches the day's invoices, adds them up, and tells the team. It waits a day between two tries.",
     "triggers": [
         {"trigger_type": "schedule", "config": {"every": "daily", "at": "02:30", "timezone": "Europe/Paris"}},
         {"trigger_type": "webhook", "config": {}},
     ],
     "steps": [
-        {"step_id": "large", "name": "Is it a large amount?", "action_type": "conditional", "order": 1,
+        {"step_id": "large", "name": WORDS, "action_type": "conditional", "order": 1,
          "params": {"conditions": {"all": [{"field": "input.amount", "operator": ">", "value": 1000}]}}},
-        {"step_id": "pause", "name": "Wait until tomorrow", "action_type": "wait_time", "order": 2,
+        {"step_id": "pause", "name": MIXED, "action_type": "wait_time", "order": 2,
          "params": {"duration": "1 day"}},
-        {"step_id": "tell", "name": "Tell the team", "action_type": "log", "order": 3,
+        {"step_id": "tell", "name": WORD, "action_type": "log", "order": 3,
          "params": {"message": "Invoice {{ input.number }} over {{ input.amount }}", "level": "warning"}},
     ],
     "edges": [
@@ -63,16 +71,16 @@ REPORT: dict[str, Any] = {
     ],
 }  # fmt: skip
 EVERYTHING: dict[str, Any] = {
-    "name": "Orders that need a look",
+    "name": MIXED,
     "steps": [
-        {"step_id": "size", "name": "How large is it?", "action_type": "switch",
+        {"step_id": "size", "name": WORD, "action_type": "switch",
          "params": {"value": "{{ input.size }}", "cases": [{"name": "small", "equals": "S"}, {"name": "large", "equals": "L"}]}},
-        {"step_id": "lines", "name": "Each line", "action_type": "loop", "params": {"items": "{{ input.lines }}"}},
+        {"step_id": "lines", "name": MIXED, "action_type": "loop", "params": {"items": "{{ input.lines }}"}},
         {"step_id": "note", "name": "Note the line", "action_type": "log", "params": {"message": "{{ index }}: {{ item }}"}},
         {"step_id": "tell", "name": "Tell the team", "action_type": "log", "params": {"message": "A small one"}},
         {"step_id": "both", "name": "Both came", "action_type": "merge", "params": {}},
-        {"step_id": "ask", "name": "Ask the owner", "action_type": "wait_event",
-         "params": {"kind": "approval", "role": "owner", "title": "Ship it?", "message": "Order {{ input.number }}"}},
+        {"step_id": "ask", "name": WORDS, "action_type": "wait_event",
+         "params": {"kind": "approval", "role": "owner", "title": WORD, "message": "Order {{ input.number }}"}},
         {"step_id": "ship", "name": "Ship", "action_type": "log", "params": {"message": "Shipped"}},
     ],
     "edges": [
@@ -120,6 +128,8 @@ def furnish(app: Flask) -> Furnished:
     with app.app_context():
         with system_session(db.engine) as system:
             organization, owner = system.scalars(select(Organization)).one(), system.scalars(select(User)).one()
+            organization.name, owner.name = MIXED, WORD
+            system.commit()
         with tenant_session(db.engine, organization.id) as session:
             _run(session, place)
             _fill(session, place, owner)
@@ -194,17 +204,17 @@ def _name_all(place: Furnished, workflow: Workflow) -> None:
 def _fill(session: Session, place: Furnished, owner: User) -> None:
     """Records, a token, an invitation, an integration; and the names of what the demo made."""
     table, form, schema = (session.scalars(select(kind)).one() for kind in (DataTable, Form, Schema))
+    _lengthen(session)
     for number in range(30):
-        row = {"name": f"Person {number}", "email": f"person.{number}@example.com", "message": "Hello. " * number}
+        name = (WORD, MIXED, f"Person {number}")[number % 3]
+        row = {"name": name, "email": f"person.{number}@example.com", "message": "Hello. " * number}
         record = records.create(session, table, row)
-    token, _ = members.create_token(session, owner.id, "Accounting", Role.EDITOR, by=Role.OWNER)
-    invited, invitation = invitations.invite(
-        session, "grace@example.com", Role.EDITOR, by=Role.OWNER, actor_id=owner.id
-    )
+    token, _ = members.create_token(session, owner.id, WORD, Role.EDITOR, by=Role.OWNER)
+    invited, invitation = invitations.invite(session, ADDRESS, Role.EDITOR, by=Role.OWNER, actor_id=owner.id)
     service = Integration(integration_type="webhook")
     config, credentials = {"base_url": "https://api.example.com", "auth": "bearer"}, {"secret": "s"}
     integrations.save(
-        session, tasks.runtime().vault, service, name="Ledger", config=config, credentials=credentials, cause=SYSTEM
+        session, tasks.runtime().vault, service, name=WORD, config=config, credentials=credentials, cause=SYSTEM
     )
     mail = wait_until(lambda: session.scalars(select(CaughtMail)).first(), message="the demo's e-mail was not caught")
     place.sets += [
@@ -221,6 +231,21 @@ def _fill(session: Session, place: Furnished, owner: User) -> None:
         *_records(session, owner),
         {"replay_id": _replay(session, owner)},
         *({"integration_type": kind} for kind in CONNECTORS),
+    ]
+
+
+def _lengthen(session: Session) -> None:
+    """What the demo made gets names as long as they may be."""
+    session.scalars(select(Project)).one().name = WORD
+    for kind, name in ((DataTable, WORD), (Form, MIXED), (Schema, WORDS)):
+        session.scalars(select(kind)).one().name = name
+    table, form = session.scalars(select(DataTable)).one(), session.scalars(select(Form)).one()
+    form.title = WORD
+    form.fields = [{**field, "label": label} for field, label in zip(form.fields, (WORD, MIXED, WORDS), strict=False)]
+    answers = {field["key"]: WORD for field in form.fields}
+    session.add(Submission(form_id=form.id, data=answers))
+    table.columns = [
+        {**column, "label": label} for column, label in zip(table.columns, (WORD, MIXED, WORDS), strict=False)
     ]
 
 

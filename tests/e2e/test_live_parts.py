@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +38,7 @@ def pause(step_id: str, **params: Any) -> dict[str, Any]:
     return {"step_id": step_id, "name": step_id.capitalize(), "action_type": "wait_time", "params": params}
 
 
-def test_a_time_in_a_line_that_arrives_is_the_readers(group: Group, visit: Callable) -> None:
+def test_what_arrives_is_shown(group: Group, visit: Callable) -> None:
     page = visit(group).new_page()
     set_up(page, demo=False)
     page.goto("/settings/profile")
@@ -54,6 +56,8 @@ def test_a_time_in_a_line_that_arrives_is_the_readers(group: Group, visit: Calla
     ]
     waits = call(page, "/workflows/", {"name": "Waits", "steps": steps})
     arriving_lines(page, call(page, f"/workflows/{waits['id']}/execute/", {})["execution_id"])
+    hook = receive_test_call(page, group)
+    found_by_its_customer(page, group, hook)
 
 
 def arriving_lines(page: Page, execution_id: str) -> None:
@@ -72,6 +76,48 @@ def arriving_lines(page: Page, execution_id: str) -> None:
     moment = datetime.strptime(time.get_attribute("title") or "", "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
     assert arrived.startswith(f"{moment.astimezone(zone):%b} {moment.astimezone(zone).day}, ")
     assert f"{moment.astimezone(zone):%I:%M:%S}".lstrip("0") in arrived
+
+
+def sent(group: Group, path: str, **body: object) -> int:
+    """The status that another service gets."""
+    data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(group.url + path, data, headers)) as answer:
+        return int(answer.status)
+
+
+def receive_test_call(page: Page, group: Group) -> str:
+    """A draft's webhook waits for a call; what comes appears by itself and is offered to the steps. The hook's path."""
+    steps = [{"step_id": "note", "name": "Note", "action_type": "log", "params": {"message": "m"}}]
+    body = {"name": "Orders", "steps": steps, "triggers": [{"trigger_type": "webhook", "config": {}}]}
+    made = call(page, "/workflows/", body)
+    page.goto(f"/workflows/{made['id']}/triggers/{made['triggers'][0]['key']}")
+    page.get_by_label("Who can call").select_option("header")
+    page.get_by_role("button", name="Wait for a test call").click()
+    expect(page.locator("#test-call")).to_contain_text("Waiting ends at")
+    expect(page.get_by_label("Who can call")).to_have_value("header")  # what was typed beside it stays
+    hook = f"/hooks/{made['triggers'][0]['config']['key']}"
+    assert sent(group, hook, order={"number": "A-1001"}, email="zoe@example.com") == 200
+    expect(page.locator("#test-call")).to_contain_text("A-1001")
+    page.get_by_role("button", name="Use as test data").click()
+    expect(page.get_by_role("link", name="This is the test data")).to_be_visible()
+    expect(page.get_by_label("Who can call")).to_have_value("header")
+    page.goto(f"/workflows/{made['id']}/steps/note")
+    expect(page.locator('[data-value-path="input.order.number"]').first).to_be_attached()
+    call(page, f"/workflows/{made['id']}/activate/", {})
+    return hook
+
+
+def found_by_its_customer(page: Page, group: Group, hook: str) -> None:
+    """The list of executions, searched by the address of whom one is about."""
+    for number, address in enumerate(("zoe@example.com", "bob@example.com")):
+        assert sent(group, hook, number=f"A-{number}", email=address) == 202
+    page.goto("/executions")
+    expect(page.locator("#list tbody tr")).to_have_count(3)
+    page.get_by_role("searchbox").fill("Zoe@Example.com")
+    expect(page.locator("#list tbody tr")).to_have_count(1)
+    expect(page.locator("#list tbody tr")).to_contain_text("zoe@example.com")
+    page.locator("#list td.main a").click()
+    expect(page.locator("#content")).to_contain_text("zoe@example.com")
 
 
 def test_a_page_too_many_says_that_it_is_not_live(tmp_path: Path, visit: Callable) -> None:

@@ -188,11 +188,32 @@ def test_process_webhook_trigger_asks_for_what_the_trigger_asks_for(place: Place
     with pytest.raises(InvalidError):
         jobs.perform("process_webhook_trigger", key="kk", body="{", headers=headers)
     with place.session() as session:
-        session.query(Workflow).update({"status": "paused"})
+        session.query(Workflow).update({"status": "archived"})
         session.commit()
     for key in ("kk", "nobody"):
         with pytest.raises(NotFoundError):
             jobs.perform("process_webhook_trigger", key=key, body=body, headers=headers)
+
+
+def test_process_webhook_trigger_keeps_what_comes_while_the_workflow_is_paused(
+    place: Place, runtime: tasks.Runtime
+) -> None:
+    workflow_id = place.workflow([step("a")], triggers=[{"key": "hook", "trigger_type": "webhook", "config": {}}])
+    with place.session() as session:
+        session.add(
+            Trigger(
+                workflow_id=workflow_id, key="hook", trigger_type="webhook", hook_key="kk", config={}, is_active=False
+            )
+        )
+        session.query(Workflow).update({"status": "paused"})
+        session.commit()
+    kept = jobs.perform("process_webhook_trigger", key="kk", body={"id": 1}, headers={"Idempotency-Key": "d1"})
+    execution = place.get(kept["execution_id"])
+    assert (kept["started"], execution.status, execution.input_data) == (0, "skipped", {"id": 1})
+    assert str(execution.error_message).startswith("The workflow was paused")
+    assert wake_ups(runtime) == []
+    again = jobs.perform("process_webhook_trigger", key="kk", body={"id": 1}, headers={"Idempotency-Key": "d1"})
+    assert again == {"started": 0, "execution_id": execution.id}
 
 
 def test_scheduled_and_waiting_are_done_as_the_scheduler_does_them(place: Place, runtime: tasks.Runtime) -> None:

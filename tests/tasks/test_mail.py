@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,11 +98,21 @@ def test_a_server_that_is_switched_off_takes_none(app: Any, api: Api, smtp: Smtp
     assert "There is no active integration “Post”" in ended(api, named)["error_message"]
 
 
-def test_alerts(app: Any, api: Api, smtp: SmtpServer) -> None:
+def test_there_is_one_way_for_every_mail() -> None:
+    """Nothing hands a mail to a server but the mailer that knows which: the doctor only asks whether it is there."""
+    users = {str(path) for path in Path("flowapp").rglob("*.py") if "import SmtpMail" in path.read_text("utf-8")}
+    assert {user for user in users if "/connectors/smtp/" not in user} == {
+        "flowapp/tasks/mail.py", "flowapp/cli/doctor.py",
+    }  # fmt: skip
+
+
+def test_alerts(app: Any, api: Api, smtp: SmtpServer, caplog: pytest.LogCaptureFixture) -> None:
     workflow = api.post("/workflows/", {"name": "Broken", "steps": []}, 201)["id"]
     with app.app_context():
         jobs.load()
-        assert jobs.perform("send_workflow_notification", workflow_id=workflow)["sent"] == 3
+        done = jobs.perform("send_workflow_notification", workflow_id=workflow)
+        assert done == {"sent": 0, "caught": 3, "refused": 0}
+        assert caplog.text.count("Caught, not sent: no mail server is connected") == 3
         assert len(caught(app)) == 3
         connect(app, api.place.id, smtp)
         assert jobs.perform("send_workflow_notification", workflow_id=workflow)["sent"] == 3

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from flowapp.catalog import N_, Branch, Done, Outcome, Params, StepContext, action, patterns, ui
 from flowapp.catalog.fields import Text, has_expression
+from flowapp.catalog.rows import RowSamples
 from flowapp.errors import StepError
 from flowapp.security import json_schema
 from flowapp.texts import join, labelled, say
@@ -24,6 +25,7 @@ RuleName = Literal[
 
 _NUMERIC = ("min", "max", "min_length", "max_length")
 MAX_LISTED = 10
+_USUAL = "{{ form_data | default(input) }}"
 MAX_PROBLEMS = 500
 
 
@@ -32,7 +34,11 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    field: str = Field(min_length=1, max_length=200, json_schema_extra=ui(N_("Field"), placeholder="email", plain=True))
+    field: str = Field(
+        min_length=1,
+        max_length=200,
+        json_schema_extra=ui(N_("Field"), placeholder="email", plain=True, suggest="fields"),
+    )
     rule: RuleName = Field(
         json_schema_extra=ui(
             N_("Rule"),
@@ -150,6 +156,12 @@ def _check_schema(schema: Mapping[str, object]) -> None:
         raise ValueError(error.message) from None
 
 
+def _given(ctx: StepContext, params: Mapping[str, object]) -> object:
+    """What is checked; of a list that is checked item by item, its items."""
+    data = params.get("data")
+    return ctx.render(_USUAL) if data is None or data == "" else data
+
+
 @action(
     "validate_data",
     label=N_("Validate data"),
@@ -167,12 +179,13 @@ def _check_schema(schema: Mapping[str, object]) -> None:
         "errors": N_("The errors: a list of field and message"),
     },
     sample={"valid": True, "data": {}, "errors": []},
+    row_samples=RowSamples(_given),
 )
 def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:
     """Done where the data is valid; else a permanent StepError, or the branch `invalid`."""
     data = params.data
     if data is None or data == "":
-        data = ctx.render("{{ form_data | default(input) }}")
+        data = ctx.render(_USUAL)
     items = as_list(data) if params.each else [data]
     problems_by_item = ctx.schemas.validate(params.wanted, items)
     problems = _of_each(problems_by_item) if params.each else problems_by_item[0]

@@ -9,6 +9,7 @@ WAITS = Kinds(
     {"time": "wait_time", "until": "wait_until", "condition": "wait_condition", "event": "wait_event"},
     general=("wait", "delay"),
 )
+ASKED = dict.fromkeys(("approver", "approvers", "assigned_to", "assignee"), "members")
 LENGTHS = {
     f"wait_{name}_{unit}": Amount(name, unit)
     for name in ("duration", "timeout")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from flowapp.actions.time.family import LENGTHS, WAITS
+from flowapp.actions.time.family import ASKED, LENGTHS, WAITS
 from flowapp.actions.time.wait_condition import TIMEOUT, WaitConditionParams, wait_condition
 from flowapp.actions.time.wait_event import WaitEventParams, explain, question, wait_event
 from flowapp.actions.time.wait_time import Length, OnlyOpen, WaitTimeParams, wait_time
@@ -127,7 +127,7 @@ def _branches(params: Mapping[str, object]) -> list[str]:
     branches=("*", "timeout"),
     own_branches=_branches,
     branch_if={"timeout": ("timeout", None)},
-    param_aliases=LENGTHS,
+    param_aliases={**LENGTHS, **ASKED},
     kinds=WAITS,
     traits=frozenset({"waits"}),
     question=question,

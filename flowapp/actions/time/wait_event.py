@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from flowapp.actions.time.family import LENGTHS, WAITS
+from flowapp.actions.time.family import ASKED, LENGTHS, WAITS
 from flowapp.actions.time.wait_condition import TIMEOUT, about_what, deadline
 from flowapp.catalog import (
     N_,
@@ -55,7 +55,7 @@ class WaitEventParams(Params):
     role: Literal["owner", "admin", "editor", "operator", "viewer"] = Field(
         "operator",
         json_schema_extra=ui(
-            N_("Who decides"), N_("Members with this role or a higher one."), widget="select", choices=_ROLES,
+            N_("Who decides"), N_("Members with this role or a higher one, unless people are chosen below."), widget="select", choices=_ROLES,
             show_if=_APPROVAL,
         ),
     )  # fmt: skip
@@ -63,8 +63,8 @@ class WaitEventParams(Params):
         [],
         max_length=20,
         json_schema_extra=ui(
-            N_("These people decide"),
-            N_("Choose people to ask them instead of everybody with the role. Admins and owners may decide, too."),
+            N_("Only these people"),
+            N_("They are asked instead of everyone with the role. Admins and owners can decide, too."),
             widget="members",
             show_if=_APPROVAL,
         ),
@@ -158,7 +158,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     branches=("*", "timeout"),
     own_branches=_branches,
     branch_if={"timeout": ("timeout", None)},
-    param_aliases=LENGTHS,
+    param_aliases={**LENGTHS, **ASKED},
     kinds=WAITS,
     traits=frozenset({"waits"}),
     question=question,

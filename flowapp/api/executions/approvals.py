@@ -10,7 +10,7 @@ from flowapp.api.executions import approval_schemas as schemas
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
-from flowapp.executions import approvals, history, serialisers
+from flowapp.executions import approvals, history, questions, serialisers
 from flowapp.executions.approvals import Decision
 from flowapp.extensions import db
 from flowapp.models import read_id
@@ -31,9 +31,9 @@ def list_approvals() -> Response:
     """Those that are addressed to the caller, or all, newest first."""
     query, session = read_query(schemas.ApprovalsQuery), db.session()
     if query.scope == "all":
-        asked, found = approvals.all_open(session, query.at)
+        asked, found = questions.all_open(session, query.at)
     else:
-        asked, found = approvals.open_for(session, g.actor.user, g.actor.role, query.at)
+        asked, found = questions.open_for(session, g.actor.user, g.actor.role, query.at)
     return jsonify(list_of(found, [serialisers.approval_json(one) for one in asked]))
 
 

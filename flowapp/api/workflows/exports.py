@@ -71,7 +71,7 @@ class ImportOut(Out):
     bp, "/workflows/<workflow_id>/export/", "GET", tag=TAG, summary=N_("Export a workflow"), answer=FileOut
 )  # fmt: skip
 @access(Role.VIEWER)
-def export_workflow(workflow_id: str) -> Response:
+def export_workflow_file(workflow_id: str) -> Response:
     """The draft with what it uses, for import. Secrets are masked."""
     session = db.session()
     return jsonify(exports.exported(session, [workflows.get(session, workflow_id)]))
@@ -82,7 +82,7 @@ def export_workflow(workflow_id: str) -> Response:
     body=FileIn, query=ImportQuery, answer=ImportOut,
 )  # fmt: skip
 @access(Role.EDITOR)
-def import_workflows() -> Response:
+def import_workflow_file() -> Response:
     """Drafts: nothing starts. All of the file, or nothing. Tables, schemas and forms are made where they are missing.
 
     A masked secret keeps the one that is stored here; 422 where none is.

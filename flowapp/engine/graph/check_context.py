@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowapp.catalog import ACTIONS, ActionSpec, Trait, TriggerSpec
+from flowapp.catalog import ACTIONS, ActionSpec, Trait, TriggerSpec, stored_value
 from flowapp.catalog.params import Hints, hints_of
 from flowapp.engine.graph.graph import Graph, goals
 from flowapp.engine.graph.loop_bodies import bodies
@@ -27,8 +27,8 @@ class Known:
     """What the project has, each under every name that a step may call it by. None: not checked.
 
     `sql(query, parameters)` says why a query cannot run, or nothing. `unpublished` are those of the workflows that no
-    step can run yet; `columns` has those of each table, by its names in lower case. `members` of the organization by
-    e-mail address and id; `roles` are those that somebody has.
+    step can run yet; `columns` has those of each table, by its names in lower case, `fields` those of each form. `members`
+    of the organization by e-mail address and id; `roles` are those that somebody has.
     """
 
     integrations: frozenset[str] | None = None
@@ -40,6 +40,7 @@ class Known:
     roles: frozenset[str] | None = None
     unpublished: frozenset[str] = frozenset()
     columns: Mapping[str, frozenset[str]] | None = None
+    fields: Mapping[str, frozenset[str]] | None = None
     sql: Callable[[str, dict[str, object]], str] | None = None
 
 
@@ -92,6 +93,12 @@ def with_hints(
             for at, row in enumerate(value):
                 if isinstance(row, dict) and isinstance(row.get("conditions"), dict | list):
                     yield f"{name}.{at}.conditions", row["conditions"], _NESTED
+
+
+def is_shown(step: StepDef, ui: Hints) -> bool:
+    """Whether a param counts with the step's choices. One that was left out hides nothing: a query alone means that there is one."""
+    model, chosen = ACTIONS[step.action_type].params, ui.get("show_if") or {}
+    return all(stored_value(model, step.params, at) in ways for at, ways in chosen.items() if at in step.params)
 
 
 def names(value: object, hints: Hints) -> list[tuple[str, ...]]:

@@ -7,17 +7,15 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from flowapp.catalog import ACTIONS, N_, TRIGGERS, stored_value
-from flowapp.catalog.entities import known_names
-from flowapp.catalog.params import Hints
+from flowapp.catalog import ACTIONS, N_, TRIGGERS
 from flowapp.engine.graph import checks_flow as flow
-from flowapp.engine.graph.check_context import CheckContext, Findings, Known, names, with_hints
+from flowapp.engine.graph import checks_names as named
+from flowapp.engine.graph.check_context import CheckContext, Findings, Known, is_shown, names, with_hints
 from flowapp.engine.graph.checks_people import unheld_roles, unknown_members
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.expression import has_expression
 from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, nearest, no_step
 from flowapp.errors import Problem
-from flowapp.events.types import EVENT_TYPES, is_known
 from flowapp.texts import say
 
 if TYPE_CHECKING:
@@ -25,11 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Known", "check"]
 
-# What an expression may begin with (DESIGN §4 and §8), besides the names of entities; others are looked for in the input.
-ROOTS = frozenset(
-    {"input", "variables", "steps", "form_data", "context", "timestamp", "now", "resume_url", "event"}
-)  # fmt: skip
-IN_LOOPS = frozenset({"item", "index", "items", "parent_item"})
 _THINGS = {
     "integration": N_("There is no integration “%(name)s” in this project.%(near)s Create it, or choose another."),
     "table": N_("There is no data table “%(name)s” in this project.%(near)s Create it, or choose another."),
@@ -82,30 +75,6 @@ def _missing_things(context: CheckContext) -> Findings:
                 yield Problem(f"triggers.{at}.config.{name}", message, code="missing_thing")
 
 
-def _missing_columns(context: CheckContext) -> Findings:
-    """Columns that a step names of a table that has none such."""
-    for step in context.definition.steps if context.known.columns is not None else ():
-        for name, value, ui in context.fields(step):
-            table = step.params.get(ui.get("depends_on", "") or "")
-            known = (context.known.columns or {}).get(table.strip().casefold()) if isinstance(table, str) else None
-            for column in _columns(value) if known is not None and _is_shown(step, ui) else ():
-                if column not in (known or ()) and not has_expression(column):
-                    message = say(
-                        "The data table “%(table)s” has no column “%(name)s”.%(near)s",
-                        table=table, name=column, near=nearest(column, known or ()),
-                    )  # fmt: skip
-                    yield context.problem(step, f"params.{name}", message, "missing_column")
-
-
-def _columns(value: object) -> list[str]:
-    """The names of columns in a param: those of a record, of several, of a list, or one."""
-    if isinstance(value, dict):
-        return [str(name) for name in value]
-    if isinstance(value, list):
-        return list(dict.fromkeys(name for entry in value for name in _columns(entry)))
-    return _listed(value) if isinstance(value, str) else []
-
-
 def _unpublished(context: CheckContext) -> Findings:
     """Workflows that a step is to run, and that cannot run yet."""
     waiting = {name.casefold() for name in context.known.unpublished}
@@ -138,18 +107,12 @@ def _wrong_sql(context: CheckContext) -> Findings:
     fault_of = context.known.sql
     for step in context.definition.steps if fault_of else ():
         for name, value, ui in context.fields(step):
-            if ui.get("widget") != "sql" or not isinstance(value, str) or not value.strip() or not _is_shown(step, ui):
+            if ui.get("widget") != "sql" or not isinstance(value, str) or not value.strip() or not is_shown(step, ui):
                 continue
             given = step.params.get("params")
             fault = fault_of(value, given if isinstance(given, dict) else {}) if fault_of else ""
             if fault:
                 yield context.problem(step, f"params.{name}", fault, "wrong_sql")
-
-
-def _is_shown(step: StepDef, ui: Hints) -> bool:
-    """A choice that was left out hides nothing: a query alone means that there is one."""
-    model, chosen = ACTIONS[step.action_type].params, ui.get("show_if") or {}
-    return all(stored_value(model, step.params, at) in ways for at, ways in chosen.items() if at in step.params)
 
 
 def _wrong_conditions(context: CheckContext) -> Findings:
@@ -219,46 +182,6 @@ def _idle(context: CheckContext, step: StepDef) -> Iterator[tuple[str, str]]:
         yield "on_error", say("The error branch is taken, so “%(choice)s” has no effect.", choice=step.on_error)
 
 
-def _unknown_names(context: CheckContext) -> Findings:
-    specs = [TRIGGERS[t.trigger_type] for t in context.definition.triggers if t.trigger_type in TRIGGERS]
-    anywhere = ROOTS.union(known_names(), *(spec.sample for spec in specs))
-    for step in context.definition.steps:
-        known = anywhere | IN_LOOPS if context.around(step.step_id) else anywhere
-        for name, value, hints in context.fields(step):
-            for ref in dict.fromkeys(ref[:2] for ref in names(value, hints)):
-                if message := _unknown(context, ref, known, raw=bool(hints.get("raw"))):
-                    yield context.problem(step, f"params.{name}", message, "unknown_name")
-
-
-def _unknown(context: CheckContext, ref: tuple[str, ...], known: frozenset[str], *, raw: bool) -> str:
-    variables = context.definition.variables
-    if ref[0] == "variables" and ref[1:] and ref[1] not in variables:
-        return say("This workflow has no variable “%(name)s”.%(near)s", name=ref[1], near=nearest(ref[1], variables))
-    if ref[0] in known or ref[0] in variables or raw:
-        return ""
-    if ref[0] in IN_LOOPS:
-        return say("“%(name)s” exists only inside a loop; elsewhere it is read from the input.", name=ref[0])
-    near = nearest(ref[0], known)
-    return say("“%(name)s” is read from the input and must be there.%(near)s", name=ref[0], near=near)
-
-
-def _unknown_events(context: CheckContext) -> Findings:
-    """Types of events that begin like ours and are none: they never come."""
-    for step in context.definition.steps:
-        for name, value, hints in context.fields(step):
-            for pattern in _listed(value) if hints.get("suggest") == "events" else ():
-                if not has_expression(pattern) and not is_known(pattern):
-                    near = nearest(pattern, EVENT_TYPES)
-                    message = say("There is no event “%(name)s”.%(near)s", name=pattern, near=near)
-                    yield context.problem(step, f"params.{name}", message, "unknown_event")
-
-
-def _listed(value: object) -> list[str]:
-    """A list of names as params may hold it: also as text with commas or line breaks between."""
-    entries = value.replace("\n", ",").split(",") if isinstance(value, str) else value
-    return [entry.strip() for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []
-
-
 def _params(context: CheckContext, *, doubtful: bool) -> Findings:
     """Of a definition that was stored, since types and their params may have changed."""
     for step in context.definition.steps:
@@ -275,10 +198,10 @@ def _params(context: CheckContext, *, doubtful: bool) -> Findings:
 _Find = Callable[[CheckContext], Findings]
 _ERRORS: tuple[_Find, ...] = (
     flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _wrong_edges,
-    _missing_things, unknown_members, _missing_columns, _unpublished, _unready,
+    _missing_things, unknown_members, named.missing_columns, _unpublished, _unready,
     _wrong_sql, _wrong_config, flow.lost_edges, flow.own_gotos, flow.without_body, flow.endless_loops,
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (
     _no_trigger, flow.several_starts, flow.open_branches, flow.odd_loops, flow.inside_and_after, flow.lonely_merges,
-    flow.unanswered, flow.nobody_waits, unheld_roles, _from_inside_loops, _idle_settings, _unknown_names, _unknown_events, partial(_params, doubtful=True),
+    flow.unanswered, flow.nobody_waits, unheld_roles, _from_inside_loops, _idle_settings, named.unknown_names, named.unknown_fields, named.unknown_events, partial(_params, doubtful=True),
 )  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from flowapp.catalog import ACTIONS, TRIGGERS, StepContext
+from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, StepContext, ui_of
+from flowapp.catalog.rows import SampleFunction
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
@@ -16,6 +18,7 @@ from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.values.conventions import UNSTATED, Conventions
 
 ENTRIES = 3  # of a list, where an example is made of known values
+ROWS = 30  # that are looked at, each with those before it
 _BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
 
 
@@ -46,10 +49,10 @@ def with_examples(
     A step whose result nobody can tell before it runs is left out.
     """
     known = dict(results)
-    given = _shortened(input_data)
+    given = shortened(input_data)
     for step in steps:
         if known.get(step["step_id"]) is None:
-            views = {key: {"result": _shortened(value), "status": "completed"} for key, value in known.items()}
+            views = {key: {"result": shortened(value), "status": "completed"} for key, value in known.items()}
             example = _example(step, Scope(input=given, variables=variables, steps=views))
             if example is not None:
                 known[step["step_id"]] = example
@@ -61,13 +64,62 @@ def _example(step: StepJson, scope: Scope) -> object:
     if spec is None or spec.sample_of is None:
         return spec.sample if spec else None
     try:
-        params = {
-            name: value if name in spec.raw else compile_value(value).evaluate(scope, lenient=True)
-            for name, value in step["params"].items()
-        }
-        return spec.sample_of(_context(step, scope), spec.params.model_validate(params))
+        return spec.sample_of(_context(step, scope), spec.params.model_validate(_evaluated(spec, step, scope)))
     except (FlowError, ValidationError, ArithmeticError):
         return None
+
+
+class RowExample(NamedTuple):
+    """What a row is `given` of the examples, after those before it, and what it would make of that; or why it would not."""
+
+    given: object
+    made: object = None
+    error: str = ""
+
+
+def row_examples(step: StepJson, scope: Scope) -> dict[str, list[RowExample]]:
+    """For each parameter that has rows, what is known of each, up to one that is not complete."""
+    spec = ACTIONS.get(step["action_type"])
+    if spec is None or spec.row_samples is None:
+        return {}
+    try:
+        given = spec.row_samples.given(_context(step, scope), _evaluated(spec, step, scope))
+    except FlowError:
+        return {}
+    found: dict[str, list[RowExample]] = {}
+    for name in spec.params.model_fields:
+        rows = step["params"].get(name)
+        if ui_of(spec.params, name).get("widget") == "rows" and isinstance(rows, list):
+            made = spec.row_samples.made
+            fixed = [RowExample(given)] * len(rows)
+            found[name] = list(_rows_made(spec, made, step, scope, name, given)) if made else fixed
+    return found
+
+
+def _rows_made(
+    spec: ActionSpec, make: SampleFunction, step: StepJson, scope: Scope, name: str, given: object
+) -> Iterator[RowExample]:
+    rows: Any = step["params"][name]
+    for count in range(1, len(rows[:ROWS]) + 1):
+        try:
+            evaluated = _evaluated(spec, {**step, "params": {**step["params"], name: rows[:count]}}, scope)
+            made = make(_context(step, scope), spec.params.model_validate(evaluated))
+        except ValidationError:
+            yield RowExample(given)
+            return
+        except (FlowError, ArithmeticError) as error:
+            yield RowExample(given, None, str(error))
+            return
+        yield RowExample(given, made)
+        given = made
+
+
+def _evaluated(spec: ActionSpec, step: StepJson, scope: Scope) -> dict[str, object]:
+    """The step's params as its action would get them."""
+    return {
+        name: value if name in spec.raw else compile_value(value).evaluate(scope, lenient=True)
+        for name, value in step["params"].items()
+    }
 
 
 class _NoServices:
@@ -97,8 +149,18 @@ def _context(step: StepJson, scope: Scope) -> StepContext:
     )  # fmt: skip
 
 
-def _shortened(value: object) -> object:
-    """The value with the beginning of its lists only."""
+def shortened(value: object) -> object:
+    """The value with the beginning of its lists only: an example need not be long."""
     if isinstance(value, dict):
-        return {key: _shortened(entry) for key, entry in value.items()}
-    return [_shortened(entry) for entry in value[:ENTRIES]] if isinstance(value, list) else value
+        return {key: shortened(entry) for key, entry in value.items()}
+    return [shortened(entry) for entry in value[:ENTRIES]] if isinstance(value, list) else value
+
+
+def field_names(value: object, depth: int = 2) -> list[str]:
+    """The dotted names of a record's fields, or of those of a list's first one."""
+    record = value[0] if isinstance(value, list) and value else value
+    names: list[str] = []
+    for key, entry in record.items() if isinstance(record, dict) else ():
+        inner = field_names(entry, depth - 1) if depth > 1 and isinstance(entry, dict) else []
+        names += [key, *(f"{key}.{name}" for name in inner)]
+    return names

@@ -167,8 +167,9 @@ def _step(step: StepJson, result: object) -> Iterator[Example]:
     for name, value in known.items():
         if name not in documented:
             yield from _field(_of_result(path, name), value)
-    if isinstance(result, list):
-        yield from (item for item in _flat(f"{path}.result", result) if item["path"] != f"{path}.result")
+    if not isinstance(result, dict):
+        told = {f"{path}.result"} if "" in documented else set[str]()
+        yield from (item for item in _flat(f"{path}.result", result) if item["path"] not in told)
     for name in documented:
         if isinstance(known.get(name), dict | list):
             whole = _of_result(path, name)

@@ -59,7 +59,7 @@ def new_row(
     """The columns of a new execution: pending, or skipped where the workflow is paused or the trigger's conditions are not met."""
     now = utcnow()
     met, reason = _met(trigger, version, input_data, context or {}, now.isoformat(timespec="seconds"))
-    paused = workflow.status == "paused" and trigger_type != TEST
+    paused = met and workflow.status == "paused" and trigger_type != TEST
     return {
         "id": new_id(),
         "organization_id": workflow.organization_id,

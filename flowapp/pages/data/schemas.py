@@ -15,7 +15,7 @@ from flowapp.data.schema_rules import LABELS
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.events import audit
 from flowapp.extensions import db
-from flowapp.models import Schema
+from flowapp.models import DataTable, Form, Schema
 from flowapp.records.lock import lock
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
@@ -132,8 +132,15 @@ def _form(schema: Schema | None, form: SchemaForm, edit: Edit | None = None, sta
         form=form,
         edit=edit or _edit(schema),
         rules=[(name, _(label)) for name, label in LABELS.items()],
+        field_names=_field_names(),
         can_edit=g.actor.role >= Role.EDITOR,
     )
+
+
+def _field_names() -> list[str]:
+    """What there is to be checked: the fields of every form and the columns of every table."""
+    forms, tables = db.session.scalars(select(Form.fields)), db.session.scalars(select(DataTable.columns))
+    return sorted({str(entry["key"]) for entries in (*forms, *tables) for entry in entries})
 
 
 @bp.post("/<uuid:schema_id>/delete")

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from flowapp import tasks
 from flowapp.catalog import N_
 from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from flowapp.executions import approvals, history
-from flowapp.executions.approvals import Asked, Decision
+from flowapp.executions import approvals, history, questions
+from flowapp.executions.approvals import Decision
+from flowapp.executions.questions import Asked
 from flowapp.extensions import csrf, db, limiter
 from flowapp.models import Execution, Member, Organization, User
 from flowapp.models.tenancy import system_session
@@ -48,7 +49,7 @@ def index() -> Response:
 
 def _listed(at: PageAt, *, everyone: bool) -> tuple[list[Asked], Page[object]]:
     session = db.session()
-    return approvals.all_open(session, at) if everyone else approvals.open_for(session, g.actor.user, g.actor.role, at)
+    return questions.all_open(session, at) if everyone else questions.open_for(session, g.actor.user, g.actor.role, at)
 
 
 class ApprovalForm(PageForm):
@@ -86,7 +87,7 @@ def decide(execution_id: UUID, seq: int) -> Response:
     """Approves or rejects; 403 for whoever the step does not ask."""
     session = db.session()
     execution = history.get(session, str(execution_id))
-    asked = approvals.find(session, execution.id, seq=seq if seq < 2**31 else 0)
+    asked = questions.find(session, execution.id, seq=seq if seq < 2**31 else 0)
     form = approval_form(asked, request.form)
     if not _take(session, asked, form, g.actor.user, g.actor.role):
         return page("executions/approvals/index.html", status=422, asked=[asked], refused=form, everyone=False)
@@ -188,5 +189,5 @@ def _invited(token: str) -> Invited:
     member = session.scalar(select(Member).where(Member.user_id == user_id))
     if member is None:
         raise NotFoundError(say("You are no longer a member of this organization."))
-    asked = approvals.find(session, execution_id, step_id=step_id, iteration=iteration)
+    asked = questions.find(session, execution_id, step_id=step_id, iteration=iteration)
     return Invited(asked, member.user, Role.read(member.role))

@@ -17,7 +17,7 @@ from flowapp.accounts import members as accounts
 from flowapp.catalog import N_
 from flowapp.errors import InvalidError, StepError
 from flowapp.events import audit
-from flowapp.executions import approvals
+from flowapp.executions import questions
 from flowapp.extensions import db
 from flowapp.models import Invitation, Member, User, utcnow
 from flowapp.security.roles import Role
@@ -30,6 +30,7 @@ from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
+from flowapp.workflows.uses import uses
 
 bp = Blueprint("members", __name__, url_prefix="/settings/members")
 NAV = Nav(30, N_("Members"), "users", "members.index", "/settings/members", role=Role.ADMIN, group="settings")
@@ -92,7 +93,9 @@ def remove(member_id: str) -> Response:
     _note("member.removed", ("member", user.id, user.email), {"role": member.role})
     revocation.end_sessions_without_membership(db.engine, user.id)
     flash(_("%(name)s is no longer a member.", name=user.name), "success")
-    if count := approvals.count_left_alone(db.session()):
+    if named := {f"“{use.workflow.name}”" for use in uses(db.session(), user)}:
+        flash(_("Approvals still name them in %(workflows)s. Choose someone else there.", workflows=", ".join(sorted(named))), "warning")  # fmt: skip
+    if count := questions.count_left_alone(db.session()):
         flash(
             ngettext(
                 "%(num)d approval waits for people who have left. An admin or an owner can decide it under Approvals.",

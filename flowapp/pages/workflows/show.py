@@ -9,7 +9,6 @@ from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, request, url_for
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from pydantic import ValidationError
 from sqlalchemy import select
 
@@ -21,6 +20,7 @@ from flowapp.engine.language.definition import Definition
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.exact_json import Json
 from flowapp.executions import history
+from flowapp.executions.replays import LIMIT
 from flowapp.extensions import db
 from flowapp.models import EXECUTION_STATUSES, TEST, Form, Trigger, User, Workflow
 from flowapp.models.definitions import TriggerJson
@@ -62,6 +62,8 @@ def _overview(workflow: Workflow, status: int = 200) -> Response:
         steps=flow_of(workflow),
         author=author.name or author.email if author else "",
         recent=_executions(workflow, "", None, 5)[0],
+        kept=len(kept_while_paused(session, workflow.id, LIMIT + 1)) if "kept" in request.args else 0,
+        limit=LIMIT,
     )
 
 
@@ -108,17 +110,8 @@ def _executions(
 def activate(workflow_id: UUID) -> Response:
     """Publishes the draft and starts the triggers; what keeps it from starting is listed, each with its place."""
     answer = _change(workflow_id, workflows.activate, _("“%(name)s” is now active."))
-    session = db.session()
-    kept = kept_while_paused(session, workflows.get(session, str(workflow_id)).id)
-    if kept:
-        flash(
-            ngettext(
-                "%(num)s start came while it was paused and was kept. Under Executions, choose the status Skipped to run it.",
-                "%(num)s starts came while it was paused and were kept. Under Executions, choose the status Skipped to run them.",
-                kept,
-            ),
-            "info",
-        )
+    if answer.status_code == 303 and kept_while_paused(db.session(), str(workflow_id), 1):
+        return go("workflow.show", workflow_id=workflow_id, kept="1")
     return answer
 
 

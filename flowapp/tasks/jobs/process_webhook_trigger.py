@@ -17,6 +17,7 @@ from flowapp.tasks.jobs import ITSELF, Result, job
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.starting import commit_and_start
 from flowapp.texts import say
+from flowapp.workflows.kept_starts import paused_hook
 
 
 @job(
@@ -28,7 +29,8 @@ def run(key: str, body: Any = None, headers: Any = None) -> Result:
     """The execution's id; the first one's for a repeated delivery.
 
     `key` is that of the webhook's address, `body` JSON or its text as it was signed. What the trigger asks for holds:
-    UnauthenticatedError for a wrong signature. NotFoundError where no active workflow has the key.
+    UnauthenticatedError for a wrong signature. A paused workflow keeps the delivery: skipped, with why, and `started` is 0.
+    NotFoundError where no workflow that runs or is paused has the key.
     """
     raw = body.encode() if isinstance(body, str) else exact_json.dumps(body if body is not None else {})
     try:
@@ -42,18 +44,24 @@ def run(key: str, body: Any = None, headers: Any = None) -> Result:
         raise NotFoundError(say("There is no such webhook."))
     with tenant_session(runtime().engine, organization_id) as session:
         execution, created = _start(session, key, raw, data, sent)
+        runs = created and execution.status != "skipped"
         commit_and_start(session, execution, created=created)
-    return {"started": int(created), "execution_id": execution.id}
+    return {"started": int(runs), "execution_id": execution.id}
 
 
 def _start(session: Session, key: str, raw: bytes, data: object, sent: dict[str, str]) -> tuple[Execution, bool]:
     from flowapp.security.opened import shown_headers
     from flowapp.triggers.webhook import WebhookParams, delivery_id, verify
 
-    trigger = session.scalars(select(Trigger).where(Trigger.hook_key == key, Trigger.is_active)).one_or_none()
-    workflow = session.get_one(Workflow, trigger.workflow_id) if trigger else None
-    if trigger is None or workflow is None or workflow.status != "active" or not workflow.published_version_id:
+    found = session.execute(
+        select(Trigger, Workflow, Version)
+        .join(Workflow, Workflow.id == Trigger.workflow_id)
+        .join(Version, Version.id == Workflow.published_version_id)
+        .where(Trigger.hook_key == key, Trigger.is_active, Workflow.status == "active")
+    ).one_or_none() or paused_hook(session, key)
+    if found is None:
         raise NotFoundError(say("There is no such webhook, or its workflow is not active."))
+    trigger, workflow, version = found
     config = WebhookParams.model_validate(runtime().vault.open(trigger.config))
     verify(config, sent, raw, utcnow())
     hidden = {config.header_name.lower(), config.signature_header.lower()}
@@ -61,7 +69,7 @@ def _start(session: Session, key: str, raw: bytes, data: object, sent: dict[str,
     return start(
         session,
         workflow,
-        session.get_one(Version, workflow.published_version_id),
+        version,
         trigger=trigger,
         input_data=data,
         context={"method": "POST", "query": {}, "headers": shown_headers(sent, hidden)},

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from flowapp import tasks, workflows
-from flowapp.engine.graph.examples import sample_input
+from flowapp.engine.graph.examples import sample_input, shortened
 from flowapp.engine.graph.sample import ValueGroup, before, values
 from flowapp.engine.graph.suggestions import scope_of
 from flowapp.engine.language.scope import Scope
@@ -99,9 +99,12 @@ class Draft:
         """What a step (None: a trigger's condition) can use. Examples are the last real input and results, if any."""
         return values(definition, step_id, *self._known(definition, step_id))
 
-    def scope(self, definition: DefinitionJson, step_id: str | None) -> Scope:
-        """The same values, for expressions to find."""
-        return scope_of(definition, step_id, *self._known(definition, step_id))
+    def scope(self, definition: DefinitionJson, step_id: str | None, *, short: bool = False) -> Scope:
+        """The same values, for expressions to find; `short`: of lists only the beginning."""
+        data, results = self._known(definition, step_id)
+        if short:
+            data, results = shortened(data), {key: shortened(result) for key, result in results.items()}
+        return scope_of(definition, step_id, data, results)
 
     def _known(self, definition: DefinitionJson, step_id: str | None) -> tuple[object, dict[str, object]]:
         """The last real input, else an example, and the results that are known."""

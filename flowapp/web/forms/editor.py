@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import request, url_for
 from flask_babel import gettext as _
@@ -12,16 +13,21 @@ from pydantic import Field
 from flowapp.catalog import N_, Params, get_action, ui
 from flowapp.catalog.entities import ENTITIES
 from flowapp.engine.graph import edit
+from flowapp.engine.graph.examples import RowExample, field_names, row_examples
 from flowapp.engine.graph.outline import outline, with_edges
 from flowapp.engine.graph.sample import ValueGroup
+from flowapp.engine.graph.suggestions import brief
 from flowapp.engine.language.definition import StepDef, stored_step
 from flowapp.engine.language.scope import Scope
+from flowapp.logs import mask
 from flowapp.models.definitions import DefinitionJson, StepJson
 from flowapp.web.edits import Edit
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.edges import ShownEdge, edges_from
 from flowapp.web.forms.form import PlainForm, build
+from flowapp.web.forms.row_help import RowResult
 from flowapp.web.forms.steps import StepForm
+from flowapp.web.texts import translated
 from flowapp.workflows import test_data
 
 PLACES = ("after", "branch", "before", "below", "parallel")
@@ -127,10 +133,8 @@ class Editor:
     def values_url(self) -> str:
         """Where the picker asks what can be done with a value."""
         place = {name: value for name, value in self.place.items() if value} if self.new else {}
-        known: dict[str, Any] = (
-            {"new": self.form.spec.type, **place} if self.new else {"step": self.form.step["step_id"]}
-        )
-        return url_for("workflow_values.show", workflow_id=self.draft.workflow.id, **known)
+        known = {"new": self.form.spec.type, **place} if self.new else {"step": self.form.step["step_id"]}
+        return f"{url_for('workflow_values.show', workflow_id=self.draft.workflow.id)}?{urlencode(known)}"
 
     def edges(self) -> list[ShownEdge]:
         """What leads on from the step, as it is saved."""
@@ -150,8 +154,16 @@ class Editor:
         """The chosen input as JSON text."""
         return json.dumps(self.input_data()[0], ensure_ascii=False, indent=2)
 
+    def _show_rows(self) -> None:
+        """Tells the rows that work one after the other what each makes of the sample."""
+        if self.form.spec.row_samples:
+            scope = self.draft.scope(self._with(self.origin), self.origin["step_id"], short=True)
+            for name, examples in row_examples(self.form.step, scope).items():
+                self.form.params[name].tell_rows([shown_row(one) for one in examples])
+
     def context(self) -> dict[str, Any]:
         """What steps/edit.html needs."""
+        self._show_rows()
         return {"editor": self, "form": self.form, "workflow": self.draft.workflow, "step_test": None, "ask": False}
 
 
@@ -166,6 +178,12 @@ def _place(definition: DefinitionJson, step_id: str) -> dict[str, str]:
         last = outline(definition)[-1:]
         return dict.fromkeys(PLACES, "") | {"after": last[0].step_id if last else ""}
     return place
+
+
+def shown_row(example: RowExample) -> RowResult:
+    """The example as the page shows it, secrets masked."""
+    text = "" if example.made is None else brief(mask(example.made))
+    return RowResult(field_names(example.given), text, translated(example.error) if example.error else "")
 
 
 def _in_words(text: str) -> str:

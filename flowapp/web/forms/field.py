@@ -10,7 +10,9 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
+from flowapp.data.columns import SYSTEM_COLUMNS
 from flowapp.web.forms.info import ABSENT, Info, accepts
+from flowapp.web.forms.row_help import RowResult
 
 Posted = MultiDict[str, str]
 FIELDS: dict[str, type[ParamField]] = {}  # by widget
@@ -68,6 +70,18 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
         del path
         self.errors = [*self.errors, message]
 
+    def tell_rows(self, known: Sequence[RowResult]) -> None:
+        """Takes what is known of each of its rows; only rows have some."""
+
+    @property
+    def suggested(self) -> list[tuple[str, str]]:
+        """Names to choose from, and what they are called: a table's columns, or the fields of what the row works on."""
+        if self.info.suggest == "fields":
+            return [(name, name) for name in self._form.field_names]
+        columns = self.meta.providers.columns(self._form.current(self.info.depends_on)) if self.info.depends_on else ()
+        system = SYSTEM_COLUMNS if columns else ()
+        return [*((column["key"], column["label"]) for column in columns), *((name, name) for name in system)]
+
     @property
     def messages(self) -> list[str]:
         """Every message shown at this field, inner ones included."""
@@ -92,7 +106,13 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
     def attrs(self) -> dict[str, str]:
         """Attributes of the control, for the script: it sends the form when this changes; what is inserted becomes text."""
         return {
-            name: "" for name, says in (("data-refreshes", self.refreshes), ("data-text", self.becomes_text)) if says
+            name: value
+            for name, value, says in (
+                ("data-refreshes", "", self.refreshes),
+                ("data-text", "", self.becomes_text),
+                ("list", f"{self.name}-names", self.suggested),
+            )
+            if says
         }
 
     @property

@@ -44,6 +44,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
             return unbound_field.bind(form=form, **options)
 
     infos: ClassVar[Sequence[Info]] = ()
+    field_names: Sequence[str] = ()  # of the data that a row works on
 
     def __init__(
         self,

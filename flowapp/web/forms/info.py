@@ -38,6 +38,7 @@ class Info:
     show_if: dict[str, list[str]] | None = None
     aliases: tuple[str, ...] = ()
     plain: bool = False
+    suggest: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ def _info(model: type[BaseModel], name: str, field: FieldInfo) -> Info:
         name=name,
         label=ui.get("label") or name.replace("_", " ").capitalize(),
         help=ui.get("help", ""),
-        widget=ui.get("suggest") or _widget(field.annotation, ui.get("widget", "text")),
+        widget="events" if ui.get("suggest") == "events" else _widget(field.annotation, ui.get("widget", "text")),
         annotation=field.annotation,
         required=field.is_required(),
         default=ABSENT if field.is_required() else as_json(field.get_default(call_default_factory=True)),
@@ -70,6 +71,7 @@ def _info(model: type[BaseModel], name: str, field: FieldInfo) -> Info:
         show_if=ui.get("show_if"),
         aliases=_aliases(field.validation_alias),
         plain=bool(ui.get("plain")),
+        suggest=ui.get("suggest", ""),
     )
 
 

@@ -23,7 +23,13 @@ def email(api: Api, role: str) -> str:
 
 
 def ask(api: Api, *members: str, **params: Any) -> str:
-    question = {"role": "owner", "title": "May it go out?", "by_email": False, "members": list(members), **params}
+    question = {
+        "role": "owner",
+        "title": "May it go out?",
+        "by_email": False,
+        **({"members": list(members)} if members else {}),
+        **params,
+    }
     return waiting(api, wait_event(kind="approval", **question), input_data={"who": email(api, "viewer").upper()})
 
 
@@ -75,12 +81,13 @@ def test_the_lists_of_mine_and_of_all(api: Api) -> None:
     api.get("/approvals/", 422, query_string={"scope": "theirs"})
 
 
-@pytest.mark.parametrize("kind", ["expression", "id", "one text"])
+@pytest.mark.parametrize("kind", ["expression", "id", "one text", "approver"])
 def test_ways_to_name_them(app: Any, api: Api, kind: str) -> None:
     with app.app_context(), system_session(db.engine) as system:
         viewer = system.scalars(select(User.id).where(User.email == email(api, "viewer"))).one()
-    named = {"expression": "{{ input.who }}", "id": viewer, "one text": f"{email(api, 'viewer')}, {viewer}"}[kind]
-    execution_id = ask(api, members=named)
+    named = {"expression": "{{ input.who }}", "id": viewer, "one text": f"{email(api, 'viewer')}, {viewer}"}
+    given = {"approver": email(api, "viewer")} if kind == "approver" else {"members": named[kind]}
+    execution_id = ask(api, **given)
     assert (told(app), listed(api, "viewer")) == (["viewer"], 2 if kind == "one text" else 1)
     api.as_("viewer").post(f"/executions/{execution_id}/reject/")
     assert ended(api, execution_id)["steps"][0]["branch"] == "rejected"

@@ -76,10 +76,12 @@ def test_who_leaves_is_said_and_the_link_is_worth_nothing(app: Any, api: Api, sm
         gone = system.scalars(select(Member.id).filter_by(organization_id=api.place.id, role="viewer")).one()
     owner.post_and_open(f"/settings/members/{gone}/remove")
     assert "1 approval waits for people who have left." in owner.text
+    assert "Approvals still name them in “Waits”." in owner.text
     Browser(app).get(path, 404)
     owner.get("/approvals")
-    assert f"viewer@{api.place.id}.example is no longer a member of the organization." in owner.text
-    assert "An admin or an owner can decide." in owner.text
+    assert f"viewer@{api.place.id}.example is not, or no longer, a member of the organization." in owner.text
+    editor = sign_in(app, api, "editor")
+    assert "Only admins and owners can decide." in editor.get("/approvals?scope=all").text
     action = re.search(rf'action="(/approvals/{execution_id}/\d+)"', owner.text)
     assert action
     owner.post(action[1], {"decision": "rejected"})

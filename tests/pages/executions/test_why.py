@@ -7,10 +7,12 @@ from html import unescape
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from flowapp.engine.language.condition_parser import OPERATORS
 from flowapp.engine.store.start import start
 from flowapp.models import Execution, Version, Workflow, utcnow
+from flowapp.tasks.repeating import run_replay
 from tests.conftest import ROOT
 from tests.pages.executions.test_executions import CHECK, LOG, Place, place
 
@@ -213,7 +215,38 @@ def test_a_paused_workflow_keeps_what_a_person_starts_and_offers_to_run_it(app: 
     page = place.html(begun.location)
     assert "The workflow was paused" in page and "Run anyway" in page
     activated = place.post(f"/workflows/{workflow_id}/activate")
-    assert "1 start came while it was paused" in place.html(activated.location)
+    page = place.html(activated.location)
+    assert "1 start came while it was paused" in page
+    assert "Run it now" in page
     anyway = place.post(f"{begun.location}/run-again/anyway")
     place.run(anyway.location.rpartition("/")[2])
     assert "data-ended" in place.html(anyway.location)
+    assert "came while it was paused" not in place.html(activated.location)
+    assert "Nothing is left to run" in place.html(place.post(f"/workflows/{workflow_id}/run-kept").location)
+
+
+@pytest.mark.both_databases
+def test_what_came_while_it_was_paused_runs_at_the_press_of_a_button(app: Any) -> None:
+    place = Place(app, role="editor")
+    condition, key = {"field": "input.amount", "operator": ">", "value": 100}, "k" * 20
+    workflow_id = place.publish(
+        {
+            "name": "Orders",
+            "steps": [step("note", "log", message="Hello")],
+            "triggers": [{"trigger_type": "webhook", "config": {"key": key}, "conditions": condition}],
+        }
+    )
+    place.post(f"/workflows/{workflow_id}/activate")
+    place.post(f"/workflows/{workflow_id}/pause")
+    for amount in (500, 5, 700):
+        assert app.test_client().post(f"/hooks/{key}", json={"amount": amount}).status_code == 202
+    page = place.html(place.post(f"/workflows/{workflow_id}/activate").location)
+    assert "2 starts came while it was paused" in page  # the third would not have started anything
+    assert f'action="/workflows/{workflow_id}/run-kept"' in page
+    replay = place.post(f"/workflows/{workflow_id}/run-kept").location.rpartition("/")[2]
+    run_replay(replay, place.org)
+    with place.session() as session:
+        again = session.scalars(select(Execution).where(Execution.replay_id == replay).order_by(Execution.id)).all()
+        assert [(one.input_data["amount"], one.status) for one in again] == [(500, "pending"), (700, "pending")]
+    page = place.html(place.post(f"/workflows/{workflow_id}/activate").location)
+    assert "came while it was paused" not in page

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field, model_validator
 
 from flowapp.actions.data.transform_data.base import Work, set_path
 from flowapp.actions.data.transform_data.operation import Operation
 from flowapp.actions.data.transform_data.transforms import apply
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.rows import RowSamples
 from flowapp.errors import StepError
 from flowapp.texts import say
 
@@ -57,6 +60,14 @@ def sample_of(ctx: StepContext, params: TransformDataParams) -> object:
     return _transformed(Work(ctx, params.hmac_key, SAMPLE_WORK, SAMPLE_WORK), params)
 
 
+def _given(ctx: StepContext, params: Mapping[str, object]) -> object:
+    return ctx.render("{{ input }}") if params.get("data") is None else params["data"]
+
+
+def _made(ctx: StepContext, params: TransformDataParams) -> object:
+    return _operated(Work(ctx, params.hmac_key, SAMPLE_WORK, SAMPLE_WORK), params)
+
+
 @action(
     "transform_data",
     label=N_("Transform data"),
@@ -69,6 +80,7 @@ def sample_of(ctx: StepContext, params: TransformDataParams) -> object:
     effect="pure",
     params=TransformDataParams,
     sample_of=sample_of,
+    row_samples=RowSamples(_given, _made),
     result={"": N_("The new data: an object, a list or a value")},
 )
 def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
@@ -76,12 +88,15 @@ def transform_data(ctx: StepContext, params: TransformDataParams) -> Outcome:
     return Done(_transformed(Work(ctx, params.hmac_key), params))
 
 
-def _transformed(work: Work, params: TransformDataParams) -> object:
-    if params.data is None and not params.operations:
-        data: object = {}
-    else:
+def _operated(work: Work, params: TransformDataParams) -> object:
+    data: object = {}
+    if params.data is not None or params.operations:
         data = work.ctx.render("{{ input }}") if params.data is None else params.data
-    data = apply(work, params.operations, data)
+    return apply(work, params.operations, data)
+
+
+def _transformed(work: Work, params: TransformDataParams) -> object:
+    data = _operated(work, params)
     if not params.set:
         return data
     if not isinstance(data, dict):

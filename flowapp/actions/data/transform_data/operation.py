@@ -51,7 +51,7 @@ class Operation(Options):
     way: DataConversion = Field("parse", json_schema_extra=conversions_of(N_("What to do"), JSON))
     coding: Coding = Field("encode", json_schema_extra=conversions_of(N_("What to do"), BASE64))
     algorithm: Algorithm = Field("sha256", json_schema_extra=conversions_of(N_("Algorithm"), HASH))
-    field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=shown_for("field"), plain=True))
+    field: str = Field("", json_schema_extra=ui(N_("Field"), show_if=shown_for("field"), plain=True, suggest="fields"))
     to: str = Field(
         "",
         json_schema_extra=ui(N_("New name"), N_("Leave empty to keep the name."), show_if=shown_for("to"), plain=True),
@@ -61,7 +61,8 @@ class Operation(Options):
         {}, json_schema_extra=ui(N_("Several fields"), widget="keyvalue", advanced=True, show_if=shown_for("values"))
     )
     fields: Lines = Field(
-        [], json_schema_extra=ui(N_("Fields"), widget="lines", show_if=shown_for("fields"), plain=True)
+        [],
+        json_schema_extra=ui(N_("Fields"), widget="lines", show_if=shown_for("fields"), plain=True, suggest="fields"),
     )
     conditions: object = Field(
         None, json_schema_extra=ui(N_("Conditions"), widget="conditions", show_if=shown_for("conditions"))

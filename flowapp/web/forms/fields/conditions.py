@@ -96,6 +96,11 @@ class ConditionsField(ParamField, widgets=("conditions",), template="forms/condi
                 self.acted |= self._act(button, target.removeprefix(self.name))
 
     @property
+    def suggested(self) -> list[tuple[str, str]]:
+        """In a row, the fields of the item that is tested; elsewhere the page's values are offered."""
+        return [(f"item.{name}", name) for name in self._form.field_names]
+
+    @property
     def data(self) -> object:
         return self._json(self.group) or ABSENT
 

@@ -9,8 +9,10 @@ from flask_babel import gettext as _
 from pydantic import BaseModel
 
 from flowapp.catalog import ui_of
+from flowapp.catalog.rows import ExplainedRow
 from flowapp.web.forms.field import ParamField, Posted, row_indexes
 from flowapp.web.forms.info import ABSENT, Info, literals, models_in
+from flowapp.web.forms.row_help import RowResult, ShownHelp, shown_help
 
 
 class ListField(ParamField, wtforms.FieldList, mark="-rows"):  # type: ignore[misc]
@@ -84,6 +86,8 @@ def _moved(values: list[dict[str, object]], target: str, name: str, verb: str) -
 class Entry(wtforms.FormField):  # type: ignore[misc]
     """A row: the form of its model, and the name of its kind where there are several."""
 
+    known: RowResult | None = None
+
     def __init__(self, info: Info, **options: object) -> None:
         super().__init__(None, **options)
         self.models, self.tag = dict(_kinds(info)), _tag(info)
@@ -101,6 +105,13 @@ class Entry(wtforms.FormField):  # type: ignore[misc]
     def data(self) -> dict[str, object]:
         return {**({self.tag: self.kind} if self.tag else {}), **self.form.data}
 
+    @property
+    def explained(self) -> ShownHelp | None:
+        """What the row does, as it is filled in now."""
+        model = self.models[self.kind]
+        found = model.explained(self.data) if issubclass(model, ExplainedRow) else None
+        return shown_help(found, self.form.label) if found else None
+
 
 class RowsField(ListField, widgets=("rows",), template="forms/rows.html", alternative="json"):
     """`tag` is the field that tells the models of the entries apart."""
@@ -108,6 +119,10 @@ class RowsField(ListField, widgets=("rows",), template="forms/rows.html", altern
     def __init__(self, info: Info, mode: str = "", **options: object) -> None:
         super().__init__(info, mode, unbound_field=Entry(info), default=(), **options)
         self.tag = _tag(info)
+
+    def tell_rows(self, known: Sequence[RowResult]) -> None:
+        for entry, result in zip(self.entries, known, strict=False):
+            entry.known, entry.form.field_names = result, result.fields
 
     @classmethod
     def shows(cls, value: object, info: Info) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
@@ -19,6 +21,8 @@ PRESETS = (
     ("0 8 1 * *", N_("On the first of the month at 8:00")),
     ("0 8 1 1,4,7,10 *", N_("On the first day of each quarter at 8:00")),
 )
+
+_BETWEEN_NAMES = r"[\n,](?![^{}]*\}\})"  # commas too, those of an expression left out
 
 
 class TextField(ParamField, widgets=("text", "textarea", "sql", "duration", "datetime"), template="forms/text.html"):
@@ -85,6 +89,29 @@ class LinesField(TextField, widgets=("lines",)):
 
     multiline = True
 
+    @property
+    def template(self) -> str:  # type: ignore[override] # with names to choose from it looks different
+        return "forms/names.html" if self.suggested else "forms/text.html"
+
+    @property
+    def chosen(self) -> list[str]:
+        """What is chosen of the suggested names."""
+        return [name for name in self._lines if name in dict(self.suggested)]
+
+    @property
+    def others(self) -> str:
+        """The names that are not among the suggested ones."""
+        return ", ".join(name for name in self._lines if name not in dict(self.suggested))
+
+    @property
+    def _lines(self) -> list[str]:
+        between = _BETWEEN_NAMES if self.suggested else "\n"
+        return [line.strip() for line in re.split(between, self.text) if line.strip()]
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Boxes of suggested names send several values, and others as text with commas between."""
+        super().process_formdata(["\n".join(valuelist)] if valuelist else [])
+
     @classmethod
     def shows(cls, value: object, _info: Info) -> bool:
         texts = isinstance(value, list) and all(isinstance(entry, str) and "\n" not in entry for entry in value)
@@ -95,8 +122,8 @@ class LinesField(TextField, widgets=("lines",)):
 
     @property
     def data(self) -> object:
-        lines = [line.strip() for line in self.text.split("\n") if line.strip()]
-        if len(lines) == 1 and accepts(self.info.annotation, str):
+        lines = self._lines
+        if len(lines) == 1 and (accepts(self.info.annotation, str) or (self.suggested and lines[0][:2] == "{{")):
             return lines[0]
         return lines or ABSENT
 
