@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
 Data = TypeVar("Data")
+LANGUAGES = ("en", "fr")
 _CATALOGUES = Path(__file__).parent / "translations"
 
 

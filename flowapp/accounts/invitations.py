@@ -68,8 +68,8 @@ def email_of(
     In the language of the invited person's account, else of the organization, else in `otherwise`.
     """
     organization = session.get_one(Organization, invitation.organization_id)
-    chosen = session.scalar(select(User.locale).where(User.email == invitation.email))
-    language = chosen or organization.locale.partition("-")[0] or otherwise
+    known = session.scalar(select(User).where(User.email == invitation.email))
+    language = organization.language_for(known) or otherwise
     subject = say("%(name)s invites you to %(organization)s", name=by, organization=organization.name)
     text = say(
         "Hello,\n\n%(name)s invites you to %(organization)s on Flowapp. Open this link to join:\n\n%(link)s\n\n"

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from flowapp.exact_json import Json
 from flowapp.models.base import Base, HasId, Id, Tenant, Timestamps, utcnow
+from flowapp.texts import LANGUAGES
 from flowapp.values.conventions import UNSTATED, Conventions
 
 ROLES = ("owner", "admin", "editor", "operator", "viewer")
@@ -29,6 +30,12 @@ class Organization(HasId, Timestamps, Base):
     def conventions(self) -> Conventions:
         """How values are read for it."""
         return Conventions(self.locale, UTC if self.timezone == "UTC" else ZoneInfo(self.timezone))
+
+    def language_for(self, user: User | None) -> str:
+        """In which language somebody is written to: their own, else that of how the organization writes numbers; empty
+        where neither is said."""
+        own = self.locale.partition("-")[0]
+        return (user.locale if user else "") or (own if own in LANGUAGES else "")
 
 
 def conventions_of(session: Session) -> Conventions:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import Email
 from flowapp.engine.language.workflow_config import stored_config
-from flowapp.models import TEST, Event, Execution, Member, Notification, User, Version, Workflow
+from flowapp.models import TEST, Event, Execution, Member, Notification, Organization, User, Version, Workflow
 from flowapp.texts import localized, say
 
 Kind = Literal["failing", "recovered", "stopped"]
@@ -100,8 +100,10 @@ def _announce(session: Session, workflow: Workflow, kind: Kind, key: str) -> Ale
 
 def notify(session: Session, workflow: Workflow, kind: Kind, text: AlertText, key: str) -> Alert:
     """Tells the readers of the workflow in the app."""
+    organization = session.get_one(Organization, workflow.organization_id)
     for user in readers(session, workflow):
-        title, body = localized(text.title, user.locale)[:300], localized(text.body, user.locale)
+        language = organization.language_for(user)
+        title, body = localized(text.title, language)[:300], localized(text.body, language)
         level = "success" if kind == "recovered" else "danger"
         session.add(
             Notification(
@@ -148,17 +150,20 @@ def _text(session: Session, workflow: Workflow, kind: Kind) -> AlertText:
 
 def emails(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: str, sender_name: str) -> list[Email]:
     """The e-mails of an alert, one for each reader, in their language. `url` is where the application is."""
-    text = _text(session, workflow, kind)
+    text, organization = _text(session, workflow, kind), session.get_one(Organization, workflow.organization_id)
     key = f"{workflow.id}.{kind}.{key}"
-    return [email(user, text, key=key, url=url, sender_name=sender_name) for user in readers(session, workflow)]
+    return [
+        email(user, text, organization.language_for(user), key=key, url=url, sender_name=sender_name)
+        for user in readers(session, workflow)
+    ]
 
 
-def email(user: User, text: AlertText, *, key: str, url: str, sender_name: str) -> Email:
-    """The text for one reader, in their language."""
+def email(user: User, text: AlertText, language: str = "", *, key: str, url: str, sender_name: str) -> Email:
+    """The text for one reader; in `language` where it was not put into one yet."""
     return Email(
         [user.email],
-        " ".join(localized(text.title, user.locale).split()),
-        f"{localized(text.body, user.locale)}\n\n{url}{text.link}\n",
+        " ".join(localized(text.title, language).split()),
+        f"{localized(text.body, language)}\n\n{url}{text.link}\n",
         sender_name=sender_name,
         message_id=f"<{key}.{user.id}@flowapp>",
     )

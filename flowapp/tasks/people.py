@@ -97,7 +97,7 @@ class Members:
         people, missing = self.asked(question)
         title, message = question.title, question.message
 
-        def write(session: Session) -> tuple[str, str]:
+        def write(session: Session) -> tuple[str, Organization]:
             notified = set(session.scalars(select(Notification.user_id).where(_to(people), Notification.link == page)))
             notify(session, [user for user in people if user.id not in notified], title, message, page)
             return _names(session, self._visit)
@@ -109,18 +109,21 @@ class Members:
         ]
         return Asked(len(people), any(mail.caught for mail in sent), missing)
 
-    def _email(self, user: User, title: str, message: str, workflow: str, organization: str) -> Email:
+    def _email(self, user: User, title: str, message: str, workflow: str, organization: Organization) -> Email:
         settings = self._services.settings
         value = [self._visit.execution_id, self._step_id, user.id, self._visit.iteration]
         link = f"{self._services.public_url}/approvals/{sign(settings.secret_key, 'approval', value)}"
-        words = {"message": message.strip() or title, **_approval_texts(workflow, link, user.locale)}
+        words = {
+            "message": message.strip() or title,
+            **_approval_texts(workflow, link, organization.language_for(user)),
+        }
         shown = {name: escape(text).replace("\n", "<br>") for name, text in words.items()}
         return Email(
             [user.email],
             " ".join(title.split()),
             _APPROVAL.format(**words),
             _APPROVAL_HTML.format(link=link, button=_BUTTON, **shown),
-            sender_name=sender_name(organization),
+            sender_name=sender_name(organization.name),
             message_id=f"<{self._key}.{user.id}@flowapp>",
         )
 
@@ -151,9 +154,9 @@ def _to(people: list[User]) -> Any:
     return Notification.user_id.in_([user.id for user in people])
 
 
-def _names(session: Session, visit: Visit) -> tuple[str, str]:
-    """What the workflow and the organization are called."""
-    return session.get_one(Workflow, visit.workflow_id).name, session.get_one(Organization, visit.organization_id).name
+def _names(session: Session, visit: Visit) -> tuple[str, Organization]:
+    """What the workflow is called, and the organization."""
+    return session.get_one(Workflow, visit.workflow_id).name, session.get_one(Organization, visit.organization_id)
 
 
 def notify(session: Session, people: Sequence[User], title: str, body: str, link: str, *, level: str = "info") -> None:

@@ -17,8 +17,9 @@ from markupsafe import Markup, escape
 from flowapp.catalog.times import timezones
 from flowapp.extensions import babel
 from flowapp.models import utcnow
+from flowapp.texts import LANGUAGES
 
-LOCALES = ("en", "fr")
+LOCALES = LANGUAGES
 THEMES = ("auto", "light", "dark")
 _UTC = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}) UTC\b")
 

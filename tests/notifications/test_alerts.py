@@ -9,7 +9,7 @@ import pytest
 from dramatiq import Message
 
 from flowapp import tasks
-from flowapp.models import TEST, Member, Notification, User, Workflow, new_id
+from flowapp.models import TEST, Member, Notification, Organization, User, Workflow, new_id
 from flowapp.models.tenancy import system_session
 from flowapp.notifications import alerts
 from flowapp.scheduler import Scheduler
@@ -166,11 +166,16 @@ def test_the_e_mails_go_in_the_organizations_name(
     assert "/executions/" in got.text
 
 
+@pytest.mark.parametrize("said_by", ["person", "organization"])
 def test_each_reader_is_told_in_their_language(
-    place: Place, scheduler: Scheduler, people: dict[str, str], smtp: SmtpServer
+    place: Place, scheduler: Scheduler, people: dict[str, str], smtp: SmtpServer, said_by: str
 ) -> None:
     with system_session(place.engine) as session:
-        session.get_one(User, people["owner"]).locale = "fr"
+        if said_by == "person":
+            session.get_one(User, people["owner"]).locale = "fr"
+        else:
+            session.query(Organization).one().locale = "fr-BE"
+            session.get_one(User, people["editor"]).locale = "en"
         session.commit()
     workflow_id = workflow(place, alert_after=1)
     run(place, workflow_id, "fail")

@@ -40,7 +40,7 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class JobSpec:
     """A job. `when` says in words what starts it; `due(now)`: it must have begun at that time or later; `button`: a
-    person may start it on the page."""
+    person may start it on the page; `private`: how long it took is not kept, since that would tell what it found."""
 
     name: str
     run: Callable[..., Result]
@@ -49,6 +49,7 @@ class JobSpec:
     counts: Mapping[str, str] = field(default_factory=dict)
     due: Due | None = None
     button: bool = False
+    private: bool = False
 
 
 JOBS: dict[str, JobSpec] = {}
@@ -62,12 +63,13 @@ def job(
     when: str = N_("On demand"),
     due: Due | None = None,
     button: bool = False,
+    private: bool = False,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Declares the function as the job that its file is named after."""
 
     def declared(run: Callable[..., Result]) -> Callable[..., Result]:
         name = run.__module__.rpartition(".")[2]
-        JOBS[name] = JobSpec(name, run, description, when, counts, due, button)
+        JOBS[name] = JobSpec(name, run, description, when, counts, due, button, private)
         return run
 
     return declared
@@ -114,10 +116,10 @@ def perform(name: str, *args: object, **params: object) -> Result:
         raise
     except Exception as error:
         words = error.title if isinstance(error, FlowError) else type(error).__name__
-        record(name, began, time.monotonic() - clock, error=words)
+        record(name, began, 0.0 if spec.private else time.monotonic() - clock, error=words)
         raise
     counted = {key: value for key, value in result.items() if key in spec.counts}
-    record(name, began, time.monotonic() - clock, result=counted)
+    record(name, began, 0.0 if spec.private else time.monotonic() - clock, result=counted)
     return result
 
 

@@ -18,6 +18,7 @@ log = get_logger(__name__)
     N_("E-mails a link for choosing a new password, if the address belongs to an account."),
     when=N_("When someone has forgotten their password"),
     counts={},
+    private=True,
 )
 def run(email: str, language: str = "en", ip: str = "") -> Result:
     """Says nothing of whether there is an account. `ip`: who asked, for the audit log."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy
 from sqlalchemy import select, update
 
 from flowapp import tasks
@@ -23,6 +24,7 @@ from flowapp.models import (
     AuditEntry,
     CaughtMail,
     Integration,
+    JobRun,
     Member,
     Organization,
     PasswordReset,
@@ -59,7 +61,7 @@ def nobody(app: Any, ada: Browser) -> Browser:
 
 def stored(app: Any, model: Any) -> list[Any]:
     with app.app_context(), system_session(db.engine) as system:
-        return list(system.scalars(select(model).order_by(model.id)))
+        return list(system.scalars(select(model).order_by(*sqlalchemy.inspect(model).primary_key)))
 
 
 def actions(app: Any) -> list[str]:
@@ -154,6 +156,7 @@ def test_unknown_addresses_get_the_same_answer_and_no_mail(app: Any, nobody: Bro
     ask(nobody)
     assert {recipient for mail in smtp.wait_for(2) for recipient in mail.recipients} == {"ada@example.com"}
     assert len(stored(app, PasswordReset)) == 2
+    assert {run.duration_ms for run in stored(app, JobRun) if run.name == "send_password_reset"} == {0}
     nobody.post(ASK, {"email": "no address"}, 422)
     assert "Enter an e-mail address" in nobody.text
 

@@ -118,7 +118,7 @@ def test_who_may_send_again(app: Any, ada: Browser, smtp: SmtpServer) -> None:
 @pytest.mark.parametrize(
     ("account", "organization", "browser", "french"),
     [("fr", "en-GB", "en", True), ("en", "fr-FR", "fr", False), ("", "fr-CA", "en", True), ("", "", "fr", True),
-     ("", "de-DE", "fr", False)],
+     ("", "de-DE", "fr", True)],
 )  # fmt: skip
 def test_the_language_is_the_invited_person_s(
     app: Any, ada: Browser, smtp: SmtpServer, account: str, organization: str, browser: str, french: bool

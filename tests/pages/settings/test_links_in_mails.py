@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from flowapp.extensions import db
-from flowapp.models import AuditEntry, CaughtMail, User
+from flowapp.models import AuditEntry, CaughtMail, Organization, User
 from flowapp.models.tenancy import system_session
 from tests.api.conftest import Api
 from tests.api.conftest import place as _place
@@ -69,9 +69,11 @@ def test_the_catcher_shows_a_link_to_its_addressee_alone(app: Any, api: Api) -> 
     assert LINK.search(pages_of_mails(app, owner))
 
 
-def test_the_e_mail_is_in_its_readers_language(app: Any, api: Api) -> None:
+@pytest.mark.parametrize(("own", "organization"), [("fr", "en-GB"), ("", "fr-CH")])
+def test_the_e_mail_is_in_its_readers_language(app: Any, api: Api, own: str, organization: str) -> None:
     with app.app_context(), system_session(db.engine) as system:
-        system.scalars(select(User).where(User.email == f"owner@{api.place.id}.example")).one().locale = "fr"
+        system.scalars(select(User).where(User.email == f"owner@{api.place.id}.example")).one().locale = own
+        system.get_one(Organization, api.place.id).locale = organization
         system.commit()
     ask(api)
     with app.app_context(), system_session(db.engine) as system:
