@@ -24,6 +24,7 @@ from flowapp.security.passwords import check_password, hash_password
 from flowapp.security.roles import Role
 from flowapp.security.tokens import make_token
 from flowapp.texts import say
+from flowapp.values.conventions import checked_locale
 from flowapp.workflows.projects import default_project
 
 Furnish = Callable[[Session, Organization, User], None]  # what a new organization starts with, added in its session
@@ -78,6 +79,7 @@ def set_up(
     password: str,
     organization: str = "",
     timezone: str = "UTC",
+    locale: str = "",
     furnish: Furnish | None = None,
     ip: str = "",
     signs_in: bool = False,
@@ -94,6 +96,7 @@ def set_up(
         id=new_id(),
         name=clean_name(organization or "My organization", "organization"),
         timezone=clean_timezone(timezone),
+        locale=checked_locale(locale),
     )
     with tenant_session(engine, created.id) as session:
         door = _first_through_the_door(session)

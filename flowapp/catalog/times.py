@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
@@ -13,10 +15,11 @@ from dateutil.relativedelta import relativedelta
 
 from flowapp.errors import ExpressionError, UnreadableError
 from flowapp.texts import join, say
-from flowapp.values.conventions import Conventions
+from flowapp.values.conventions import UNSTATED, Conventions
 from flowapp.values.date_text import write_date
 from flowapp.values.dates import read_instant, read_moment
 
+Notation = Callable[[], str]  # the organization's locale; empty where nobody has said
 MAX_DURATION = timedelta(days=3660)  # ten years
 _NO_ZONES = {"Factory", "localtime"}  # in the machine's list, but a placeholder, and whatever that machine is set to
 MAX_YEARS = 200  # of a relative time: "-18 years" asks for an age
@@ -51,6 +54,16 @@ _ACCEPTED_TIME = say(
 )
 
 
+def unstated() -> str:
+    """The notation of whoever knows of no organization."""
+    return ""
+
+
+def any_notation() -> str:
+    """Reads every date that some notation reads, for checks where no organization is known."""
+    return "en-GB"
+
+
 class _Span(NamedTuple):
     """Calendar part (kept on the wall clock), business days, exact part."""
 
@@ -83,28 +96,40 @@ def parse_duration(value: object) -> timedelta:
     return duration
 
 
-def resolve_relative(value: object, now: datetime, tz: str = "UTC") -> datetime:
+def resolve_relative(value: object, now: datetime, tz: str = "UTC", notation: Notation = unstated) -> datetime:
     """The moment (aware, UTC) that `value` means: "+3 days", "-2 hours", "+7 business days", "P2D", "now", ISO date or time.
 
     Days, weeks, months and years keep the wall clock of `tz` across a change of clocks, hours and less are exact.
     A date is its first moment in `tz`, and so is a time without an offset read. Business days are Monday to Friday;
-    holidays are not known. Without a sign the time lies ahead. Raises ExpressionError.
+    holidays are not known. Without a sign the time lies ahead. `notation` reads 03/04/2026. Raises ExpressionError.
     """
     text = value.strip() if isinstance(value, str) else ""
     if text.lower() == "now":
         return now.astimezone(UTC)
-    moment = parse_moment(text, tz)
+    moment = parse_moment(text, tz, notation)
     if moment is not None:
         return moment
     return shift(text, now.astimezone(zone(tz))).astimezone(UTC)
 
 
-def parse_moment(text: str, tz: str = "UTC") -> datetime | None:
+def parse_moment(text: str, tz: str = "UTC", notation: Notation = unstated) -> datetime | None:
     """A date or time (values.dates) as an aware UTC datetime; None where `text` is neither, or may mean two days."""
     try:
-        return read_instant(text, Conventions(zone=zone(tz)))
+        conventions = Conventions(zone=zone(tz))
+        return read_instant(_read(text, notation, conventions), conventions)
     except UnreadableError:
         return None
+
+
+def _read(text: str, notation: Notation, conventions: Conventions = UNSTATED) -> date | datetime:
+    """The notation is asked for only where the text does not say by itself what it is."""
+    try:
+        return read_moment(text, conventions)
+    except UnreadableError:
+        locale = notation()
+        if not locale:
+            raise
+        return read_moment(text, replace(conventions, locale=locale))
 
 
 def shift(text: str, moment: datetime) -> datetime:
@@ -134,22 +159,22 @@ def zone(tz: str) -> ZoneInfo:
     raise ExpressionError(say("“%(zone)s” is not a time zone. Use for example “Europe/Paris” or “UTC”.", zone=tz[:100]))
 
 
-def shift_text(text: str, by: str) -> str:
+def shift_text(text: str, by: str, notation: Notation = unstated) -> str:
     """An ISO date or time moved by `by`, in the same form: a date stays a date where whole days are added."""
-    moment = _naive(text)
+    moment = _naive(text, notation)
     moved = shift(by, moment.replace(tzinfo=moment.tzinfo or UTC))
     if (len(text) == 10 or (moment.tzinfo is None and ":" not in text)) and moved.time() == time():
         return moved.date().isoformat()
     return (moved if moment.tzinfo else moved.replace(tzinfo=None)).isoformat()
 
 
-def write(text: str, pattern: str, tz: str | None = None, locale: str = "en") -> str:
+def write(text: str, pattern: str, tz: str | None = None, locale: str = "en", notation: Notation = unstated) -> str:
     """A date or time by a pattern (values.patterns), in `tz` where one is given. ExpressionError.
 
     A time without an offset is in UTC, like every time in the database.
     """
     try:
-        moment = read_moment(text)
+        moment = _read(text, notation)
         if tz is not None:
             moment = read_instant(moment).astimezone(zone(tz))
         return write_date(moment, pattern, locale)
@@ -157,14 +182,14 @@ def write(text: str, pattern: str, tz: str | None = None, locale: str = "en") ->
         raise ExpressionError(error.reason) from None
 
 
-def _naive(text: str) -> datetime:
+def _naive(text: str, notation: Notation) -> datetime:
     """A time that names no zone keeps none."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         pass
     try:
-        moment = read_moment(text)
+        moment = _read(text, notation)
     except UnreadableError as error:
         raise ExpressionError(error.reason) from None
     return moment if isinstance(moment, datetime) else datetime.combine(moment, time())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -37,6 +37,7 @@ LABELS = {
     "choice": N_("Choice"),
     "json": N_("JSON"),
 }
+WRITTEN = ("number", "date", "datetime")  # types of columns whose values people write in different ways
 MAX_TEXT = 10_000
 MAX_LONG_TEXT = 500_000
 MAX_DIGITS = 15  # what SQLite's numbers and JSON's keep exactly
@@ -81,7 +82,8 @@ SQL_TYPES: dict[str, TypeEngine[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as it is defined. `key` is its name in SQL and in workflows; `options` are a choice's."""
+    """A column as it is defined. `key` is its name in SQL and in workflows; `options` are a choice's; `locale` is that of its
+    numbers or dates, empty where they are written as the organization does."""
 
     key: str
     label: str
@@ -89,6 +91,7 @@ class Column:
     required: bool = False
     unique: bool = False
     options: tuple[str, ...] = ()
+    locale: str = ""
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Column:
@@ -97,10 +100,13 @@ class Column:
 
     def as_json(self) -> ColumnJson:
         """As DataTable.columns keeps it."""
-        return {
+        shown: ColumnJson = {
             "key": self.key, "label": self.label, "type": self.type,
             "required": self.required, "unique": self.unique, "options": list(self.options),
         }  # fmt: skip
+        if self.locale:
+            shown["locale"] = self.locale
+        return shown
 
     def coerce(self, value: object, conventions: Conventions = UNSTATED) -> object:
         """`value` as this column stores it, None where empty. InvalidError says what to write instead."""
@@ -110,6 +116,8 @@ class Column:
             return None
         if isinstance(value, str) and _UNSTORABLE.search(value):
             raise InvalidError.at("", say("This contains a character that is not text."))
+        if self.locale:
+            conventions = replace(conventions, locale=self.locale)
         match self.type:
             case "date":
                 return read_day(value, conventions)

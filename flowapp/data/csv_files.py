@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
@@ -59,10 +59,18 @@ def guess(sheet: Sheet, table: DataTable) -> dict[int, str]:
     return mapping
 
 
-def check(session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int, str]) -> CheckedRows:
-    """Tries every row: types, required and unique columns. InvalidError at `file` where that takes too long."""
+def check(
+    session: Session, table: DataTable, sheet: Sheet, mapping: Mapping[int, str], locale: str = ""
+) -> CheckedRows:
+    """Tries every row: types, required and unique columns. InvalidError at `file` where that takes too long.
+
+    Numbers and dates are written in the file as in `locale`; empty: as each column has it, else the organization.
+    """
     columns = {column.key: column for column in tables.columns_of(table)}
     conventions = conventions_of(session)
+    if locale:
+        conventions = replace(conventions, locale=locale)
+        columns = {key: replace(column, locale="") for key, column in columns.items()}
     checked = CheckedRows()
     lines: list[int] = []
     raws = [{key: _cell(cells, at) for at, key in mapping.items() if key in columns} for _line, cells in sheet.rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -19,7 +20,7 @@ from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
 from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow, by_reference, conventions_of
 from flowapp.models.definitions import FieldJson
 from flowapp.texts import say
-from flowapp.values.conventions import Conventions
+from flowapp.values.conventions import Conventions, checked_locale
 from flowapp.values.dates import read_day
 from flowapp.values.truth import read_truth
 from flowapp.workflows import projects
@@ -57,7 +58,7 @@ def by_key(session: Session, key: str) -> Form:
 
 
 def create(session: Session, body: Mapping[str, object], *, project_id: str | None = None) -> Form:
-    """A form from {"name", "title", "intro", "submit_label", "thanks", "fields": [...]}. InvalidError by path."""
+    """A form from {"name", "title", "intro", "submit_label", "thanks", "locale", "fields": [...]}. InvalidError by path."""
     return stored.add(session, Form, read(body), project_id, key=secrets.token_urlsafe(12))
 
 
@@ -91,9 +92,14 @@ def read(body: Mapping[str, Any]) -> dict[str, object]:
         field, faults = _read_field(row, {known["key"] for known in fields})
         fields.append(field)
         problems += [Problem(f"fields.{at}.{name}", text) for name, text in faults]
+    locale = ""
+    try:
+        locale = checked_locale(body.get("locale"))
+    except InvalidError as error:
+        problems += error.problems
     if problems:
         raise InvalidError(problems)
-    return {**values, "fields": fields}
+    return {**values, "fields": fields, "locale": locale}
 
 
 def _read_field(row: Mapping[str, Any], used: set[str]) -> tuple[FieldJson, list[tuple[str, str]]]:
@@ -128,6 +134,8 @@ def answers(form: Form, raw: Mapping[str, object], conventions: Conventions) -> 
     """
     values: dict[str, object] = {}
     problems: list[Problem] = []
+    if form.locale:
+        conventions = replace(conventions, locale=form.locale)
     for field in form.fields:
         try:
             values[field["key"]] = _answer(field, raw.get(field["key"]), conventions)

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DropIndex, DropTable
 
 from flowapp.data import names
-from flowapp.data.columns import LABELS, SQL_TYPES, SYSTEM_COLUMNS, Column
+from flowapp.data.columns import LABELS, SQL_TYPES, SYSTEM_COLUMNS, WRITTEN, Column
 from flowapp.errors import InvalidError, NotFoundError, Problem
 from flowapp.models import DataTable
 from flowapp.models.base import UtcDateTime
 from flowapp.models.folding import same
 from flowapp.texts import join, say
+from flowapp.values.conventions import checked_locale
 from flowapp.workflows import projects
 
 MAX_COLUMNS = 100
@@ -154,7 +155,7 @@ def add_column(session: Session, table: DataTable, body: Mapping[str, object]) -
 
 
 def change_column(session: Session, table: DataTable, key: str, body: Mapping[str, object]) -> Column:
-    """Renames a column (label, key), makes it required or unique, changes a choice's options. The type stays."""
+    """Renames a column (label, key), makes it required or unique, changes a choice's options or the locale. The type stays."""
     existing = columns_of(table)
     old = _column(table, key)
     others = [column.key for column in existing if column.key != key]
@@ -273,10 +274,15 @@ def _read_column(row: Mapping[str, object], used: set[str]) -> Column:
     unique = bool(row.get("unique"))
     if unique and type_ in ("json", "long_text", "boolean"):
         problems.append(Problem("unique", say("A column of this type cannot be unique.")))
-    key = _key(row, label, used, problems)
+    key, locale = _key(row, label, used, problems), ""
+    try:
+        locale = checked_locale(row.get("locale")) if type_ in WRITTEN else ""
+    except InvalidError as error:
+        problems += error.problems
     if problems:
         raise InvalidError(problems)
-    return Column(key, label, type_, bool(row.get("required")), unique, options if type_ == "choice" else ())
+    choices = options if type_ == "choice" else ()
+    return Column(key, label, type_, bool(row.get("required")), unique, choices, locale)
 
 
 def _key(row: Mapping[str, object], label: str, used: set[str], problems: list[Problem]) -> str:

@@ -72,6 +72,7 @@ class ColumnJson(TypedDict):
     required: bool
     unique: bool
     options: NotRequired[list[str]]
+    locale: NotRequired[str]
 
 
 class FieldJson(TypedDict):

@@ -59,7 +59,10 @@ class Schema(HasId, InProject, Timestamps, Base):
 
 
 class Form(HasId, InProject, Numbered, Timestamps, Base):
-    """A hosted form, public at /f/<key>. `fields`: a list of {"key", "label", "type", "required", "options", "help"}."""
+    """A hosted form, public at /f/<key>. `fields`: a list of {"key", "label", "type", "required", "options", "help"}.
+
+    `locale`: in which its page speaks and its answers are read; empty: in the visitor's language, and as the organization writes.
+    """
 
     __tablename__ = "forms"
     __table_args__ = (UniqueConstraint("project_id", "slug"), by_number("forms"))
@@ -71,6 +74,7 @@ class Form(HasId, InProject, Numbered, Timestamps, Base):
     intro: Mapped[str] = mapped_column(Text, default="")
     submit_label: Mapped[str] = mapped_column(String(80), default="")
     thanks: Mapped[str] = mapped_column(Text, default="")
+    locale: Mapped[str] = mapped_column(String(16), default="", server_default="")
     fields: Mapped[list[FieldJson]] = mapped_column(AnyJson, default=list)
     is_open: Mapped[bool] = mapped_column(default=True)
 

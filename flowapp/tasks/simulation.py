@@ -23,6 +23,7 @@ from flowapp.tasks.runtime import runtime
 from flowapp.tasks.services import ExecutionServices, open_services
 from flowapp.tasks.subflows import other_workflow
 from flowapp.texts import labelled, say
+from flowapp.values.conventions import Conventions
 
 Json = dict[str, object]
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -48,6 +49,10 @@ class Recording(Record):
 
     def resume_url(self, execution_id: str, visit: Sequence[str | int] = ()) -> str:
         return self._real.resume_url(execution_id, visit)
+
+    def conventions(self) -> Conventions:
+        """Real: how the organization writes is nothing that a simulation changes."""
+        return self._real.conventions()
 
     def _run_other(self, visit: Visit, step_id: str, key: str, reference: str, input_data: object, wait: bool) -> str:
         """Simulates another workflow, once for each key; its execution's id."""

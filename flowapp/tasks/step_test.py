@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import Branch, Done, Each, Fail, Respond, Stop, Suspend, Wait
 from flowapp.catalog.entities import CONTACT, ENTITIES
+from flowapp.catalog.times import Notation
 from flowapp.crm import contacts
 from flowapp.engine.graph.sample import loop_names
 from flowapp.engine.language.definition import Definition
@@ -98,6 +99,7 @@ class _TestContext:
     timezone: str
     context: dict[str, object]
     resume_url: str
+    notation: Notation
     contact_id: str = ""
 
 
@@ -106,10 +108,17 @@ def _test_context(session: Session, execution_id: str | None, services: Services
     past = session.get(Execution, execution_id) if execution_id else None
     earlier_contact = session.get(Contact, past.contact_id) if past and past.contact_id else None
     context, url = (past.context or {}) if past else {}, services.resume_url(past.id if past else new_id())
+
+    def notation() -> str:
+        return services.conventions().locale
+
     if earlier_contact is None:
-        return _TestContext({"id": "", "fields": {}, **ENTITIES[CONTACT].sample}, services.timezone, context, url)
+        return _TestContext(
+            {"id": "", "fields": {}, **ENTITIES[CONTACT].sample}, services.timezone, context, url, notation
+        )
     contact = contacts.in_scope(earlier_contact)
-    return _TestContext(contact, str(contact["timezone"] or services.timezone), context, url, earlier_contact.id)
+    timezone = str(contact["timezone"] or services.timezone)
+    return _TestContext(contact, timezone, context, url, notation, earlier_contact.id)
 
 
 def _scope(
@@ -125,6 +134,7 @@ def _scope(
         extra={**names, "resume_url": test_context.resume_url},
         timezone=test_context.timezone,
         language=definition.get("language", 1),
+        notation=test_context.notation,
     )
 
 

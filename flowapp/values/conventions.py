@@ -7,6 +7,9 @@ from datetime import UTC, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING
 
+from flowapp.errors import InvalidError
+from flowapp.texts import say
+
 if TYPE_CHECKING:
     from babel import Locale
 
@@ -16,6 +19,14 @@ LOCALES = (
     "es-ES", "es-MX", "fi-FI", "fr-BE", "fr-CA", "fr-CH", "fr-FR", "fr-LU", "hu-HU", "it-CH", "it-IT", "ja-JP", "nb-NO",
     "nl-BE", "nl-NL", "pl-PL", "pt-BR", "pt-PT", "ro-RO", "sv-SE", "tr-TR",
 )  # fmt: skip
+
+
+def checked_locale(given: object) -> str:
+    """One of LOCALES, or empty: as the organization writes. InvalidError."""
+    locale = str(given or "").strip()
+    if locale and locale not in LOCALES:
+        raise InvalidError.at("locale", say("Choose one of: %(options)s.", options=", ".join(LOCALES)))
+    return locale
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.numbers import format_currency
 from flask import Flask, g, request
-from flask_babel import format_date, format_datetime, format_decimal, format_time, get_locale, ngettext
+from flask_babel import format_date, format_datetime, format_decimal, format_time, get_locale, ngettext, refresh
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
@@ -25,7 +25,9 @@ _UTC = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}) UT
 
 
 def select_locale() -> str:
-    """The chosen language: cookie, then the browser's."""
+    """What the page itself speaks; else the chosen language: cookie, then the browser's."""
+    if request and g.get("language"):
+        return str(g.language)
     chosen = request.cookies.get("locale", "") if request else ""
     if chosen in LOCALES:
         return chosen
@@ -145,6 +147,13 @@ def clock(moment: datetime) -> str:
 def today() -> date:
     """The day that it is where the reader is."""
     return utcnow().astimezone(zone()).date()
+
+
+def speak(language: str) -> None:
+    """From now on this request is answered in that language, whatever the reader's; empty: in theirs."""
+    if language in LOCALES:
+        g.language = language
+        refresh()
 
 
 def _context() -> dict[str, object]:

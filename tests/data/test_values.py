@@ -209,3 +209,44 @@ def test_a_choice_may_hold_a_comma(session, project, ways) -> None:
     assert forms.answers(form, {"v": "$2,000"}, conventions_of(session)) == {"v": "$2,000"}
     rule = {"field": "v", "rule": "one_of", "value": "$1,000\n$2,000"}
     assert ProjectSchemas(session, project.id).checks([rule]).problems([{"v": "$1,000"}, {"v": "000"}])[0] == []
+
+
+def test_a_column_may_be_written_in_another_way_than_the_organization_writes(session, project) -> None:
+    lives(session, "de-DE")
+    columns = [
+        {"label": "Price", "type": "number", "locale": "en-US"},
+        {"label": "Own", "type": "number"},
+        {"label": "Day", "type": "date", "locale": "en-US"},
+    ]
+    table = tables.create(session, {"name": "T", "columns": columns})
+    written = {"price": "1,234", "own": "1,234", "day": "03/04/2026"}
+    read = {"price": Decimal("1234"), "own": Decimal("1.234"), "day": date(2026, 3, 4)}
+    records.create(session, table, written)
+    ProjectTables(session, project.id, new_id()).save(table.slug, [written])
+    assert [{key: row[key] for key in read} for row in records.every(session, table)] == [read, read]
+    sheet = csv_reading.read(b'price;own;day\r\n"1,234";"1,234";03/04/2026\r\n')
+    assert csv_files.check(session, table, sheet, {0: "price", 1: "own", 2: "day"}).good == [read]
+    tables.change_column(session, table, "price", {"label": "Price", "locale": ""})
+    assert records.create(session, table, written)["price"] == Decimal("1.234")
+    with pytest.raises(FlowError, match="Choose one of"):
+        tables.change_column(session, table, "price", {"label": "Price", "locale": "xx-XX"})
+
+
+def test_a_file_is_read_as_it_says_whatever_the_columns_say(session) -> None:
+    lives(session, "de-DE")
+    columns = [{"label": "Price", "type": "number", "locale": "fr-FR"}, {"label": "Day", "type": "date"}]
+    table = tables.create(session, {"name": "T", "columns": columns})
+    sheet, mapping = csv_reading.read(b'price;day\r\n"1,234";03/04/2026\r\n'), {0: "price", 1: "day"}
+    for locale, price, day in (("", "1.234", date(2026, 4, 3)), ("en-US", "1234", date(2026, 3, 4))):
+        checked = csv_files.check(session, table, sheet, mapping, locale)
+        assert checked.good == [{"price": Decimal(price), "day": day}]
+
+
+def test_a_form_is_answered_as_it_says(session) -> None:
+    lives(session, "en-US")
+    fields = [{"label": "Amount", "type": "number"}, {"label": "Day", "type": "date"}]
+    form = forms.create(session, {"name": "F", "fields": fields, "locale": "fr-FR"})
+    given = forms.answers(form, {"amount": "1 234,5", "day": "03/04/2026"}, conventions_of(session))
+    assert given == {"amount": 1234.5, "day": "2026-04-03"}
+    with pytest.raises(FlowError, match="Choose one of"):
+        forms.update(session, form, {"name": "F", "fields": fields, "locale": "fr"})

@@ -84,7 +84,11 @@ def wait_until(ctx: StepContext, params: WaitUntilParams) -> Outcome:
 def _moment(ctx: StepContext, params: WaitUntilParams) -> datetime:
     """The moment meant, aware, UTC."""
     hours, tz = Hours.of(ctx.business_hours), ctx.timezone
-    moment = parse_next(params.until, ctx.now(), tz, hours) or resolve_relative(params.until, ctx.now(), tz)
+
+    def notation() -> str:
+        return ctx.conventions().locale
+
+    moment = parse_next(params.until, ctx.now(), tz, hours) or resolve_relative(params.until, ctx.now(), tz, notation)
     if params.offset.strip():
         moment = resolve_relative(params.offset, moment, tz)
     if params.at.strip():

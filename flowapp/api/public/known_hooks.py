@@ -7,6 +7,7 @@ request, a wrong secret, a body without a length, a repeated delivery) is left t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -22,7 +23,8 @@ from flowapp.api.public.hook_rates import Rates
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.start import new_row, start_where
 from flowapp.errors import FlowError, ThrottledError
-from flowapp.models import Trigger, Version, Workflow, utcnow
+from flowapp.models import Trigger, Version, Workflow, conventions_of, utcnow
+from flowapp.models.tenancy import tenant_session
 from flowapp.security.opened import shown_headers
 from flowapp.triggers.webhook import WebhookParams, delivery_id, verify
 from flowapp.web.fast_path import Answer
@@ -140,7 +142,8 @@ class KnownHooks:
         if hook.gated or challenge(data) or not quotas.has_room(hook.workflow.organization_id):
             return None
         try:
-            return _stored(hook, new_row(hook.workflow, hook.version, **given(hook, data, request)))
+            notation = partial(_locale, hook.workflow.organization_id)
+            return _stored(hook, new_row(hook.workflow, hook.version, **given(hook, data, request), notation=notation))
         except Exception as error:  # noqa: BLE001 - as Flask does it: the handlers of errors know them all
             return error
 
@@ -211,6 +214,12 @@ def _body(environ: dict[str, Any], most: int) -> bytes | None:
     raw: bytes = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = BytesIO(raw)
     return raw if len(raw) == int(length) else None
+
+
+def _locale(organization_id: str) -> str:
+    """The organization's, which a condition asks for where a date has two readings."""
+    with tenant_session(tasks.runtime().engine, organization_id) as session:
+        return conventions_of(session).locale
 
 
 def _put(known: dict[Any, Any], key: Any, value: Any) -> None:

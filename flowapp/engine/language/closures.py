@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from flowapp.catalog.times import unstated
 from flowapp.engine.language.filters import FILTERS, SHALLOW
 from flowapp.engine.language.operators import ENTRY, NEGATIONS, Comparison, Frame, checked
 from flowapp.engine.language.values import MISSING, Absent, kind, measure
@@ -23,11 +24,11 @@ def call_filter(name: str, inner: Node, args: list[Node], named: dict[str, Node]
             frame.charge(len(value))
         elif isinstance(value, list | dict):
             frame.charge(len(value) * ENTRY if shallow else measure(value, frame.work))
-        given = [arg(frame) for arg in args]
+        given, options = [arg(frame) for arg in args], {key: arg(frame) for key, arg in named.items()}
+        if known.reads_dates:
+            options["notation"] = getattr(frame.scope, "notation", unstated)
         try:
-            result = (now if frame.language > 2 else before)(
-                value, *given, **{key: arg(frame) for key, arg in named.items()}
-            )
+            result = (now if frame.language > 2 else before)(value, *given, **options)
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             reason = str(error)[:100]
             message = say(

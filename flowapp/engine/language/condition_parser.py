@@ -245,7 +245,7 @@ def _check_value(name: str, value: object) -> None:
     elif name == "matches":
         pattern(value)
     elif name in {"before", "after"}:
-        times.resolve_relative(value, datetime(2000, 1, 1, tzinfo=UTC))
+        times.resolve_relative(value, datetime(2000, 1, 1, tzinfo=UTC), notation=times.any_notation)
 
 
 def pattern(value: object) -> SchemaValidator:

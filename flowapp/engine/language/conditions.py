@@ -183,11 +183,15 @@ def _change(field: str, actual: object, scope: Mapping[str, object]) -> tuple[ob
 
 
 def _in_time(name: str, actual: object, wanted: object, scope: Mapping[str, object]) -> bool | None:
-    tz = getattr(scope, "timezone", "UTC")
+    tz, notation = getattr(scope, "timezone", "UTC"), getattr(scope, "notation", times.unstated)
     now = times.parse_moment(to_text(_lookup(scope, ("now",))))
-    first = times.parse_moment(to_text(actual), tz)
+    first = times.parse_moment(to_text(actual), tz, notation)
     try:
-        second = times.resolve_relative(wanted, now, tz) if now else times.parse_moment(to_text(wanted), tz)
+        second = (
+            times.resolve_relative(wanted, now, tz, notation)
+            if now
+            else times.parse_moment(to_text(wanted), tz, notation)
+        )
     except ExpressionError:
         return None
     if first is None or second is None:
@@ -204,7 +208,7 @@ def _judge(rule: Conditions, actual: object, wanted: object, scope: Mapping[str,
     if rule.get("ignore_case"):
         actual, wanted = _folded(actual), f"(?i){wanted}" if name == "matches" else _folded(wanted)
     if name in _ORDERED:
-        sign = order(actual, wanted, getattr(scope, "timezone", "UTC"))
+        sign = order(actual, wanted, getattr(scope, "timezone", "UTC"), getattr(scope, "notation", None))
         return None if sign is None else _ORDERED[name](sign)
     return _JUDGES[name](actual, wanted)
 

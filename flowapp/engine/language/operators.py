@@ -49,7 +49,7 @@ class Frame:
     def order(self, left: object, right: object) -> int | None:
         """How two values are ordered, in the definition's language."""
         if self.language > 2:
-            return order(left, right, getattr(self.scope, "timezone", "UTC"))
+            return order(left, right, getattr(self.scope, "timezone", "UTC"), getattr(self.scope, "notation", None))
         return order_before(left, right)
 
     def counts(self, value: object) -> bool:

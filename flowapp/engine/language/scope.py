@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from flowapp.catalog.entities import SYNONYMS
+from flowapp.catalog.times import Notation, unstated
 
 LANGUAGE: Final = 3  # the present meaning of values, in which new definitions are written; see docs/values.md
 OF_STEPS = ("result", "status", "error")  # what is known of a step; a result's field of such a name has no short way
@@ -33,12 +34,12 @@ class Scope(dict[str, object]):
     """Looks up the names of an expression: `scope["input"]`; KeyError where a name is unknown.
 
     `steps` maps step_id to {"result", "status", "error"}; `now` is an ISO time in UTC; `timezone` is the zone in which
-    conditions count days; `language` is the meaning of values that the definition was written for. `extra` (item, index …) wins over everything. Any other name is looked up in the input, then
-    in the context (contact, deal …), then in the variables; other names of an entity (organisation of company) count too.
+    conditions count days; `language` is the meaning of values that the definition was written for; `notation` gives the
+    organization's locale. `extra` (item, index …) wins over everything. Any other name is looked up in the input, then in the context (contact, deal …), then in the variables; other names of an entity (organisation of company) count too.
     The values are used as they are: whoever receives a result must not change it in place.
     """
 
-    __slots__ = ("_steps", "language", "timezone")
+    __slots__ = ("_steps", "language", "notation", "timezone")
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Scope(dict[str, object]):
         extra: Mapping[str, object] | None = None,
         timezone: str = "UTC",
         language: int = LANGUAGE,
+        notation: Notation = unstated,
     ) -> None:
         super().__init__(input=input, variables=variables or {}, context=context or {}, now=now)
         if extra:
@@ -57,6 +59,7 @@ class Scope(dict[str, object]):
         self._steps = steps or {}
         self.timezone = timezone
         self.language = language
+        self.notation = notation
 
     def __missing__(self, name: str) -> object:
         if name == "steps":
@@ -74,7 +77,10 @@ class Scope(dict[str, object]):
 
     def extended(self, extra: Mapping[str, object]) -> Scope:
         """The same scope with more names (item, index …)."""
-        return Scope(steps=self._steps, extra={**self, **extra}, timezone=self.timezone, language=self.language)
+        return Scope(
+            steps=self._steps, extra={**self, **extra}, timezone=self.timezone, language=self.language,
+            notation=self.notation,
+        )  # fmt: skip
 
     def names(self) -> list[str]:
         """Every name that can be used now: the fixed ones, then those of input, context and variables."""

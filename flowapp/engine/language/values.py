@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +25,9 @@ from flowapp.values.truth import truth_of
 MAX_TEXT = 4 * 2**20  # characters of one text
 MAX_DEPTH = 100  # lists and objects inside each other
 MAX_BITS = 256  # of a whole number
+
+_DAY_FIRST = re.compile(r"[0-9]{1,2}([/.-])[0-9]{1,2}\1[0-9]{4}(?![0-9])")
+_LONGEST_DATE = 11
 
 Number = int | float | Decimal
 
@@ -141,11 +145,11 @@ def _word(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else (value,)
 
 
-def order(left: object, right: object, tz: str = "UTC") -> int | None:
+def order(left: object, right: object, tz: str = "UTC", notation: times.Notation | None = None) -> int | None:
     """-1, 0 or 1 as `left` is less than, equal to or greater than `right`; None where they cannot be compared.
 
-    Dates and times of ISO 8601 are compared as moments, in `tz` where they name no zone. A number has no order with
-    other text.
+    Dates and times of ISO 8601 are compared as moments, in `tz` where they name no zone; with a `notation` so are dates as
+    people write them, 31/12/2026. A number has no order with other text.
     """
     first, second = plain_number(left), plain_number(right)
     if first is not None and second is not None:
@@ -153,9 +157,23 @@ def order(left: object, right: object, tz: str = "UTC") -> int | None:
     if not (isinstance(left, str) and isinstance(right, str)) or (first is None) is not (second is None):
         return None
     one, other = _moments(left, right, tz)
+    if one is None and other is None and notation is not None and _are_written(left, right):
+        one, other = times.parse_moment(left, tz, notation), times.parse_moment(right, tz, notation)
+        if one is None or other is None:
+            return None  # what has two readings is compared by neither
     if one is not None and other is not None:
         return (one > other) - (one < other)
     return (left > right) - (left < right)
+
+
+def _are_written(left: str, right: str) -> bool:
+    """Whether they are dates, one of them at least with the day or the month first."""
+    one, other = (_DAY_FIRST.match(text[:_LONGEST_DATE]) for text in (left, right))
+    return bool((one and other) or (one and _is_iso(right)) or (other and _is_iso(left)))
+
+
+def _is_iso(text: str) -> bool:
+    return len(text) >= 10 and text[4] == text[7] == "-" and text[:4].isdecimal()
 
 
 def _moments(left: str, right: str, tz: str) -> tuple[datetime | None, datetime | None]:

@@ -23,6 +23,7 @@ from flowapp.logs import MASK, get_logger, kept_text, mask
 from flowapp.security.helpers import within
 from flowapp.security.opened import Opened, collecting, holds_opened
 from flowapp.texts import say
+from flowapp.values.conventions import Conventions
 
 Ready = tuple[Params, dict[str, object]]
 
@@ -37,6 +38,10 @@ class Services(Protocol):
 
     @property
     def timezone(self) -> str: ...
+
+    def conventions(self) -> Conventions:
+        """How the organization writes numbers and dates."""
+        ...
 
     def resume_url(self, execution_id: str, visit: Sequence[str | int] = ()) -> str:
         """Where a POST resumes this execution. `visit`: token, step and iteration of the visit that names the address."""

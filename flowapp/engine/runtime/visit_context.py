@@ -134,6 +134,7 @@ class VisitContext:
             extra=extra,
             timezone=self.timezone,
             language=self.program.definition.language,
+            notation=lambda: self.services().conventions().locale,
         )
 
     def visit(self, number: str, token: Token, signal: Signal | None, results: Results, log: Logger) -> Visit:

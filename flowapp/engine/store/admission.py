@@ -21,7 +21,7 @@ from flowapp.engine.language.scope import Scope
 from flowapp.engine.language.workflow_config import stored_config
 from flowapp.engine.store.timers import WakeUp
 from flowapp.errors import FlowError
-from flowapp.models import IS_HELD, OPEN, Execution, Version, Workflow
+from flowapp.models import IS_HELD, OPEN, Execution, Version, Workflow, conventions_of
 from flowapp.texts import parts, say
 
 AT_ONCE = 200
@@ -81,7 +81,10 @@ def check_in(session: Session, row: Row, gate: Gate, now: datetime) -> list[Exec
     if reason:
         skip(row, reason, now)
         return []
-    scope = Scope(input=row["input_data"], context=row["context"], now=now.isoformat(timespec="seconds"))
+    scope = Scope(
+        input=row["input_data"], context=row["context"], now=now.isoformat(timespec="seconds"),
+        notation=lambda: conventions_of(session).locale,
+    )  # fmt: skip
     if gate.debounce_seconds and not (row.get("options") or {}).get("parent"):  # whose parent would wait in vain
         _debounce(session, row, gate, scope, now)
     if gate.concurrency is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, TypedDict, Unpack, cast
 
 from sqlalchemy import Column, ColumnElement, Engine, Executable, Table, bindparam, literal_column, select, text
@@ -12,13 +12,14 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from flowapp.catalog.entities import CONTACT
+from flowapp.catalog.times import Notation, unstated
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.scope import Scope
 from flowapp.engine.store import admission
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.rows import Columns
-from flowapp.models import TEST, Execution, Trigger, Version, Workflow, new_id, utcnow
+from flowapp.models import TEST, Execution, Trigger, Version, Workflow, conventions_of, new_id, utcnow
 from flowapp.models.driver import transaction
 from flowapp.texts import parts, say
 
@@ -55,10 +56,14 @@ def new_row(
     entity: tuple[str, str] = ("", ""),
     started_by: str | None = None,
     contact_id: str | None = None,
+    notation: Notation = unstated,
 ) -> dict[str, Any]:
-    """The columns of a new execution: pending, or skipped where the workflow is paused or the trigger's conditions are not met."""
+    """The columns of a new execution: pending, or skipped where the workflow is paused or the trigger's conditions are not met.
+
+    `notation` is the organization's, for dates in these conditions.
+    """
     now = utcnow()
-    met, reason = _met(trigger, version, input_data, context or {}, now.isoformat(timespec="seconds"))
+    met, reason = _met(trigger, version, input_data, context or {}, now.isoformat(timespec="seconds"), notation)
     paused = met and workflow.status == "paused" and trigger_type != TEST
     return {
         "id": new_id(),
@@ -103,7 +108,7 @@ def start(
     The row is written at once, so two callers with the same key cannot both be first. StorageFullError (engine.store.quota).
     """
     quotas.check(session, workflow.organization_id)
-    row = {**new_row(workflow, version, **given), **(more or {})}
+    row = {**new_row(workflow, version, **given, notation=partial(_locale, session)), **(more or {})}
     replaced = _check_in(session, row, row["created_at"]) if row["status"] == "pending" else []
     new = _insert(session, row)
     if new is None:
@@ -118,13 +123,23 @@ def _first(session: Session, workflow_id: str, idempotency_key: str | None) -> E
     return session.scalars(select(Execution).filter_by(workflow_id=workflow_id, idempotency_key=idempotency_key)).one()
 
 
+def _locale(session: Session) -> str:
+    return conventions_of(session).locale
+
+
 def _met(
-    trigger: Trigger | None, version: Version, data: object, context: dict[str, object], now: str
+    trigger: Trigger | None,
+    version: Version,
+    data: object,
+    context: dict[str, object],
+    now: str,
+    notation: Notation,
 ) -> tuple[bool, list[Explanation]]:
     if trigger is None or not trigger.conditions:
         return True, []
+    language = version.definition.get("language", 1)
     return evaluate(
-        trigger.conditions, Scope(input=data, context=context, now=now, language=version.definition.get("language", 1))
+        trigger.conditions, Scope(input=data, context=context, now=now, language=language, notation=notation)
     )
 
 

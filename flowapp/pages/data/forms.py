@@ -21,6 +21,7 @@ from flowapp.web import Nav, access, go, page
 from flowapp.web.edits import Edit, deleted_elsewhere, labels
 from flowapp.web.forms.page import PageForm, RowList, text
 from flowapp.web.forms.user_fields import answers_form
+from flowapp.web.notation import locale_choices
 
 bp = Blueprint("forms", __name__, url_prefix="/forms")
 NAV = Nav(40, N_("Forms"), "forms", "forms.index", "/forms")
@@ -46,6 +47,7 @@ class BuilderForm(PageForm):
     intro = text()
     submit_label = text()
     thanks = text()
+    locale = text()
     fields = RowList(wtforms.FormField(FieldForm))
 
 
@@ -110,14 +112,14 @@ def update(form_id: str) -> Response:
 def _shown(form: Form) -> BuilderForm:
     """The builder with what is stored."""
     rows = [{**field, "options": "\n".join(field["options"])} for field in form.fields]
-    stored = {name: getattr(form, name) for name in ("name", "title", "intro", "submit_label", "thanks")}
+    stored = {name: getattr(form, name) for name in ("name", "title", "intro", "submit_label", "thanks", "locale")}
     return BuilderForm(data={**stored, "fields": rows})
 
 
 def _edit(form: Form | None) -> Edit:
     texts = {
         "name": _("Name"), "title": _("Title"), "intro": _("Introduction"), "submit_label": _("Button label"),
-        "thanks": _("Thank-you message"), "fields": _("Fields"), "label": _("Label"), "type": _("Type"),
+        "thanks": _("Thank-you message"), "locale": _("Language, numbers and dates"), "fields": _("Fields"), "label": _("Label"), "type": _("Type"),
         "required": _("Required"), "options": _("Choices"), "help": _("Help text below the field"),
     }  # fmt: skip
     return Edit(_shown(form).data if form else {}, labels(texts))
@@ -145,8 +147,13 @@ def _builder(form: Form | None, built: BuilderForm, edit: Edit | None = None, st
     types = [(name, _(label)) for name, label in forms.TYPES.items()]
     return page(
         "data/forms/edit.html", block="form", status=status, form=form, built=built, edit=edit or _edit(form),
-        rows=rows, types=types,
+        rows=rows, types=types, locales=_locales(),
     )  # fmt: skip
+
+
+def _locales() -> list[tuple[str, str]]:
+    usual = ("", _("Each visitor's language; numbers and dates as the organization writes them"))
+    return [usual, *((one.value, one.label) for one in locale_choices())]
 
 
 @bp.get("/<uuid:form_id>")

@@ -23,8 +23,10 @@ from flowapp.extensions import db
 from flowapp.models import DataTable
 from flowapp.security.roles import Role
 from flowapp.texts import say
+from flowapp.values.conventions import checked_locale
 from flowapp.web import access, go, page
 from flowapp.web.forms.page import ChoiceField, FieldsForm, PageForm
+from flowapp.web.notation import locale_choices
 from flowapp.web.texts import translated
 
 bp = Blueprint("imports", __name__, url_prefix="/tables/<uuid:table_id>/import")
@@ -40,6 +42,7 @@ class FileForm(PageForm):
     read_as = wtforms.HiddenField()
     encoding = wtforms.SelectField(_l("Encoding"), default="", validate_choice=False)
     separator = wtforms.SelectField(_l("Separator"), default="", validate_choice=False)
+    locale = wtforms.SelectField(_l("Numbers and dates"), default="", validate_choice=False)
     bad_rows = ChoiceField(
         _l("Invalid rows"),
         choices=[
@@ -55,6 +58,7 @@ class FileForm(PageForm):
         found = SelectChoice("", _("Detect automatically"))
         self.encoding.choices = [found, *(SelectChoice(name, _(label)) for name, label in ENCODINGS.items())]
         self.separator.choices = [found, *(SelectChoice(_named(one), _(label)) for one, label in SEPARATORS.items())]
+        self.locale.choices = [SelectChoice("", _("As in the table")), *locale_choices()]
 
     def sheet(self, owner: str) -> Sheet:
         """The file as the form says it is to be read. InvalidError at `file`, or at `encoding`."""
@@ -75,7 +79,8 @@ class FileForm(PageForm):
         self.encoding.data, self.separator.data = sheet.encoding, _named(sheet.separator)
         if sheet.separator not in SEPARATORS:
             self.separator.choices.append(SelectChoice(sheet.separator, sheet.separator))
-        before, self.read_as.data = self.read_as.data, f"{sheet.encoding} {_named(sheet.separator)}"
+        read = " ".join(filter(None, (sheet.encoding, _named(sheet.separator), self.locale.data)))
+        before, self.read_as.data = self.read_as.data, read
         return bool(before == self.read_as.data)
 
 
@@ -103,7 +108,7 @@ def load(table_id: str) -> Response:
         again = form.tell(sheet)
         columns = _mapping_form(sheet, table, again=again)
         mapping = _mapping(columns, table)
-        checked = csv_files.check(db.session(), table, sheet, mapping)
+        checked = csv_files.check(db.session(), table, sheet, mapping, checked_locale(form.locale.data))
     except InvalidError as error:
         return page("data/tables/import.html", status=422, table=table, form=form.refused(error), limits=LIMITS)
     asked = again and "_import" in request.form

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from flowapp.catalog import N_
 from flowapp.data import records, tables
-from flowapp.data.columns import LABELS, Column
+from flowapp.data.columns import LABELS, WRITTEN, Column
 from flowapp.errors import InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
@@ -19,6 +19,7 @@ from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
 from flowapp.web.edits import Edit, labels
 from flowapp.web.forms.page import PageForm, RowList, text
+from flowapp.web.notation import locale_choices
 from flowapp.web.texts import translated
 
 bp = Blueprint("tables", __name__, url_prefix="/tables")
@@ -33,6 +34,7 @@ class ColumnForm(PageForm):
     options = text()
     required = wtforms.BooleanField()
     unique = wtforms.BooleanField()
+    locale = text()
 
 
 class ColumnChangeForm(ColumnForm):
@@ -123,6 +125,8 @@ def _columns(table: DataTable, which: str = "", form: PageForm | None = None, ed
         edits=edits,
         types=_types(),
         labels=dict(_types()),
+        locales=[("", _("As the organization writes them")), *((one.value, one.label) for one in locale_choices())],
+        written=WRITTEN,
         which=which,
         form=form,
         can_edit=g.actor.role >= Role.EDITOR,
@@ -144,9 +148,9 @@ def _table_edit(table: DataTable) -> Edit:
 def _column_edit(column: Column) -> Edit:
     texts = {
         "label": _("Name"), "key": _("Name in workflows"), "options": _("Choices"), "required": _("Required"),
-        "unique": _("Unique"),
+        "unique": _("Unique"), "locale": _("Numbers and dates"),
     }  # fmt: skip
-    values = {name: getattr(column, name) for name in ("label", "key", "required", "unique")}
+    values = {name: getattr(column, name) for name in ("label", "key", "required", "unique", "locale")}
     choices = {"options": "\n".join(column.options)} if column.type == "choice" else {}
     return Edit(values | choices, labels(texts))
 

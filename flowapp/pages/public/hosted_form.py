@@ -17,6 +17,7 @@ from flowapp.web import page, public, to_url
 from flowapp.web.access import enter_organization
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.forms.user_fields import answers_form
+from flowapp.web.locale import speak
 from flowapp.web.problems import problem
 from flowapp.web.texts import localized_problems, translated
 
@@ -66,7 +67,9 @@ def _enter(key: str) -> Form:
     with system_session(db.engine) as system:
         organization_id = forms.by_key(system, key).organization_id
     enter_organization(organization_id)
-    return forms.by_key(db.session(), key)
+    form = forms.by_key(db.session(), key)
+    speak(form.locale.partition("-")[0])
+    return form
 
 
 def _json() -> Mapping[str, object]:

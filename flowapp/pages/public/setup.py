@@ -23,6 +23,7 @@ from flowapp.web import sessions
 from flowapp.web.access import public
 from flowapp.web.hosts import is_known_host
 from flowapp.web.locale import select_locale
+from flowapp.web.notation import locale_choices, offered_locale
 from flowapp.web.problems import wants_json
 from flowapp.web.render import go, page, to_url
 from flowapp.web.texts import translated
@@ -49,10 +50,16 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
         render_kw={"autocomplete": "off"},
     )
     timezone = SelectField(_l("Time zone"), default="UTC", validate_choice=False)
+    locale = SelectField(
+        _l("Numbers and dates"),
+        description=_l("How people here write them. You can change this later."),
+        validate_choice=False,
+    )
     demo = BooleanField(_l("Add an example workflow with its form and data table"), default=True)
 
     def __init__(self) -> None:
-        super().__init__(address=_here())
+        super().__init__(address=_here(), locale="" if request.method == "POST" else offered_locale())
+        self.locale.choices = [SelectChoice("", _("Not chosen")), *locale_choices()]
         self.timezone.choices = [SelectChoice(zone, zone) for zone in timezones()]
         if current_app.extensions["settings"].base_url:
             del self.address  # FLOWAPP_BASE_URL says it
@@ -128,6 +135,7 @@ def create() -> Response:
             password=form.password.data or "",
             organization=form.organization.data or _("My organization"),
             timezone=form.timezone.data or "UTC",
+            locale=form.locale.data or "",
             furnish=partial(demo.furnish, language=select_locale(), example=bool(form.demo.data)),
             ip=request.remote_addr or "",
             signs_in=True,

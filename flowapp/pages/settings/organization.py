@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
-from decimal import Decimal
-
-from babel import Locale
-from babel.dates import format_date
-from babel.numbers import format_decimal
 from flask import Blueprint, Response, flash, g, request
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -25,10 +18,10 @@ from flowapp.extensions import db
 from flowapp.models import Organization
 from flowapp.records.lock import lock
 from flowapp.security.roles import Role
-from flowapp.values.conventions import LOCALES
 from flowapp.web.access import access
 from flowapp.web.edits import Edit, labels
 from flowapp.web.nav import Nav
+from flowapp.web.notation import locale_choices
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
 
@@ -36,9 +29,6 @@ bp = Blueprint("organization", __name__, url_prefix="/settings/organization")
 NAV = Nav(
     20, N_("Organization"), "building", "organization.show", "/settings/organization", role=Role.ADMIN, group="settings"
 )
-
-
-EXAMPLE = date(2026, 12, 31)
 
 
 class OrganizationForm(FlaskForm):  # type: ignore[misc]
@@ -61,18 +51,6 @@ class OrganizationForm(FlaskForm):  # type: ignore[misc]
         super().__init__(**values)
         self.locale.choices = [SelectChoice("", _("Not chosen")), *locale_choices()]
         self.timezone.choices = [SelectChoice(zone, zone) for zone in timezones()]
-
-
-def locale_choices() -> list[SelectChoice]:
-    """Each locale by its name in the reader's language, with a number and a date as they are written there."""
-    shown = []
-    for name in LOCALES:
-        locale = Locale.parse(name, sep="-")
-        example = (
-            f"{format_decimal(Decimal('1234.5'), '#,##0.00', locale=locale)} · {format_date(EXAMPLE, 'short', locale)}"
-        )
-        shown.append(SelectChoice(name, f"{locale.get_display_name(get_locale())}: {example}"))
-    return sorted(shown, key=lambda choice: choice.label)
 
 
 @bp.get("")

@@ -116,3 +116,52 @@ def test_a_loop_takes_what_a_form_sends(api: Api, body: str, seen: list[str]) ->
     found = ended(api, started["execution_id"])
     assert found["status"] == "completed", found
     assert [result["tag"] for result in found["context"]["state"]["each"]["results"]] == seen
+
+
+DUE = {"step_id": "c", "action_type": "conditional", "params": {"conditions": {"all": [
+    {"field": "input.due", "operator": "before", "value": "2026-03-20"}]}}}  # fmt: skip
+LATER = {"step_id": "l", "action_type": "conditional", "params": {"conditions": {"all": [
+    {"field": "input.due", "operator": ">", "value": "31/12/2025"}]}}}  # fmt: skip
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("locale", "before", "written"), [("en-US", True, "2026-03-04"), ("fr-FR", False, "2026-04-03")]
+)
+def test_conditions_and_filters_read_dates_as_the_organization_writes_them(
+    api: Api, app: Any, locale: str, before: bool, written: str
+) -> None:
+    lives(api, app, locale, "UTC")
+    text = transform(day="{{ input.due | date('yyyy-MM-dd') }}", next="{{ input.due | plus('1 day') }}")
+    ended = run(api, {"due": "03/04/2026"}, text)
+    assert ended["status"] == "completed", ended["error_message"]
+    assert (ended["output_data"]["day"], ended["output_data"]["next"][:8]) == (written, written[:8])
+    assert [branch(api, "03/04/2026", step) for step in (DUE, LATER)] == ["yes" if before else "no", "yes"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_without_a_notation_a_date_of_two_readings_is_read_by_none(api: Api) -> None:
+    assert [branch(api, "03/04/2026", step) for step in (DUE, LATER)] == ["no", "no"]
+    failed = run(api, {"due": "03/04/2026"}, transform(day="{{ input.due | date('yyyy') }}"))
+    assert failed["status"] == "failed" and "may mean 2026-04-03 or 2026-03-04" in failed["error_message"], failed
+
+
+def branch(api: Api, due: str, step: dict[str, Any]) -> str:
+    """The way that a condition goes."""
+    ended = run(api, {"due": due}, step)
+    return str(api.get(f"/executions/{ended['execution_id']}/")["steps"][0]["branch"])
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_trigger_s_conditions_read_dates_as_the_organization_writes_them(api: Api, app: Any) -> None:
+    """Also at a hook that the process knows, which is started without a session."""
+    rule = {"field": "input.due", "operator": "before", "value": "2026-03-20"}
+    made = {"name": "W", "steps": [transform(a=1)], "status": "active",
+            "triggers": [{"trigger_type": "webhook", "config": {}, "conditions": [rule]}]}  # fmt: skip
+    workflow = api.post("/workflows/", made, 201)
+    hook = f"/hooks/{workflow['triggers'][0]['config']['key']}"
+    for locale, status in (("en-US", "completed"), ("fr-FR", "skipped")):
+        lives(api, app, locale, "UTC")
+        for _ in range(2):
+            started = api.client.post(hook, json={"due": "03/04/2026"}).json
+            assert ended(api, started["execution_id"])["status"] == status, locale

@@ -7,9 +7,16 @@ from flowapp.engine.language.filters.declared import filter_
 from flowapp.engine.language.values import to_text
 
 
-def _date_before(value: object, pattern: object = "%Y-%m-%d", tz: object = None, locale: object = "en") -> object:
+def _date_before(
+    value: object,
+    pattern: object = "%Y-%m-%d",
+    tz: object = None,
+    locale: object = "en",
+    *,
+    notation: times.Notation = times.unstated,
+) -> object:
     """A format without % wrote itself."""
-    return _date(value, pattern, tz, locale) if "%" in to_text(pattern) else to_text(pattern)
+    return _date(value, pattern, tz, locale, notation=notation) if "%" in to_text(pattern) else to_text(pattern)
 
 
 @filter_(
@@ -19,9 +26,18 @@ def _date_before(value: object, pattern: object = "%Y-%m-%d", tz: object = None,
     example=("2026-03-31T14:05:00Z", "date('dd/MM/yyyy')", "31/03/2026"),
     suits=("text",),
     before=_date_before,
+    reads_dates=True,
 )
-def _date(value: object, pattern: object = "yyyy-MM-dd", tz: object = None, locale: object = "en") -> str:
-    return times.write(to_text(value).strip(), to_text(pattern), None if tz is None else to_text(tz), to_text(locale))
+def _date(
+    value: object,
+    pattern: object = "yyyy-MM-dd",
+    tz: object = None,
+    locale: object = "en",
+    *,
+    notation: times.Notation = times.unstated,
+) -> str:
+    zone = None if tz is None else to_text(tz)
+    return times.write(to_text(value).strip(), to_text(pattern), zone, to_text(locale), notation)
 
 
 @filter_(
@@ -30,6 +46,7 @@ def _date(value: object, pattern: object = "yyyy-MM-dd", tz: object = None, loca
     N_("Shifts an ISO date or time: plus('3 days'), plus('-2 hours'), plus('5 business days')"),
     example=("2026-03-31", "plus('3 days')", "2026-04-03"),
     suits=("text",),
+    reads_dates=True,
 )
-def _plus(value: object, by: object) -> str:
-    return times.shift_text(to_text(value).strip(), to_text(by).strip())
+def _plus(value: object, by: object, *, notation: times.Notation = times.unstated) -> str:
+    return times.shift_text(to_text(value).strip(), to_text(by).strip(), notation)

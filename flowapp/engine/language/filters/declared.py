@@ -44,6 +44,7 @@ class Filter:
 
     `suits`: the kinds of value that pickers offer it for; records are a list of objects. `of_entries`: the last argument
     that `usage` writes names a field of each entry. `before`: what it did in the languages 1 and 2, where that was another thing.
+    `reads_dates`: it is given `notation`, by which dates are read.
     """
 
     function: Callable[..., object]
@@ -54,6 +55,7 @@ class Filter:
     suits: tuple[Suits, ...]
     of_entries: bool = False
     before: Callable[..., object] | None = None
+    reads_dates: bool = False
 
     @property
     def plain_usage(self) -> str:
@@ -77,12 +79,13 @@ def filter_(
     suits: tuple[Suits, ...],
     of_entries: bool = False,
     before: Callable[..., object] | None = None,
+    reads_dates: bool = False,
 ) -> Callable[[Function], Function]:
     """Declares the decorated function as a filter."""
 
     def register(function: Function) -> Function:
         name = re.split(r"\W", usage, maxsplit=1)[0]
-        FILTERS[name] = Filter(function, usage, label, help, Example(*example), suits, of_entries, before)
+        FILTERS[name] = Filter(function, usage, label, help, Example(*example), suits, of_entries, before, reads_dates)
         return function
 
     return register
