@@ -43,9 +43,11 @@ matchMedia("(prefers-color-scheme: dark)").onchange = event => {
   document.documentElement.dataset.bsTheme = event.matches ? "dark" : "light";
 };
 console.error("oops");
-</script><body style="margin: 0"><h1>a</h1><h1>b</h1><img src="data:,"><div style="width: 500px">c</div></body></html>"""
+</script><body style="margin: 0"><h1>a</h1><h1>b</h1><img src="data:,"><div style="width: 500px">c</div>
+<div class="table-scroll" style="overflow: auto; width: 9px">wide</div></body></html>"""
 SAME_IN_FRENCH = {"Workflows", "Notifications", "Installation"}
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
+SIDEWAYS = "[...document.querySelectorAll('.table-scroll')].filter(box => box.scrollWidth > box.clientWidth + 1).length"
 
 
 @dataclass
@@ -87,6 +89,8 @@ class Reader:
             self.tab.set_viewport_size(size)
             if wide := self.tab.evaluate(OVERFLOW):
                 found.append(f"is {wide} px too wide at {size['width']} px")
+        if tables := self.tab.evaluate(SIDEWAYS):  # on a phone
+            found.append(f"has {tables} tables that scroll sideways")
         return found
 
     def axe(self, theme: Any) -> list[str]:
@@ -174,5 +178,12 @@ def test_the_reader_sees_what_is_wrong(browser: Browser, site: Site) -> None:
     with reader(browser, site.group) as person:
         person.tab.route("**/broken", lambda route: route.fulfill(body=BROKEN, content_type="text/html"))
         found = "\n".join(person.read("/broken"))
-    for problem in ("exactly one h1", "no title", "110 px too wide at 390 px", "in dark: image-alt", "complains: oops"):
+    for problem in (
+        "exactly one h1",
+        "no title",
+        "110 px too wide at 390 px",
+        "1 tables that scroll",
+        "in dark: image-alt",
+        "complains: oops",
+    ):
         assert problem in found, found
