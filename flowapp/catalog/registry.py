@@ -56,6 +56,7 @@ class _Declared(TypedDict, total=False):
     sample: object
     sample_of: SampleFunction
     row_samples: RowSamples
+    runs: str
     goal: Callable[[Mapping[str, object]], object]
     items: Callable[[Mapping[str, object]], list[object]]
     question: Callable[[Any], Question | None]

@@ -43,6 +43,7 @@ class ActionSpec:
     an expression knows. A secret stays in its step while that stays as it is.
     `sample` is a result as the step might give it, an example for whoever writes the steps after it; where only the
     step's params tell its shape, `sample_of` makes one of validated params (None: it cannot be told). It reaches nothing.
+    `runs` is the param that names a workflow, whose output becomes the result's `output`.
     `row_samples` says what its rows work on, and what they make of it.
     `goal` gives, of stored params, the conditions under which the flow jumps to the step from anywhere (None: it does not).
     `items` gives what a loop goes over, of params whose expressions were evaluated.
@@ -76,6 +77,7 @@ class ActionSpec:
     sample: object = None
     sample_of: SampleFunction | None = None
     row_samples: RowSamples | None = None
+    runs: str = ""
     goal: Callable[[Mapping[str, object]], object] | None = None
     items: Callable[[Mapping[str, object]], list[object]] | None = None
     question: Callable[[Any], Question | None] | None = None

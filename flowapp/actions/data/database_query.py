@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.context import Found
 from flowapp.catalog.fields import Lines
 from flowapp.catalog.sql_expressions import replace_expressions
 from flowapp.errors import StepError
@@ -84,6 +85,11 @@ class DatabaseQueryParams(Params):
         return self
 
 
+def sample_of(ctx: StepContext, params: DatabaseQueryParams) -> object:
+    """What it finds in the examples of the tables."""
+    return _result(_found(ctx, params))
+
+
 @action(
     "database_query",
     label=N_("Find records"),
@@ -100,21 +106,11 @@ class DatabaseQueryParams(Params):
         "first": N_("The first record; empty if there is none"),
     },
     sample={"results": [], "count": 1, "truncated": False, "first": {}},
+    sample_of=sample_of,
 )
 def database_query(ctx: StepContext, params: DatabaseQueryParams) -> Outcome:
     """Reads and changes nothing."""
-    if params.mode == "sql":
-        sql, bound = bind(ctx, params.query, params.params)
-        found = ctx.tables.query(sql, bound, limit=params.limit)
-    else:
-        found = ctx.tables.select(
-            params.table,
-            where=params.where,
-            columns=params.columns,
-            order_by=params.order_by,
-            descending=params.descending,
-            limit=params.limit,
-        )
+    found = _found(ctx, params)
     rows = found.records
     truncated = found.count > len(rows)
     if truncated:
@@ -126,8 +122,27 @@ def database_query(ctx: StepContext, params: DatabaseQueryParams) -> Outcome:
             ),
             "warning",
         )
+    return Done(_result(found))
+
+
+def _found(ctx: StepContext, params: DatabaseQueryParams) -> Found:
+    if params.mode == "sql":
+        sql, bound = bind(ctx, params.query, params.params)
+        return ctx.tables.query(sql, bound, limit=params.limit)
+    return ctx.tables.select(
+        params.table,
+        where=params.where,
+        columns=params.columns,
+        order_by=params.order_by,
+        descending=params.descending,
+        limit=params.limit,
+    )
+
+
+def _result(found: Found) -> dict[str, object]:
+    rows = found.records
     first = rows[0] if rows else None
-    return Done({"results": rows, "count": found.count, "truncated": truncated, "first": first})
+    return {"results": rows, "count": found.count, "truncated": found.count > len(rows), "first": first}
 
 
 def bind(ctx: StepContext, query: str, params: dict[str, object]) -> tuple[str, dict[str, object]]:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
+from flowapp.catalog.context import Saved
 from flowapp.catalog.fields import Lines
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -57,6 +58,12 @@ class DatabaseSaveParams(Params):
         return self
 
 
+def sample_of(ctx: StepContext, params: DatabaseSaveParams) -> object:
+    """What it makes of the examples."""
+    saved = ctx.tables.save(params.table, _rows(params), mode=params.mode, match=params.match)
+    return _result(saved, many=isinstance(params.data, list))
+
+
 @action(
     "database_save",
     label=N_("Save record"),
@@ -74,33 +81,27 @@ class DatabaseSaveParams(Params):
         "records": N_("The records, if a list was saved"),
     },
     sample={"id": "0190f3c2-7a1e-7c55-8000-5b0c1f0e2a11", "count": 1, "created": 1, "updated": 0, "records": []},
+    sample_of=sample_of,
 )
 def database_save(ctx: StepContext, params: DatabaseSaveParams) -> Outcome:
     """One record saved: its columns are the result's. Running again under the same key adds nothing (`ctx.tables`)."""
-    many = isinstance(params.data, list)
-    rows = params.data if isinstance(params.data, list) else [params.data]
+    rows = _rows(params)
     if len(rows) > MAX_ROWS:
-        raise StepError(
-            say(
-                "At most %(most)s records can be saved at once; there are %(count)s.",
-                most=MAX_ROWS,
-                count=len(rows),
-            ),
-            permanent=True,
-        )
+        raise StepError(f"At most {MAX_ROWS:,} records can be saved at once; there are {len(rows):,}.", permanent=True)
     saved = ctx.tables.save(params.table, rows, mode=params.mode, match=params.match)
-    counts = {"count": len(saved.records), "created": saved.created, "updated": saved.updated}
     if not saved.records and rows:
-        ctx.log(say("No record of “%(table)s” matched, so nothing was changed.", table=params.table), "warning")
+        ctx.log(f"No record of “{params.table}” matched, so nothing was changed.", "warning")
     else:
-        ctx.log(
-            say(
-                "“%(table)s”: %(created)s added, %(updated)s changed.",
-                table=params.table,
-                created=saved.created,
-                updated=saved.updated,
-            )
-        )
+        ctx.log(f"“{params.table}”: {saved.created} added, {saved.updated} changed.")
+    return Done(_result(saved, many=isinstance(params.data, list)))
+
+
+def _rows(params: DatabaseSaveParams) -> list[dict[str, object]]:
+    return params.data if isinstance(params.data, list) else [params.data]
+
+
+def _result(saved: Saved, *, many: bool) -> dict[str, object]:
+    counts: dict[str, object] = {"count": len(saved.records), "created": saved.created, "updated": saved.updated}
     if not many and len(saved.records) == 1:
-        return Done({**counts, **saved.records[0]})
-    return Done({**counts, "records": saved.records})
+        return {**counts, **saved.records[0]}
+    return {**counts, "records": saved.records}

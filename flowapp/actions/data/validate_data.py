@@ -179,6 +179,7 @@ def _given(ctx: StepContext, params: Mapping[str, object]) -> object:
         "errors": N_("The errors: a list of field and message"),
     },
     sample={"valid": True, "data": {}, "errors": []},
+    sample_of=lambda ctx, params: {"valid": True, "data": _given(ctx, {"data": params.data}), "errors": []},
     row_samples=RowSamples(_given),
 )
 def validate_data(ctx: StepContext, params: ValidateDataParams) -> Outcome:

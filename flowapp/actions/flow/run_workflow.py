@@ -69,6 +69,7 @@ def explain(visit: PastVisit) -> list[Reason]:
     },
     param_aliases={"workflow_id": "workflow", "input_data": "input"},
     sample={"execution_id": "0190f3c2-7a1e-7c55-8000-5b0c1f0e2a11", "status": "completed", "output": None},
+    runs="workflow",
     explain=explain,
 )
 def run_workflow(ctx: StepContext, params: RunWorkflowParams) -> Outcome:

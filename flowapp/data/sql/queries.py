@@ -74,6 +74,13 @@ def count(session: Session, available: Sequence[DataTable], sql: str, params: Ma
     return int(str(found[0]["found"]))
 
 
+def columns(available: Sequence[DataTable], sql: str, params: Mapping[str, object]) -> dict[str, str]:
+    """The columns of a query's result with their types, without running it. StepError says what is wrong with it."""
+    from flowapp.data.sql import work
+
+    return dict(helpers.call(work.for_postgresql, _sources(available), sql, params, 1).columns)
+
+
 def fault(available: Sequence[DataTable], sql: str, params: Mapping[str, object], dialect: str) -> str:
     """Why a query cannot run, before it does; nothing where it can. Expressions in it become parameters."""
     from flowapp.data.sql import work

@@ -10,16 +10,16 @@ from pydantic import ValidationError
 
 from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, StepContext, ui_of
 from flowapp.catalog.rows import SampleFunction
+from flowapp.engine.graph.example_services import BY_TYPE, ExampleServices, Shapes
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
 from flowapp.errors import FlowError
 from flowapp.models.definitions import DefinitionJson, StepJson
-from flowapp.values.conventions import UNSTATED, Conventions
 
 ENTRIES = 3  # of a list, where an example is made of known values
+UNKNOWN = Shapes()
 ROWS = 30  # that are looked at, each with those before it
-_BY_TYPE = {"email": "ada@example.com", "number": 42, "boolean": True, "date": "2026-03-31", "select": "…"}
 
 
 def sample_input(
@@ -34,7 +34,7 @@ def sample_input(
         fields = (form_fields or {}).get(str(form_id)) if spec.source == "form" else None
         if fields:
             answers = {
-                entry["key"]: _BY_TYPE.get(str(entry.get("type", "")), entry.get("label", "…")) for entry in fields
+                entry["key"]: BY_TYPE.get(str(entry.get("type", "")), entry.get("label", "…")) for entry in fields
             }
             return {"form_id": form_id, "form_data": answers}
         return dict(spec.sample)
@@ -42,7 +42,11 @@ def sample_input(
 
 
 def with_examples(
-    steps: Iterable[StepJson], input_data: object, variables: Mapping[str, object], results: Mapping[str, object]
+    steps: Iterable[StepJson],
+    input_data: object,
+    variables: Mapping[str, object],
+    results: Mapping[str, object],
+    shapes: Shapes = UNKNOWN,
 ) -> dict[str, object]:
     """The known results by step_id, and an example for each of `steps`, in the order of the flow, that has none.
 
@@ -53,20 +57,26 @@ def with_examples(
     for step in steps:
         if known.get(step["step_id"]) is None:
             views = {key: {"result": shortened(value), "status": "completed"} for key, value in known.items()}
-            example = _example(step, Scope(input=given, variables=variables, steps=views))
+            example = _example(step, Scope(input=given, variables=variables, steps=views), shapes)
             if example is not None:
                 known[step["step_id"]] = example
     return known
 
 
-def _example(step: StepJson, scope: Scope) -> object:
+def _example(step: StepJson, scope: Scope, shapes: Shapes) -> object:
+    """Made of the params where that can be told, else as it is declared."""
     spec = ACTIONS.get(step["action_type"])
-    if spec is None or spec.sample_of is None:
-        return spec.sample if spec else None
-    try:
-        return spec.sample_of(_context(step, scope), spec.params.model_validate(_evaluated(spec, step, scope)))
-    except (FlowError, ValidationError, ArithmeticError):
+    if spec is None:
         return None
+    try:
+        params = _evaluated(spec, step, scope)
+        if spec.runs and isinstance(spec.sample, dict):
+            return {**spec.sample, "output": shapes.output(str(params.get(spec.runs, "")))}
+        if spec.sample_of:
+            return spec.sample_of(_context(step, scope, shapes), spec.params.model_validate(params))
+    except (FlowError, ValidationError, ArithmeticError):
+        pass
+    return spec.sample
 
 
 class RowExample(NamedTuple):
@@ -77,13 +87,13 @@ class RowExample(NamedTuple):
     error: str = ""
 
 
-def row_examples(step: StepJson, scope: Scope) -> dict[str, list[RowExample]]:
+def row_examples(step: StepJson, scope: Scope, shapes: Shapes = UNKNOWN) -> dict[str, list[RowExample]]:
     """For each parameter that has rows, what is known of each, up to one that is not complete."""
     spec = ACTIONS.get(step["action_type"])
     if spec is None or spec.row_samples is None:
         return {}
     try:
-        given = spec.row_samples.given(_context(step, scope), _evaluated(spec, step, scope))
+        given = spec.row_samples.given(_context(step, scope, shapes), _evaluated(spec, step, scope))
     except FlowError:
         return {}
     found: dict[str, list[RowExample]] = {}
@@ -103,7 +113,7 @@ def _rows_made(
     for count in range(1, len(rows[:ROWS]) + 1):
         try:
             evaluated = _evaluated(spec, {**step, "params": {**step["params"], name: rows[:count]}}, scope)
-            made = make(_context(step, scope), spec.params.model_validate(evaluated))
+            made = make(_context(step, scope, UNKNOWN), spec.params.model_validate(evaluated))
         except ValidationError:
             yield RowExample(given)
             return
@@ -122,14 +132,7 @@ def _evaluated(spec: ActionSpec, step: StepJson, scope: Scope) -> dict[str, obje
     }
 
 
-class _NoServices:
-    """What an example may use beside values: how the organization writes numbers and dates is not known."""
-
-    def conventions(self) -> Conventions:
-        return UNSTATED
-
-
-def _context(step: StepJson, scope: Scope) -> StepContext:
+def _context(step: StepJson, scope: Scope, shapes: Shapes) -> StepContext:
     def within(names: Mapping[str, object]) -> Scope:
         return scope.extended(names) if names else scope
 
@@ -143,7 +146,7 @@ def _context(step: StepJson, scope: Scope) -> StepContext:
         return
 
     return StepContext(  # type: ignore[abstract] # what it does not have itself is the services'
-        services=_NoServices(),  # type: ignore[arg-type] # an example reaches nothing
+        services=ExampleServices(shapes),  # type: ignore[arg-type] # an example reaches nothing
         execution_id="", workflow_id="", organization_id="", project_id="", idempotency_key="", step_id=step["step_id"], step_name=step["name"], attempt=1, iteration=0, timeout=1.0,
         now=lambda: datetime.now(UTC), timezone="UTC", log=silent, render=render, test=test,
     )  # fmt: skip

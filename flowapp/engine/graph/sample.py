@@ -9,7 +9,8 @@ from typing import TypedDict
 
 from flowapp.catalog import ACTIONS, N_
 from flowapp.catalog.entities import ENTITIES
-from flowapp.engine.graph.examples import with_examples
+from flowapp.engine.graph.example_services import Shapes
+from flowapp.engine.graph.examples import UNKNOWN, with_examples
 from flowapp.engine.graph.graph import Graph
 from flowapp.engine.graph.loop_bodies import bodies
 from flowapp.engine.graph.outline import with_edges
@@ -46,14 +47,18 @@ class ValueGroup:
 
 
 def values(
-    definition: DefinitionJson, step_id: str | None, input_data: object, results: Mapping[str, object]
+    definition: DefinitionJson,
+    step_id: str | None,
+    input_data: object,
+    results: Mapping[str, object],
+    shapes: Shapes = UNKNOWN,
 ) -> list[ValueGroup]:
     """The values that `step_id` (None: a trigger's condition) can use; `results` are known results by step_id."""
     groups = [ValueGroup("input", items=list(_input(input_data)))]
     if step_id:
         graph = _graph(definition)
         earlier = _before(definition, graph, step_id)
-        results = with_examples(earlier, input_data, definition.get("variables") or {}, results)
+        results = with_examples(earlier, input_data, definition.get("variables") or {}, results, shapes)
         groups = [*_loops(definition, graph, step_id, input_data, results), *groups]
         groups += [
             ValueGroup("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flowapp.catalog.entities import ENTITIES
-from flowapp.engine.graph.examples import with_examples
+from flowapp.engine.graph.example_services import Shapes
+from flowapp.engine.graph.examples import UNKNOWN, with_examples
 from flowapp.engine.graph.sample import before, loop_names
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.filters import FILTERS, Example, Filter
@@ -53,7 +54,11 @@ class Known:
 
 
 def scope_of(
-    definition: DefinitionJson, step_id: str | None, input_data: object, results: Mapping[str, object]
+    definition: DefinitionJson,
+    step_id: str | None,
+    input_data: object,
+    results: Mapping[str, object],
+    shapes: Shapes = UNKNOWN,
 ) -> Scope:
     """What expressions of a step (None: of a trigger's condition) find, with an example where nothing has run yet."""
     variables = definition.get("variables") or {}
@@ -61,7 +66,7 @@ def scope_of(
     if step_id:
         earlier = set(before(definition, step_id))
         steps = sorted((step for step in definition["steps"] if step["step_id"] in earlier), key=lambda s: s["order"])
-        results = with_examples(steps, input_data, variables, results)
+        results = with_examples(steps, input_data, variables, results, shapes)
         names = loop_names(definition, step_id, input_data, results)
     views = {key: {"result": value, "status": "completed", "error": ""} for key, value in results.items()}
     context = {one.name: dict(one.sample) for one in ENTITIES.values() if one.read}

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from flowapp import tasks, workflows
+from flowapp.engine.graph.example_services import Shapes
 from flowapp.engine.graph.examples import sample_input, shortened
 from flowapp.engine.graph.sample import ValueGroup, before, values
 from flowapp.engine.graph.suggestions import scope_of
@@ -24,6 +25,7 @@ from flowapp.models.definitions import DefinitionJson
 from flowapp.web.forms.providers import Providers, of_project
 from flowapp.web.locale import when
 from flowapp.workflows import received_calls, test_data
+from flowapp.workflows.shapes import shapes_of
 
 KEEP = 86_400  # seconds for which the result of a tried step stays known
 LARGEST = 262_144  # characters of such a result: Redis is for many
@@ -97,14 +99,17 @@ class Draft:
 
     def values(self, definition: DefinitionJson, step_id: str | None) -> list[ValueGroup]:
         """What a step (None: a trigger's condition) can use. Examples are the last real input and results, if any."""
-        return values(definition, step_id, *self._known(definition, step_id))
+        return values(definition, step_id, *self._known(definition, step_id), shapes=self._shapes())
 
     def scope(self, definition: DefinitionJson, step_id: str | None, *, short: bool = False) -> Scope:
         """The same values, for expressions to find; `short`: of lists only the beginning."""
         data, results = self._known(definition, step_id)
         if short:
             data, results = shortened(data), {key: shortened(result) for key, result in results.items()}
-        return scope_of(definition, step_id, data, results)
+        return scope_of(definition, step_id, data, results, self._shapes())
+
+    def _shapes(self) -> Shapes:
+        return shapes_of(db.session(), self.workflow.project_id)
 
     def _known(self, definition: DefinitionJson, step_id: str | None) -> tuple[object, dict[str, object]]:
         """The last real input, else an example, and the results that are known."""

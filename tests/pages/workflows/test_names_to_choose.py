@@ -118,7 +118,7 @@ def test_an_answer_that_the_form_does_not_ask_for_is_flagged(app: Any) -> None:
         forms.create(session, {"name": "Contact form", "fields": fields}, project_id=project_id)
         session.commit()
     page = html.unescape(site.get("/steps"))
-    assert "The form has no field “nmae”. Did you mean name?" in page
+    assert "The form has no field “nmae”. Did you mean “name”?" in page
     assert "The form has no field “town”." in page
     assert "The form has no field “email”" not in page
     with app.app_context(), tenant_session(db.engine, site.organization_id) as session:

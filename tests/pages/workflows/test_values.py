@@ -7,8 +7,14 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from flowapp import workflows
 from flowapp.engine.language.filters import FILTERS
+from flowapp.engine.store.start import start
+from flowapp.extensions import db
+from flowapp.models import Execution
+from flowapp.models.tenancy import tenant_session
 from tests.pages.workflows.test_steps import LOG, Site
 
 SAVE = {
@@ -80,3 +86,73 @@ def test_what_is_not_there_is_no_fault(site: Site) -> None:
     assert offered(site, "path=now")["now | date('dd/MM/yyyy')"]
     for query in ("step=nothing&path=now", "new=nothing&path=now"):
         assert site.client.get(f"/workflows/{site.id}/values?{query}").status_code == 404
+
+
+def step(action_type: str, **params: Any) -> dict[str, Any]:
+    return {"step_id": "a", "name": "A", "action_type": action_type, "params": params}
+
+
+def values_after(app: Any, made: dict[str, Any], *more: dict[str, Any]) -> dict[str, str]:
+    """What the last step is offered, with the samples, before anything has run."""
+    page = Site(app, steps=[made, *more, LOG]).get("/steps/note")
+    items = re.findall(r'<li data-value-path="([^"]*)"[^>]*>(.*?)</li>', page, re.DOTALL)
+    samples = ((path, re.search(r'value-sample">([^<]*)<', inside)) for path, inside in items)
+    return {html.unescape(path): html.unescape(found[1]) if found else "" for path, found in samples}
+
+
+def test_records_that_were_not_looked_for_yet_have_the_columns_of_the_table(app: Any) -> None:
+    found = values_after(app, step("database_query", table="contacts", where={"name": "Ann"}))
+    assert found["steps.a.results[0].name"] == found["steps.a.first.name"] == "Ann"
+    assert "steps.a.first.created_at" in found
+
+
+def test_a_query_has_the_columns_that_it_names(app: Any) -> None:
+    query = "SELECT name AS who, count(*) AS n FROM contacts WHERE name = {{ input.x }} GROUP BY name"
+    found = values_after(app, step("database_query", mode="sql", query=query))
+    assert {path for path in found if path.startswith("steps.a.first.")} == {"steps.a.first.who", "steps.a.first.n"}
+
+
+def test_a_query_that_cannot_run_offers_what_every_query_gives(app: Any) -> None:
+    found = values_after(app, step("database_query", mode="sql", query="SELECT nothing FROM nowhere"))
+    assert [path for path in found if path.startswith("steps.a.")] == [
+        f"steps.a.{name}" for name in ("results", "count", "truncated", "first")
+    ]
+
+
+def test_a_saved_record_has_its_columns_and_what_the_step_says(app: Any) -> None:
+    found = values_after(app, step("database_save", table="contacts", data={"name": "Ann {{ 1 + 1 }}"}))
+    assert found["steps.a.name"] == "Ann 2"
+    assert found["steps.a.created"] == "1"
+    assert "steps.a.updated_at" in found
+
+
+def test_inside_a_loop_over_records_the_item_has_their_columns(app: Any) -> None:
+    loop = {"step_id": "each", "name": "Each", "action_type": "loop", "params": {"items": "{{ steps.a.results }}"}}
+    edges = [{"source": "a", "target": "each"}, {"source": "each", "target": "note", "branch": "each"}]
+    page = Site(app, steps=[step("database_query", table="contacts"), loop, LOG], edges=edges).get("/steps/note")
+    assert 'data-value-path="item.name"' in page
+
+
+def test_checked_data_has_the_fields_that_it_had(app: Any) -> None:
+    found = values_after(
+        app, SAVE, step("validate_data", data="{{ steps.make.result }}", rules=[{"field": "city", "rule": "required"}])
+    )
+    assert found["steps.a.data.city"] == "Lyon"
+
+
+def test_another_workflow_gives_what_it_gave_last(app: Any) -> None:
+    site = Site(app, steps=[step("run_workflow", workflow="Child"), LOG])
+    assert "steps.a.output.total" not in site.get("/steps/note")
+    with app.app_context(), tenant_session(db.engine, site.organization_id) as session:
+        child = workflows.create(session, {"name": "Child", "steps": [LOG]}, actor_id=None)
+        version = workflows.version_to_run(session, child, actor_id=None)
+        for status, output in (("completed", {"total": 7}), ("failed", {"mistaken": 1})):
+            execution, _ = start(session, child, version, input_data={})
+            session.flush()
+            session.execute(
+                update(Execution).where(Execution.id == execution.id).values(status=status, output_data=output)
+            )
+        session.commit()
+    page = site.get("/steps/note")
+    assert 'data-value-path="steps.a.output.total"' in page
+    assert "mistaken" not in page
