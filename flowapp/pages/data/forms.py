@@ -152,8 +152,7 @@ def _builder(form: Form | None, built: BuilderForm, edit: Edit | None = None, st
 
 
 def _locales() -> list[tuple[str, str]]:
-    usual = ("", _("Each visitor's language; numbers and dates as the organization writes them"))
-    return [usual, *((one.value, one.label) for one in locale_choices())]
+    return [("", _("Not chosen")), *((one.value, one.label) for one in locale_choices())]
 
 
 @bp.get("/<uuid:form_id>")
