@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from flowapp.catalog import Params, ui
 from flowapp.web.forms import ParamsForm, Providers, build
+from flowapp.web.forms.fields import text
 from tests.conftest import ROOT
 
 
@@ -389,3 +390,16 @@ def test_a_usual_time_fills_the_cron_box(app: Flask) -> None:
 
 def test_the_hidden_key_cannot_be_posted(app: Flask) -> None:
     assert post(key="stolen")[1]["key"] == "k-1"
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("a, b", ["a", " b"]),
+        ("{{ x | join(',') }}, b", ["{{ x | join(',') }}", " b"]),
+        ("{{ a, b", ["{{ a, b"]),
+        ("", [""]),
+    ],
+)
+def test_names_are_parted_by_commas_outside_of_expressions(line: str, names: list[str]) -> None:
+    assert list(text._names(line)) == names

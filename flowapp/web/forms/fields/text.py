@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from flask_babel import gettext as _
 
@@ -22,7 +23,7 @@ PRESETS = (
     ("0 8 1 1,4,7,10 *", N_("On the first day of each quarter at 8:00")),
 )
 
-_BETWEEN_NAMES = r"[\n,](?![^{}]*\}\})"  # commas too, those of an expression left out
+_MARKS = re.compile(r"(\{\{|\}\}|,)")
 
 
 class TextField(ParamField, widgets=("text", "textarea", "sql", "duration", "datetime"), template="forms/text.html"):
@@ -105,8 +106,9 @@ class LinesField(TextField, widgets=("lines",)):
 
     @property
     def _lines(self) -> list[str]:
-        between = _BETWEEN_NAMES if self.suggested else "\n"
-        return [line.strip() for line in re.split(between, self.text) if line.strip()]
+        lines = self.text.split("\n")
+        names = [name for line in lines for name in _names(line)] if self.suggested else lines
+        return [name.strip() for name in names if name.strip()]
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Boxes of suggested names send several values, and others as text with commas between."""
@@ -157,3 +159,16 @@ class CronField(TextField, widgets=("cron",), template="forms/cron.html"):
     @property
     def presets(self) -> list[tuple[str, str]]:
         return [(value, str(_(name))) for value, name in PRESETS]
+
+
+def _names(line: str) -> Iterator[str]:
+    """What stands between its commas, those inside expressions left out."""
+    name, inside = "", False
+    for part in _MARKS.split(line):
+        if part == "," and not inside:
+            yield name
+            name = ""
+            continue
+        inside = part == "{{" or (inside and part != "}}")
+        name += part
+    yield name
