@@ -3,11 +3,13 @@
 from flowapp.catalog.aliases import Amount, Kinds
 from flowapp.catalog.context import (
     Asked,
+    Crm,
     Email,
     Found,
     Http,
     HttpResponse,
     IntegrationHandle,
+    KeptRecord,
     Logger,
     LogLevel,
     Mailer,
@@ -64,6 +66,7 @@ __all__ = [
     "Asked",
     "Branch",
     "ConnectorSpec",
+    "Crm",
     "Done",
     "Each",
     "Email",
@@ -75,6 +78,7 @@ __all__ = [
     "HttpResponse",
     "IntegrationHandle",
     "Join",
+    "KeptRecord",
     "Kinds",
     "LogLevel",
     "Logger",
@@ -118,4 +122,4 @@ __all__ = [
     "trigger",
     "ui",
     "ui_of",
-]  # fmt: skip
+]

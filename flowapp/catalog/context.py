@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from flowapp.catalog.explanations import Question
 from flowapp.values.conventions import Conventions
 
+Names = list[str]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
@@ -185,12 +186,69 @@ class Workflows(Protocol):
 class People(Protocol):
     """Members of the organization, by role (that role or a higher one)."""
 
-    def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:
-        """Tells them in the app, and those in `emails` by e-mail. The number of people told."""
+    def notify(
+        self, role: str, title: str, body: str, link: str, *, members: Sequence[str] = (), emails: Sequence[str] = (),
+        level: str = "info", by_email: bool = False,
+    ) -> int:  # fmt: skip
+        """Tells them (none where `role` is empty) and the `members` of these ids in the app, `by_email` too, and whom `emails`
+        name by e-mail alone. The number of people told."""
         ...
 
     def ask_approval(self, question: Question, *, by_email: bool) -> Asked:
         """Asks whom the question is for to approve or reject this visit; admins where none of them is a member."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """A record of the CRM as expressions see it, after a step has made or changed it."""
+
+    record: Mapping[str, object]
+    created: bool = False
+    changed: bool = False
+
+
+class Crm(Protocol):
+    """The organization's contacts, companies, deals, tasks and notes (`noun`: contact, company, deal, task, note).
+
+    A `reference` is an id or number, a contact's e-mail address, a company's name. StepError names what is wrong.
+    """
+
+    def subject(self, noun: str) -> str:
+        """The id of the record of this kind that the execution is about, or that this leads to; empty where there is none."""
+        ...
+
+    def create(self, noun: str, data: Mapping[str, object]) -> KeptRecord:
+        """A new record: one for this visit, however often it runs."""
+        ...
+
+    def save_contact(self, data: Mapping[str, object]) -> KeptRecord:
+        """The contact with the address in `data`: made, or changed in what `data` gives a value."""
+        ...
+
+    def update(self, noun: str, reference: str, data: Mapping[str, object]) -> KeptRecord:
+        """Changes what `data` names: fixed fields, and custom ones under their keys."""
+        ...
+
+    def add_score(self, reference: str, points: int) -> KeptRecord:
+        """Adds to a contact's score, once for this visit."""
+        ...
+
+    def tag(self, noun: str, reference: str, names: Sequence[str], *, remove: bool = False) -> Names:
+        """Adds tags, or takes them away; those that this changed."""
+        ...
+
+    def list(self, name: str, reference: str, *, remove: bool = False) -> bool:
+        """Puts a contact into a list, or takes it out; whether this changed anything."""
+        ...
+
+    def find(self, noun: str, where: Mapping[str, object], *, limit: int = 1) -> Found:
+        """The records whose fields have these values, the newest first."""
+        ...
+
+    def member(self, wanted: str, among: Sequence[str] = ()) -> str:
+        """The id of a member: `owner` of what the execution is about (else of the workflow), `round_robin` the one of
+        `among` (all who work on records) whose last task is oldest, else the one of that id or e-mail address."""
         ...
 
 
@@ -223,6 +281,7 @@ class StepServices(Protocol):
     sandbox: Sandbox
     workflows: Workflows
     people: People
+    crm: Crm
     conventions: Callable[[], Conventions]  # how the organization writes numbers and dates
 
 

@@ -38,7 +38,10 @@ class Entity:
 
     def names(self, view: View) -> View:
         """The names under which expressions find it: nested and flat."""
-        return {self.name: view, **{name: view[of] for name, of in self.flat.items() if of is not None}}
+        return {
+            **dict.fromkeys((self.name, *self.aliases), view),
+            **{name: view[of] for name, of in self.flat.items() if of is not None},
+        }
 
 
 ENTITIES: dict[str, Entity] = {}

@@ -139,7 +139,10 @@ def _by_name(session: Session, name: str) -> Tag | None:
 
 def _tags(session: Session, names: Iterable[object]) -> list[Tag]:
     """The tags of these names, each once; those that are not there yet are made."""
-    texts = {key_of(text): text for name in names for text in (clean(name, "tags"),)}
+    texts: dict[str, str] = {}
+    for name in names:
+        text = clean(name, "tags")
+        texts.setdefault(key_of(text), text)
     for key, text in texts.items():
         if _by_name(session, text) is None:
             _is_new(session, Tag(name=text, key=key))

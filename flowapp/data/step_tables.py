@@ -27,7 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _for_steps(function: Callable[P, T]) -> Callable[P, T]:
+def for_steps(function: Callable[P, T]) -> Callable[P, T]:
     """Faults of the data or of the definition fail the step for good: trying again cannot help."""
 
     @wraps(function)
@@ -50,7 +50,7 @@ class ProjectTables:
     def __init__(self, session: Session, project_id: str, idempotency_key: str) -> None:
         self._session, self._project_id, self._key = session, project_id, idempotency_key
 
-    @_for_steps
+    @for_steps
     def save(
         self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()
     ) -> Saved:
@@ -76,7 +76,7 @@ class ProjectTables:
         with self._session.begin_nested():
             return writer.insert(rows) if mode == "insert" else writer.change(rows, match, create=mode == "upsert")
 
-    @_for_steps
+    @for_steps
     def query(self, sql: str, params: Mapping[str, object], *, limit: int = 1000) -> Found:
         """The rows of a read-only SELECT in PostgreSQL's dialect over the project's tables (data.sql.queries)."""
         mine = self._session.scalars(sa.select(DataTable).where(DataTable.project_id == self._project_id)).all()
@@ -84,7 +84,7 @@ class ProjectTables:
         is_all = len(rows) < min(limit, MAX_ROWS)
         return Found(rows, len(rows) if is_all else queries.count(self._session, mine, sql, params))
 
-    @_for_steps
+    @for_steps
     def select(
         self,
         table: str,

@@ -62,19 +62,24 @@ class Members:
     def __init__(self, services: ServiceHost, visit: Visit, step_id: str, key: str) -> None:
         self._services, self._visit, self._step_id, self._key = services, visit, step_id, key
 
-    def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:
-        """Tells members with that role or a higher one in the app, and `emails` by e-mail; how many people that is."""
+    def notify(
+        self, role: str, title: str, body: str, link: str, *, members: Sequence[str] = (), emails: Sequence[str] = (),
+        level: str = "info", by_email: bool = False,
+    ) -> int:  # fmt: skip
+        """Tells members with that role or a higher one, and these, in the app, and `emails` by e-mail; how many that is."""
 
-        def write(session: Session) -> int:
-            people = with_role(session, role)
-            notify(session, people, title, body, link)
-            return len(people)
+        def write(session: Session) -> list[str]:
+            people = {user.id: user for user in (with_role(session, role) if role else [])}
+            named = session.scalars(select(Member).where(Member.user_id.in_(members)))
+            people |= {member.user_id: member.user for member in named}
+            notify(session, list(people.values()), title, body, link, level=level)
+            return [user.email for user in people.values()]
 
-        notified = self._services.within(write)
-        for number, address in enumerate(emails):
-            text = f"{body}\n\n{link}".strip()
+        told = self._services.within(write)
+        text = f"{body}\n\n{self._services.public_url + link if link.startswith('/') else link}".strip()
+        for number, address in enumerate([*(told if by_email else ()), *emails]):
             self._services.mail.send(Email([address], title, text, message_id=f"<{self._key}.{number}@flowapp>"))
-        return notified + len(emails)
+        return len(told) + len(emails)
 
     def asked(self, question: Question) -> tuple[list[User], list[str]]:
         """Whom the question goes to, and whom it names who is no member. StepError where that is nobody."""

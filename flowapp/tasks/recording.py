@@ -6,9 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flowapp.catalog import Asked, Email, Found, HttpResponse, IntegrationHandle, Question, Saved, SentMail
-from flowapp.catalog.context import Http, StepServices
+from flowapp.catalog import (
+    Asked,
+    Email,
+    Found,
+    HttpResponse,
+    IntegrationHandle,
+    KeptRecord,
+    Question,
+    Saved,
+    SentMail,
+)
+from flowapp.catalog.context import Http, Names, StepServices
 from flowapp.connectors.smtp import compose
+from flowapp.crm.steps.records import StepCrm
 from flowapp.engine.runtime.simulate import VirtualClock
 from flowapp.logs import MASK, mask
 from flowapp.security.egress import SafeHttp
@@ -40,6 +51,7 @@ class RecordingServices(StepServices):
         self.clock, self.catches = recording.clock, recording.catches
         self.http, self.mail, self.people = _Http(self, real.http), _Mail(self), _People(self, real.people)
         self.tables, self.workflows = _Tables(self, real.tables), _Workflows(other)
+        self.crm = _Crm(self, real.trial_crm)
         self.schemas, self.sandbox, self.conventions = real.schemas, real.sandbox, real.conventions
         self.integration = lambda reference: _hidden(real.integration(reference))
 
@@ -118,6 +130,48 @@ class _Tables:
         return self._real.select(table, **how)
 
 
+class _Crm:
+    """Reads are real; what would change records is tried and taken back, so that it fails as it would, and is recorded."""
+
+    def __init__(self, record: RecordingServices, real: StepCrm) -> None:
+        self._record, self._real = record, real
+        self.subject, self.find, self.member = real.subject, real.find, real.member
+
+    def _note(self, operation: str, **what: object) -> None:
+        self._record.note("record", operation=operation, **what)
+        self._record.assume(say("no record was changed; steps that read or change records later do not find it."))
+
+    def create(self, noun: str, data: Mapping[str, object]) -> KeptRecord:
+        kept = self._real.create(noun, data)
+        self._note("create", object=noun, data=dict(data))
+        return kept
+
+    def save_contact(self, data: Mapping[str, object]) -> KeptRecord:
+        kept = self._real.save_contact(data)
+        self._note("create" if kept.created else "update", object="contact", data=dict(data))
+        return kept
+
+    def update(self, noun: str, reference: str, data: Mapping[str, object]) -> KeptRecord:
+        kept = self._real.update(noun, reference, data)
+        self._note("update", object=noun, reference=reference, data=dict(data))
+        return kept
+
+    def add_score(self, reference: str, points: int) -> KeptRecord:
+        kept = self._real.add_score(reference, points)
+        self._note("score", object="contact", reference=reference, points=points)
+        return kept
+
+    def tag(self, noun: str, reference: str, names: Sequence[str], *, remove: bool = False) -> Names:
+        changed = self._real.tag(noun, reference, names, remove=remove)
+        self._note("remove_tags" if remove else "add_tags", object=noun, reference=reference, tags=[*names])
+        return changed
+
+    def list(self, name: str, reference: str, *, remove: bool = False) -> bool:
+        changed = self._real.list(name, reference, remove=remove)
+        self._note("remove_from" if remove else "add_to", object="contact", reference=reference, list=name)
+        return changed
+
+
 class _Workflows:
     def __init__(self, other: Callable[[str, object, bool], str]) -> None:
         self._other = other
@@ -130,9 +184,15 @@ class _People:
     def __init__(self, record: RecordingServices, real: Members) -> None:
         self._record, self._asked = record, real.asked
 
-    def notify(self, role: str, title: str, body: str, link: str, *, emails: Sequence[str] = ()) -> int:
-        self._record.note("notification", role=role, title=title, body=body, link=link, emails=list(emails))
-        return 1
+    def notify(
+        self, role: str, title: str, body: str, link: str, *, members: Sequence[str] = (), emails: Sequence[str] = (),
+        level: str = "info", by_email: bool = False,
+    ) -> int:  # fmt: skip
+        self._record.note(
+            "notification", role=role, members=list(members), title=title, body=body, link=link, emails=list(emails),
+            level=level, by_email=by_email,
+        )  # fmt: skip
+        return max(1, len(members) + len(emails))
 
     def ask_approval(self, question: Question, *, by_email: bool) -> Asked:
         asked, missing = self._asked(question)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import Found, Http, IntegrationHandle, Saved
 from flowapp.catalog.context import StepServices
 from flowapp.config import Settings
+from flowapp.crm.steps.records import StepCrm, StepOf
 from flowapp.data.schemas import ProjectSchemas
 from flowapp.data.step_tables import ProjectTables
 from flowapp.engine.runtime.visit import Visit
@@ -97,6 +98,8 @@ class VisitServices(StepServices):
         self.sandbox = sandbox()
         self.workflows = SubWorkflows(execution, visit, key)
         self.people = Members(execution, visit, step_id, key)
+        self.crm = StepCrm(execution.within, StepOf(visit, step_id, key))
+        self.trial_crm = self.crm.on(execution.tried)
         self.conventions = execution.conventions
 
 

@@ -40,7 +40,7 @@ def test_other_names_mean_the_same(given: str, asked: str) -> None:
 
 def test_its_own_names() -> None:
     view = {"id": "1", "name": "Argo"}
-    assert ENTITIES["boat"].names(view) == {"boat": view, "boat_id": "1"}
+    assert ENTITIES["boat"].names(view) == {"boat": view, "bateau": view, "boat_id": "1"}
     contact = {"id": "2", "name": "Ann Lee", "email": "ann@example.com"}
     found = ENTITIES["contact"].names(contact)
     assert (found["contact_id"], found["contact_name"], found["contact_email"]) == ("2", "Ann Lee", "ann@example.com")
