@@ -9,6 +9,7 @@ import sys
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from sqlalchemy.exc import OperationalError
 
 from flowapp import ROOT
 from flowapp.cli.words import tell
@@ -23,7 +24,8 @@ def migrate(settings: Settings, revision: str = "head") -> str:
     argv = [sys.executable, "-m", "alembic", "-c", "migrations/alembic.ini", "upgrade", revision]
     done = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
-        raise click.ClickException(f"The schema could not be migrated:\n{done.stderr.strip()}")
+        lines = [line for line in done.stderr.strip().splitlines() if not line.startswith("(Background on")]
+        raise click.ClickException(f"The schema could not be migrated: {lines[-1] if lines else done.returncode}")
     return done.stdout.strip()
 
 
@@ -37,6 +39,11 @@ def database() -> None:
 def upgrade() -> None:
     """Brings the database to the schema of this release. It is safe to repeat, and while other hosts run."""
     settings: Settings = current_app.extensions["settings"]
+    try:
+        db.engine.connect().close()
+    except OperationalError as error:
+        reason = str(error.orig).splitlines()[0]
+        raise click.ClickException(f"The database cannot be reached: {reason}. Check DATABASE_URL.") from None
     db.engine.dispose()
     said = migrate(settings)
     with db.engine.connect() as connection:

@@ -161,3 +161,7 @@ def test_the_schema_is_brought_up_to_date_by_command(settings: Settings, tmp_pat
         with app.app_context():
             assert "workflows" in sa.inspect(db.engine).get_table_names()
     assert "No such command" in run(app, "db", "downgrade", code=2)
+    nowhere = dataclasses.replace(settings, database_url=f"sqlite:///{tmp_path}/no/folder/new.db")
+    with running(nowhere) as app:
+        said = run(app, "db", "upgrade", code=1)
+    assert "The database cannot be reached: unable to open database file. Check DATABASE_URL." in said

@@ -81,7 +81,9 @@ class ScheduleParams(Params):
         max_length=40,
         json_schema_extra=ui(
             N_("Start"),
-            N_("For intervals such as 90 minutes or 5 hours: date and time of the first run. Leave empty for now."),
+            N_(
+                "For intervals such as 90 minutes or 5 hours: date and time to count from. Leave empty to count from now."
+            ),
             placeholder="2026-03-31 08:00",
             show_if={"every": ["minutes", "hours"]},
             advanced=True,
