@@ -100,8 +100,11 @@ QUERIES: dict[str, Values] = {
     "edges.change": {"source": "large", "branch": "yes", "target": "tell"},
     "workflow_values.show": {"path": "now"},
 }
-# Answers whose body is not ours to judge.
-NOT_OURS = {"mail.html": "the text of an e-mail, as somebody sent it"}
+# HTML that is no page.
+NOT_PAGES = {
+    "mail.html": "the text of an e-mail, as somebody sent it",
+    **dict.fromkeys(("companies.known", "contacts.known", "deals.known"), "what a field suggests"),
+}
 
 
 @dataclass
@@ -252,20 +255,20 @@ def _lengthen(session: Session) -> None:
 def _records(session: Session, owner: User) -> list[Values]:
     """A contact, a company, a deal with a note and a task, and a deal that is lost."""
     cause = Cause(owner.id)
-    company = companies.create(session, {"name": "Analytical Engines", "domain": "engines.example"}, cause=cause)
+    company = companies.create(session, {"name": WORD, "domain": "engines.example"}, cause=cause)
     given = {"company": company.id, "owner": owner.id}
-    contact = contacts.create(session, {"email": "ada@engines.example", "first_name": "Ada", **given}, cause=cause)
-    deal = deals.create(
-        session, {"title": "Engine No. 2", "value": "15000", "contact": contact.id, **given}, cause=cause
+    contact = contacts.create(
+        session, {"email": "ada@engines.example", "first_name": MIXED, "last_name": WORD, **given}, cause=cause
     )
+    deal = deals.create(session, {"title": WORD, "value": "15000", "contact": contact.id, **given}, cause=cause)
     deals.update(session, deal, {"stage": "QUALIFICATION", "value": "17500"}, cause=cause)
-    lost = deals.create(session, {"title": "Pilot", "stage": "PERDU", "lost_reason": "Too expensive"}, cause=cause)
+    lost = deals.create(session, {"title": MIXED, "stage": "PERDU", "lost_reason": WORDS}, cause=cause)
     about = {"deal": deal.id, "contact": contact.id}
     notes.create(session, {"text": "She wants a demo.", **about}, cause=cause)
     task = tasks_of_crm.create(
-        session, {"title": "Call Ada", "due_date": "2026-01-01", "assignee": owner.id, **about}, cause=cause
+        session, {"title": WORD, "due_date": "2026-01-01", "assignee": owner.id, **about}, cause=cause
     )
-    tags.add(session, deal, ["R&D"], cause=cause)
+    tags.add(session, deal, ["R&D", WORD[:100]], cause=cause)
     return [
         {"contact_id": contact.id},
         {"company_id": company.id},
@@ -291,7 +294,7 @@ def pages(app: Flask, place: Furnished) -> list[Page]:
 def _may_be_page(rule: Rule) -> bool:
     is_read = "GET" in (rule.methods or ()) and not rule.websocket
     is_data = "." in rule.rule.rpartition("/")[2] or (rule.rule.startswith("/api/") and rule.arguments)
-    return is_read and not is_data and rule.endpoint != "static" and rule.endpoint not in NOT_OURS
+    return is_read and not is_data and rule.endpoint != "static" and rule.endpoint not in NOT_PAGES
 
 
 def _pages_of(app: Flask, rule: Rule, place: Furnished) -> Iterator[Page]:
