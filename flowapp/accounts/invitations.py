@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from flowapp.accounts.members import clean_email
+from flowapp.accounts.members import clean_email, tell
 from flowapp.catalog import Email
 from flowapp.errors import ForbiddenError, InvalidError, NotFoundError
 from flowapp.events import audit
@@ -104,8 +104,11 @@ def accept(engine: Engine, invitation: Invitation, user: User, *, ip: str = "") 
         if row is None or row.token_hash != invitation.token_hash:
             raise NotFoundError(say("This invitation was already used or was withdrawn. Ask for a new one."))
         session.delete(row)
+        is_new = session.get(User, user.id) is None
         session.merge(user)
         session.flush()
+        if is_new:
+            tell(session, "user.created", user)
         if session.scalar(select(func.count()).select_from(Member).filter_by(user_id=user.id)) == 0:
             session.add(Member(user_id=user.id, role=row.role))
         target = ("member", user.id, f"{user.email} ({row.role})")

@@ -17,7 +17,7 @@ from flowapp.accounts import installation
 from flowapp.catalog.times import timezones
 from flowapp.config import Settings
 from flowapp.errors import ConfigError, ConflictError, ForbiddenError, InvalidError, NotFoundError, Problem
-from flowapp.events import audit
+from flowapp.events import Cause, audit, record
 from flowapp.models import AccessToken, Lease, Member, Organization, PasswordReset, User, new_id, read_id, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.passwords import check_password, hash_password
@@ -133,6 +133,11 @@ def _move_in(session: Session, user: User, organization: Organization, *, ip: st
     audit(
         session, "organization.created", actor=actor, target=("organization", organization.id, organization.name), ip=ip
     )
+    tell(session, "user.created", user)
+    told = {"organization_id": organization.id, "name": organization.name, "changes": {}}
+    record(
+        session, "organization.created", entity=("organization", organization.id), payload=told, cause=Cause(user.id)
+    )
     session.flush()
 
 
@@ -237,6 +242,21 @@ def change_password(session: Session, user_id: str, current: str, new: str) -> U
     return session.get_one(User, user_id, populate_existing=True)
 
 
+def tell_organization(
+    session: Session, organization: Organization, before: Mapping[str, object], actor_id: str
+) -> None:
+    """Records organization.updated, where one of the settings in `before` has another value now."""
+    after = {name: getattr(organization, name) for name in before}
+    changes = {name: {"old": before[name], "new": after[name]} for name in before if before[name] != after[name]}
+    if changes:
+        told = {"organization_id": organization.id, "name": organization.name, "changes": changes}
+        entity = ("organization", organization.id)
+        record(session, "organization.updated", entity=entity, payload=told, cause=Cause(actor_id))
+
+
+_SESSIONS = {"user.signed_in": "user.logged_in", "user.signed_out": "user.logged_out"}  # lines of the trail, and facts
+
+
 def note(engine: Engine, action: str, user: User, *, ip: str = "", details: Mapping[str, object] | None = None) -> None:
     """A line of the audit trail about a person's account, in each organization of theirs."""
     with system_session(engine) as system:
@@ -245,7 +265,15 @@ def note(engine: Engine, action: str, user: User, *, ip: str = "", details: Mapp
         with tenant_session(engine, organization_id) as own:
             target = ("user", user.id, user.email)
             audit(own, action, actor=(user.id, user.email), target=target, details=details, ip=ip)
+            if action in _SESSIONS:
+                tell(own, _SESSIONS[action], user)
             own.commit()
+
+
+def tell(session: Session, kind: str, user: User) -> None:
+    """Records a fact about a person's account: user.created, user.logged_in, user.logged_out."""
+    told = {"user_id": user.id, "email": user.email, "name": user.name}
+    record(session, kind, entity=("user", user.id), payload=told, cause=Cause(user.id))
 
 
 def _changed(session: Session, statement: Update) -> int:

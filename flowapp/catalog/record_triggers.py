@@ -16,7 +16,9 @@ _COMPANY = {"id": _ID, "name": "Analytical Engines", "nom": "Analytical Engines"
 _DEAL = {"id": _ID, "title": "Engine No. 2", "value": 12000, "montant": 12000, "currency": "EUR", "stage": "SIGNÉ"}
 _TASK = {"id": _ID, "title": "Call Ada", "type": "call", "done": True}
 _FLAT = {"contact_id": _ID, "contact_name": "Ada Lovelace", "contact_email": "ada@example.com", "owner_id": _ID}
-CONTACT_SAMPLE: Mapping[str, object] = {"contact": _CONTACT, **_FLAT, "changes": {}}
+CONTACT_NAMES: Mapping[str, object] = {"contact": _CONTACT, **_FLAT}
+CONTACT_SAMPLE: Mapping[str, object] = {**CONTACT_NAMES, "changes": {}}
+CHANGE_ALIASES = {"field": "fields", "from_value": "from", "to_value": "to"}
 COMPANY_SAMPLE: Mapping[str, object] = {
     "company": _COMPANY, "company_id": _ID, "company_name": "Analytical Engines", "owner_id": _ID, "changes": {},
 }  # fmt: skip
@@ -72,6 +74,16 @@ class ChangeParams(Params):
         return shown(value) if isinstance(value, bool | int | float) else value
 
 
+class PipelineParams(Params):
+    """In which pipeline."""
+
+    pipeline: str = Field(
+        "",
+        max_length=200,
+        json_schema_extra=ui(N_("Pipeline"), N_("Leave empty for any pipeline."), plain=True, advanced=True),
+    )
+
+
 def shown(value: object) -> str:
     """A JSON value as a person would enter it."""
     if isinstance(value, bool):
@@ -94,10 +106,32 @@ def named(wanted: str, *names: object) -> bool:
     ]
 
 
+def payload_of(event: Mapping[str, object]) -> Mapping[str, object]:
+    """What the event carries."""
+    payload = event["payload"]
+    return payload if isinstance(payload, dict) else {}
+
+
+def view_of(event: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """What the event says of a record."""
+    view = payload_of(event).get(name)
+    return view if isinstance(view, dict) else {}
+
+
+def is_named(wanted: str, event: Mapping[str, object], *names: str) -> bool:
+    """Whether one of these values of the payload is meant; nothing entered means any."""
+    return named(wanted, *(payload_of(event).get(name) for name in names))
+
+
+def in_pipeline(config: PipelineParams, event: Mapping[str, object]) -> bool:
+    """Whether the deal is in the pipeline that is meant."""
+    deal = view_of(event, "deal")
+    return named(config.pipeline, deal.get("pipeline"), deal.get("pipeline_id"))
+
+
 def changes_of(event: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
     """By field what changed: {"old", "new"}."""
-    payload = event["payload"]
-    changes = payload.get("changes") if isinstance(payload, dict) else None
+    changes = payload_of(event).get("changes")
     return changes if isinstance(changes, dict) else {}
 
 

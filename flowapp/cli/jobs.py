@@ -24,7 +24,7 @@ def _json(text: str) -> Any:
         raise click.BadParameter(f"This is not valid JSON: {error}.") from None
 
 
-_TYPES: dict[Any, Any] = {str: str, int: int, float: float, Any: _json}
+_TYPES: dict[Any, Any] = {str: str, int: int, float: float, Any: _json, object: _json}
 
 
 def _command(spec: jobs.JobSpec) -> click.Command:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from flowapp import events
 from flowapp.catalog import N_
 from flowapp.data import stored
 from flowapp.data.columns import Column, plain
@@ -17,6 +18,7 @@ from flowapp.data.rule_checks import is_email, is_phone
 from flowapp.engine.store.event_matching.listeners import is_switched_on
 from flowapp.engine.store.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
+from flowapp.events import Cause
 from flowapp.models import Execution, Form, Submission, Trigger, Version, Workflow, by_reference, conventions_of
 from flowapp.models.definitions import FieldJson
 from flowapp.texts import say
@@ -193,6 +195,10 @@ def submit(session: Session, form: Form, raw: Mapping[str, object]) -> tuple[Sub
     session.add(submission)
     session.flush()
     given = {"form_data": data, "form_id": form.slug, "submission_id": submission.id}
+    events.record(
+        session, "form.submitted", entity=("submission", submission.id), cause=Cause(origin=f"form:{form.slug}"),
+        payload={**given, "form_name": form.name, "project_id": form.project_id},
+    )  # fmt: skip
     executions = [
         start(
             session, workflow, version, trigger_type="form_submit", trigger=trigger, input_data=given,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from flowapp.data import tables
 from flowapp.data.columns import SYSTEM_COLUMNS, Column, as_text
+from flowapp.data.record_facts import RecordFacts, batches
 from flowapp.errors import InvalidError, NotFoundError, Problem
+from flowapp.events import SYSTEM, Cause
 from flowapp.models import DataTable, conventions_of, new_id, utcnow
 from flowapp.models.folding import holds
 from flowapp.records.paging import FIRST, Page, PageAt, numbered
@@ -21,8 +23,6 @@ from flowapp.values.conventions import UNSTATED, Conventions
 from flowapp.values.text import address_key
 
 Row = dict[str, object]
-Item = TypeVar("Item")
-BATCH = 200
 _SEARCHED = ("text", "long_text", "email", "choice", "number", "date")
 
 
@@ -106,41 +106,54 @@ def coerce(
     return values
 
 
-def create(session: Session, table: DataTable, raw: Mapping[str, object]) -> Row:
+def create(session: Session, table: DataTable, raw: Mapping[str, object], *, cause: Cause = SYSTEM) -> Row:
     """Adds one record. InvalidError by column."""
     values = coerce(tables.columns_of(table), raw, conventions_of(session))
     refuse_doubles(session, table, [values])
-    return get(session, table, insert(session, table, [values])[0])
+    return get(session, table, insert(session, table, [values], cause=cause)[0])
 
 
-def update(session: Session, table: DataTable, record_id: str, raw: Mapping[str, object]) -> Row:
+def update(
+    session: Session, table: DataTable, record_id: str, raw: Mapping[str, object], *, cause: Cause = SYSTEM
+) -> Row:
     """Changes what `raw` names of one record. InvalidError by column."""
     get(session, table, record_id)
     values = coerce(tables.columns_of(table), raw, conventions_of(session), partial=True)
     refuse_doubles(session, table, [values], own=(record_id,))
-    write(session, table, (record_id,), values)
+    write(session, table, (record_id,), values, cause=cause)
     return get(session, table, record_id)
 
 
-def write(session: Session, table: DataTable, ids: Sequence[str], values: Row) -> None:
+def write(session: Session, table: DataTable, ids: Sequence[str], values: Row, *, cause: Cause = SYSTEM) -> None:
     """Sets coerced values on records."""
+    facts = RecordFacts(session, table, "updated", cause, ids)
     physical = tables.sql_table(table)
     change = sa.update(physical).where(physical.c.id.in_(ids)).values(**values, updated_at=utcnow())
     with _doubles_named(session):
         session.execute(change)
+    facts.tell(ids)
 
 
-def delete(session: Session, table: DataTable, ids: Sequence[str]) -> int:
+def delete(session: Session, table: DataTable, ids: Sequence[str], *, cause: Cause = SYSTEM) -> int:
     """Deletes records; returns how many there were."""
+    facts = RecordFacts(session, table, "deleted", cause, ids)
     physical = tables.sql_table(table)
     deleted = 0
     for batch in batches(ids):
         gone = session.execute(sa.delete(physical).where(physical.c.id.in_(batch)).returning(physical.c.id))
         deleted += len(gone.all())
+    facts.tell(ids)
     return deleted
 
 
-def insert(session: Session, table: DataTable, rows: Sequence[Row], sources: Sequence[str | None] = ()) -> list[str]:
+def insert(
+    session: Session,
+    table: DataTable,
+    rows: Sequence[Row],
+    sources: Sequence[str | None] = (),
+    *,
+    cause: Cause = SYSTEM,
+) -> list[str]:
     """Inserts coerced rows; returns their ids in order. `sources`: each row's idempotency key."""
     physical = tables.sql_table(table)
     now, organization_id = utcnow(), session.info["organization_id"]
@@ -155,6 +168,7 @@ def insert(session: Session, table: DataTable, rows: Sequence[Row], sources: Seq
     with _doubles_named(session):
         for batch in batches(full):
             session.execute(sa.insert(physical), list(batch))
+    RecordFacts(session, table, "created", cause).tell(ids)
     return ids
 
 
@@ -204,9 +218,3 @@ def doubles(
 def identity_of(column: Column, value: Any) -> Any:
     """A value as tables.identity has it."""
     return address_key(value) if column.type == "email" and isinstance(value, str) else value
-
-
-def batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Pieces small enough for one statement's parameters."""
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]

@@ -13,9 +13,11 @@ from flowapp.catalog import Found, Saved
 from flowapp.data import records, tables
 from flowapp.data.columns import SYSTEM_COLUMNS, Column, plain
 from flowapp.data.names import suggestion
+from flowapp.data.record_facts import batches
 from flowapp.data.sql import queries
 from flowapp.data.sql.result_size import MAX_BYTES, size_of, too_large
 from flowapp.errors import InvalidError, NotFoundError, StepError
+from flowapp.events import SYSTEM, Cause
 from flowapp.models import DataTable, conventions_of
 from flowapp.texts import say
 from flowapp.values.conventions import Conventions
@@ -47,8 +49,8 @@ class ProjectTables:
     """The data tables of one project, for one visit of a step: the same insert under its `idempotency_key`, called again,
     returns the first rows. Commits are the caller's."""
 
-    def __init__(self, session: Session, project_id: str, idempotency_key: str) -> None:
-        self._session, self._project_id, self._key = session, project_id, idempotency_key
+    def __init__(self, session: Session, project_id: str, idempotency_key: str, cause: Cause = SYSTEM) -> None:
+        self._session, self._project_id, self._key, self._cause = session, project_id, idempotency_key, cause
 
     @for_steps
     def save(
@@ -72,7 +74,9 @@ class ProjectTables:
                 ),
                 permanent=True,
             )
-        writer = _Writer(self._session, tables.find_table(self._session, self._project_id, table), self._key)
+        writer = _Writer(
+            self._session, tables.find_table(self._session, self._project_id, table), self._key, self._cause
+        )
         with self._session.begin_nested():
             return writer.insert(rows) if mode == "insert" else writer.change(rows, match, create=mode == "upsert")
 
@@ -121,8 +125,8 @@ class ProjectTables:
 
 
 class _Writer:
-    def __init__(self, session: Session, table: DataTable, key: str) -> None:
-        self.session, self.table, self.key = session, table, key
+    def __init__(self, session: Session, table: DataTable, key: str, cause: Cause) -> None:
+        self.session, self.table, self.key, self.cause = session, table, key, cause
         self.columns = tables.columns_of(table)
         self.physical = tables.sql_table(table)
         self.conventions = conventions_of(session)
@@ -134,7 +138,7 @@ class _Writer:
         missing = [at for at, source in enumerate(sources) if source not in before]
         fresh = [self._coerced(rows[at], at if len(rows) > 1 else None) for at in missing]
         records.refuse_doubles(self.session, self.table, fresh)
-        made = records.insert(self.session, self.table, fresh, [sources[at] for at in missing])
+        made = records.insert(self.session, self.table, fresh, [sources[at] for at in missing], cause=self.cause)
         ids = {**before, **{sources[at]: made[n] for n, at in enumerate(missing)}}
         return Saved(self._stored([ids[source] for source in sources]), len(rows), 0)
 
@@ -154,10 +158,10 @@ class _Writer:
                 values = self._coerced({k: v for k, v in row.items() if k not in keys}, row_index, partial=True)
                 if len(ids) == 1:
                     records.refuse_doubles(self.session, self.table, [values], own=ids)
-                records.write(self.session, self.table, ids, values)
+                records.write(self.session, self.table, ids, values, cause=self.cause)
                 updated += len(ids)
             elif create:
-                saved = _Writer(self.session, self.table, f"{self.key}:{at}").insert([row])
+                saved = _Writer(self.session, self.table, f"{self.key}:{at}", self.cause).insert([row])
                 ids, created = [str(saved.records[0]["id"])], created + 1
             touched += ids
         return Saved(self._stored(list(dict.fromkeys(touched))), created, updated)
@@ -188,14 +192,14 @@ class _Writer:
         source, record_id = self.physical.c.source_key, self.physical.c.id
         return {
             known: row_id
-            for batch in records.batches(sources)
+            for batch in batches(sources)
             for known, row_id in self.session.execute(sa.select(source, record_id).where(source.in_(batch)))
         }
 
     def _stored(self, ids: Sequence[str]) -> list[dict[str, object]]:
         shown = ["id", *(column.key for column in self.columns), "created_at", "updated_at"]
         stored: dict[str, dict[str, object]] = {}
-        for batch in records.batches(ids):
+        for batch in batches(ids):
             query = sa.select(*(self.physical.c[name] for name in shown)).where(self.physical.c.id.in_(batch))
             stored.update({row["id"]: _as_json(row) for row in self.session.execute(query).mappings()})
         return [stored[record_id] for record_id in ids if record_id in stored]

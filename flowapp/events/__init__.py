@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from flowapp.errors import InvalidError
 from flowapp.events.cause import SYSTEM, Cause
-from flowapp.events.types import check
-from flowapp.models import AuditEntry, Event
+from flowapp.events.types import check, is_ours
+from flowapp.models import AuditEntry, Event, EventKey
+from flowapp.texts import say
 
-__all__ = ["SYSTEM", "Cause", "audit", "record"]
+__all__ = ["SYSTEM", "Cause", "Event", "audit", "receive", "record"]
+
+_TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 
 
 def record(
@@ -26,6 +33,42 @@ def record(
     event = Event(type=type, entity_type=entity[0], entity_id=entity[1], payload=payload or {}, **cause.columns())
     session.add(event)
     return event
+
+
+def receive(
+    session: Session,
+    type: str,  # noqa: A002 - the word of the bus
+    *,
+    cause: Cause,
+    entity: tuple[str, str] = ("", ""),
+    payload: Mapping[str, object] | None = None,
+    key: str = "",
+) -> tuple[Event, bool]:
+    """Records what another system says, of any shape, and True; or the event of the first time with this `key`, and False.
+
+    InvalidError for a type of Flowapp's own, and for what is no type.
+    """
+    if not _TYPE.fullmatch(type):
+        raise InvalidError.at("type", say("Enter words with dots between them, for example payment.created."))
+    if is_ours(type):
+        family = type.partition(".")[0]
+        raise InvalidError.at("type", say("Events that begin with %(family)s. are Flowapp's own.", family=family))
+    hashed = hashlib.sha256(key.encode()).hexdigest()
+    if key and (known := session.get(EventKey, (session.info["organization_id"], hashed))) is not None:
+        return session.get_one(Event, known.event_id), False
+    event = Event(
+        type=type, entity_type=entity[0], entity_id=entity[1], payload=dict(payload or {}), **cause.columns()
+    )  # fmt: skip
+    try:
+        with session.begin_nested():
+            session.add(event)
+            session.flush()
+            if key:
+                session.add(EventKey(key=hashed, event_id=event.id))
+    except IntegrityError:  # somebody was faster by a moment
+        known = session.get_one(EventKey, (session.info["organization_id"], hashed))
+        return session.get_one(Event, known.event_id), False
+    return event, True
 
 
 def audit(

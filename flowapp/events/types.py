@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from flowapp.catalog import N_
 from flowapp.events.crm import CRM_EVENTS
+from flowapp.events.facts import FACTS
 from flowapp.events.payloads import EventType, Payload
 
 
@@ -47,6 +48,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
     for declared in (
         *CRM_EVENTS,
         EventType(EXECUTION_FAILED, N_("An execution failed"), "execution", ExecutionFailed),
+        *FACTS,
         EventType("automation.workflow.created", N_("A workflow was created"), "workflow", WorkflowChanged),
         EventType("automation.workflow.updated", N_("A workflow was changed"), "workflow", WorkflowChanged),
         EventType("automation.workflow.deleted", N_("A workflow was deleted"), "workflow", WorkflowChanged),
@@ -79,9 +81,14 @@ def check(name: str, entity_type: str, payload: Mapping[str, object]) -> None:
         raise ValueError(f"The payload of {name} is not as declared: {wrong}") from None
 
 
+def is_ours(name: str) -> bool:
+    """Whether a type begins like one of ours: nobody else may send it."""
+    return name.partition(".")[0] in _families()
+
+
 def is_known(pattern: str) -> bool:
     """Whether such an event may come: one of ours, or of another system. `pattern` may end in .* as in contact.*."""
-    return pattern.partition(".")[0] not in _families() or any(fnmatchcase(name, pattern) for name in EVENT_TYPES)
+    return not is_ours(pattern) or any(fnmatchcase(name, pattern) for name in EVENT_TYPES)
 
 
 def _families() -> Iterator[str]:

@@ -59,6 +59,18 @@ class Event(HasId, Tenant, Base):
     published_at: Mapped[datetime | None]
 
 
+class EventKey(Tenant, Base):
+    """Under which key an event was sent: one that is sent again is recorded once."""
+
+    __tablename__ = "event_keys"
+
+    organization_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True, index=True, sort_order=-10
+    )
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    event_id: Mapped[str] = mapped_column(Id, ForeignKey("events.id", ondelete="CASCADE"), index=True)
+
+
 class Signal(HasId, Tenant, Base):
     """Something that an execution's token waits for has happened. Deleted in the transaction that acts on it.
 

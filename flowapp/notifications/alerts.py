@@ -19,9 +19,11 @@ from flowapp.engine.language.workflow_config import stored_config
 from flowapp.models import TEST, Event, Execution, Member, Notification, Organization, User, Version, Workflow
 from flowapp.texts import localized, say
 
-Kind = Literal["failing", "recovered", "stopped"]
+Kind = Literal["failing", "recovered", "stopped", "completed", "failed", "cancelled"]
+KINDS = ("failing", "recovered", "stopped")
 READERS = ("owner", "admin", "editor")
 AT_ONCE = 200
+_LEVELS = {"recovered": "success", "completed": "success", "cancelled": "warning"}
 MOST_SAID = 1000  # characters of the error
 _SUCCESSES = ("completed", "goal_reached")
 
@@ -104,7 +106,7 @@ def notify(session: Session, workflow: Workflow, kind: Kind, text: AlertText, ke
     for user in readers(session, workflow):
         language = organization.language_for(user)
         title, body = localized(text.title, language)[:300], localized(text.body, language)
-        level = "success" if kind == "recovered" else "danger"
+        level = _LEVELS.get(kind, "danger")
         session.add(
             Notification(
                 organization_id=workflow.organization_id, user_id=user.id, level=level,

@@ -15,6 +15,7 @@ from flowapp.crm.steps.records import StepCrm, StepOf
 from flowapp.data.schemas import ProjectSchemas
 from flowapp.data.step_tables import ProjectTables
 from flowapp.engine.runtime.visit import Visit
+from flowapp.events import SYSTEM, Cause
 from flowapp.integrations import service as integrations
 from flowapp.models import conventions_of
 from flowapp.models.tenancy import tenant_session
@@ -92,7 +93,7 @@ class VisitServices(StepServices):
     def __init__(self, execution: ExecutionServices, visit: Visit, step_id: str, key: str) -> None:
         self.http = execution.http
         self.mail = execution.mail
-        self.tables = StepTables(execution, key)
+        self.tables = StepTables(execution, key, visit.cause(step_id))
         self.schemas = _Schemas(execution)
         self.integration = execution.integration
         self.sandbox = sandbox()
@@ -104,11 +105,11 @@ class VisitServices(StepServices):
 
 
 class StepTables:
-    def __init__(self, services: ExecutionServices, key: str) -> None:
-        self._services, self._key = services, key
+    def __init__(self, services: ExecutionServices, key: str, cause: Cause = SYSTEM) -> None:
+        self._services, self._key, self._cause = services, key, cause
 
     def _tables(self, session: Session) -> ProjectTables:
-        return ProjectTables(session, self._services.project_id, self._key)
+        return ProjectTables(session, self._services.project_id, self._key, self._cause)
 
     def save(
         self, table: str, rows: Sequence[Mapping[str, object]], *, mode: str = "insert", match: Sequence[str] = ()

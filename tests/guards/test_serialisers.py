@@ -17,6 +17,7 @@ SERIALISERS = {
     "ContactList": "crm/lists.py:list_json",
     "Deal": "crm/deals.py:deal_json",
     "Effect": "executions/serialisers.py:effect_json",
+    "Event": "events/reading.py:event_json",
     "Execution": "executions/serialisers.py:execution_json",
     "FieldDef": "crm/fields.py:field_json",
     "FailureGroup": "executions/serialisers.py:failure_json",

@@ -18,7 +18,7 @@ from flowapp.data.csv_files import CheckedRows
 from flowapp.data.csv_reading import ENCODINGS, MAX_ROWS, SEPARATORS, Sheet
 from flowapp.data.uploads import Uploads
 from flowapp.errors import InvalidError, Problem, TooLargeError
-from flowapp.events import audit
+from flowapp.events import Cause, audit
 from flowapp.extensions import db
 from flowapp.models import DataTable
 from flowapp.security.roles import Role
@@ -149,7 +149,7 @@ def _mapping(form: FieldsForm, table: DataTable) -> dict[int, str]:
 
 def _save(table: DataTable, checked: CheckedRows) -> Response:
     session = db.session()
-    records.insert(session, table, checked.good)
+    records.insert(session, table, checked.good, cause=Cause(g.actor.user.id, origin="import", bulk=True))
     target = ("table", table.id, table.name)
     details = {"count": len(checked.good), "left_out": len(checked.bad_lines)}
     audit(session, "record.imported", actor=g.actor.audit, target=target, details=details)

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from flowapp.data import csv_files, records, tables
 from flowapp.data.columns import as_text
 from flowapp.errors import InvalidError, NotFoundError
-from flowapp.events import audit
+from flowapp.events import Cause, audit
 from flowapp.extensions import db
 from flowapp.models import DataTable
 from flowapp.models.tenancy import tenant_session
@@ -74,7 +74,7 @@ def create(table_id: str) -> Response:
     table = tables.get(db.session(), str(table_id))
     form = record_form(tables.columns_of(table), posted=request.form)
     try:
-        row = records.create(db.session(), table, _given(table, form.typed))
+        row = records.create(db.session(), table, _given(table, form.typed), cause=Cause(g.actor.user.id))
     except InvalidError as error:
         return _form(table, form.refused(error), status=422)
     _note("record.created", table, record=row["id"])
@@ -125,7 +125,7 @@ def update(table_id: str, record_id: str) -> Response:
         )
     changed = {key: value for key, value in merged.items() if value != clean(form[key].object_data)}
     try:
-        records.update(db.session(), table, str(row["id"]), _given(table, changed))
+        records.update(db.session(), table, str(row["id"]), _given(table, changed), cause=Cause(g.actor.user.id))
     except InvalidError as error:
         return _form(table, form.refused(error), row, edit, 422)
     _note("record.changed", table, record=row["id"], columns=sorted(changed))
@@ -158,7 +158,7 @@ def delete(table_id: str) -> Response:
     if not ids:
         flash(_("Select at least one record first."), "warning")
         return go("records.index", table_id=table.id)
-    count = records.delete(db.session(), table, ids)
+    count = records.delete(db.session(), table, ids, cause=Cause(g.actor.user.id))
     _note("record.deleted", table, count=count, records=ids[:100])
     flash(_("%(count)s deleted.", count=count), "success")
     return go("records.index", table_id=table.id)

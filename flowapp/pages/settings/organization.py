@@ -95,6 +95,7 @@ def save() -> Response:
     audit(
         db.session(), "organization.updated", actor=g.actor.audit, target=target, details={"before": before},
     )  # fmt: skip
+    members.tell_organization(db.session(), organization, before, g.actor.user.id)
     db.session.commit()
     edit.tell()
     flash(_("Saved"), "success")

@@ -87,11 +87,18 @@ def hourly(now: datetime) -> datetime:
     return now - timedelta(hours=1)
 
 
-def nightly(now: datetime) -> datetime:
-    """Due at 03:00 by the clock of the machine."""
-    local = now.astimezone()
-    at = local.replace(hour=3, minute=0, second=0, microsecond=0)
-    return at if at <= local else at - timedelta(days=1)
+def daily_at(hour: int) -> Due:
+    """Due at that hour by the clock of the machine."""
+
+    def due(now: datetime) -> datetime:
+        local = now.astimezone()
+        at = local.replace(hour=hour, minute=0, second=0, microsecond=0)
+        return at if at <= local else at - timedelta(days=1)
+
+    return due
+
+
+nightly = daily_at(3)
 
 
 def is_due(spec: JobSpec, last: datetime | None, now: datetime) -> bool:

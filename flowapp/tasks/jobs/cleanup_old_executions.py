@@ -26,10 +26,11 @@ from flowapp.texts import say
     due=nightly,
     button=True,
 )
-def run(days: int = 0) -> Result:
-    """How many rows were deleted. `days`: instead of FLOWAPP_RETENTION_DAYS; a workflow's own setting holds anyway."""
+def run(days: int = 0, days_to_keep: int = 0) -> Result:
+    """How many rows were deleted. `days`, or `days_to_keep`: instead of FLOWAPP_RETENTION_DAYS; a workflow's own setting holds anyway."""
     from flowapp.tasks.exports import delete_old
 
+    days = days or days_to_keep
     if days < 0:
         raise InvalidError.at("days", say("Enter how many days to keep: 1 or more."))
     current, now = runtime(), utcnow()

@@ -15,31 +15,39 @@ log = get_logger(__name__)
 
 
 @job(
-    N_("Notifies people by e-mail that a workflow keeps failing, or works again."),
+    N_(
+        "Notifies people of how a workflow fares: that it keeps failing, works again, was stopped, or how an execution ended."
+    ),
     when=N_("When it happens"),
     counts={"sent": N_("Sent"), "caught": N_("Caught, not sent"), "refused": N_("Refused")},
 )
-def run(workflow_id: str, kind: str = "failing", key: str = "") -> Result:
+def run(workflow_id: str, kind: str = "failing", key: str = "", execution_id: str = "") -> Result:
     """How many e-mails were `sent`, `caught` where no mail server is connected, and `refused` by it. InvalidError,
-    NotFoundError."""
-    from flowapp.notifications import alerts
+    NotFoundError.
+
+    Of the kinds completed, failed and cancelled (of `execution_id`, else of the workflow's last one that ended so), people are
+    told in the app, too, and the event automation.workflow.notified is recorded.
+    """
+    from flowapp.notifications import alerts, outcomes, stops
     from flowapp.tasks.mail import OrganizationMailer
     from flowapp.tasks.people import sender_name
 
-    if kind not in ("failing", "recovered"):
-        raise InvalidError.at("kind", say("Choose failing or recovered."))
+    if kind not in (*alerts.KINDS, *outcomes.KINDS):
+        raise InvalidError.at(
+            "kind", say("Choose one of: %(kinds)s.", kinds=", ".join((*alerts.KINDS, *outcomes.KINDS)))
+        )
     current, organization_id = runtime(), organization_of(Workflow, workflow_id)
     with tenant_session(current.engine, organization_id) as session:
         workflow = session.get_one(Workflow, workflow_id)
         name = session.get_one(Organization, organization_id).name
-        emails = alerts.emails(
-            session,
-            workflow,
-            "failing" if kind == "failing" else "recovered",
-            key=key or new_id(),
-            url=current.public_url(),
-            sender_name=sender_name(name),
-        )
+        how = {"key": key or new_id(), "url": current.public_url(), "sender_name": sender_name(name)}
+        if kind in outcomes.KINDS:
+            emails = outcomes.emails(session, workflow, kind, execution_id, **how)
+        elif kind == "stopped":
+            emails = stops.emails(session, workflow, **how)
+        else:
+            emails = alerts.emails(session, workflow, "failing" if kind == "failing" else "recovered", **how)
+        session.commit()
     mail = OrganizationMailer(current, organization_id)
     done = {"sent": 0, "caught": 0, "refused": 0}
     for email in emails:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowapp.catalog import N_, TriggerSpec, trigger
-from flowapp.catalog.record_triggers import CONTACT_SAMPLE, ChangeParams, changed, is_change, summary
+from flowapp.catalog.record_triggers import CHANGE_ALIASES, CONTACT_SAMPLE, ChangeParams, changed, is_change, summary
 
 
 class ContactUpdatedParams(ChangeParams):
@@ -20,7 +20,7 @@ trigger(
         source="event",
         params=ContactUpdatedParams,
         sample=changed(CONTACT_SAMPLE, plan=("silver", "gold")),
-        param_aliases={"field": "fields", "from_value": "from", "to_value": "to"},
+        param_aliases=CHANGE_ALIASES,
         listens=lambda _config: "contact.updated",
         matches=is_change,
         summary=summary,

@@ -301,7 +301,7 @@ trigger(
         source="clock",
         params=ScheduleParams,
         sample={"scheduled_at": "2025-10-18T09:00:00+00:00", "fired_at": "2025-10-18T09:00:00.412000+00:00"},
-        param_aliases={"cron_expression": "cron"},
+        param_aliases={"cron_expression": "cron", "frequency": "every"},
         aliases=("scheduled",),
         next_fire=next_fire,
         prepare=prepare,

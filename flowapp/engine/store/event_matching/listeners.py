@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session, defer
 
 from flowapp.catalog import TRIGGERS, Params
 from flowapp.engine.store.event_matching.waiting import family
-from flowapp.models import Event, Trigger, Version, Workflow
+from flowapp.models import Event, Subscription, Trigger, Version, Workflow
 
 ANY = "*"  # of a trigger: only its settings tell which types it listens for
-_OF_PROJECTS = ("record", "form")  # what lies in a project, of which other projects hear nothing
+OF_EXECUTIONS = "automation.execution."
+_OF_PROJECTS = ("record", "submission")  # what lies in a project, of which other projects hear nothing
 
 
 @dataclass
@@ -34,22 +35,25 @@ class Listener:
         except ValidationError:
             return None
 
-    def hears(self, event: Event) -> bool:
+    def hears(self, event: Event, payload: Mapping[str, object]) -> bool:
         """Whether the event is one that it is for; its conditions are another question."""
         if event.organization_id != self.trigger.organization_id or self.config is None:
             return False
-        in_project = event.entity_type in _OF_PROJECTS and "project_id" in event.payload
-        if in_project and event.payload["project_id"] != self.workflow.project_id:
+        if event.by_workflow_id == self.workflow.id and event.type.startswith(OF_EXECUTIONS):
+            return False  # it would start itself with its own end
+        in_project = event.entity_type in _OF_PROJECTS and "project_id" in payload
+        if in_project and payload["project_id"] != self.workflow.project_id:
             return False
-        return matches(self.trigger.trigger_type, self.config, event.type, event.payload)
+        return matches(self.trigger.trigger_type, self.config, event.type, payload)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A trigger and an event that it is for."""
+    """A trigger and an event that it is for; `payload` is what the event says."""
 
     event: Event
     listener: Listener
+    payload: dict[str, object]
 
 
 def matches(trigger_type: str, config: Params, event_type: str, payload: object) -> bool:
@@ -64,7 +68,28 @@ def heard(session: Session, events: Sequence[Event]) -> list[Match]:
     for event in events:
         by_type.setdefault(event.type, []).append(event)
     listening = {kind: _listening(session, kind, some) for kind, some in by_type.items()}
-    return [Match(event, one) for event in events for one in listening[event.type] if one.hears(event)]
+    payloads = _payloads(session, [event for event in events if listening[event.type]])
+    return [
+        Match(event, one, payloads[event.id])
+        for event in events
+        for one in listening[event.type]
+        if one.hears(event, payloads[event.id])
+    ]
+
+
+def _payloads(session: Session, events: Sequence[Event]) -> dict[str, dict[str, object]]:
+    """What each event says, by its id. Of an execution it also says what its workflow is called."""
+    payloads: dict[str, dict[str, object]] = {event.id: dict(event.payload) for event in events}
+    ends = {event.id: event.by_workflow_id for event in events if event.type.startswith(OF_EXECUTIONS)}
+    if ends:
+        columns = (Workflow.id, Workflow.name, Workflow.number)
+        rows = session.execute(select(*columns).where(Workflow.id.in_(set(ends.values()))))
+        known = {row.id: {"id": row.id, "name": row.name, "number": row.number} for row in rows}
+        for event in (event for event in events if event.id in ends):
+            workflow = known.get(event.by_workflow_id or "", {})
+            more = {"workflow_name": workflow.get("name"), "workflow_number": workflow.get("number")}
+            payloads[event.id] |= {"workflow": workflow, "execution": {"id": event.entity_id}, **more}
+    return payloads
 
 
 def _listening(session: Session, event_type: str, events: Sequence[Event]) -> list[Listener]:
@@ -96,6 +121,22 @@ def is_switched_on(trigger: Trigger, version: Version) -> bool:
     """Whether a version says so of a trigger: while its workflow is paused, the row says of every one that it is off."""
     listed = version.definition["triggers"]
     return any(one.get("key") == trigger.key and one.get("is_active", True) for one in listed)
+
+
+def somebody_listens(session: Session, event_type: str) -> bool:
+    """Whether a trigger of this organization's, or an execution that waits, hears of events of this type: the session's."""
+    types = (event_type, family(event_type))
+    triggers = (
+        select(Trigger.id)
+        .join(Workflow, Workflow.id == Trigger.workflow_id)
+        .where(
+            Trigger.trigger_type.in_(event_triggers()),
+            Trigger.source.in_((*types, ANY)),
+            Workflow.status.in_(("active", "paused")),
+        )
+    )
+    waiting = select(Subscription.id).where(Subscription.event_type.in_(types))
+    return any(session.scalar(one.limit(1)) is not None for one in (triggers, waiting))
 
 
 def event_triggers() -> list[str]:

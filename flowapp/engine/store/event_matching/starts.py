@@ -13,7 +13,7 @@ from flowapp.engine.store.rows import Columns
 from flowapp.engine.store.start import Given, insert_together, new_row, start
 from flowapp.errors import FlowError, StorageFullError
 from flowapp.logs import get_logger
-from flowapp.models import Event, Execution, iso, read_id
+from flowapp.models import Event, Execution, Trigger, Version, Workflow, iso, read_id
 
 log = get_logger(__name__)
 
@@ -68,13 +68,38 @@ def _one(session: Session, one: Match) -> Execution | None:
     return execution if created else None
 
 
+def begin_silent(
+    session: Session,
+    listener: tuple[Trigger, Workflow, Version],
+    silent: Sequence[tuple[tuple[str, str], dict[str, object], str]],
+) -> list[Execution]:
+    """The same for records about which there is no event: each (entity, input, key) starts the trigger once."""
+    trigger, workflow, version = listener
+    if _full(session, [workflow.organization_id]):
+        return []
+    limited, rows, begun = admission.gate_of(session, version.id) is not None, [], []
+    for entity, data, key in silent:
+        how: Given = {
+            "trigger": trigger,
+            "input_data": data,
+            "idempotency_key": f"silence:{trigger.id}:{key}",
+            "entity": entity,
+        }
+        if limited:
+            execution, created = start(session, workflow, version, **how)
+            begun += [execution] if created else []
+        else:
+            rows.append(new_row(workflow, version, **how))
+    return [*begun, *insert_together(session, rows)]
+
+
 def given(one: Match) -> Given:
     """What such an execution is started with: the payload is its input, and the event's own data is in its context."""
     event = one.event
-    contact_id = event.payload.get("contact_id")
+    contact_id = one.payload.get("contact_id")
     return {
         "trigger": one.listener.trigger,
-        "input_data": event.payload,
+        "input_data": one.payload,
         "context": {"event": about(event)},
         "idempotency_key": f"event:{one.listener.trigger.id}:{event.id}",
         "entity": (event.entity_type, event.entity_id),
