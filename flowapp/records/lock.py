@@ -11,17 +11,22 @@ from flowapp.models import (
     Contact,
     DataTable,
     Deal,
+    FieldDef,
     Form,
     Integration,
     Note,
     Organization,
+    Pipeline,
     Schema,
     Task,
     Workflow,
 )
 from flowapp.texts import say
 
-Row = Company | Contact | DataTable | Deal | Form | Integration | Note | Organization | Schema | Task | Workflow
+Row = (
+    Company | Contact | DataTable | Deal | FieldDef | Form | Integration | Note | Organization | Pipeline | Schema | Task
+    | Workflow
+)  # fmt: skip
 
 
 def lock(session: Session, row: Row) -> None:

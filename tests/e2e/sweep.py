@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from flowapp import tasks, workflows
 from flowapp.accounts import invitations, members, password_resets
 from flowapp.catalog import ACTIONS, CONNECTORS, TRIGGERS
-from flowapp.crm import companies, contacts, deals, notes, tags
+from flowapp.crm import companies, contacts, deals, fields, lists, notes, tags
 from flowapp.crm import tasks as tasks_of_crm
 from flowapp.data import records
 from flowapp.engine.store.start import start
@@ -269,7 +269,12 @@ def _records(session: Session, owner: User) -> list[Values]:
         session, {"title": WORD, "due_date": "2026-01-01", "assignee": owner.id, **about}, cause=cause
     )
     tags.add(session, deal, ["R&D", WORD[:100]], cause=cause)
+    lists.add(session, lists.create(session, {"name": WORDS}), contact, cause=cause)
+    choices = {"object": "deal", "label": WORDS, "type": "choice", "options": [WORD, MIXED]}
+    field = fields.create(session, choices)
     return [
+        {"pipeline_id": deal.pipeline_id},
+        {"field_id": field.id},
         {"contact_id": contact.id},
         {"company_id": company.id},
         {"deal_id": deal.id},

@@ -21,6 +21,7 @@ from flowapp.web.crm.creating import CreatePages
 from flowapp.web.crm.lists import MINE, ListPages, Select
 from flowapp.web.crm.nouns import DEAL
 from flowapp.web.crm.page import cause
+from flowapp.web.crm.pipelines import every_pipeline
 from flowapp.web.crm.record import RecordPages
 from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import to_url, wants_fragment
@@ -34,7 +35,7 @@ CreatePages(PAGES).mount(bp)
 
 
 def _selects() -> list[Select]:
-    stages = [(one.id, one.name) for pipeline in pipelines.every(db.session()) for one in pipeline.stages]
+    stages = [(one.id, one.name) for pipeline in every_pipeline(db.session()) for one in pipeline.stages]
     statuses = [("open", _("Open")), ("won", _("Won")), ("lost", _("Lost"))]
     return [
         {"name": "stage", "label": _("Stage"), "choices": stages},
@@ -61,6 +62,7 @@ def index() -> Response:
 
 def _board(status: int = 200, **asked: object) -> Response:
     session = db.session()
+    every = every_pipeline(session)
     pipeline = _pipeline()
     owner = request.args.get("owner", "")
     columns = board.columns(
@@ -71,7 +73,7 @@ def _board(status: int = 200, **asked: object) -> Response:
         block="board",
         status=status,
         pipeline=pipeline,
-        pipelines=pipelines.every(session),
+        pipelines=every,
         columns=columns,
         members=member_choices(session),
         filtered=bool(owner or request.args.get("q")),

@@ -11,12 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from wtforms.fields.choices import SelectChoice
 
-from flowapp.crm import links, pipelines
+from flowapp.crm import links
 from flowapp.crm.writing import Record
 from flowapp.data.columns import as_text
 from flowapp.errors import InvalidError, Problem
 from flowapp.models import Company, Contact, Deal, Member, User, read_id
 from flowapp.web.crm.nouns import NOUNS, RecordField, title_of
+from flowapp.web.crm.pipelines import every_pipeline
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.forms.user_fields import box, select_box
@@ -88,7 +89,7 @@ def target_of(one: RecordField) -> str:
 
 def _stages(session: Session) -> dict[str, str]:
     """The stages that a new deal may begin in, by id."""
-    every = pipelines.every(session)
+    every = every_pipeline(session)
     named = [
         (stage, f"{one.name}: {stage.name}" if len(every) > 1 else stage.name) for one in every for stage in one.stages
     ]
@@ -123,7 +124,7 @@ def _options(session: Session, one: RecordField) -> dict[str, str] | None:
     if one.kind == "stage":
         return _stages(session)
     if one.kind == "stage_name":
-        return {stage.name: stage.name for pipeline in pipelines.every(session) for stage in pipeline.stages}
+        return {stage.name: stage.name for pipeline in every_pipeline(session) for stage in pipeline.stages}
     if one.kind == "choice":
         return {value: text if one.own else _(text) for value, text in one.options.items()}
     return {"true": _("Yes"), "false": _("No")} if one.kind == "boolean" else None

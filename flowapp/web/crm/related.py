@@ -27,6 +27,7 @@ class Related:
     people: Sequence[Contact] | None = None
     deals: Sequence[Deal] | None = None
     lists: Sequence[ContactList] | None = None
+    other_lists: Sequence[ContactList] = ()
 
 
 def of(session: Session, record: Record) -> Related:
@@ -36,6 +37,8 @@ def of(session: Session, record: Record) -> Related:
     )
     if isinstance(record, Contact):
         found.company, found.lists = _there(record.company), lists.of(session, record)
+        every = session.scalars(select(ContactList).order_by(ContactList.name)).all()
+        found.other_lists = [row for row in every if row not in found.lists]
         found.deals = _deals(session, select(Deal).join(DealContact).where(DealContact.contact_id == record.id))
     elif isinstance(record, Company):
         people = select(Contact).where(Contact.company_id == record.id, Contact.deleted_at.is_(None))
