@@ -52,12 +52,17 @@ def route(
     root: bool = False,
     media: tuple[str, ...] = (),
     others: tuple[tuple[int, str], ...] = (),
+    aliases: tuple[str, ...] = (),
 ) -> Callable[[View], View]:
-    """Routes and documents a view. `rule` ends with a slash; callers may leave it out. `summary` is marked with N_."""
+    """Routes and documents a view. `rule` ends with a slash; callers may leave it out. `summary` is marked with N_.
+
+    `aliases` are other rules of the same, which the document leaves out.
+    """
 
     def add(view: View) -> View:
         for prefix in ("",) if root else PREFIXES:
-            bp.add_url_rule(prefix + rule, view.__name__, view, methods=list(methods), strict_slashes=False)
+            for path in (rule, *aliases):
+                bp.add_url_rule(prefix + path, view.__name__, view, methods=list(methods), strict_slashes=False)
         OPERATIONS.append(
             Operation(rule, methods, view, tag, summary, body, query, answer, status, root, media, others)
         )

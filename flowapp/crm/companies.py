@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from flowapp import events
 from flowapp.crm import fields, owners, pipelines, reading
 from flowapp.crm.writing import changed, made_before, save, touch
-from flowapp.errors import InvalidError, NotFoundError
+from flowapp.errors import NotFoundError, UnknownReferenceError
 from flowapp.events import Cause
 from flowapp.models import Company, by_reference, iso, utcnow
 from flowapp.models.folding import same
@@ -124,7 +124,7 @@ def read_company(session: Session, value: object, path: str) -> str | None:
     try:
         return find(session, reference).id
     except NotFoundError as error:
-        raise InvalidError.at(path, error.message, "unknown") from None
+        raise UnknownReferenceError.at(path, error.message) from None
 
 
 def payload(company: Company) -> dict[str, object]:

@@ -12,7 +12,7 @@ from flowapp.accounts.members import clean_email, clean_timezone
 from flowapp.crm import fields, owners, reading
 from flowapp.crm.companies import read_company
 from flowapp.crm.writing import changed, made_before, save, touch
-from flowapp.errors import InvalidError, NotFoundError, UnsuitableError
+from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError, UnsuitableError
 from flowapp.events import Cause
 from flowapp.models import CONSENTS, Contact, by_reference, iso, utcnow
 from flowapp.records.lock import lock
@@ -156,7 +156,7 @@ def read_contact(session: Session, value: object, path: str) -> str | None:
     try:
         return find(session, reference).id
     except NotFoundError as error:
-        raise InvalidError.at(path, error.message, "unknown") from None
+        raise UnknownReferenceError.at(path, error.message) from None
 
 
 def payload(contact: Contact) -> dict[str, object]:

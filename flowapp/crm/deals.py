@@ -13,7 +13,7 @@ from flowapp.crm import contacts, fields, owners, pipelines, reading
 from flowapp.crm.companies import read_company
 from flowapp.crm.companies import view as company_view
 from flowapp.crm.writing import Changes, changed, made_before, save, touch
-from flowapp.errors import InvalidError, NotFoundError
+from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
 from flowapp.events import Cause
 from flowapp.models import Deal, DealContact, Pipeline, Stage, by_reference, iso, utcnow
 from flowapp.records.lock import lock
@@ -172,7 +172,7 @@ def _pipeline(session: Session, data: Mapping[str, object]) -> Pipeline | None:
     try:
         return pipelines.get(session, str(named_so))
     except NotFoundError as error:
-        raise InvalidError.at("pipeline", error.message, "unknown") from None
+        raise UnknownReferenceError.at("pipeline", error.message) from None
 
 
 def _first_stage(session: Session, data: Mapping[str, object]) -> Stage:

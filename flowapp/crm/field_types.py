@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from flowapp.crm import reading
 from flowapp.crm.writing import Record
 from flowapp.data.columns import Column
-from flowapp.errors import InvalidError
+from flowapp.errors import InvalidError, UnknownReferenceError
 from flowapp.exact_json import dump_json
 from flowapp.models import Company, Contact, Deal, FieldDef, by_reference, conventions_of
 from flowapp.texts import say
@@ -56,7 +56,7 @@ def _url(_session: Session, _field: FieldDef, value: object) -> str:
 def _relation(session: Session, field: FieldDef, value: object) -> str:
     row = by_reference(session, _TARGETS[field.target], reading.plain_text(value, "").strip())
     if row is None:
-        raise InvalidError.at("", say("There is no such %(object)s.", object=field.target), "unknown")
+        raise UnknownReferenceError.at("", say("There is no such %(object)s.", object=field.target))
     return row.id
 
 

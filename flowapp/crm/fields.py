@@ -12,7 +12,7 @@ from flowapp.crm import reading
 from flowapp.crm.field_types import coerce, identity
 from flowapp.crm.writing import Record, save
 from flowapp.data.names import suggestion
-from flowapp.errors import InvalidError, NotFoundError, Problem, UnsuitableError
+from flowapp.errors import InvalidError, NotFoundError, Problem, UnknownReferenceError, UnsuitableError
 from flowapp.models import FIELD_OBJECTS, FIELD_TYPES, Company, Contact, Deal, FieldDef, FieldValue, iso
 from flowapp.texts import say
 from flowapp.workflows.projects import slugify
@@ -144,7 +144,7 @@ def _read_one(session: Session, noun: str, key: str, value: object, defined: Map
     if (field := defined.get(key)) is not None:
         return coerce(session, field, value)
     if noun != "contact":
-        raise InvalidError.at("", say("There is no such field.") + suggestion(key, defined), "unknown")
+        raise UnknownReferenceError.at("", say("There is no such field.") + suggestion(key, defined))
     if key in RESERVED or key in inspect(Contact).columns:
         taken = say("“%(name)s” cannot be used as a custom field: choose another name.", name=key)
         raise InvalidError.at("", taken)

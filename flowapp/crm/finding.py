@@ -49,14 +49,15 @@ class Search:
 
 def find(session: Session, model: type[R], search: Search, sort: str, at: PageAt) -> Page[R]:
     """The page of the records that match. InvalidError at `sort` for an unknown one; an unknown id matches nothing."""
-    statement = select(model).where(*_conditions(model, search))
+    statement = select(model).where(*conditions(model, search))
     if model is not Company:
         statement = statement.options(selectinload(_column(model, "company")))
     page = numbered(session, statement, at, order=_order(model, sort), counted=_column(model, "id"))
     return page.of([row[0] for row in page.rows])
 
 
-def _conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
+def conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
+    """What holds for the records that are looked for."""
     where: list[ColumnElement[bool]] = [model.deleted_at.is_not(None) if search.trashed else model.deleted_at.is_(None)]
     where += [model.search.contains(word, autoescape=True) for word in search_text(search.text).split()[:10]]
     for name in ("owner_id", "stage_id"):

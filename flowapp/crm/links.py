@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.crm import companies, contacts, deals, reading
 from flowapp.crm.writing import Record, touch
-from flowapp.errors import InvalidError, NotFoundError
+from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
 from flowapp.models import Company, Contact, Deal, Note, Task
 from flowapp.texts import say
 
@@ -37,7 +37,7 @@ def _read(noun: str, session: Session, value: object, path: str) -> str | None:
     try:
         return find(session, noun, reference).id
     except NotFoundError as error:
-        raise InvalidError.at(path, error.message, "unknown") from None
+        raise UnknownReferenceError.at(path, error.message) from None
 
 
 READERS: Mapping[str, reading.Reader] = {f"{noun}_id": read_link(noun) for noun in ("contact", "company", "deal")}

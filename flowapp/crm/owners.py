@@ -6,7 +6,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.crm.reading import plain_text
-from flowapp.errors import InvalidError
+from flowapp.errors import UnknownReferenceError
 from flowapp.models import Member, User, read_id
 from flowapp.texts import say
 
@@ -25,7 +25,7 @@ def read(session: Session, value: object, path: str) -> str | None:
     if not reference:
         return None
     if (user := find(session, reference)) is None:
-        raise InvalidError.at(path, say("There is no member “%(name)s”.", name=reference[:254]), "unknown")
+        raise UnknownReferenceError.at(path, say("There is no member “%(name)s”.", name=reference[:254]))
     return user.id
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.crm import reading
 from flowapp.data.names import find, suggestion
-from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
+from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem, UnknownReferenceError
 from flowapp.models import DEAL_STATUSES, Deal, Pipeline, Stage, by_reference, iso
 from flowapp.texts import say
 from flowapp.values.text import folded, without_accents
@@ -63,7 +63,7 @@ def stage_of(session: Session, value: object, path: str, *, pipeline: Pipeline |
             return stage
     known = [stage.name for one in looked_at for stage in one.stages]
     unknown = say("There is no stage “%(name)s”.", name=reference[:100])
-    raise InvalidError.at(path, unknown + suggestion(reference, known), "unknown")
+    raise UnknownReferenceError.at(path, unknown + suggestion(reference, known))
 
 
 def read_stage_name(session: Session, value: object, path: str) -> str:

@@ -96,6 +96,8 @@ def currency(_session: Session, value: object, path: str) -> str:
 def whole(_session: Session, value: object, path: str) -> int:
     """A whole number that a column holds."""
     number = value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, float) and value.is_integer():
+        number = int(value)
     if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,9}", value.strip()):
         number = int(value)
     if number is None or abs(number) > 10**9:

@@ -44,7 +44,24 @@ def test_pages_by_their_number(api: Api, sort: str) -> None:
     assert len(api.get("/workflows/?page=1&limit=1")["results"]) == 1
 
 
-@pytest.mark.parametrize("path", ["/workflows/", "/executions/", "/contacts/", "/notifications/", "/approvals/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/workflows/",
+        "/executions/",
+        "/contacts/",
+        "/companies/",
+        "/deals/",
+        "/pipelines/",
+        "/tasks/",
+        "/notes/",
+        "/tags/",
+        "/lists/",
+        "/fields/",
+        "/notifications/",
+        "/approvals/",
+    ],
+)
 def test_every_list_has_pages(api: Api, path: str) -> None:
     page = api.get(f"{path}?page=1&page_size=5")
     assert {"count", "next", "previous", "results"} <= set(page)

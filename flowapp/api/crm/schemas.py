@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
-from flowapp.api.schemas import In, ListOut, Out, PageQuery
+from flowapp.api.crm.records import RecordQuery
+from flowapp.api.schemas import In, ListOut, Out
 from flowapp.catalog.times import timezones
 
 
@@ -23,10 +24,11 @@ Email = Annotated[str, Field(min_length=3, max_length=254, json_schema_extra={"f
 Timezone = Annotated[str, _Zones()]
 
 
-class ContactQuery(PageQuery):
+class ContactQuery(RecordQuery):
     """Which contacts."""
 
     email: str = Field(default="", max_length=254, description="The one with this address.")
+    list: str = Field(default="", max_length=64, description="Id of a list that they are in.")
 
 
 class ContactChangeIn(In):
