@@ -129,8 +129,20 @@ def test_live_lines_and_the_log_are_in_the_reader_s_language(place: Place) -> No
         said = json.dumps(live, ensure_ascii=False).replace("\N{NO-BREAK SPACE}", " ")
         assert said.count(text) == 3  # the line, the step, the end
         assert "parts" not in said
-    logs = feeds["fr"].answer("get_logs", {})["logs"]
-    assert [line["message"].replace("\N{NO-BREAK SPACE}", " ") for line in logs if FRENCH[:10] in str(line["message"])]
+    logs = [str(line["message"]) for line in feeds["fr"].answer("get_logs", {})["logs"]]
+    assert [line.replace("\N{NO-BREAK SPACE}", " ") for line in logs] == [
+        "L’étape « Note it » a commencé.",
+        f"L’étape « Note it » a échoué : {FRENCH}",
+        FRENCH,
+    ]
+
+
+def test_lines_that_steps_and_the_engine_write_are_in_the_reader_s_language(place: Place) -> None:
+    each = {"step_id": "each", "name": "Each", "action_type": "loop", "params": {"items": [1, 2]}}
+    ended = place.begin(each, BROKEN, name="Loop")
+    shown = in_french(place, f"/executions/{ended}")
+    assert "Éléments : 2." in shown and FRENCH in shown
+    assert "Items:" not in shown
 
 
 def test_an_alert_tells_the_reason_in_the_reader_s_language(place: Place) -> None:
