@@ -174,7 +174,7 @@ def test_row_level_security_guards_what_was_restored(place: Installation, twin: 
     with twin.engine.connect() as connection:
         forced = set(connection.execute(sa.text("SELECT relname FROM pg_class WHERE relforcerowsecurity")).scalars())
         keys = connection.execute(sa.text("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated"))
-        wanted = sum(len(table.foreign_keys) for table in Base.metadata.sorted_tables)
+        wanted = sum(len(table.foreign_key_constraints) for table in Base.metadata.sorted_tables)
         assert keys.scalar_one() == wanted
     with system_session(twin.engine) as session:
         assert set(session.scalars(sa.select(DataTable.physical_name))) <= forced
