@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from flowapp.crm.reading import search_text
-from flowapp.models import Deal, Pipeline, Stage
+from flowapp.crm.finding import found_by
+from flowapp.models import Deal, Pipeline, Stage, read_id
 
 SHOWN = 50  # of a column
 
@@ -28,8 +28,10 @@ class Column:
 def columns(session: Session, pipeline: Pipeline, *, owner_id: str = "", search: str = "") -> list[Column]:
     """The columns of a pipeline; of one owner's deals only, or of those whose title has the words."""
     where = [Deal.pipeline_id == pipeline.id, Deal.deleted_at.is_(None)]
-    where += [Deal.owner_id == owner_id] if owner_id else []
-    where += [Deal.search.contains(word, autoescape=True) for word in search_text(search).split()]
+    if owner_id:
+        known = read_id(owner_id)
+        where.append(Deal.owner_id == known if known else false())
+    where += found_by(Deal, search)
     totals = _totals(session, where)
     return [
         Column(stage, _newest(session, where, stage), sum(count for count, _sum in totals.get(stage.id, {}).values()),

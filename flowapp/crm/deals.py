@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.orm import Session
@@ -230,15 +230,21 @@ def _set_contacts(session: Session, deal: Deal, data: Mapping[str, object]) -> N
         session.refresh(deal, ["contacts"])
         return
     path = "contacts" if given is not None else "contact"
+    _refuse_many(given or [], path)
     known = [contact.id for contact in deal.contacts] if given is None and deal.contacts else []
     asked = [contacts.read_contact(session, one, path) for one in ([first] if given is None else given)]
     ids = list(dict.fromkeys(contact_id for contact_id in [*asked, *known] if contact_id))
-    if len(ids) > MAX_CONTACTS:
-        raise InvalidError.at(path, say("A deal has at most %(max)s contacts.", max=MAX_CONTACTS))
+    _refuse_many(ids, path)
     session.execute(delete_rows(DealContact).where(DealContact.deal_id == deal.id))
     session.add_all(DealContact(deal_id=deal.id, contact_id=one, position=at) for at, one in enumerate(ids))
     session.flush()
     session.refresh(deal, ["contacts"])
+
+
+def _refuse_many(people: Sequence[object], path: str) -> None:
+    """Before they are looked up, each by a query of its own, too."""
+    if len(people) > MAX_CONTACTS:
+        raise InvalidError.at(path, say("A deal has at most %(max)s contacts.", max=MAX_CONTACTS))
 
 
 def _write(session: Session, deal: Deal, held: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.crm import reading
 from flowapp.crm.writing import Record
-from flowapp.data.columns import Column
+from flowapp.data.columns import MAX_LONG_TEXT, UNSTORABLE, Column
 from flowapp.errors import InvalidError, UnknownReferenceError
 from flowapp.exact_json import dump_json
 from flowapp.models import Company, Contact, Deal, FieldDef, by_reference, conventions_of
@@ -17,6 +17,8 @@ from flowapp.texts import say
 from flowapp.values.lists import as_list
 from flowapp.values.text import folded
 
+MAX_OPTIONS = 500
+MAX_NAME = 200  # of a field that nobody has defined
 _TARGETS: Mapping[str, type[Record]] = {"contact": Contact, "company": Company, "deal": Deal}
 
 
@@ -27,14 +29,35 @@ def coerce(session: Session, field: FieldDef, value: object) -> object:
             raise InvalidError.at("", say("This field is required."))
         return None
     if field.type == "multiple_choice":
-        return [_column(session, field, option, "choice") for option in as_list(value)]
+        return _choices(session, field, as_list(value))
     reader = _READERS.get(field.type)
     return reader(session, field, value) if reader else _column(session, field, value, field.type)
+
+
+def any_json(key: str, value: object) -> object:
+    """A value of a field that nobody has defined, which is any JSON that can be stored and told in events."""
+    if len(key) > MAX_NAME or UNSTORABLE.search(key):
+        raise InvalidError.at("", say("The name of a field can have at most %(max)s characters.", max=MAX_NAME))
+    try:
+        text = dump_json([[[[[[[[value]]]]]]]])  # as deep as events and what they start hold it
+    except (TypeError, ValueError):
+        raise InvalidError.at("", say("This is nested too deeply, or is no JSON.")) from None
+    if len(text) > MAX_LONG_TEXT:
+        raise InvalidError.at("", say("Enter at most %(limit)s characters.", limit=MAX_LONG_TEXT))
+    return value
 
 
 def identity(value: object) -> str:
     """What tells a value of a unique field from others: texts without regard to case."""
     return folded(value.strip() if isinstance(value, str) else dump_json(value))[:500]
+
+
+def _choices(session: Session, field: FieldDef, chosen: list[object]) -> list[object]:
+    """Each option once. More texts than any field has options are not looked at one by one."""
+    texts = dict.fromkeys(reading.plain_text(one, "").strip() for one in chosen)
+    if len(texts) > MAX_OPTIONS:
+        raise InvalidError.at("", say("Choose at most %(max)s options.", max=MAX_OPTIONS))
+    return list(dict.fromkeys(_column(session, field, text, "choice") for text in texts if text))
 
 
 def _column(session: Session, field: FieldDef, value: object, kind: str) -> object:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, inspect, select
 from sqlalchemy.orm import Session, object_session
 
 from flowapp.crm import reading
-from flowapp.crm.field_types import coerce, identity
+from flowapp.crm.field_types import MAX_OPTIONS, any_json, coerce, identity
 from flowapp.crm.writing import Record, save
 from flowapp.data.names import suggestion
 from flowapp.errors import InvalidError, NotFoundError, Problem, UnknownReferenceError, UnsuitableError
@@ -23,6 +23,7 @@ RESERVED = {  # names that expressions know of every record
     "id", "number", "name", "fields", "montant", "nom", "contact_id", "pipeline", "stage", "tags", "lists", "contacts", "owner",
     "company", "contact", "organisation", "deal",
 }  # fmt: skip
+MAX_OPTION = 200
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MEMO = "field_defs"
 
@@ -148,7 +149,7 @@ def _read_one(session: Session, noun: str, key: str, value: object, defined: Map
     if key in RESERVED or key in inspect(Contact).columns:
         taken = say("“%(name)s” cannot be used as a custom field: choose another name.", name=key)
         raise InvalidError.at("", taken)
-    return value
+    return any_json(key, value)
 
 
 def _refuse_key(session: Session, field: FieldDef) -> None:
@@ -191,7 +192,11 @@ def _hold(session: Session, field: FieldDef, row: Record) -> None:
 def _options(_session: Session, value: object, path: str) -> list[str]:
     options = value if isinstance(value, list) else reading.plain_text(value, path).splitlines()
     texts = [" ".join(reading.plain_text(option, path).split()) for option in options]
-    return list(dict.fromkeys(text[:200] for text in texts if text))[:500]
+    found = list(dict.fromkeys(text for text in texts if text))
+    if len(found) > MAX_OPTIONS or any(len(text) > MAX_OPTION for text in found):
+        most = say("Give at most %(max)s options of %(length)s characters each.", max=MAX_OPTIONS, length=MAX_OPTION)
+        raise InvalidError.at(path, most)
+    return found
 
 
 def _yes(session: Session, value: object, path: str) -> bool:

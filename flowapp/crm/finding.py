@@ -18,6 +18,7 @@ from flowapp.records.paging import Page, PageAt, numbered
 from flowapp.texts import say
 
 R = TypeVar("R", bound=Record)
+WORDS = 10  # of a search: each is one more condition, and databases take only so many
 _EVERY: Mapping[str, Sequence[str]] = {
     "created_at": ("id",), "last_activity_at": ("last_activity_at",), "number": ("number",),
 }  # fmt: skip
@@ -59,13 +60,12 @@ def find(session: Session, model: type[R], search: Search, sort: str, at: PageAt
 def conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
     """What holds for the records that are looked for."""
     where: list[ColumnElement[bool]] = [model.deleted_at.is_not(None) if search.trashed else model.deleted_at.is_(None)]
-    where += [model.search.contains(word, autoescape=True) for word in search_text(search.text).split()[:10]]
-    for name in ("owner_id", "stage_id"):
+    where += found_by(model, search.text)
+    for name in ("owner_id", "stage_id", "status"):
         if wanted := getattr(search, name):
-            known = read_id(wanted)
-            where.append(_column(model, name) == known if known else false())
-    if search.status:
-        where.append(_column(model, "status") == search.status)
+            known = wanted if name == "status" else read_id(wanted)
+            # An address may name anything: a contact has no stage.
+            where.append(_column(model, name) == known if known and hasattr(model, name) else false())
     if search.tag:
         tagged = select(OF[model][1]).join(Tag, Tag.id == Tagging.tag_id).where(Tag.key == key_of(search.tag))
         where.append(_column(model, "id").in_(tagged))
@@ -74,6 +74,11 @@ def conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
         members = select(ListMember.contact_id).where(ListMember.list_id == known)
         where.append(_column(model, "id").in_(members) if known else false())
     return where
+
+
+def found_by(model: type[R], text: str) -> list[ColumnElement[bool]]:
+    """The conditions that hold for what has every word of the text, of a long text the first ones."""
+    return [model.search.contains(word, autoescape=True) for word in search_text(text).split()[:WORDS]]
 
 
 def _order(model: type[R], sort: str) -> list[ColumnElement[bool] | ColumnElement[object]]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from flowapp.data.columns import Column, plain
+from flowapp.data.columns import UNSTORABLE, Column, plain
 from flowapp.errors import InvalidError
 from flowapp.models import conventions_of
 from flowapp.texts import say
@@ -49,7 +49,7 @@ def plain_text(value: object, path: str) -> str:
     """A value as text; nothing for null."""
     if value is None:
         return ""
-    if isinstance(value, bool | dict | list) or "\0" in (text := str(value)):
+    if isinstance(value, bool | dict | list) or UNSTORABLE.search(text := str(value)):
         raise InvalidError.at(path, say("Enter text."))
     return text
 

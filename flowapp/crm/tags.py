@@ -18,6 +18,7 @@ from flowapp.texts import say
 from flowapp.values.text import folded
 
 MAX_NAME = 100
+AT_ONCE = 100
 OF: Mapping[type[Record], tuple[str, InstrumentedAttribute[str | None]]] = {
     Contact: (contacts.NOUN, Tagging.contact_id),
     Company: (companies.NOUN, Tagging.company_id),
@@ -101,9 +102,10 @@ def take(session: Session, record: Record, names: Iterable[object], *, cause: Ca
     """Takes tags away; those that the record had. Each records an event, as contact.tag_removed."""
     noun, column = OF[type(record)]
     taken = []
-    for name in names:
-        tag = _by_name(session, clean(name, "tags"))
-        if tag is None:
+    own = select(Tag).join(Tagging, Tagging.tag_id == Tag.id).where(column == record.id)
+    known = {tag.key: tag for tag in session.scalars(own)}
+    for key in dict.fromkeys(key_of(clean(name, "tags")) for name in names):
+        if (tag := known.get(key)) is None:
             continue
         gone = session.execute(delete(Tagging).where(Tagging.tag_id == tag.id, column == record.id))
         if getattr(gone, "rowcount", 0):
@@ -143,10 +145,18 @@ def _tags(session: Session, names: Iterable[object]) -> list[Tag]:
     for name in names:
         text = clean(name, "tags")
         texts.setdefault(key_of(text), text)
-    for key, text in texts.items():
-        if _by_name(session, text) is None:
-            _is_new(session, Tag(name=text, key=key))
-    return [get(session, text) for text in texts.values()]
+    if len(texts) > AT_ONCE:
+        raise InvalidError.at("tags", say("Give at most %(max)s tags at once.", max=AT_ONCE))
+    return [_made(session, key, text) for key, text in texts.items()]
+
+
+def _made(session: Session, key: str, text: str) -> Tag:
+    if (tag := _by_name(session, text)) is None:
+        _is_new(session, Tag(name=text, key=key))
+        tag = _by_name(session, text)
+    if tag is None:  # deleted in the same moment
+        raise NotFoundError(say("There is no such tag."))
+    return tag
 
 
 def _is_new(session: Session, row: Tag | Tagging) -> bool:

@@ -41,7 +41,7 @@ WRITTEN = ("number", "date", "datetime")  # types of columns whose values people
 MAX_TEXT = 10_000
 MAX_LONG_TEXT = 500_000
 MAX_DIGITS = 15  # what SQLite's numbers and JSON's keep exactly
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Number(TypeDecorator[Decimal]):
@@ -114,7 +114,7 @@ class Column:
             if self.required:
                 raise InvalidError.at("", say("This field is required."))
             return None
-        if isinstance(value, str) and _UNSTORABLE.search(value):
+        if isinstance(value, str) and UNSTORABLE.search(value):
             raise InvalidError.at("", say("This contains a character that is not text."))
         if self.locale:
             conventions = replace(conventions, locale=self.locale)
