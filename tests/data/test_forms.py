@@ -6,7 +6,7 @@ import pytest
 
 from flowapp.data import forms
 from flowapp.errors import ConflictError, InvalidError
-from flowapp.models import Submission, Trigger, Version, Workflow
+from flowapp.models import Event, Submission, Trigger, Version, Workflow
 from flowapp.values.conventions import UNSTATED
 
 CONTACT = {
@@ -136,3 +136,12 @@ def test_a_closed_form_takes_nothing(session, form):
     form.is_open = False
     with pytest.raises(ConflictError):
         forms.submit(session, form, ANSWER)
+
+
+def test_an_answer_is_a_fact(session, project, form):
+    submission, _ = forms.submit(session, form, ANSWER)
+    session.commit()
+    event = session.query(Event).filter_by(type="form.submitted").one()
+    assert (event.entity_id, event.origin) == (submission.id, "form:contact_form_1")
+    assert event.payload["form_data"]["email"] == "zoe@example.com"
+    assert event.payload["project_id"] == project.id
