@@ -31,7 +31,7 @@ BEYOND = re.compile(
 # What a person writes is read beyond its shape: a phone, a domain, an amount, the values of custom fields, what a type needs.
 READ = re.compile(
     r"(phone|language|domain|value|montant|montant_potentiel|name|nom|title|label|key|target|default|options|text|html|tags|lost_reason"
-    r"|status|sort|contact_id|fields(\.[^.]*)?|stages(\.\d+(\.(name|kind))?)?|email)$"
+    r"|status|sort|contact_id|fields(\.[^.]*)?|stages(\.\d+(\.(name|kind|probability))?)?|email)$"
 )
 CRM = re.compile(r"/(contacts|companies|deals|tasks|notes|tags|lists|pipelines|fields)/")
 # Nothing waits for these in the test's organization.
