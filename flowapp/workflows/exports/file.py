@@ -23,6 +23,7 @@ PARTS: Mapping[str, tuple[type[Thing], tuple[str, ...]]] = {
     "schemas": (Schema, ("name", "rules", "json_schema")),
     "forms": (Form, ("name", "title", "intro", "submit_label", "thanks", "fields")),
 }
+_LISTS = {"tables": "columns", "schemas": "rules", "forms": "fields"}  # what each is a list of
 MAX_ENTRIES = 1000
 
 
@@ -52,11 +53,16 @@ def read_file(data: object) -> File:
     ]
     if problems:
         raise InvalidError(problems)
-    return File(_entries(data, "workflows"), {part: _entries(data, part) for part in PARTS})
+    found = {part: _entries(data, part) for part in PARTS}
+    for part, name in _LISTS.items():
+        for at, body in enumerate(found[part]):
+            with inside(part, at):
+                _entries(body, name)
+    return File(_entries(data, "workflows"), found)
 
 
 def _entries(data: Mapping[str, object], part: str) -> list[Body]:
-    entries = data.get(part, [])
+    entries = [] if data.get(part) is None else data[part]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InvalidError.at(part, say("Enter a list of objects."))
     if len(entries) > MAX_ENTRIES:

@@ -77,3 +77,13 @@ def test_a_file_goes_in_whole_or_not_at_all(api: Api) -> None:
     assert api.get("/workflows/")["count"] == 0
     assert api.post("/import/?mode=both", {"workflows": []}, 422)["errors"][0]["path"] == "mode"
     api.as_("viewer").post("/import/", {"workflows": []}, 403)
+
+
+@pytest.mark.parametrize(("part", "name"), [("tables", "columns"), ("schemas", "rules"), ("forms", "fields")])
+@pytest.mark.parametrize("wrong", [True, 7, "id", {"id": {}}, [[]], ["id"]])
+def test_a_part_that_is_no_list_of_objects_is_refused_at_its_place(api: Api, part: str, name: str, wrong: Any) -> None:
+    """It was an error of Flowapp."""
+    refused = api(
+        "POST", "/import/", {"workflows": [], part: [{"name": "One"}, {"name": "Two", name: wrong}]}, 422
+    ).json
+    assert [problem["path"] for problem in refused["errors"]] == [f"{part}.1.{name}"]
