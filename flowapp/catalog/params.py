@@ -43,7 +43,7 @@ Widget = Literal[
     "hidden",  # set by the app
 ]
 
-Suggest = Literal["", "events", "fields"]
+Suggest = Literal["", "events", "fields", "assignees", "lists", "people", "pipelines", "stages", "tags"]
 Inserts = Literal["text", "html", "addresses"]
 
 
@@ -110,8 +110,8 @@ def ui(
     `plain`: a fixed name, such as a column's: no value of the execution is offered for it.
     `inserts`: what the field's text is, so that a value stays inside the place it is inserted in: in HTML it is escaped
     unless it is marked safe, among addresses it never becomes another one (engine.language.insertion).
-    `suggest`: what the field names one or several of, besides names that only others know: types of events, or fields of
-    what a row works on (ActionSpec.row_samples).
+    `suggest`: what the field names one or several of, besides names that only others know: types of events, fields of
+    what a row works on (ActionSpec.row_samples), or what the organization has in its CRM.
     """
     hints: Hints = {
         "label": label,

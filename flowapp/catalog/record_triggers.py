@@ -80,7 +80,7 @@ class PipelineParams(Params):
     pipeline: str = Field(
         "",
         max_length=200,
-        json_schema_extra=ui(N_("Pipeline"), N_("Leave empty for any pipeline."), plain=True, advanced=True),
+        json_schema_extra=ui(N_("Pipeline"), N_("Leave empty for any pipeline."), plain=True, suggest="pipelines"),
     )
 
 

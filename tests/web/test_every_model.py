@@ -20,7 +20,7 @@ COLUMNS = [{"key": "name", "label": "Name"}, {"key": "email", "label": "E-mail"}
 OFFERED = [("one", "One"), ("two", "Two")]
 PROVIDERS = Providers(
     tables=OFFERED, schemas=OFFERED, forms=OFFERED, steps=OFFERED, workflows=OFFERED, members=OFFERED,
-    integrations=[("one", "One", "smtp"), ("two", "Two", "http")], columns=lambda _table: COLUMNS,
+    integrations=[("one", "One", "smtp"), ("two", "Two", "http")], columns=lambda _table: COLUMNS, names=lambda _kind: OFFERED,
 )  # fmt: skip
 GROUP = {
     "all": [

@@ -16,7 +16,10 @@ class AssignUserParams(RecordParams):
         min_length=1,
         max_length=254,
         json_schema_extra=ui(
-            N_("Assign to"), N_("The e-mail address of a member, or round_robin: each in turn."), inserts="addresses"
+            N_("Assign to"),
+            N_("The e-mail address of a member, or round_robin: each in turn."),
+            inserts="addresses",
+            suggest="assignees",
         ),
     )
     members: Lines = Field(

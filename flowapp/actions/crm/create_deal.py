@@ -20,9 +20,15 @@ class CreateDealParams(Params):
     value: Text = Field("", max_length=40, json_schema_extra=ui(N_("Value"), placeholder="5000"))
     currency: Text = Field("", max_length=3, json_schema_extra=ui(N_("Currency"), placeholder="EUR", advanced=True))
     pipeline: Text = Field(
-        "", max_length=100, json_schema_extra=ui(N_("Pipeline"), N_("Leave empty for the default one."), advanced=True)
+        "",
+        max_length=100,
+        json_schema_extra=ui(
+            N_("Pipeline"), N_("Leave empty for the default one."), advanced=True, suggest="pipelines"
+        ),
     )
-    stage: Text = Field("", max_length=100, json_schema_extra=ui(N_("Stage"), N_("Leave empty for the first one.")))
+    stage: Text = Field(
+        "", max_length=100, json_schema_extra=ui(N_("Stage"), N_("Leave empty for the first one."), suggest="stages")
+    )
     contact: Text = Field("", max_length=254, json_schema_extra=CONTACT)
     company: Text = Field("", max_length=200, json_schema_extra=COMPANY)
     owner: Text = Field(
@@ -34,6 +40,7 @@ class CreateDealParams(Params):
                 "owner: who owns the contact or company, else who made the workflow. Or the e-mail address of a member."
             ),
             inserts="addresses",
+            suggest="assignees",
             advanced=True,
         ),
     )

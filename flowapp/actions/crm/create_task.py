@@ -53,6 +53,7 @@ class CreateTaskParams(Params):
                 "Or the e-mail address of a member."
             ),
             inserts="addresses",
+            suggest="assignees",
         ),
     )
     members: Lines = Field(

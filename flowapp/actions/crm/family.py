@@ -102,7 +102,9 @@ class ListParams(Params):
     """Which list, and who."""
 
     list: Text = Field(
-        min_length=1, max_length=200, json_schema_extra=ui(N_("List"), N_("Name of a list that is there."))
+        min_length=1,
+        max_length=200,
+        json_schema_extra=ui(N_("List"), N_("Name of a list that is there."), suggest="lists"),
     )
     contact: Text = Field("", max_length=254, json_schema_extra=CONTACT)
 
@@ -114,7 +116,9 @@ class TagParams(RecordParams):
     """Tags are the same in any case; a new one is shown as it is written here."""
 
     tags: Lines = Field(
-        min_length=1, max_length=50, json_schema_extra=ui(N_("Tags"), N_("One on each line."), widget="lines")
+        min_length=1,
+        max_length=50,
+        json_schema_extra=ui(N_("Tags"), N_("One on each line."), widget="lines", suggest="tags"),
     )
 
 

@@ -34,6 +34,7 @@ class SendNotificationParams(Params):
             ),
             widget="lines",
             inserts="addresses",
+            suggest="people",
         ),
     )
     title: Text = Field("", max_length=300, json_schema_extra=ui(N_("Title")))

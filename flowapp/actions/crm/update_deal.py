@@ -14,7 +14,9 @@ class UpdateDealParams(Params):
     """What is empty stays as it is."""
 
     stage: Text = Field(
-        "", max_length=100, json_schema_extra=ui(N_("Stage"), N_("Name of the stage that the deal moves to."))
+        "",
+        max_length=100,
+        json_schema_extra=ui(N_("Stage"), N_("Name of the stage that the deal moves to."), suggest="stages"),
     )
     lost_reason: Text = Field(
         "",

@@ -16,7 +16,7 @@ class ContactListAddedParams(Params):
     list: str = Field(
         "",
         max_length=200,
-        json_schema_extra=ui(N_("List"), N_("Leave empty for any list."), plain=True),
+        json_schema_extra=ui(N_("List"), N_("Leave empty for any list."), plain=True, suggest="lists"),
     )
 
 

@@ -16,7 +16,7 @@ class ContactTagRemovedParams(Params):
     tag: str = Field(
         "",
         max_length=200,
-        json_schema_extra=ui(N_("Tag"), N_("Leave empty for any tag."), plain=True),
+        json_schema_extra=ui(N_("Tag"), N_("Leave empty for any tag."), plain=True, suggest="tags"),
     )
 
 

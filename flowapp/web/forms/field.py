@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from flowapp.data.columns import SYSTEM_COLUMNS
 from flowapp.web.forms.info import ABSENT, Info, accepts
 from flowapp.web.forms.row_help import RowResult
+from flowapp.web.texts import translated
 
 Posted = MultiDict[str, str]
 FIELDS: dict[str, type[ParamField]] = {}  # by widget
@@ -75,9 +76,11 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
 
     @property
     def suggested(self) -> list[tuple[str, str]]:
-        """Names to choose from, and what they are called: a table's columns, or the fields of what the row works on."""
+        """Names to choose from, and what they are called: a table's columns, the fields of what the row works on, the CRM's."""
         if self.info.suggest == "fields":
             return [(name, name) for name in self._form.field_names]
+        if self.info.suggest:
+            return [(name, translated(label)) for name, label in self.meta.providers.names(self.info.suggest)]
         columns = self.meta.providers.columns(self._form.current(self.info.depends_on)) if self.info.depends_on else ()
         system = SYSTEM_COLUMNS if columns else ()
         return [*((column["key"], column["label"]) for column in columns), *((name, name) for name in system)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from flowapp.crm.steps.names import names_of
 from flowapp.models import DataTable, Form, Integration, Member, Schema, User, Workflow
 from flowapp.models.definitions import ColumnJson
 
@@ -19,9 +21,13 @@ def _no_columns(_table: str) -> Columns:
     return ()
 
 
+def _no_names(_kind: str) -> Choices:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """Choices are (value, name). `integrations` are (id, name, type); `columns` gives a table's by its slug."""
+    """Choices are (value, name). `integrations` are (id, name, type); `columns` gives a table's by its slug, `names` the CRM's by kind."""
 
     tables: Choices = ()
     schemas: Choices = ()
@@ -31,24 +37,27 @@ class Providers:
     members: Choices = ()
     integrations: Sequence[tuple[str, str, str]] = ()
     columns: Callable[[str], Columns] = _no_columns
+    names: Callable[[str], Choices] = _no_names
 
 
 def of_project(session: Session, project_id: str, steps: Choices = (), without: str = "") -> Providers:
     """What a project has; `steps` are the other steps of the workflow, which `without` is the id of."""
     tables = session.scalars(select(DataTable).filter_by(project_id=project_id).order_by(DataTable.name)).all()
     columns = {table.slug: table.columns for table in tables}
+    members = _members(session)
     return Providers(
         tables=[(table.slug, table.name) for table in tables],
         schemas=_pairs(session, select(Schema.slug, Schema.name).filter_by(project_id=project_id)),
         forms=_pairs(session, select(Form.slug, Form.name).filter_by(project_id=project_id)),
         steps=steps,
         workflows=_workflows(session, without),
-        members=_members(session),
+        members=members,
         integrations=[
             (row.id, row.name, row.integration_type)
             for row in session.scalars(select(Integration).order_by(Integration.name))
         ],
         columns=lambda slug: columns.get(slug, ()),
+        names=cache(lambda kind: names_of(session, kind, members)),
     )
 
 
