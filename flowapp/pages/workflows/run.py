@@ -14,10 +14,12 @@ from sqlalchemy import select
 
 from flowapp import events, tasks, workflows
 from flowapp.catalog import N_, Params, ui
+from flowapp.catalog.entities import ENTITIES, SYNONYMS, read_all
+from flowapp.crm.steps.nouns import named
 from flowapp.data import forms
 from flowapp.data.names import find
 from flowapp.engine.store.start import start
-from flowapp.errors import InvalidError
+from flowapp.errors import InvalidError, NotFoundError
 from flowapp.extensions import db
 from flowapp.models import Form, Version, Workflow
 from flowapp.models.definitions import DefinitionJson
@@ -28,15 +30,19 @@ from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.forms.user_fields import answers_form
+from flowapp.web.texts import translated
 
 bp = Blueprint("workflow_run", __name__)
 PREFIX = "form-"
-_INPUT = re.compile(r"\b(input|form_data)\b")
+_INPUT = re.compile(r"\b(input|form_data|contact|company|organisation|deal)\b")
+_NOUNS = [("contact", N_("Contact")), ("company", N_("Company")), ("deal", N_("Deal"))]
 
 
 class RunParams(Params):
-    """What a person hands to the workflow."""
+    """What a person hands to the workflow. `record`: what steps take to mean one, such as its number or address."""
 
+    noun: str = Field("", json_schema_extra=ui(N_("About"), widget="select", choices=_NOUNS))
+    record: str = Field("", json_schema_extra=ui(N_("Which one"), placeholder="1", plain=True))
     input: dict[str, object] = Field(
         default_factory=dict,
         json_schema_extra=ui(N_("Input"), N_("Steps can use it as input.<name>."), widget="keyvalue"),
@@ -51,7 +57,7 @@ def _definition(workflow: Workflow) -> DefinitionJson:
 
 @bp.app_template_global("wants_input")
 def wants_input(workflow: Workflow) -> bool:
-    """Whether a run by hand needs values: a step uses some of the input, and has no default for it."""
+    """Whether a run by hand needs values: a step uses some of the input, or a record, and has no default."""
     definition = _definition(workflow)
     pieces = json.dumps([step["params"] for step in definition["steps"]]).split("{{")
     texts = (piece.partition("}}")[0] for piece in pieces[1:])
@@ -81,7 +87,26 @@ def run(workflow_id: UUID) -> Response:
     rows = _rows(workflow, request.form)
     if rows.acted or not rows.validate():
         return _page(workflow, None, None, rows, 422 if rows.errors else 200)
-    return _start(workflow, RunParams.model_validate(rows.data).input)
+    params = RunParams.model_validate(rows.data)
+    try:
+        about = (params.noun, named(params.noun).find(db.session(), params.record).id) if params.noun else ("", "")
+    except (NotFoundError, InvalidError) as error:
+        rows["record"].show((), translated(error.message))
+        return _page(workflow, None, None, rows, 422)
+    return _start(workflow, _filled_in(workflow, params.input, about), about)
+
+
+def _filled_in(workflow: Workflow, data: Mapping[str, object], about: tuple[str, str]) -> dict[str, object]:
+    """The input; what the example says of records is said of the one that is meant, and of what it leads to."""
+    if about == ("", ""):
+        return dict(data)
+    sample = Draft(workflow.id).sample()
+    said = {name for one in ENTITIES.values() for name, of in one.flat.items() if of} | {*ENTITIES, *SYNONYMS}
+    views = read_all(db.session().connection(), workflow.organization_id, [about])
+    names = {name: value for noun, view in views.items() for name, value in ENTITIES[noun].names(view).items()}
+    return {
+        name: names.get(name) if name in said and value == sample.get(name) else value for name, value in data.items()
+    }
 
 
 def _answer(workflow: Workflow, form: Form) -> Response:
@@ -119,7 +144,7 @@ def _rows(workflow: Workflow, posted: Posted | None = None) -> ParamsForm:
     return build(RunParams, stored, posted, base=PlainForm, check=lambda _params: [])
 
 
-def _start(workflow: Workflow, data: Mapping[str, object]) -> Response:
+def _start(workflow: Workflow, data: Mapping[str, object], about: tuple[str, str] = ("", "")) -> Response:
     session = db.session()
     user = g.actor.user
     try:
@@ -129,7 +154,9 @@ def _start(workflow: Workflow, data: Mapping[str, object]) -> Response:
         flash(_("This workflow cannot run yet. See below what is missing."), "danger")
         return go("workflow.show", workflow_id=workflow.id)
     trigger = workflows.trigger_meant(workflow, version, "manual")
-    execution, _created = start(session, workflow, version, trigger=trigger, input_data=data, started_by=user.id)
+    execution, _created = start(
+        session, workflow, version, trigger=trigger, input_data=data, entity=about, started_by=user.id
+    )
     target = ("workflow", workflow.id, workflow.name)
     details = {"execution_id": execution.id}
     events.audit(session, "workflow.run", actor=g.actor.audit, target=target, details=details)
