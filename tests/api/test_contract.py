@@ -30,12 +30,14 @@ BEYOND = re.compile(
 )
 # What a person writes is read beyond its shape: a phone, a domain, an amount, the values of custom fields, what a type needs.
 READ = re.compile(
-    r"(phone|language|domain|value|montant|montant_potentiel|name|nom|title|label|key|target|default|options|text|html|tags|lost_reason"
+    r"(type|phone|language|domain|value|montant|montant_potentiel|name|nom|title|label|key|target|default|options|text|html|tags|lost_reason"
     r"|status|sort|contact_id|fields(\.[^.]*)?|stages(\.\d+(\.(name|kind|probability))?)?|email)$"
 )
-CRM = re.compile(r"/(contacts|companies|deals|tasks|notes|tags|lists|pipelines|fields)/")
-# Nothing waits for these in the test's organization.
-NEVER_DONE = re.compile(r"/(approve|reject|resolve|hooks|resume)/|replays/\{|notifications/\{|/hooks/|POST /replays/$")
+CRM = re.compile(r"/(contacts|companies|deals|tasks|notes|tags|lists|pipelines|fields|events)/")
+# Nothing waits for these in the test's organization; a note is about a record that there is.
+NEVER_DONE = re.compile(
+    r"POST /notes/$|/(approve|reject|resolve|hooks|resume)/|replays/\{|notifications/\{|/hooks/|POST /replays/$"
+)
 
 
 def asked(app: Any, place: Place, role: str, ids: dict[str, str], *, thorough: bool) -> Iterator[Any]:

@@ -56,13 +56,14 @@ def read_file(data: object) -> File:
     found = {part: _entries(data, part) for part in PARTS}
     for part, name in _LISTS.items():
         for at, body in enumerate(found[part]):
-            with inside(part, at):
-                _entries(body, name)
+            if body.get(name) is not None:
+                with inside(part, at):
+                    _entries(body, name)
     return File(_entries(data, "workflows"), found)
 
 
 def _entries(data: Mapping[str, object], part: str) -> list[Body]:
-    entries = [] if data.get(part) is None else data[part]
+    entries = data.get(part, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InvalidError.at(part, say("Enter a list of objects."))
     if len(entries) > MAX_ENTRIES:
