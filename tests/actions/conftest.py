@@ -93,6 +93,7 @@ class Bench:
     sandbox: Any = None
     workflows: Any = None
     people: Any = None
+    crm: Any = None
     signal: Signal | None = None
     contact_id: str = ""
     entity: tuple[str, str] = ("", "")

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import company_schemas as schemas
-from flowapp.api.crm.records import TagsIn, TagsOut, TimelineOut, cause, page_of, told_timeline
+from flowapp.api.crm.records import RecordTagsOut, TagsIn, TimelineOut, cause, page_of, told_timeline
 from flowapp.api.routes import route
 from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
@@ -99,14 +99,14 @@ def company_timeline(company_id: str) -> Response:
     return told_timeline(companies.get(db.session(), company_id))
 
 
-@route(bp, f"{ONE}tags/", "GET", tag=TAG, summary=N_("Tags of a company"), answer=TagsOut)
+@route(bp, f"{ONE}tags/", "GET", tag=TAG, summary=N_("Tags of a company"), answer=RecordTagsOut)
 @access(Role.VIEWER)
 def company_tags(company_id: str) -> Response:
     """As they were first written."""
     return jsonify({"tags": tags.of(db.session(), companies.get(db.session(), company_id))})
 
 
-@route(bp, f"{ONE}tags/", "PUT", tag=TAG, summary=N_("Set the tags of a company"), body=TagsIn, answer=TagsOut)
+@route(bp, f"{ONE}tags/", "PUT", tag=TAG, summary=N_("Set the tags of a company"), body=TagsIn, answer=RecordTagsOut)
 @access(Role.OPERATOR)
 def put_company_tags(company_id: str) -> Response:
     """Exactly these; those that are new are made. Tells workflows of each that comes or goes."""

@@ -17,7 +17,7 @@ class CompanyQuery(RecordQuery):
 class CompanyChangeIn(In):
     """What changes; `nom` is another name of `name`."""
 
-    name: str = Field(default="", max_length=200, examples=["Acme"])
+    name: str = Field(default="", max_length=200, examples=["Analytical Engines"])
     nom: str = Field(default="", max_length=200)
     domain: str = Field(default="", max_length=253, examples=["acme.example"])
     pipeline_stage: str = Field(default="", max_length=100, examples=["PROPOSITION"])

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import deal_schemas as schemas
-from flowapp.api.crm.records import TagsIn, TagsOut, TimelineOut, cause, page_of, told_timeline
+from flowapp.api.crm.records import RecordTagsOut, TagsIn, TimelineOut, cause, page_of, told_timeline
 from flowapp.api.routes import route
 from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
@@ -89,14 +89,14 @@ def deal_timeline(deal_id: str) -> Response:
     return told_timeline(deals.get(db.session(), deal_id))
 
 
-@route(bp, f"{ONE}tags/", "GET", tag=TAG, summary=N_("Tags of a deal"), answer=TagsOut)
+@route(bp, f"{ONE}tags/", "GET", tag=TAG, summary=N_("Tags of a deal"), answer=RecordTagsOut)
 @access(Role.VIEWER)
 def deal_tags(deal_id: str) -> Response:
     """As they were first written."""
     return jsonify({"tags": tags.of(db.session(), deals.get(db.session(), deal_id))})
 
 
-@route(bp, f"{ONE}tags/", "PUT", tag=TAG, summary=N_("Set the tags of a deal"), body=TagsIn, answer=TagsOut)
+@route(bp, f"{ONE}tags/", "PUT", tag=TAG, summary=N_("Set the tags of a deal"), body=TagsIn, answer=RecordTagsOut)
 @access(Role.OPERATOR)
 def put_deal_tags(deal_id: str) -> Response:
     """Exactly these; those that are new are made. Tells workflows of each that comes or goes."""

@@ -48,7 +48,7 @@ class TagsIn(In):
     tags: list[str] = Field(max_length=100)
 
 
-class TagsOut(Out):
+class RecordTagsOut(Out):
     """All tags of a record."""
 
     tags: list[str]

@@ -25,7 +25,9 @@ def test_every_route_of_the_api_is_documented(app: Any) -> None:
             prefix is None and rule.endpoint.split(".")[0] not in ("hooks", "health", "metrics", "resume")
         ):
             continue
-        routed |= {(m.lower(), path.removeprefix(prefix or "")) for m in rule.methods - {"HEAD", "OPTIONS"}}
+        path = path.removeprefix(prefix or "")
+        if not path.startswith("/organisations"):  # another name of /companies
+            routed |= {(m.lower(), path) for m in rule.methods - {"HEAD", "OPTIONS"}}
     assert documented == routed
     assert len(OPERATIONS) > 20
 

@@ -37,7 +37,7 @@ def test_what_is_used_most_stands_first(site: Site) -> None:
             session.commit()
     page = site.get("/new-step")
     headings = re.findall(r'<h2 class="catalog-title">([^<]+)', page)
-    assert headings == ["Most used", "Flow", "Data", "Send"]
+    assert headings == ["Most used", "Flow", "CRM", "Data", "Send"]
     assert kinds(page)[:3] == ["merge", "log", "split"]
     assert sorted(kinds(page)) == sorted(ACTIONS)
 
