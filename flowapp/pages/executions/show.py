@@ -23,6 +23,7 @@ from flowapp.models import EXECUTION_STATUSES, TERMINAL, Contact, Execution, Ste
 from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page, wants_fragment
+from flowapp.web.crm.links import link_to
 from flowapp.web.locale import local_times, midnight
 from flowapp.web.texts import translated
 
@@ -139,6 +140,9 @@ def _facts(session: Session, execution: Execution) -> dict[str, object]:
         "version": session.get_one(Version, execution.version_id).number,
         # Without a name, its address stands for it.
         "contact": dict.fromkeys((contacts.view(contact)["name"], contact.email)) if contact else (),
+        "about": link_to(
+            session, execution.organization_id, execution.trigger_entity_type or "", execution.trigger_entity_id or ""
+        ),
         "starter": starter.name or starter.email if starter else "",
         "seconds": history.seconds(execution),
         "wakes_at": due[0].due_at if due else None,

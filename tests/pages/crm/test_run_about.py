@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from flowapp import workflows
+from flowapp.crm import deals
 from flowapp.models import Execution
 from tests.pages.crm.conftest import Crm
 
@@ -19,7 +20,7 @@ def workflow(crm: Crm, message: str) -> str:
 
 def started(crm: Crm) -> list[Execution]:
     with crm.session() as session:
-        return list(session.scalars(select(Execution)))
+        return list(session.scalars(select(Execution).order_by(Execution.id)))
 
 
 def test_a_run_is_about_the_deal_that_is_named(crm: Crm) -> None:
@@ -34,6 +35,21 @@ def test_a_run_is_about_the_deal_that_is_named(crm: Crm) -> None:
     assert (given["deal_title"], given["deal"]["id"], given["contact_email"]) == ("Engine", deal, "zoe@example.com")
     assert given["company"] is None, "The deal has none."
     assert given["old_stage"] == "PROPOSITION"
+
+
+def test_its_page_leads_to_what_it_is_about(crm: Crm) -> None:
+    acme, deal = crm.company("Acme <1>"), crm.deal("Engine")
+    path = f"/workflows/{workflow(crm, 'Signed {{ deal.title }}')}/run"
+    for noun, record_id, name in (("company", acme, "Acme &lt;1&gt;"), ("deal", deal, "Engine")):
+        page = crm.ada.get(crm.ada.post(path, {"_input": "1", "noun": noun, "record": record_id}).location).text
+        where = "deals" if noun == "deal" else "companies"
+        assert f'<a href="/{where}/{record_id}">{name}</a>' in page
+    with crm.session() as session:
+        deals.delete(session, deals.get(session, deal), cause=crm.cause)
+    gone = crm.ada.get(f"/executions/{started(crm)[-1].id}").text
+    assert (
+        "It has since been deleted." in gone and deal not in gone.partition('id="about"')[2].partition("</section>")[0]
+    )
 
 
 def test_a_run_about_a_contact_takes_an_address(crm: Crm) -> None:
