@@ -16,7 +16,13 @@ class WorkflowFailedParams(Params):
     workflow: str = Field(
         "",
         max_length=200,
-        json_schema_extra=ui(N_("Workflow"), N_("Leave empty for any workflow."), widget="workflow", plain=True),
+        json_schema_extra=ui(
+            N_("Workflow"),
+            N_("Leave empty for any workflow."),
+            widget="workflow",
+            plain=True,
+            choices=[("", N_("Any"))],
+        ),
     )
 
 

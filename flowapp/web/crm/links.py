@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
@@ -38,5 +39,6 @@ def link_to(session: Session, organization_id: str, noun: str, record_id: str) -
     view = next(iter(read_all(session.connection(), organization_id, [(noun, record_id)]).values()), None)
     if view is None:
         return Link(_(label), _("It has since been deleted."))
+    ids: dict[str, Any] = {argument: view["id"]}  # url_for takes its own options by name, too
     name = str(view.get("name") or view.get("title") or view.get("email") or record_id)
-    return Link(_(label), name, url_for(endpoint, **{argument: str(view["id"])}))
+    return Link(_(label), name, url_for(endpoint, **ids))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -67,3 +68,12 @@ def test_people_are_ticked(site: Site) -> None:
 
 def test_without_a_pipeline_the_first_ones_stages_are_offered(app: Any) -> None:
     assert listed(Site(app).get("/new-trigger/deal_stage_changed"), "p-to") == FIRST_STAGES
+
+
+@pytest.mark.parametrize(
+    ("kind", "control", "first"),
+    [("data_change", "p-operation", "Anything"), ("workflow_failed", "p-workflow", "Any")],
+)
+def test_no_choice_means_any_and_says_so_once(site: Site, kind: str, control: str, first: str) -> None:
+    found = re.search(rf'<select[^>]*id="{control}".*?</select>', site.get(f"/new-trigger/{kind}"), re.DOTALL)
+    assert found and re.findall(r'<option value=""[^>]*>([^<]*)', found[0]) == [first]

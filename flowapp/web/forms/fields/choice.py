@@ -120,7 +120,8 @@ class SelectField(
     @property
     def blank(self) -> str | None:
         """The text of the empty choice, where there may be none."""
-        if not self.info.required and self.info.default not in (None, "", ABSENT):
+        chosen_anyway = not self.info.required and self.info.default not in (None, "", ABSENT)
+        if chosen_anyway or "" in dict(self._offered()):
             return None
         return str(_("Choose…") if self.info.required else _("None"))
 
@@ -142,7 +143,7 @@ class SelectField(
             return [(key, name) for key, name, type_ in offer.integrations if wanted in ("", type_)]
         offered = {"table": offer.tables, "schema": offer.schemas, "form": offer.forms, "step": offer.steps,
                  "workflow": offer.workflows}  # fmt: skip
-        return list(offered.get(widget, self.info.choices))
+        return [*self.info.choices, *offered.get(widget, ())]
 
 
 class TimezoneField(SelectField, widgets=("timezone",), template="forms/timezone.html"):
