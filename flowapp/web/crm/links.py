@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import N_
 from flowapp.catalog.entities import read_all
 
-# By noun: its label, the end point of its page, and that one's argument.
-_PAGES = {
-    "contact": (N_("Contact"), "contacts.show", "contact_id"),
-    "company": (N_("Company"), "companies.show", "company_id"),
-    "organisation": (N_("Company"), "companies.show", "company_id"),
-    "deal": (N_("Deal"), "deals.show", "deal_id"),
-    "task": (N_("Task"), "tasks.edit", "task_id"),
+# By noun: its label, and the address of its page.
+_PAGES: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "contact": (N_("Contact"), lambda key: url_for("contacts.show", contact_id=key)),
+    "company": (N_("Company"), lambda key: url_for("companies.show", company_id=key)),
+    "organisation": (N_("Company"), lambda key: url_for("companies.show", company_id=key)),
+    "deal": (N_("Deal"), lambda key: url_for("deals.show", deal_id=key)),
+    "task": (N_("Task"), lambda key: url_for("tasks.edit", task_id=key)),
 }
 
 
@@ -35,10 +35,9 @@ def link_to(session: Session, organization_id: str, noun: str, record_id: str) -
     """The record of that noun and id; None for what is no record of the CRM."""
     if noun not in _PAGES:
         return None
-    label, endpoint, argument = _PAGES[noun]
+    label, page_of = _PAGES[noun]
     view = next(iter(read_all(session.connection(), organization_id, [(noun, record_id)]).values()), None)
     if view is None:
         return Link(_(label), _("It has since been deleted."))
-    ids: dict[str, Any] = {argument: view["id"]}  # url_for takes its own options by name, too
     name = str(view.get("name") or view.get("title") or view.get("email") or record_id)
-    return Link(_(label), name, url_for(endpoint, **ids))
+    return Link(_(label), name, page_of(str(view["id"])))
