@@ -45,7 +45,7 @@ matchMedia("(prefers-color-scheme: dark)").onchange = event => {
 console.error("oops");
 </script><body style="margin: 0"><h1>a</h1><h1>b</h1><img src="data:,"><div style="width: 500px">c</div>
 <div class="table-scroll" style="overflow: auto; width: 9px">wide</div></body></html>"""
-SAME_IN_FRENCH = {"Workflows", "Notifications", "Installation"}
+SAME_IN_FRENCH = {"Workflows", "Notifications", "Installation", "Contacts", "Pipelines"}
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
 SIDEWAYS = "[...document.querySelectorAll('.table-scroll')].filter(box => box.scrollWidth > box.clientWidth + 1).length"
 
