@@ -13,7 +13,15 @@ from flowapp.values.text import folded, slug
 _ID = "0190f3c2-7a1e-7c55-8000-5b0c1f0e2a11"
 _CONTACT = {"id": _ID, "name": "Ada Lovelace", "email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}
 _COMPANY = {"id": _ID, "name": "Analytical Engines", "nom": "Analytical Engines", "montant_potentiel": 60000}
-_DEAL = {"id": _ID, "title": "Engine No. 2", "value": 12000, "montant": 12000, "currency": "EUR", "stage": "SIGNÉ"}
+_DEAL = {
+    "id": _ID,
+    "title": "Engine No. 2",
+    "value": 12000,
+    "montant": 12000,
+    "currency": "EUR",
+    "pipeline": "Deals",
+    "stage": "SIGNÉ",
+}
 _TASK = {"id": _ID, "title": "Call Ada", "type": "call", "done": True}
 _FLAT = {"contact_id": _ID, "contact_name": "Ada Lovelace", "contact_email": "ada@example.com", "owner_id": _ID}
 CONTACT_NAMES: Mapping[str, object] = {"contact": _CONTACT, **_FLAT}

@@ -116,8 +116,8 @@ def named(data: Mapping[str, object]) -> dict[str, object]:
 
 
 def view(deal: Deal) -> dict[str, object]:
-    """The deal as expressions see it: its own fields beside the fixed ones; `montant` is its value, `stage` a name."""
-    return {**fields.shown(deal, NOUN), **_fixed(deal)}
+    """The deal as expressions see it: its own fields beside the fixed ones; `montant` is its value, `stage` and `pipeline` are names."""
+    return {**fields.shown(deal, NOUN), **_fixed(deal), "pipeline": deal.stage.pipeline.name}
 
 
 def in_scope(deal: Deal) -> dict[str, object]:

@@ -54,7 +54,8 @@ COMPANY_SAMPLE: Mapping[str, object] = {
     "pipeline_stage": "PROPOSITION", "montant_potentiel": 60000, "currency": "EUR",
 }  # fmt: skip
 DEAL_SAMPLE: Mapping[str, object] = {
-    "id": ID, "title": "Engine No. 2", "value": 12000, "montant": 12000, "currency": "EUR", "stage": "PROPOSITION",
+    "id": ID, "title": "Engine No. 2", "value": 12000, "montant": 12000, "currency": "EUR", "pipeline": "Deals",
+    "stage": "PROPOSITION",
     "status": "open", "description": "", "expected_close": "2026-12-31",
 }  # fmt: skip
 TASK_SAMPLE: Mapping[str, object] = {

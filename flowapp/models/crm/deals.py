@@ -50,6 +50,8 @@ class Stage(HasId, Tenant, Timestamps, Base):
     probability: Mapped[int] = mapped_column(default=0)
     position: Mapped[int] = mapped_column(default=0)
 
+    pipeline: Mapped[Pipeline] = relationship(viewonly=True)
+
 
 class Deal(Owned, Base):
     """A deal. `value` (in expressions also `montant`) is an amount of `currency`; `status` follows from its stage's kind."""

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import TRIGGERS
-from flowapp.crm import companies, contacts, deals, lists, tags
+from flowapp.crm import companies, contacts, deals, lists, pipelines, tags
 from flowapp.crm import tasks as todo
 from flowapp.data import records, tables
 from flowapp.events import Cause
-from flowapp.models import Company, Execution, utcnow
+from flowapp.models import Company, Execution, Pipeline, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks import jobs, runtime
 from tests.api.conftest import Api
@@ -119,6 +119,19 @@ def test_the_real_thing_starts_it_once(api: Api, name: str, written: Callable[[s
     hand_on()
     assert len(executions(api, workflow_id)) == 1
     assert executions(api, workflow_id)[0]["trigger_type"] == name
+
+
+@pytest.mark.parametrize("name", ["deal_stage_changed", "deal_value_changed", "deal_won", "deal_lost"])
+@pytest.mark.parametrize("told", [lambda one: one.name, lambda one: one.id, lambda one: one.name.upper()])
+def test_a_pipeline_is_meant_by_its_name_or_id(api: Api, name: str, told: Callable[[Pipeline], str]) -> None:
+    with tenant_session(runtime().engine, api.place.id) as session:
+        sales = pipelines.default(session)
+        session.commit()
+        workflow_id = listening(api, name, {"pipeline": told(sales)})
+        CASES[name][1](session)
+        session.commit()
+    (given,) = inputs(api, workflow_id)
+    assert given["deal"]["pipeline"] == sales.name
 
 
 @pytest.mark.parametrize(
