@@ -82,6 +82,26 @@ class ChangeParams(Params):
         return shown(value) if isinstance(value, bool | int | float) else value
 
 
+class TagParams(Params):
+    """Which tag."""
+
+    tag: str = Field(
+        "",
+        max_length=200,
+        json_schema_extra=ui(N_("Tag"), N_("Leave empty for any tag."), plain=True, suggest="tags"),
+    )
+
+
+class ListParams(Params):
+    """Which list."""
+
+    list: str = Field(
+        "",
+        max_length=200,
+        json_schema_extra=ui(N_("List"), N_("Leave empty for any list."), plain=True, suggest="lists"),
+    )
+
+
 class PipelineParams(Params):
     """In which pipeline."""
 
@@ -129,6 +149,16 @@ def view_of(event: Mapping[str, object], name: str) -> Mapping[str, object]:
 def is_named(wanted: str, event: Mapping[str, object], *names: str) -> bool:
     """Whether one of these values of the payload is meant; nothing entered means any."""
     return named(wanted, *(payload_of(event).get(name) for name in names))
+
+
+def is_tag(config: TagParams, event: Mapping[str, object]) -> bool:
+    """Whether it is the tag that is meant."""
+    return is_named(config.tag, event, "tag", "tag_id")
+
+
+def is_list(config: ListParams, event: Mapping[str, object]) -> bool:
+    """Whether it is the list that is meant."""
+    return is_named(config.list, event, "list", "list_slug", "list_id")
 
 
 def in_pipeline(config: PipelineParams, event: Mapping[str, object]) -> bool:

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pydantic import Field
-
-from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
-from flowapp.catalog.record_triggers import CONTACT_NAMES, is_named
+from flowapp.catalog import N_, TriggerSpec, trigger
+from flowapp.catalog.record_triggers import CONTACT_NAMES, ListParams, is_list
 
 
-class ContactListRemovedParams(Params):
+class ContactListRemovedParams(ListParams):
     """Which list."""
-
-    list: str = Field(
-        "",
-        max_length=200,
-        json_schema_extra=ui(N_("List"), N_("Leave empty for any list."), plain=True, suggest="lists"),
-    )
-
-
-def matches(config: ContactListRemovedParams, event: Mapping[str, object]) -> bool:
-    """Whether it is the list that is meant."""
-    return is_named(config.list, event, "list", "list_slug", "list_id")
 
 
 trigger(
@@ -37,7 +22,7 @@ trigger(
         sample={**CONTACT_NAMES, "list": "Newsletter", "list_slug": "newsletter"},
         param_aliases={"list_id": "list", "list_name": "list"},
         listens=lambda _config: "contact.list_removed",
-        matches=matches,
+        matches=is_list,
         summary=lambda config: str(config.list),
     )
 )

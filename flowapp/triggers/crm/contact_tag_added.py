@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pydantic import Field
-
-from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
-from flowapp.catalog.record_triggers import CONTACT_NAMES, is_named
+from flowapp.catalog import N_, TriggerSpec, trigger
+from flowapp.catalog.record_triggers import CONTACT_NAMES, TagParams, is_tag
 
 
-class ContactTagAddedParams(Params):
+class ContactTagAddedParams(TagParams):
     """Which tag."""
-
-    tag: str = Field(
-        "",
-        max_length=200,
-        json_schema_extra=ui(N_("Tag"), N_("Leave empty for any tag."), plain=True, suggest="tags"),
-    )
-
-
-def matches(config: ContactTagAddedParams, event: Mapping[str, object]) -> bool:
-    """Whether it is the tag that is meant."""
-    return is_named(config.tag, event, "tag", "tag_id")
 
 
 trigger(
@@ -37,7 +22,7 @@ trigger(
         sample={**CONTACT_NAMES, "tag": "VIP"},
         param_aliases={"tag_id": "tag", "tag_name": "tag"},
         listens=lambda _config: "contact.tag_added",
-        matches=matches,
+        matches=is_tag,
         summary=lambda config: str(config.tag),
     )
 )
