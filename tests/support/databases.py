@@ -14,10 +14,12 @@ from sqlalchemy import Engine, Pool, event
 
 from flowapp.config import Settings
 from flowapp.models.tenancy import engine_options, make_engine, prepare_engine
+from tests.support.processes import wait_until
 from tests.support.servers.postgres import Cluster
 
 LARGE = 1 << 18  # bytes: what deleted rows leave behind is cleared away from a table of this size
-_OTHERS = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+# Without a time to wait for each: the server looks only every 0.1 s whether one is gone.
+_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 _TABLES = (
     "SELECT relname, pg_relation_size(oid) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 )
@@ -142,7 +144,7 @@ class PostgresDatabase:
     def _emptied(self, admin: psycopg.Connection) -> bool:
         """Whether it is again as it was made."""
         try:
-            admin.execute(_OTHERS)
+            wait_until(lambda: not admin.execute(_OTHERS).fetchall(), message="a connection stays")
             sizes = dict(admin.execute(_TABLES).fetchall())
             drops = [f'DROP TABLE "{name}" CASCADE' for name in sizes.keys() - self._tables]
             deletes = [f'DELETE FROM "{name}"' for name in self._tables - {"alembic_version"}]

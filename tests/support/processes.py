@@ -42,11 +42,12 @@ def server(
 
 def wait_until(ready: Callable[[], Any], seconds: float = 30, message: str = "it did not happen") -> Any:
     """The first true value of `ready()`; AssertionError after `seconds`."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.001
     while not (value := ready()):
         if time.monotonic() > end:
             raise AssertionError(f"{message} within {seconds:g} s")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.02)  # most of it happens at once
     return value
 
 
