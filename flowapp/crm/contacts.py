@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp import events
-from flowapp.accounts.members import clean_email, clean_timezone
+from flowapp.accounts.members import clean_timezone
 from flowapp.crm import fields, owners, reading
 from flowapp.crm.companies import read_company
-from flowapp.crm.writing import changed, made_before, save, touch
-from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError, UnsuitableError
+from flowapp.crm.people import addresses
+from flowapp.crm.writing import changed, made_before, touch
+from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
 from flowapp.events import Cause
 from flowapp.models import CONSENTS, Contact, by_reference, iso, utcnow
 from flowapp.records.lock import lock
@@ -22,9 +22,10 @@ NOUN = "contact"
 MAX_NAME = 200
 ALIASES = {"owner": "owner_id", "company": "company_id", "organisation": "company_id", "organisation_id": "company_id"}
 FIXED = (
-    "id", "number", "email", "first_name", "last_name", "phone", "language", "timezone", "score", "consent", "owner_id",
+    "id", "number", "email", "emails", "first_name", "last_name", "phone", "language", "timezone", "score", "consent", "owner_id",
     "company_id",
 )  # fmt: skip
+by_email = addresses.by_email
 
 
 def get(session: Session, contact_id: str, *, trashed: bool = False) -> Contact:
@@ -33,12 +34,6 @@ def get(session: Session, contact_id: str, *, trashed: bool = False) -> Contact:
     if contact is None or (contact.deleted_at and not trashed):
         raise NotFoundError(say("There is no such contact."))
     return contact
-
-
-def by_email(session: Session, email: str, *, trashed: bool = False) -> Contact | None:
-    """The contact with that address, in any case; None where there is none."""
-    contact = session.scalar(select(Contact).where(Contact.email == email.strip().lower()))
-    return contact if contact and (trashed or not contact.deleted_at) else None
 
 
 def find(session: Session, reference: str) -> Contact:
@@ -50,15 +45,14 @@ def find(session: Session, reference: str) -> Contact:
 
 
 def create(session: Session, data: Mapping[str, object], *, cause: Cause, source_key: str | None = None) -> Contact:
-    """A new contact; `data` has email, and any of what READERS reads and fields. Records contact.created.
+    """A new contact; `data` has any of what READERS reads and fields: an address, a phone number or a name at least.
+    Records contact.created.
 
     InvalidError where a value cannot be used, UnsuitableError where another contact has the address.
     """
     if (made := made_before(session, Contact, source_key)) is not None:
         return made
-    if not data.get("email"):
-        raise InvalidError.at("email", say("Enter an e-mail address, for example ann@example.com."))
-    values = reading.read(session, named(data), READERS)
+    values = addresses.arranged(reading.read(session, named(data), READERS))
     held = fields.read(session, NOUN, data.get("fields", {}), {}, new=True)
     contact = Contact(**values, fields=held, source_key=source_key)
     _write(session, contact, {})
@@ -73,7 +67,7 @@ def update(session: Session, contact: Contact, data: Mapping[str, object], *, ca
     """
     lock(session, contact)
     before, held = view(contact), contact.fields
-    values = reading.read(session, named(data), READERS)
+    values = addresses.arranged(reading.read(session, named(data), READERS), contact)
     if "fields" in data:
         values["fields"] = fields.read(session, NOUN, data["fields"], held)
     for name, value in values.items():
@@ -120,8 +114,8 @@ def view(contact: Contact) -> dict[str, object]:
 
 
 def name_of(contact: Contact) -> str:
-    """Its full name, else its address."""
-    return f"{contact.first_name} {contact.last_name}".strip() or contact.email
+    """Its full name, else its address, else its phone number."""
+    return f"{contact.first_name} {contact.last_name}".strip() or contact.email or contact.phone
 
 
 def in_scope(contact: Contact) -> dict[str, object]:
@@ -166,13 +160,10 @@ def payload(contact: Contact) -> dict[str, object]:
 
 def _write(session: Session, contact: Contact, held: Mapping[str, object]) -> None:
     touch(contact)
-    contact.search = reading.search_text(contact.first_name, contact.last_name, contact.email, contact.phone)
-    with session.no_autoflush:
-        other = by_email(session, contact.email, trashed=True)
-    if other is not None and other is not contact and other.deleted_at:
-        in_trash = say("A contact with this e-mail address is in the trash: restore it.")
-        raise UnsuitableError.at("email", in_trash, "taken")
-    save(session, contact, ("email", say("A contact with this e-mail address already exists.")))
+    if not any((contact.email, contact.phone, contact.first_name, contact.last_name)):
+        raise InvalidError.at("email", say("Enter an e-mail address, a phone number or a name."))
+    contact.search = reading.search_text(contact.first_name, contact.last_name, *contact.emails, contact.phone)
+    addresses.write(session, contact)
     fields.claim(session, NOUN, contact, held)
 
 
@@ -181,16 +172,12 @@ def _record(session: Session, kind: str, contact: Contact, changes: Mapping[str,
     events.record(session, kind, entity=(NOUN, contact.id), payload=told, cause=cause)
 
 
-def _email(_session: Session, value: object, path: str) -> str:
-    return reading.at(path, lambda: clean_email(reading.plain_text(value, path)))
-
-
 def _timezone(_session: Session, value: object, path: str) -> str:
     return reading.at(path, lambda: clean_timezone(str(value)) if value else "")
 
 
 READERS: Mapping[str, reading.Reader] = {
-    "email": _email,
+    **addresses.READERS,
     "first_name": reading.text_of(MAX_NAME),
     "last_name": reading.text_of(MAX_NAME),
     "phone": reading.phone,

@@ -98,7 +98,9 @@ def _title(event: Event) -> str:
 
 def _changes(event: Event) -> list[Entry]:
     changes = event.payload.get("changes")
-    found = changes if isinstance(changes, dict) else {}
+    found = dict(changes) if isinstance(changes, dict) else {}
+    if "email" in found and all(len(emails or ()) < 2 for emails in found.get("emails", {}).values()):
+        found.pop("emails", None)  # there is no other than the one that changed
     return [{"field": name, **change} for name, change in found.items() if name not in _TWINS]
 
 

@@ -32,10 +32,11 @@ def changed(before: Mapping[str, object], after: Mapping[str, object]) -> Change
 
 
 def save(session: Session, row: object, taken: tuple[str, str] = ("", "")) -> None:
-    """Writes the row. UnsuitableError at the field of `taken`, with its message, where another row has its value."""
+    """Writes the row, or several together. UnsuitableError at the field of `taken`, with its message, where another row has
+    its value."""
     try:
         with session.begin_nested():
-            session.add(row)
+            session.add_all(row if isinstance(row, list) else [row])
             session.flush()
     except IntegrityError:
         path, message = taken

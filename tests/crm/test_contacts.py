@@ -40,7 +40,7 @@ def test_a_new_contact_is_told_of(session: Session) -> None:
     event = recorded(session)[0]
     assert (event.type, event.entity_type, event.entity_id) == ("contact.created", "contact", ann.id)
     assert event.payload["contact"] == {
-        "plan": "gold", "id": ann.id, "number": 1, "email": "ann@b.example", "first_name": "Ann", "last_name": "Lee",
+        "plan": "gold", "id": ann.id, "number": 1, "email": "ann@b.example", "emails": ["ann@b.example"], "first_name": "Ann", "last_name": "Lee",
         "timezone": "", "name": "Ann Lee", "phone": "", "language": "", "score": 0, "consent": "unknown", "owner_id": None,
         "company_id": None,
     }  # fmt: skip

@@ -2,7 +2,8 @@
 
 What migrations do is read from the SQL that they send to PostgreSQL, whichever way they were written. A migration that takes
 something away says `contracts_after = "<release>"`: the last release whose code needed it. That one has to be out, so the
-release that is in the making no longer leans on it (docs/upgrading.md).
+release that is in the making no longer leans on it (docs/upgrading.md). `harmless` names constraints and indexes that the
+release before cannot run into, beside the reason why.
 """
 
 from __future__ import annotations
@@ -101,7 +102,8 @@ def released() -> set[str]:
 def test_the_release_before_runs_on_the_schema_of_this_one(connection: Connection) -> None:
     looked_at = 0
     for script in scripts():
-        found = broken(sent(connection, script))
+        harmless = getattr(script, "harmless", ())
+        found = [one for one in broken(sent(connection, script)) if not any(name in one for name in harmless)]
         if script.revision <= BEFORE_THE_RULE:
             continue
         looked_at += 1

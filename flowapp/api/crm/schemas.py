@@ -21,6 +21,8 @@ class _Zones:
 
 
 Email = Annotated[str, Field(min_length=3, max_length=254, json_schema_extra={"format": "email"})]
+# Nothing takes it away: a contact may have a phone number or a name alone.
+EmailOrNone = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"})]
 Timezone = Annotated[str, _Zones()]
 
 
@@ -34,7 +36,10 @@ class ContactQuery(RecordQuery):
 class ContactChangeIn(In):
     """What changes. `timezone` (empty: the organization's) is where waits count their hours; `fields` are your own."""
 
-    email: Email = ""
+    email: EmailOrNone = Field(default="", description="The primary address.")
+    emails: list[Email] = Field(
+        default_factory=list, max_length=20, description="All addresses, the primary one first. Each finds the contact."
+    )
     first_name: str = Field(default="", max_length=200)
     last_name: str = Field(default="", max_length=200)
     phone: str = Field(default="", max_length=40, description="Kept as E.164 writes it: +33123456789.")
@@ -48,17 +53,16 @@ class ContactChangeIn(In):
 
 
 class ContactIn(ContactChangeIn):
-    """A contact; nobody else of the organization has its address."""
-
-    email: Email
+    """A contact: an address, a phone number or a name at least. Nobody else of the organization has its addresses."""
 
 
 class ContactOut(Out):
-    """A contact; `name` is the full one, else the address."""
+    """A contact; `name` is the full one, else the address, else the phone number."""
 
     id: str
     number: int | None = Field(description="Counted in the organization, and taken wherever the id is.")
-    email: str
+    email: str = Field(description="The primary address; empty where there is none.")
+    emails: list[str]
     first_name: str
     last_name: str
     name: str

@@ -69,7 +69,8 @@ class StepCrm:
                 made = contacts.create(session, read, cause=self._cause, source_key=self._step.key)
                 return KeptRecord(contacts.view(made), created=True, changed=True)
             contacts.restore(session, known, cause=self._cause)
-            given = {name: value for name, value in read.items() if value not in (None, "")}
+            # It is found by any of its addresses: the primary one stays what it is.
+            given = {name: value for name, value in read.items() if value not in (None, "") and name != "email"}
             return self._change(session, contacts.NOUN, known, given)
 
         return self._run(work)

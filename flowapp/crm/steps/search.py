@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.crm import companies, contacts, deals, fields, links, pipelines, reading, tags, tasks
 from flowapp.crm.field_types import coerce
+from flowapp.crm.people import addresses
 from flowapp.crm.steps.nouns import named
 from flowapp.data.names import suggestion
 from flowapp.errors import InvalidError, NotFoundError
@@ -55,6 +56,8 @@ def _match(session: Session, noun: str, name: str, value: object) -> ColumnEleme
     if name in ("tag", "tags") and issubclass(model, Owned):
         tagged = select(tags.OF[model][1]).join(Tag, Tag.id == Tagging.tag_id)
         return model.id.in_(tagged.where(Tag.key == tags.key_of(tags.clean(value, name))))
+    if noun == contacts.NOUN and name in addresses.READERS:
+        return addresses.holding(reading.plain_text(value, name))
     if (reader := _READERS[noun].get(name)) is not None:
         read = reader(session, value, name)
         column = getattr(model, name)

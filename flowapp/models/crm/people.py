@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from flowapp.models.base import Base, Id
+from flowapp.models.base import AnyJson, Base, Id, Tenant
 from flowapp.models.crm.base import Money, Owned, by_source
 from flowapp.models.numbers import by_number
 
+HAS_EMAIL = text("email <> ''")
 CONSENTS = ("unknown", "granted", "denied")
 
 
@@ -33,20 +34,32 @@ class Company(Owned, Base):
 
 
 class Contact(Owned, Base):
-    """A person. `timezone` (empty: the organization's) is where waits count their hours; `fields` are the user's own."""
+    """A person, known by an address, a phone number or a name. `email` is the primary address, empty where there is none, and
+    `other_emails` are further ones: any of them finds the contact (ContactEmail). `timezone` (empty: the organization's) is
+    where waits count their hours; `fields` are the user's own.
+    """
 
     __tablename__ = "contacts"
     __table_args__ = (
-        UniqueConstraint("organization_id", "email"),
         CheckConstraint("email = lower(email)", name="email_lower"),
         CheckConstraint(f"consent IN {CONSENTS}", name="consent"),
+        CheckConstraint("email <> '' OR phone <> '' OR first_name <> '' OR last_name <> ''", name="somebody"),
+        Index(
+            "ix_contacts_organization_id_email",
+            "organization_id",
+            "email",
+            unique=True,
+            sqlite_where=HAS_EMAIL,
+            postgresql_where=HAS_EMAIL,
+        ),
         by_number("contacts"),
         by_source("contacts"),
         Index("ix_contacts_organization_id_last_activity_at", "organization_id", "last_activity_at"),
         Index("ix_contacts_organization_id_phone", "organization_id", "phone"),
     )
 
-    email: Mapped[str] = mapped_column(String(254))
+    email: Mapped[str] = mapped_column(String(254), default="")
+    other_emails: Mapped[list[str]] = mapped_column(AnyJson, default=list, server_default="[]")
     first_name: Mapped[str] = mapped_column(String(200), default="")
     last_name: Mapped[str] = mapped_column(String(200), default="")
     timezone: Mapped[str] = mapped_column(String(64), default="")
@@ -57,3 +70,22 @@ class Contact(Owned, Base):
     company_id: Mapped[str | None] = mapped_column(Id, ForeignKey("companies.id", ondelete="SET NULL"), index=True)
 
     company: Mapped[Company | None] = relationship()
+
+    @property
+    def emails(self) -> list[str]:
+        """All addresses, the primary one first."""
+        return [email for email in (self.email, *(self.other_emails or ())) if email]
+
+
+class ContactEmail(Tenant, Base):
+    """An address of a contact: there is one contact of an organization with it, be it the primary address or another one."""
+
+    __tablename__ = "contact_emails"
+
+    organization_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True, sort_order=-10
+    )
+    email: Mapped[str] = mapped_column(String(254), primary_key=True)
+    contact_id: Mapped[str] = mapped_column(Id, ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+
+    contact: Mapped[Contact] = relationship()

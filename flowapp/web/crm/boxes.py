@@ -73,7 +73,7 @@ def reference(session: Session, kind: str, record_id: object) -> str:
     if record is None or record.deleted_at:
         return ""
     if isinstance(record, Contact):
-        return record.email
+        return record.email or str(record.number)
     if isinstance(record, Deal):
         return str(record.number)
     if not isinstance(record, Company):
@@ -101,6 +101,8 @@ def _shown(session: Session, one: RecordField, value: object) -> object:
         return reference(session, target, value)
     if one.kind == "multiple_choice":
         return value if isinstance(value, list) else []
+    if one.kind == "emails":
+        return "\n".join(value) if isinstance(value, list) else ""
     return zone_text(str(value)) if one.kind == "datetime" and value else as_text(value)
 
 
@@ -142,7 +144,14 @@ def suggesting(target: str) -> dict[str, str]:
     }
 
 
-_KINDS = {"money": "number", "currency": "text", "language": "text", "timezone": "text", "domain": "text"}
+_KINDS = {
+    "emails": "long_text",
+    "money": "number",
+    "currency": "text",
+    "language": "text",
+    "timezone": "text",
+    "domain": "text",
+}
 _ATTRIBUTES: Mapping[str, dict[str, str]] = {
     "currency": {"maxlength": "3", "list": "known-currency"},
     "language": {"list": "known-language"},

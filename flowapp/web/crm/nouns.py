@@ -36,7 +36,7 @@ class Service(Protocol[R]):
 
 @dataclass(frozen=True, slots=True)
 class RecordField:
-    """A field of a record. `kind` is a type of custom fields, or member, company, stage, stage_name, timezone.
+    """A field of a record. `kind` is a type of custom fields, or member, company, stage, stage_name, timezone, emails (one on each line).
 
     `own`: an admin defined it. `label` and the labels of `options` are msgids, unless it is own.
     """
@@ -110,7 +110,8 @@ CONTACT = Noun(
     contacts.NOUN, "contacts", N_("Contact"), N_("Contacts"), N_("New contact"), "user", Contact, contacts, contacts.name_of,
     (
         Row(N_("Name"), (RecordField("first_name", N_("First name")), RecordField("last_name", N_("Last name")))),
-        row("email", N_("E-mail"), "email", required=True),
+        row("email", N_("E-mail"), "email"),
+        row("emails", N_("All e-mail addresses"), "emails"),
         row("phone", N_("Phone"), "phone"),
         _COMPANY,
         _OWNER,
@@ -119,7 +120,7 @@ CONTACT = Noun(
         row("score", N_("Score"), "number"),
         row("consent", N_("Consent"), "choice", unknown=N_("Unknown"), granted=N_("Granted"), denied=N_("Denied")),
     ),
-    not_new=("score",),
+    not_new=("score", "emails"),
 )  # fmt: skip
 COMPANY = Noun(
     companies.NOUN, "companies", N_("Company"), N_("Companies"), N_("New company"), "building", Company, companies, lambda company: company.name,

@@ -104,5 +104,6 @@ _WRITTEN: Mapping[str, Callable[[object], str]] = {
     "date": _day,
     "datetime": _moment,
     "number": _number,
+    "emails": lambda value: ", ".join(map(str, value)) if isinstance(value, list) else str(value),
     "multiple_choice": lambda value: ", ".join(map(str, value)) if isinstance(value, list) else str(value),
 }

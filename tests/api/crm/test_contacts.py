@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from flowapp.api.crm.schemas import ContactOut
+from flowapp.data import forms
+from flowapp.extensions import db
+from flowapp.models.tenancy import tenant_session
 from tests.api.conftest import Api
 from tests.api.waiting import ended, started
 
@@ -93,3 +96,50 @@ def test_an_unknown_contact_starts_nothing(api: Api, about: dict[str, Any], path
     refused = api.post(f"/workflows/{workflow['id']}/execute/", about, 404)
     assert refused["errors"][0]["path"] == path
     assert api.get("/executions/")["count"] == 0
+
+
+def test_each_address_finds_the_contact(api: Api) -> None:
+    ann = api.post("/contacts/", {"emails": ["ann@b.example", "Ann@Work.example"], "first_name": "Ann"}, 201)
+    assert (ann["email"], ann["emails"]) == ("ann@b.example", ["ann@b.example", "ann@work.example"])
+    for query in ("email=ANN@work.example", "search=ann@work"):
+        assert [row["id"] for row in api.get(f"/contacts/?{query}")["results"]] == [ann["id"]]
+    (problem,) = api.post("/contacts/", {"email": "ann@work.example"}, 409)["errors"]
+    assert problem["path"] == "email"
+    run = started(
+        api,
+        {"step_id": "it", "name": "It", "action_type": "log", "params": {"message": "x"}},
+        contact="ann@work.example",
+    )
+    assert api.get(f"/executions/{run}/")["contact"] == ann["id"]
+
+
+def test_a_contact_by_phone_or_name_alone(api: Api) -> None:
+    bob = api.post("/contacts/", {"phone": "+33123456789"}, 201)
+    assert (bob["email"], bob["emails"], bob["name"]) == ("", [], "+33123456789")
+    assert api.patch(f"/contacts/{bob['id']}/", {"email": "bob@b.example"})["emails"] == ["bob@b.example"]
+    assert api.patch(f"/contacts/{bob['id']}/", {"emails": []})["email"] == ""
+    assert api.patch(f"/contacts/{bob['id']}/", {"phone": ""}, 422)["errors"][0]["path"] == "email"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_form_of_an_anonymous_visitor_keeps_the_known_contact(app: Any, api: Api) -> None:
+    """Known by any of its addresses; what the visitor leaves blank stays as it is."""
+    ann = api.post("/contacts/", {**ANN, "emails": ["ann@b.example", "ann@work.example"]}, 201)
+    fields = [{"label": "First name"}, {"label": "Last name"}, {"label": "Email", "type": "email"}, {"label": "Phone"}]
+    with app.app_context(), tenant_session(db.engine, api.place.id) as session:
+        form = forms.create(session, {"name": "Contact us", "fields": fields}, project_id=api.place.project_id)
+        slug, key = form.slug, form.key
+        session.commit()
+    params = {name: "{{ form_data." + name + " }}" for name in ("email", "first_name", "last_name", "phone")}
+    step = {"step_id": "keep", "name": "Keep", "action_type": "create_contact", "params": params}
+    trigger = {"trigger_type": "form_submit", "config": {"form_id": slug}}
+    workflow = api.post("/workflows/", {"name": "Asks", "steps": [step], "triggers": [trigger]}, 201)
+    api.post(f"/workflows/{workflow['id']}/activate/")
+    answer = {"email": "Ann@Work.example", "first_name": "", "last_name": "Lee-Ray", "phone": ""}
+    api.client.post(f"/f/{key}", json={"form_data": answer})
+    (run,) = api.get(f"/executions/?workflow={workflow['id']}")["results"]
+    assert ended(api, run["id"])["status"] == "completed"
+    (known,) = api.get("/contacts/")["results"]
+    assert (known["id"], known["email"], known["first_name"], known["last_name"]) == (
+        ann["id"], "ann@b.example", "Ann", "Lee-Ray",
+    )  # fmt: skip

@@ -165,6 +165,15 @@ def test_create_contact_makes_or_changes(world: World) -> None:
     assert (same["output_data"]["changed"], told.count()) == (False, before)
 
 
+def test_create_contact_finds_by_each_address(world: World) -> None:
+    contacts.update(world.session, world.contact, {"other_emails": ["ann@work.example"]}, cause=SYSTEM)
+    world.session.commit()
+    done = world.run("create_contact", email="Ann@Work.example", last_name="Lee")["output_data"]
+    assert (done["created"], world.contact.last_name, world.contact.email) == (False, "Lee", "ann@b.example")
+    found = world.run("find_record", object="contact", match={"email": "ann@work.example"})["output_data"]
+    assert found["record"]["id"] == world.contact.id
+
+
 def test_create_company(world: World) -> None:
     world.run("create_company", nom="Other", data={"pipeline_stage": "proposition", "montant_potentiel": 60000})
     found = world.one(Company, name="Other")

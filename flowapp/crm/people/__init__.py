@@ -1,0 +1,1 @@
+"""What only contacts have: several addresses, and others that may be the same person."""
