@@ -13,6 +13,7 @@ from flowapp import workflows
 from flowapp.extensions import db
 from flowapp.models import DataTable, Execution, Member, StepRun, User, Version, Workflow, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
+from tests.support.browser import csrf_token
 from tests.support.tenant import add_organization
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -42,11 +43,7 @@ class Site:
                 session.commit()
         with self.client.session_transaction() as session:
             session.update(_user_id=self.login, _fresh=True, organization_id=self.organization_id)
-        self.csrf = self._csrf()
-
-    def _csrf(self) -> str:
-        html = self.client.get(self.url("/steps")).get_data(as_text=True)
-        return re.search(r'name="csrf-token" content="([^"]+)"', html)[1]  # type: ignore[index]
+        self.csrf = csrf_token(self.client)
 
     def url(self, path: str) -> str:
         return f"/workflows/{self.id}{path}"
