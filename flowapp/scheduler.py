@@ -26,14 +26,17 @@ from flowapp.executions import replays, search
 from flowapp.models import Lease, utcnow
 from flowapp.models.tenancy import at_once, make_engine, prepare_engine, system_session
 from flowapp.notifications import alerts
+from flowapp.records.jobs import claims
 from flowapp.tasks import due, event_relay, repeating
 from flowapp.tasks.fleet.heartbeats import Heart
+from flowapp.tasks.jobs import run_job
 from flowapp.tasks.maintenance import Notes, Upkeep
 
 TICK = 0.5
 LEASE = timedelta(seconds=6)
 RECOVERIES = timedelta(seconds=5)
 INDEXING = timedelta(seconds=2)
+JOBS = timedelta(seconds=2)
 log = logs.get_logger(__name__)
 
 
@@ -47,6 +50,7 @@ class Scheduler:
         self.replays_woken_at: datetime | None = None
         self.recoveries_seen_at: datetime | None = None
         self.indexed_at: datetime | None = None
+        self.jobs_woken_at: datetime | None = None
 
     def tick(self) -> None:
         """One round, if this process holds the lease. A job that fails keeps none of the others from its work."""
@@ -72,6 +76,7 @@ class Scheduler:
             (self.publish_events, due.events),
             (self.announce_recoveries, True),
             (self.wake_replays, True),
+            (self.wake_jobs, True),
             (self.index_executions, True),
             (self.notes.write, True),
         ]
@@ -158,6 +163,17 @@ class Scheduler:
             wake_ups = replays.stalled(session, now)
         for replay_id, organization_id in wake_ups:
             repeating.wake_replay(replay_id, organization_id)
+
+    def wake_jobs(self, now: datetime) -> None:
+        """Has jobs go on whose worker died or whose message was lost; looks for them every few seconds."""
+        if self.jobs_woken_at and self.jobs_woken_at <= now < self.jobs_woken_at + JOBS:
+            return
+        self.jobs_woken_at = now
+        with system_session(self.runtime.engine) as session:
+            wake_ups = claims.lost(session, now)
+            session.commit()
+        for job_id, organization_id in wake_ups:
+            run_job.wake(job_id, organization_id)
 
 
 def take_lease(session: Session, name: str, owner: str, now: datetime, until: datetime) -> bool:

@@ -45,7 +45,9 @@ def create(session: Session, data: Mapping[str, object], *, cause: Cause, source
     if (made := made_before(session, Note, source_key)) is not None:
         return made
     data = named(data)
-    made_by = {name: value for name, value in cause.columns().items() if name not in ("depth", "bulk") and value}
+    made_by = {
+        name: value for name, value in cause.columns().items() if name not in ("depth", "bulk", "silent") and value
+    }
     note = Note(**reading.read(session, data, READERS), made_by=made_by, source_key=source_key)
     _set_text(session, note, data, required=True)
     links.refuse_nothing(note)

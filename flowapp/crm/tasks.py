@@ -40,7 +40,9 @@ def create(session: Session, data: Mapping[str, object], *, cause: Cause, source
         return made
     data = named(data)
     values = reading.read(session, {"title": "", **data}, READERS)
-    made_by = {name: value for name, value in cause.columns().items() if name not in ("depth", "bulk") and value}
+    made_by = {
+        name: value for name, value in cause.columns().items() if name not in ("depth", "bulk", "silent") and value
+    }
     task = Task(**values, made_by=made_by, source_key=source_key)
     _set_due(session, task, data)
     _set_done(session, task, data)

@@ -16,6 +16,7 @@ class CauseColumns(TypedDict):
     origin: str
     depth: int
     bulk: bool
+    silent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Cause:
     """Who or what did it: a person, a step of an execution, or an origin such as `form:contact_form_1` or `import:<job>`.
 
     `depth` counts the executions that led to it, each started by an event of the one before: 0 for what a person did,
-    1 for a step of the execution that this started. `bulk`: one of the many rows that a job changes; nobody waits for it.
+    1 for a step of the execution that this started. `bulk`: one of the many rows that a job changes; nobody waits for it,
+    and nobody is notified of it. `silent`: it starts no workflow; executions that wait for it hear of it.
     """
 
     actor_id: str | None = None
@@ -33,6 +35,7 @@ class Cause:
     origin: str = ""
     depth: int = 0
     bulk: bool = False
+    silent: bool = False
 
     def columns(self) -> CauseColumns:
         """What a row of events keeps of it."""
@@ -44,6 +47,7 @@ class Cause:
             "origin": self.origin,
             "depth": self.depth,
             "bulk": self.bulk,
+            "silent": self.silent,
         }
 
 

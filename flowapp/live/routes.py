@@ -1,4 +1,4 @@
-"""The two sockets."""
+"""The sockets."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from flowapp.errors import FlowError, InvalidError, NotFoundError, UnavailableEr
 from flowapp.extensions import db
 from flowapp.live.execution import ExecutionFeed
 from flowapp.live.hub import Hub
+from flowapp.live.job import JobFeed
 from flowapp.live.line import INTERNAL_ERROR, Feed, Line
 from flowapp.live.monitor import MonitorFeed
 from flowapp.logs import get_logger
@@ -40,6 +41,7 @@ def install(sock: Sock) -> None:
     for path, view in (
         ("/ws/automation/execution/<execution_id>/", watch_execution),
         ("/ws/automation/monitor/", watch_monitor),
+        ("/ws/automation/job/<job_id>/", watch_job),
     ):
         sock.route(path, strict_slashes=False)(view)
 
@@ -61,6 +63,19 @@ def watch_execution(ws: Server, execution_id: str) -> None:
 def watch_monitor(ws: Server) -> None:
     """initial_stats, execution_started, execution_completed; takes get_stats."""
     _serve(ws, lambda: MonitorFeed(db.engine, g.organization.id, _after(), client_language()))
+
+
+@access(Role.VIEWER)
+def watch_job(ws: Server, job_id: str) -> None:
+    """initial_state, job_progress."""
+    known, language = read_id(job_id), client_language()
+
+    def feed() -> LiveFeed:
+        if known is None:
+            raise NotFoundError("There is no such job.")
+        return JobFeed(db.engine, g.organization.id, known, language)
+
+    _serve(ws, feed)
 
 
 def _after() -> int | None:

@@ -1,10 +1,10 @@
-"""Keeping the installation in order: its processes, runs of background jobs, replays, notifications to people."""
+"""What runs beside executions: processes, background jobs and their runs, jobs of people, replays, notifications."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flowapp.exact_json import Json
@@ -12,6 +12,10 @@ from flowapp.models.base import AnyJson, Base, HasId, Id, Tenant, utcnow
 
 PROCESS_KINDS = ("web", "worker", "scheduler")
 REPLAY_STATUSES = ("pending", "running", "completed", "cancelled")
+JOB_STATUSES = ("pending", "running", "completed", "cancelled", "failed")
+JOB_OPEN = JOB_STATUSES[:2]
+JOB_FILES = ("ids", "input", "output")
+_IS_OPEN = text("status IN ('pending', 'running')")
 
 
 class Heartbeat(Base):
@@ -84,6 +88,76 @@ class Replay(HasId, Tenant, Base):
     created_by: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     completed_at: Mapped[datetime | None]
+
+
+class Job(HasId, Tenant, Base):
+    """Long work that a person started: what kind (records.jobs.kinds), with which `arguments`, and how far it is.
+
+    `cursor` is where its next batch begins, committed with the rows of the one before; a worker holds the job by `fence`
+    and `lease_until`, as it holds an execution. `attempts` counts the claims since the last batch. `start_workflows`:
+    whether its events may start any. `title_parts` and `result_parts`: what these texts are made of (texts.parts).
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(f"status IN {JOB_STATUSES}", name="status"),
+        CheckConstraint("total >= 0 AND done >= 0 AND changed >= 0 AND failed >= 0", name="counts"),
+        Index("ix_jobs_open", "rung_at", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+    )
+
+    kind: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(300))
+    title_parts: Mapped[object] = mapped_column(AnyJson, nullable=True)
+    status: Mapped[str] = mapped_column(String(16), default="pending")
+    total: Mapped[int] = mapped_column(default=0)
+    done: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    cursor: Mapped[object] = mapped_column(AnyJson, nullable=True)
+    arguments: Mapped[dict[str, object]] = mapped_column(AnyJson, default=dict)
+    start_workflows: Mapped[bool] = mapped_column(default=False, server_default=false())
+    result: Mapped[str] = mapped_column(Text, default="")
+    result_parts: Mapped[object] = mapped_column(AnyJson, nullable=True)
+    created_by: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    rung_at: Mapped[datetime] = mapped_column(default=utcnow)
+    fence: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+
+
+class JobFailure(Tenant, Base):
+    """A row that a job could not work on, and why: a line of its error file. `data` is the row as it was sent."""
+
+    __tablename__ = "job_failures"
+
+    job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reference: Mapped[str] = mapped_column(String(200), default="")
+    name: Mapped[str] = mapped_column(String(300), default="")
+    message: Mapped[str] = mapped_column(Text)
+    message_parts: Mapped[object] = mapped_column(AnyJson, nullable=True)
+    data: Mapped[object] = mapped_column(AnyJson, nullable=True)
+
+
+class JobFile(HasId, Tenant, Base):
+    """What a job works on or has made: the file that was sent (input), the one to fetch (output), or its frozen set of ids,
+    16 bytes each."""
+
+    __tablename__ = "job_files"
+    __table_args__ = (
+        UniqueConstraint("job_id", "kind"),
+        CheckConstraint(f"kind IN {JOB_FILES}", name="kind"),
+    )
+
+    job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(8))
+    name: Mapped[str] = mapped_column(String(255), default="")
+    media_type: Mapped[str] = mapped_column(String(100), default="")
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
 class Notification(HasId, Tenant, Base):

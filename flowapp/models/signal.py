@@ -19,7 +19,7 @@ class Event(HasId, Tenant, Base):
     """A fact recorded on the bus; also the outbox row: `published_at` is empty until the scheduler handed it on.
 
     Why it happened (events.Cause): `actor_id` did it, or the step `by_step_id`, or `origin` (a form, an import); `depth`
-    counts the executions that led to it; `bulk` is one of many that a job made together.
+    counts the executions that led to it; `bulk` is one of many that a job made together; `silent` starts no workflow.
     """
 
     __tablename__ = "events"
@@ -55,6 +55,7 @@ class Event(HasId, Tenant, Base):
     origin: Mapped[str] = mapped_column(String(100), default="", server_default="")
     depth: Mapped[int] = mapped_column(default=0, server_default="0")
     bulk: Mapped[bool] = mapped_column(default=False, server_default=false())
+    silent: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     published_at: Mapped[datetime | None]
 

@@ -1,8 +1,8 @@
 """What a process tells the others after a commit: workers are woken, and whoever watches hears what has happened.
 
 Redis may lose all of it: the scheduler wakes what was not woken, and whoever was away replays the rows.
-Channels: live:<execution> with every message of an execution; monitor:<organization> with starts and ends. What is
-published is a JSON list of messages: those of one commit together.
+Channels: live:<execution> with every message of an execution; monitor:<organization> with starts and ends; job:<job> with
+the progress of a job. What is published is a JSON list of messages: those of one commit together.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ def live_channel(execution_id: str) -> str:
 def monitor_channel(organization_id: str) -> str:
     """The channel of an organization: its executions' starts and ends."""
     return f"monitor:{organization_id}"
+
+
+def job_channel(job_id: str) -> str:
+    """The channel of one job: how far it is."""
+    return f"job:{job_id}"
 
 
 def _carried(row: Mapping[str, Any]) -> str:
@@ -116,6 +121,11 @@ class Bus:
             news.append((monitor_channel(organization_id), exact_json.dumps(ends, default=str)))
         self._alive()
         self._say(news)
+
+    def tell(self, job_id: str, job: Mapping[str, object]) -> None:
+        """Sends how far a job is to whoever watches it."""
+        self._alive()
+        self._say([(job_channel(job_id), exact_json.dumps([{"type": "job_progress", "job": job}], default=str))])
 
     def wait(
         self, execution_id: str, organization_id: str, seconds: float, *, answered: bool = False

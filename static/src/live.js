@@ -49,7 +49,7 @@ class LivePage {
     if (message.type === "log") return this.log(message.log);
     if (message.type === "logs" || message.type === "stats") return;
     this.refresh();
-    const ended = message.type === "execution_completed" || TERMINAL.has(message.execution?.status);
+    const ended = message.type === "execution_completed" || TERMINAL.has(message.execution?.status ?? message.job?.status);
     if (ended && !this.root.dataset.live.includes("/monitor")) this.end();
   }
 

@@ -35,8 +35,10 @@ from flowapp.models import (
     Submission,
     User,
     Workflow,
+    utcnow,
 )
 from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.records.jobs import Batch, Failure, claims, create, service
 from flowapp.security.links import sign
 from flowapp.security.roles import Role
 from tests.support.browser import Browser
@@ -233,6 +235,7 @@ def _fill(session: Session, place: Furnished, owner: User) -> None:
         {"mail_id": mail.id},
         *_records(session, owner),
         {"replay_id": _replay(session, owner)},
+        {"job_id": _job(session, owner)},
         *({"integration_type": kind} for kind in CONNECTORS),
     ]
 
@@ -288,6 +291,15 @@ def _replay(session: Session, owner: User) -> str:
     replay = replays.create(session, replays.Choice(), "start", "same", created_by=owner.id)
     replays.cancel(session, replay)
     return replay.id
+
+
+def _job(session: Session, owner: User) -> str:
+    """A job with something that failed, cancelled before its end."""
+    job = create(session, "bulk", WORD, created_by=owner.id, total=3)
+    failed = [Failure("1", MIXED, name=WORD), Failure("2", WORDS, name=MIXED)]
+    claims.write(session, job, Batch(cursor=2, done=2, failures=failed), utcnow())
+    service.cancel(session, job)
+    return job.id
 
 
 def pages(app: Flask, place: Furnished) -> list[Page]:

@@ -22,6 +22,7 @@ from flowapp.models import (
     Form,
     Integration,
     Invitation,
+    Job,
     Member,
     Notification,
     Replay,
@@ -183,9 +184,12 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
             **own, email="a@b.example", role="viewer", token_hash="h", invited_by=tenant.user_id, expires_at=utcnow()
         )
         replay = Replay(**own)
+        job = Job(**own, kind="bulk", title="Theirs")
         contact = Contact(**own, email="a@b.example")
         notification = Notification(**own, user_id=tenant.user_id, title="Theirs")
-        session.add_all([replay, execution, table, schema, form, integration, mail, invitation, contact, notification])
+        session.add_all(
+            [replay, job, execution, table, schema, form, integration, mail, invitation, contact, notification]
+        )
         session.flush()
         submission = Submission(**own, form_id=form.id, data={})
         session.add(submission)
@@ -198,7 +202,7 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
             "schema_id": schema.id, "form_id": form.id, "integration_id": integration.id, "mail_id": mail.id,
             "invitation_id": invitation.id, "submission_id": submission.id, "member_id": member.id,
             **crm, "contact_id": contact.id, "notification_id": notification.id,
-            "token_id": token.id, "version_id": version.id, "replay_id": replay.id, "record_id": new_id(), "step_id": "log",
+            "token_id": token.id, "version_id": version.id, "replay_id": replay.id, "job_id": job.id, "record_id": new_id(), "step_id": "log",
             "trigger_key": "manual_1", "key": "manual_1", "seq": 1, "number": 1, "integration_type": "webhook", "action_type": "log", "trigger_type": "manual", "name": "input",
         }  # fmt: skip
 

@@ -54,6 +54,7 @@ class Message(TypedDict, total=False):
     error_message: str
     output_data: object
     stats: object
+    job: dict[str, object]  # of live.job
     message: str  # what was wrong with what the client sent
     parts: Parts | None  # of the message that it brings (texts.parts); no client sees them: live.line.shown
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
 
@@ -11,13 +9,16 @@ from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.events import audit
 from flowapp.extensions import db
+from flowapp.models import JobRun
 from flowapp.tasks import jobs
 from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 
-bp = Blueprint("jobs", __name__, url_prefix="/settings/jobs")
-NAV = Nav(70, N_("Background jobs"), "robot", "jobs.index", "/settings/jobs", installation=True, group="settings")
+bp = Blueprint("background_jobs", __name__, url_prefix="/settings/jobs")
+NAV = Nav(
+    70, N_("Background jobs"), "robot", "background_jobs.index", "/settings/jobs", installation=True, group="settings"
+)
 
 
 @bp.get("")
@@ -30,9 +31,9 @@ def index() -> Response:
     return page("settings/jobs.html", block="list", rows=rows)
 
 
-def _result(spec: jobs.JobSpec, run: Any) -> list[tuple[str, object]]:
+def _result(spec: jobs.JobSpec, run: JobRun | None) -> list[tuple[str, object]]:
     """What it counted, with the word for it; what was not there to be counted is left out."""
-    result = (run.result or {}) if run else {}
+    result = run.result if run and isinstance(run.result, dict) else {}
     return [(_(label), result[key]) for key, label in spec.counts.items() if result.get(key)]
 
 
@@ -48,4 +49,4 @@ def run() -> Response:
     audit(db.session(), "job.started", actor=g.actor.audit, target=("job", "", name))
     db.session.commit()
     flash(_("“%(name)s” was started. Its result appears here when it is done.", name=name), "success")
-    return go("jobs.index")
+    return go("background_jobs.index")

@@ -63,7 +63,8 @@ def matches(trigger_type: str, config: Params, event_type: str, payload: object)
 
 
 def heard(session: Session, events: Sequence[Event]) -> list[Match]:
-    """Who hears of these events, in their order."""
+    """Who hears of these events, in their order. Of silent ones nobody does."""
+    events = [event for event in events if not event.silent]
     by_type: dict[str, list[Event]] = {}
     for event in events:
         by_type.setdefault(event.type, []).append(event)
