@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 from flowapp.catalog.explanations import Question
+from flowapp.errors import StepError
 from flowapp.values.conventions import Conventions
 
 Names = list[str]
@@ -88,6 +89,30 @@ class Mailer(Protocol):
     """Sends e-mail within `timeout` seconds; raises StepError, permanent for refused recipients and 5xx answers."""
 
     def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> SentMail: ...
+
+
+class FilledTemplate(NamedTuple):
+    """An e-mail template with the values of one visit in it: a plain text, and HTML where the template has some."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class Templates(Protocol):
+    """The e-mail templates of the execution's project."""
+
+    def fill(self, reference: str, data: object) -> FilledTemplate | None:
+        """The one with this slug, name, number or id; None where there is none.
+
+        It sees what the step's own expressions see, and what `data` names. Raises ExpressionError, with the template and
+        the variable, for what it needs and is not there.
+        """
+        ...
+
+    def unknown(self, reference: str) -> StepError:
+        """Says that there is none of this name, and the nearest name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +307,7 @@ class StepServices(Protocol):
     workflows: Workflows
     people: People
     crm: Crm
+    templates: Templates
     conventions: Callable[[], Conventions]  # how the organization writes numbers and dates
 
 

@@ -32,6 +32,7 @@ Widget = Literal[
     "mapping",  # column -> value of the data table chosen in the field named by `depends_on`, or one expression
     "table",  # slug of a data table
     "schema",  # slug of a validation schema
+    "email_template",  # slug of an e-mail template
     "form",  # slug of a form
     "integration",  # id of an integration; `integration_type` narrows
     "members",  # e-mail addresses of members of the organization

@@ -1,4 +1,4 @@
-"""What schemas and hosted forms have in common: a project's things that workflows know by their slug."""
+"""What schemas, hosted forms and e-mail templates have in common: a project's things that workflows know by their slug."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from flowapp.models import Form, Schema
+from flowapp.models import EmailTemplate, Form, Schema
 from flowapp.workflows import projects
 
-Row = TypeVar("Row", Form, Schema)
+Row = TypeVar("Row", EmailTemplate, Form, Schema)
 
 
 def add(session: Session, kind: type[Row], values: Mapping[str, object], project_id: str | None, **more: object) -> Row:

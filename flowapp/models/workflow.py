@@ -27,6 +27,7 @@ class Workflow(HasId, InProject, Numbered, Timestamps, Base):
     __table_args__ = (
         CheckConstraint(f"status IN {WORKFLOW_STATUSES}", name="status"),
         by_number("workflows"),
+        Index("ix_workflows_is_template", "organization_id", "is_template"),
         Index(
             "ix_workflows_alerted",
             "alerted_at",

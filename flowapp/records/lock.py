@@ -11,6 +11,7 @@ from flowapp.models import (
     Contact,
     DataTable,
     Deal,
+    EmailTemplate,
     FieldDef,
     Form,
     Integration,
@@ -24,8 +25,8 @@ from flowapp.models import (
 from flowapp.texts import say
 
 Row = (
-    Company | Contact | DataTable | Deal | FieldDef | Form | Integration | Note | Organization | Pipeline | Schema | Task
-    | Workflow
+    Company | Contact | DataTable | Deal | EmailTemplate | FieldDef | Form | Integration | Note | Organization | Pipeline
+    | Schema | Task | Workflow
 )  # fmt: skip
 
 

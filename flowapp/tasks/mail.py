@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.accounts import installation
-from flowapp.catalog import Email, IntegrationHandle, SentMail, open_integration
+from flowapp.catalog import Email, FilledTemplate, IntegrationHandle, SentMail, open_integration
 from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.connectors.smtp.message import sender_of
 from flowapp.errors import StepError
@@ -14,7 +14,7 @@ from flowapp.integrations import service as integrations
 from flowapp.logs import get_logger
 from flowapp.models import CaughtMail, Integration
 from flowapp.models.tenancy import system_session, tenant_session
-from flowapp.tasks.runtime import Runtime
+from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.texts import say
 
 log = get_logger(__name__)
@@ -55,6 +55,12 @@ class OrganizationMailer:
         if integration:
             raise unknown_integration(integration)
         return SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else None
+
+
+def send_example(organization_id: str, to: str, filled: FilledTemplate) -> SentMail:
+    """Sends a template as it would look to `to`, as the organization's mails go out. StepError as there."""
+    email = Email(to=[to], subject=filled.subject, text=filled.text, html=filled.html)
+    return OrganizationMailer(runtime(), organization_id).send(email)
 
 
 class InstallationMailer(OrganizationMailer):

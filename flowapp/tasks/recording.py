@@ -53,6 +53,7 @@ class RecordingServices(StepServices):
         self.tables, self.workflows = _Tables(self, real.tables), _Workflows(other)
         self.crm = _Crm(self, real.trial_crm)
         self.schemas, self.sandbox, self.conventions = real.schemas, real.sandbox, real.conventions
+        self.templates = real.templates
         self.integration = lambda reference: _hidden(real.integration(reference))
 
     def note(self, kind: str, **what: object) -> None:

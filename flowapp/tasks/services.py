@@ -17,6 +17,7 @@ from flowapp.data.step_tables import ProjectTables
 from flowapp.engine.runtime.visit import Visit
 from flowapp.events import SYSTEM, Cause
 from flowapp.integrations import service as integrations
+from flowapp.marketing.steps import StepTemplates
 from flowapp.models import conventions_of
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.egress import SafeHttp
@@ -101,6 +102,7 @@ class VisitServices(StepServices):
         self.people = Members(execution, visit, step_id, key)
         self.crm = StepCrm(execution.within, StepOf(visit, step_id, key))
         self.trial_crm = self.crm.on(execution.tried)
+        self.templates = StepTemplates(execution.tried, execution.project_id, lambda: visit.scope)
         self.conventions = execution.conventions
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.data.columns import SYSTEM_COLUMNS
 from flowapp.engine.graph.checks import Known
-from flowapp.models import DataTable, Form, Integration, Member, Schema, User, Workflow
+from flowapp.models import DataTable, EmailTemplate, Form, Integration, Member, Schema, User, Workflow
 
 
 def known(session: Session, project_id: str) -> Known:
@@ -22,6 +22,7 @@ def known(session: Session, project_id: str) -> Known:
         tables=_names(session, DataTable, project_id),
         schemas=_names(session, Schema, project_id),
         forms=_names(session, Form, project_id),
+        email_templates=_names(session, EmailTemplate, project_id),
         columns=_columns(session, project_id),
         members=frozenset(name for row in people for name in (row.email, row.user_id)),
         roles=frozenset(row.role for row in people),
@@ -69,7 +70,7 @@ def _sql_fault(session: Session, project_id: str, query: str, params: Mapping[st
     return fault(available, query, params, session.get_bind().dialect.name)
 
 
-def _names(session: Session, model: type[DataTable | Schema | Form], project_id: str) -> frozenset[str]:
-    columns = [model.id, model.slug, model.name, *([Form.number] if model is Form else [])]
+def _names(session: Session, model: type[DataTable | Schema | Form | EmailTemplate], project_id: str) -> frozenset[str]:
+    columns = [model.id, model.slug, model.name, *([model.number] if issubclass(model, Form | EmailTemplate) else [])]
     rows = session.execute(select(*columns).where(model.project_id == project_id))
     return frozenset(str(name) for row in rows for name in row)

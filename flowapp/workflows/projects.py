@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.models import DataTable, Form, Project, Schema
+from flowapp.models import DataTable, EmailTemplate, Form, Project, Schema
 from flowapp.values.text import slug
 
-Thing = DataTable | Schema | Form
+Thing = DataTable | Schema | Form | EmailTemplate
 Choices = list[tuple[str, str]]
 MAX_SLUG = 48
 
@@ -66,5 +66,5 @@ def free(wanted: str, taken: Iterable[str], limit: int) -> str:
 def free_slug(session: Session, model: type[Thing], project_id: str, name: str) -> str:
     """The slug of a new thing called `name`, unique in its project."""
     taken = session.scalars(select(model.slug).where(model.project_id == project_id))
-    fallback = {DataTable: "table", Schema: "schema", Form: "form"}[model]
+    fallback = {DataTable: "table", Schema: "schema", Form: "form", EmailTemplate: "template"}[model]
     return free(slugify(name, MAX_SLUG, fallback), taken, MAX_SLUG)

@@ -1,4 +1,4 @@
-"""Which workflows use a table, a column, a form, a schema, an integration or another workflow, or name a member.
+"""Which workflows use a table, a column, a form, a schema, an e-mail template, an integration or another workflow, or name a member.
 
 A parameter says by its widget what it names, so that steps and triggers of every type are found alike.
 """
@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import ACTIONS, TRIGGERS
 from flowapp.engine.graph.check_context import with_hints
 from flowapp.engine.language.workflow_config import stored_config
-from flowapp.models import DataTable, Form, Integration, Schema, User, Version, Workflow
+from flowapp.models import DataTable, EmailTemplate, Form, Integration, Schema, User, Version, Workflow
 from flowapp.models.definitions import DefinitionJson
 
-Thing = DataTable | Form | Integration | Schema | User | Workflow
+Thing = DataTable | EmailTemplate | Form | Integration | Schema | User | Workflow
 _WIDGETS: Mapping[type[Thing], str] = {
-    DataTable: "table", Form: "form", Integration: "integration", Schema: "schema", User: "members", Workflow: "workflow",
+    DataTable: "table", EmailTemplate: "email_template", Form: "form", Integration: "integration", Schema: "schema", User: "members", Workflow: "workflow",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from flowapp.catalog import (
     Email,
+    FilledTemplate,
     Found,
     IntegrationHandle,
     Outcome,
@@ -77,6 +78,21 @@ class RecordingMail:
 
 
 @dataclass
+class RecordingTemplates:
+    """`kept` by slug; each is filled with what the step hands over."""
+
+    kept: dict[str, FilledTemplate] = field(default_factory=dict)
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+
+    def fill(self, reference: str, data: Any) -> FilledTemplate | None:
+        self.calls.append((reference, data))
+        return self.kept.get(reference)
+
+    def unknown(self, reference: str) -> StepError:
+        return StepError(f"There is no e-mail template “{reference}”.", permanent=True)
+
+
+@dataclass
 class Bench:
     """Runs actions as the engine does: parameters rendered, then validated, then the function called."""
 
@@ -94,6 +110,7 @@ class Bench:
     workflows: Any = None
     people: Any = None
     crm: Any = None
+    templates: Any = field(default_factory=RecordingTemplates)
     signal: Signal | None = None
     contact_id: str = ""
     entity: tuple[str, str] = ("", "")

@@ -22,6 +22,7 @@ from flowapp.events import SYSTEM, Cause
 from flowapp.executions import replays
 from flowapp.extensions import db
 from flowapp.integrations import service as integrations
+from flowapp.marketing import email_templates
 from flowapp.models import (
     CaughtMail,
     DataTable,
@@ -105,6 +106,7 @@ QUERIES: dict[str, Values] = {
 # HTML that is no page.
 NOT_PAGES = {
     "mail.html": "the text of an e-mail, as somebody sent it",
+    "email_templates.html": "the text of an e-mail, as somebody wrote it",
     **dict.fromkeys(("companies.known", "contacts.known", "deals.known"), "what a field suggests"),
 }
 
@@ -234,6 +236,7 @@ def _fill(session: Session, place: Furnished, owner: User) -> None:
         {"integration_id": service.id},
         {"mail_id": mail.id},
         *_records(session, owner),
+        {"template_id": _template(session)},
         {"replay_id": _replay(session, owner)},
         {"job_id": _job(session, owner)},
         *({"integration_type": kind} for kind in CONNECTORS),
@@ -284,6 +287,12 @@ def _records(session: Session, owner: User) -> list[Values]:
         {"deal_id": lost.id},
         {"task_id": task.id},
     ]
+
+
+def _template(session: Session) -> str:
+    """An e-mail template whose names are as long as they may be."""
+    body = {"name": WORD, "subject": MIXED, "html": f"<p>{WORDS}</p><p>{{{{ contact.first_name }}}} {WORD}</p>"}
+    return email_templates.create(session, body).id
 
 
 def _replay(session: Session, owner: User) -> str:

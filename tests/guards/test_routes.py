@@ -18,6 +18,7 @@ from flowapp.models import (
     CaughtMail,
     Contact,
     DataTable,
+    EmailTemplate,
     Execution,
     Form,
     Integration,
@@ -187,8 +188,22 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
         job = Job(**own, kind="bulk", title="Theirs")
         contact = Contact(**own, email="a@b.example")
         notification = Notification(**own, user_id=tenant.user_id, title="Theirs")
+        template = EmailTemplate(**project, name="Theirs", slug="theirs", subject="Theirs")
         session.add_all(
-            [replay, job, execution, table, schema, form, integration, mail, invitation, contact, notification]
+            [
+                replay,
+                job,
+                execution,
+                table,
+                schema,
+                form,
+                integration,
+                mail,
+                invitation,
+                contact,
+                notification,
+                template,
+            ]
         )
         session.flush()
         submission = Submission(**own, form_id=form.id, data={})
@@ -199,7 +214,7 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
         token = session.query(AccessToken).filter_by(organization_id=tenant.organization_id).one()
         return {
             "workflow_id": workflow.id, "execution_id": execution.id, "exec_id": execution.id, "table_id": table.id,
-            "schema_id": schema.id, "form_id": form.id, "integration_id": integration.id, "mail_id": mail.id,
+            "schema_id": schema.id, "form_id": form.id, "template_id": template.id, "integration_id": integration.id, "mail_id": mail.id,
             "invitation_id": invitation.id, "submission_id": submission.id, "member_id": member.id,
             **crm, "contact_id": contact.id, "notification_id": notification.id,
             "token_id": token.id, "version_id": version.id, "replay_id": replay.id, "job_id": job.id, "record_id": new_id(), "step_id": "log",

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pydantic import Field, model_validator
 
-from flowapp.catalog import N_, Done, Email, FieldsError, Outcome, Params, StepContext, action, ui
+from flowapp.catalog import N_, Done, Email, FieldsError, FilledTemplate, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Address, Addresses, Text
 from flowapp.catalog.mail_text import has_controls
-from flowapp.errors import StepError
 from flowapp.texts import say
 
 MAX_RECIPIENTS = 100
 
 
 class SendEmailParams(Params):
-    """An e-mail with a `message` (or `html`), or with the `template` called so and the `data` it lists."""
+    """An e-mail with a `message` (or `html`), or made from the `template` of that name, with `data` and the context in it."""
 
     to: Addresses = Field(
         min_length=1,
@@ -26,6 +23,15 @@ class SendEmailParams(Params):
             N_("Separate several addresses with commas."),
             placeholder="{{ form_data.email }}",
             inserts="addresses",
+        ),
+    )
+    template: Text = Field(
+        "",
+        max_length=200,
+        json_schema_extra=ui(
+            N_("Template"),
+            N_("An e-mail template gives subject and content, unless you enter them below."),
+            widget="email_template",
         ),
     )
     subject: Text = Field("", max_length=998, json_schema_extra=ui(N_("Subject")))
@@ -40,10 +46,13 @@ class SendEmailParams(Params):
             inserts="html",
         ),
     )
-    template: Text = Field(
-        "", json_schema_extra=ui(N_("Template"), N_("Used if there is no message: lists the data."), advanced=True)
-    )
-    data: object = Field(None, json_schema_extra=ui(N_("Template data"), advanced=True))
+    data: object = Field(
+        None,
+        json_schema_extra=ui(
+            N_("Template data"), N_("Further values for the template, by name: {{ order_id }} in it is order_id here."),
+            advanced=True,
+        ),
+    )  # fmt: skip
     cc: Addresses = Field(
         [], max_length=MAX_RECIPIENTS, json_schema_extra=ui(N_("Cc"), advanced=True, inserts="addresses")
     )
@@ -81,15 +90,6 @@ class SendEmailParams(Params):
         return self
 
 
-def unready(params: Mapping[str, object]) -> str:
-    """No template is kept in this release: its name alone says nothing."""
-    if not params.get("template") or any(params.get(name) for name in ("message", "html", "data")):
-        return ""
-    return say(
-        "There is no e-mail template “%(name)s”. Enter a message, or data to list.", name=str(params["template"])
-    )
-
-
 @action(
     "send_email",
     label=N_("Send e-mail"),
@@ -106,20 +106,17 @@ def unready(params: Mapping[str, object]) -> str:
         "caught": N_("Whether it was caught instead of sent, because no mail server is connected"),
     },
     param_aliases={"body": "message", "template_id": "template"},
-    unready=unready,
     sample={"message_id": "<5b0c1f0e2a11@flowapp>", "to": ["ada@example.com"], "subject": "Welcome", "caught": False},
 )
 def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
     """Sends; the Message-ID comes from the idempotency key, so that a receiver recognises a second copy."""
-    text = params.message
-    if not (text or params.html):
-        text = listing(params.data)
-    subject = params.subject.strip() or params.template.replace("_", " ").replace("-", " ").strip().capitalize()
+    content = _content(ctx, params)
+    subject = params.subject.strip() or content.subject
     email = Email(
         to=params.to,
         subject=subject,
-        text=text,
-        html=params.html,
+        text=content.text,
+        html=content.html,
         sender=params.sender,
         reply_to=", ".join(params.reply_to),
         cc=params.cc,
@@ -137,12 +134,24 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
     return Done({"message_id": sent.message_id, "to": params.to, "subject": subject, "caught": sent.caught})
 
 
+def _content(ctx: StepContext, params: SendEmailParams) -> FilledTemplate:
+    """What the step itself says, else the template."""
+    title = params.template.replace("_", " ").replace("-", " ").strip().capitalize()
+    if params.message or params.html:
+        return FilledTemplate(title, params.message, params.html)
+    filled = ctx.templates.fill(params.template, params.data)
+    if filled is not None:
+        return filled
+    unknown = ctx.templates.unknown(params.template)
+    if params.data in (None, {}, []):
+        raise unknown
+    # Workflows published before there were templates: nothing that names an unknown one is published any more.
+    ctx.log(say("%(reason)s The data was listed instead.", reason=unknown.message), "warning")
+    return FilledTemplate(title, listing(params.data), "")
+
+
 def listing(data: object, indent: str = "") -> str:
     """Data as a person reads it: one `name: value` a line, inner data indented."""
-    if data is None or data in ({}, []):
-        raise StepError(
-            say("The e-mail has a template but no data and no message, so there is nothing to send."), permanent=True
-        )
     return "\n".join(_lines(data, indent)) + "\n"
 
 

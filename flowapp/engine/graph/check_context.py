@@ -35,6 +35,7 @@ class Known:
     tables: frozenset[str] | None = None
     forms: frozenset[str] | None = None
     schemas: frozenset[str] | None = None
+    email_templates: frozenset[str] | None = None
     workflows: frozenset[str] | None = None
     members: frozenset[str] | None = None
     roles: frozenset[str] | None = None

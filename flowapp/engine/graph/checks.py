@@ -28,6 +28,9 @@ _THINGS = {
     "table": N_("There is no data table “%(name)s” in this project.%(near)s Create it, or choose another."),
     "form": N_("There is no form “%(name)s” in this project.%(near)s Create it, or choose another."),
     "schema": N_("There is no validation schema “%(name)s” in this project.%(near)s Create it, or choose another."),
+    "email_template": N_(
+        "There is no e-mail template “%(name)s” in this project.%(near)s Create it, or choose another."
+    ),
     "workflow": N_("There is no workflow “%(name)s”.%(near)s Create it, or choose another."),
 }
 
@@ -93,6 +96,8 @@ def _unready(context: CheckContext) -> Findings:
 
 
 def _missing(context: CheckContext, value: object, widget: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # by its number
     if not isinstance(value, str) or not value or has_expression(value):
         return ""
     if widget == "step" and value not in context.position:

@@ -69,7 +69,8 @@ def _failing(message: str) -> Run:
     return run
 
 
-def _html(value: object) -> Compiled:
+def compile_html(value: object) -> Compiled:
+    """HTML, in which each value is escaped unless its expression ends with `| safe`."""
     if not isinstance(value, str) or not has_expression(value):
         return compile_value(value)
     parts = cut(value)
@@ -168,4 +169,4 @@ def _paths(parts: Sequence[str | Expression]) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(path for part in parts if isinstance(part, Expression) for path in part.paths))
 
 
-_COMPILERS: Mapping[str, Callable[[object], Compiled]] = {"html": _html, "addresses": _addresses}
+_COMPILERS: Mapping[str, Callable[[object], Compiled]] = {"html": compile_html, "addresses": _addresses}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from flowapp.crm.steps.names import names_of
-from flowapp.models import DataTable, Form, Integration, Member, Schema, User, Workflow
+from flowapp.models import DataTable, EmailTemplate, Form, Integration, Member, Schema, User, Workflow
 from flowapp.models.definitions import ColumnJson
 
 Choices = Sequence[tuple[str, str]]
@@ -27,17 +27,24 @@ def _no_names(_kind: str) -> Choices:
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """Choices are (value, name). `integrations` are (id, name, type); `columns` gives a table's by its slug, `names` the CRM's by kind."""
+    """Choices are (value, name). `integrations` are (id, name, type); `columns` gives a table's by its slug, `template_names` an e-mail template's slug by its name, number and id, `names` the CRM's by kind."""
 
     tables: Choices = ()
     schemas: Choices = ()
     forms: Choices = ()
+    email_templates: Choices = ()
     steps: Choices = ()
     workflows: Choices = ()
     members: Choices = ()
     integrations: Sequence[tuple[str, str, str]] = ()
+    template_names: Mapping[str, str] = field(default_factory=dict)
     columns: Callable[[str], Columns] = _no_columns
     names: Callable[[str], Choices] = _no_names
+
+
+_TEMPLATES = select(EmailTemplate.id, EmailTemplate.number, EmailTemplate.name, EmailTemplate.slug).order_by(
+    EmailTemplate.name
+)
 
 
 def of_project(session: Session, project_id: str, steps: Choices = (), without: str = "") -> Providers:
@@ -45,10 +52,13 @@ def of_project(session: Session, project_id: str, steps: Choices = (), without: 
     tables = session.scalars(select(DataTable).filter_by(project_id=project_id).order_by(DataTable.name)).all()
     columns = {table.slug: table.columns for table in tables}
     members = _members(session)
+    templates = session.execute(_TEMPLATES.where(EmailTemplate.project_id == project_id)).all()
     return Providers(
         tables=[(table.slug, table.name) for table in tables],
         schemas=_pairs(session, select(Schema.slug, Schema.name).filter_by(project_id=project_id)),
         forms=_pairs(session, select(Form.slug, Form.name).filter_by(project_id=project_id)),
+        email_templates=[(row.slug, row.name) for row in templates],
+        template_names={str(name).casefold(): row.slug for row in templates for name in (row.id, row.number, row.name)},
         steps=steps,
         workflows=_workflows(session, without),
         members=members,

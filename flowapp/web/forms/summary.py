@@ -97,7 +97,7 @@ def _part(info: Info, value: object, providers: Providers) -> str:
         return conditions_line(value)
     names: Choices = {
         "table": providers.tables, "schema": providers.schemas, "form": providers.forms, "step": providers.steps,
-        "workflow": providers.workflows,
+        "workflow": providers.workflows, "email_template": providers.email_templates,
     }.get(info.widget, info.choices)  # fmt: skip
     if isinstance(value, str):
         return str(_(dict(names).get(value, value)))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from flowapp.actions.messaging.send_email import listing
-from flowapp.catalog import Done, Email
+from flowapp.catalog import Done, Email, FilledTemplate
 
 
 def test_a_message_goes_out_under_the_key_of_the_visit(run) -> None:
@@ -30,11 +30,22 @@ def test_a_message_goes_out_under_the_key_of_the_visit(run) -> None:
     assert outcome == Done({"message_id": email.message_id, "to": email.to, "subject": "Order 3", "caught": False})
 
 
-def test_a_template_lists_its_data(run) -> None:
+def test_a_template_gives_subject_and_content(run) -> None:
+    run.templates.kept["welcome"] = FilledTemplate("Welcome, Ada", "Hello", "<p>Hello</p>")
+    run("send_email", {"id": 7}, to="a@example.com", template="welcome", data={"order": "{{ input.id }}"})
+    run("send_email", {}, to="a@example.com", template="welcome", subject="Another")
+    first, second = (email for email, _ in run.mail.sent)
+    assert (first.subject, first.text, first.html) == ("Welcome, Ada", "Hello", "<p>Hello</p>")
+    assert (second.subject, second.html) == ("Another", "<p>Hello</p>")
+    assert run.templates.calls == [("welcome", {"order": 7}), ("welcome", None)]
+
+
+def test_the_data_of_a_template_that_is_not_there_is_listed(run) -> None:
     data = {"name": "Ada", "ok": True, "tags": ["a", {"b": 1}], "none": None, "empty": []}
     run("send_email", {"form_data": data}, to="a@example.com", template="new_contact", data="{{ form_data }}")
     email = run.mail.sent[0][0]
     assert email.subject == "New contact"
+    assert run.lines[0] == ("warning", "There is no e-mail template “new_contact”. The data was listed instead.")
     assert email.text == "name: Ada\nok: yes\ntags:\n  - a\n  -\n    b: 1\nnone:\nempty:\n"
 
 
@@ -58,7 +69,7 @@ def test_listings(data, text) -> None:
         ({"subject": ""}, "Enter a subject"),
         ({"subject": "a\nb"}, "single line"),
         ({"message": ""}, "Enter a message"),
-        ({"message": "", "template": "t"}, "nothing to send"),
+        ({"message": "", "template": "t"}, "no e-mail template “t”"),
         ({"to": ", ".join(f"a{n}@example.com" for n in range(101))}, "to"),
     ],
 )

@@ -24,6 +24,7 @@ class NoServices(StepServices):
         self.workflows: Any = None
         self.people: Any = None
         self.crm: Any = None
+        self.templates: Any = None
         self.conventions = Conventions
 
     def of_visit(self, _visit: Visit, _step_id: str, _key: str) -> StepServices:

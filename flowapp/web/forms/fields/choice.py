@@ -82,7 +82,7 @@ def _listed(value: object) -> list[object]:
 
 class SelectField(
     ParamField,
-    widgets=("select", "table", "schema", "form", "integration", "step", "workflow"),
+    widgets=("select", "table", "schema", "form", "email_template", "integration", "step", "workflow"),
     template="forms/select.html",
     alternative="expression",
 ):
@@ -96,6 +96,8 @@ class SelectField(
         self.value, self.kind = shown(value), kind(value)
         if self.info.widget == "workflow":  # stored by its name, it is offered by its id
             self.value = {name.casefold(): key for key, name in self._offered()}.get(self.value.casefold(), self.value)
+        if self.info.widget == "email_template":  # the same of any of its names, by its slug
+            self.value = self.meta.providers.template_names.get(self.value.casefold(), self.value)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
@@ -142,7 +144,7 @@ class SelectField(
             wanted = self.info.integration_type
             return [(key, name) for key, name, type_ in offer.integrations if wanted in ("", type_)]
         offered = {"table": offer.tables, "schema": offer.schemas, "form": offer.forms, "step": offer.steps,
-                 "workflow": offer.workflows}  # fmt: skip
+                 "workflow": offer.workflows, "email_template": offer.email_templates}  # fmt: skip
         return [*self.info.choices, *offered.get(widget, ())]
 
 
@@ -162,6 +164,7 @@ _EMPTY = {
     "table": N_("There is no data table yet. Create one on the page “Data tables”, then come back."),
     "schema": N_("There is no validation schema yet. Create one first, then come back."),
     "form": N_("There is no form yet. Create one on the page “Forms”, then come back."),
+    "email_template": N_("There is no e-mail template yet. Create one on the page “E-mail templates”, then come back."),
     "integration": N_("There is no suitable integration yet. Add one under Settings, Integrations."),
     "step": N_("There is no other step yet."),
     "workflow": N_("There is no other workflow yet."),
