@@ -119,10 +119,12 @@ class TriggerSpec:
     """One way to start a workflow.
 
     `source` says who fires it; `sample` is an input to try steps with; `prepare` completes a config when the trigger
-    is saved (for instance a webhook's key), with the fields `made`, which stay where a later save does not name them; `summary` says in one line what a config means; `awaits_answer` whether, with
+    is saved (for instance a webhook's key), with the fields `made`, which stay where a later save does not name them; `summary` says in one line what a config means (of clocks it is also given the reader's language); `awaits_answer` whether, with
     a stored config, its caller waits for what a step answers.
     `listens`, of what events fire: the type of event that a config is for, a family of types (contact.*), or * where only
     `matches`, given the config and {"type", "payload"}, can tell.
+    `time_of`, of a stored config, names the organization's time (catalog.clock) that holds where the config names none.
+    `over_records`: when its time has come, it starts the workflow for each record that it finds; a job looks for them.
     """
 
     type: str
@@ -141,7 +143,9 @@ class TriggerSpec:
     check: Callable[[Any], None] | None = None
     listens: OfConfig | None = None
     matches: Callable[[Any, Mapping[str, object]], bool] | None = None
-    summary: OfConfig | None = None
+    summary: Callable[..., str] | None = None
+    time_of: Callable[[Mapping[str, object]], str] | None = None
+    over_records: bool = False
     awaits_answer: Callable[[Mapping[str, object]], bool] | None = None
 
 

@@ -37,6 +37,8 @@ def _command(spec: jobs.JobSpec) -> click.Command:
 
 def _option(parameter: inspect.Parameter) -> click.Option:
     names = [f"--{parameter.name.replace('_', '-')}", parameter.name]
+    if parameter.annotation is bool:
+        return click.Option(names, is_flag=True, default=parameter.default)
     kind = _TYPES[parameter.annotation]
     if parameter.default is inspect.Parameter.empty:
         return click.Option(names, type=kind, required=True)

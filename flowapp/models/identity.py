@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from flowapp.catalog.clock import OrganizationClock, Times
 from flowapp.exact_json import Json
 from flowapp.models.base import Base, HasId, Id, Tenant, Timestamps, utcnow
 from flowapp.texts import LANGUAGES
@@ -18,18 +20,29 @@ _ROLE_CHECK = f"role IN {ROLES}"
 
 
 class Organization(HasId, Timestamps, Base):
-    """The tenant. `locale`, how its people write numbers and dates, is empty where nobody has said."""
+    """The tenant. `locale`, how its people write numbers and dates, is empty where nobody has said.
+
+    `times`: when its jobs and simple schedules are due, where somebody chose (catalog.clock). `hears_executions`: a
+    trigger or a waiting step listens for starts and ends of executions; otherwise these are no events.
+    """
 
     __tablename__ = "organizations"
 
     name: Mapped[str] = mapped_column(String(200))
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     locale: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    times: Mapped[Json] = mapped_column(default=dict, server_default="{}")
+    hears_executions: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     @property
     def conventions(self) -> Conventions:
         """How values are read for it."""
         return Conventions(self.locale, UTC if self.timezone == "UTC" else ZoneInfo(self.timezone))
+
+    @property
+    def clock(self) -> OrganizationClock:
+        """Its zone, and the times of what names none of its own."""
+        return OrganizationClock(self.timezone, cast(Times, self.times or {}))
 
     def language_for(self, user: User | None) -> str:
         """In which language somebody is written to: their own, else that of how the organization writes numbers; empty

@@ -47,7 +47,7 @@ class Upkeep(threading.Thread):
                 return
             if jobs.is_due(spec, known.started_at if known else None, now):
                 try:
-                    jobs.perform(name)
+                    jobs.perform(name, **spec.by_itself)
                 except Exception:
                     log.exception("job failed, trying again when it is due next", job=name)
 

@@ -12,7 +12,7 @@ from flowapp.data.names import find
 from flowapp.engine.graph.checks import check
 from flowapp.engine.language.definition import Definition, TriggerDef, entity_id
 from flowapp.errors import ConflictError, InvalidError, Problem
-from flowapp.models import Form, Trigger, Version, Workflow, utcnow
+from flowapp.models import Form, Organization, Trigger, Version, Workflow, utcnow
 from flowapp.texts import say
 from flowapp.workflows.changes import lock, tell
 from flowapp.workflows.known_names import known
@@ -123,16 +123,29 @@ def _fill(session: Session, row: Trigger, trigger: TriggerDef, workflow: Workflo
     if not active:
         row.next_fire_at = None
     elif not same_clock:
-        row.next_fire_at = _next_fire(spec, trigger, utcnow())
+        row.next_fire_at = _next_fire(session, spec, trigger, utcnow())
     row.trigger_type, row.config, row.conditions = spec.type, trigger.config, trigger.conditions
     row.is_active, row.hook_key = active, hook_key(trigger)
     row.source = _source(session, spec, trigger, workflow.project_id)
 
 
-def _next_fire(spec: TriggerSpec, trigger: TriggerDef, after: datetime) -> datetime | None:
+def _next_fire(session: Session, spec: TriggerSpec, trigger: TriggerDef, after: datetime) -> datetime | None:
     if spec.next_fire is None:
         return None
-    return spec.next_fire(spec.params.model_validate(vault().open(trigger.config)), after)
+    clock = session.get_one(Organization, session.info["organization_id"]).clock
+    return spec.next_fire(spec.params.model_validate(clock.complete(spec, vault().open(trigger.config))), after)
+
+
+def reset_clocks(session: Session, now: datetime) -> None:
+    """Sets when the clocks of the organization are due next, after its zone or its times have changed."""
+    clocks = [spec.type for spec in TRIGGERS.values() if spec.next_fire is not None]
+    running = (Trigger.trigger_type.in_(clocks), Trigger.is_active, Trigger.next_fire_at > now)
+    clock = session.get_one(Organization, session.info["organization_id"]).clock
+    for row in session.scalars(select(Trigger).where(*running)):
+        spec = TRIGGERS[row.trigger_type]
+        config = clock.complete(spec, row.config)
+        if config != row.config and spec.next_fire is not None:
+            row.next_fire_at = spec.next_fire(spec.params.model_validate(config), now)
 
 
 def _source(session: Session, spec: TriggerSpec, trigger: TriggerDef, project_id: str) -> str:

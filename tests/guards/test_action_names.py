@@ -33,6 +33,7 @@ WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
         "a message of the live bus, a line of an export",
         ("engine/runtime/recorder.py", "executions/", "live/", "security/sandbox/"),
     ),
+    "delay": ("another name of a trigger's setting", ("triggers/dates/",)),
     "approval": (
         "a kind of signal",
         ("engine/", "models/signal.py", "executions/", "pages/executions/", "tasks/"),

@@ -13,17 +13,18 @@ from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.start import start
 from flowapp.engine.store.timers import Moment
 from flowapp.errors import FlowError, StorageFullError
-from flowapp.models import Execution, Trigger, Version, Workflow
+from flowapp.models import Execution, Organization, Trigger, Version, Workflow
 from flowapp.texts import say
 
 GRACE = timedelta(seconds=60)  # a slot that is later than this was missed
 MOST_MISSED = 1000
+UNREADABLE = say("The settings of this trigger can no longer be read. Open the trigger and save it again.")
 _INSTANT = timedelta(microseconds=1)
 
 
 def due_triggers(session: Session, now: datetime) -> list[Trigger]:
     """Clock triggers of active workflows whose time has come."""
-    clocks = [spec.type for spec in TRIGGERS.values() if spec.source == "clock"]
+    clocks = [spec.type for spec in TRIGGERS.values() if spec.source == "clock" and not spec.over_records]
     which = (is_due(now), Trigger.trigger_type.in_(clocks))
     return list(session.scalars(select(Trigger).where(*which).order_by(Trigger.next_fire_at).limit(200)))
 
@@ -45,16 +46,17 @@ def fire(session: Session, trigger: Trigger, now: datetime) -> list[Execution]:
         return []
     due: list[datetime] = []
     upcoming, problem = None, ""
+    config = completed(session, trigger)
     try:
-        due, upcoming = slots(spec, trigger.config, first, now), _next(spec, trigger.config, now)
+        due, upcoming = slots(spec, config, first, now), _next(spec, config, now)
         quotas.check(session, trigger.organization_id)
     except StorageFullError as error:  # what is due now is left out; it fires again when there is room
         due, problem = [], error.message
     except FlowError as error:
         problem = error.message
     except ValueError:
-        problem = say("The settings of this trigger can no longer be read. Open the trigger and save it again.")
-    if not _advance(session, trigger, upcoming, problem, now):
+        problem = UNREADABLE
+    if not advance(session, trigger, upcoming, problem, now):
         return []
     workflow = session.get_one(Workflow, trigger.workflow_id)
     if workflow.published_version_id is None:
@@ -81,7 +83,13 @@ def fire_one(session: Session, trigger_id: str, now: datetime) -> list[Execution
     return fire(session, trigger, now) if trigger else []
 
 
-def _advance(session: Session, trigger: Trigger, upcoming: datetime | None, problem: str, now: datetime) -> bool:
+def completed(session: Session, trigger: Trigger) -> dict[str, object]:
+    """The trigger's settings, with its organization's zone and times where they name none."""
+    clock = session.get_one(Organization, trigger.organization_id).clock
+    return clock.complete(get_trigger(trigger.trigger_type), trigger.config)
+
+
+def advance(session: Session, trigger: Trigger, upcoming: datetime | None, problem: str, now: datetime) -> bool:
     """Moves next_fire_at on by compare-and-swap; False where somebody else did."""
     moved = session.execute(
         update(Trigger)

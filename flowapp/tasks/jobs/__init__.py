@@ -40,7 +40,8 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class JobSpec:
     """A job. `when` says in words what starts it; `due(now)`: it must have begun at that time or later; `button`: a
-    person may start it on the page; `private`: how long it took is not kept, since that would tell what it found."""
+    person may start it on the page; `private`: how long it took is not kept, since that would tell what it found;
+    `by_itself`: what it is given when it runs because it is due."""
 
     name: str
     run: Callable[..., Result]
@@ -50,6 +51,7 @@ class JobSpec:
     due: Due | None = None
     button: bool = False
     private: bool = False
+    by_itself: Mapping[str, object] = field(default_factory=dict)
 
 
 JOBS: dict[str, JobSpec] = {}
@@ -64,12 +66,13 @@ def job(
     due: Due | None = None,
     button: bool = False,
     private: bool = False,
+    by_itself: Mapping[str, object] | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Declares the function as the job that its file is named after."""
 
     def declared(run: Callable[..., Result]) -> Callable[..., Result]:
         name = run.__module__.rpartition(".")[2]
-        JOBS[name] = JobSpec(name, run, description, when, counts, due, button, private)
+        JOBS[name] = JobSpec(name, run, description, when, counts, due, button, private, by_itself or {})
         return run
 
     return declared

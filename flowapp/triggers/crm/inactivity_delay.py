@@ -1,6 +1,6 @@
 """Nothing has happened with a contact, company or deal for some days; once for each silence.
 
-The job check_inactivity_workflows looks for them every night.
+The job check_inactivity_workflows looks for them every night, by the organization's clock.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
+from flowapp.catalog import N_, TriggerSpec, trigger, ui
 from flowapp.catalog.record_triggers import COMPANY_SAMPLE
 from flowapp.texts import say
+from flowapp.triggers.dates.daily import DailyParams, next_day
 
 
-class InactivityDelayParams(Params):
-    """What is silent, and for how long."""
+class InactivityDelayParams(DailyParams):
+    """What is silent, and for how long; it is looked at once a day."""
 
     entity: Literal["contact", "company", "deal"] = Field(
         "company",
@@ -48,13 +49,16 @@ trigger(
         description=N_("Nothing has happened with a contact, company or deal for some days. Checked every night."),
         group=N_("CRM"),
         icon="hourglass",
-        source="event",
+        source="clock",
         params=InactivityDelayParams,
         sample={**COMPANY_SAMPLE, "inactive_days": 31, "last_activity_at": "2025-10-18T09:00:00+00:00"},
         aliases=("inactivity",),
         param_aliases={
             "entity_type": "entity", "object": "entity", "inactivity_days": "days", "delay_days": "days",
         },
-        summary=lambda config: say("%(days)s days", days=config.days),
+        summary=lambda config, _locale: say("%(days)s days", days=config.days),
+        next_fire=next_day,
+        time_of=lambda _config: "check_inactivity_workflows",
+        over_records=True,
     )
 )  # fmt: skip

@@ -22,6 +22,7 @@ from flowapp.triggers.schedule import cron, span
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+USUAL = "09:00"
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -46,10 +47,10 @@ class ScheduleParams(Params):
         ),
     )
     at: str = Field(
-        "09:00",
+        "",
         json_schema_extra=ui(
             N_("At"),
-            N_("Hour and minute."),
+            N_("Hour and minute. Leave empty for the time that is set for the organization."),
             placeholder="09:00",
             show_if={"every": ["daily", "weekdays", "weekly", "monthly"]},
         ),
@@ -133,11 +134,11 @@ class ScheduleParams(Params):
         ),
     )
     timezone: str = Field(
-        "UTC",
+        "",
         json_schema_extra=ui(
             N_("Time zone"),
             N_(
-                "When the clocks go forward, a run in the skipped hour starts one hour later; when they go back, a time "
+                "Leave empty for the organization's. When the clocks go forward, a run in the skipped hour starts one hour later; when they go back, a time "
                 "that occurs twice runs once. Schedules that run every few minutes, or every hour, are not affected."
             ),
             widget="timezone",
@@ -160,9 +161,7 @@ class ScheduleParams(Params):
     @field_validator("at")
     @classmethod
     def _is_time(cls, value: str) -> str:
-        if not _TIME.fullmatch(value):
-            raise ValueError(say("Enter hour and minute, for example 09:00."))
-        return value
+        return value and clock_time(value)
 
     @field_validator("start")
     @classmethod
@@ -183,10 +182,7 @@ class ScheduleParams(Params):
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
-        try:
-            return zone(value).key
-        except ExpressionError as error:
-            raise ValueError(error.message) from None
+        return value and zone_name(value)
 
     @field_validator("cron")
     @classmethod
@@ -194,6 +190,26 @@ class ScheduleParams(Params):
         if info.data.get("every", "custom") == "custom" and value.strip():
             cron.parsed(value)
         return value.strip()
+
+    @property
+    def zone(self) -> str:
+        """The zone's name; UTC where neither the settings nor the organization (catalog.clock) named one."""
+        return self.timezone or "UTC"
+
+
+def clock_time(text: str) -> str:
+    """A time of the day, as it was entered. ValueError for what is none."""
+    if not _TIME.fullmatch(text):
+        raise ValueError(say("Enter hour and minute, for example 09:00."))
+    return text
+
+
+def zone_name(text: str) -> str:
+    """The name of a time zone. ValueError for what is none."""
+    try:
+        return zone(text).key
+    except ExpressionError as error:
+        raise ValueError(error.message) from None
 
 
 def expression(config: ScheduleParams) -> str:
@@ -205,7 +221,7 @@ def expression(config: ScheduleParams) -> str:
     if config.every in ("hourly", "hours"):
         hours = 1 if config.every == "hourly" else config.hours
         return f"{config.minute} {'*' if hours == 1 else '0' if hours == 24 else f'*/{hours}'} * * *"
-    hour, minute = (int(part) for part in config.at.split(":"))
+    hour, minute = (int(part) for part in (config.at or USUAL).split(":"))
     day = "*" if config.every != "monthly" else "L" if config.day == "last" else config.day
     weekday = {"weekdays": "1-5", "weekly": _numbers(config.weekday)}.get(config.every, "*")
     return f"{minute} {hour} {day} * {weekday}"
@@ -248,12 +264,12 @@ def check(config: ScheduleParams) -> None:
 def next_fire(config: ScheduleParams, after: datetime) -> datetime | None:
     """The first firing after `after` (aware), in UTC; None where there is none."""
     if step := elapsed(config):
-        return span.next_after(span.read_start(config.start, config.timezone), step, after)
-    tz = zone(config.timezone)
+        return span.next_after(span.read_start(config.start, config.zone), step, after)
+    tz = zone(config.zone)
     text = expression(config)
     every_hour = cron.counts_every_hour(text)
     best: datetime | None = None
-    for slot in cron.slots(text, _begin(after, config.timezone, elapsed=every_hour)):
+    for slot in cron.slots(text, _begin(after, config.zone, elapsed=every_hour)):
         first, second = (slot.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
         if best is not None and min(first, second) > best:
             break
@@ -275,12 +291,12 @@ def upcoming(config: ScheduleParams, after: datetime, n: int = 5) -> list[dateti
 def describe(config: ScheduleParams, locale: str = "en") -> str:
     """The schedule in words, with its zone; `locale` is en or fr."""
     if elapsed(config):
-        hours, start = config.every == "hours", span.read_start(config.start, config.timezone)
+        hours, start = config.every == "hours", span.read_start(config.start, config.zone)
         count = config.hours if hours else config.minutes
-        words = span.in_words(count, hours=hours, start=start, timezone=config.timezone, locale=locale)
+        words = span.in_words(count, hours=hours, start=start, timezone=config.zone, locale=locale)
     else:
         words = cron.in_words(expression(config), locale)
-    return f"{words} ({config.timezone})"
+    return f"{words} ({config.zone})"
 
 
 def _begin(after: datetime, timezone: str, *, elapsed: bool) -> datetime:
@@ -308,5 +324,6 @@ trigger(
         made=("start",),
         check=check,
         summary=describe,
+        time_of=lambda config: str(config.get("every", "")),
     )
 )

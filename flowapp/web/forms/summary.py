@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flask import g
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from pydantic import ValidationError
 
 from flowapp.catalog import ACTIONS, TRIGGERS, TriggerSpec
+from flowapp.catalog.clock import OrganizationClock
 from flowapp.engine.language.condition_parser import GROUPS, Conditions, Group, normalize
 from flowapp.errors import FlowError
 from flowapp.models.definitions import StepJson, TriggerJson
@@ -65,10 +67,16 @@ def described(spec: TriggerSpec, config: Mapping[str, object]) -> str:
     """A config in words. ValidationError or FlowError where it is not complete."""
     if spec.summary is None:
         return ""
-    model = spec.params.model_validate(config)
+    model = spec.params.model_validate(completed(spec, config))
     if spec.source == "clock":
-        return str(spec.summary(model, str(get_locale() or "en")))  # type: ignore[call-arg]
+        return str(spec.summary(model, str(get_locale() or "en")))
     return spec.summary(model)
+
+
+def completed(spec: TriggerSpec, config: Mapping[str, object]) -> dict[str, object]:
+    """A trigger's settings, with the organization's zone and times where they name none."""
+    organization = g.get("organization")
+    return (organization.clock if organization else OrganizationClock()).complete(spec, config)
 
 
 def conditions_line(conditions: object) -> str:

@@ -27,7 +27,7 @@ from flowapp.web.forms.field import Posted
 from flowapp.web.forms.fields.stored import keep_secrets
 from flowapp.web.forms.form import PlainForm, build
 from flowapp.web.forms.providers import Providers
-from flowapp.web.forms.summary import described
+from flowapp.web.forms.summary import completed, described
 from flowapp.web.texts import translated
 
 FIRINGS = 5
@@ -147,7 +147,7 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
             return None
         if problems:
             return Preview(faults=tuple(translated(problem.message) for problem in problems))
-        model = self.spec.params.model_validate(config)
+        model = self.spec.params.model_validate(completed(self.spec, config))
         moments: list[datetime] = []
         while len(moments) < FIRINGS and (next_one := self.spec.next_fire(model, moments[-1] if moments else utcnow())):
             moments.append(next_one)

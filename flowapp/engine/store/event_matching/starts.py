@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -68,22 +69,31 @@ def _one(session: Session, one: Match) -> Execution | None:
     return execution if created else None
 
 
-def begin_silent(
-    session: Session,
-    listener: tuple[Trigger, Workflow, Version],
-    silent: Sequence[tuple[tuple[str, str], dict[str, object], str]],
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Why a trigger starts its workflow for a record without an event: a silence, a date. `key` tells it from others."""
+
+    entity: tuple[str, str]
+    input_data: dict[str, object]
+    key: str
+
+
+def begin_each(
+    session: Session, listener: tuple[Trigger, Workflow, Version], occasions: Sequence[Occasion]
 ) -> list[Execution]:
-    """The same for records about which there is no event: each (entity, input, key) starts the trigger once."""
+    """The same for records about which there is no event: each occasion starts the trigger once."""
     trigger, workflow, version = listener
     if _full(session, [workflow.organization_id]):
         return []
     limited, rows, begun = admission.gate_of(session, version.id) is not None, [], []
-    for entity, data, key in silent:
+    for one in occasions:
+        contact_id = one.input_data.get("contact_id")
         how: Given = {
             "trigger": trigger,
-            "input_data": data,
-            "idempotency_key": f"silence:{trigger.id}:{key}",
-            "entity": entity,
+            "input_data": one.input_data,
+            "idempotency_key": one.key,
+            "entity": one.entity,
+            "contact_id": read_id(contact_id) if isinstance(contact_id, str) else None,
         }
         if limited:
             execution, created = start(session, workflow, version, **how)

@@ -1,0 +1,103 @@
+"""The dates that records hold: columns of their own, and custom fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Date, Text, and_, cast, func, inspect
+from sqlalchemy.orm import Session
+
+from flowapp.crm import fields
+from flowapp.errors import InvalidError
+from flowapp.models import FIELD_OBJECTS, Company, Contact, Deal, Task
+from flowapp.models.base import UtcDateTime
+from flowapp.models.crm.base import Sourced
+from flowapp.texts import say
+
+DAY = timedelta(days=1)
+MODELS: Mapping[str, type[Sourced]] = {"contact": Contact, "company": Company, "deal": Deal, "task": Task}
+_DATED = ("date", "datetime")
+
+
+@dataclass(frozen=True, slots=True)
+class DateField:
+    """A date of `model`: the `column` that holds it, or None: the custom field `name`."""
+
+    model: type[Sourced]
+    name: str
+    column: ColumnElement[date] | None
+
+    def of(self, record: Sourced, zone: ZoneInfo) -> date | None:
+        """The record's date, by the clock of a zone; None where it has none."""
+        value = getattr(record, self.name) if self.column is not None else getattr(record, "fields", {}).get(self.name)
+        return read_day(value, zone)
+
+    def between(self, first: date, last: date, dialect: str) -> ColumnElement[bool]:
+        """Whether it may lie between two days: those of the days beside them may be among what is found."""
+        first, last = _before(first), _after(last)
+        if self.column is None:
+            text = self._text(dialect)
+            return and_(text >= first.isoformat(), text < _after(last).isoformat())
+        if isinstance(self.column.type, Date):
+            return self.column.between(first, last)
+        begin, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (first, last))
+        return and_(self.column >= begin, self.column < end + DAY)
+
+    def on_days_of_the_year(self, days: list[date], dialect: str) -> ColumnElement[bool]:
+        """Whether its month and day may be those of one of these days."""
+        near = {one.isoformat()[5:] for day in days for one in (_before(day), day, _after(day))}
+        return func.substr(self._text(dialect), 6, 5).in_(sorted(near | ({"02-29"} if "02-28" in near else set())))
+
+    def _text(self, dialect: str) -> ColumnElement[str]:
+        """The date as text that begins with year, month and day."""
+        if self.column is not None:
+            shown = func.to_char(self.column, "YYYY-MM-DD") if dialect == "postgresql" else self.column
+            return cast(shown, Text)
+        held = inspect(self.model).columns["fields"]
+        if dialect == "postgresql":
+            return func.json_extract_path_text(held, self.name)
+        return cast(func.json_extract(held, f'$."{self.name}"'), Text)
+
+
+def find(session: Session, noun: str, name: str) -> DateField:
+    """The date field of that name. InvalidError names those that there are."""
+    model = MODELS[noun]
+    own = {key: column for key, column in inspect(model).columns.items() if _is_date(key, column)}
+    if name in own:
+        return DateField(model, name, own[name])
+    defined = {field.key: field for field in fields.of(session, noun)} if noun in FIELD_OBJECTS else {}
+    if (field := defined.get(name)) is not None and field.type in _DATED:
+        return DateField(model, name, None)
+    if noun == "contact" and field is None and name not in inspect(model).columns:
+        return DateField(model, name, None)  # contacts keep values of fields that nobody has defined
+    known = ", ".join([*own, *(key for key, one in defined.items() if one.type in _DATED)])
+    raise InvalidError.at(
+        "field", say("There is no date “%(name)s”. Available: %(known)s.", name=name, known=known), "unknown"
+    )  # fmt: skip
+
+
+def read_day(value: object, zone: ZoneInfo) -> date | None:
+    """The day of a date, of a moment in a zone, or of the text of either; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value) if len(value) <= len("2026-12-31") else datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(zone).date()
+    return value if isinstance(value, date) else None
+
+
+def _is_date(key: str, column: ColumnElement[date]) -> bool:
+    return isinstance(column.type, Date | UtcDateTime) and key != "deleted_at"  # what is in the trash is not found
+
+
+def _before(day: date) -> date:
+    return day - DAY if day > date.min + 2 * DAY else day
+
+
+def _after(day: date) -> date:
+    return day + DAY if day < date.max - 2 * DAY else day
