@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
 
 from flowapp.logs import is_secret_name
 
@@ -44,8 +46,15 @@ Widget = Literal[
     "hidden",  # set by the app
 ]
 
-Suggest = Literal["", "events", "fields", "assignees", "lists", "people", "pipelines", "stages", "tags"]
+Suggest = Literal["", "events", "fields"]
+Others = Literal["wrong", "doubtful", "new"]
 Inserts = Literal["text", "html", "addresses"]
+# The resource that a widget chooses from.
+_OF_WIDGET: Mapping[str, str] = {
+    "table": "table", "schema": "schema", "form": "form", "email_template": "email_template", "integration": "integration", "members": "member",
+    "workflow": "workflow",
+}  # fmt: skip
+_DECIDING = re.compile(r"\{(\w+)\}")
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's usual name
@@ -83,6 +92,9 @@ class Hints(TypedDict, total=False):
     show_if: dict[str, list[str]] | None
     plain: bool
     suggest: Suggest
+    resource: str
+    others: Others
+    words: tuple[str, ...]
     inserts: Inserts
 
 
@@ -101,8 +113,11 @@ def ui(
     show_if: dict[str, list[str]] | None = None,
     plain: bool = False,
     suggest: Suggest = "",
+    resource: str = "",
+    others: Others = "wrong",
+    words: tuple[str, ...] = (),
     inserts: Inserts = "text",
-) -> dict[str, Any]:
+) -> JsonDict:
     """`json_schema_extra` of a field. `raw`: expressions inside are left to the action (ctx.render, ctx.test).
 
     `secret_keys`: texts in this dict under a name such as Authorization are stored encrypted, and never shown again.
@@ -111,8 +126,12 @@ def ui(
     `plain`: a fixed name, such as a column's: no value of the execution is offered for it.
     `inserts`: what the field's text is, so that a value stays inside the place it is inserted in: in HTML it is escaped
     unless it is marked safe, among addresses it never becomes another one (engine.language.insertion).
-    `suggest`: what the field names one or several of, besides names that only others know: types of events, fields of
-    what a row works on (ActionSpec.row_samples), or what the organization has in its CRM.
+    `suggest`: what the field names one or several of, besides names that only others know: types of events, or fields of
+    what a row works on (ActionSpec.row_samples).
+    `resource`: what the field names one or several of (catalog.resources): its choices are offered beside `choices`;
+    `words` mean something fixed, too. `{object}_field` is the resource that field `object`
+    decides. `others` is what a name is that nothing has: wrong (it keeps the draft from being published), doubtful (it is
+    only told), or new (right: it comes to be). Widgets for one resource name it by themselves.
     """
     hints: Hints = {
         "label": label,
@@ -128,9 +147,12 @@ def ui(
         "show_if": show_if,
         "plain": plain,
         "suggest": suggest,
+        "resource": resource or _OF_WIDGET.get(widget, ""),
+        "others": others,
+        "words": words,
         "inserts": inserts,
     }
-    return {"ui": hints}
+    return cast("JsonDict", {"ui": hints})
 
 
 def ui_of(model: type[BaseModel], name: str) -> Hints:
@@ -148,6 +170,16 @@ def hints_of(model: type[BaseModel], written: str) -> Hints:
     return {}
 
 
+def deciding(resource: str) -> list[str]:
+    """The fields that decide which resource is meant: `object` of `{object}_field`."""
+    return _DECIDING.findall(resource)
+
+
+def resource_named(resource: str, current: Callable[[str], object]) -> str:
+    """The resource that is meant, by what the fields that decide it say now."""
+    return _DECIDING.sub(lambda found: str(current(found[1])).strip().lower(), resource)
+
+
 def raw_fields(model: type[BaseModel]) -> frozenset[str]:
     """Names of the fields whose expressions the action itself evaluates."""
     return frozenset(n for n in model.model_fields if ui_of(model, n).get("raw"))
@@ -160,6 +192,14 @@ def stored_value(model: type[BaseModel], values: Mapping[str, object], name: str
         if written and written in values:
             return values[written]
     return None if field.is_required() else field.get_default(call_default_factory=True)
+
+
+def written_value(model: type[BaseModel], values: Mapping[str, object], written: str) -> object:
+    """The same of a field by the name that params use, which may be its alias; None where there is none."""
+    for name, field in model.model_fields.items():
+        if written in (name, field.alias):
+            return stored_value(model, values, name)
+    return None
 
 
 @cache

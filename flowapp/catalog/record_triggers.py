@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic.config import JsonDict
 
-from flowapp.catalog.params import N_, Params, ui
+from flowapp.catalog.params import N_, Others, Params, ui
 from flowapp.texts import say
 from flowapp.values.text import folded, slug
 
@@ -44,19 +45,17 @@ def changed(sample: Mapping[str, object], **changes: tuple[object, object]) -> d
     return {**sample, "changes": {name: {"old": old, "new": new} for name, (old, new) in changes.items()}}
 
 
+def changed_fields(resource: str, others: Others = "wrong") -> JsonDict:
+    """The fields of a change: of this resource (catalog.resources)."""
+    return ui(
+        N_("Fields"), N_("Leave empty for any change."), widget="lines", plain=True, resource=resource, others=others
+    )  # fmt: skip
+
+
 class ChangeParams(Params):
     """Which fields, and from which value to which. `from` and `to` are of the one field named."""
 
-    fields: list[str] = Field(
-        [],
-        max_length=50,
-        json_schema_extra=ui(
-            N_("Fields"),
-            N_("One per line, such as first_name or plan. Leave empty for any change."),
-            widget="lines",
-            plain=True,
-        ),
-    )
+    fields: list[str] = Field([], max_length=50)
     from_: str | None = Field(
         None,
         alias="from",
@@ -88,7 +87,7 @@ class TagParams(Params):
     tag: str = Field(
         "",
         max_length=200,
-        json_schema_extra=ui(N_("Tag"), N_("Leave empty for any tag."), plain=True, suggest="tags"),
+        json_schema_extra=ui(N_("Tag"), N_("Leave empty for any tag."), plain=True, resource="tag", others="doubtful"),
     )
 
 
@@ -98,7 +97,7 @@ class ListParams(Params):
     list: str = Field(
         "",
         max_length=200,
-        json_schema_extra=ui(N_("List"), N_("Leave empty for any list."), plain=True, suggest="lists"),
+        json_schema_extra=ui(N_("List"), N_("Leave empty for any list."), plain=True, resource="list"),
     )
 
 
@@ -108,7 +107,7 @@ class PipelineParams(Params):
     pipeline: str = Field(
         "",
         max_length=200,
-        json_schema_extra=ui(N_("Pipeline"), N_("Leave empty for any pipeline."), plain=True, suggest="pipelines"),
+        json_schema_extra=ui(N_("Pipeline"), N_("Leave empty for any pipeline."), plain=True, resource="pipeline"),
     )
 
 

@@ -26,7 +26,10 @@ from flowapp.errors import NotFoundError, StepError
 from flowapp.texts import say
 
 _CONNECTORS_ROOM = "flowapp.connectors."
-ROOMS = ("flowapp.actions", "flowapp.triggers", "flowapp.connectors", "flowapp.crm")
+ROOMS = (
+    "flowapp.actions", "flowapp.triggers", "flowapp.connectors", "flowapp.crm", "flowapp.accounts.resources",
+    "flowapp.data.resources", "flowapp.integrations.resources", "flowapp.marketing.resources", "flowapp.workflows.resources",
+)  # fmt: skip
 ACTIONS: dict[str, ActionSpec] = {}
 TRIGGERS: dict[str, TriggerSpec] = {}
 CONNECTORS: dict[str, ConnectorSpec] = {}
@@ -181,12 +184,12 @@ def open_integration(
 
 
 def load(*rooms: str) -> None:
-    """Imports every file of these packages and of the folders inside them, so that each declares itself.
+    """Imports every file of these packages and of the folders inside them, and these modules, so that each declares itself.
 
     By default flowapp's own rooms. Files are looked for rather than packages: a folder without `__init__.py` counts too.
     """
     for room in rooms or ROOMS:
-        for folder in map(Path, importlib.import_module(room).__path__):
+        for folder in map(Path, getattr(importlib.import_module(room), "__path__", ())):
             for file in sorted(folder.rglob("*.py")):
                 inner = file.relative_to(folder).with_suffix("").parts
                 importlib.import_module(".".join((room, *(part for part in inner if part != "__init__"))))

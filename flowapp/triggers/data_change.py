@@ -45,9 +45,10 @@ class DataChangeParams(Params):
         max_length=50,
         json_schema_extra=ui(
             N_("Columns"),
-            N_("Of a changed record: one per line. Leave empty for any column."),
+            N_("Of a changed record. Leave empty for any column."),
             widget="lines",
             plain=True,
+            depends_on="table",
             show_if={"operation": ["", "updated"]},
         ),
     )

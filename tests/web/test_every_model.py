@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
 from flowapp.catalog import ACTIONS, CONNECTORS, TRIGGERS, Params, load
+from flowapp.catalog.resources import Choice
 from flowapp.web.forms import ParamsForm, Providers, build
 from flowapp.web.forms.info import Info, infos, literals, models_in
 from tests.web.test_formgen import Controls, bare_app, page, read
@@ -19,8 +20,8 @@ load()
 COLUMNS = [{"key": "name", "label": "Name"}, {"key": "email", "label": "E-mail"}]
 OFFERED = [("one", "One"), ("two", "Two")]
 PROVIDERS = Providers(
-    tables=OFFERED, schemas=OFFERED, forms=OFFERED, steps=OFFERED, workflows=OFFERED, members=OFFERED,
-    integrations=[("one", "One", "smtp"), ("two", "Two", "http")], columns=lambda _table: COLUMNS, names=lambda _kind: OFFERED,
+    steps=OFFERED, columns=lambda _table: COLUMNS,
+    choices=lambda _resource: [Choice("one", "One", kind="smtp"), Choice("two", "Two", kind="http")],
 )  # fmt: skip
 GROUP = {
     "all": [

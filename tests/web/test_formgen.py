@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.datastructures import MultiDict
 
 from flowapp.catalog import Params, ui
+from flowapp.catalog.resources import Choice
 from flowapp.web.forms import ParamsForm, Providers, build
 from flowapp.web.forms.fields import text
 from tests.conftest import ROOT
@@ -74,7 +75,10 @@ class Everything(Params):
 
 
 COLUMNS = [{"key": "name", "label": "Full name", "required": True}, {"key": "email", "label": "E-mail"}]
-PROVIDERS = Providers(tables=[("contacts", "Contacts")], columns=lambda slug: COLUMNS if slug == "contacts" else ())
+PROVIDERS = Providers(
+    choices=lambda name: [Choice("contacts", "Contacts")] if name == "table" else (),
+    columns=lambda slug: COLUMNS if slug == "contacts" else (),
+)
 STORED = {
     "url": "https://x.test/{{ input.id }}",
     "message": "a\nb",

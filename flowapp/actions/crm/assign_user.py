@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from flowapp.actions.crm.family import GROUP, RECORD_ALIASES, RESULT, SAMPLE_ID, RecordParams, kept, reference
+from flowapp.actions.crm.family import (
+    ASSIGNEE_WORDS,
+    ASSIGNEES,
+    GROUP,
+    RECORD_ALIASES,
+    RESULT,
+    SAMPLE_ID,
+    RecordParams,
+    kept,
+    reference,
+)
 from flowapp.catalog import N_, Outcome, StepContext, action, ui
 from flowapp.catalog.fields import Lines, Text
 
@@ -19,7 +29,9 @@ class AssignUserParams(RecordParams):
             N_("Assign to"),
             N_("The e-mail address of a member, or round_robin: each in turn."),
             inserts="addresses",
-            suggest="assignees",
+            resource="member",
+            choices=ASSIGNEES,
+            words=ASSIGNEE_WORDS,
         ),
     )
     members: Lines = Field(

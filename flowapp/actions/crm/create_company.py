@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from flowapp.actions.crm.family import DATA_ALIASES, GROUP, MORE_DATA, RESULT, SAMPLE_ID, kept
+from flowapp.actions.crm.family import DATA_ALIASES, GROUP, RESULT, SAMPLE_ID, kept, more_data_of
 from flowapp.catalog import N_, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Text
 
@@ -14,7 +14,7 @@ class CreateCompanyParams(Params):
 
     name: Text = Field(min_length=1, max_length=200, json_schema_extra=ui(N_("Name")))
     domain: Text = Field("", max_length=253, json_schema_extra=ui(N_("Domain"), placeholder="example.com"))
-    data: dict[str, object] = Field({}, max_length=100, json_schema_extra=MORE_DATA)
+    data: dict[str, object] = Field({}, max_length=100, json_schema_extra=more_data_of("company"))
 
 
 @action(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from flowapp.actions.crm.family import DATA_ALIASES, GROUP, MORE_DATA, RESULT, SAMPLE_ID, kept
+from flowapp.actions.crm.family import DATA_ALIASES, GROUP, RESULT, SAMPLE_ID, kept, more_data_of
 from flowapp.catalog import N_, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Address, Text
 
@@ -23,7 +23,7 @@ class CreateContactParams(Params):
     company: Text = Field(
         "", max_length=200, json_schema_extra=ui(N_("Company"), N_("Name or domain of a company that is there."))
     )
-    data: dict[str, object] = Field({}, max_length=100, json_schema_extra=MORE_DATA)
+    data: dict[str, object] = Field({}, max_length=100, json_schema_extra=more_data_of("contact"))
 
 
 @action(

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from flowapp.actions.crm.family import COMPANY, CONTACT, DATA_ALIASES, GROUP, MORE_DATA, RESULT, SAMPLE_ID, about, kept
+from flowapp.actions.crm.family import (
+    ASSIGNEE_WORDS,
+    ASSIGNEES,
+    COMPANY,
+    CONTACT,
+    DATA_ALIASES,
+    GROUP,
+    RESULT,
+    SAMPLE_ID,
+    about,
+    kept,
+    more_data_of,
+)
 from flowapp.catalog import N_, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Text
 
@@ -23,11 +35,11 @@ class CreateDealParams(Params):
         "",
         max_length=100,
         json_schema_extra=ui(
-            N_("Pipeline"), N_("Leave empty for the default one."), advanced=True, suggest="pipelines"
+            N_("Pipeline"), N_("Leave empty for the default one."), advanced=True, resource="pipeline"
         ),
     )
     stage: Text = Field(
-        "", max_length=100, json_schema_extra=ui(N_("Stage"), N_("Leave empty for the first one."), suggest="stages")
+        "", max_length=100, json_schema_extra=ui(N_("Stage"), N_("Leave empty for the first one."), resource="stage")
     )
     contact: Text = Field("", max_length=254, json_schema_extra=CONTACT)
     company: Text = Field("", max_length=200, json_schema_extra=COMPANY)
@@ -40,11 +52,13 @@ class CreateDealParams(Params):
                 "owner: who owns the contact or company, else who made the workflow. Or the e-mail address of a member."
             ),
             inserts="addresses",
-            suggest="assignees",
+            resource="member",
+            choices=ASSIGNEES,
+            words=ASSIGNEE_WORDS,
             advanced=True,
         ),
     )
-    data: dict[str, object] = Field({}, max_length=100, json_schema_extra=MORE_DATA)
+    data: dict[str, object] = Field({}, max_length=100, json_schema_extra=more_data_of("deal"))
 
 
 @action(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from flowapp.actions.crm.family import (
+    ANY_DATA,
     CHOOSE_ANY,
-    DATA,
     DATA_ALIASES,
     GROUP,
     RESULT,
@@ -22,7 +22,7 @@ class CreateRecordParams(Params):
     """`data`: a value for each field; custom fields by their keys."""
 
     noun: AnyObject = Field("contact", alias="object", json_schema_extra=CHOOSE_ANY)
-    data: dict[str, object] = Field(min_length=1, max_length=100, json_schema_extra=DATA)
+    data: dict[str, object] = Field(min_length=1, max_length=100, json_schema_extra=ANY_DATA)
 
     @field_validator("noun", mode="before")
     @classmethod

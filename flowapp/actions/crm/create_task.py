@@ -7,7 +7,18 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from flowapp.actions.crm.family import COMPANY, CONTACT, DEAL, GROUP, RESULT, SAMPLE_ID, about, kept
+from flowapp.actions.crm.family import (
+    ASSIGNEE_WORDS,
+    ASSIGNEES,
+    COMPANY,
+    CONTACT,
+    DEAL,
+    GROUP,
+    RESULT,
+    SAMPLE_ID,
+    about,
+    kept,
+)
 from flowapp.catalog import N_, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Lines, Moment, Text, wrong
 from flowapp.catalog.times import resolve_relative
@@ -53,7 +64,9 @@ class CreateTaskParams(Params):
                 "Or the e-mail address of a member."
             ),
             inserts="addresses",
-            suggest="assignees",
+            resource="member",
+            choices=ASSIGNEES,
+            words=ASSIGNEE_WORDS,
         ),
     )
     members: Lines = Field(

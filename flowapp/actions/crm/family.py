@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, field_validator
+from pydantic.config import JsonDict
 
 from flowapp.catalog import N_, Done, KeptRecord, Params, StepContext, ui
 from flowapp.catalog.fields import Lines, Text
+from flowapp.catalog.params import Others
 from flowapp.errors import StepError
 from flowapp.texts import say
 
@@ -28,6 +30,9 @@ RESULT = {
 _WHICH = N_("Id, number, or a contact's e-mail address. Leave empty for the one that the workflow is about.")
 MEANT = N_("Leave empty for the one that the workflow is about.")
 DATA_ALIASES = {"fields": "data", "values": "data", "updates": "data"}
+OWNER_WORD = ("owner", N_("Owner of what the workflow is about"))
+ASSIGNEES = [OWNER_WORD, ("round_robin", N_("Each in turn"))]
+ASSIGNEE_WORDS = ("round robin", "round-robin")
 LIST_ALIASES = {"list_id": "list", "list_name": "list", "contact_id": "contact"}
 CHOOSE = ui(N_("Object"), widget="select", choices=OBJECTS)
 CHOOSE_ANY = ui(N_("Object"), widget="select", choices=ANY_OBJECTS)
@@ -36,8 +41,17 @@ CONTACT = ui(N_("Contact"), MEANT, advanced=True)
 COMPANY = ui(N_("Company"), MEANT, advanced=True)
 DEAL = ui(N_("Deal"), MEANT, advanced=True)
 _DATA_HELP = N_("A value for each field, for example description. Custom fields go by their keys.")
-DATA = ui(N_("Fields"), _DATA_HELP, widget="keyvalue")
-MORE_DATA = ui(N_("Other fields"), _DATA_HELP, widget="keyvalue", advanced=True)
+ANY_DATA = ui(N_("Fields"), _DATA_HELP, widget="keyvalue", resource="{object}_field")
+
+
+def data_of(noun: str) -> JsonDict:
+    """The row of fields of a step that changes a record of one kind."""
+    return ui(N_("Fields"), _DATA_HELP, widget="keyvalue", resource=f"{noun}_field")
+
+
+def more_data_of(noun: str) -> JsonDict:
+    """The fields that a step which adds such a record has no box for."""
+    return ui(N_("Other fields"), _DATA_HELP, widget="keyvalue", advanced=True, resource=f"{noun}_field")
 
 
 def canonical_object(value: object) -> object:
@@ -104,9 +118,14 @@ class ListParams(Params):
     list: Text = Field(
         min_length=1,
         max_length=200,
-        json_schema_extra=ui(N_("List"), N_("Name of a list that is there."), suggest="lists"),
+        json_schema_extra=ui(N_("List"), N_("Name of a list that is there."), resource="list"),
     )
     contact: Text = Field("", max_length=254, json_schema_extra=CONTACT)
+
+
+def tags_of(others: Others) -> JsonDict:
+    """Tags of a step, and what one is that nothing has yet."""
+    return ui(N_("Tags"), widget="lines", resource="tag", others=others)
 
 
 RECORD_ALIASES = {"entity_type": "object", "entity": "object", "entity_id": "record", "record_id": "record"}
@@ -115,11 +134,7 @@ RECORD_ALIASES = {"entity_type": "object", "entity": "object", "entity_id": "rec
 class TagParams(RecordParams):
     """Tags are the same in any case; a new one is shown as it is written here."""
 
-    tags: Lines = Field(
-        min_length=1,
-        max_length=50,
-        json_schema_extra=ui(N_("Tags"), N_("One on each line."), widget="lines", suggest="tags"),
-    )
+    tags: Lines = Field(min_length=1, max_length=50, json_schema_extra=tags_of("doubtful"))
 
 
 TAG_ALIASES = {**RECORD_ALIASES, "tag": "tags", "tag_name": "tags"}

@@ -16,7 +16,12 @@ class FindRecordParams(Params):
     where: dict[str, object] = Field(
         min_length=1,
         max_length=20,
-        json_schema_extra=ui(N_("Where"), N_("Fields and the values that they must have."), widget="keyvalue"),
+        json_schema_extra=ui(
+            N_("Where"),
+            N_("Fields and the values that they must have."),
+            widget="keyvalue",
+            resource="{object}_criterion",
+        ),
     )
     limit: int = Field(
         1, ge=1, le=100, json_schema_extra=ui(N_("At most"), N_("Records."), widget="number", advanced=True)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from flowapp.actions.crm.family import GROUP
+from flowapp.actions.crm.family import GROUP, OWNER_WORD
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Lines, Text
 from flowapp.texts import say
@@ -34,7 +34,14 @@ class SendNotificationParams(Params):
             ),
             widget="lines",
             inserts="addresses",
-            suggest="people",
+            resource="member",
+            choices=[
+                OWNER_WORD,
+                ("admins", N_("Admins")),
+                ("editors", N_("Editors")),
+                ("operators", N_("Operators")),
+            ],
+            words=tuple(ROLES),
         ),
     )
     title: Text = Field("", max_length=300, json_schema_extra=ui(N_("Title")))

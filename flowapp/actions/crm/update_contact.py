@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from flowapp.actions.crm.family import CONTACT, DATA, DATA_ALIASES, GROUP, RESULT, SAMPLE_ID, kept, reference
+from flowapp.actions.crm.family import CONTACT, DATA_ALIASES, GROUP, RESULT, SAMPLE_ID, data_of, kept, reference
 from flowapp.catalog import N_, Outcome, Params, StepContext, action
 from flowapp.catalog.fields import Text
 
@@ -12,7 +12,7 @@ from flowapp.catalog.fields import Text
 class UpdateContactParams(Params):
     """`data`: a value for each field that changes; custom fields by their keys."""
 
-    data: dict[str, object] = Field(min_length=1, max_length=100, json_schema_extra=DATA)
+    data: dict[str, object] = Field(min_length=1, max_length=100, json_schema_extra=data_of("contact"))
     contact: Text = Field("", max_length=254, json_schema_extra=CONTACT)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from flowapp.actions.crm.family import DATA, DATA_ALIASES, DEAL, GROUP, RESULT, SAMPLE_ID, kept, reference
+from flowapp.actions.crm.family import DATA_ALIASES, DEAL, GROUP, RESULT, SAMPLE_ID, data_of, kept, reference
 from flowapp.catalog import N_, FieldsError, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Text
 from flowapp.texts import say
@@ -16,7 +16,7 @@ class UpdateDealParams(Params):
     stage: Text = Field(
         "",
         max_length=100,
-        json_schema_extra=ui(N_("Stage"), N_("Name of the stage that the deal moves to."), suggest="stages"),
+        json_schema_extra=ui(N_("Stage"), N_("Name of the stage that the deal moves to."), resource="stage"),
     )
     lost_reason: Text = Field(
         "",
@@ -24,7 +24,7 @@ class UpdateDealParams(Params):
         json_schema_extra=ui(N_("Lost reason"), N_("Needed if the deal moves to a stage where it is lost.")),
     )
     value: Text = Field("", max_length=40, json_schema_extra=ui(N_("Value")))
-    data: dict[str, object] = Field({}, max_length=100, json_schema_extra=DATA)
+    data: dict[str, object] = Field({}, max_length=100, json_schema_extra=data_of("deal"))
     deal: Text = Field("", max_length=64, json_schema_extra=DEAL)
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ class UpdateFieldParams(AnyRecordParams):
     field: Text = Field(
         min_length=1,
         max_length=100,
-        json_schema_extra=ui(N_("Field"), N_("Name of the field, for example description.")),
+        json_schema_extra=ui(N_("Field"), plain=True, resource="{object}_field"),
     )
     value: object = Field(None, json_schema_extra=ui(N_("Value"), N_("Leave empty to empty the field.")))
 

@@ -48,6 +48,12 @@ def find(session: Session, noun: str, where: Mapping[str, object], limit: int) -
     return rows, count or 0
 
 
+def names_of(noun: str) -> frozenset[str]:
+    """What records of a noun may be found by, custom fields aside."""
+    tagged = ("tag", "tags") if noun in FIELD_OBJECTS else ()
+    return frozenset(("id", *_READERS[noun], *_ALIASES[noun], *tagged))
+
+
 def _match(session: Session, noun: str, name: str, value: object) -> ColumnElement[bool]:
     model = named(noun).model
     name = _ALIASES[noun].get(name, name)

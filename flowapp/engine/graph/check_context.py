@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowapp.catalog import ACTIONS, ActionSpec, Trait, TriggerSpec, stored_value
-from flowapp.catalog.params import Hints, hints_of
+from flowapp.catalog.params import Hints, hints_of, resource_named, written_value
+from flowapp.catalog.resources import Lookup
 from flowapp.engine.graph.graph import Graph, goals
 from flowapp.engine.graph.loop_bodies import bodies
 from flowapp.engine.language.conditions import check_conditions
@@ -24,20 +25,14 @@ _NESTED: Hints = {"widget": "conditions", "raw": True}
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the project has, each under every name that a step may call it by. None: not checked.
+    """What the project has. None: not checked.
 
-    `sql(query, parameters)` says why a query cannot run, or nothing. `unpublished` are those of the workflows that no
-    step can run yet; `columns` has those of each table, by its names in lower case, `fields` those of each form. `members`
-    of the organization by e-mail address and id; `roles` are those that somebody has.
+    `resources` looks up what params name. `sql(query, parameters)` says why a query cannot run, or nothing. `unpublished`
+    are the workflows that no step can run yet, under every name; `columns` has those of each table, by its names in lower
+    case, `fields` those of each form. `roles` are those that somebody has.
     """
 
-    integrations: frozenset[str] | None = None
-    tables: frozenset[str] | None = None
-    forms: frozenset[str] | None = None
-    schemas: frozenset[str] | None = None
-    email_templates: frozenset[str] | None = None
-    workflows: frozenset[str] | None = None
-    members: frozenset[str] | None = None
+    resources: Lookup | None = None
     roles: frozenset[str] | None = None
     unpublished: frozenset[str] = frozenset()
     columns: Mapping[str, frozenset[str]] | None = None
@@ -89,6 +84,9 @@ def with_hints(
     """Name, value and form hints of params."""
     for name, value in values.items():
         hints: Hints = hints_of(spec.params, name) if spec else {}
+        if spec and hints.get("resource"):
+            meant = resource_named(hints["resource"], lambda field: written_value(spec.params, values, field))
+            hints = {**hints, "resource": meant}
         yield name, value, hints
         if hints.get("widget") == "rows" and isinstance(value, list):
             for at, row in enumerate(value):
@@ -96,10 +94,10 @@ def with_hints(
                     yield f"{name}.{at}.conditions", row["conditions"], _NESTED
 
 
-def is_shown(step: StepDef, ui: Hints) -> bool:
-    """Whether a param counts with the step's choices. One that was left out hides nothing: a query alone means that there is one."""
-    model, chosen = ACTIONS[step.action_type].params, ui.get("show_if") or {}
-    return all(stored_value(model, step.params, at) in ways for at, ways in chosen.items() if at in step.params)
+def is_shown(spec: ActionSpec | TriggerSpec, values: Mapping[str, object], ui: Hints) -> bool:
+    """Whether a param counts with the choices made. One that was left out hides nothing: a query alone means that there is one."""
+    chosen = ui.get("show_if") or {}
+    return all(stored_value(spec.params, values, at) in ways for at, ways in chosen.items() if at in values)
 
 
 def names(value: object, hints: Hints) -> list[tuple[str, ...]]:

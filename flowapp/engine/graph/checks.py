@@ -7,14 +7,14 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from flowapp.catalog import ACTIONS, N_, TRIGGERS
+from flowapp.catalog import ACTIONS
 from flowapp.engine.graph import checks_flow as flow
 from flowapp.engine.graph import checks_names as named
-from flowapp.engine.graph.check_context import CheckContext, Findings, Known, is_shown, names, with_hints
-from flowapp.engine.graph.checks_people import unheld_roles, unknown_members
+from flowapp.engine.graph import checks_resources as resources
+from flowapp.engine.graph.check_context import CheckContext, Findings, Known, is_shown, names
+from flowapp.engine.graph.checks_people import unheld_roles
 from flowapp.engine.language.conditions import check_conditions
-from flowapp.engine.language.expression import has_expression
-from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, nearest, no_step
+from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, no_step
 from flowapp.errors import Problem
 from flowapp.texts import say
 
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from flowapp.engine.language.definition import Definition, StepDef
 
 __all__ = ["Known", "check"]
-
-_THINGS = {
-    "integration": N_("There is no integration “%(name)s” in this project.%(near)s Create it, or choose another."),
-    "table": N_("There is no data table “%(name)s” in this project.%(near)s Create it, or choose another."),
-    "form": N_("There is no form “%(name)s” in this project.%(near)s Create it, or choose another."),
-    "schema": N_("There is no validation schema “%(name)s” in this project.%(near)s Create it, or choose another."),
-    "email_template": N_(
-        "There is no e-mail template “%(name)s” in this project.%(near)s Create it, or choose another."
-    ),
-    "workflow": N_("There is no workflow “%(name)s”.%(near)s Create it, or choose another."),
-}
 
 
 def check(definition: Definition, known: Known | None = None) -> tuple[list[Problem], list[Problem]]:
@@ -67,17 +56,6 @@ def _wrong_edges(context: CheckContext) -> Findings:
                 yield Problem(f"edges.{at}.conditions", message, edge.source, "unknown_step")
 
 
-def _missing_things(context: CheckContext) -> Findings:
-    for step in context.definition.steps:
-        for name, value, ui in context.fields(step):
-            if message := _missing(context, value, ui.get("widget", "")):
-                yield context.problem(step, f"params.{name}", message, "missing_thing")
-    for at, trigger in enumerate(context.definition.triggers):
-        for name, value, ui in with_hints(TRIGGERS.get(trigger.trigger_type), trigger.config):
-            if message := _missing(context, value, ui.get("widget", "")):
-                yield Problem(f"triggers.{at}.config.{name}", message, code="missing_thing")
-
-
 def _unpublished(context: CheckContext) -> Findings:
     """Workflows that a step is to run, and that cannot run yet."""
     waiting = {name.casefold() for name in context.known.unpublished}
@@ -95,24 +73,13 @@ def _unready(context: CheckContext) -> Findings:
             yield context.problem(step, "params", message, "unready")
 
 
-def _missing(context: CheckContext, value: object, widget: str) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)  # by its number
-    if not isinstance(value, str) or not value or has_expression(value):
-        return ""
-    if widget == "step" and value not in context.position:
-        return no_step(value, context.position)
-    known: frozenset[str] | None = getattr(context.known, f"{widget}s") if widget in _THINGS else None
-    if known is None or value.casefold() in {name.casefold() for name in known}:
-        return ""
-    return say(_THINGS[widget], name=value, near=nearest(value, known))
-
-
 def _wrong_sql(context: CheckContext) -> Findings:
     fault_of = context.known.sql
     for step in context.definition.steps if fault_of else ():
         for name, value, ui in context.fields(step):
-            if ui.get("widget") != "sql" or not isinstance(value, str) or not value.strip() or not is_shown(step, ui):
+            if ui.get("widget") != "sql" or not isinstance(value, str) or not value.strip():
+                continue
+            if not is_shown(ACTIONS[step.action_type], step.params, ui):
                 continue
             given = step.params.get("params")
             fault = fault_of(value, given if isinstance(given, dict) else {}) if fault_of else ""
@@ -136,8 +103,6 @@ def _wrong_config(context: CheckContext) -> Findings:
         if any(ref[0] == "steps" for ref in names(value, {})):
             message = say("No step has run yet when an execution starts. Use the input here.")
             yield Problem(f"config.{field}", message, code="not_before")
-    if missing := _missing(context, config.error_workflow, "workflow"):
-        yield Problem("config.error_workflow", missing, code="missing_thing")
 
 
 def _from_inside_loops(context: CheckContext) -> Findings:
@@ -203,10 +168,11 @@ def _params(context: CheckContext, *, doubtful: bool) -> Findings:
 _Find = Callable[[CheckContext], Findings]
 _ERRORS: tuple[_Find, ...] = (
     flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _wrong_edges,
-    _missing_things, unknown_members, named.missing_columns, _unpublished, _unready,
+    resources.missing_things, resources.missing_columns, _unpublished, _unready,
     _wrong_sql, _wrong_config, flow.lost_edges, flow.own_gotos, flow.without_body, flow.endless_loops,
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (
     _no_trigger, flow.several_starts, flow.open_branches, flow.odd_loops, flow.inside_and_after, flow.lonely_merges,
-    flow.unanswered, flow.nobody_waits, unheld_roles, _from_inside_loops, _idle_settings, named.unknown_names, named.unknown_fields, named.unknown_events, partial(_params, doubtful=True),
+    flow.unanswered, flow.nobody_waits, unheld_roles, _from_inside_loops, _idle_settings, named.unknown_names, named.unknown_fields, named.unknown_events,
+    resources.doubtful_things, partial(_params, doubtful=True),
 )  # fmt: skip

@@ -1,10 +1,11 @@
-"""Checks of the names that a definition uses: of columns, fields, variables, events, and what is read from the input."""
+"""Checks of the names that a definition uses: of fields, variables, events, and what is read from the input."""
 
 from __future__ import annotations
 
 from flowapp.catalog import TRIGGERS
 from flowapp.catalog.entities import known_names
-from flowapp.engine.graph.check_context import CheckContext, Findings, is_shown, names
+from flowapp.engine.graph.check_context import CheckContext, Findings, names
+from flowapp.engine.graph.checks_resources import listed
 from flowapp.engine.language.expression import has_expression
 from flowapp.engine.language.validation_messages import nearest
 from flowapp.events.types import EVENT_TYPES, is_known
@@ -15,30 +16,6 @@ ROOTS = frozenset(
     {"input", "variables", "steps", "form_data", "context", "timestamp", "now", "resume_url", "event"}
 )  # fmt: skip
 IN_LOOPS = frozenset({"item", "index", "items", "parent_item"})
-
-
-def missing_columns(context: CheckContext) -> Findings:
-    """Columns that a step names of a table that has none such."""
-    for step in context.definition.steps if context.known.columns is not None else ():
-        for name, value, ui in context.fields(step):
-            table = step.params.get(ui.get("depends_on", "") or "")
-            known = (context.known.columns or {}).get(table.strip().casefold()) if isinstance(table, str) else None
-            for column in _columns(value) if known is not None and is_shown(step, ui) else ():
-                if column not in (known or ()) and not has_expression(column):
-                    message = say(
-                        "The data table “%(table)s” has no column “%(name)s”.%(near)s",
-                        table=table, name=column, near=nearest(column, known or ()),
-                    )  # fmt: skip
-                    yield context.problem(step, f"params.{name}", message, "missing_column")
-
-
-def _columns(value: object) -> list[str]:
-    """The names of columns in a param: those of a record, of several, of a list, or one."""
-    if isinstance(value, dict):
-        return [str(name) for name in value]
-    if isinstance(value, list):
-        return list(dict.fromkeys(name for entry in value for name in _columns(entry)))
-    return _listed(value) if isinstance(value, str) else []
 
 
 def unknown_names(context: CheckContext) -> Findings:
@@ -91,14 +68,8 @@ def unknown_events(context: CheckContext) -> Findings:
     """Types of events that begin like ours and are none: they never come."""
     for step in context.definition.steps:
         for name, value, hints in context.fields(step):
-            for pattern in _listed(value) if hints.get("suggest") == "events" else ():
+            for pattern in listed(value) if hints.get("suggest") == "events" else ():
                 if not has_expression(pattern) and not is_known(pattern):
                     near = nearest(pattern, EVENT_TYPES)
                     message = say("There is no event “%(name)s”.%(near)s", name=pattern, near=near)
                     yield context.problem(step, f"params.{name}", message, "unknown_event")
-
-
-def _listed(value: object) -> list[str]:
-    """A list of names as params may hold it: also as text with commas or line breaks between."""
-    entries = value.replace("\n", ",").split(",") if isinstance(value, str) else value
-    return [entry.strip() for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []

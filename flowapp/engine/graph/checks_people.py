@@ -1,4 +1,4 @@
-"""Whom steps ask: people who are no members, roles that nobody has."""
+"""Whom steps ask: roles that nobody has."""
 
 from __future__ import annotations
 
@@ -10,21 +10,7 @@ from flowapp.catalog import ACTIONS, Question
 from flowapp.engine.graph.check_context import CheckContext, Findings
 from flowapp.engine.language.definition import StepDef
 from flowapp.engine.language.expression import has_expression
-from flowapp.engine.language.validation_messages import nearest
 from flowapp.texts import say
-
-
-def unknown_members(context: CheckContext) -> Findings:
-    """Who is to decide and cannot: nobody in the organization is called so."""
-    known = context.known.members
-    for step, asked in _questions(context) if known is not None else ():
-        for name in asked.members:
-            if not has_expression(name) and name.strip().casefold() not in (known or ()):
-                message = say(
-                    "There is no member “%(name)s” in this organization.%(near)s Invite them, or choose another.",
-                    name=name, near=nearest(name, {one for one in known or () if "@" in one}),
-                )  # fmt: skip
-                yield context.problem(step, "params.members", message, "missing_thing")
 
 
 def unheld_roles(context: CheckContext) -> Findings:

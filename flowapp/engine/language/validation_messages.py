@@ -20,6 +20,7 @@ from flowapp.engine.language.values import MISSING
 from flowapp.errors import FlowError, InvalidError, Problem
 from flowapp.security.credentials import hide
 from flowapp.texts import Text, either, say
+from flowapp.values.text import folded
 
 MAX_PARAMS_BYTES = 1 << 20
 MAX_PROBLEMS = 100  # of one kind: more help nobody, and each costs a search for the nearest name
@@ -173,9 +174,9 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """“ Did you mean …?” where a known name is near, else nothing; nothing too where comparing would take long."""
-    names = sorted(known)
-    close = get_close_matches(name.lower(), names, n=1) if max(len(name), len(names)) <= MAX_COMPARED else []
-    return say(" Did you mean “%(name)s”?", name=close[0]) if close else ""
+    names = {folded(one): one for one in sorted(known, reverse=True)}
+    close = get_close_matches(folded(name), names, n=1) if max(len(name), len(names)) <= MAX_COMPARED else []
+    return say(" Did you mean “%(name)s”?", name=names[close[0]]) if close else ""
 
 
 def known_list(known: Iterable[str]) -> str:

@@ -18,12 +18,12 @@ class DealStageChangedParams(PipelineParams):
         "",
         alias="from",
         max_length=200,
-        json_schema_extra=ui(N_("From stage"), N_("Leave empty for any stage."), plain=True, suggest="stages"),
+        json_schema_extra=ui(N_("From stage"), N_("Leave empty for any stage."), plain=True, resource="stage"),
     )
     to: str = Field(
         "",
         max_length=200,
-        json_schema_extra=ui(N_("To stage"), N_("Leave empty for any stage."), plain=True, suggest="stages"),
+        json_schema_extra=ui(N_("To stage"), N_("Leave empty for any stage."), plain=True, resource="stage"),
     )
 
 

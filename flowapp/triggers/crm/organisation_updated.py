@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from flowapp.catalog import N_, TriggerSpec, trigger
-from flowapp.catalog.record_triggers import CHANGE_ALIASES, COMPANY_SAMPLE, ChangeParams, changed, is_change, summary
+from flowapp.catalog.record_triggers import (
+    CHANGE_ALIASES,
+    COMPANY_SAMPLE,
+    ChangeParams,
+    changed,
+    changed_fields,
+    is_change,
+    summary,
+)
 
 
 class OrganisationUpdatedParams(ChangeParams):
     """Which change."""
+
+    fields: list[str] = Field([], max_length=50, json_schema_extra=changed_fields("company_change"))
 
 
 trigger(

@@ -10,10 +10,10 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
+from flowapp.catalog.params import resource_named
 from flowapp.data.columns import SYSTEM_COLUMNS
 from flowapp.web.forms.info import ABSENT, Info, accepts
 from flowapp.web.forms.row_help import RowResult
-from flowapp.web.texts import translated
 
 Posted = MultiDict[str, str]
 FIELDS: dict[str, type[ParamField]] = {}  # by widget
@@ -79,11 +79,18 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
         """Names to choose from, and what they are called: a table's columns, the fields of what the row works on, the CRM's."""
         if self.info.suggest == "fields":
             return [(name, name) for name in self._form.field_names]
-        if self.info.suggest:
-            return [(name, translated(label)) for name, label in self.meta.providers.names(self.info.suggest)]
+        if self.info.resource:
+            return [*((name, str(_(label))) for name, label in self.info.choices), *self.available]
         columns = self.meta.providers.columns(self._form.current(self.info.depends_on)) if self.info.depends_on else ()
         system = SYSTEM_COLUMNS if columns else ()
         return [*((column["key"], column["label"]) for column in columns), *((name, name) for name in system)]
+
+    @property
+    def available(self) -> list[tuple[str, str]]:
+        """What there is of the resource that it names."""
+        resource = resource_named(self.info.resource, self._form.current)
+        pairs: list[tuple[str, str]] = self.meta.providers.pairs(resource, self.info.integration_type)
+        return pairs
 
     @property
     def messages(self) -> list[str]:

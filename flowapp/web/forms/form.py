@@ -89,7 +89,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
 
     def post_process(self, formdata: Posted | None = None) -> None:
         """Which fields other fields hang on, and which are out of sight now."""
-        watched = {name for info in self.infos for name in (*(info.show_if or {}), info.depends_on)}
+        watched = {name for info in self.infos for name in (*(info.show_if or {}), *info.deciding)}
         for field in self:
             field.refreshes = self.meta.live or bool(watched & set(field.info.names))
             field.hidden = field.info.widget == "hidden" or not self.applies(field.info)

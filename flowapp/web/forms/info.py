@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from wtforms.utils import unset_value
 
 from flowapp.catalog import ui_of
+from flowapp.catalog.params import deciding
 
 ABSENT: Final[object] = unset_value  # a parameter that is not set
 
@@ -39,6 +40,12 @@ class Info:
     aliases: tuple[str, ...] = ()
     plain: bool = False
     suggest: str = ""
+    resource: str = ""
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """The fields that decide what this one is about, or what it can be chosen from."""
+        return (self.depends_on, *deciding(self.resource)) if self.depends_on else tuple(deciding(self.resource))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,6 +79,7 @@ def _info(model: type[BaseModel], name: str, field: FieldInfo) -> Info:
         aliases=_aliases(field.validation_alias),
         plain=bool(ui.get("plain")),
         suggest=ui.get("suggest", ""),
+        resource=ui.get("resource", ""),
     )
 
 

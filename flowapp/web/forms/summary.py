@@ -15,7 +15,7 @@ from flowapp.engine.language.condition_parser import GROUPS, Conditions, Group, 
 from flowapp.errors import FlowError
 from flowapp.models.definitions import StepJson, TriggerJson
 from flowapp.web.forms.info import Info, infos
-from flowapp.web.forms.providers import Choices, Providers
+from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.text import number, shown
 from flowapp.web.locale import duration
 
@@ -56,7 +56,7 @@ def trigger_line(trigger: TriggerJson, providers: Providers) -> str:
         return ""
     if spec.source == "form":
         slug = str(trigger["config"].get("form_id", ""))
-        return dict(providers.forms).get(slug, slug)
+        return dict(providers.pairs("form")).get(slug, slug)
     try:
         return _cut(described(spec, trigger["config"]))
     except (ValidationError, FlowError):
@@ -103,12 +103,9 @@ def _value(info: Info, params: Mapping[str, object]) -> object:
 def _part(info: Info, value: object, providers: Providers) -> str:
     if info.widget == "conditions":
         return conditions_line(value)
-    names: Choices = {
-        "table": providers.tables, "schema": providers.schemas, "form": providers.forms, "step": providers.steps,
-        "workflow": providers.workflows, "email_template": providers.email_templates,
-    }.get(info.widget, info.choices)  # fmt: skip
     if isinstance(value, str):
-        return str(_(dict(names).get(value, value)))
+        offered = providers.steps if info.widget == "step" else providers.pairs(info.resource)
+        return dict(offered).get(value) or str(_(dict(info.choices).get(value, value)))
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
         return ", ".join(value)
     if isinstance(value, dict | list):

@@ -142,14 +142,14 @@ def test_update_field(world: World, noun: str, field: str, value: str) -> None:
 
 
 def test_a_field_that_is_not_there_is_named(world: World) -> None:
-    done = world.run("update_field", object="deal", field="descripton", value="x")
+    done = world.run("update_field", object="deal", field="{{ 'descripton' }}", value="x")
     assert (done["status"], "description" in done["error_message"]) == ("failed", True)
 
 
 def test_assign_user(world: World) -> None:
     world.run("assign_user", object="deal", user=f"editor@{world.place.id}.example")
     assert world.session.get_one(User, world.deal.owner_id).name == "editor"
-    failed = world.run("assign_user", object="deal", user="nobody@b.example")
+    failed = world.run("assign_user", object="deal", user="{{ 'nobody@b.example' }}")
     assert (failed["status"], "nobody@b.example" in failed["error_message"]) == ("failed", True)
 
 
@@ -221,7 +221,6 @@ def test_find_record(world: World, params: dict[str, Any], name: str | None) -> 
 def test_find_record_finds_nothing(world: World) -> None:
     found = world.run("find_record", where={"email": "nobody@b.example"})["output_data"]
     assert (found["found"], found["record"]) == (False, None)
-    assert world.run("find_record", where={"emial": "x"})["status"] == "failed"
 
 
 def test_create_record(world: World) -> None:
@@ -236,7 +235,7 @@ def test_add_to_list_and_remove_from_list(world: World) -> None:
     assert [one.name for one in lists.of(world.session, world.contact)] == ["News"]
     assert world.run("add_to_list", list=news.id)["output_data"]["changed"] is False
     assert world.run("remove_from_list", list="News")["output_data"]["changed"] is True
-    assert world.run("add_to_list", list="Nowhere")["status"] == "failed"
+    assert world.run("add_to_list", list="{{ 'Nowhere' }}")["status"] == "failed"
 
 
 @pytest.mark.parametrize(("to", "told"), [("owner", {"owner"}), (["managers"], {"owner", "admin"}), (None, {"owner"})])

@@ -9,6 +9,7 @@ import pytest
 from pydantic import Field, model_validator
 
 from flowapp.catalog import ACTIONS, TRIGGERS, Done, Params, TriggerSpec, action, load, registry, trigger, ui
+from flowapp.catalog.resources import Choice, Choices, is_among
 from flowapp.engine.graph.checks import Known, check
 from flowapp.engine.language.definition import Definition, parse
 
@@ -95,6 +96,23 @@ def catalog():
     for now, before in zip((ACTIONS, TRIGGERS, registry._ALIASES), kept, strict=True):
         now.clear()
         now.update(before)
+
+
+class Things:
+    """A project that has one thing of some resources."""
+
+    def __init__(self, named: dict[str, str]) -> None:
+        self.named = named
+
+    def choices(self, name: str) -> Choices:
+        return [Choice(self.named[name], "")] if name in self.named else ()
+
+    def has(self, name: str, wanted: str) -> bool:
+        return is_among(self.choices(name), wanted)
+
+
+def having(unpublished: frozenset[str] = frozenset(), **named: str) -> Known:
+    return Known(resources=Things(named), unpublished=unpublished)
 
 
 def look(
@@ -193,7 +211,7 @@ def test_trigger_conditions_cannot_use_steps():
     ],
 )  # fmt: skip
 def test_things_of_the_project(params, wrong):
-    known = Known(tables=frozenset({"contacts"}), integrations=frozenset({"Slack"}), schemas=frozenset({"order"}))
+    known = having(table="contacts", integration="Slack", schema="order")
     errors, _ = look("a", known=known, a={"params": params})
     assert errors == ({"missing_thing": f"steps.0.params.{next(iter(params))}"} if wrong else {})
     assert look("a", a={"params": params})[0] == {}
@@ -201,9 +219,7 @@ def test_things_of_the_project(params, wrong):
 
 def test_the_form_of_a_trigger():
     triggers = [{"trigger_type": "form", "config": {"form": "gone"}}]
-    assert look("a", known=Known(forms=frozenset()), triggers=triggers)[0] == {
-        "missing_thing": "triggers.0.config.form"
-    }
+    assert look("a", known=having(), triggers=triggers)[0] == {"missing_thing": "triggers.0.config.form"}
 
 
 def test_edges_on_branches_the_step_never_takes():
@@ -369,11 +385,11 @@ def test_a_goal_with_conditions_is_reached_without_edges():
     ],
 )
 def test_the_config(config, errors):
-    assert look("a", config=config, known=Known(workflows=frozenset({"Alarm"})))[0] == errors
+    assert look("a", config=config, known=having(workflow="Alarm"))[0] == errors
 
 
 def test_a_workflow_that_is_run_must_be_there():
-    known = Known(workflows=frozenset({"Invoice"}))
+    known = having(workflow="Invoice")
     assert look("a:call", known=known, a=with_params(workflow="invoice"))[0] == {}
     assert look("a:call", known=known, a=with_params(workflow="Invoise"))[0] == {
         "missing_thing": "steps.0.params.workflow"
@@ -381,7 +397,7 @@ def test_a_workflow_that_is_run_must_be_there():
 
 
 def test_a_workflow_that_is_run_must_be_published():
-    known = Known(workflows=frozenset({"Invoice"}), unpublished=frozenset({"Invoice"}))
+    known = having(unpublished=frozenset({"Invoice"}), workflow="Invoice")
     assert look("a:call", known=known, a=with_params(workflow="invoice"))[0] == {
         "unpublished": "steps.0.params.workflow"
     }

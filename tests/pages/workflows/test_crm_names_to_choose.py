@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.crm import lists, pipelines, tags
+from flowapp.crm import fields, lists, pipelines, tags
 from flowapp.extensions import db
 from flowapp.models.tenancy import tenant_session
 from tests.pages.workflows.test_names_to_choose import boxes, listed
@@ -68,6 +68,51 @@ def test_people_are_ticked(site: Site) -> None:
 
 def test_without_a_pipeline_the_first_ones_stages_are_offered(app: Any) -> None:
     assert listed(Site(app).get("/new-trigger/deal_stage_changed"), "p-to") == FIRST_STAGES
+
+
+CONTACT_FIELDS = [
+    "email", "first_name", "last_name", "phone", "company_id", "owner_id", "language", "timezone", "score", "consent", "plan",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "control", "some"),
+    [
+        ("/new-step/update_contact", "p-data-0-key", CONTACT_FIELDS),
+        ("/new-step/create_contact", "p-data-0-key", CONTACT_FIELDS),
+        ("/new-step/update_deal", "p-data-0-key", ["title", "value", "stage", "expected_close"]),
+        ("/new-step/update_field", "p-field", CONTACT_FIELDS),
+        ("/new-step/find_record", "p-where-0-key", [*CONTACT_FIELDS, "tag"]),
+        ("/new-step/create_record", "p-data-0-key", CONTACT_FIELDS),
+    ],
+)
+def test_fields_are_offered_those_that_an_admin_defined_too(
+    site: Site, app: Any, path: str, control: str, some: list[str]
+) -> None:
+    define_plan(app, site)
+    assert set(some) <= set(listed(site.get(path), control))
+
+
+def test_the_fields_are_those_of_the_chosen_object(site: Site) -> None:
+    page = site.post("/new-step/update_field", p__object="task", _refresh="1").text
+    assert listed(page, "p-field") == [
+        "title", "description", "type", "priority", "due_date", "assignee_id", "done", "contact_id", "company_id", "deal_id",
+    ]  # fmt: skip
+
+
+def test_what_a_change_may_be_of_is_ticked(site: Site, app: Any) -> None:
+    define_plan(app, site)
+    page = site.get("/new-trigger/contact_updated")
+    assert list(boxes(page, "p-fields")) == CONTACT_FIELDS
+    assert ">First name</span>" in page and ">The plan</span>" in page
+    assert "montant_potentiel" in boxes(site.get("/new-trigger/organisation_updated"), "p-fields")
+    assert {"value", "stage"} <= set(boxes(site.get("/new-trigger/deal_updated"), "p-fields"))
+
+
+def define_plan(app: Any, site: Site) -> None:
+    with app.app_context(), tenant_session(db.engine, site.organization_id) as session:
+        fields.create(session, {"object": "contact", "key": "plan", "label": "The plan", "type": "text"})
+        session.commit()
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,9 @@ class MembersField(ChoicesField, widgets=("members",), template="forms/choices.h
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
         chosen = {str(name).casefold() for name in self.chosen}
-        offered = [(email, name, email in chosen) for email, name in self.meta.providers.members]
-        gone = [name for name in map(str, self.chosen) if name.casefold() not in dict(self.meta.providers.members)]
+        members = dict(self.available)
+        offered = [(email, name, email in chosen) for email, name in members.items()]
+        gone = [name for name in map(str, self.chosen) if name.casefold() not in members]
         return [*offered, *((name, str(_("%(value)s (no longer available)", value=name)), True) for name in gone)]
 
 
@@ -94,10 +95,8 @@ class SelectField(
 
     def process_data(self, value: object) -> None:
         self.value, self.kind = shown(value), kind(value)
-        if self.info.widget == "workflow":  # stored by its name, it is offered by its id
-            self.value = {name.casefold(): key for key, name in self._offered()}.get(self.value.casefold(), self.value)
-        if self.info.widget == "email_template":  # the same of any of its names, by its slug
-            self.value = self.meta.providers.template_names.get(self.value.casefold(), self.value)
+        if self.info.widget != "integration":  # a type or provider means whichever there is, not the first of them
+            self.value = self.meta.providers.offered_as(self.info.resource, self.value)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
@@ -139,13 +138,9 @@ class SelectField(
         return "expression" if free and self.meta.picker else ""
 
     def _offered(self) -> Choices:
-        offer, widget = self.meta.providers, self.info.widget
-        if widget == "integration":
-            wanted = self.info.integration_type
-            return [(key, name) for key, name, type_ in offer.integrations if wanted in ("", type_)]
-        offered = {"table": offer.tables, "schema": offer.schemas, "form": offer.forms, "step": offer.steps,
-                 "workflow": offer.workflows, "email_template": offer.email_templates}  # fmt: skip
-        return [*self.info.choices, *offered.get(widget, ())]
+        if self.info.widget == "step":
+            return list(self.meta.providers.steps)
+        return [*self.info.choices, *self.available]
 
 
 class TimezoneField(SelectField, widgets=("timezone",), template="forms/timezone.html"):

@@ -1,0 +1,100 @@
+"""Resources: what the organization has and parameters name, such as a stage, a data table or a member.
+
+The room that owns the noun declares each with @resource; a parameter says which one it names (`ui`'s `resource`). Forms
+then offer the choices, and a draft with a name that does not exist says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from flowapp.values.text import folded
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`value` is what is stored where this is chosen; `also` are the other names by which it may be called.
+
+    `kind` is its type, where a parameter may want those of one type only.
+    """
+
+    value: str
+    label: str
+    also: tuple[str, ...] = ()
+    kind: str = ""
+
+
+Choices = Sequence[Choice]
+# Lists the choices in a session of the organization, for a workflow of the project.
+Listing = Callable[["Session", str], Choices]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """`missing` is the msgid for a name that nothing has, with %(name)s, and %(near)s for the nearest one.
+
+    `knows` looks a name up, where the choices are not all there is or have more names than they can list.
+    """
+
+    name: str
+    missing: str
+    choices: Listing
+    knows: Callable[[Session, str, str], bool] | None = None
+
+
+RESOURCES: dict[str, Resource] = {}
+
+
+def resource(
+    name: str, *, missing: str, knows: Callable[[Session, str, str], bool] | None = None
+) -> Callable[[Listing], Listing]:
+    """Declares a resource; the decorated function lists its choices."""
+
+    def register(listing: Listing) -> Listing:
+        RESOURCES[name] = Resource(name, missing, listing, knows)
+        return listing
+
+    return register
+
+
+class Lookup(Protocol):
+    """The resources of one project."""
+
+    def choices(self, name: str) -> Choices:
+        """What there is to choose from; nothing of a resource that nobody declared."""
+        ...
+
+    def has(self, name: str, wanted: str) -> bool:
+        """Whether something is called so, in any case."""
+        ...
+
+
+class ProjectLookup:
+    """The same from the database, each resource read when it is first asked for."""
+
+    def __init__(self, session: Session, project_id: str) -> None:
+        self._session, self._project_id = session, project_id
+        self._read: dict[str, Choices] = {}
+
+    def choices(self, name: str) -> Choices:
+        if name not in self._read:
+            known = RESOURCES.get(name)
+            self._read[name] = known.choices(self._session, self._project_id) if known else ()
+        return self._read[name]
+
+    def has(self, name: str, wanted: str) -> bool:
+        known = RESOURCES[name]
+        if is_among(self.choices(name), wanted):
+            return True
+        return known.knows is not None and known.knows(self._session, self._project_id, wanted)
+
+
+def is_among(choices: Choices, wanted: str) -> bool:
+    """Whether one of the choices is called so, in any case."""
+    name = folded(wanted.strip())
+    return any(name in map(folded, (one.value, *one.also)) for one in choices)
