@@ -1,9 +1,13 @@
-"""Lists of contacts, companies and deals: searched, filtered, sorted, by numbered pages."""
+"""Lists of contacts, companies, deals and tasks: searched, filtered, sorted, by numbered pages.
+
+A `Search` says all that a list shows. `read` makes one of JSON, as addresses, views and jobs keep it, and `as_json` gives
+that back with everything that depends on the reader (`me`) made definite; `conditions` is what holds for its records.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, false, select
@@ -11,28 +15,37 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from flowapp.crm.reading import search_text
 from flowapp.crm.tags import OF, key_of
+from flowapp.crm.views import fields as views
+from flowapp.crm.views.reader import Reader
 from flowapp.crm.writing import Record
+from flowapp.engine.language.condition_parser import Conditions
 from flowapp.errors import InvalidError
-from flowapp.models import Company, Contact, Deal, ListMember, Tag, Tagging, read_id
+from flowapp.models import Contact, Deal, ListMember, Tag, Tagging, Task, read_id
+from flowapp.models.crm.base import Owned, Sourced
+from flowapp.models.folding import holds
 from flowapp.records.paging import Page, PageAt, numbered
 from flowapp.texts import say
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Sourced)
+Key = ColumnElement[bool] | ColumnElement[object]  # what is sorted by
 WORDS = 10  # of a search: each is one more condition, and databases take only so many
-_EVERY: Mapping[str, Sequence[str]] = {
-    "created_at": ("id",), "last_activity_at": ("last_activity_at",), "number": ("number",),
+ME = ("me", "mine")
+DEFAULT_SORT = "-created_at"
+NAMES: Mapping[str, str] = {  # what addresses and JSON call the parts of a search
+    "q": "text", "owner": "owner_id", "tag": "tag", "list": "list_id", "stage": "stage_id", "status": "status",
+    "trash": "trashed", "sort": "sort", "filter": "filter",
 }  # fmt: skip
-SORTS: Mapping[type[Record], Mapping[str, Sequence[str]]] = {
-    Contact: {**_EVERY, "name": ("last_name", "first_name"), "email": ("email",), "score": ("score",)},
-    Company: {**_EVERY, "name": ("name",), "domain": ("domain",), "montant_potentiel": ("montant_potentiel",)},
-    Deal: {**_EVERY, "title": ("title",), "value": ("value",), "expected_close": ("expected_close",),
-           "stage_entered_at": ("stage_entered_at",)},
-}  # fmt: skip
+
+
+TEXTS = ("text", "owner_id", "tag", "list_id", "stage_id", "status", "sort")
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for; empty: anything. `trashed`: what is in the trash, and nothing else."""
+    """What is looked for; empty: anything. `trashed`: what is in the trash, and nothing else.
+
+    `filter` are conditions in their canonical form, and `matching` the same for the database: `read` makes both.
+    """
 
     text: str = ""
     owner_id: str = ""
@@ -41,34 +54,62 @@ class Search:
     stage_id: str = ""
     status: str = ""
     trashed: bool = False
+    sort: str = DEFAULT_SORT
+    filter: Conditions = field(default_factory=Conditions)
+    matching: ColumnElement[bool] | None = field(default=None, compare=False, repr=False)
 
     @property
     def narrows(self) -> bool:
         """Whether something is looked for."""
-        return any((self.text, self.owner_id, self.tag, self.list_id, self.stage_id, self.status))
+        return any((self.text, self.owner_id, self.tag, self.list_id, self.stage_id, self.status, self.filter))
+
+    @property
+    def as_json(self) -> dict[str, object]:
+        """What `read` makes the same search of, later and for nobody in particular."""
+        given = {name: getattr(self, attribute) for name, attribute in NAMES.items()}
+        return {name: value for name, value in given.items() if value and value != DEFAULT_SORT}
+
+
+def read(session: Session, model: type[Sourced], data: Mapping[str, object], me: str = "") -> Search:
+    """The search that `data` (see NAMES) asks for; `me` is the member whom “me” means. InvalidError for a filter or a
+    sorting that there is not."""
+    given = {attribute: data[name] for name, attribute in NAMES.items() if data.get(name)}
+    texts = {name: str(value)[:1000] for name, value in given.items() if name in TEXTS}
+    texts["owner_id"] = me if me and texts.get("owner_id", "").lower() in ME else texts.get("owner_id", "")
+    reader = Reader(session, me)
+    asked = views.read_filter(reader, views.NOUNS[model], given.get("filter"))
+    order_of(reader, model, texts.get("sort", DEFAULT_SORT))
+    search = Search(trashed=bool(given.get("trashed")), filter=asked.conditions)
+    return replace(search, matching=asked.matching if asked.conditions else None, **texts)  # type: ignore[arg-type]
 
 
 def find(session: Session, model: type[R], search: Search, sort: str, at: PageAt) -> Page[R]:
     """The page of the records that match. InvalidError at `sort` for an unknown one; an unknown id matches nothing."""
     statement = select(model).where(*conditions(model, search))
-    if model is not Company:
+    if model in (Contact, Deal):
         statement = statement.options(selectinload(_column(model, "company")))
-    page = numbered(session, statement, at, order=_order(model, sort), counted=_column(model, "id"))
+    order = order_of(Reader(session), model, sort)
+    page = numbered(session, statement, at, order=order, counted=_column(model, "id"))
     return page.of([row[0] for row in page.rows])
 
 
 def conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
     """What holds for the records that are looked for."""
     where: list[ColumnElement[bool]] = [model.deleted_at.is_not(None) if search.trashed else model.deleted_at.is_(None)]
-    where += found_by(model, search.text)
+    if search.filter and search.matching is None:
+        raise ValueError("a search with conditions is made by read()")
+    where += [] if search.matching is None else [search.matching]
+    if issubclass(model, Owned):
+        where += found_by(model, search.text)
+    else:
+        where += [holds(Task.title, word) for word in search.text.split()[:WORDS]]
     for name in ("owner_id", "stage_id", "status"):
         if wanted := getattr(search, name):
             known = wanted if name == "status" else read_id(wanted)
             # An address may name anything: a contact has no stage.
             where.append(_column(model, name) == known if known and hasattr(model, name) else false())
     if search.tag:
-        tagged = select(OF[model][1]).join(Tag, Tag.id == Tagging.tag_id).where(Tag.key == key_of(search.tag))
-        where.append(_column(model, "id").in_(tagged))
+        where.append(_tagged(model, search.tag))
     if search.list_id:
         known = read_id(search.list_id)
         members = select(ListMember.contact_id).where(ListMember.list_id == known)
@@ -76,24 +117,32 @@ def conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
     return where
 
 
-def found_by(model: type[R], text: str) -> list[ColumnElement[bool]]:
+def _tagged(model: type[Sourced], name: str) -> ColumnElement[bool]:
+    if not issubclass(model, Owned):
+        return false()
+    tagged = select(OF[model][1]).join(Tag, Tag.id == Tagging.tag_id).where(Tag.key == key_of(name))
+    return _column(model, "id").in_(tagged)
+
+
+def found_by(model: type[Record], text: str) -> list[ColumnElement[bool]]:
     """The conditions that hold for what has every word of the text, of a long text the first ones."""
     return [model.search.contains(word, autoescape=True) for word in search_text(text).split()[:WORDS]]
 
 
-def _order(model: type[R], sort: str) -> list[ColumnElement[bool] | ColumnElement[object]]:
-    """Empty values come last, whichever way the others go; equal ones by id."""
-    names = SORTS[model].get(sort.removeprefix("-"))
-    if names is None:
+def order_of(reader: Reader, model: type[Sourced], sort: str) -> list[Key]:
+    """Empty values come last, whichever way the others go; equal ones by id. InvalidError at `sort` for an unknown one."""
+    noun = views.NOUNS[model]
+    known = views.find(views.of(reader, noun), noun, sort.removeprefix("-"))
+    if known is None or not known.sort:
         raise InvalidError.at("sort", say("This list cannot be sorted by “%(name)s”.", name=sort[:50]), "unknown")
-    columns = [_column(model, name) for name in names]
-    falling = sort.startswith("-")
-    order: list[ColumnElement[bool] | ColumnElement[object]] = [
-        part for one in columns for part in (one.is_(None), one.desc() if falling else one.asc())
-    ]
-    return [*order, _column(model, "id").desc()]
+    order: list[Key] = []
+    for column in known.sort:
+        order += [] if getattr(column, "nullable", True) is False else [column.is_(None)]
+        order.append(column.desc() if sort.startswith("-") else column.asc())
+    newest = _column(model, "id").desc()
+    return order if known.name == "created_at" else [*order, newest]
 
 
-def _column(model: type[R], name: str) -> InstrumentedAttribute[object]:
+def _column(model: type[Sourced], name: str) -> InstrumentedAttribute[object]:
     column: InstrumentedAttribute[object] = getattr(model, name)
     return column

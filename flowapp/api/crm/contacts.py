@@ -35,7 +35,7 @@ def list_contacts() -> Response:
         return jsonify(
             list_of(Page([], None, None, int(found is not None)), [contacts.contact_json(found)] if found else [])
         )
-    page = page_of(Contact, query, list_id=query.list)
+    page = page_of(Contact, query)
     return jsonify(list_of(page, [contacts.contact_json(row) for row in page.rows]))
 
 

@@ -29,7 +29,7 @@ ONE = "/deals/<deal_id>/"
 def list_deals() -> Response:
     """The newest first, or as `sort` says."""
     query = read_query(schemas.DealQuery)
-    page = page_of(Deal, query, stage_id=query.stage, status=query.status)
+    page = page_of(Deal, query)
     return jsonify(list_of(page, [deals.deal_json(row) for row in page.rows]))
 
 

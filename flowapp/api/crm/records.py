@@ -25,7 +25,9 @@ BY_ID = ("created_at", "-created_at")
 class RecordQuery(PageQuery):
     """Which records."""
 
-    search: str = Field(default="", max_length=200, description="Words of the name, the title, the address …")
+    search: str = Field(
+        default="", max_length=200, serialization_alias="q", description="Words of the name, the title, the address …"
+    )
     owner: str = Field(default="", max_length=64, description="A member's id, or me.")
     tag: str = Field(default="", max_length=100, description="Name of a tag, in any case.")
     trash: bool = Field(default=False, description="Those in the trash, and no others.")
@@ -54,11 +56,9 @@ class RecordTagsOut(Out):
     tags: list[str]
 
 
-def page_of(model: type[R], query: RecordQuery, **more: str) -> Page[R]:
-    """The page that is asked for; `more`: further fields of finding.Search."""
-    search = finding.Search(
-        text=query.search, owner_id=me(query.owner), tag=query.tag, trashed=query.trash, **more
-    )  # fmt: skip
+def page_of(model: type[R], query: RecordQuery) -> Page[R]:
+    """The page that is asked for."""
+    search = finding.read(db.session(), model, query.model_dump(by_alias=True), g.actor.user.id)
     at = query.at
     if query.sort not in BY_ID:
         if at.cursor:
