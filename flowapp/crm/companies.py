@@ -137,9 +137,14 @@ def _fixed(company: Company) -> dict[str, object]:
     return {**fixed, "nom": company.name, "montant_potentiel": reading.shown(company.montant_potentiel)}
 
 
-def _write(session: Session, company: Company, held: Mapping[str, object]) -> None:
+def index(company: Company) -> None:
+    """Something happened with the company; by what it is found then."""
     touch(company)
     company.search = reading.search_text(company.name, company.domain)
+
+
+def _write(session: Session, company: Company, held: Mapping[str, object]) -> None:
+    index(company)
     save(session, company)
     fields.claim(session, NOUN, company, held)
 

@@ -158,11 +158,16 @@ def payload(contact: Contact) -> dict[str, object]:
     return {NOUN: view(contact), **flat(contact), "owner_id": contact.owner_id}
 
 
-def _write(session: Session, contact: Contact, held: Mapping[str, object]) -> None:
+def index(contact: Contact) -> None:
+    """Something happened with the contact; by what it is found then. InvalidError where it is nobody."""
     touch(contact)
     if not any((contact.email, contact.phone, contact.first_name, contact.last_name)):
         raise InvalidError.at("email", say("Enter an e-mail address, a phone number or a name."))
     contact.search = reading.search_text(contact.first_name, contact.last_name, *contact.emails, contact.phone)
+
+
+def _write(session: Session, contact: Contact, held: Mapping[str, object]) -> None:
+    index(contact)
     addresses.write(session, contact)
     fields.claim(session, NOUN, contact, held)
 

@@ -147,12 +147,13 @@ def _tags(session: Session, names: Iterable[object]) -> list[Tag]:
         texts.setdefault(key_of(text), text)
     if len(texts) > AT_ONCE:
         raise InvalidError.at("tags", say("Give at most %(max)s tags at once.", max=AT_ONCE))
-    return [_made(session, key, text) for key, text in texts.items()]
+    return [ensure(session, text) for text in texts.values()]
 
 
-def _made(session: Session, key: str, text: str) -> Tag:
+def ensure(session: Session, text: str) -> Tag:
+    """The tag of that name (as `clean` gives it), made where there is none yet."""
     if (tag := _by_name(session, text)) is None:
-        _is_new(session, Tag(name=text, key=key))
+        _is_new(session, Tag(name=text, key=key_of(text)))
         tag = _by_name(session, text)
     if tag is None:  # deleted in the same moment
         raise NotFoundError(say("There is no such tag."))

@@ -17,12 +17,12 @@ from flowapp.models import DataTable, conventions_of
 from flowapp.security import helpers
 from flowapp.texts import say
 from flowapp.values.conventions import Conventions
+from flowapp.values.formulas import bare, harmless
 from flowapp.workflows.projects import slugify
 
 SMALL = 1_000  # cells that are read in this process: some 50 milliseconds where all are e-mail addresses
 PORTION = 20_000  # cells for one call of a helper
 MAX_LISTED = 100  # lines whose faults are told
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(slots=True)
@@ -140,8 +140,7 @@ def _problems(columns: Mapping[str, Column], raw: dict[str, str], conventions: C
 
 def _cell(cells: Sequence[str], at: int) -> str:
     """A cell, without the apostrophe that our own export puts before a formula."""
-    text = cells[at] if at < len(cells) else ""
-    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
+    return bare(cells[at]) if at < len(cells) else ""
 
 
 def write(session: Session, table: DataTable) -> Iterator[str]:
@@ -154,12 +153,8 @@ def write(session: Session, table: DataTable) -> Iterator[str]:
 
 
 def _safe(value: object, kind: str) -> str:
-    """A text that begins like a formula gets an apostrophe before it, so that no spreadsheet computes it.
-
-    One that has apostrophes there already gets another: an import takes one away.
-    """
     text = as_text(value)
-    return f"'{text}" if kind != "number" and text.lstrip("'").startswith(_FORMULA) else text
+    return text if kind == "number" else harmless(text)
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -45,6 +45,7 @@ ENCODINGS = {
     "big5": N_("Chinese (Big5)"),
     "cp949": N_("Korean (Windows)"),
 }
+Row = tuple[int, list[str]]  # its line, its cells
 _NAMED = re.compile(r"\"?sep=([^\w\s\"]|\t)\"?[ \t;,]*(?:\r\n|\r|\n|$)", re.IGNORECASE)
 
 
@@ -52,14 +53,16 @@ _NAMED = re.compile(r"\"?sep=([^\w\s\"]|\t)\"?[ \t;,]*(?:\r\n|\r|\n|$)", re.IGNO
 class Sheet:
     """A file as read: the header, and (line number, cells) of each row that is not empty.
 
-    `titles` are the lines above the header, such as a report's name.
+    `titles` are the lines above the header, such as a report's name. A workbook has `sheets`, of which one was read.
     """
 
     header: list[str]
-    rows: list[tuple[int, list[str]]]
+    rows: list[Row]
     encoding: str
     separator: str
     titles: list[str]
+    sheets: tuple[str, ...] = ()
+    sheet: str = ""
 
 
 def read(content: bytes, encoding: str = "", separator: str = "") -> Sheet:
@@ -76,11 +79,17 @@ def read(content: bytes, encoding: str = "", separator: str = "") -> Sheet:
         separator, text, lines = separator or named[1], text[named.end() :], 1
     separator = separator or _separator_of(text)
     rows = [(line + lines, cells) for line, cells in _rows(text, separator)]
+    titles, table = apart(rows)
+    return Sheet(table[0][1], table[1:], encoding, separator, [cells[0] for _, cells in titles])
+
+
+def apart(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """The titles above a table, and its rows, the column names first. InvalidError at `file` where no row follows them."""
     titles = _titles(rows)
     table = rows[len(titles) :]
     if len(table) < 2:
         raise InvalidError.at("file", say("The file needs a row of column names and at least one row of data."))
-    return Sheet(table[0][1], table[1:], encoding, separator, [cells[0] for _, cells in titles])
+    return titles, table
 
 
 def _encoding_of(content: bytes) -> str:
@@ -177,7 +186,7 @@ def _refuse_open(lines: list[str], separator: str, ends: int) -> None:
         raise InvalidError.at("file", message) from None
 
 
-def _titles(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+def _titles(rows: list[Row]) -> list[Row]:
     """The rows above the column names: of a table of several columns, those that fill the first cell only."""
     if max((len(cells) for _, cells in rows[:SAMPLED]), default=0) < 2:
         return []

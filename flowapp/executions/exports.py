@@ -24,6 +24,7 @@ from flowapp.exact_json import Json
 from flowapp.executions import history, log, serialisers
 from flowapp.models import Execution, LogLine, StepRun, Workflow, first_id
 from flowapp.texts import localized_values, say
+from flowapp.values.formulas import harmless
 
 FORMATS = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 AT_ONCE = 500
@@ -31,7 +32,6 @@ _COLUMNS = (
     "execution_id", "type", "seq", "time", "ended_at", "step_id", "step_name", "action_type", "status", "level",
     "attempt", "iteration", "branch", "message", "data",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +184,10 @@ def _details(kind: str, row: Json) -> Json:
 
 
 def _cell(value: object) -> str:
-    """A text that begins like a formula gets an apostrophe before it, so that no spreadsheet computes it."""
     if value is None:
         return ""
     text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return harmless(text) if isinstance(value, str) else text
 
 
 def _line(cells: Sequence[str]) -> str:
