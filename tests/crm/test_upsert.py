@@ -50,6 +50,12 @@ def test_contacts_are_created_changed_and_left(session: Session) -> None:
     assert told[1].payload["contact"]["email"] == "cid@b.example"
 
 
+def test_who_has_no_address_is_known_by_the_telephone(session: Session) -> None:
+    rows = [{"last_name": "Lee", "phone": "+33 1 23 45 67 89"}, {"email": "ann@b.example", "phone": "+33123456789"}]
+    assert put(session, "contact", rows) == ["created", "created"]
+    assert put(session, "contact", rows) == ["unchanged", "unchanged"]
+
+
 @pytest.mark.parametrize("noun", ["contact", "company", "deal"])
 def test_the_same_rows_twice_change_nothing(session: Session, noun: str) -> None:
     rows = {
@@ -160,7 +166,7 @@ def test_owner_company_tags_and_lists_by_name(session: Session, tenant: Tenant) 
     acme = companies.create(session, {"name": "Acme", "domain": "acme.example"}, cause=SYSTEM)
     news = lists.create(session, {"name": "News"})
     rows = [
-        {"email": "ann@b.example", "owner": tenant.email, "company": "acme.example", "tags": "R&D; \"Paris, France\"", "lists": "news"},
+        {"email": "ann@b.example", "owner": tenant.email, "company": "acme.example", "tags": 'R&D; "Paris, France"', "lists": "news"},
         {"email": "bob@b.example", "owner": "nobody@b.example"},
         {"email": "cid@b.example", "company": "Unknown"},
         {"email": "dan@b.example", "lists": "No such"},

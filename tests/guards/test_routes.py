@@ -21,6 +21,7 @@ from flowapp.models import (
     EmailTemplate,
     Execution,
     Form,
+    Import,
     Integration,
     Invitation,
     Job,
@@ -186,6 +187,7 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
         )
         replay = Replay(**own)
         job = Job(**own, kind="bulk", title="Theirs")
+        sent = Import(**own, noun="contact", file_name="Theirs", content=b"E-mail\na@b.example\n")
         contact = Contact(**own, email="a@b.example")
         notification = Notification(**own, user_id=tenant.user_id, title="Theirs")
         template = EmailTemplate(**project, name="Theirs", slug="theirs", subject="Theirs")
@@ -193,6 +195,7 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
             [
                 replay,
                 job,
+                sent,
                 execution,
                 table,
                 schema,
@@ -217,7 +220,7 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
             "schema_id": schema.id, "form_id": form.id, "template_id": template.id, "integration_id": integration.id, "mail_id": mail.id,
             "invitation_id": invitation.id, "submission_id": submission.id, "member_id": member.id,
             **crm, "contact_id": contact.id, "notification_id": notification.id,
-            "token_id": token.id, "version_id": version.id, "replay_id": replay.id, "job_id": job.id, "record_id": new_id(), "step_id": "log",
+            "token_id": token.id, "version_id": version.id, "replay_id": replay.id, "job_id": job.id, "import_id": sent.id, "record_id": new_id(), "step_id": "log",
             "trigger_key": "manual_1", "key": "manual_1", "seq": 1, "number": 1, "integration_type": "webhook", "action_type": "log", "trigger_type": "manual", "name": "input",
         }  # fmt: skip
 

@@ -22,6 +22,7 @@ SERIALISERS = {
     "Execution": "executions/serialisers.py:execution_json",
     "FieldDef": "crm/fields.py:field_json",
     "FailureGroup": "executions/serialisers.py:failure_json",
+    "Import": "crm/imports/service.py:import_json",
     "LogLine": "executions/log.py:line_json",
     "Note": "crm/notes.py:note_json",
     "Notification": "notifications/listing.py:notification_json",

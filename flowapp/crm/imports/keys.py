@@ -21,6 +21,7 @@ from flowapp.texts import say
 from flowapp.values.text import folded
 
 Key = tuple[str, str]  # which key, its value as it is compared
+_PHONE = "phone"
 _FOLDED = ("name", "title")
 
 
@@ -44,7 +45,8 @@ def keys_of(session: Session, noun: str, names: Sequence[str], data: Mapping[str
             value = _read(session, defined[name], value)
         if value not in (None, ""):
             found.append((name, identity(value) if name in defined else _plain(name, value)))
-    return found
+    # Colleagues share a telephone: it tells somebody only where nothing else does.
+    return found or ([(_PHONE, str(data[_PHONE]))] if noun == "contact" and data.get(_PHONE) else [])
 
 
 def find(session: Session, noun: str, keys: Sequence[Key]) -> dict[Key, list[Record]]:
@@ -79,6 +81,8 @@ def _with(session: Session, noun: str, name: str, values: Sequence[str]) -> list
     elif name == "number":
         wanted = [number for value in values if (number := read_number(value)) is not None]
     statement = select(model).where(compared.in_(wanted), model.deleted_at.is_(None)).order_by(model.id)
+    if name == _PHONE:
+        statement = statement.where(Contact.email == "")
     return [(_plain(name, getattr(record, name)), record) for record in session.scalars(statement)]
 
 

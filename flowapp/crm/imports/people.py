@@ -12,7 +12,6 @@ from flowapp.crm.imports.rows import Row
 from flowapp.crm.people import addresses
 from flowapp.errors import InvalidError, Problem
 from flowapp.models import Contact, ContactEmail
-from flowapp.texts import say
 
 
 def arrange(row: Row) -> None:
@@ -24,8 +23,6 @@ def arrange(row: Row) -> None:
         row.data = addresses.arranged(row.data, contact)
     except InvalidError as error:
         row.fail(*error.problems)
-    if contact is None and not any(row.data.get(name) for name in ("email", "phone", "first_name", "last_name")):
-        row.fail(Problem("email", say("Enter an e-mail address, a phone number or a name."), code="required"))
 
 
 def refuse_taken(session: Session, rows: Sequence[Row]) -> None:

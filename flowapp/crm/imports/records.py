@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import delete, inspect, select, update
 from sqlalchemy.orm import Session
 
 from flowapp import events
@@ -79,7 +79,7 @@ def _refuse_held(session: Session, field_id: str, key: str, rows: Sequence[Row])
     held = select(FieldValue.value, FieldValue.record_id).where(
         FieldValue.field_id == field_id, FieldValue.value.in_([value for value, _ in wanted])
     )
-    theirs = {value: record_id for value, record_id in session.execute(held)}
+    theirs = {row[0]: row[1] for row in session.execute(held)}
     for value, row in wanted:
         if value in theirs and theirs[value] != row.id:
             row.fail(Problem(f"fields.{key}", say("Another record has this value."), code="taken"))
@@ -92,7 +92,8 @@ def _put(session: Session, noun: str, rows: Sequence[Row]) -> None:
     new = [row for row in rows if row.record is None]
     last = _numbers(session, model, len(new))
     for at, row in enumerate(new, 1):
-        row.record = model(id=new_id(), number=last - len(new) + at, fields={})
+        row.record = model()
+        row.record.id, row.record.number, row.record.fields = new_id(), last - len(new) + at, {}
         session.add(row.record)
     for row in rows:
         record = cast(Record, row.record)
@@ -109,8 +110,8 @@ def _put(session: Session, noun: str, rows: Sequence[Row]) -> None:
 
 
 def _numbers(session: Session, model: type[Record], count: int) -> int:
-    table = cast(Table, model.__table__)
-    return take(session.connection(), session.info["organization_id"], table.name, count) if count else 0
+    table = inspect(model).local_table.name
+    return take(session.connection(), session.info["organization_id"], table, count) if count else 0
 
 
 def _claim(session: Session, noun: str, rows: Sequence[Row]) -> None:

@@ -3,10 +3,11 @@ company) is kept for the others."""
 
 from __future__ import annotations
 
-import re
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -21,7 +22,7 @@ from flowapp.values.text import folded
 
 Data = Mapping[str, object]
 SERVICES: Mapping[str, ModuleType] = {"contact": contacts, "company": companies, "deal": deals}
-_VALUES = re.compile(r'"((?:[^"]|"")*)"|([^;,\n"]+)')  # of a cell that holds several
+_NOBODY = say("This row has nothing by which its record is recognized: an address, a number, a name.")
 _LOOKED_UP = ("owner_id", "company_id", "pipeline_stage")
 CREATED, UPDATED, UNCHANGED, SKIPPED, FAILED = "created", "updated", "unchanged", "skipped", "failed"
 
@@ -78,6 +79,8 @@ class Reader:
             except InvalidError as error:
                 row.fail(*error.problems)
         row.keys = keys_of(self._session, self._noun, self._keys, {**row.data, "fields": row.own})
+        if not row.keys and not row.outcome:
+            row.fail(Problem(self._keys[0], _NOBODY, code="required"))
         return row
 
     def _take(self, row: Row, name: str, value: object) -> None:
@@ -119,9 +122,7 @@ class Reader:
                 self._known[asked] = lists.find(self._session, name)
             except NotFoundError as error:
                 raise InvalidError.at("lists", error.message + say(" Make it first, or correct its name.")) from None
-        found = self._known[asked]
-        assert isinstance(found, ContactList)
-        return found
+        return cast(ContactList, self._known[asked])
 
 
 def read_fields(session: Session, noun: str, row: Row, current: Data, *, new: bool) -> dict[str, object]:
@@ -138,10 +139,12 @@ def _several(value: object) -> list[str]:
 
 
 def split(cell: str) -> list[str]:
-    """The values of a cell that holds several: with semicolons, commas or lines between them; one that has any stands in
-    quotes."""
-    parts = _VALUES.findall(cell)
-    return [text for quoted, plain in parts if (text := (quoted.replace('""', '"') or plain).strip())]
+    """The values of a cell that holds several: with semicolons or lines between them, else commas; one that has any of these
+    stands in quotes."""
+    line = cell.replace("\n", ";")
+    separator = ";" if ";" in line else ","
+    values = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    return [text for value in values if (text := value.strip())]
 
 
 def joined(values: Sequence[str]) -> str:
