@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from flask import Flask, g, request, url_for
 from flask_babel import gettext as _
 
+from flowapp.catalog import N_
 from flowapp.security.roles import Role
 from flowapp.web.access import runs_installation
 
@@ -30,6 +32,8 @@ class Nav:
 
 
 ENTRIES: list[Nav] = []
+# The sections of the main navigation by the least `order` of their entries.
+SECTIONS = ((0, ""), (11, N_("Customers")), (20, N_("Automation")), (40, N_("Content")), (70, ""))
 
 
 def add(declared: Nav | list[Nav] | None) -> None:
@@ -44,6 +48,7 @@ def entries(group: str) -> list[dict[str, object]]:
     actor = g.get("actor")
     return [
         {
+            "order": entry.order,
             "label": _(entry.label),
             "icon": entry.icon,
             "url": url_for(entry.endpoint),
@@ -58,8 +63,22 @@ def entries(group: str) -> list[dict[str, object]]:
     ]
 
 
+def sections() -> list[dict[str, object]]:
+    """The main navigation in its sections; one without a label has no heading."""
+    listed = entries("main")
+    parts = [
+        {"label": _(label) if label else "", "entries": [entry for entry in listed if _section_of(entry) == first]}
+        for first, label in SECTIONS
+    ]
+    return [part for part in parts if part["entries"]]
+
+
+def _section_of(entry: dict[str, object]) -> int:
+    return max(first for first, _label in SECTIONS if first <= cast(int, entry["order"]))
+
+
 def _context() -> dict[str, object]:
-    return {"nav": entries("main") if g.get("actor") else []}
+    return {"nav": sections() if g.get("actor") else []}
 
 
 def init_app(app: Flask) -> None:

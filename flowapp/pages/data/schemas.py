@@ -23,7 +23,7 @@ from flowapp.web.edits import Edit, deleted_elsewhere, labels
 from flowapp.web.forms.page import PageForm, RowList, text
 
 bp = Blueprint("schemas", __name__, url_prefix="/schemas")
-NAV = Nav(60, N_("Schemas"), "checklist", "schemas.index", "/schemas")
+NAV = Nav(60, N_("Schemas"), "shield-check", "schemas.index", "/schemas")
 
 
 class RuleForm(PageForm):

@@ -32,7 +32,7 @@ from flowapp.web.forms.page import PageForm, text
 from flowapp.web.texts import translated
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
-NAV = Nav(35, N_("Approvals"), "checklist", "approvals.index", "/approvals")
+NAV = Nav(35, N_("Approvals"), "user-check", "approvals.index", "/approvals")
 
 
 @bp.get("")
