@@ -217,7 +217,7 @@ def theirs(tenant: Tenant) -> dict[str, Any]:
         token = session.query(AccessToken).filter_by(organization_id=tenant.organization_id).one()
         return {
             "workflow_id": workflow.id, "execution_id": execution.id, "exec_id": execution.id, "table_id": table.id,
-            "schema_id": schema.id, "form_id": form.id, "template_id": template.id, "integration_id": integration.id, "mail_id": mail.id,
+            "schema_id": schema.id, "form_id": form.id, "template_id": template.id, "template_key": workflow.id, "integration_id": integration.id, "mail_id": mail.id,
             "invitation_id": invitation.id, "submission_id": submission.id, "member_id": member.id,
             **crm, "contact_id": contact.id, "notification_id": notification.id,
             "token_id": token.id, "version_id": version.id, "replay_id": replay.id, "job_id": job.id, "import_id": sent.id, "record_id": new_id(), "step_id": "log",

@@ -107,7 +107,7 @@ def test_what_a_new_installation_starts_with_is_in_its_owners_language(app: Any)
 def test_the_built_in_templates_are_made_in_the_readers_language(app: Any, ada: Browser) -> None:
     page = html.unescape(ada.get("/workflows/new?draft=a").text)
     assert "M’envoyer un e-mail quand un autre service appelle" in page
-    ada.post("/workflows/new", {"name": "Avis", "start": "webhook_notice"})
+    ada.post("/workflows/new", {"name": "Avis", "start": "webhook_notice", "filled": "1"})
     (made,) = [workflow for workflow in stored(app, Workflow) if workflow.name == "Avis"]
     assert made.draft["steps"][1]["params"]["subject"] == "Nouvelles données reçues"
     assert re.search(r"[a-z]", made.description)

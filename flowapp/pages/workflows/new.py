@@ -21,14 +21,16 @@ from flowapp.errors import InvalidError, Problem, StaleError
 from flowapp.extensions import db
 from flowapp.models import Workflow, new_id
 from flowapp.models.definitions import DefinitionJson, TriggerJson
-from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
-from flowapp.template_library.builtin import templates
+from flowapp.template_library import library
+from flowapp.template_library.library import WorkflowTemplate
 from flowapp.web import access, go, page, wants_fragment
 from flowapp.web.edits import Edit, at_the_same_moment
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.flow import flow
+from flowapp.web.forms.form import ParamsForm
 from flowapp.web.forms.page import PageForm, text
+from flowapp.web.forms.template_values import values_form, values_of
 from flowapp.web.forms.triggers import TriggerForm
 from flowapp.web.locale import select_locale, select_timezone
 from flowapp.web.texts import localized_problems
@@ -91,8 +93,14 @@ def create() -> Response:
     made = _made_before(draft)
     if made is not None:
         return save_basics(UUID(made.id))
+    template = library.find(database, form.start.data, select_locale(), g.actor.user.email)
+    filled = values_form(template, request.form if "filled" in request.form else None) if template else None
+    if template and filled and template.asks:
+        ready = "filled" in request.form and not filled.acted and filled.validate()
+        if not ready:
+            return _fill(template, form, filled)
     try:
-        workflow = _made(form.data)
+        workflow = _made(form.data, template, filled)
         database.commit()
     except InvalidError as error:
         database.rollback()
@@ -107,17 +115,19 @@ def _made_before(draft: str) -> Workflow | None:
     return db.session.get(Workflow, workflow_id) if draft and draft == name else None
 
 
-def _made(typed: dict[str, str]) -> Workflow:
+def _made(typed: dict[str, str], template: WorkflowTemplate | None, filled: ParamsForm | None) -> Workflow:
     database, actor_id, start = db.session(), g.actor.user.id, typed["start"]
+    if template and filled:
+        named = {name: typed[name] for name in ("name", "description") if typed[name]}
+        return library.create(
+            database, template, values=values_of(template, filled), overrides=named, language=select_locale(),
+            actor_id=actor_id,
+        )  # fmt: skip
     if not typed["name"]:
         raise InvalidError.at("name", _("Give the workflow a name."), "missing")
-    named = {"name": typed["name"], "description": typed["description"]}
     if not start:
+        named = {"name": typed["name"], "description": typed["description"]}
         return workflows.create(database, named, actor_id=actor_id)
-    for template in templates(g.actor.user.email, select_locale()):
-        if template.key == start:
-            described = named["description"] or template.description
-            return workflows.create(database, {**template.body, **named, "description": described}, actor_id=actor_id)
     source = workflows.get(database, start)
     copy = workflows.duplicate(database, source, actor_id=actor_id, name=typed["name"])
     return workflows.update(
@@ -125,16 +135,21 @@ def _made(typed: dict[str, str]) -> Workflow:
     )
 
 
+def _fill(template: WorkflowTemplate, form: BasicsForm, filled: ParamsForm) -> Response:
+    """What the template asks for, before there is a draft."""
+    status = 422 if filled.errors else 200
+    return _stage("fill", None, status=status, shown="basics", form=form, chosen=template, filled=filled)
+
+
 def _basics(draft: Draft | None, form: BasicsForm, edit: Edit | None = None) -> Response:
-    own = workflows.find(db.session(), is_template=True, sort="created_at", at=PageAt(12)).rows if draft is None else []
+    offered = library.every(db.session(), select_locale(), g.actor.user.email) if draft is None else []
     return _stage(
         "basics",
         draft,
         status=422 if form.errors or (edit and edit.questions) else 200,
         form=form,
         edit=edit or (_edit(draft) if draft else None),
-        own_templates=own,
-        templates=templates(g.actor.user.email, select_locale()) if draft is None else [],
+        templates=offered,
     )
 
 
@@ -301,12 +316,12 @@ def _review(draft: Draft, status: int = 200) -> Response:
     )
 
 
-def _stage(name: str, draft: Draft | None, *, status: int = 200, **context: object) -> Response:
+def _stage(name: str, draft: Draft | None, *, status: int = 200, shown: str = "", **context: object) -> Response:
     return page(
         f"workflows/wizard/{name}.html",
         block="stage",
         status=status,
-        stage=name,
+        stage=shown or name,
         stages=STAGES,
         draft=draft,
         workflow=draft.workflow if draft else None,
