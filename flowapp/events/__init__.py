@@ -10,12 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flowapp.errors import InvalidError
-from flowapp.events.cause import SYSTEM, Cause
+from flowapp.events.cause import SYSTEM, Cause, EventRow
 from flowapp.events.types import check, is_ours
 from flowapp.models import AuditEntry, Event, EventKey
 from flowapp.texts import say
 
-__all__ = ["SYSTEM", "Cause", "Event", "audit", "receive", "record"]
+__all__ = ["SYSTEM", "Cause", "Event", "audit", "receive", "record", "state"]
 
 _TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 
@@ -33,6 +33,12 @@ def record(
     event = Event(type=type, entity_type=entity[0], entity_id=entity[1], payload=payload or {}, **cause.columns())
     session.add(event)
     return event
+
+
+def state(session: Session, row: EventRow) -> None:
+    """Records an event whose row is made already (events.executions)."""
+    check(row["type"], row["entity_type"], row["payload"])
+    session.add(Event(**row))
 
 
 def receive(

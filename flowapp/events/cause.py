@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypedDict
 
 
@@ -17,6 +18,18 @@ class CauseColumns(TypedDict):
     depth: int
     bulk: bool
     silent: bool
+
+
+class EventRow(CauseColumns):
+    """A fact for the outbox."""
+
+    id: str
+    organization_id: str
+    type: str
+    entity_type: str
+    entity_id: str
+    payload: dict[str, object]
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

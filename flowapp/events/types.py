@@ -34,6 +34,26 @@ class IntegrationChanged(Payload):
     integration_type: str
 
 
+class ExecutionKnown(Payload):
+    """Which execution, of what."""
+
+    workflow_id: str
+    trigger_type: str
+    contact_id: str | None
+
+
+class ExecutionCompleted(ExecutionKnown):
+    """`status`: completed, or goal_reached."""
+
+    status: str
+
+
+class ExecutionCancelled(ExecutionKnown):
+    """Why it was ended."""
+
+    reason: str
+
+
 class ExecutionFailed(Payload):
     """Where it failed and why. `step_id` is empty where no step was to blame."""
 
@@ -42,12 +62,21 @@ class ExecutionFailed(Payload):
     error: str
 
 
-EXECUTION_FAILED = "automation.execution.failed"
+OF_EXECUTIONS = "automation.execution."
+EXECUTION_STARTED = f"{OF_EXECUTIONS}started"
+EXECUTION_COMPLETED = f"{OF_EXECUTIONS}completed"
+EXECUTION_FAILED = f"{OF_EXECUTIONS}failed"
+EXECUTION_CANCELLED = f"{OF_EXECUTIONS}cancelled"
+# Recorded where somebody listens for them by name: every execution would be two more rows otherwise.
+ROUTINE = (EXECUTION_STARTED, EXECUTION_COMPLETED, EXECUTION_CANCELLED)
 EVENT_TYPES: Mapping[str, EventType] = {
     declared.name: declared
     for declared in (
         *CRM_EVENTS,
+        EventType(EXECUTION_STARTED, N_("An execution started"), "execution", ExecutionKnown),
+        EventType(EXECUTION_COMPLETED, N_("An execution completed"), "execution", ExecutionCompleted),
         EventType(EXECUTION_FAILED, N_("An execution failed"), "execution", ExecutionFailed),
+        EventType(EXECUTION_CANCELLED, N_("An execution was cancelled"), "execution", ExecutionCancelled),
         *FACTS,
         EventType("automation.workflow.created", N_("A workflow was created"), "workflow", WorkflowChanged),
         EventType("automation.workflow.updated", N_("A workflow was changed"), "workflow", WorkflowChanged),

@@ -116,7 +116,9 @@ class Execution(HasId, Tenant, Base):
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
 
-    timezone = ""  # its organization's; no column: known right after the start only (engine.store.start)
+    # Of its organization; no columns: known right after the start only (engine.store.start)
+    timezone = ""
+    hears_executions = False
 
     @property
     def error(self) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
 from flowapp.errors import InvalidError
-from flowapp.events.types import EVENT_TYPES, is_known
+from flowapp.events.types import EVENT_TYPES, ROUTINE, is_known
 from flowapp.texts import say
 
 _TYPE = re.compile(r"[A-Za-z0-9_*-]+(\.[A-Za-z0-9_*-]+)*")
@@ -58,8 +58,10 @@ def listens(config: EventParams) -> str:
 
 
 def matches(config: EventParams, event: Mapping[str, object]) -> bool:
-    """Whether the event is of the type, or fits the pattern."""
-    return any(fnmatchcase(str(event["type"]), pattern) for pattern in config.patterns)
+    """Whether the event is of the type, or fits the pattern. Starts and ends of executions are meant by their name only."""
+    kind = str(event["type"])
+    patterns = [one for one in config.patterns if kind not in ROUTINE or one.startswith("automation.")]
+    return any(fnmatchcase(kind, pattern) for pattern in patterns)
 
 
 trigger(

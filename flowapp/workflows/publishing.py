@@ -11,6 +11,7 @@ from flowapp.catalog import TRIGGERS, TriggerSpec, ui_of
 from flowapp.data.names import find
 from flowapp.engine.graph.checks import check
 from flowapp.engine.language.definition import Definition, TriggerDef, entity_id
+from flowapp.engine.store.event_matching.listeners import hears_executions
 from flowapp.errors import ConflictError, InvalidError, Problem
 from flowapp.models import Form, Organization, Trigger, Version, Workflow, utcnow
 from flowapp.texts import say
@@ -114,6 +115,15 @@ def _sync_triggers(session: Session, workflow: Workflow, version: Version) -> No
         _fill(session, row, trigger, workflow)
         session.add(row)
     session.flush()
+    settle_hearing(session)
+
+
+def settle_hearing(session: Session) -> None:
+    """Has starts and ends of executions recorded as long as somebody of the organization listens for them."""
+    organization = session.get_one(Organization, session.info["organization_id"])
+    if organization.hears_executions != (hears := hears_executions(session)):
+        organization.hears_executions = hears
+        session.flush()
 
 
 def _fill(session: Session, row: Trigger, trigger: TriggerDef, workflow: Workflow) -> None:

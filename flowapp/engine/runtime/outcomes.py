@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, cast
 
 from flowapp.catalog import Branch, Done, Each, Fail, Goal, Join, Outcome, Respond, Stop, Suspend, Wait
 from flowapp.catalog.outcome import ANSWER_WITHIN
@@ -18,10 +18,9 @@ from flowapp.engine.store import signals
 from flowapp.engine.store.control import end_of_child
 from flowapp.engine.store.failures import fingerprint
 from flowapp.engine.store.journal import Batch
-from flowapp.engine.store.rows import Columns, EventRow, ExecutionRow, SignalRow
-from flowapp.events.cause import Cause
-from flowapp.events.types import EXECUTION_FAILED
-from flowapp.models import TEST, new_id
+from flowapp.engine.store.rows import Columns, ExecutionRow, SignalRow
+from flowapp.events import executions
+from flowapp.models import TEST
 from flowapp.texts import labelled, say
 
 _ANSWERED = timedelta(seconds=ANSWER_WITHIN)
@@ -281,34 +280,14 @@ def columns_of(end: Completion) -> Columns:
 
 
 def tell_others(batch: Batch, row: ExecutionRow, end: Completion) -> None:
-    """Adds to the batch what others hear: the parent that waits, and of a failure who listens for it. Tests fail unheard."""
+    """Adds to the batch what others hear: the parent that waits, and who listens for ends. Tests fail unheard."""
     parent = (row["options"] or {}).get("parent")
     if parent:
         batch.signals.append(_signal_to_parent(row, parent, end))
     if end.status == "failed" and row["trigger_type"] != TEST:
-        batch.events.append(_failed_event(row, end))
-
-
-def _failed_event(row: ExecutionRow, end: Completion) -> EventRow:
-    """A row of the outbox: the execution failed, last at this step."""
-    options = row["options"] or {}
-    cause = Cause(
-        workflow_id=row["workflow_id"],
-        execution_id=row["id"],
-        step_id=end.step_id,
-        depth=options.get("depth", 0),
-        bulk=options.get("bulk", False),
-    )
-    return {
-        "id": new_id(),
-        "organization_id": row["organization_id"],
-        "type": EXECUTION_FAILED,
-        "entity_type": "execution",
-        "entity_id": row["id"],
-        "payload": {"workflow_id": row["workflow_id"], "step_id": end.step_id, "error": str(end.error)},
-        "created_at": end.at,
-        **cause.columns(),
-    }
+        batch.events.append(executions.failed(cast(executions.Known, row), end.error, end.step_id, end.at))
+    elif row.get("hears_executions"):
+        batch.events += executions.ended(cast(executions.Known, row), end.status, end.error, end.step_id, end.at)
 
 
 def _signal_to_parent(row: ExecutionRow, parent: Sequence[str], end: Completion) -> SignalRow:

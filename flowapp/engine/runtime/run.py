@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache, partial
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from flowapp.catalog import Signal
 from flowapp.catalog.entities import CONTACT, View
@@ -28,6 +28,7 @@ from flowapp.engine.store.control import awaiting
 from flowapp.engine.store.journal import Batch, Claim, Journal
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.rows import Options
+from flowapp.events import executions
 from flowapp.models import TEST, new_id
 from flowapp.security.opened import Opened
 from flowapp.texts import say
@@ -71,6 +72,10 @@ class Run:
         self.context = VisitContext(self.row, program, services, self.host.now, self._entities())
         if not self.state["total"]:
             self.recorder.weight += weigh(self.row["input_data"]) + weigh(self.row["context"])
+            if self.row.get("hears_executions"):
+                self.recorder.batch.events += executions.started(
+                    cast(executions.Known, self.row), self.row["started_at"]
+                )
             self.advance({"type": "started"})
         else:
             self._resume()

@@ -6,18 +6,22 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, select, text, update
 from sqlalchemy.orm import Session
 
+from flowapp import events
 from flowapp.engine.machine.decisions import settled
 from flowapp.engine.machine.types import SUSPENDED, State, Token
 from flowapp.errors import ConflictError
+from flowapp.events import executions
 from flowapp.models import OPEN, TERMINAL, Execution, Signal, StepRun, Subscription, Timer, Workflow, utcnow
 from flowapp.texts import parts, say
 
 # A worker that still runs may have published messages that it can no longer commit: the end comes after them.
 BEYOND = 1000
 PARENT_ENDED = say("The execution that waited for it has ended.")
+# In words: in RETURNING, SQLAlchemy would leave out the tables' names.
+_HEARD = text("(SELECT hears_executions FROM organizations WHERE organizations.id = executions.organization_id)")
 _ENDS = {
     "completed": say("completed"),
     "goal_reached": say("goal reached"),
@@ -84,7 +88,8 @@ def abandon(connection: Connection, organization_id: str, execution_id: str, seq
 
 
 def _cancelled(session: Session, execution: Execution, reason: str) -> bool:
-    """Compare and swap: whether it had not ended."""
+    """Compare and swap: whether it had not ended. Where somebody listens for ends of executions, it is told."""
+    now = utcnow()
     ended = session.execute(
         update(Execution)
         .where(Execution.id == execution.id, Execution.status.not_in(TERMINAL))
@@ -92,14 +97,19 @@ def _cancelled(session: Session, execution: Execution, reason: str) -> bool:
             status="cancelled",
             error_message=str(reason),
             error_parts=parts(reason),
-            completed_at=utcnow(),
+            completed_at=now,
             fence=Execution.fence + 1,
             seq=Execution.seq + BEYOND,
             lease_until=None,
         )
+        .returning(_HEARD)
         .execution_options(synchronize_session=False)
-    )
-    return bool(ended.rowcount == 1)  # type: ignore[attr-defined]
+    ).first()
+    if ended is not None and ended[0]:
+        known = cast(executions.Known, {name: getattr(execution, name) for name in executions.KNOWN})
+        for row in executions.ended(known, "cancelled", reason, execution.current_step_id, now):
+            events.state(session, row)
+    return ended is not None
 
 
 def close_off(session: Session, execution: Execution, now: datetime, *, tell: bool = True) -> None:

@@ -32,8 +32,8 @@ from sqlalchemy import (
 from flowapp.catalog.entities import View, read_all
 from flowapp.engine.store import event_matching, one_statement, signals
 from flowapp.engine.store.rows import (
+    OF_ORGANIZATION,
     Columns,
-    EventRow,
     ExecutionRow,
     LineRow,
     PastRun,
@@ -45,6 +45,7 @@ from flowapp.engine.store.rows import (
 )
 from flowapp.engine.store.signals import Count
 from flowapp.errors import FencedError
+from flowapp.events.cause import EventRow
 from flowapp.models import OPEN, Execution, LogLine, Organization, StepRun, Timer, Version, Workflow
 from flowapp.models.driver import Driver, transaction
 from flowapp.models.tenancy import at_once, use_tenant
@@ -60,12 +61,12 @@ _COLUMNS = (
     "context", "started_at", "trigger_type", "trigger_entity_type", "trigger_entity_id", "contact_id",
     "options", "concurrency_key", "error_message", "error_parts",
 )  # fmt: skip
-ROW = (
+ROW = (  # with what is known of the organization
     *(_executions.c[name] for name in _COLUMNS),
-    select(_organizations.c.timezone)
-    .where(_organizations.c.id == bindparam("org"))
-    .scalar_subquery()
-    .label("timezone"),
+    *(
+        select(_organizations.c[name]).where(_organizations.c.id == bindparam("org")).scalar_subquery().label(name)
+        for name in OF_ORGANIZATION
+    ),
 )
 # Said so that PostgreSQL finds the row by its key: by the index of open executions it would walk through a whole backlog.
 _STATUS = _executions.c.status.concat("")
@@ -112,7 +113,7 @@ _GUARDS = {"running": _WRITE, "pending": _FIRST, "waiting": _WOKEN}
 # The same conditions for engine.store.one_statement.
 _MINE_IN_WORDS = "id = :execution_id AND organization_id = :org AND fence = :claimed AND status || '' = "
 IN_WORDS = {status: f"{_MINE_IN_WORDS}'{status}'{' AND NOT held' * (status == 'pending')}" for status in _GUARDS}
-READ = (*(_executions.c[name] for name in _COLUMNS), _organizations.c.timezone)
+READ = (*(_executions.c[name] for name in _COLUMNS), *(_organizations.c[name] for name in OF_ORGANIZATION))
 RESULT = tuple(
     _runs.c[name]
     for name in (
@@ -223,7 +224,7 @@ def write_own(connection: Connection | Driver, claim: Claim, batch: Batch) -> bo
     return True
 
 
-FIRST_ROW = (*_COLUMNS, "timezone")
+FIRST_ROW = (*_COLUMNS, *OF_ORGANIZATION)
 
 
 def first_row(execution: Execution) -> Columns:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from flowapp.engine.machine.types import State
-from flowapp.events.cause import CauseColumns
 from flowapp.texts import Parts
 
 Columns = dict[str, object]  # of a row, by their names
@@ -22,6 +21,9 @@ class Options(TypedDict, total=False):
     root: str  # the first of all executions above it
     pins: dict[str, object]  # results of steps that do not run
     run_to: str  # the step at which it ends
+
+
+OF_ORGANIZATION = ("timezone", "hears_executions")  # what a worker is told of it, along with the execution
 
 
 class ExecutionRow(TypedDict):
@@ -47,6 +49,7 @@ class ExecutionRow(TypedDict):
     error_message: str
     error_parts: Parts | None
     timezone: str
+    hears_executions: NotRequired[bool]  # somebody of the organization listens for starts and ends of executions
 
 
 class PastRun(TypedDict):
@@ -153,15 +156,3 @@ class SubscriptionRow(TypedDict):
     event_type: str
     entity_type: str
     entity_id: str
-
-
-class EventRow(CauseColumns):
-    """A fact for the outbox."""
-
-    id: str
-    organization_id: str
-    type: str
-    entity_type: str
-    entity_id: str
-    payload: dict[str, object]
-    created_at: datetime

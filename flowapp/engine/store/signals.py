@@ -14,15 +14,17 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowapp.engine.store.control import abandon
-from flowapp.engine.store.rows import EventRow, ExecutionRow, ReceivedSignal, SignalRow
+from flowapp.engine.store.rows import ExecutionRow, ReceivedSignal, SignalRow
+from flowapp.events.cause import EventRow
 from flowapp.events.types import check
-from flowapp.models import OPEN, BranchCount, Event, Execution, Signal, Subscription, new_id
+from flowapp.models import OPEN, BranchCount, Event, Execution, Organization, Signal, Subscription, new_id
 
 _executions = cast(Table, Execution.__table__)
 _signals = cast(Table, Signal.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
 _counts = cast(Table, BranchCount.__table__)
 _events = cast(Table, Event.__table__)
+_organizations = cast(Table, Organization.__table__)
 UNSUBSCRIBE = delete(_subscriptions).where(_subscriptions.c.execution_id == bindparam("execution_id"))
 _OPEN = (
     select(_signals.c.id, _signals.c.token, _signals.c.step_id, _signals.c.kind, _signals.c.payload, _signals.c.rung_at)
@@ -30,6 +32,12 @@ _OPEN = (
     .order_by(_signals.c.id)
 )
 
+# A step that waits for executions has them recorded from then on; publishing settles whether somebody still listens.
+_HEARS = (
+    update(_organizations)
+    .where(_organizations.c.id == bindparam("org"), _organizations.c.hears_executions.is_(False))
+    .values(hears_executions=True)
+)
 Count = tuple[str, str, str]  # version, step, branch
 
 
@@ -116,6 +124,8 @@ def write(connection: Connection, execution: ExecutionRow, batch: Any) -> None:
         send(connection, batch.signals)
     if batch.listening:
         connection.execute(insert(_subscriptions), batch.listening)
+        if any(one["event_type"].startswith("automation.") for one in batch.listening):
+            connection.execute(_HEARS, {"org": execution["organization_id"]})
     if batch.taken:
         count(connection, execution["organization_id"], batch.taken)
     if batch.events:

@@ -18,7 +18,7 @@ from flowapp.engine.language.scope import Scope
 from flowapp.engine.store import admission
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.quota import quotas
-from flowapp.engine.store.rows import Columns
+from flowapp.engine.store.rows import OF_ORGANIZATION, Columns
 from flowapp.models import TEST, Execution, Trigger, Version, Workflow, conventions_of, new_id, utcnow
 from flowapp.models.driver import transaction
 from flowapp.texts import parts, say
@@ -177,7 +177,8 @@ def _insert(session: Session, row: dict[str, Any]) -> Execution | None:
     if written is None:
         return None
     execution = Execution(**values)
-    execution.timezone = written.timezone
+    for name in OF_ORGANIZATION:
+        setattr(execution, name, getattr(written, name))
     make_transient_to_detached(execution)
     session.add(execution)  # as if it had been read
     return execution
@@ -205,11 +206,12 @@ def _insert_into(dialect: str) -> Insert:
 
 
 def _once(insert: Insert) -> Executable:
-    """The first with its idempotency key is written; the others give no row. The row: id and the organization's timezone."""
+    """The first with its idempotency key is written; the others give no row. The row: id and OF_ORGANIZATION."""
     # In words: in RETURNING, SQLAlchemy would leave out the tables' names.
-    zone = text("(SELECT timezone FROM organizations WHERE organizations.id = executions.organization_id) AS timezone")
+    of = "FROM organizations WHERE organizations.id = executions.organization_id"
+    known = (text(f"(SELECT {name} {of}) AS {name}") for name in OF_ORGANIZATION)
     first = insert.on_conflict_do_nothing(index_elements=["workflow_id", "idempotency_key"])
-    return first.returning(_executions.c.id, zone)
+    return first.returning(_executions.c.id, *known)
 
 
 def start_where(
@@ -217,14 +219,14 @@ def start_where(
 ) -> dict[str, Any] | None:
     """The hottest start of all, of a webhook that is known: one INSERT on the driver, of a row that `new_row` gave.
 
-    Returns the row with its organization's timezone, committed. None, and nothing written, where the precondition (with the
+    Returns the row with what is known of its organization, committed. None, and nothing written, where the precondition (with the
     parameters `values`) does not hold, or the idempotency key was used before. Workflows that limit when an execution may begin are not
     started so.
     """
     statement = _direct_statement(engine.dialect, precondition, tuple(row))
     with transaction(engine, row["organization_id"], alone=True) as driver:
         written = driver.execute(statement, {**row, **values}).fetchall()
-    return {**_DEFAULTS, **row, "timezone": written[0][1]} if written else None
+    return {**_DEFAULTS, **row, **dict(zip(OF_ORGANIZATION, written[0][1:], strict=True))} if written else None
 
 
 @lru_cache(maxsize=20)

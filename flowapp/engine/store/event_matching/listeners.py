@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session, defer
 
 from flowapp.catalog import TRIGGERS, Params
 from flowapp.engine.store.event_matching.waiting import family
+from flowapp.events.types import OF_EXECUTIONS, ROUTINE
 from flowapp.models import Event, Subscription, Trigger, Version, Workflow
 
 ANY = "*"  # of a trigger: only its settings tell which types it listens for
-OF_EXECUTIONS = "automation.execution."
 _OF_PROJECTS = ("record", "submission")  # what lies in a project, of which other projects hear nothing
 
 
@@ -138,6 +138,32 @@ def somebody_listens(session: Session, event_type: str) -> bool:
     )
     waiting = select(Subscription.id).where(Subscription.event_type.in_(types))
     return any(session.scalar(one.limit(1)) is not None for one in (triggers, waiting))
+
+
+def hears_executions(session: Session) -> bool:
+    """Whether the session's organization listens for starts and ends of executions by their names."""
+    families = {family(kind) for kind in ROUTINE}
+    waiting = select(Subscription.id).where(Subscription.event_type.in_({*ROUTINE, *families}))
+    if session.scalar(waiting.limit(1)) is not None:
+        return True
+    triggers = (
+        select(Trigger)
+        .join(Workflow, Workflow.id == Trigger.workflow_id)
+        .where(
+            Trigger.trigger_type.in_(event_triggers()),
+            Trigger.source.in_((*ROUTINE, *families, ANY)),
+            Workflow.status.in_(("active", "paused")),
+        )
+    )
+    return any(_hears_routine(trigger) for trigger in session.scalars(triggers))
+
+
+def _hears_routine(trigger: Trigger) -> bool:
+    try:
+        config = TRIGGERS[trigger.trigger_type].params.model_validate(trigger.config)
+    except ValidationError:
+        return False
+    return any(matches(trigger.trigger_type, config, kind, {}) for kind in ROUTINE)
 
 
 def event_triggers() -> list[str]:
