@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+    from sqlalchemy.orm import Session
 
 View = dict[str, object]
 # The entity that `executions.contact_id` names: the person whom an execution is about.
@@ -80,3 +81,33 @@ def read_all(connection: Connection, organization_id: str, about: Sequence[tuple
 def known_names() -> frozenset[str]:
     """Every name that an entity may have in an expression."""
     return frozenset(name for one in ENTITIES.values() for name in (one.name, *one.aliases, *one.flat))
+
+
+# What becomes of everything that names a contact (a company, a deal …) when that one goes.
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What became of a record. `into` is the id of the record that it was merged into."""
+
+    what: Literal["merged", "deleted", "erased"]
+    noun: str
+    id: str
+    name: str = ""
+    into: str = ""
+
+
+Follower = Callable[["Session", Departure], None]
+FOLLOWERS: list[Follower] = []
+
+
+def follows_contact(follower: Follower) -> Follower:
+    """Declares what happens to the rows of a room, in the caller's transaction."""
+    FOLLOWERS.append(follower)
+    return follower
+
+
+def follow(session: Session, departure: Departure) -> None:
+    """Has everything follow."""
+    for follower in FOLLOWERS:
+        follower(session, departure)

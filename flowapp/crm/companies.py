@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.crm import fields, owners, pipelines, reading
+from flowapp.crm.merging import redirects
 from flowapp.crm.writing import changed, made_before, save, touch
 from flowapp.errors import NotFoundError, UnknownReferenceError
 from flowapp.events import Cause
-from flowapp.models import Company, by_reference, iso, utcnow
+from flowapp.models import Company, iso, utcnow
 from flowapp.models.folding import same
 from flowapp.records.lock import lock
 from flowapp.texts import say
@@ -23,8 +24,9 @@ ALIASES = {"nom": "name", "owner": "owner_id"}
 
 
 def get(session: Session, company_id: str, *, trashed: bool = False) -> Company:
-    """The company of that id or number; `trashed`: also one in the trash. NotFoundError where there is none."""
-    company = by_reference(session, Company, company_id)
+    """The company of that id or number, or the one that this one was merged into; `trashed`: also one in the trash.
+    NotFoundError where there is none."""
+    company = redirects.find(session, Company, company_id)
     if company is None or (company.deleted_at and not trashed):
         raise NotFoundError(say("There is no such company."))
     return company
@@ -33,7 +35,7 @@ def get(session: Session, company_id: str, *, trashed: bool = False) -> Company:
 def find(session: Session, reference: str) -> Company:
     """The company with that id, number, domain or name, in any case. NotFoundError where there is none."""
     wanted = reference.strip()
-    company = by_reference(session, Company, wanted)
+    company = redirects.find(session, Company, wanted)
     for which in (Company.domain == wanted.lower(), same(Company.name, wanted)):
         if company is None:
             open_ones = select(Company).where(which, Company.deleted_at.is_(None)).order_by(Company.id).limit(1)

@@ -8,13 +8,15 @@ from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.accounts.members import clean_timezone
+from flowapp.catalog.entities import Departure, follow
 from flowapp.crm import fields, owners, reading
 from flowapp.crm.companies import read_company
+from flowapp.crm.merging import redirects
 from flowapp.crm.people import addresses
 from flowapp.crm.writing import changed, made_before, touch
 from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
 from flowapp.events import Cause
-from flowapp.models import CONSENTS, Contact, by_reference, iso, utcnow
+from flowapp.models import CONSENTS, Contact, iso, utcnow
 from flowapp.records.lock import lock
 from flowapp.texts import say
 
@@ -29,8 +31,9 @@ by_email = addresses.by_email
 
 
 def get(session: Session, contact_id: str, *, trashed: bool = False) -> Contact:
-    """The contact of that id or number; `trashed`: also one in the trash. NotFoundError where there is none."""
-    contact = by_reference(session, Contact, contact_id)
+    """The contact of that id or number, or the one that this one was merged into; `trashed`: also one in the trash.
+    NotFoundError where there is none."""
+    contact = redirects.find(session, Contact, contact_id)
     if contact is None or (contact.deleted_at and not trashed):
         raise NotFoundError(say("There is no such contact."))
     return contact
@@ -88,6 +91,7 @@ def delete(session: Session, contact: Contact, *, cause: Cause) -> None:
     """Puts it into the trash. Records contact.deleted."""
     if not contact.deleted_at:
         contact.deleted_at = utcnow()
+        follow(session, Departure("deleted", NOUN, contact.id, name=name_of(contact)))
         _record(session, "contact.deleted", contact, {}, cause)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import N_
 from flowapp.catalog.entities import CONTACT, Entity, View, entity
 from flowapp.crm import companies, contacts, deals, owners, tasks
+from flowapp.crm.merging import redirects
 from flowapp.models import Company, Contact, Deal, Task, read_id
 from flowapp.models.crm.base import Sourced
 
@@ -23,10 +24,17 @@ def reader(model: type[Row], view: Callable[[Row], View]) -> Callable[[Connectio
     def read(connection: Connection, organization_id: str, row_id: str) -> View | None:
         known = read_id(row_id)
         with Session(connection, info={"organization_id": organization_id}) as session:
-            row = session.get(model, known) if known else None
+            row = _row(session, model, known) if known else None
             return None if row is None or row.deleted_at else view(row)
 
     return read
+
+
+def _row(session: Session, model: type[Row], row_id: str) -> Row | None:
+    """One that was merged into another, meanwhile, is that other."""
+    row = session.get(model, row_id)
+    into = redirects.into(session, row_id) if row is None and issubclass(model, Contact | Company) else None
+    return session.get(model, into) if into else row
 
 
 def read_owner(connection: Connection, organization_id: str, user_id: str) -> View | None:

@@ -93,7 +93,7 @@ def _title(event: Event) -> str:
     if event.entity_type == "note":
         note = told.get("note")
         return str(note.get("text", ""))[:500] if isinstance(note, dict) else ""
-    return str(told.get("task_title") or told.get("tag") or told.get("list") or "")
+    return str(told.get("merged_name") or told.get("task_title") or told.get("tag") or told.get("list") or "")
 
 
 def _changes(event: Event) -> list[Entry]:

@@ -34,6 +34,14 @@ class ContactChanged(ContactPayload):
     changes: dict[str, Change]
 
 
+class ContactMerged(ContactChanged):
+    """Which contact became a part of it."""
+
+    merged_id: str
+    merged_number: int | None
+    merged_name: str
+
+
 class ContactTagged(ContactPayload):
     """Which tag."""
 
@@ -62,6 +70,14 @@ class CompanyChanged(CompanyPayload):
     """`changes` by field; empty for a new company."""
 
     changes: dict[str, Change]
+
+
+class CompanyMerged(CompanyChanged):
+    """Which company became a part of it."""
+
+    merged_id: str
+    merged_number: int | None
+    merged_name: str
 
 
 class CompanyTagged(CompanyPayload):
@@ -136,6 +152,7 @@ CRM_EVENTS = (
     EventType("contact.updated", N_("A contact was changed"), "contact", ContactChanged),
     EventType("contact.deleted", N_("A contact was put into the trash"), "contact", ContactChanged),
     EventType("contact.restored", N_("A contact was taken out of the trash"), "contact", ContactChanged),
+    EventType("contact.merged", N_("Another contact was merged into it"), "contact", ContactMerged),
     EventType("contact.tag_added", N_("A contact got a tag"), "contact", ContactTagged),
     EventType("contact.tag_removed", N_("A contact lost a tag"), "contact", ContactTagged),
     EventType("contact.list_added", N_("A contact was added to a list"), "contact", ContactListed),
@@ -144,6 +161,7 @@ CRM_EVENTS = (
     EventType("company.updated", N_("A company was changed"), "company", CompanyChanged),
     EventType("company.deleted", N_("A company was put into the trash"), "company", CompanyChanged),
     EventType("company.restored", N_("A company was taken out of the trash"), "company", CompanyChanged),
+    EventType("company.merged", N_("Another company was merged into it"), "company", CompanyMerged),
     EventType("company.tag_added", N_("A company got a tag"), "company", CompanyTagged),
     EventType("company.tag_removed", N_("A company lost a tag"), "company", CompanyTagged),
     EventType("deal.created", N_("A deal was created"), "deal", DealChanged),

@@ -161,15 +161,30 @@ class JobFile(HasId, Tenant, Base):
 
 
 class Notification(HasId, Tenant, Base):
-    """A message to a member, shown in the app until it is read."""
+    """A message to a member, shown in the app until it is read. `kind`: notifications.settings; empty of an old one."""
 
     __tablename__ = "notifications"
     __table_args__ = (Index("ix_notifications_user_id_id", "user_id", "id"),)
 
     user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16), default="", server_default="")
     level: Mapped[str] = mapped_column(String(8), default="info")
     title: Mapped[str] = mapped_column(String(300))
     body: Mapped[str] = mapped_column(Text, default="")
     link: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     read_at: Mapped[datetime | None]
+
+
+class NotificationSetting(Tenant, Base):
+    """How a member of an organization is told of a kind of things; without a row, as its kind says (notifications.settings)."""
+
+    __tablename__ = "notification_settings"
+
+    organization_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True, sort_order=-10
+    )
+    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    in_app: Mapped[bool]
+    by_email: Mapped[bool]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
 from flowapp.engine.runtime.recorder import end_of
 from flowapp.engine.store import admission
+from flowapp.executions.following import ENDED
 from flowapp.models import Execution
 from flowapp.models.tenancy import tenant_session
 from flowapp.tasks.runtime import runtime
@@ -38,3 +42,20 @@ def announce_ends(executions: list[Execution]) -> None:
             name: getattr(execution, name) for name in ("options", "concurrency_key", "workflow_id", "organization_id")
         }
         ended(row)
+
+
+@event.listens_for(Session, "after_commit")
+def _announce(session: Session) -> None:
+    """Those that a service has ended on the way, as with a contact that was deleted: no caller has to think of them."""
+    if session.in_nested_transaction() or not (
+        ids := session.info.pop(ENDED, [])
+    ):  # a savepoint is released by it, too
+        return
+    with tenant_session(runtime().engine, session.info["organization_id"]) as another:
+        announce_ends(list(another.scalars(select(Execution).where(Execution.id.in_(ids)))))
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget(session: Session) -> None:
+    if not session.in_nested_transaction():
+        session.info.pop(ENDED, None)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import company_schemas as schemas
-from flowapp.api.crm.records import RecordTagsOut, TagsIn, TimelineOut, cause, page_of, told_timeline
+from flowapp.api.crm.records import RecordTagsOut, TagsIn, TimelineOut, cause, page_of, told_timeline, warned
 from flowapp.api.routes import route
 from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
@@ -50,13 +50,17 @@ def get_company(company_id: str) -> Response:
 
 @route(
     bp, "/companies/", "POST", tag=TAG, summary=N_("Create a company"),
-    body=schemas.CompanyIn, answer=schemas.CompanyOut, status=201, aliases=("/organisations/",),
+    body=schemas.CompanyIn, answer=schemas.CompanyCreatedOut, status=201, aliases=("/organisations/",),
 )  # fmt: skip
 @access(Role.OPERATOR)
 def create_company() -> tuple[Response, int]:
     """Tells workflows of it (company.created)."""
     data = read_model(schemas.CompanyIn).model_dump(mode="json", exclude_unset=True)
-    return _answer(companies.create(db.session(), data, cause=cause())), 201
+    row = companies.create(db.session(), data, cause=cause())
+    db.session().flush()
+    answer = jsonify(warned(row, companies.company_json(row)))
+    db.session().commit()
+    return answer, 201
 
 
 @route(

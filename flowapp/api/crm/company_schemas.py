@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from flowapp.api.crm.people.merge_schemas import LikeOut
 from flowapp.api.crm.records import RecordQuery
 from flowapp.api.schemas import In, ListOut, Out
 
@@ -48,6 +49,12 @@ class CompanyOut(Out):
     updated_at: datetime
     last_activity_at: datetime | None
     deleted_at: datetime | None
+
+
+class CompanyCreatedOut(CompanyOut):
+    """The new company. `possible_duplicates` is there where it may be the same as others: a warning, it was created."""
+
+    possible_duplicates: list[LikeOut] = Field(default_factory=list)
 
 
 class CompaniesOut(ListOut):

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import schemas
-from flowapp.api.crm.records import RecordTagsOut, TagsIn, TimelineOut, cause, page_of, told_timeline
+from flowapp.api.crm.records import RecordTagsOut, TagsIn, TimelineOut, cause, page_of, told_timeline, warned
 from flowapp.api.routes import route
 from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
@@ -48,13 +48,17 @@ def get_contact(contact_id: str) -> Response:
 
 @route(
     bp, "/contacts/", "POST", tag=TAG, summary=N_("Create a contact"),
-    body=schemas.ContactIn, answer=schemas.ContactOut, status=201,
+    body=schemas.ContactIn, answer=schemas.ContactCreatedOut, status=201,
 )  # fmt: skip
 @access(Role.OPERATOR)
 def create_contact() -> tuple[Response, int]:
     """Tells workflows of it (contact.created). 409 where another contact has the address."""
     data = read_model(schemas.ContactIn).model_dump(mode="json", exclude_unset=True)
-    return _answer(contacts.create(db.session(), data, cause=cause())), 201
+    row = contacts.create(db.session(), data, cause=cause())
+    db.session().flush()
+    answer = jsonify(warned(row, contacts.contact_json(row)))
+    db.session().commit()
+    return answer, 201
 
 
 @route(

@@ -11,6 +11,8 @@ from sqlalchemy import select
 from flowapp.api.bodies import list_of, read_query
 from flowapp.api.schemas import In, ListOut, Out, PageQuery
 from flowapp.crm import finding, timeline
+from flowapp.crm.people import duplicates
+from flowapp.crm.people.duplicates import Party
 from flowapp.crm.writing import Record
 from flowapp.errors import UnsuitableError
 from flowapp.events import Cause
@@ -83,3 +85,9 @@ def told_timeline(record: Record) -> Response:
     """The record's timeline, a page of it."""
     page = timeline.of(db.session(), record, read_query(PageQuery).at)
     return jsonify(list_of(page, list(page.rows)))
+
+
+def warned(row: Party, told: dict[str, object]) -> dict[str, object]:
+    """`told` of a new record, and what it may be the same as."""
+    found = [duplicates.like_json(one) for one in duplicates.of(db.session(), row)]
+    return {**told, "possible_duplicates": found} if found else told

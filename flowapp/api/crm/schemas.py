@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from flowapp.api.crm.people.merge_schemas import LikeOut
 from flowapp.api.crm.records import RecordQuery
 from flowapp.api.schemas import In, ListOut, Out
 from flowapp.catalog.times import timezones
@@ -78,6 +79,12 @@ class ContactOut(Out):
     updated_at: datetime
     last_activity_at: datetime | None
     deleted_at: datetime | None
+
+
+class ContactCreatedOut(ContactOut):
+    """The new contact. `possible_duplicates` is there where it may be the same as others: a warning, it was created."""
+
+    possible_duplicates: list[LikeOut] = Field(default_factory=list)
 
 
 class ContactsOut(ListOut):

@@ -5,8 +5,9 @@ from flowapp.models.crm.deals import DEAL_STATUSES, Deal, DealContact, Pipeline,
 from flowapp.models.crm.fields import FIELD_OBJECTS, FIELD_TYPES, FieldDef, FieldValue
 from flowapp.models.crm.imports import Import, ImportPart
 from flowapp.models.crm.labels import ContactList, ListMember, Tag, Tagging
+from flowapp.models.crm.merges import DistinctPair, RecordMerge
 from flowapp.models.crm.people import CONSENTS, Company, Contact, ContactEmail
 
 __all__ = [
-    "CONSENTS", "DEAL_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "TASK_PRIORITIES", "TASK_TYPES", "Company", "Contact", "ContactEmail", "ContactList", "Deal", "DealContact", "FieldDef", "FieldValue", "Import", "ImportPart", "ListMember", "Note", "Pipeline", "Stage", "Tag", "Tagging", "Task",
+    "CONSENTS", "DEAL_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "TASK_PRIORITIES", "TASK_TYPES", "Company", "Contact", "ContactEmail", "ContactList", "Deal", "DealContact", "DistinctPair", "FieldDef", "FieldValue", "Import", "ImportPart", "ListMember", "Note", "Pipeline", "RecordMerge", "Stage", "Tag", "Tagging", "Task",
 ]  # fmt: skip

@@ -56,6 +56,7 @@ class Contact(Owned, Base):
         by_source("contacts"),
         Index("ix_contacts_organization_id_last_activity_at", "organization_id", "last_activity_at"),
         Index("ix_contacts_organization_id_phone", "organization_id", "phone"),
+        Index("ix_contacts_organization_id_last_name", "organization_id", "last_name"),
     )
 
     email: Mapped[str] = mapped_column(String(254), default="")

@@ -16,6 +16,7 @@ from flowapp.security.roles import Role
 from flowapp.web import Nav, access
 from flowapp.web.crm.creating import CreatePages
 from flowapp.web.crm.lists import ListPages, Select
+from flowapp.web.crm.merging import MergePages
 from flowapp.web.crm.nouns import CONTACT
 from flowapp.web.crm.page import cause
 from flowapp.web.crm.record import RecordPages
@@ -25,6 +26,7 @@ NAV = Nav(11, N_("Contacts"), "users", "contacts.index", "/contacts")
 PAGES = RecordPages(CONTACT)
 PAGES.mount(bp)
 CreatePages(PAGES).mount(bp)
+MergePages(PAGES).mount(bp)
 
 
 def _selects() -> list[Select]:

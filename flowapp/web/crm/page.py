@@ -13,15 +13,16 @@ from flask import Response, g, request, url_for
 from flask_babel import gettext as _
 
 from flowapp.crm import tags
+from flowapp.crm.people import duplicates
 from flowapp.events import Cause, audit
 from flowapp.extensions import db
-from flowapp.models import Deal, Pipeline
+from flowapp.models import Company, Contact, Deal, Pipeline
 from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.web.crm import related
 from flowapp.web.crm.boxes import form_of, member_choices
 from flowapp.web.crm.composer import NoteForm, TaskForm
-from flowapp.web.crm.nouns import Noun, R, Row
+from flowapp.web.crm.nouns import Noun, R, Row, title_of
 from flowapp.web.crm.timeline import lines
 from flowapp.web.crm.values import of_row
 from flowapp.web.edits import Edit, labels
@@ -90,6 +91,9 @@ class RecordPage(Generic[R]):
             "row_edit": lambda row: self.edit(record, row),
             "record_tags": cache(lambda: tags.of(session, record)),
             "entries": cache(lambda: lines(session, record, at)),
+            "mergeable": lambda: isinstance(record, Contact | Company),
+            "title_of": title_of,
+            "alike": cache(lambda: duplicates.of(session, record) if isinstance(record, Contact | Company) else []),
             "related": cache(lambda: related.of(session, record)),
             "stages": lambda: session.get_one(Pipeline, record.pipeline_id).stages if isinstance(record, Deal) else (),
             "new_note": NoteForm,

@@ -42,7 +42,10 @@ class RecordPages(RecordPage[R]):
 
     def show(self, **ids: UUID) -> Response:
         """The page; `part` names the fragment, `edit` the row whose boxes are open."""
-        return self.page(self.get(ids), editing=request.args.get("edit"), focus=request.args.get("focus"))
+        record = self.get(ids)
+        if record.id not in map(str, ids.values()):  # it was merged into this one
+            return to_url(self.url(record))
+        return self.page(record, editing=request.args.get("edit"), focus=request.args.get("focus"))
 
     def save(self, **ids: UUID) -> Response:
         """Changes the fields of one row."""

@@ -33,6 +33,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     **{f"{noun}.restored": (N_("%(who)s restored it"), "arrow-back-up") for noun in ("contact", "company", "deal")},
     **{f"{noun}.tag_added": (N_("%(who)s added the tag %(what)s"), "tag") for noun in ("contact", "company", "deal")},
     **{f"{noun}.tag_removed": (N_("%(who)s removed the tag %(what)s"), "tag") for noun in ("contact", "company", "deal")},
+    "contact.merged": (N_("%(who)s merged the contact %(what)s into this one"), "arrow-merge"),
+    "company.merged": (N_("%(who)s merged the company %(what)s into this one"), "arrow-merge"),
     "contact.list_added": (N_("%(who)s added this contact to the list %(what)s"), "list"),
     "contact.list_removed": (N_("%(who)s removed this contact from the list %(what)s"), "list"),
     "task.created": (N_("%(who)s created the task %(what)s"), "checklist"),

@@ -1,0 +1,1 @@
+"""Two contacts, or two companies, become one."""

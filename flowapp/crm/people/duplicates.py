@@ -1,0 +1,204 @@
+"""Contacts, and companies, that may be the same one: found in blocks of those that share something, never by all pairs.
+
+Contacts: of one phone number; of one mailbox (ann+news@ is ann@); of similar names in one company, or with the same last name
+where the companies do not differ. Companies: of one domain, or of similar names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import cast
+
+from rapidfuzz import fuzz
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from flowapp.crm import contacts
+from flowapp.crm.people import addresses
+from flowapp.crm.reading import search_text
+from flowapp.crm.writing import save
+from flowapp.errors import InvalidError
+from flowapp.models import Company, Contact, ContactEmail, DistinctPair
+from flowapp.records.lock import lock
+from flowapp.texts import say
+
+Party = Contact | Company
+Shared = SQLColumnExpression[str] | SQLColumnExpression[str | None]
+ALIKE = 88.0  # of 100: "Jon Smith" and "John Smith"
+BLOCK = 200  # rows that are compared with each other at most
+BLOCKS = 500  # that one question looks at
+_LETTERS = 4  # with which names begin alike
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Two records that may be the same. `reasons` are phone, email, domain, name; `score` is 0 to 100."""
+
+    first: Party
+    second: Party
+    reasons: tuple[str, ...]
+    score: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Both ids, the smaller one first."""
+        return key_of(self.first, self.second)
+
+
+def party_json(row: Party) -> dict[str, object]:
+    """One of a pair, as answers print it."""
+    return {"id": row.id, "number": row.number, "name": contacts.name_of(row) if isinstance(row, Contact) else row.name}
+
+
+def pair_json(pair: Likeness) -> dict[str, object]:
+    """The pair, as answers print it."""
+    parties = {"first": party_json(pair.first), "second": party_json(pair.second)}
+    return {**parties, "reasons": pair.reasons, "score": pair.score}
+
+
+def like_json(pair: Likeness) -> dict[str, object]:
+    """The second one of a pair, as answers about the first one print it."""
+    return {**party_json(pair.second), "reasons": pair.reasons, "score": pair.score}
+
+
+def key_of(one: Party, other: Party) -> tuple[str, str]:
+    """What a pair is remembered by."""
+    return (one.id, other.id) if one.id < other.id else (other.id, one.id)
+
+
+def compare(one: Party, other: Party) -> Likeness | None:
+    """How alike they are; None where they are not."""
+    same = _same_contact if isinstance(one, Contact) else _same_company
+    reasons, score = same(one, other)  # type: ignore[arg-type]
+    return Likeness(one, other, reasons, score) if reasons else None
+
+
+def of(session: Session, record: Party, *, limit: int = 5) -> list[Likeness]:
+    """What may be the same as the record, the likeliest first."""
+    conditions = _shared_contact(record) if isinstance(record, Contact) else _shared_company(record)
+    model = type(record)
+    found: dict[str, Likeness] = {}
+    for condition in conditions:
+        wanted = select(model).where(condition, model.deleted_at.is_(None), model.id != record.id)
+        for other in cast(Sequence[Party], session.scalars(wanted.order_by(model.id.desc()).limit(BLOCK)).all()):
+            if (likeness := compare(record, other)) is not None:
+                found[other.id] = likeness
+    known = _distinct(session, list(found.values()))
+    return sorted((one for one in found.values() if one.key not in known), key=lambda one: -one.score)[:limit]
+
+
+def every(session: Session, model: type[Contact | Company], *, limit: int = 50) -> list[Likeness]:
+    """Pairs of the whole organization, the likeliest first: of the first blocks that have any."""
+    found: dict[tuple[str, str], Likeness] = {}
+    for rows in _blocks(session, model):
+        for one, other in combinations(rows, 2):
+            if key_of(one, other) not in found and (likeness := compare(one, other)) is not None:
+                found[likeness.key] = likeness
+        if len(found) >= 4 * limit:
+            break
+    known = _distinct(session, list(found.values()))
+    return sorted((one for one in found.values() if one.key not in known), key=lambda one: -one.score)[:limit]
+
+
+def keep_apart(session: Session, one: Party, other: Party) -> None:
+    """Remembers that these are not the same. InvalidError for a record and itself."""
+    if one.id == other.id:
+        raise InvalidError.at("other", say("Choose another record than this one."))
+    lock(session, one)
+    first, second = key_of(one, other)
+    if session.get(DistinctPair, (first, second)) is None:
+        save(session, DistinctPair(first_id=first, second_id=second))
+
+
+def _distinct(session: Session, pairs: Sequence[Likeness]) -> set[tuple[str, str]]:
+    if not pairs:
+        return set()
+    firsts = select(DistinctPair).where(DistinctPair.first_id.in_({pair.key[0] for pair in pairs}))
+    return {(row.first_id, row.second_id) for row in session.scalars(firsts)}
+
+
+def _same_contact(one: Contact, other: Contact) -> tuple[tuple[str, ...], int]:
+    reasons, scores = list[str](), [0]
+    if one.phone and one.phone == other.phone:
+        reasons, scores = [*reasons, "phone"], [*scores, 90]
+    if {_mailbox(email) for email in one.emails} & {_mailbox(email) for email in other.emails}:
+        reasons, scores = [*reasons, "email"], [*scores, 95]
+    apart = one.company_id and other.company_id and one.company_id != other.company_id
+    names = [search_text(each.first_name, each.last_name) for each in (one, other)]
+    alike = _alike(*names) if all(each.first_name and each.last_name for each in (one, other)) and not apart else 0
+    if alike >= ALIKE:
+        reasons, scores = [*reasons, "name"], [*scores, round(alike * 0.9)]
+    return tuple(reasons), min(100, max(scores) + 5 * (len(reasons) - 1) if reasons else 0)
+
+
+def _same_company(one: Company, other: Company) -> tuple[tuple[str, ...], int]:
+    reasons, scores = list[str](), [0]
+    if one.domain and one.domain == other.domain:
+        reasons, scores = [*reasons, "domain"], [*scores, 95]
+    alike = _alike(search_text(one.name), search_text(other.name))
+    if alike >= ALIKE and not (one.domain and other.domain and one.domain != other.domain):
+        reasons, scores = [*reasons, "name"], [*scores, round(alike * 0.9)]
+    return tuple(reasons), min(100, max(scores) + 5 * (len(reasons) - 1) if reasons else 0)
+
+
+def _alike(one: str, other: str) -> float:
+    return fuzz.token_sort_ratio(one, other, score_cutoff=ALIKE)
+
+
+def _mailbox(email: str) -> str:
+    """The address without what follows a plus sign: it comes to the same mailbox."""
+    name, _, domain = email.partition("@")
+    return f"{name.partition('+')[0]}@{domain}"
+
+
+def _shared_contact(record: Contact) -> list[ColumnElement[bool]]:
+    """What others have in common with the contact: one condition for each block, each with an index."""
+    found: list[ColumnElement[bool]] = []
+    if record.phone:
+        found.append(Contact.phone == record.phone)
+    if boxes := {_mailbox(email) for email in record.emails} - set(record.emails):
+        found += [addresses.holding(box) for box in boxes]
+    if record.last_name:
+        found.append(Contact.last_name == record.last_name)
+    if record.company_id:
+        found.append(Contact.company_id == record.company_id)
+    return found
+
+
+def _shared_company(record: Company) -> list[ColumnElement[bool]]:
+    begins = search_text(record.name)[:_LETTERS]
+    found: list[ColumnElement[bool]] = [Company.search.startswith(begins, autoescape=True)]
+    return [Company.domain == record.domain, *found] if record.domain else found
+
+
+def _blocks(session: Session, model: type[Contact | Company]) -> Iterator[Sequence[Party]]:
+    """Rows that have something in common."""
+    if model is Contact:
+        yield from _mailboxes(session)
+        for column in (Contact.phone, Contact.company_id, Contact.last_name):
+            yield from _sharing(session, Contact, column, Contact.deleted_at.is_(None))
+    else:
+        yield from _sharing(session, Company, Company.domain, Company.deleted_at.is_(None))
+        begins = func.substr(Company.search, 1, _LETTERS)
+        yield from _sharing(session, Company, begins, Company.deleted_at.is_(None))
+
+
+def _sharing(
+    session: Session, model: type[Contact | Company], column: Shared, *where: ColumnElement[bool]
+) -> Iterator[Sequence[Party]]:
+    given = and_(column.is_not(None), *where)
+    filled = column != "" if "company_id" not in str(column) else column.is_not(None)
+    several = select(column).where(given, filled).group_by(column).having(func.count() > 1).order_by(column)
+    for value in session.scalars(several.limit(BLOCKS)).all():
+        rows = session.scalars(select(model).where(column == value, *where).order_by(model.id).limit(BLOCK)).all()
+        yield cast(Sequence[Party], rows)
+
+
+def _mailboxes(session: Session) -> Iterator[Sequence[Contact]]:
+    """Contacts whose address has a plus sign, each with those that have the address without it."""
+    tagged = select(ContactEmail).where(ContactEmail.email.like("%+%@%")).order_by(ContactEmail.email).limit(BLOCKS)
+    for row in session.scalars(tagged).all():
+        same = or_(Contact.id == row.contact_id, addresses.holding(_mailbox(row.email)))
+        yield session.scalars(select(Contact).where(same, Contact.deleted_at.is_(None)).limit(BLOCK)).all()
