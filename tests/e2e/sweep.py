@@ -16,6 +16,7 @@ from flowapp.accounts import invitations, members, password_resets
 from flowapp.catalog import ACTIONS, CONNECTORS, TRIGGERS
 from flowapp.crm import companies, contacts, deals, fields, lists, notes, tags
 from flowapp.crm import tasks as tasks_of_crm
+from flowapp.crm.imports import service as imports
 from flowapp.data import records
 from flowapp.engine.store.start import start
 from flowapp.events import SYSTEM, Cause
@@ -239,6 +240,8 @@ def _fill(session: Session, place: Furnished, owner: User) -> None:
         {"template_id": _template(session)},
         {"replay_id": _replay(session, owner)},
         {"job_id": _job(session, owner)},
+        {"object_name": "contact"},
+        {"import_id": _import(session, owner)},
         *({"integration_type": kind} for kind in CONNECTORS),
     ]
 
@@ -300,6 +303,12 @@ def _replay(session: Session, owner: User) -> str:
     replay = replays.create(session, replays.Choice(), "start", "same", created_by=owner.id)
     replays.cancel(session, replay)
     return replay.id
+
+
+def _import(session: Session, owner: User) -> str:
+    """A file that was sent, with long names and values."""
+    content = f"{WORD};E-mail;{MIXED}\n{MIXED};{ADDRESS};{WORD}\n".encode()
+    return imports.create(session, "contact", f"{WORD}.csv", content, created_by=owner.id).id
 
 
 def _job(session: Session, owner: User) -> str:

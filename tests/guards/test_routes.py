@@ -245,7 +245,7 @@ def of_crm(tenant: Tenant) -> dict[str, str]:
 
 
 # Routes whose argument is no id of a tenant's object: a choice from the catalog.
-NO_IDS = {"integrations.new"}
+NO_IDS = {"integrations.new", "crm_imports.new", "crm_imports.create"}
 
 
 @pytest.mark.usefixtures("_no_csrf")

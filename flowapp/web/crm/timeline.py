@@ -48,7 +48,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "note.restored": (N_("%(who)s restored a note"), "arrow-back-up"),
 }  # fmt: skip
 Row = TypeVar("Row", Note, Task)
-_WHO = {"form": N_("Form %(name)s"), "import": N_("An import"), "system": N_("Flowapp")}
+_WHO = {"form": N_("Form %(name)s"), "import": N_("An import %(name)s"), "system": N_("Flowapp")}
 _STAGE = RecordField("stage", N_("Stage"))
 _MORE: Mapping[str, RecordField] = {
     one.name: one
