@@ -27,6 +27,7 @@ from flowapp.records.paging import Page, PageAt, numbered
 from flowapp.texts import say
 
 R = TypeVar("R", bound=Sourced)
+Test = ColumnElement[bool]
 Key = ColumnElement[bool] | ColumnElement[object]  # what is sorted by
 WORDS = 10  # of a search: each is one more condition, and databases take only so many
 ME = ("me", "mine")
@@ -83,9 +84,14 @@ def read(session: Session, model: type[Sourced], data: Mapping[str, object], me:
     return replace(search, matching=asked.matching if asked.conditions else None, **texts)  # type: ignore[arg-type]
 
 
-def find(session: Session, model: type[R], search: Search, sort: str, at: PageAt) -> Page[R]:
-    """The page of the records that match. InvalidError at `sort` for an unknown one; an unknown id matches nothing."""
-    statement = select(model).where(*conditions(model, search))
+def noun_of(model: type[Sourced]) -> str:
+    """The noun that a table's rows are of."""
+    return views.NOUNS[model]
+
+
+def find(session: Session, model: type[R], search: Search, sort: str, at: PageAt, *narrowed: Test) -> Page[R]:
+    """The page of the records that match, and of which `narrowed` holds. InvalidError at `sort` for an unknown one; an unknown id matches nothing."""
+    statement = select(model).where(*conditions(model, search), *narrowed)
     if model in (Contact, Deal):
         statement = statement.options(selectinload(_column(model, "company")))
     order = order_of(Reader(session), model, sort)
@@ -105,6 +111,7 @@ def conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
         where += [holds(Task.title, word) for word in search.text.split()[:WORDS]]
     for name in ("owner_id", "stage_id", "status"):
         if wanted := getattr(search, name):
+            name = "assignee_id" if model is Task and name == "owner_id" else name  # noqa: PLW2901
             known = wanted if name == "status" else read_id(wanted)
             # An address may name anything: a contact has no stage.
             where.append(_column(model, name) == known if known and hasattr(model, name) else false())

@@ -8,6 +8,8 @@ from flowapp.models.crm import (
     FIELD_TYPES,
     TASK_PRIORITIES,
     TASK_TYPES,
+    VIEW_LAYOUTS,
+    VIEW_OBJECTS,
     Company,
     Contact,
     ContactEmail,
@@ -27,6 +29,8 @@ from flowapp.models.crm import (
     Tag,
     Tagging,
     Task,
+    View,
+    ViewDefault,
 )
 from flowapp.models.execution import (
     EXECUTION_STATUSES,
@@ -78,5 +82,5 @@ from flowapp.models.signal import BranchCount, Event, EventKey, Signal, Subscrip
 from flowapp.models.workflow import WORKFLOW_STATUSES, ReceivedCall, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "CONSENTS", "DEAL_STATUSES", "EXECUTION_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "IS_DEAD", "IS_HELD", "IS_OPEN", "JOB_OPEN", "JOB_STATUSES", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TASK_PRIORITIES", "TASK_TYPES", "TERMINAL", "TEST", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Company", "Contact", "ContactEmail", "ContactList", "Counter", "DataTable", "Deal", "DealContact", "DistinctPair", "EmailTemplate", "EndedSession", "Event", "EventKey", "Execution", "ExecutionWord", "FieldDef", "FieldValue", "Form", "Heartbeat", "Import", "ImportPart", "InstallationSetting", "Integration", "Invitation", "Job", "JobFailure", "JobFile", "JobRun", "Lease", "ListMember", "LogLine", "Member", "Note", "Notification", "NotificationSetting", "Numbered", "Organization", "PasswordReset", "Pipeline", "Project", "ReceivedCall", "RecordMerge", "Replay", "Schema", "Signal", "Stage", "StepRun", "Submission", "Subscription", "Tag", "Tagging", "Task", "Tenant", "Timer", "Trigger", "User", "Version", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
+    "CONSENTS", "DEAL_STATUSES", "EXECUTION_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "IS_DEAD", "IS_HELD", "IS_OPEN", "JOB_OPEN", "JOB_STATUSES", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TASK_PRIORITIES", "TASK_TYPES", "TERMINAL", "TEST", "VIEW_LAYOUTS", "VIEW_OBJECTS", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Company", "Contact", "ContactEmail", "ContactList", "Counter", "DataTable", "Deal", "DealContact", "DistinctPair", "EmailTemplate", "EndedSession", "Event", "EventKey", "Execution", "ExecutionWord", "FieldDef", "FieldValue", "Form", "Heartbeat", "Import", "ImportPart", "InstallationSetting", "Integration", "Invitation", "Job", "JobFailure", "JobFile", "JobRun", "Lease", "ListMember", "LogLine", "Member", "Note", "Notification", "NotificationSetting", "Numbered", "Organization", "PasswordReset", "Pipeline", "Project", "ReceivedCall", "RecordMerge", "Replay", "Schema", "Signal", "Stage", "StepRun", "Submission", "Subscription", "Tag", "Tagging", "Task", "Tenant", "Timer", "Trigger", "User", "Version", "View", "ViewDefault", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
 ]  # fmt: skip

@@ -103,6 +103,7 @@ def of_crm(api: Api) -> dict[str, str]:
         "list_id": ("/lists/", {"name": "News"}),
         "field_id": ("/fields/", {"object": "deal", "label": "Size"}),
         "pipeline_id": ("/pipelines/", {"name": "Partners"}),
+        "view_id": ("/views/", {"object": "deal", "name": "Mine"}),
     }
     return {"deal_id": deal, **{name: api.post(path, body, 201)["id"] for name, (path, body) in made.items()}}
 

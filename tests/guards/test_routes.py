@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from flowapp.crm import companies, deals, fields, lists, notes, pipelines, tags
 from flowapp.crm import tasks as crm_tasks
+from flowapp.crm.views import service as views
 from flowapp.events import Cause
 from flowapp.extensions import db
 from flowapp.models import (
@@ -239,6 +240,11 @@ def of_crm(tenant: Tenant) -> dict[str, str]:
             "tag_id": tags.create(session, "Theirs"),
             "list_id": lists.create(session, {"name": "Theirs"}),
             "field_id": fields.create(session, {"object": "deal", "label": "Theirs"}),
+            "view_id": views.create(
+                session,
+                views.ViewMember(tenant.user_id, may_share=True),
+                {"object": "deal", "name": "Theirs", "shared": True},
+            ),
         }
         session.commit()
         return {name: row.id for name, row in made.items()}

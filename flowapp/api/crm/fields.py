@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import work_schemas as schemas
+from flowapp.api.crm.records import Key, sorted_page
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.crm import fields
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import FieldDef
-from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 
 bp = Blueprint("fields_api", __name__)
 TAG = N_("Fields")
 ONE = "/fields/<field_id>/"
+
+SORTS: Mapping[str, Key] = {
+    "created_at": FieldDef.id,
+    "position": FieldDef.position,
+    "key": FieldDef.key,
+    "label": FieldDef.label,
+}
 
 
 @route(bp, "/fields/", "GET", tag=TAG, summary=N_("List fields"), query=schemas.FieldQuery, answer=schemas.FieldsOut)
@@ -30,7 +39,7 @@ def list_fields() -> Response:
     statement = select(FieldDef)
     if query.object:
         statement = statement.where(FieldDef.noun == query.object)
-    page = paginate(db.session(), statement, query.at, key=FieldDef.id, id_column=FieldDef.id, descending=False)
+    page = sorted_page(statement, query, SORTS, "created_at")
     return jsonify(list_of(page, [fields.field_json(row) for row in page.rows]))
 
 

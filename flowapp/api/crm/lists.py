@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import work_schemas as schemas
-from flowapp.api.crm.records import cause
+from flowapp.api.crm.records import Key, NamedQuery, cause, sorted_page
 from flowapp.api.routes import route
-from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
 from flowapp.crm import contacts, lists
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import ContactList
-from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 
@@ -23,15 +23,15 @@ bp = Blueprint("lists_api", __name__)
 TAG = N_("Lists")
 ONE = "/lists/<list_id>/"
 
+SORTS: Mapping[str, Key] = {"created_at": ContactList.id, "name": ContactList.name}
 
-@route(bp, "/lists/", "GET", tag=TAG, summary=N_("List lists"), query=PageQuery, answer=schemas.ContactListsOut)
+
+@route(bp, "/lists/", "GET", tag=TAG, summary=N_("List lists"), query=NamedQuery, answer=schemas.ContactListsOut)
 @access(Role.VIEWER)
 def list_lists() -> Response:
     """All of the organization."""
-    query = read_query(PageQuery)
-    page = paginate(
-        db.session(), select(ContactList), query.at, key=ContactList.id, id_column=ContactList.id, descending=False
-    )
+    query = read_query(NamedQuery)
+    page = sorted_page(select(ContactList), query, SORTS, "created_at")
     return jsonify(list_of(page, [lists.list_json(row, lists.count(db.session(), row)) for row in page.rows]))
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, jsonify
 from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import work_schemas as schemas
-from flowapp.api.crm.records import cause
+from flowapp.api.crm.records import Key, cause, sorted_page
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.crm import notes
 from flowapp.extensions import db
 from flowapp.models import Note, read_id
-from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 
 bp = Blueprint("notes_api", __name__)
 TAG = N_("Notes")
 ONE = "/notes/<note_id>/"
+
+SORTS: Mapping[str, Key] = {"created_at": Note.id, "updated_at": Note.updated_at}
 
 
 @route(
@@ -34,7 +37,7 @@ def list_notes() -> Response:
     for name in ("contact_id", "company_id", "deal_id"):
         if wanted := getattr(query, name.removesuffix("_id")):
             statement = statement.where(getattr(Note, name) == read_id(wanted))
-    page = paginate(db.session(), statement, query.at, key=Note.id, id_column=Note.id)
+    page = sorted_page(statement, query, SORTS, "-created_at")
     return jsonify(list_of(page, [notes.note_json(row) for row in page.rows]))
 
 

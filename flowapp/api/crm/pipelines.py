@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import work_schemas as schemas
+from flowapp.api.crm.records import Key, NamedQuery, sorted_page
 from flowapp.api.routes import route
-from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
 from flowapp.crm import pipelines
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Pipeline
-from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 
@@ -22,16 +23,16 @@ bp = Blueprint("pipelines_api", __name__)
 TAG = N_("Pipelines")
 ONE = "/pipelines/<pipeline_id>/"
 
+SORTS: Mapping[str, Key] = {"created_at": Pipeline.id, "position": Pipeline.position, "name": Pipeline.name}
 
-@route(bp, "/pipelines/", "GET", tag=TAG, summary=N_("List pipelines"), query=PageQuery, answer=schemas.PipelinesOut)
+
+@route(bp, "/pipelines/", "GET", tag=TAG, summary=N_("List pipelines"), query=NamedQuery, answer=schemas.PipelinesOut)
 @access(Role.VIEWER)
 def list_pipelines() -> Response:
     """All of the organization."""
-    query = read_query(PageQuery)
+    query = read_query(NamedQuery)
     pipelines.every(db.session())  # there is at least one
-    page = paginate(
-        db.session(), select(Pipeline), query.at, key=Pipeline.position, id_column=Pipeline.id, descending=False
-    )
+    page = sorted_page(select(Pipeline), query, SORTS, "position")
     answer = jsonify(list_of(page, [pipelines.pipeline_json(row) for row in page.rows]))
     db.session().commit()
     return answer

@@ -2,42 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from flask import Response, g, jsonify
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from flowapp.api.bodies import list_of, read_query
 from flowapp.api.schemas import In, ListOut, Out, PageQuery
 from flowapp.crm import finding, timeline
 from flowapp.crm.people import duplicates
 from flowapp.crm.people.duplicates import Party
+from flowapp.crm.views import service
 from flowapp.crm.writing import Record
-from flowapp.errors import UnsuitableError
+from flowapp.errors import InvalidError, UnsuitableError
 from flowapp.events import Cause
 from flowapp.extensions import db
+from flowapp.models.crm.base import Sourced
 from flowapp.records.paging import Page, paginate
+from flowapp.security.roles import Role
 from flowapp.texts import say
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Sourced)
+Item = TypeVar("Item")
+Key = InstrumentedAttribute[str] | InstrumentedAttribute[int] | InstrumentedAttribute[datetime]
 BY_ID = ("created_at", "-created_at")
 
 
-class RecordQuery(PageQuery):
-    """Which records."""
+class NamedQuery(PageQuery):
+    """How a list is sorted."""
+
+    sort: str = Field(default="", max_length=100, description="A field; - for the highest first.")
+    ordering: str = Field(default="", max_length=100, description="The same as sort.")
+
+
+class ListQuery(PageQuery):
+    """Which records, and how they are sorted."""
 
     search: str = Field(
         default="", max_length=200, serialization_alias="q", description="Words of the name, the title, the address …"
     )
-    owner: str = Field(default="", max_length=64, description="A member's id, or me.")
-    tag: str = Field(default="", max_length=100, description="Name of a tag, in any case.")
     trash: bool = Field(default=False, description="Those in the trash, and no others.")
+    view: str = Field(
+        default="", max_length=64, description="Id of a saved view; what else is asked for goes before what it says."
+    )
+    filter: str = Field(
+        default="",
+        max_length=20_000,
+        description="Conditions as JSON, about fixed and custom fields, with the meaning they have in workflows.",
+        examples=['{"all":[{"field":"plan","operator":"!=","value":"pro"}]}'],
+    )
     sort: str = Field(
         default="-created_at",
-        max_length=40,
+        max_length=100,
         description="A field; - for the highest first. Other than by created_at: by page.",
     )
+    ordering: str = Field(default="", max_length=100, description="The same as sort.")
+
+
+class RecordQuery(ListQuery):
+    """Which contacts, companies or deals."""
+
+    owner: str = Field(default="", max_length=64, description="A member's id, or me.")
+    tag: str = Field(default="", max_length=100, description="Name of a tag, in any case.")
 
 
 class TimelineOut(ListOut):
@@ -58,17 +88,47 @@ class RecordTagsOut(Out):
     tags: list[str]
 
 
-def page_of(model: type[R], query: RecordQuery) -> Page[R]:
-    """The page that is asked for."""
-    search = finding.read(db.session(), model, query.model_dump(by_alias=True), g.actor.user.id)
-    at = query.at
-    if query.sort not in BY_ID:
+def page_of(model: type[R], query: ListQuery, *narrowed: ColumnElement[bool]) -> Page[R]:
+    """The page that is asked for, of what is `narrowed` besides."""
+    search, at = asked(model, query), query.at
+    if search.sort not in BY_ID:
         if at.cursor:
             raise UnsuitableError.at("cursor", say("A list that is sorted so has numbered pages: give a page."))
-        return finding.find(db.session(), model, search, query.sort, at)
-    statement = select(model).where(*finding.conditions(model, search))
-    falling = query.sort.startswith("-")
-    return paginate(db.session(), statement, at, key=model.id, id_column=model.id, descending=falling)
+        return finding.find(db.session(), model, search, search.sort, at, *narrowed)
+    statement = select(model).where(*finding.conditions(model, search), *narrowed)
+    falling = search.sort.startswith("-")
+    return paginate(db.session(), statement, at, key=_id(model), id_column=_id(model), descending=falling)
+
+
+def asked(model: type[R], query: ListQuery) -> finding.Search:
+    """What a list is asked for."""
+    session, given = db.session(), query.model_dump(by_alias=True, exclude_unset=True)
+    if query.ordering:
+        given["sort"] = query.ordering
+    view = service.get(session, person(), query.view, finding.noun_of(model)) if query.view else None
+    return finding.read(session, model, service.asked(view, given), g.actor.user.id)
+
+
+def person() -> service.ViewMember:
+    """The caller, as views know people."""
+    return service.ViewMember(g.actor.user.id, g.actor.role >= Role.OPERATOR)
+
+
+def sorted_page(statement: Select[Item], query: NamedQuery, keys: Mapping[str, Key], default: str) -> Page[Item]:
+    """The page of a short list by one of its `keys`; rows with the same one by their id."""
+    sort = query.ordering or query.sort or default
+    key = keys.get(sort.removeprefix("-"))
+    if key is None:
+        known = ", ".join(keys)
+        raise InvalidError.at("sort", say("Sort by one of: %(known)s.", known=known), "unknown")
+    id_column = keys["created_at"]  # ids are made in the order of time
+    falling = sort.startswith("-")
+    return paginate(db.session(), statement, query.at, key=key, id_column=id_column, descending=falling)
+
+
+def _id(model: type[Sourced]) -> InstrumentedAttribute[str]:
+    column: InstrumentedAttribute[str] = getattr(model, "id")  # noqa: B009
+    return column
 
 
 def me(reference: str) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import work_schemas as schemas
+from flowapp.api.crm.records import Key, NamedQuery, sorted_page
 from flowapp.api.routes import route
-from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
 from flowapp.crm import tags
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Tag
-from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 
@@ -22,13 +23,15 @@ bp = Blueprint("tags_api", __name__)
 TAG = N_("Tags")
 ONE = "/tags/<tag_id>/"
 
+SORTS: Mapping[str, Key] = {"created_at": Tag.id, "name": Tag.key}
 
-@route(bp, "/tags/", "GET", tag=TAG, summary=N_("List tags"), query=PageQuery, answer=schemas.TagsOut)
+
+@route(bp, "/tags/", "GET", tag=TAG, summary=N_("List tags"), query=NamedQuery, answer=schemas.TagsOut)
 @access(Role.VIEWER)
 def list_tags() -> Response:
     """All of the organization."""
-    query = read_query(PageQuery)
-    page = paginate(db.session(), select(Tag), query.at, key=Tag.id, id_column=Tag.id, descending=False)
+    query = read_query(NamedQuery)
+    page = sorted_page(select(Tag), query, SORTS, "created_at")
     counts = tags.counts(db.session(), [row.id for row in page.rows])
     return jsonify(list_of(page, [tags.tag_json(row, counts.get(row.id, 0)) for row in page.rows]))
 

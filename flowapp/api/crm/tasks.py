@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
-from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.crm import work_schemas as schemas
-from flowapp.api.crm.records import cause, me
+from flowapp.api.crm.records import cause, me, page_of
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.crm import tasks
 from flowapp.extensions import db
 from flowapp.models import Task, read_id
-from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 
@@ -28,17 +26,15 @@ ONE = "/tasks/<task_id>/"
 )  # fmt: skip
 @access(Role.VIEWER)
 def list_tasks() -> Response:
-    """The newest first."""
+    """The newest first, or as `sort` says."""
     query = read_query(schemas.TaskQuery)
-    statement = select(Task).where(Task.deleted_at.is_not(None) if query.trash else Task.deleted_at.is_(None))
-    for name in ("contact_id", "company_id", "deal_id"):
-        if wanted := getattr(query, name.removesuffix("_id")):
-            statement = statement.where(getattr(Task, name) == read_id(wanted))
+    about = {"contact_id": query.contact, "company_id": query.company, "deal_id": query.deal}
+    narrowed = [getattr(Task, name) == read_id(wanted) for name, wanted in about.items() if wanted]
     if query.assignee:
-        statement = statement.where(Task.assignee_id == read_id(me(query.assignee)))
+        narrowed.append(Task.assignee_id == read_id(me(query.assignee)))
     if query.done is not None:
-        statement = statement.where(Task.done_at.is_not(None) if query.done else Task.done_at.is_(None))
-    page = paginate(db.session(), statement, query.at, key=Task.id, id_column=Task.id)
+        narrowed.append(Task.done_at.is_not(None) if query.done else Task.done_at.is_(None))
+    page = page_of(Task, query, *narrowed)
     return jsonify(list_of(page, [tasks.task_json(row) for row in page.rows]))
 
 

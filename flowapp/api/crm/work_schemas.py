@@ -7,23 +7,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from flowapp.api.schemas import In, ListOut, Out, PageQuery
+from flowapp.api.crm.records import ListQuery, NamedQuery
+from flowapp.api.schemas import In, ListOut, Out
 
 _RECORD = "Its id or number."
 
 
-class LinkedQuery(PageQuery):
-    """Those of a record, by its id."""
+class TaskQuery(ListQuery):
+    """Which tasks."""
 
     contact: str = Field(default="", max_length=64)
     company: str = Field(default="", max_length=64)
     deal: str = Field(default="", max_length=64)
-    trash: bool = Field(default=False, description="Those in the trash, and no others.")
-
-
-class TaskQuery(LinkedQuery):
-    """Which tasks."""
-
     assignee: str = Field(default="", max_length=64, description="A member's id, or me.")
     done: bool | None = None
 
@@ -77,8 +72,13 @@ class TasksOut(ListOut):
     results: list[TaskOut]
 
 
-class NoteQuery(LinkedQuery):
+class NoteQuery(NamedQuery):
     """Which notes."""
+
+    contact: str = Field(default="", max_length=64)
+    company: str = Field(default="", max_length=64)
+    deal: str = Field(default="", max_length=64)
+    trash: bool = Field(default=False, description="Those in the trash, and no others.")
 
 
 class NoteChangeIn(In):
@@ -231,7 +231,7 @@ class PipelinesOut(ListOut):
     results: list[PipelineOut]
 
 
-class FieldQuery(PageQuery):
+class FieldQuery(NamedQuery):
     """Which fields."""
 
     object: Literal["", "contact", "company", "deal"] = ""

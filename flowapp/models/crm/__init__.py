@@ -7,7 +7,8 @@ from flowapp.models.crm.imports import Import, ImportPart
 from flowapp.models.crm.labels import ContactList, ListMember, Tag, Tagging
 from flowapp.models.crm.merges import DistinctPair, RecordMerge
 from flowapp.models.crm.people import CONSENTS, Company, Contact, ContactEmail
+from flowapp.models.crm.views import VIEW_LAYOUTS, VIEW_OBJECTS, View, ViewDefault
 
 __all__ = [
-    "CONSENTS", "DEAL_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "TASK_PRIORITIES", "TASK_TYPES", "Company", "Contact", "ContactEmail", "ContactList", "Deal", "DealContact", "DistinctPair", "FieldDef", "FieldValue", "Import", "ImportPart", "ListMember", "Note", "Pipeline", "RecordMerge", "Stage", "Tag", "Tagging", "Task",
+    "CONSENTS", "DEAL_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "TASK_PRIORITIES", "TASK_TYPES", "VIEW_LAYOUTS", "VIEW_OBJECTS", "Company", "Contact", "ContactEmail", "ContactList", "Deal", "DealContact", "DistinctPair", "FieldDef", "FieldValue", "Import", "ImportPart", "ListMember", "Note", "Pipeline", "RecordMerge", "Stage", "Tag", "Tagging", "Task", "View", "ViewDefault",
 ]  # fmt: skip
