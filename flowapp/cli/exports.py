@@ -38,7 +38,7 @@ _SAID = {
 def export(references: tuple[str, ...], output: IO[str], organization: str) -> None:
     """Writes the drafts of each WORKFLOW (id, number or name; all if none is given) as JSON.
 
-    With them go the tables, schemas and forms that they use, without records. Secrets are masked.
+    With them go the tables, schemas, forms and e-mail templates that they use, without records. Secrets are masked.
     """
     with tenant_session(db.engine, _meant(organization)) as session:
         rows = [_find(session, reference) for reference in references] or list(
@@ -59,7 +59,7 @@ def export(references: tuple[str, ...], output: IO[str], organization: str) -> N
 def import_(file: IO[bytes], *, replace: bool, copy: bool, organization: str) -> None:
     """Reads workflows from a FILE that “export” or the page wrote (-: standard input). All of it, or nothing.
 
-    Nothing that is imported starts before it is published. Tables, schemas and forms are made where they are missing.
+    Nothing that is imported starts before it is published. Tables, schemas, forms and e-mail templates are made where they are missing.
     """
     if replace and copy:
         raise click.UsageError("Choose one of --replace and --copy.")

@@ -70,7 +70,7 @@ def _next_steps(*, succeeded: bool) -> list[NextStep]:
         NextStep(_("Create a form"), _("A page of its own for visitors to fill in."), _url("forms.index"), form),
         NextStep(
             _("Build your own workflow"),
-            _("Choose what starts it, then add its steps."),
+            _("Start from a template, or choose what starts it and add its steps."),
             url_for("workflow_new.show"),
             own,
         ),

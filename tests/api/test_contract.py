@@ -26,14 +26,14 @@ from tests.api.crm.people import Place, workflow_body
 WRITES = {"POST /workflows/", "PATCH /workflows/{workflow_id}/", "POST /import/"}
 BEYOND = re.compile(
     r"triggers\.\d+\.(config|conditions)\b|steps\.\d+\.(params|goto_step|step_id)\b|edges\.\d+|config\.business_hours$"
-    r"|(workflows|tables|schemas|forms)\.\d+\."
+    r"|(workflows|tables|schemas|forms|email_templates)\.\d+\."
 )
 # What a person writes is read beyond its shape: a phone, a domain, an amount, the values of custom fields, what a type needs.
 READ = re.compile(
-    r"(type|phone|language|domain|value|montant|montant_potentiel|name|nom|title|label|key|target|default|options|text|html|tags|lost_reason"
+    r"(type|phone|language|domain|value|montant|montant_potentiel|name|nom|title|subject|label|key|target|default|options|text|html|tags|lost_reason"
     r"|status|sort|contact_id|fields(\.[^.]*)?|stages(\.\d+(\.(name|kind|probability))?)?|email)$"
 )
-CRM = re.compile(r"/(contacts|companies|deals|tasks|notes|tags|lists|pipelines|fields|events)/")
+CRM = re.compile(r"/(email-templates|contacts|companies|deals|tasks|notes|tags|lists|pipelines|fields|events)/")
 # Nothing waits for these in the test's organization; a note is about a record that there is.
 NEVER_DONE = re.compile(
     r"POST /notes/$|/(approve|reject|resolve|hooks|resume)/|replays/\{|notifications/\{|/hooks/|POST /replays/$"

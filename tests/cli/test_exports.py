@@ -62,7 +62,7 @@ def test_a_webhook_workflow_is_exported_and_imported_on_the_same_installation(
     run(app, "export", "Orders", "--output", str(file))
     written = json.loads(file.read_text())
     assert {part: [entry["name"] for entry in entries] for part, entries in written.items()} == {
-        "workflows": ["Orders"], "tables": ["Größen"], "schemas": ["Order"], "forms": ["Order form"],
+        "workflows": ["Orders"], "tables": ["Größen"], "schemas": ["Order"], "forms": ["Order form"], "email_templates": [],
     }  # fmt: skip
     assert "s3cret" not in file.read_text()
     assert "abc-secret" not in file.read_text()

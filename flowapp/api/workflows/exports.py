@@ -23,12 +23,13 @@ TAG = N_("Workflows")
 
 
 class FileOut(Out):
-    """Workflows in the canonical form, and the tables, schemas and forms that they use, without records."""
+    """Workflows in the canonical form, and the tables, schemas, forms and e-mail templates that they use, without records."""
 
     workflows: list[Json]
     tables: list[Json]
     schemas: list[Json]
     forms: list[Json]
+    email_templates: list[Json]
 
 
 class FileIn(In):
@@ -38,6 +39,7 @@ class FileIn(In):
     tables: list[Json] = Field(default_factory=list)
     schemas: list[Json] = Field(default_factory=list)
     forms: list[Json] = Field(default_factory=list)
+    email_templates: list[Json] = Field(default_factory=list)
 
 
 class ImportQuery(In):
@@ -65,6 +67,7 @@ class ImportOut(Out):
     tables: list[str]
     schemas: list[str]
     forms: list[str]
+    email_templates: list[str]
 
 
 @route(
@@ -83,7 +86,7 @@ def export_workflow_file(workflow_id: str) -> Response:
 )  # fmt: skip
 @access(Role.EDITOR)
 def import_workflow_file() -> Response:
-    """Drafts: nothing starts. All of the file, or nothing. Tables, schemas and forms are made where they are missing.
+    """Drafts: nothing starts. All of the file, or nothing. What they use is made where it is missing.
 
     A masked secret keeps the one that is stored here; 422 where none is.
     """

@@ -92,7 +92,9 @@ def create() -> Response:
     draft = request.form.get("draft", "")[:36]  # an id; it goes into the session's cookie
     made = _made_before(draft)
     if made is not None:
-        return save_basics(UUID(made.id))
+        return (
+            go("workflow_new.review", workflow_id=made.id) if "filled" in request.form else save_basics(UUID(made.id))
+        )
     template = library.find(database, form.start.data, select_locale(), g.actor.user.email)
     filled = values_form(template, request.form if "filled" in request.form else None) if template else None
     if template and filled and template.asks:
@@ -106,7 +108,8 @@ def create() -> Response:
         database.rollback()
         return _basics(None, form.refused(error))
     session["wizard"], session["wizard_made"] = workflow.id, [draft, workflow.id]
-    return go("workflow_new.trigger", workflow_id=workflow.id)
+    complete = template is not None and template.asks
+    return go("workflow_new.review" if complete else "workflow_new.trigger", workflow_id=workflow.id)
 
 
 def _made_before(draft: str) -> Workflow | None:

@@ -1,4 +1,4 @@
-"""Writing workflows to a file, with the tables, schemas and forms that they use. Secrets are masked, records stay."""
+"""Writing workflows to a file, with the tables, schemas, forms and e-mail templates that they use. Secrets are masked, records stay."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Json = dict[str, object]
 def exported(session: Session, workflows: Sequence[Workflow]) -> dict[str, list[Json]]:
     """The file of these workflows' drafts."""
     parts = {
-        part: [_thing(row, names) for row in things(session, part) if _used(row, workflows)]
-        for part, (_, names) in PARTS.items()
+        name: [_thing(row, part.names) for row in things(session, name) if _used(row, workflows)]
+        for name, part in PARTS.items()
     }
     return {"workflows": [_workflow(workflow) for workflow in workflows], **parts}
 

@@ -1,8 +1,11 @@
-"""The file: {"workflows": [{"id", …}], "tables": […], "schemas": […], "forms": […]}. One workflow alone is read as well."""
+"""The file: {"workflows": [{"id", …}], "tables": […], "schemas": […], "forms": […], …}. One workflow alone is read as well.
+
+What else workflows use goes along, by a part for each kind of thing; rooms above declare theirs in PARTS.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -10,20 +13,36 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flowapp.data import forms, schemas, tables
 from flowapp.errors import InvalidError, Problem
-from flowapp.models import DataTable, Form, Schema
+from flowapp.models import DataTable, EmailTemplate, Form, Schema
 from flowapp.texts import say
 
 Mode = Literal["replace", "copy"]
 Body = Mapping[str, object]
-Thing = DataTable | Schema | Form
-# What a thing is made of, beside its slug; never what people entered.
-PARTS: Mapping[str, tuple[type[Thing], tuple[str, ...]]] = {
-    "tables": (DataTable, ("name", "description", "columns")),
-    "schemas": (Schema, ("name", "rules", "json_schema")),
-    "forms": (Form, ("name", "title", "intro", "submit_label", "thanks", "fields")),
+Thing = DataTable | EmailTemplate | Form | Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a thing is made of, beside its slug (never what people entered), and the service that makes one.
+
+    `lists` is the field that is a list of objects.
+    """
+
+    model: type[Thing]
+    names: tuple[str, ...]
+    create: Callable[..., Thing]
+    lists: str = ""
+
+
+PARTS: dict[str, Part] = {
+    "tables": Part(DataTable, ("name", "description", "columns"), tables.create, "columns"),
+    "schemas": Part(Schema, ("name", "rules", "json_schema"), schemas.create, "rules"),
+    "forms": Part(
+        Form, ("name", "title", "intro", "submit_label", "thanks", "locale", "fields"), forms.create, "fields"
+    ),
 }
-_LISTS = {"tables": "columns", "schemas": "rules", "forms": "fields"}  # what each is a list of
 MAX_ENTRIES = 1000
 
 
@@ -36,8 +55,8 @@ class File:
 
 
 def things(session: Session, part: str) -> list[Thing]:
-    """The organization's tables, schemas or forms."""
-    model = PARTS[part][0]
+    """All that the organization has of a part."""
+    model = PARTS[part].model
     return list(session.scalars(select(model).order_by(model.id)))
 
 
@@ -54,9 +73,10 @@ def read_file(data: object) -> File:
     if problems:
         raise InvalidError(problems)
     found = {part: _entries(data, part) for part in PARTS}
-    for part, name in _LISTS.items():
-        for at, body in enumerate(found[part]):
-            if body.get(name) is not None:
+    for part, bodies in found.items():
+        name = PARTS[part].lists
+        for at, body in enumerate(bodies):
+            if name and body.get(name) is not None:
                 with inside(part, at):
                     _entries(body, name)
     return File(_entries(data, "workflows"), found)

@@ -1,19 +1,14 @@
-"""The tables, schemas and forms that come with workflows: made where they are missing, left alone where they are there."""
+"""The tables, schemas, forms and e-mail templates that come with workflows: made where they are missing, left alone where they are there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from flowapp.data import forms, schemas, tables
 from flowapp.data.names import find
 from flowapp.workflows.exports.file import PARTS, Body, Thing, inside, things
 from flowapp.workflows.projects import MAX_SLUG, slugify
-
-_MAKERS: Mapping[str, Callable[..., Thing]] = {
-    "tables": tables.create, "schemas": schemas.create, "forms": forms.create,
-}  # fmt: skip
 
 
 def add_missing(session: Session, sent: Mapping[str, list[Body]], project_id: str) -> dict[str, list[str]]:
@@ -33,7 +28,7 @@ def _add(session: Session, part: str, body: Body, project_id: str) -> Thing | No
     slug, name = (str(body.get(key) or "") for key in ("slug", "name"))
     if any(find(rows, meant) for meant in (slug, name) if meant):
         return None
-    thing = _MAKERS[part](session, body, project_id=project_id)
+    thing = PARTS[part].create(session, body, project_id=project_id)
     if slug and slug == slugify(slug, MAX_SLUG, "thing"):
         thing.slug = slug  # workflows call it by that
         session.flush()

@@ -50,7 +50,7 @@ def present(session: Session, file: File) -> list[Workflow]:
 def import_file(
     session: Session, file: File, mode: Mode | None, *, actor_id: str | None
 ) -> tuple[list[Import], dict[str, list[str]]]:
-    """What became of each workflow, and the names of the tables, schemas and forms that were made. All of it, or an error.
+    """What became of each workflow, and the names of what was made for them, by its part. All of it, or an error.
 
     ConflictError for a workflow that is here already where no `mode` says what to do, InvalidError at the file's own paths.
     """

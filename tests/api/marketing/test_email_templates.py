@@ -173,3 +173,19 @@ def test_others_have_their_own(api: Api, app: Any) -> None:
         other = Api(app.test_client(), make_place("Other"))
     other.get("/email-templates/1/", 404)
     assert other.post("/email-templates/", WELCOME, 201)["number"] == 1
+
+
+def test_a_template_goes_along_with_its_workflow(api: Api, app: Any) -> None:
+    api.post("/email-templates/", WELCOME, 201)
+    api.post("/email-templates/", {**WELCOME, "name": "Unused"}, 201)
+    workflow = api.post("/workflows/", {"name": "Greets", "steps": [step(template_id=1)]}, 201)
+    file = api.get(f"/workflows/{workflow['id']}/export/")
+    assert file["email_templates"] == [{**WELCOME, "slug": "welcome", "text": ""}]
+    with app.app_context():
+        other = Api(app.test_client(), make_place("Other"))
+    other.post("/email-templates/", {**WELCOME, "name": "Ours"}, 201)
+    assert other.post("/import/", file)["email_templates"] == ["Welcome"]
+    assert other.get("/email-templates/welcome/")["html"] == WELCOME["html"]
+    assert other.post("/import/?mode=replace", file)["email_templates"] == []
+    refused = other.post("/import/?mode=replace", {**file, "email_templates": [{"name": "Odd"}]}, 422)
+    assert [one["path"] for one in refused["errors"]] == ["email_templates.0.subject", "email_templates.0.html"]
