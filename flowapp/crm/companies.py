@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.crm import fields, owners, pipelines, reading
+from flowapp.crm.changes import ChangedRows, change_together, put_values
 from flowapp.crm.merging import redirects
 from flowapp.crm.writing import changed, made_before, save, touch
 from flowapp.errors import NotFoundError, UnknownReferenceError
@@ -70,6 +71,24 @@ def update(session: Session, company: Company, data: Mapping[str, object], *, ca
         _write(session, company, held)
         _record(session, "company.updated", company, changes, cause)
     return company
+
+
+def update_together(
+    session: Session, rows: Sequence[Company], data: Mapping[str, object], *, cause: Cause
+) -> ChangedRows[Company]:
+    """The same change of rows that the caller has locked. Each that is otherwise then records company.updated."""
+    values = reading.read(session, named(data), READERS)
+    put = put_values(session, NOUN, values, data.get("fields"))
+
+    def change(company: Company) -> None:
+        put(company)
+        company.search = _search_of(company)
+
+    done = change_together(session, rows, change, view)
+    session.flush()
+    told = [(company.id, {**payload(company), "changes": changes}) for company, changes in done.changed]
+    events.record_many(session, "company.updated", told, cause=cause, entity_type=NOUN)
+    return done
 
 
 def delete(session: Session, company: Company, *, cause: Cause) -> None:
@@ -142,13 +161,17 @@ def _fixed(company: Company) -> dict[str, object]:
 def index(company: Company) -> None:
     """Something happened with the company; by what it is found then."""
     touch(company)
-    company.search = reading.search_text(company.name, company.domain)
+    company.search = _search_of(company)
 
 
 def _write(session: Session, company: Company, held: Mapping[str, object]) -> None:
     index(company)
     save(session, company)
     fields.claim(session, NOUN, company, held)
+
+
+def _search_of(company: Company) -> str:
+    return reading.search_text(company.name, company.domain)
 
 
 def _record(session: Session, kind: str, company: Company, changes: Mapping[str, object], cause: Cause) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -10,6 +10,7 @@ from flowapp import events
 from flowapp.accounts.members import clean_timezone
 from flowapp.catalog.entities import Departure, follow
 from flowapp.crm import fields, owners, reading
+from flowapp.crm.changes import ChangedRows, change_together, put_values
 from flowapp.crm.companies import read_company
 from flowapp.crm.merging import redirects
 from flowapp.crm.people import addresses
@@ -79,6 +80,30 @@ def update(session: Session, contact: Contact, data: Mapping[str, object], *, ca
         _write(session, contact, held)
         _record(session, "contact.updated", contact, changes, cause)
     return contact
+
+
+def update_together(
+    session: Session, rows: Sequence[Contact], data: Mapping[str, object], *, cause: Cause
+) -> ChangedRows[Contact]:
+    """The same change of rows that the caller has locked. Each that is otherwise then records contact.updated.
+
+    InvalidError for addresses and unique fields: no two contacts share one.
+    """
+    if shared := next((name for name in addresses.READERS if name in data), None):
+        raise InvalidError.at(shared, say("No two contacts share an e-mail address: change each by itself."))
+    values = reading.read(session, named(data), READERS)
+    put = put_values(session, NOUN, values, data.get("fields"))
+
+    def change(contact: Contact) -> None:
+        put(contact)
+        _refuse_nobody(contact)
+        contact.search = _search_of(contact)
+
+    done = change_together(session, rows, change, view)
+    session.flush()
+    told = [(contact.id, {**payload(contact), "changes": changes}) for contact, changes in done.changed]
+    events.record_many(session, "contact.updated", told, cause=cause, entity_type=NOUN)
+    return done
 
 
 def add_score(session: Session, contact: Contact, points: int, *, cause: Cause) -> Contact:
@@ -165,15 +190,23 @@ def payload(contact: Contact) -> dict[str, object]:
 def index(contact: Contact) -> None:
     """Something happened with the contact; by what it is found then. InvalidError where it is nobody."""
     touch(contact)
-    if not any((contact.email, contact.phone, contact.first_name, contact.last_name)):
-        raise InvalidError.at("email", say("Enter an e-mail address, a phone number or a name."))
-    contact.search = reading.search_text(contact.first_name, contact.last_name, *contact.emails, contact.phone)
+    _refuse_nobody(contact)
+    contact.search = _search_of(contact)
 
 
 def _write(session: Session, contact: Contact, held: Mapping[str, object]) -> None:
     index(contact)
     addresses.write(session, contact)
     fields.claim(session, NOUN, contact, held)
+
+
+def _refuse_nobody(contact: Contact) -> None:
+    if not any((contact.email, contact.phone, contact.first_name, contact.last_name)):
+        raise InvalidError.at("email", say("Enter an e-mail address, a phone number or a name."))
+
+
+def _search_of(contact: Contact) -> str:
+    return reading.search_text(contact.first_name, contact.last_name, *contact.emails, contact.phone)
 
 
 def _record(session: Session, kind: str, contact: Contact, changes: Mapping[str, object], cause: Cause) -> None:

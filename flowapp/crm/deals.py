@@ -10,6 +10,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from flowapp import events
 from flowapp.crm import contacts, fields, owners, pipelines, reading
+from flowapp.crm.changes import ChangedRows, change_together, put_values
 from flowapp.crm.companies import read_company
 from flowapp.crm.companies import view as company_view
 from flowapp.crm.writing import Changes, changed, made_before, save, touch
@@ -30,6 +31,17 @@ ALIASES = {
     "organisation_id": "company_id",
 }  # fmt: skip
 MAX_CONTACTS = 100
+BY_ITSELF = {
+    "stage",
+    "stage_id",
+    "status",
+    "pipeline",
+    "pipeline_id",
+    "contact",
+    "contact_id",
+    "contacts",
+    "contact_ids",
+}
 
 
 def get(session: Session, deal_id: str, *, trashed: bool = False) -> Deal:
@@ -87,6 +99,53 @@ def update(session: Session, deal: Deal, data: Mapping[str, object], *, cause: C
         _record(session, "deal.updated", deal, changes, cause)
         _tell_meaning(session, deal, changes, cause)
     return deal
+
+
+def update_together(
+    session: Session, rows: Sequence[Deal], data: Mapping[str, object], *, cause: Cause
+) -> ChangedRows[Deal]:
+    """The same change of rows that the caller has locked. Each that is otherwise then records what `update` records.
+
+    A move to another stage, or other contacts, is made deal by deal: it asks for a reason, and touches more than the deal.
+    """
+    data = named(data)
+    if BY_ITSELF & set(data):
+        return _update_each(session, rows, data, cause)
+    put = put_values(session, NOUN, reading.read(session, data, READERS), data.get("fields"))
+
+    def change(deal: Deal) -> None:
+        put(deal)
+        _refuse_silent_loss(deal)
+        deal.search = reading.search_text(deal.title)
+
+    done = change_together(session, rows, change, view)
+    session.flush()
+    for deal, changes in done.changed:
+        if "company_id" in changes:
+            session.expire(deal, ["company"])
+        touch(deal.company)
+    told = [(deal.id, {**payload(deal), "changes": changes}) for deal, changes in done.changed]
+    events.record_many(session, "deal.updated", told, cause=cause, entity_type=NOUN)
+    for deal, changes in done.changed:
+        _tell_meaning(session, deal, changes, cause)
+    return done
+
+
+def _update_each(
+    session: Session, rows: Sequence[Deal], data: Mapping[str, object], cause: Cause
+) -> ChangedRows[Deal]:  # fmt: skip
+    done: ChangedRows[Deal] = ChangedRows()
+    for deal in rows:
+        before = view(deal)
+        try:
+            with session.begin_nested():
+                update(session, deal, data, cause=cause)
+        except InvalidError as error:
+            done.refused.append((deal, error.problems[0].message))
+            continue
+        if changes := changed(before, view(deal)):
+            done.changed.append((deal, changes))
+    return done
 
 
 def move(session: Session, deal: Deal, stage: str, *, cause: Cause, lost_reason: str = "") -> Deal:

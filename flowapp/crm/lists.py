@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.crm import contacts, reading
-from flowapp.crm.writing import save, touch
+from flowapp.crm.writing import save, touch, touch_together
 from flowapp.data.names import find as find_named
-from flowapp.errors import NotFoundError
+from flowapp.errors import NotFoundError, UnknownReferenceError
 from flowapp.events import Cause
-from flowapp.models import Contact, ContactList, ListMember, iso
+from flowapp.models import Contact, ContactList, ListMember, iso, utcnow
 from flowapp.texts import say
 from flowapp.workflows.projects import free, slugify
 
@@ -24,6 +25,14 @@ def find(session: Session, reference: str) -> ContactList:
     if (found := find_named(rows, reference)) is None:
         raise NotFoundError(say("There is no list “%(name)s”.", name=reference.strip()[:200]))
     return found
+
+
+def named(session: Session, value: object, path: str = "list") -> ContactList:
+    """The list that a value names. InvalidError at `path` where there is none."""
+    try:
+        return find(session, reading.plain_text(value, path))
+    except NotFoundError as error:
+        raise UnknownReferenceError.at(path, error.message) from None
 
 
 def create(session: Session, data: Mapping[str, object]) -> ContactList:
@@ -67,6 +76,36 @@ def take(session: Session, row: ContactList, contact: Contact, *, cause: Cause) 
     session.flush()
     _record(session, "contact.list_removed", row, contact, cause)
     return True
+
+
+def add_together(session: Session, row: ContactList, members: Sequence[Contact], *, cause: Cause) -> list[Contact]:
+    """Puts contacts in that the caller has locked; those that were not in it, each with its event."""
+    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(ListMember)
+    once = insert.on_conflict_do_nothing(index_elements=["list_id", "contact_id"]).returning(ListMember.contact_id)
+    rows = [
+        {"organization_id": one.organization_id, "list_id": row.id, "contact_id": one.id, "created_at": utcnow()}
+        for one in members
+    ]
+    new = set(session.scalars(once, rows)) if rows else set()
+    return _told_together(session, "contact.list_added", row, [one for one in members if one.id in new], cause)
+
+
+def take_together(session: Session, row: ContactList, members: Sequence[Contact], *, cause: Cause) -> list[Contact]:
+    """Takes contacts out that the caller has locked; those that were in it, each with its event."""
+    mine = (ListMember.list_id == row.id, ListMember.contact_id.in_([one.id for one in members]))
+    gone = delete(ListMember).where(*mine).returning(ListMember.contact_id)
+    had = set(session.scalars(gone.execution_options(synchronize_session=False)))
+    return _told_together(session, "contact.list_removed", row, [one for one in members if one.id in had], cause)
+
+
+def _told_together(
+    session: Session, kind: str, row: ContactList, members: list[Contact], cause: Cause
+) -> list[Contact]:
+    touch_together(session, Contact, [one.id for one in members])
+    about = {"list": row.name, "list_slug": row.slug, "list_id": row.id}
+    told = [(one.id, {**contacts.payload(one), **about}) for one in members]
+    events.record_many(session, kind, told, cause=cause, entity_type=contacts.NOUN)
+    return members
 
 
 def of(session: Session, contact: Contact) -> list[ContactList]:

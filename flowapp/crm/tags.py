@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flowapp import events
 from flowapp.crm import companies, contacts, deals, reading
-from flowapp.crm.writing import Record, save, touch
+from flowapp.crm.writing import Record, save, touch, touch_together
 from flowapp.errors import InvalidError, NotFoundError, UnsuitableError
 from flowapp.events import Cause
-from flowapp.models import Company, Contact, Deal, Tag, Tagging, iso, read_id
+from flowapp.models import Company, Contact, Deal, Tag, Tagging, iso, new_id, read_id, utcnow
 from flowapp.texts import say
 from flowapp.values.text import folded
 
@@ -112,6 +113,41 @@ def take(session: Session, record: Record, names: Iterable[object], *, cause: Ca
             _record(session, f"{noun}.tag_removed", record, tag, cause)
             taken.append(tag.name)
     return taken
+
+
+def add_together(session: Session, records: Sequence[Record], name: str, *, cause: Cause) -> list[Record]:
+    """Adds one tag to records of one kind that the caller has locked; those that did not have it, each with its event."""
+    if not records:
+        return []
+    noun, column = OF[type(records[0])]
+    tag = ensure(session, clean(name, "tags"))
+    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(Tagging)
+    once = insert.on_conflict_do_nothing(index_elements=["tag_id", column.key]).returning(column)
+    rows = [
+        {"id": new_id(), "organization_id": one.organization_id, "tag_id": tag.id, column.key: one.id, "created_at": utcnow()}
+        for one in records
+    ]  # fmt: skip
+    new = set(session.scalars(once, rows))
+    return _told_together(session, f"{noun}.tag_added", [one for one in records if one.id in new], tag, cause)
+
+
+def take_together(session: Session, records: Sequence[Record], name: str, *, cause: Cause) -> list[Record]:
+    """Takes one tag from records of one kind that the caller has locked; those that had it, each with its event."""
+    tag = _by_name(session, clean(name, "tags"))
+    if tag is None or not records:
+        return []
+    noun, column = OF[type(records[0])]
+    gone = delete(Tagging).where(Tagging.tag_id == tag.id, column.in_([one.id for one in records])).returning(column)
+    had = set(session.scalars(gone.execution_options(synchronize_session=False)))
+    return _told_together(session, f"{noun}.tag_removed", [one for one in records if one.id in had], tag, cause)
+
+
+def _told_together(session: Session, kind: str, records: list[Record], tag: Tag, cause: Cause) -> list[Record]:
+    if records:
+        touch_together(session, type(records[0]), [one.id for one in records])
+        told = [(one.id, {**_payload(one), "tag": tag.name, "tag_id": tag.id}) for one in records]
+        events.record_many(session, kind, told, cause=cause, entity_type=OF[type(records[0])][0])
+    return records
 
 
 def put(session: Session, record: Record, names: Iterable[object], *, cause: Cause) -> None:

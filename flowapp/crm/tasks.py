@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.crm import links, owners, reading
+from flowapp.crm.changes import ChangedRows, change_together, put_values
 from flowapp.crm.writing import Changes, changed, made_before, save
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.events import Cause
@@ -66,6 +67,30 @@ def update(session: Session, task: Task, data: Mapping[str, object], *, cause: C
         done_now = task.done_at is not None and "done" in changes
         _record(session, "task.completed" if done_now else "task.updated", task, changes, cause)
     return task
+
+
+def update_together(
+    session: Session, rows: Sequence[Task], data: Mapping[str, object], *, cause: Cause
+) -> ChangedRows[Task]:
+    """The same change of rows that the caller has locked. Each that is otherwise then records what `update` records."""
+    data = named(data)
+    put = put_values(session, NOUN, reading.read(session, data, READERS), None)
+
+    def change(task: Task) -> None:
+        put(task)
+        _set_due(session, task, data)
+        _set_done(session, task, data)
+
+    done = change_together(session, rows, change, view)
+    session.flush()
+    told: dict[str, list[tuple[str, dict[str, object]]]] = {"task.updated": [], "task.completed": []}
+    for task, changes in done.changed:
+        links.touch_all(session, task)
+        kind = "task.completed" if task.done_at is not None and "done" in changes else "task.updated"
+        told[kind].append((task.id, {**payload(session, task), "changes": changes}))
+    for kind, some in told.items():
+        events.record_many(session, kind, some, cause=cause, entity_type=NOUN)
+    return done
 
 
 def complete(session: Session, task: Task, *, cause: Cause) -> Task:

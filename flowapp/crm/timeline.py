@@ -69,17 +69,22 @@ def _entries(session: Session, events: Sequence[Event]) -> list[Entry]:
 def _by(
     event: Event, people: Mapping[str, str], workflows: Mapping[str, str], steps: Mapping[tuple[str, str], str]
 ) -> Entry:  # fmt: skip
-    """Who or what did it: `kind` is person, workflow, form, import or system; `name` is what they are called."""
+    """Who or what did it: `kind` is person, workflow, form, import or system; `name` is what they are called.
+
+    `job_id`: of the job that did it with many others.
+    """
     kind, _, name = event.origin.partition(":")
+    job_id = name if kind in ("job", "import") else None
     if event.by_workflow_id:
         kind, name = "workflow", workflows.get(event.by_workflow_id, "")
-    elif event.actor_id and not kind:
+    elif event.actor_id and kind in ("", "job"):
         kind, name = "person", people.get(event.actor_id, "")
     step = steps.get((event.by_execution_id or "", event.by_step_id), event.by_step_id)
     return {
         "kind": kind or "system",
         "name": name,
         "user_id": event.actor_id,
+        "job_id": job_id,
         "workflow_id": event.by_workflow_id,
         "execution_id": event.by_execution_id,
         "step_id": event.by_step_id,

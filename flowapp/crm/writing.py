@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -47,6 +47,17 @@ def touch(row: Record | None) -> None:
     """Something happened with the record: it is not inactive."""
     if row is not None:
         row.last_activity_at = utcnow()
+
+
+def touch_together(session: Session, model: type[Record], ids: Sequence[str]) -> None:
+    """Something happened with all of these records: they are not inactive."""
+    if ids:
+        session.execute(
+            update(model)
+            .where(model.id.in_(ids))
+            .values(last_activity_at=utcnow())
+            .execution_options(synchronize_session=False)
+        )
 
 
 def made_before(session: Session, model: type[Made], source_key: str | None) -> Made | None:

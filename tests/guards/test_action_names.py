@@ -39,6 +39,10 @@ WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("engine/", "models/signal.py", "executions/", "pages/executions/", "tasks/"),
     ),
     "condition": ("the code of a problem", ("engine/language/",)),
+    **dict.fromkeys(
+        ("add_tag", "remove_tag", "add_to_list", "remove_from_list"),
+        ("what is done with many records at once", ("crm/bulk/", "api/jobs/bulk_schemas.py")),
+    ),
     "respond": ("how a webhook answers: a value of the trigger", ("triggers/webhook.py", "api/public/")),
 }  # fmt: skip
 

@@ -46,6 +46,11 @@ def create(
     return job
 
 
+def entitle(job: Job, title: str) -> None:
+    """Calls it by another title, made by `say`."""
+    job.title, job.title_parts = title[:300], parts(title)
+
+
 def get(session: Session, job_id: str) -> Job:
     """The job of that id. NotFoundError where there is none."""
     known = read_id(job_id)

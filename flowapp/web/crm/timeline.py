@@ -138,8 +138,15 @@ def _who(by: Mapping[str, object]) -> Markup:
         )
         return Markup('<span class="entry-workflow">{}{}</span>').format(shown, step)
     if kind == "person":
-        return Markup("<strong>{}</strong>").format(name or _("A former member"))
+        return Markup("<strong>{}</strong>").format(name or _("A former member")) + _job(by)
     return Markup("<strong>{}</strong>").format(_(_WHO[kind], name=name) if kind in _WHO else name or kind)
+
+
+def _job(by: Mapping[str, object]) -> Markup:
+    """That it was done to many at once, and where that is told."""
+    if not by.get("job_id"):
+        return Markup("")
+    return Markup(' (<a href="{}">{}</a>)').format(url_for("jobs.show", job_id=by["job_id"]), _("with many others"))
 
 
 def _changes(session: Session, noun: str, changes: object) -> list[Change]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify
 
 from flowapp.api.bodies import list_of, read_query
-from flowapp.api.crm.job_schemas import JobOut, JobsOut
+from flowapp.api.jobs.job_schemas import JobOut, JobsOut
 from flowapp.api.routes import route
 from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_

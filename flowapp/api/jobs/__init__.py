@@ -1,0 +1,1 @@
+"""Jobs, and the end points that answer with one."""

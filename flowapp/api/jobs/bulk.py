@@ -1,0 +1,107 @@
+"""One change of many records: POST /contacts/bulk/, /companies/bulk/, /deals/bulk/, /tasks/bulk/ answer with a job."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, jsonify
+
+from flowapp.api.bodies import read_model
+from flowapp.api.crm.records import me
+from flowapp.api.jobs.bulk_schemas import BulkIn, ContactsBulkIn, FilterIn
+from flowapp.api.jobs.job_schemas import JobOut
+from flowapp.api.routes import route
+from flowapp.catalog import N_
+from flowapp.crm.bulk import Asked, begin
+from flowapp.crm.finding import Search
+from flowapp.crm.jobs import upsert_contacts
+from flowapp.errors import InvalidError
+from flowapp.events import audit
+from flowapp.extensions import db
+from flowapp.models import Job
+from flowapp.records.jobs import service
+from flowapp.security.roles import Role
+from flowapp.tasks.jobs import run_job
+from flowapp.texts import say
+from flowapp.web.access import access
+
+bp = Blueprint("bulk_api", __name__)
+_OWN = {"tag", "list", "owner", "data", "workflow"}
+
+
+@route(
+    bp, "/contacts/bulk/", "POST", tag=N_("Contacts"), summary=N_("Change many contacts"),
+    body=ContactsBulkIn, answer=JobOut, status=202,
+)  # fmt: skip
+@access(Role.OPERATOR)
+def change_contacts() -> tuple[Response, int]:
+    """In the background: the answer is a job. The set is frozen: what matches later is not in it."""
+    body = read_model(ContactsBulkIn)
+    if body.records is None:
+        return _changed("contact", body)
+    if body.action is not None or body.ids is not None or body.filter is not None:
+        raise InvalidError.at("records", say("Give records, or an action with ids or a filter."))
+    session = db.session()
+    return _answer(
+        upsert_contacts.begin(
+            session, body.records, created_by=g.actor.user.id, start_workflows=body.start_workflows
+        )
+    )  # fmt: skip
+
+
+@route(
+    bp, "/companies/bulk/", "POST", tag=N_("Companies"), summary=N_("Change many companies"),
+    body=BulkIn, answer=JobOut, status=202, aliases=("/organisations/bulk/",),
+)  # fmt: skip
+@access(Role.OPERATOR)
+def change_companies() -> tuple[Response, int]:
+    """In the background: the answer is a job."""
+    return _changed("company", read_model(BulkIn))
+
+
+@route(
+    bp, "/deals/bulk/", "POST", tag=N_("Deals"), summary=N_("Change many deals"),
+    body=BulkIn, answer=JobOut, status=202,
+)  # fmt: skip
+@access(Role.OPERATOR)
+def change_deals() -> tuple[Response, int]:
+    """In the background: the answer is a job."""
+    return _changed("deal", read_model(BulkIn))
+
+
+@route(
+    bp, "/tasks/bulk/", "POST", tag=N_("Tasks"), summary=N_("Change many tasks"),
+    body=BulkIn, answer=JobOut, status=202,
+)  # fmt: skip
+@access(Role.OPERATOR)
+def change_tasks() -> tuple[Response, int]:
+    """In the background: the answer is a job."""
+    return _changed("task", read_model(BulkIn))
+
+
+def _changed(noun: str, body: BulkIn) -> tuple[Response, int]:
+    if (body.ids is None) == (body.filter is None):
+        raise InvalidError.at("ids", say("Give ids, or a filter: one of the two."))
+    asked = Asked(
+        noun,
+        str(body.action or ""),
+        body.ids or (),
+        _search(body.filter) if body.filter is not None else None,
+        body.model_dump(include=_OWN & body.model_fields_set),
+        body.start_workflows,
+    )
+    return _answer(begin(db.session(), asked, created_by=g.actor.user.id))
+
+
+def _search(given: FilterIn) -> Search:
+    return Search(
+        text=given.search, owner_id=me(given.owner), tag=given.tag, list_id=given.list, stage_id=given.stage,
+        status=given.status, trashed=given.trash,
+    )  # fmt: skip
+
+
+def _answer(job: Job) -> tuple[Response, int]:
+    session = db.session()
+    audit(session, "job.started", actor=g.actor.audit, target=("job", job.id, job.title), details={"total": job.total})
+    answer, job_id, organization_id = jsonify(service.job_json(job)), job.id, job.organization_id
+    session.commit()
+    run_job.wake(job_id, organization_id)
+    return answer, 202

@@ -1,0 +1,97 @@
+"""Which records can be changed together, and how a batch of them is read and locked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from flowapp.crm import companies, contacts, deals, tasks
+from flowapp.crm.changes import ChangedRows
+from flowapp.data.names import suggestion
+from flowapp.errors import UnknownReferenceError
+from flowapp.events import Cause
+from flowapp.models import Company, Contact, Deal, Task
+from flowapp.texts import say
+
+Row = Contact | Company | Deal | Task
+
+
+class Service(Protocol):
+    """What the services of the four nouns have in common."""
+
+    def update(self, session: Session, row: Row, /, data: Mapping[str, object], *, cause: Cause) -> Row: ...
+
+    def update_together(
+        self, session: Session, rows: Sequence[Row], /, data: Mapping[str, object], *, cause: Cause
+    ) -> ChangedRows[Row]: ...
+
+    def delete(self, session: Session, row: Row, /, *, cause: Cause) -> None: ...
+
+    def restore(self, session: Session, row: Row, /, *, cause: Cause) -> Row: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BulkNoun:
+    """`counted(n)` says how many: “2,000 contacts”; `names` are what can be changed of them."""
+
+    name: str
+    model: type[Row]
+    service: Service
+    counted: Callable[[int], str]
+    names: frozenset[str]
+
+    def refuse_unknown(self, data: Mapping[str, object]) -> None:
+        """InvalidError for a name that such records do not know."""
+        if unknown := next((name for name in data if name not in self.names), None):
+            raise UnknownReferenceError.at(unknown, say("There is no such field.") + suggestion(unknown, self.names))
+
+
+def _noun(
+    name: str, model: type[Row], service: object, counted: Callable[[int], str], names: Iterable[str]
+) -> BulkNoun:
+    # Each service knows rows of its own kind only, which is what it is given: no type says so of all four.
+    return BulkNoun(name, model, cast(Service, service), counted, frozenset(names))
+
+
+NOUNS: Mapping[str, BulkNoun] = {
+    noun.name: noun
+    for noun in (
+        _noun("contact", Contact, contacts, lambda count: say("%(count)s contacts", count=count),
+              {*contacts.READERS, *contacts.ALIASES, "fields"}),
+        _noun("company", Company, companies, lambda count: say("%(count)s companies", count=count),
+              {*companies.READERS, *companies.ALIASES, "fields"}),
+        _noun("deal", Deal, deals, lambda count: say("%(count)s deals", count=count),
+              {*deals.READERS, *deals.ALIASES, *deals.BY_ITSELF, "fields"}),
+        _noun("task", Task, tasks, lambda count: say("%(count)s tasks", count=count),
+              {*tasks.READERS, *tasks.ALIASES, "due_date", "due_at", "done"}),
+    )
+}  # fmt: skip
+
+
+def title_of(row: Row) -> str:
+    """What a record is called."""
+    if isinstance(row, Contact):
+        return contacts.name_of(row)
+    return row.name if isinstance(row, Company) else row.title
+
+
+def read(session: Session, noun: BulkNoun, ids: Sequence[str]) -> dict[str, Row]:
+    """The rows of these ids, in the trash too, locked until the commit."""
+    model: type[Row] = noun.model
+    wanted = select(model).where(model.id.in_(ids)).order_by(model.id).with_for_update(of=model)
+    if noun.model is Deal:
+        wanted = wanted.options(selectinload(Deal.company))
+    if noun.model is Task:
+        _read_about(session, ids)
+    return {row.id: cast(Row, row) for row in session.scalars(wanted)}
+
+
+def _read_about(session: Session, ids: Sequence[str]) -> None:
+    """What the tasks are about, at once instead of one by one: the session keeps it."""
+    kept = session.info.setdefault("about", [])
+    for model, key in ((Contact, Task.contact_id), (Company, Task.company_id), (Deal, Task.deal_id)):
+        kept += session.scalars(select(model).where(model.id.in_(select(key).where(Task.id.in_(ids)))))

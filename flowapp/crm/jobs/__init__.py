@@ -1,0 +1,1 @@
+"""What jobs of the CRM do with their next rows: ONE FILE EACH (records.jobs)."""
