@@ -12,7 +12,7 @@ import pytest
 
 from flowapp.crm import companies
 from flowapp.events import SYSTEM
-from flowapp.models import Event, Execution, Notification, Trigger, utcnow
+from flowapp.models import Company, Event, Execution, Notification, Trigger, utcnow
 from tests.engine.place import Place, _actions, place
 from tests.support.tenant import add_person
 
@@ -102,3 +102,14 @@ def test_send_workflow_notification_of_an_end(place: Place, environ: dict[str, s
         assert (told.title, told.link) == ("“W” completed", f"/executions/{execution.id}")
         event = session.query(Event).filter_by(type="automation.workflow.notified").one()
         assert event.payload["kind"] == "completed"
+
+
+def test_purge_trash(place: Place, environ: dict[str, str]) -> None:
+    with place.session() as session:
+        for days in (31, 29):
+            acme = companies.create(session, {"nom": f"{days} days"}, cause=SYSTEM)
+            acme.deleted_at = utcnow() - timedelta(days=days)
+        session.commit()
+    assert command(environ, "purge-trash")["erased"] == 1
+    with place.session() as session:
+        assert [row.name for row in session.query(Company)] == ["29 days"]

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, ForeignKey, Index, Numeric, String, Text, TypeDecorator
+from sqlalchemy import BigInteger, Dialect, ForeignKey, Index, Numeric, String, Text, TypeDecorator, text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from sqlalchemy.types import TypeEngine
 
@@ -43,6 +43,18 @@ class Sourced(HasId, Tenant, Timestamps):
 def by_source(table: str) -> Index:
     """The index of every table whose rows steps make."""
     return Index(f"ix_{table}_organization_id_source_key", "organization_id", "source_key", unique=True)
+
+
+def by_deletion(table: str) -> Index:
+    """The index of what is in the trash: few rows are."""
+    deleted = text("deleted_at IS NOT NULL")
+    return Index(
+        f"ix_{table}_organization_id_deleted_at",
+        "organization_id",
+        "deleted_at",
+        sqlite_where=deleted,
+        postgresql_where=deleted,
+    )
 
 
 class Owned(Sourced, Numbered):

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowapp.models.base import Base, HasId, Id, Tenant, Timestamps, utcnow
-from flowapp.models.crm.base import Money, Owned, by_source
+from flowapp.models.crm.base import Money, Owned, by_deletion, by_source
 from flowapp.models.crm.people import Company, Contact
 from flowapp.models.numbers import Numbered, by_number
 
@@ -60,6 +60,7 @@ class Deal(Owned, Base):
     __table_args__ = (
         by_number("deals"),
         by_source("deals"),
+        by_deletion("deals"),
         Index("ix_deals_organization_id_last_activity_at", "organization_id", "last_activity_at"),
         ForeignKeyConstraint(["pipeline_id", "stage_id"], ["stages.pipeline_id", "stages.id"], ondelete="RESTRICT"),
         CheckConstraint(f"status IN {DEAL_STATUSES}", name="status"),

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowapp.models.base import AnyJson, Base, Id, Tenant
-from flowapp.models.crm.base import Money, Owned, by_source
+from flowapp.models.crm.base import Money, Owned, by_deletion, by_source
 from flowapp.models.numbers import by_number
 
 HAS_EMAIL = text("email <> ''")
@@ -22,6 +22,7 @@ class Company(Owned, Base):
     __table_args__ = (
         by_number("companies"),
         by_source("companies"),
+        by_deletion("companies"),
         Index("ix_companies_organization_id_last_activity_at", "organization_id", "last_activity_at"),
         Index("ix_companies_organization_id_domain", "organization_id", "domain"),
     )
@@ -54,6 +55,7 @@ class Contact(Owned, Base):
         ),
         by_number("contacts"),
         by_source("contacts"),
+        by_deletion("contacts"),
         Index("ix_contacts_organization_id_last_activity_at", "organization_id", "last_activity_at"),
         Index("ix_contacts_organization_id_phone", "organization_id", "phone"),
         Index("ix_contacts_organization_id_last_name", "organization_id", "last_name"),

@@ -1,0 +1,1 @@
+"""What was deleted, for thirty days: looked at, restored, erased."""
