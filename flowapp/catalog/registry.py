@@ -28,7 +28,8 @@ from flowapp.texts import say
 _CONNECTORS_ROOM = "flowapp.connectors."
 ROOMS = (
     "flowapp.actions", "flowapp.triggers", "flowapp.connectors", "flowapp.crm", "flowapp.accounts.resources",
-    "flowapp.data.resources", "flowapp.integrations.resources", "flowapp.marketing.resources", "flowapp.workflows.resources",
+    "flowapp.data.resources", "flowapp.integrations.resources", "flowapp.marketing.resources", "flowapp.template_library.demo_year.seeding",
+    "flowapp.workflows.resources",
 )  # fmt: skip
 ACTIONS: dict[str, ActionSpec] = {}
 TRIGGERS: dict[str, TriggerSpec] = {}

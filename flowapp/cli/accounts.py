@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 from flask import current_app
 from flask.cli import with_appcontext
@@ -16,7 +18,9 @@ from flowapp.extensions import db
 from flowapp.models import Member, Organization, User
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.roles import Role
+from flowapp.tasks.starting import commit_and_start
 from flowapp.template_library import demo
+from flowapp.template_library.demo_year import Size, seeding
 
 ROLES = [role.label for role in Role]
 _ACTOR = (None, "command line")
@@ -85,21 +89,48 @@ def reset_password(email: str) -> None:
 
 
 @click.command("seed-demo")
+@click.option("--language", type=click.Choice(["en", "fr"]), help="By default the owner's.")
+@click.option(
+    "--contacts",
+    type=click.IntRange(0, 20_000),
+    default=2000,
+    show_default=True,
+    help="Contacts of the year of records; companies and deals follow. 0: none.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another number makes other records.")
 @with_appcontext
-def seed_demo() -> None:
-    """Adds the template and the example (form, data table, schema, workflow) to each organization that lacks them."""
+def seed_demo(language: str | None, contacts: int, seed: int) -> None:
+    """Adds the template, the example (form, data table, schema, workflow) and a year of records to each organization.
+
+    What is there already stays as it is: an organization gets its records once.
+    """
     with system_session(db.engine) as system:
         owners = select(Member).where(Member.role == Role.OWNER.label).order_by(Member.id.desc())
         owners_by_organization = {m.organization_id: (m.user_id, m.user.locale) for m in system.scalars(owners)}
     if not owners_by_organization:
         raise click.ClickException("There is no organization yet. Run create-superuser first.")
-    for organization_id, (user_id, language) in owners_by_organization.items():
+    for organization_id, (user_id, own_language) in owners_by_organization.items():
+        spoken = language or own_language
         with tenant_session(db.engine, organization_id) as session:
             organization = session.get_one(Organization, organization_id)
-            demo.seed_template(session, user_id, language)
-            workflow = demo.seed_demo(session, organization, user_id, language)
+            demo.seed_template(session, user_id, spoken)
+            workflow = demo.seed_demo(session, organization, user_id, spoken)
+            is_filled = seeding.is_filled(session)
             session.commit()
             tell(f"{organization.name}: “{workflow.name}” is ready.")
+        if contacts and not is_filled:
+            _seed_year(organization_id, spoken, user_id, seeding.sized(contacts), seed)
+
+
+def _seed_year(organization_id: str, language: str, user_id: str, size: Size, seed: int) -> None:
+    began = time.monotonic()
+    missed = seeding.seed_year(db.engine, organization_id, language=language, size=size, seed=seed)
+    with tenant_session(db.engine, organization_id) as session:
+        commit_and_start(session, *seeding.executions(session, language, user_id))
+    tell(
+        f"{size.contacts} contacts, {size.companies} companies and {size.deals} deals with a year of history: "
+        f"{time.monotonic() - began:.0f} s" + (f", {missed} entries could not be written." if missed else ".")
+    )
 
 
 COMMANDS = (create_superuser, create_token, reset_password, seed_demo)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -35,9 +39,26 @@ class TextJson(TypeDecorator[Any]):
 AnyJson = JSON(none_as_null=True).with_variant(TextJson(), "sqlite")
 
 
+_TOLD: ContextVar[tuple[datetime, Iterator[int]] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def as_of(moment: datetime) -> Iterator[None]:
+    """What is done inside was done at that moment of the past: what is written says so, ids included (demo data)."""
+    token = _TOLD.set((moment, count()))
+    try:
+        yield
+    finally:
+        _TOLD.reset(token)
+
+
 def new_id() -> str:
     """A UUIDv7 (RFC 9562): sorts by time."""
-    return str(uuid_utils.uuid7())
+    told = _TOLD.get()
+    if told is None:
+        return str(uuid_utils.uuid7())
+    moment, numbers = told
+    return str(UUID(f"{first_id(moment)[:14]}7{next(numbers) % 0x1000:03x}-{str(uuid_utils.uuid7())[19:]}"))
 
 
 def first_id(moment: datetime) -> str:
@@ -56,7 +77,8 @@ def read_id(text: str) -> str | None:
 
 def utcnow() -> datetime:
     """Now, aware, in UTC."""
-    return datetime.now(UTC)
+    told = _TOLD.get()
+    return told[0] if told else datetime.now(UTC)
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -44,7 +44,12 @@ def seed_demo(session: Session, organization: Organization, actor_id: str | None
     _schema(session, project, language)
     _form(session, project, language)
     actor = session.get(User, actor_id) if actor_id else None
-    workflow = _workflow(session, localized_values(_welcome(organization, actor), language), actor_id)
+    return example_workflow(session, _welcome(organization, actor), actor_id, language)
+
+
+def example_workflow(session: Session, body: Json, actor_id: str | None, language: str) -> Workflow:
+    """An active workflow of an example, made where the organization has none of its name."""
+    workflow = _workflow(session, localized_values(body, language), actor_id)
     if workflow.status == "draft":
         workflows.activate(session, workflow, actor_id=actor_id)
     return workflow

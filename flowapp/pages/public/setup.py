@@ -9,6 +9,7 @@ from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from sqlalchemy.orm import Session
 from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField, URLField
 from wtforms.fields.choices import SelectChoice
 
@@ -16,8 +17,10 @@ from flowapp.accounts import members
 from flowapp.catalog.times import timezones
 from flowapp.errors import ConflictError, ForbiddenError, InvalidError
 from flowapp.extensions import csrf, db
+from flowapp.models import Organization, User
 from flowapp.security.passwords import MIN_LENGTH
 from flowapp.template_library import demo
+from flowapp.template_library.demo_year import seeding
 from flowapp.texts import say
 from flowapp.web import sessions
 from flowapp.web.access import public
@@ -56,6 +59,10 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
         validate_choice=False,
     )
     demo = BooleanField(_l("Add an example workflow with its form and data table"), default=True)
+    records = BooleanField(
+        _l("Fill it with an example organization"),
+        description=_l("2,000 contacts, 300 companies, 400 deals and a year of history, made up, in your language."),
+    )
 
     def __init__(self) -> None:
         super().__init__(address=_here(), locale="" if request.method == "POST" else offered_locale())
@@ -84,6 +91,12 @@ def _refuse_foreign_names() -> None:
                 port=current_app.extensions["settings"].port,
             )
         )
+
+
+def _furnish(form: SetupForm, language: str, session: Session, organization: Organization, owner: User) -> None:
+    demo.furnish(session, organization, owner, language=language, example=bool(form.demo.data))
+    if form.records.data:
+        seeding.begin(session, language=language, actor_id=owner.id)
 
 
 def _is_set_up() -> bool:
@@ -136,7 +149,7 @@ def create() -> Response:
             organization=form.organization.data or _("My organization"),
             timezone=form.timezone.data or "UTC",
             locale=form.locale.data or "",
-            furnish=partial(demo.furnish, language=select_locale(), example=bool(form.demo.data)),
+            furnish=partial(_furnish, form, select_locale()),
             ip=request.remote_addr or "",
             signs_in=True,
             address=form.wanted_address(),
