@@ -11,7 +11,6 @@ from flowapp.crm.imports.rows import Row, split
 from flowapp.crm.imports.targets import LISTED, OWN
 from flowapp.errors import InvalidError, Problem
 from flowapp.texts import join, labelled, say
-from flowapp.values.formulas import bare
 
 FULL_NAME = "name"  # of a contact: its first word is the first name
 
@@ -44,7 +43,7 @@ class Columns:
         data: dict[str, object] = {}
         own: dict[str, object] = {}
         for at, name in self._mapping.items():
-            cell = bare(cells[at]).strip() if at < len(cells) else ""
+            cell = cells[at].strip() if at < len(cells) else ""
             if not cell:
                 continue
             if name.startswith(OWN):

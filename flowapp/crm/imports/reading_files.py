@@ -11,6 +11,7 @@ from flowapp.data import csv_reading, xlsx_reading
 from flowapp.data.csv_reading import Sheet
 from flowapp.errors import InvalidError
 from flowapp.texts import say
+from flowapp.values.formulas import bare
 
 REASON = "error"  # the column of an error file that says why; it goes nowhere when the file is sent again
 _ROWS = b"\x00rows"  # before rows of a program: no file of people begins so
@@ -24,6 +25,8 @@ def read(content: bytes, reading: Mapping[str, str]) -> Sheet:
         sheet = xlsx_reading.read(content, reading.get("sheet", ""))
     else:
         sheet = csv_reading.read(content, reading.get("encoding", ""), reading.get("separator", ""))
+        for row in (sheet.header, *(cells for _, cells in sheet.rows)):
+            row[:] = map(bare, row)
     if len(sheet.header) > xlsx_reading.MAX_COLUMNS:
         raise InvalidError.at("file", xlsx_reading.too_wide())
     sheet.header[:] = _named(sheet.header)

@@ -12,7 +12,7 @@ from flowapp.catalog import N_
 from flowapp.crm import fields
 
 OWN = "fields."  # before the key of a custom field
-LISTED = ("tags", "lists", "contacts")  # several values in one cell
+LISTED = ("tags", "lists", "contacts", "other_emails")  # several values in one cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ FIXED: Mapping[str, Sequence[Target]] = {
         _to("first_name", N_("First name"), "firstname|prenom|given name|forename"),
         _to("last_name", N_("Last name"), "lastname|nom|nom de famille|surname|family name"),
         _to("name", N_("Full name"), "name|full name|nom complet|nom et prenom|contact|contact name"),
+        _to("other_emails", N_("Other e-mails"), "other emails|autres e mails|email 2|e mail 2|second email|autre email"),
         _to("phone", N_("Phone"), "phone number|telephone|tel|mobile|portable|numero de telephone|cell"),
         _COMPANY,
         _OWNER,

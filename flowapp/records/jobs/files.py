@@ -14,10 +14,10 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 from flowapp.errors import NotFoundError
 from flowapp.models import Job, JobFailure, JobFile, new_id
 from flowapp.texts import Parts, restored, say
+from flowapp.values.formulas import harmless
 
 _ID = 16  # bytes
 _AT_ONCE = 1000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 # --- the frozen set of ids
@@ -123,9 +123,7 @@ def _cells(failure: JobFailure, sent: Sequence[str], translate: Callable[[str], 
 
 
 def _cell(value: object) -> str:
-    """A cell that a spreadsheet takes for no formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return "" if value is None else harmless(str(value))
 
 
 def _line(cells: Sequence[str]) -> str:

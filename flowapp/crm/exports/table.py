@@ -1,0 +1,102 @@
+"""Lists of contacts, companies, deals and tasks as tables for a file: the columns that an import reads back, and the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import cast
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from flowapp.catalog import N_
+from flowapp.crm import finding
+from flowapp.crm.exports import references
+from flowapp.crm.finding import Search
+from flowapp.crm.imports import targets
+from flowapp.crm.imports.rows import joined
+from flowapp.crm.imports.targets import OWN, Target
+from flowapp.crm.views.reader import Reader
+from flowapp.crm.writing import Record
+from flowapp.errors import InvalidError
+from flowapp.models import Company, Contact, Deal, Task, iso
+from flowapp.models.crm.base import Sourced
+from flowapp.records.table_files import Cell
+from flowapp.texts import say
+
+AT_ONCE = 500
+MODELS: Mapping[str, type[Sourced]] = {"contact": Contact, "company": Company, "deal": Deal, "task": Task}
+_TASK = (
+    Target("title", N_("Title")),
+    Target("type", N_("Type")),
+    Target("priority", N_("Priority")),
+    Target("due_date", N_("Due")),
+    Target("assignee_id", N_("Assignee")),
+    Target("done_at", N_("Done")),
+    Target("contact_id", N_("Contact")),
+    Target("company_id", N_("Company")),
+    Target("deal_id", N_("Deal")),
+    Target("description", N_("Description")),
+)
+_LATER = ("name",)  # of a contact: first and last name have columns of their own
+
+
+def columns_of(session: Session, noun: str, names: Sequence[str] = ()) -> list[Target]:
+    """All columns, or those that are named. InvalidError at `columns` for what is none."""
+    known = [*_TASK] if noun == "task" else [*targets.of(session, noun)]
+    known = [one for one in known if not (noun == "contact" and one.name in _LATER)]
+    by_name = {one.name.removeprefix(OWN): one for one in known} | {one.name: one for one in known}
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        listed = ", ".join(one.name for one in known)
+        raise InvalidError.at("columns", say("Choose one of: %(options)s.", options=listed), "unknown")
+    return [by_name[name] for name in dict.fromkeys(names)] if names else known
+
+
+def count(session: Session, noun: str, search: Search) -> int:
+    """How many rows there are."""
+    model = MODELS[noun]
+    return session.scalar(select(func.count(model.id)).where(*finding.conditions(model, search))) or 0
+
+
+def rows(session: Session, noun: str, search: Search, columns: Sequence[Target]) -> Iterator[list[Cell]]:
+    """The rows of the list, in its order; what is added meanwhile is not among them."""
+    model = MODELS[noun]
+    order = finding.order_of(Reader(session), model, search.sort)
+    ids = session.scalars(select(model.id).where(*finding.conditions(model, search)).order_by(*order)).all()
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
+        found = {row.id: row for row in session.scalars(select(model).where(model.id.in_(some)))}
+        records = [found[one] for one in some if one in found]
+        known = references.read(session, noun, records, [column.name for column in columns])
+        for record in records:
+            yield [_cell(record, column, known) for column in columns]
+        session.expunge_all()
+
+
+def _cell(record: Sourced, column: Target, known: references.Known) -> Cell:
+    if (told := known.get(column.name)) is not None:
+        return told.get(record.id, "")
+    if column.own:
+        return _own(cast(Record, record).fields.get(column.name.removeprefix(OWN)), column.type)
+    return _plain(getattr(record, column.name))
+
+
+def _own(value: object, kind: str) -> Cell:
+    """A custom field, as its type has it in a spreadsheet."""
+    if kind == "date" and isinstance(value, str):
+        return date.fromisoformat(value)
+    return joined([str(one) for one in value]) if isinstance(value, list) else _plain(value)
+
+
+def _plain(value: object) -> Cell:
+    if value is None or isinstance(value, bool | Decimal | int | str):
+        return value
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, list):
+        return joined([str(one) for one in value])
+    if isinstance(value, datetime):
+        return iso(value)
+    return value if isinstance(value, date) else str(value)

@@ -1,0 +1,35 @@
+"""Lists of contacts, companies, deals and tasks as files, as the list's own address says what they show."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, flash, g, request
+from flask_babel import gettext as _
+
+from flowapp.crm import finding
+from flowapp.crm.exports import table
+from flowapp.errors import InvalidError
+from flowapp.extensions import db
+from flowapp.security.roles import Role
+from flowapp.web import access, go
+from flowapp.web.crm.import_form import label_of
+from flowapp.web.crm.saved_lists import list_file
+from flowapp.web.texts import translated
+
+bp = Blueprint("crm_exports", __name__, url_prefix="/exports")
+LISTS = {"contact": "contacts.index", "company": "companies.index", "deal": "deals.list", "task": "tasks.index"}
+
+
+@bp.get("/<object_name>.<file_kind>")
+@access(Role.VIEWER)
+def save(object_name: str, file_kind: str) -> Response:
+    """The list under its address's search, filters, sorting and columns. What cannot be saved leads back, and says why."""
+    if object_name not in LISTS or file_kind not in ("csv", "xlsx"):
+        abort(404)
+    session = db.session()
+    try:
+        search = finding.read(session, table.MODELS[object_name], request.args.to_dict(), g.actor.user.id)
+        columns = table.columns_of(session, object_name, request.args.getlist("columns"))
+        return list_file(object_name, search, file_kind, columns, label_of)
+    except InvalidError as error:
+        flash(_("The list was not saved: %(reason)s", reason=translated(error.problems[0].message)), "warning")
+        return go(LISTS[object_name])
