@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
+from flowapp.crm.search import backfill
 from flowapp.engine.store import admission
 from flowapp.engine.store.event_matching.outbox import Outbox
 from flowapp.engine.store.work_due import WorkDue, work_due
@@ -51,6 +52,7 @@ class Scheduler:
         self.recoveries_seen_at: datetime | None = None
         self.indexed_at: datetime | None = None
         self.jobs_woken_at: datetime | None = None
+        self.records_indexed = False
 
     def tick(self) -> None:
         """One round, if this process holds the lease. A job that fails keeps none of the others from its work."""
@@ -78,6 +80,7 @@ class Scheduler:
             (self.wake_replays, True),
             (self.wake_jobs, True),
             (self.index_executions, True),
+            (self.index_records, not self.records_indexed),
             (self.notes.write, True),
         ]
         return [job for job, is_due in jobs if is_due]
@@ -153,6 +156,12 @@ class Scheduler:
             taken_up = search.take_up(session, now)
             session.commit()
         self.indexed_at = now if taken_up < search.AT_ONCE else None
+
+    def index_records(self, _now: datetime) -> None:
+        """Has records of the CRM found that an earlier release wrote: once, a few at every tick."""
+        with system_session(self.runtime.engine) as session:
+            self.records_indexed = not backfill.take_up(session)
+            session.commit()
 
     def wake_replays(self, now: datetime) -> None:
         """Has replays that stand still go on; looks for them twice a minute."""

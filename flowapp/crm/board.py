@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from flowapp.crm.finding import found_by
+from flowapp.crm.search.found import found_by
 from flowapp.models import Deal, Pipeline, Stage, read_id
 
 SHOWN = 50  # of a column

@@ -11,6 +11,7 @@ from flowapp import events
 from flowapp.crm import fields, owners, pipelines, reading
 from flowapp.crm.changes import ChangedRows, change_together, put_values
 from flowapp.crm.merging import redirects
+from flowapp.crm.search.words import text_of
 from flowapp.crm.writing import changed, made_before, save, touch
 from flowapp.errors import NotFoundError, UnknownReferenceError
 from flowapp.events import Cause
@@ -82,7 +83,7 @@ def update_together(
 
     def change(company: Company) -> None:
         put(company)
-        company.search = _search_of(company)
+        company.search = search_of(company)
 
     done = change_together(session, rows, change, view)
     session.flush()
@@ -148,6 +149,11 @@ def read_company(session: Session, value: object, path: str) -> str | None:
         raise UnknownReferenceError.at(path, error.message) from None
 
 
+def search_of(company: Company) -> str:
+    """The words that it is found by."""
+    return text_of(company.name, addresses=[company.domain])
+
+
 def payload(company: Company) -> dict[str, object]:
     """What every event of a company says of it."""
     return {NOUN: view(company), **flat(company), "owner_id": company.owner_id}
@@ -161,17 +167,13 @@ def _fixed(company: Company) -> dict[str, object]:
 def index(company: Company) -> None:
     """Something happened with the company; by what it is found then."""
     touch(company)
-    company.search = _search_of(company)
+    company.search = search_of(company)
 
 
 def _write(session: Session, company: Company, held: Mapping[str, object]) -> None:
     index(company)
     save(session, company)
     fields.claim(session, NOUN, company, held)
-
-
-def _search_of(company: Company) -> str:
-    return reading.search_text(company.name, company.domain)
 
 
 def _record(session: Session, kind: str, company: Company, changes: Mapping[str, object], cause: Cause) -> None:

@@ -14,6 +14,7 @@ from flowapp.crm.changes import ChangedRows, change_together, put_values
 from flowapp.crm.companies import read_company
 from flowapp.crm.merging import redirects
 from flowapp.crm.people import addresses
+from flowapp.crm.search.words import text_of
 from flowapp.crm.writing import changed, made_before, touch
 from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
 from flowapp.events import Cause
@@ -97,7 +98,7 @@ def update_together(
     def change(contact: Contact) -> None:
         put(contact)
         _refuse_nobody(contact)
-        contact.search = _search_of(contact)
+        contact.search = search_of(contact)
 
     done = change_together(session, rows, change, view)
     session.flush()
@@ -182,6 +183,11 @@ def read_contact(session: Session, value: object, path: str) -> str | None:
         raise UnknownReferenceError.at(path, error.message) from None
 
 
+def search_of(contact: Contact) -> str:
+    """The words that it is found by."""
+    return text_of(contact.first_name, contact.last_name, addresses=contact.emails, phone=contact.phone)
+
+
 def payload(contact: Contact) -> dict[str, object]:
     """What every event of a contact says of it."""
     return {NOUN: view(contact), **flat(contact), "owner_id": contact.owner_id}
@@ -191,7 +197,7 @@ def index(contact: Contact) -> None:
     """Something happened with the contact; by what it is found then. InvalidError where it is nobody."""
     touch(contact)
     _refuse_nobody(contact)
-    contact.search = _search_of(contact)
+    contact.search = search_of(contact)
 
 
 def _write(session: Session, contact: Contact, held: Mapping[str, object]) -> None:
@@ -203,10 +209,6 @@ def _write(session: Session, contact: Contact, held: Mapping[str, object]) -> No
 def _refuse_nobody(contact: Contact) -> None:
     if not any((contact.email, contact.phone, contact.first_name, contact.last_name)):
         raise InvalidError.at("email", say("Enter an e-mail address, a phone number or a name."))
-
-
-def _search_of(contact: Contact) -> str:
-    return reading.search_text(contact.first_name, contact.last_name, *contact.emails, contact.phone)
 
 
 def _record(session: Session, kind: str, contact: Contact, changes: Mapping[str, object], cause: Cause) -> None:

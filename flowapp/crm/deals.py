@@ -13,6 +13,7 @@ from flowapp.crm import contacts, fields, owners, pipelines, reading
 from flowapp.crm.changes import ChangedRows, change_together, put_values
 from flowapp.crm.companies import read_company
 from flowapp.crm.companies import view as company_view
+from flowapp.crm.search.words import text_of
 from flowapp.crm.writing import Changes, changed, made_before, save, touch
 from flowapp.errors import InvalidError, NotFoundError, UnknownReferenceError
 from flowapp.events import Cause
@@ -116,7 +117,7 @@ def update_together(
     def change(deal: Deal) -> None:
         put(deal)
         _refuse_silent_loss(deal)
-        deal.search = reading.search_text(deal.title)
+        deal.search = search_of(deal)
 
     done = change_together(session, rows, change, view)
     session.flush()
@@ -193,6 +194,11 @@ def deal_json(deal: Deal) -> dict[str, object]:
         "fields": fields.shown(deal, NOUN),
         **{name: iso(getattr(deal, name)) for name in times},
     }
+
+
+def search_of(deal: Deal) -> str:
+    """The words that it is found by."""
+    return text_of(deal.title)
 
 
 def payload(deal: Deal) -> dict[str, object]:
@@ -308,7 +314,7 @@ def _refuse_many(people: Sequence[object], path: str) -> None:
 
 def _write(session: Session, deal: Deal, held: Mapping[str, object]) -> None:
     touch(deal)
-    deal.search = reading.search_text(deal.title)
+    deal.search = search_of(deal)
     save(session, deal)
     session.refresh(deal, ["stage", "company"])
     touch(deal.company)

@@ -13,23 +13,20 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, false, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
-from flowapp.crm.reading import search_text
+from flowapp.crm.search.found import found_by
 from flowapp.crm.tags import OF, key_of
 from flowapp.crm.views import fields as views
 from flowapp.crm.views.reader import Reader
-from flowapp.crm.writing import Record
 from flowapp.engine.language.condition_parser import Conditions
 from flowapp.errors import InvalidError
 from flowapp.models import Contact, Deal, ListMember, Tag, Tagging, Task, read_id
 from flowapp.models.crm.base import Owned, Sourced
-from flowapp.models.folding import holds
 from flowapp.records.paging import Page, PageAt, numbered
 from flowapp.texts import say
 
 R = TypeVar("R", bound=Sourced)
 Test = ColumnElement[bool]
 Key = ColumnElement[bool] | ColumnElement[object]  # what is sorted by
-WORDS = 10  # of a search: each is one more condition, and databases take only so many
 ME = ("me", "mine")
 DEFAULT_SORT = "-created_at"
 NAMES: Mapping[str, str] = {  # what addresses and JSON call the parts of a search
@@ -105,10 +102,7 @@ def conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
     if search.filter and search.matching is None:
         raise ValueError("a search with conditions is made by read()")
     where += [] if search.matching is None else [search.matching]
-    if issubclass(model, Owned):
-        where += found_by(model, search.text)
-    else:
-        where += [holds(Task.title, word) for word in search.text.split()[:WORDS]]
+    where += found_by(model, search.text)
     for name in ("owner_id", "stage_id", "status"):
         if wanted := getattr(search, name):
             name = "assignee_id" if model is Task and name == "owner_id" else name  # noqa: PLW2901
@@ -129,11 +123,6 @@ def _tagged(model: type[Sourced], name: str) -> ColumnElement[bool]:
         return false()
     tagged = select(OF[model][1]).join(Tag, Tag.id == Tagging.tag_id).where(Tag.key == key_of(name))
     return _column(model, "id").in_(tagged)
-
-
-def found_by(model: type[Record], text: str) -> list[ColumnElement[bool]]:
-    """The conditions that hold for what has every word of the text, of a long text the first ones."""
-    return [model.search.contains(word, autoescape=True) for word in search_text(text).split()[:WORDS]]
 
 
 def order_of(reader: Reader, model: type[Sourced], sort: str) -> list[Key]:

@@ -156,5 +156,5 @@ def shown(value: object) -> object:
 
 
 def search_text(*words: object) -> str:
-    """What a record is found by: its words without case and accents."""
+    """Texts as they are compared: without case and accents."""
     return without_accents(folded(" ".join(str(word) for word in words if word)))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from flowapp import events
 from flowapp.crm import links, owners, reading
 from flowapp.crm.changes import ChangedRows, change_together, put_values
+from flowapp.crm.search.words import text_of
 from flowapp.crm.writing import Changes, changed, made_before, save
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.events import Cause
@@ -47,6 +48,7 @@ def create(session: Session, data: Mapping[str, object], *, cause: Cause, source
     task = Task(**values, made_by=made_by, source_key=source_key)
     _set_due(session, task, data)
     _set_done(session, task, data)
+    task.search = search_of(task)
     save(session, task)
     links.touch_all(session, task)
     _record(session, "task.created", task, {}, cause)
@@ -62,6 +64,7 @@ def update(session: Session, task: Task, data: Mapping[str, object], *, cause: C
     _set_due(session, task, data)
     _set_done(session, task, data)
     if changes := changed(before, view(task)):
+        task.search = search_of(task)
         save(session, task)
         links.touch_all(session, task)
         done_now = task.done_at is not None and "done" in changes
@@ -141,6 +144,11 @@ def task_json(task: Task) -> dict[str, object]:
         "made_by": task.made_by,
         **{name: iso(getattr(task, name)) for name in times},
     }
+
+
+def search_of(task: Task) -> str:
+    """The words that it is found by."""
+    return text_of(task.title)
 
 
 def payload(session: Session, task: Task) -> dict[str, object]:

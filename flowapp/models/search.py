@@ -1,4 +1,4 @@
-"""What executions are found by."""
+"""What executions, and the records of the CRM, are found by."""
 
 from __future__ import annotations
 
@@ -23,3 +23,21 @@ class ExecutionWord(Tenant, Base):
     execution_id: Mapped[str] = mapped_column(
         Id, ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True, index=True
     )
+
+
+class RecordWord(Tenant, Base):
+    """A word that a contact, company, deal or task (`noun`) is found by: one of its `search`, from where triggers of the
+    database put it here, whoever writes the row."""
+
+    __tablename__ = "record_words"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    organization_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True, sort_order=-10
+    )
+    noun: Mapped[str] = mapped_column(String(16), primary_key=True)
+    # Compared by its bytes, so that all words with one beginning lie together.
+    word: Mapped[str] = mapped_column(
+        String(64).with_variant(String(64, collation="C"), "postgresql"), primary_key=True
+    )
+    record_id: Mapped[str] = mapped_column(Id, primary_key=True)

@@ -40,7 +40,7 @@ def test_contacts_are_created_changed_and_left(session: Session) -> None:
     assert put(session, "contact", rows) == ["updated", "unchanged", "created", "email,score", "email"]
     ann = contacts.find(session, "ann@b.example")
     assert (ann.first_name, ann.last_name, ann.phone, ann.score) == ("Ann", "Lee", "+33123456789", 3)
-    assert ann.search == "ann lee ann@b.example +33123456789"
+    assert ann.search == "ann lee ann@b.example b.example 33123456789 0123456789 123456789"
     assert contacts.find(session, "cid@b.example").number == 3
     told = recorded(session)[2:]
     assert [(event.type, event.origin, event.bulk) for event in told] == [

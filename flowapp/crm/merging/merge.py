@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.catalog.entities import Departure, follow
-from flowapp.crm import companies, contacts, fields, reading
+from flowapp.crm import companies, contacts, fields
 from flowapp.crm.merging import choices
 from flowapp.crm.merging.redirects import redirect
 from flowapp.crm.people import addresses
@@ -31,9 +31,7 @@ def contact(session: Session, kept: Contact, gone: Contact, take: Collection[str
     for name, value in addresses.arranged({"emails": emails}, kept).items():
         setattr(kept, name, value)
     addresses.write(session, kept)
-    _finish(
-        session, contacts.NOUN, kept, reading.search_text(kept.first_name, kept.last_name, *kept.emails, kept.phone)
-    )
+    _finish(session, contacts.NOUN, kept, contacts.search_of(kept))
     payload = {**contacts.payload(kept), **told, "changes": changed(before, contacts.view(kept))}
     _record(session, contacts.NOUN, kept, payload, cause)
     return kept
@@ -47,7 +45,7 @@ def company(session: Session, kept: Company, gone: Company, take: Collection[str
     if chosen["montant_potentiel"] == gone.montant_potentiel:
         chosen["currency"] = gone.currency
     _become_one(session, companies.NOUN, kept, gone, chosen, told)
-    _finish(session, companies.NOUN, kept, reading.search_text(kept.name, kept.domain))
+    _finish(session, companies.NOUN, kept, companies.search_of(kept))
     payload = {**companies.payload(kept), **told, "changes": changed(before, companies.view(kept))}
     _record(session, companies.NOUN, kept, payload, cause)
     return kept

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from flowapp.crm import contacts
 from flowapp.crm.people import addresses
 from flowapp.crm.reading import search_text
+from flowapp.crm.search.words import text_of
 from flowapp.crm.writing import save
 from flowapp.errors import InvalidError
 from flowapp.models import Company, Contact, ContactEmail, DistinctPair
@@ -168,7 +169,7 @@ def _shared_contact(record: Contact) -> list[ColumnElement[bool]]:
 
 
 def _shared_company(record: Company) -> list[ColumnElement[bool]]:
-    begins = search_text(record.name)[:_LETTERS]
+    begins = text_of(record.name)[:_LETTERS]
     found: list[ColumnElement[bool]] = [Company.search.startswith(begins, autoescape=True)]
     return [Company.domain == record.domain, *found] if record.domain else found
 

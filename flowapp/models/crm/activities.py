@@ -19,7 +19,7 @@ NOTE_TYPES = ("note", "call", "email", "meeting")
 class Task(Sourced, Linked, Base):
     """Something to do. It is due on a day, or at a moment of that day in its assignee's zone.
 
-    `made_by`: the cause of its event (a person, or a workflow with execution and step).
+    `made_by`: the cause of its event (a person, or a workflow with execution and step). `search`: the words it is found by.
     """
 
     __tablename__ = "tasks"
@@ -42,6 +42,7 @@ class Task(Sourced, Linked, Base):
     assignee_id: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))
     done_at: Mapped[datetime | None]
     made_by: Mapped[Json] = mapped_column(default=dict)
+    search: Mapped[str] = mapped_column(Text, default="", server_default="")
 
 
 class Note(Sourced, Linked, Base):

@@ -58,7 +58,7 @@ def by_deletion(table: str) -> Index:
 
 
 class Owned(Sourced, Numbered):
-    """A record with an owner and custom fields. `search`: what it is found by, without case and accents.
+    """A record with an owner and custom fields. `search`: the words it is found by (crm.search.words).
 
     `last_activity_at`: when it was last changed, or something was done or noted about it; empty where the release before
     made it.
