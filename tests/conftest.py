@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from tests.support import matrix
@@ -22,6 +24,9 @@ from tests.support.servers.sink import Sink, running_sink
 from tests.support.servers.smtp import SmtpServer, start_smtp
 
 ROOT = Path(__file__).resolve().parents[1]
+# How fast a busy machine makes up examples says nothing about the code.
+hypothesis_settings.register_profile("flowapp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("flowapp")
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any, Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, field_validator, model_validator
 
@@ -371,7 +371,7 @@ BODIES = loosely(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None)
 @given(BODIES)
 def test_anything_json_like_is_parsed_or_refused(data):
     try:
@@ -424,7 +424,7 @@ def right(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None)
 @given(right())
 def test_what_is_right_comes_back_the_same_through_json(data):
     definition = parse(data)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -488,7 +488,7 @@ BODIES = loosely(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None)
 @given(BODIES)
 def test_anything_json_like_is_read_or_refused(body):
     try:
@@ -550,7 +550,7 @@ def mixed(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     return flow(steps=steps, edges=edges, triggers=[start]), body
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None)
 @given(mixed())
 def test_dialects_mixed_key_by_key_mean_the_same(pair):
     canonical, body = pair
