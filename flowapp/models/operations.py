@@ -102,7 +102,7 @@ class Job(HasId, Tenant, Base):
     __table_args__ = (
         CheckConstraint(f"status IN {JOB_STATUSES}", name="status"),
         CheckConstraint("total >= 0 AND done >= 0 AND changed >= 0 AND failed >= 0", name="counts"),
-        Index("ix_jobs_open", "rung_at", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+        Index("ix_jobs_open", "woken_at", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
     )
 
     kind: Mapped[str] = mapped_column(String(64))
@@ -122,7 +122,7 @@ class Job(HasId, Tenant, Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    rung_at: Mapped[datetime] = mapped_column(default=utcnow)
+    woken_at: Mapped[datetime] = mapped_column(default=utcnow)
     fence: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None]

@@ -104,7 +104,7 @@ def create_jobs():
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("rung_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("woken_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
@@ -119,7 +119,7 @@ def create_jobs():
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
-    op.create_index("ix_jobs_open", "jobs", ["rung_at"], sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+    op.create_index("ix_jobs_open", "jobs", ["woken_at"], sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 
 
 def downgrade() -> None:

@@ -78,7 +78,7 @@ def release(session: Session, job_id: str, fence: int, now: datetime) -> None:
     session.execute(
         update(Job)
         .where(Job.id == job_id, Job.fence == fence, Job.status == "running")
-        .values(lease_until=None, rung_at=now)
+        .values(lease_until=None, woken_at=now)
         .execution_options(synchronize_session=False)
     )
 
@@ -87,11 +87,11 @@ def lost(session: Session, now: datetime) -> list[tuple[str, str]]:
     """(job, organization) of those that nobody works on though they are open: their message was lost, or their worker died.
     Marks them as woken."""
     free = or_(Job.lease_until.is_(None), Job.lease_until < now)
-    wanted = select(Job.id, Job.organization_id).where(Job.status.in_(JOB_OPEN), free, Job.rung_at < now - WAKE_AGAIN)
-    found = [(row.id, row.organization_id) for row in session.execute(wanted.order_by(Job.rung_at).limit(AT_ONCE))]
+    wanted = select(Job.id, Job.organization_id).where(Job.status.in_(JOB_OPEN), free, Job.woken_at < now - WAKE_AGAIN)
+    found = [(row.id, row.organization_id) for row in session.execute(wanted.order_by(Job.woken_at).limit(AT_ONCE))]
     if found:
         session.execute(
-            update(Job).where(Job.id.in_([one[0] for one in found])).values(rung_at=now)
+            update(Job).where(Job.id.in_([one[0] for one in found])).values(woken_at=now)
             .execution_options(synchronize_session=False)
         )  # fmt: skip
     return found
