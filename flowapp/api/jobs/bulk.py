@@ -5,13 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify
 
 from flowapp.api.bodies import read_model
-from flowapp.api.crm.records import me
 from flowapp.api.jobs.bulk_schemas import BulkIn, ContactsBulkIn, FilterIn
 from flowapp.api.jobs.job_schemas import JobOut
 from flowapp.api.routes import route
 from flowapp.catalog import N_
-from flowapp.crm.bulk import Asked, begin
-from flowapp.crm.finding import Search
+from flowapp.crm import finding
+from flowapp.crm.bulk import NOUNS, Asked, begin
 from flowapp.crm.jobs import upsert_contacts
 from flowapp.errors import InvalidError
 from flowapp.events import audit
@@ -84,18 +83,17 @@ def _changed(noun: str, body: BulkIn) -> tuple[Response, int]:
         noun,
         str(body.action or ""),
         body.ids or (),
-        _search(body.filter) if body.filter is not None else None,
+        _search(noun, body.filter) if body.filter is not None else None,
         body.model_dump(include=_OWN & body.model_fields_set),
         body.start_workflows,
     )
     return _answer(begin(db.session(), asked, created_by=g.actor.user.id))
 
 
-def _search(given: FilterIn) -> Search:
-    return Search(
-        text=given.search, owner_id=me(given.owner), tag=given.tag, list_id=given.list, stage_id=given.stage,
-        status=given.status, trashed=given.trash,
-    )  # fmt: skip
+def _search(noun: str, given: FilterIn) -> finding.Search:
+    asked = given.model_dump(exclude_defaults=True)
+    asked["q"] = asked.pop("search", "")
+    return finding.read(db.session(), NOUNS[noun].model, asked, g.actor.user.id)
 
 
 def _answer(job: Job) -> tuple[Response, int]:

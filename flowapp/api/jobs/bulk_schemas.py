@@ -43,6 +43,7 @@ class FilterIn(In):
     stage: str = Field(default="", max_length=64, description="Id of a stage, of deals.")
     status: str = Field(default="", max_length=16, description="open, won or lost, of deals.")
     trash: bool = Field(default=False, description="Those in the trash, and no others.")
+    filter: dict[str, object] | None = Field(default=None, description="Conditions, as workflows write them.")
 
 
 class BulkIn(In):

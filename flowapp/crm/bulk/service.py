@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -12,7 +11,6 @@ from sqlalchemy.orm import Session
 from flowapp.crm import finding
 from flowapp.crm.bulk.actions import ACTIONS, Action
 from flowapp.crm.bulk.nouns import NOUNS, BulkNoun
-from flowapp.crm.writing import Record
 from flowapp.errors import InvalidError
 from flowapp.models import Job, read_id
 from flowapp.records.jobs import create, files
@@ -74,7 +72,7 @@ def begin(session: Session, asked: Asked, *, created_by: str | None) -> Job:
 
 
 def _matching(asked: Asked, search: finding.Search) -> list[ColumnElement[bool]]:
-    return finding.conditions(cast(type[Record], asked.of.model), search)
+    return finding.conditions(asked.of.model, search)
 
 
 def _refuse_ids(ids: Sequence[str]) -> None:
