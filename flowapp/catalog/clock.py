@@ -31,7 +31,8 @@ class OrganizationClock:
     def complete(self, spec: TriggerSpec, config: Mapping[str, object]) -> dict[str, object]:
         """The settings of a trigger with the organization's zone and time where they name none."""
         known = spec.params.model_fields
-        left_open = dict(self.time_of(spec.time_of(config))) if spec.time_of else {}
+        open_ = spec.time_of is not None and config.get("at") in (None, "")  # of a time of its own, its own day
+        left_open = dict(self.time_of(spec.time_of(config))) if spec.time_of and open_ else {}
         if spec.source == "clock" and "timezone" in known:
             left_open["timezone"] = self.timezone
         named = {name: value for name, value in config.items() if name not in left_open or value not in (None, "")}

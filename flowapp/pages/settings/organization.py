@@ -9,13 +9,14 @@ from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
+from flowapp import workflows
 from flowapp.accounts import members
 from flowapp.catalog import N_
 from flowapp.catalog.times import timezones
 from flowapp.errors import InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
-from flowapp.models import Organization
+from flowapp.models import Organization, utcnow
 from flowapp.records.lock import lock
 from flowapp.security.roles import Role
 from flowapp.web.access import access
@@ -95,6 +96,8 @@ def save() -> Response:
     audit(
         db.session(), "organization.updated", actor=g.actor.audit, target=target, details={"before": before},
     )  # fmt: skip
+    if merged["timezone"] != before["timezone"]:
+        workflows.reset_clocks(db.session(), utcnow())
     members.tell_organization(db.session(), organization, before, g.actor.user.id)
     db.session.commit()
     edit.tell()
