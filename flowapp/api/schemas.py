@@ -70,6 +70,7 @@ class WorkflowQuery(PageQuery):
     )
     trigger_type: str = Field(default="", max_length=100, description="One that has such a trigger.")
     is_template: bool | None = None
+    is_deleted: bool | None = Field(default=None, description="None is: what is deleted is gone. false is all of them.")
     project: UUID | None = Field(default=None, description="Id of a project.")
     search: str = Field(default="", max_length=200, description="Part of the name or the description.")
     sort: Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^-?({'|'.join(SORTS)})$"})] = Field(
@@ -149,6 +150,7 @@ class WorkflowItemOut(Out):
     project: str
     version: int | None
     is_template: bool
+    is_deleted: bool = Field(description="Always false: what is deleted is gone.")
     created_by: str | None
     created_at: datetime
     updated_at: datetime

@@ -164,7 +164,10 @@ class Notification(HasId, Tenant, Base):
     """A message to a member, shown in the app until it is read. `kind`: notifications.settings; empty of an old one."""
 
     __tablename__ = "notifications"
-    __table_args__ = (Index("ix_notifications_user_id_id", "user_id", "id"),)
+    __table_args__ = (
+        Index("ix_notifications_user_id_id", "user_id", "id"),
+        Index("ix_notifications_organization_id_source_key", "organization_id", "source_key", unique=True),
+    )
 
     user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(16), default="", server_default="")
@@ -174,6 +177,7 @@ class Notification(HasId, Tenant, Base):
     link: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     read_at: Mapped[datetime | None]
+    source_key: Mapped[str | None] = mapped_column(String(110))  # a step's visit and whom it tells: told once
 
 
 class NotificationSetting(Tenant, Base):

@@ -72,7 +72,7 @@ class Members:
             people = {user.id: user for user in (with_role(session, role) if role else [])}
             named = session.scalars(select(Member).where(Member.user_id.in_(members)))
             people |= {member.user_id: member.user for member in named}
-            notify(session, list(people.values()), title, body, link, level=level)
+            notify(session, list(people.values()), title, body, link, level=level, key=self._key)
             return [user.email for user in people.values()]
 
         told = self._services.within(write)
@@ -164,10 +164,18 @@ def _names(session: Session, visit: Visit) -> tuple[str, Organization]:
     return session.get_one(Workflow, visit.workflow_id).name, session.get_one(Organization, visit.organization_id)
 
 
-def notify(session: Session, people: Sequence[User], title: str, body: str, link: str, *, level: str = "info") -> None:
-    """Writes a notification for each of them. The caller commits."""
+def notify(
+    session: Session, people: Sequence[User], title: str, body: str, link: str, *, level: str = "info", key: str = ""
+) -> None:
+    """Writes a notification for each of them. The caller commits. With a `key` whom it told before is not told again."""
     words = {"level": level, "title": title[:300], "body": kept_text(body), "link": link[:500]}
-    session.add_all(Notification(user_id=user.id, **words) for user in people)
+    keys = {user.id: f"{key}:{user.id}" if key else None for user in people}
+    told = set(session.scalars(select(Notification.source_key).where(Notification.source_key.in_(keys.values()))))
+    session.add_all(
+        Notification(user_id=user.id, source_key=keys[user.id], **words)
+        for user in people
+        if keys[user.id] not in told or not key
+    )
 
 
 def sender_name(organization: str) -> str:

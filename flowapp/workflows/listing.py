@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Text, cast, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from flowapp.engine.language.dialects import type_name
@@ -28,6 +28,7 @@ def find(
     status: str = "",
     trigger_type: str = "",
     is_template: bool | None = None,
+    is_deleted: bool = False,
     project_id: str = "",
     sort: str = "-updated_at",
     at: PageAt = FIRST,
@@ -46,6 +47,8 @@ def find(
         statement = statement.where(_has_trigger(trigger_type))
     if is_template is not None:
         statement = statement.where(Workflow.is_template == is_template)
+    if is_deleted:  # what was deleted is gone
+        statement = statement.where(false())
     if project_id:
         statement = statement.where(Workflow.project_id == project_id)
     key = _sort_key(sort.removeprefix("-"))

@@ -62,6 +62,7 @@ def _listed(workflow: Workflow, stats: Stats) -> dict[str, object]:
             name: getattr(workflow, name)
             for name in ("id", "name", "description", "number", "status", "is_template", "created_by")
         },
+        "is_deleted": False,  # what is deleted is gone
         "organization": workflow.organization_id,
         "project": workflow.project_id,
         "version": workflow.published.number if workflow.published else None,

@@ -23,6 +23,18 @@ def run(api: Api, path: str, **body: Any) -> Any:
     return api.get(f"/executions/{ended['execution_id']}/")
 
 
+def test_a_deleted_workflow_is_gone(api: Api) -> None:
+    """A list of what is not deleted is a list of all, and one of what is deleted is empty."""
+    kept, gone = (made(api, name=name, steps=[ECHO]) for name in ("Kept", "Gone"))
+    api("DELETE", gone, status=204)
+    listed = api.get("/workflows/?is_deleted=false&sort=-execution_count")["results"]
+    assert [(one["name"], one["is_deleted"]) for one in listed] == [("Kept", False)]
+    assert api.get("/workflows/?is_deleted=true")["results"] == []
+    shown = api.get(kept)
+    assert shown["is_deleted"] is False
+    assert api("PUT", kept, shown, 200).json["name"] == "Kept"
+
+
 def test_a_workflow_in_the_list(api: Api) -> None:
     made(api, name="Contact Form Workflow", description="What it does", steps=[ECHO])
     page = api.get("/workflows/")

@@ -46,6 +46,7 @@ def list_workflows() -> Response:
         status=query.status,
         trigger_type=query.trigger_type,
         is_template=query.is_template,
+        is_deleted=bool(query.is_deleted),
         project_id=str(query.project or ""),
         sort=query.sort,
         at=query.at,

@@ -42,7 +42,9 @@ PARTS = {
 class TimesForm(FlaskForm):  # type: ignore[misc]
     inactivity_at = StringField(_l("Every night at"), render_kw=_AT)
     daily_at = StringField(_l("Every day at"), render_kw=_AT)
-    weekly_weekday = SelectField(_l("Every week on"), choices=[SelectChoice(day, _l(name)) for day, name in zip(DAYS, _NAMES, strict=True)])
+    weekly_weekday = SelectField(
+        _l("Every week on"), choices=[SelectChoice(day, _l(name)) for day, name in zip(DAYS, _NAMES, strict=True)]
+    )
     weekly_at = StringField(_l("At"), render_kw=_AT)
     monthly_day = SelectField(
         _l("Every month on day"),
