@@ -15,6 +15,7 @@ from flowapp.security.roles import Role
 from flowapp.template_library import library
 from flowapp.web import access, go, page
 from flowapp.web.forms.page import PageForm, text
+from flowapp.web.forms.text import shown as as_text
 
 bp = Blueprint("workflow_templates", __name__, url_prefix="/workflows/<uuid:workflow_id>/template")
 
@@ -55,7 +56,7 @@ def save(workflow_id: UUID) -> Response:
 
 
 def _page(workflow: Workflow, form: TemplateForm, status: int = 200) -> Response:
-    variables = workflow.draft["variables"]
+    variables = [(name, as_text(value)) for name, value in workflow.draft["variables"].items()]
     return page(
         "workflows/template.html", block="form", status=status, workflow=workflow, form=form, variables=variables
     )
