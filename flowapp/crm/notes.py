@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape, unescape
+from typing import cast
 
 import nh3
 from sqlalchemy import select
@@ -15,15 +16,18 @@ from flowapp.crm import links, reading
 from flowapp.crm.writing import Changes, changed, made_before, save
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.events import Cause
-from flowapp.models import Member, Note, iso, read_id, utcnow
+from flowapp.models import Member, Note, User, iso, read_id, utcnow
 from flowapp.models.crm.activities import NOTE_TYPES
+from flowapp.notifications import mentions
 from flowapp.records.lock import lock
+from flowapp.security.roles import Role
 from flowapp.texts import say
 
 NOUN = "note"
 FIXED = ("id", "type", "html", "text", "mentions", *links.NAMES)
 ALIASES = {**links.ALIASES, "body": "html", "content": "html", "note": "html", "activity_type": "type"}
 MAX_HTML = 100_000
+_PAGES = {"deal": "deals", "contact": "contacts", "company": "companies"}
 _TAGS = {
     "a", "b", "blockquote", "br", "code", "em", "h3", "h4", "i", "li", "ol", "p", "pre", "s", "strong", "u", "ul",
 }  # fmt: skip
@@ -54,6 +58,7 @@ def create(session: Session, data: Mapping[str, object], *, cause: Cause, source
     save(session, note)
     links.touch_all(session, note)
     _record(session, "note.created", note, {}, cause)
+    _tell(session, note, note.mentions, cause)
     return note
 
 
@@ -68,6 +73,7 @@ def update(session: Session, note: Note, data: Mapping[str, object], *, cause: C
     if changes := changed(before, view(note)):
         save(session, note)
         _record(session, "note.updated", note, changes, cause)
+        _tell(session, note, set(note.mentions) - set(cast(list[str], before["mentions"])), cause)
     return note
 
 
@@ -134,6 +140,25 @@ def _mentioned(session: Session, text: str) -> list[str]:
         for user in people
         if words & {user.email, user.email.partition("@")[0], user.name.replace(" ", "").lower()}
     ]
+
+
+def may_change(note: Note, user_id: str, role: Role) -> bool:
+    """Whether a member may change or delete it: their own, admins every one."""
+    return role >= Role.ADMIN or (role >= Role.OPERATOR and note.made_by.get("actor_id") == user_id)
+
+
+def _tell(session: Session, note: Note, user_ids: Iterable[str], cause: Cause) -> None:
+    """Whom it mentions anew, but for who wrote it."""
+    told = set(user_ids) - {cause.actor_id}
+    if told:
+        author = session.get(User, cause.actor_id) if cause.actor_id else None
+        about = next((noun, key) for noun, key in _about(note) if key)
+        link = f"/{_PAGES[about[0]]}/{about[1]}"
+        mentions.tell(session, told, author=author.name if author else "", text=note.text, link=link)
+
+
+def _about(note: Note) -> list[tuple[str, str | None]]:
+    return [("deal", note.deal_id), ("contact", note.contact_id), ("company", note.company_id)]
 
 
 def _record(session: Session, kind: str, note: Note, changes: Changes, cause: Cause) -> None:

@@ -17,10 +17,12 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import Email
 from flowapp.engine.language.workflow_config import stored_config
 from flowapp.models import TEST, Event, Execution, Member, Notification, Organization, User, Version, Workflow
+from flowapp.notifications import settings
 from flowapp.texts import localized, say
 
 Kind = Literal["failing", "recovered", "stopped", "completed", "failed", "cancelled"]
 KINDS = ("failing", "recovered", "stopped")
+KIND = "alert"  # of notifications.settings
 READERS = ("owner", "admin", "editor")
 AT_ONCE = 200
 _LEVELS = {"recovered": "success", "completed": "success", "cancelled": "warning"}
@@ -102,17 +104,17 @@ def _announce(session: Session, workflow: Workflow, kind: Kind, key: str) -> Ale
 
 def notify(session: Session, workflow: Workflow, kind: Kind, text: AlertText, key: str) -> Alert:
     """Tells the readers of the workflow in the app."""
-    organization = session.get_one(Organization, workflow.organization_id)
-    for user in readers(session, workflow):
+    organization, people = session.get_one(Organization, workflow.organization_id), readers(session, workflow)
+    wishes = settings.wishes(session, organization.id, KIND, [user.id for user in people])
+    for user in people:
         language = organization.language_for(user)
         title, body = localized(text.title, language)[:300], localized(text.body, language)
         level = _LEVELS.get(kind, "danger")
-        session.add(
-            Notification(
-                organization_id=workflow.organization_id, user_id=user.id, level=level,
-                title=title, body=body, link=text.link,
-            )
+        row = Notification(
+            organization_id=workflow.organization_id, user_id=user.id, kind=KIND, level=level, title=title, body=body,
+            link=text.link,
         )  # fmt: skip
+        session.add(settings.told(wishes[user.id], row))
     return Alert(workflow.id, kind, key)
 
 
@@ -121,6 +123,13 @@ def readers(session: Session, workflow: Workflow) -> list[User]:
     recipients = or_(Member.role.in_(READERS), Member.user_id == workflow.created_by)
     members = session.scalars(select(Member).where(Member.organization_id == workflow.organization_id, recipients))
     return sorted((member.user for member in members), key=lambda user: user.email)
+
+
+def mailed(session: Session, workflow: Workflow) -> list[User]:
+    """Those of them who want it by e-mail."""
+    people = readers(session, workflow)
+    wishes = settings.wishes(session, workflow.organization_id, KIND, [user.id for user in people])
+    return [user for user in people if wishes[user.id].by_email]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +165,7 @@ def emails(session: Session, workflow: Workflow, kind: Kind, *, key: str, url: s
     key = f"{workflow.id}.{kind}.{key}"
     return [
         email(user, text, organization.language_for(user), key=key, url=url, sender_name=sender_name)
-        for user in readers(session, workflow)
+        for user in mailed(session, workflow)
     ]
 
 

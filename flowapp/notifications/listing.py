@@ -57,7 +57,7 @@ def mark_read(session: Session, user_id: str, ids: Sequence[str] | None = None) 
 def notification_json(row: Notification) -> dict[str, object]:
     """The notification as answers and messages print it."""
     return {
-        **{name: getattr(row, name) for name in ("id", "level", "title", "body", "link")},
+        **{name: getattr(row, name) for name in ("id", "kind", "level", "title", "body", "link")},
         "created_at": iso(row.created_at),
         "read_at": iso(row.read_at),
     }

@@ -9,7 +9,7 @@ from flowapp import events
 from flowapp.catalog import Email
 from flowapp.errors import NotFoundError
 from flowapp.models import TEST, Execution, Organization, Workflow, read_id
-from flowapp.notifications.alerts import AlertText, Kind, email, notify, readers
+from flowapp.notifications.alerts import AlertText, Kind, email, mailed, notify
 from flowapp.texts import say
 
 KINDS = ("completed", "failed", "cancelled")
@@ -31,7 +31,7 @@ def emails(
     organization = session.get_one(Organization, workflow.organization_id)
     return [
         email(user, text, organization.language_for(user), key=known, url=url, sender_name=sender_name)
-        for user in readers(session, workflow)
+        for user in mailed(session, workflow)
     ]
 
 

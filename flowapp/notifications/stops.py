@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import Email
 from flowapp.engine.store.event_matching.limits import MOST_DEEP, MOST_TOUCHES, WITHIN, Stopped
 from flowapp.models import Notification, Workflow, first_id
-from flowapp.notifications.alerts import Alert, AlertText, email, notify, readers
+from flowapp.notifications.alerts import Alert, AlertText, email, mailed, notify
 from flowapp.texts import say
 
 
@@ -60,7 +60,7 @@ def emails(session: Session, workflow: Workflow, *, key: str, url: str, sender_n
     """What its readers were told in the app last, by e-mail."""
     links = [_link(workflow, reason) for reason in ("chain", "record")]
     found = []
-    for user in readers(session, workflow):
+    for user in mailed(session, workflow):
         of_user = select(Notification).where(Notification.user_id == user.id, Notification.link.in_(links))
         told = session.scalars(of_user.order_by(Notification.id.desc()).limit(1)).first()
         if told is not None:

@@ -10,10 +10,16 @@ from sqlalchemy.orm import Session
 
 from flowapp.engine.runtime.recorder import end_of
 from flowapp.engine.store import admission
+from flowapp.errors import UnavailableError
 from flowapp.executions.following import ENDED
+from flowapp.logs import get_logger
 from flowapp.models import Execution
 from flowapp.models.tenancy import tenant_session
+from flowapp.notifications.mentions import MAILED
+from flowapp.tasks import jobs
 from flowapp.tasks.runtime import runtime
+
+log = get_logger(__name__)
 
 
 def ended(row: Mapping[str, Any]) -> None:
@@ -45,17 +51,28 @@ def announce_ends(executions: list[Execution]) -> None:
 
 
 @event.listens_for(Session, "after_commit")
-def _announce(session: Session) -> None:
-    """Those that a service has ended on the way, as with a contact that was deleted: no caller has to think of them."""
-    if session.in_nested_transaction() or not (
-        ids := session.info.pop(ENDED, [])
-    ):  # a savepoint is released by it, too
+def _after_commit(session: Session) -> None:
+    """What services did on the way that others hear of after the commit: no caller has to think of it."""
+    if session.in_nested_transaction():  # a savepoint is released by it, too
         return
-    with tenant_session(runtime().engine, session.info["organization_id"]) as another:
-        announce_ends(list(another.scalars(select(Execution).where(Execution.id.in_(ids)))))
+    ended, mailed = session.info.pop(ENDED, []), session.info.pop(MAILED, [])
+    if ended:
+        with tenant_session(runtime().engine, session.info["organization_id"]) as another:
+            announce_ends(list(another.scalars(select(Execution).where(Execution.id.in_(ended)))))
+    if mailed:
+        _mail(session.info["organization_id"], mailed)
+
+
+def _mail(organization_id: str, ids: list[str]) -> None:
+    """In the app they are told already: a broker that does not respond is no fault of who wrote."""
+    try:
+        jobs.send("send_notification_emails", organization_id=organization_id, ids=",".join(ids))
+    except UnavailableError:
+        log.warning("broker does not respond, a notification is not e-mailed")
 
 
 @event.listens_for(Session, "after_rollback")
 def _forget(session: Session) -> None:
     if not session.in_nested_transaction():
         session.info.pop(ENDED, None)
+        session.info.pop(MAILED, None)

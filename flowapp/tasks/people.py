@@ -16,6 +16,7 @@ from flowapp.engine.runtime.visit import Visit
 from flowapp.errors import StepError
 from flowapp.logs import kept_text
 from flowapp.models import ROLES, Member, Notification, Organization, User, Workflow
+from flowapp.notifications import settings
 from flowapp.security.links import sign
 from flowapp.security.roles import Role
 from flowapp.texts import labelled, localized, say
@@ -68,18 +69,20 @@ class Members:
     ) -> int:  # fmt: skip
         """Tells members with that role or a higher one, and these, in the app, and `emails` by e-mail; how many that is."""
 
-        def write(session: Session) -> list[str]:
+        def write(session: Session) -> tuple[int, list[str]]:
             people = {user.id: user for user in (with_role(session, role) if role else [])}
             named = session.scalars(select(Member).where(Member.user_id.in_(members)))
             people |= {member.user_id: member.user for member in named}
-            notify(session, list(people.values()), title, body, link, level=level, key=self._key)
-            return [user.email for user in people.values()]
+            told = list(people.values())
+            notify(session, told, title, body, link, kind="message", level=level, key=self._key)
+            return len(told), [user.email for user in mailed(session, told, "message")]
 
         told = self._services.within(write)
+        by_mail = told[1] if by_email else []
         text = f"{body}\n\n{self._services.public_url + link if link.startswith('/') else link}".strip()
-        for number, address in enumerate([*(told if by_email else ()), *emails]):
+        for number, address in enumerate([*by_mail, *emails]):
             self._services.mail.send(Email([address], title, text, message_id=f"<{self._key}.{number}@flowapp>"))
-        return len(told) + len(emails)
+        return told[0] + len(emails)
 
     def asked(self, question: Question) -> tuple[list[User], list[str]]:
         """Whom the question goes to, and whom it names who is no member. StepError where that is nobody."""
@@ -102,15 +105,16 @@ class Members:
         people, missing = self.asked(question)
         title, message = question.title, question.message
 
-        def write(session: Session) -> tuple[str, Organization]:
+        def write(session: Session) -> tuple[str, Organization, list[User]]:
             notified = set(session.scalars(select(Notification.user_id).where(_to(people), Notification.link == page)))
-            notify(session, [user for user in people if user.id not in notified], title, message, page)
-            return _names(session, self._visit)
+            new = [user for user in people if user.id not in notified]
+            notify(session, new, title, message, page, kind="decision")
+            return (*_names(session, self._visit), mailed(session, people, "decision"))
 
-        workflow, organization = self._services.within(write)
+        workflow, organization, by_mail = self._services.within(write)
         sent = [
             self._services.mail.send(self._email(user, title, message, workflow, organization))
-            for user in (people if by_email else ())
+            for user in (by_mail if by_email else ())
         ]
         return Asked(len(people), any(mail.caught for mail in sent), missing)
 
@@ -165,17 +169,25 @@ def _names(session: Session, visit: Visit) -> tuple[str, Organization]:
 
 
 def notify(
-    session: Session, people: Sequence[User], title: str, body: str, link: str, *, level: str = "info", key: str = ""
-) -> None:
-    """Writes a notification for each of them. The caller commits. With a `key` whom it told before is not told again."""
-    words = {"level": level, "title": title[:300], "body": kept_text(body), "link": link[:500]}
+    session: Session, people: Sequence[User], title: str, body: str, link: str, *, kind: str, level: str = "info", key: str = "",
+) -> None:  # fmt: skip
+    """Writes a notification for each of them, as they wish. The caller commits. With a `key` whom it told before is not told
+    again."""
+    words = {"kind": kind, "level": level, "title": title[:300], "body": kept_text(body), "link": link[:500]}
     keys = {user.id: f"{key}:{user.id}" if key else None for user in people}
     told = set(session.scalars(select(Notification.source_key).where(Notification.source_key.in_(keys.values()))))
+    wishes = settings.wishes(session, session.info["organization_id"], kind, [user.id for user in people])
     session.add_all(
-        Notification(user_id=user.id, source_key=keys[user.id], **words)
+        settings.told(wishes[user.id], Notification(user_id=user.id, source_key=keys[user.id], **words))
         for user in people
         if keys[user.id] not in told or not key
     )
+
+
+def mailed(session: Session, people: Sequence[User], kind: str) -> list[User]:
+    """Those of them who want such things by e-mail."""
+    wishes = settings.wishes(session, session.info["organization_id"], kind, [user.id for user in people])
+    return [user for user in people if wishes[user.id].by_email]
 
 
 def sender_name(organization: str) -> str:

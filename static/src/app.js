@@ -5,6 +5,7 @@ import "./confirm.js";
 import "./copy.js";
 import "./editor.js";
 import "./live.js";
+import "./mentions.js";
 import "./menus.js";
 import "./picker.js";
 import "./record.js";

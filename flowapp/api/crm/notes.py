@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
@@ -13,9 +13,11 @@ from flowapp.api.crm.records import Key, cause, sorted_page
 from flowapp.api.routes import route
 from flowapp.catalog import N_
 from flowapp.crm import notes
+from flowapp.errors import ForbiddenError
 from flowapp.extensions import db
 from flowapp.models import Note, read_id
 from flowapp.security.roles import Role
+from flowapp.texts import say
 from flowapp.web.access import access
 
 bp = Blueprint("notes_api", __name__)
@@ -65,8 +67,8 @@ def create_note() -> tuple[Response, int]:
 )  # fmt: skip
 @access(Role.OPERATOR)
 def update_note(note_id: str) -> Response:
-    """What is named is changed. Tells workflows of it."""
-    row = notes.get(db.session(), note_id)
+    """What is named is changed. Tells workflows of it. 403 for another member's note, unless you are an admin."""
+    row = _mine(note_id)
     data = read_model(schemas.NoteChangeIn).model_dump(mode="json", exclude_unset=True)
     return _answer(notes.update(db.session(), row, data, cause=cause()))
 
@@ -75,7 +77,7 @@ def update_note(note_id: str) -> Response:
 @access(Role.OPERATOR)
 def delete_note(note_id: str) -> tuple[str, int]:
     """Into the trash, from where it can be restored."""
-    notes.delete(db.session(), notes.get(db.session(), note_id), cause=cause())
+    notes.delete(db.session(), _mine(note_id), cause=cause())
     db.session().commit()
     return "", 204
 
@@ -86,6 +88,13 @@ def restore_note(note_id: str) -> Response:
     """Out of the trash."""
     row = notes.get(db.session(), note_id, trashed=True)
     return _answer(notes.restore(db.session(), row, cause=cause()))
+
+
+def _mine(note_id: str) -> Note:
+    row = notes.get(db.session(), note_id)
+    if not notes.may_change(row, g.actor.user.id, g.actor.role):
+        raise ForbiddenError(say("Only who wrote a note, and admins, can change or delete it."))
+    return row
 
 
 def _answer(row: Note) -> Response:

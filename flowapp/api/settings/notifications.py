@@ -11,7 +11,7 @@ from flowapp.catalog import N_
 from flowapp.errors import NotFoundError
 from flowapp.extensions import db
 from flowapp.models import read_id
-from flowapp.notifications import listing
+from flowapp.notifications import listing, settings
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web.access import access
@@ -65,3 +65,25 @@ def read_notification(notification_id: str) -> Response:
     answer = jsonify(listing.notification_json(notification))
     session.commit()
     return answer
+
+
+@route(
+    bp, "/notifications/settings/", "GET", tag=TAG, summary=N_("Get how you are notified"), answer=schemas.WishesOut
+)  # fmt: skip
+@access(Role.VIEWER)
+def get_wishes() -> Response:
+    """Of each kind of things: in the app, by e-mail."""
+    return jsonify(settings.wishes_json(settings.of(db.session(), g.actor.user.id)))
+
+
+@route(
+    bp, "/notifications/settings/", "PATCH", "PUT", tag=TAG, summary=N_("Change how you are notified"), body=schemas.WishesIn,
+    answer=schemas.WishesOut,
+)  # fmt: skip
+@access(Role.VIEWER)
+def put_wishes() -> Response:
+    """What is named is changed."""
+    changes = read_model(schemas.WishesIn).model_dump(exclude_unset=True)
+    wishes = settings.put(db.session(), g.actor.user.id, changes)
+    db.session.commit()
+    return jsonify(settings.wishes_json(wishes))

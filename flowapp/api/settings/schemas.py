@@ -26,6 +26,7 @@ class NotificationOut(Out):
     """A message to the caller; `level`: info, success, warning or danger; `link`: a path of this application."""
 
     id: str
+    kind: str = Field(description="mention, decision, message or alert; empty of an old one.")
     level: str
     title: str
     body: str
@@ -45,3 +46,35 @@ class ReadOut(Out):
     """How many became read."""
 
     read: int
+
+
+class WishOut(Out):
+    """How the caller is told of a kind of things. Not `in_app`: it is listed as read."""
+
+    in_app: bool
+    by_email: bool
+
+
+class WishesOut(Out):
+    """By kind."""
+
+    mention: WishOut
+    decision: WishOut
+    message: WishOut
+    alert: WishOut
+
+
+class WishIn(In):
+    """What changes."""
+
+    in_app: bool = True
+    by_email: bool = True
+
+
+class WishesIn(In):
+    """What changes, by kind."""
+
+    mention: WishIn = Field(default_factory=WishIn)
+    decision: WishIn = Field(default_factory=WishIn)
+    message: WishIn = Field(default_factory=WishIn)
+    alert: WishIn = Field(default_factory=WishIn)

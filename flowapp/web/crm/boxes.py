@@ -66,6 +66,18 @@ def member_choices(session: Session) -> dict[str, str]:
     return {row.id: row.name for row in people}
 
 
+def mentionable(session: Session) -> list[dict[str, str]]:
+    """The members, and how a note names each: by the name where that is one word, else by the address."""
+    people = session.execute(
+        select(User.email, User.name).join(Member, Member.user_id == User.id).order_by(User.name)
+    ).all()
+    names = [row.name.replace(" ", "") for row in people]
+    return [
+        {"name": row.name, "handle": name if name.isidentifier() and names.count(name) == 1 else row.email}
+        for row, name in zip(people, names, strict=True)
+    ]
+
+
 def reference(session: Session, kind: str, record_id: object) -> str:
     """How a box names another record: as a person would, where that names only this one."""
     known = read_id(str(record_id)) if record_id else None

@@ -12,15 +12,16 @@ from uuid import UUID
 from flask import Response, g, request, url_for
 from flask_babel import gettext as _
 
-from flowapp.crm import tags
+from flowapp.crm import notes, tags
 from flowapp.crm.people import duplicates
 from flowapp.events import Cause, audit
+from flowapp.exact_json import dump_json
 from flowapp.extensions import db
 from flowapp.models import Company, Contact, Deal, Pipeline
 from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.web.crm import related
-from flowapp.web.crm.boxes import form_of, member_choices
+from flowapp.web.crm.boxes import form_of, member_choices, mentionable
 from flowapp.web.crm.composer import NoteForm, TaskForm
 from flowapp.web.crm.nouns import Noun, R, Row, title_of
 from flowapp.web.crm.timeline import lines
@@ -91,6 +92,9 @@ class RecordPage(Generic[R]):
             "row_edit": lambda row: self.edit(record, row),
             "record_tags": cache(lambda: tags.of(session, record)),
             "entries": cache(lambda: lines(session, record, at)),
+            "note_form_of": lambda note: NoteForm(data={"text": note.text}),
+            "mention_names": cache(lambda: dump_json(mentionable(session))),
+            "may_change": lambda note: notes.may_change(note, g.actor.user.id, g.actor.role),
             "mergeable": lambda: isinstance(record, Contact | Company),
             "title_of": title_of,
             "alike": cache(lambda: duplicates.of(session, record) if isinstance(record, Contact | Company) else []),

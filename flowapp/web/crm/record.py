@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, request
+from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
 
 from flowapp.crm import notes, tags, tasks
-from flowapp.errors import InvalidError, NotFoundError
+from flowapp.errors import ForbiddenError, InvalidError, NotFoundError
 from flowapp.extensions import db
+from flowapp.models import Note
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web.access import access
@@ -33,6 +34,8 @@ class RecordPages(RecordPage[R]):
         for path, name, view in (
             (one, "save", self.save),
             (f"{one}/notes", "write_note", self.write_note),
+            (f"{one}/notes/<uuid:note_id>", "change_note", self.change_note),
+            (f"{one}/notes/<uuid:note_id>/delete", "delete_note", self.delete_note),
             (f"{one}/tasks", "make_task", self.make_task),
             (f"{one}/tags", "tag", self.tag),
             (f"{one}/delete", "delete", self.delete),
@@ -85,6 +88,34 @@ class RecordPages(RecordPage[R]):
         return self._compose(
             ids, lambda about: notes.create(db.session(), {**form.typed, **about}, cause=cause()), note_form=form
         )
+
+    def change_note(self, **ids: UUID) -> Response:
+        """Changes the text of a note; a refused one is asked for again."""
+        record, note = self.get(ids), self._note(ids)
+        form = NoteForm(request.form)
+        try:
+            notes.update(db.session(), note, form.typed, cause=cause())
+        except InvalidError as error:
+            db.session.rollback()
+            form.refused(error)
+            return self.page(self.get(ids), 422, part="timeline", note_open=str(ids["note_id"]), note_text=form)
+        db.session.commit()
+        return self.saved(record, "timeline")
+
+    def delete_note(self, **ids: UUID) -> Response:
+        """Moves a note to the trash."""
+        record = self.get(ids)
+        notes.delete(db.session(), self._note(ids), cause=cause())
+        db.session.commit()
+        return self.saved(record, "timeline")
+
+    def _note(self, ids: dict[str, UUID]) -> Note:
+        note = notes.get(db.session(), str(ids["note_id"]))
+        if str(ids[f"{self.noun.name}_id"]) not in (note.contact_id, note.company_id, note.deal_id):
+            raise NotFoundError(say("There is no such note."))
+        if not notes.may_change(note, g.actor.user.id, g.actor.role):
+            raise ForbiddenError(say("Only who wrote a note, and admins, can change or delete it."))
+        return note
 
     def make_task(self, **ids: UUID) -> Response:
         """Makes a task about the record."""

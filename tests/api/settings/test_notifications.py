@@ -66,3 +66,16 @@ def test_the_bell_counts_among_the_newest(app: Any, api: Api, told: list[str], m
     assert operator.get("/notifications/")["unread"] == 2
     operator.post("/notifications/read/", {"ids": told[1:]})
     assert operator.get("/notifications/")["unread"] == 0
+
+
+def test_each_member_chooses_how_they_are_told(api: Api) -> None:
+    operator = api.as_("operator")
+    everything = {"in_app": True, "by_email": True}
+    assert operator.get("/notifications/settings/") == dict.fromkeys(
+        ("mention", "decision", "message", "alert"), everything
+    )
+    changed = operator.patch("/notifications/settings/", {"mention": {"by_email": False}})
+    assert (changed["mention"], changed["alert"]) == ({"in_app": True, "by_email": False}, everything)
+    assert operator.get("/notifications/settings/") == changed
+    assert api.get("/notifications/settings/")["mention"] == everything
+    assert api.patch("/notifications/settings/", {"nothing": {}}, 422)["errors"][0]["path"] == "nothing"
