@@ -105,7 +105,7 @@ class SendEmailParams(Params):
         "subject": N_("Subject"),
         "caught": N_("Whether it was caught instead of sent, because no mail server is connected"),
     },
-    param_aliases={"body": "message", "template_id": "template"},
+    param_aliases={"body": "message", "template_id": "template", "template_name": "template", "template_data": "data"},
     sample={"message_id": "<5b0c1f0e2a11@flowapp>", "to": ["ada@example.com"], "subject": "Welcome", "caught": False},
 )
 def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:

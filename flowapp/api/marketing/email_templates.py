@@ -6,7 +6,7 @@ from datetime import datetime
 
 from flask import Blueprint, Response, g, jsonify
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import defer
 
 from flowapp.api.bodies import list_of, read_model, read_query
@@ -28,6 +28,12 @@ bp = Blueprint("email_templates_api", __name__)
 TAG = N_("E-mail templates")
 ONE = "/email-templates/<template_id>/"
 _HTML = "<p>Hello {{ contact.first_name }},</p><p>welcome to {{ company.name }}!</p>"
+
+
+class TemplateQuery(PageQuery):
+    """Which templates."""
+
+    search: str = Field(default="", max_length=200, description="Part of the name or the subject.")
 
 
 class TemplateChangeIn(In):
@@ -93,14 +99,17 @@ class TestSentOut(Out):
 
 
 @route(
-    bp, "/email-templates/", "GET", tag=TAG, summary=N_("List e-mail templates"), query=PageQuery, answer=EmailTemplatesOut,
+    bp, "/email-templates/", "GET", tag=TAG, summary=N_("List e-mail templates"), query=TemplateQuery, answer=EmailTemplatesOut,
 )  # fmt: skip
 @access(Role.VIEWER)
 def list_email_templates() -> Response:
     """All of the organization, without their content."""
     statement = select(EmailTemplate).options(defer(EmailTemplate.html), defer(EmailTemplate.text))
-    key = EmailTemplate.id
-    page = paginate(db.session(), statement, read_query(PageQuery).at, key=key, id_column=key, descending=False)
+    query, key = read_query(TemplateQuery), EmailTemplate.id
+    if query.search:
+        shown = (EmailTemplate.name, EmailTemplate.subject)
+        statement = statement.where(or_(*(part.icontains(query.search, autoescape=True) for part in shown)))
+    page = paginate(db.session(), statement, query.at, key=key, id_column=key, descending=False)
     return jsonify(list_of(page, [templates.template_json(row, light=True) for row in page.rows]))
 
 

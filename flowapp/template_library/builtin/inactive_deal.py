@@ -32,7 +32,7 @@ class InactiveDealParams(Params):
     icon="hourglass",
     name=say("Follow up on inactive deals"),
     description=say(
-        "When nothing has happened with a company for 30 days while you negotiate, its owner gets an e-mail, a task "
+        "When nothing has happened with a company for some time, such as 30 days, while you negotiate, its owner gets an e-mail, a task "
         "and a warning."
     ),
     params=InactiveDealParams,

@@ -32,7 +32,7 @@ class LargeDealParams(Params):
     icon="cash",
     name=say("Alert the manager to large deals"),
     description=say(
-        "When a company with a potential of more than 50,000 is created, the manager gets an e-mail and a notification."
+        "When a company is created whose potential is above an amount, such as 50,000, the manager gets an e-mail and a notification."
     ),
     params=LargeDealParams,
 )

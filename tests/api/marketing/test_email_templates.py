@@ -61,6 +61,8 @@ def test_made_read_changed_and_deleted(api: Api) -> None:
         assert api.get(f"/email-templates/{reference}/")["id"] == made["id"]
     listed = api.get("/email-templates/?limit=1")
     assert listed["count"] == 2 and listed["next"] and "html" not in listed["results"][0]
+    assert api.get("/email-templates/?search=WELC")["count"] == 2
+    assert api.get("/email-templates/?search=%25")["count"] == 0
     changed = api.patch("/email-templates/welcome/", {"name": "Hello", "text": "Hi"})
     assert (changed["slug"], changed["name"], changed["html"]) == ("welcome", "Hello", WELCOME["html"])
     api("DELETE", "/email-templates/1/", status=204)

@@ -113,3 +113,15 @@ def test_a_goal_that_was_not_reached_is_not_shown_as_done(place: Place) -> None:
 def test_branches_are_called_what_their_lanes_are_called(place: Place) -> None:
     answer = place.post(path_of(place, CHECK, LOG), input='{"a": 7}')
     assert '<span class="tagline tagline-neutral">If no</span>' in answer.text
+
+
+def test_records_that_would_be_made_or_changed_are_shown(place: Place) -> None:
+    contact = {"email": "q@example.com", "first_name": "Quinn"}
+    steps = [
+        {"step_id": "make", "action_type": "create_record", "params": {"object": "contact", "data": contact}},
+        {"step_id": "todo", "action_type": "create_task", "params": {"title": "Call Quinn", "assignee": "owner"}},
+    ]
+    text = words(place.post(path_of(place, *steps), input="{}"))
+    assert text.count("Create a record") == 2
+    for shown in ("· make · contact", "· todo · task", '"title": "Call Quinn"', '"first_name": "Quinn"'):
+        assert shown in text, (shown, text)
