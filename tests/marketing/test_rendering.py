@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from flowapp.catalog import load
 from flowapp.engine.language.scope import Scope
 from flowapp.errors import ExpressionError
 from flowapp.marketing.plain_text import text_of
@@ -41,6 +44,7 @@ def test_what_is_missing_is_named_with_the_template() -> None:
 
 
 def test_a_sample_is_there_for_everything() -> None:
+    load()
     written = template(
         text="{{ contact.first_name }} {{ order_id }} {{ order.lines.total }} {{ organisation.nom }} {{ steps.a.id }}"
     )
@@ -54,9 +58,17 @@ def test_a_sample_is_there_for_everything() -> None:
         ("<style>p{}</style><h1>Hello</h1><p>one<br>two &amp; three</p><script>x</script>", "Hello\n\none\ntwo & three"),
         ('<p>See <a href="https://x.example/a">our page</a>.</p>', "See our page (https://x.example/a)."),
         ('<a href="mailto:a@b.example">a@b.example</a>', "a@b.example"),
-        ("<ul><li>a</li><li>b</li></ul>", "- a\n\n- b"),
+        ("<ul><li>a</li><li>b</li></ul>", "- a\n- b"),
+        ("1 < 2 &lt;b&gt; <!-- no --><title>no</title>", "1 < 2 <b>"),
         ("<p>unclosed <a href='x'>", "unclosed"),
     ],
 )  # fmt: skip
 def test_text_is_made_from_html(html: str, text: str) -> None:
     assert text_of(html) == text
+
+
+@pytest.mark.parametrize("piece", ["<!", "<ul><li>", "<a href=x>", "</a>", "<", "&", "<script>", "<a href='", "<!--"])
+def test_text_is_made_in_a_time_that_grows_with_the_length_alone(piece: str) -> None:
+    began = time.process_time()
+    text_of(piece * (300_000 // len(piece)))
+    assert time.process_time() - began < 2
