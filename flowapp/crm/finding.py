@@ -19,6 +19,7 @@ from flowapp.crm.views import fields as views
 from flowapp.crm.views.reader import Reader
 from flowapp.engine.language.condition_parser import Conditions
 from flowapp.errors import InvalidError
+from flowapp.exact_json import loads
 from flowapp.models import Contact, Deal, ListMember, Tag, Tagging, Task, read_id
 from flowapp.models.crm.base import Owned, Sourced
 from flowapp.records.paging import Page, PageAt, numbered
@@ -75,10 +76,22 @@ def read(session: Session, model: type[Sourced], data: Mapping[str, object], me:
     texts = {name: str(value)[:1000] for name, value in given.items() if name in TEXTS}
     texts["owner_id"] = me if me and texts.get("owner_id", "").lower() in ME else texts.get("owner_id", "")
     reader = Reader(session, me)
-    asked = views.read_filter(reader, views.NOUNS[model], given.get("filter"))
+    asked = views.read_filter(reader, views.NOUNS[model], conditions_of(given.get("filter")))
     order_of(reader, model, texts.get("sort", DEFAULT_SORT))
     search = Search(trashed=bool(given.get("trashed")), filter=asked.conditions)
     return replace(search, matching=asked.matching if asked.conditions else None, **texts)  # type: ignore[arg-type]
+
+
+def conditions_of(given: object) -> object:
+    """Conditions that are given as JSON, or as its text. InvalidError at `filter`."""
+    try:
+        conditions = loads(given) if isinstance(given, str) and given else given
+    except ValueError:
+        conditions = given
+    if not isinstance(conditions, dict | list) and conditions:
+        example = '{"field": "score", "operator": ">", "value": 10}'
+        raise InvalidError.at("filter", say("Write the conditions as JSON, for example %(example)s.", example=example))
+    return conditions
 
 
 def noun_of(model: type[Sourced]) -> str:

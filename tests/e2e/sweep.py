@@ -17,6 +17,7 @@ from flowapp.catalog import ACTIONS, CONNECTORS, TRIGGERS
 from flowapp.crm import companies, contacts, deals, fields, lists, notes, tags
 from flowapp.crm import tasks as tasks_of_crm
 from flowapp.crm.imports import service as imports
+from flowapp.crm.views import service as views
 from flowapp.data import records
 from flowapp.engine.store.start import start
 from flowapp.events import SYSTEM, Cause
@@ -103,6 +104,7 @@ EVERYTHING: dict[str, Any] = {
 QUERIES: dict[str, Values] = {
     "edges.change": {"source": "large", "branch": "yes", "target": "tell"},
     "workflow_values.show": {"path": "now"},
+    **{name: {} for name in ("companies.view", "contacts.view", "deals.view")},  # each has views of its own
 }
 # HTML that is no page.
 NOT_PAGES = {
@@ -289,6 +291,7 @@ def _records(session: Session, owner: User) -> list[Values]:
         {"deal_id": deal.id},
         {"deal_id": lost.id},
         {"task_id": task.id},
+        {"view_id": views.create(session, views.ViewMember(owner.id), {"object": "deal", "name": WORD[:100]}).id},
     ]
 
 

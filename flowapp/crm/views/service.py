@@ -14,7 +14,6 @@ from flowapp.crm.views.reader import Reader
 from flowapp.crm.writing import save
 from flowapp.engine.language.condition_parser import normalize
 from flowapp.errors import ForbiddenError, InvalidError, NotFoundError, UnsuitableError
-from flowapp.exact_json import loads
 from flowapp.models import VIEW_LAYOUTS, VIEW_OBJECTS, View, ViewDefault, iso, read_id
 from flowapp.models.crm.base import Sourced
 from flowapp.texts import say
@@ -129,22 +128,9 @@ def chosen(session: Session, me: ViewMember) -> dict[str, str]:
 
 
 def asked(view: View | None, given: Data) -> dict[str, object]:
-    """What a list is asked for: what an address says goes before what the view says. `filter` may be JSON as text."""
+    """What a list is asked for: what an address says goes before what the view says."""
     own = {name: given[name] for name in finding.NAMES if name in given}
-    if isinstance(text := own.get("filter"), str) and text:
-        own["filter"] = _conditions(text)
     return {**(view.search if view else {}), **own}
-
-
-def _conditions(text: str) -> object:
-    try:
-        conditions = loads(text)
-    except ValueError:
-        conditions = text
-    if not isinstance(conditions, dict | list):
-        example = '{"field": "score", "operator": ">", "value": 10}'
-        raise InvalidError.at("filter", say("Write the conditions as JSON, for example %(example)s.", example=example))
-    return conditions
 
 
 def _write(session: Session, me: ViewMember, view: View, clean: Data) -> View:

@@ -9,9 +9,9 @@ from flask import Blueprint, Response, g, request
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from flowapp.crm import finding, tags
+from flowapp.crm import finding
 from flowapp.crm.finding import Search
-from flowapp.errors import InvalidError
+from flowapp.crm.views import service
 from flowapp.extensions import db
 from flowapp.models import Tag
 from flowapp.records.paging import PageAt, read_page
@@ -19,8 +19,12 @@ from flowapp.security.roles import Role
 from flowapp.web.crm.boxes import member_choices, reference
 from flowapp.web.crm.nouns import Noun, R
 from flowapp.web.crm.record import declared
-from flowapp.web.render import page
-from flowapp.web.texts import translated
+from flowapp.web.crm.views.address import asked, beginning, me
+from flowapp.web.crm.views.cell_pages import CellPages
+from flowapp.web.crm.views.cells import of_list
+from flowapp.web.crm.views.filter_form import in_words, label_of
+from flowapp.web.crm.views.pages import ViewPages
+from flowapp.web.render import page, to_url
 
 Select = dict[str, object]
 SIZE = 50
@@ -36,32 +40,36 @@ class ListPages(Generic[R]):
 
     def mount(self, bp: Blueprint, path: str = "", endpoint: str = "index") -> None:
         """Adds the routes to the noun's blueprint."""
+        self.endpoint = f"{self.noun.plural}.{endpoint}"
         bp.add_url_rule(path, endpoint, declared(self.index, Role.VIEWER), methods=["GET"])
         bp.add_url_rule("/known", "known", declared(self.known, Role.VIEWER), methods=["GET"])
+        ViewPages(self.noun).mount(bp, endpoint)
+        CellPages(self.noun).mount(bp)
 
     def index(self) -> Response:
-        """The list. A sorting that there is not (an old link) is said, and the newest are shown first."""
-        session, search, at = db.session(), asked(), PageAt(SIZE, number=read_page(request.args.get("cursor")))
-        model, problem, members = self.noun.model, "", member_choices(session)
-        try:
-            found = finding.find(session, model, search, request.args.get("sort") or "-created_at", at)
-        except InvalidError as error:
-            problem = translated(error.problems[0].message)
-            found = finding.find(session, model, search, "-created_at", at)
+        """The list. Without arguments it begins with the view that was chosen for that."""
+        session, noun = db.session(), self.noun
+        here = asked(noun.name, self.endpoint)
+        if begun := beginning(noun.name) or (here.view if here.unopened else None):
+            return to_url(here.opening(begun))
+        at = PageAt(SIZE, number=read_page(request.args.get("cursor")))
+        found = finding.find(session, noun.model, here.search, here.search.sort, at)
+        members = member_choices(session)
+        trash: Select = {"name": "trash", "label": _("Trash"), "choices": [("1", _("Only deleted"))]}
         return page(
             "crm/list.html",
             block="list",
-            noun=self.noun,
+            noun=noun,
             found=found,
-            problem=problem,
-            search=search,
-            members=members,
-            selects=[
-                *_selects(members),
-                *self.more(),
-                {"name": "trash", "label": _("Trash"), "choices": [("1", _("Only deleted"))]},
-            ],
-            record_tags=tags.of_many(session, model, [record.id for record in found.rows]),
+            here=here,
+            problem=here.problem,
+            search=here.search,
+            views=service.of(session, me(), noun.name),
+            may_share=me().may_share,
+            in_words=in_words(here.search.filter, here.known),
+            columns=[(column, label_of(column)) for column in here.columns],
+            cells=of_list(session, noun, found.rows, here.columns),
+            selects=[*_selects(members), *self.more(), trash],
             can_write=g.actor.role >= Role.OPERATOR,
         )
 
@@ -80,18 +88,3 @@ def _selects(members: dict[str, str]) -> list[Select]:
     names = db.session.scalars(select(Tag.name).order_by(Tag.key).limit(500)).all()
     mine: Select = {"name": "owner", "label": _("Owner"), "choices": [(MINE, _("Mine")), *members.items()]}
     return [mine, *([{"name": "tag", "label": _("Tag"), "choices": [(name, name) for name in names]}] if names else [])]
-
-
-def asked() -> Search:
-    """What the address asks for; `owner=me` is the reader."""
-    args = request.args
-    owner = args.get("owner", "")
-    return Search(
-        text=args.get("q", "")[:200],
-        owner_id=g.actor.user.id if owner == MINE else owner,
-        tag=args.get("tag", ""),
-        list_id=args.get("list", ""),
-        stage_id=args.get("stage", ""),
-        status=args.get("status", ""),
-        trashed=bool(args.get("trash")),
-    )

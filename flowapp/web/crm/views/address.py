@@ -1,0 +1,130 @@
+"""What the address of a list asks for: a saved view, and what differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import g, request, url_for
+
+from flowapp.crm import finding
+from flowapp.crm.finding import Search
+from flowapp.crm.views import fields, service
+from flowapp.crm.views.reader import ListField, Reader
+from flowapp.errors import InvalidError
+from flowapp.exact_json import dump_json
+from flowapp.extensions import db
+from flowapp.models import View
+from flowapp.security.roles import Role
+from flowapp.web.texts import translated
+
+ALL = "all"  # the view that is none
+LONGEST = 1900  # characters of an address that a browser is sent to
+QUICK = ("q", "owner", "tag", "list", "stage", "status", "trash")  # the boxes above a list
+KEPT = (*QUICK, "sort", "filter", "columns", "view")
+MAIN: Mapping[str, str] = {"contact": "name", "company": "name", "deal": "title"}
+BEGINNING: Mapping[str, Sequence[str]] = {
+    "contact": ("email", "phone", "company.name", "owner_id", "tags", "score", "last_activity_at"),
+    "company": ("domain", "pipeline_stage", "montant_potentiel", "owner_id", "tags", "last_activity_at"),
+    "deal": ("stage", "value", "company.name", "owner_id", "tags", "expected_close", "stage_entered_at"),
+}
+
+
+def me() -> service.ViewMember:
+    """The reader, as views know people."""
+    return service.ViewMember(g.actor.user.id, g.actor.role >= Role.OPERATOR)
+
+
+@dataclass(slots=True)
+class Asked:
+    """What a list shows: `args` are those of its address, `problem` says what could not be read and is left out."""
+
+    noun: str
+    endpoint: str
+    args: dict[str, str]
+    view: View | None
+    search: Search
+    known: Mapping[str, ListField]
+    columns: Sequence[ListField]
+    problem: str = ""
+
+    def url(self, endpoint: str = "", **changes: str | None) -> str:
+        """The address of the list, or of `endpoint`, with other arguments; None takes one away."""
+        args = {name: value for name, value in {**self.args, **changes}.items() if value is not None}
+        return url_for(endpoint or self.endpoint, _external=None, **args)
+
+    def opening(self, view: View) -> str:
+        """The address of a view, in which the boxes above the list show what it says."""
+        quick = {name: str(value) for name, value in view.search.items() if name in QUICK}
+        return url_for(self.endpoint, _external=None, view=view.id, **quick)
+
+    @property
+    def whole(self) -> dict[str, str]:
+        """What is looked for, without the view: what that says stands in it."""
+        given = service.asked(self.view, self.args)
+        return {name: value if isinstance(value, str) else dump_json(value) for name, value in given.items() if value}
+
+    @property
+    def unopened(self) -> bool:
+        """Whether the address names the view only, so that the boxes above the list would not show what it says."""
+        quick = any(self.view.search.get(name) for name in QUICK) if self.view else False
+        return quick and not any(name in self.args for name in QUICK)
+
+    @property
+    def saved(self) -> dict[str, object]:
+        """What a view would keep of it."""
+        given = service.asked(self.view, self.args)
+        quick = {name: str(given[name]) for name in QUICK if given.get(name)}
+        conditions = finding.conditions_of(given.get("filter") or {})
+        return {
+            "search": quick, "filter": conditions, "sort": self.search.sort,
+            "columns": [column.name for column in self.columns],
+        }  # fmt: skip
+
+    @property
+    def differs(self) -> bool:
+        """Whether the list shows something else than its view."""
+        if self.view is None:
+            return False
+        now, kept = self.saved, self.view.search
+        same = all(kept.get(name, "") == value for name, value in _quick(now).items()) and not [
+            name for name in QUICK if kept.get(name) and name not in _quick(now)
+        ]
+        columns = self.view.columns or BEGINNING[self.noun]
+        return not (
+            same
+            and now["filter"] == kept.get("filter", {})
+            and now["sort"] == kept.get("sort", finding.DEFAULT_SORT)
+            and now["columns"] == list(columns)
+        )
+
+
+def _quick(saved: Mapping[str, object]) -> Mapping[str, object]:
+    quick = saved["search"]
+    return quick if isinstance(quick, Mapping) else {}
+
+
+def asked(noun: str, endpoint: str) -> Asked:
+    """What the request's address asks for. What is wrong in it (an old link) is said and left out."""
+    session, args = db.session(), {name: request.args[name] for name in KEPT if name in request.args}
+    view, problem, model = _view(noun, args.get("view", "")), "", service.MODELS[noun]
+    try:
+        search = finding.read(session, model, service.asked(view, args), me().id)
+    except InvalidError as error:
+        problem = translated(error.problems[0].message)
+        args = {name: value for name, value in args.items() if name not in ("filter", "sort")}
+        search = finding.read(session, model, {**args, "sort": ""}, me().id)
+    known = fields.of(Reader(session, me().id), noun)
+    names = args["columns"].split(",") if args.get("columns") else view.columns if view and view.columns else ()
+    shown = [known[name] for name in names if name in known and known[name].shown and name != MAIN[noun]]
+    columns = shown or [known[name] for name in BEGINNING[noun]]
+    return Asked(noun, endpoint, args, view, search, known, columns, problem)
+
+
+def _view(noun: str, view_id: str) -> View | None:
+    return service.get(db.session(), me(), view_id, noun) if view_id and view_id != ALL else None
+
+
+def beginning(noun: str) -> View | None:
+    """The view that a member begins with, where the address asks for nothing."""
+    return None if request.args else service.begun_with(db.session(), me(), noun)

@@ -1,0 +1,162 @@
+"""What lists of records show: conditions, columns, saved views, cells that are changed in place."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from flowapp.crm import fields
+from flowapp.models import Contact
+from tests.pages.crm.conftest import Crm
+from tests.support.browser import Tab
+
+PLAN = {"object": "contact", "label": "Plan", "key": "plan", "type": "choice", "options": ["free", "pro"]}
+
+
+@pytest.fixture
+def people(crm: Crm) -> Crm:
+    with crm.session() as session:
+        fields.create(session, PLAN)
+    crm.contact("ann@b.example", first_name="Ann", score=50, fields={"plan": "pro"})
+    crm.contact("bob@b.example", first_name="Bob", fields={"plan": "free"})
+    crm.contact("cat@b.example", first_name="Cat")
+    return crm
+
+
+def rows(html: str) -> list[str]:
+    """What stands in the main column."""
+    return re.findall(r'<td class="main"><a [^>]*>([^<]*)</a>', html)
+
+
+def heads(html: str) -> list[str]:
+    table = html.partition("<thead>")[2].partition("</thead>")[0]
+    texts = [re.sub(r"<svg.*?</svg>|<[^>]*>", "", head).strip() for head in re.findall(r"<th .*?</th>", table, re.S)]
+    return [text for text in texts if text != "Select"]
+
+
+def query(location: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(location).query, keep_blank_values=True).items()}
+
+
+def test_conditions_are_built_and_stand_in_the_address(people: Crm) -> None:
+    tab = Tab(people.ada.client, "/contacts/filter?sort=name", "filter-form")
+    tab.send(200, _add="f-filter-items")
+    assert 'aria-label="Field: 1"' in tab.html
+    tab.type(**{"f-filter-items-0-field": "plan"}).send(200, _refresh="1")
+    assert '<option value="pro">pro</option>' in tab.html and '<option value="matches"' not in tab.html
+    tab.type(**{"f-filter-items-0-operator": "!=", "f-filter-items-0-value": "pro"})
+    location = tab.send().location
+    assert json.loads(query(location)["filter"]) == {"all": [{"field": "plan", "operator": "!=", "value": "pro"}]}
+    page = people.ada.get(location).text
+    assert rows(page) == ["Bob", "Cat"] and "Plan is not pro" in page
+    again = Tab(people.ada.client, location.replace("/contacts", "/contacts/filter"), "filter-form")
+    again.type(**{"f-filter-items-0-field": "score", "f-filter-items-0-operator": ">"})
+    again.send(422)
+    assert "Enter a number such as 1250.50." in again.html
+
+
+def test_columns_are_chosen_ordered_and_sorted_by(people: Crm) -> None:
+    assert heads(people.ada.get("/contacts").text)[:3] == ["Name", "E-mail", "Phone"]
+    tab = Tab(people.ada.client, "/contacts/columns", "columns-form")
+    tab.type(columns=["score", "plan"]).send(200, _up="plan")
+    location = tab.send().location
+    assert query(location)["columns"] == "score,plan"
+    page = people.ada.get(location).text
+    assert heads(page) == ["Name", "Score", "Plan"] and ">pro</td>" in re.sub(r"<a class=.btn.*?</a>", "", page)
+    assert rows(people.ada.get(f"{location}&sort=plan").text) == ["Bob", "Ann", "Cat"]
+    assert rows(people.ada.get(f"{location}&sort=-score").text)[0] == "Ann"
+    assert "cannot be sorted" in people.ada.get(f"{location}&sort=tags").text
+    assert heads(people.ada.get("/contacts?columns=nothing,score").text) == ["Name", "Score"]
+
+
+def saved(crm: Crm, address: str, **typed: Any) -> str:
+    """Saves what the list at an address shows; gives the address of the view."""
+    tab = Tab(crm.ada.client, f"/contacts/views/new?{address}", "view-form")
+    location: str = tab.type(**typed).send().location
+    return location
+
+
+def test_a_view_keeps_what_the_list_shows(people: Crm) -> None:
+    filtered = json.dumps({"field": "plan", "operator": "!=", "value": "pro"})
+    location = saved(people, f"filter={filtered}&columns=plan&sort=-name&owner=", name="Not pro")
+    page = people.ada.get(location).text
+    assert (rows(page), heads(page)) == (["Cat", "Bob"], ["Name", "Plan"])
+    assert 'aria-current="page">Not pro</a>' in page and "Save changes" not in page
+    view = query(location)["view"]
+    changed = f"view={view}&columns=score"
+    assert "Save changes" in people.ada.get(f"/contacts?{changed}").text
+    people.ada.post(f"/contacts/views/{view}/save?{changed}")
+    assert heads(people.ada.get(f"/contacts?view={view}").text) == ["Name", "Score"]
+    tab = Tab(people.ada.client, f"/contacts/views/{view}", "view-form")
+    tab.type(name="").send(422)
+    assert tab.type(name="Others", default="me").send().location
+    assert query(people.ada.get("/contacts", 303).location) == {"view": view}
+    assert rows(people.ada.get("/contacts?view=all").text) == ["Cat", "Bob", "Ann"]
+    people.ada.post(f"/contacts/views/{view}/delete")
+    people.ada.get(f"/contacts?view={view}", 404)
+    assert rows(people.ada.get("/contacts").text) == ["Cat", "Bob", "Ann"]
+
+
+def test_a_view_opens_with_its_boxes_filled_in(people: Crm) -> None:
+    view = query(saved(people, "q=ann", name="Ann"))["view"]
+    assert query(people.ada.get(f"/contacts?view={view}", 303).location) == {"view": view, "q": "ann"}
+    assert rows(people.ada.get(f"/contacts?view={view}&q=").text) == ["Cat", "Bob", "Ann"]
+
+
+def test_private_views_are_their_owners_and_shared_ones_everybodys(people: Crm) -> None:
+    private, shared = (
+        query(saved(people, "", name="Hidden"))["view"],
+        query(saved(people, "", name="Ours", shared="y"))["view"],
+    )
+    eve = people.member("viewer")
+    page = eve.get("/contacts").text
+    assert "Ours" in page and "Hidden" not in page
+    for path in ("/contacts?view=", "/contacts/views/"):
+        eve.get(f"{path}{private}", 404)
+        eve.get(f"{path}{shared}")
+    eve.post(f"/contacts/views/{private}/delete", status=404)
+    eve.post(f"/contacts/views/{shared}/delete", status=403)
+    assert "Operators and above" in eve.post(f"/contacts/views/{shared}", {"name": "X"}, 422).text
+    assert "operators and above" in eve.post("/contacts/views/new", {"name": "X", "shared": "y"}, 422).text
+    people.ada.get(f"/companies?view={shared}", 404)
+
+
+def test_a_cell_is_changed_in_place(people: Crm) -> None:
+    ann = people.contact("dan@b.example", first_name="Dan")
+    part = {"HX-Request": "true", "HX-Request-Type": "partial"}
+    path = f"/contacts/{ann}/cell?column=score"
+    assert people.ada.get(path, 303).location == f"/contacts/{ann}?edit=score"
+    form = people.ada.get(path, headers=part).text
+    seen = unescape(re.findall(r'name="_seen" value="([^"]*)"', form)[0])
+    wrong = people.ada.post(path, {"score": "many", "_seen": seen}, 422, headers=part).text
+    assert 'value="many"' in wrong and "score-error" in wrong
+    assert ">7" not in form and "7" in people.ada.post(path, {"score": "7", "_seen": seen}, 200, headers=part).text
+    assert people.get(Contact, ann).score == 7
+    asked = people.ada.post(path, {"score": "9", "_seen": seen}, 422, headers=part).text
+    assert "Saved in the meantime" in asked and people.get(Contact, ann).score == 7
+    people.ada.get(f"/contacts/{ann}/cell?column=created_at", 404)
+    people.member("viewer").get(path, 403)
+
+
+@pytest.mark.parametrize("filtered", ["{", "1", '{"field":"nothing","operator":"==","value":1}', '{"some":[]}'])
+def test_an_address_that_cannot_be_read_says_so_and_shows_all(people: Crm, filtered: str) -> None:
+    page = people.ada.get("/contacts", query_string={"filter": filtered}).text
+    assert "notice-warning" in page and rows(page) == ["Cat", "Bob", "Ann"]
+
+
+@pytest.mark.parametrize("plural", ["companies", "deals"])
+def test_companies_and_deals_have_views_too(crm: Crm, plural: str) -> None:
+    _made = crm.company("Acme", montant_potentiel="5") if plural == "companies" else crm.deal("Acme", value="5")
+    path, field = ("/companies", "montant_potentiel") if plural == "companies" else ("/deals/list", "value")
+    filtered = json.dumps({"field": field, "operator": ">=", "value": "5"})
+    assert rows(crm.ada.get(path, query_string={"filter": filtered, "columns": f"{field},number,created_at"}).text) == [
+        "Acme"
+    ]
+    tab = Tab(crm.ada.client, f"/{plural}/views/new?sort=-number", "view-form")
+    location = tab.type(name="Newest").send().location
+    assert urlsplit(location).path == path and rows(crm.ada.get(location).text) == ["Acme"]
