@@ -7,6 +7,7 @@ import "./editor.js";
 import "./live.js";
 import "./mentions.js";
 import "./menus.js";
+import "./palette.js";
 import "./picker.js";
 import "./record.js";
 import "./sortable.js";

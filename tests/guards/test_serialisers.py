@@ -38,6 +38,7 @@ SERIALISERS = {
 # Rooms that answer and tell: they print what a serialiser gives them.
 PRINTERS = ("api", "live", "pages", "tasks", "web", "cli")
 NO_ROWS = {  # what these print are no nouns of the database
+    "api/search.py:_hit_json": "where something of any kind was found",
     "api/workflows/catalog.py:_action": "a declared step type",
     "api/workflows/catalog.py:_shown": "a declared type",
     "live/monitor.py:_started": "the columns that a message is made of",
