@@ -16,6 +16,7 @@ from wtforms.widgets import DateTimeLocalInput
 from flowapp import tasks
 from flowapp.catalog import ACTIONS
 from flowapp.catalog.times import parse_moment
+from flowapp.engine.store.event_matching import recent
 from flowapp.errors import InvalidError, Problem
 from flowapp.exact_json import Json
 from flowapp.extensions import db
@@ -25,6 +26,7 @@ from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.json_text import JsonTextField
 from flowapp.web.forms.page import PageForm, text
+from flowapp.web.locale import when
 from flowapp.web.render import page
 
 bp = Blueprint("simulate", __name__, url_prefix="/workflows/<uuid:workflow_id>/simulate")
@@ -55,9 +57,13 @@ class SimulationForm(PageForm):
     )
 
     def __init__(self, draft: Draft, filled: str, posted: Posted | None = None) -> None:
-        inputs = draft.inputs()
+        inputs, event = draft.inputs(), recent.find(db.session(), filled)
+        if event is not None:
+            inputs = [(event[0].id, _("The event of %(when)s", when=when(event[0].created_at))), *inputs]
         filled = filled if filled in dict(inputs) else inputs[0][0]
-        super().__init__(posted, data={"input": draft.input_of(filled)[0], "source": filled})
+        given = event[1] if event is not None else draft.input_of(filled)[0]
+        contact = str(event[1].get("contact_id") or "") if event is not None else ""
+        super().__init__(posted, data={"input": given, "source": filled, "contact": contact})
         self.source.choices = [SelectChoice(key, name) for key, name in inputs]
         self.source.data = self.filled.data = filled
 
@@ -75,9 +81,9 @@ class SimulationForm(PageForm):
 @bp.get("")
 @access(Role.EDITOR)
 def ask(workflow_id: UUID) -> Response:
-    """The form, begun with the draft's test data, else with an example."""
+    """The form, begun with the event that the address names, else with the draft's test data, or with an example."""
     draft = Draft(workflow_id)
-    return _page(draft, SimulationForm(draft, ""))
+    return _page(draft, SimulationForm(draft, request.args.get("event", "")))
 
 
 def _filled(draft: Draft) -> Response:

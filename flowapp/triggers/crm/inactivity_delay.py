@@ -9,14 +9,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from flowapp.catalog import N_, TriggerSpec, trigger, ui
+from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
 from flowapp.catalog.record_triggers import COMPANY_SAMPLE
 from flowapp.texts import say
 from flowapp.triggers.dates.daily import DailyParams, next_day
 
 
-class InactivityDelayParams(DailyParams):
-    """What is silent, and for how long; it is looked at once a day."""
+class Inactivity(Params):
+    """What is silent, and for how long."""
 
     entity: Literal["contact", "company", "deal"] = Field(
         "company",
@@ -40,6 +40,10 @@ class InactivityDelayParams(DailyParams):
     def _named_so(cls, value: object) -> object:
         word = value.strip().lower() if isinstance(value, str) else value
         return "company" if word in ("organisation", "organization") else word
+
+
+class InactivityDelayParams(DailyParams, Inactivity):
+    """It is looked at once a day."""
 
 
 trigger(

@@ -53,7 +53,7 @@ class DailyParams(Params):
         return ZoneInfo(self.timezone or "UTC")
 
 
-class RecordDateParams(DailyParams):
+class RecordDate(Params):
     """Which date of which records, and how far from it."""
 
     entity: Noun = Field(
@@ -104,6 +104,10 @@ class RecordDateParams(DailyParams):
     def offset(self) -> timedelta:
         """From the date of a record to the day on which the workflow starts."""
         return timedelta(days=-self.days if self.when == "before" else self.days)
+
+
+class RecordDateParams(DailyParams, RecordDate):
+    """The date, then the time of the day."""
 
 
 ALIASES = {

@@ -7,15 +7,13 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from flowapp.catalog import N_, TriggerSpec, trigger, ui
+from flowapp.catalog import N_, Params, TriggerSpec, trigger, ui
 from flowapp.texts import say
 from flowapp.triggers.dates.daily import DailyParams, time_of
 
 
-class DateReachedParams(DailyParams):
+class Day(Params):
     """Which day."""
-
-    missed: ClassVar[str] = "once"  # a day that came while nothing ran is made up for
 
     date: str = Field(
         max_length=40,
@@ -29,6 +27,12 @@ class DateReachedParams(DailyParams):
             return date.fromisoformat(value.strip()[:10]).isoformat()
         except ValueError:
             raise ValueError(say("Enter a date, for example 2026-12-31.")) from None
+
+
+class DateReachedParams(DailyParams, Day):
+    """The day, then its time."""
+
+    missed: ClassVar[str] = "once"  # a day that came while nothing ran is made up for
 
 
 def next_fire(config: DateReachedParams, after: datetime) -> datetime | None:

@@ -6,15 +6,18 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import current_app, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from flowapp.catalog import TriggerSpec, stored_value
+from flowapp.engine.store.event_matching.recent import recent
+from flowapp.events.types import EVENT_TYPES
 from flowapp.extensions import db
 from flowapp.logs import mask
-from flowapp.models import Form, ReceivedCall, Trigger
+from flowapp.models import Event, Form, ReceivedCall, Trigger
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.editor import shown_groups
 from flowapp.web.forms.triggers import TriggerForm
@@ -33,12 +36,46 @@ class TestCall:
     is_test_data: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RecentEvent:
+    """When it was, what happened, and with what."""
+
+    id: str
+    at: datetime
+    what: str
+    about: str
+
+
 def side(draft: Draft, form: TriggerForm) -> dict[str, object]:
     """What workflows/triggers/_side.html needs."""
     groups = shown_groups(draft.values(draft.definition, None))
     url = url_for("test_calls_page.show", workflow_id=draft.workflow.id, key=form.trigger["key"])
     test_call = {"test_call": _test_call(draft, form), "test_call_url": url, "hook_status": _status(draft, form)}
-    return {"groups": groups, **test_call, **_addresses(form)}
+    return {"groups": groups, "recent": _recent(form), **test_call, **_addresses(form)}
+
+
+def _recent(form: TriggerForm) -> list[RecentEvent] | None:
+    """The last events that would have started it, as it is filled in now; None for what no event starts."""
+    if form.spec.source != "event" or form.spec.listens is None:
+        return None
+    config, conditions = form.config.data, form.conditions.data.get("conditions")
+    found = recent(db.session(), form.spec, config, conditions)
+    return [RecentEvent(event.id, event.created_at, _label(event), _about(event)) for event in found]
+
+
+def _label(event: Event) -> str:
+    """What happened, in words; the type of an event of another system."""
+    known = EVENT_TYPES.get(event.type)
+    return str(_(known.label)) if known else event.type
+
+
+def _about(event: Event) -> str:
+    """What it is about, by its name."""
+    names = ("title", "name", "email", "id")
+    view = event.payload.get(event.entity_type)
+    flat = event.payload.get(f"{event.entity_type}_name")
+    named = [view.get(name) for name in names] if isinstance(view, dict) else [flat, event.payload.get("name")]
+    return next((str(name) for name in named if name), event.entity_id)
 
 
 def _status(draft: Draft, form: TriggerForm) -> str:

@@ -59,8 +59,8 @@ class Preview:
     faults: tuple[str, ...] = ()
 
 
-class ClockForm(PlainForm):
-    """Its preview follows each change."""
+class LiveForm(PlainForm):
+    """What is shown beside it (the next times of a clock, the last events) follows each change."""
 
     class Meta:
         live = True
@@ -76,7 +76,7 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
         self.providers = providers
         self.trigger: TriggerJson = {"config": {}, "conditions": None, "is_active": True, **trigger}
         self.spec = get_trigger(trigger["trigger_type"])
-        base = ClockForm if self.spec.source == "clock" else PlainForm
+        base = LiveForm if self.spec.source in ("clock", "event") else PlainForm
         config, conditions = self.trigger["config"], self.trigger["conditions"]
         self.config = build(
             self.spec.params, config, posted, base=base, providers=providers, prefix="p-", check=self._check
@@ -148,9 +148,13 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
         if problems:
             return Preview(faults=tuple(translated(problem.message) for problem in problems))
         model = self.spec.params.model_validate(completed(self.spec, config))
+        if self.spec.over_records:  # when a record is due, its date says
+            return Preview(described(self.spec, config))
         moments: list[datetime] = []
         while len(moments) < FIRINGS and (next_one := self.spec.next_fire(model, moments[-1] if moments else utcnow())):
             moments.append(next_one)
+        if not moments:
+            return Preview(faults=(str(_("This time is over: it starts nothing any more.")),))
         times = (str(format_datetime(moment, "EEEE d MMMM y, HH:mm:ss")) for moment in moments)
         return Preview(described(self.spec, config), tuple(times))
 

@@ -69,16 +69,16 @@ def heard(session: Session, events: Sequence[Event]) -> list[Match]:
     for event in events:
         by_type.setdefault(event.type, []).append(event)
     listening = {kind: _listening(session, kind, some) for kind, some in by_type.items()}
-    payloads = _payloads(session, [event for event in events if listening[event.type]])
+    told = payloads(session, [event for event in events if listening[event.type]])
     return [
-        Match(event, one, payloads[event.id])
+        Match(event, one, told[event.id])
         for event in events
         for one in listening[event.type]
-        if one.hears(event, payloads[event.id])
+        if one.hears(event, told[event.id])
     ]
 
 
-def _payloads(session: Session, events: Sequence[Event]) -> dict[str, dict[str, object]]:
+def payloads(session: Session, events: Sequence[Event]) -> dict[str, dict[str, object]]:
     """What each event says, by its id. Of an execution it also says what its workflow is called."""
     payloads: dict[str, dict[str, object]] = {event.id: dict(event.payload) for event in events}
     ends = {event.id: event.by_workflow_id for event in events if event.type.startswith(OF_EXECUTIONS)}
