@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from flowapp.accounts.members import clean_email, tell
 from flowapp.catalog import Email
-from flowapp.errors import ForbiddenError, InvalidError, NotFoundError
+from flowapp.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from flowapp.events import audit
 from flowapp.models import Invitation, Member, Organization, User, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
@@ -106,7 +107,12 @@ def accept(engine: Engine, invitation: Invitation, user: User, *, ip: str = "") 
         session.delete(row)
         is_new = session.get(User, user.id) is None
         session.merge(user)
-        session.flush()
+        try:
+            session.flush()
+        except IntegrityError:  # two invitations of one new address, accepted at once
+            raise ConflictError(
+                say("An account with this address was just made. Open the invitation again to use that account.")
+            ) from None
         if is_new:
             tell(session, "user.created", user)
         if session.scalar(select(func.count()).select_from(Member).filter_by(user_id=user.id)) == 0:

@@ -165,6 +165,8 @@ def read_query(model: type[_Read]) -> _Read:
     if problems:
         raise InvalidError(problems)
     given = request.args.to_dict()
+    if unstorable := [name for name, value in given.items() if "\0" in value]:  # no text of the database has it
+        raise InvalidError.at(unstorable[0], say("Enter text."))
     return _validated(model, given, lambda: model.model_validate(given))
 
 

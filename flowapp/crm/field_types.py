@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from flowapp.values.lists import as_list
 from flowapp.values.text import folded
 
 MAX_OPTIONS = 500
+MAX_HELD = 500  # characters that the database keeps of it
 MAX_NAME = 200  # of a field that nobody has defined
 _TARGETS: Mapping[str, type[Record]] = {"contact": Contact, "company": Company, "deal": Deal}
 
@@ -48,8 +50,9 @@ def any_json(key: str, value: object) -> object:
 
 
 def identity(value: object) -> str:
-    """What tells a value of a unique field from others: texts without regard to case."""
-    return folded(value.strip() if isinstance(value, str) else dump_json(value))[:500]
+    """What tells a value of a unique field from others: texts without regard to case, long ones by a hash of the whole."""
+    text = folded(value.strip() if isinstance(value, str) else dump_json(value))
+    return text if len(text) <= MAX_HELD else f"{text[:400]} {sha256(text.encode()).hexdigest()}"
 
 
 def _choices(session: Session, field: FieldDef, chosen: list[object]) -> list[object]:

@@ -24,6 +24,8 @@ RESERVED = {  # names that expressions know of every record
     "company", "contact", "organisation", "deal",
 }  # fmt: skip
 MAX_OPTION = 200
+AT_ONCE = 500  # records that are looked at together
+_TAKEN = say("There is a field with this key.")
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MEMO = "field_defs"
 
@@ -65,7 +67,7 @@ def create(session: Session, data: Mapping[str, object]) -> FieldDef:
     _refuse_key(session, field)
     field.position = len(of(session, noun)) + 1
     _complete(session, field)
-    session.add(field)
+    save(session, field, ("key", _TAKEN))
     _written(session, field)
     return field
 
@@ -126,8 +128,8 @@ def claim(session: Session, noun: str, row: Record, before: Mapping[str, object]
         if field.unique and before.get(field.key) != row.fields.get(field.key):
             mine = (FieldValue.field_id == field.id, FieldValue.record_id == row.id)
             session.execute(delete(FieldValue).where(*mine))
-            if row.fields.get(field.key) is not None:
-                _hold(session, field, row)
+            if (value := row.fields.get(field.key)) is not None:
+                _hold(session, field, {row.id: value})
 
 
 def field_json(field: FieldDef) -> dict[str, object]:
@@ -158,7 +160,7 @@ def _refuse_key(session: Session, field: FieldDef) -> None:
     if field.key in RESERVED or field.key in inspect(MODELS[field.noun]).columns:
         raise InvalidError.at("key", say("Every record has a field of this name. Choose another key."), "taken")
     if any(one.key == field.key for one in of(session, field.noun)):
-        raise UnsuitableError.at("key", say("There is a field with this key."), "taken")
+        raise UnsuitableError.at("key", _TAKEN, "taken")
 
 
 def _complete(session: Session, field: FieldDef) -> None:
@@ -175,17 +177,28 @@ def _written(session: Session, field: FieldDef, *, claimed: bool = False) -> Non
     session.flush()
     session.info.pop(_MEMO, None)
     if field.unique and not claimed:
-        model = MODELS[field.noun]
-        for row in session.scalars(select(model).order_by(model.id)):
-            if row.fields.get(field.key) is not None:
-                _hold(session, field, row)
+        _hold_all(session, field)
     if not field.unique:
         session.execute(delete(FieldValue).where(FieldValue.field_id == field.id))
 
 
-def _hold(session: Session, field: FieldDef, row: Record) -> None:
+def _hold_all(session: Session, field: FieldDef) -> None:
+    """Holds the values of every record, some at a time: there may be many."""
+    model, last = MODELS[field.noun], ""
+    while True:
+        some = select(model.id, model.fields).order_by(model.id).limit(AT_ONCE)
+        rows = session.execute(some.where(model.id > last) if last else some).all()
+        values = {row.id: value for row in rows if (value := row.fields.get(field.key)) is not None}
+        _hold(session, field, values)
+        if len(rows) < AT_ONCE:
+            return
+        last = rows[-1].id
+
+
+def _hold(session: Session, field: FieldDef, values: Mapping[str, object]) -> None:
+    """`values` by the ids of their records."""
     taken = say("Another record has this value of “%(field)s”.", field=field.label)
-    held = FieldValue(field_id=field.id, value=identity(row.fields[field.key]), record_id=row.id)
+    held = [FieldValue(field_id=field.id, value=identity(value), record_id=key) for key, value in values.items()]
     save(session, held, (f"fields.{field.key}", taken))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 # PostgreSQL: lost connections, no room for one more, a full disk or memory, what an operator or a timeout ended, locks.
@@ -27,3 +27,14 @@ def is_away(error: BaseException) -> bool:
         return str(name).startswith(_SQLITE)
     # No code: it was never connected, or waited in vain for its turn to write (models.sqlite).
     return isinstance(error, OperationalError | InterfaceError | InternalError)
+
+
+def is_taken(error: BaseException) -> bool:
+    """True where another row has a value that only one may have: somebody was faster by a moment."""
+    if not isinstance(error, IntegrityError):
+        return False
+    name = getattr(error.orig, "sqlite_errorname", None)
+    return getattr(error.orig, "sqlstate", None) == "23505" or name in (
+        "SQLITE_CONSTRAINT_UNIQUE",
+        "SQLITE_CONSTRAINT_PRIMARYKEY",
+    )

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from flowapp.errors import BusyError, FlowError, InvalidError, StorageFullError, ThrottledError, UnauthenticatedError
 from flowapp.extensions import db, login
 from flowapp.logs import get_logger
-from flowapp.models.away import is_away
+from flowapp.models.away import is_away, is_taken
 from flowapp.web.access import recognize
 from flowapp.web.kept import shown_again, sign_in_page, to_carry
 from flowapp.web.render import to_url, wants_fragment
@@ -131,6 +131,10 @@ def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
             _("Invalid input"),
             _("A value cannot be stored: it is too long or contains a character that is not text."),
         )
+    if is_taken(error):
+        log.warning("somebody was faster", path=request.path, error=str(error).splitlines()[0])
+        taken = _("Someone saved the same value at the same moment. Reload the page and try again.")
+        return _answer(409, _("Conflict"), taken)
     away = is_away(error)
     log.error("database failed", path=request.path, error=str(error).splitlines()[0], exc_info=None if away else error)
     detail = _("The database is not responding right now. Try again in a moment.")

@@ -34,7 +34,7 @@ REASONS = {
 }  # fmt: skip
 MOVES = {
     "taggings": N_("Tags"), "list_members": N_("Lists"), "deal_contacts": N_("Deals"), "deals": N_("Deals"), "tasks": N_("Tasks"),
-    "notes": N_("Notes"), "contacts": N_("Contacts"), "contact_emails": N_("E-mail addresses"),
+    "notes": N_("Notes"), "contacts": N_("Contacts"),
 }  # fmt: skip
 
 
@@ -123,7 +123,7 @@ class MergePages(Generic[R]):
         moves = [
             (_(MOVES[name]), count)
             for name, count in (followers.counted(session, self.noun.name, gone.id).items() if gone else ())
-            if count
+            if count and name in MOVES
         ]
         return self._page(
             "crm/merge.html", 422 if problem else 200, kept=kept, gone=gone, rows=rows, moves=moves, problem=problem,
