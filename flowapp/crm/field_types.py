@@ -82,7 +82,7 @@ def _url(_session: Session, _field: FieldDef, value: object) -> str:
 def _relation(session: Session, field: FieldDef, value: object) -> str:
     row = by_reference(session, _TARGETS[field.target], reading.plain_text(value, "").strip())
     if row is None:
-        raise UnknownReferenceError.at("", say("There is no such %(object)s.", object=field.target))
+        raise UnknownReferenceError.at("", say("There is no such %(object)s.", object=say(field.target)))
     return row.id
 
 

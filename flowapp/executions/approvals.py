@@ -116,7 +116,7 @@ def _refuse_others(asked: Asked, user: User, role: Role) -> None:
     if asked.may_be_decided_by(user, role):
         return
     if not asked.question.members:
-        raise ForbiddenError(say("This approval needs the role %(role)s or a higher one.", role=asked.role.label))
+        raise ForbiddenError(say("This approval needs the role %(role)s or a higher one.", role=say(asked.role.label)))
     who = ", ".join(asked.question.members)
     raise ForbiddenError(say("This approval is for %(who)s. Admins and owners can decide, too.", who=who))
 

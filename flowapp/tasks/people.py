@@ -90,7 +90,7 @@ class Members:
         if not people:
             role = question.role
             raise StepError(
-                say("Nobody in the organization has the role %(role)s, so nobody could decide.", role=role),
+                say("Nobody in the organization has the role %(role)s, so nobody could decide.", role=say(role)),
                 permanent=True,
             )
         return people, missing

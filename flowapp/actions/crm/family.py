@@ -19,6 +19,8 @@ AnyObject = Literal["contact", "company", "deal", "task", "note"]
 GROUP = N_("CRM")
 OBJECTS = [("contact", N_("Contact")), ("company", N_("Company")), ("deal", N_("Deal"))]
 ANY_OBJECTS = [*OBJECTS, ("task", N_("Task")), ("note", N_("Note"))]
+# As they stand inside sentences.
+NOUNS = (N_("contact"), N_("company"), N_("deal"), N_("task"), N_("note"))
 OTHER_NAMES = {"organisation": "company", "organization": "company", "activity": "note"}
 SAMPLE_ID = "0190f3c2-7a1e-7c55-8000-5b0c1f0e2a11"
 RESULT = {
@@ -65,7 +67,7 @@ def reference(ctx: StepContext, noun: str, given: str) -> str:
     found = given.strip() or ctx.crm.subject(noun)
     if not found:
         raise StepError(
-            say("The workflow is not about a %(object)s. Say which one this step means.", object=noun), permanent=True
+            say("The workflow is not about a %(object)s. Say which one this step means.", object=say(noun)), permanent=True
         )
     return found
 
@@ -80,11 +82,11 @@ def kept(ctx: StepContext, noun: str, result: KeptRecord) -> Done:
     record: Mapping[str, object] = result.record
     name = str(record.get("name") or record.get("title") or record.get("text") or record["id"])[:200]
     if result.created:
-        ctx.log(say("Added %(object)s “%(name)s”.", object=noun, name=name))
+        ctx.log(say("Added %(object)s “%(name)s”.", object=say(noun), name=name))
     elif result.changed:
-        ctx.log(say("Changed %(object)s “%(name)s”.", object=noun, name=name))
+        ctx.log(say("Changed %(object)s “%(name)s”.", object=say(noun), name=name))
     else:
-        ctx.log(say("Nothing to change in %(object)s “%(name)s”.", object=noun, name=name))
+        ctx.log(say("Nothing to change in %(object)s “%(name)s”.", object=say(noun), name=name))
     return Done({**record, "created": result.created, "changed": result.changed})
 
 

@@ -102,5 +102,5 @@ def _why(status: str, error: str) -> str:
     if status == "cancelled":
         ended = say("The workflow that it ran was cancelled")
     else:
-        ended = say("The workflow that it ran ended as %(status)s", status=status)
+        ended = say("The workflow that it ran ended as %(status)s", status=say(status.replace("_", " ")))
     return labelled(ended, error) if error else say("%(sentence)s.", sentence=ended)

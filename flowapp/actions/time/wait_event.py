@@ -217,7 +217,7 @@ def _suspend(ctx: StepContext, params: WaitEventParams) -> Suspend:
         words = say("an event: %(events)s", events=", ".join(params.events))
         return Suspend(words, ("event",), until, events=tuple(params.events), same_entity=same, result=result)
     asked = Question(params.role, members=tuple(params.members))
-    by_role = say("a decision by a member with the role %(role)s or a higher one", role=params.role)
+    by_role = say("a decision by a member with the role %(role)s or a higher one", role=say(params.role))
     words = say("a decision by %(who)s", who=either(params.members)) if params.members else by_role
     return Suspend(words, ("approval",), until, events=asked.listening, same_entity=False, result=result)
 

@@ -34,7 +34,7 @@ def _to(name: str, label: str, words: str = "", *, key: bool = False) -> Target:
     return Target(name, label, tuple(filter(None, words.split("|"))), key)
 
 
-_NUMBER = _to("number", N_("Number"), "numero|n|no|nr|contact number|deal number", key=True)
+_NUMBER = _to("number", N_("Record number"), "number|numero|n|no|nr|contact number|deal number", key=True)
 _OWNER = _to(
     "owner_id", N_("Owner"), "owner|owner email|proprietaire|responsable|commercial|account manager|assigned to"
 )

@@ -139,7 +139,7 @@ def contact_fields(reader: Reader) -> list[ListField]:
         text("timezone", N_("Time zone"), Contact.timezone, "timezone"),
         moment("last_activity_at", N_("Last activity"), Contact.last_activity_at),
         *times(Contact),
-        number("number", N_("Number"), Contact.number),
+        number("number", N_("Record number"), Contact.number),
         record(reader, "company_id", N_("Company"), Contact.company_id, "company", shown=False),
         record(reader, "id", N_("Id"), Contact.id, "contact", shown=False),
     ]
@@ -157,7 +157,7 @@ def company_fields(reader: Reader) -> list[ListField]:
         tags(Company),
         moment("last_activity_at", N_("Last activity"), Company.last_activity_at),
         *times(Company),
-        number("number", N_("Number"), Company.number),
+        number("number", N_("Record number"), Company.number),
         record(reader, "id", N_("Id"), Company.id, "company", shown=False),
     ]
 
@@ -183,7 +183,7 @@ def deal_fields(reader: Reader) -> list[ListField]:
         text("description", N_("Description"), Deal.description, "long_text", sort=False),
         moment("last_activity_at", N_("Last activity"), Deal.last_activity_at),
         *times(Deal),
-        number("number", N_("Number"), Deal.number),
+        number("number", N_("Record number"), Deal.number),
         record(reader, "company_id", N_("Company"), Deal.company_id, "company", shown=False),
         record(reader, "id", N_("Id"), Deal.id, "deal", shown=False),
     ]
