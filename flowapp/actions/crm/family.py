@@ -67,7 +67,8 @@ def reference(ctx: StepContext, noun: str, given: str) -> str:
     found = given.strip() or ctx.crm.subject(noun)
     if not found:
         raise StepError(
-            say("The workflow is not about a %(object)s. Say which one this step means.", object=say(noun)), permanent=True
+            say("The workflow is not about a %(object)s. Say which one this step means.", object=say(noun)),
+            permanent=True,
         )
     return found
 

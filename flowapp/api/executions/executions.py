@@ -15,6 +15,7 @@ from flowapp.api.bodies import NOBODY, id_of_workflow, list_of, path_with, read_
 from flowapp.api.routes import JSON, route
 from flowapp.catalog import N_
 from flowapp.crm import contacts
+from flowapp.crm.steps import references
 from flowapp.engine.language.dialects import type_name
 from flowapp.engine.store.control import cancel
 from flowapp.engine.store.start import start
@@ -60,7 +61,7 @@ def execute_workflow(workflow_id: str) -> tuple[Response, int]:
         input_data=body.input_data,
         context={**body.context, "user_id": g.actor.user.id},
         idempotency_key=_idempotency_key(body),
-        entity=_entity(body, contact_id),
+        entity=_entity(session, body, contact_id),
         contact_id=contact_id,
         started_by=g.actor.user.id,
     )
@@ -109,10 +110,12 @@ def _idempotency_key(body: schemas.ExecuteIn) -> str | None:
     return key or None
 
 
-def _entity(body: schemas.ExecuteIn, contact_id: str | None) -> tuple[str, str]:
-    """What the execution is about, (type, id); a contact by its id, however it was named."""
+def _entity(session: Session, body: schemas.ExecuteIn, contact_id: str | None) -> tuple[str, str]:
+    """What the execution is about, (type, id); a record by its id, however it was named."""
     kind, named = body.trigger_entity_type or "", _entity_id(body)
-    return (kind, contact_id) if kind == "contact" and named and contact_id and not body.contact else (kind, named)
+    if kind == "contact" and named and contact_id and not body.contact:
+        return kind, contact_id
+    return references.entity(session, kind, named, "trigger_entity_id")
 
 
 def _entity_id(body: schemas.ExecuteIn) -> str:

@@ -19,7 +19,8 @@ def unheld_roles(context: CheckContext) -> Findings:
     for step, asked in _questions(context) if held is not None else ():
         if not asked.members and not has_expression(asked.role) and asked.role not in (held or ()):
             message = say(
-                "Nobody has the role %(role)s now, so only members with a higher role will be asked.", role=say(asked.role)
+                "Nobody has the role %(role)s now, so only members with a higher role will be asked.",
+                role=say(asked.role),
             )
             yield context.problem(step, "params.role", message, "unheld_role")
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from flowapp import events, tasks, workflows
 from flowapp.catalog import N_, Params, ui
 from flowapp.catalog.entities import ENTITIES, SYNONYMS, read_all
-from flowapp.crm.steps.nouns import named
+from flowapp.crm.steps import references
 from flowapp.data import forms
 from flowapp.data.names import find
 from flowapp.engine.store.start import start
@@ -29,20 +29,24 @@ from flowapp.web.forms import ParamsForm, PlainForm, build
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.page import FieldsForm
+from flowapp.web.forms.providers import of_project
 from flowapp.web.forms.user_fields import answers_form
 from flowapp.web.texts import translated
 
 bp = Blueprint("workflow_run", __name__)
 PREFIX = "form-"
-_INPUT = re.compile(r"\b(input|form_data|contact|company|organisation|deal)\b")
-_NOUNS = [("contact", N_("Contact")), ("company", N_("Company")), ("deal", N_("Deal"))]
+_INPUT = re.compile(r"\b(input|form_data|contact|company|organisation|deal|task)\b")
+_NOUNS = [("contact", N_("Contact")), ("company", N_("Company")), ("deal", N_("Deal")), ("task", N_("Task"))]
+_WHICH = ui(
+    N_("Which one"), N_("Its name, number or e-mail address."), plain=True, resource="{noun}", others="new"
+)  # fmt: skip
 
 
 class RunParams(Params):
     """What a person hands to the workflow. `record`: what steps take to mean one, such as its number or address."""
 
     noun: str = Field("", json_schema_extra=ui(N_("About"), widget="select", choices=_NOUNS))
-    record: str = Field("", json_schema_extra=ui(N_("Which one"), placeholder="1", plain=True))
+    record: str = Field("", json_schema_extra=_WHICH)
     input: dict[str, object] = Field(
         default_factory=dict,
         json_schema_extra=ui(N_("Input"), N_("Steps can use it as input.<name>."), widget="keyvalue"),
@@ -89,7 +93,9 @@ def run(workflow_id: UUID) -> Response:
         return _page(workflow, None, None, rows, 422 if rows.errors else 200)
     params = RunParams.model_validate(rows.data)
     try:
-        about = (params.noun, named(params.noun).find(db.session(), params.record).id) if params.noun else ("", "")
+        about = (
+            (params.noun, references.chosen(db.session(), params.noun, params.record).id) if params.noun else ("", "")
+        )
     except (NotFoundError, InvalidError) as error:
         rows["record"].show((), translated(error.message))
         return _page(workflow, None, None, rows, 422)
@@ -141,7 +147,8 @@ def _rows(workflow: Workflow, posted: Posted | None = None) -> ParamsForm:
     """Names and values, begun with what the workflow's trigger would bring; braces in them are no expressions."""
     sample = Draft(workflow.id).sample()
     stored = {"input": sample} if sample else {}
-    return build(RunParams, stored, posted, base=PlainForm, check=lambda _params: [])
+    offered = of_project(db.session(), workflow.project_id)
+    return build(RunParams, stored, posted, base=PlainForm, providers=offered, check=lambda _params: [])
 
 
 def _start(workflow: Workflow, data: Mapping[str, object], about: tuple[str, str] = ("", "")) -> Response:

@@ -7,6 +7,7 @@ import time
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from flowapp.catalog import N_
+from flowapp.crm.steps import references
 from flowapp.engine.store.start import start
 from flowapp.logs import get_logger
 from flowapp.models import Workflow, new_id
@@ -70,7 +71,7 @@ def _start(
             input_data=input_data,
             context=context,
             idempotency_key=idempotency_key,
-            entity=entity,
+            entity=references.entity(session, *entity, "trigger_entity_id"),
         )
         commit_and_start(session, execution, created=created)
     return {"started": int(created), "execution_id": execution.id}

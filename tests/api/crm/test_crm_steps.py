@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.crm import companies, contacts, deals, lists, tags, timeline
+from flowapp.crm import tasks as todo
 from flowapp.events import SYSTEM
 from flowapp.extensions import db
 from flowapp.models import Company, Contact, Deal, Event, Note, Notification, Task, User, utcnow
@@ -278,3 +279,19 @@ def test_a_simulation_changes_nothing_and_says_what_it_would(world: World) -> No
     assert [call["operation"] for call in report["calls"]] == ["add_tags", "create"]
     assert report["calls"][1]["data"]["title"] == "Call Ann"
     assert (world.one(Task), tags.of(world.session, world.contact)) == (None, [])
+
+
+@pytest.mark.parametrize("kind", ["deal", "company", "organisation", "task", "contact"])
+def test_an_execution_is_about_a_record_by_its_number(world: World, kind: str) -> None:
+    task = todo.create(world.session, {"title": "Call"}, cause=SYSTEM)
+    world.session.commit()
+    noun = "company" if kind == "organisation" else kind
+    record = {"deal": world.deal, "company": world.company, "contact": world.contact, "task": task}[noun]
+    number = task.id if noun == "task" else getattr(record, "number", None)
+    body = {"name": "About", "steps": [{"step_id": "it", "action_type": "log", "params": {"message": "x"}}]}
+    path = f"/workflows/{world.api.post('/workflows/', body, 201)['id']}/execute/"
+    about = {"trigger_entity_type": kind, "trigger_entity_id": number, "async_execution": True}
+    execution = world.api.get(f"/executions/{world.api.post(path, about, 202)['execution_id']}/")
+    assert (execution["trigger_entity_type"], execution["trigger_entity_id"]) == (noun, record.id)
+    unknown = world.api.post(path, {**about, "trigger_entity_id": 999}, 404)
+    assert [one["path"] for one in unknown["errors"]] == ["trigger_entity_id"]

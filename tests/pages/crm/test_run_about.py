@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from flowapp import workflows
-from flowapp.crm import deals
+from flowapp.crm import deals, tasks
 from flowapp.models import Execution
 from tests.pages.crm.conftest import Crm
 
@@ -75,3 +75,25 @@ def test_what_is_not_there_is_said_at_its_field(crm: Crm) -> None:
 def test_without_one_it_runs_as_before(crm: Crm) -> None:
     crm.ada.post(f"/workflows/{workflow(crm, 'Hello')}/run")
     assert started(crm)[0].trigger_entity_id in (None, "")
+
+
+def test_which_one_is_found_by_its_name(crm: Crm) -> None:
+    crm.company("Zenith")
+    engine, _other = crm.deal("Difference engine"), crm.deal("Analytical engine")
+    path = f"/workflows/{workflow(crm, 'Signed {{ deal.title }}')}/run"
+    page = crm.ada.post(path, {"_input": "1", "_refresh": "1", "noun": "deal"}, 200).text
+    assert '<option value="1">Difference engine</option>' in page and "Zenith" not in page
+    crm.ada.post(path, {"_input": "1", "noun": "deal", "record": "difference"})
+    assert started(crm)[0].trigger_entity_id == engine
+    page = crm.ada.post(path, {"_input": "1", "noun": "deal", "record": "engine"}, 422).text
+    assert "Several are found: Analytical engine (2), Difference engine (1). Enter what stands in brackets." in page
+    assert "There is no such deal." in crm.ada.post(path, {"_input": "1", "noun": "deal", "record": "nobody"}, 422).text
+    assert len(started(crm)) == 1
+
+
+def test_a_run_may_be_about_a_task(crm: Crm) -> None:
+    with crm.session() as session:
+        task = tasks.create(session, {"title": "Call Zoe"}, cause=crm.cause).id
+    path = f"/workflows/{workflow(crm, 'Done {{ task.title }}')}/run"
+    crm.ada.post(path, {"_input": "1", "noun": "task", "record": "zoe"})
+    assert (started(crm)[0].trigger_entity_type, started(crm)[0].trigger_entity_id) == ("task", task)
