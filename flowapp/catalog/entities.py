@@ -26,7 +26,7 @@ class Entity:
     `aliases` are other names of the same thing, `flat` further names with the field that each stands for (None: given by
     events only). `label` is a msgid, `sample` what it may look like, both for the picker. `read` gives the entity of an
     organization as it is now, None where it is not there (any more). `leads_to`: other entities that are known with it,
-    each by the field that holds its id.
+    each by the field that holds its id. `own`: the fields that an organization defined, each with what it may look like.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Entity:
     sample: Mapping[str, object] = field(default_factory=dict)
     read: Callable[[Connection, str, str], View | None] | None = None
     leads_to: Mapping[str, str] = field(default_factory=dict)
+    own: Callable[[Session], View] | None = None
 
     def names(self, view: View) -> View:
         """The names under which expressions find it: nested and flat."""

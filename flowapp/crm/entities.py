@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import N_
 from flowapp.catalog.entities import CONTACT, Entity, View, entity
-from flowapp.crm import companies, contacts, deals, owners, tasks
+from flowapp.crm import companies, contacts, deals, fields, owners, tasks
 from flowapp.crm.merging import redirects
-from flowapp.models import Company, Contact, Deal, Task, read_id
+from flowapp.models import Company, Contact, Deal, FieldDef, Task, read_id
 from flowapp.models.crm.base import Sourced
 
 Row = TypeVar("Row", bound=Sourced)
@@ -44,6 +44,21 @@ def read_owner(connection: Connection, organization_id: str, user_id: str) -> Vi
         return owners.view(user) if user else None
 
 
+def own_fields(noun: str) -> Callable[[Session], View]:
+    """The custom fields of a noun, each with what it may look like."""
+    return lambda session: {field.key: _sample(field) for field in fields.of(session, noun)}
+
+
+def _sample(field: FieldDef) -> object:
+    if field.type == "choice":
+        return field.options[0] if field.options else ""
+    return field.options[:2] if field.type == "multiple_choice" else _BY_TYPE.get(field.type, "…")
+
+
+_BY_TYPE: Mapping[str, object] = {
+    "number": 42, "money": 1250, "boolean": True, "date": "2026-03-31", "datetime": "2026-03-31T09:00:00+00:00",
+    "url": "https://example.com", "email": "ada@example.com", "phone": "+33123456789",
+}  # fmt: skip
 ID = "0190f3c2-7a1e-7c55-8000-5b0c1f0e2a11"
 CONTACT_SAMPLE: Mapping[str, object] = {
     "id": ID,
@@ -78,6 +93,7 @@ entity(
         flat={"contact_id": "id", "contact_name": "name", "contact_email": "email"},
         sample=CONTACT_SAMPLE,
         read=reader(Contact, contacts.in_scope),
+        own=own_fields(CONTACT),
         leads_to={"company": "company_id", "owner": "owner_id"},
     )
 )
@@ -89,6 +105,7 @@ entity(
         flat={"company_id": "id", "company_name": "name"},
         sample=COMPANY_SAMPLE,
         read=reader(Company, companies.in_scope),
+        own=own_fields("company"),
         leads_to={"owner": "owner_id"},
     )
 )
@@ -99,6 +116,7 @@ entity(
         flat={"deal_id": "id", "deal_title": "title", "old_stage": None, "new_stage": None},
         sample=DEAL_SAMPLE,
         read=reader(Deal, deals.in_scope),
+        own=own_fields("deal"),
         leads_to={"contact": "contact_id", "company": "company_id", "owner": "owner_id"},
     )
 )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from flowapp.catalog.entities import ENTITIES
 from flowapp.engine.graph.example_services import Shape, Shapes
 from flowapp.models import DataTable, Execution, Workflow
 
@@ -17,7 +18,13 @@ def shapes_of(session: Session, project_id: str) -> Shapes:
         columns=lambda name: _columns(session, project_id, name),
         query=lambda sql, params: _query(session, project_id, sql, params),
         output=lambda name: _output(session, name),
+        own=lambda name: _own(session, name),
     )
+
+
+def _own(session: Session, name: str) -> Mapping[str, object]:
+    known = ENTITIES[name]
+    return known.own(session) if known.own else {}
 
 
 def _columns(session: Session, project_id: str, name: str) -> Shape | None:

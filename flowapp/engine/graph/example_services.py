@@ -27,13 +27,21 @@ def _no_query(_sql: str, _params: Mapping[str, object]) -> None:
     return None
 
 
+def _nothing(_name: str) -> Mapping[str, object]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """What a project has, as far as it is known: a table's columns by its name, those of a query, a workflow's last output."""
+    """What a project has, as far as it is known: a table's columns by its name, those of a query, a workflow's last output.
+
+    `own`: the fields that the organization defined for an entity, each with an example.
+    """
 
     columns: Callable[[str], Shape | None] = _unknown
     query: Callable[[str, Mapping[str, object]], Shape | None] = _no_query
     output: Callable[[str], object] = _unknown
+    own: Callable[[str], Mapping[str, object]] = _nothing
 
 
 class ExampleTables:

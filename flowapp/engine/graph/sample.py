@@ -63,7 +63,11 @@ def values(
         groups += [
             ValueGroup("step", step["name"], list(_step(step, results.get(step["step_id"])))) for step in earlier
         ]
-    groups += [ValueGroup(one.name, items=list(_flat(one.name, one.sample))) for one in ENTITIES.values() if one.read]
+    groups += [
+        ValueGroup(one.name, items=list(_flat(one.name, {**one.sample, **shapes.own(one.name)})))
+        for one in ENTITIES.values()
+        if one.read
+    ]
     groups.append(ValueGroup("variables", items=list(_flat("variables", definition.get("variables") or {}, 2))))
     groups.append(ValueGroup("general", items=list(_general(step_id is not None))))
     return [ValueGroup(g.kind, g.name, g.items[:MOST]) for g in groups if g.items]

@@ -69,7 +69,7 @@ def scope_of(
         results = with_examples(steps, input_data, variables, results, shapes)
         names = loop_names(definition, step_id, input_data, results)
     views = {key: {"result": value, "status": "completed", "error": ""} for key, value in results.items()}
-    context = {one.name: dict(one.sample) for one in ENTITIES.values() if one.read}
+    context = {one.name: {**one.sample, **shapes.own(one.name)} for one in ENTITIES.values() if one.read}
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Scope(input_data, variables, views, context, now, names)
 

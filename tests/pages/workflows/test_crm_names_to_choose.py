@@ -122,3 +122,13 @@ def define_plan(app: Any, site: Site) -> None:
 def test_no_choice_means_any_and_says_so_once(site: Site, kind: str, control: str, first: str) -> None:
     found = re.search(rf'<select[^>]*id="{control}".*?</select>', site.get(f"/new-trigger/{kind}"), re.DOTALL)
     assert found and re.findall(r'<option value=""[^>]*>([^<]*)', found[0]) == [first]
+
+
+def test_the_value_picker_shows_the_fields_that_an_admin_defined(site: Site, app: Any) -> None:
+    define_plan(app, site)
+    with app.app_context(), tenant_session(db.engine, site.organization_id) as session:
+        choice = {"object": "deal", "key": "size", "label": "Size", "type": "choice", "options": ["Large", "Small"]}
+        fields.create(session, choice)
+        session.commit()
+    page = site.get("/steps/tag")
+    assert "contact.plan" in page and "deal.size" in page and "Large" in page
