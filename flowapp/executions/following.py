@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Update, delete, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, Update, and_, delete, or_, select, update
+from sqlalchemy.orm import Session
 
 from flowapp.catalog.entities import CONTACT, SYNONYMS, Departure, follows_contact
 from flowapp.engine.store.control import cancel
 from flowapp.errors import ConflictError
-from flowapp.models import OPEN, Execution, Subscription
+from flowapp.models import IS_ABOUT, OPEN, Execution, Subscription
 from flowapp.texts import say
 
-Key = InstrumentedAttribute[str]
 ENDED = "ended_executions"  # where a session keeps the ids of those that tasks announce after its commit
 
 
@@ -23,17 +22,20 @@ def follow(session: Session, departure: Departure) -> None:
     elif departure.what == "deleted" and departure.noun == CONTACT:
         _end(session, departure)
     elif departure.what == "erased":
-        session.execute(
-            delete(Subscription).where(*_about(Subscription.entity_type, Subscription.entity_id, departure))
-        )
+        session.execute(delete(Subscription).where(*_listens(departure)))
+
+
+def about(noun: str, record_id: str) -> ColumnElement[bool]:
+    """The condition that an execution is about that record, whatever the noun is called; it has an index."""
+    known = Execution.trigger_entity_type.in_((noun, *SYNONYMS.get(noun, ())))
+    return and_(IS_ABOUT, Execution.trigger_entity_id == record_id, known)
 
 
 def _move(session: Session, departure: Departure) -> None:
-    for model, kind, key in (
-        (Execution, Execution.trigger_entity_type, Execution.trigger_entity_id),
-        (Subscription, Subscription.entity_type, Subscription.entity_id),
-    ):
-        session.execute(_quietly(update(model).where(*_about(kind, key, departure)).values({key: departure.into})))
+    moved = update(Execution).where(about(departure.noun, departure.id)).values(trigger_entity_id=departure.into)
+    session.execute(_quietly(moved))
+    listening = update(Subscription).where(*_listens(departure)).values(entity_id=departure.into)
+    session.execute(_quietly(listening))
     if departure.noun == CONTACT:
         session.execute(
             _quietly(update(Execution).where(Execution.contact_id == departure.id).values(contact_id=departure.into))
@@ -42,8 +44,7 @@ def _move(session: Session, departure: Departure) -> None:
 
 def _end(session: Session, departure: Departure) -> None:
     """Each open execution that is about the contact, and the sub-workflows that it waits for."""
-    about = _about(Execution.trigger_entity_type, Execution.trigger_entity_id, departure)
-    theirs = or_(Execution.contact_id == departure.id, about[0] & about[1])
+    theirs = or_(Execution.contact_id == departure.id, about(departure.noun, departure.id))
     reason = say("Its contact “%(name)s” was deleted.", name=departure.name)
     ended: list[str] = session.info.setdefault(ENDED, [])
     for execution in session.scalars(select(Execution).where(theirs, Execution.status.in_(OPEN))).all():
@@ -54,8 +55,9 @@ def _end(session: Session, departure: Departure) -> None:
         ended += [one.id for one in over]
 
 
-def _about(kind: Key, key: Key, departure: Departure) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return kind.in_((departure.noun, *SYNONYMS.get(departure.noun, ()))), key == departure.id
+def _listens(departure: Departure) -> tuple[ColumnElement[bool], ...]:
+    names = (departure.noun, *SYNONYMS.get(departure.noun, ()))
+    return Subscription.entity_type.in_(names), Subscription.entity_id == departure.id
 
 
 def _quietly(statement: Update) -> Update:

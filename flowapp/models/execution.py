@@ -21,6 +21,7 @@ TEST = "test"  # the trigger_type of test runs of a draft: they count nowhere, a
 STEP_STATUSES = ("running", "waiting", "completed", "failed", "uncertain", "cancelled")
 # The conditions of partial indexes: SQLite uses such an index only where a query of this table alone says the same.
 IS_OPEN, IS_HELD = text(f"status IN {OPEN}"), text("held AND status = 'pending'")
+IS_ABOUT = text("trigger_entity_id <> ''")
 IS_DEAD = text(f"status = 'failed' AND trigger_type <> '{TEST}'")
 
 
@@ -49,6 +50,13 @@ class Execution(HasId, Tenant, Base):
         Index("ix_executions_workflow_id_id", "workflow_id", "id"),
         Index("ix_executions_workflow_id_status", "workflow_id", "status"),
         Index("ix_executions_organization_id_id", "organization_id", "id"),
+        Index(
+            "ix_executions_trigger_entity",
+            "trigger_entity_id",
+            "trigger_entity_type",
+            sqlite_where=IS_ABOUT,
+            postgresql_where=IS_ABOUT,
+        ),
         Index("ix_executions_open", "status", "rung_at", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
         _some("contact_id", "workflow_id"),
         _some("parent_id"),

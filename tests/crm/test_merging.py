@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from flowapp.crm import companies, contacts, deals, fields, lists, notes, tags, tasks, timeline
 from flowapp.crm.merging import merge
 from flowapp.errors import InvalidError
 from flowapp.events import SYSTEM, Cause
-from flowapp.models import Contact, ContactEmail, Event, FieldValue, Note, Task
+from flowapp.executions import following
+from flowapp.models import Contact, ContactEmail, Event, Execution, FieldValue, Note, Task, new_id
 from tests.crm.conftest import recorded
 from tests.support.tenant import Tenant
 
@@ -27,8 +28,8 @@ def test_everything_moves(session: Session, tenant: Tenant) -> None:
     twin = person(session, "a.lee@work.example", last_name="Lee", score=100, consent="denied", phone="+33123456789")
     deal = deals.create(session, {"title": "Engine", "contacts": [ann.id, twin.id]}, cause=SYSTEM)
     other = deals.create(session, {"title": "Wheel", "contact": twin.id}, cause=SYSTEM)
-    for text in ("First", "Second"):
-        notes.create(session, {"text": text, "contact_id": twin.id}, cause=SYSTEM)
+    for said in ("First", "Second"):
+        notes.create(session, {"text": said, "contact_id": twin.id}, cause=SYSTEM)
     task = tasks.create(session, {"title": "Call", "contact_id": twin.id}, cause=SYSTEM)
     tags.add(session, ann, ["vip"], cause=SYSTEM)
     tags.add(session, twin, ["VIP", "R&D"], cause=SYSTEM)
@@ -138,3 +139,15 @@ def test_companies_become_one(session: Session) -> None:
     assert tags.of(session, acme) == ["vip"]
     assert companies.get(session, gone) is acme
     assert recorded(session)[-1].type == "company.merged"
+
+
+def test_executions_about_a_record_have_an_index(session: Session) -> None:
+    """A bulk deletion asks for each contact."""
+    wanted = select(Execution.id).where(following.about("company", new_id()))
+    sql = str(wanted.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = session.execute(text(f"EXPLAIN {sql}"))
+    else:
+        plan = session.execute(text(f"EXPLAIN QUERY PLAN {sql}"))
+    assert "ix_executions_trigger_entity" in str(plan.all())

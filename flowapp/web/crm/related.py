@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.crm import lists
 from flowapp.crm.tags import OF
 from flowapp.crm.writing import Record
+from flowapp.executions import following
 from flowapp.models import Company, Contact, ContactList, Deal, DealContact, Execution, Task, Workflow
 
 SHOWN = 10  # of each kind
@@ -72,7 +73,7 @@ def _tasks(session: Session, record: Record, *, done: bool) -> Sequence[Task]:
 def _executions(session: Session, record: Record) -> Sequence[tuple[Execution, str]]:
     """The newest executions about the record, with the names of their workflows."""
     noun = OF[type(record)][0]
-    about: ColumnElement[bool] = (Execution.trigger_entity_type == noun) & (Execution.trigger_entity_id == record.id)
+    about = following.about(noun, record.id)
     if noun == "contact":
         about = or_(about, Execution.contact_id == record.id)
     rows = (
