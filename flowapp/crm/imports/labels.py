@@ -27,6 +27,7 @@ def add(session: Session, rows: Sequence[Row], *, cause: Cause) -> None:
     changed |= {contact.id for contact, _ in add_to_lists(session, places, cause=cause)}
     for row in rows:
         if row.outcome == UNCHANGED and row.record is not None and row.record.id in changed:
+            touch(row.record)
             row.outcome = UPDATED
 
 
@@ -40,7 +41,6 @@ def add_tags(session: Session, pairs: Sequence[Pair], *, cause: Cause) -> list[P
     new = {(record.id, tag.id): (record, tag) for record, tag in pairs if (record.id, tag.id) not in known}
     session.add_all(Tagging(tag_id=tag.id, **{column.key: record.id}) for record, tag in new.values())
     for record, tag in new.values():
-        touch(record)
         told = {**SERVICES[noun].payload(record), "tag": tag.name, "tag_id": tag.id}
         events.record(session, f"{noun}.tag_added", entity=(noun, record.id), payload=told, cause=cause)
     session.flush()
@@ -63,7 +63,6 @@ def add_to_lists(
     new = {(contact.id, one.id): (contact, one) for contact, one in places if (contact.id, one.id) not in known}
     session.add_all(ListMember(list_id=one.id, contact_id=contact.id) for contact, one in new.values())
     for contact, one in new.values():
-        touch(contact)
         told = {**SERVICES["contact"].payload(contact), "list": one.name, "list_slug": one.slug, "list_id": one.id}
         events.record(session, "contact.list_added", entity=("contact", contact.id), payload=told, cause=cause)
     session.flush()

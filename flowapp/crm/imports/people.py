@@ -28,7 +28,7 @@ def arrange(row: Row) -> None:
 def refuse_taken(session: Session, rows: Sequence[Row]) -> None:
     """Fails the rows that would take an address of another contact."""
     wanted = [(email, row) for row in rows for email in _new(row)]
-    theirs = addresses.owners(session, [email for email, _ in wanted])
+    theirs = addresses.owners(session, [email for email, _ in wanted]) if wanted else {}
     for email, row in wanted:
         if theirs.setdefault(email, row.id) != row.id:
             row.fail(Problem("email" if email == row.data.get("email") else "emails", addresses.TAKEN, code="taken"))
@@ -51,6 +51,7 @@ def write(session: Session, rows: Sequence[Row]) -> None:
 
 
 def _new(row: Row) -> list[str]:
-    has = cast(Contact, row.record).emails if row.record is not None else []
+    # Nobody has what a new contact was looked up by.
+    has = cast(Contact, row.record).emails if row.record is not None else [value for _, value in row.keys]
     given = [row.data.get("email"), *cast(list[str], row.data.get("other_emails") or [])]
     return [str(email) for email in given if email and email not in has]

@@ -41,7 +41,10 @@ def write(session: Session, noun: str, rows: Sequence[Row], *, cause: Cause, dry
 def _hold(session: Session, noun: str, rows: Sequence[Row]) -> None:
     """Keeps others from changing the records until the transaction ends, and reads them as they are now."""
     model = fields.MODELS[noun]
-    mine = model.id.in_([row.record.id for row in rows if row.record is not None])
+    ids = [row.record.id for row in rows if row.record is not None]
+    if not ids:
+        return
+    mine = model.id.in_(ids)
     session.execute(
         update(model).where(mine).values(updated_at=model.updated_at).execution_options(synchronize_session=False)
     )

@@ -9,20 +9,22 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import cast
 
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.crm import companies, contacts, deals, fields, lists, reading, tags
 from flowapp.crm.imports.keys import Key, keys_of
 from flowapp.crm.writing import Record
 from flowapp.errors import InvalidError, NotFoundError, Problem
-from flowapp.events import Cause
-from flowapp.models import ContactList, Organization
+from flowapp.models import Company, ContactList, Organization, read_id, read_number
+from flowapp.models.folding import folded as folded_column
 from flowapp.texts import say
 from flowapp.values.text import folded
 
 Data = Mapping[str, object]
 SERVICES: Mapping[str, ModuleType] = {"contact": contacts, "company": companies, "deal": deals}
 _NOBODY = say("This row has nothing by which its record is recognized: an address, a number, a name.")
+_AT_ONCE = 500  # of a question to the database
 _LOOKED_UP = ("owner_id", "company_id", "pipeline_stage")
 CREATED, UPDATED, UNCHANGED, SKIPPED, FAILED = "created", "updated", "unchanged", "skipped", "failed"
 
@@ -57,15 +59,37 @@ class Reader:
     """Reads rows of a noun. `keys`: by what their records are recognized. `missing_companies`: companies that are named
     and not there are made, for `cause`."""
 
-    def __init__(
-        self, session: Session, noun: str, keys: Sequence[str], *, cause: Cause, missing_companies: bool, dry: bool
-    ) -> None:
-        self._session, self._noun, self._keys, self._cause = session, noun, keys, cause
-        self._missing, self._dry = missing_companies, dry
+    def __init__(self, session: Session, noun: str, keys: Sequence[str], *, missing_companies: bool = False) -> None:
+        self._session, self._noun, self._keys, self._missing = session, noun, keys, missing_companies
         self._service = SERVICES[noun]
         # Every number and date asks for it: the session would read it for each anew, holding on to nothing itself.
         self._organization = session.get(Organization, session.info["organization_id"])
         self._known: dict[tuple[str, str], object] = {}
+
+    def look_up(self, rows: Sequence[Data]) -> list[str]:
+        """Finds the companies that rows name, all at once: by domain, else by name. Those that are to be made."""
+        asked = {str(value).strip() for row in rows if (value := self._service.named(row).get("company_id"))}
+        named = {folded(one): one for one in sorted(asked) if ("company_id", folded(one)) not in self._known}
+        unknown = list(named)
+        for start in range(0, len(unknown), _AT_ONCE):
+            self._learn(unknown[start : start + _AT_ONCE])
+        missing = [one for key, one in named.items() if ("company_id", key) not in self._known]
+        return [one for one in missing if not (read_number(one) or read_id(one))] if self._missing else []
+
+    def _learn(self, some: Sequence[str]) -> None:
+        name = folded_column(Company.name)
+        wanted = select(Company.id, Company.domain, name).where(
+            or_(Company.domain.in_(some), name.in_(some)), Company.deleted_at.is_(None)
+        )
+        found = self._session.execute(wanted.order_by(Company.id)).all()
+        for at in (1, 2):
+            for row in found:
+                if row[at] in some and read_number(row[at]) is None:
+                    self._known.setdefault(("company_id", row[at]), row[0])
+
+    def made(self, company: str, company_id: str | None) -> None:
+        """A company that was to be made; its id, none in a trial."""
+        self._known["company_id", folded(company)] = company_id
 
     def read(self, given: Data) -> Row:
         """The row, failed where something of it cannot be read; every fault names its field. What is blank is left out."""
@@ -102,18 +126,8 @@ class Reader:
     def _looked_up(self, name: str, value: object) -> object:
         asked = (name, folded(str(value)))
         if asked not in self._known:
-            try:
-                self._known[asked] = self._read(name, value)
-            except InvalidError:
-                if name != "company_id" or not self._missing:
-                    raise
-                self._known[asked] = self._new_company(str(value))
+            self._known[asked] = self._read(name, value)
         return self._known[asked]
-
-    def _new_company(self, name: str) -> str | None:
-        if self._dry:
-            return None
-        return companies.create(self._session, {"name": name}, cause=self._cause).id
 
     def _list(self, name: str) -> ContactList:
         asked = ("lists", folded(name))

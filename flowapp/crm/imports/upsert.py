@@ -43,19 +43,26 @@ class Upsert:
             raise InvalidError.at("mode", say("Choose one of: %(options)s.", options=", ".join(MODES)))
         names = keys.order(session, rules.noun, rules.match)
         self._session, self._rules, self._cause, self._dry = session, rules, cause, dry
-        self._reader = Reader(
-            session, rules.noun, names, cause=cause, missing_companies=rules.missing_companies, dry=dry
-        )
+        self._reader = Reader(session, rules.noun, names, missing_companies=rules.missing_companies)
         self._seen: set[keys.Key] = set()  # of rows that would have been written
 
     def write(self, rows: Iterable[Data]) -> list[Row]:
         """What became of each row. The session's rows are flushed, not committed."""
-        read = [self._reader.read(one) for one in rows]
+        given = list(rows)
+        self._make_companies(self._reader.look_up(given))
+        read = [self._reader.read(one) for one in given]
         waiting = [row for row in read if not row.outcome]
         while waiting:
             now, waiting = _apart(waiting)
             self._write(now)
         return read
+
+    def _make_companies(self, names: Sequence[str]) -> None:
+        """Those that rows name and that are not there. One that cannot be made is told where a row names it."""
+        new = Upsert(self._session, Rules("company"), cause=self._cause, dry=self._dry)
+        for name, row in zip(names, new.write({"name": name} for name in names) if names else (), strict=True):
+            if not row.problems:
+                self._reader.made(name, row.record.id if row.record is not None else None)
 
     def _write(self, rows: Sequence[Row]) -> None:
         """Rows about different records."""

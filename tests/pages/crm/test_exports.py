@@ -25,7 +25,7 @@ def test_a_list_is_saved_as_it_is_shown(crm: Crm) -> None:
     assert [row[0] for row in rows] == ["bob@b.example"]
     for noun in ("company", "deal", "task"):
         assert len(table(crm.ada.get(f"/exports/{noun}.csv").text)) == 1
-        assert crm.ada.get(f"/exports/{noun}.xlsx").data[:2] == b"PK"
+        assert crm.ada.client.get(f"/exports/{noun}.xlsx").data[:2] == b"PK"
 
 
 def test_what_cannot_be_saved_leads_back_and_says_why(crm: Crm) -> None:
