@@ -20,9 +20,10 @@ from flowapp.records.jobs import Batch, Failure, cause_of, job_kind
 from flowapp.texts import say
 
 Counts = Mapping[str, int]
+LEAST = 150  # rows of a batch, which asks the database some thirty times however few they are
 
 
-@job_kind(service.KIND, label=N_("Import"), most=service.PART)
+@job_kind(service.KIND, label=N_("Import"), most=service.PART, least=LEAST)
 def run(session: Session, job: Job, limit: int) -> Batch:
     """Writes the next rows; `cursor` is (how many were taken, what became of them)."""
     row = service.get(session, str(job.arguments["import_id"]))

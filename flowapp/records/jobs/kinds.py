@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from flowapp.models import Execution, Job
 
 MOST = 1000  # rows of one batch
+LEAST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +46,25 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class JobKind:
     """`run(session, job, limit)` works on at most `limit` rows from `job.cursor` on. It commits nothing, and raises FlowError
-    where the job cannot go on at all. `label` is a msgid; `most`: rows of a batch, which takes about 100 ms."""
+    where the job cannot go on at all. `label` is a msgid; `most`: rows of a batch, which takes about 100 ms; `least`: where a batch
+    costs more than its rows, as many are worth a longer one."""
 
     name: str
     label: str
     run: Callable[[Session, Job, int], Batch]
     most: int = MOST
+    least: int = LEAST
 
 
 KINDS: dict[str, JobKind] = {}
 Run = Callable[[Session, Job, int], Batch]
 
 
-def job_kind(name: str, *, label: str, most: int = MOST) -> Callable[[Run], Run]:
+def job_kind(name: str, *, label: str, most: int = MOST, least: int = LEAST) -> Callable[[Run], Run]:
     """Declares what a batch of a job of this kind does."""
 
     def declared(run: Run) -> Run:
-        KINDS[name] = JobKind(name, label, run, most)
+        KINDS[name] = JobKind(name, label, run, most, least)
         return run
 
     return declared

@@ -11,7 +11,7 @@ from flowapp.errors import FlowError, InvalidError
 from flowapp.logs import get_logger
 from flowapp.models import JOB_OPEN, Job
 from flowapp.models.tenancy import tenant_session
-from flowapp.records.jobs import KINDS, claims
+from flowapp.records.jobs import KINDS, JobKind, claims
 from flowapp.records.jobs.service import job_json
 from flowapp.tasks.jobs import Result, job, organization_of
 from flowapp.tasks.runtime import runtime
@@ -19,7 +19,7 @@ from flowapp.tasks.starting import commit_and_start
 
 TURN = 5.0  # seconds after which other work may have the thread
 BATCH = 0.1  # seconds that a batch should take
-_FIRST, _LEAST = 250, 20  # rows
+_FIRST = 250  # rows
 log = get_logger(__name__)
 
 
@@ -75,13 +75,13 @@ class Turn:
             claims.write(session, job, batch, self._now())
             commit_and_start(session, *batch.started)
         announce(job)
-        self._adapt(limit, kind.most, time.monotonic() - began)
+        self._adapt(limit, kind, time.monotonic() - began)
         return job.status in JOB_OPEN
 
-    def _adapt(self, limit: int, most: int, seconds: float) -> None:
+    def _adapt(self, limit: int, kind: JobKind, seconds: float) -> None:
         """The next batch is as large as will take about BATCH."""
         wanted = int(limit * BATCH / max(seconds, 0.001))
-        self._size = max(min(_LEAST, most), min(wanted, 2 * limit, most))
+        self._size = max(min(kind.least, kind.most), min(wanted, 2 * limit, kind.most))
 
     def _give_back(self, fence: int) -> None:
         with tenant_session(runtime().engine, self._organization_id) as session:

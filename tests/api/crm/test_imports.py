@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 import xlsxwriter
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
+from flowapp.models import Contact, Event, ImportPart, Job
+from flowapp.models.tenancy import tenant_session
+from flowapp.records.jobs import KINDS, Batch
+from flowapp.tasks import runtime
 from flowapp.tasks.jobs import run_job
 from tests.api.conftest import Api
 from tests.api.crm.test_event_triggers import executions, hand_on, listening
@@ -142,3 +149,37 @@ def test_who_may_not_write_may_not_import(api: Api) -> None:
     assert "file" in json.dumps(
         api("POST", "/imports/", status=422, data={"object": "contact"}, content_type="multipart/form-data").json
     )
+
+
+def test_a_worker_that_dies_in_the_middle_leaves_nothing_twice(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "\n".join(f"p{at}@b.example;{at};vip" for at in range(400))
+    content = f"E-mail;Score;Tags\n{rows}\np0@b.example;999;vip\nbad;1;\n".encode()
+    answer = api(
+        "POST", "/imports/", status=202, data={"object": "contact", "file": (io.BytesIO(content), "p.csv")},
+        content_type="multipart/form-data",
+    ).json  # fmt: skip
+    take, batches = KINDS["import"].run, list[int]()
+
+    def dies_once(session: Session, job: Job, limit: int) -> Batch:
+        batch = take(session, job, limit)
+        batches.append(batch.done)
+        if len(batches) == 2:
+            raise KeyboardInterrupt  # all is written, nothing is committed
+        return batch
+
+    monkeypatch.setitem(KINDS, "import", replace(KINDS["import"], run=dies_once))
+    with pytest.raises(KeyboardInterrupt):
+        run_job.run(answer["job"], api.place.id)
+    with tenant_session(runtime().engine, api.place.id) as session:
+        session.execute(update(Job).values(lease_until=None))
+        session.commit()
+    run_job.run(answer["job"], api.place.id)
+    done = api.get(f"/imports/{answer['id']}/")
+    assert (done["status"], done["done"], done["changed"], done["failed"]) == ("completed", 402, 401, 1)
+    assert len(batches) > 2
+    with tenant_session(runtime().engine, api.place.id) as session:
+        counts = dict(session.execute(select(Event.type, func.count(Event.id)).group_by(Event.type)).all())
+        assert counts == {"contact.created": 400, "contact.updated": 1, "contact.tag_added": 400}
+        assert session.scalar(select(func.count(Contact.id))) == 400
+        assert session.scalar(select(Contact.score).where(Contact.email == "p0@b.example")) == 999
+        assert session.scalar(select(func.count()).select_from(ImportPart)) == 0
