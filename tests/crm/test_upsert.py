@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from flowapp.crm import companies, contacts, deals, fields, lists, tags
 from flowapp.crm.imports.upsert import Rules, Upsert
 from flowapp.errors import InvalidError
 from flowapp.events import SYSTEM, Cause
-from flowapp.models import Company, Contact, Deal, Event
+from flowapp.models import Company, Contact, Deal, Event, Organization
 from tests.crm.conftest import recorded, types
 from tests.support.tenant import Tenant
 
@@ -197,3 +198,21 @@ def test_deals_move_and_are_lost_with_a_reason(session: Session) -> None:
     assert (engine.status, [one.email for one in engine.contacts]) == ("won", ["ann@b.example"])
     kinds = session.scalars(select(Event.type).where(Event.entity_id == engine.id).order_by(Event.id)).all()
     assert kinds == ["deal.created", "deal.updated", "deal.stage_changed", "deal.won"]
+
+
+def test_values_are_read_as_the_organization_writes_them(session: Session, tenant: Tenant) -> None:
+    session.get_one(Organization, tenant.organization_id).locale = "fr-FR"
+    for label, kind in (("Depuis", "date"), ("Vu", "datetime"), ("Part", "number"), ("Actif", "boolean")):
+        fields.create(session, {"object": "company", "label": label, "key": label.lower(), "type": kind})
+    session.commit()
+    own = {"depuis": "05/02/2024", "vu": "5 février 2024 14:30", "part": "1 234,5", "actif": "oui"}
+    row = {"name": "Acme", "montant_potentiel": "12 500,50 €", "fields": own}
+    assert put(session, "company", [row]) == ["created"]
+    acme = companies.find(session, "Acme")
+    assert acme.montant_potentiel == Decimal("12500.5")
+    assert {name: acme.fields[name] for name in ("depuis", "part", "actif")} == {
+        "depuis": "2024-02-05", "part": 1234.5, "actif": True,
+    }  # fmt: skip
+    assert put(session, "company", [{"name": "Bolt", "fields": {"part": "12.5.3", "depuis": "31/31/2024"}}]) == [
+        "fields.part,fields.depuis"
+    ]
