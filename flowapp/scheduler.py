@@ -34,6 +34,7 @@ from flowapp.tasks.jobs import run_job
 from flowapp.tasks.maintenance import Notes, Upkeep
 
 TICK = 0.5
+BRIEF = 0.02  # between two ticks while a burst of events is handed on
 LEASE = timedelta(seconds=6)
 RECOVERIES = timedelta(seconds=5)
 INDEXING = timedelta(seconds=2)
@@ -56,7 +57,7 @@ class Scheduler:
 
     def tick(self) -> None:
         """One round, if this process holds the lease. A job that fails keeps none of the others from its work."""
-        now = self.now()
+        now, self.outbox.more = self.now(), False
         if not self._hold(now) or self.runtime.pause.state():
             return
         for job in self.jobs(work_due(self.runtime.engine, now)):
@@ -235,7 +236,8 @@ def main() -> None:
         except (SQLAlchemyError, redis.RedisError) as error:
             log.warning("tick failed, trying again", error=str(error))
             stop.wait(1.0)
-        stop.wait(max(0.0, TICK - (time.monotonic() - began)))
+        pause = BRIEF if scheduler.outbox.more else TICK
+        stop.wait(max(BRIEF, pause - (time.monotonic() - began)))
     heart.stop()
 
 

@@ -39,6 +39,7 @@ def hand_on(outbox: Outbox, now: datetime) -> int:
     while time.monotonic() < until:
         with system_session(runtime().engine) as session:
             ids = outbox.next(session)
+        outbox.more = bool(ids)
         if not ids:
             break
         started += _try(ids, now)

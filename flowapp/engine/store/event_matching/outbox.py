@@ -15,10 +15,14 @@ ORGANIZATIONS = 50  # in one transaction
 
 
 class Outbox:
-    """Remembers whose turn it was. Events wait by organization; in each, those of a job over many rows come last."""
+    """Remembers whose turn it was. Events wait by organization; in each, those of a job over many rows come last.
+
+    `more`: some were left the last time that the relay looked, so it is worth looking again at once.
+    """
 
     def __init__(self) -> None:
         self._last = ""
+        self.more = False
 
     def next(self, session: Session) -> list[str]:
         """The ids of the events to hand on together, at most AT_ONCE."""
