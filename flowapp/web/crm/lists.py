@@ -55,7 +55,12 @@ class ListPages(Generic[R]):
         at = PageAt(SIZE, number=read_page(request.args.get("cursor")))
         found = finding.find(session, noun.model, here.search, here.search.sort, at)
         members = member_choices(session)
-        trash: Select = {"name": "trash", "label": _("Trash"), "choices": [("1", _("Only deleted"))]}
+        trash: Select = {
+            "name": "trash",
+            "label": _("Deleted"),
+            "none": _("hidden"),
+            "choices": [("1", _("Only deleted"))],
+        }
         return page(
             "crm/list.html",
             block="list",
