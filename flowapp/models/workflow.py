@@ -12,6 +12,7 @@ from flowapp.models.base import AnyJson, Base, HasId, Id, Tenant, Timestamps, ut
 from flowapp.models.definitions import DefinitionJson, TestDataJson
 from flowapp.models.numbers import Numbered, by_number
 from flowapp.models.project import InProject
+from flowapp.texts import Parts, parts, restored
 
 WORKFLOW_STATUSES = ("draft", "active", "paused", "archived")
 
@@ -111,8 +112,18 @@ class Trigger(HasId, Tenant, Timestamps, Base):
     next_fire_at: Mapped[datetime | None]
     last_fired_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(String(1000), default="")
+    last_error_parts: Mapped[Parts | None] = mapped_column(AnyJson)
 
     workflow: Mapped[Workflow] = relationship()
+
+    @property
+    def error(self) -> str:
+        """Why it did not start the last time, as a message that a page puts into the reader's language."""
+        return restored(self.last_error, self.last_error_parts)
+
+    def blame(self, message: str) -> None:
+        """Keeps why it did not start."""
+        self.last_error, self.last_error_parts = message[:1000], parts(message) if len(message) <= 1000 else None
 
 
 class ReceivedCall(HasId, Tenant, Base):

@@ -14,7 +14,7 @@ from flowapp.engine.store.start import start
 from flowapp.engine.store.timers import Moment
 from flowapp.errors import FlowError, StorageFullError
 from flowapp.models import Execution, Organization, Trigger, Version, Workflow
-from flowapp.texts import say
+from flowapp.texts import parts, say
 
 GRACE = timedelta(seconds=60)  # a slot that is later than this was missed
 MOST_MISSED = 1000
@@ -94,7 +94,7 @@ def advance(session: Session, trigger: Trigger, upcoming: datetime | None, probl
     moved = session.execute(
         update(Trigger)
         .where(Trigger.id == trigger.id, Trigger.next_fire_at == trigger.next_fire_at)
-        .values(next_fire_at=upcoming, last_fired_at=now, last_error=problem)
+        .values(next_fire_at=upcoming, last_fired_at=now, last_error=problem, last_error_parts=parts(problem))
         .execution_options(synchronize_session=False)
     )
     return bool(moved.rowcount == 1)  # type: ignore[attr-defined]

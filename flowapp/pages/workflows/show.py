@@ -31,7 +31,7 @@ from flowapp.web import access, go, page, safe_next, to_url
 from flowapp.web.forms.flow import Flow
 from flowapp.web.forms.providers import of_project
 from flowapp.web.forms.summary import conditions_line, described, step_line
-from flowapp.web.texts import localized_problems
+from flowapp.web.texts import localized_problems, translated
 from flowapp.workflows.kept_starts import kept_while_paused
 
 bp = Blueprint("workflow", __name__)
@@ -206,7 +206,7 @@ def _trigger_details(workflow: Workflow) -> list[TriggerWords]:
     for words in details:
         row = running.get(words["key"])
         words["next"] = row.next_fire_at if row else None
-        words["error"] = row.last_error if row else ""
+        words["error"] = translated(row.error) if row else ""
         if words.get("source") == "hook":
             words["url"] = f"{base}/hooks/{words['config'].get('key', '')}"
         elif words.get("source") == "form":

@@ -6,9 +6,12 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from flowapp import workflows
+from flowapp.engine.store.schedules import fire
 from flowapp.extensions import db
-from flowapp.models import Form
+from flowapp.models import Form, Trigger, utcnow
 from flowapp.models.tenancy import tenant_session
 from tests.pages.workflows.test_steps import HX, LOG, Site
 
@@ -175,3 +178,20 @@ def test_several_days_of_the_week_are_chosen_by_boxes(site: Site) -> None:
     assert response.status_code == 422
     assert "Choose at least one day." in response.get_data(as_text=True)
     assert site.draft["triggers"][0]["config"]["weekday"] == ["tuesday", "friday"]
+
+
+def test_why_a_trigger_did_not_start_is_in_the_readers_language(app: Any) -> None:
+    site = Site(app, steps=[LOG], triggers=[{"trigger_type": "schedule", "config": {"cron": "0 8 * * *"}}])
+    with app.app_context(), tenant_session(db.engine, site.organization_id) as session:
+        workflow = workflows.get(session, site.id)
+        workflows.activate(session, workflow, actor_id=None)
+        trigger = session.scalars(select(Trigger)).one()
+        trigger.config = {"cron": "never"}
+        trigger.next_fire_at = utcnow()
+        session.flush()
+        fire(session, trigger, utcnow())
+        session.commit()
+    english = "The settings of this trigger can no longer be read. Open the trigger and save it again."
+    assert english in site.client.get(f"/workflows/{site.id}").text
+    site.client.set_cookie("locale", "fr")
+    assert "Les paramètres de ce déclencheur ne sont plus lisibles." in site.client.get(f"/workflows/{site.id}").text

@@ -51,7 +51,7 @@ def _row(one: Match) -> Columns | None:
     try:
         row = new_row(listener.workflow, listener.version, **given(one))
     except FlowError as error:
-        listener.trigger.last_error = error.message[:1000]
+        listener.trigger.blame(error.message)
         return None
     return {**row, "options": options(one.event)}
 
@@ -64,7 +64,7 @@ def _one(session: Session, one: Match) -> Execution | None:
                 session, listener.workflow, listener.version, more={"options": options(one.event)}, **given(one)
             )
     except FlowError as error:
-        listener.trigger.last_error = error.message[:1000]
+        listener.trigger.blame(error.message)
         return None
     return execution if created else None
 
