@@ -19,6 +19,7 @@ from flowapp.tasks.starting import commit_and_start
 
 TURN = 5.0  # seconds after which other work may have the thread
 BATCH = 0.1  # seconds that a batch should take
+WAITING = 3  # times as long as it works a batch may take, with what it waits for
 _FIRST = 250  # rows
 log = get_logger(__name__)
 
@@ -64,7 +65,7 @@ class Turn:
 
     def _batch(self, fence: int) -> bool:
         """One transaction: the rows, their events, the cursor. Whether there is more to do."""
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.thread_time()
         with tenant_session(runtime().engine, self._organization_id) as session:
             job = claims.held(session, self._id, fence, self._now())
             if job is None:
@@ -75,7 +76,9 @@ class Turn:
             claims.write(session, job, batch, self._now())
             commit_and_start(session, *batch.started)
         announce(job)
-        self._adapt(limit, kind, time.monotonic() - began)
+        # On a busy machine a batch of any size takes its time: smaller ones would only make more of them.
+        seconds = max(time.thread_time() - worked, (time.monotonic() - began) / WAITING)
+        self._adapt(limit, kind, seconds)
         return job.status in JOB_OPEN
 
     def _adapt(self, limit: int, kind: JobKind, seconds: float) -> None:
