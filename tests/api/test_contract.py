@@ -31,9 +31,9 @@ BEYOND = re.compile(
 # What a person writes is read beyond its shape: a phone, a domain, an amount, the values of custom fields, what a type needs.
 READ = re.compile(
     r"(type|phone|language|domain|value|montant|montant_potentiel|name|nom|title|subject|label|key|target|default|options|text|html|tags|lost_reason"
-    r"|status|sort|contact_id|fields(\.[^.]*)?|stages(\.\d+(\.(name|kind|probability))?)?|email)$"
+    r"|status|sort|filter|filter\..*|columns(\.\d+)?|search(\..*)?|layout|contact_id|fields(\.[^.]*)?|stages(\.\d+(\.(name|kind|probability))?)?|email)$"
 )
-CRM = re.compile(r"/(email-templates|contacts|companies|deals|tasks|notes|tags|lists|pipelines|fields|events)/")
+CRM = re.compile(r"/(email-templates|contacts|companies|deals|tasks|notes|tags|lists|pipelines|fields|views|events)/")
 # Nothing waits for these in the test's organization; a note is about a record that there is.
 NEVER_DONE = re.compile(
     r"POST /notes/$|/(approve|reject|resolve|hooks|resume)/|replays/\{|notifications/\{|/hooks/|POST /replays/$"

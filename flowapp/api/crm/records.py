@@ -47,13 +47,16 @@ class ListQuery(PageQuery):
     )
     trash: bool = Field(default=False, description="Those in the trash, and no others.")
     view: str = Field(
-        default="", max_length=64, description="Id of a saved view; what else is asked for goes before what it says."
+        default="",
+        max_length=64,
+        pattern="^[0-9A-Za-z-]*$",
+        description="Id of a saved view; what else is asked for goes before what it says.",
     )
     filter: str = Field(
         default="",
         max_length=20_000,
         description="Conditions as JSON, about fixed and custom fields, with the meaning they have in workflows.",
-        examples=['{"all":[{"field":"plan","operator":"!=","value":"pro"}]}'],
+        examples=['{"all":[{"field":"created_at","operator":"after","value":"-30 days"}]}'],
     )
     sort: str = Field(
         default="-created_at",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import ClassVar
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, func, literal, or_
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, func, literal, not_, or_
 
 from flowapp.errors import InvalidError
 from flowapp.models.folding import folded
@@ -63,7 +63,7 @@ class NumberKind:
 
     column: SQLColumnExpression[object]
     places: int | None = None
-    most: int = 2**31 - 1  # no value is beyond
+    most: int = 2**31 - 2  # no value is beyond
     operators: ClassVar[Sequence[str]] = ("==", ">", ">=", "<", "<=", "in")
 
     def read(self, operator: str, value: object, context: Context) -> object:  # noqa: ARG002
@@ -120,7 +120,7 @@ class TruthKind:
 
     def missing(self) -> Test:
         """Nobody has said."""
-        return ~self.known
+        return not_(func.coalesce(self.known, false()))
 
     def exists(self) -> Test:
         """No is an answer."""

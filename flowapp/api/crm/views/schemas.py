@@ -9,7 +9,7 @@ from pydantic import Field
 
 from flowapp.api.schemas import In, ListOut, Out, PageQuery
 
-_FILTER = {"all": [{"field": "plan", "operator": "!=", "value": "pro"}]}
+_FILTER = {"all": [{"field": "created_at", "operator": "after", "value": "-30 days"}]}
 _Json = dict[str, object]
 _CONDITIONS = "Conditions as workflows have them, about the fields of the records."
 
@@ -24,7 +24,7 @@ class ViewQuery(PageQuery):
 class ViewChangeIn(In):
     """What changes. In `search` and `filter`, “me” is the member who looks."""
 
-    name: str = Field(default="", max_length=100, examples=["Not on the pro plan"])
+    name: str = Field(default="", max_length=100, examples=["New this month"])
     filter: dict[str, object] = Field(default_factory=dict, max_length=20, description=_CONDITIONS, examples=[_FILTER])
     search: dict[str, str] = Field(
         default_factory=dict,
@@ -32,12 +32,12 @@ class ViewChangeIn(In):
         description="The list's own filters: q, owner, tag, list, stage, status, trash.",
         examples=[{"owner": "me"}],
     )
-    sort: str = Field(default="-created_at", max_length=100, examples=["-score"])
+    sort: str = Field(default="-created_at", max_length=100, examples=["-updated_at"])
     columns: list[str] = Field(
         default_factory=list,
         max_length=30,
         description="Names of fields; none: those of the list.",
-        examples=[["email"]],
+        examples=[["created_at"]],
     )
     layout: Literal["list", "board"] = Field(default="list", description="Deals have a board, too.")
     shared: bool = Field(default=False, description="All members see it. For operators and above.")
@@ -48,7 +48,7 @@ class ViewIn(ViewChangeIn):
     """A view of one of the lists."""
 
     object: Literal["contact", "company", "deal", "task"]
-    name: str = Field(min_length=1, max_length=100, examples=["Not on the pro plan"])
+    name: str = Field(min_length=1, max_length=100, examples=["New this month"])
 
 
 class ViewOut(Out):
