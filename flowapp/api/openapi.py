@@ -117,7 +117,9 @@ def _path_parameters(rule: str) -> list[Json]:
 
 def _query_parameters(model: type[BaseModel] | None) -> list[Json]:
     shown = []
-    for name, schema in (model.model_json_schema()["properties"] if model else {}).items():
+    declared = model.model_json_schema() if model else {"properties": {}}
+    for name, schema in declared["properties"].items():
         described = {"description": schema.pop("description")} if "description" in schema else {}
-        shown.append({"name": name, "in": "query", "schema": schema, **described})
+        needed = {"required": True} if name in declared.get("required", ()) else {}
+        shown.append({"name": name, "in": "query", "schema": schema, **needed, **described})
     return shown

@@ -39,7 +39,7 @@ def find(session: Session, reference: str) -> Company:
     wanted = reference.strip()
     company = redirects.find(session, Company, wanted)
     for which in (Company.domain == wanted.lower(), same(Company.name, wanted)):
-        if company is None:
+        if company is None and wanted:  # most have no domain: nothing names none of them
             open_ones = select(Company).where(which, Company.deleted_at.is_(None)).order_by(Company.id).limit(1)
             company = session.scalars(open_ones).first()
     if company is None or company.deleted_at:

@@ -14,7 +14,7 @@ from flowapp.crm.merging import choices
 from flowapp.crm.merging.redirects import redirect
 from flowapp.crm.people import addresses
 from flowapp.crm.writing import changed, save, touch
-from flowapp.errors import InvalidError
+from flowapp.errors import UnsuitableError
 from flowapp.events import Cause
 from flowapp.models import Company, Contact, FieldValue, utcnow
 from flowapp.records.lock import lock
@@ -53,9 +53,9 @@ def company(session: Session, kept: Company, gone: Company, take: Collection[str
 
 def _refuse(kept: Contact | Company, gone: Contact | Company) -> None:
     if kept.id == gone.id:
-        raise InvalidError.at("other", say("Choose another record than this one."))
+        raise UnsuitableError.at("other", say("Choose another record than this one."))
     if kept.deleted_at or gone.deleted_at:
-        raise InvalidError.at("other", say("It is in the trash: restore it first."))
+        raise UnsuitableError.at("other", say("It is in the trash: restore it first."))
 
 
 def _begin(session: Session, noun: str, pair: choices.Pair, take: Collection[str]) -> dict[str, object]:

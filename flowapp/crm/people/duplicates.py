@@ -20,7 +20,7 @@ from flowapp.crm.people import addresses
 from flowapp.crm.reading import search_text
 from flowapp.crm.search.words import text_of
 from flowapp.crm.writing import save
-from flowapp.errors import InvalidError
+from flowapp.errors import UnsuitableError
 from flowapp.models import Company, Contact, ContactEmail, DistinctPair
 from flowapp.records.lock import lock
 from flowapp.texts import say
@@ -104,9 +104,9 @@ def every(session: Session, model: type[Contact | Company], *, limit: int = 50) 
 
 
 def keep_apart(session: Session, one: Party, other: Party) -> None:
-    """Remembers that these are not the same. InvalidError for a record and itself."""
+    """Remembers that these are not the same. UnsuitableError for a record and itself."""
     if one.id == other.id:
-        raise InvalidError.at("other", say("Choose another record than this one."))
+        raise UnsuitableError.at("other", say("Choose another record than this one."))
     lock(session, one)
     first, second = key_of(one, other)
     if session.get(DistinctPair, (first, second)) is None:

@@ -60,7 +60,8 @@ def test_what_cannot_be_merged(api: Api) -> None:
     api.as_("viewer").post(f"/contacts/{ann['id']}/merge/", {"other": ann["id"]}, 403)
     for body, status, path in (
         ({"other": "nobody@b.example"}, 404, "other"),
-        ({"other": ann["id"]}, 422, "other"),
+        ({"other": ann["id"]}, 409, "other"),
+        ({"other": " "}, 404, "other"),
         ({}, 422, "other"),
     ):
         assert api.post(f"/contacts/{ann['id']}/merge/", body, status)["errors"][0]["path"] == path
@@ -97,6 +98,14 @@ def test_deleting_a_contact_ends_its_executions(api: Api) -> None:
     api("DELETE", f"/contacts/{ann['id']}/", status=204)
     over = api.get(f"/executions/{run}/")
     assert (over["status"], over["error_message"]) == ("cancelled", "Its contact “Ann” was deleted.")
+
+
+def test_a_blank_names_no_company(api: Api) -> None:
+    """Most companies have no domain, which is not what a blank means."""
+    one, other = (api.post("/companies/", {"name": name}, 201) for name in ("One", "Other"))
+    for path in ("merge", "not-duplicate"):
+        assert api.post(f"/companies/{one['id']}/{path}/", {"other": " "}, 404)["errors"][0]["path"] == "other"
+    api.get(f"/companies/{other['id']}/")
 
 
 def test_likely_duplicates_are_told_of_and_can_be_kept_apart(api: Api) -> None:
