@@ -34,9 +34,12 @@ READ = re.compile(
     r"|status|sort|filter|filter\..*|columns(\.\d+)?|search(\..*)?|layout|contact_id|fields(\.[^.]*)?|stages(\.\d+(\.(name|kind|probability))?)?|email)$"
 )
 CRM = re.compile(r"/(email-templates|contacts|companies|deals|tasks|notes|tags|lists|pipelines|fields|views|events)/")
+# Rows and files are read beyond their shape, too.
+IMPORTED = re.compile(r"(rows|file|mapping(\..*)?|match|encoding|separator|sheet)$")
 # Nothing waits for these in the test's organization; a note is about a record that there is.
 NEVER_DONE = re.compile(
     r"POST /notes/$|/(approve|reject|resolve|hooks|resume)/|replays/\{|notifications/\{|/hooks/|POST /replays/$"
+    r"|POST /imports/\{import_id\}/start/"  # it has begun
 )
 
 
@@ -87,6 +90,8 @@ def excused(check: str, label: str, answer: Any) -> bool:
     told = answer.json()
     if answer.status_code == 400:
         return "NUL" in told["detail"]
+    if label == "POST /imports/":
+        return all(IMPORTED.match(problem["path"]) for problem in told["errors"])
     if CRM.search(label):
         return all(READ.match(problem["path"]) for problem in told["errors"])
     return label in WRITES and all(BEYOND.match(problem["path"]) for problem in told["errors"])
@@ -105,7 +110,13 @@ def of_crm(api: Api) -> dict[str, str]:
         "pipeline_id": ("/pipelines/", {"name": "Partners"}),
         "view_id": ("/views/", {"object": "deal", "name": "Mine"}),
     }
-    return {"deal_id": deal, **{name: api.post(path, body, 201)["id"] for name, (path, body) in made.items()}}
+    sent = {"object": "contact", "rows": [{"E-mail": "ann@example.com"}]}
+    import_id = api.post("/imports/", sent, 202)["id"]
+    return {
+        "deal_id": deal,
+        "import_id": import_id,
+        **{name: api.post(path, body, 201)["id"] for name, (path, body) in made.items()},
+    }
 
 
 @pytest.mark.timeout(600)
