@@ -19,13 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import history, measure, scenarios, sockets, waiting
+from bench import crm, history, measure, people, scenarios, sockets, waiting
 from bench.cluster import running_cluster
 from bench.stacks import BenchError, Product, bare, product
 from bench.stats import Row, table
 from tests.support.group import ROOT
 
-JOBS = ("memory", "idle", "W3", "L40", "WS500", "T100k", "P")
+JOBS = ("memory", "idle", "W3", "L40", "WS500", "T100k", "P", "R")
 TITLES = {
     "sqlite": "SQLite (WAL, synchronous=NORMAL: the default)",
     "postgresql": "PostgreSQL (fsync and synchronous_commit on)",
@@ -100,6 +100,7 @@ def run(database: str, options: argparse.Namespace) -> dict[str, Any]:
             found.add("WS500", lambda: sockets.measure(watched, sink, sizes.sockets, sizes.executions))
         found.add("T100k", lambda: waiting.measure(ours, sink, times))
         found.add("P", lambda: history.measure(ours, sink, sizes.past, sizes.calls))
+        found.add("R", lambda: crm.measure(ours, people.QUICK if options.quick else people.Sizes(), sizes.calls))
     print(table(TITLES[database], found.rows))
     print(shares(found.details), end="\n\n", flush=True)
     return {"rows": [row.as_json() for row in found.rows], "details": found.details, "invalid": found.invalid}

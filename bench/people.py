@@ -12,6 +12,7 @@ from typing import Any, cast
 from sqlalchemy import Engine, Table, insert, select
 from sqlalchemy.orm import Session
 
+from flowapp.crm import fields as field_defs
 from flowapp.crm import pipelines
 from flowapp.crm.search.words import text_of
 from flowapp.models import Company, Contact, Counter, Deal, Member, Stage, Tag, Tagging, Task, new_id
@@ -48,12 +49,32 @@ class Sizes:
 QUICK = Sizes(2000, 300, 400, 400)
 
 
-def write(engine: Engine, sizes: Sizes) -> None:
-    """Writes them into the only organization."""
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Some of those that were written, for who looks for them."""
+
+    names: list[tuple[str, str]]
+    emails: list[str]
+    phones: list[str]
+    companies: list[str]
+    ids: list[str]
+    last_page: int
+
+
+def write(engine: Engine, sizes: Sizes) -> Some:
+    """Writes them into the only organization. With a custom field of contacts, `plan`."""
     with system_session(engine) as session:
         organization_id, owner_id = session.execute(select(Member.organization_id, Member.user_id)).first() or ("", "")
     with tenant_session(engine, organization_id) as session:
+        field_defs.create(session, {"object": "contact", "label": "Plan", "key": "plan", "type": "text"})
         _Writer(session, organization_id, owner_id, sizes).write()
+        every = select(Contact).where(Contact.number % max(1, sizes.contacts // 100) == 1, Contact.phone != "")
+        rows = session.scalars(every).all()
+        names = [(row.first_name, row.last_name) for row in rows]
+        companies = list(session.scalars(select(Company.domain).where(Company.number <= 100)))
+        phones = [row.phone for row in rows]
+        ids = [row.id for row in rows]
+        return Some(names, [row.email for row in rows], phones, companies, ids, sizes.contacts // 50)
 
 
 class _Writer:
