@@ -60,8 +60,8 @@ class SetupForm(FlaskForm):  # type: ignore[misc]
     )
     demo = BooleanField(_l("Add an example workflow with its form and data table"), default=True)
     records = BooleanField(
-        _l("Fill it with an example organization"),
-        description=_l("2,000 contacts, 300 companies, 400 deals and a year of history, made up, in your language."),
+        _l("Add a year of example records"),
+        description=_l("2,000 contacts, 300 companies and 400 deals with their history, made up, in your language."),
     )
 
     def __init__(self) -> None:
