@@ -28,10 +28,11 @@ BEYOND = re.compile(
     r"triggers\.\d+\.(config|conditions)\b|steps\.\d+\.(params|goto_step|step_id)\b|edges\.\d+|config\.business_hours$"
     r"|(workflows|tables|schemas|forms|email_templates)\.\d+\."
 )
-# What a person writes is read beyond its shape: a phone, a domain, an amount, the values of custom fields, what a type needs.
+# What a person writes is read beyond its shape: a phone, a domain, an amount, the values of custom fields, what a type needs,
+# which records a filter names.
 READ = re.compile(
     r"(type|phone|language|domain|value|montant|montant_potentiel|name|nom|title|subject|label|key|target|default|options|text|html|tags|lost_reason"
-    r"|status|sort|filter|filter\..*|columns(\.\d+)?|search(\..*)?|layout|contact_id|fields(\.[^.]*)?|stages(\.\d+(\.(name|kind|probability))?)?|email)$"
+    r"|status|sort|(ids|action|tag|owner|list|workflow|records)$|data(\..*)?|filter|filter\..*|columns(\.\d+)?|search(\..*)?|layout|contact_id|fields(\.[^.]*)?|stages(\.\d+(\.(name|kind|probability))?)?|email)$"
 )
 CRM = re.compile(r"/(email-templates|contacts|companies|deals|tasks|notes|tags|lists|pipelines|fields|views|events)/")
 # Rows and files are read beyond their shape, too.
@@ -40,6 +41,7 @@ IMPORTED = re.compile(r"(rows|file|mapping(\..*)?|match|encoding|separator|sheet
 NEVER_DONE = re.compile(
     r"POST /notes/$|/(approve|reject|resolve|hooks|resume)/|replays/\{|notifications/\{|/hooks/|POST /replays/$"
     r"|POST /imports/\{import_id\}/start/"  # it has begun
+    r"|/bulk/|/jobs/\{"  # nothing matches the examples
 )
 
 

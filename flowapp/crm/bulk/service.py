@@ -78,5 +78,5 @@ def _matching(asked: Asked, search: finding.Search) -> list[ColumnElement[bool]]
 def _refuse_ids(ids: Sequence[str]) -> None:
     if len(ids) > MOST_IDS:
         raise InvalidError.at("ids", say("Give at most %(max)s ids, or a filter.", max=MOST_IDS))
-    if wrong := next((one for one in ids if read_id(one) is None), None):
+    if (wrong := next((one for one in ids if read_id(one) is None), None)) is not None:
         raise InvalidError.at("ids", say("“%(id)s” is no id.", id=wrong[:100]))

@@ -29,6 +29,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("/contacts/bulk/", {"action": "add_tag", "ids": ["x"]}, "tag"),
     ("/contacts/bulk/", {"action": "add_tag", "tag": "x", "ids": ["no id"]}, "ids"),
     ("/contacts/bulk/", {"action": "add_tag", "tag": "x", "ids": []}, "ids"),
+    ("/contacts/bulk/", {"action": "add_tag", "tag": "x", "ids": [""]}, "ids"),
     ("/contacts/bulk/", {"action": "add_tag", "tag": "x", "filter": {"tag": "nobody has it"}}, "filter"),
     ("/contacts/bulk/", {"action": "add_tag", "tag": "x"}, "ids"),
     ("/contacts/bulk/", {"action": "assign", "ids": [], "filter": {}}, "ids"),
