@@ -26,6 +26,7 @@ MEDIA_TYPES = {
 _DIGITS = 15  # of a number that a spreadsheet keeps
 _LONGEST = 32_767  # characters of a cell
 _DAY = "yyyy-mm-dd"
+_FIRST_YEAR = 1900  # of the calendar of spreadsheets
 
 
 def csv_pieces(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
@@ -58,7 +59,7 @@ def _write(sheet: Worksheet, line: int, at: int, cell: Cell, formats: Mapping[st
         sheet.write_boolean(line, at, cell)
     elif isinstance(cell, Decimal | int) and len(Decimal(cell).as_tuple().digits) <= _DIGITS:
         sheet.write_number(line, at, float(cell))
-    elif isinstance(cell, date):
+    elif isinstance(cell, date) and cell.year >= _FIRST_YEAR:
         sheet.write_datetime(line, at, cell, formats["day"])
     else:
         text = str(cell)[:_LONGEST]

@@ -87,7 +87,10 @@ def read_day(value: object, zone: ZoneInfo) -> date | None:
         except ValueError:
             return None
     if isinstance(value, datetime):
-        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(zone).date()
+        try:
+            return value.replace(tzinfo=value.tzinfo or UTC).astimezone(zone).date()
+        except OverflowError:  # at an end of the calendar
+            return None
     return value if isinstance(value, date) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import cast
@@ -84,9 +85,10 @@ def _cell(record: Sourced, column: Target, known: references.Known) -> Cell:
 
 
 def _own(value: object, kind: str) -> Cell:
-    """A custom field, as its type has it in a spreadsheet."""
+    """A custom field, as its type has it in a spreadsheet; what was there before the field was defined, as it is."""
     if kind == "date" and isinstance(value, str):
-        return date.fromisoformat(value)
+        with suppress(ValueError):
+            return date.fromisoformat(value)
     return joined([str(one) for one in value]) if isinstance(value, list) else _plain(value)
 
 

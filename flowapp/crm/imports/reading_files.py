@@ -38,6 +38,8 @@ def keep_rows(rows: Sequence[Mapping[str, object]]) -> bytes:
     header = list(dict.fromkeys(name for row in rows for name in row))
     if not header:
         raise InvalidError.at("rows", say("Give at least one row, as an object with a value for each column."))
+    if len(header) > xlsx_reading.MAX_COLUMNS:  # before a table of all rows and all columns is made
+        raise InvalidError.at("rows", xlsx_reading.too_wide())
     table = [header, *([_text(row.get(name)) for name in header] for row in rows)]
     return _ROWS + exact_json.dumps(table)
 
@@ -48,8 +50,11 @@ def _of_rows(content: bytes) -> Sheet:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, list):
-        return joined([_text(one) for one in value])
+    return joined([_plain(one) for one in value]) if isinstance(value, list) else _plain(value)
+
+
+def _plain(value: object) -> str:
+    """A list in a list is not joined again: each time would double its quotation marks."""
     return "" if value is None else xlsx_reading.text_of(value)
 
 

@@ -155,9 +155,12 @@ def _several(value: object) -> list[str]:
 def split(cell: str) -> list[str]:
     """The values of a cell that holds several: with semicolons or lines between them, else commas; one that has any of these
     stands in quotes."""
-    line = cell.replace("\n", ";")
+    line = ";".join(cell.splitlines())
     separator = ";" if ";" in line else ","
-    values = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    try:
+        values = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    except csv.Error:  # one of its values is longer than any tag or choice
+        values = line.split(separator)
     return [text for value in values if (text := value.strip())]
 
 

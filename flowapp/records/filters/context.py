@@ -13,7 +13,7 @@ from flowapp.catalog import times
 from flowapp.errors import InvalidError
 from flowapp.texts import say
 
-MAX_VALUES = 500  # of a rule that lists them
+MAX_VALUES = 500  # that the rules of a filter list, all together
 MAX_TEXT = 1000  # characters of a value
 MISSING_TESTS = ("exists", "empty")
 
@@ -64,5 +64,10 @@ def values_of(value: object) -> list[object]:
     """The values that a rule lists; of a text those between commas. InvalidError for anything else, and for too many."""
     values = [part.strip() for part in text_of(value).split(",")] if isinstance(value, str) else value
     if not isinstance(values, list) or len(values) > MAX_VALUES:
-        raise InvalidError.at("value", say("List at most %(max)s values.", max=MAX_VALUES))
+        raise too_many_values()
     return values
+
+
+def too_many_values() -> InvalidError:
+    """What is said of a rule that lists more than a filter may."""
+    return InvalidError.at("value", say("List at most %(max)s values.", max=MAX_VALUES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Numeric, SQLColumnExpression, Text, case, cast, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Numeric, SQLColumnExpression, Text, case, cast, func, literal, select
 from sqlalchemy.sql.functions import Function
 
 from flowapp.models.folding import folded
@@ -91,5 +91,5 @@ class JsonValue:
         if texts is None:
             return query.exists()
         if ignore_case:
-            return query.where(or_(false(), *(folded(entry) == folded(literal(text)) for text in texts))).exists()
+            return query.where(folded(entry).in_([folded(literal(text)) for text in texts])).exists()
         return query.where(entry.in_(texts)).exists()

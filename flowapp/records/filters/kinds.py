@@ -34,10 +34,8 @@ class TextKind:
         """By characters, unless case does not count."""
         fold: Callable[[SQLColumnExpression[str]], SQLColumnExpression[str]] = folded if ignore_case else _as_it_is
         column = fold(self.column)
-        if isinstance(value, list):
-            return (
-                or_(false(), *(column == fold(literal(text)) for text in value)) if ignore_case else column.in_(value)
-            )
+        if isinstance(value, list):  # one list, however long: tests side by side are nested as deep as they are many
+            return column.in_([fold(literal(text)) for text in value] if ignore_case else value)
         text = fold(literal(str(value)))
         if operator == "contains":
             return (func.instr(column, text) if context.sqlite else func.strpos(column, text)) > 0

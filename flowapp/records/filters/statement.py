@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, false, func, not_, or_, true
 from flowapp.engine.language import expression
 from flowapp.engine.language.condition_parser import GROUPS, WITHOUT_VALUE, Conditions, normalize
 from flowapp.errors import InvalidError, Problem
-from flowapp.records.filters.context import Context, Kind
+from flowapp.records.filters.context import MAX_VALUES, Context, Kind, too_many_values, values_of
 from flowapp.texts import say
 
 MAX_RULES = 50
@@ -60,7 +60,7 @@ class _Builder:
     def __init__(self, find: Find, context: Context) -> None:
         self.find, self.context = find, context
         self.problems: list[Problem] = []
-        self.rules = 0
+        self.rules = self.values = 0
 
     def entry(self, entry: Conditions, path: str) -> tuple[Conditions, ColumnElement[bool]]:
         if "field" in entry:
@@ -98,10 +98,18 @@ class _Builder:
             test = kind.exists()
         else:
             _refuse(given, operator, kind, rule.get("value"))
+            if operator == "in":
+                self.count(rule["value"])
             if given not in WITHOUT_VALUE:
                 rule = _with_value(rule, kind, operator, self.context)
             test = _tested(rule, kind, operator, self.context)
         return rule, _negated(test) if negated else test
+
+    def count(self, value: object) -> None:
+        """InvalidError where all rules together list too many values: the database would look through them for each record."""
+        self.values += len(values_of(value))
+        if self.values > MAX_VALUES:
+            raise too_many_values()
 
 
 def _refuse(given: str, operator: str, kind: Kind, value: object) -> None:

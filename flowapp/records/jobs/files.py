@@ -104,7 +104,7 @@ def error_file(session: Session, job: Job, translate: Callable[[str], str]) -> I
     """The error file as CSV, piece by piece: of rows that were sent all their columns, of records id and name; then why."""
     first = next(iter(failures(session, job, 1)), None)
     sent = list(first.data) if first is not None and isinstance(first.data, dict) else []
-    yield "\ufeff" + _line([*(sent or ["id", "name"]), "error"])
+    yield "\ufeff" + _line([*(map(_cell, sent) if sent else ("id", "name")), "error"])
     after = -1
     while True:
         wanted = select(JobFailure).where(JobFailure.job_id == job.id, JobFailure.position > after)
@@ -119,7 +119,7 @@ def error_file(session: Session, job: Job, translate: Callable[[str], str]) -> I
 def _cells(failure: JobFailure, sent: Sequence[str], translate: Callable[[str], str]) -> list[str]:
     data = failure.data if isinstance(failure.data, dict) else {}
     told = [data.get(name, "") for name in sent] if sent else [failure.reference, failure.name]
-    return [*(_cell(value) for value in told), translate(message_of(failure))]
+    return [_cell(value) for value in (*told, translate(message_of(failure)))]
 
 
 def _cell(value: object) -> str:

@@ -91,7 +91,7 @@ def _day(value: object) -> str:
 def _moment(value: object) -> str:
     try:
         return when(datetime.fromisoformat(str(value)))
-    except ValueError:
+    except (ValueError, OverflowError):
         return str(value)
 
 

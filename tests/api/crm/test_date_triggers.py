@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from flowapp.crm import contacts, deals, fields
 from flowapp.crm import tasks as todo
+from flowapp.crm.due_dates.date_fields import read_day
 from flowapp.events import Cause
 from flowapp.models import Event, Task, Trigger, new_id
 from flowapp.models.tenancy import system_session, tenant_session
@@ -279,3 +280,11 @@ def test_the_job_runs_when_one_is_due_and_a_paused_workflow_is_not(api: Api) -> 
     api.post(f"/workflows/{workflow_id}/pause/")
     assert not jobs.is_due(spec, now - timedelta(hours=1), now)
     assert jobs.perform("check_date_workflows") == {"started": 0}
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone"), [("9999-12-31T23:59:59-12:00", PARIS), ("0001-01-01T00:00:00+14:00", PARIS)]
+)
+def test_a_moment_at_an_end_of_the_calendar_is_no_day(moment: str, zone: str) -> None:
+    """One contact with such a value stopped the dates of everybody."""
+    assert read_day(moment, ZoneInfo(zone)) is None

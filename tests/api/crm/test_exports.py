@@ -102,3 +102,14 @@ def test_a_file_holds_what_the_list_shows(api: Api) -> None:
 def test_what_cannot_be_exported_is_refused(api: Api, query: str) -> None:
     answer = api("GET", f"/contacts/export/?{query}", status=422)
     assert answer.json["errors"][0]["path"] == query.partition("=")[0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_what_was_there_before_its_field_was_defined_is_saved_as_it_is(api: Api, kind: str) -> None:
+    """A text that is no date was an error of Flowapp; a spreadsheet has no days before 1900."""
+    for at, since in enumerate(("soon", 5, ["a"], "1850-01-01", "9999-12-31")):
+        api.post("/contacts/", {"email": f"a{at}@b.example", "fields": {"since": since}}, 201)
+    api.post("/fields/", {"object": "contact", "label": "Since", "type": "date"}, 201)
+    answer = api("GET", f"/contacts/export/?format={kind}&columns=since&sort=created_at", status=200)
+    shown = [row[0] for row in table(answer, kind)[1:]]
+    assert [*shown[:1], shown[1].removesuffix(".0"), *shown[2:]] == ["soon", "5", "a", "1850-01-01", "9999-12-31"]

@@ -183,3 +183,37 @@ def test_a_worker_that_dies_in_the_middle_leaves_nothing_twice(api: Api, monkeyp
         assert session.scalar(select(func.count(Contact.id))) == 400
         assert session.scalar(select(Contact.score).where(Contact.email == "p0@b.example")) == 999
         assert session.scalar(select(func.count()).select_from(ImportPart)) == 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "tags"),
+    [
+        ("a\r\nb\rc", ["a", "b", "c"]),
+        (["a;b", ["c;d"]], ["a;b", "['c;d']"]),
+    ],
+)
+def test_cells_with_several_values_are_read_whatever_stands_in_them(api: Api, cell: object, tags: list[str]) -> None:
+    """A carriage return was an error of Flowapp; each list in a list doubled the quotation marks of the one before."""
+    body = {"object": "contact", "mapping": {"E": "email", "T": "tags"}, "rows": [{"E": "ann@b.example", "T": cell}]}
+    run_job.run(api.post("/imports/", body, status=202)["job"], api.place.id)
+    (ann,) = api.get("/contacts/")["results"]
+    assert sorted(api.get(f"/contacts/{ann['id']}/tags/")["tags"]) == sorted(tags)
+
+
+def test_a_value_without_an_end_fails_its_row(api: Api) -> None:
+    deep: Any = "a;b"
+    for _ in range(40):
+        deep = [deep]
+    body = {
+        "object": "contact", "dry_run": True, "mapping": {"E": "email", "T": "tags"},
+        "rows": [{"E": "ann@b.example", "T": "x" * 200_000}, {"E": "bob@b.example", "T": deep}, {"E": "cat@b.example"}],
+    }  # fmt: skip
+    trial = api.post("/imports/", body)["dry_run"]
+    assert (trial["created"], trial["problems"][0]["column"]) == (2, "T")
+
+
+def test_rows_with_ever_other_columns_are_no_table(api: Api) -> None:
+    """1 MiB of them was a table of a billion cells."""
+    rows = [{f"{row}-{at}": 1 for at in range(8)} for row in range(5000)]
+    answer = api.post("/imports/", {"object": "contact", "rows": rows}, status=422)
+    assert [one["path"] for one in answer["errors"]] == ["rows"]

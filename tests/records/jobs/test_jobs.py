@@ -133,14 +133,15 @@ def test_a_cancelled_job_does_nothing_more(
 
 def test_what_failed_is_a_file(place: Place, runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(session: Session, job: Job, limit: int) -> Batch:
-        failed = [Failure("7", say("There is no such %(noun)s.", noun="row"), data={"Mail": "=x", "Name": "Ann, B"})]
+        sent = {"Mail": "=x", "Name": "Ann, B", "=Column": ""}
+        failed = [Failure("7", say("=There is no such %(noun)s.", noun="row"), data=sent)]
         return Batch(1, 1, failures=failed, over=True)
 
     job_id = a_job(place, monkeypatch, run)
     work(place, job_id)
     with place.session() as session:
         text = "".join(files.error_file(session, service.get(session, job_id), str))
-    assert text.lstrip("\ufeff").splitlines() == ["Mail,Name,error", '\'=x,"Ann, B",There is no such row.']
+    assert text.lstrip("\ufeff").splitlines() == ["Mail,Name,'=Column,error", "'=x,\"Ann, B\",,'=There is no such row."]
     assert job_of(place, job_id).failed == 1
 
 
