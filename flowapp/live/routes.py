@@ -19,6 +19,7 @@ from flowapp.live.hub import Hub
 from flowapp.live.job import JobFeed
 from flowapp.live.line import INTERNAL_ERROR, Feed, Line
 from flowapp.live.monitor import MonitorFeed
+from flowapp.live.notifications import NotificationsFeed
 from flowapp.logs import get_logger
 from flowapp.models import AccessToken, Member, User, read_id, utcnow
 from flowapp.models.tenancy import system_session
@@ -42,6 +43,7 @@ def install(sock: Sock) -> None:
         ("/ws/automation/execution/<execution_id>/", watch_execution),
         ("/ws/automation/monitor/", watch_monitor),
         ("/ws/automation/job/<job_id>/", watch_job),
+        ("/ws/automation/notifications/", watch_notifications),
     ):
         sock.route(path, strict_slashes=False)(view)
 
@@ -76,6 +78,12 @@ def watch_job(ws: Server, job_id: str) -> None:
         return JobFeed(db.engine, g.organization.id, known, language)
 
     _serve(ws, feed)
+
+
+@access(Role.VIEWER)
+def watch_notifications(ws: Server) -> None:
+    """initial_state, notifications: how many of the member's are unread."""
+    _serve(ws, lambda: NotificationsFeed(db.engine, g.organization.id, g.actor.user.id))
 
 
 def _after() -> int | None:

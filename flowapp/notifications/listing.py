@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.errors import NotFoundError
 from flowapp.models import Notification, iso, utcnow
+from flowapp.notifications import changes
 from flowapp.records.paging import FIRST, Page, PageAt, paginate
 from flowapp.texts import say
 
@@ -51,6 +52,7 @@ def mark_read(session: Session, user_id: str, ids: Sequence[str] | None = None) 
     if ids is not None:
         statement = statement.where(Notification.id.in_(ids))
     changed = session.execute(statement.values(read_at=utcnow()).execution_options(synchronize_session=False))
+    changes.note(session, session.info["organization_id"], user_id)
     return int(changed.rowcount)  # type: ignore[attr-defined]
 
 

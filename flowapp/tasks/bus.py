@@ -2,7 +2,7 @@
 
 Redis may lose all of it: the scheduler wakes what was not woken, and whoever was away replays the rows.
 Channels: live:<execution> with every message of an execution; monitor:<organization> with starts and ends; job:<job> with
-the progress of a job. What is published is a JSON list of messages: those of one commit together.
+the progress of a job; member:<organization>:<user> that there are notifications. What is published is a JSON list of messages: those of one commit together.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -52,6 +52,11 @@ def monitor_channel(organization_id: str) -> str:
 def job_channel(job_id: str) -> str:
     """The channel of one job: how far it is."""
     return f"job:{job_id}"
+
+
+def member_channel(organization_id: str, user_id: str) -> str:
+    """The channel of a member: that their notifications changed."""
+    return f"member:{organization_id}:{user_id}"
 
 
 def _carried(row: Mapping[str, Any]) -> str:
@@ -126,6 +131,11 @@ class Bus:
         """Sends how far a job is to whoever watches it."""
         self._alive()
         self._say([(job_channel(job_id), exact_json.dumps([{"type": "job_progress", "job": job}], default=str))])
+
+    def tell_members(self, members: Iterable[tuple[str, str]]) -> None:
+        """Tells the open pages of these (organization, user) that there is something new for them."""
+        text = exact_json.dumps([{"type": "notifications"}])
+        self._say([(member_channel(*member), text) for member in members])
 
     def wait(
         self, execution_id: str, organization_id: str, seconds: float, *, answered: bool = False

@@ -15,10 +15,12 @@ from flowapp.executions.following import ENDED
 from flowapp.logs import get_logger
 from flowapp.models import Execution
 from flowapp.models.tenancy import tenant_session
+from flowapp.notifications.changes import NOTIFIED
 from flowapp.notifications.mentions import MAILED
 from flowapp.tasks import jobs
 from flowapp.tasks.runtime import runtime
 
+_AFTER = (ENDED, MAILED, NOTIFIED)
 log = get_logger(__name__)
 
 
@@ -55,10 +57,12 @@ def _after_commit(session: Session) -> None:
     """What services did on the way that others hear of after the commit: no caller has to think of it."""
     if session.in_nested_transaction():  # a savepoint is released by it, too
         return
-    ended, mailed = session.info.pop(ENDED, []), session.info.pop(MAILED, [])
+    ended, mailed, notified = (session.info.pop(name, None) for name in _AFTER)
     if ended:
         with tenant_session(runtime().engine, session.info["organization_id"]) as another:
             announce_ends(list(another.scalars(select(Execution).where(Execution.id.in_(ended)))))
+    if notified:
+        runtime().bus.tell_members(notified)
     if mailed:
         _mail(session.info["organization_id"], mailed)
 
@@ -74,5 +78,5 @@ def _mail(organization_id: str, ids: list[str]) -> None:
 @event.listens_for(Session, "after_rollback")
 def _forget(session: Session) -> None:
     if not session.in_nested_transaction():
-        session.info.pop(ENDED, None)
-        session.info.pop(MAILED, None)
+        for name in _AFTER:
+            session.info.pop(name, None)

@@ -1,4 +1,5 @@
 import "./htmx.js";
+import "./bell.js";
 import "./board.js";
 import "./choices.js";
 import "./confirm.js";

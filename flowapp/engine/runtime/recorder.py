@@ -55,6 +55,7 @@ class Message(TypedDict, total=False):
     output_data: object
     stats: object
     job: dict[str, object]  # of live.job
+    unread: int  # of live.notifications
     message: str  # what was wrong with what the client sent
     parts: Parts | None  # of the message that it brings (texts.parts); no client sees them: live.line.shown
 
