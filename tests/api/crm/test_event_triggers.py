@@ -13,6 +13,7 @@ from flowapp.scheduler import Scheduler
 from flowapp.tasks import runtime
 from tests.api.conftest import Api
 from tests.api.crm.people import working
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.both_databases
 ANN = {"email": "ann@b.example", "first_name": "Ann"}
@@ -227,3 +228,28 @@ def _notifications(api: Api) -> list[Notification]:
         return (
             session.query(Notification).filter(Notification.link.contains("stopped=")).order_by(Notification.id).all()
         )
+
+
+def test_a_workflow_that_updates_the_field_it_listens_to_stops_with_an_alert(api: Api, worker: None) -> None:
+    """From the call to the bell: real steps change the contact, the relay hands each change on, until nothing starts."""
+    body = {
+        "name": "Round and round",
+        "steps": [{"step_id": "up", "action_type": "change_score", "params": {"points": 1}}],
+        "triggers": [{"trigger_type": "contact_updated", "config": {"fields": ["score"]}}],
+    }
+    workflow_id = str(api.post("/workflows/", body, 201)["id"])
+    api.post(f"/workflows/{workflow_id}/activate/")
+    contact = api.post("/contacts/", ANN, 201)
+    api.patch(f"/contacts/{contact['id']}/", {"score": 1})
+    before = -1
+    while (found := executions(api, workflow_id)) or before < 0:
+        if len(found) == before:
+            break
+        before = len(found)
+        hand_on()
+        wait_until(lambda: all(one["status"] == "completed" for one in executions(api, workflow_id)), 10)
+    assert len(executions(api, workflow_id)) == 10
+    assert api.get(f"/contacts/{contact['id']}/")["score"] == 11  # what it changed stays; it starts nothing more
+    with system_session(runtime().engine) as session:
+        told = session.query(Notification).filter(Notification.link.contains(workflow_id)).all()
+        assert {one.title for one in told} == {"“Round and round” was stopped"}
