@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from flowapp.crm import companies, contacts, deals, fields, notes, tags, tasks
+from flowapp.crm.people import duplicates
 from flowapp.errors import InvalidError
 from flowapp.events import Cause
 from flowapp.models import Contact, Tag
@@ -87,3 +88,19 @@ def test_a_tag_may_be_called_like_an_id(session: Session, ann: Contact) -> None:
     assert tags.add(session, ann, [red.id, ann.id], cause=ME) == [red.id, ann.id]
     assert sorted(tags.take(session, ann, [red.id, "RED"], cause=ME)) == sorted([red.id, "red"])
     assert tags.of(session, ann) == [ann.id]
+
+
+def test_likely_duplicates_are_looked_for_a_bounded_time(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 companies with 200 people each were ten million comparisons, for any viewer who asked."""
+    for at in range(3):
+        company = companies.create(session, {"name": f"C{at}"}, cause=ME)
+        for number in range(10):
+            contacts.create(session, {"email": f"p{at}{number}@example.com", "company_id": company.id}, cause=ME)
+    compared: list[object] = []
+    monkeypatch.setattr(duplicates, "compare", lambda one, other: compared.append((one, other)))
+    assert duplicates.every(session, Contact) == []
+    assert len(compared) == 3 * 45
+    compared.clear()
+    monkeypatch.setattr(duplicates, "PAIRS", 50)
+    duplicates.every(session, Contact)
+    assert len(compared) == 2 * 45

@@ -38,3 +38,14 @@ def test_a_large_file_is_read_beside_the_web_process(site: Site) -> None:
         small = csv_reading.read(b"e0,e4\na@b.co,b@b.co\nx,\n")
         checked = csv_files.check(session, table, small, csv_files.guess(small, table))
         assert (len(checked.good), checked.bad_lines, checked.count) == (1, {3}, 1)
+
+
+@pytest.mark.parametrize("address", ["/workflows/import", "/imports/new/contact", "/tables/{table}/import"])
+def test_a_text_in_place_of_a_file_is_no_file(site: Site, address: str) -> None:
+    with site.app.app_context(), tenant_session(db.engine, site.organization_id) as session:
+        table = tables.create(session, {"name": "People", "columns": [{"label": "E", "type": "email"}]}).id
+        session.commit()
+    sent = {"csrf_token": site.csrf, "file": "a,b\n1,2"}
+    page = site.client.post(address.format(table=table), data=sent)
+    assert page.status_code == 422
+    assert "Choose a" in page.text

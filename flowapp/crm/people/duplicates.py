@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 from typing import cast
 
 from rapidfuzz import fuzz
@@ -30,6 +31,9 @@ Shared = SQLColumnExpression[str] | SQLColumnExpression[str | None]
 ALIKE = 88.0  # of 100: "Jon Smith" and "John Smith"
 BLOCK = 200  # rows that are compared with each other at most
 BLOCKS = 500  # that one question looks at
+PAIRS = (
+    50_000  # that it compares of what has one thing in common: 500 companies with 200 people each would take minutes
+)
 _LETTERS = 4  # with which names begin alike
 
 
@@ -192,9 +196,13 @@ def _sharing(
     given = and_(column.is_not(None), *where)
     filled = column != "" if "company_id" not in str(column) else column.is_not(None)
     several = select(column).where(given, filled).group_by(column).having(func.count() > 1).order_by(column)
+    pairs = 0
     for value in session.scalars(several.limit(BLOCKS)).all():
         rows = session.scalars(select(model).where(column == value, *where).order_by(model.id).limit(BLOCK)).all()
         yield cast(Sequence[Party], rows)
+        pairs += comb(len(rows), 2)
+        if pairs >= PAIRS:
+            return
 
 
 def _mailboxes(session: Session) -> Iterator[Sequence[Contact]]:

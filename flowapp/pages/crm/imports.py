@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import closing
 from uuid import UUID
 
-import wtforms
 from flask import Blueprint, Response, abort, flash, g, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -26,7 +25,7 @@ from flowapp.texts import say
 from flowapp.web import access, go, page
 from flowapp.web.crm.import_form import OPTIONS, ImportForm
 from flowapp.web.crm.nouns import NOUNS
-from flowapp.web.forms.page import PageForm
+from flowapp.web.forms.page import PageForm, UploadField
 from flowapp.web.texts import client_language, translated
 
 bp = Blueprint("crm_imports", __name__, url_prefix="/imports")
@@ -37,7 +36,7 @@ SAMPLES = 3
 class FileForm(PageForm):
     """The file."""
 
-    file = wtforms.FileField(_l("File"), render_kw={"accept": ".csv,.tsv,.txt,.xlsx,.ods,.xls,text/csv"})
+    file = UploadField(_l("File"), render_kw={"accept": ".csv,.tsv,.txt,.xlsx,.ods,.xls,text/csv"})
 
     def content(self) -> bytes:
         """What is in it. InvalidError at `file`."""

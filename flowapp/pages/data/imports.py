@@ -25,7 +25,7 @@ from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.values.conventions import checked_locale
 from flowapp.web import access, go, page
-from flowapp.web.forms.page import ChoiceField, FieldsForm, PageForm
+from flowapp.web.forms.page import ChoiceField, FieldsForm, PageForm, UploadField
 from flowapp.web.notation import locale_choices
 from flowapp.web.texts import translated
 
@@ -37,7 +37,7 @@ LIMITS = {"size": MAX_FILE // 2**20, "rows": MAX_ROWS}
 class FileForm(PageForm):
     """A file, then, on the page of the preview, its `upload`; `read_as` says how the preview read it."""
 
-    file = wtforms.FileField(_l("File"), render_kw={"accept": ".csv,.tsv,.txt,text/csv"})
+    file = UploadField(_l("File"), render_kw={"accept": ".csv,.tsv,.txt,text/csv"})
     upload = wtforms.HiddenField()
     read_as = wtforms.HiddenField()
     encoding = wtforms.SelectField(_l("Encoding"), default="", validate_choice=False)

@@ -15,7 +15,7 @@ from flowapp.models import Workflow
 from flowapp.security.roles import Role
 from flowapp.texts import labelled, say
 from flowapp.web import access, go, page
-from flowapp.web.forms.page import PageForm
+from flowapp.web.forms.page import PageForm, UploadField
 from flowapp.web.texts import translated
 from flowapp.workflows import exports
 from flowapp.workflows.exports import File, Import, Mode
@@ -26,7 +26,7 @@ bp = Blueprint("workflow_import", __name__, url_prefix="/workflows/import")
 class FileForm(PageForm):
     """A file; `text` is what it held, on the page that asks what to do with it."""
 
-    file = wtforms.FileField(_l("File"), render_kw={"accept": ".json,application/json"})
+    file = UploadField(_l("File"), render_kw={"accept": ".json,application/json"})
     text = wtforms.HiddenField()
 
     def read(self) -> File:

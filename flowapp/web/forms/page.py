@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import wtforms
 from flask import request
+from werkzeug.datastructures import FileStorage
 from wtforms.form import BaseForm
 
 from flowapp.errors import InvalidError, Problem
@@ -88,6 +89,14 @@ class LongTextField(wtforms.TextAreaField):  # type: ignore[misc]
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
             self.data = clean(valuelist[0])
+
+
+class UploadField(wtforms.FileField):  # type: ignore[misc]
+    """A file. A text that was sent under its name is none."""
+
+    def process_formdata(self, valuelist: list[object]) -> None:
+        """Takes the first file."""
+        super().process_formdata([one for one in valuelist if isinstance(one, FileStorage)])
 
 
 class CodeField(LongTextField):
