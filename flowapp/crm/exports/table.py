@@ -41,18 +41,41 @@ _TASK = (
     Target("description", N_("Description")),
 )
 _LATER = ("name",)  # of a contact: first and last name have columns of their own
+_TIMES = (Target("created_at", N_("Created")), Target("updated_at", N_("Changed")))
+_ACTIVITY = Target("last_activity_at", N_("Last activity"))
+# What lists show besides, and no import fills: in a file only where it is named.
+_ONLY_SHOWN: Mapping[str, Sequence[Target]] = {
+    "contact": (_ACTIVITY, *_TIMES),
+    "company": (_ACTIVITY, *_TIMES),
+    "deal": (
+        Target("status", N_("Status")),
+        Target("stage_entered_at", N_("In this stage since")),
+        Target("closed_at", N_("Closed")),
+        _ACTIVITY,
+        *_TIMES,
+    ),
+    "task": (Target("due_at", N_("Due at")), *_TIMES),
+}
+_IN_LISTS: Mapping[str, Mapping[str, Sequence[str]]] = {  # columns of lists that are otherwise in files
+    "contact": {"name": ("first_name", "last_name"), "company.name": ("company_id",)},
+    "deal": {"company.name": ("company_id",)},
+    "task": {"done": ("done_at",)},
+}
 
 
 def columns_of(session: Session, noun: str, names: Sequence[str] = ()) -> list[Target]:
-    """All columns, or those that are named. InvalidError at `columns` for what is none."""
+    """All that an import reads back, or those that are named, as files or as lists call them. InvalidError at `columns`
+    for what is none."""
     known = [*_TASK] if noun == "task" else [*targets.of(session, noun)]
     known = [one for one in known if not (noun == "contact" and one.name in _LATER)]
-    by_name = {one.name.removeprefix(OWN): one for one in known} | {one.name: one for one in known}
-    unknown = [name for name in names if name not in by_name]
-    if unknown:
-        listed = ", ".join(one.name for one in known)
+    every = [*known, *_ONLY_SHOWN[noun]]
+    by_name = {one.name.removeprefix(OWN): one for one in every} | {one.name: one for one in every}
+    in_lists = _IN_LISTS.get(noun, {})
+    wanted = dict.fromkeys(own for name in names for own in in_lists.get(name, (name,)))
+    if not wanted.keys() <= by_name.keys():
+        listed = ", ".join(one.name for one in every)
         raise InvalidError.at("columns", say("Choose one of: %(options)s.", options=listed), "unknown")
-    return [by_name[name] for name in dict.fromkeys(names)] if names else known
+    return [by_name[name] for name in wanted] or known
 
 
 def count(session: Session, noun: str, search: Search) -> int:

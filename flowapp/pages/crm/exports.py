@@ -28,8 +28,13 @@ def save(object_name: str, file_kind: str) -> Response:
     session = db.session()
     try:
         search = finding.read(session, table.MODELS[object_name], request.args.to_dict(), g.actor.user.id)
-        columns = table.columns_of(session, object_name, request.args.getlist("columns"))
+        columns = table.columns_of(session, object_name, _names())
         return list_file(object_name, search, file_kind, columns, label_of)
     except InvalidError as error:
         flash(_("The list was not saved: %(reason)s", reason=translated(error.problems[0].message)), "warning")
         return go(LISTS[object_name])
+
+
+def _names() -> list[str]:
+    """The columns, in the order of the list; none: all fields."""
+    return [name for given in request.args.getlist("columns") for name in given.split(",") if name]

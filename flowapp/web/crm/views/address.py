@@ -65,6 +65,13 @@ class Asked:
         return {name: value if isinstance(value, str) else dump_json(value) for name, value in given.items() if value}
 
     @property
+    def chosen_columns(self) -> str:
+        """The names of its columns, the main one first; empty where nobody chose them."""
+        if not self.args.get("columns") and not (self.view and self.view.columns):
+            return ""
+        return ",".join((MAIN[self.noun], *(column.name for column in self.columns)))
+
+    @property
     def unopened(self) -> bool:
         """Whether the address names the view only, so that the boxes above the list would not show what it says."""
         quick = any(self.view.search.get(name) for name in QUICK) if self.view else False
