@@ -30,8 +30,9 @@ def change_together(
     rows: Sequence[R],
     put: Callable[[R], None],
     view: Callable[[R], dict[str, object]],
+    search_of: Callable[[R], str],
 ) -> ChangedRows[R]:
-    """Has `put` change every row; InvalidError from it leaves that one row as it was."""
+    """Has `put` change every row, which is then found by what it is now; InvalidError from `put` leaves that one row as it was."""
     done: ChangedRows[R] = ChangedRows()
     for row in rows:
         before = view(row)
@@ -42,6 +43,7 @@ def change_together(
             done.refused.append((row, error.problems[0].message))
             continue
         if changes := changed(before, view(row)):
+            row.search = search_of(row)
             if not isinstance(row, Task):
                 touch(row)
             done.changed.append((row, changes))

@@ -80,12 +80,7 @@ def update_together(
     """The same change of rows that the caller has locked. Each that is otherwise then records company.updated."""
     values = reading.read(session, named(data), READERS)
     put = put_values(session, NOUN, values, data.get("fields"))
-
-    def change(company: Company) -> None:
-        put(company)
-        company.search = search_of(company)
-
-    done = change_together(session, rows, change, view)
+    done = change_together(session, rows, put, view, search_of)
     session.flush()
     told = [(company.id, {**payload(company), "changes": changes}) for company, changes in done.changed]
     events.record_many(session, "company.updated", told, cause=cause, entity_type=NOUN)

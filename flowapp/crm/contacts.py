@@ -98,9 +98,8 @@ def update_together(
     def change(contact: Contact) -> None:
         put(contact)
         _refuse_nobody(contact)
-        contact.search = search_of(contact)
 
-    done = change_together(session, rows, change, view)
+    done = change_together(session, rows, change, view, search_of)
     session.flush()
     told = [(contact.id, {**payload(contact), "changes": changes}) for contact, changes in done.changed]
     events.record_many(session, "contact.updated", told, cause=cause, entity_type=NOUN)

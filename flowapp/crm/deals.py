@@ -117,9 +117,8 @@ def update_together(
     def change(deal: Deal) -> None:
         put(deal)
         _refuse_silent_loss(deal)
-        deal.search = search_of(deal)
 
-    done = change_together(session, rows, change, view)
+    done = change_together(session, rows, change, view, search_of)
     session.flush()
     for deal, changes in done.changed:
         if "company_id" in changes:

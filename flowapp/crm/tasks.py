@@ -84,7 +84,7 @@ def update_together(
         _set_due(session, task, data)
         _set_done(session, task, data)
 
-    done = change_together(session, rows, change, view)
+    done = change_together(session, rows, change, view, search_of)
     session.flush()
     told: dict[str, list[tuple[str, dict[str, object]]]] = {"task.updated": [], "task.completed": []}
     for task, changes in done.changed:

@@ -192,3 +192,23 @@ def test_a_contact_is_found_by_each_of_its_addresses(people: Session) -> None:
     person = contacts.find(people, "s@near.example")
     contacts.update(people, person, {"emails": ["s@near.example", "soren.k@far.example"]}, cause=SYSTEM)
     assert found(people, "soren.k@far") == found(people, "s@near") == ["Søren"]
+
+
+@pytest.mark.parametrize(
+    ("service", "before", "after"),
+    [
+        (contacts, {"first_name": "Odile"}, {"first_name": "Solène"}),
+        (companies, {"name": "Odile"}, {"nom": "Solène"}),
+        (deals, {"title": "Odile"}, {"title": "Solène"}),
+        (tasks, {"title": "Odile"}, {"title": "Solène"}),
+    ],
+)
+def test_what_is_changed_together_is_found_by_what_it_is_now(
+    session: Session, service: Any, before: dict[str, str], after: dict[str, str]
+) -> None:
+    rows = [service.create(session, before, cause=SYSTEM) for _ in range(2)]
+    session.commit()
+    service.update_together(session, rows, after, cause=SYSTEM)
+    session.commit()
+    assert found(session, "solene", type(rows[0])) == ["Solène", "Solène"]
+    assert found(session, "odile", type(rows[0])) == []
