@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from flowapp.crm import companies, contacts, deals, fields, lists, notes, tags, tasks, timeline
@@ -13,7 +13,7 @@ from flowapp.crm.merging import merge
 from flowapp.errors import InvalidError
 from flowapp.events import SYSTEM, Cause
 from flowapp.executions import following
-from flowapp.models import Contact, ContactEmail, Event, Execution, FieldValue, Note, Task, new_id
+from flowapp.models import Contact, ContactEmail, Event, Execution, FieldValue, Note, Task, new_id, utcnow
 from tests.crm.conftest import recorded
 from tests.support.tenant import Tenant
 
@@ -151,3 +151,13 @@ def test_executions_about_a_record_have_an_index(session: Session) -> None:
     else:
         plan = session.execute(text(f"EXPLAIN QUERY PLAN {sql}"))
     assert "ix_executions_trigger_entity" in str(plan.all())
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_what_somebody_has_just_deleted_is_not_merged(session: Session, at: int) -> None:
+    """The session still holds it as it was: the one that was kept was in the trash then, with all of both."""
+    pair = [contacts.create(session, {"email": f"{name}@b.example"}, cause=SYSTEM) for name in ("ann", "bob")]
+    gone = update(Contact).where(Contact.id == pair[at].id).values(deleted_at=utcnow())
+    session.execute(gone.execution_options(synchronize_session=False))
+    with pytest.raises(InvalidError):
+        merge.contact(session, *pair, cause=SYSTEM)

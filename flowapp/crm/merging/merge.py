@@ -23,7 +23,6 @@ from flowapp.texts import say
 
 def contact(session: Session, kept: Contact, gone: Contact, take: Collection[str] = (), *, cause: Cause) -> Contact:
     """What `gone` is and has goes over to `kept`; of the fields that `take` names, its values win. Records contact.merged."""
-    _refuse(kept, gone)
     chosen = _begin(session, contacts.NOUN, (kept, gone), take)
     before, told = contacts.view(kept), _told(contacts.name_of(gone), gone)
     emails = [str(chosen.pop("email")), *list(chosen.pop("emails"))]  # type: ignore[call-overload]
@@ -39,7 +38,6 @@ def contact(session: Session, kept: Contact, gone: Contact, take: Collection[str
 
 def company(session: Session, kept: Company, gone: Company, take: Collection[str] = (), *, cause: Cause) -> Company:
     """The same of companies. Records company.merged."""
-    _refuse(kept, gone)
     chosen = _begin(session, companies.NOUN, (kept, gone), take)
     before, told = companies.view(kept), _told(gone.name, gone)
     if chosen["montant_potentiel"] == gone.montant_potentiel:
@@ -63,6 +61,7 @@ def _begin(session: Session, noun: str, pair: choices.Pair, take: Collection[str
     kept, gone = pair
     for row in (kept, gone) if kept.id < gone.id else (gone, kept):
         lock(session, row)
+    _refuse(kept, gone)  # as they are now: somebody may have deleted one meanwhile
     return {choice.name: choice.value for choice in choices.of(noun, pair, take)}
 
 
