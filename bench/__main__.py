@@ -14,18 +14,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import crm, history, measure, people, scenarios, sockets, waiting
+from bench import burst, crm, history, measure, people, scenarios, sockets, waiting
 from bench.cluster import running_cluster
 from bench.stacks import BenchError, Product, bare, product
 from bench.stats import Row, table
 from tests.support.group import ROOT
 
-JOBS = ("memory", "idle", "W3", "L40", "WS500", "T100k", "P", "R")
+JOBS = ("memory", "idle", "W3", "L40", "WS500", "T100k", "P", "R", "E")
 TITLES = {
     "sqlite": "SQLite (WAL, synchronous=NORMAL: the default)",
     "postgresql": "PostgreSQL (fsync and synchronous_commit on)",
@@ -65,6 +65,7 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--database", choices=[*TITLES, "both"], default="both")
     parser.add_argument("--only", type=jobs, default=JOBS, help=f"comma separated: {', '.join(JOBS)}")
+    parser.add_argument("--size", type=int, help="how many contacts job E tags (default: 100,000; quick: 2,000)")
     parser.add_argument("--json", type=Path, help="where to write the results (default: bench/results/<time>.json)")
     return parser.parse_args()
 
@@ -101,6 +102,11 @@ def run(database: str, options: argparse.Namespace) -> dict[str, Any]:
         found.add("T100k", lambda: waiting.measure(ours, sink, times))
         found.add("P", lambda: history.measure(ours, sink, sizes.past, sizes.calls))
         found.add("R", lambda: crm.measure(ours, people.QUICK if options.quick else people.Sizes(), sizes.calls))
+        if "E" in options.only:
+            alone = stack.enter_context(product(folder / "burst", urls[3], server))
+            prepare(alone, sink.url)
+            small = burst.QUICK if options.quick else burst.Sizes()
+            found.add("E", lambda: burst.measure(alone, sink, replace(small, contacts=options.size or small.contacts)))
     print(table(TITLES[database], found.rows))
     print(shares(found.details), end="\n\n", flush=True)
     return {"rows": [row.as_json() for row in found.rows], "details": found.details, "invalid": found.invalid}
@@ -136,12 +142,12 @@ def prepare(ours: Product, sink: str) -> None:
 
 @contextmanager
 def databases(name: str) -> Iterator[tuple[tuple[str, ...], int | None]]:
-    """The DATABASE_URLs of three stacks ("" is the default, SQLite), and the server's process."""
+    """The DATABASE_URLs of four stacks ("" is the default, SQLite), and the server's process."""
     if name == "sqlite":
-        yield ("", "", ""), None
+        yield ("", "", "", ""), None
         return
     with running_cluster() as (cluster, pid):
-        yield tuple(cluster.url(cluster.create_database(migrated=False)) for _ in range(3)), pid
+        yield tuple(cluster.url(cluster.create_database(migrated=False)) for _ in range(4)), pid
 
 
 def shares(details: dict[str, Any]) -> str:

@@ -6,6 +6,8 @@ import time
 from typing import Any
 from urllib.parse import quote
 
+from sqlalchemy import Engine
+
 from bench import people
 from bench.history import _milliseconds
 from bench.stacks import Product
@@ -27,10 +29,7 @@ def measure(product: Product, sizes: people.Sizes, calls: int) -> tuple[list[Row
     """Writes the CRM, and asks for its pages and lists, one at a time, each kind `calls` times."""
     began = time.monotonic()
     some = people.write(product.engine, sizes)
-    refresh_statistics(product.engine)
-    if product.engine.dialect.name == "postgresql":
-        with product.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM ANALYZE")
+    refresh(product.engine)
     written = time.monotonic() - began
     rows = []
     for name, paths in _asked(some).items():
@@ -40,6 +39,14 @@ def measure(product: Product, sizes: people.Sizes, calls: int) -> tuple[list[Row
             Row(f"CRM, {name}, p95, ms", percentile(times, 95), target=LIMIT),
         ]
     return rows, {"written_in_seconds": round(written, 1), "contacts": sizes.contacts}
+
+
+def refresh(engine: Engine) -> None:
+    """Has the database count its rows, as it does by itself sooner or later."""
+    refresh_statistics(engine)
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 def _asked(some: people.Some) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
+from bench import burst
 from flowapp import tasks
 from flowapp.crm.bulk import Asked, begin
 from flowapp.crm.finding import Search
@@ -111,6 +112,24 @@ def test_two_thousand_contacts_tagged_in_batches_start_exactly_two_thousand_exec
     assert sizes == [500, 1000, 1500, 2000]
     hand_all_on(place)
     assert numbers(place) == {"Tagging": COUNT, "Event": COUNT, "Execution": COUNT, "keys": COUNT}
+
+
+def test_the_bench_sees_what_is_lost_and_what_is_doubled(place: Place, runtime: tasks.Runtime) -> None:
+    run_job.run(tagging(place, 3), place.org)
+    hand_all_on(place)
+    with place.session() as session:
+        execution = session.scalars(select(Execution)).first()
+        assert execution is not None
+        workflow_id = execution.workflow_id
+        counts = burst.tally(place.engine, "vip", workflow_id)
+        assert set(counts.values()) == {3}
+        assert burst.wrong(counts, 3) == 0
+        session.delete(session.scalars(select(Tagging)).first())
+        execution.trigger_entity_id = session.scalars(
+            select(Execution.trigger_entity_id).where(Execution.id != execution.id)
+        ).first()
+        session.commit()
+    assert burst.wrong(burst.tally(place.engine, "vip", workflow_id), 3) == 3
 
 
 @pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
