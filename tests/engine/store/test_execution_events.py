@@ -30,5 +30,6 @@ def test_an_organization_where_nobody_listens_pays_nothing(place: Place, hears: 
     if not hears:
         assert (len(inserted), len(running)) == STATEMENTS[place.engine.dialect.name], running
     with place.session() as session:
-        told = [event.type.rpartition(".")[2] for event in session.query(Event).filter_by(entity_id=execution_id)]
+        events = session.query(Event).filter_by(entity_id=execution_id).order_by(Event.id)  # as they are handed on
+        told = [event.type.rpartition(".")[2] for event in events]
     assert told == (["started", "completed"] if hears else [])
