@@ -84,6 +84,15 @@ class Application(APIFlask):
             response = after(response)
         return response
 
+    def make_default_options_response(self) -> Response:
+        """`Allow` names the methods of the rule that answers here: “export” in /contacts/export/ is no contact's id."""
+        answers = request.url_rule.rule if request.url_rule else ""
+        response = super().make_default_options_response()
+        mine = [rule.methods or () for rule in self.url_map.iter_rules() if rule.rule == answers]
+        response.allow.clear()
+        response.allow.update(method for methods in mine for method in methods)
+        return response
+
     @cached_property
     def _fast_after(self) -> list[Callable[[Response], Response]]:
         return [f for f in reversed(self.after_request_funcs.get(None, [])) if getattr(f, "fast", False)]

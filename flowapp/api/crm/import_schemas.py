@@ -70,7 +70,7 @@ class TrialOut(Out):
     problems: list[ImportProblemOut]
 
 
-class ImportOut(Out):
+class RecordImportOut(Out):
     """An import; `status` and the counts are those of its job, draft while it has none."""
 
     id: str
@@ -97,7 +97,7 @@ class ImportOut(Out):
     dry_run: TrialOut | None = None
 
 
-class ImportsOut(ListOut):
+class RecordImportsOut(ListOut):
     """Imports, the newest first."""
 
-    results: list[ImportOut]
+    results: list[RecordImportOut]

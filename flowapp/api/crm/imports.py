@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from flowapp import exact_json
 from flowapp.api.bodies import list_of, read_model, read_query
-from flowapp.api.crm.import_schemas import ImportIn, ImportOptionsIn, ImportOut, ImportsOut
+from flowapp.api.crm.import_schemas import ImportIn, ImportOptionsIn, RecordImportOut, RecordImportsOut
 from flowapp.api.routes import route
 from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
@@ -36,7 +36,7 @@ _FLAGS = ("create_companies", "start_workflows", "dry_run")
 
 
 @route(
-    bp, "/imports/", "POST", tag=TAG, summary=N_("Import records"), body=ImportIn, answer=ImportOut, status=202,
+    bp, "/imports/", "POST", tag=TAG, summary=N_("Import records"), body=ImportIn, answer=RecordImportOut, status=202,
     others=((200, "application/json"),),
 )  # fmt: skip
 @access(Role.OPERATOR, max_file=MAX_FILE)
@@ -60,7 +60,7 @@ def create_import() -> tuple[Response, int]:
     return jsonify({**_json(service.get(session, row_id)), "dry_run": _told(trial)}), 200
 
 
-@route(bp, "/imports/", "GET", tag=TAG, summary=N_("List imports"), query=PageQuery, answer=ImportsOut)
+@route(bp, "/imports/", "GET", tag=TAG, summary=N_("List imports"), query=PageQuery, answer=RecordImportsOut)
 @access(Role.VIEWER)
 def list_imports() -> Response:
     """The newest first."""
@@ -68,14 +68,14 @@ def list_imports() -> Response:
     return jsonify(list_of(page, [_json(row) for row in page.rows]))
 
 
-@route(bp, ONE, "GET", tag=TAG, summary=N_("Get an import"), answer=ImportOut)
+@route(bp, ONE, "GET", tag=TAG, summary=N_("Get an import"), answer=RecordImportOut)
 @access(Role.VIEWER)
 def get_import(import_id: str) -> Response:
     """How far it is."""
     return jsonify(_json(service.get(db.session(), import_id)))
 
 
-@route(bp, f"{ONE}start/", "POST", tag=TAG, summary=N_("Start an import"), answer=ImportOut, status=202)
+@route(bp, f"{ONE}start/", "POST", tag=TAG, summary=N_("Start an import"), answer=RecordImportOut, status=202)
 @access(Role.OPERATOR)
 def start_import(import_id: str) -> tuple[Response, int]:
     """One that was tried by `dry_run`. 409 where it has begun."""
@@ -85,7 +85,7 @@ def start_import(import_id: str) -> tuple[Response, int]:
     return _begin(row, service.sheet_of(row)), 202
 
 
-@route(bp, f"{ONE}cancel/", "POST", tag=TAG, summary=N_("Cancel an import"), answer=ImportOut)
+@route(bp, f"{ONE}cancel/", "POST", tag=TAG, summary=N_("Cancel an import"), answer=RecordImportOut)
 @access(Role.OPERATOR)
 def cancel_import(import_id: str) -> Response:
     """It takes no more rows; those that it took stay. 409 where it is over, or has not begun."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify
 
 from flowapp.api.bodies import read_model
-from flowapp.api.jobs.bulk_schemas import BulkIn, ContactsBulkIn, FilterIn
+from flowapp.api.jobs.bulk_schemas import AnyBulkIn, BulkIn, ContactsBulkIn, FilterIn, TasksBulkIn
 from flowapp.api.jobs.job_schemas import JobOut
 from flowapp.api.routes import route
 from flowapp.catalog import N_
@@ -68,15 +68,15 @@ def change_deals() -> tuple[Response, int]:
 
 @route(
     bp, "/tasks/bulk/", "POST", tag=N_("Tasks"), summary=N_("Change many tasks"),
-    body=BulkIn, answer=JobOut, status=202,
+    body=TasksBulkIn, answer=JobOut, status=202,
 )  # fmt: skip
 @access(Role.OPERATOR)
 def change_tasks() -> tuple[Response, int]:
     """In the background: the answer is a job."""
-    return _changed("task", read_model(BulkIn))
+    return _changed("task", read_model(TasksBulkIn))
 
 
-def _changed(noun: str, body: BulkIn) -> tuple[Response, int]:
+def _changed(noun: str, body: AnyBulkIn) -> tuple[Response, int]:
     if (body.ids is None) == (body.filter is None):
         raise InvalidError.at("ids", say("Give ids, or a filter: one of the two."))
     asked = Asked(

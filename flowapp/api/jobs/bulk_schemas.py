@@ -15,22 +15,16 @@ _ASSIGN: dict[str, JsonValue] = {
     "action": "assign", "owner": "ada@acme.example", "ids": ["0190f3c2-7a1e-7c55-8000-5b0c1f0e2a11"],
 }  # fmt: skip
 _CHANGE: dict[str, JsonValue] = {
-    "action": "change", "data": {"language": "fr", "fields": {"plan": "pro"}}, "filter": {"tag": "customer"},
+    "action": "change", "data": {"currency": "EUR"}, "filter": {"tag": "customer"},
 }  # fmt: skip
+_TRANSLATE: dict[str, JsonValue] = {"action": "change", "data": {"language": "fr"}, "filter": {"tag": "customer"}}
+_DONE: dict[str, JsonValue] = {"action": "change", "data": {"done": True}, "filter": {"owner": "me"}}
 _UPSERT: dict[str, JsonValue] = {"records": [{"email": "ada@acme.example", "first_name": "Ada"}]}
 Texts = list[str]  # beside a field of the name list
 Rows = list[dict[str, object]]
-Actions = Literal[
-    "add_tag",
-    "remove_tag",
-    "assign",
-    "change",
-    "add_to_list",
-    "remove_from_list",
-    "start_workflow",
-    "delete",
-    "restore",
-]
+_TaskActions = Literal["assign", "change", "start_workflow", "delete", "restore"]
+_Actions = Literal[_TaskActions, "add_tag", "remove_tag"]
+_ContactActions = Literal[_Actions, "add_to_list", "remove_from_list"]
 
 
 class FilterIn(In):
@@ -46,12 +40,10 @@ class FilterIn(In):
     filter: dict[str, object] | None = Field(default=None, description="Conditions, as workflows write them.")
 
 
-class BulkIn(In):
+class AnyBulkIn(In):
     """One change of many records: give `ids`, or a `filter` ({} means all). What the action needs goes beside it."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_TAG, _ASSIGN, _CHANGE]})
-
-    action: Actions
+    action: str | None
     ids: Texts | None = Field(default=None, max_length=MOST_IDS)
     filter: FilterIn | None = None
     start_workflows: bool = Field(
@@ -64,10 +56,26 @@ class BulkIn(In):
     workflow: str | int | None = Field(default=None, description="start_workflow: id or number.")
 
 
-class ContactsBulkIn(BulkIn):
+class BulkIn(AnyBulkIn):
+    """One change of many companies or deals: give `ids`, or a `filter` ({} means all). What the action needs goes beside it."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_TAG, _ASSIGN, _CHANGE]})
+
+    action: _Actions
+
+
+class TasksBulkIn(AnyBulkIn):
+    """The same for tasks, which have no tags."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_ASSIGN, _DONE]})
+
+    action: _TaskActions
+
+
+class ContactsBulkIn(AnyBulkIn):
     """The same for contacts; or `records`, in place of an action: each changes the contact with its address, or is a new one."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_TAG, _ASSIGN, _CHANGE, _UPSERT]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_TAG, _ASSIGN, _TRANSLATE, _UPSERT]})
 
-    action: Actions | None = None  # type: ignore[assignment]
+    action: _ContactActions | None = None
     records: Rows | None = Field(default=None, max_length=MOST)

@@ -141,8 +141,9 @@ def _write(session: Session, me: ViewMember, view: View, clean: Data) -> View:
     for name in ("name", "layout", "shared", "columns"):
         setattr(view, name, clean.get(name, getattr(view, name)))
     view.key = folded(view.name)
-    view.search = _search(session, me, view, clean)
-    _refuse_columns(Reader(session, me.id), view)
+    with session.no_autoflush:  # save() writes it, and says which value is taken
+        view.search = _search(session, me, view, clean)
+        _refuse_columns(Reader(session, me.id), view)
     if view.layout == "board" and view.noun != "deal":
         raise InvalidError.at("layout", say("Only deals have a board."))
     save(session, view, ("name", say("There is a view with this name.")))

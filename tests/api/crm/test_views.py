@@ -134,6 +134,18 @@ def test_two_views_of_one_member_have_two_names(api: Api) -> None:
     api.as_("admin").post("/views/", {"object": "contact", "name": "Été"}, 201)
 
 
+def test_a_view_does_not_take_the_name_of_another(api: Api) -> None:
+    api.post("/views/", {"object": "contact", "name": "Été"}, 201)
+    other = api.post("/views/", {"object": "contact", "name": "Winter"}, 201)["id"]
+    change = {
+        "name": "été",
+        "filter": {"field": "created_at", "operator": "after", "value": "-30 days"},
+        "columns": ["email"],
+    }
+    assert api.patch(f"/views/{other}/", change, 409)["errors"][0]["path"] == "name"
+    assert api.get(f"/views/{other}/")["name"] == "Winter"
+
+
 def test_short_lists_are_sorted(api: Api) -> None:
     for name in ("b", "a", "c"):
         api.post("/tags/", {"name": name}, 201)

@@ -8,7 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from flowapp.api.routes import OPERATIONS, PREFIXES
-from tests.api.conftest import Api
+from tests.api.conftest import BASE, Api
 from tests.api.crm.people import workflow_body
 
 
@@ -26,7 +26,8 @@ def test_every_route_of_the_api_is_documented(app: Any) -> None:
         ):
             continue
         path = path.removeprefix(prefix or "")
-        if not path.startswith("/organisations"):  # another name of /companies
+        # other names of /companies and of /workflows/templates/list
+        if not path.startswith("/organisations") and path != "/workflows/templates":
             routed |= {(m.lower(), path) for m in rule.methods - {"HEAD", "OPTIONS"}}
     assert documented == routed
     assert len(OPERATIONS) > 20
@@ -95,6 +96,12 @@ def test_unknown_paths_are_problems(api: Api) -> None:
     assert answer.mimetype == "application/problem+json"
     refused = api("DELETE", "/workflows/", None, 405)
     assert "POST" in refused.headers["Allow"]
+
+
+def test_options_tell_the_methods_of_the_path_alone(api: Api) -> None:
+    for path, methods in (("contacts/export", {"GET"}), ("companies/bulk", {"POST"}), ("workflows", {"GET", "POST"})):
+        answer = api.client.options(f"{BASE}/{path}/", headers=api.place.headers())
+        assert set(answer.allow) - {"HEAD", "OPTIONS"} == methods
 
 
 def test_docs_page_has_the_products_frame_for_members(api: Api) -> None:
