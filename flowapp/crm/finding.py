@@ -30,6 +30,9 @@ Test = ColumnElement[bool]
 Key = ColumnElement[bool] | ColumnElement[object]  # what is sorted by
 ME = ("me", "mine")
 DEFAULT_SORT = "-created_at"
+UNIQUE = ("created_at", "number")  # sorted by them no two rows are equal: created_at is the id's order
+# Empty only where the release before made the row: those stand where an index has them, on PostgreSQL first or last.
+HARDLY_EMPTY = ("number", "last_activity_at")
 NAMES: Mapping[str, str] = {  # what addresses and JSON call the parts of a search
     "q": "text", "owner": "owner_id", "tag": "tag", "list": "list_id", "stage": "stage_id", "status": "status",
     "trash": "trashed", "sort": "sort", "filter": "filter",
@@ -139,17 +142,22 @@ def _tagged(model: type[Sourced], name: str) -> ColumnElement[bool]:
 
 
 def order_of(reader: Reader, model: type[Sourced], sort: str) -> list[Key]:
-    """Empty values come last, whichever way the others go; equal ones by id. InvalidError at `sort` for an unknown one."""
+    """Empty values come last, whichever way the others go; equal ones by id, the same way, as the indexes have them.
+
+    InvalidError at `sort` for an unknown one.
+    """
     noun = views.NOUNS[model]
     known = views.find(views.of(reader, noun), noun, sort.removeprefix("-"))
     if known is None or not known.sort:
         raise InvalidError.at("sort", say("This list cannot be sorted by “%(name)s”.", name=sort[:50]), "unknown")
+    falling = sort.startswith("-")
     order: list[Key] = []
     for column in known.sort:
-        order += [] if getattr(column, "nullable", True) is False else [column.is_(None)]
-        order.append(column.desc() if sort.startswith("-") else column.asc())
-    newest = _column(model, "id").desc()
-    return order if known.name == "created_at" else [*order, newest]
+        key = column.desc() if falling else column.asc()
+        may_be_empty = getattr(column, "nullable", True) and known.name not in HARDLY_EMPTY
+        order.append(key.nulls_last() if may_be_empty else key)
+    row_id = _column(model, "id")
+    return order if known.name in UNIQUE else [*order, row_id.desc() if falling else row_id.asc()]
 
 
 def _column(model: type[Sourced], name: str) -> InstrumentedAttribute[object]:

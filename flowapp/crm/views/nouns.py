@@ -83,14 +83,14 @@ def lists() -> ListField:
     return ListField("lists", N_("Lists"), "lists", ListKind(holds, here.exists()), shown=False)
 
 
-def of_company(company_id: Id) -> list[ListField]:
-    """What is known of the company that a record belongs to."""
+def of_company(company_id: Id, *, sort: bool = True) -> list[ListField]:
+    """What is known of the company that a record belongs to. `sort`: its name can be sorted by, which no index serves."""
 
     def read(column: InstrumentedAttribute[str]) -> TextColumn:
         return select(column).where(Company.id == company_id, Company.deleted_at.is_(None)).scalar_subquery()
 
     return [
-        text("company.name", N_("Company"), read(Company.name), "company"),
+        text("company.name", N_("Company"), read(Company.name), "company", sort=sort),
         replace(text("company.domain", N_("Company: domain"), read(Company.domain), sort=False), shown=False),
         replace(
             text(
@@ -110,18 +110,18 @@ def times(model: type[Sourced]) -> list[ListField]:
 
 
 def contact_fields(reader: Reader) -> list[ListField]:
-    """Those of contacts."""
+    """Those of contacts. There may be so many that an index serves each that the list is sorted by."""
     full = func.trim(Contact.first_name + " " + Contact.last_name, type_=Text)
     return [
         replace(
             text("name", N_("Name"), case((full != "", full), else_=Contact.email)),
             sort=(Contact.last_name, Contact.first_name),
         ),
-        text("first_name", N_("First name"), Contact.first_name),
-        text("last_name", N_("Last name"), Contact.last_name),
+        text("first_name", N_("First name"), Contact.first_name, sort=False),
+        replace(text("last_name", N_("Last name"), Contact.last_name), sort=(Contact.last_name, Contact.first_name)),
         text("email", N_("E-mail"), Contact.email, "email"),
         text("phone", N_("Phone"), Contact.phone, "phone", sort=False),
-        *of_company(Contact.company_id),
+        *of_company(Contact.company_id, sort=False),
         member(reader, "owner_id", N_("Owner"), Contact.owner_id),
         tags(Contact),
         lists(),
@@ -131,14 +131,15 @@ def contact_fields(reader: Reader) -> list[ListField]:
             N_("Consent"),
             Contact.consent,
             "choice",
+            sort=False,
             unknown=N_("Unknown"),
             granted=N_("Granted"),
             denied=N_("Denied"),
         ),
-        text("language", N_("Language"), Contact.language, "language"),
-        text("timezone", N_("Time zone"), Contact.timezone, "timezone"),
+        text("language", N_("Language"), Contact.language, "language", sort=False),
+        text("timezone", N_("Time zone"), Contact.timezone, "timezone", sort=False),
         moment("last_activity_at", N_("Last activity"), Contact.last_activity_at),
-        *times(Contact),
+        *(replace(one, sort=one.sort if one.name == "created_at" else ()) for one in times(Contact)),
         number("number", N_("Record number"), Contact.number),
         record(reader, "company_id", N_("Company"), Contact.company_id, "company", shown=False),
         record(reader, "id", N_("Id"), Contact.id, "contact", shown=False),

@@ -57,6 +57,11 @@ def by_deletion(table: str) -> Index:
     )
 
 
+def by_order(table: str, *columns: str) -> Index:
+    """The index that a list is read from when it is sorted by these columns, either way (crm.finding.order_of)."""
+    return Index(f"ix_{table}_by_{columns[0]}", "organization_id", *columns, "id")
+
+
 class Owned(Sourced, Numbered):
     """A record with an owner and custom fields. `search`: the words it is found by (crm.search.words).
 

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowapp.models.base import Base, HasId, Id, Tenant, Timestamps, utcnow
-from flowapp.models.crm.base import Money, Owned, by_deletion, by_source
+from flowapp.models.crm.base import Money, Owned, by_deletion, by_order, by_source
 from flowapp.models.crm.people import Company, Contact
 from flowapp.models.numbers import Numbered, by_number
 
@@ -61,7 +61,7 @@ class Deal(Owned, Base):
         by_number("deals"),
         by_source("deals"),
         by_deletion("deals"),
-        Index("ix_deals_organization_id_last_activity_at", "organization_id", "last_activity_at"),
+        by_order("deals", "last_activity_at"),
         ForeignKeyConstraint(["pipeline_id", "stage_id"], ["stages.pipeline_id", "stages.id"], ondelete="RESTRICT"),
         CheckConstraint(f"status IN {DEAL_STATUSES}", name="status"),
         CheckConstraint("status <> 'lost' OR lost_reason <> ''", name="lost_reason"),

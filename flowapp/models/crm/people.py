@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flowapp.models.base import AnyJson, Base, Id, Tenant
-from flowapp.models.crm.base import Money, Owned, by_deletion, by_source
+from flowapp.models.crm.base import Money, Owned, by_deletion, by_order, by_source
 from flowapp.models.numbers import by_number
 
 HAS_EMAIL = text("email <> ''")
@@ -23,8 +23,9 @@ class Company(Owned, Base):
         by_number("companies"),
         by_source("companies"),
         by_deletion("companies"),
-        Index("ix_companies_organization_id_last_activity_at", "organization_id", "last_activity_at"),
-        Index("ix_companies_organization_id_domain", "organization_id", "domain"),
+        by_order("companies", "name"),
+        by_order("companies", "last_activity_at"),
+        by_order("companies", "domain"),
     )
 
     name: Mapped[str] = mapped_column(String(200))
@@ -56,9 +57,11 @@ class Contact(Owned, Base):
         by_number("contacts"),
         by_source("contacts"),
         by_deletion("contacts"),
-        Index("ix_contacts_organization_id_last_activity_at", "organization_id", "last_activity_at"),
         Index("ix_contacts_organization_id_phone", "organization_id", "phone"),
-        Index("ix_contacts_organization_id_last_name", "organization_id", "last_name"),
+        by_order("contacts", "last_name", "first_name"),
+        by_order("contacts", "email"),
+        by_order("contacts", "score"),
+        by_order("contacts", "last_activity_at"),
     )
 
     email: Mapped[str] = mapped_column(String(254), default="")
