@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, false, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from flowapp.crm.search.found import found_by
-from flowapp.models import Deal, Pipeline, Stage, read_id
+from flowapp.crm import finding
+from flowapp.crm.finding import Search
+from flowapp.models import Deal, Pipeline, Stage
 
 SHOWN = 50  # of a column
 
@@ -25,13 +26,9 @@ class Column:
     sums: Mapping[str, Decimal]
 
 
-def columns(session: Session, pipeline: Pipeline, *, owner_id: str = "", search: str = "") -> list[Column]:
-    """The columns of a pipeline; of one owner's deals only, or of those whose title has the words."""
-    where = [Deal.pipeline_id == pipeline.id, Deal.deleted_at.is_(None)]
-    if owner_id:
-        known = read_id(owner_id)
-        where.append(Deal.owner_id == known if known else false())
-    where += found_by(Deal, search)
+def columns(session: Session, pipeline: Pipeline, search: Search) -> list[Column]:
+    """The columns of a pipeline, with the deals that are looked for; what is in the trash has no place on a board."""
+    where = [Deal.pipeline_id == pipeline.id, *finding.conditions(Deal, replace(search, trashed=False))]
     totals = _totals(session, where)
     return [
         Column(stage, _newest(session, where, stage), sum(count for count, _sum in totals.get(stage.id, {}).values()),

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from flowapp.catalog import N_
 from flowapp.crm import board, deals, pipelines
+from flowapp.crm.views import service
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.extensions import db
 from flowapp.models import Deal, Pipeline
@@ -18,11 +19,13 @@ from flowapp.security.roles import Role
 from flowapp.web import Nav, access, page
 from flowapp.web.crm.boxes import member_choices
 from flowapp.web.crm.creating import CreatePages
-from flowapp.web.crm.lists import MINE, ListPages, Select
+from flowapp.web.crm.lists import ListPages, Select
 from flowapp.web.crm.nouns import DEAL
 from flowapp.web.crm.page import cause
 from flowapp.web.crm.pipelines import every_pipeline
 from flowapp.web.crm.record import RecordPages
+from flowapp.web.crm.views.address import asked, beginning, me
+from flowapp.web.crm.views.filter_form import in_words
 from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import to_url, wants_fragment
 from flowapp.web.texts import translated
@@ -56,30 +59,33 @@ class LossForm(PageForm):
 @bp.get("")
 @access(Role.VIEWER)
 def index() -> Response:
-    """The board of one pipeline."""
+    """The board of one pipeline. Without arguments it begins with the view that was chosen for that."""
+    here = asked("deal", "deals.index")
+    if begun := beginning("deal", "board") or (here.view if here.unopened else None):
+        return to_url(here.opening(begun))
     return _board()
 
 
-def _board(status: int = 200, **asked: object) -> Response:
-    session = db.session()
+def _board(status: int = 200, **question: object) -> Response:
+    session, here = db.session(), asked("deal", "deals.index")
     every = every_pipeline(session)
     pipeline = _pipeline()
-    owner = request.args.get("owner", "")
-    columns = board.columns(
-        session, pipeline, owner_id=g.actor.user.id if owner == MINE else owner, search=request.args.get("q", "")
-    )
     return page(
         "crm/deals/board.html",
         block="board",
         status=status,
         pipeline=pipeline,
         pipelines=every,
-        columns=columns,
+        noun=DEAL,
+        columns=board.columns(session, pipeline, here.search),
+        here=here,
+        views=service.of(session, me(), "deal"),
+        may_share=me().may_share,
+        in_words=in_words(here.search.filter, here.known),
         members=member_choices(session),
-        filtered=bool(owner or request.args.get("q")),
-        args={name: request.args[name] for name in ("pipeline", "owner", "q") if request.args.get(name)},
+        args={name: value for name, value in here.args.items() if value},
         can_write=g.actor.role >= Role.OPERATOR,
-        **{"ask": None, "ask_form": None, **asked},
+        **{"ask": None, "ask_form": None, **question},
     )
 
 
@@ -126,8 +132,8 @@ def people(deal_id: UUID) -> Response:
 
 def _ask(deal: Deal, form: LossForm, error: InvalidError) -> Response:
     """The same page: with the question why the deal is lost, or with what else is wrong."""
-    asked = [problem.path for problem in error.problems] == ["lost_reason"]
-    if not asked:
+    wants_reason = [problem.path for problem in error.problems] == ["lost_reason"]
+    if not wants_reason:
         flash(translated(error.problems[0].message), "danger")
         return _moved(deal)
     if "lost_reason" in request.form:

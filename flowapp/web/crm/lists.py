@@ -50,7 +50,7 @@ class ListPages(Generic[R]):
         """The list. Without arguments it begins with the view that was chosen for that."""
         session, noun = db.session(), self.noun
         here = asked(noun.name, self.endpoint)
-        if begun := beginning(noun.name) or (here.view if here.unopened else None):
+        if begun := beginning(noun.name, here.layout) or (here.view if here.unopened else None):
             return to_url(here.opening(begun))
         at = PageAt(SIZE, number=read_page(request.args.get("cursor")))
         found = finding.find(session, noun.model, here.search, here.search.sort, at)

@@ -11,6 +11,7 @@ import pytest
 from flowapp.crm import pipelines
 from flowapp.models import Deal, new_id, utcnow
 from tests.pages.crm.conftest import Crm
+from tests.support.browser import Tab
 
 FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
@@ -44,6 +45,39 @@ def test_the_board_has_a_column_for_each_stage_with_sums_by_currency(crm: Crm) -
     assert "Engine" in mine and "Support" not in mine
     assert "Support" in crm.ada.get("/deals?q=SUPP").text
     assert "Nothing matches" in crm.ada.get("/deals?q=nobody").text
+
+
+def test_the_board_is_narrowed_by_conditions_and_saved_as_a_view(crm: Crm) -> None:
+    big, _small = crm.deal("Big", value="5000"), crm.deal("Small", value="10")
+    assert "/deals/filter?layout=board" in crm.ada.get("/deals").text
+    tab = Tab(crm.ada.client, "/deals/filter?layout=board&owner=", "filter-form")
+    tab.send(200, _add="f-filter-items")
+    tab.type(**{"f-filter-items-0-field": "value"}).send(200, _refresh="1")
+    tab.type(**{"f-filter-items-0-operator": ">", "f-filter-items-0-value": "1000"})
+    location = tab.send().location
+    assert location.startswith("/deals?")
+    page = crm.ada.get(location).text
+    assert "Big" in column(page, "PROSPECTION") and "Small" not in page and "Value greater than 1000" in page
+    moved = crm.ada.post(location.replace("/deals", f"/deals/{big}/move"), {"stage": crm.stage("SIGNÉ")}).location
+    assert "Small" not in crm.ada.get(moved).text
+    name = Tab(crm.ada.client, location.replace("/deals", "/deals/views/new") + "&layout=board", "view-form")
+    view = name.type(name="Big ones", default="me").send().location
+    assert re.fullmatch(r"/deals\?view=[0-9a-f-]{36}", view)
+    page = crm.ada.get(view).text
+    assert "Big" in column(page, "SIGNÉ") and "Small" not in page
+    assert crm.ada.get("/deals", 303).location == view
+    assert crm.ada.get(view.replace("/deals", "/deals/list"), 303).location == view
+    assert "Small" in crm.ada.get("/deals/list").text and "Small" in crm.ada.get("/deals?view=all").text
+
+
+def test_a_view_of_the_list_opens_the_list_and_a_bad_filter_is_said(crm: Crm) -> None:
+    crm.deal("Engine")
+    location = Tab(crm.ada.client, "/deals/views/new?q=eng", "view-form").type(name="Engines").send().location
+    assert location.startswith("/deals/list?")
+    with_board = location.partition("&")[0].replace("/deals/list", "/deals")
+    assert crm.ada.get(with_board, 303).location == location
+    page = crm.ada.get('/deals?filter={"field":"salary","operator":"==","value":"1"}').text
+    assert "alert" in page and "Engine" in column(page, "PROSPECTION")
 
 
 def test_a_deal_is_moved_from_the_menu(crm: Crm) -> None:

@@ -21,7 +21,8 @@ from flowapp.web.texts import translated
 ALL = "all"  # the view that is none
 LONGEST = 1900  # characters of an address that a browser is sent to
 QUICK = ("q", "owner", "tag", "list", "stage", "status", "trash")  # the boxes above a list
-KEPT = (*QUICK, "sort", "filter", "columns", "view")
+KEPT = (*QUICK, "sort", "filter", "columns", "view", "pipeline")
+LAYOUTS: Mapping[str, str] = {"list": "deals.list", "board": "deals.index"}  # deals have both, the others a list
 MAIN: Mapping[str, str] = {"contact": "name", "company": "name", "deal": "title"}
 BEGINNING: Mapping[str, Sequence[str]] = {
     "contact": ("email", "phone", "company.name", "owner_id", "tags", "score", "last_activity_at"),
@@ -51,12 +52,20 @@ class Asked:
     def url(self, endpoint: str = "", **changes: str | None) -> str:
         """The address of the list, or of `endpoint`, with other arguments; None takes one away."""
         args = {name: value for name, value in {**self.args, **changes}.items() if value is not None}
+        if self.layout == "board" and endpoint and endpoint not in LAYOUTS.values():
+            args["layout"] = "board"  # where the forms of conditions and views lead back to
         return url_for(endpoint or self.endpoint, _external=None, **args)
 
     def opening(self, view: View) -> str:
         """The address of a view, in which the boxes above the list show what it says."""
         quick = {name: str(value) for name, value in view.search.items() if name in QUICK}
-        return url_for(self.endpoint, _external=None, view=view.id, **quick)
+        endpoint = LAYOUTS[view.layout] if self.noun == "deal" else self.endpoint
+        return url_for(endpoint, _external=None, view=view.id, **quick)
+
+    @property
+    def layout(self) -> str:
+        """How the records are shown: as a list, or as the board of deals."""
+        return "board" if self.endpoint == LAYOUTS["board"] else "list"
 
     @property
     def whole(self) -> dict[str, str]:
@@ -73,7 +82,10 @@ class Asked:
 
     @property
     def unopened(self) -> bool:
-        """Whether the address names the view only, so that the boxes above the list would not show what it says."""
+        """Whether the address names the view only, and the boxes above the list would not show what it says, or it is
+        not shown as the view says."""
+        if self.view and self.view.layout != self.layout and self.args.keys() == {"view"}:
+            return True
         quick = any(self.view.search.get(name) for name in QUICK) if self.view else False
         return quick and not any(name in self.args for name in QUICK)
 
@@ -85,7 +97,7 @@ class Asked:
         conditions = finding.conditions_of(given.get("filter") or {})
         return {
             "search": quick, "filter": conditions, "sort": self.search.sort,
-            "columns": [column.name for column in self.columns],
+            "columns": [column.name for column in self.columns], "layout": self.layout,
         }  # fmt: skip
 
     @property
@@ -132,6 +144,7 @@ def _view(noun: str, view_id: str) -> View | None:
     return service.get(db.session(), me(), view_id, noun) if view_id and view_id != ALL else None
 
 
-def beginning(noun: str) -> View | None:
-    """The view that a member begins with, where the address asks for nothing."""
-    return None if request.args else service.begun_with(db.session(), me(), noun)
+def beginning(noun: str, layout: str) -> View | None:
+    """The view of that layout that a member begins with, where the address asks for nothing."""
+    view = None if request.args else service.begun_with(db.session(), me(), noun)
+    return view if view and view.layout == layout else None

@@ -21,7 +21,7 @@ from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web.crm.nouns import Noun, R
 from flowapp.web.crm.record import declared
-from flowapp.web.crm.views.address import ALL, LONGEST, MAIN, Asked, asked, me
+from flowapp.web.crm.views.address import ALL, LAYOUTS, LONGEST, MAIN, Asked, asked, me
 from flowapp.web.crm.views.filter_form import field_choices, filter_form, label_of, row_help
 from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import page, to_url
@@ -150,7 +150,9 @@ class ViewPages(Generic[R]):
         return to_url(self._asked().url(view=ALL))
 
     def _asked(self) -> Asked:
-        return asked(self.noun.name, self.endpoint)
+        """The list, or the board where that is what the address came from."""
+        on_board = self.noun.name == "deal" and request.args.get("layout") == "board"
+        return asked(self.noun.name, LAYOUTS["board"] if on_board else self.endpoint)
 
     def _form(self, view: View | None) -> ViewForm:
         mine = service.chosen(db.session(), me()).get(self.noun.name)
