@@ -12,7 +12,20 @@ import pytest
 
 from flowapp.crm import companies
 from flowapp.events import SYSTEM
-from flowapp.models import Company, Event, Execution, Notification, Trigger, utcnow
+from flowapp.models import (
+    Company,
+    Event,
+    Execution,
+    Import,
+    ImportPart,
+    Job,
+    JobFailure,
+    JobFile,
+    Notification,
+    Trigger,
+    utcnow,
+)
+from flowapp.records.jobs import create, files
 from tests.engine.place import Place, _actions, place
 from tests.support.tenant import add_person
 
@@ -113,3 +126,27 @@ def test_purge_trash(place: Place, environ: dict[str, str]) -> None:
     assert command(environ, "purge-trash")["erased"] == 1
     with place.session() as session:
         assert [row.name for row in session.query(Company)] == ["29 days"]
+
+
+@pytest.mark.both_databases
+def test_purge_jobs(place: Place, environ: dict[str, str]) -> None:
+    with place.session() as session:
+        for name, status, days in (("old", "completed", 31), ("new", "failed", 29), ("open", "running", 31)):
+            job = create(session, "import_contacts", name, created_by=None)
+            job.status, job.created_at = status, utcnow() - timedelta(days=days)
+            job.ended_at = None if status == "running" else job.created_at
+            files.put(session, job, "input", f"{name}.csv", "text/csv", b"x")
+            file = Import(noun="contact", file_name=name, job_id=job.id, started_at=job.created_at)
+            session.add(file)
+            session.flush()
+            session.add(ImportPart(import_id=file.id, position=0, rows=[[2, ["x"]]]))
+            rows = 2500 if name == "old" else 1
+            session.add_all(JobFailure(job_id=job.id, position=at, message=name) for at in range(rows))
+        session.commit()
+    assert command(environ, "purge-jobs") == {"deleted": 1}
+    with place.session() as session:
+        assert {row.title for row in session.query(Job)} == {"new", "open"}
+        assert {row.name for row in session.query(JobFile)} == {"new.csv", "open.csv"}
+        parts = session.query(Import.file_name).join(ImportPart, ImportPart.import_id == Import.id)
+        assert [row.file_name for row in parts] == ["open"], "an import that failed needs its rows no more"
+        assert [row.message for row in session.query(JobFailure).order_by(JobFailure.message)] == ["new", "open"]

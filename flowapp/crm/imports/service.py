@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypedDict, cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from flowapp.crm.imports import reading_files, suggestions, targets
@@ -248,14 +248,18 @@ def _suggested(session: Session, row: Import, sheet: Sheet, language: str) -> di
 
 
 def _tidy(session: Session, created_by: str | None) -> None:
-    """Deletes files that nobody imported, and rows of imports that were cancelled or failed."""
+    """Deletes files that nobody imported, and rows that are needed no more."""
     drafts = select(Import.id).where(Import.started_at.is_(None))
     own = drafts.where(Import.created_by == created_by).order_by(Import.id.desc()).offset(DRAFTS - 1).limit(100)
     old = drafts.where(Import.created_at < utcnow() - KEPT)
     gone = [*session.scalars(own), *session.scalars(old)]
-    ended = select(Import.id).join(Job, Job.id == Import.job_id).where(Job.status.in_(("cancelled", "failed")))
-    for statement in (
-        delete(Import).where(Import.id.in_(gone)),
-        delete(ImportPart).where(ImportPart.import_id.in_(ended)),
-    ):
-        session.execute(statement.execution_options(synchronize_session=False))
+    session.execute(delete(Import).where(Import.id.in_(gone)).execution_options(synchronize_session=False))
+    drop_ended_parts(session)
+
+
+def drop_ended_parts(session: Session) -> None:
+    """The rows of imports that were cancelled or failed, or whose job is there no more, are needed no more."""
+    over = or_(Job.id.is_(None), Job.status.in_(("cancelled", "failed")))
+    ended = select(Import.id).outerjoin(Job, Job.id == Import.job_id).where(Import.started_at.is_not(None), over)
+    rows = delete(ImportPart).where(ImportPart.import_id.in_(ended))
+    session.execute(rows.execution_options(synchronize_session=False))
