@@ -39,9 +39,9 @@ CRM = re.compile(r"/(email-templates|contacts|companies|deals|tasks|notes|tags|l
 IMPORTED = re.compile(r"(rows|file|mapping(\..*)?|match|encoding|separator|sheet)$")
 # One change of many records: ids or a filter, what the action needs, and all of it there.
 BULK = re.compile(r"(ids|filter(\..*)?|tag|list|owner|workflow|data(\..*)?|records(\..*)?)$")
-# Nothing waits for these in the test's organization; a note is about a record that there is.
+# Nothing waits for these in the test's organization; a note is about a record that there is, a merge about two.
 NEVER_DONE = re.compile(
-    r"POST /notes/$|/(approve|reject|resolve|hooks|resume)/|replays/\{|notifications/\{|/hooks/|POST /replays/$"
+    r"POST /notes/$|/merge/$|/(approve|reject|resolve|hooks|resume)/|replays/\{|notifications/\{|/hooks/|POST /replays/$"
     r"|POST /imports/\{import_id\}/start/"  # it has begun
     r"|/bulk/|/jobs/\{"  # nothing matches the examples
 )
@@ -117,6 +117,7 @@ def of_crm(api: Api) -> dict[str, str]:
         "list_id": ("/lists/", {"name": "News"}),
         "field_id": ("/fields/", {"object": "deal", "label": "Size"}),
         "pipeline_id": ("/pipelines/", {"name": "Partners"}),
+        "template_id": ("/email-templates/", {"name": "Welcome", "subject": "Hi", "html": "<p>Hello</p>"}),
         "view_id": ("/views/", {"object": "deal", "name": "Mine"}),
     }
     sent = {"object": "contact", "rows": [{"E-mail": "ann@example.com"}]}
