@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from flowapp.crm import fields
-from flowapp.models import Contact
+from flowapp.models import Contact, Organization
 from tests.pages.crm.conftest import Crm
 from tests.support.browser import Tab
 
@@ -41,6 +41,32 @@ def heads(html: str) -> list[str]:
 
 def query(location: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query, keep_blank_values=True).items()}
+
+
+@pytest.mark.parametrize(
+    ("field", "operator", "typed", "stored"),
+    [
+        ("score", ">", "1 250,50", "1250.50"),
+        ("score", "==", "50", "50"),
+        ("due", "==", "03/02/2026", "2026-02-03"),
+        ("created_at", "after", "03/02/2026", "2026-02-03"),
+        ("due", "after", "-30 days", "-30 days"),
+        ("first_name", "==", "1,5", "1,5"),
+    ],
+)
+def test_conditions_take_numbers_and_dates_as_people_write_them(
+    crm: Crm, field: str, operator: str, typed: str, stored: str
+) -> None:
+    with crm.session() as session:
+        fields.create(session, {"object": "contact", "label": "Due", "key": "due", "type": "date"})
+        session.get_one(Organization, crm.organization_id).locale = "fr-FR"
+        session.commit()
+    tab = Tab(crm.ada.client, "/contacts/filter", "filter-form")
+    tab.send(200, _add="f-filter-items")
+    tab.type(**{"f-filter-items-0-field": field}).send(200, _refresh="1")
+    tab.type(**{"f-filter-items-0-operator": operator, "f-filter-items-0-value": typed})
+    (rule,) = json.loads(query(tab.send().location)["filter"])["all"]
+    assert str(rule["value"]) == stored
 
 
 def test_conditions_are_built_and_stand_in_the_address(people: Crm) -> None:

@@ -16,13 +16,14 @@ from flowapp.errors import FlowError, InvalidError
 from flowapp.events import audit
 from flowapp.exact_json import dump_json
 from flowapp.extensions import db
-from flowapp.models import View
+from flowapp.models import View, conventions_of
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web.crm.nouns import Noun, R
 from flowapp.web.crm.record import declared
 from flowapp.web.crm.views.address import ALL, LAYOUTS, LONGEST, MAIN, Asked, asked, me
 from flowapp.web.crm.views.filter_form import field_choices, filter_form, label_of, row_help
+from flowapp.web.crm.views.typed_values import in_plain_notation
 from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import page, to_url
 from flowapp.web.texts import translated
@@ -79,7 +80,8 @@ class ViewPages(Generic[R]):
             row_help=lambda name: row_help(here.known.get(name.removeprefix("fields."))),
         )
 
-    def _filtered(self, here: Asked, conditions: object) -> str:
+    def _filtered(self, here: Asked, typed: object) -> str:
+        conditions = in_plain_notation(typed, here.known, conventions_of(db.session()))
         finding.read(db.session(), self.noun.model, {"filter": conditions}, me().id)
         url = here.url(filter=dump_json(conditions) if conditions else "" if here.view else None)
         if len(url) > LONGEST:
