@@ -11,5 +11,6 @@ import "./menus.js";
 import "./palette.js";
 import "./picker.js";
 import "./record.js";
+import "./selection.js";
 import "./sortable.js";
 import "./zone.js";

@@ -14,12 +14,13 @@ from flowapp.catalog import N_
 from flowapp.errors import ConflictError
 from flowapp.events import audit
 from flowapp.extensions import db
-from flowapp.models import JOB_OPEN, Job, User
+from flowapp.models import JOB_OPEN, Company, Contact, Deal, Import, Job, User
 from flowapp.records.jobs import KINDS, files, service
 from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.tasks.jobs import run_job
 from flowapp.web import Nav, access, go, page, wants_fragment
+from flowapp.web.crm.nouns import NOUNS, Noun
 from flowapp.web.crm.saved_files import attached, error_file
 from flowapp.web.texts import translated
 
@@ -65,6 +66,7 @@ def show(job_id: UUID) -> Response:
         alone=wants_fragment(),
         job=job,
         kind=KINDS.get(job.kind),
+        noun=_noun_of(session, job),
         title_text=_title(job),
         result=translated(service.result_of(job)),
         busy=job.status in JOB_OPEN,
@@ -73,6 +75,12 @@ def show(job_id: UUID) -> Response:
         output=files.find(session, job, "output"),
         starter=_starters(session, [job]).get(job.created_by or "", ""),
     )
+
+
+def _noun_of(session: Session, job: Job) -> Noun[Contact] | Noun[Company] | Noun[Deal] | None:
+    """What its records are: the way on leads to their list. None where it does not say."""
+    row = session.scalar(select(Import).where(Import.job_id == job.id)) if job.kind == "import" else None
+    return NOUNS.get(row.noun if row else str(job.arguments.get("noun", "")))
 
 
 @bp.get("/<uuid:job_id>/errors.csv")

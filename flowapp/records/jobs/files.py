@@ -100,18 +100,18 @@ def message_of(failure: JobFailure) -> str:
     return restored(failure.message, cast(Parts | None, failure.message_parts))
 
 
-def error_file(session: Session, job: Job, translate: Callable[[str], str]) -> Iterator[str]:
+def error_file(session: Session, job: Job, translate: Callable[[str], str], separator: str = ",") -> Iterator[str]:
     """The error file as CSV, piece by piece: of rows that were sent all their columns, of records id and name; then why."""
     first = next(iter(failures(session, job, 1)), None)
     sent = list(first.data) if first is not None and isinstance(first.data, dict) else []
-    yield "\ufeff" + _line([*(map(_cell, sent) if sent else ("id", "name")), "error"])
+    yield "\ufeff" + _line([*(map(_cell, sent) if sent else ("id", "name")), "error"], separator)
     after = -1
     while True:
         wanted = select(JobFailure).where(JobFailure.job_id == job.id, JobFailure.position > after)
         some = session.scalars(wanted.order_by(JobFailure.position).limit(_AT_ONCE)).all()
         if not some:
             return
-        yield "".join(_line(_cells(one, sent, translate)) for one in some)
+        yield "".join(_line(_cells(one, sent, translate), separator) for one in some)
         after = some[-1].position
         session.expunge_all()
 
@@ -126,7 +126,7 @@ def _cell(value: object) -> str:
     return "" if value is None else harmless(str(value))
 
 
-def _line(cells: Sequence[str]) -> str:
+def _line(cells: Sequence[str], separator: str) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    csv.writer(out, delimiter=separator, lineterminator="\r\n").writerow(cells)
     return out.getvalue()

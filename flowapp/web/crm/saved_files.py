@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flask import Response, g, stream_with_context
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from flowapp.extensions import db
-from flowapp.models import Job
+from flowapp.models import Import, Job
 from flowapp.models.tenancy import tenant_session
 from flowapp.records.jobs import files, service
 from flowapp.texts import localized
@@ -30,4 +30,8 @@ def attached(response: Response, name: str) -> Response:
 def _pieces(engine: Engine, organization_id: str, job_id: str, language: str) -> Iterator[str]:
     """In a session of its own: the request's ends before the first piece is sent."""
     with tenant_session(engine, organization_id) as session:
-        yield from files.error_file(session, service.get(session, job_id), lambda text: localized(text, language))
+        row = session.scalar(select(Import).where(Import.job_id == job_id))
+        # A spreadsheet that writes semicolons would put lines with commas into one column.
+        separator = str(row.reading.get("separator") or ",") if row else ","
+        job = service.get(session, job_id)
+        yield from files.error_file(session, job, lambda text: localized(text, language), separator)

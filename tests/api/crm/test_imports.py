@@ -55,9 +55,9 @@ def test_a_file_is_tried_taken_and_its_errors_are_sent_again(api: Api) -> None:
     assert emails(api) == ["ann@b.example", "cid@b.example"]
     errors = operator("GET", f"/imports/{tried['id']}/errors/", status=200).text
     header, line = errors.lstrip("\ufeff").splitlines()
-    assert header == "E-mail,Prénom,Nom,Score,Société,error"
-    assert line.startswith('bob,Bob,Ray,x,,"E-mail: ') and "Score: " in line
-    corrected = errors.replace("bob,", "bob@b.example,").replace(",x,", ",7,")
+    assert header == "E-mail;Prénom;Nom;Score;Société;error"
+    assert line.startswith('bob;Bob;Ray;x;;"E-mail: ') and "Score: " in line
+    corrected = errors.replace("bob;", "bob@b.example;").replace(";x;", ";7;")
     again = send(operator, corrected.encode())
     assert again["mapping"] == tried["mapping"]
     assert emails(api) == ["ann@b.example", "bob@b.example", "cid@b.example"]

@@ -52,6 +52,13 @@ def test_a_file_is_mapped_checked_and_imported(crm: Crm) -> None:
     assert (job.status, job.done, job.changed, job.failed) == ("completed", 2, 1, 1)
     shown = crm.ada.get(started.location).text
     assert "Created: 1." in shown and "Download error file" in shown
+    assert '<th scope="col">Line</th>' in shown
+    assert all(f'href="{way}"' in shown for way in ("/contacts", "/imports/new/contact")), "the way on"
+    # Separated as the file that was sent: Excel in French puts lines with commas into one column.
+    errors = crm.ada.get(f"{started.location}/errors.csv").text.splitlines()
+    assert errors[0].lstrip("\ufeff") == "Courriel;Prénom;Remarks;Entreprise;error" and errors[1].startswith(
+        "bob;Bob;x;;"
+    )
     with crm.session() as session:
         (ann,) = session.scalars(select(Contact)).all()
         assert (ann.first_name, session.scalars(select(Company.name)).all()) == ("Ann", ["Acme"])
