@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = {
     "decision": N_("A workflow asks you to decide"),
     "message": N_("A workflow has a message for you"),
     "alert": N_("A workflow fails, recovers or was stopped"),
+    "job": N_("A job that you started ends"),
 }
 
 

@@ -11,6 +11,7 @@ from flowapp.errors import FlowError, InvalidError
 from flowapp.logs import get_logger
 from flowapp.models import JOB_OPEN, Job
 from flowapp.models.tenancy import tenant_session
+from flowapp.notifications import jobs
 from flowapp.records.jobs import KINDS, JobKind, claims
 from flowapp.records.jobs.service import job_json
 from flowapp.tasks.jobs import Result, job, organization_of
@@ -51,6 +52,8 @@ class Turn:
         """Claims the job and works on it until it is over, cancelled, or the turn ends."""
         with tenant_session(runtime().engine, self._organization_id) as session:
             fence = claims.claim(session, self._id, self._now())
+            if fence is None and (job := session.get(Job, self._id)):  # it may have failed too often
+                jobs.tell(session, job)
             session.commit()
         if fence is None:
             return
@@ -74,6 +77,7 @@ class Turn:
             limit = min(self._size, kind.most)
             batch = kind.run(session, job, limit)
             claims.write(session, job, batch, self._now())
+            jobs.tell(session, job)
             commit_and_start(session, *batch.started)
         announce(job)
         # On a busy machine a batch of any size takes its time: smaller ones would only make more of them.
@@ -98,6 +102,7 @@ class Turn:
             if job is None:
                 return
             claims.fail(job, why, self._now())
+            jobs.tell(session, job)
             session.commit()
         announce(job)
 

@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from flowapp import events, tasks
 from flowapp.errors import ConflictError, InvalidError
-from flowapp.models import Contact, Event, Job, new_id, utcnow
+from flowapp.models import Contact, Event, Job, Notification, new_id, utcnow
+from flowapp.notifications import settings as wishes
 from flowapp.records.jobs import KINDS, Batch, Failure, JobKind, cause_of, claims, create, files, service
 from flowapp.tasks import jobs
 from flowapp.tasks.jobs import run_job
 from flowapp.texts import say
 from tests.engine.place import Place, _actions, place
+from tests.support.tenant import add_person
 
 __all__ = ["_actions", "place"]
 pytestmark = pytest.mark.both_databases
@@ -201,3 +203,40 @@ def test_two_workers_never_work_on_one_job_at_once(
         session.commit()
         assert fence is not None
         assert claims.held(session, job_id, fence, later) is None, "the first worker has lost it"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fails", "told"),
+    [
+        (11, False, [("success", "“A try with 5” completed", "All done.")]),
+        (1, False, []),
+        (1, True, [("danger", "“A try with 5” failed", "The file is empty.")]),
+    ],
+)
+def test_who_started_a_long_job_is_told_how_it_ended(
+    place: Place, runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch, seconds: int, fails: bool, told: list[Any]
+) -> None:
+    def run(session: Session, job: Job, limit: int) -> Batch:
+        if fails:
+            raise InvalidError.at("file", say("The file is empty."))
+        return touch(session, job, limit)
+
+    job_id = a_job(place, monkeypatch, run)
+    mailed: list[str] = []
+    monkeypatch.setattr(jobs, "send", lambda name, **_params: mailed.append(name))
+    with place.session() as session:
+        add_person(session, place.org, "viewer", "someone@b.example", name="Someone")
+        ann, _token = add_person(session, place.org, "operator", "ann@b.example", name="Ann")
+        job = service.get(session, job_id)
+        job.created_by, job.created_at = ann, utcnow() - timedelta(seconds=seconds)
+        wishes.put(session, ann, {"job": {"in_app": not fails}})
+        session.commit()
+    work(place, job_id)
+    work(place, job_id)  # a wake-up that came twice
+    with place.session() as session:
+        rows = session.query(Notification).all()
+        assert [(row.level, row.title, row.body) for row in rows] == told
+        assert {(row.user_id, row.link, row.kind, row.read_at is None) for row in rows} <= {
+            (ann, f"/jobs/{job_id}", "job", not fails)
+        }
+    assert mailed == ["send_notification_emails"] * len(told)
