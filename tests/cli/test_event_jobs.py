@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.crm import companies
+from flowapp.crm import companies, deals
 from flowapp.events import SYSTEM
 from flowapp.models import (
     Company,
@@ -90,13 +90,16 @@ def test_run_scheduled_workflows(place: Place, environ: dict[str, str]) -> None:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_execute_workflow_async_takes_the_trigger_s_data(place: Place, environ: dict[str, str]) -> None:
     workflow_id = place.publish({"steps": LOG})
-    words = ("--trigger-entity-type", "deal", "--trigger-entity-id", "7", "--trigger-data", '{"amount": 5}')
+    with place.session() as session:
+        deal = deals.create(session, {"title": "Engine"}, cause=SYSTEM).id
+        session.commit()
+    words = ("--trigger-entity-type", "deal", "--trigger-entity-id", deal, "--trigger-data", '{"amount": 5}')
     command(environ, "execute-workflow-async", "--workflow-id", workflow_id, *words)
     (execution,) = started(place, workflow_id)
     assert (execution.input_data, execution.trigger_entity_type, execution.trigger_entity_id) == (
         {"amount": 5},
         "deal",
-        "7",
+        deal,
     )
 
 

@@ -265,7 +265,8 @@ def test_what_is_found_is_counted_beyond_the_limit(session, project, contacts):
 
 def test_names_of_the_project_are_known(session, project, contacts):
     found = known(session, project.id)
-    assert found.tables == {contacts.id, "contacts", "Contacts"} and found.schemas == frozenset()
+    assert all(found.resources.has("table", name) for name in (contacts.id, "contacts", "Contacts"))
+    assert not found.resources.has("table", "companies") and not found.resources.choices("schema")
     assert projects.choices_tables(session) == [("contacts", "Contacts")]
 
 

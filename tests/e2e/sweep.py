@@ -111,6 +111,7 @@ NOT_PAGES = {
     "mail.html": "the text of an e-mail, as somebody sent it",
     "email_templates.html": "the text of an e-mail, as somebody wrote it",
     **dict.fromkeys(("companies.known", "contacts.known", "deals.known"), "what a field suggests"),
+    **dict.fromkeys(("companies.cell", "contacts.cell", "deals.cell"), "a cell of a list, while it is changed"),
 }
 
 
@@ -291,8 +292,15 @@ def _records(session: Session, owner: User) -> list[Values]:
         {"deal_id": deal.id},
         {"deal_id": lost.id},
         {"task_id": task.id},
-        {"view_id": views.create(session, views.ViewMember(owner.id), {"object": "deal", "name": WORD[:100]}).id},
+        *_views(session, owner),
     ]
+
+
+def _views(session: Session, owner: User) -> list[Values]:
+    """A view of each list."""
+    me = views.ViewMember(owner.id)
+    made = (views.create(session, me, {"object": noun, "name": WORD[:100]}) for noun in ("contact", "company", "deal"))
+    return [{"view_id": view.id} for view in made]
 
 
 def _template(session: Session) -> str:

@@ -121,7 +121,8 @@ def found_by_its_customer(page: Page, group: Group, hook: str) -> None:
 
 
 def test_a_page_too_many_says_that_it_is_not_live(tmp_path: Path, visit: Callable) -> None:
-    with running_group(base_environ(tmp_path) | {"FLOWAPP_MEMBER_SOCKETS": "1"}) as group:
+    # One place is for the bell, one for the page's own line.
+    with running_group(base_environ(tmp_path) | {"FLOWAPP_MEMBER_SOCKETS": "2"}) as group:
         person = visit(group)
         page = person.new_page()
         set_up(page, demo=False)

@@ -32,7 +32,7 @@ def tell(app: Any, **columns: Any) -> str:
 
 
 def bell(browser: Browser) -> str:
-    found = re.search(r'class="bell btn btn-icon"[^>]*aria-label="([^"]*)"', browser.text)
+    found = re.search(r'class="bell btn btn-icon" href="/notifications"[^>]*aria-label="([^"]*)"', browser.text)
     assert found
     return found.group(1)
 

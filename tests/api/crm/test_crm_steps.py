@@ -80,7 +80,7 @@ def test_the_timeline_names_the_workflow_and_the_step(world: World) -> None:
     assert (newest["type"], newest["title"]) == ("task.created", "Call")
     assert newest["by"] == {
         "kind": "workflow", "name": "Waits", "user_id": None, "workflow_id": execution["workflow"],
-        "execution_id": execution["id"], "step_id": "it", "step_name": "The step",
+        "execution_id": execution["id"], "step_id": "it", "step_name": "The step", "job_id": None,
     }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_a_step_that_runs_again_tells_nobody_twice(api: Api) -> None:
     with tenant_session(runtime().engine, api.place.id) as session:
         owner = session.get_one(User, api.place.user_id)
         for key in ("visit 1", "visit 1", "visit 2", "", ""):  # without a key, each is one of its own
-            notify(session, [owner], "Look", "Here", "/", key=key)
+            notify(session, [owner], "Look", "Here", "/", kind="message", key=key)
             session.commit()
     with system_session(runtime().engine) as session:
         told = sorted(str(one.source_key) for one in session.query(Notification).filter_by(user_id=owner.id))

@@ -120,9 +120,9 @@ def test_a_template_that_does_not_exist_is_refused_at_publish(api: Api, data: An
     found = api.post(f"/workflows/{workflow}/validate/")
     assert not found["valid"]
     assert [e["message"] for e in found["errors"]] == [
-        "There is no e-mail template “welcome”. Enter a message, or data to list."
+        "There is no e-mail template “welcome” in this project. Create it, or choose another."
     ]
     assert api("POST", f"/workflows/{workflow}/activate/").status_code in (409, 422)
-    api.patch(f"/workflows/{workflow}/", {"steps": [{**step, "params": {**step["params"], "data": "{{ input }}"}}]})
+    api.patch(f"/workflows/{workflow}/", {"steps": [send(to="{{ input.email }}")]})
     assert api.post(f"/workflows/{workflow}/validate/")["valid"]
     api.post(f"/workflows/{workflow}/activate/")

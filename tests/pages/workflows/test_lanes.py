@@ -55,7 +55,7 @@ def test_a_workflow_with_a_switch_a_loop_and_a_merge_is_built_by_hand(site: Site
     add(site, "log", note("Bonjour"), after="country", branch="France")
     add(site, "log", note("Hallo"), after="country", branch="Germany")
     assert "branch=France" in page and "below=country" in page
-    add(site, "merge", {"name": "ChangedRows", "p-mode": "all"}, below="country")
+    add(site, "merge", {"name": "Together", "p-mode": "all"}, below="country")
     assert lanes(site) == "note country(France: bonjour join | Germany: hallo join | default: join) together"
     add(site, "loop", {"name": "Orders", "p-items": "{{ input.orders }}"}, after="together", branch="next")
     add(site, "log", note("Order"), after="orders", branch="each")
@@ -117,7 +117,7 @@ def test_steps_at_the_same_time(site: Site) -> None:
     page = site.get("/steps")
     assert page.count('aria-label="At the same time"') == 2
     assert "Add another step that runs at the same time" in page
-    add(site, "merge", {"name": "ChangedRows"}, below="note")
+    add(site, "merge", {"name": "Together"}, below="note")
     assert lanes(site) == "note(next: one join | next: two join) together"
 
 
