@@ -35,7 +35,7 @@ AXE = """async theme => {
   for (let turn = 0; turn < 250 && !(changed() && settled()); turn += 1) await pause(20);
   if (!changed()) return ["the theme did not change"];
   // The same elements in other colours: what has no colour was looked at in light.
-  const rules = theme === "dark" ? { runOnly: { type: "tag", values: ["cat.color"] } } : {};
+  const rules = theme === "dark" ? { runOnly: { type: "rule", values: ["color-contrast", "link-in-text-block"] } } : {};
   const options = { resultTypes: ["violations"], ...rules };
   const late = pause(60000).then(() => { throw new Error("axe took longer than a minute"); });
   const found = (await Promise.race([axe.run(options), late])).violations;

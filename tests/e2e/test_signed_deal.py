@@ -128,6 +128,8 @@ def lose(page: Page) -> None:
     drag(page, card(page), column(page, "PERDU"))
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.wait_for_load_state("networkidle")  # the board is read again
     expect(column(page, "QUALIFICATION").locator("[data-deal]")).to_be_visible()
     drag(page, card(page), column(page, "PERDU"))
     page.get_by_label("Reason").fill("Too expensive")
