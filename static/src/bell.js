@@ -1,6 +1,7 @@
 // The bells of a page: their number changes as notifications come and are read in other tabs. The line is open only while somebody
 // may look at the page.
 const MOST = 99;
+const CROWDED = 4429; // the member's places, or the organization's, are taken
 const bells = () => document.querySelectorAll("[data-bell]");
 let line = null;
 let failures = 0;
@@ -36,11 +37,11 @@ function connect() {
     const { unread } = JSON.parse(event.data);
     if (Number.isInteger(unread)) show(unread);
   });
-  mine.addEventListener("close", () => {
+  mine.addEventListener("close", (event) => {
     if (line !== mine) return;
     line = null;
     failures += 1;
-    const pause = Math.min(60000, 1000 * 2 ** failures) * (0.75 + Math.random() / 2);
+    const pause = (event.code === CROWDED ? 30000 : Math.min(60000, 3000 * 2 ** failures)) * (0.75 + Math.random() / 2);
     setTimeout(connect, pause);
   });
 }

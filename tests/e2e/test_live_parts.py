@@ -137,3 +137,4 @@ def test_a_page_too_many_says_that_it_is_not_live(tmp_path: Path, visit: Callabl
             "Not live: too many live pages are open. Close some of them."
         )
         expect(page.locator(".live-badge")).to_have_text("Live")
+        person.close()  # before the server ends: a page that asks it again would complain
