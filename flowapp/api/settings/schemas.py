@@ -62,6 +62,7 @@ class WishesOut(Out):
     decision: WishOut
     message: WishOut
     alert: WishOut
+    job: WishOut
 
 
 class WishIn(In):
@@ -78,3 +79,4 @@ class WishesIn(In):
     decision: WishIn = Field(default_factory=WishIn)
     message: WishIn = Field(default_factory=WishIn)
     alert: WishIn = Field(default_factory=WishIn)
+    job: WishIn = Field(default_factory=WishIn)

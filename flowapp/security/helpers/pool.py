@@ -137,7 +137,9 @@ class Helpers:
             for at, (known, channel) in enumerate(self._idle):
                 if known == module:
                     del self._idle[at]
-                    if not select.select([channel], [], [], 0)[0]:
+                    poller = select.poll()  # select() takes no descriptor over 1,023
+                    poller.register(channel, select.POLLIN)
+                    if not poller.poll(0):
                         return channel
                     channel.close()  # it has ended meanwhile
                     return None
