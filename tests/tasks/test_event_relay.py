@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,15 +102,17 @@ def test_a_burst_is_handed_on_whole_and_another_organization_does_not_wait_for_i
     listening(other)
     recorded(place, 5000)
     recorded(other, 1)
-    began = time.monotonic()
+    with system_session(place.engine) as session:
+        first = Outbox().next(session)
+        turns = session.scalars(select(Event.organization_id).where(Event.id.in_(first))).all()
+    assert len(first) <= 500, "one transaction is short, however many wait"
+    assert other.org in turns, "its turn is the first one"
     assert event_relay.hand_on(Outbox(), utcnow()) > 0  # what one tick of the scheduler does
     assert counted(other) == 1, "it waited behind the burst"
-    assert time.monotonic() - began < 2
     with other.session() as session:
         assert session.scalars(select(Execution)).one().input_data == {"amount": 1}
     hand_all_on(place)
     assert counted(place) == 5000
-    assert time.monotonic() - began < 20
     assert due_length(runtime.broker) <= 500
     assert queue_length(runtime.broker) - due_length(runtime.broker) == 1, (
         "the single one has its own place in the queue"
