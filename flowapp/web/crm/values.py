@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from flask import url_for
 from flask_babel import format_decimal
 from flask_babel import gettext as _
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.crm import owners
@@ -30,6 +31,9 @@ class Shown:
     href: str = ""
 
 
+Names = dict[str, Mapping[str, Shown]]
+
+
 def of_row(session: Session, row: Row, values: Mapping[str, object]) -> Shown:
     """The row's value in one: a name of both its parts, an amount with its currency."""
     first = row.fields[0]
@@ -39,20 +43,49 @@ def of_row(session: Session, row: Row, values: Mapping[str, object]) -> Shown:
     return Shown(" ".join(part.text for part in parts if part.text), parts[0].href)
 
 
-def of_field(session: Session, one: RecordField, value: object, currency: str = "") -> Shown:
-    """The value of a field as JSON has it, as its reader reads it."""
+def names_of(session: Session, shown: Iterable[RecordField], many: Iterable[Mapping[str, object]]) -> Names:
+    """What of_field says for the ids in the values of many records, by field and id: a query for each such field."""
+    known = list(many)
+    found: Names = {}
+    for one in shown:
+        ids = {str(values[one.name]) for values in known if values.get(one.name)}
+        if target := target_of(one):
+            found[one.name] = _titles(session, target, ids)
+        elif one.kind == "member":
+            found[one.name] = {owner: Shown(name) for owner, name in owners.names(session, ids).items()}
+    return found
+
+
+def _titles(session: Session, target: str, ids: set[str]) -> Mapping[str, Shown]:
+    model = MODELS[target]
+    asked = {given: known for given in ids if (known := read_id(given))}
+    rows = session.scalars(select(model).where(model.id.in_(asked.values()))) if asked else ()
+    shown = {record.id: _titled(record) for record in rows}
+    return {given: shown[known] for given, known in asked.items() if known in shown}
+
+
+def of_field(
+    session: Session, one: RecordField, value: object, currency: str = "", named: Names | None = None
+) -> Shown:
+    """The value of a field as JSON has it, as its reader reads it. `named`: see names_of; without, its name is looked up."""
     if value in (None, "", []):
         return Shown()
+    if named is not None and one.name in named:
+        return named[one.name].get(str(value), Shown())
     if target := target_of(one):
         known = read_id(str(value))
         record = session.get(MODELS[target], known) if known else None
-        return to_record(record) if record and not record.deleted_at else Shown(title_of(record) if record else "")
+        return _titled(record) if record else Shown()
     if one.kind == "member":
         return Shown(owners.names(session, {str(value)}).get(str(value), ""))
     text = _WRITTEN.get(one.kind, str)(value) if one.kind != "money" else _amount(value, currency)
     if one.options and not one.own:
         text = _(one.options.get(str(value), str(value)))
     return Shown(text, _LINKS[one.kind] + str(value) if one.kind in _LINKS else "")
+
+
+def _titled(record: Record) -> Shown:
+    return Shown(title_of(record)) if record.deleted_at else to_record(record)
 
 
 def to_record(record: Record) -> Shown:

@@ -11,9 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from flowapp.crm import fields
+from flowapp.extensions import db
 from flowapp.models import Contact, Organization
 from tests.pages.crm.conftest import Crm
 from tests.support.browser import Tab
+from tests.support.statements import noted
 
 PLAN = {"object": "contact", "label": "Plan", "key": "plan", "type": "choice", "options": ["free", "pro"]}
 
@@ -67,6 +69,26 @@ def test_conditions_take_numbers_and_dates_as_people_write_them(
     tab.type(**{"f-filter-items-0-operator": operator, "f-filter-items-0-value": typed})
     (rule,) = json.loads(query(tab.send().location)["filter"])["all"]
     assert str(rule["value"]) == stored
+
+
+def test_a_list_asks_the_database_as_often_for_many_rows_as_for_few(crm: Crm) -> None:
+    with crm.session() as session:
+        relation = {"label": "Partner", "key": "partner", "type": "relation", "target": "company"}
+        fields.create(session, {"object": "deal", **relation})
+    crm.member("editor")
+    owners = [crm.user_id, "editor@example.com"]
+    columns, counts = "stage,value,owner_id,company.name,tags,partner,expected_close", []
+    for upto in (2, 20):
+        for at in range((counts and 2) or 0, upto):
+            company = crm.company(f"Company {at}")
+            crm.deal(f"Deal {at}", owner_id=owners[at % 2], company_id=company, fields={"partner": company})
+        crm.ada.get("/deals/list")
+        with crm.app.app_context(), noted(db.engine) as statements:
+            html = crm.ada.get(f"/deals/list?columns={columns}").text
+        assert (html.count("Grace Hopper<a "), len(rows(html))) == (upto // 2, upto)
+        assert html.count(">Company 1</a>") == 2
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
 
 
 def test_conditions_are_built_and_stand_in_the_address(people: Crm) -> None:

@@ -12,7 +12,7 @@ from flowapp.crm.views.reader import ListField
 from flowapp.crm.writing import Record
 from flowapp.models import Contact, Deal, iso
 from flowapp.web.crm.nouns import Noun, R, RecordField
-from flowapp.web.crm.values import Shown, of_field, to_record
+from flowapp.web.crm.values import Names, Shown, names_of, of_field, to_record
 
 _TIMES = ("created_at", "updated_at", "last_activity_at", "closed_at")
 _NUMBERS = ("number", "money")
@@ -33,38 +33,53 @@ class Cell:
         return self.column.type in _NUMBERS
 
 
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column, the field that it shows, and the row in which that is edited (empty: nowhere)."""
+
+    column: ListField
+    field: RecordField
+    row: str
+
+
 def of_list(
     session: Session, noun: Noun[R], records: Sequence[R], columns: Sequence[ListField]
 ) -> dict[str, list[Cell]]:
-    """The cells of every record, by its id."""
+    """The cells of every record, by its id. What many records name is asked for once, however many they are."""
     wanted = any(column.name == "tags" for column in columns)
     found = tags.of_many(session, noun.model, [record.id for record in records]) if wanted else {}
-    editable = {one.name: row.key for row in noun.rows(session) for one in row.fields}
+    fields, values = _with_fields(session, noun, columns), {record.id: noun.service.view(record) for record in records}
+    named = names_of(session, [one.field for one in fields], values.values())
     return {
-        record.id: [_cell(session, noun, record, column, editable, found.get(record.id, ())) for column in columns]
+        record.id: [_cell(session, record, one, values[record.id], found.get(record.id, ()), named) for one in fields]
         for record in records
     }
 
 
+def _with_fields(session: Session, noun: Noun[R], columns: Sequence[ListField]) -> list[_Column]:
+    known = {one.name: (one, row.key) for row in noun.rows(session) for one in row.fields}
+    found: list[_Column] = []
+    for one in columns:
+        made = RecordField(one.name, one.label, one.type, one.options, one.target, own=one.own)
+        field, row = known.get(one.name, (made, ""))
+        if one.name == "company.name" and "company_id" in known:
+            row = known["company_id"][1]
+        found.append(_Column(one, field, row))
+    return found
+
+
 def _cell(
-    session: Session, noun: Noun[R], record: R, column: ListField, editable: Mapping[str, str], names: Sequence[str]
+    session: Session, record: R, one: _Column, values: Mapping[str, object], tagged: Sequence[str], named: Names
 ) -> Cell:
+    column = one.column
     if column.name == "tags":
-        return Cell(column, Shown(), tags=names)
+        return Cell(column, Shown(), tags=tagged)
     if column.name == "company.name":
-        return Cell(column, _company(record), editable.get("company_id", ""))
-    values = noun.service.view(record)
+        return Cell(column, _company(record), one.row)
     value = iso(getattr(record, column.name)) if column.name in _TIMES else values.get(column.name)
-    shown = of_field(session, _field(noun, session, column), value, str(values.get("currency") or ""))
-    return Cell(column, shown, editable.get(column.name, ""))
+    return Cell(column, of_field(session, one.field, value, str(values.get("currency") or ""), named), one.row)
 
 
 def _company(record: Record) -> Shown:
     company = record.company if isinstance(record, Contact | Deal) else None
     return to_record(company) if company is not None and not company.deleted_at else Shown()
-
-
-def _field(noun: Noun[R], session: Session, column: ListField) -> RecordField:
-    known = {one.name: one for row in noun.rows(session) for one in row.fields}
-    made = RecordField(column.name, column.label, column.type, column.options, column.target, own=column.own)
-    return known.get(column.name, made)
