@@ -146,4 +146,7 @@ def refresh_statistics(engine: Engine) -> None:
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA analysis_limit=400")
             connection.exec_driver_sql("ANALYZE")
+            # Connections that are open read the figures again only where the schema has changed: they plan by old ones else.
+            connection.exec_driver_sql("CREATE VIEW statistics_changed AS SELECT 1")
+            connection.exec_driver_sql("DROP VIEW statistics_changed")
             connection.commit()
