@@ -175,7 +175,7 @@ def a_hook_runs(fleet: Fleet, url: str) -> None:
     made = json.loads(get(f"{url}/api/v1/automation/workflows/", token, body))
     started = json.loads(get(f"{url}/hooks/{made['triggers'][0]['config']['key']}", "", {"name": "Ada"}))
     path = f"{url}/api/v1/automation/executions/{started['execution_id']}/"
-    wait_until(lambda: json.loads(get(path, token))["status"] == "completed", 30, "the execution did not complete")
+    wait_until(lambda: json.loads(get(path, token))["status"] == "completed", message="the execution did not complete")
 
 
 def stop(hosts: list[subprocess.Popen[str]]) -> None:

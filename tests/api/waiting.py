@@ -24,14 +24,14 @@ def started(api: Api, *steps: dict[str, Any], edges: Any = None, **body: Any) ->
 def waiting(api: Api, *steps: dict[str, Any], edges: Any = None, **body: Any) -> str:
     """The same, once it waits."""
     execution_id = started(api, *steps, edges=edges, **body)
-    wait_until(lambda: status_of(api, execution_id) == "waiting", 10, "it does not come to wait")
+    wait_until(lambda: status_of(api, execution_id) == "waiting", message="it does not come to wait")
     return execution_id
 
 
 def ended(api: Api, execution_id: str) -> Any:
     """The execution, once it has ended."""
     over = ("completed", "failed", "cancelled", "skipped", "goal_reached")
-    wait_until(lambda: status_of(api, execution_id) in over, 10, "it does not end")
+    wait_until(lambda: status_of(api, execution_id) in over, message="it does not end")
     return api.get(f"/executions/{execution_id}/")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from flowapp.catalog.mail_text import read_mailboxes
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.connectors.smtp.message import addresses
 from flowapp.errors import StepError
+from tests.support.cost import promptly
 from tests.support.servers.smtp import SmtpServer
 
 SENDER = "Flowapp <flow@example.com>"
@@ -111,10 +111,8 @@ def test_exactly_the_intended_headers_and_recipients_arrive(smtp: SmtpServer, na
     "text", ["(" * 5000 + "a@b.example", '"' * 5001 + "<a@b.example>", "x" * 100_000, "<" * 20_000]
 )
 def test_addresses_that_are_slow_to_read_are_refused_at_once(text: str) -> None:
-    began = time.perf_counter()
-    with pytest.raises(StepError, match="addresses"):
+    with promptly(), pytest.raises(StepError, match="addresses"):
         addresses([text], "to")
-    assert time.perf_counter() - began < 2
 
 
 def test_a_hundred_addresses_are_read() -> None:

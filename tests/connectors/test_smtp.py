@@ -24,6 +24,7 @@ from flowapp.connectors.smtp.server import Server, server_from_url, server_of
 from flowapp.errors import ConfigError, EgressError, StepError
 from flowapp.security.addresses import Guard
 from flowapp.security.egress import SafeHttp
+from tests.support.cost import promptly
 from tests.support.processes import free_port
 
 SENDER = "Flowapp <flow@example.com>"
@@ -398,10 +399,8 @@ def test_a_server_that_is_silent_in_the_handshake_gains_no_time() -> None:
 
 
 def test_a_subject_that_takes_long_to_fold_is_refused(mail) -> None:
-    began = monotonic()
-    with pytest.raises(StepError, match="The subject has more than 2,000 characters"):
+    with promptly(), pytest.raises(StepError, match="The subject has more than 2,000 characters"):
         mail.send(email(subject="é" * 1_000_000))
-    assert monotonic() - began < 1
 
 
 def test_a_server_under_the_names_of_other_systems() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -18,12 +16,11 @@ from flowapp.crm.finding import Search
 from flowapp.models import Contact, Event, Execution, Job, Tagging, Trigger, new_id, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.records.jobs import claims
-from flowapp.tasks import jobs
 from flowapp.tasks.jobs import run_job
-from tests.engine.place import Place, _actions, place, step
+from tests.engine.place import Place, _actions, place, runtime, step
 from tests.tasks.test_event_relay import hand_all_on
 
-__all__ = ["_actions", "place"]
+__all__ = ["_actions", "place", "runtime"]
 pytestmark = pytest.mark.both_databases
 COUNT = 2000
 
@@ -56,17 +53,6 @@ run_job._FIRST = 150
 run_job.Turn._adapt = lambda self, *_: None
 run_job.run(job_id, organization_id)
 """
-
-
-@pytest.fixture
-def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
-    made = tasks.Runtime.make(settings, place.engine)
-    tasks.init(made)
-    jobs.load()
-    yield made
-    made.bus.close()
-    made.broker.close()
-    made.redis.close()
 
 
 def tagging(place: Place, count: int) -> str:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from sqlalchemy import Engine
 
-from flowapp import catalog
+from flowapp import catalog, tasks
 from flowapp.catalog import Branch, Done, Fail, Outcome, Params, StepContext, Stop, Suspend, Wait
 from flowapp.catalog.registry import ACTIONS, action
 from flowapp.config import Settings
@@ -20,6 +20,7 @@ from flowapp.engine.store.journal import first_row
 from flowapp.exact_json import dump_json
 from flowapp.models import Execution, Signal
 from flowapp.models.tenancy import system_session, use_tenant
+from flowapp.tasks import jobs
 from tests.support import place as support
 from tests.support.databases import connected
 from tests.support.tenant import add_organization
@@ -172,6 +173,18 @@ class Place(support.Place):
 def place(settings: Settings) -> Iterator[Place]:
     with connected(settings) as engine:
         yield Place(engine)
+
+
+@pytest.fixture
+def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
+    """What tasks work with, on the place's database."""
+    made = tasks.Runtime.make(settings, place.engine)
+    tasks.init(made)
+    jobs.load()
+    yield made
+    made.bus.close()  # its thread may still send
+    made.broker.close()
+    made.redis.close()
 
 
 def step(step_id: str, kind: str = "pure", **more: Any) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def test_a_webhook_walks_through_what_is_drawn(api: Api, tracer: Tracer, databas
 
 def _ended(api: Api, execution_id: str) -> None:
     """Returns once the execution has completed."""
-    wait_until(lambda: api.get(f"/executions/{execution_id}/")["status"] == "completed", 10, "it does not end")
+    wait_until(lambda: api.get(f"/executions/{execution_id}/")["status"] == "completed", message="it does not end")
 
 
 def test_what_is_drawn_exists_once() -> None:

@@ -87,7 +87,7 @@ def group(folder: Path) -> Iterator[Group]:
 
 
 def assert_all_gone(pids: list[int]) -> None:
-    wait_until(lambda: not any(alive(pid) for pid in pids), 5, f"{pids} did not all end")
+    wait_until(lambda: not any(alive(pid) for pid in pids), message=f"{pids} did not all end")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -20,6 +20,7 @@ from flowapp.security import cutoff
 from flowapp.security.addresses import Guard, connect, is_public
 from flowapp.security.egress import MAX_READ, SafeHttp
 from flowapp.security.responses import MAX_TEXT
+from tests.support.cost import SOON
 from tests.support.servers.sink import Answer, running_sink
 
 NOT_PUBLIC = [
@@ -299,7 +300,7 @@ def drip(head: bytes) -> Callable[[socket.socket], None]:
     def behave(connection: socket.socket) -> None:
         try:
             connection.sendall(head)
-            for _ in range(100):
+            for _ in range(1200):
                 time.sleep(0.05)
                 connection.sendall(b"x")
         except OSError:
@@ -313,7 +314,7 @@ def test_an_answer_drop_by_drop_gains_no_time(http: SafeHttp, head) -> None:
     port, thread = serve_once(drip(head))
     with pytest.raises(StepError, match="did not respond in time") as caught:
         http.request("GET", f"http://127.0.0.1:{port}/", timeout=0.3)
-    thread.join(2)  # the server notices within two drops: had the client waited it would drip for 5 s
+    thread.join(SOON)  # the server notices within two drops: had the client waited it would drip for a minute
     assert not thread.is_alive()
     assert not caught.value.permanent
 

@@ -17,6 +17,7 @@ from flowapp.errors import InvalidError, Problem, StepError
 from flowapp.security import helpers
 from flowapp.security.helpers import Helpers, OverBudgetError, StoppedError
 from tests.support import hostile
+from tests.support.cost import promptly
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +33,10 @@ def test_a_call_gives_what_the_function_gives(pool) -> None:
     }
 
 
-def test_a_helper_is_used_again_and_is_quick(pool) -> None:
+def test_a_helper_is_used_again(pool) -> None:
     first = pool.call(os.getpid)
     assert first not in (os.getpid(), pool.zygote.pid)
-    began = time.perf_counter()
     assert {pool.call(os.getpid) for _ in range(100)} == {first}
-    assert time.perf_counter() - began < 2  # about 0.02
 
 
 def test_errors_come_back_as_they_are(pool) -> None:
@@ -77,10 +76,8 @@ def test_each_limit_says_what_it_is_and_the_next_call_works(pool, function, argu
 
 def test_a_step_s_time_ends_its_call(pool) -> None:
     pool.call(hostile.echo, 1)
-    began = time.monotonic()
-    with helpers.within(0.3), pytest.raises(OverBudgetError, match=r"longer than 0\.\d+ seconds"):
+    with promptly(), helpers.within(0.3), pytest.raises(OverBudgetError, match=r"longer than 0\.\d+ seconds"):
         pool.call(time.sleep, 60)
-    assert time.monotonic() - began < 3
     assert pool.call(hostile.echo, 1) == 1
 
 
@@ -100,10 +97,9 @@ def test_another_thread_ends_a_call(pool, tmp_path) -> None:
     thread = threading.Thread(target=work)
     thread.start()
     wait_for(lambda: mark.exists() and mark.read_text())
-    began = time.monotonic()
-    assert helpers.stop_thread(thread.ident)
-    thread.join()
-    assert time.monotonic() - began < 2
+    with promptly():
+        assert helpers.stop_thread(thread.ident)
+        thread.join()
     assert ended == ["The step was stopped: it was cancelled or timed out."] * 2
     wait_for(lambda: not alive(int(mark.read_text())))
     assert not helpers.stop_thread(thread.ident)

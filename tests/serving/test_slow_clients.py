@@ -23,6 +23,7 @@ from flowapp.launcher.procfile import parse
 from flowapp.models.tenancy import make_engine, prepare_engine
 from flowapp.serving.peers import peer_of
 from tests.conftest import ROOT, base_environ
+from tests.support.cost import SOON
 from tests.support.processes import free_port, server, wait_until
 from tests.support.tenant import make_tenant
 
@@ -53,7 +54,7 @@ class Site:
     token: str  # of an owner
     other_token: str  # of another organization's
 
-    def get(self, path: str = "/healthz", host: str = "127.0.0.9", timeout: float = 5) -> int:
+    def get(self, path: str = "/healthz", host: str = "127.0.0.9", timeout: float = SOON) -> int:
         """The status of an answer to a client at another address."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout, (host, 0))) as client:
             client.request("GET", path)
@@ -116,9 +117,7 @@ def test_others_are_served_while_a_crowd_sends_slowly(site: Site, attack: str) -
         for number in range(CROWD):  # from three addresses, so that no cap helps
             crowd.enter_context(site.open(ATTACKS[attack], f"127.0.0.{1 + number % 3}"))
         for _ in range(10):
-            began = time.monotonic()
-            assert site.get() == 200
-            assert time.monotonic() - began < 2
+            assert site.get() == 200  # the crowd has 30 seconds for its requests
         assert site.memory() - before < 150 * 2**20
 
 

@@ -21,6 +21,18 @@ def at_most(*, seconds: float, memory: int) -> Iterator[None]:
     assert grown < memory * MIB, f"it held {grown // MIB} MiB more"
 
 
+SOON = 20.0  # seconds in which what ends at once has ended, however slow the machine
+
+
+@contextmanager
+def promptly() -> Iterator[None]:
+    """Fails where what should end at once, because it was stopped or has a limit, goes on until a longer time is over."""
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    assert took < SOON, f"it took {took:.1f} s"
+
+
 def processor_seconds(work: Callable[[], object], times: int = 3) -> float:
     """The processor time of this process for `work`, the least of several times: what else it holds, and who else is
     on the machine, do not count."""

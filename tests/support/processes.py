@@ -40,7 +40,7 @@ def server(
             process.wait()
 
 
-def wait_until(ready: Callable[[], Any], seconds: float = 30, message: str = "it did not happen") -> Any:
+def wait_until(ready: Callable[[], Any], seconds: float = 60, message: str = "it did not happen") -> Any:
     """The first true value of `ready()`; AssertionError after `seconds`."""
     end, pause = time.monotonic() + seconds, 0.001
     while not (value := ready()):

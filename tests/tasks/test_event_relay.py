@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,10 +16,10 @@ from flowapp.engine.store.event_matching.outbox import Outbox
 from flowapp.models import Event, Execution, Signal, Subscription, Trigger, new_id, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.tasks import event_relay
-from tests.engine.place import Place, _actions, place, step
+from tests.engine.place import Place, _actions, place, runtime, step
 from tests.support.statements import noted
 
-__all__ = ["_actions", "place"]
+__all__ = ["_actions", "place", "runtime"]
 pytestmark = pytest.mark.both_databases
 
 # Hands on what waits, and is killed at a certain place of the transaction.
@@ -44,16 +43,6 @@ else:
     event_relay._publish = die
 event_relay.hand_on(Outbox(), utcnow())
 """
-
-
-@pytest.fixture
-def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
-    made = tasks.Runtime.make(settings, place.engine)
-    tasks.init(made)
-    yield made
-    made.bus.close()
-    made.broker.close()
-    made.redis.close()
 
 
 def listening(place: Place, event_type: str = "order.paid", **more: Any) -> str:

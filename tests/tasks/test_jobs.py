@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import dramatiq
 import pytest
 from dramatiq import Message
+from sqlalchemy.exc import OperationalError
 
 from flowapp import tasks
 from flowapp.engine.retention import sizes
@@ -19,23 +21,13 @@ from flowapp.errors import ConflictError, InvalidError, NotFoundError, Unauthent
 from flowapp.models import Execution, JobRun, Trigger, Version, Workflow, WorkflowSize, new_id, utcnow
 from flowapp.tasks import jobs
 from flowapp.tasks.actors import declare
+from flowapp.tasks.jobs import execute_workflow_async
 from flowapp.tasks.maintenance import Notes, Upkeep
-from tests.engine.place import Place, _actions, place, step
+from tests.engine.place import Place, _actions, place, runtime, step
 from tests.support.history import write_history
 from tests.support.processes import wait_until
 
-__all__ = ["_actions", "place"]
-
-
-@pytest.fixture
-def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
-    made = tasks.Runtime.make(settings, place.engine)
-    tasks.init(made)
-    jobs.load()
-    yield made
-    made.bus.close()  # its thread may still send
-    made.broker.close()
-    made.redis.close()
+__all__ = ["_actions", "place", "runtime"]
 
 
 def wake_ups(runtime: tasks.Runtime) -> list[str]:
@@ -168,6 +160,38 @@ def test_execute_workflow_async_starts_and_rings(place: Place, runtime: tasks.Ru
             jobs.perform("execute_workflow_async", workflow_id=nobody)
 
 
+@pytest.mark.parametrize("broken", [2, 3])
+def test_execute_workflow_async_tries_three_times(
+    place: Place, runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch, broken: int
+) -> None:
+    """With longer pauses, while the database is away; of a try whose commit was not confirmed nothing is there twice."""
+    workflow_id, pauses, tries = place.workflow([step("a")]), list[float](), list[str]()
+
+    def commit(session: Any, execution: Execution, *, created: bool) -> None:
+        tries.append(execution.id)
+        session.commit()
+        if len(tries) <= broken:
+            raise OperationalError("COMMIT", {}, Exception("the connection was lost"))
+
+    monkeypatch.setattr(execute_workflow_async, "commit_and_start", commit)
+    monkeypatch.setattr(execute_workflow_async, "time", SimpleNamespace(sleep=pauses.append))
+    with pytest.raises(OperationalError) if broken == 3 else nullcontext():
+        done = jobs.perform("execute_workflow_async", workflow_id=workflow_id)
+        assert done == {"started": 0, "execution_id": tries[0]}
+    assert len(tries) == 3 and pauses == sorted(set(pauses)) and len(pauses) == 2
+    with place.session() as session:
+        assert [one.id for one in session.query(Execution)] == tries[:1] and len(set(tries)) == 1
+
+
+def test_execute_workflow_async_tries_a_mistake_once(
+    place: Place, runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = SimpleNamespace(sleep=lambda _seconds: pytest.fail("it tries again"))
+    monkeypatch.setattr(execute_workflow_async, "time", again)
+    with pytest.raises(NotFoundError):
+        jobs.perform("execute_workflow_async", workflow_id=new_id())
+
+
 def test_process_webhook_trigger_asks_for_what_the_trigger_asks_for(place: Place, runtime: tasks.Runtime) -> None:
     workflow_id = place.workflow([step("a")])
     config = {"key": "kk", "auth": "hmac", "preset": "github", "secret": "s3cret"}
@@ -274,6 +298,18 @@ def test_cleanup_old_executions_also_deletes_exported_files(place: Place, runtim
     assert (result["executions"], result["files"]) == (3, 0)
     assert jobs.perform("cleanup_old_executions", days=10)["executions"] == 1
     assert last("cleanup_old_executions").result["executions"] == 1
+
+
+@pytest.mark.parametrize("name", ["days", "days_to_keep"])
+def test_cleanup_old_executions_is_told_how_many_days(place: Place, runtime: tasks.Runtime, name: str) -> None:
+    workflow_id = place.workflow([step("a")])
+    with place.session() as session:
+        version = session.query(Version).filter_by(workflow_id=workflow_id).one()
+    for ago in (5, 15):
+        write_history(place.engine, version, utcnow() - timedelta(days=ago), 1)
+    assert [jobs.perform("cleanup_old_executions", **{name: days})["executions"] for days in (20, 10, 10)] == [0, 1, 0]
+    with pytest.raises(InvalidError, match="1 or more"):
+        jobs.perform("cleanup_old_executions", **{name: -1})
 
 
 def test_sizes_of_workflows(place: Place, runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch) -> None:

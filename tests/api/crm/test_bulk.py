@@ -14,7 +14,8 @@ from flowapp.models.tenancy import tenant_session
 from flowapp.tasks import event_relay
 from flowapp.tasks.jobs import run_job
 from tests.api.conftest import Api
-from tests.api.crm.people import Place, workflow_body
+from tests.api.crm.people import Place
+from tests.api.crm.test_event_triggers import listening
 
 pytestmark = pytest.mark.both_databases
 PATHS = {"contact": "/contacts/", "company": "/companies/", "deal": "/deals/", "task": "/tasks/"}
@@ -184,13 +185,6 @@ def test_deleted_together_and_restored(app: Any, api: Api, place: Place, noun: s
     assert (back["changed"], back["failed"]) == (2, 1)
     assert len(api.get(PATHS[noun])["results"]) == 3
     assert len(told(app, place, f"{noun}.deleted")) == len(told(app, place, f"{noun}.restored")) == 2
-
-
-def listening(api: Api, trigger: str) -> str:
-    body = workflow_body(triggers=[{"trigger_type": trigger, "config": {}}])
-    workflow = api.post("/workflows/", body, 201)
-    api.post(f"/workflows/{workflow['id']}/activate/")
-    return str(workflow["id"])
 
 
 def started(app: Any, place: Place) -> int:

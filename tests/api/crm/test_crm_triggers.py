@@ -195,6 +195,25 @@ def test_data_change_hears_of_every_way_in(api: Api, config: dict[str, Any], hea
     assert changed in ([], [{"plan": {"old": "silver", "new": "gold"}}])
 
 
+@pytest.mark.parametrize("verb", ["created", "updated", "deleted"])
+def test_records_of_tables_are_heard_of_by_the_name_of_the_event(api: Api, verb: str) -> None:
+    with tenant_session(runtime().engine, api.place.id) as session:
+        table = tables.create(session, {"name": "Customers", "columns": [{"label": "Name", "type": "text"}]})
+        session.commit()
+        workflow_id = listening(api, "event", {"event_type": f"table.record.{verb}"})
+        record_id = str(records.create(session, table, {"name": "Ann"}, cause=BY)["id"])
+        records.update(session, table, record_id, {"name": "Bob"}, cause=BY)
+        records.delete(session, table, [record_id], cause=BY)
+        session.commit()
+    hand_on()
+    (heard,) = executions(api, workflow_id)
+    assert heard["context"]["event"]["type"] == f"table.record.{verb}"
+    told = {name: heard["input_data"][name] for name in ("table", "record_id", "changes")}
+    changes = {"name": {"old": "Ann", "new": "Bob"}} if verb == "updated" else {}
+    assert told == {"table": "customers", "record_id": record_id, "changes": changes}
+    assert heard["input_data"]["record"]["name"] == ("Ann" if verb == "created" else "Bob")
+
+
 def test_a_silent_company_starts_its_workflow_once_for_each_silence(api: Api) -> None:
     workflow_id = listening(api, "inactivity_delay", {"days": 30, "entity": "organisation"})
     with tenant_session(runtime().engine, api.place.id) as session:
@@ -248,7 +267,7 @@ def test_a_move_says_who_and_what_nested_and_flat(api: Api, worker: None) -> Non
     (given,) = inputs(api, workflow_id)
     assert {name: given[name] for name in ids} == ids
     assert given["contact_name"] == "Ann"
-    wait_until(lambda: executions(api, workflow_id)[0]["status"] == "completed", 10)
+    wait_until(lambda: executions(api, workflow_id)[0]["status"] == "completed")
     (execution,) = executions(api, workflow_id)
     assert execution["output_data"] == {"text": "Engine Engine Ann ann@b.example PROSPECTION SIGNÉ"}
     assert execution["contact"] == ids["contact_id"]

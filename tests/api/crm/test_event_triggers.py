@@ -172,7 +172,7 @@ def test_the_execution_runs(api: Api) -> None:
         hand_on()
         from tests.support.processes import wait_until
 
-        wait_until(lambda: [one["status"] for one in executions(api, workflow_id)] == ["completed"], 10)
+        wait_until(lambda: [one["status"] for one in executions(api, workflow_id)] == ["completed"])
 
 
 def test_a_workflow_that_starts_itself_stops_and_is_named(api: Api) -> None:
@@ -247,7 +247,7 @@ def test_a_workflow_that_updates_the_field_it_listens_to_stops_with_an_alert(api
             break
         before = len(found)
         hand_on()
-        wait_until(lambda: all(one["status"] == "completed" for one in executions(api, workflow_id)), 10)
+        wait_until(lambda: all(one["status"] == "completed" for one in executions(api, workflow_id)))
     assert len(executions(api, workflow_id)) == 10
     assert api.get(f"/contacts/{contact['id']}/")["score"] == 11  # what it changed stays; it starts nothing more
     with system_session(runtime().engine) as session:

@@ -47,7 +47,7 @@ def test_what_began_and_ended_is_told_once_where_somebody_listens(api: Api, work
     assert told(execution_id) == ["started", "completed"]
     given = inputs(api, handler)
     assert [(one["workflow_name"], one["execution"]["id"]) for one in given] == [("Other", execution_id)] * 2
-    wait_until(lambda: {one["status"] for one in executions(api, handler)} == {"completed"}, 10)
+    wait_until(lambda: {one["status"] for one in executions(api, handler)} == {"completed"})
     hand_on()
     assert len(executions(api, handler)) == 2  # it does not hear of its own
     assert [told(one["id"]) for one in executions(api, handler)] == [[], []]
@@ -64,7 +64,7 @@ def test_a_cancelled_one(api: Api, worker: None) -> None:
     handler = listening(api, "event", {"event_type": "automation.execution.cancelled"})
     workflow_id = workflow(api, "Other", WAITS)
     execution_id = api.post(f"/workflows/{workflow_id}/execute/", {}, 202)["execution_id"]
-    wait_until(lambda: api.get(f"/executions/{execution_id}/")["status"] == "waiting", 10)
+    wait_until(lambda: api.get(f"/executions/{execution_id}/")["status"] == "waiting")
     api.post(f"/executions/{execution_id}/cancel/")
     assert told(execution_id) == ["started", "cancelled"]
     (given,) = inputs(api, handler)
@@ -76,7 +76,7 @@ def test_two_that_hear_of_each_other_come_to_rest(api: Api, worker: None) -> Non
     ran(api, workflow(api, "Other", LOG))
     for _ in range(4):
         hand_on()
-        wait_until(lambda: all(one["status"] == "completed" for id_ in both for one in executions(api, id_)), 10)
+        wait_until(lambda: all(one["status"] == "completed" for id_ in both for one in executions(api, id_)))
     assert [len(executions(api, workflow_id)) for workflow_id in both] == [1, 1]
 
 
@@ -95,7 +95,7 @@ def test_a_step_that_waits_for_executions_hears_of_them(api: Api, worker: None) 
         "params": {"kind": "event", "events": ["automation.execution.completed"]},
     }
     waiting = api.post(f"/workflows/{workflow(api, 'Waits', waits)}/execute/", {}, 202)["execution_id"]
-    wait_until(lambda: api.get(f"/executions/{waiting}/")["status"] == "waiting", 10)
+    wait_until(lambda: api.get(f"/executions/{waiting}/")["status"] == "waiting")
     ran(api, workflow(api, "Other", LOG))
     hand_on()
-    wait_until(lambda: api.get(f"/executions/{waiting}/")["status"] == "completed", 10)
+    wait_until(lambda: api.get(f"/executions/{waiting}/")["status"] == "completed")

@@ -9,6 +9,8 @@ import pytest
 from flowapp.scheduler import Scheduler
 from flowapp.tasks import runtime
 from tests.api.conftest import Api
+from tests.api.crm.people import workflow_body
+from tests.api.crm.test_event_triggers import listening
 from tests.api.waiting import ended, wait_event, waiting
 
 pytestmark = pytest.mark.both_databases
@@ -16,14 +18,6 @@ pytestmark = pytest.mark.both_databases
 
 def person(api: Api, **data: Any) -> Any:
     return api.post("/contacts/", data, 201)
-
-
-def listening(api: Api, trigger_type: str, settings: Any, **more: Any) -> str:
-    step = {"step_id": "it", "name": "It", "action_type": "log", "params": {"message": "x"}}
-    trigger = {"trigger_type": trigger_type, "config": settings}
-    workflow = api.post("/workflows/", {"name": "Listens", "steps": [step], "triggers": [trigger], **more}, 201)
-    api.post(f"/workflows/{workflow['id']}/activate/")
-    return str(workflow["id"])
 
 
 def test_a_merge(app: Any, api: Api) -> None:
@@ -84,7 +78,8 @@ def test_a_waiting_execution_follows_the_survivor(app: Any, api: Api) -> None:
 @pytest.mark.usefixtures("worker")
 def test_once_per_contact_counts_for_the_survivor(api: Api) -> None:
     ann, twin = person(api, email="ann@b.example"), person(api, email="twin@b.example")
-    workflow_id = listening(api, "manual", {}, config={"reentry": "once"})
+    once = workflow_body(triggers=[{"trigger_type": "manual"}], config={"reentry": "once"}, status="active")
+    workflow_id = api.post("/workflows/", once, 201)["id"]
     api.post(f"/workflows/{workflow_id}/execute/", {"contact": twin["id"]}, 202)
     api.post(f"/contacts/{ann['id']}/merge/", {"other": twin["id"]})
     again = api.post(f"/workflows/{workflow_id}/execute/", {"contact": ann["id"]}, 202)

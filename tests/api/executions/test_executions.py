@@ -123,7 +123,7 @@ def test_conditions_of_its_trigger_hold_for_execute(api: Api, worker: None, kind
     large = {"input_data": {"name": "Ann", "amount": 700}, "async_execution": False}
     assert api.post(f"{path}execute/", large)["status"] == "completed"
     again = api.post(f"/executions/{skipped['id']}/retry/", {}, 202)
-    wait_until(lambda: api.get(f"/executions/{again['id']}/")["status"] == "completed", 10, "a person said so")
+    wait_until(lambda: api.get(f"/executions/{again['id']}/")["status"] == "completed", message="a person said so")
     assert again["trigger_type"] == "api_call"
 
 

@@ -484,7 +484,7 @@ def test_what_comes_while_it_is_paused_is_kept_and_can_run_later(api: Api, worke
     api.post(f"{path}activate/")
     assert execution_of(api, api.client.post(hook, json={"name": "Eve"}))["status"] != "skipped"
     again = api.post(f"/executions/{by_hook['id']}/retry/", {}, 202)
-    wait_until(lambda: api.get(f"/executions/{again['id']}/")["status"] == "completed", 10, "it does not run")
+    wait_until(lambda: api.get(f"/executions/{again['id']}/")["status"] == "completed", message="it does not run")
 
 
 def test_a_trigger_that_is_switched_off_takes_nothing_while_it_is_paused(api: Api) -> None:

@@ -151,15 +151,15 @@ def test_a_link_that_was_used_passes_no_later_wait(app: Any, api: Api, caller: A
     execution_id = waiting(api, *steps, edges=edges)
     by_mail, by_sms = links(app, execution_id)
     assert caller.post(by_mail, json=1).status_code == 202
-    wait_until(lambda: len(links(app, execution_id)) == 4, 10, "it does not come round")
-    wait_until(lambda: visits(app, execution_id)[1:] == [("waiting", None)], 10, "it does not wait again")
+    wait_until(lambda: len(links(app, execution_id)) == 4, message="it does not come round")
+    wait_until(lambda: visits(app, execution_id)[1:] == [("waiting", None)], message="it does not wait again")
     again, sibling = caller.post(by_mail, json=2), caller.post(by_sms, json=3)
     assert (again.status_code, sibling.status_code) == (409, 409)
     assert "already been used" in again.json["detail"]
     assert "already continued" in sibling.json["detail"]
     assert "already continued" in caller.get(by_sms, headers=HTML).text
     assert caller.post(links(app, execution_id)[2], json=4).status_code == 202
-    wait_until(lambda: len(visits(app, execution_id)) == 3, 10, "the second link continues nothing")
+    wait_until(lambda: len(visits(app, execution_id)) == 3, message="the second link continues nothing")
     assert [payload for status, payload in visits(app, execution_id) if status == "completed"] == [1, 4]
 
 
@@ -169,7 +169,7 @@ def test_a_form_passes_no_other_visit_than_the_one_it_was_shown_for(app: Any, ap
     old_link = address(app, execution_id)  # as earlier releases made them: they say nothing of a visit
     form = action_of(caller.get(old_link, headers=HTML))
     assert caller.post(links(app, execution_id)[0]).status_code == 202
-    wait_until(lambda: visits(app, execution_id)[1:] == [("waiting", None)], 10, "it does not wait again")
+    wait_until(lambda: visits(app, execution_id)[1:] == [("waiting", None)], message="it does not wait again")
     assert caller.post(form, headers=HTML).status_code == 303
     assert kept_calls(app, execution_id) == 0
     assert visits(app, execution_id)[1:] == [("waiting", None)]

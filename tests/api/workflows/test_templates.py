@@ -114,7 +114,9 @@ def test_relance_deal_inactif(api: Api, smtp: SmtpServer) -> None:
 @pytest.mark.usefixtures("worker")
 def test_onboarding_nouveau_client(api: Api, smtp: SmtpServer) -> None:
     workflow_id = made(api, "onboarding-nouveau-client")
-    assert api.get("/email-templates/")["results"][0]["name"] == "Welcome a new client"
+    (welcome,) = api.get("/email-templates/")["results"]
+    assert welcome["name"] == "Welcome a new client"
+    api.patch(f"/email-templates/{welcome['id']}/", {"subject": "Welcome aboard, {{ contact.first_name }}"})
 
     def deal(session: Session) -> str:
         ann = contacts.create(session, {"email": "ann@b.example", "first_name": "Ann", "last_name": "Lee"}, cause=BY)
@@ -128,8 +130,9 @@ def test_onboarding_nouveau_client(api: Api, smtp: SmtpServer) -> None:
     hand_on()
     assert outcome(api, workflow_id)["status"] == "completed"
     (mail,) = smtp.inbox
-    assert (mail.recipients, mail.message["Subject"]) == (["ann@b.example"], "Welcome, Ann Lee")
+    assert (mail.recipients, mail.message["Subject"]) == (["ann@b.example"], "Welcome aboard, Ann")
     assert "Hello Ann Lee" in mail.text
+    assert "<p>Hello Ann Lee,</p>" in mail.message.get_body(("html",)).get_content()
     due = {task.title: (task.deal_id, task.due_date) for task in rows(api, Task)}
     today = utcnow().date()
     assert due == {"Appel de bienvenue": (deal_id, today + 3 * DAY), "Envoyer documents": (deal_id, today + DAY)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,23 +19,12 @@ from flowapp.records.jobs import KINDS, Batch, Failure, JobKind, cause_of, claim
 from flowapp.tasks import jobs
 from flowapp.tasks.jobs import run_job
 from flowapp.texts import say
-from tests.engine.place import Place, _actions, place
+from tests.engine.place import Place, _actions, place, runtime
 from tests.support.tenant import add_person
 
-__all__ = ["_actions", "place"]
+__all__ = ["_actions", "place", "runtime"]
 pytestmark = pytest.mark.both_databases
 Run = Callable[[Session, Job, int], Batch]
-
-
-@pytest.fixture
-def runtime(place: Place, settings: Any) -> Iterator[tasks.Runtime]:
-    made = tasks.Runtime.make(settings, place.engine)
-    tasks.init(made)
-    jobs.load()
-    yield made
-    made.bus.close()
-    made.broker.close()
-    made.redis.close()
 
 
 def touch(session: Session, job: Job, limit: int) -> Batch:

@@ -19,6 +19,7 @@ class Proxy:
         self._open = threading.Event()
         self._open.set()
         self._sockets: set[socket.socket] = set()
+        self.taken = 0  # connections
         self._server = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port: int = self._server.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -53,6 +54,7 @@ class Proxy:
         with suppress(OSError):  # the server was closed
             while True:
                 client, _ = self._server.accept()
+                self.taken += 1
                 self._sockets.add(client)
                 self._threads.append(threading.Thread(target=self._connect, args=(client,), daemon=True))
                 self._threads[-1].start()
