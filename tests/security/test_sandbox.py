@@ -17,7 +17,7 @@ def shared():
 
 @pytest.fixture
 def run(shared):
-    def attempt(source, inputs=None, *, timeout=30.0, lines=None):
+    def attempt(source, inputs=None, *, timeout=120.0, lines=None):
         return shared.run(source, inputs or {}, timeout=timeout, on_print=[].append if lines is None else lines.append)
 
     return attempt

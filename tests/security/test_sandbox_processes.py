@@ -34,7 +34,7 @@ def test_a_hostile_run_holds_nobody_up(own) -> None:
 
     def note(source, inputs):
         try:
-            ended.append(own.run(source, inputs, timeout=30, on_print=ended.append))
+            ended.append(own.run(source, inputs, timeout=120, on_print=ended.append))
         except StepError as error:
             ended.append(error.message)
 
