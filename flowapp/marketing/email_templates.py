@@ -13,7 +13,7 @@ from flowapp.engine.language import expression
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, Problem
 from flowapp.models import EmailTemplate, iso
 from flowapp.texts import say
-from flowapp.workflows.uses import uses
+from flowapp.workflows.uses import uses, with_published
 
 LIMITS: Mapping[str, int] = {"name": 200, "subject": 998, "html": 500_000, "text": 200_000}
 _LINES = frozenset({"name", "subject"})  # what is a single line
@@ -55,7 +55,7 @@ def update(session: Session, template: EmailTemplate, body: Mapping[str, object]
 
 def delete(session: Session, template: EmailTemplate) -> None:
     """ConflictError while a workflow uses it."""
-    if found := uses(session, template):
+    if found := uses(with_published(session), template):
         named = ", ".join(dict.fromkeys(f"“{use.workflow.name}”" for use in found))
         message = say(
             "“%(name)s” is still used by %(workflows)s. Choose another template there first.",

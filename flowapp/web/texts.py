@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from flask import g
-from flask_babel import get_locale
+from flask_babel import get_locale, gettext
 
 from flowapp.catalog.branches import branch_label
 from flowapp.errors import Problem
@@ -16,6 +17,21 @@ from flowapp.texts import localized
 def translated(message: str) -> str:
     """A message made by `texts.say` in the reader's language, its values too; any other message as it is."""
     return localized(message, str(get_locale() or "en"))
+
+
+class Labelled(Protocol):
+    """What has a label: a msgid, unless it is `own`, which is as an admin wrote it."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def own(self) -> bool: ...
+
+
+def label_of(one: Labelled) -> str:
+    """What it is called, in the reader's language."""
+    return one.label if one.own else str(gettext(one.label))
 
 
 def client_language() -> str:

@@ -5,7 +5,7 @@ A parameter says by its widget what it names, so that steps and triggers of ever
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -31,16 +31,19 @@ class Use:
     step: str = ""
 
 
-def uses(session: Session, thing: Thing, column: str = "", among: Collection[str] | None = None) -> list[Use]:
-    """What uses it, in the draft or in what is published; with `column` only what writes that column of the table.
+Stored = Sequence[tuple[Workflow, DefinitionJson | None]]
 
-    `among` are the ids of the workflows to look through.
-    """
-    found = []
+
+def with_published(session: Session) -> Stored:
+    """All workflows by name, each with its published definition: what is looked through for any number of things."""
     statement = select(Workflow, Version.definition).outerjoin(Version, Version.id == Workflow.published_version_id)
-    if among is not None:
-        statement = statement.where(Workflow.id.in_(among))
-    for workflow, published in session.execute(statement.order_by(Workflow.name)):
+    return [(workflow, published) for workflow, published in session.execute(statement.order_by(Workflow.name))]
+
+
+def uses(workflows: Stored, thing: Thing, column: str = "") -> list[Use]:
+    """What uses it, in the draft or in what is published; with `column` only what writes that column of the table."""
+    found = []
+    for workflow, published in workflows:
         if workflow.id != thing.id and workflow.status != "archived":
             definitions = [definition for definition in (workflow.draft, published) if definition]
             named = dict.fromkeys(step for definition in definitions for step in used_in(definition, thing, column))

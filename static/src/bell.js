@@ -1,7 +1,8 @@
 // The bells of a page: their number changes as notifications come and are read in other tabs. The line is open only while somebody
 // may look at the page.
+import { pauseAfter, socketUrl } from "./socket.js";
+
 const MOST = 99;
-const CROWDED = 4429; // the member's places, or the organization's, are taken
 const bells = () => document.querySelectorAll("[data-bell]");
 let line = null;
 let failures = 0;
@@ -28,9 +29,7 @@ function show(unread) {
 function connect() {
   const bell = bells()[0];
   if (line || !bell || document.hidden) return;
-  const url = new URL(bell.dataset.bell, location.href);
-  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  const mine = new WebSocket(url);
+  const mine = new WebSocket(socketUrl(bell.dataset.bell));
   line = mine;
   mine.addEventListener("message", (event) => {
     failures = 0;
@@ -41,8 +40,7 @@ function connect() {
     if (line !== mine) return;
     line = null;
     failures += 1;
-    const pause = (event.code === CROWDED ? 30000 : Math.min(60000, 3000 * 2 ** failures)) * (0.75 + Math.random() / 2);
-    setTimeout(connect, pause);
+    setTimeout(connect, pauseAfter(event.code, failures, { first: 3000, longest: 60000 }));
   });
 }
 

@@ -2,9 +2,9 @@
 //   data-live="/ws/automation/execution/<id>/"  data-after="<seq>"  data-throttle="150"
 // inside it: data-live-log (a list) and data-live-template; anywhere: data-live-refresh (hx-get, hx-trigger="refresh", hx-swap="outerMorph"), data-ended (the page shows a last status) and .live-badge
 import htmx from "htmx.org";
+import { CROWDED, pauseAfter, socketUrl } from "./socket.js";
 
 const MAX_ROWS = 2000;
-const CROWDED = 4429; // the member's places, or the organization's, are taken
 const TERMINAL = new Set(["completed", "goal_reached", "failed", "cancelled", "skipped"]);
 
 class LivePage {
@@ -18,8 +18,7 @@ class LivePage {
   }
 
   connect() {
-    const url = new URL(this.root.dataset.live, location.href);
-    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    const url = socketUrl(this.root.dataset.live);
     url.searchParams.set("after", this.after);
     this.socket = new WebSocket(url);
     this.socket.addEventListener("open", () => this.onOpen());
@@ -37,9 +36,8 @@ class LivePage {
 
   onClose(code) {
     if (this.done || !this.root.isConnected) return;
-    const crowded = code === CROWDED;
-    this.show(crowded ? "crowded" : "reconnecting");
-    const pause = (crowded ? 30000 : Math.min(15000, 500 * 2 ** this.failures)) * (0.75 + Math.random() / 2);
+    this.show(code === CROWDED ? "crowded" : "reconnecting");
+    const pause = pauseAfter(code, this.failures, { first: 500, longest: 15000 });
     this.failures += 1;
     setTimeout(() => this.root.isConnected && this.connect(), pause);
   }

@@ -11,7 +11,8 @@ from flowapp import workflows
 from flowapp.extensions import db
 from flowapp.models import DataTable, Form, Integration, Organization, Workflow
 from flowapp.models.tenancy import system_session, tenant_session
-from tests.support.browser import Browser
+from tests.support.browser import Browser, Tab
+from tests.support.statements import noted
 
 
 def test_what_uses_a_thing_is_named_before_it_is_deleted(app: Flask) -> None:
@@ -46,3 +47,20 @@ def test_what_uses_a_thing_is_named_before_it_is_deleted(app: Flask) -> None:
         (f"/workflows/{alarm_id}/settings", "Used by “Stock”."),
     ):
         assert use in html.unescape(ada.get(path).text), path
+
+
+def test_a_list_reads_the_workflows_once_however_many_things_it_shows(app: Flask) -> None:
+    ada = Browser(app).set_up()
+    counts: dict[str, list[int]] = {"/schemas": [], "/email-templates": []}
+    for names in (("One",), ("Two", "Three", "Four")):
+        for name in names:
+            ada.post("/schemas/new", {"name": name, "rules-0-field": "id", "rules-0-rule": "required"})
+            Tab(ada.client, "/email-templates/new", "template-form").type(
+                name=name, subject="Hi", html="<p>Hi</p>"
+            ).send()
+        for path, counted in counts.items():
+            with app.app_context(), noted(db.engine) as statements:
+                page = ada.get(path).text
+            assert page.count("Delete “") == (1 if names == ("One",) else 4), path
+            counted.append(len(statements))
+    assert all(few == many for few, many in counts.values()), counts

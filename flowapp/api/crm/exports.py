@@ -23,7 +23,7 @@ MEDIA = ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetm
 
 
 class ExportQuery(RecordQuery):
-    """Which rows and columns, in which format. The page is left out of account: a file holds the whole list."""
+    """Which rows and columns, in which format. A file holds the whole list, not one page of it."""
 
     format: Literal["csv", "xlsx"] = Field(default="csv", description="XLSX of at most 20,000 rows; CSV of any number.")
     columns: str = Field(default="", max_length=5000, description="Names with commas between them; empty: all.")

@@ -19,14 +19,12 @@ from flowapp.crm.imports.service import Trial
 from flowapp.data.csv_reading import Sheet
 from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.errors import ConflictError, InvalidError, Problem, TooLargeError
-from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Import
-from flowapp.records.jobs import service as jobs
 from flowapp.security.roles import Role
-from flowapp.tasks.jobs import run_job
 from flowapp.texts import say
 from flowapp.web.access import access
+from flowapp.web.crm import begun_jobs
 from flowapp.web.crm.saved_files import error_file
 
 bp = Blueprint("imports_api", __name__)
@@ -64,8 +62,10 @@ def create_import() -> tuple[Response, int]:
 @access(Role.VIEWER)
 def list_imports() -> Response:
     """The newest first."""
-    page = service.find(db.session(), read_query(PageQuery).at)
-    return jsonify(list_of(page, [_json(row) for row in page.rows]))
+    session = db.session()
+    page = service.find(session, read_query(PageQuery).at)
+    begun = service.jobs_of(session, page.rows)
+    return jsonify(list_of(page, [service.import_json(row, begun.get(row.job_id or "")) for row in page.rows]))
 
 
 @route(bp, ONE, "GET", tag=TAG, summary=N_("Get an import"), answer=RecordImportOut)
@@ -94,12 +94,7 @@ def cancel_import(import_id: str) -> Response:
     job = service.job_of(session, row)
     if job is None:
         raise ConflictError(say("This import has not begun."))
-    jobs.cancel(session, job)
-    audit(session, "job.cancelled", actor=g.actor.audit, target=("job", job.id, job.title))
-    answer = jsonify(_json(row))
-    session.commit()
-    run_job.announce(job)
-    return answer
+    return begun_jobs.cancel(job, lambda: jsonify(_json(row)))
 
 
 @route(bp, f"{ONE}errors/", "GET", tag=TAG, summary=N_("Error file of an import"), media=("text/csv",))
@@ -151,13 +146,7 @@ def _places(row: Import, mapping: dict[str, str]) -> dict[int, str]:
 
 
 def _begin(row: Import, sheet: Sheet) -> Response:
-    session = db.session()
-    job = service.start(session, row, sheet)
-    audit(session, "import.started", actor=g.actor.audit, target=("import", row.id, row.file_name))
-    answer, job_id = jsonify(_json(row)), job.id
-    session.commit()
-    run_job.wake(job_id, g.organization.id)
-    return answer
+    return begun_jobs.begin(service.start(db.session(), row, sheet), lambda: jsonify(_json(row)), row)
 
 
 def _json(row: Import) -> dict[str, object]:

@@ -23,8 +23,8 @@ from flowapp.events import Cause
 from flowapp.extensions import db
 from flowapp.models.crm.base import Sourced
 from flowapp.records.paging import Page, paginate
-from flowapp.security.roles import Role
 from flowapp.texts import say
+from flowapp.web.crm.views.address import me as caller
 
 R = TypeVar("R", bound=Sourced)
 Item = TypeVar("Item")
@@ -108,13 +108,8 @@ def asked(model: type[R], query: ListQuery) -> finding.Search:
     session, given = db.session(), query.model_dump(by_alias=True, exclude_unset=True)
     if query.ordering:
         given["sort"] = query.ordering
-    view = service.get(session, person(), query.view, finding.noun_of(model)) if query.view else None
+    view = service.get(session, caller(), query.view, finding.noun_of(model)) if query.view else None
     return finding.read(session, model, service.asked(view, given), g.actor.user.id)
-
-
-def person() -> service.ViewMember:
-    """The caller, as views know people."""
-    return service.ViewMember(g.actor.user.id, g.actor.role >= Role.OPERATOR)
 
 
 def sorted_page(statement: Select[Item], query: NamedQuery, keys: Mapping[str, Key], default: str) -> Page[Item]:

@@ -13,14 +13,13 @@ from flowapp.crm import finding
 from flowapp.crm.bulk import NOUNS, Asked, begin
 from flowapp.crm.jobs import upsert_contacts
 from flowapp.errors import InvalidError
-from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Job
 from flowapp.records.jobs import service
 from flowapp.security.roles import Role
-from flowapp.tasks.jobs import run_job
 from flowapp.texts import say
 from flowapp.web.access import access
+from flowapp.web.crm import begun_jobs
 
 bp = Blueprint("bulk_api", __name__)
 _OWN = {"tag", "list", "owner", "data", "workflow"}
@@ -97,9 +96,4 @@ def _search(noun: str, given: FilterIn) -> finding.Search:
 
 
 def _answer(job: Job) -> tuple[Response, int]:
-    session = db.session()
-    audit(session, "job.started", actor=g.actor.audit, target=("job", job.id, job.title), details={"total": job.total})
-    answer, job_id, organization_id = jsonify(service.job_json(job)), job.id, job.organization_id
-    session.commit()
-    run_job.wake(job_id, organization_id)
-    return answer, 202
+    return begun_jobs.begin(job, lambda: jsonify(service.job_json(job))), 202

@@ -28,7 +28,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class JobOut(Out):
-    """A job: long work that a person started. It goes on in the background; ask again for how far it is."""
+    """A job: long work that a person started. It runs in the background; read it again for its progress."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -36,12 +36,12 @@ class JobOut(Out):
     kind: str
     title: str
     status: Literal["pending", "running", "completed", "cancelled", "failed"]
-    total: int = Field(description="Rows of its frozen set; 0 where that is not known yet.")
-    done: int = Field(description="Rows that were looked at, with those that failed.")
-    changed: int = Field(description="Rows that are otherwise now.")
-    failed: int = Field(description="Rows that could not be worked on: …/errors/ says why.")
+    total: int = Field(description="How many rows it works on, fixed at its start; 0 where that is not known yet.")
+    done: int = Field(description="Rows that are done, those that failed included.")
+    changed: int = Field(description="Rows that were changed.")
+    failed: int = Field(description="Rows that failed; …/errors/ says why.")
     start_workflows: bool
-    result: str = Field(description="What it said at its end.")
+    result: str = Field(description="A summary of what it did, once it has ended.")
     created_by: str | None
     created_at: datetime
     started_at: datetime | None

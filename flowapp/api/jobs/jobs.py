@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Blueprint, Response, jsonify
 
 from flowapp.api.bodies import list_of, read_query
 from flowapp.api.jobs.job_schemas import JobOut, JobsOut
 from flowapp.api.routes import route
 from flowapp.api.schemas import PageQuery
 from flowapp.catalog import N_
-from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.records.jobs import service
 from flowapp.security.roles import Role
-from flowapp.tasks.jobs import run_job
 from flowapp.web.access import access
+from flowapp.web.crm import begun_jobs
 from flowapp.web.crm.saved_files import error_file
 
 bp = Blueprint("jobs_api", __name__)
@@ -48,11 +47,5 @@ def job_errors(job_id: str) -> Response:
 @access(Role.OPERATOR)
 def cancel_job(job_id: str) -> Response:
     """It does nothing more; what it has done stays. 409 where it is over."""
-    session = db.session()
-    job = service.get(session, job_id)
-    service.cancel(session, job)
-    audit(session, "job.cancelled", actor=g.actor.audit, target=("job", job.id, job.title))
-    answer = jsonify(service.job_json(job))
-    session.commit()
-    run_job.announce(job)
-    return answer
+    job = service.get(db.session(), job_id)
+    return begun_jobs.cancel(job, lambda: jsonify(service.job_json(job)))

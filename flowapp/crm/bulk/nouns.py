@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from flowapp.catalog import N_
 from flowapp.crm import companies, contacts, deals, tasks
 from flowapp.crm.changes import ChangedRows
 from flowapp.data.names import suggestion
@@ -36,13 +37,18 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BulkNoun:
-    """`counted(n)` says how many: “2,000 contacts”; `names` are what can be changed of them."""
+    """`one` and `many` are msgids; `names` are what can be changed of them."""
 
     name: str
     model: type[Row]
     service: Service
-    counted: Callable[[int], str]
+    one: str
+    many: str
     names: frozenset[str]
+
+    def counted(self, count: int) -> str:
+        """How many: “1 contact”, “2,000 contacts”."""
+        return say(self.one if count == 1 else self.many, count=count)
 
     def refuse_unknown(self, data: Mapping[str, object]) -> None:
         """InvalidError for a name that such records do not know."""
@@ -50,23 +56,21 @@ class BulkNoun:
             raise UnknownReferenceError.at(unknown, say("There is no such field.") + suggestion(unknown, self.names))
 
 
-def _noun(
-    name: str, model: type[Row], service: object, counted: Callable[[int], str], names: Iterable[str]
-) -> BulkNoun:
+def _noun(name: str, model: type[Row], service: object, texts: tuple[str, str], names: Iterable[str]) -> BulkNoun:
     # Each service knows rows of its own kind only, which is what it is given: no type says so of all four.
-    return BulkNoun(name, model, cast(Service, service), counted, frozenset(names))
+    return BulkNoun(name, model, cast(Service, service), *texts, frozenset(names))
 
 
 NOUNS: Mapping[str, BulkNoun] = {
     noun.name: noun
     for noun in (
-        _noun("contact", Contact, contacts, lambda count: say("%(count)s contacts", count=count),
+        _noun("contact", Contact, contacts, (N_("%(count)s contact"), N_("%(count)s contacts")),
               {*contacts.READERS, *contacts.ALIASES, "fields"}),
-        _noun("company", Company, companies, lambda count: say("%(count)s companies", count=count),
+        _noun("company", Company, companies, (N_("%(count)s company"), N_("%(count)s companies")),
               {*companies.READERS, *companies.ALIASES, "fields"}),
-        _noun("deal", Deal, deals, lambda count: say("%(count)s deals", count=count),
+        _noun("deal", Deal, deals, (N_("%(count)s deal"), N_("%(count)s deals")),
               {*deals.READERS, *deals.ALIASES, *deals.BY_ITSELF, "fields"}),
-        _noun("task", Task, tasks, lambda count: say("%(count)s tasks", count=count),
+        _noun("task", Task, tasks, (N_("%(count)s task"), N_("%(count)s tasks")),
               {*tasks.READERS, *tasks.ALIASES, "due_date", "due_at", "done"}),
     )
 }  # fmt: skip

@@ -208,6 +208,12 @@ def job_of(session: Session, row: Import) -> Job | None:
     return session.get(Job, row.job_id) if row.job_id else None
 
 
+def jobs_of(session: Session, rows: Sequence[Import]) -> dict[str, Job]:
+    """The jobs of many imports, by id."""
+    ids = [row.job_id for row in rows if row.job_id]
+    return {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))} if ids else {}
+
+
 def drop_parts(session: Session, import_id: str) -> None:
     """Its rows are needed no more."""
     session.execute(delete(ImportPart).where(ImportPart.import_id == import_id))

@@ -14,16 +14,15 @@ from flowapp.crm.bulk import ACTIONS, Asked, begin, count
 from flowapp.crm.bulk.actions import Action
 from flowapp.crm.bulk.nouns import NOUNS
 from flowapp.errors import InvalidError, MalformedError
-from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.security.roles import Role
-from flowapp.tasks.jobs import run_job
 from flowapp.web import access, go, page
-from flowapp.web.crm.boxes import at_boxes
-from flowapp.web.crm.bulk_forms import BulkForm, tag_names
+from flowapp.web.crm import begun_jobs
+from flowapp.web.crm.boxes import at_boxes, tag_names
+from flowapp.web.crm.bulk_forms import BulkForm
 from flowapp.web.crm.nouns import NOUNS as SHOWN
 from flowapp.web.forms.page import FieldsForm
-from flowapp.web.texts import translated
+from flowapp.web.texts import label_of, translated
 
 bp = Blueprint("bulk", __name__)
 
@@ -91,11 +90,7 @@ def _begun(session: Session, asked: Asked, form: BulkForm) -> Response:
         session.rollback()
         flash(_("The number of records has changed meanwhile: check it, and start again."), "warning")
         return _ask(asked, asked.does, total, form, form.boxes(posted=True))
-    audit(session, "job.started", actor=g.actor.audit, target=("job", job.id, job.title), details={"total": job.total})
-    job_id, organization_id = job.id, job.organization_id
-    session.commit()
-    run_job.wake(job_id, organization_id)
-    return go("jobs.show", job_id=job_id)
+    return begun_jobs.begin(job, lambda: go("jobs.show", job_id=job.id))
 
 
 def _ask(asked: Asked, action: Action, number: int, form: BulkForm, boxes: FieldsForm, status: int = 200) -> Response:
@@ -111,7 +106,7 @@ def _ask(asked: Asked, action: Action, number: int, form: BulkForm, boxes: Field
         search=request.form.get("search", ""),
         everything=asked.search is not None,
         form=boxes,
-        rows=[(key, row.label if row.fields[0].own else _(row.label)) for key, row in form.rows.items()],
+        rows=[(key, label_of(row)) for key, row in form.rows.items()],
         row=form.row,
         start=request.form.get("start", "no"),
         tag_names=tag_names(db.session()) if "tag" in boxes else (),

@@ -24,7 +24,7 @@ from flowapp.web.crm.nouns import DEAL
 from flowapp.web.crm.page import cause
 from flowapp.web.crm.pipelines import every_pipeline
 from flowapp.web.crm.record import RecordPages
-from flowapp.web.crm.views.address import asked, beginning, me
+from flowapp.web.crm.views.address import Asked, asked, beginning, me
 from flowapp.web.crm.views.filter_form import in_words
 from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import to_url, wants_fragment
@@ -60,14 +60,18 @@ class LossForm(PageForm):
 @access(Role.VIEWER)
 def index() -> Response:
     """The board of one pipeline. Without arguments it begins with the view that was chosen for that."""
-    here = asked("deal", "deals.index")
+    here = _here()
     if begun := beginning("deal", "board") or (here.view if here.unopened else None):
         return to_url(here.opening(begun))
-    return _board()
+    return _board(here)
 
 
-def _board(status: int = 200, **question: object) -> Response:
-    session, here = db.session(), asked("deal", "deals.index")
+def _here() -> Asked:
+    return asked("deal", "deals.index")
+
+
+def _board(here: Asked, status: int = 200, **question: object) -> Response:
+    session = db.session()
     every = every_pipeline(session)
     pipeline = _pipeline()
     return page(
@@ -140,12 +144,12 @@ def _ask(deal: Deal, form: LossForm, error: InvalidError) -> Response:
         form.refused(error)
     if request.args.get("on") == "deal":
         return PAGES.page(deal, 422, part="ask", ask=deal, ask_form=form)
-    return _board(422, ask=deal, ask_form=form)
+    return _board(_here(), 422, ask=deal, ask_form=form)
 
 
 def _moved(deal: Deal) -> Response:
     if request.args.get("on") == "deal":
         return PAGES.saved(deal, "ask")
     if wants_fragment():
-        return _board()
+        return _board(_here())
     return to_url(request.full_path.replace(f"/{deal.id}/move", "").rstrip("?"))

@@ -16,13 +16,12 @@ from flowapp.crm.imports import service
 from flowapp.crm.imports.service import Trial
 from flowapp.data.csv_reading import MAX_ROWS, Sheet
 from flowapp.errors import InvalidError
-from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import Import
 from flowapp.security.roles import Role
-from flowapp.tasks.jobs import run_job
 from flowapp.texts import say
 from flowapp.web import access, go, page
+from flowapp.web.crm import begun_jobs
 from flowapp.web.crm.import_form import OPTIONS, ImportForm
 from flowapp.web.crm.nouns import NOUNS
 from flowapp.web.forms.page import PageForm, UploadField
@@ -121,13 +120,8 @@ def change(import_id: UUID) -> Response:
 
 
 def _start(row: Import, sheet: Sheet) -> Response:
-    session = db.session()
-    job = service.start(session, row, sheet)
-    audit(session, "import.started", actor=g.actor.audit, target=("import", row.id, row.file_name))
-    job_id = job.id
-    session.commit()
-    run_job.wake(job_id, g.organization.id)
-    return go("jobs.show", job_id=job_id)
+    job = service.start(db.session(), row, sheet)
+    return begun_jobs.begin(job, lambda: go("jobs.show", job_id=job.id), row)
 
 
 def _page(row: Import, sheet: Sheet, form: ImportForm, trial: Trial | None = None, status: int = 200) -> Response:

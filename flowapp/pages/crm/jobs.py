@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, g, request
+from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import N_
 from flowapp.errors import ConflictError
-from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.models import JOB_OPEN, Company, Contact, Deal, Import, Job, User
 from flowapp.records.jobs import KINDS, files, service
 from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
-from flowapp.tasks.jobs import run_job
 from flowapp.web import Nav, access, go, page, wants_fragment
+from flowapp.web.crm import begun_jobs
 from flowapp.web.crm.nouns import NOUNS, Noun
 from flowapp.web.crm.saved_files import attached, error_file
 from flowapp.web.texts import translated
@@ -106,13 +105,10 @@ def cancel(job_id: UUID) -> Response:
     session = db.session()
     job = service.get(session, str(job_id))
     try:
-        service.cancel(session, job)
+        answer = begun_jobs.cancel(job, lambda: go("jobs.show", job_id=job_id))
     except ConflictError:
         session.rollback()
         flash(_("This job had already ended."), "info")
         return go("jobs.show", job_id=job_id)
-    audit(session, "job.cancelled", actor=g.actor.audit, target=("job", job.id, job.title))
-    session.commit()
-    run_job.announce(job)
     flash(_("The job was cancelled. What it has done stays."), "success")
-    return go("jobs.show", job_id=job_id)
+    return answer

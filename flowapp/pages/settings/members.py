@@ -30,7 +30,7 @@ from flowapp.web.access import access
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
-from flowapp.workflows.uses import uses
+from flowapp.workflows.uses import uses, with_published
 
 bp = Blueprint("members", __name__, url_prefix="/settings/members")
 NAV = Nav(30, N_("Members"), "users", "members.index", "/settings/members", role=Role.ADMIN, group="settings")
@@ -93,7 +93,7 @@ def remove(member_id: str) -> Response:
     _note("member.removed", ("member", user.id, user.email), {"role": member.role})
     revocation.end_sessions_without_membership(db.engine, user.id)
     flash(_("%(name)s is no longer a member.", name=user.name), "success")
-    if named := {f"“{use.workflow.name}”" for use in uses(db.session(), user)}:
+    if named := {f"“{use.workflow.name}”" for use in uses(with_published(db.session()), user)}:
         flash(_("Approvals still name them in %(workflows)s. Choose someone else there.", workflows=", ".join(sorted(named))), "warning")  # fmt: skip
     if count := questions.count_left_alone(db.session()):
         flash(

@@ -6,7 +6,7 @@ from flask import Blueprint, g
 from flask_babel import gettext as _
 
 from flowapp.extensions import db
-from flowapp.workflows.uses import Thing, Use, uses
+from flowapp.workflows.uses import Thing, Use, uses, with_published
 
 bp = Blueprint("uses", __name__)
 _SHOWN = 10
@@ -15,12 +15,15 @@ _SHOWN = 10
 @bp.app_template_global("used_by")
 def used_by(thing: Thing, column: str = "") -> str:
     """The workflows that use it, each with its step; empty where none does."""
+    if "stored_workflows" not in g:  # a list asks for each of its things
+        g.stored_workflows = with_published(db.session())
     key = f"uses_{thing.id}"
     if key not in g:
-        setattr(g, key, uses(db.session(), thing))
+        setattr(g, key, uses(g.stored_workflows, thing))
     found: list[Use] = g.get(key)
     if column and found:
-        found = uses(db.session(), thing, column, {use.workflow.id for use in found})
+        ids = {use.workflow.id for use in found}
+        found = uses([stored for stored in g.stored_workflows if stored[0].id in ids], thing, column)
     names = [f"“{use.workflow.name}”" + (f" ({use.step})" if use.step else "") for use in found[:_SHOWN]]
     if len(found) > _SHOWN:
         names.append(str(_("%(count)s more", count=len(found) - _SHOWN)))

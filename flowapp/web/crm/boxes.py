@@ -15,16 +15,18 @@ from flowapp.crm import links
 from flowapp.crm.writing import Record
 from flowapp.data.columns import as_text
 from flowapp.errors import InvalidError, Problem
-from flowapp.models import Company, Contact, Deal, Member, User, read_id
+from flowapp.models import Company, Contact, Deal, Member, Tag, User, read_id
 from flowapp.web.crm.nouns import NOUNS, RecordField, title_of
 from flowapp.web.crm.pipelines import every_pipeline
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.forms.user_fields import box, select_box
 from flowapp.web.locale import placed, zone_text
+from flowapp.web.texts import label_of
 
 MODELS: Mapping[str, type[Record]] = {"contact": Contact, "company": Company, "deal": Deal}
 _OWN = "own-"
+MOST = 500  # tags that a box offers
 
 
 def form_of(
@@ -64,6 +66,11 @@ def member_choices(session: Session) -> dict[str, str]:
     """The members of the organization, by id."""
     people = session.execute(select(User.id, User.name).join(Member, Member.user_id == User.id).order_by(User.name))
     return {row.id: row.name for row in people}
+
+
+def tag_names(session: Session) -> list[str]:
+    """The first tags by name."""
+    return list(session.scalars(select(Tag.name).order_by(Tag.key).limit(MOST)))
 
 
 def mentionable(session: Session) -> list[dict[str, str]]:
@@ -119,7 +126,7 @@ def _shown(session: Session, one: RecordField, value: object) -> object:
 
 
 def _box(session: Session, one: RecordField) -> wtforms.Field:
-    label = one.label if one.own else _(one.label)
+    label = label_of(one)
     if one.kind == "multiple_choice":
         choices = [SelectChoice(option, option) for option in one.options]
         return wtforms.SelectMultipleField(label, choices=choices, default=[], validate_choice=False)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.crm import fields
-from flowapp.models import ContactList, Tag, Workflow
+from flowapp.models import ContactList, Workflow
 from flowapp.web.crm.boxes import form_of, given, member_choices
 from flowapp.web.crm.nouns import NOUNS, Row
 from flowapp.web.forms.field import Posted
@@ -75,8 +75,3 @@ def _workflows(session: Session) -> dict[str, str]:
     """Those that can be started: published and active."""
     active = select(Workflow.id, Workflow.name).where(Workflow.status == "active").order_by(Workflow.name)
     return {row.id: row.name for row in session.execute(active.limit(AT_ONCE))}
-
-
-def tag_names(session: Session) -> list[str]:
-    """What the box of a tag suggests."""
-    return list(session.scalars(select(Tag.name).order_by(Tag.key).limit(AT_ONCE)))

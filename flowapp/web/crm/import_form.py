@@ -16,6 +16,7 @@ from flowapp.errors import InvalidError, Problem
 from flowapp.models import Import
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.page import FieldsForm
+from flowapp.web.texts import label_of
 
 OPTIONS = ("match", "mode", "create_companies", "start_workflows")
 _READING = ("encoding", "separator", "sheet")
@@ -106,11 +107,6 @@ def _options(noun: str, known: Sequence[Target]) -> dict[str, object]:
             _("Start workflows"), description=_("Workflows that listen for new or changed records run for every row.")
         ),
     }  # fmt: skip
-
-
-def label_of(target: Target) -> str:
-    """What a target is called in the reader's language."""
-    return target.label if target.own else _(target.label)
 
 
 def _named(separator: str) -> str:

@@ -7,24 +7,23 @@ from typing import Generic
 
 from flask import Blueprint, Response, g, request
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from flowapp.crm import finding
 from flowapp.crm.finding import Search
 from flowapp.crm.views import service
 from flowapp.extensions import db
-from flowapp.models import Tag
 from flowapp.records.paging import PageAt, read_page
 from flowapp.security.roles import Role
-from flowapp.web.crm.boxes import member_choices, reference
+from flowapp.web.crm.boxes import member_choices, reference, tag_names
 from flowapp.web.crm.nouns import Noun, R
 from flowapp.web.crm.record import declared
 from flowapp.web.crm.views.address import asked, beginning, me
 from flowapp.web.crm.views.cell_pages import CellPages
 from flowapp.web.crm.views.cells import of_list
-from flowapp.web.crm.views.filter_form import in_words, label_of
+from flowapp.web.crm.views.filter_form import in_words
 from flowapp.web.crm.views.pages import ViewPages
 from flowapp.web.render import page, to_url
+from flowapp.web.texts import label_of
 
 Select = dict[str, object]
 SIZE = 50
@@ -90,6 +89,6 @@ class ListPages(Generic[R]):
 
 
 def _selects(members: dict[str, str]) -> list[Select]:
-    names = db.session.scalars(select(Tag.name).order_by(Tag.key).limit(500)).all()
+    names = tag_names(db.session())
     mine: Select = {"name": "owner", "label": _("Owner"), "choices": [(MINE, _("Mine")), *members.items()]}
     return [mine, *([{"name": "tag", "label": _("Tag"), "choices": [(name, name) for name in names]}] if names else [])]

@@ -27,7 +27,7 @@ from flowapp.web.crm.page import cause
 from flowapp.web.crm.record import RecordPages, declared
 from flowapp.web.crm.values import field_named, of_field, url_of
 from flowapp.web.render import page, to_url
-from flowapp.web.texts import translated
+from flowapp.web.texts import label_of, translated
 
 REASONS = {
     "phone": N_("same phone number"), "email": N_("same mailbox"), "domain": N_("same domain"), "name": N_("similar name"),
@@ -138,7 +138,7 @@ class MergePages(Generic[R]):
     def _row(self, session: Session, choice: Choice) -> Row:
         field = field_named(session, self.noun.name, choice.name.removeprefix("fields."))
         texts = [_text(session, field, value) for value in (choice.mine, choice.theirs, choice.value)]
-        return Row(choice, field.label if field.own else _(field.label), *texts)
+        return Row(choice, label_of(field), *texts)
 
     def _party(self, ids: dict[str, UUID]) -> Party:
         record = self.pages.get(ids)

@@ -66,6 +66,10 @@ class Row:
     def key(self) -> str:
         return self.fields[0].box
 
+    @property
+    def own(self) -> bool:
+        return self.fields[0].own
+
 
 @dataclass(frozen=True, slots=True)
 class Noun(Generic[R]):

@@ -10,7 +10,6 @@ from typing import Generic
 from uuid import UUID
 
 from flask import Response, g, request, url_for
-from flask_babel import gettext as _
 
 from flowapp.crm import notes, tags
 from flowapp.crm.people import duplicates
@@ -30,6 +29,7 @@ from flowapp.web.edits import Edit, labels
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.locale import today
 from flowapp.web.render import page, to_url, wants_fragment
+from flowapp.web.texts import label_of
 
 PARTS = ("header", "ask", "fields", "composer", "timeline", "aside")
 ENTRIES = 30
@@ -97,6 +97,7 @@ class RecordPage(Generic[R]):
             "may_change": lambda note: notes.may_change(note, g.actor.user.id, g.actor.role),
             "mergeable": lambda: isinstance(record, Contact | Company),
             "title_of": title_of,
+            "label_of": label_of,
             "alike": cache(lambda: duplicates.of(session, record) if isinstance(record, Contact | Company) else []),
             "related": cache(lambda: related.of(session, record)),
             "stages": lambda: session.get_one(Pipeline, record.pipeline_id).stages if isinstance(record, Deal) else (),
@@ -114,7 +115,7 @@ class RecordPage(Generic[R]):
     def edit(self, record: R, row: Row) -> Edit:
         """The row's boxes, which somebody else may change meanwhile."""
         form = self.form(record, row)
-        texts = {one.box: one.label if one.own else _(one.label) for one in row.fields}
+        texts = {one.box: label_of(one) for one in row.fields}
         return Edit({name: form[name].data for name in form._fields}, labels(texts))
 
 

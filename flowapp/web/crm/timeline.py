@@ -20,6 +20,7 @@ from flowapp.models import Note, Task
 from flowapp.records.paging import Page, PageAt
 from flowapp.web.crm.nouns import RecordField
 from flowapp.web.crm.values import field_named, of_field
+from flowapp.web.texts import label_of
 
 # What a kind of event is called, and its icon. Without a sentence of its own: the label of its type.
 SENTENCES: Mapping[str, tuple[str, str]] = {
@@ -160,7 +161,7 @@ def _change(session: Session, noun: str, change: Mapping[str, object]) -> Change
     name = str(change["field"])
     one = _MORE.get(name) if name in _MORE and noun != "company" else None
     one = one or field_named(session, noun, name)
-    label = one.label if one.own else _(one.label)
+    label = label_of(one)
     return Change(label, _text(session, one, change.get("old")), _text(session, one, change.get("new")))
 
 

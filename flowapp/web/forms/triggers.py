@@ -154,7 +154,7 @@ class TriggerForm(wtforms.Form):  # type: ignore[misc]
         while len(moments) < FIRINGS and (next_one := self.spec.next_fire(model, moments[-1] if moments else utcnow())):
             moments.append(next_one)
         if not moments:
-            return Preview(faults=(str(_("This time is over: it starts nothing any more.")),))
+            return Preview(faults=(str(_("This time has passed: the trigger will not start anything.")),))
         times = (str(format_datetime(moment, "EEEE d MMMM y, HH:mm:ss")) for moment in moments)
         return Preview(described(self.spec, config), tuple(times))
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from flowapp.extensions import db
 from flowapp.models import Contact, Event, ImportPart, Job
 from flowapp.models.tenancy import tenant_session
 from flowapp.records.jobs import KINDS, Batch
@@ -20,6 +22,7 @@ from flowapp.tasks import runtime
 from flowapp.tasks.jobs import run_job
 from tests.api.conftest import Api
 from tests.api.crm.test_event_triggers import executions, hand_on, listening
+from tests.support.statements import noted
 
 pytestmark = pytest.mark.both_databases
 CSV = "E-mail;Prénom;Nom;Score;Société\nann@b.example;Ann;Lee;12;Acme\nbob;Bob;Ray;x;\ncid@b.example;;;;\n"
@@ -217,3 +220,17 @@ def test_rows_with_ever_other_columns_are_no_table(api: Api) -> None:
     rows = [{f"{row}-{at}": 1 for at in range(8)} for row in range(5000)]
     answer = api.post("/imports/", {"object": "contact", "rows": rows}, status=422)
     assert [one["path"] for one in answer["errors"]] == ["rows"]
+
+
+def test_a_list_of_imports_reads_their_jobs_at_once(api: Api, app: Flask) -> None:
+    with app.app_context():
+        engine = db.engine
+    counts = []
+    for more in (1, 4):
+        for at in range(more):
+            send(api, f"E-mail\n{more}-{at}@b.example\n".encode())
+        with noted(engine) as statements:
+            listed = api.get("/imports/")["results"]
+        assert {one["status"] for one in listed} == {"completed"} and len(listed) == (1 if more == 1 else 5)
+        counts.append(len(statements))
+    assert counts[0] == counts[1]

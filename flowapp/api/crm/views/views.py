@@ -6,7 +6,6 @@ from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import select
 
 from flowapp.api.bodies import list_of, read_model, read_query
-from flowapp.api.crm.records import person
 from flowapp.api.crm.views import schemas
 from flowapp.api.routes import route
 from flowapp.catalog import N_
@@ -18,6 +17,7 @@ from flowapp.models.folding import holds
 from flowapp.records.paging import paginate
 from flowapp.security.roles import Role
 from flowapp.web.access import access
+from flowapp.web.crm.views.address import me as caller
 
 bp = Blueprint("views_api", __name__)
 TAG = N_("Views")
@@ -29,11 +29,11 @@ ONE = "/views/<view_id>/"
 def list_views() -> Response:
     """One's own, and those that are shared."""
     query, session = read_query(schemas.ViewQuery), db.session()
-    statement = select(View).where(service.visible(person(), query.object))
+    statement = select(View).where(service.visible(caller(), query.object))
     if query.search:
         statement = statement.where(holds(View.name, query.search))
     page = paginate(session, statement, query.at, key=View.id, id_column=View.id, descending=False)
-    mine = service.chosen(session, person())
+    mine = service.chosen(session, caller())
     return jsonify(list_of(page, [service.view_json(row, mine) for row in page.rows]))
 
 
@@ -41,8 +41,8 @@ def list_views() -> Response:
 @access(Role.VIEWER)
 def get_view(view_id: str) -> Response:
     """By its id. 404 where it is another member's own."""
-    view = service.get(db.session(), person(), view_id)
-    return jsonify(service.view_json(view, service.chosen(db.session(), person())))
+    view = service.get(db.session(), caller(), view_id)
+    return jsonify(service.view_json(view, service.chosen(db.session(), caller())))
 
 
 @route(
@@ -53,7 +53,7 @@ def get_view(view_id: str) -> Response:
 def create_view() -> tuple[Response, int]:
     """One's own, or with `shared` everybody's. 409 where there is one of this name."""
     data = read_model(schemas.ViewIn).model_dump(mode="json", exclude_unset=True)
-    return _answer(service.create(db.session(), person(), data), "created"), 201
+    return _answer(service.create(db.session(), caller(), data), "created"), 201
 
 
 @route(
@@ -62,18 +62,18 @@ def create_view() -> tuple[Response, int]:
 @access(Role.VIEWER)
 def update_view(view_id: str) -> Response:
     """What is named is changed."""
-    view = service.get(db.session(), person(), view_id)
+    view = service.get(db.session(), caller(), view_id)
     data = read_model(schemas.ViewChangeIn).model_dump(mode="json", exclude_unset=True)
-    return _answer(service.change(db.session(), person(), view, data), "updated")
+    return _answer(service.change(db.session(), caller(), view, data), "updated")
 
 
 @route(bp, ONE, "DELETE", tag=TAG, summary=N_("Delete a view"), status=204)
 @access(Role.VIEWER)
 def delete_view(view_id: str) -> tuple[str, int]:
     """For good; records stay."""
-    view = service.get(db.session(), person(), view_id)
+    view = service.get(db.session(), caller(), view_id)
     audit(db.session(), "view.deleted", actor=g.actor.audit, target=("view", view.id, view.name))
-    service.remove(db.session(), person(), view)
+    service.remove(db.session(), caller(), view)
     db.session().commit()
     return "", 204
 
@@ -82,6 +82,6 @@ def _answer(view: View, verb: str) -> Response:
     session = db.session()
     session.flush()
     audit(session, f"view.{verb}", actor=g.actor.audit, target=("view", view.id, view.name))
-    answer = jsonify(service.view_json(view, service.chosen(session, person())))
+    answer = jsonify(service.view_json(view, service.chosen(session, caller())))
     session.commit()
     return answer

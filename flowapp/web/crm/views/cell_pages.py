@@ -17,10 +17,10 @@ from flowapp.web.crm.nouns import R, Row
 from flowapp.web.crm.page import RecordPage, cause
 from flowapp.web.crm.record import declared
 from flowapp.web.crm.views.cells import of_list
-from flowapp.web.crm.views.filter_form import label_of
 from flowapp.web.edits import Edit
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.render import to_url, wants_fragment
+from flowapp.web.texts import label_of
 
 COMPANY = "company.name"
 

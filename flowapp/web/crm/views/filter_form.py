@@ -13,11 +13,12 @@ from flowapp.catalog import N_, Params, ui
 from flowapp.crm.views.reader import ListField
 from flowapp.engine.language.condition_parser import GROUPS, Conditions
 from flowapp.extensions import db
-from flowapp.models import ContactList, Tag
-from flowapp.web.crm.boxes import member_choices
+from flowapp.models import ContactList
+from flowapp.web.crm.boxes import member_choices, tag_names
 from flowapp.web.crm.pipelines import every_pipeline
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.form import ParamsForm, build
+from flowapp.web.texts import label_of
 
 Pairs = Sequence[tuple[str, str]]
 _NEGATIONS: Mapping[str, str] = {"==": "!=", "contains": "not_contains", "in": "not_in"}
@@ -60,11 +61,6 @@ def field_choices(known: Mapping[str, ListField]) -> Pairs:
     return [(name, label_of(one)) for name, one in known.items() if one.offered]
 
 
-def label_of(one: ListField) -> str:
-    """The field's label, in the reader's language."""
-    return one.label if one.own else str(_(one.label))
-
-
 def row_help(one: ListField | None) -> RowHelp:
     """What a condition about the field offers; without one, what every field does."""
     if one is None:
@@ -101,7 +97,7 @@ def _stages() -> list[str]:
 
 
 _READ: Mapping[str, Callable[[], Sequence[str]]] = {
-    "tags": lambda: db.session().scalars(select(Tag.name).order_by(Tag.key).limit(MOST)).all(),
+    "tags": lambda: tag_names(db.session()),
     "lists": lambda: db.session().scalars(select(ContactList.name).order_by(ContactList.name).limit(MOST)).all(),
     "stage_name": _stages,
     "pipeline": lambda: [pipeline.name for pipeline in every_pipeline(db.session())],

@@ -22,11 +22,11 @@ from flowapp.texts import say
 from flowapp.web.crm.nouns import Noun, R
 from flowapp.web.crm.record import declared
 from flowapp.web.crm.views.address import ALL, LAYOUTS, LONGEST, MAIN, Asked, asked, me
-from flowapp.web.crm.views.filter_form import field_choices, filter_form, label_of, row_help
+from flowapp.web.crm.views.filter_form import field_choices, filter_form, row_help
 from flowapp.web.crm.views.notation import in_plain_notation
 from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import page, to_url
-from flowapp.web.texts import translated
+from flowapp.web.texts import label_of, translated
 
 
 class ViewForm(PageForm):
