@@ -14,6 +14,7 @@ from flowapp.data.columns import UNSTORABLE, Column, plain
 from flowapp.errors import InvalidError
 from flowapp.models import conventions_of
 from flowapp.texts import say
+from flowapp.values.examples import number_example
 from flowapp.values.text import folded, without_accents
 
 Values = dict[str, object]
@@ -81,7 +82,10 @@ def amount(session: Session, value: object, path: str) -> Decimal | None:
     if number is None:
         return None
     if not isinstance(number, Decimal) or abs(number) >= MAX_AMOUNT or number != round(number, 4):
-        raise InvalidError.at(path, say("Enter an amount such as 1250.50, with at most four decimals."))
+        example = number_example(conventions_of(session).locale)
+        raise InvalidError.at(
+            path, say("Enter an amount such as %(example)s, with at most four decimals.", example=example)
+        )
     return number
 
 

@@ -16,6 +16,7 @@ from flowapp.errors import UnreadableError
 from flowapp.texts import join, say
 from flowapp.values.conventions import UNSTATED, Conventions, babel_locale
 from flowapp.values.date_text import half_day, month_names, offset_of, plain_name
+from flowapp.values.examples import day_example, moment_example
 
 MAX_TEXT = 80  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,12 +47,12 @@ def read_moment(value: object, conventions: Conventions = UNSTATED) -> date | da
     if isinstance(value, date):
         return value
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return _since_1970(Decimal(str(value)), value)
+        return _since_1970(Decimal(str(value)), value, conventions.locale)
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT:
-        raise _refused(value)
+        raise _refused(value, conventions.locale)
     text = " ".join(value.split())
     if _EPOCH_TEXT.fullmatch(text):
-        return _since_1970(Decimal(text), text)
+        return _since_1970(Decimal(text), text, conventions.locale)
     try:
         found = (
             _iso(text) or _from_mail(text) or _numbered(text, conventions.locale) or _named(text, conventions.locale)
@@ -59,7 +60,7 @@ def read_moment(value: object, conventions: Conventions = UNSTATED) -> date | da
     except (ValueError, OverflowError, KeyError):
         found = None
     if found is None:
-        raise _refused(value)
+        raise _refused(value, conventions.locale)
     return found.replace(tzinfo=conventions.zone) if isinstance(found, datetime) and not found.tzinfo else found
 
 
@@ -69,7 +70,7 @@ def read_day(value: object, conventions: Conventions = UNSTATED) -> date:
     try:
         return moment.astimezone(conventions.zone).date() if isinstance(moment, datetime) else moment
     except OverflowError:
-        raise _refused(value) from None
+        raise _refused(value, conventions.locale) from None
 
 
 def read_instant(value: object, conventions: Conventions = UNSTATED) -> datetime:
@@ -79,7 +80,7 @@ def read_instant(value: object, conventions: Conventions = UNSTATED) -> datetime
     try:
         return full.astimezone(UTC)
     except OverflowError:
-        raise _refused(value) from None
+        raise _refused(value, conventions.locale) from None
 
 
 def iso_instant(text: str, zone: tzinfo) -> datetime | None:
@@ -93,18 +94,21 @@ def iso_instant(text: str, zone: tzinfo) -> datetime | None:
         return None
 
 
-def _refused(value: object) -> UnreadableError:
+def _refused(value: object, locale: str) -> UnreadableError:
     wrong = say("“%(text)s” is not a date.", text=str(value).strip()[:50])
-    return UnreadableError.of(join(" ", (wrong, say("Enter for example 2026-03-31 or 2026-03-31 14:30."))))
+    day, moment = day_example(locale), moment_example(locale)
+    return UnreadableError.of(
+        join(" ", (wrong, say("Enter for example %(day)s or %(moment)s.", day=day, moment=moment)))
+    )
 
 
-def _since_1970(number: Decimal, given: object) -> datetime:
+def _since_1970(number: Decimal, given: object, locale: str) -> datetime:
     size = abs(number) if number.is_finite() else Decimal(0)
     if _SECONDS[0] <= size < _SECONDS[1]:
         return _EPOCH + timedelta(microseconds=int(number * 10**6))
     if _MILLISECONDS[0] <= size < _MILLISECONDS[1]:
         return _EPOCH + timedelta(microseconds=int(number * 1000))
-    raise _refused(given)
+    raise _refused(given, locale)
 
 
 def _iso(text: str) -> date | datetime | None:

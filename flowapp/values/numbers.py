@@ -16,6 +16,7 @@ from functools import cache
 from flowapp.errors import UnreadableError
 from flowapp.texts import say
 from flowapp.values.conventions import babel_locale
+from flowapp.values.examples import number_example
 
 MAX_TEXT = 60  # characters
 MAX_EXPONENT = 400
@@ -165,7 +166,10 @@ class _Written:
             return UnreadableError.of(
                 say("“%(text)s” is not a number. Did you mean %(number)s?", text=shown, number=better)
             )
-        return UnreadableError.of(say("“%(text)s” is not a number. Enter for example 1234.50.", text=shown))
+        example = number_example(self.locale)
+        return UnreadableError.of(
+            say("“%(text)s” is not a number. Enter for example %(example)s.", text=shown, example=example)
+        )
 
 
 def _suggestion(text: str) -> str:

@@ -8,9 +8,11 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.numbers import format_currency
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_currency, format_decimal
 from flask import Flask, g, request
-from flask_babel import format_date, format_datetime, format_decimal, format_time, get_locale, ngettext, refresh
+from flask_babel import format_decimal as format_in_language
+from flask_babel import get_locale, ngettext, refresh
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
@@ -18,6 +20,7 @@ from flowapp.catalog.times import timezones
 from flowapp.extensions import babel
 from flowapp.models import utcnow
 from flowapp.texts import LANGUAGES
+from flowapp.values.conventions import babel_locale
 
 LOCALES = LANGUAGES
 THEMES = ("auto", "light", "dark")
@@ -49,9 +52,23 @@ def select_theme() -> str:
     return theme if theme in THEMES else "auto"
 
 
+def number_notation() -> Locale:
+    """How numbers are written: as the organization writes them; where it has not said, as the page's language does."""
+    organization = g.get("organization")
+    return (babel_locale(organization.locale) if organization else None) or get_locale() or Locale("en")
+
+
+def date_notation() -> Locale:
+    """The same of days and times. Their words are of the page's language, whoever writes them."""
+    written, language = number_notation(), get_locale() or Locale("en")
+    if written.language == language.language:
+        return written
+    return Locale("en", "150") if language.language == "en" else language  # English as Europe writes it: 30 Nov, 14:55
+
+
 def when(moment: datetime | None) -> str:
-    """A time in the reader's zone and language, to the second."""
-    return str(format_datetime(moment, "medium")) if moment else ""
+    """A time in the reader's zone, to the second."""
+    return format_datetime(moment, "medium", zone(), date_notation()) if moment else ""
 
 
 def ago(moment: datetime | None) -> str:
@@ -90,7 +107,7 @@ def duration(seconds: float | None) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{format_decimal(seconds, '0.0')} s"
+        return f"{format_in_language(seconds, '0.0')} s"
     whole = int(seconds)
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
@@ -101,7 +118,7 @@ def duration(seconds: float | None) -> str:
 
 def percent(rate: float) -> str:
     """A rate of 0 to 100: 66.7 %; 66,7 % in French."""
-    return f"{format_decimal(rate, '0.#')}\N{NO-BREAK SPACE}%"
+    return f"{format_in_language(rate, '0.#')}\N{NO-BREAK SPACE}%"
 
 
 def zone() -> ZoneInfo:
@@ -125,23 +142,28 @@ def zone_text(text: str) -> str:
 
 
 def money(amount: Decimal | None, currency: str) -> str:
-    """An amount in the reader's language; whole ones without decimals."""
+    """An amount as the organization writes it; whole ones without decimals."""
     if amount is None:
         return ""
-    language = get_locale() or Locale("en")
-    pattern = language.currency_formats["standard"].pattern
+    written = number_notation()
+    pattern = written.currency_formats["standard"].pattern
     shown = pattern.replace("0.00", "0") if amount == amount.to_integral_value() else pattern
-    return str(format_currency(amount, currency, locale=language, format=shown, currency_digits=False))
+    return str(format_currency(amount, currency, locale=written, format=shown, currency_digits=False))
 
 
 def day(value: date | None) -> str:
-    """A day in the reader's language."""
-    return str(format_date(value, "medium", rebase=False)) if value else ""
+    """A day as the organization writes it."""
+    return format_date(value, "medium", date_notation()) if value else ""
+
+
+def number(value: Decimal | float) -> str:
+    """A number as the organization writes it."""
+    return str(format_decimal(value, locale=number_notation()))
 
 
 def clock(moment: datetime) -> str:
     """The time of day of a moment in the reader's zone, to the minute."""
-    return str(format_time(moment, "short"))
+    return str(format_time(moment, "short", zone(), date_notation()))
 
 
 def today() -> date:
@@ -157,7 +179,12 @@ def speak(language: str) -> None:
 
 
 def _context() -> dict[str, object]:
-    return {"locale": str(get_locale() or "en"), "theme": select_theme(), "timezone": select_timezone()}
+    return {
+        "locale": str(get_locale() or "en"),
+        "theme": select_theme(),
+        "timezone": select_timezone(),
+        "notation": str(date_notation()).replace("_", "-"),
+    }
 
 
 def init_app(app: Flask) -> None:

@@ -109,7 +109,7 @@ function localTimes(text, timeZone) {
     const time = document.createElement("time");
     time.dateTime = moment.toISOString();
     time.title = part;
-    time.textContent = moment.toLocaleString(document.documentElement.lang, { timeZone: timeZone || "UTC", dateStyle: "medium", timeStyle: "medium" });
+    time.textContent = moment.toLocaleString(document.documentElement.dataset.notation, { timeZone: timeZone || "UTC", dateStyle: "medium", timeStyle: "medium" });
     return time;
   });
 }

@@ -14,6 +14,7 @@ from flowapp.errors import ExpressionError, InvalidError
 from flowapp.records.filters.context import Context, text_of, values_of
 from flowapp.texts import say
 from flowapp.values.dates import iso_instant
+from flowapp.values.examples import day_example
 
 Test = ColumnElement[bool]
 _ORDERED = ("before", "after", ">", ">=", "<", "<=")
@@ -101,7 +102,7 @@ def _day(value: object) -> date:
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:
-        raise InvalidError.at("value", say("Enter a date such as 2026-12-31."))
+        raise _refused()
     return day
 
 
@@ -120,5 +121,9 @@ def _moment(operator: str, value: object, context: Context) -> datetime:
     except (OverflowError, ValueError):
         moment = None
     if moment is None:
-        raise InvalidError.at("value", say("Enter a date such as 2026-12-31."))
+        raise _refused(context.notation() if operator in _SIGNS else "")
     return moment
+
+
+def _refused(locale: str = "") -> InvalidError:
+    return InvalidError.at("value", say("Enter a date such as %(example)s.", example=day_example(locale)))

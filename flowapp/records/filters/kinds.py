@@ -13,6 +13,7 @@ from flowapp.errors import InvalidError
 from flowapp.models.folding import folded
 from flowapp.records.filters.context import Context, text_of, values_of
 from flowapp.texts import say
+from flowapp.values.examples import number_example
 from flowapp.values.numbers import plain_number
 from flowapp.values.truth import truth_of
 
@@ -189,7 +190,7 @@ def _as_it_is(text: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
 def _number(value: object) -> int | float:
     number = plain_number(value)
     if number is None:
-        raise InvalidError.at("value", say("Enter a number such as 1250.50."))
+        raise InvalidError.at("value", say("Enter a number such as %(example)s.", example=number_example()))
     return number if isinstance(number, int | float) else float(number)
 
 

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 from flask import url_for
-from flask_babel import format_decimal
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +17,7 @@ from flowapp.crm.writing import Record
 from flowapp.models import read_id
 from flowapp.web.crm.boxes import MODELS, target_of
 from flowapp.web.crm.nouns import NOUNS, RecordField, Row, noun_of, title_of
-from flowapp.web.locale import day, money, when
+from flowapp.web.locale import day, money, number, when
 
 _LINKS = {"url": "", "email": "mailto:", "phone": "tel:", "domain": "https://"}
 
@@ -111,7 +110,7 @@ def _amount(value: object, currency: str) -> str:
         amount = Decimal(str(value))
     except InvalidOperation:
         return str(value)
-    return money(amount, currency) if currency else str(format_decimal(amount))
+    return money(amount, currency) if currency else number(amount)
 
 
 def _day(value: object) -> str:
@@ -129,7 +128,7 @@ def _moment(value: object) -> str:
 
 
 def _number(value: object) -> str:
-    return str(format_decimal(Decimal(str(value)))) if isinstance(value, int | float | Decimal) else str(value)
+    return number(Decimal(str(value))) if isinstance(value, int | float | Decimal) else str(value)
 
 
 _WRITTEN: Mapping[str, Callable[[object], str]] = {

@@ -71,6 +71,25 @@ def test_conditions_take_numbers_and_dates_as_people_write_them(
     assert str(rule["value"]) == stored
 
 
+def test_numbers_and_dates_are_shown_and_asked_for_as_the_organization_writes_them(crm: Crm) -> None:
+    with crm.session() as session:
+        session.get_one(Organization, crm.organization_id).locale = "fr-FR"
+    crm.deal("Engine", value="1234.5", currency="EUR", expected_close="2026-12-31")
+    rule = {"all": [{"field": "value", "operator": ">", "value": 1250.5}]}
+    page = crm.ada.get(f"/deals/list?columns=value,expected_close&filter={json.dumps(rule)}").text
+    assert "Value greater than 1\u202f250,5" in page
+    page = crm.ada.get("/deals/list?columns=value,expected_close").text
+    assert "1\u202f234,50\xa0€" in page and "31 Dec 2026" in page, "an English page: its words, their notation"
+    tab = Tab(crm.ada.client, "/deals/filter", "filter-form")
+    tab.send(200, _add="f-filter-items")
+    tab.send(200, _add="f-filter-items")
+    tab.type(**{"f-filter-items-0-field": "value", "f-filter-items-1-field": "expected_close"}).send(200, _refresh="1")
+    assert 'placeholder="31/12/2026 or -30 days"' in tab.html
+    operators = {"f-filter-items-0-operator": ">", "f-filter-items-1-operator": "=="}
+    tab.type(**operators, **{"f-filter-items-0-value": "a lot", "f-filter-items-1-value": "soon"}).send(422)
+    assert "Enter for example 1234,50." in tab.html and "Enter a date such as 31/12/2026." in tab.html
+
+
 def test_a_list_asks_the_database_as_often_for_many_rows_as_for_few(crm: Crm) -> None:
     with crm.session() as session:
         relation = {"label": "Partner", "key": "partner", "type": "relation", "target": "company"}
@@ -105,7 +124,7 @@ def test_conditions_are_built_and_stand_in_the_address(people: Crm) -> None:
     again = Tab(people.ada.client, location.replace("/contacts", "/contacts/filter"), "filter-form")
     again.type(**{"f-filter-items-0-field": "score", "f-filter-items-0-operator": ">"})
     again.send(422)
-    assert "Enter a number such as 1250.50." in again.html
+    assert "Enter a number such as 1234.50." in again.html
 
 
 def test_columns_are_chosen_ordered_and_sorted_by(people: Crm) -> None:

@@ -13,9 +13,13 @@ from flowapp.catalog import N_, Params, ui
 from flowapp.crm.views.reader import ListField
 from flowapp.engine.language.condition_parser import GROUPS, Conditions
 from flowapp.extensions import db
-from flowapp.models import ContactList
+from flowapp.models import ContactList, conventions_of
+from flowapp.values.examples import day_example
+from flowapp.values.numbers import plain_number
 from flowapp.web.crm.boxes import member_choices, tag_names
+from flowapp.web.crm.nouns import RecordField
 from flowapp.web.crm.pipelines import every_pipeline
+from flowapp.web.crm.values import of_field
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.form import ParamsForm, build
 from flowapp.web.texts import label_of
@@ -72,11 +76,15 @@ def row_help(one: ListField | None) -> RowHelp:
         if name and not (one.type in _TIMES and operator in (">", ">=", "<", "<=", "in"))
     ]
     labels = {**_LABELS, **(_OF_LISTS if one.type in _LISTS else {})}
-    hint = _("2026-12-31 or -30 days") if one.type in _TIMES else ""
+    hint = _("%(example)s or -30 days", example=day_example(_locale())) if one.type in _TIMES else ""
     operators = [(name, _(labels[name])) for name in (*names, "empty", "not_empty")]
     choices = _choices(one)
     is_text = "contains" in names and one.type not in _LISTS and not choices
     return RowHelp(operators, choices, hint, is_text)
+
+
+def _locale() -> str:
+    return conventions_of(db.session()).locale
 
 
 def _choices(one: ListField) -> Pairs:
@@ -122,6 +130,14 @@ def _rule(rule: Conditions, known: Mapping[str, ListField]) -> str:
     labels = dict(row_help(one).operators)
     operator = labels.get(rule["operator"], rule["operator"].replace("_", " "))
     value = rule.get("value", "")
-    shown = dict(_choices(one)).get(str(value), str(value)) if one else str(value)
-    text = ", ".join(map(str, value)) if isinstance(value, list) else shown
+    text = ", ".join(_said(one, each) for each in value) if isinstance(value, list) else _said(one, value)
     return f"{label_of(one) if one else rule['field']} {operator} {text}".strip()
+
+
+def _said(one: ListField | None, value: object) -> str:
+    if one is None:
+        return str(value)
+    if one.type in ("number", "money", "date"):
+        plain = plain_number(value)
+        return of_field(db.session(), RecordField(one.name, "", one.type), value if plain is None else plain).text
+    return dict(_choices(one)).get(str(value), str(value))

@@ -23,7 +23,7 @@ from flowapp.web.crm.nouns import Noun, R
 from flowapp.web.crm.record import declared
 from flowapp.web.crm.views.address import ALL, LAYOUTS, LONGEST, MAIN, Asked, asked, me
 from flowapp.web.crm.views.filter_form import field_choices, filter_form, row_help
-from flowapp.web.crm.views.notation import in_plain_notation
+from flowapp.web.crm.views.notation import PlainNotation
 from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import page, to_url
 from flowapp.web.texts import label_of, translated
@@ -81,8 +81,12 @@ class ViewPages(Generic[R]):
         )
 
     def _filtered(self, here: Asked, typed: object) -> str:
-        conditions = in_plain_notation(typed, here.known, conventions_of(db.session()))
-        finding.read(db.session(), self.noun.model, {"filter": conditions}, me().id)
+        plain = PlainNotation(here.known, conventions_of(db.session()))
+        conditions = plain.of(typed)
+        try:
+            finding.read(db.session(), self.noun.model, {"filter": conditions}, me().id)
+        except InvalidError as error:
+            raise plain.refused(error) from None
         url = here.url(filter=dump_json(conditions) if conditions else "" if here.view else None)
         if len(url) > LONGEST:
             raise InvalidError.at("filter", say("These are too many conditions for one list. Take some away."))
