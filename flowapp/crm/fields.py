@@ -168,7 +168,7 @@ def _complete(session: Session, field: FieldDef) -> None:
     if field.type in ("choice", "multiple_choice") and not field.options:
         raise InvalidError.at("options", say("List at least one option."))
     if field.type == "relation" and not field.target:
-        raise InvalidError.at("target", say("Choose what the field leads to: contact, company or deal."))
+        raise InvalidError.at("target", say("Choose what the field links to: contact, company or deal."))
     if field.default is not None:
         field.default = reading.at("default", lambda: coerce(session, field, field.default))
 

@@ -4,9 +4,8 @@ const boxes = () => [...document.querySelectorAll('input[form="bulk"][name="id"]
 function show() {
   const all = boxes();
   const count = all.filter((box) => box.checked).length;
-  const head = document.querySelector("[data-select-page]");
   const told = document.querySelector("#bulk [data-selected]");
-  if (head) {
+  for (const head of document.querySelectorAll("[data-select-page]")) {
     head.checked = count > 0 && count === all.length;
     head.indeterminate = count > 0 && count < all.length;
   }

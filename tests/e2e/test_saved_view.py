@@ -45,12 +45,13 @@ def test_a_view_is_built_saved_shared_and_opened(group: Group, visit: Callable) 
     colleague = visit(group).new_page()
     colleague.goto(page.get_by_role("textbox", name="Invitation link").input_value())
     read(colleague, path)
+    define_a_field(page)
+    select_on_a_phone(page, path)
 
 
 def build(page: Page) -> None:
     """First name is not Ann, whatever the case."""
     page.get_by_role("link", name="Filter", exact=True).click()
-    page.get_by_role("button", name="Add condition").click()
     page.get_by_label("Field: 1").select_option("First name")
     page.get_by_label("Operator: 1").select_option("is not")
     page.get_by_role("textbox", name="Value: 1").fill("ANN")
@@ -81,3 +82,24 @@ def read(page: Page, path: str) -> None:
     page.get_by_role("link", name="Not Ann").click()
     expect(page.locator("td.main")).to_have_text(["Bob"])
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def define_a_field(page: Page) -> None:
+    """Only the boxes of its type are shown."""
+    page.goto("/settings/fields/new")
+    choices, target = page.get_by_role("textbox", name="Choices"), page.get_by_label("Links to")
+    expect(choices).to_be_hidden()
+    page.get_by_label("Type", exact=True).select_option("Multiple choice")
+    expect(choices).to_be_visible()
+    expect(target).to_be_hidden()
+    page.get_by_label("Type", exact=True).select_option("Another record")
+    expect(target).to_be_visible()
+
+
+def select_on_a_phone(page: Page, path: str) -> None:
+    """The whole page of a list, whose head is not seen there."""
+    page.set_viewport_size(PHONE)
+    page.goto(path)
+    page.get_by_role("checkbox", name="Select this page").check()
+    expect(page.get_by_text("Selected: 1")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Select: Bob")).to_be_checked()

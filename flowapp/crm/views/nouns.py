@@ -57,8 +57,9 @@ def member(reader: Reader, name: str, label: str, column: Id) -> ListField:
 
 
 def record(reader: Reader, name: str, label: str, column: Id, target: str, *, shown: bool = True) -> ListField:
-    """Another record."""
-    return ListField(name, label, "relation", IdKind(column, reader.record(target)), target=target, shown=shown)
+    """Another record. What is not `shown` is for conditions that programs write."""
+    kind = IdKind(column, reader.record(target))
+    return ListField(name, label, "relation", kind, target=target, shown=shown, offered=shown)
 
 
 def tags(model: type[Record]) -> ListField:

@@ -36,12 +36,12 @@ TYPES = {
 class FieldForm(PageForm):
     """A custom field. What it is of and its type are chosen once; its key is made of the label where none is given."""
 
-    object = choice(_l("Of"), OBJECTS, "contact")
+    object = choice(_l("Belongs to"), OBJECTS, "contact")
     label = text(label=_l("Label"))
     type = choice(_l("Type"), {name: _l(label) for name, label in TYPES.items()}, "text")
     key = text(label=_l("Name in workflows"))
     options = LongTextField(_l("Choices"), default="", render_kw={"rows": 4})
-    target = choice(_l("Leads to"), {"": _l("Nothing"), **OBJECTS}, "")
+    target = choice(_l("Links to"), {"": _l("Choose …"), **OBJECTS}, "")
     default = text(label=_l("Default"))
     required = wtforms.BooleanField(_l("Required"))
     unique = wtforms.BooleanField(_l("Unique"))

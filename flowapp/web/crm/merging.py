@@ -88,6 +88,7 @@ class MergePages(Generic[R]):
         try:
             gone = links.find(session, self.noun.name, other)
             target = (self.noun.name, gone.id, title_of(gone))
+            names = self._names(kept, gone if isinstance(gone, Contact | Company) else None)
             if isinstance(kept, Contact) and isinstance(gone, Contact):
                 merge.contact(session, kept, gone, take, cause=cause())
             elif isinstance(kept, Company) and isinstance(gone, Company):
@@ -97,7 +98,7 @@ class MergePages(Generic[R]):
             return self._preview(self._party(ids), "", problem=_message(error), typed=other)
         audit(session, f"{self.noun.name}.merged", actor=g.actor.audit, target=target, details={"into": kept.id})
         session.commit()
-        flash(_("“%(gone)s” was merged into “%(kept)s”.", gone=target[2], kept=title_of(kept)), "success")
+        flash(_("“%(gone)s” was merged into “%(kept)s”.", gone=names[1], kept=names[0]), "success")
         return to_url(url_of(kept))
 
     def keep_apart(self, **ids: UUID) -> Response:
@@ -126,7 +127,7 @@ class MergePages(Generic[R]):
             if count and name in MOVES
         ]
         return self._page(
-            "crm/merge.html", 422 if problem else 200, kept=kept, gone=gone, rows=rows, moves=moves, problem=problem,
+            "crm/merge.html", 422 if problem else 200, kept=kept, gone=gone, names=self._names(kept, gone), rows=rows, moves=moves, problem=problem,
             typed=typed, alike=[] if gone else duplicates.of(session, kept),
         )  # fmt: skip
 
@@ -148,6 +149,16 @@ class MergePages(Generic[R]):
 
     def _model(self) -> type[Contact | Company]:
         return Contact if issubclass(self.noun.model, Contact) else Company
+
+    def _names(self, kept: Party, gone: Party | None) -> tuple[str, str]:
+        """What the two are called; namesakes by what tells them apart, too."""
+        names = title_of(kept), title_of(gone) if gone else ""
+        if gone is None or names[0] != names[1]:
+            return names
+        apart = [one.email if isinstance(one, Contact) else one.domain for one in (kept, gone)]
+        if apart[0] == apart[1]:
+            apart = [f"#{kept.number}", f"#{gone.number}"]
+        return f"{names[0]} ({apart[0] or f'#{kept.number}'})", f"{names[1]} ({apart[1] or f'#{gone.number}'})"
 
     def _page(self, template: str, status: int = 200, **context: object) -> Response:
         return page(

@@ -36,6 +36,25 @@ def test_a_merge_by_its_page(crm: Crm) -> None:
         assert (entry.object_id, entry.object_label, entry.details) == (john, "John Smith", {"into": jon})
 
 
+def test_namesakes_are_told_apart(crm: Crm) -> None:
+    one = crm.contact("ann@b.example", first_name="Ann", last_name="Lee")
+    other = crm.contact("lee@b.example", first_name="Ann", last_name="Lee")
+    preview = crm.ada.get(f"/contacts/{one}/merge?other={other}").text
+    assert "Links to “Ann Lee (lee@b.example)” lead to “Ann Lee (ann@b.example)”" in preview
+    assert preview.count(">Ann Lee (ann@b.example)<br>") == 1
+    crm.ada.post(f"/contacts/{one}/merge", {"other": other})
+    assert (
+        "“Ann Lee (lee@b.example)” was merged into “Ann Lee (ann@b.example)”." in crm.ada.get(f"/contacts/{one}").text
+    )
+    acme, double = crm.company("Acme"), crm.company("Acme", domain="acme.example")
+    preview = crm.ada.get(f"/companies/{double}/merge?other={acme}").text
+    assert "“Acme (acme.example)”" in preview and "“Acme (#1)”" in preview
+    third = crm.company("Acme")
+    assert (
+        "“Acme (#1)”" in (preview := crm.ada.get(f"/companies/{third}/merge?other={acme}").text) and "(#3)" in preview
+    )
+
+
 def test_companies_merge_too(crm: Crm) -> None:
     acme, double = crm.company("Acme", domain="acme.example"), crm.company("ACME SA", domain="acme.example")
     assert "same domain" in crm.ada.get("/companies/duplicates").text

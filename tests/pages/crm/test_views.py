@@ -90,6 +90,24 @@ def test_numbers_and_dates_are_shown_and_asked_for_as_the_organization_writes_th
     assert "Enter for example 1234,50." in tab.html and "Enter a date such as 31/12/2026." in tab.html
 
 
+def test_the_filter_opens_with_a_row_and_lists_each_field_once(crm: Crm) -> None:
+    html = crm.ada.get("/contacts/filter").text
+    assert 'id="f-filter-items-0-row"' in html and 'id="f-filter-items-1-row"' not in html
+    labels = re.findall(r"<option[^>]*>([^<]+)</option>", html[: html.index("f-filter-items-0-operator")])
+    assert labels.count("Company") == 1 and "Id" not in labels
+    tab = Tab(crm.ada.client, "/contacts/filter", "filter-form")
+    assert "filter" not in query(tab.send(303).location), "an empty row asks for nothing"
+    company = crm.company("Acme")
+    rule = json.dumps({"all": [{"field": "company_id", "operator": "==", "value": company}]})
+    asked = crm.ada.get(f"/contacts/filter?filter={rule}").text
+    assert '<option value="company_id" selected>Company</option>' in asked and "f-filter-items-1-row" not in asked
+
+
+def test_an_empty_list_offers_to_import(crm: Crm) -> None:
+    empty = crm.ada.get("/contacts").text.partition('class="empty-state"')[2]
+    assert "/imports/new/contact" in empty or "object_name=contact" in empty
+
+
 def test_a_list_asks_the_database_as_often_for_many_rows_as_for_few(crm: Crm) -> None:
     with crm.session() as session:
         relation = {"label": "Partner", "key": "partner", "type": "relation", "target": "company"}

@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 
 from flowapp.crm import finding
 from flowapp.crm.views import service
+from flowapp.crm.views.reader import ListField
 from flowapp.errors import FlowError, InvalidError
 from flowapp.events import audit
 from flowapp.exact_json import dump_json
@@ -24,6 +25,7 @@ from flowapp.web.crm.record import declared
 from flowapp.web.crm.views.address import ALL, LAYOUTS, LONGEST, MAIN, Asked, asked, me
 from flowapp.web.crm.views.filter_form import field_choices, filter_form, row_help
 from flowapp.web.crm.views.notation import PlainNotation
+from flowapp.web.forms.fields.conditions import ShownRule
 from flowapp.web.forms.page import PageForm, text
 from flowapp.web.render import page, to_url
 from flowapp.web.texts import label_of, translated
@@ -61,6 +63,10 @@ class ViewPages(Generic[R]):
     def filter(self) -> Response:
         """The conditions of the list; saved, they stand in its address."""
         here = self._asked()
+
+        def named(name: str) -> ListField | None:
+            return here.known.get(name.removeprefix("fields."))
+
         conditions = finding.conditions_of(service.asked(here.view, here.args).get("filter") or {})
         stored = conditions if isinstance(conditions, dict) else {}
         form = filter_form(stored, request.form if request.method == "POST" else None)
@@ -69,6 +75,8 @@ class ViewPages(Generic[R]):
                 return to_url(self._filtered(here, form.data.get("filter") or {}))
             except InvalidError as error:
                 form.show(error.problems)
+        elif request.method == "GET" and form["filter"].group.blank:
+            form["filter"].group.entries.append(ShownRule())
         return page(
             "crm/views/filter.html",
             block="tool",
@@ -77,7 +85,8 @@ class ViewPages(Generic[R]):
             here=here,
             form=form,
             field_choices=field_choices(here.known),
-            row_help=lambda name: row_help(here.known.get(name.removeprefix("fields."))),
+            row_help=lambda name: row_help(named(name)),
+            label_of=lambda name: label_of(one) if (one := named(name)) else name,
         )
 
     def _filtered(self, here: Asked, typed: object) -> str:
