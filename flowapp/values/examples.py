@@ -36,9 +36,9 @@ def moment_example(locale: str = "") -> str:
 def _pattern(locale: str) -> str:
     """Day, month and year as the locale's short dates order and part them; the year first where they begin with it."""
     known = babel_locale(locale) if locale else None
-    pattern = str(known.date_formats["short"].pattern) if known else "y"
+    pattern = str(known.date_formats["short"].pattern) if known else ""
     order = sorted("dMy", key=pattern.find)
-    if order[0] == "y":
+    if not pattern or order[0] == "y":
         return "%Y-%m-%d"
     mark = next(char for char in pattern if char in "./-")
     return mark.join({"d": "%d", "M": "%m", "y": "%Y"}[letter] for letter in order)

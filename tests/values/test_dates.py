@@ -13,6 +13,7 @@ from flowapp.errors import UnreadableError
 from flowapp.values.conventions import Conventions
 from flowapp.values.date_text import read_date, write_date
 from flowapp.values.dates import iso_instant, read_day, read_instant, read_moment
+from flowapp.values.examples import day_example
 from tests.corpus import rows
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -40,7 +41,7 @@ def test_two_days_are_refused_and_named(value: object, locale: str, right: str) 
 
 @pytest.mark.parametrize(("value", "locale"), [row[:2] for row in DATES if not row[2]])
 def test_what_is_no_date_is_refused(value: object, locale: str) -> None:
-    with pytest.raises(UnreadableError, match=r"is not a date\. Enter for example 2026-03-31"):
+    with pytest.raises(UnreadableError, match=rf"is not a date\. Enter for example {day_example(locale)}"):
         read_moment(value, Conventions(locale, PARIS))
 
 

@@ -57,7 +57,7 @@ def test_the_board_is_narrowed_by_conditions_and_saved_as_a_view(crm: Crm) -> No
     location = tab.send().location
     assert location.startswith("/deals?")
     page = crm.ada.get(location).text
-    assert "Big" in column(page, "PROSPECTION") and "Small" not in page and "Value greater than 1000" in page
+    assert "Big" in column(page, "PROSPECTION") and "Small" not in page and "Value greater than 1,000" in page
     moved = crm.ada.post(location.replace("/deals", f"/deals/{big}/move"), {"stage": crm.stage("SIGNÉ")}).location
     assert "Small" not in crm.ada.get(moved).text
     name = Tab(crm.ada.client, location.replace("/deals", "/deals/views/new") + "&layout=board", "view-form")

@@ -68,7 +68,7 @@ def test_every_column_of_a_list_can_be_saved(crm: Crm, noun: str) -> None:
 
 def test_what_cannot_be_saved_leads_back_and_says_why(crm: Crm) -> None:
     answer = crm.ada.get("/exports/deal.csv?sort=salary", 303)
-    assert "The list was not saved: This list cannot be sorted by" in crm.ada.get(answer.location).text
+    assert "The list was not exported: This list cannot be sorted by" in crm.ada.get(answer.location).text
     crm.ada.get("/exports/deal.pdf", 404)
     crm.ada.get("/exports/note.csv", 404)
     crm.member("viewer").get("/exports/contact.csv")

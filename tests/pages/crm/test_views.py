@@ -142,7 +142,7 @@ def test_conditions_are_built_and_stand_in_the_address(people: Crm) -> None:
     again = Tab(people.ada.client, location.replace("/contacts", "/contacts/filter"), "filter-form")
     again.type(**{"f-filter-items-0-field": "score", "f-filter-items-0-operator": ">"})
     again.send(422)
-    assert "Enter a number such as 1234.50." in again.html
+    assert "“pro” is not a number. Enter for example 1234.50." in again.html
 
 
 def test_columns_are_chosen_ordered_and_sorted_by(people: Crm) -> None:

@@ -13,9 +13,10 @@ from flowapp.errors import InvalidError, UnreadableError
 from flowapp.texts import say
 from flowapp.values.conventions import Conventions
 from flowapp.values.dates import read_day
-from flowapp.values.examples import day_example
+from flowapp.values.examples import day_example, number_example
 from flowapp.values.numbers import plain_number, read_number
 
+_NUMBERS = ("number", "money")
 _DAY = re.compile(r"[0-9]{1,2}[./\-][0-9]{1,2}[./\-][0-9]{4}")
 
 
@@ -47,12 +48,15 @@ class PlainNotation:
 
     def _plain(self, kind: str, text: str, path: str) -> str:
         try:
-            if kind in ("number", "money") and plain_number(text) is None:
+            if kind in _NUMBERS and plain_number(text) is None:
                 return format(read_number(text, self.conventions.locale), "f")
             if kind in ("date", "datetime") and _DAY.fullmatch(text):
                 return read_day(text, self.conventions).isoformat()
         except UnreadableError as error:
             self.unread[path] = error.reason
+        if kind in _NUMBERS and not text:
+            example = number_example(self.conventions.locale)
+            self.unread[path] = say("Enter a number such as %(example)s.", example=example)
         if kind == "date":
             example = day_example(self.conventions.locale)
             self.unread.setdefault(path, say("Enter a date such as %(example)s.", example=example))
