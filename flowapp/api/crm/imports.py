@@ -24,7 +24,7 @@ from flowapp.models import Import
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web.access import access
-from flowapp.web.crm import begun_jobs
+from flowapp.web.crm import jobs
 from flowapp.web.crm.saved_files import error_file
 
 bp = Blueprint("imports_api", __name__)
@@ -94,7 +94,7 @@ def cancel_import(import_id: str) -> Response:
     job = service.job_of(session, row)
     if job is None:
         raise ConflictError(say("This import has not begun."))
-    return begun_jobs.cancel(job, lambda: jsonify(_json(row)))
+    return jobs.cancel(job, lambda: jsonify(_json(row)))
 
 
 @route(bp, f"{ONE}errors/", "GET", tag=TAG, summary=N_("Error file of an import"), media=("text/csv",))
@@ -146,7 +146,7 @@ def _places(row: Import, mapping: dict[str, str]) -> dict[int, str]:
 
 
 def _begin(row: Import, sheet: Sheet) -> Response:
-    return begun_jobs.begin(service.start(db.session(), row, sheet), lambda: jsonify(_json(row)), row)
+    return jobs.begin(service.start(db.session(), row, sheet), lambda: jsonify(_json(row)), row)
 
 
 def _json(row: Import) -> dict[str, object]:

@@ -19,7 +19,7 @@ from flowapp.records.jobs import service
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web.access import access
-from flowapp.web.crm import begun_jobs
+from flowapp.web.crm import jobs
 
 bp = Blueprint("bulk_api", __name__)
 _OWN = {"tag", "list", "owner", "data", "workflow"}
@@ -96,4 +96,4 @@ def _search(noun: str, given: FilterIn) -> finding.Search:
 
 
 def _answer(job: Job) -> tuple[Response, int]:
-    return begun_jobs.begin(job, lambda: jsonify(service.job_json(job))), 202
+    return jobs.begin(job, lambda: jsonify(service.job_json(job))), 202

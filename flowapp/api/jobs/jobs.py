@@ -13,7 +13,7 @@ from flowapp.extensions import db
 from flowapp.records.jobs import service
 from flowapp.security.roles import Role
 from flowapp.web.access import access
-from flowapp.web.crm import begun_jobs
+from flowapp.web.crm import jobs
 from flowapp.web.crm.saved_files import error_file
 
 bp = Blueprint("jobs_api", __name__)
@@ -48,4 +48,4 @@ def job_errors(job_id: str) -> Response:
 def cancel_job(job_id: str) -> Response:
     """It does nothing more; what it has done stays. 409 where it is over."""
     job = service.get(db.session(), job_id)
-    return begun_jobs.cancel(job, lambda: jsonify(service.job_json(job)))
+    return jobs.cancel(job, lambda: jsonify(service.job_json(job)))

@@ -17,7 +17,7 @@ from flowapp.errors import InvalidError, MalformedError
 from flowapp.extensions import db
 from flowapp.security.roles import Role
 from flowapp.web import access, go, page
-from flowapp.web.crm import begun_jobs
+from flowapp.web.crm import jobs
 from flowapp.web.crm.boxes import at_boxes, tag_names
 from flowapp.web.crm.bulk_forms import BulkForm
 from flowapp.web.crm.nouns import NOUNS as SHOWN
@@ -90,7 +90,7 @@ def _begun(session: Session, asked: Asked, form: BulkForm) -> Response:
         session.rollback()
         flash(_("The number of records has changed meanwhile: check it, and start again."), "warning")
         return _ask(asked, asked.does, total, form, form.boxes(posted=True))
-    return begun_jobs.begin(job, lambda: go("jobs.show", job_id=job.id))
+    return jobs.begin(job, lambda: go("jobs.show", job_id=job.id))
 
 
 def _ask(asked: Asked, action: Action, number: int, form: BulkForm, boxes: FieldsForm, status: int = 200) -> Response:

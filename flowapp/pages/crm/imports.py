@@ -21,7 +21,7 @@ from flowapp.models import Import
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web import access, go, page
-from flowapp.web.crm import begun_jobs
+from flowapp.web.crm import jobs
 from flowapp.web.crm.import_form import OPTIONS, ImportForm
 from flowapp.web.crm.nouns import NOUNS
 from flowapp.web.forms.page import PageForm, UploadField
@@ -121,7 +121,7 @@ def change(import_id: UUID) -> Response:
 
 def _start(row: Import, sheet: Sheet) -> Response:
     job = service.start(db.session(), row, sheet)
-    return begun_jobs.begin(job, lambda: go("jobs.show", job_id=job.id), row)
+    return jobs.begin(job, lambda: go("jobs.show", job_id=job.id), row)
 
 
 def _page(row: Import, sheet: Sheet, form: ImportForm, trial: Trial | None = None, status: int = 200) -> Response:

@@ -18,7 +18,7 @@ from flowapp.records.jobs import KINDS, files, service
 from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page, wants_fragment
-from flowapp.web.crm import begun_jobs
+from flowapp.web.crm import jobs
 from flowapp.web.crm.nouns import NOUNS, Noun
 from flowapp.web.crm.saved_files import attached, error_file
 from flowapp.web.texts import translated
@@ -105,7 +105,7 @@ def cancel(job_id: UUID) -> Response:
     session = db.session()
     job = service.get(session, str(job_id))
     try:
-        answer = begun_jobs.cancel(job, lambda: go("jobs.show", job_id=job_id))
+        answer = jobs.cancel(job, lambda: go("jobs.show", job_id=job_id))
     except ConflictError:
         session.rollback()
         flash(_("This job had already ended."), "info")
