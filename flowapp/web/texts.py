@@ -19,7 +19,7 @@ def translated(message: str) -> str:
     return localized(message, str(get_locale() or "en"))
 
 
-class WithLabel(Protocol):
+class FieldLabel(Protocol):
     """What has a label: a msgid, unless it is `own`, which is as an admin wrote it."""
 
     @property
@@ -29,7 +29,7 @@ class WithLabel(Protocol):
     def own(self) -> bool: ...
 
 
-def label_of(one: WithLabel) -> str:
+def label_of(one: FieldLabel) -> str:
     """What it is called, in the reader's language."""
     return one.label if one.own else str(gettext(one.label))
 
