@@ -35,6 +35,8 @@ DOCS: dict[str, str] = {
     "SENDGRID_API_KEY": "Sends e-mail through SendGrid's SMTP service, where neither SMTP_URL nor SMTP_HOST is set.",
     "SENTRY_DSN": "Shown by `flask doctor`; errors are reported by the log.",
     "FLOWAPP_EGRESS_ALLOW": "Hosts or CIDRs, comma separated, that outgoing calls may reach besides public addresses.",
+    "FLOWAPP_EGRESS_ORGANIZATIONS": "Whose administrators may allow private addresses for their organization: first (the one that runs the installation), all or none.",
+    "FLOWAPP_DOWNLOAD_SIZE": "Megabytes (MiB) that a step may download into one file.",
     "FLOWAPP_TRUSTED_PROXIES": "How many reverse proxies stand in front (their X-Forwarded-* are believed).",
     "FLOWAPP_COOKIE_SECURE": "yes: cookies only over HTTPS; auto: when the request came over HTTPS.",
     "FLOWAPP_MAX_BODY": "Largest request body in bytes; a larger one gets 413.",
@@ -87,6 +89,8 @@ class Settings:
     mail_from: str = "Flowapp <flowapp@localhost>"
     sentry_dsn: str = ""
     egress_allow: tuple[str, ...] = ()
+    egress_organizations: str = "first"
+    download_size: int = 100
     trusted_proxies: int = 0
     cookie_secure: str = "auto"
     max_body: int = 1_048_576
@@ -141,6 +145,8 @@ class Settings:
             mail_from=env.get("FLOWAPP_MAIL_FROM") or "Flowapp <flowapp@localhost>",
             sentry_dsn=env.get("SENTRY_DSN", ""),
             egress_allow=_list(env.get("FLOWAPP_EGRESS_ALLOW", "")),
+            egress_organizations=_choice(env, "FLOWAPP_EGRESS_ORGANIZATIONS", "first", ("first", "all", "none")),
+            download_size=_number(env, "FLOWAPP_DOWNLOAD_SIZE", 100, 1, 1_048_576),
             trusted_proxies=_number(env, "FLOWAPP_TRUSTED_PROXIES", 0, 0, 10),
             cookie_secure=_choice(env, "FLOWAPP_COOKIE_SECURE", "auto", ("auto", "yes", "no")),
             max_body=_number(env, "FLOWAPP_MAX_BODY", 1_048_576, 1024, 1 << 30),

@@ -6,10 +6,11 @@ those that record, `tests.support.servers.services` and `tests.actions.conftest`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
 
 from flowapp.catalog.explanations import Question
 from flowapp.errors import StepError
@@ -24,6 +25,7 @@ class HttpResponse:
     """Answer of a call. `json` is the parsed body where its type says JSON, else None. `text` is cut at 1 MiB.
 
     A header that came several times is a list. `content`: the bytes of a body that is no text; its `text` is empty.
+    `size`: how many bytes went into the file of the call, where it had one.
     """
 
     status: int
@@ -32,10 +34,25 @@ class HttpResponse:
     json: object
     duration_ms: int
     content: bytes | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file in a multipart form. `content`: bytes, a file open for reading, or what gives its bytes piece by piece."""
+
+    filename: str
+    content: bytes | Iterable[bytes]
+    content_type: str = "application/octet-stream"
 
 
 class Http(Protocol):
-    """Outgoing HTTP behind the egress guard. Raises StepError (network, timeout) and EgressError."""
+    """Outgoing HTTP behind the egress guard. Raises StepError (network, timeout) and EgressError.
+
+    What is sent is one of `json`, `form`, `files` (a multipart form, with the fields of `form`) and `body`. Files and
+    iterators are read while they are sent; a file is sent from where it stands. With `into`, an answer below 400 is written
+    to this file while it comes, at most as much as FLOWAPP_DOWNLOAD_SIZE says; after an error the file holds a part of it.
+    """
 
     def request(
         self,
@@ -45,9 +62,11 @@ class Http(Protocol):
         headers: Mapping[str, str] | None = None,
         json: object = None,
         form: Mapping[str, str | list[str]] | None = None,
-        body: bytes | None = None,
+        files: Mapping[str, FilePart | Sequence[FilePart]] | None = None,
+        body: bytes | Iterable[bytes] | None = None,
         auth: tuple[str, str] | None = None,
         timeout: float = 30.0,
+        into: BinaryIO | None = None,
     ) -> HttpResponse: ...
 
 
@@ -299,6 +318,10 @@ class StepServices(Protocol):
     """What one visit of a step may use of the world. A service is added here, and to those who give them."""
 
     http: Http
+    connect: Callable[[str, int, float], socket.socket]  # host, port, seconds: any other connection, by the same guard
+    addresses: Callable[
+        [str, int], Names
+    ]  # host, port: those allowed, at least one, for drivers that connect by themselves
     mail: Mailer
     tables: Tables
     schemas: Schemas

@@ -23,7 +23,8 @@ class Organization(HasId, Timestamps, Base):
     """The tenant. `locale`, how its people write numbers and dates, is empty where nobody has said.
 
     `times`: when its jobs and simple schedules are due, where somebody chose (catalog.clock). `hears_executions`: a
-    trigger or a waiting step listens for starts and ends of executions; otherwise these are no events.
+    trigger or a waiting step listens for starts and ends of executions; otherwise these are no events. `egress_allow`: hosts
+    and networks that its outgoing connections may reach besides public addresses (accounts.outgoing).
     """
 
     __tablename__ = "organizations"
@@ -33,6 +34,7 @@ class Organization(HasId, Timestamps, Base):
     locale: Mapped[str] = mapped_column(String(16), default="", server_default="")
     times: Mapped[Json] = mapped_column(default=dict, server_default="{}")
     hears_executions: Mapped[bool] = mapped_column(default=False, server_default=false())
+    egress_allow: Mapped[list[object]] = mapped_column(default=list, server_default="[]")
 
     @property
     def conventions(self) -> Conventions:

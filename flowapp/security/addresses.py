@@ -1,4 +1,4 @@
-"""Where outgoing connections may go: public addresses, and what FLOWAPP_EGRESS_ALLOW names.
+"""Where outgoing connections may go: public addresses, and what the installation and the organization allow.
 
 A name is resolved once, every address found is judged, and the socket is opened to an address that passed: a name that
 answers differently the second time (DNS rebinding) gains nothing. HTTP (security.egress) and SMTP (connectors.smtp)
@@ -18,23 +18,23 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from flowapp.errors import EgressError, StepError
+from flowapp.security.allow_list import Address, AllowList, is_openable
 from flowapp.security.failures import why_failed
 from flowapp.texts import say
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], list[str]]
 Connect = Callable[[str, int, float], socket.socket]
 
 MAX_HOST = 253  # characters (RFC 1035)
 
+# All of the public Internet's IPv6 (RFC 4291, IANA): what else is written as an IPv6 address leads inside, or nowhere.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 # Global by the registry, yet they lead inside: to the cloud host (Azure's wire server) or, wrapped, to any IPv4 address
-# (6to4 and its relay, NAT64, Teredo); older Pythons also take some of these for global.
+# (6to4 and its relay, Teredo); older Pythons also take some of these for global.
 _INSIDE = tuple(
     ipaddress.ip_network(text)
     for text in (
-        "168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "64:ff9b::/96", "64:ff9b:1::/48", "100:0:0:1::/64",
-        "2001::/23", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fec0::/10",
+        "168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
     )
 )  # fmt: skip
 
@@ -45,7 +45,7 @@ _PORTS = {"http": 80, "https": 443}
 
 def is_public(address: Address) -> bool:
     """Whether `address` is an ordinary one of the public Internet. An IPv4 address inside an IPv6 one is never."""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
     if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
         return False
@@ -66,18 +66,22 @@ def connect(address: str, port: int, timeout: float) -> socket.socket:
 
 
 class Guard:
-    """`allow` lists CIDRs, addresses or host names that may be reached besides public addresses."""
+    """Judges addresses. `allow` (FLOWAPP_EGRESS_ALLOW) and `own`, of the organization, list what may be reached besides
+    public ones; an organization opens private ranges only (see allow_list). `settable`: it may say so itself.
+    """
 
-    def __init__(self, allow: Iterable[str] = (), *, resolve: Resolve = resolve, connect: Connect = connect) -> None:
-        self._networks: list[Network] = []
-        self._hosts: set[str] = set()
+    def __init__(
+        self,
+        allow: Iterable[str] = (),
+        *,
+        own: Iterable[str] = (),
+        settable: bool = False,
+        resolve: Resolve = resolve,
+        connect: Connect = connect,
+    ) -> None:
+        self._allow, self._own, self._settable = AllowList(allow), AllowList(own), settable
         self._resolve = resolve
         self._connect = connect
-        for entry in allow:
-            try:
-                self._networks.append(ipaddress.ip_network(entry.strip("[]"), strict=False))
-            except ValueError:
-                self._hosts.add(entry.lower().rstrip("."))
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """A connection to `host`, within `timeout` seconds in all.
@@ -112,19 +116,30 @@ class Guard:
             raise StepError(
                 say("The host “%(host)s” was not found. Check the address, or try again later.", host=host)
             ) from error
-        if host.lower().rstrip(".") in self._hosts:
+        if self._allow.names(host):
             return resolved
-        allowed = [address for address in resolved if self._allows(address)]
+        named = self._own.names(host)
+        allowed = [address for address in resolved if self._allows(address, named=named)]
         if not allowed:
-            shown = ", ".join(resolved) if resolved != [host] else say("this address")
-            raise EgressError(
+            raise self._refusal(host, resolved)
+        return allowed
+
+    def _refusal(self, host: str, resolved: list[str]) -> EgressError:
+        where = {"host": host, "shown": ", ".join(resolved) if resolved != [host] else say("this address")}
+        read = [address for text in resolved if (address := _read(text)) is not None]
+        if self._settable and any(is_openable(address) for address in read):
+            return EgressError(
                 say(
-                    "“%(host)s” cannot be called: %(shown)s is not public. An administrator can permit it with FLOWAPP_EGRESS_ALLOW.",
-                    host=host,
-                    shown=shown,
+                    "“%(host)s” cannot be called: %(shown)s is not public. An administrator can allow it under Settings, Outgoing connections.",
+                    **where,
                 )
             )
-        return allowed
+        return EgressError(
+            say(
+                "“%(host)s” cannot be called: %(shown)s is not public. An administrator can permit it with FLOWAPP_EGRESS_ALLOW.",
+                **where,
+            )
+        )
 
     def refuse_written(self, host: str, port: int) -> None:
         """EgressError where the host is written as an address that is not allowed. A name is not looked up."""
@@ -135,12 +150,20 @@ class Guard:
                 return
         self.addresses(host, port)
 
-    def _allows(self, text: str) -> bool:
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
+    def _allows(self, text: str, *, named: bool) -> bool:
+        address = _read(text)
+        if address is None:
             return False
-        return is_public(address) or any(address in network for network in self._networks)
+        if is_public(address) or self._allow.holds(address):
+            return True
+        return (named or self._own.holds(address)) and is_openable(address)
+
+
+def _read(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def origin_of(url: str) -> str:

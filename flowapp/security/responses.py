@@ -58,7 +58,7 @@ def read(status: int, headers: HTTPHeaderDict, data: bytes, *, whole: bool, dura
     binary = body.is_binary(data, whole=whole)
     return HttpResponse(
         status=status,
-        headers=_shown(headers),
+        headers=shown_headers(headers),
         text="" if binary else body.text(data),
         json=body.json(data) if body.is_json and not binary else None,
         duration_ms=duration_ms,
@@ -74,7 +74,7 @@ def header_text(value: str) -> str:
         return value
 
 
-def _shown(headers: HTTPHeaderDict) -> Mapping[str, str | list[str]]:
+def shown_headers(headers: HTTPHeaderDict) -> Mapping[str, str | list[str]]:
     """By name, in lower case; a header that came several times as a list."""
     shown: dict[str, str | list[str]] = {}
     for name in headers:

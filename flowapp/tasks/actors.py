@@ -18,7 +18,7 @@ from flowapp.tasks import jobs
 from flowapp.tasks.due import hand_over
 from flowapp.tasks.endings import announce_ends, ended
 from flowapp.tasks.runtime import Runtime, runtime
-from flowapp.tasks.services import ExecutionServices, http_service
+from flowapp.tasks.services import ExecutionServices
 
 TURN = 5.0  # seconds after which an execution that could go on lets others have a thread
 log = get_logger(__name__)
@@ -27,10 +27,9 @@ log = get_logger(__name__)
 def make_runner(current: Runtime, **changes: Any) -> Runner:
     """The runner of a process; `changes` replace parts of it in tests."""
     lease = timedelta(seconds=current.settings.lease_seconds)
-    http = http_service(current.settings.egress_allow)
     parts: dict[str, Any] = {
         "journal": lambda organization_id: Journal(current.engine, organization_id, current.name, lease),
-        "services": lambda *place: ExecutionServices(current, http, *place),
+        "services": lambda *place: ExecutionServices(current, *place),
         "publish": current.bus.publish,
         "now": current.clock.now,
         "programs": Programs(current.vault.open),

@@ -9,6 +9,7 @@ from flowapp.accounts import installation
 from flowapp.catalog import Email, FilledTemplate, IntegrationHandle, SentMail, open_integration
 from flowapp.connectors.smtp import SmtpMail, compose
 from flowapp.connectors.smtp.message import sender_of
+from flowapp.connectors.smtp.server import server_of
 from flowapp.errors import StepError
 from flowapp.integrations import service as integrations
 from flowapp.logs import get_logger
@@ -51,7 +52,8 @@ class OrganizationMailer:
             row = integrations.find(session, integration) if integration else integrations.mail_server(session)
             if row is not None:
                 handle = opened(self._runtime, row)
-                return SmtpMail.of(handle, settings.mail_from, settings.egress_allow)
+                guard = self._runtime.outgoing.http(self._organization_id).guard
+                return SmtpMail(server_of(handle, settings.mail_from), guard=guard)
         if integration:
             raise unknown_integration(integration)
         return SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else None

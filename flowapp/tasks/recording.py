@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn, cast
 
 from flowapp.catalog import (
     Asked,
     Email,
+    FilePart,
     Found,
     HttpResponse,
     IntegrationHandle,
@@ -17,12 +18,13 @@ from flowapp.catalog import (
     Saved,
     SentMail,
 )
-from flowapp.catalog.context import Http, Names, StepServices
+from flowapp.catalog.context import Names, StepServices
 from flowapp.connectors.smtp import compose
 from flowapp.crm.steps.records import StepCrm
 from flowapp.engine.runtime.simulate import VirtualClock
+from flowapp.errors import StepError
 from flowapp.logs import MASK, mask
-from flowapp.security.egress import SafeHttp
+from flowapp.tasks.outgoing import StepConnections
 from flowapp.tasks.people import Members
 from flowapp.tasks.services import StepTables, VisitServices
 from flowapp.texts import labelled, say
@@ -50,6 +52,7 @@ class RecordingServices(StepServices):
         self._recording, self._step_id = recording, step_id
         self.clock, self.catches = recording.clock, recording.catches
         self.http, self.mail, self.people = _Http(self, real.http), _Mail(self), _People(self, real.people)
+        self.connect, self.addresses = _no_connection, _no_connection
         self.tables, self.workflows = _Tables(self, real.tables), _Workflows(other)
         self.crm = _Crm(self, real.trial_crm)
         self.schemas, self.sandbox, self.conventions = real.schemas, real.sandbox, real.conventions
@@ -75,20 +78,40 @@ def _hidden(real: IntegrationHandle) -> IntegrationHandle:
 class _Http:
     """What is refused before anything is sent is refused here, too."""
 
-    def __init__(self, record: RecordingServices, real: Http) -> None:
+    def __init__(self, record: RecordingServices, real: StepConnections) -> None:
         self._record, self._real = record, real
 
     def request(self, method: str, url: str, **how: Any) -> HttpResponse:
-        if isinstance(self._real, SafeHttp):
-            self._real.refuse(url, how.get("headers"), how.get("json"), how.get("auth"))
-        body = how.get("json") if how.get("json") is not None else how.get("form") or _text(how.get("body"))
-        self._record.note("http", method=method, url=url, headers=dict(how.get("headers") or {}), body=body)
+        self._real.refuse(url, headers=how.get("headers"), json=how.get("json"), auth=how.get("auth"))
+        self._record.note("http", method=method, url=url, headers=dict(how.get("headers") or {}), body=_shown_body(how))
         self._record.assume(say("the call was not made; assumed to be answered by 200 and an empty object."))
         return HttpResponse(200, {"Content-Type": "application/json"}, "{}", {}, 0)
 
 
-def _text(body: bytes | None) -> str | None:
-    return None if body is None else body.decode(errors="replace")
+def _shown_body(how: Json) -> object:
+    """What would be sent: of files their names, nothing of what streams."""
+    body, files = how.get("body"), cast(Mapping[str, FilePart | Sequence[FilePart]], how.get("files") or {})
+    named = {
+        key: [part.filename for part in ([parts] if isinstance(parts, FilePart) else parts)]
+        for key, parts in files.items()
+    }
+    if how.get("json") is not None:
+        return how["json"]
+    if named or how.get("form"):
+        return {**cast(Json, how.get("form") or {}), **named}
+    return body.decode(errors="replace") if isinstance(body, bytes) else None
+
+
+def _no_connection(host: str, port: int, *_timeout: float) -> NoReturn:
+    """A simulation has nothing to answer with what a database or a mailbox would say."""
+    raise StepError(
+        say(
+            "A simulation opens no connection to %(host)s, port %(port)s. Give this step a result of your own.",
+            host=host,
+            port=str(port),
+        ),
+        permanent=True,
+    )
 
 
 class _Mail:

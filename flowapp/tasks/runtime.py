@@ -22,6 +22,7 @@ from flowapp.models.clock import DatabaseClock
 from flowapp.security import helpers
 from flowapp.security.credentials import Vault
 from flowapp.tasks.bus import Bus
+from flowapp.tasks.outgoing import Outgoing
 from flowapp.tasks.pause import Pause
 from flowapp.tasks.tally import Tally
 
@@ -61,6 +62,7 @@ class Runtime:
     pause: Pause
     clock: DatabaseClock
     tally: Tally
+    outgoing: Outgoing
     progress: Progress
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -81,6 +83,7 @@ class Runtime:
             Pause(settings, engine),
             DatabaseClock(engine),
             Tally(engine),
+            Outgoing(settings, engine),
         )
         return cls(settings, engine, broker, client, *parts, progress=progress, **more)
 

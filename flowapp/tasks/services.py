@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Found, Http, IntegrationHandle, Saved
+from flowapp.catalog import Found, IntegrationHandle, Saved
 from flowapp.catalog.context import StepServices
 from flowapp.config import Settings
 from flowapp.crm.steps.records import StepCrm, StepOf
@@ -20,10 +20,10 @@ from flowapp.integrations import service as integrations
 from flowapp.marketing.steps import StepTemplates
 from flowapp.models import conventions_of
 from flowapp.models.tenancy import tenant_session
-from flowapp.security.egress import SafeHttp
 from flowapp.security.links import sign
 from flowapp.security.sandbox import ProcessSandbox
 from flowapp.tasks.mail import OrganizationMailer, opened, unknown_integration
+from flowapp.tasks.outgoing import StepConnections
 from flowapp.tasks.people import Members
 from flowapp.tasks.runtime import Runtime
 from flowapp.tasks.subflows import SubWorkflows
@@ -36,8 +36,8 @@ Problems = list[dict[str, str]]
 class ExecutionServices:
     """What the steps of one execution may use. Everything is opened when first used."""
 
-    def __init__(self, runtime: Runtime, http: Http, organization_id: str, project_id: str, timezone: str) -> None:
-        self._runtime, self.http = runtime, http
+    def __init__(self, runtime: Runtime, organization_id: str, project_id: str, timezone: str) -> None:
+        self._runtime, self.http = runtime, StepConnections(runtime.outgoing, organization_id)
         self.organization_id, self.project_id, self.timezone = organization_id, project_id, timezone
         self.mail = OrganizationMailer(runtime, organization_id)
 
@@ -93,6 +93,7 @@ class VisitServices(StepServices):
 
     def __init__(self, execution: ExecutionServices, visit: Visit, step_id: str, key: str) -> None:
         self.http = execution.http
+        self.connect, self.addresses = execution.http.connect, execution.http.addresses
         self.mail = execution.mail
         self.tables = StepTables(execution, key, visit.cause(step_id))
         self.schemas = _Schemas(execution)
@@ -163,11 +164,4 @@ def sandbox() -> ProcessSandbox:
 
 def open_services(runtime: Runtime, organization_id: str, project_id: str, timezone: str) -> ExecutionServices:
     """What steps may use outside an execution: in a step test, in a simulation."""
-    return ExecutionServices(
-        runtime, http_service(runtime.settings.egress_allow), organization_id, project_id, timezone
-    )
-
-
-def http_service(allow: tuple[str, ...]) -> Http:
-    """The outgoing HTTP of this process, behind the egress guard."""
-    return SafeHttp(allow)
+    return ExecutionServices(runtime, organization_id, project_id, timezone)

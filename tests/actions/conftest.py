@@ -102,6 +102,8 @@ class Bench:
     mail: RecordingMail = field(default_factory=RecordingMail)
     http: Any = field(default_factory=lambda: SafeHttp(("127.0.0.1",)))
     integrations: dict[str, IntegrationHandle] = field(default_factory=dict)
+    connect: Any = None
+    addresses: Any = None
     lines: list[tuple[str, str]] = field(default_factory=list)
     now: datetime = NOW
     timezone: str = "UTC"

@@ -317,8 +317,8 @@ def test_servers_of_integrations() -> None:
 def test_an_integration_is_behind_the_guard(smtp) -> None:
     own = handle({"host": "127.0.0.1", "port": smtp.port, "security": "none"})
     with pytest.raises(EgressError, match="FLOWAPP_EGRESS_ALLOW"):
-        SmtpMail.of(own, SENDER).send(email())
-    SmtpMail.of(own, SENDER, ("127.0.0.1",)).send(email())
+        SmtpMail(server_of(own, SENDER), guard=Guard()).send(email())
+    SmtpMail(server_of(own, SENDER), guard=Guard(("127.0.0.1",))).send(email())
     assert smtp.wait_for(1)[0].sender == "flow@example.com"
 
 

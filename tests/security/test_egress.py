@@ -28,7 +28,9 @@ NOT_PUBLIC = [
     "100.64.0.1", "168.63.129.16", "192.0.0.8", "192.0.2.1", "198.18.0.1", "198.51.100.7", "203.0.113.7", "224.0.0.1",
     "239.255.255.250", "240.0.0.1", "255.255.255.255", "192.88.99.1", "::", "::1", "fe80::1", "fc00::1", "fd00:ec2::254",
     "ff02::1", "fec0::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::",
-    "2001::1", "2001:db8::1", "100::1", "3fff::1", "5f00::1", "::7f00:1",
+    "2001::1", "2001:db8::1", "100::1", "3fff::1", "5f00::1", "::7f00:1", "::ffff:0:7f00:1", "64:ff9b:2::1", "4000::1",
+    "2620:4f:8000::1", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd20:ce::254", "::ffff:169.254.169.254",
+    "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1", "fe80::a9fe:a9fe", "febf::1", "ff0e::1", "100:0:0:1::1",
 ]  # fmt: skip
 
 
@@ -72,6 +74,34 @@ def test_every_way_to_write_this_machine_is_refused(host: str) -> None:
     with pytest.raises(EgressError, match="FLOWAPP_EGRESS_ALLOW") as caught:
         SafeHttp().request("GET", f"http://{shown}:1/")
     assert caught.value.permanent
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0177.0.0.1", "127.0.0.1.", "0x7f000001", "017700000001", "0", "0.0.0.0", "[::]", "[::127.0.0.1]",
+        "[0:0:0:0:0:ffff:7f00:1]", "[64:ff9b::127.0.0.1]", "[fe80::1%25lo]", "%31%32%37.0.0.1", "127。0。0。1",
+        "①②⑦.0.0.1", "127.0.0.1%00.example", "127.0.0.1\\@8.8.8.8", "8.8.8.8@127.0.0.1", "127.0.0.1#@8.8.8.8",
+    ],
+)  # fmt: skip
+def test_odd_ways_to_write_it_reach_nothing(host: str) -> None:
+    def numeric(host: str, port: int) -> list[str]:
+        """The system's reader of addresses, which sends nothing; as if every name led to this machine."""
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except (OSError, UnicodeError):
+            return ["127.0.0.1"]
+        return [str(entry[4][0]) for entry in entries]
+
+    opened: list[str] = []
+
+    def never(address: str, port: int, timeout: float) -> socket.socket:
+        opened.append(address)
+        raise ConnectionRefusedError
+
+    with pytest.raises(StepError):
+        SafeHttp(guard=Guard(resolve=numeric, connect=never)).request("GET", f"http://{host}/")
+    assert opened == []
 
 
 def test_only_the_allowed_addresses_of_a_name_are_used() -> None:

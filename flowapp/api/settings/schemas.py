@@ -1,4 +1,4 @@
-"""What the API takes and gives about notifications."""
+"""What the API takes and gives about notifications, and about outgoing connections."""
 
 from __future__ import annotations
 
@@ -80,3 +80,16 @@ class WishesIn(In):
     message: WishIn = Field(default_factory=WishIn)
     alert: WishIn = Field(default_factory=WishIn)
     job: WishIn = Field(default_factory=WishIn)
+
+
+class OutgoingOut(Out):
+    """Hosts, addresses and networks; `may_allow`: whether the installation lets the organization change them."""
+
+    allow: list[str]
+    may_allow: bool
+
+
+class OutgoingIn(In):
+    """Hosts, addresses and networks that outgoing connections may reach besides public addresses."""
+
+    allow: list[str] = Field(max_length=200, examples=[["db.internal", "10.0.0.0/24"]])

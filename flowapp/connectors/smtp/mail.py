@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flowapp.catalog import Email, IntegrationHandle, SentMail
+from flowapp.catalog import Email, SentMail
 from flowapp.connectors.smtp.message import compose
-from flowapp.connectors.smtp.server import Client, Server, open_client, server_from_url, server_of
+from flowapp.connectors.smtp.server import Client, Server, open_client, server_from_url
 from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
 from flowapp.security.failures import why_failed
@@ -29,11 +29,6 @@ class SmtpMail:
     ) -> None:
         self._server = server_from_url(server, sender) if isinstance(server, str) else server
         self._guard, self._timeout = guard, timeout
-
-    @classmethod
-    def of(cls, handle: IntegrationHandle, sender: str, allow: Iterable[str] = ()) -> SmtpMail:
-        """The server of an integration; `allow` (FLOWAPP_EGRESS_ALLOW) names the inner hosts it may lie on."""
-        return cls(server_of(handle, sender), guard=Guard(allow))
 
     def check(self) -> None:
         """Signs in and asks for a sign of life. StepError says what is wrong."""

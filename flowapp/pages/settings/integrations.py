@@ -18,7 +18,6 @@ from flowapp.integrations import service
 from flowapp.models import Integration
 from flowapp.records.lock import lock
 from flowapp.security.roles import Role
-from flowapp.tasks.services import http_service
 from flowapp.web import forms
 from flowapp.web.access import access
 from flowapp.web.edits import Edit, Path, deleted_elsewhere, mark_of, part
@@ -186,7 +185,7 @@ def test(integration_id: object) -> Response:
     runtime = tasks.runtime()
     row = service.get(db.session(), str(integration_id))
     runtime.pause.refuse()
-    answer = service.try_out(runtime.vault, row, http_service(runtime.settings.egress_allow))
+    answer = service.try_out(runtime.vault, row, runtime.outgoing.http(row.organization_id))
     _note("integration.tested", row, {"success": answer["success"]})
     flash(translated(answer["message"]), "success" if answer["success"] else "danger")
     return go("integrations.edit", integration_id=row.id)

@@ -12,9 +12,10 @@ from flowapp.extensions import db
 from flowapp.integrations import service
 from flowapp.models import Integration
 from flowapp.models.tenancy import system_session
+from flowapp.security.egress import SafeHttp
 from flowapp.tasks import runtime
 from flowapp.tasks import test_step as try_step
-from flowapp.tasks.services import http_service, open_services
+from flowapp.tasks.services import open_services
 from tests.api.conftest import Api
 from tests.support.servers.sink import Sink
 
@@ -39,7 +40,7 @@ def test_a_bearer_integration_signs_in(app: Any, api: Api, sink: Sink) -> None:
         row_id = connect(api, {"base_url": sink.url()}, secret=TOKEN)
         with system_session(db.engine) as system:
             row = system.get_one(Integration, row_id)
-            assert service.try_out(runtime().vault, row, http_service(("127.0.0.1",)))["success"]
+            assert service.try_out(runtime().vault, row, SafeHttp(("127.0.0.1",)))["success"]
     step = {
         "step_id": "call",
         "name": "Call",

@@ -16,6 +16,8 @@ class NoServices(StepServices):
 
     def __init__(self) -> None:
         self.http: Any = None
+        self.connect: Any = None
+        self.addresses: Any = None
         self.mail: Any = None
         self.tables: Any = None
         self.schemas: Any = None

@@ -78,8 +78,17 @@ class _Handler(BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError):
             self.close_connection = True
 
+    def _chunks(self) -> Iterator[bytes]:
+        """Of a body that says no length."""
+        while self.headers.get("Transfer-Encoding") == "chunked":
+            size = int(self.rfile.readline(), 16)
+            yield self.rfile.read(size)
+            self.rfile.readline()
+            if not size:
+                return
+
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b"".join(self._chunks()) or self.rfile.read(int(self.headers.get("Content-Length") or 0))
         answer = self.sink.take(Received(self.command, self.path, dict(self.headers.items()), body))
         time.sleep(answer.delay)
         if answer.close:
