@@ -47,7 +47,6 @@ def set_allowed(
 
     The caller commits, and has the process forget what it knew (tasks.outgoing).
     """
-    lock(session, organization)
     read, problems = dict[str, None](), list[Problem]()
     for at, entry in enumerate(entries):
         try:
@@ -58,6 +57,7 @@ def set_allowed(
         problems.append(Problem("allow", say("At most %(most)s entries can be kept.", most=MOST)))
     if problems:
         raise InvalidError(problems)
+    lock(session, organization)
     details = {"before": allowed_of(organization), "after": list(read)}
     organization.egress_allow = list[object](read)
     target = ("organization", organization.id, organization.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
@@ -322,6 +323,9 @@ class StepServices(Protocol):
     addresses: Callable[
         [str, int], Names
     ]  # host, port: those allowed, at least one, for drivers that connect by themselves
+    integration_used: Callable[
+        [str], AbstractContextManager[None]
+    ]  # its id: what happens within counts as one call of it
     mail: Mailer
     tables: Tables
     schemas: Schemas

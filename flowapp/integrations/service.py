@@ -16,7 +16,7 @@ from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.events import Cause
 from flowapp.exact_json import Json
-from flowapp.models import Integration, utcnow
+from flowapp.models import Integration, read_id, utcnow
 from flowapp.security.credentials import Vault
 from flowapp.texts import say
 
@@ -32,7 +32,8 @@ class Answer(TypedDict):
 
 def get(session: Session, integration_id: str) -> Integration:
     """NotFoundError for an unknown id, or another organization's."""
-    row = session.get(Integration, integration_id)
+    known = read_id(integration_id)
+    row = session.get(Integration, known) if known else None
     if row is None:
         raise NotFoundError(say("There is no such integration."))
     return row
@@ -64,6 +65,14 @@ def connector(integration_type: str) -> ConnectorSpec:
             "There is no integration type “%(type)s”. Available: %(known)s.", type=integration_type, known=known
         )
         raise NotFoundError(message) from None
+
+
+def known_type(integration_type: str) -> str:
+    """The type as it is stored. InvalidError at integration_type names the known ones."""
+    try:
+        return connector(integration_type.strip().lower()).type
+    except NotFoundError as error:
+        raise InvalidError.at("integration_type", error.message) from None
 
 
 def check(model: type[Params], values: Mapping[str, object]) -> list[Problem]:

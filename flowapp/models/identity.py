@@ -176,3 +176,6 @@ class Integration(HasId, Tenant, Timestamps, Base):
     last_tested_at: Mapped[datetime | None]
     last_test_message: Mapped[str] = mapped_column(String(1000), default="")
     last_test_ok: Mapped[bool | None]
+    last_used_at: Mapped[datetime | None]
+    last_error: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    last_error_at: Mapped[datetime | None]

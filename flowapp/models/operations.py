@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -65,6 +65,20 @@ class JobRun(Base):
     result: Mapped[object] = mapped_column(AnyJson, nullable=True)
     error: Mapped[str] = mapped_column(String(1000), default="")
     succeeded_at: Mapped[datetime | None]
+
+
+class IntegrationUsage(Tenant, Base):
+    """How often an integration was called on a day, and how long that took (integrations.usage). `batch`: the last that was
+    added, so that none is added twice."""
+
+    __tablename__ = "integration_usage"
+
+    integration_id: Mapped[str] = mapped_column(Id, ForeignKey("integrations.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    calls: Mapped[int] = mapped_column(default=0)
+    errors: Mapped[int] = mapped_column(default=0)
+    latencies: Mapped[Json] = mapped_column(default=dict)
+    batch: Mapped[str] = mapped_column(Id)
 
 
 class Replay(HasId, Tenant, Base):

@@ -100,6 +100,12 @@ def holds_opened(data: bytes) -> bool:
     return bool(opened.mask(text) != text)
 
 
+def masked(value: object) -> Any:
+    """A JSON value without what was decrypted for the attempt that is under way."""
+    opened = _collecting.get()
+    return opened.mask(value) if opened else value
+
+
 def _masked(value: object, known: list[_Needles]) -> object:
     if isinstance(value, str):
         return mapped(value, lambda text: reduce(lambda rest, needles: needles.mask(rest), known, text))

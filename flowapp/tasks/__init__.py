@@ -15,6 +15,13 @@ def test_step(*args: Any, **kwargs: Any) -> dict[str, Any]:
     return try_it(*args, **kwargs)
 
 
+def execute_action(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Runs an action of an integration (tasks.outgoing.execute.execute_action). Imported when used, like test_step."""
+    from flowapp.tasks.outgoing.execute import execute_action as execute_it
+
+    return execute_it(*args, **kwargs)
+
+
 def simulate_workflow(*args: Any, **kwargs: Any) -> dict[str, Any]:
     """Simulates a definition (tasks.simulation.simulate_workflow). Imported when used, like test_step."""
     from flowapp.tasks.simulation import simulate_workflow as simulate_it
@@ -23,6 +30,6 @@ def simulate_workflow(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 __all__ = [
-    "Runtime", "announce_ends", "commit_and_start", "commit_and_wake", "init", "live_channel", "monitor_channel", "release", "runtime",
+    "Runtime", "announce_ends", "commit_and_start", "commit_and_wake", "execute_action", "init", "live_channel", "monitor_channel", "release", "runtime",
     "simulate_workflow", "test_step",
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -31,9 +33,10 @@ class OrganizationMailer:
 
     def send(self, email: Email, *, integration: str | None = None, timeout: float = 30.0) -> SentMail:
         """StepError as `SmtpMail.send`, and for an integration that is not there."""
-        server = self._server(integration)
+        server, used = self._server(integration)
         if server is not None:
-            return server.send(email, timeout=timeout)
+            with self._runtime.usage.of(used) if used else nullcontext():
+                return server.send(email, timeout=timeout)
         with tenant_session(self._runtime.engine, self._organization_id) as session:
             message_id = catch(session, email, self._runtime.settings.mail_from)
             session.commit()
@@ -46,17 +49,18 @@ class OrganizationMailer:
         with tenant_session(self._runtime.engine, self._organization_id) as session:
             return not self._runtime.settings.smtp_url and integrations.mail_server(session) is None
 
-    def _server(self, integration: str | None) -> SmtpMail | None:
+    def _server(self, integration: str | None) -> tuple[SmtpMail | None, str]:
+        """The mail server, and the id of its integration where it is one."""
         settings = self._runtime.settings
         with tenant_session(self._runtime.engine, self._organization_id) as session:
             row = integrations.find(session, integration) if integration else integrations.mail_server(session)
             if row is not None:
                 handle = opened(self._runtime, row)
                 guard = self._runtime.outgoing.http(self._organization_id).guard
-                return SmtpMail(server_of(handle, settings.mail_from), guard=guard)
+                return SmtpMail(server_of(handle, settings.mail_from), guard=guard), row.id
         if integration:
             raise unknown_integration(integration)
-        return SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else None
+        return (SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else None), ""
 
 
 def send_example(organization_id: str, to: str, filled: FilledTemplate) -> SentMail:
@@ -75,9 +79,10 @@ class InstallationMailer(OrganizationMailer):
         with system_session(runtime.engine) as system:
             super().__init__(runtime, installation.first_organization(system) or "")
 
-    def _server(self, integration: str | None) -> SmtpMail | None:
+    def _server(self, integration: str | None) -> tuple[SmtpMail | None, str]:
         settings = self._runtime.settings
-        return SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else super()._server(integration)
+        own = SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else None
+        return (own, "") if own else super()._server(integration)
 
 
 def opened(runtime: Runtime, row: Integration) -> IntegrationHandle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, cast
 
@@ -53,6 +54,7 @@ class RecordingServices(StepServices):
         self.clock, self.catches = recording.clock, recording.catches
         self.http, self.mail, self.people = _Http(self, real.http), _Mail(self), _People(self, real.people)
         self.connect, self.addresses = _no_connection, _no_connection
+        self.integration_used = lambda _integration_id: nullcontext()
         self.tables, self.workflows = _Tables(self, real.tables), _Workflows(other)
         self.crm = _Crm(self, real.trial_crm)
         self.schemas, self.sandbox, self.conventions = real.schemas, real.sandbox, real.conventions
@@ -82,7 +84,7 @@ class _Http:
         self._record, self._real = record, real
 
     def request(self, method: str, url: str, **how: Any) -> HttpResponse:
-        self._real.refuse(url, headers=how.get("headers"), json=how.get("json"), auth=how.get("auth"))
+        self._real.http.refuse(url, headers=how.get("headers"), json=how.get("json"), auth=how.get("auth"))
         self._record.note("http", method=method, url=url, headers=dict(how.get("headers") or {}), body=_shown_body(how))
         self._record.assume(say("the call was not made; assumed to be answered by 200 and an empty object."))
         return HttpResponse(200, {"Content-Type": "application/json"}, "{}", {}, 0)

@@ -23,6 +23,7 @@ from flowapp.security import helpers
 from flowapp.security.credentials import Vault
 from flowapp.tasks.bus import Bus
 from flowapp.tasks.outgoing import Outgoing
+from flowapp.tasks.outgoing.usage import Usage
 from flowapp.tasks.pause import Pause
 from flowapp.tasks.tally import Tally
 
@@ -63,6 +64,7 @@ class Runtime:
     clock: DatabaseClock
     tally: Tally
     outgoing: Outgoing
+    usage: Usage
     progress: Progress
     runner: Runner | None = None  # made by the first run
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -84,6 +86,7 @@ class Runtime:
             DatabaseClock(engine),
             Tally(engine),
             Outgoing(settings, engine),
+            Usage(client),
         )
         return cls(settings, engine, broker, client, *parts, progress=progress, **more)
 

@@ -24,6 +24,7 @@ from flowapp.security.links import sign
 from flowapp.security.sandbox import ProcessSandbox
 from flowapp.tasks.mail import OrganizationMailer, opened, unknown_integration
 from flowapp.tasks.outgoing import StepConnections
+from flowapp.tasks.outgoing.usage import Usage
 from flowapp.tasks.people import Members
 from flowapp.tasks.runtime import Runtime
 from flowapp.tasks.subflows import SubWorkflows
@@ -56,6 +57,11 @@ class ExecutionServices:
         """What `work` gives in such a session, of which nothing is kept: it fails where it would fail."""
         with tenant_session(self._runtime.engine, self.organization_id) as session:
             return work(session)
+
+    @property
+    def usage(self) -> Usage:
+        """Where calls through integrations are counted."""
+        return self._runtime.usage
 
     @property
     def public_url(self) -> str:
@@ -94,6 +100,7 @@ class VisitServices(StepServices):
     def __init__(self, execution: ExecutionServices, visit: Visit, step_id: str, key: str) -> None:
         self.http = execution.http
         self.connect, self.addresses = execution.http.connect, execution.http.addresses
+        self.integration_used = execution.usage.of
         self.mail = execution.mail
         self.tables = StepTables(execution, key, visit.cause(step_id))
         self.schemas = _Schemas(execution)

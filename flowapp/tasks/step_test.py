@@ -70,7 +70,7 @@ def test_step(
     except FlowError as error:
         attempt, shown = Attempt(Fail(error.message), None), None
     return {
-        **_outcome_fields(attempt),
+        **outcome_fields(attempt),
         "input": shown,
         "logs": lines,
         "duration_ms": round((time.perf_counter() - began) * 1000, 1),
@@ -138,7 +138,8 @@ def _scope(
     )
 
 
-def _outcome_fields(attempt: Attempt) -> dict[str, object]:
+def outcome_fields(attempt: Attempt) -> dict[str, object]:
+    """How an attempt ended, as answers show it: status, result, error, branch."""
     outcome = attempt.outcome
     if isinstance(outcome, Fail):
         return {"status": "failed", "result": None, "error": kept_text(outcome.message), "branch": ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -104,6 +105,7 @@ class Bench:
     integrations: dict[str, IntegrationHandle] = field(default_factory=dict)
     connect: Any = None
     addresses: Any = None
+    used: list[str] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
     now: datetime = NOW
     timezone: str = "UTC"
@@ -138,6 +140,10 @@ class Bench:
 
     def conventions(self) -> Conventions:
         return Conventions(self.locale, ZoneInfo(self.timezone))
+
+    def integration_used(self, integration_id: str) -> AbstractContextManager[None]:
+        self.used.append(integration_id)
+        return nullcontext()
 
     def integration(self, name: str) -> IntegrationHandle:
         try:

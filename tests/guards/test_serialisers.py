@@ -52,7 +52,7 @@ NO_ROWS = {  # what these print are no nouns of the database
     "pages/workflows/show.py:_words": "the words of a page",
     "tasks/starting.py:commit_and_start": "columns that the engine reads",
     "tasks/endings.py:announce_ends": "columns that the engine reads",
-    "tasks/jobs/cleanup_old_executions.py:run": "counts of a job",
+    "tasks/jobs/upkeep/cleanup_old_executions.py:run": "counts of a job",
     "web/forms/config.py:applied": "the fields of a form",
 }
 

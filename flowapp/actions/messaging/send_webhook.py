@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Literal
 from urllib.parse import urljoin
 
@@ -146,7 +147,7 @@ def destination(params: Mapping[str, object]) -> str:
 )
 def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
     """Calls; an answer of 400 and above is a StepError, unless any answer is expected."""
-    url, headers, basic = _target(ctx, params)
+    url, headers, basic, used = _target(ctx, params)
     if "idempotency-key" not in map(str.lower, headers):
         headers["Idempotency-Key"] = ctx.idempotency_key
     if params.body and "content-type" not in map(str.lower, headers):
@@ -155,18 +156,19 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
     if bodyless and (params.json_ or params.form or params.body):
         ctx.log(say("The body is not sent: a %(method)s request has none.", method=params.method), "warning")
     json = exact_json.loads(str(params.json_)) if is_json_text(params.json_) else params.json_
-    answer = ctx.http.request(
-        params.method,
-        url,
-        headers=headers,
-        json=None if bodyless or json in ({}, "") else json,
-        form=None if bodyless else params.form or None,
-        body=None if bodyless or not params.body else params.body.encode(),
-        auth=basic,
-        timeout=min(params.timeout, ctx.timeout),
-    )
-    if answer.status >= 400 and params.expect == "success":
-        raise refusal(answer, params.method, url, ctx.now())
+    with ctx.integration_used(used) if used else nullcontext():
+        answer = ctx.http.request(
+            params.method,
+            url,
+            headers=headers,
+            json=None if bodyless or json in ({}, "") else json,
+            form=None if bodyless else params.form or None,
+            body=None if bodyless or not params.body else params.body.encode(),
+            auth=basic,
+            timeout=min(params.timeout, ctx.timeout),
+        )
+        if answer.status >= 400 and params.expect == "success":
+            raise refusal(answer, params.method, url, ctx.now())
     ctx.log(answered(params.method, url, answer.status))
     if answer.json is None and len(answer.text) == MAX_TEXT:
         ctx.log(say("The answer was cut after %(most)s characters.", most=MAX_TEXT), "warning")
@@ -192,11 +194,11 @@ def body_of(answer: HttpResponse) -> object:
     return answer.json
 
 
-def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str, str], tuple[str, str] | None]:
-    """Address, headers and basic authentication. A secret goes to its integration's host only."""
+def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str, str], tuple[str, str] | None, str]:
+    """Address, headers, basic authentication, and the integration's id. Its secret goes to its host only."""
     headers: dict[str, str] = dict(params.headers)
     if not params.integration:
-        return params.url, headers, None
+        return params.url, headers, None, ""
     handle = ctx.integration(params.integration)
     if handle.integration_type != "webhook":
         raise StepError(say("The integration “%(name)s” is not an HTTP service.", name=handle.name), permanent=True)
@@ -208,4 +210,4 @@ def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str,
             permanent=True,
         )
     signed, basic = credentials_of(handle.config, handle.credentials)
-    return url, {**headers, **signed}, basic
+    return url, {**headers, **signed}, basic, handle.id

@@ -6,7 +6,7 @@ import io
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, BinaryIO
+from typing import BinaryIO, cast
 from urllib.parse import urlencode
 
 from flowapp import exact_json
@@ -63,7 +63,7 @@ class Body:
         """Its length in bytes; None where only its end tells."""
         if not self.may_be_repeated:
             return None
-        return sum(piece.size if isinstance(piece, _Stored) else len(bytes(piece)) for piece in self._pieces)  # type: ignore[arg-type]
+        return sum(_length(piece) for piece in self._pieces)
 
     def may_hold_secret(self) -> bool:
         """Whether a secret of the step may be in it: what streams was read by nobody."""
@@ -80,11 +80,17 @@ class Body:
             yield from [piece] if isinstance(piece, bytes) else piece
 
 
+def _length(piece: Piece | _Stored) -> int:
+    if isinstance(piece, _Stored):
+        return piece.size
+    return len(piece) if isinstance(piece, bytes) else 0
+
+
 def _readable(content: Piece) -> Piece | _Stored:
     """A file by its bytes: as an iterator it would give lines, of any length."""
-    file: Any = content
     if isinstance(content, bytes) or not hasattr(content, "read"):
         return content
+    file = cast(BinaryIO, content)
     return _Stored(file) if file.seekable() else iter(partial(file.read, CHUNK), b"")
 
 

@@ -130,7 +130,7 @@ class SafeHttp:
                 method,
                 target.request_uri,
                 body=None if body is None else body.sent(),
-                headers=framed,  # type: ignore[arg-type] - it takes bytes, too
+                headers=framed,  # type: ignore[arg-type] # it takes bytes, too
                 retries=False,
                 redirect=False,
                 timeout=Timeout(total=left),

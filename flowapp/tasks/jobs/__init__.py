@@ -1,5 +1,7 @@
 """Background jobs: ONE FILE EACH, named as the job. From its declaration come an actor, a command, and a row on a page.
 
+Those that keep things in order stand in upkeep/.
+
     @job(N_("What it does, in plain words."), counts={"started": N_("started")}, due=hourly, button=True)
     def run(workflow_id: str, input_data: Any = None) -> Result: ...
 
@@ -80,8 +82,8 @@ def job(
 
 def load() -> dict[str, JobSpec]:
     """All jobs, by name."""
-    for info in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{info.name}")
+    for info in pkgutil.walk_packages(__path__, f"{__name__}."):
+        importlib.import_module(info.name)
     return JOBS
 
 

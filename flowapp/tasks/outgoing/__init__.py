@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import Engine
 
@@ -69,18 +69,20 @@ class StepConnections:
     def __init__(self, outgoing: Outgoing, organization_id: str) -> None:
         self._outgoing, self._organization_id = outgoing, organization_id
 
-    def request(self, method: str, url: str, **how: Any) -> HttpResponse:
-        """Implements `catalog.Http`."""
-        return self._outgoing.http(self._organization_id).request(method, url, **how)
+    @property
+    def http(self) -> SafeHttp:
+        """The organization's, by what it allows now."""
+        return self._outgoing.http(self._organization_id)
 
-    def refuse(self, url: str, **how: Any) -> None:
-        """Raises what `request` would raise before anything is sent."""
-        self._outgoing.http(self._organization_id).refuse(url, **how)
+    @property
+    def request(self) -> Callable[..., HttpResponse]:
+        """Implements `catalog.Http`."""
+        return self.http.request
 
     @property
     def guard(self) -> Guard:
         """It judges every connection."""
-        return self._outgoing.http(self._organization_id).guard
+        return self.http.guard
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """Implements `ctx.connect`."""

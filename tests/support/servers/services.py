@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from flowapp.catalog.context import StepServices
@@ -18,6 +19,7 @@ class NoServices(StepServices):
         self.http: Any = None
         self.connect: Any = None
         self.addresses: Any = None
+        self.integration_used: Any = lambda _integration_id: nullcontext()
         self.mail: Any = None
         self.tables: Any = None
         self.schemas: Any = None

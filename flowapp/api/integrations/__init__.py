@@ -1,0 +1,1 @@
+"""Integrations: what can be connected, what is, and what they do."""

@@ -1,0 +1,133 @@
+"""What the API takes and gives about integrations."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from pydantic import Field
+
+from flowapp.api.schemas import In, ListOut, Out, PageQuery
+
+_CONFIG: dict[str, object] = {"provider": "sendgrid", "from_email": "noreply@example.com"}
+_CREDENTIALS: dict[str, object] = {"credential_type": "api_key", "credentials_data": {"api_key": "SG.xxx"}}
+
+
+class IntegrationQuery(PageQuery):
+    """Which integrations."""
+
+    integration_type: str = Field(default="", max_length=64, description="Of this type.")
+    search: str = Field(default="", max_length=200, description="Part of the name.")
+
+
+class IntegrationChangeIn(In):
+    """What changes; credentials that are not named stay. `credentials`: names and values, or credential_type and credentials_data."""
+
+    name: str = Field(default="", max_length=200, examples=["SendGrid Email"])
+    config: dict[str, object] = Field(default_factory=dict, examples=[_CONFIG])
+    credentials: dict[str, object] = Field(default_factory=dict, examples=[_CREDENTIALS])
+    is_active: bool = True
+
+
+class IntegrationIn(IntegrationChangeIn):
+    """A service to connect. `GET /integrations/available/` names the types and their fields."""
+
+    name: str = Field(max_length=200, examples=["SendGrid Email"])
+    integration_type: str = Field(max_length=64, examples=["email"])
+
+
+class IntegrationOut(Out):
+    """An integration; its credentials are never printed. `calls`: of the last thirty days."""
+
+    id: str
+    name: str
+    integration_type: str
+    provider: str
+    organization: str
+    config: dict[str, object]
+    is_active: bool
+    last_tested_at: datetime | None
+    last_test_ok: bool | None
+    last_test_message: str
+    last_used_at: datetime | None
+    last_error: str
+    last_error_at: datetime | None
+    calls: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class IntegrationsOut(ListOut):
+    results: list[IntegrationOut]
+
+
+class AvailableOut(Out):
+    """What can be connected: `config_fields` and `credential_fields` are what it asks for, `actions` what it then does."""
+
+    type: str
+    name: str
+    description: str
+    icon: str
+    config_fields: list[str]
+    credential_fields: list[str]
+    actions: list[str]
+
+
+class AvailableListOut(Out):
+    integrations: list[AvailableOut]
+
+
+class TestedOut(Out):
+    """What the service said."""
+
+    success: bool
+    message: str
+
+
+class ExecuteIn(In):
+    """`action`: as in a workflow, with or without the type before it; empty: what is usually done with it."""
+
+    action: str = Field(default="", max_length=100, examples=["create_customer"])
+    params: dict[str, object] = Field(default_factory=dict, examples=[{"email": "ann@example.com", "name": "Ann"}])
+
+
+class ExecuteLineOut(Out):
+    level: str
+    message: str
+
+
+class ExecutedOut(Out):
+    """What the action gave; where it failed, why. `result` is what later steps of a workflow would see."""
+
+    success: bool
+    message: str
+    result: object
+    logs: list[ExecuteLineOut]
+    duration_ms: float
+
+
+class UsageQuery(In):
+    """How many days back."""
+
+    days: int = Field(default=30, ge=1, le=90)
+
+
+class UsageDayOut(Out):
+    date: date
+    calls: int
+    errors: int
+
+
+class UsageOut(Out):
+    """How much an integration was used, brought up to date every minute. Milliseconds are right to about 5 %."""
+
+    integration: str
+    period_start: date
+    period_end: date
+    calls: int
+    errors: int
+    latency_p50_ms: int | None
+    latency_p95_ms: int | None
+    last_used_at: datetime | None
+    last_error: str
+    last_error_at: datetime | None
+    days: list[UsageDayOut]
