@@ -19,13 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import burst, crm, history, measure, people, scenarios, sockets, waiting
+from bench import burst, crm, history, imports, measure, people, scenarios, sockets, waiting
 from bench.cluster import running_cluster
 from bench.stacks import BenchError, Product, bare, product
 from bench.stats import Row, table
 from tests.support.group import ROOT
 
-JOBS = ("memory", "idle", "W3", "L40", "WS500", "T100k", "P", "R", "E")
+JOBS = ("memory", "idle", "W3", "L40", "WS500", "T100k", "P", "R", "I", "E")
 TITLES = {
     "sqlite": "SQLite (WAL, synchronous=NORMAL: the default)",
     "postgresql": "PostgreSQL (fsync and synchronous_commit on)",
@@ -102,6 +102,7 @@ def run(database: str, options: argparse.Namespace) -> dict[str, Any]:
         found.add("T100k", lambda: waiting.measure(ours, sink, times))
         found.add("P", lambda: history.measure(ours, sink, sizes.past, sizes.calls))
         found.add("R", lambda: crm.measure(ours, people.QUICK if options.quick else people.Sizes(), sizes.calls))
+        found.add("I", lambda: imports.measure(ours, imports.QUICK if options.quick else imports.ROWS))
         if "E" in options.only:
             alone = stack.enter_context(product(folder / "burst", urls[3], server))
             prepare(alone, sink.url)

@@ -24,7 +24,7 @@ from bench import people
 from bench.crm import API, refresh
 from bench.measure import Sink, send
 from bench.processes import pss, role
-from bench.stacks import BenchError, Product
+from bench.stacks import BenchError, Product, answer_of
 from bench.stats import Row, Target, percentile
 from flowapp.models import Event, Execution, Tag, Tagging
 from flowapp.models.tenancy import system_session
@@ -103,15 +103,15 @@ def tag_all(product: Product, tag: str, contacts: int, *, killing: bool = False)
     answered = time.monotonic()
     path = f"/jobs/{job['id']}/"
     if killing:
-        _until(lambda: _call(product, path)["done"] >= contacts // 4)
+        until(lambda: _call(product, path)["done"] >= contacts // 4)
         kill(product, "worker")
-    ended = _until(lambda: _ended(_call(product, path)))
+    done = until(lambda: ended(_call(product, path)))
     written = time.monotonic()
-    if ended["changed"] != contacts:
-        raise BenchError(f"The job ended as {ended['status']}, with {ended['changed']} of {contacts} contacts changed.")
+    if done["changed"] != contacts:
+        raise BenchError(f"The job ended as {done['status']}, with {done['changed']} of {contacts} contacts changed.")
     if killing:
         kill(product, "scheduler")
-    _until(lambda: not _waiting(product.engine))
+    until(lambda: not _waiting(product.engine))
     times = Times(answered - began, written - answered, time.monotonic() - written)
     return times, tally(product.engine, tag, workflow)
 
@@ -191,11 +191,13 @@ def _waiting(engine: Engine) -> bool:
         return session.scalar(waits) is not None
 
 
-def _ended(job: dict[str, Any]) -> dict[str, Any] | None:
+def ended(job: dict[str, Any]) -> dict[str, Any] | None:
+    """The job, once it has come to its end."""
     return None if job["status"] in ("pending", "running") else job
 
 
-def _until(found: Callable[[], _T | None]) -> _T:
+def until(found: Callable[[], _T | None]) -> _T:
+    """What `found` gives, once it gives something. BenchError where it never does."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if value := found():
@@ -215,14 +217,10 @@ def _definition(tag: str) -> dict[str, Any]:
 
 def _call(product: Product, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the API answers; a POST where there is a body."""
-    request = urllib.request.Request(
-        product.group.url + API + path,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {product.token}", "Content-Type": "application/json"},
+    return answer_of(
+        urllib.request.Request(
+            product.group.url + API + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={**product.signed_in, "Content-Type": "application/json"},
+        )
     )
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            answer: dict[str, Any] = json.load(response)
-    except urllib.error.HTTPError as error:
-        raise BenchError(f"{path} answered {error.code}: {error.read().decode()[:500]}") from None
-    return answer

@@ -98,20 +98,32 @@ class Product(Stack):
             raise BenchError(f"create-token failed: {done.stderr}")
         self.token = done.stdout.split()[-1]
 
+    @property
+    def signed_in(self) -> dict[str, str]:
+        """The header of a call of the API."""
+        return {"Authorization": f"Bearer {self.token}"}
+
     def make(self, definition: dict[str, Any]) -> None:
         """Makes and activates a workflow through the API."""
-        request = urllib.request.Request(
-            f"{self.group.url}/api/v1/automation/workflows/",
-            data=json.dumps({**definition, "status": "active"}).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+        made = answer_of(
+            urllib.request.Request(
+                f"{self.group.url}/api/v1/automation/workflows/",
+                data=json.dumps({**definition, "status": "active"}).encode(),
+                headers={**self.signed_in, "Content-Type": "application/json"},
+            )
         )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                made = json.load(response)
-        except urllib.error.HTTPError as error:
-            raise BenchError(f"The API refused {definition['name']}: {error.read().decode()}") from None
         self.hooks[definition["name"]] = f"/hooks/{made['triggers'][0]['config']['key']}"
         self.path = self.hooks[definition["name"]]
+
+
+def answer_of(request: urllib.request.Request) -> dict[str, Any]:
+    """What the API answers; BenchError where it refuses."""
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer: dict[str, Any] = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise BenchError(f"{request.selector} answered {error.code}: {error.read().decode()[:500]}") from None
+    return answer
 
 
 @contextmanager

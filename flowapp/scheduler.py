@@ -29,6 +29,7 @@ from flowapp.models.tenancy import at_once, make_engine, prepare_engine, system_
 from flowapp.notifications import alerts
 from flowapp.records.jobs import claims
 from flowapp.tasks import due, event_relay, repeating
+from flowapp.tasks.bus import FEW, QUEUED
 from flowapp.tasks.fleet.heartbeats import Heart
 from flowapp.tasks.jobs import run_job
 from flowapp.tasks.maintenance import Notes, Upkeep
@@ -57,10 +58,12 @@ class Scheduler:
 
     def tick(self) -> None:
         """One round, if this process holds the lease. A job that fails keeps none of the others from its work."""
-        now, self.outbox.more = self.now(), False
+        now, bursting, self.outbox.more = self.now(), self.outbox.more, False
         if not self._hold(now) or self.runtime.pause.state():
             return
-        for job in self.jobs(work_due(self.runtime.engine, now)):
+        work = work_due(self.runtime.engine, now)
+        self.runtime.bus.most_together = FEW if bursting or work.burst else QUEUED
+        for job in self.jobs(work):
             try:
                 job(now)
             except (SQLAlchemyError, redis.RedisError) as error:

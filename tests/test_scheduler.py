@@ -18,10 +18,11 @@ from flowapp.engine.store import timers
 from flowapp.engine.store.schedules import slots
 from flowapp.engine.store.work_due import QUESTION, WorkDue
 from flowapp.events.types import EXECUTION_FAILED
-from flowapp.models import Event, Execution, Timer, Trigger, Workflow, new_id, utcnow
+from flowapp.models import Event, Execution, Job, Timer, Trigger, Workflow, new_id, utcnow
 from flowapp.models.driver import Made
 from flowapp.scheduler import Scheduler
 from flowapp.tasks import due
+from flowapp.tasks.bus import FEW
 from tests.engine.place import Place, _actions, place, step
 from tests.support.statements import noted
 
@@ -41,6 +42,11 @@ def woken(scheduler: Scheduler) -> int:
     count = queue_length(scheduler.runtime.broker)
     scheduler.runtime.redis.flushall()
     return count
+
+
+def rung(scheduler: Scheduler, name: str) -> list[str]:
+    """The executions of a list's messages."""
+    return [Message.decode(one).args[0] for one in scheduler.runtime.redis.lrange(name, 0, -1)]
 
 
 def test_a_due_timer_rings_once_and_again_only_later(place: Place, scheduler: Scheduler) -> None:
@@ -192,8 +198,29 @@ def test_a_bell_is_rung_again_only_if_it_is_not_queued(place: Place, scheduler: 
     tasks.runtime().bus.wake(queued, place.org)
     place.later(6)
     scheduler.tick()
-    wake_ups = scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
-    assert [Message.decode(wake_up).args[0] for wake_up in wake_ups] == [queued, lost]
+    new, again = (rung(scheduler, name) for name in ("flowapp:queue:flowapp", "flowapp:queue:flowapp:due"))
+    assert (new, again) == ([queued], [lost])
+    place.later(6)
+    scheduler.tick()
+    assert rung(scheduler, "flowapp:queue:flowapp:due") == [lost]
+
+
+def test_while_a_burst_is_written_few_of_what_it_starts_run(place: Place, scheduler: Scheduler) -> None:
+    """Else a hundred thousand executions would take the processors from the job that writes what starts them."""
+    workflow_id = place.workflow([step("a")])
+    begun = {place.begin(workflow_id) for _ in range(30)}
+    with place.session() as session:
+        session.query(Execution).update({"rung_at": place.time - timedelta(seconds=10)})
+        job = Job(kind="bulk", title="Tag all", status="running", start_workflows=True)
+        session.add(job)
+        session.commit()
+        scheduler.tick()
+        first = rung(scheduler, "flowapp:queue:flowapp:due")
+        assert woken(scheduler) == len(first) == FEW
+        job.status = "completed"
+        session.commit()
+    scheduler.tick()
+    assert {*first, *rung(scheduler, "flowapp:queue:flowapp:due")} == begun
 
 
 def test_a_dead_workers_execution_is_rung(place: Place, scheduler: Scheduler) -> None:
@@ -222,7 +249,7 @@ def test_of_executions_whose_worker_died_twice_each_is_tried_alone(place: Place,
     for _ in suspects:
         place.later(6)
         scheduler.tick()
-        (wake_up,) = scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)
+        (wake_up,) = scheduler.runtime.redis.lrange("flowapp:queue:flowapp:due", 0, -1)
         scheduler.runtime.redis.flushall()
         order.append(Message.decode(wake_up).args[0])
         place.later(1)

@@ -32,6 +32,7 @@ from flowapp.models.tenancy import tenant_session
 MAX_CARRIED = 16 * 1024  # characters of an execution's row in its first message; a worker reads a larger one itself
 AT_ONCE = 500  # messages in one round trip
 QUEUED = 500  # executions that were begun together and may wait in the queue; the others wait in the database
+FEW = 10  # of them while a burst is being written: run at once, they would take the processor from who writes it
 MOST_WAITING = 100  # callers of one process that wait for an execution's end; a web process has 256 threads
 log = get_logger(__name__)
 _places = threading.BoundedSemaphore(MOST_WAITING)
@@ -69,7 +70,10 @@ def _carried(row: Mapping[str, Any]) -> str:
 
 class Bus:
     """Publishes in order, from a thread of its own: no step waits for it, and many messages go at once. Failing to is no
-    failure: the rows are there to be read. `alive` is called with each message: an execution got on."""
+    failure: the rows are there to be read. `alive` is called with each message: an execution got on. `most_together`: how many of
+    those that were begun together may wait in the queue."""
+
+    most_together = QUEUED
 
     def __init__(self, broker: DoorbellBroker, client: redis.Redis, engine: Engine, alive: Callable[[], None]) -> None:
         self._broker, self._client, self._engine, self._alive = broker, client, engine, alive
@@ -89,7 +93,7 @@ class Bus:
         ready = [row for row in rows if not row["held"] and not row["start_after"]]
         news = exact_json.dumps([execution_started(row) for row in rows])
         try:
-            room = max(0, QUEUED - due_length(self._broker))
+            room = max(0, self.most_together - due_length(self._broker))
             wake_ups = [(str(row["id"]), organization_id) for row in ready[:room]]
             self._broker.wake_due("run_execution", wake_ups)
         except redis.RedisError as error:

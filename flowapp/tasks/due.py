@@ -13,6 +13,7 @@ from flowapp.engine.store.group_commit import MOST
 from flowapp.logs import get_logger
 from flowapp.models import Trigger
 from flowapp.models.tenancy import system_session
+from flowapp.tasks.bus import FEW
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.starting import commit_and_start
 
@@ -62,15 +63,18 @@ def _parts(ids: list[str]) -> Iterator[list[str]]:
 
 
 def wake_lost(now: datetime) -> int:
-    """Wakes again what was not run."""
+    """Wakes again what was not run: of what never began, as many as the list of timers has room for, a few in any case."""
+    broker, most = runtime().broker, runtime().bus.most_together
     try:
-        since = oldest_message(runtime().broker)
+        since = min(filter(None, (oldest_message(broker), oldest_due(broker))), default=None)
+        room = max(FEW, most - due_length(broker))
     except redis.RedisError:
         return 0
     with system_session(runtime().engine) as session:
-        wake_ups = timers.lost(session, now, queued_since=since)
+        wake_ups = timers.lost(session, now, queued_since=since, most=room)
         session.commit()
-    return wake_all(wake_ups)
+    _send(broker.wake_due, "run_execution", wake_ups)
+    return len(wake_ups)
 
 
 def wake_signals(now: datetime) -> int:

@@ -65,15 +65,15 @@ def _no_longer_queued(now: datetime, queued_since: datetime | None) -> datetime:
     return min(now, queued_since or now) - WAKE_AGAIN
 
 
-def lost(session: Session, now: datetime, *, queued_since: datetime | None) -> list[WakeUp]:
-    """Executions that are pending though no message of theirs is in the queue, or running though their lease ran out.
+def lost(session: Session, now: datetime, *, queued_since: datetime | None, most: int = AT_ONCE) -> list[WakeUp]:
+    """Executions, up to `most` of them, that are pending though no message of theirs is in the queue, or running though their lease ran out.
 
     `queued_since` is the time of the first message of the queue. Those whose worker died twice in a row, or was ended because of them, are woken one by one (`_suspect`).
     """
     before = _no_longer_queued(now, queued_since)
     unheard = or_(Execution.rung_at.is_(None), Execution.rung_at < before)
     died = (*is_abandoned(now), not_(_IS_SUSPECT), unheard)
-    found = [wake_up for which in (is_pending(now, before), died) for wake_up in _wake_ups(session, *which)]
+    found = [*_wake_ups(session, most, *is_pending(now, before)), *_wake_ups(session, AT_ONCE, *died)]
     found += _suspect(session, now, before)
     if found:
         session.execute(
@@ -96,10 +96,10 @@ def is_abandoned(now: Moment) -> tuple[ColumnElement[bool], ...]:
     return Execution.status == "running", Execution.lease_until < now
 
 
-def _wake_ups(session: Session, *which: ColumnElement[bool]) -> list[WakeUp]:
+def _wake_ups(session: Session, most: int, *which: ColumnElement[bool]) -> list[WakeUp]:
     """Open executions, those that were woken the longest time ago first."""
     statement = select(Execution.id, Execution.organization_id).where(IS_OPEN, *which)
-    found = session.execute(statement.order_by(Execution.rung_at, Execution.id).limit(AT_ONCE))
+    found = session.execute(statement.order_by(Execution.rung_at, Execution.id).limit(most))
     return [(row.id, row.organization_id) for row in found]
 
 

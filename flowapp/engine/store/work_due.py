@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Engine, Executable, bindparam, exists, func, or_, select
 
 from flowapp.engine.store import schedules, timers
-from flowapp.models import IS_HELD, IS_OPEN, Event, Execution, Timer
+from flowapp.models import IS_HELD, IS_OPEN, Event, Execution, Job, Timer
 from flowapp.models.base import UtcDateTime
 from flowapp.models.driver import transaction
 from flowapp.models.tenancy import SYSTEM
@@ -19,7 +19,10 @@ _SIGNAL_AGAIN = bindparam("signal_again", type_=UtcDateTime())
 
 
 class WorkDue(NamedTuple):
-    """Which of the scheduler's jobs may find something. A yes can be one too many, a no is certain."""
+    """Which of the scheduler's jobs may find something. A yes can be one too many, a no is certain.
+
+    `burst`: somebody writes many rows about which workflows may start.
+    """
 
     timers: bool
     lost: bool
@@ -27,6 +30,7 @@ class WorkDue(NamedTuple):
     held: bool
     schedules: bool
     events: bool
+    burst: bool
 
 
 def _some_open(*which: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -44,6 +48,7 @@ def _question() -> Executable:
         exists(select(Execution.id).where(IS_HELD)),
         exists().where(schedules.is_due(_NOW)),
         exists().where(Event.published_at.is_(None)),
+        exists(select(Job.id).where(Job.status == "running", Job.start_workflows)),
     )
 
 
