@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from flowapp.texts import one_line  # so little of the application that the master stays small
@@ -82,8 +83,15 @@ def post_fork(_server: Any, _worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """What first requests need is built; what is loaded by now stays: the garbage collector would walk all of it, 50 ms and more, in the middle of a request.
 
-    From now on the process says that it lives.
+    From now on the process says that it lives. With wrong keys it does not start: the status is the one by which gunicorn
+    knows that no other worker would either.
     """
+    if check := _extensions(worker).get("key_check"):
+        try:
+            check()
+        except SystemExit as refused:
+            worker.log.critical("%s", refused)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
     if preload := _extensions(worker).get("preload"):
         preload()
     gc.collect()

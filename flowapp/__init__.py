@@ -6,6 +6,7 @@ Imports are made inside create_app(): the launcher lives in this package too, an
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,7 @@ def _connect(app: APIFlask, settings: Settings) -> None:
     from flowapp import tasks
     from flowapp.extensions import db
     from flowapp.models.tenancy import prepare_engine
+    from flowapp.security import installation_keys
     from flowapp.tasks.fleet.heartbeats import Heart
 
     db.init_app(app)
@@ -93,6 +95,7 @@ def _connect(app: APIFlask, settings: Settings) -> None:
         prepare_engine(db.engine, settings)
         runtime = tasks.Runtime.make(settings, db.engine)
     tasks.init(runtime)
+    app.extensions["key_check"] = partial(installation_keys.refuse_wrong, settings, runtime.engine)
     app.extensions["heart"] = Heart(runtime, "web", lambda: 0.0)  # a server starts it: gunicorn.conf.py
 
 

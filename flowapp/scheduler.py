@@ -13,21 +13,21 @@ from datetime import datetime, timedelta
 
 import redis
 from setproctitle import setproctitle
-from sqlalchemy import insert, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import SQLAlchemyError
 
 from flowapp import catalog, logs, tasks
 from flowapp.config import Settings
 from flowapp.crm.search import backfill
 from flowapp.engine.store import admission
 from flowapp.engine.store.event_matching.outbox import Outbox
+from flowapp.engine.store.named_leases import take_lease
 from flowapp.engine.store.work_due import WorkDue, work_due
 from flowapp.executions import replays, search
-from flowapp.models import Lease, utcnow
+from flowapp.models import utcnow
 from flowapp.models.tenancy import at_once, make_engine, prepare_engine, system_session
 from flowapp.notifications import alerts
 from flowapp.records.jobs import claims
+from flowapp.security import installation_keys
 from flowapp.tasks import due, event_relay, repeating
 from flowapp.tasks.bus import FEW, QUEUED
 from flowapp.tasks.fleet.heartbeats import Heart
@@ -189,29 +189,6 @@ class Scheduler:
             run_job.wake(job_id, organization_id)
 
 
-def take_lease(session: Session, name: str, owner: str, now: datetime, until: datetime) -> bool:
-    """Takes, keeps or fails to get a lease. The caller commits.
-
-    A lease that ends later than anybody would ask for was written by a clock that ran ahead: it is nobody's.
-    """
-    taken = session.execute(
-        update(Lease)
-        .where(Lease.name == name, (Lease.owner == owner) | (Lease.until < now) | (Lease.until > until + (until - now)))
-        .values(owner=owner, until=until)
-        .execution_options(synchronize_session=False)
-    )
-    if taken.rowcount == 1:  # type: ignore[attr-defined]
-        return True
-    if session.get(Lease, name) is not None:
-        return False
-    try:
-        session.execute(insert(Lease).values(name=name, owner=owner, until=until))
-    except IntegrityError:
-        session.rollback()
-        return False
-    return True
-
-
 def main() -> None:
     """Ticks until SIGTERM. A database or Redis that is away is waited for."""
     settings = Settings.from_env()
@@ -220,6 +197,7 @@ def main() -> None:
     catalog.load()
     engine = make_engine(settings, "scheduler")
     prepare_engine(engine, settings)
+    installation_keys.refuse_wrong(settings, engine)
     runtime = tasks.Runtime.make(settings, engine)
     tasks.init(runtime)
     gc.collect()

@@ -23,6 +23,7 @@ from flowapp.engine.runtime.activity import JOB, STEP, Board, Entry
 from flowapp.engine.store.leases import UNCLAIMED
 from flowapp.launcher.lifeline import die_with_parent
 from flowapp.models.tenancy import make_engine, prepare_engine
+from flowapp.security import installation_keys
 from flowapp.tasks import jobs
 from flowapp.tasks.actors import declare
 from flowapp.tasks.fleet.handover import Handover
@@ -210,6 +211,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     supervisor = Supervisor(settings)
+    installation_keys.refuse_wrong(settings, supervisor.engine)
     _share()
     gc.collect()
     gc.freeze()  # what is imported stays shared between the forks

@@ -26,6 +26,7 @@ from flowapp.texts import say
 
 # Of processes that ran when the backup was made; links that are good for an hour.
 PASSING = frozenset({"heartbeats", "leases", "password_resets"})
+_TOKEN = b"gAAAA"  # how Fernet tokens begin; a file, or what a key of an organization encrypts, is none of these keys
 AT_ONCE = 20  # rows in memory; each may hold megabytes
 
 
@@ -112,7 +113,7 @@ class Needed:
     def look(self, row: Row, line: bytes) -> None:
         """Looks through a row, which stands in the file as `line`."""
         for value in row:
-            if isinstance(value, bytes) and value:
+            if isinstance(value, bytes) and value.startswith(_TOKEN):
                 self._note(value)
             elif isinstance(value, dict | list) and b'"$secret"' in line:
                 self._walk(value)

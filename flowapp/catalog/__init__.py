@@ -56,7 +56,7 @@ from flowapp.catalog.registry import (
     open_integration,
     trigger,
 )
-from flowapp.catalog.specs import ActionSpec, ConnectorSpec, Trait, TriggerSpec
+from flowapp.catalog.specs import ActionSpec, ConnectorSpec, OAuth2, Trait, TriggerSpec
 
 __all__ = [
     "ACTIONS",
@@ -87,6 +87,7 @@ __all__ = [
     "LogLevel",
     "Logger",
     "Mailer",
+    "OAuth2",
     "Outcome",
     "Params",
     "PastVisit",

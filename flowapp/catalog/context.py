@@ -200,6 +200,15 @@ class IntegrationHandle:
     credentials: Mapping[str, Any] = field(repr=False, default_factory=dict)
 
 
+class AccessTokens(Protocol):
+    """Access tokens of integrations that sign in by OAuth2: asked for at each use, since one may be renewed between two calls."""
+
+    def __call__(self, handle: IntegrationHandle, refused: str = "") -> str:
+        """A token that holds; `refused`: the one that the service just did not take (401), so that it is renewed. StepError,
+        permanent where somebody has to sign in again."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """Why a suspended step runs again. `kind`: event, resume, approval or child; `payload`: what came with it.
@@ -330,6 +339,7 @@ class StepServices(Protocol):
     tables: Tables
     schemas: Schemas
     integration: Callable[[str], IntegrationHandle]
+    access_token: AccessTokens
     sandbox: Sandbox
     workflows: Workflows
     people: People

@@ -150,6 +150,24 @@ class TriggerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuth2:
+    """How the integrations of a type sign in by OAuth2 (integrations.oauth). Their credentials have the fields `client_id`
+    and `client_secret`; the tokens are kept beside them.
+
+    `client_auth`: whether the client proves who it is by Basic authentication or in the body. `extra` is added to the address
+    that a person is sent to (access_type=offline), `token_extra` to the form of each request for a token (audience=…).
+    """
+
+    token_url: str
+    authorize_url: str = ""
+    grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
+    scopes: tuple[str, ...] = ()
+    client_auth: Literal["basic", "body"] = "basic"
+    extra: Mapping[str, str] = field(default_factory=dict)
+    token_extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectorSpec:
     """The code behind one integration type. `test` raises StepError when the service cannot be used.
 
@@ -157,6 +175,8 @@ class ConnectorSpec:
     `destination` says where the credentials go with a config: where it changes, they are asked for again.
     The step types declared in the same folder (`home`) are its actions; `default_action` is the one that is meant where
     a workflow names the integration alone. It may be one of actions/.
+    `credential_type` says of a config which of models.CREDENTIAL_TYPES its credentials are; `oauth2` how it signs in by OAuth2
+    (None: it does not).
     """
 
     type: str
@@ -169,6 +189,8 @@ class ConnectorSpec:
     providers: tuple[str, ...] = ()
     default_action: str = ""
     destination: Callable[[Any], object] = lambda _config: None
+    credential_type: OfConfig = lambda _config: "custom"
+    oauth2: Callable[[Any], OAuth2 | None] = lambda _config: None
     home: str = ""
 
     def read(self, config: Mapping[str, object], credentials: Mapping[str, object]) -> tuple[Params, Params]:

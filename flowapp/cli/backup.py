@@ -19,7 +19,8 @@ from flowapp.config import VERSION, Settings
 from flowapp.errors import ConflictError, FlowError
 from flowapp.models import migrations, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine
-from flowapp.tasks.fleet.heartbeats import fingerprint, fingerprints
+from flowapp.security import installation_keys
+from flowapp.security.installation_keys import fingerprint, fingerprints
 from flowapp.texts import say
 
 
@@ -60,6 +61,7 @@ def restore(file: Path, replace: bool, without_keys: bool) -> None:
         with _engine(settings) as engine:
             _prepare(engine, settings, head, replace=replace)
             load.load(engine, file, tail)
+            installation_keys.need(engine, fingerprints(settings.encryption_keys))
     except FlowError as error:
         raise RefusedError(error) from None
     migrate(settings)

@@ -24,8 +24,10 @@ from flowapp.config import Settings
 from flowapp.connectors.smtp import SmtpMail
 from flowapp.errors import FlowError
 from flowapp.extensions import db
+from flowapp.integrations import service as integrations
 from flowapp.models import Integration
 from flowapp.models.tenancy import system_session
+from flowapp.security import installation_keys
 
 
 @click.command("doctor")
@@ -75,13 +77,13 @@ def _check_redis(_settings: Settings) -> str:
     return f"answers, {queue_length(runtime.broker)} executions wait in the queue"
 
 
-def _check_keys(_settings: Settings) -> str:
-    vault, count = tasks.runtime().vault, 0
+def _check_keys(settings: Settings) -> str:
+    needed, vault, count = installation_keys.check(db.engine, settings.encryption_keys), tasks.runtime().vault, 0
     with system_session(db.engine) as system:
         for row in system.scalars(select(Integration)):
-            vault.decrypt(row.credentials)
+            integrations.opened(vault, row)
             count += 1
-    return f"open the credentials of {count} integrations"
+    return f"open the credentials of {count} integrations; stored secrets need {', '.join(needed)}"
 
 
 def _check_mail(settings: Settings) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import SimpleNamespace
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from pydantic import ValidationError
 from sqlalchemy import inspect, select
@@ -16,6 +17,7 @@ from flowapp.engine.language.validation_messages import plain_problems
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.events import Cause
 from flowapp.exact_json import Json
+from flowapp.integrations import credentials as stored
 from flowapp.models import Integration, read_id, utcnow
 from flowapp.security.credentials import Vault
 from flowapp.texts import say
@@ -95,12 +97,16 @@ def save(
     cause: Cause,
     kept: Iterable[str] = (),
     is_active: bool = True,
+    credential_type: str = "",
+    expires_at: datetime | Literal["kept"] | None = "kept",
 ) -> Integration:
     """Stores an integration, new or changed, forgets its last test, and states the change as an event.
 
     `kept` names the credentials that nobody typed: they were stored, and stay only while they go where they went.
-    InvalidError with paths name, config.… and credentials.….
+    `credential_type`: one of models.CREDENTIAL_TYPES, by default what the connector says; `expires_at`: when they expire,
+    None: nobody knows. InvalidError with paths name, config.… and credentials.….
     """
+    credential_type = stored.checked_type(credential_type) if credential_type else ""
     event = "updated" if inspect(row).has_identity else "created"
     spec = connector(row.integration_type)
     problems = _name_problems(session, row, name)
@@ -113,7 +119,12 @@ def save(
     row.name, row.config, row.is_active = name.strip(), config, is_active
     row.provider = str(stored_value(spec.config, config, "provider") if "provider" in spec.config.model_fields else "")
     row.provider = row.provider or next(iter(spec.providers), "")
-    row.credentials = vault.encrypt(credentials)
+    row.credential_type = credential_type or spec.credential_type(spec.config.model_validate(config))
+    if expires_at != "kept":
+        row.credentials_expire_at = expires_at
+    if not stored.holds(vault, row, credentials):
+        row.connected_by, row.oauth_tokens, row.reconnect_reason = cause.actor_id, None, ""
+        stored.write(session, vault, row, credentials)
     row.last_test_ok, row.last_tested_at, row.last_test_message = None, None, ""
     session.add(row)
     session.flush()
@@ -123,10 +134,17 @@ def save(
 
 def _goes_elsewhere(spec: ConnectorSpec, before: Json, after: Json) -> bool:
     try:
-        was = spec.destination(spec.config.model_validate(before))
+        was = _destination(spec, before)
     except ValidationError:  # of an older release: nobody knows
         return True
-    return bool(was != spec.destination(spec.config.model_validate(after)))
+    return bool(was != _destination(spec, after))
+
+
+def _destination(spec: ConnectorSpec, config: Json) -> tuple[object, str]:
+    """Where the credentials go: to the service, and by OAuth2 to its token endpoint."""
+    read = spec.config.model_validate(config)
+    oauth2 = spec.oauth2(read)
+    return spec.destination(read), oauth2.token_url if oauth2 else ""
 
 
 def tell(session: Session, row: Integration, event: str, cause: Cause) -> None:
@@ -146,9 +164,8 @@ def _name_problems(session: Session, row: Integration, name: str) -> list[Proble
 
 
 def opened(vault: Vault, row: Integration) -> Json:
-    """The credentials in clear. ConfigError when no key of this installation opens them."""
-    decrypted = vault.decrypt(row.credentials or b"")
-    return decrypted if isinstance(decrypted, dict) else {}
+    """The credentials in clear; the row's session is open. ConfigError when no key of this installation opens them."""
+    return stored.read(vault, row)
 
 
 def try_out(vault: Vault, row: Integration, http: Http) -> Answer:

@@ -39,6 +39,7 @@ def _run(group: ProcessGroup, data_dir: Path) -> int:
         if not (group.env.get("REDIS_URL") or group.env.get("CELERY_BROKER_URL")):  # config.OTHER_NAMES
             _start_broker(group, data_dir)
         group.run("migrate", ["alembic", "-c", "migrations/alembic.ini", "upgrade", "head"])
+        group.run("keys", ["python", "-m", "flowapp.security.installation_keys"])
         for name, argv in commands.items():
             group.start(name, argv)
         port = int(group.env["PORT"])

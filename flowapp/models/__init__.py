@@ -48,6 +48,7 @@ from flowapp.models.execution import (
     Timer,
 )
 from flowapp.models.identity import (
+    CREDENTIAL_TYPES,
     ROLES,
     AccessToken,
     AuditEntry,
@@ -56,6 +57,7 @@ from flowapp.models.identity import (
     Invitation,
     Member,
     Organization,
+    OrganizationKey,
     PasswordReset,
     User,
     conventions_of,
@@ -84,5 +86,5 @@ from flowapp.models.signal import BranchCount, Event, EventKey, Signal, Subscrip
 from flowapp.models.workflow import WORKFLOW_STATUSES, ReceivedCall, Trigger, Version, Workflow, WorkflowSize
 
 __all__ = [
-    "CONSENTS", "DEAL_STATUSES", "EXECUTION_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "IS_ABOUT", "IS_DEAD", "IS_HELD", "IS_OPEN", "JOB_OPEN", "JOB_STATUSES", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TASK_PRIORITIES", "TASK_TYPES", "TERMINAL", "TEST", "VIEW_LAYOUTS", "VIEW_OBJECTS", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Company", "Contact", "ContactEmail", "ContactList", "Counter", "DataTable", "Deal", "DealContact", "DistinctPair", "EmailTemplate", "EndedSession", "Event", "EventKey", "Execution", "ExecutionWord", "FieldDef", "FieldValue", "Form", "Heartbeat", "Import", "ImportPart", "InstallationSetting", "Integration", "IntegrationUsage", "Invitation", "Job", "JobFailure", "JobFile", "JobRun", "Lease", "ListMember", "LogLine", "Member", "Note", "Notification", "NotificationSetting", "Numbered", "Organization", "PasswordReset", "Pipeline", "Project", "ReceivedCall", "RecordMerge", "Replay", "Schema", "Signal", "Stage", "StepRun", "Submission", "Subscription", "Tag", "Tagging", "Task", "Tenant", "Timer", "Trigger", "User", "Version", "View", "ViewDefault", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
+    "CONSENTS", "CREDENTIAL_TYPES", "DEAL_STATUSES", "EXECUTION_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "IS_ABOUT", "IS_DEAD", "IS_HELD", "IS_OPEN", "JOB_OPEN", "JOB_STATUSES", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TASK_PRIORITIES", "TASK_TYPES", "TERMINAL", "TEST", "VIEW_LAYOUTS", "VIEW_OBJECTS", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Company", "Contact", "ContactEmail", "ContactList", "Counter", "DataTable", "Deal", "DealContact", "DistinctPair", "EmailTemplate", "EndedSession", "Event", "EventKey", "Execution", "ExecutionWord", "FieldDef", "FieldValue", "Form", "Heartbeat", "Import", "ImportPart", "InstallationSetting", "Integration", "IntegrationUsage", "Invitation", "Job", "JobFailure", "JobFile", "JobRun", "Lease", "ListMember", "LogLine", "Member", "Note", "Notification", "NotificationSetting", "Numbered", "Organization", "OrganizationKey", "PasswordReset", "Pipeline", "Project", "ReceivedCall", "RecordMerge", "Replay", "Schema", "Signal", "Stage", "StepRun", "Submission", "Subscription", "Tag", "Tagging", "Task", "Tenant", "Timer", "Trigger", "User", "Version", "View", "ViewDefault", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from flowapp.values.conventions import UNSTATED, Conventions
 
 ROLES = ("owner", "admin", "editor", "operator", "viewer")
 _ROLE_CHECK = f"role IN {ROLES}"
+CREDENTIAL_TYPES = ("api_key", "basic", "oauth2", "smtp", "aws", "database", "custom")
 
 
 class Organization(HasId, Timestamps, Base):
@@ -161,8 +162,24 @@ class AuditEntry(HasId, Tenant, Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
 
 
+class OrganizationKey(HasId, Tenant, Base):
+    """A key that secrets of an organization's rows are encrypted with (security.organization_keys); the newest is used.
+
+    `wrapped`: encrypted with the installation's keys.
+    """
+
+    __tablename__ = "organization_keys"
+
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
 class Integration(HasId, Tenant, Timestamps, Base):
-    """A configured connection to a service. `credentials` is Fernet-encrypted JSON."""
+    """A configured connection to a service.
+
+    `credentials` and, where it signs in by OAuth2, `oauth_tokens` are encrypted JSON (integrations.credentials).
+    `connected_by`: the member who entered them last. `reconnect_reason`: why somebody has to sign in again; empty: nobody has.
+    """
 
     __tablename__ = "integrations"
     __table_args__ = (UniqueConstraint("organization_id", "name"),)
@@ -172,6 +189,11 @@ class Integration(HasId, Tenant, Timestamps, Base):
     provider: Mapped[str] = mapped_column(String(64), default="")
     config: Mapped[dict[str, object]] = mapped_column(default=dict)
     credentials: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    credential_type: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    credentials_expire_at: Mapped[datetime | None]
+    oauth_tokens: Mapped[bytes | None] = mapped_column(LargeBinary)
+    reconnect_reason: Mapped[str] = mapped_column(String(1000), default="", server_default="")
+    connected_by: Mapped[str | None] = mapped_column(Id)
     is_active: Mapped[bool] = mapped_column(default=True)
     last_tested_at: Mapped[datetime | None]
     last_test_message: Mapped[str] = mapped_column(String(1000), default="")

@@ -19,6 +19,7 @@ KINDS: Mapping[str, str] = {
     "message": N_("A workflow has a message for you"),
     "alert": N_("A workflow fails, recovers or was stopped"),
     "job": N_("A job that you started ends"),
+    "connection": N_("A service that you connected needs new credentials"),
 }
 
 

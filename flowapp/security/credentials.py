@@ -16,6 +16,7 @@ from flowapp.security.opened import note
 
 SHOWN = "••••••••"
 _KEY = "$secret"
+_MOST_KEYS = 10_000  # of organizations, kept in memory
 
 
 class Vault:
@@ -23,6 +24,7 @@ class Vault:
 
     def __init__(self, keys: Iterable[str]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._unwrapped: dict[str, Fernet] = {}  # keys of organizations, by their ids: a key never changes
 
     def encrypt(self, value: object) -> bytes:
         """A JSON value as a Fernet token."""
@@ -32,14 +34,32 @@ class Vault:
         """The JSON value of a token. ConfigError when no key of this installation made it."""
         if not token:
             return {}
+        secrets = exact_json.loads(self._opened(token))
+        note(secrets)
+        return secrets
+
+    def wrap(self, key: bytes) -> bytes:
+        """The key of an organization as it is stored (security.organization_keys)."""
+        return self._fernet.encrypt(key)
+
+    def unwrapped(self, key_id: str, wrapped: bytes) -> Fernet:
+        """What encrypts with a stored key. ConfigError as `decrypt`."""
+        if len(self._unwrapped) >= _MOST_KEYS:
+            self._unwrapped.clear()
+        self._unwrapped[key_id] = key = Fernet(self._opened(wrapped))
+        return key
+
+    def known_key(self, key_id: str) -> Fernet | None:
+        """A key that was unwrapped before."""
+        return self._unwrapped.get(key_id)
+
+    def _opened(self, token: bytes) -> bytes:
         try:
-            secrets = exact_json.loads(self._fernet.decrypt(token))
+            return self._fernet.decrypt(token)
         except InvalidToken:
             raise ConfigError(
                 "A stored secret was encrypted with a key that is not in FLOWAPP_ENCRYPTION_KEYS."
             ) from None
-        note(secrets)
-        return secrets
 
     def rotate(self, token: bytes) -> bytes:
         """The same secret under the newest key."""

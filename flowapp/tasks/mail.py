@@ -86,8 +86,9 @@ class InstallationMailer(OrganizationMailer):
 
 
 def opened(runtime: Runtime, row: Integration) -> IntegrationHandle:
-    """An integration as steps use it, credentials opened. StepError where this release cannot read it."""
-    secrets = runtime.vault.decrypt(row.credentials)
+    """An integration as steps use it, credentials opened; the row's session is open. StepError where this release cannot
+    read it."""
+    secrets = integrations.opened(runtime.vault, row)
     return open_integration(row.integration_type, id=row.id, name=row.name, config=row.config, credentials=secrets)
 
 

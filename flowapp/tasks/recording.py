@@ -60,6 +60,7 @@ class RecordingServices(StepServices):
         self.schemas, self.sandbox, self.conventions = real.schemas, real.sandbox, real.conventions
         self.templates = real.templates
         self.integration = lambda reference: _hidden(real.integration(reference))
+        self.access_token = lambda handle, refused="": MASK  # noqa: ARG005 - nothing is asked of the service
 
     def note(self, kind: str, **what: object) -> None:
         """Something would have gone out."""

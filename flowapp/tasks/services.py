@@ -17,6 +17,7 @@ from flowapp.data.step_tables import ProjectTables
 from flowapp.engine.runtime.visit import Visit
 from flowapp.events import SYSTEM, Cause
 from flowapp.integrations import service as integrations
+from flowapp.integrations.oauth.tokens import AccessTokens
 from flowapp.marketing.steps import StepTemplates
 from flowapp.models import conventions_of
 from flowapp.models.tenancy import tenant_session
@@ -88,10 +89,20 @@ class ExecutionServices:
 
     def integration(self, reference: str) -> IntegrationHandle:
         """The integration with this id, name, type or provider, credentials opened."""
-        row = self.within(lambda s: integrations.find(s, reference))
-        if row is None:
-            raise unknown_integration(reference)
-        return opened(self._runtime, row)
+
+        def find(session: Session) -> IntegrationHandle:
+            row = integrations.find(session, reference)
+            if row is None:
+                raise unknown_integration(reference)
+            return opened(self._runtime, row)
+
+        return self.within(find)
+
+    def access_token(self, handle: IntegrationHandle, refused: str = "") -> str:
+        """A token of an integration that signs in by OAuth2, valid now."""
+        current = self._runtime
+        tokens = AccessTokens(current.engine, current.vault, self.http, self.organization_id, current.clock.now)
+        return tokens.get(handle.id, refused)
 
 
 class VisitServices(StepServices):
@@ -105,6 +116,7 @@ class VisitServices(StepServices):
         self.tables = StepTables(execution, key, visit.cause(step_id))
         self.schemas = _Schemas(execution)
         self.integration = execution.integration
+        self.access_token = execution.access_token
         self.sandbox = sandbox()
         self.workflows = SubWorkflows(execution, visit, key)
         self.people = Members(execution, visit, step_id, key)

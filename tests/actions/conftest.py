@@ -106,6 +106,7 @@ class Bench:
     connect: Any = None
     addresses: Any = None
     used: list[str] = field(default_factory=list)
+    access_token: Any = lambda _handle, refused="": "renewed-token" if refused else "access-token"
     lines: list[tuple[str, str]] = field(default_factory=list)
     now: datetime = NOW
     timezone: str = "UTC"

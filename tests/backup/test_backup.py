@@ -38,7 +38,7 @@ from flowapp.models import (
 )
 from flowapp.models.tenancy import SYSTEM, make_engine, prepare_engine, system_session, tenant_session, use_tenant
 from flowapp.security.credentials import Vault
-from flowapp.tasks.fleet.heartbeats import fingerprint
+from flowapp.security.installation_keys import fingerprint
 from tests.cli.test_commands import run
 from tests.conftest import ROOT
 from tests.support.applications import running

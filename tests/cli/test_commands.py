@@ -13,8 +13,10 @@ from sqlalchemy import select
 from flowapp import workflows
 from flowapp.config import Settings
 from flowapp.extensions import db
+from flowapp.integrations import service as integrations
 from flowapp.models import AccessToken, Integration, Member, Trigger, User, Version, Workflow
 from flowapp.models.tenancy import system_session, tenant_session
+from flowapp.security import installation_keys
 from flowapp.tasks import runtime
 from tests.support.applications import running
 from tests.support.browser import PASSWORD, Browser
@@ -139,6 +141,7 @@ def _with_secrets(app: Any) -> None:
             "steps": [{"step_id": "a", "action_type": "log", "params": {"message": "x"}}],
         }
         workflow = workflows.create(session, body, actor_id=member.user_id)
+        workflows.update(session, workflow, {"description": "Changed"}, actor_id=member.user_id)
         workflows.activate(session, workflow, actor_id=member.user_id)
         session.commit()
 
@@ -164,11 +167,14 @@ def test_rotate_keys_leaves_nothing_under_the_old_key(settings: Settings) -> Non
         vault = runtime().vault
         (row,), (trigger,) = rows(app, Integration), rows(app, Trigger)
         workflow, version = rows(app, Workflow)[-1], rows(app, Version)[-1]
-        assert vault.decrypt(row.credentials) == {"secret": "of the service"}
+        with system_session(db.engine) as system:
+            assert integrations.opened(vault, system.merge(row)) == {"secret": "of the service"}
+            earlier = system.merge(workflow).earlier_drafts
         for config in (
             trigger.config,
             workflow.draft["triggers"][0]["config"],
             version.definition["triggers"][0]["config"],
+            earlier[-1]["triggers"][0]["config"],
         ):
             assert vault.open(config)["secret"] == "of the hook"
         assert workflow.draft_fingerprint == version.fingerprint
@@ -185,6 +191,19 @@ def test_rotate_keys_changes_nothing_where_a_key_is_missing(settings: Settings) 
         assert "Nothing was changed" in run(app, "rotate-keys", code=1)
         assert [row.credentials for row in rows(app, Integration)] == before
         assert "keys" in [line.split()[1] for line in run(app, "doctor", code=1).splitlines() if "WRONG" in line]
+
+
+def test_rotate_keys_gives_up_what_is_lost_where_somebody_says_so(settings: Settings) -> None:
+    fresh = Fernet.generate_key().decode()
+    with running(settings) as app:
+        _with_secrets(app)
+        whole_fleet()
+        assert "WRONG" not in run(app, "doctor")
+    with running(dataclasses.replace(settings, encryption_keys=(fresh,))) as app:
+        said = run(app, "rotate-keys", "--accept-lost")
+        assert "0 secrets" in said and "The integration “Service”; The workflow “Hook”" in said
+        with app.app_context():
+            assert installation_keys.check(db.engine, [fresh]) == [installation_keys.fingerprint(fresh)]
 
 
 @pytest.mark.parametrize(

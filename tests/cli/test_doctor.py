@@ -16,7 +16,7 @@ from flowapp.config import VERSION, Settings
 from flowapp.extensions import db
 from flowapp.models import Version, Workflow
 from flowapp.models.tenancy import system_session
-from flowapp.tasks.fleet.heartbeats import fingerprint, fingerprints
+from flowapp.security.installation_keys import fingerprint, fingerprints
 from tests.api.conftest import Api
 from tests.api.crm.people import install_fakes, make_place
 from tests.support.applications import running

@@ -18,6 +18,7 @@ from flowapp.engine.runtime.activity import FREE, JOB, Board
 from flowapp.models import Heartbeat, utcnow
 from flowapp.models.clock import database_now
 from flowapp.models.tenancy import system_session
+from flowapp.security import installation_keys
 from flowapp.tasks.fleet import heartbeats
 from flowapp.tasks.fleet.heartbeats import Heart
 from flowapp.tasks.runtime import Progress
@@ -66,9 +67,9 @@ def test_keys_leave_fingerprints_that_do_not_show_them(runtime: tasks.Runtime) -
     Heart(runtime, "worker", lambda: 0.0).beat()
     (row,) = rows(runtime)
     settings = runtime.settings
-    assert row.secret_key == heartbeats.fingerprint(settings.secret_key)
-    assert row.encryption_keys == heartbeats.fingerprints(settings.encryption_keys)
-    assert heartbeats.fingerprint("a") != heartbeats.fingerprint("b")
+    assert row.secret_key == installation_keys.fingerprint(settings.secret_key)
+    assert row.encryption_keys == installation_keys.fingerprints(settings.encryption_keys)
+    assert installation_keys.fingerprint("a") != installation_keys.fingerprint("b")
     assert settings.secret_key not in str(vars(row))
 
 

@@ -97,5 +97,6 @@ connector(
         providers=("http",),
         default_action="send_webhook",
         destination=lambda config: origin_of(config.base_url),
+        credential_type=lambda config: {"basic": "basic", "none": "custom"}.get(config.auth, "api_key"),
     )
 )

@@ -108,5 +108,6 @@ connector(
         providers=("smtp", SENDGRID),
         default_action="send_email",
         destination=lambda config: (config.provider, config.host.lower(), config.port, config.security),
+        credential_type=lambda config: "api_key" if config.provider == SENDGRID else "smtp",
     )
 )

@@ -18,6 +18,7 @@ from flowapp.config import VERSION, Settings
 from flowapp.models import Heartbeat
 from flowapp.models.clock import database_now
 from flowapp.models.tenancy import system_session
+from flowapp.security.installation_keys import fingerprint, fingerprints
 from flowapp.tasks.fleet import heartbeats
 
 State = Literal["working", "stuck", "silent"]
@@ -64,8 +65,8 @@ def this_process(settings: Settings) -> Process:
         silent_for=0.0,
         stalled_for=0.0,
         clock_ahead=None,
-        secret_key=heartbeats.fingerprint(settings.secret_key),
-        encryption_keys=tuple(heartbeats.fingerprints(settings.encryption_keys)),
+        secret_key=fingerprint(settings.secret_key),
+        encryption_keys=tuple(fingerprints(settings.encryption_keys)),
     )
 
 

@@ -7,11 +7,10 @@ hang still says so. A process that ends in order takes its row with it; one that
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, select
@@ -23,6 +22,7 @@ from flowapp.logs import get_logger
 from flowapp.models import Heartbeat, new_id, utcnow
 from flowapp.models.clock import database_now
 from flowapp.models.tenancy import at_once
+from flowapp.security.installation_keys import fingerprint, fingerprints
 from flowapp.tasks.runtime import Runtime
 
 KEPT = timedelta(hours=1)  # rows of processes that were killed: who looks for the reason still finds them
@@ -34,16 +34,6 @@ log = get_logger(__name__)
 def every(settings: Settings) -> float:
     """Seconds between two beats: 5, or less where leases are short."""
     return min(5.0, settings.lease_seconds / 2)
-
-
-def fingerprint(key: str) -> str:
-    """16 characters that tell two keys apart and cannot be turned back into one."""
-    return hashlib.pbkdf2_hmac("sha256", key.encode(), b"flowapp fingerprint", 50_000, 8).hex()
-
-
-def fingerprints(keys: Sequence[str]) -> list[str]:
-    """A fingerprint of each."""
-    return [fingerprint(key) for key in keys]
 
 
 def clock_ahead(engine: Engine) -> float:

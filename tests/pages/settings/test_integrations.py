@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from flowapp import tasks
 from flowapp.extensions import db
+from flowapp.integrations import service as integrations
 from flowapp.models import AuditEntry, Integration, new_id
 from flowapp.models.tenancy import system_session
 from tests.support.browser import Browser
@@ -25,6 +26,11 @@ def ada(app: Any) -> Browser:
 def stored(app: Any) -> list[Integration]:
     with app.app_context(), system_session(db.engine) as system:
         return list(system.scalars(select(Integration)))
+
+
+def opened(row: Integration) -> Any:
+    with system_session(db.engine) as system:
+        return integrations.opened(tasks.runtime().vault, system.merge(row))
 
 
 def service(sink: Any, **changes: str) -> dict[str, str]:
@@ -48,7 +54,7 @@ def test_a_service_is_connected_tried_and_deleted(app: Any, ada: Browser, sink: 
     assert (row.name, row.integration_type, row.provider) == ("My service", "webhook", "http")
     assert SECRET.encode() not in row.credentials
     with app.app_context():
-        assert tasks.runtime().vault.decrypt(row.credentials) == {"secret": SECRET}
+        assert opened(row) == {"secret": SECRET}
     ada.post(f"{path}/test")
     assert sink.requests[0].headers["Authorization"] == f"Bearer {SECRET}"
     ada.get(path)
@@ -67,10 +73,10 @@ def test_a_secret_that_is_not_typed_again_stays(app: Any, ada: Browser, sink: An
     ada.post(path, service(sink, **{"name": "Renamed", "secret-secret": ""}))
     (row,) = stored(app)
     with app.app_context():
-        assert (row.name, tasks.runtime().vault.decrypt(row.credentials)) == ("Renamed", {"secret": SECRET})
+        assert (row.name, opened(row)) == ("Renamed", {"secret": SECRET})
     ada.post(path, service(sink, **{"secret-secret": "", "secret-secret-forget": "y"}))
     with app.app_context():
-        assert tasks.runtime().vault.decrypt(stored(app)[0].credentials) == {}
+        assert opened(stored(app)[0]) == {}
 
 
 def test_what_the_service_answers_is_told(ada: Browser, sink: Any) -> None:
@@ -182,7 +188,7 @@ def test_the_secret_stays_only_while_its_address_does(app: Any, ada: Browser, si
     forget = {"config-base_url": "https://third.example", "secret-secret": "", "secret-secret-forget": "y"}
     ada.post(path, service(sink, **forget))
     with app.app_context():
-        assert tasks.runtime().vault.decrypt(stored(app)[0].credentials) == {}
+        assert opened(stored(app)[0]) == {}
 
 
 def test_a_password_stays_with_its_mail_server(app: Any, ada: Browser) -> None:
@@ -203,7 +209,7 @@ def test_a_password_stays_with_its_mail_server(app: Any, ada: Browser) -> None:
         assert "The address has changed" in ada.text[at : at + 300]
     ada.post(path, {**data, "secret-password": "", "config-from_name": "Acme", "config-host": "MAIL.example"})
     with app.app_context():
-        assert tasks.runtime().vault.decrypt(stored(app)[0].credentials)["password"] == SECRET
+        assert opened(stored(app)[0])["password"] == SECRET
 
 
 def test_a_base_address_is_a_place(ada: Browser, sink: Any) -> None:

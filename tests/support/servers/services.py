@@ -24,6 +24,7 @@ class NoServices(StepServices):
         self.tables: Any = None
         self.schemas: Any = None
         self.integration: Any = None
+        self.access_token: Any = None
         self.sandbox: Any = None
         self.workflows: Any = None
         self.people: Any = None
