@@ -39,7 +39,7 @@ def bell(browser: Browser) -> str:
 
 def test_the_bell_and_the_list(app: Any, ada: Browser) -> None:
     ada.get("/notifications")
-    assert "No notifications yet" in ada.text
+    assert "No notifications yet" in ada.text and 'href="/settings/notifications"' in ada.text
     assert bell(ada) == "Notifications"
     tell(app, body="Three times", link="/executions", level="danger")
     tell(app, title="Second")

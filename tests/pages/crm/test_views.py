@@ -78,6 +78,9 @@ def test_numbers_and_dates_are_shown_and_asked_for_as_the_organization_writes_th
     rule = {"all": [{"field": "value", "operator": ">", "value": 1250.5}]}
     page = crm.ada.get(f"/deals/list?columns=value,expected_close&filter={json.dumps(rule)}").text
     assert "Value greater than 1\u202f250,5" in page
+    for value, said in (("2026-12-31", "31 Dec 2026"), ("-30 days", "-30 days")):
+        rule = {"all": [{"field": "created_at", "operator": "after", "value": value}]}
+        assert f"Created is after {said}" in crm.ada.get(f"/deals/list?filter={json.dumps(rule)}").text
     page = crm.ada.get("/deals/list?columns=value,expected_close").text
     assert "1\u202f234,50\xa0€" in page and "31 Dec 2026" in page, "an English page: its words, their notation"
     tab = Tab(crm.ada.client, "/deals/filter", "filter-form")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ _LABELS: Mapping[str, str] = {
 }  # fmt: skip
 _OF_LISTS: Mapping[str, str] = {"in": N_("contains one of"), "not_in": N_("contains none of")}
 _TIMES = ("date", "datetime")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LISTS = ("tags", "lists", "multiple_choice")
 MOST = 500
 
@@ -137,7 +139,8 @@ def _rule(rule: Conditions, known: Mapping[str, ListField]) -> str:
 def _said(one: ListField | None, value: object) -> str:
     if one is None:
         return str(value)
-    if one.type in ("number", "money", "date"):
+    kind = "date" if one.type == "datetime" and _DAY.fullmatch(str(value)) else one.type
+    if kind in ("number", "money", "date", "datetime"):
         plain = plain_number(value)
-        return of_field(db.session(), RecordField(one.name, "", one.type), value if plain is None else plain).text
+        return of_field(db.session(), RecordField(one.name, "", kind), value if plain is None else plain).text
     return dict(_choices(one)).get(str(value), str(value))
