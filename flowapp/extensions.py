@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from functools import cached_property
 
+from babel.support import NullTranslations
 from flask import current_app, request
-from flask_babel import Babel
+from flask_babel import Babel, Domain, get_locale
 from flask_limiter import Limiter
 from flask_login import LoginManager
 from flask_sock import Sock
@@ -16,6 +18,7 @@ from htmx_flask import Htmx
 
 from flowapp.config import Settings
 from flowapp.database import metadata
+from flowapp.texts import declared
 
 
 def peer() -> str:
@@ -36,10 +39,32 @@ def current_settings() -> Settings:
     return settings
 
 
+class Catalogues(Domain):  # type: ignore[misc]
+    """The catalogues, and behind them the texts that came with what declares them (texts.declare)."""
+
+    def get_translations(self) -> NullTranslations:
+        """Those of the reader's language, made once."""
+        key = str(get_locale()), self.domain[0]
+        known = key in self.cache
+        translations: NullTranslations = super().get_translations()
+        if not known and key in self.cache:
+            translations.add_fallback(declared(key[0]))
+        return translations
+
+
+class OwnBabel(Babel):  # type: ignore[misc]
+    """Babel, which looks for texts there."""
+
+    @cached_property
+    def domain_instance(self) -> Catalogues:
+        """Where texts are looked for."""
+        return Catalogues(domain=self.domain)
+
+
 db = SQLAlchemy(metadata=metadata)
 htmx = Htmx()
 sock = Sock()
 csrf = CSRFProtect()
 login = LoginManager()
-babel = Babel()
+babel = OwnBabel()
 limiter = Limiter(peer, headers_enabled=True, in_memory_fallback_enabled=True)

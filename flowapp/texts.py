@@ -118,11 +118,36 @@ def _localized_value(value: object, language: str) -> object:
     return format_decimal(value, locale=language) if type(value) is int else value
 
 
+_DECLARED: dict[str, dict[str, str]] = {}
+
+
+def declare(language: str, english: str, text: str) -> None:
+    """A text in a language that comes with what declares it (a connector's manifest), not from the catalogues."""
+    _DECLARED.setdefault(language, {})[english] = text
+
+
+def declared(language: str) -> NullTranslations:
+    """What was declared in a language, also later on: what a catalogue falls back on."""
+    from babel.support import NullTranslations
+
+    class Declared(NullTranslations):
+        """Looks among the declared texts."""
+
+        def gettext(self, message: str) -> str:
+            return _DECLARED.get(language, {}).get(message, message)
+
+        ugettext = gettext
+
+    return Declared()
+
+
 @cache
 def _catalogue(language: str) -> NullTranslations:
     from babel.support import Translations
 
-    return Translations.load(_CATALOGUES, [language])
+    catalogue = Translations.load(_CATALOGUES, [language])
+    catalogue.add_fallback(declared(language))
+    return catalogue
 
 
 # C0, DEL, C1 (where 9B alone begins a terminal's command), what else ends a line, what turns the direction of writing.

@@ -1,6 +1,6 @@
 """Writes what follows from the declarations: `make docs`. A guard test compares.
 
-docs/steps.md, the tables of filters and operations in docs/definition.md, the README's table of settings, and the
+docs/steps.md, a page of docs/connectors/ for each manifest, the tables of filters and operations in docs/definition.md, the README's table of settings, and the
 settings that compose.yaml passes on.
 """
 
@@ -18,12 +18,14 @@ sys.path.insert(0, str(ROOT))
 
 from flowapp import catalog  # noqa: E402 - the checkout is on the path only now
 from flowapp.actions.data.transform_data.kinds import documented  # noqa: E402
+from flowapp.catalog.manifests import Manifest  # noqa: E402
 from flowapp.config import DOCS, Settings  # noqa: E402
 from flowapp.engine.language.filters import ALIASES, FILTERS  # noqa: E402
 
 STEPS_HEAD = """# Steps and triggers
 
 Made by `make docs` from the declarations in `flowapp/actions/` and `flowapp/triggers/`; do not edit.
+The steps of connectors stand in [connectors/](connectors/), a page for each.
 Every text parameter may hold expressions such as `{{ input.email }}` or `{{ steps.save.id }}`.
 """
 CONTAINERS = {"PORT", "FLOWAPP_DATA_DIR", "DATABASE_URL", "REDIS_URL", "FLOWAPP_SQLITE_SYNCHRONOUS"}  # compose's own
@@ -42,22 +44,59 @@ def steps_page() -> str:
     """docs/steps.md."""
     catalog.load()
     parts = [STEPS_HEAD, "\n## Steps\n"]
-    for action in sorted(catalog.ACTIONS.values(), key=lambda a: (a.group, a.type)):
-        parts.append(f"\n### `{action.type}` · {action.label}\n\n{action.description}\n\n")
-        parts.append(f"Group: {action.group}. Effect: {action.effect} ({EFFECTS[action.effect]}). ")
-        parts.append(f"Branches: {', '.join(f'`{b}`' for b in action.branches)}.")
-        if action.aliases:
-            parts.append(f" Also called: {', '.join(f'`{a}`' for a in action.aliases)}.")
-        parts.append("\n" + parameters(action.params))
-        if action.result:
-            rows = "".join(f"| `{k}` | {v} |\n" for k, v in action.result.items())
-            parts.append(f"\n| later steps can use | |\n| --- | --- |\n{rows}")
+    plain = [action for action in catalog.ACTIONS.values() if not action.home]
+    parts += [step(action) for action in sorted(plain, key=lambda a: (a.group, a.type))]
     parts.append("\n## Triggers\n")
     for trigger in sorted(catalog.TRIGGERS.values(), key=lambda t: t.type):
         parts.append(f"\n### `{trigger.type}` · {trigger.label}\n\n{trigger.description}\n")
         if trigger.aliases:
             parts.append(f"\nAlso called: {', '.join(f'`{a}`' for a in trigger.aliases)}.\n")
         parts.append(parameters(trigger.params))
+    return "".join(parts)
+
+
+def step(action: catalog.ActionSpec) -> str:
+    """The part about one step type."""
+    parts = [f"\n### `{action.type}` · {action.label}\n\n{action.description}\n\n"]
+    group = "" if action.home else f"Group: {action.group}. "
+    parts.append(f"{group}Effect: {action.effect} ({EFFECTS[action.effect]}). ")
+    parts.append(f"Branches: {', '.join(f'`{b}`' for b in action.branches)}.")
+    if action.aliases:
+        parts.append(f" Also called: {', '.join(f'`{a}`' for a in action.aliases)}.")
+    parts.append("\n" + parameters(action.params))
+    if action.result:
+        rows = "".join(f"| `{k}` | {v} |\n" for k, v in action.result.items())
+        parts.append(f"\n| later steps can use | |\n| --- | --- |\n{rows}")
+    return "".join(parts)
+
+
+def connector_pages() -> dict[str, str]:
+    """The pages of docs/connectors/, by their paths: one for each connector that is a folder with actions of its own."""
+    catalog.load()
+    return {
+        f"docs/connectors/{spec.type}.md": connector_page(spec) for spec in catalog.CONNECTORS.values() if spec.category
+    }
+
+
+def connector_schema() -> str:
+    """docs/connector.schema.json, for editors."""
+    return json.dumps(Manifest.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def connector_page(spec: catalog.ConnectorSpec) -> str:
+    """One of them."""
+    folder = spec.home.replace(".", "/")
+    parts = [f"# {spec.label}\n\nMade by `make docs` from the declarations in `{folder}/`; do not edit.\n\n"]
+    parts += [f"{spec.description}\n", f"\n{spec.guide}\n" if spec.guide else ""]
+    names = ", ".join(f"`{name}`" for name in (spec.type, *spec.providers))
+    parts.append(
+        f"\nThe step `integration_call` finds it by {names}; without `action` it means `{spec.default_action}`.\n"
+    )
+    for title, model in (("Connection", spec.config), ("Credentials", spec.credentials)):
+        if model.model_fields:
+            parts.append(f"\n## {title}\n{parameters(model)}")
+    parts.append("\n## Steps\n")
+    parts += [step(action) for name, action in sorted(catalog.actions_of(spec).items()) if action.home == spec.home]
     return "".join(parts)
 
 
@@ -68,7 +107,7 @@ def parameters(model: type[catalog.Params]) -> str:
         ui = catalog.ui_of(model, name)
         meaning = " ".join(x for x in (ui.get("label", ""), f"— {ui['help']}" if ui.get("help") else "") if x)
         default = "required" if field.is_required() else shown(field.get_default(call_default_factory=True))
-        rows.append(f"| `{name}` | {meaning.replace('|', chr(92) + '|')} | {default} |\n")
+        rows.append(f"| `{field.alias or name}` | {meaning.replace('|', chr(92) + '|')} | {default} |\n")
     if not rows:
         return "\nIt has no parameters.\n"
     return "\n| parameter | meaning | default |\n| --- | --- | --- |\n" + "".join(rows)
@@ -162,6 +201,10 @@ def compose(text: str) -> str:
 def main() -> None:
     """Writes them."""
     (ROOT / "docs" / "steps.md").write_text(steps_page(), encoding="utf-8")
+    (ROOT / "docs" / "connectors").mkdir(exist_ok=True)
+    (ROOT / "docs" / "connector.schema.json").write_text(connector_schema(), encoding="utf-8")
+    for path, text in connector_pages().items():
+        (ROOT / path).write_text(text, encoding="utf-8")
     for name, make in (("README.md", readme), ("compose.yaml", compose), ("docs/definition.md", definition)):
         path = ROOT / name
         path.write_text(make(path.read_text(encoding="utf-8")), encoding="utf-8")

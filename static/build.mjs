@@ -68,9 +68,9 @@ async function symbol(name) {
 }
 
 async function declaredIcons(room) {
-  const files = (await readdir(room, { recursive: true })).filter((name) => name.endsWith(".py"));
+  const files = (await readdir(room, { recursive: true })).filter((name) => /\.py$|connector\.yaml$/.test(name));
   const texts = await Promise.all(files.map((name) => readFile(path.join(room, name), "utf8")));
-  return texts.flatMap((text) => [...text.matchAll(/\bicon="([a-z0-9-]+)"/g)].map((found) => found[1]));
+  return texts.flatMap((text) => [...text.matchAll(/\bicon(?:="|: *"?)([a-z0-9-]+)/g)].map((found) => found[1]));
 }
 
 async function sprite() {

@@ -5,11 +5,8 @@ from flowapp.catalog.context import (
     Asked,
     Crm,
     Email,
-    FilePart,
     FilledTemplate,
     Found,
-    Http,
-    HttpResponse,
     IntegrationHandle,
     KeptRecord,
     Logger,
@@ -29,6 +26,7 @@ from flowapp.catalog.context import (
 )
 from flowapp.catalog.explanations import PastVisit, Question, Reason
 from flowapp.catalog.outcome import Branch, Done, Each, Fail, Goal, Join, Outcome, Respond, Stop, Suspend, Wait
+from flowapp.catalog.outgoing import Calls, FilePart, Http, HttpResponse
 from flowapp.catalog.params import (
     N_,
     FieldsError,
@@ -56,7 +54,7 @@ from flowapp.catalog.registry import (
     open_integration,
     trigger,
 )
-from flowapp.catalog.specs import ActionSpec, ConnectorSpec, OAuth2, Trait, TriggerSpec
+from flowapp.catalog.specs import ActionSpec, ConnectorSpec, OAuth2, Trait, TriggerSpec, is_raw
 
 __all__ = [
     "ACTIONS",
@@ -67,6 +65,7 @@ __all__ = [
     "Amount",
     "Asked",
     "Branch",
+    "Calls",
     "ConnectorSpec",
     "Crm",
     "Done",
@@ -117,6 +116,7 @@ __all__ = [
     "get_action",
     "get_trigger",
     "integration_action",
+    "is_raw",
     "load",
     "open_integration",
     "raw_fields",

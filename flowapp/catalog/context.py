@@ -7,68 +7,20 @@ those that record, `tests.support.servers.services` and `tests.actions.conftest`
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from flowapp.catalog.explanations import Question
+from flowapp.catalog.outcome import Outcome
+from flowapp.catalog.outgoing import Calls, Http
 from flowapp.errors import StepError
 from flowapp.values.conventions import Conventions
 
 Names = list[str]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """Answer of a call. `json` is the parsed body where its type says JSON, else None. `text` is cut at 1 MiB.
-
-    A header that came several times is a list. `content`: the bytes of a body that is no text; its `text` is empty.
-    `size`: how many bytes went into the file of the call, where it had one.
-    """
-
-    status: int
-    headers: Mapping[str, str | list[str]]
-    text: str
-    json: object
-    duration_ms: int
-    content: bytes | None = None
-    size: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class FilePart:
-    """A file in a multipart form. `content`: bytes, a file open for reading, or what gives its bytes piece by piece."""
-
-    filename: str
-    content: bytes | Iterable[bytes]
-    content_type: str = "application/octet-stream"
-
-
-class Http(Protocol):
-    """Outgoing HTTP behind the egress guard. Raises StepError (network, timeout) and EgressError.
-
-    What is sent is one of `json`, `form`, `files` (a multipart form, with the fields of `form`) and `body`. Files and
-    iterators are read while they are sent; a file is sent from where it stands. With `into`, an answer below 400 is written
-    to this file while it comes, at most as much as FLOWAPP_DOWNLOAD_SIZE says; after an error the file holds a part of it.
-    """
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        json: object = None,
-        form: Mapping[str, str | list[str]] | None = None,
-        files: Mapping[str, FilePart | Sequence[FilePart]] | None = None,
-        body: bytes | Iterable[bytes] | None = None,
-        auth: tuple[str, str] | None = None,
-        timeout: float = 30.0,
-        into: BinaryIO | None = None,
-    ) -> HttpResponse: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +276,12 @@ class Test(Protocol):
     def __call__(self, conditions: object, **extra: object) -> tuple[bool, Sequence[Mapping[str, object]]]: ...
 
 
+class Perform(Protocol):
+    """Does what a step of another type with these params would do: expressions in them are evaluated as there."""
+
+    def __call__(self, action_type: str, params: Mapping[str, object]) -> Outcome: ...
+
+
 class StepServices(Protocol):
     """What one visit of a step may use of the world. A service is added here, and to those who give them."""
 
@@ -346,6 +304,7 @@ class StepServices(Protocol):
     crm: Crm
     templates: Templates
     conventions: Callable[[], Conventions]  # how the organization writes numbers and dates
+    calls: Calls
 
 
 SERVICES = frozenset(StepServices.__annotations__)
@@ -377,6 +336,7 @@ class StepContext(StepServices):
     log: Logger
     render: Render
     test: Test
+    perform: Perform
     signal: Signal | None = None
     contact_id: str = ""
     entity: tuple[str, str] = ("", "")

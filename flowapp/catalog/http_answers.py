@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from flowapp.catalog.context import HttpResponse
+from flowapp.catalog.fields import says_json
+from flowapp.catalog.outgoing import HttpResponse
 from flowapp.errors import StepError
 from flowapp.texts import say
 
@@ -53,3 +55,14 @@ def _retry_after(headers: Mapping[str, str | list[str]], now: datetime) -> float
         return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
     except (TypeError, ValueError):  # no date, or one without a zone
         return None
+
+
+def body_of(answer: HttpResponse) -> object:
+    """What later steps see of a body; bytes as base64."""
+    given = answer.headers.get("content-type", "")
+    kind = given if isinstance(given, str) else given[0]
+    if answer.content is not None:
+        return {"base64": b64encode(answer.content).decode(), "content_type": kind, "size": len(answer.content)}
+    if answer.json is None and not (answer.text.strip() == "null" and says_json({"content-type": kind})):
+        return answer.text
+    return answer.json

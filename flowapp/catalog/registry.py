@@ -35,6 +35,8 @@ ACTIONS: dict[str, ActionSpec] = {}
 TRIGGERS: dict[str, TriggerSpec] = {}
 CONNECTORS: dict[str, ConnectorSpec] = {}
 _ALIASES: dict[str, dict[str, str]] = {"action": {}, "trigger": {}}
+ReadDeclarations = Callable[[Path, str], None]
+_READERS: dict[str, ReadDeclarations] = {}  # of files that are not Python, by their names
 
 
 class _Declared(TypedDict, total=False):
@@ -80,11 +82,16 @@ def action(
         spec = ActionSpec(
             type, run=function, raw=raw_fields(declared["params"]), home=_home(function.__module__), **declared
         )
-        ACTIONS[type] = spec
-        _ALIASES["action"].update(dict.fromkeys(spec.aliases, type))
+        add_action(spec)
         return function
 
     return register
+
+
+def add_action(spec: ActionSpec) -> None:
+    """Declares a step type that was made elsewhere."""
+    ACTIONS[spec.type] = spec
+    _ALIASES["action"].update(dict.fromkeys(spec.aliases, spec.type))
 
 
 def trigger(spec: TriggerSpec) -> TriggerSpec:
@@ -96,8 +103,18 @@ def trigger(spec: TriggerSpec) -> TriggerSpec:
 
 def connector(spec: ConnectorSpec) -> ConnectorSpec:
     """Declares an integration type."""
-    spec = CONNECTORS[spec.type] = replace(spec, home=_home(spec.test.__module__))
+    spec = CONNECTORS[spec.type] = spec if spec.home else replace(spec, home=_home(spec.test.__module__))
     return spec
+
+
+def reads(file_name: str) -> Callable[[ReadDeclarations], ReadDeclarations]:
+    """The decorated function declares what files of that name say: it gets each file and the package it lies in."""
+
+    def register(read: ReadDeclarations) -> ReadDeclarations:
+        _READERS[file_name] = read
+        return read
+
+    return register
 
 
 def _home(module: str) -> str:
@@ -188,9 +205,18 @@ def load(*rooms: str) -> None:
     """Imports every file of these packages and of the folders inside them, and these modules, so that each declares itself.
 
     By default flowapp's own rooms. Files are looked for rather than packages: a folder without `__init__.py` counts too.
+    Files that somebody `reads` are read after the Python beside them.
     """
     for room in rooms or ROOMS:
-        for folder in map(Path, getattr(importlib.import_module(room), "__path__", ())):
+        folders = [Path(path) for path in getattr(importlib.import_module(room), "__path__", ())]
+        for folder in folders:
             for file in sorted(folder.rglob("*.py")):
-                inner = file.relative_to(folder).with_suffix("").parts
-                importlib.import_module(".".join((room, *(part for part in inner if part != "__init__"))))
+                importlib.import_module(_module_of(room, file.relative_to(folder).with_suffix("")))
+        for folder in folders:
+            for name, read in _READERS.items():
+                for file in sorted(folder.rglob(name)):
+                    read(file, _module_of(room, file.relative_to(folder).parent))
+
+
+def _module_of(room: str, inside: Path) -> str:
+    return ".".join((room, *(part for part in inside.parts if part != "__init__")))

@@ -13,7 +13,7 @@ from flowapp.catalog.aliases import Kinds, ParamAliases
 from flowapp.catalog.context import StepContext
 from flowapp.catalog.explanations import Explain, Question
 from flowapp.catalog.outcome import Outcome
-from flowapp.catalog.params import Params, stored_value
+from flowapp.catalog.params import Params, hints_of, stored_value
 from flowapp.catalog.rows import RowSamples, SampleFunction
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -108,6 +108,13 @@ class ActionSpec:
         return bool(given == wanted) or (isinstance(given, str) and "{{" in given)
 
 
+def is_raw(spec: ActionSpec, name: str) -> bool:
+    """Whether the action itself evaluates the expressions in a param: also in every one that its model does not know."""
+    if name in spec.raw:
+        return True
+    return spec.params.model_config.get("extra") == "allow" and not hints_of(spec.params, name)
+
+
 class NextFire(Protocol):
     """The first time after `after` (aware, UTC) at which a clock trigger fires; None: never again."""
 
@@ -177,6 +184,7 @@ class ConnectorSpec:
     a workflow names the integration alone. It may be one of actions/.
     `credential_type` says of a config which of models.CREDENTIAL_TYPES its credentials are; `oauth2` how it signs in by OAuth2
     (None: it does not).
+    `category` groups connectors in the catalogue; `guide` says how to get what its form asks for.
     """
 
     type: str
@@ -192,6 +200,8 @@ class ConnectorSpec:
     credential_type: OfConfig = lambda _config: "custom"
     oauth2: Callable[[Any], OAuth2 | None] = lambda _config: None
     home: str = ""
+    category: str = ""
+    guide: str = ""
 
     def read(self, config: Mapping[str, object], credentials: Mapping[str, object]) -> tuple[Params, Params]:
         """What is stored of an integration, through its models: what they leave out has its default.

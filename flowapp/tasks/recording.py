@@ -58,7 +58,7 @@ class RecordingServices(StepServices):
         self.tables, self.workflows = _Tables(self, real.tables), _Workflows(other)
         self.crm = _Crm(self, real.trial_crm)
         self.schemas, self.sandbox, self.conventions = real.schemas, real.sandbox, real.conventions
-        self.templates = real.templates
+        self.templates, self.calls = real.templates, _Calls(self)
         self.integration = lambda reference: _hidden(real.integration(reference))
         self.access_token = lambda handle, refused="": MASK  # noqa: ARG005 - nothing is asked of the service
 
@@ -87,8 +87,24 @@ class _Http:
     def request(self, method: str, url: str, **how: Any) -> HttpResponse:
         self._real.http.refuse(url, headers=how.get("headers"), json=how.get("json"), auth=how.get("auth"))
         self._record.note("http", method=method, url=url, headers=dict(how.get("headers") or {}), body=_shown_body(how))
-        self._record.assume(say("the call was not made; assumed to be answered by 200 and an empty object."))
-        return HttpResponse(200, {"Content-Type": "application/json"}, "{}", {}, 0)
+        self._record.assume(say("the call was not made; it was assumed to succeed."))
+        return HttpResponse(200, {"Content-Type": "application/json"}, "{}", {}, 0, assumed=True)
+
+
+class _Calls:
+    """Every call may be made at once, since none is made."""
+
+    assumed = True
+
+    def __init__(self, record: RecordingServices) -> None:
+        self._record = record
+
+    def turn(self, integration_id: str, calls_per_minute: int, ticket: str) -> float:  # noqa: ARG002
+        return 0.0
+
+    def note(self, operation: str, **what: object) -> None:
+        self._record.note("call", operation=operation, **what)
+        self._record.assume(say("the call was not made; its sample result was used."))
 
 
 def _shown_body(how: Json) -> object:

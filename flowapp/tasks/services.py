@@ -25,6 +25,7 @@ from flowapp.security.links import sign
 from flowapp.security.sandbox import ProcessSandbox
 from flowapp.tasks.mail import OrganizationMailer, opened, unknown_integration
 from flowapp.tasks.outgoing import StepConnections
+from flowapp.tasks.outgoing.turns import IntegrationCalls
 from flowapp.tasks.outgoing.usage import Usage
 from flowapp.tasks.people import Members
 from flowapp.tasks.runtime import Runtime
@@ -42,6 +43,7 @@ class ExecutionServices:
         self._runtime, self.http = runtime, StepConnections(runtime.outgoing, organization_id)
         self.organization_id, self.project_id, self.timezone = organization_id, project_id, timezone
         self.mail = OrganizationMailer(runtime, organization_id)
+        self.calls = IntegrationCalls(runtime.redis)
 
     def of_visit(self, visit: Visit, step_id: str, key: str) -> VisitServices:
         """What one visit of a step may use."""
@@ -124,6 +126,7 @@ class VisitServices(StepServices):
         self.trial_crm = self.crm.on(execution.tried)
         self.templates = StepTemplates(execution.tried, execution.project_id, lambda: visit.scope)
         self.conventions = execution.conventions
+        self.calls = execution.calls
 
 
 class StepTables:

@@ -94,6 +94,22 @@ class RecordingTemplates:
 
 
 @dataclass
+class FreeCalls:
+    """Every call may be made at once, unless `wait` says otherwise."""
+
+    wait: float = 0.0
+    assumed: bool = False
+    asked: list[tuple[str, int, str]] = field(default_factory=list)
+
+    def turn(self, integration_id: str, calls_per_minute: int, ticket: str) -> float:
+        self.asked.append((integration_id, calls_per_minute, ticket))
+        return self.wait
+
+    def note(self, operation: str, **what: Any) -> None:
+        """Nobody is told."""
+
+
+@dataclass
 class Bench:
     """Runs actions as the engine does: parameters rendered, then validated, then the function called."""
 
@@ -116,6 +132,7 @@ class Bench:
     people: Any = None
     crm: Any = None
     templates: Any = field(default_factory=RecordingTemplates)
+    calls: Any = field(default_factory=FreeCalls)
     signal: Signal | None = None
     contact_id: str = ""
     entity: tuple[str, str] = ("", "")
@@ -129,15 +146,20 @@ class Bench:
         return spec.run(self.context(scope), validate(spec, {**expression.render(rest, scope), **raw}))
 
     def context(self, scope: Scope) -> StepContext:
-        return StepContext(
+        def perform(action_type: str, params: Mapping[str, Any]) -> Outcome:
+            spec = get_action(action_type)
+            return spec.run(made, validate(spec, {**expression.render(dict(params), scope)}))
+
+        made = StepContext(
             execution_id="execution", workflow_id="workflow", organization_id="organization", project_id="project",
             step_id="step", step_name="Step", attempt=1, iteration=0, idempotency_key="key-of-this-visit", timeout=30.0,
             now=lambda: self.now, timezone=self.timezone,
             log=lambda message, level="info", **_data: self.lines.append((level, message)),
             render=lambda value, **extra: expression.render(value, scope.extended(extra)),
             test=lambda conditions, **extra: condition.evaluate(conditions, scope.extended(extra)),
-            services=self, signal=self.signal, contact_id=self.contact_id, entity=self.entity, business_hours=self.business_hours,
+            perform=perform, services=self, signal=self.signal, contact_id=self.contact_id, entity=self.entity, business_hours=self.business_hours,
         )  # fmt: skip
+        return made
 
     def conventions(self) -> Conventions:
         return Conventions(self.locale, ZoneInfo(self.timezone))

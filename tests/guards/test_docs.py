@@ -73,6 +73,9 @@ def test_the_generated_docs_are_up_to_date() -> None:
     from scripts import make_docs
 
     assert Path("docs/steps.md").read_text(encoding="utf-8") == make_docs.steps_page()
+    assert Path("docs/connector.schema.json").read_text(encoding="utf-8") == make_docs.connector_schema()
+    for path, text in make_docs.connector_pages().items():
+        assert Path(path).read_text(encoding="utf-8") == text, path
     made = {
         "README.md": make_docs.readme,
         "compose.yaml": make_docs.compose,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Literal
@@ -11,9 +10,9 @@ from urllib.parse import urljoin
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from flowapp import exact_json
-from flowapp.catalog import N_, Done, FieldsError, HttpResponse, Outcome, Params, StepContext, action, ui
+from flowapp.catalog import N_, Done, FieldsError, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import FormField, Text, has_expression, json_fault, says_json
-from flowapp.catalog.http_answers import answered, refusal
+from flowapp.catalog.http_answers import answered, body_of, refusal
 from flowapp.errors import StepError
 from flowapp.security.addresses import credentials_of, origin_of
 from flowapp.security.responses import MAX_TEXT
@@ -181,17 +180,6 @@ def send_webhook(ctx: StepContext, params: SendWebhookParams) -> Outcome:
             "duration_ms": answer.duration_ms,
         }
     )
-
-
-def body_of(answer: HttpResponse) -> object:
-    """What later steps see of a body; bytes as base64."""
-    given = answer.headers.get("content-type", "")
-    kind = given if isinstance(given, str) else given[0]
-    if answer.content is not None:
-        return {"base64": b64encode(answer.content).decode(), "content_type": kind, "size": len(answer.content)}
-    if answer.json is None and not (answer.text.strip() == "null" and says_json({"content-type": kind})):
-        return answer.text
-    return answer.json
 
 
 def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str, str], tuple[str, str] | None, str]:

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, StepContext, ui_of
+from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, Outcome, StepContext, is_raw, ui_of
 from flowapp.catalog.rows import SampleFunction
 from flowapp.engine.graph.example_services import BY_TYPE, ExampleServices, Shapes
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.scope import Scope
-from flowapp.errors import FlowError
+from flowapp.errors import FlowError, StepError
 from flowapp.models.definitions import DefinitionJson, StepJson
+from flowapp.texts import say
 
 ENTRIES = 3  # of a list, where an example is made of known values
 UNKNOWN = Shapes()
@@ -127,7 +128,7 @@ def _rows_made(
 def _evaluated(spec: ActionSpec, step: StepJson, scope: Scope) -> dict[str, object]:
     """The step's params as its action would get them."""
     return {
-        name: value if name in spec.raw else compile_value(value).evaluate(scope, lenient=True)
+        name: value if is_raw(spec, name) else compile_value(value).evaluate(scope, lenient=True)
         for name, value in step["params"].items()
     }
 
@@ -148,8 +149,12 @@ def _context(step: StepJson, scope: Scope, shapes: Shapes) -> StepContext:
     return StepContext(  # type: ignore[abstract] # what it does not have itself is the services'
         services=ExampleServices(shapes),  # type: ignore[arg-type] # an example reaches nothing
         execution_id="", workflow_id="", organization_id="", project_id="", idempotency_key="", step_id=step["step_id"], step_name=step["name"], attempt=1, iteration=0, timeout=1.0,
-        now=lambda: datetime.now(UTC), timezone="UTC", log=silent, render=render, test=test,
+        now=lambda: datetime.now(UTC), timezone="UTC", log=silent, render=render, test=test, perform=_reaches_nothing,
     )  # fmt: skip
+
+
+def _reaches_nothing(action_type: str, params: Mapping[str, object]) -> Outcome:  # noqa: ARG001
+    raise StepError(say("An example does nothing."))
 
 
 def shortened(value: object) -> object:

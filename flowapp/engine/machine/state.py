@@ -15,8 +15,10 @@ Outcomes (what happened):
     {"type": "goal", "token"}                                    done, and the goal is reached
     {"type": "jump", "step"}                                     everything is left, the flow goes on at a step
     {"type": "responded"}                                        the caller was answered
-    {"type": "failed", "token", "permanent", "now", "jitter", "after"?, "reason"?}    error edge, retry, continue, goto or stop;
-                                                                 `after`: seconds that the other side asked to wait
+    {"type": "failed", "token", "permanent", "now", "jitter", "after"?, "busy"?, "reason"?}    error edge, retry, continue,
+                                                                 goto or stop; `after`: seconds that the other side asked to
+                                                                 wait; `busy`: it had no time for this, so it is asked again
+                                                                 whatever the policy, and the attempt does not count
     {"type": "interrupted", "token"}                             crashed inside an effect that may run twice: it does
     {"type": "uncertain", "token"}                               crashed inside an effect that must not run twice
     {"type": "stopped", "status"}                                a step ends the execution
@@ -41,6 +43,8 @@ from flowapp.engine.machine.transitions import follow, move, place_new
 from flowapp.engine.machine.types import SUSPENDED, Commands, End, Flow, Outcome, State, Token
 
 MAX_RETRY_DELAY = 86_400.0
+MAX_BUSY = 50  # attempts of one visit
+BUSY_DELAY = 1.0
 MAX_TOKENS = 10_000  # every change of a state costs what its tokens do
 TIMED = ("waiting", "retry", SUSPENDED, "joined")
 
@@ -206,13 +210,13 @@ def _failed(flow: Flow, state: State, outcome: Outcome) -> Commands:
     number = outcome["token"]
     token = state["tokens"][number]
     policy = flow.policy(token["step"])
-    how = policy["on_error"]
+    how, busy = policy["on_error"], token.get("busy", 0)
+    if outcome.get("busy") and busy < MAX_BUSY:
+        token["busy"] = busy + 1
+        return _retry(token, outcome, BUSY_DELAY, min(busy + 1, 6))
     if how == "retry":
-        if not outcome["permanent"] and token["attempt"] <= policy["retry_count"]:
-            delay = retry_delay(policy["retry_delay"], token["attempt"], outcome["jitter"])
-            delay = max(delay, min(outcome.get("after", 0.0), MAX_RETRY_DELAY))
-            token["status"], token["until"] = "retry", outcome["now"] + delay
-            return []
+        if not outcome["permanent"] and token["attempt"] - busy <= policy["retry_count"]:
+            return _retry(token, outcome, policy["retry_delay"], token["attempt"] - busy)
         how = policy["on_exhausted"]
     state["failed"] += 1
     # Retrying does not leave the step; where the flow leaves it, an error edge wins over stop, continue and goto.
@@ -225,6 +229,14 @@ def _failed(flow: Flow, state: State, outcome: Outcome) -> Commands:
         return move(flow, state, number, [policy["goto_step"]])
     caught = transitions.catch(flow, state, number, outcome.get("error", ""))
     return [{"do": "end", "status": "failed"}] if caught is None else caught
+
+
+def _retry(token: Token, outcome: Outcome, base: float, attempt: int) -> Commands:
+    """The token is ready again after a while: at least as long as the other side asked for."""
+    delay = retry_delay(base, attempt, outcome["jitter"])
+    delay = max(delay, min(outcome.get("after", 0.0), MAX_RETRY_DELAY))
+    token["status"], token["until"] = "retry", outcome["now"] + delay
+    return []
 
 
 def retry_delay(base: float, attempt: int, jitter: float) -> float:

@@ -31,6 +31,7 @@ class Token(_From, total=False):
     events: list[str]  # event types that it waits for
     same_entity: bool  # only events about the execution's contact or entity count
     seq: int  # of the attempt that waits
+    busy: int  # attempts for which the other side had no time: they count as none
 
 
 class ItemError(TypedDict):
@@ -102,6 +103,7 @@ class Outcome(TypedDict, total=False):
     now: float
     jitter: float
     after: float
+    busy: bool
     error: str
     reason: str
     status: End

@@ -226,7 +226,10 @@ def _fail(outcome: Fail, here: Here) -> Meaning:
         "after": _asked(details),
         "reason": reason,
     }
-    lines = [("error", outcome.message)]
+    busy = bool(details.get("busy"))  # the other side had no time for it
+    if busy:
+        then["busy"] = True
+    lines = [("warning" if busy else "error", outcome.message)]
     return Meaning("failed", then, error=outcome.message, details=outcome.details, lines=lines, reason=reason)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from flowapp.catalog import ActionSpec, Params, get_action, secret_texts
+from flowapp.catalog import ActionSpec, Params, get_action, is_raw, secret_texts
 from flowapp.engine.graph.graph import Graph, goals
 from flowapp.engine.graph.loop_bodies import passed_by_each
 from flowapp.engine.language.definition import Definition, StepDef
@@ -133,8 +133,8 @@ class Program:
 
 def _compile(step: StepDef) -> Step:
     spec = get_action(step.action_type)
-    raw = {k: v for k, v in step.params.items() if k in spec.raw}
-    rest = {k: v for k, v in step.params.items() if k not in spec.raw}
+    raw = {k: v for k, v in step.params.items() if is_raw(spec, k)}
+    rest = {k: v for k, v in step.params.items() if k not in raw}
     fixed = None
     if not has_expression(rest):
         with suppress(StepError):  # what this release no longer takes fails the attempt, not the execution

@@ -10,12 +10,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
-from flowapp.catalog import ActionSpec, Fail, Outcome, Params, StepContext, Stop, secret_fields
-from flowapp.catalog.context import SERVICES, Http, HttpResponse, Logger, LogLevel, Signal, StepServices
+from flowapp.catalog import ActionSpec, Fail, Outcome, Params, StepContext, Stop, get_action, is_raw, secret_fields
+from flowapp.catalog.context import SERVICES, Logger, LogLevel, Signal, StepServices
+from flowapp.catalog.outgoing import Http, HttpResponse
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
+from flowapp.engine.language.insertion import compile_params
 from flowapp.engine.language.scope import Scope
-from flowapp.engine.runtime.program import Step
+from flowapp.engine.runtime.program import Step, validate
 from flowapp.errors import FlowError, StepError
 from flowapp.events.cause import Cause
 from flowapp.exact_json import dump_json
@@ -230,7 +232,16 @@ def _context(step: Step, visit: Visit, attempt: Attempt) -> StepContext:
     def write(message: str, level: LogLevel = "info", **data: object) -> None:
         visit.log(attempt.opened.mask(str(message)), level, **attempt.opened.mask(data))
 
-    return StepContext(  # type: ignore[abstract] # what it does not have itself is the services'
+    def perform(action_type: str, params: Mapping[str, object]) -> Outcome:
+        spec = get_action(action_type)
+        rest = {name: value for name, value in params.items() if not is_raw(spec, name)}
+        evaluated = compile_params(spec.params, rest).evaluate(visit.scope)
+        values = {**params, **(evaluated if isinstance(evaluated, dict) else {})}
+        if isinstance(attempt.params, dict):
+            attempt.params = {**attempt.params, **values}
+        return spec.run(context, validate(spec, values))
+
+    context = StepContext(  # type: ignore[abstract] # what it does not have itself is the services'
         services=AttemptServices(visit, step.definition.step_id, key, attempt.opened),  # type: ignore[abstract] # the same
         execution_id=visit.execution_id,
         workflow_id=visit.workflow_id,
@@ -247,11 +258,13 @@ def _context(step: Step, visit: Visit, attempt: Attempt) -> StepContext:
         log=write,
         render=render,
         test=test,
+        perform=perform,
         signal=visit.signal,
         contact_id=visit.contact_id,
         entity=visit.entity,
         business_hours=visit.business_hours,
     )
+    return context
 
 
 def _with(scope: Scope, extra: Mapping[str, object]) -> Scope:

@@ -31,7 +31,10 @@ class Kinds:
 def step_kinds(session: Session, search: str) -> list[Kinds]:
     """What a search finds, the best first; without one all step types, each once, those in use first."""
     used = _used(session)
-    ordered = sorted(ACTIONS.values(), key=lambda spec: (-used[spec.type], str(_(spec.label)).lower()))
+    ordered = sorted(
+        ACTIONS.values(),
+        key=lambda spec: (-used[spec.type], _of_connector(spec), _(spec.label).lower()),
+    )
     if words := _words(search):
         found = _found(ordered, words)
         return [Kinds(_("Found"), found)] if found else []
@@ -40,6 +43,11 @@ def step_kinds(session: Session, search: str) -> list[Kinds]:
     for spec in ordered[len(often) :]:
         groups.setdefault(str(_(spec.group)), []).append(spec)
     return [Kinds(heading, specs) for heading, specs in groups.items()]
+
+
+def _of_connector(spec: ActionSpec) -> str:
+    """Connectors come after Flowapp's own steps, by their names."""
+    return _(spec.group).lower() if spec.home else ""
 
 
 def _used(session: Session) -> Counter[str]:

@@ -31,6 +31,7 @@ class NoServices(StepServices):
         self.crm: Any = None
         self.templates: Any = None
         self.conventions = Conventions
+        self.calls: Any = None
 
     def of_visit(self, _visit: Visit, _step_id: str, _key: str) -> StepServices:
         return self

@@ -1,0 +1,26 @@
+"""Connectors as manifests: their shape, how they are read, and what they are compiled to. Reads nothing but their files."""
+
+from flowapp.catalog.manifests.compile import Runner, action_specs, actions_of_manifest, connector_spec, result_of
+from flowapp.catalog.manifests.manifest import Action, Auth, Call, ErrorRule, Limit, Manifest, Paging
+from flowapp.catalog.manifests.models import ConnectorParams
+from flowapp.catalog.manifests.reading import ManifestError, read
+from flowapp.catalog.manifests.words import placeholders
+
+__all__ = [
+    "Action",
+    "Auth",
+    "Call",
+    "ConnectorParams",
+    "ErrorRule",
+    "Limit",
+    "Manifest",
+    "ManifestError",
+    "Paging",
+    "Runner",
+    "action_specs",
+    "actions_of_manifest",
+    "connector_spec",
+    "placeholders",
+    "read",
+    "result_of",
+]

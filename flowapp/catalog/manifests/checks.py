@@ -1,0 +1,76 @@
+"""What is wrong with a manifest whose parts are right each by themselves: names that nothing has, or two things have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from flowapp.catalog.manifests.manifest import Action, Auth, Call, Manifest
+from flowapp.catalog.manifests.words import placeholders
+
+Place = tuple[str | int, ...]
+Finding = tuple[Place, str]
+BUILT_IN = frozenset({"idempotency_key"})  # what a call may name besides fields, config and credentials
+RESERVED = frozenset({"integration", "limit"})
+
+
+def findings(manifest: Manifest) -> Iterator[Finding]:
+    """(where, what) of each thing that is wrong."""
+    yield from _twice(("config",), [one.name for one in (*manifest.config, *manifest.credentials)])
+    yield from _twice(("actions",), [action.name for action in manifest.actions])
+    for at, auth in enumerate(manifest.auth):
+        yield from _unknown(("auth", at), _of_auth(auth), manifest.settings)
+    yield from _unknown(("base_url",), placeholders(manifest.base_url), manifest.settings)
+    if manifest.test.call:
+        yield from _unknown(("test", "call"), manifest.test.call.named, manifest.settings)
+    if not manifest.test.call and not manifest.test.function:
+        yield ("test",), "say call or function"
+    names = {action.name for action in manifest.actions} | ({"custom_call"} if manifest.custom_call else set())
+    if manifest.default_action not in names:
+        yield ("default_action",), f"there is no action “{manifest.default_action}”"
+    for at, action in enumerate(manifest.actions):
+        yield from _of_action(manifest, action, ("actions", at))
+
+
+def _of_auth(auth: Auth) -> list[str]:
+    return [
+        name
+        for text in (auth.token, auth.user, auth.password, auth.name, auth.value)
+        for name in placeholders(text)
+    ]  # fmt: skip
+
+
+def _of_action(manifest: Manifest, action: Action, place: Place) -> Iterator[Finding]:
+    fields = [field.name for field in action.fields]
+    yield from _twice((*place, "fields"), [*fields, *(alias for field in action.fields for alias in field.aliases)])
+    for at, field in enumerate(action.fields):
+        if field.name in RESERVED or field.name in manifest.settings:
+            yield (*place, "fields", at, "name"), f"“{field.name}” has another meaning; choose another name, and `as`"
+        if (field.kind == "choice") != bool(field.choices):
+            yield (*place, "fields", at), "choices and kind choice belong together"
+        if field.options and field.options.action not in [other.name for other in manifest.actions]:
+            yield (*place, "fields", at, "options"), f"there is no action “{field.options.action}”"
+        yield from _unknown((*place, "fields", at, "show_if"), field.show_if, fields)
+    if action.call:
+        yield from _unknown((*place, "call"), action.call.named, {*fields, *manifest.settings, *BUILT_IN})
+        yield from _of_call(manifest, action.call, (*place, "call"))
+    yield from _twice((*place, "result"), [one.name for one in action.result])
+
+
+def _of_call(manifest: Manifest, call: Call, place: Place) -> Iterator[Finding]:
+    if not call.url and not manifest.base_url:
+        yield place, "there is no base_url: say url"
+    foreign = set(placeholders(call.url)) - manifest.settings
+    if foreign:
+        yield (*place, "url"), "only config and credentials may be part of an address that is not under base_url"
+
+
+def _unknown(place: Place, names: object, known: object) -> Iterator[Finding]:
+    for name in sorted(set(names) - set(known)):  # type: ignore[call-overload]
+        yield place, f"there is no field “{name}”"
+
+
+def _twice(place: Place, names: list[str]) -> Iterator[Finding]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield place, f"“{name}” is there twice"

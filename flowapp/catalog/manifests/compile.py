@@ -1,0 +1,119 @@
+"""Makes of a manifest what hand-written connectors declare: a ConnectorSpec, and an ActionSpec for each action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from flowapp.catalog.context import StepContext
+from flowapp.catalog.manifests.custom_call import CUSTOM_CALL
+from flowapp.catalog.manifests.manifest import Action, ActionField, Manifest
+from flowapp.catalog.manifests.models import ConnectorParams, params_model, settings_model
+from flowapp.catalog.outcome import Outcome
+from flowapp.catalog.params import N_, Params
+from flowapp.catalog.specs import ActionSpec, ConnectorSpec
+
+Result = dict[str, object]
+_PAGED = (
+    ("count", N_("Number of entries")),
+    ("more", N_("Whether there are more entries than were fetched")),
+)
+
+
+class Runner(Protocol):
+    """Does what a manifest says (flowapp.connectors.runner)."""
+
+    def run(self, manifest: Manifest, action: Action, ctx: StepContext, params: ConnectorParams) -> Outcome:
+        """One attempt of an action."""
+        ...
+
+    def test(self, manifest: Manifest, config: Params, credentials: Params, context: object) -> str:
+        """Asks the service for a sign of life. StepError."""
+        ...
+
+    def destination(self, manifest: Manifest, config: Params) -> str:
+        """Where credentials go with this config."""
+        ...
+
+
+def actions_of_manifest(manifest: Manifest) -> list[Action]:
+    """Its actions, and the call of anything under its base URL."""
+    return [*manifest.actions, *([CUSTOM_CALL] if manifest.custom_call and manifest.base_url else [])]
+
+
+def connector_spec(manifest: Manifest, runner: Runner, home: str) -> ConnectorSpec:
+    """The integration type."""
+
+    def test(config: Params, credentials: Params, context: object) -> str:
+        return runner.test(manifest, config, credentials, context)
+
+    return ConnectorSpec(
+        type=manifest.type,
+        label=manifest.label,
+        description=manifest.description,
+        icon=manifest.icon,
+        config=settings_model(manifest, "config", manifest.config, secret=False),
+        credentials=settings_model(manifest, "credentials", manifest.credentials, secret=True),
+        test=test,
+        providers=tuple(manifest.providers),
+        default_action=f"{manifest.type}_{manifest.default_action}",
+        destination=lambda config: runner.destination(manifest, config),
+        home=home,
+        category=manifest.category,
+        guide=manifest.guide,
+    )
+
+
+def action_specs(manifest: Manifest, runner: Runner, home: str) -> Iterator[ActionSpec]:
+    """The step types."""
+    for action in actions_of_manifest(manifest):
+        yield _action_spec(manifest, action, runner, home)
+
+
+def _action_spec(manifest: Manifest, action: Action, runner: Runner, home: str) -> ActionSpec:
+    result = result_of(action)
+    return ActionSpec(
+        type=f"{manifest.type}_{action.name}",
+        label=action.label,
+        description=action.description,
+        group=manifest.label,
+        icon=action.icon or manifest.icon,
+        effect=action.effect,
+        params=params_model(manifest, action.name, action.description, fields_of(action)),
+        run=_function(manifest, action, runner),
+        synonyms=f"{manifest.type} {manifest.label} {' '.join(manifest.providers)} {action.synonyms}",
+        aliases=tuple(action.aliases),
+        result={name: label for name, (label, _sample) in result.items()},
+        param_aliases=dict(action.param_aliases),
+        sample={name: sample for name, (_label, sample) in result.items()},
+        destination=lambda params: f"integration {params.get('integration') or manifest.type}",
+        home=home,
+    )
+
+
+def _function(manifest: Manifest, action: Action, runner: Runner) -> Callable[[StepContext, ConnectorParams], Outcome]:
+    def run(ctx: StepContext, params: ConnectorParams) -> Outcome:
+        return runner.run(manifest, action, ctx, params)
+
+    return run
+
+
+def fields_of(action: Action) -> list[ActionField]:
+    """Its fields; of a list also how many entries are fetched at most."""
+    if not action.paging:
+        return action.fields
+    limit = ActionField(
+        name="limit", label=N_("Maximum"), help=N_("Fetch at most this many entries."), kind="integer",
+        default=action.paging.maximum, minimum=1, maximum=10_000, advanced=True,
+    )  # fmt: skip
+    return [*action.fields, limit]
+
+
+def result_of(action: Action) -> Mapping[str, tuple[str, object]]:
+    """What later steps can use, by name: its label and a sample."""
+    named: dict[str, tuple[str, object]] = {one.name: (one.label, one.sample) for one in action.result}
+    if action.paging:
+        entries = next(iter(named.values()), ("", []))[1]
+        samples = {"count": len(entries) if isinstance(entries, list) else 0, "more": False}
+        named |= {name: (label, samples[name]) for name, label in _PAGED}
+    return named

@@ -1,0 +1,301 @@
+"""The shape of a connector's manifest, flowapp/connectors/<name>/connector.yaml. docs/connectors.md explains each key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from flowapp.catalog.manifests.words import Message, Words, placeholders
+
+NAME = r"^[a-z][a-z0-9_]*$"
+_BODYLESS = ("GET", "HEAD")
+
+Kind = Literal[
+    "text",  # one line
+    "long",  # several lines
+    "html",  # HTML: what expressions insert is escaped
+    "addresses",  # e-mail addresses: what expressions insert adds none
+    "number",
+    "integer",
+    "boolean",
+    "choice",  # one of `choices`
+    "list",  # texts
+    "pairs",  # names with values
+    "json",  # any JSON value, also written as text
+    "datetime",
+    "file",  # text, or {"base64", "content_type", "filename"}
+]
+
+
+class Part(BaseModel):
+    """Base of every part: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
+
+
+class Choice(Part):
+    """One value of a field of kind choice, and what people read for it."""
+
+    value: str
+    label: Words
+
+
+class Options(Part):
+    """Choices that are loaded: the entries of the first result of an action of the connector, a list."""
+
+    action: str
+    value: str = "id"
+    label: str = "name"
+    params: dict[str, object] = {}
+
+
+class Setting(Part):
+    """A field of the connection's form: of `config`, or of `credentials`, which are kept encrypted and never shown again."""
+
+    name: str = Field(pattern=NAME)
+    label: Words
+    help: Words = ""
+    placeholder: str = ""
+    required: bool = False
+    default: str | int | bool | None = None
+    kind: Literal["text", "integer", "boolean", "choice", "url"] = "text"
+    choices: list[Choice] = []
+    pattern: str = ""
+    advanced: bool = False
+    show_if: dict[str, list[str]] = {}
+
+
+class ActionField(Part):
+    """A param of an action. It is sent under its name, or `as`, unless the call names it somewhere as {name}."""
+
+    name: str = Field(pattern=NAME)
+    label: Words
+    help: Words = ""
+    kind: Kind = "text"
+    required: bool = False
+    default: object = None
+    send_as: str = Field("", alias="as")
+    aliases: list[str] = []
+    choices: list[Choice] = []
+    options: Options | None = None
+    placeholder: str = ""
+    advanced: bool = False
+    show_if: dict[str, list[str]] = {}
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int | None = None
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+class Call(Part):
+    """A request. Texts may name fields, config and credentials as {name}; one that stands alone keeps its type.
+
+    `content` is what the body says besides the fields that nothing names. `url` stands in the place of base URL and path.
+    """
+
+    method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], BeforeValidator(_upper)] = "POST"
+    path: str = ""
+    url: str = ""
+    query: dict[str, object] = {}
+    headers: dict[str, str] = {}
+    body: Literal["json", "form", "multipart", "bytes", "none"] | None = None
+    lists: Literal["indexed", "repeated"] = "indexed"
+    content: object = None
+    signed: bool = True
+
+    @property
+    def kind(self) -> str:
+        """The kind of body: none for a GET, JSON where the manifest does not say."""
+        return self.body or ("none" if self.method in (*_BODYLESS, "DELETE") else "json")
+
+    @model_validator(mode="after")
+    def _sendable(self) -> Call:
+        if self.method in _BODYLESS and self.kind != "none":
+            raise ValueError(f"a {self.method} request has no body")
+        if self.kind == "none" and self.content is not None:
+            raise ValueError("there is content, but no body")
+        return self
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The names that its texts have in braces."""
+        return frozenset(_named([self.path, self.url, self.query, self.headers, self.content]))
+
+
+def _named(value: object) -> set[str]:
+    if isinstance(value, str):
+        return set(placeholders(value))
+    entries = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {name for entry in entries for name in _named(entry)}
+
+
+class Auth(Part):
+    """How a call signs in. `when`: only where the config has these values; the first that fits counts."""
+
+    kind: Literal["none", "bearer", "basic", "header", "query", "python"]
+    token: str = ""
+    user: str = ""
+    password: str = ""
+    name: str = ""
+    value: str = ""
+    function: str = ""
+    when: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Auth:
+        needed = {
+            "none": (),
+            "bearer": ("token",),
+            "basic": ("user", "password"),
+            "header": ("name", "value"),
+            "query": ("name", "value"),
+            "python": ("function",),
+        }[self.kind]
+        missing = [key for key in needed if not getattr(self, key)]
+        if missing:
+            raise ValueError(f"{self.kind} needs {' and '.join(missing)}")
+        return self
+
+
+class ErrorRule(Part):
+    """An answer that fails the step. `status` and `body` must both fit; the first rule that fits counts."""
+
+    status: list[int | Literal["4xx", "5xx"]] = []
+    body: dict[str, object] = {}
+    message: Message = ""
+    retry: bool | None = None
+
+    @model_validator(mode="after")
+    def _says_when(self) -> ErrorRule:
+        if not self.status and not self.body:
+            raise ValueError("say for which status or body it holds")
+        return self
+
+
+class Named(Part):
+    """A named result: what stands at `from` in the answer (dotted, 0 for the first entry; empty: all of it)."""
+
+    name: str = Field(pattern=NAME)
+    label: Words
+    source: str = Field("", alias="from")
+    sample: object = None
+
+
+class Paging(Part):
+    """How a list goes on: `items` says where its entries stand in an answer.
+
+    cursor: the next one stands at `next`, and is sent as `parameter`. page and offset: counted from `first`. link: the
+    address of the next page stands at `next`, or in the Link header. `size`: entries a page, sent as `size_parameter`.
+    """
+
+    kind: Literal["cursor", "page", "offset", "link"]
+    items: str
+    next: str = ""
+    parameter: str = ""
+    first: int | None = None
+    size: int = Field(100, ge=1)
+    size_parameter: str = ""
+    maximum: int = Field(1000, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Paging:
+        if self.kind == "cursor" and not (self.next and self.parameter):
+            raise ValueError("cursor needs next and parameter")
+        if self.kind in ("page", "offset") and not self.parameter:
+            raise ValueError(f"{self.kind} needs parameter")
+        return self
+
+
+class Limit(Part):
+    """How often the service may be called through one integration: `calls` in `seconds`."""
+
+    calls: int = Field(ge=1)
+    seconds: float = Field(1, gt=0)
+
+
+class Action(Part):
+    """Something that can be done with the service: a step type, called <connector>_<name>.
+
+    `call` says how, or `function` names a Python function of the folder (file.function).
+    """
+
+    name: str = Field(pattern=NAME)
+    label: Words
+    description: Words
+    effect: Literal["pure", "idempotent", "once"]
+    synonyms: str = ""
+    icon: str = ""
+    aliases: list[str] = []
+    param_aliases: dict[str, str] = {}
+    fields: list[ActionField] = []
+    call: Call | None = None
+    function: str = ""
+    idempotency: str | None = None
+    result: list[Named] = []
+    paging: Paging | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Action:
+        if (self.call is None) != bool(self.function):
+            raise ValueError("say either call or function")
+        if self.paging and not self.call:
+            raise ValueError("paging needs a call")
+        if not self.result or (self.paging and len(self.result) > 1):
+            raise ValueError("paging has one result, the list" if self.paging else "name at least one result")
+        return self
+
+
+class Test(Part):
+    """The call that shows that the service can be used, and what is said then: {name} is what stands there in the answer."""
+
+    call: Call | None = None
+    function: str = ""
+    message: Message = ""
+
+
+class Manifest(Part):
+    """One connector. `custom_call`: any method and path under the base URL can be called as well."""
+
+    type: str = Field(pattern=NAME)
+    label: Words
+    description: Words
+    icon: str
+    category: Literal[
+        "communication", "payments", "data", "files", "ai", "developer", "marketing", "productivity", "other"
+    ]
+    providers: list[str] = []
+    guide: Words = ""
+    base_url: str = ""
+    config: list[Setting] = []
+    credentials: list[Setting] = []
+    auth: list[Auth] = []
+    test: Test
+    reason: list[str] = ["error.message", "message", "error_description", "error", "detail"]
+    errors: list[ErrorRule] = []
+    limit: Limit | None = None
+    idempotency: str = ""
+    actions: list[Action] = []
+    default_action: str = ""
+    custom_call: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_way_to_sign_in(cls, values: object) -> object:
+        """`auth: {…}` is `auth: [{…}]`."""
+        if isinstance(values, dict) and isinstance(values.get("auth"), dict):
+            return {**values, "auth": [values["auth"]]}
+        return values
+
+    @property
+    def setting_labels(self) -> dict[str, str]:
+        """The labels of config and credentials, by name."""
+        return {one.name: one.label for one in (*self.config, *self.credentials)}
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """The names of config and credentials, as calls may use them."""
+        return frozenset(one.name for one in (*self.config, *self.credentials))

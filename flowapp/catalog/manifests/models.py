@@ -1,0 +1,164 @@
+"""Fields of a manifest as parameter models: what forms, checks, docs and simulation read of every other step type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Optional
+
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, create_model
+from pydantic.config import JsonDict
+
+from flowapp import exact_json
+from flowapp.catalog.fields import Addresses, Lines, Moment, Text, has_expression, json_fault
+from flowapp.catalog.manifests.manifest import ActionField, Kind, Manifest, Setting
+from flowapp.catalog.params import N_, Params, Widget, ui
+from flowapp.texts import say
+
+
+def _as_json(name: str) -> BeforeValidator:
+    """JSON that was written as text is read; other text stays text."""
+
+    def read(value: object) -> object:
+        if not isinstance(value, str) or value.strip()[:1] not in ("{", "[") or has_expression(value):
+            return value
+        if fault := json_fault(name, value):
+            raise ValueError(fault)
+        return exact_json.loads(value)
+
+    return BeforeValidator(read)
+
+
+def _file(value: object) -> object:
+    if isinstance(value, dict) and not isinstance(value.get("base64"), str):
+        raise ValueError(  # noqa: TRY004 - pydantic takes this one
+            say("Enter text, or a file that an earlier step gave: base64, content_type and filename.")
+        )
+    return value
+
+
+_TYPES: dict[Kind, object] = {
+    "text": Text, "long": Text, "html": Text, "addresses": Addresses, "number": float, "integer": int, "boolean": bool,
+    "list": Lines, "pairs": dict[str, object], "json": object, "datetime": Moment,
+    "file": Annotated[object, BeforeValidator(_file)],
+}  # fmt: skip
+_WIDGETS: dict[Kind, Widget] = {
+    "long": "textarea", "html": "textarea", "number": "number", "integer": "number", "boolean": "checkbox",
+    "choice": "select", "list": "lines", "pairs": "keyvalue", "json": "textarea", "datetime": "datetime", "file": "text",
+}  # fmt: skip
+_EMPTY: dict[Kind, object] = {
+    "text": "", "long": "", "html": "", "addresses": [], "list": [], "pairs": {}, "datetime": "", "file": "", "json": None,
+}  # fmt: skip
+
+
+_SIZED = frozenset({"text", "long", "html", "addresses", "list", "pairs"})
+
+
+class ConnectorParams(Params):
+    """Base of the params of every compiled action. They are built when they are first used: there are many."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    integration: str
+
+
+def params_model(manifest: Manifest, name: str, doc: str, fields: Iterable[ActionField]) -> type[ConnectorParams]:
+    """The params of an action: the integration, then its fields."""
+    made = {_attribute(field.name): (_type(field), _field(field)) for field in fields}
+    connection = Field(
+        manifest.type,
+        json_schema_extra=ui(
+            N_("Connection"), widget="integration", integration_type=manifest.type, advanced=False
+        ),
+    )  # fmt: skip
+    return create_model(_class_name(manifest.type, name), __base__=ConnectorParams, __doc__=doc, integration=(str, connection), **made)  # type: ignore[call-overload, no-any-return]  # fmt: skip
+
+
+def settings_model(manifest: Manifest, name: str, settings: Iterable[Setting], *, secret: bool) -> type[Params]:
+    """The config of an integration, or its credentials."""
+    made = {one.name: (_setting_type(one), _setting(one, secret=secret)) for one in settings}
+    if not secret and manifest.base_url:
+        made["calls_per_minute"] = (Optional[int], _calls_per_minute(manifest))  # noqa: UP045 - made at run time
+    return create_model(_class_name(manifest.type, name), __base__=Params, __doc__=manifest.description, **made)  # type: ignore[call-overload, no-any-return]  # fmt: skip
+
+
+def _attribute(name: str) -> str:
+    """The attribute of a field: its name, unless the base class has an attribute of that name."""
+    return f"{name}_" if hasattr(ConnectorParams, name) else name
+
+
+def _class_name(connector: str, name: str) -> str:
+    return f"{connector}_{name}".title().replace("_", "")
+
+
+def _type(field: ActionField) -> object:
+    if field.kind == "choice":
+        made: object = Literal[tuple(choice.value for choice in field.choices)]
+    elif field.kind == "json":
+        made = Annotated[object, _as_json(field.name)]
+    else:
+        made = _TYPES[field.kind]
+    optional = not field.required and field.default is None and field.kind not in _EMPTY
+    return Optional[made] if optional else made  # noqa: UP045 - made at run time
+
+
+def _field(field: ActionField) -> object:
+    default = _EMPTY.get(field.kind) if field.default is None else field.default
+    extra = ui(
+        field.label,
+        field.help,
+        widget=_WIDGETS.get(field.kind, "text"),
+        placeholder=field.placeholder,
+        advanced=field.advanced,
+        choices=[(choice.value, choice.label) for choice in field.choices] or None,
+        show_if=field.show_if or None,
+        inserts={"html": "html", "addresses": "addresses"}.get(field.kind, "text"),  # type: ignore[arg-type]
+    )
+    limits: dict[str, object] = {"ge": field.minimum, "le": field.maximum, "max_length": field.max_length}
+    if field.required and field.kind in _SIZED:
+        limits["min_length"] = 1
+    if _attribute(field.name) != field.name:
+        limits["alias"] = field.name
+    if field.aliases:
+        limits["validation_alias"] = AliasChoices(field.name, *field.aliases)
+    return _declared(... if field.required and field.default is None else default, extra, limits)
+
+
+def _declared(default: object, extra: JsonDict, limits: Mapping[str, object]) -> object:
+    given: dict[str, Any] = {name: limit for name, limit in limits.items() if limit is not None}
+    return Field(default, json_schema_extra=extra, **given)
+
+
+def _setting_type(one: Setting) -> object:
+    if one.kind == "choice":
+        return Literal[tuple(choice.value for choice in one.choices)]
+    return {"integer": int, "boolean": bool}.get(one.kind, str)
+
+
+def _setting(one: Setting, *, secret: bool) -> object:
+    kinds: dict[str, Widget] = {"integer": "number", "boolean": "checkbox", "choice": "select"}
+    extra: JsonDict = ui(
+        one.label,
+        one.help,
+        widget="secret" if secret else kinds.get(one.kind, "text"),
+        placeholder=one.placeholder,
+        advanced=one.advanced,
+        choices=[(choice.value, choice.label) for choice in one.choices] or None,
+        show_if=one.show_if or None,
+    )
+    limits: dict[str, object] = {"pattern": one.pattern or None}
+    if one.kind in ("text", "url"):
+        limits |= {"max_length": 10_000, "min_length": 1 if one.required else None}
+    default = ({"integer": 0, "boolean": False}.get(one.kind, "")) if one.default is None else one.default
+    return _declared(... if one.required and one.default is None else default, extra, limits)
+
+
+def _calls_per_minute(manifest: Manifest) -> object:
+    limit = manifest.limit
+    each_minute = round(limit.calls * 60 / limit.seconds) if limit else None
+    extra = ui(
+        N_("Calls per minute"),
+        N_("Calls beyond it wait for their turn. Leave empty for no limit."),
+        widget="number",
+        advanced=True,
+    )
+    return Field(each_minute, ge=1, le=1_000_000, json_schema_extra=extra)

@@ -1,0 +1,102 @@
+"""What an answer of a service means by its manifest: an error in the users' words, or named results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from flowapp.catalog import HttpResponse
+from flowapp.catalog.http_answers import failed
+from flowapp.catalog.manifests import Action, ErrorRule, Manifest
+from flowapp.connectors.runner.filling import is_empty
+from flowapp.errors import StepError
+from flowapp.texts import say
+
+_TOLD = 300  # characters of the service's own reason
+_BUSY = 429
+
+
+def at(value: object, path: str) -> object:
+    """What stands at a dotted path; None where nothing does. The empty path is the value itself."""
+    for part in path.split(".") if path else ():
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def check(manifest: Manifest, action: str, answer: HttpResponse, now: datetime) -> None:
+    """StepError where a rule of the manifest fits, or the status is 400 or above. `action`: what was done, for people."""
+    rule = next((rule for rule in manifest.errors if _fits(rule, answer)), None)
+    if rule is None and answer.status < 400:
+        return
+    reason = reason_of(manifest, answer)
+    if rule is not None and rule.message:
+        message = say(rule.message, **_values(rule.message, answer, reason))
+    elif reason:
+        message = say(
+            "%(service)s refused “%(action)s”: %(reason)s", service=manifest.label, action=action, reason=reason
+        )
+    else:
+        message = say("%(service)s refused “%(action)s” (status %(status)s).", service=manifest.label, action=action,
+                      status=str(answer.status))  # fmt: skip
+    raise _error(answer, message, rule, now)
+
+
+def _error(answer: HttpResponse, message: str, rule: ErrorRule | None, now: datetime) -> StepError:
+    error = failed(answer, message, now)
+    if answer.status < 400:  # the body says that it failed
+        error.permanent = True
+    if rule is not None and rule.retry is not None:
+        error.permanent = not rule.retry
+    if answer.status == _BUSY:
+        error.details["busy"] = True
+    return error
+
+
+def _fits(rule: ErrorRule, answer: HttpResponse) -> bool:
+    if rule.status and not any(_is_status(one, answer.status) for one in rule.status):
+        return False
+    return all(_is_value(wanted, at(answer.json, path)) for path, wanted in rule.body.items())
+
+
+def _is_status(wanted: int | str, status: int) -> bool:
+    return status == wanted if isinstance(wanted, int) else str(status)[0] == wanted[0]
+
+
+def _is_value(wanted: object, found: object) -> bool:
+    """A value, one of a list, or {exists: true}."""
+    if isinstance(wanted, Mapping):
+        return bool(wanted.get("exists")) != is_empty(found)
+    return found in wanted if isinstance(wanted, list) else found == wanted
+
+
+def reason_of(manifest: Manifest, answer: HttpResponse) -> str:
+    """The service's own words, where its manifest says; else the beginning of a short text."""
+    found = (at(answer.json, path) for path in manifest.reason)
+    reason = next((str(value) for value in found if isinstance(value, str | int) and str(value)), "")
+    if not reason and answer.json is None and "<" not in answer.text[:1]:
+        reason = " ".join(answer.text.split())
+    return reason[:_TOLD]
+
+
+def _values(template: str, answer: HttpResponse, reason: str) -> dict[str, str]:
+    """The values of a message: `reason`, `status`, or what stands at that name in the answer."""
+    known: dict[str, object] = {"reason": reason, "status": answer.status}
+    return {name: str(known.get(name, at(answer.json, name)) or "") for name in names_in(template)}
+
+
+def names_in(template: str) -> Iterable[str]:
+    """The names of the values of a message."""
+    return {part.partition(")")[0] for part in template.split("%(")[1:]}
+
+
+def named_results(action: Action, answer: HttpResponse) -> dict[str, object]:
+    """What later steps can use of an answer: parts of its body; $status, $text and $headers.name are parts of the answer."""
+    around = {"$status": answer.status, "$text": answer.text, "$headers": answer.headers}
+    return {
+        one.name: at(around if one.source.startswith("$") else answer.json, one.source) for one in action.result
+    }  # fmt: skip

@@ -1,0 +1,125 @@
+"""Runs the actions of manifests: one function for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flowapp.catalog import Done, IntegrationHandle, Outcome, Params, StepContext
+from flowapp.catalog.manifests import Action, ConnectorParams, Manifest, result_of
+from flowapp.connectors.runner.answers import at, named_results, names_in
+from flowapp.connectors.runner.custom import custom_call
+from flowapp.connectors.runner.filling import Values, filled_address
+from flowapp.connectors.runner.paging import Values as Sent
+from flowapp.connectors.runner.paging import fetch_all
+from flowapp.connectors.runner.sending import Request
+from flowapp.connectors.runner.service import Service, uncertain
+from flowapp.connectors.runner.signing import function_of
+from flowapp.errors import StepError
+from flowapp.security.addresses import origin_of
+from flowapp.texts import say
+
+
+class ManifestRunner:
+    """Implements `catalog.manifests.Runner`."""
+
+    def run(self, manifest: Manifest, action: Action, ctx: StepContext, params: ConnectorParams) -> Outcome:
+        """One attempt of an action."""
+        handle = ctx.integration(params.integration)
+        if handle.integration_type != manifest.type:
+            raise StepError(
+                say("The integration “%(name)s” is not %(service)s.", name=handle.name, service=manifest.label),
+                permanent=True,
+            )
+        wait_for_turn(ctx, handle, manifest.label)
+        service = Service(manifest, handle, ctx.http, ctx.timeout, ctx.now, ctx.integration_used)
+        values = {**params.model_dump(by_alias=True), "idempotency_key": ctx.idempotency_key}
+        del values["integration"]
+        try:
+            return Done(_Attempt(action, ctx, service, values).result())
+        except StepError as error:
+            raise uncertain(error, action.effect) from error
+
+    def test(self, manifest: Manifest, config: Params, credentials: Params, context: Any) -> str:
+        """Asks the service for a sign of life."""
+        handle = IntegrationHandle("", manifest.label, manifest.type, config.model_dump(), credentials.model_dump())
+        service = Service(manifest, handle, context.http)
+        if manifest.test.function:
+            return str(function_of(manifest, manifest.test.function)(service, context))
+        call = manifest.test.call
+        answer = service.call(call, say("Test"), {}) if call else None
+        body = answer.json if answer else None
+        if not manifest.test.message:
+            return say("%(service)s answers, and the credentials are accepted.", service=manifest.label)
+        names = {name: str(at(body, name) or "") for name in names_in(manifest.test.message)}
+        return say(manifest.test.message, **names)
+
+    def destination(self, manifest: Manifest, config: Params) -> str:
+        """The origin of the base address."""
+        return origin_of(filled_address(manifest.base_url, config.model_dump()))
+
+
+def wait_for_turn(ctx: StepContext, handle: IntegrationHandle, label: str) -> None:
+    """StepError (busy) where the integration was called as often as it may be: the step runs again when its turn comes."""
+    most = handle.config.get("calls_per_minute")
+    if not most:
+        return
+    seconds = ctx.calls.turn(handle.id, int(most), ctx.idempotency_key)
+    if seconds > 0:
+        message = say(
+            "%(service)s may be called %(most)s times a minute through “%(name)s”: this call waits for its turn.",
+            service=label, most=int(most), name=handle.name,
+        )  # fmt: skip
+        raise StepError(message, details={"busy": True, "retry_after": seconds})
+
+
+@dataclass(slots=True)
+class _Attempt:
+    action: Action
+    ctx: StepContext
+    service: Service
+    values: Values
+
+    def result(self) -> dict[str, object]:
+        if self.action.function:
+            return self._python()
+        if self.action.paging:
+            return self._list()
+        answer = self._call({}, "")
+        return self._sample() if answer.assumed else named_results(self.action, answer)
+
+    def _sample(self) -> dict[str, object]:
+        return {name: sample for name, (_label, sample) in result_of(self.action).items()}
+
+    def _call(self, more: Sent, link: str) -> Any:
+        call = self.action.call
+        assert call is not None  # noqa: S101 - the manifest has one where it has no function
+        if link:
+            return self.service.send(Request("GET", link), self.action.label)
+        header = self.action.idempotency if self.action.idempotency is not None else self.service.manifest.idempotency
+        if header and self.action.effect != "pure":
+            call = call.model_copy(update={"headers": {header: "{idempotency_key}", **call.headers}})
+        return self.service.call(call, self.action.label, self.values, action=self.action, more=more)
+
+    def _list(self) -> dict[str, object]:
+        paging = self.action.paging
+        assert paging is not None  # noqa: S101 - asked before
+        limit = self.values["limit"]
+        if self.ctx.calls.assumed:
+            self._call({}, "")
+            return self._sample()
+        found = fetch_all(paging, self._call, self.service.base, limit if isinstance(limit, int) else paging.maximum)
+        if found.more:
+            self.ctx.log(say("There are more than %(most)s entries; the rest was not fetched. Raise “Maximum” to fetch more.",
+                             most=len(found.entries)), "warning")  # fmt: skip
+        return {self.action.result[0].name: found.entries, "count": len(found.entries), "more": found.more}
+
+    def _python(self) -> dict[str, object]:
+        name = self.action.function
+        function: Any = custom_call if name == "custom_call" else function_of(self.service.manifest, name)
+        if self.ctx.calls.assumed and name != "custom_call":
+            self.ctx.calls.note(self.action.name, service=self.service.manifest.type, **self.values)
+            return self._sample()
+        given = (self.service, self.values) if name == "custom_call" else (self.ctx, self.service, self.values)
+        result: dict[str, object] = function(*given)
+        return result

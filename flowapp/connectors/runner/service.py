@@ -1,0 +1,89 @@
+"""A service as an integration reaches it: calls are signed in, and answers that are errors raised.
+
+Functions of a connector's folder get one too, for what a manifest cannot say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flowapp.catalog import Http, HttpResponse, IntegrationHandle
+from flowapp.catalog.manifests import Action, Call, Manifest, placeholders
+from flowapp.connectors.runner.answers import check
+from flowapp.connectors.runner.filling import Values, filled_address
+from flowapp.connectors.runner.sending import Request, joined, request_of, sent_names
+from flowapp.connectors.runner.signing import sign, values_of
+from flowapp.errors import StepError
+from flowapp.texts import say
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Service:
+    """One integration's service, for one attempt. `timeout`: seconds that one call may take."""
+
+    manifest: Manifest
+    handle: IntegrationHandle
+    http: Http
+    timeout: float = 30.0
+    now: Callable[[], datetime] = _now
+    used: Callable[[str], AbstractContextManager[object]] = nullcontext  # counts a call (ctx.integration_used)
+
+    @property
+    def base(self) -> str:
+        """The base address of this integration. StepError where a part of it was not entered."""
+        return self._address(self.manifest.base_url)
+
+    def _address(self, template: str) -> str:
+        values, labels = values_of(self.handle), self.manifest.setting_labels
+        for name in placeholders(template):
+            if not values.get(name):
+                message = say("“%(name)s” has no “%(field)s”. Open the integration and enter it.",
+                              name=self.handle.name, field=labels.get(name, name))  # fmt: skip
+                raise StepError(message, permanent=True)
+        return filled_address(template, values)
+
+    def call(self, call: Call, name: str, values: Values, *, action: Action | None = None, more: Values | None = None) -> HttpResponse:  # fmt: skip
+        """Makes a call of the manifest. `name`: what is done, for errors; `more`: further values to send."""
+        known = {**values_of(self.handle), **values}
+        base = self._address(call.url) if call.url else self.base
+        request = request_of(call, base, known, sent_names(action) if action else {}, more)
+        return self.send(request, name, signed=call.signed and not call.url)
+
+    def request(
+        self, method: str, path: str, name: str, *, json: object = None, headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
+        """Makes a call of a path under the base address. StepError where the answer is an error."""
+        return self.send(Request(method, joined(self.base, path), dict(headers or {}), json=json), name)
+
+    def send(self, request: Request, name: str, *, signed: bool = True, checked: bool = True) -> HttpResponse:
+        """Sends a request. StepError where the answer is an error, unless that is not `checked`."""
+        if signed:
+            sign(self.manifest, self.handle, request, self.base)
+        with self.used(self.handle.id):
+            answer = self.http.request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                json=request.json,
+                form=request.form,
+                body=request.body,
+                auth=request.basic,
+                timeout=self.timeout,
+            )
+            if checked and not answer.assumed:
+                check(self.manifest, name, answer, self.now())
+        return answer
+
+
+def uncertain(error: StepError, effect: str) -> StepError:
+    """The same error; where nobody knows whether the service did what must happen once, it says so."""
+    if effect == "once" and error.details.get("timeout"):
+        error.details["uncertain"] = True
+    return error

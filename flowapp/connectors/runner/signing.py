@@ -1,0 +1,92 @@
+"""Signs a request in as an integration. The secret goes to the integration's own origin only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+from flowapp.catalog import IntegrationHandle
+from flowapp.catalog.manifests import Auth, Manifest
+from flowapp.connectors.runner.filling import Values, as_text, filled_address
+from flowapp.connectors.runner.sending import Request
+from flowapp.errors import StepError
+from flowapp.security.addresses import origin_of
+from flowapp.texts import say
+
+Function = Callable[..., object]
+
+
+def sign(manifest: Manifest, handle: IntegrationHandle, request: Request, base: str) -> None:
+    """Adds what the service wants to know its caller by. StepError where a secret is missing, or would go elsewhere."""
+    auth = auth_of(manifest, handle.config)
+    if auth.kind == "none":
+        return
+    if not origin_of(request.url) or origin_of(request.url) != origin_of(base):
+        raise StepError(
+            say("“%(name)s” may be used at %(base)s only. Use a URL under it.", name=handle.name, base=origin_of(base)),
+            permanent=True,
+        )
+    _SIGNERS[auth.kind](auth, request, _Secrets(handle), manifest, handle)
+
+
+def auth_of(manifest: Manifest, config: Mapping[str, object]) -> Auth:
+    """The way to sign in that holds with this config."""
+    for auth in manifest.auth:
+        if all(as_text(config.get(name)) == wanted for name, wanted in auth.when.items()):
+            return auth
+    return Auth(kind="none")
+
+
+def values_of(handle: IntegrationHandle) -> dict[str, object]:
+    """Config and credentials, as calls may name them."""
+    return {**handle.config, **handle.credentials}
+
+
+class _Secrets:
+    """Fills texts with config and credentials; an empty result is a missing secret."""
+
+    def __init__(self, handle: IntegrationHandle) -> None:
+        self._values: Values = values_of(handle)
+        self._name = handle.name
+
+    def __call__(self, template: str) -> str:
+        text = filled_address(template, self._values)
+        if not text:
+            message = say("“%(name)s” has no secret. Open the integration and save one.", name=self._name)
+            raise StepError(message, permanent=True)
+        return text
+
+
+def _bearer(auth: Auth, request: Request, secret: _Secrets, *_rest: object) -> None:
+    request.headers["Authorization"] = f"Bearer {secret(auth.token)}"
+
+
+def _basic(auth: Auth, request: Request, secret: _Secrets, *_rest: object) -> None:
+    request.basic = (secret(auth.user), secret(auth.password))
+
+
+def _header(auth: Auth, request: Request, secret: _Secrets, *_rest: object) -> None:
+    request.headers[secret(auth.name)] = secret(auth.value)
+
+
+def _query(auth: Auth, request: Request, secret: _Secrets, *_rest: object) -> None:
+    request.add_query({secret(auth.name): secret(auth.value)})
+
+
+def _python(auth: Auth, request: Request, _secret: _Secrets, manifest: Manifest, handle: IntegrationHandle) -> None:
+    function_of(manifest, auth.function)(request, handle)
+
+
+_SIGNERS: dict[str, Callable[..., None]] = {
+    "bearer": _bearer, "basic": _basic, "header": _header, "query": _query, "python": _python,
+}  # fmt: skip
+
+
+def function_of(manifest: Manifest, name: str) -> Function:
+    """A function of the connector's folder, `file.function`."""
+    module, _, function = name.rpartition(".")
+    found: Function = getattr(import_module(f"{FOLDERS[manifest.type]}.{module}"), function)
+    return found
+
+
+FOLDERS: dict[str, str] = {}  # the package of each connector's folder, by type
