@@ -52,7 +52,7 @@ class Catalogues(Domain):  # type: ignore[misc]
         return translations
 
 
-class OwnBabel(Babel):  # type: ignore[misc]
+class Translations(Babel):  # type: ignore[misc]
     """Babel, which looks for texts there."""
 
     @cached_property
@@ -66,5 +66,5 @@ htmx = Htmx()
 sock = Sock()
 csrf = CSRFProtect()
 login = LoginManager()
-babel = OwnBabel()
+babel = Translations()
 limiter = Limiter(peer, headers_enabled=True, in_memory_fallback_enabled=True)

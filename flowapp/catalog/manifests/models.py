@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Literal, Optional, TypedDict, cast
 
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, create_model
 from pydantic.config import JsonDict
@@ -123,9 +123,20 @@ def _field(field: ActionField) -> object:
     return _declared(... if field.required and field.default is None else default, extra, limits)
 
 
+class _Limits(TypedDict, total=False):
+    ge: float
+    le: float
+    min_length: int
+    max_length: int
+    pattern: str
+    alias: str
+    validation_alias: AliasChoices
+
+
 def _declared(default: object, extra: JsonDict, limits: Mapping[str, object]) -> object:
-    given: dict[str, Any] = {name: limit for name, limit in limits.items() if limit is not None}
-    return Field(default, json_schema_extra=extra, **given)
+    given = cast(_Limits, {name: limit for name, limit in limits.items() if limit is not None})
+    made: object = Field(default, json_schema_extra=extra, **given)
+    return made
 
 
 def _setting_type(one: Setting) -> object:

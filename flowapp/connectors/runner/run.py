@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, cast
 
-from flowapp.catalog import Done, IntegrationHandle, Outcome, Params, StepContext
+from flowapp.catalog import Done, Http, HttpResponse, IntegrationHandle, Outcome, Params, StepContext
 from flowapp.catalog.manifests import Action, ConnectorParams, Manifest, result_of
 from flowapp.connectors.runner.answers import at, named_results, names_in
 from flowapp.connectors.runner.custom import custom_call
@@ -18,6 +18,12 @@ from flowapp.connectors.runner.signing import function_of
 from flowapp.errors import StepError
 from flowapp.security.addresses import origin_of
 from flowapp.texts import say
+
+
+class _HasHttp(Protocol):
+    """What the test of an integration is given."""
+
+    http: Http
 
 
 class ManifestRunner:
@@ -40,10 +46,10 @@ class ManifestRunner:
         except StepError as error:
             raise uncertain(error, action.effect) from error
 
-    def test(self, manifest: Manifest, config: Params, credentials: Params, context: Any) -> str:
+    def test(self, manifest: Manifest, config: Params, credentials: Params, context: object) -> str:
         """Asks the service for a sign of life."""
         handle = IntegrationHandle("", manifest.label, manifest.type, config.model_dump(), credentials.model_dump())
-        service = Service(manifest, handle, context.http)
+        service = Service(manifest, handle, cast(_HasHttp, context).http)
         if manifest.test.function:
             return str(function_of(manifest, manifest.test.function)(service, context))
         call = manifest.test.call
@@ -91,7 +97,7 @@ class _Attempt:
     def _sample(self) -> dict[str, object]:
         return {name: sample for name, (_label, sample) in result_of(self.action).items()}
 
-    def _call(self, more: Sent, link: str) -> Any:
+    def _call(self, more: Sent, link: str) -> HttpResponse:
         call = self.action.call
         assert call is not None  # noqa: S101 - the manifest has one where it has no function
         if link:
@@ -116,10 +122,10 @@ class _Attempt:
 
     def _python(self) -> dict[str, object]:
         name = self.action.function
-        function: Any = custom_call if name == "custom_call" else function_of(self.service.manifest, name)
         if self.ctx.calls.assumed and name != "custom_call":
             self.ctx.calls.note(self.action.name, service=self.service.manifest.type, **self.values)
             return self._sample()
-        given = (self.service, self.values) if name == "custom_call" else (self.ctx, self.service, self.values)
-        result: dict[str, object] = function(*given)
-        return result
+        if name == "custom_call":
+            return custom_call(self.service, self.values)
+        function = function_of(self.service.manifest, name)
+        return cast(dict[str, object], function(self.ctx, self.service, self.values))
