@@ -37,7 +37,8 @@ class ManifestRunner:
                 say("The integration “%(name)s” is not %(service)s.", name=handle.name, service=manifest.label),
                 permanent=True,
             )
-        wait_for_turn(ctx, handle, manifest.label)
+        if manifest.base_url:
+            wait_for_turn(ctx, handle, manifest.label)
         service = Service(manifest, handle, ctx.http, ctx.timeout, ctx.now, ctx.integration_used)
         values = {**params.model_dump(by_alias=True), "idempotency_key": ctx.idempotency_key}
         del values["integration"]
@@ -67,7 +68,7 @@ class ManifestRunner:
 
 def wait_for_turn(ctx: StepContext, handle: IntegrationHandle, label: str) -> None:
     """StepError (busy) where the integration was called as often as it may be: the step runs again when its turn comes."""
-    most = handle.config.get("calls_per_minute")
+    most = handle.config["calls_per_minute"]
     if not most:
         return
     seconds = ctx.calls.turn(handle.id, int(most), ctx.idempotency_key)
