@@ -28,7 +28,7 @@ class Column:
 
 def columns(session: Session, pipeline: Pipeline, search: Search) -> list[Column]:
     """The columns of a pipeline, with the deals that are looked for; what is in the trash has no place on a board."""
-    where = [Deal.pipeline_id == pipeline.id, *finding.conditions(Deal, replace(search, trashed=False))]
+    where = finding.conditions(Deal, replace(search, pipeline_id=pipeline.id, trashed=False))
     totals = _totals(session, where)
     return [
         Column(stage, _newest(session, where, stage), sum(count for count, _sum in totals.get(stage.id, {}).values()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, false, select
@@ -15,12 +16,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from flowapp.crm.search.found import found_by
 from flowapp.crm.tags import OF, key_of
+from flowapp.crm.tasks import zone_of
+from flowapp.crm.todo import DUE
 from flowapp.crm.views import fields as views
 from flowapp.crm.views.reader import Reader
 from flowapp.engine.language.condition_parser import Conditions
 from flowapp.errors import InvalidError
 from flowapp.exact_json import loads
-from flowapp.models import Contact, Deal, ListMember, Tag, Tagging, Task, read_id
+from flowapp.models import Contact, Deal, ListMember, Tag, Tagging, Task, read_id, utcnow
 from flowapp.models.crm.base import Owned, Sourced
 from flowapp.records.paging import Page, PageAt, numbered
 from flowapp.texts import say
@@ -35,11 +38,11 @@ UNIQUE = ("created_at", "number")  # sorted by them no two rows are equal: creat
 HARDLY_EMPTY = ("number", "last_activity_at")
 NAMES: Mapping[str, str] = {  # what addresses and JSON call the parts of a search
     "q": "text", "owner": "owner_id", "tag": "tag", "list": "list_id", "stage": "stage_id", "status": "status",
-    "trash": "trashed", "sort": "sort", "filter": "filter",
+    "pipeline": "pipeline_id", "due": "due", "trash": "trashed", "sort": "sort", "filter": "filter",
 }  # fmt: skip
 
 
-TEXTS = ("text", "owner_id", "tag", "list_id", "stage_id", "status", "sort")
+TEXTS = ("text", "owner_id", "tag", "list_id", "stage_id", "status", "pipeline_id", "due", "sort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Search:
     """What is looked for; empty: anything. `trashed`: what is in the trash, and nothing else.
 
     `filter` are conditions in their canonical form, and `matching` the same for the database: `read` makes both.
+    `due` is a word of todo.DUE, of tasks; `now` is when it was read, in the zone of its reader.
     """
 
     text: str = ""
@@ -55,15 +59,18 @@ class Search:
     list_id: str = ""
     stage_id: str = ""
     status: str = ""
+    pipeline_id: str = ""
+    due: str = ""
     trashed: bool = False
     sort: str = DEFAULT_SORT
     filter: Conditions = field(default_factory=Conditions)
     matching: ColumnElement[bool] | None = field(default=None, compare=False, repr=False)
+    now: datetime = field(default_factory=utcnow, compare=False, repr=False)
 
     @property
     def narrows(self) -> bool:
         """Whether something is looked for."""
-        return any((self.text, self.owner_id, self.tag, self.list_id, self.stage_id, self.status, self.filter))
+        return bool(self.filter) or any(getattr(self, name) for name in TEXTS if name != "sort")
 
     @property
     def as_json(self) -> dict[str, object]:
@@ -81,7 +88,8 @@ def read(session: Session, model: type[Sourced], data: Mapping[str, object], me:
     reader = Reader(session, me)
     asked = views.read_filter(reader, views.NOUNS[model], conditions_of(given.get("filter")))
     order_of(reader, model, texts.get("sort", DEFAULT_SORT))
-    search = Search(trashed=bool(given.get("trashed")), filter=asked.conditions)
+    now = utcnow().astimezone(zone_of(session, me)) if model is Task else utcnow()
+    search = Search(trashed=bool(given.get("trashed")), filter=asked.conditions, now=now)
     return replace(search, matching=asked.matching if asked.conditions else None, **texts)  # type: ignore[arg-type]
 
 
@@ -119,12 +127,14 @@ def conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
         raise ValueError("a search with conditions is made by read()")
     where += [] if search.matching is None else [search.matching]
     where += found_by(model, search.text)
-    for name in ("owner_id", "stage_id", "status"):
+    for name in ("owner_id", "stage_id", "status", "pipeline_id"):
         if wanted := getattr(search, name):
             name = "assignee_id" if model is Task and name == "owner_id" else name  # noqa: PLW2901
             known = wanted if name == "status" else read_id(wanted)
             # An address may name anything: a contact has no stage.
             where.append(_column(model, name) == known if known and hasattr(model, name) else false())
+    if search.due:
+        where.append(DUE[search.due](search.now) if model is Task and search.due in DUE else false())
     if search.tag:
         where.append(_tagged(model, search.tag))
     if search.list_id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,10 @@ from flowapp.crm import links, owners, reading
 from flowapp.crm.changes import ChangedRows, change_together, put_values
 from flowapp.crm.search.words import text_of
 from flowapp.crm.writing import Changes, changed, made_before, save
+from flowapp.data.columns import Column
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.events import Cause
-from flowapp.models import TASK_PRIORITIES, TASK_TYPES, Organization, Task, User, iso, read_id, utcnow
+from flowapp.models import TASK_PRIORITIES, TASK_TYPES, Organization, Task, User, conventions_of, iso, read_id, utcnow
 from flowapp.records.lock import lock
 from flowapp.texts import say
 
@@ -75,7 +77,8 @@ def update(session: Session, task: Task, data: Mapping[str, object], *, cause: C
 def update_together(
     session: Session, rows: Sequence[Task], data: Mapping[str, object], *, cause: Cause
 ) -> ChangedRows[Task]:
-    """The same change of rows that the caller has locked. Each that is otherwise then records what `update` records."""
+    """The same change of rows that the caller has locked. Each that is otherwise then records what `update` records.
+    InvalidError for what no task can be."""
     data = named(data)
     put = put_values(session, NOUN, reading.read(session, data, READERS), None)
 
@@ -84,6 +87,7 @@ def update_together(
         _set_due(session, task, data)
         _set_done(session, task, data)
 
+    change(Task())
     done = change_together(session, rows, change, view, search_of)
     session.flush()
     told: dict[str, list[tuple[str, dict[str, object]]]] = {"task.updated": [], "task.completed": []}
@@ -117,8 +121,17 @@ def restore(session: Session, task: Task, *, cause: Cause) -> Task:
 
 
 def named(data: Mapping[str, object]) -> dict[str, object]:
-    """`data` under the names of this service: `activity_type` is the type."""
-    return {ALIASES.get(name, name): value for name, value in data.items()}
+    """`data` under the names of this service: `activity_type` is the type, and `due_time` the time of day of `due_date`."""
+    known = {ALIASES.get(name, name): value for name, value in data.items()}
+    if time := known.pop("due_time", None):
+        day = known.get("due_date")
+        known["due_date"] = f"{day}T{time}" if day else time
+    return known
+
+
+def clock_of(session: Session, task: Task) -> str:
+    """The time of day that it is due at, in its assignee's zone as `due_date` takes it; empty: at any."""
+    return f"{task.due_at.astimezone(zone_of(session, task.assignee_id)):%H:%M}" if task.due_at else ""
 
 
 def view(task: Task) -> dict[str, object]:
@@ -171,24 +184,27 @@ def zone_of(session: Session, user_id: str | None) -> ZoneInfo:
 
 def _set_due(session: Session, task: Task, data: Mapping[str, object]) -> None:
     """`due_at` is a moment, `due_date` a day, or a moment if it has a time; in the assignee's zone where it names none."""
-    for name in ("due_at", "due_date"):
-        if data.get(name) not in (None, ""):
-            value = _day_or_moment(session, data[name], name)
-            if isinstance(value, datetime):
-                task.due_at, task.due_date = value, value.astimezone(zone_of(session, task.assignee_id)).date()
-            else:
-                task.due_at, task.due_date = None, value
-            return
-    if "due_date" in data or ("due_at" in data and not data["due_at"] and task.due_at):
-        task.due_at, task.due_date = None, None if "due_date" in data else task.due_date
+    if not data.keys() & {"due_at", "due_date", "assignee_id"}:
+        return
+    zone = zone_of(session, task.assignee_id)
+    if name := next((name for name in ("due_at", "due_date") if data.get(name) not in (None, "")), ""):
+        value = _day_or_moment(session, data[name], name, zone)
+        task.due_at, task.due_date = (value, None) if isinstance(value, datetime) else (None, value)
+    elif "due_date" in data:
+        task.due_at = task.due_date = None
+    elif "due_at" in data:
+        task.due_at = None
+    if task.due_at:
+        task.due_date = task.due_at.astimezone(zone).date()  # also where somebody else has it to do now
 
 
-def _day_or_moment(session: Session, value: object, path: str) -> date:
+def _day_or_moment(session: Session, value: object, path: str, zone: ZoneInfo) -> date:
     text = str(value).strip() if isinstance(value, str) else value
     if isinstance(text, datetime):
         return text
     has_clock = isinstance(text, str) and (":" in text or "T" in text)
-    read = reading.column("datetime" if has_clock else "date")(session, text, path)
+    column, there = Column(path, path, "datetime" if has_clock else "date"), replace(conventions_of(session), zone=zone)
+    read = reading.at(path, lambda: column.coerce(text, there))
     if not isinstance(read, date):
         raise InvalidError.at(path, say("Enter a date."))
     return read

@@ -31,6 +31,22 @@ document.addEventListener("htmx:config:request", (event) => {
   if (request.method !== "GET") request.headers["X-CSRFToken"] = document.querySelector("meta[name=csrf-token]")?.content ?? "";
 });
 
+// A list that fetches itself again waits while one of its cells is changed: what is typed there would be lost.
+document.addEventListener("htmx:before:request", (event) => {
+  const part = event.detail.ctx?.sourceElement;
+  if (!part?.matches?.("[data-live-refresh]") || !part.querySelector(".cell-form")) return;
+  event.preventDefault();
+  part.dataset.waits = "1";
+});
+
+document.addEventListener("htmx:after:swap", () => {
+  for (const part of document.querySelectorAll("[data-waits]")) {
+    if (part.querySelector(".cell-form")) continue;
+    delete part.dataset.waits;
+    htmx.trigger(part, "refresh");
+  }
+});
+
 document.addEventListener("htmx:error", (event) => {
   // A throw inside a swap is ours and is in the console; only the network is the user's business.
   if (event.detail.ctx && !event.detail.ctx.response) toast(text("Network"), "danger");

@@ -104,14 +104,18 @@ EVERYTHING: dict[str, Any] = {
 QUERIES: dict[str, Values] = {
     "edges.change": {"source": "large", "branch": "yes", "target": "tell"},
     "workflow_values.show": {"path": "now"},
-    **{name: {} for name in ("companies.view", "contacts.view", "deals.view")},  # each has views of its own
+    **{
+        name: {} for name in ("companies.view", "contacts.view", "deals.view", "tasks.view")
+    },  # each has views of its own
 }
 # HTML that is no page.
 NOT_PAGES = {
     "mail.html": "the text of an e-mail, as somebody sent it",
     "email_templates.html": "the text of an e-mail, as somebody wrote it",
     **dict.fromkeys(("companies.known", "contacts.known", "deals.known"), "what a field suggests"),
-    **dict.fromkeys(("companies.cell", "contacts.cell", "deals.cell"), "a cell of a list, while it is changed"),
+    **dict.fromkeys(
+        ("companies.cell", "contacts.cell", "deals.cell", "tasks.cell"), "a cell of a list, while it is changed"
+    ),
 }
 
 
@@ -299,7 +303,8 @@ def _records(session: Session, owner: User) -> list[Values]:
 def _views(session: Session, owner: User) -> list[Values]:
     """A view of each list."""
     me = views.ViewMember(owner.id)
-    made = (views.create(session, me, {"object": noun, "name": WORD[:100]}) for noun in ("contact", "company", "deal"))
+    nouns = ("contact", "company", "deal", "task")
+    made = (views.create(session, me, {"object": noun, "name": WORD[:100]}) for noun in nouns)
     return [{"view_id": view.id} for view in made]
 
 

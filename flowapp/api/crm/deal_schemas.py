@@ -17,6 +17,7 @@ class DealQuery(RecordQuery):
     """Which deals."""
 
     stage: str = Field(default="", max_length=64, description="Id of a stage.")
+    pipeline: str = Field(default="", max_length=64, description="Id of a pipeline.")
     status: Literal["", "open", "won", "lost"] = ""
 
 

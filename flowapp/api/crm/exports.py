@@ -30,6 +30,8 @@ class ExportQuery(RecordQuery):
     list: str = Field(default="", max_length=64, description="Of contacts: id of a list that they are in.")
     stage: str = Field(default="", max_length=64, description="Of deals: id of their stage.")
     status: str = Field(default="", max_length=16, description="Of deals: open, won or lost.")
+    pipeline: str = Field(default="", max_length=64, description="Of deals: id of their pipeline.")
+    due: str = Field(default="", max_length=16, description="Of tasks: open, overdue, today, upcoming or done.")
 
 
 def _file(noun: str) -> Response:

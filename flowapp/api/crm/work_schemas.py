@@ -21,6 +21,7 @@ class TaskQuery(ListQuery):
     deal: str = Field(default="", max_length=64)
     assignee: str = Field(default="", max_length=64, description="A member's id, or me.")
     done: bool | None = None
+    due: str = Field(default="", max_length=16, description="open, overdue, today, upcoming or done.")
 
 
 class TaskChangeIn(In):

@@ -18,12 +18,13 @@ _CHANGE: dict[str, JsonValue] = {
     "action": "change", "data": {"currency": "EUR"}, "filter": {"tag": "customer"},
 }  # fmt: skip
 _TRANSLATE: dict[str, JsonValue] = {"action": "change", "data": {"language": "fr"}, "filter": {"tag": "customer"}}
-_DONE: dict[str, JsonValue] = {"action": "change", "data": {"done": True}, "filter": {"owner": "me"}}
+_DONE: dict[str, JsonValue] = {"action": "complete", "filter": {"owner": "me", "due": "overdue"}}
 _UPSERT: dict[str, JsonValue] = {"records": [{"email": "ada@acme.example", "first_name": "Ada"}]}
 Texts = list[str]  # beside a field of the name list
 Rows = list[dict[str, object]]
-_TaskActions = Literal["assign", "change", "start_workflow", "delete", "restore"]
-_Actions = Literal[_TaskActions, "add_tag", "remove_tag"]
+_AnyActions = Literal["assign", "change", "start_workflow", "delete", "restore"]
+_TaskActions = Literal[_AnyActions, "complete", "reopen"]
+_Actions = Literal[_AnyActions, "add_tag", "remove_tag"]
 _ContactActions = Literal[_Actions, "add_to_list", "remove_from_list"]
 
 
@@ -36,6 +37,8 @@ class FilterIn(In):
     list: str = Field(default="", max_length=64, description="Id of a list, of contacts.")
     stage: str = Field(default="", max_length=64, description="Id of a stage, of deals.")
     status: str = Field(default="", max_length=16, description="open, won or lost, of deals.")
+    pipeline: str = Field(default="", max_length=64, description="Id of a pipeline, of deals.")
+    due: str = Field(default="", max_length=16, description="open, overdue, today, upcoming or done, of tasks.")
     trash: bool = Field(default=False, description="Those in the trash, and no others.")
     filter: dict[str, object] | None = Field(default=None, description="Conditions, as workflows write them.")
 

@@ -138,6 +138,11 @@ def _read_values(session: Session, noun: BulkNoun, given: Given) -> tuple[dict[s
     return {"data": data}, say("Change %(fields)s", fields=", ".join(names)[:200])
 
 
+def _told(title: str, **data: object) -> Callable[[Session, BulkNoun, Given], tuple[dict[str, object], str]]:
+    """The change that the action is the name of."""
+    return lambda _session, _noun, _given: ({"data": data}, title)
+
+
 def _change(work: Work) -> None:
     data = cast(Given, work.arguments["data"])
     done = work.noun.service.update_together(work.session, work.rows, data, cause=work.cause)
@@ -175,6 +180,8 @@ def _start(work: Work) -> None:
 
 
 _declare(
+    Action("complete", N_("Mark as done"), ("task",), _told(say("Mark as done"), done=True), _change),
+    Action("reopen", N_("Reopen"), ("task",), _told(say("Reopen"), done=False), _change),
     Action("add_tag", N_("Add a tag"), RECORDS, _read_tag_to_add, _add_tag),
     Action("remove_tag", N_("Remove a tag"), RECORDS, _read_tag_to_remove, _remove_tag),
     Action("assign", N_("Assign"), ALL, _read_owner, _change),

@@ -71,7 +71,7 @@ NOUNS: Mapping[str, BulkNoun] = {
         _noun("deal", Deal, deals, (N_("%(count)s deal"), N_("%(count)s deals")),
               {*deals.READERS, *deals.ALIASES, *deals.BY_ITSELF, "fields"}),
         _noun("task", Task, tasks, (N_("%(count)s task"), N_("%(count)s tasks")),
-              {*tasks.READERS, *tasks.ALIASES, "due_date", "due_at", "done"}),
+              {*tasks.READERS, *tasks.ALIASES, "due_date", "due_time", "due_at", "done"}),
     )
 }  # fmt: skip
 

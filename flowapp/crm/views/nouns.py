@@ -197,7 +197,7 @@ def task_fields(reader: Reader) -> list[ListField]:
     truth = TruthKind(lambda wanted: done if wanted else ~done, true())
     return [
         text("title", N_("Title"), Task.title),
-        day("due_date", N_("Due"), Task.due_date),
+        replace(day("due_date", N_("Due"), Task.due_date), sort=(Task.due_date, Task.due_at)),
         text(
             "type",
             N_("Type"),

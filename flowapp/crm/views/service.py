@@ -159,7 +159,8 @@ def _search(session: Session, me: ViewMember, view: View, clean: Data) -> dict[s
         asked = {**_texts(session, clean["search"]), **{name: asked.get(name) for name in ("filter", "sort")}}
     asked |= {name: clean[name] for name in ("filter", "sort") if name in clean}
     asked = {name: value for name, value in asked.items() if value}
-    finding.read(session, MODELS[view.noun], asked, me.id)
+    if clean.keys() & {"search", "filter", "sort"}:  # what was stored may have been right once
+        finding.read(session, MODELS[view.noun], asked, me.id)
     return asked | ({"filter": normalize(asked["filter"])} if "filter" in asked else {})
 
 

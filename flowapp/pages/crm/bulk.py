@@ -21,6 +21,7 @@ from flowapp.web.crm import jobs
 from flowapp.web.crm.boxes import at_boxes, tag_names
 from flowapp.web.crm.bulk_forms import BulkForm
 from flowapp.web.crm.nouns import NOUNS as SHOWN
+from flowapp.web.crm.views.listing import LISTINGS
 from flowapp.web.forms.page import FieldsForm
 from flowapp.web.texts import label_of, translated
 
@@ -54,17 +55,24 @@ def deals() -> Response:
     return _changed("deal")
 
 
+@bp.post("/tasks/bulk")
+@access(Role.OPERATOR)
+def tasks() -> Response:
+    """Asks, or begins the job."""
+    return _changed("task")
+
+
 def _changed(noun: str) -> Response:
     session, posted = db.session(), request.form
     action = ACTIONS.get(posted.get("action", ""))
     if action is None or noun not in action.nouns:
         flash(_("Choose what is to be done."), "warning")
-        return go(f"{SHOWN[noun].plural}.index")
+        return go(LISTINGS[noun].layouts["list"])
     asked = Asked(noun, action.name, posted.getlist("id"), _search(session, noun))
     number = count(session, asked)
     if not number:
         flash(_("Select at least one record first."), "warning")
-        return go(f"{SHOWN[noun].plural}.index")
+        return go(LISTINGS[noun].layouts["list"])
     form = BulkForm(session, noun, action.name, posted)
     if "go" not in posted or not form.chosen:
         return _ask(asked, action, number, form, form.boxes(posted=False))
@@ -111,7 +119,7 @@ def _ask(asked: Asked, action: Action, number: int, form: BulkForm, boxes: Field
         start=request.form.get("start", "no"),
         tag_names=tag_names(db.session()) if "tag" in boxes else (),
         target=url_for(f"bulk.{noun.plural}"),
-        back=url_for(f"{noun.plural}.index"),
+        back=url_for(LISTINGS[noun.name].layouts["list"]),
     )
 
 

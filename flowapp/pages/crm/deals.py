@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import wtforms
@@ -40,7 +41,9 @@ CreatePages(PAGES).mount(bp)
 def _selects() -> list[Select]:
     stages = [(one.id, one.name) for pipeline in every_pipeline(db.session()) for one in pipeline.stages]
     statuses = [("open", _("Open")), ("won", _("Won")), ("lost", _("Lost"))]
+    several = [(one.id, one.name) for one in every_pipeline(db.session())]
     return [
+        *([{"name": "pipeline", "label": _("Pipeline"), "choices": several}] if len(several) > 1 else []),
         {"name": "stage", "label": _("Stage"), "choices": stages},
         {"name": "status", "label": _("Status"), "choices": statuses},
     ]
@@ -73,7 +76,7 @@ def _here() -> Asked:
 def _board(here: Asked, status: int = 200, **question: object) -> Response:
     session = db.session()
     every = every_pipeline(session)
-    pipeline = _pipeline()
+    pipeline = _pipeline(here)
     return page(
         "crm/deals/board.html",
         block="board",
@@ -83,6 +86,7 @@ def _board(here: Asked, status: int = 200, **question: object) -> Response:
         noun=DEAL,
         columns=board.columns(session, pipeline, here.search),
         here=here,
+        narrows=replace(here.search, pipeline_id="").narrows,
         views=service.of(session, me(), "deal"),
         may_share=me().may_share,
         in_words=in_words(here.search.filter, here.known),
@@ -93,10 +97,10 @@ def _board(here: Asked, status: int = 200, **question: object) -> Response:
     )
 
 
-def _pipeline() -> Pipeline:
+def _pipeline(here: Asked) -> Pipeline:
     """The one that is asked for; the default one where it is gone, or none is named."""
     try:
-        return pipelines.get(db.session(), request.args["pipeline"])
+        return pipelines.get(db.session(), here.quick["pipeline"])
     except (KeyError, NotFoundError):
         return pipelines.default(db.session())
 

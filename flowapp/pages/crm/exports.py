@@ -12,17 +12,17 @@ from flowapp.extensions import db
 from flowapp.security.roles import Role
 from flowapp.web import access, go
 from flowapp.web.crm.saved_lists import list_file
+from flowapp.web.crm.views.listing import LISTINGS
 from flowapp.web.texts import label_of, translated
 
 bp = Blueprint("crm_exports", __name__, url_prefix="/exports")
-LISTS = {"contact": "contacts.index", "company": "companies.index", "deal": "deals.list", "task": "tasks.index"}
 
 
 @bp.get("/<object_name>.<file_kind>")
 @access(Role.VIEWER)
 def save(object_name: str, file_kind: str) -> Response:
     """The list under its address's search, filters, sorting and columns. What cannot be exported leads back, and says why."""
-    if object_name not in LISTS or file_kind not in ("csv", "xlsx"):
+    if object_name not in LISTINGS or file_kind not in ("csv", "xlsx"):
         abort(404)
     session = db.session()
     try:
@@ -31,7 +31,7 @@ def save(object_name: str, file_kind: str) -> Response:
         return list_file(object_name, search, file_kind, columns, label_of)
     except InvalidError as error:
         flash(_("The list was not exported: %(reason)s", reason=translated(error.problems[0].message)), "warning")
-        return go(LISTS[object_name])
+        return go(LISTINGS[object_name].layouts["list"])
 
 
 def _names() -> list[str]:

@@ -19,7 +19,7 @@ from flowapp.records.lock import lock
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page
 from flowapp.web.crm.composer import choice
-from flowapp.web.crm.nouns import NOUNS
+from flowapp.web.crm.nouns import RECORDS
 from flowapp.web.edits import Edit, labels
 from flowapp.web.forms.page import LongTextField, PageForm, text
 
@@ -51,7 +51,7 @@ class FieldForm(PageForm):
 @access(Role.ADMIN)
 def index() -> Response:
     """The fields of each kind of record."""
-    kinds = [(noun, fields.of(db.session(), noun.name)) for noun in NOUNS.values()]
+    kinds = [(noun, fields.of(db.session(), noun.name)) for noun in RECORDS.values()]
     return page("crm/settings/fields.html", kinds=kinds, types=TYPES)
 
 

@@ -23,7 +23,7 @@ from flowapp.texts import say
 from flowapp.web import access, go, page
 from flowapp.web.crm import jobs
 from flowapp.web.crm.import_form import OPTIONS, ImportForm
-from flowapp.web.crm.nouns import NOUNS
+from flowapp.web.crm.nouns import RECORDS
 from flowapp.web.forms.page import PageForm, UploadField
 from flowapp.web.texts import client_language, translated
 
@@ -75,9 +75,9 @@ def create(object_name: str) -> Response:
 
 
 def _choose_file(object_name: str, form: FileForm, status: int = 200) -> Response:
-    if object_name not in NOUNS:
+    if object_name not in RECORDS:
         abort(404)
-    return page("crm/imports/new.html", status=status, form=form, noun=NOUNS[object_name], limits=LIMITS)
+    return page("crm/imports/new.html", status=status, form=form, noun=RECORDS[object_name], limits=LIMITS)
 
 
 @bp.get("/<uuid:import_id>")
@@ -129,7 +129,7 @@ def _page(row: Import, sheet: Sheet, form: ImportForm, trial: Trial | None = Non
         "crm/imports/show.html",
         status=status,
         row=row,
-        noun=NOUNS[row.noun],
+        noun=RECORDS[row.noun],
         sheet=sheet,
         form=form,
         option_names=[name for name in OPTIONS if name in form],

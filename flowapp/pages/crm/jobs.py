@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 from flowapp.catalog import N_
 from flowapp.errors import ConflictError
 from flowapp.extensions import db
-from flowapp.models import JOB_OPEN, Company, Contact, Deal, Import, Job, User
+from flowapp.models import JOB_OPEN, Import, Job, User
 from flowapp.records.jobs import KINDS, files, service
 from flowapp.records.paging import PageAt
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page, wants_fragment
 from flowapp.web.crm import jobs
-from flowapp.web.crm.nouns import NOUNS, Noun
+from flowapp.web.crm.nouns import NOUNS, AnyNoun
 from flowapp.web.crm.saved_files import attached, error_file
 from flowapp.web.texts import translated
 
@@ -76,7 +76,7 @@ def show(job_id: UUID) -> Response:
     )
 
 
-def _noun_of(session: Session, job: Job) -> Noun[Contact] | Noun[Company] | Noun[Deal] | None:
+def _noun_of(session: Session, job: Job) -> AnyNoun | None:
     """What its records are: the way on leads to their list. None where it does not say."""
     row = session.scalar(select(Import).where(Import.job_id == job.id)) if job.kind == "import" else None
     return NOUNS.get(row.noun if row else str(job.arguments.get("noun", "")))

@@ -2,56 +2,71 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, g, make_response, request
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
-from flowapp.crm import tasks, todo
+from flowapp.crm import finding, tasks, todo
 from flowapp.errors import InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
-from flowapp.models import Company, Contact, Deal, Task, read_id
-from flowapp.records.paging import PageAt, read_page
+from flowapp.models import Company, Contact, Deal, Task
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page, to_url, wants_fragment
 from flowapp.web.crm.boxes import member_choices, reference
 from flowapp.web.crm.composer import TaskForm
-from flowapp.web.crm.lists import MINE
-from flowapp.web.crm.nouns import Data
+from flowapp.web.crm.due import due_of
+from flowapp.web.crm.lists import Empty, ListPages, Tab
+from flowapp.web.crm.nouns import TASK, Data
 from flowapp.web.crm.page import cause
 from flowapp.web.crm.values import Shown, to_record
+from flowapp.web.crm.views.address import Asked
 from flowapp.web.edits import Edit, labels
-from flowapp.web.locale import today, zone_text
+from flowapp.web.locale import today
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 NAV = Nav(15, N_("Tasks"), "checklist", "tasks.index", "/tasks")
-SIZE = 50
+bp.add_app_template_global(due_of)
+LABELS = {
+    "open": N_("Open"), "overdue": N_("Overdue"), "today": N_("Today"), "upcoming": N_("Upcoming"), "done": N_("Done"),
+    "": N_("Open and done"),
+}  # fmt: skip
+NONE = {
+    "overdue": N_("Nothing is overdue"), "today": N_("Nothing is due today"), "upcoming": N_("Nothing is planned"),
+    "done": N_("Nothing is done yet"),
+}  # fmt: skip
+LAST_FIRST = "-done_at"  # how done ones are sorted
 _ABOUT = {"contact_id": ("contact", Contact), "company_id": ("company", Company), "deal_id": ("deal", Deal)}
 
 
-@bp.get("")
-@access(Role.VIEWER)
-def index() -> Response:
-    """Those of the reader, unless others are asked for."""
-    session, day = db.session(), today()
-    which = request.args.get("list") if request.args.get("list") in todo.LISTS else "open"
-    assignee = request.args.get("assignee", MINE)
-    assignee_id = g.actor.user.id if assignee == MINE else read_id(assignee) or ""
-    at = PageAt(SIZE, number=read_page(request.args.get("cursor")))
-    found = todo.find(session, str(which), day, at, assignee_id=assignee_id)
-    return page(
-        "crm/tasks/index.html",
-        block="list",
-        which=which,
-        found=found,
-        counts=todo.counts(session, day, assignee_id=assignee_id),
-        about={task.id: _about(task) for task in found.rows},
-        assignee=assignee,
-        members=member_choices(session),
-        can_write=g.actor.role >= Role.OPERATOR,
-    )
+class TaskListPages(ListPages[Task]):
+    """The list of tasks, with tabs for when they are due."""
+
+    def tabs(self, here: Asked) -> list[Tab]:
+        """When they are due; how many tasks of the list are overdue and due today."""
+        search = replace(here.search, due="", trashed=False)
+        counts = todo.counts(db.session(), finding.conditions(Task, search), search.now)
+        return [
+            {"label": _(label), "href": _tab(here, name), "active": name == here.search.due, "count": counts.get(name)}
+            for name, label in LABELS.items()
+        ]
+
+    def empty(self, here: Asked) -> Empty:
+        """Of a tab on which nothing else is looked for: what that means."""
+        only = not here.search.trashed and here.whole.keys() <= {"due", "owner", "sort"}
+        none = NONE.get(here.search.due, "")
+        return Empty("checklist", _(none), "", "", "") if only and none else super().empty(here)
+
+
+def _tab(here: Asked, name: str) -> str:
+    sort = LAST_FIRST if name == "done" else None if here.args.get("sort") == LAST_FIRST else here.args.get("sort")
+    return here.url(due=name, sort=sort)
+
+
+TaskListPages(TASK).mount(bp)
 
 
 def _about(task: Task) -> list[Shown]:
@@ -75,7 +90,7 @@ def create() -> Response:
     """Makes a task."""
     form = TaskForm(member_choices(db.session()), request.form)
     try:
-        task = tasks.create(db.session(), form.given, cause=cause())
+        task = tasks.create(db.session(), form.data, cause=cause())
     except InvalidError as error:
         db.session.rollback()
         return _form(None, form.refused(error), status=422)
@@ -86,9 +101,9 @@ def create() -> Response:
 
 @bp.get("/<uuid:task_id>")
 @access(Role.VIEWER)
-def edit(task_id: UUID) -> Response:
+def show(task_id: UUID) -> Response:
     """The page of a task."""
-    task = tasks.get(db.session(), str(task_id))
+    task = tasks.get(db.session(), str(task_id), trashed=True)
     return _form(task, _filled(task))
 
 
@@ -103,7 +118,7 @@ def update(task_id: UUID) -> Response:
         return _form(task, _begun(merged), edit, edit.status)
     form = _begun(merged)
     try:
-        tasks.update(session, task, form.given, cause=cause())
+        tasks.update(session, task, form.data, cause=cause())
     except InvalidError as error:
         session.rollback()
         return _form(tasks.get(session, str(task_id)), form.refused(error), edit, 422)
@@ -144,10 +159,9 @@ def _begun(stored: Data) -> TaskForm:
 
 def _filled(task: Task) -> TaskForm:
     names = ("title", "type", "priority", "description")
-    time = zone_text(task.due_at.isoformat())[11:16] if task.due_at else ""
     stored = {name: getattr(task, name) for name in names}
     about = {name: reference(db.session(), noun, getattr(task, name)) for name, (noun, _model) in _ABOUT.items()}
-    due = {"due_date": str(task.due_date or ""), "due_time": time}
+    due = {"due_date": str(task.due_date or ""), "due_time": tasks.clock_of(db.session(), task)}
     return _begun({**stored, **about, **due, "assignee_id": task.assignee_id or ""})
 
 
@@ -165,7 +179,7 @@ def _form(task: Task | None, form: TaskForm, edit: Edit | None = None, status: i
         form=form,
         edit=edit or (_edit(task) if task else None),
         about=_about(task) if task else [],
-        can_write=g.actor.role >= Role.OPERATOR,
+        can_write=g.actor.role >= Role.OPERATOR and not (task and task.deleted_at),
     )
 
 

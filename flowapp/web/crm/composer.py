@@ -48,10 +48,3 @@ class TaskForm(PageForm):
         for name in ("deal", "contact", "company"):
             self[f"{name}_id"].render_kw = suggesting(name)
         self.assignee_id.choices = [nobody, *(SelectChoice(one, name) for one, name in members.items())]
-
-    @property
-    def given(self) -> dict[str, object]:
-        """What was typed, as the service takes it: a time makes a moment of the day."""
-        typed: dict[str, object] = self.data
-        day, time = str(typed.get("due_date") or ""), str(typed.pop("due_time", "") or "")
-        return {**typed, "due_date": f"{day}T{time}" if day and time else day or time}

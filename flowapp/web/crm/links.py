@@ -18,7 +18,7 @@ _PAGES: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "company": (N_("Company"), lambda key: url_for("companies.show", company_id=key)),
     "organisation": (N_("Company"), lambda key: url_for("companies.show", company_id=key)),
     "deal": (N_("Deal"), lambda key: url_for("deals.show", deal_id=key)),
-    "task": (N_("Task"), lambda key: url_for("tasks.edit", task_id=key)),
+    "task": (N_("Task"), lambda key: url_for("tasks.show", task_id=key)),
 }
 
 

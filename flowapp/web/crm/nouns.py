@@ -1,4 +1,4 @@
-"""Contacts, companies and deals as their pages show them: which fields, in which order, under which labels."""
+"""Contacts, companies, deals and tasks as their pages show them: which fields, in which order, under which labels."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from typing import Generic, Protocol, TypeVar
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import N_
-from flowapp.crm import companies, contacts, deals, fields
+from flowapp.crm import companies, contacts, deals, fields, tasks
 from flowapp.crm.writing import Record
 from flowapp.events import Cause
-from flowapp.models import Company, Contact, Deal, FieldDef
+from flowapp.models import Company, Contact, Deal, FieldDef, Task
+from flowapp.models.crm.base import Sourced
 
 R = TypeVar("R", bound=Record)
+S = TypeVar("S", bound=Sourced)  # of lists: tasks have these, too
 Data = Mapping[str, object]
 
 
-class Service(Protocol[R]):
-    """What the services of the three nouns have in common."""
+class Service(Protocol[S]):
+    """What the services of the four nouns have in common."""
 
-    def get(self, session: Session, record_id: str, /, *, trashed: bool = False) -> R: ...
+    def get(self, session: Session, record_id: str, /, *, trashed: bool = False) -> S: ...
 
-    def create(self, session: Session, data: Data, *, cause: Cause) -> R: ...
+    def create(self, session: Session, data: Data, *, cause: Cause) -> S: ...
 
-    def update(self, session: Session, record: R, /, data: Data, *, cause: Cause) -> R: ...
+    def update(self, session: Session, record: S, /, data: Data, *, cause: Cause) -> S: ...
 
-    def delete(self, session: Session, record: R, /, *, cause: Cause) -> None: ...
+    def delete(self, session: Session, record: S, /, *, cause: Cause) -> None: ...
 
-    def restore(self, session: Session, record: R, /, *, cause: Cause) -> R: ...
+    def restore(self, session: Session, record: S, /, *, cause: Cause) -> S: ...
 
-    def view(self, record: R, /) -> dict[str, object]: ...
+    def view(self, record: S, /) -> dict[str, object]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Noun(Generic[R]):
+class Noun(Generic[S]):
     """A kind of records. `plural` is its blueprint and the beginning of its addresses; the texts are msgids."""
 
     name: str
@@ -81,12 +83,17 @@ class Noun(Generic[R]):
     many: str
     new: str
     icon: str
-    model: type[R]
-    service: Service[R]
-    title: Callable[[R], str]
+    model: type[S]
+    service: Service[S]
+    title: Callable[[S], str]
     fixed: tuple[Row, ...]
     only_new: tuple[RecordField, ...] = ()  # what a new one is asked for besides
     not_new: tuple[str, ...] = ()  # what it is not asked for
+    more: Callable[[Session, S], Data] = lambda _session, _record: {}  # what is edited and stands in no column
+
+    def values(self, session: Session, record: S) -> Data:
+        """What its fields hold."""
+        return {**self.service.view(record), **self.more(session, record)}
 
     def rows(self, session: Session) -> Sequence[Row]:
         """All fields, those that an admin defined at the end."""
@@ -151,14 +158,33 @@ DEAL = Noun(
         RecordField("contact", N_("Contact"), "relation", target="contact"),
     ),
 )  # fmt: skip
-NOUNS: Mapping[str, Noun[Contact] | Noun[Company] | Noun[Deal]] = {
+TASK = Noun(
+    tasks.NOUN, "tasks", N_("Task"), N_("Tasks"), N_("New task"), "checklist", Task, tasks, lambda task: task.title,
+    (
+        row("title", N_("Title"), required=True),
+        Row(N_("Due"), (RecordField("due_date", N_("Due"), "date"), RecordField("due_time", N_("Time"), "time"))),
+        row("type", N_("Type"), "choice", task=N_("To do"), call=N_("Call"), email=N_("E-mail"), meeting=N_("Meeting")),
+        row("priority", N_("Priority"), "choice", low=N_("Low"), normal=N_("Normal"), high=N_("High")),
+        row("assignee_id", N_("Assignee"), "member"),
+        row("done", N_("Done"), "boolean"),
+        *(
+            Row(label, (RecordField(f"{name}_id", label, "relation", target=name),))
+            for name, label in (("deal", N_("Deal")), ("contact", N_("Contact")), ("company", N_("Company")))
+        ),
+        row("description", N_("Description"), "long_text"),
+    ),
+    more=lambda session, task: {"due_time": tasks.clock_of(session, task)},
+)  # fmt: skip
+RECORDS: Mapping[str, Noun[Contact] | Noun[Company] | Noun[Deal]] = {
     noun.name: noun for noun in (CONTACT, COMPANY, DEAL)
 }  # fmt: skip
+AnyNoun = Noun[Contact] | Noun[Company] | Noun[Deal] | Noun[Task]
+NOUNS: Mapping[str, AnyNoun] = {**RECORDS, TASK.name: TASK}
 
 
 def noun_of(record: Record) -> Noun[Contact] | Noun[Company] | Noun[Deal]:
     """The noun that a record is of."""
-    return next(noun for noun in NOUNS.values() if isinstance(record, noun.model))
+    return next(noun for noun in RECORDS.values() if isinstance(record, noun.model))
 
 
 def title_of(record: Record) -> str:

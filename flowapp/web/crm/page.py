@@ -3,7 +3,7 @@ a fragment of its own, which the page fetches again when something has changed."
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Generic
@@ -22,7 +22,7 @@ from flowapp.security.roles import Role
 from flowapp.web.crm import related
 from flowapp.web.crm.boxes import form_of, member_choices, mentionable
 from flowapp.web.crm.composer import NoteForm, TaskForm
-from flowapp.web.crm.nouns import Noun, R, Row, title_of
+from flowapp.web.crm.nouns import Noun, R, Row, S, title_of
 from flowapp.web.crm.timeline import lines
 from flowapp.web.crm.values import of_row
 from flowapp.web.edits import Edit, labels
@@ -35,26 +35,48 @@ PARTS = ("header", "ask", "fields", "composer", "timeline", "aside")
 ENTRIES = 30
 
 
-class RecordPage(Generic[R]):
-    """The page of the records of a noun, whole or a part of it."""
+class NounPage(Generic[S]):
+    """Records of a noun and the boxes of their fields, whatever page they are on."""
 
-    def __init__(self, noun: Noun[R]) -> None:
+    def __init__(self, noun: Noun[S]) -> None:
         self.noun = noun
 
-    def get(self, ids: dict[str, UUID]) -> R:
+    def get(self, ids: dict[str, UUID]) -> S:
         """The record that the address names, one in the trash too."""
         return self.noun.service.get(db.session(), str(ids[f"{self.noun.name}_id"]), trashed=True)
 
-    def url(self, record: R, endpoint: str = "show", **values: str | None) -> str:
+    def url(self, record: S, endpoint: str = "show", **values: str | None) -> str:
         """An address of the record."""
         ids = {f"{self.noun.name}_id": record.id, **values}
         return url_for(f"{self.noun.plural}.{endpoint}", _external=None, **ids)
 
-    def note(self, record: R, what: str) -> None:
+    def note(self, record: S, what: str) -> None:
         """Writes the audit trail, and commits."""
         target = (self.noun.name, record.id, self.noun.title(record))
         audit(db.session(), f"{self.noun.name}.{what}", actor=g.actor.audit, target=target)
         db.session.commit()
+
+    def form(self, record: S, row: Row, *, posted: bool = False) -> FieldsForm:
+        """The boxes of a row."""
+        stored = self.noun.values(db.session(), record)
+        return form_of(db.session(), row.fields, stored, request.form if posted else None)
+
+    def form_again(self, record: S, row: Row, merged: Mapping[str, object]) -> FieldsForm:
+        """The boxes of a row with what is to be asked about."""
+        form = self.form(record, row)
+        for name, value in merged.items():
+            form[name].data = value
+        return form
+
+    def edit(self, record: S, row: Row) -> Edit:
+        """The row's boxes, which somebody else may change meanwhile."""
+        form = self.form(record, row)
+        texts = {one.box: label_of(one) for one in row.fields}
+        return Edit({name: form[name].data for name in form._fields}, labels(texts))
+
+
+class RecordPage(NounPage[R]):
+    """The page of the records of a noun, whole or a part of it."""
 
     def saved(self, record: R, part: str = "fields", **context: object) -> Response:
         """After a change: that fragment, and word to the other parts; without script the page again."""
@@ -107,16 +129,6 @@ class RecordPage(Generic[R]):
                 stored={"due_date": str(today() + timedelta(days=1)), "assignee_id": g.actor.user.id},
             ),
         }
-
-    def form(self, record: R, row: Row, *, posted: bool = False) -> FieldsForm:
-        """The boxes of a row."""
-        return form_of(db.session(), row.fields, self.noun.service.view(record), request.form if posted else None)
-
-    def edit(self, record: R, row: Row) -> Edit:
-        """The row's boxes, which somebody else may change meanwhile."""
-        form = self.form(record, row)
-        texts = {one.box: label_of(one) for one in row.fields}
-        return Edit({name: form[name].data for name in form._fields}, labels(texts))
 
 
 def cause() -> Cause:

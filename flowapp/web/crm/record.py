@@ -19,7 +19,7 @@ from flowapp.web.crm.boxes import at_boxes, given, member_choices
 from flowapp.web.crm.composer import NoteForm, TaskForm
 from flowapp.web.crm.nouns import R, Row
 from flowapp.web.crm.page import RecordPage, cause
-from flowapp.web.forms.page import FieldsForm, PageForm
+from flowapp.web.forms.page import PageForm
 from flowapp.web.render import go, to_url
 from flowapp.web.texts import translated
 
@@ -57,7 +57,7 @@ class RecordPages(RecordPage[R]):
         form, edit = self.form(record, row, posted=True), self.edit(record, row)
         merged = edit.merge(form.data)
         if edit.asks:
-            return self.page(record, edit.status, editing=row.key, form=self._again(record, row, merged), edit=edit)
+            return self.page(record, edit.status, editing=row.key, form=self.form_again(record, row, merged), edit=edit)
         try:
             self.noun.service.update(session, record, given(session, row.fields, merged), cause=cause())
         except InvalidError as error:
@@ -121,7 +121,7 @@ class RecordPages(RecordPage[R]):
         """Makes a task about the record."""
         form = TaskForm(member_choices(db.session()), request.form)
         return self._compose(
-            ids, lambda about: tasks.create(db.session(), {**form.given, **about}, cause=cause()), task_form=form
+            ids, lambda about: tasks.create(db.session(), {**form.data, **about}, cause=cause()), task_form=form
         )
 
     def _compose(self, ids: dict[str, UUID], make: Callable[[dict[str, object]], object], **form: PageForm) -> Response:
@@ -155,12 +155,6 @@ class RecordPages(RecordPage[R]):
         if found is None:
             raise NotFoundError(say("There is no such field."))
         return found
-
-    def _again(self, record: R, row: Row, merged: dict[str, object]) -> FieldsForm:
-        form = self.form(record, row)
-        for name, value in merged.items():
-            form[name].data = value
-        return form
 
 
 def declared(view: Callable[..., Response], role: Role) -> Callable[..., Response]:

@@ -9,7 +9,7 @@ from typing import Final
 import wtforms
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
-from wtforms.widgets import DateInput, DateTimeLocalInput
+from wtforms.widgets import DateInput, DateTimeLocalInput, TimeInput
 
 from flowapp.data.columns import Column, as_text
 from flowapp.web.forms.field import Posted
@@ -74,6 +74,7 @@ _BOXES: Final[Mapping[str, tuple[type[wtforms.Field], object, dict[str, object]]
     "json": (CodeField, None, {"rows": 5}),
     "number": (wtforms.StringField, None, {"inputmode": "decimal"}),
     "date": (wtforms.StringField, DateInput(), {}),
+    "time": (wtforms.StringField, TimeInput(), {}),
     "datetime": (wtforms.StringField, DateTimeLocalInput(), {"step": "1"}),
     "email": (wtforms.EmailField, None, {}),
     "phone": (wtforms.TelField, None, {}),

@@ -50,7 +50,7 @@ def tasks(session: Session, text: str) -> list[Hit]:
             return []
         statement = statement.where(one_of(Task.id, found.limit(LOOKED_AT).scalar_subquery()))
     return [
-        Hit(row.title, url_for("tasks.edit", task_id=row.id), "checklist", str(row.due_date or ""), row.id)
+        Hit(row.title, url_for("tasks.show", task_id=row.id), "checklist", str(row.due_date or ""), row.id)
         for row in session.scalars(statement)
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowapp.crm import pipelines
+from flowapp.crm import deals, pipelines
 from flowapp.models import Deal, new_id, utcnow
 from tests.pages.crm.conftest import Crm
 from tests.support.browser import Tab
@@ -62,12 +62,32 @@ def test_the_board_is_narrowed_by_conditions_and_saved_as_a_view(crm: Crm) -> No
     assert "Small" not in crm.ada.get(moved).text
     name = Tab(crm.ada.client, location.replace("/deals", "/deals/views/new") + "&layout=board", "view-form")
     view = name.type(name="Big ones", default="me").send().location
-    assert re.fullmatch(r"/deals\?view=[0-9a-f-]{36}", view)
+    assert re.fullmatch(r"/deals\?view=[0-9a-f-]{36}&pipeline=[0-9a-f-]{36}", view)
     page = crm.ada.get(view).text
     assert "Big" in column(page, "SIGNÉ") and "Small" not in page
     assert crm.ada.get("/deals", 303).location == view
-    assert crm.ada.get(view.replace("/deals", "/deals/list"), 303).location == view
+    assert crm.ada.get(view.partition("&")[0].replace("/deals", "/deals/list"), 303).location == view
     assert "Small" in crm.ada.get("/deals/list").text and "Small" in crm.ada.get("/deals?view=all").text
+
+
+def test_a_view_of_the_board_keeps_its_pipeline(crm: Crm) -> None:
+    with crm.session() as session:
+        stages = [{"name": "New"}, {"name": "Won", "kind": "won"}, {"name": "Lost", "kind": "lost"}]
+        second = pipelines.create(session, {"name": "Partners", "stages": stages}).id
+        deals.create(session, {"title": "Shared", "pipeline": second}, cause=crm.cause)
+    crm.deal("Engine")
+    assert "Engine" not in crm.ada.get(f"/deals?pipeline={second}").text
+    new = Tab(crm.ada.client, f"/deals/views/new?layout=board&pipeline={second}", "view-form")
+    view = new.type(name="With partners").send().location
+    page = crm.ada.get(view.partition("&")[0], 303).location
+    assert page == view and f"pipeline={second}" in view
+    page = crm.ada.get(view).text
+    assert "Shared" in column(page, "New") and "Engine" not in page and "Save changes" not in page
+    first = Tab(crm.ada.client, "/deals/views/new?layout=board", "view-form").type(name="Ours").send().location
+    with crm.session() as session:
+        pipelines.change(session, pipelines.get(session, second), {"is_default": True})
+    assert "Engine" in crm.ada.get(first).text and "Engine" not in crm.ada.get("/deals?view=all").text
+    assert "Engine" not in crm.ada.get(f"/deals/list?pipeline={second}").text
 
 
 def test_a_view_of_the_list_opens_the_list_and_a_bad_filter_is_said(crm: Crm) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from flowapp.crm import fields
+from flowapp.crm.views import service
 from flowapp.extensions import db
 from flowapp.models import Contact, Organization
 from tests.pages.crm.conftest import Crm
@@ -235,6 +236,26 @@ def test_a_cell_is_changed_in_place(people: Crm) -> None:
 def test_an_address_that_cannot_be_read_says_so_and_shows_all(people: Crm, filtered: str) -> None:
     page = people.ada.get("/contacts", query_string={"filter": filtered}).text
     assert "notice-warning" in page and rows(page) == ["Cat", "Bob", "Ann"]
+
+
+def test_a_sort_that_is_offered_no_longer_is_said_and_the_rest_of_the_view_holds(people: Crm) -> None:
+    ada = service.ViewMember(people.user_id, may_share=True)
+    with people.session() as session:
+        kept = {"filter": {"field": "plan", "operator": "!=", "value": "pro"}, "columns": "score"}
+        view = service.create(session, ada, {"object": "contact", "name": "Old", **kept})
+        view.search = {**view.search, "sort": "first_name"}
+        view_id = view.id
+    for address in (f"/contacts?view={view_id}", f"/contacts?view={view_id}&sort=company.name"):
+        page = people.ada.get(address).text
+        assert "cannot be sorted by" in page and "It is sorted as usual." in page
+        assert rows(page) == ["Cat", "Bob"] and heads(page) == ["Name", "Score"]
+        assert "sort=" not in "".join(re.findall(r'href="(/exports/[^"]*)"', page))
+    for sort in ("first_name", "-consent", "language", "timezone", "updated_at", "phone"):
+        assert rows(people.ada.get(f"/contacts?sort={sort}").text) == ["Cat", "Bob", "Ann"]
+    tab = Tab(people.ada.client, f"/contacts/views/{view_id}", "view-form")
+    tab.type(name="Renamed").send()
+    people.ada.post(f"/contacts/views/{view_id}/save?view={view_id}")
+    assert "cannot be sorted" not in people.ada.get(f"/contacts?view={view_id}").text
 
 
 @pytest.mark.parametrize("plural", ["companies", "deals"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import g, request, url_for
+from flask_babel import gettext as _
 
 from flowapp.crm import finding
 from flowapp.crm.finding import Search
@@ -16,19 +17,13 @@ from flowapp.exact_json import dump_json
 from flowapp.extensions import db
 from flowapp.models import View
 from flowapp.security.roles import Role
+from flowapp.web.crm.views.listing import LISTINGS, Listing
 from flowapp.web.texts import translated
 
 ALL = "all"  # the view that is none
 LONGEST = 1900  # characters of an address that a browser is sent to
-QUICK = ("q", "owner", "tag", "list", "stage", "status", "trash")  # the boxes above a list
-KEPT = (*QUICK, "sort", "filter", "columns", "view", "pipeline")
-LAYOUTS: Mapping[str, str] = {"list": "deals.list", "board": "deals.index"}  # deals have both, the others a list
-MAIN: Mapping[str, str] = {"contact": "name", "company": "name", "deal": "title"}
-BEGINNING: Mapping[str, Sequence[str]] = {
-    "contact": ("email", "phone", "company.name", "owner_id", "tags", "score", "last_activity_at"),
-    "company": ("domain", "pipeline_stage", "montant_potentiel", "owner_id", "tags", "last_activity_at"),
-    "deal": ("stage", "value", "company.name", "owner_id", "tags", "expected_close", "stage_entered_at"),
-}
+QUICK = ("q", "owner", "tag", "list", "stage", "status", "pipeline", "due", "trash")  # the boxes above a list
+KEPT = (*QUICK, "sort", "filter", "columns", "view")
 
 
 def me() -> service.ViewMember:
@@ -38,11 +33,13 @@ def me() -> service.ViewMember:
 
 @dataclass(slots=True)
 class Asked:
-    """What a list shows: `args` are those of its address, `problem` says what could not be read and is left out."""
+    """What a list shows: `args` are those of its address, `given` is what they and the view ask for together. `problem`
+    says what could not be read and is left out."""
 
     noun: str
     endpoint: str
     args: dict[str, str]
+    given: Mapping[str, object]
     view: View | None
     search: Search
     known: Mapping[str, ListField]
@@ -52,33 +49,44 @@ class Asked:
     def url(self, endpoint: str = "", **changes: str | None) -> str:
         """The address of the list, or of `endpoint`, with other arguments; None takes one away."""
         args = {name: value for name, value in {**self.args, **changes}.items() if value is not None}
-        if self.layout == "board" and endpoint and endpoint not in LAYOUTS.values():
+        if self.layout == "board" and endpoint and endpoint not in self.listing.layouts.values():
             args["layout"] = "board"  # where the forms of conditions and views lead back to
         return url_for(endpoint or self.endpoint, _external=None, **args)
 
     def opening(self, view: View) -> str:
         """The address of a view, in which the boxes above the list show what it says."""
         quick = {name: str(value) for name, value in view.search.items() if name in QUICK}
-        endpoint = LAYOUTS[view.layout] if self.noun == "deal" else self.endpoint
-        return url_for(endpoint, _external=None, view=view.id, **quick)
+        return url_for(self.listing.layouts[view.layout], _external=None, view=view.id, **quick)
+
+    @property
+    def listing(self) -> Listing:
+        """What lists of the noun begin with."""
+        return LISTINGS[self.noun]
 
     @property
     def layout(self) -> str:
         """How the records are shown: as a list, or as the board of deals."""
-        return "board" if self.endpoint == LAYOUTS["board"] else "list"
+        return next(name for name, endpoint in self.listing.layouts.items() if endpoint == self.endpoint)
 
     @property
     def whole(self) -> dict[str, str]:
         """What is looked for, without the view: what that says stands in it."""
-        given = service.asked(self.view, self.args)
-        return {name: value if isinstance(value, str) else dump_json(value) for name, value in given.items() if value}
+        return {
+            name: value if isinstance(value, str) else dump_json(value) for name, value in self.given.items() if value
+        }
+
+    @property
+    def narrows(self) -> bool:
+        """Whether less is looked for than the list begins with."""
+        begins = self.listing.begins
+        return any(name != "sort" and value != begins.get(name) for name, value in self.whole.items())
 
     @property
     def chosen_columns(self) -> str:
         """The names of its columns, the main one first; empty where nobody chose them."""
         if not self.args.get("columns") and not (self.view and self.view.columns):
             return ""
-        return ",".join((MAIN[self.noun], *(column.name for column in self.columns)))
+        return ",".join((self.listing.main, *(column.name for column in self.columns)))
 
     @property
     def unopened(self) -> bool:
@@ -90,13 +98,16 @@ class Asked:
         return quick and not any(name in self.args for name in QUICK)
 
     @property
+    def quick(self) -> dict[str, str]:
+        """What the boxes above the list ask for."""
+        return {name: str(self.given[name]) for name in QUICK if self.given.get(name)}
+
+    @property
     def saved(self) -> dict[str, object]:
         """What a view would keep of it."""
-        given = service.asked(self.view, self.args)
-        quick = {name: str(given[name]) for name in QUICK if given.get(name)}
-        conditions = finding.conditions_of(given.get("filter") or {})
+        conditions = finding.conditions_of(self.given.get("filter") or {})
         return {
-            "search": quick, "filter": conditions, "sort": self.search.sort,
+            "search": self.quick, "filter": conditions, "sort": self.search.sort,
             "columns": [column.name for column in self.columns], "layout": self.layout,
         }  # fmt: skip
 
@@ -106,10 +117,8 @@ class Asked:
         if self.view is None:
             return False
         now, kept = self.saved, self.view.search
-        same = all(kept.get(name, "") == value for name, value in _quick(now).items()) and not [
-            name for name in QUICK if kept.get(name) and name not in _quick(now)
-        ]
-        columns = self.view.columns or BEGINNING[self.noun]
+        same = self.quick == {name: str(kept[name]) for name in QUICK if kept.get(name)}
+        columns = self.view.columns or self.listing.columns
         return not (
             same
             and now["filter"] == kept.get("filter", {})
@@ -118,26 +127,34 @@ class Asked:
         )
 
 
-def _quick(saved: Mapping[str, object]) -> Mapping[str, object]:
-    quick = saved["search"]
-    return quick if isinstance(quick, Mapping) else {}
-
-
 def asked(noun: str, endpoint: str) -> Asked:
-    """What the request's address asks for. What is wrong in it (an old link) is said and left out."""
+    """What the request's address asks for. What is wrong in it (an old link, an old view) is said and left out."""
     session, args = db.session(), {name: request.args[name] for name in KEPT if name in request.args}
-    view, problem, model = _view(noun, args.get("view", "")), "", service.MODELS[noun]
-    try:
-        search = finding.read(session, model, service.asked(view, args), me().id)
-    except InvalidError as error:
-        problem = translated(error.problems[0].message)
-        args = {name: value for name, value in args.items() if name not in ("filter", "sort")}
-        search = finding.read(session, model, {**args, "sort": ""}, me().id)
+    view, listing = _view(noun, args.get("view", "")), LISTINGS[noun]
+    given = {**({} if view else listing.begins), **service.asked(view, args)}
+    search, problem = _read(noun, given)
+    args = {name: value for name, value in args.items() if name not in ("filter", "sort") or value == given.get(name)}
     known = fields.of(Reader(session, me().id), noun)
     names = args["columns"].split(",") if args.get("columns") else view.columns if view and view.columns else ()
-    shown = [known[name] for name in names if name in known and known[name].shown and name != MAIN[noun]]
-    columns = shown or [known[name] for name in BEGINNING[noun]]
-    return Asked(noun, endpoint, args, view, search, known, columns, problem)
+    shown = [known[name] for name in names if name in known and known[name].shown and name != listing.main]
+    columns = shown or [known[name] for name in listing.columns]
+    return Asked(noun, endpoint, args, given, view, search, known, columns, problem)
+
+
+def _read(noun: str, given: dict[str, object]) -> tuple[Search, str]:
+    """The search, and what is wrong with what was `given`; that is taken out of it."""
+    said: list[str] = []
+    while True:
+        try:
+            return finding.read(db.session(), service.MODELS[noun], given, me().id), " ".join(said)
+        except InvalidError as error:
+            wrong = "sort" if error.problems[0].path == "sort" else "filter"
+            usual = LISTINGS[noun].begins.get(wrong, "")
+            if given.get(wrong, usual) == usual:
+                raise
+            given[wrong] = usual
+            said.append(translated(error.problems[0].message))
+            said.append(_("It is sorted as usual.") if wrong == "sort" else _("These conditions are left out."))
 
 
 def _view(noun: str, view_id: str) -> View | None:

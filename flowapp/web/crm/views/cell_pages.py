@@ -13,8 +13,8 @@ from flowapp.extensions import db
 from flowapp.security.roles import Role
 from flowapp.texts import say
 from flowapp.web.crm.boxes import at_boxes, given
-from flowapp.web.crm.nouns import R, Row
-from flowapp.web.crm.page import RecordPage, cause
+from flowapp.web.crm.nouns import Row, S
+from flowapp.web.crm.page import NounPage, cause
 from flowapp.web.crm.record import declared
 from flowapp.web.crm.views.cells import of_list
 from flowapp.web.edits import Edit
@@ -25,7 +25,7 @@ from flowapp.web.texts import label_of
 COMPANY = "company.name"
 
 
-class CellPages(RecordPage[R]):
+class CellPages(NounPage[S]):
     """The routes of a cell, as a noun's blueprint mounts them."""
 
     def mount(self, bp: Blueprint) -> None:
@@ -51,14 +51,16 @@ class CellPages(RecordPage[R]):
         form, edit = self.form(record, row, posted=True), self.edit(record, row)
         merged = edit.merge(form.data)
         if edit.asks:
-            return self._open(record, column, self._again(record, row, merged), edit, edit.status)
+            return self._open(record, column, self.form_again(record, row, merged), edit, edit.status)
         try:
             self.noun.service.update(session, record, given(session, row.fields, merged), cause=cause())
         except InvalidError as error:
             session.rollback()
             return self._open(self.get(ids), column, form.refused(at_boxes(error)), edit, 422)
         self.note(record, "updated")
-        return self._shown(record, column)
+        response = self._shown(record, column)
+        response.headers["HX-Trigger"] = "changed"
+        return response
 
     def _column(self) -> tuple[ListField, Row]:
         session, name = db.session(), request.args.get("column", "")
@@ -70,20 +72,14 @@ class CellPages(RecordPage[R]):
             raise NotFoundError(say("There is no such field."))
         return column, row
 
-    def _again(self, record: R, row: Row, merged: dict[str, object]) -> FieldsForm:
-        form = self.form(record, row)
-        for name, value in merged.items():
-            form[name].data = value
-        return form
-
-    def _open(self, record: R, column: ListField, form: FieldsForm, edit: Edit, status: int = 200) -> Response:
+    def _open(self, record: S, column: ListField, form: FieldsForm, edit: Edit, status: int = 200) -> Response:
         action = self.url(record, "save_cell", column=column.name)
         html = render_template(
             "crm/views/cell.html", noun=self.noun, record=record, form=form, edit=edit, action=action
         )
         return make_response(html, status)
 
-    def _shown(self, record: R, column: ListField) -> Response:
+    def _shown(self, record: S, column: ListField) -> Response:
         one = of_list(db.session(), self.noun, [record], [column])[record.id][0]
         html = render_template(
             "crm/views/cell.html", noun=self.noun, record=record, form=None, one=one, label=label_of(column)

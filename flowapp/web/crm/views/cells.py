@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from flowapp.crm import tags
 from flowapp.crm.views.reader import ListField
-from flowapp.crm.writing import Record
 from flowapp.models import Contact, Deal, iso
-from flowapp.web.crm.nouns import Noun, R, RecordField
+from flowapp.models.crm.base import Owned, Sourced
+from flowapp.web.crm.nouns import Noun, RecordField, S
 from flowapp.web.crm.values import Names, Shown, names_of, of_field, to_record
 
 _TIMES = ("created_at", "updated_at", "last_activity_at", "closed_at")
@@ -43,11 +43,12 @@ class _Column:
 
 
 def of_list(
-    session: Session, noun: Noun[R], records: Sequence[R], columns: Sequence[ListField]
+    session: Session, noun: Noun[S], records: Sequence[S], columns: Sequence[ListField]
 ) -> dict[str, list[Cell]]:
     """The cells of every record, by its id. What many records name is asked for once, however many they are."""
     wanted = any(column.name == "tags" for column in columns)
-    found = tags.of_many(session, noun.model, [record.id for record in records]) if wanted else {}
+    owned = noun.model if issubclass(noun.model, Owned) else None  # the others have no tags
+    found = tags.of_many(session, owned, [record.id for record in records]) if wanted and owned else {}
     fields, values = _with_fields(session, noun, columns), {record.id: noun.service.view(record) for record in records}
     named = names_of(session, [one.field for one in fields], values.values())
     return {
@@ -56,7 +57,7 @@ def of_list(
     }
 
 
-def _with_fields(session: Session, noun: Noun[R], columns: Sequence[ListField]) -> list[_Column]:
+def _with_fields(session: Session, noun: Noun[S], columns: Sequence[ListField]) -> list[_Column]:
     known = {one.name: (one, row.key) for row in noun.rows(session) for one in row.fields}
     found: list[_Column] = []
     for one in columns:
@@ -69,7 +70,7 @@ def _with_fields(session: Session, noun: Noun[R], columns: Sequence[ListField]) 
 
 
 def _cell(
-    session: Session, record: R, one: _Column, values: Mapping[str, object], tagged: Sequence[str], named: Names
+    session: Session, record: S, one: _Column, values: Mapping[str, object], tagged: Sequence[str], named: Names
 ) -> Cell:
     column = one.column
     if column.name == "tags":
@@ -80,6 +81,6 @@ def _cell(
     return Cell(column, of_field(session, one.field, value, str(values.get("currency") or ""), named), one.row)
 
 
-def _company(record: Record) -> Shown:
+def _company(record: Sourced) -> Shown:
     company = record.company if isinstance(record, Contact | Deal) else None
     return to_record(company) if company is not None and not company.deleted_at else Shown()

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, flash, g, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from flowapp.crm import finding
+from flowapp.crm import finding, pipelines
 from flowapp.crm.views import service
 from flowapp.crm.views.reader import ListField
 from flowapp.errors import FlowError, InvalidError
@@ -20,10 +20,11 @@ from flowapp.extensions import db
 from flowapp.models import View, conventions_of
 from flowapp.security.roles import Role
 from flowapp.texts import say
-from flowapp.web.crm.nouns import Noun, R
+from flowapp.web.crm.nouns import Noun, S
 from flowapp.web.crm.record import declared
-from flowapp.web.crm.views.address import ALL, LAYOUTS, LONGEST, MAIN, Asked, asked, me
+from flowapp.web.crm.views.address import ALL, LONGEST, Asked, asked, me
 from flowapp.web.crm.views.filter_form import field_choices, filter_form, row_help
+from flowapp.web.crm.views.listing import LISTINGS
 from flowapp.web.crm.views.notation import PlainNotation
 from flowapp.web.forms.fields.conditions import ShownRule
 from flowapp.web.forms.page import PageForm, text
@@ -39,10 +40,10 @@ class ViewForm(PageForm):
     default = wtforms.SelectField(_l("Begin with this view"), default="")
 
 
-class ViewPages(Generic[R]):
+class ViewPages(Generic[S]):
     """The routes, as a noun's blueprint mounts them beside its list, `endpoint`."""
 
-    def __init__(self, noun: Noun[R]) -> None:
+    def __init__(self, noun: Noun[S]) -> None:
         self.noun = noun
 
     def mount(self, bp: Blueprint, endpoint: str) -> None:
@@ -67,7 +68,7 @@ class ViewPages(Generic[R]):
         def named(name: str) -> ListField | None:
             return here.known.get(name.removeprefix("fields."))
 
-        conditions = finding.conditions_of(service.asked(here.view, here.args).get("filter") or {})
+        conditions = finding.conditions_of(here.given.get("filter") or {})
         stored = conditions if isinstance(conditions, dict) else {}
         form = filter_form(stored, request.form if request.method == "POST" else None)
         if request.method == "POST" and not form.acted and "_refresh" not in request.form:
@@ -109,7 +110,7 @@ class ViewPages(Generic[R]):
             return to_url(here.url(columns=",".join(chosen) or None))
         shown = request.form.getlist("columns") if order else [one.name for one in here.columns]
         offered = {
-            name: one for name, one in here.known.items() if one.shown and name != MAIN[self.noun.name]
+            name: one for name, one in here.known.items() if one.shown and name != here.listing.main
         }  # fmt: skip
         names = [name for name in order or [*shown, *(n for n in offered if n not in shown)] if name in offered]
         items = [{"id": name, "name": label_of(offered[name]), "shown": name in shown} for name in names]
@@ -131,7 +132,9 @@ class ViewPages(Generic[R]):
         here, form = self._asked(), self._form(None)
         if request.method == "POST":
             try:
-                view = service.create(db.session(), me(), {**here.saved, **self._typed(form), "object": self.noun.name})
+                view = service.create(
+                    db.session(), me(), {**self._kept(here), **self._typed(form), "object": self.noun.name}
+                )
                 return self._saved(view, "created")
             except FlowError as error:
                 self._refused(form, error)
@@ -152,7 +155,7 @@ class ViewPages(Generic[R]):
     def save(self, view_id: UUID) -> Response:
         """Keeps what the list shows now in its view."""
         view = service.get(db.session(), me(), str(view_id), self.noun.name)
-        return self._saved(service.change(db.session(), me(), view, self._asked().saved), "updated")
+        return self._saved(service.change(db.session(), me(), view, self._kept(self._asked())), "updated")
 
     def delete(self, view_id: UUID) -> Response:
         """Deletes a view."""
@@ -166,8 +169,16 @@ class ViewPages(Generic[R]):
 
     def _asked(self) -> Asked:
         """The list, or the board where that is what the address came from."""
-        on_board = self.noun.name == "deal" and request.args.get("layout") == "board"
-        return asked(self.noun.name, LAYOUTS["board"] if on_board else self.endpoint)
+        layouts = LISTINGS[self.noun.name].layouts
+        return asked(self.noun.name, layouts.get(request.args.get("layout", ""), self.endpoint))
+
+    @staticmethod
+    def _kept(here: Asked) -> dict[str, object]:
+        """What a view keeps; one of a board also its pipeline, whichever becomes the default one."""
+        if here.layout != "board":
+            return here.saved
+        pipeline = here.given.get("pipeline") or pipelines.default(db.session()).id
+        return {**here.saved, "search": {**here.quick, "pipeline": pipeline}}
 
     def _form(self, view: View | None) -> ViewForm:
         mine = service.chosen(db.session(), me()).get(self.noun.name)
