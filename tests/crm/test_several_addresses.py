@@ -93,3 +93,10 @@ def test_an_address_of_the_release_before_is_held_with_the_next_change(session: 
     ann = contacts.find(session, ANN)
     contacts.update(session, ann, {"first_name": "Ann"}, cause=SYSTEM)
     assert session.query(ContactEmail.email).one() == (ANN,)
+
+
+def test_where_an_address_has_moved_since_the_release_before_wrote_it(session: Session) -> None:
+    old, ann = Contact(email=WORK, number=98), person(session, email=ANN)
+    session.add_all([old, ContactEmail(email=WORK, contact=ann)])
+    session.flush()
+    assert addresses.owners(session, [WORK, ANN]) == {WORK: ann.id, ANN: ann.id}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, delete, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from flowapp.accounts.members import clean_email
@@ -34,9 +34,10 @@ def owners(session: Session, emails: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for start in range(0, len(wanted), AT_ONCE):
         some = wanted[start : start + AT_ONCE]
-        # The release before knows contacts.email only.
-        for mail, contact_id in ((Contact.email, Contact.id), (ContactEmail.email, ContactEmail.contact_id)):
-            found.update((row[0], row[1]) for row in session.execute(select(mail, contact_id).where(mail.in_(some))))
+        # The release before knows contacts.email only: where the two differ, contact_emails is right.
+        primary = select(Contact.email, Contact.id, literal(0).label("rank")).where(Contact.email.in_(some))
+        held = select(ContactEmail.email, ContactEmail.contact_id, literal(1)).where(ContactEmail.email.in_(some))
+        found.update((row[0], row[1]) for row in session.execute(union_all(primary, held).order_by("rank")))
     return found
 
 
