@@ -6,14 +6,15 @@ where the companies do not differ. Companies: of one domain, or of similar names
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from math import comb
 from typing import cast
 
 from rapidfuzz import fuzz
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, or_, select
 from sqlalchemy.orm import Session
 
 from flowapp.crm import contacts
@@ -34,6 +35,7 @@ BLOCKS = 500  # that one question looks at
 PAIRS = (
     50_000  # that it compares of what has one thing in common: 500 companies with 200 people each would take minutes
 )
+KEPT = addresses.MOST * BLOCK  # strings remembered: those of a block are compared with each other
 _LETTERS = 4  # with which names begin alike
 
 
@@ -90,8 +92,7 @@ def of(session: Session, record: Party, *, limit: int = 5) -> list[Likeness]:
         for other in cast(Sequence[Party], session.scalars(wanted.order_by(model.id.desc()).limit(BLOCK)).all()):
             if (likeness := compare(record, other)) is not None:
                 found[other.id] = likeness
-    known = _distinct(session, list(found.values()))
-    return sorted((one for one in found.values() if one.key not in known), key=lambda one: -one.score)[:limit]
+    return _likeliest(session, list(found.values()), limit)
 
 
 def every(session: Session, model: type[Contact | Company], *, limit: int = 50) -> list[Likeness]:
@@ -103,8 +104,7 @@ def every(session: Session, model: type[Contact | Company], *, limit: int = 50) 
                 found[likeness.key] = likeness
         if len(found) >= 4 * limit:
             break
-    known = _distinct(session, list(found.values()))
-    return sorted((one for one in found.values() if one.key not in known), key=lambda one: -one.score)[:limit]
+    return _likeliest(session, list(found.values()), limit)
 
 
 def keep_apart(session: Session, one: Party, other: Party) -> None:
@@ -117,6 +117,12 @@ def keep_apart(session: Session, one: Party, other: Party) -> None:
         save(session, DistinctPair(first_id=first, second_id=second))
 
 
+def _likeliest(session: Session, pairs: Sequence[Likeness], limit: int) -> list[Likeness]:
+    """Without those that somebody keeps apart."""
+    known = _distinct(session, pairs)
+    return sorted((one for one in pairs if one.key not in known), key=lambda one: -one.score)[:limit]
+
+
 def _distinct(session: Session, pairs: Sequence[Likeness]) -> set[tuple[str, str]]:
     if not pairs:
         return set()
@@ -125,33 +131,44 @@ def _distinct(session: Session, pairs: Sequence[Likeness]) -> set[tuple[str, str
 
 
 def _same_contact(one: Contact, other: Contact) -> tuple[tuple[str, ...], int]:
-    reasons, scores = list[str](), [0]
+    scores: dict[str, int] = {}
     if one.phone and one.phone == other.phone:
-        reasons, scores = [*reasons, "phone"], [*scores, 90]
+        scores["phone"] = 90
     if {_mailbox(email) for email in one.emails} & {_mailbox(email) for email in other.emails}:
-        reasons, scores = [*reasons, "email"], [*scores, 95]
+        scores["email"] = 95
     apart = one.company_id and other.company_id and one.company_id != other.company_id
-    names = [search_text(each.first_name, each.last_name) for each in (one, other)]
-    alike = _alike(*names) if all(each.first_name and each.last_name for each in (one, other)) and not apart else 0
-    if alike >= ALIKE:
-        reasons, scores = [*reasons, "name"], [*scores, round(alike * 0.9)]
-    return tuple(reasons), min(100, max(scores) + 5 * (len(reasons) - 1) if reasons else 0)
+    named = all(each.first_name and each.last_name for each in (one, other))
+    names = [_words(f"{each.first_name} {each.last_name}") for each in (one, other)] if named and not apart else []
+    if names and (alike := _alike(*names)) >= ALIKE:
+        scores["name"] = round(alike * 0.9)
+    return _together(scores)
 
 
 def _same_company(one: Company, other: Company) -> tuple[tuple[str, ...], int]:
-    reasons, scores = list[str](), [0]
+    scores: dict[str, int] = {}
     if one.domain and one.domain == other.domain:
-        reasons, scores = [*reasons, "domain"], [*scores, 95]
-    alike = _alike(search_text(one.name), search_text(other.name))
+        scores["domain"] = 95
+    alike = _alike(_words(one.name), _words(other.name))
     if alike >= ALIKE and not (one.domain and other.domain and one.domain != other.domain):
-        reasons, scores = [*reasons, "name"], [*scores, round(alike * 0.9)]
-    return tuple(reasons), min(100, max(scores) + 5 * (len(reasons) - 1) if reasons else 0)
+        scores["name"] = round(alike * 0.9)
+    return _together(scores)
+
+
+def _together(scores: Mapping[str, int]) -> tuple[tuple[str, ...], int]:
+    """The reasons, and one score: each further reason adds to the best one."""
+    return tuple(scores), min(100, max(scores.values()) + 5 * (len(scores) - 1)) if scores else 0
 
 
 def _alike(one: str, other: str) -> float:
     return fuzz.token_sort_ratio(one, other, score_cutoff=ALIKE)
 
 
+@lru_cache(KEPT)
+def _words(name: str) -> str:
+    return search_text(name)
+
+
+@lru_cache(KEPT)
 def _mailbox(email: str) -> str:
     """The address without what follows a plus sign: it comes to the same mailbox."""
     name, _, domain = email.partition("@")
@@ -182,23 +199,24 @@ def _blocks(session: Session, model: type[Contact | Company]) -> Iterator[Sequen
     """Rows that have something in common."""
     if model is Contact:
         yield from _mailboxes(session)
-        for column in (Contact.phone, Contact.company_id, Contact.last_name):
-            yield from _sharing(session, Contact, column, Contact.deleted_at.is_(None))
+        yield from _sharing(session, Contact, Contact.phone, Contact.phone != "")
+        yield from _sharing(session, Contact, Contact.company_id, Contact.company_id.is_not(None))
+        yield from _sharing(session, Contact, Contact.last_name, Contact.last_name != "")
     else:
-        yield from _sharing(session, Company, Company.domain, Company.deleted_at.is_(None))
+        yield from _sharing(session, Company, Company.domain, Company.domain != "")
         begins = func.substr(Company.search, 1, _LETTERS)
-        yield from _sharing(session, Company, begins, Company.deleted_at.is_(None))
+        yield from _sharing(session, Company, begins, begins != "")
 
 
 def _sharing(
-    session: Session, model: type[Contact | Company], column: Shared, *where: ColumnElement[bool]
+    session: Session, model: type[Contact | Company], column: Shared, filled: ColumnElement[bool]
 ) -> Iterator[Sequence[Party]]:
-    given = and_(column.is_not(None), *where)
-    filled = column != "" if "company_id" not in str(column) else column.is_not(None)
-    several = select(column).where(given, filled).group_by(column).having(func.count() > 1).order_by(column)
+    """Rows with the same in a column, where `filled` holds."""
+    here = model.deleted_at.is_(None)
+    several = select(column).where(filled, here).group_by(column).having(func.count() > 1).order_by(column)
     pairs = 0
     for value in session.scalars(several.limit(BLOCKS)).all():
-        rows = session.scalars(select(model).where(column == value, *where).order_by(model.id).limit(BLOCK)).all()
+        rows = session.scalars(select(model).where(column == value, here).order_by(model.id).limit(BLOCK)).all()
         yield cast(Sequence[Party], rows)
         pairs += comb(len(rows), 2)
         if pairs >= PAIRS:
