@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, SQLColumnExpression
 
 from flowapp.catalog import times
 from flowapp.errors import InvalidError
 from flowapp.texts import say
 
+R = TypeVar("R")
 MAX_VALUES = 500  # that the rules of a filter list, all together
 MAX_TEXT = 1000  # characters of a value
-MISSING_TESTS = ("exists", "empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,30 @@ class Kind(Protocol):
         """Whether there is a value that is not empty."""
 
 
+class Held:
+    """A kind whose value is a column, NULL where there is none."""
+
+    __slots__ = ()
+    column: SQLColumnExpression[object]
+
+    def missing(self) -> ColumnElement[bool]:
+        """NULL."""
+        return self.column.is_(None)
+
+    def exists(self) -> ColumnElement[bool]:
+        """Anything but NULL: nought is a number."""
+        return self.column.is_not(None)
+
+
+COMPARED: Mapping[str, Callable[[SQLColumnExpression[object], object], ColumnElement[bool]]] = {
+    "==": lambda column, value: column == value,
+    ">": lambda column, value: column > value,
+    ">=": lambda column, value: column >= value,
+    "<": lambda column, value: column < value,
+    "<=": lambda column, value: column <= value,
+}
+
+
 def text_of(value: object) -> str:
     """The text that a rule compares with. InvalidError for anything else."""
     if not isinstance(value, str) or len(value) > MAX_TEXT:
@@ -66,6 +90,11 @@ def values_of(value: object) -> list[object]:
     if not isinstance(values, list) or len(values) > MAX_VALUES:
         raise too_many_values()
     return values
+
+
+def read_each(operator: str, value: object, read: Callable[[object], R]) -> R | list[R]:
+    """What `read` makes of the value; of `in`, of each that is listed."""
+    return [read(entry) for entry in values_of(value)] if operator == "in" else read(value)
 
 
 def too_many_values() -> InvalidError:

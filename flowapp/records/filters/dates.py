@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression
 
 from flowapp.catalog import times
 from flowapp.errors import ExpressionError, InvalidError
-from flowapp.records.filters.context import Context, text_of, values_of
+from flowapp.records.filters.context import COMPARED, Context, Held, read_each, text_of
 from flowapp.texts import say
 from flowapp.values.dates import iso_instant
 from flowapp.values.examples import day_example
@@ -22,8 +22,8 @@ _SIGNS = {"before": "<", "after": ">"}
 
 
 @dataclass(frozen=True, slots=True)
-class DateKind:
-    """A day. `stored` makes of a day what the column holds."""
+class DateKind(Held):
+    """A day. `as_text`: the column holds it as ISO 8601 writes it."""
 
     column: SQLColumnExpression[object]
     as_text: bool = False
@@ -31,10 +31,8 @@ class DateKind:
 
     def read(self, operator: str, value: object, context: Context) -> object:
         """Days as ISO 8601 writes them; before and after also relative times."""
-        if operator == "in":
-            return [_day(entry).isoformat() for entry in values_of(value)]
-        if operator == "==":
-            return _day(value).isoformat()
+        if operator in ("in", "=="):
+            return read_each(operator, value, lambda entry: _day(entry).isoformat())
         _moment(operator, value, context)
         return value
 
@@ -55,18 +53,10 @@ class DateKind:
     def _stored(self, day: date) -> object:
         return day.isoformat() if self.as_text else day
 
-    def missing(self) -> Test:
-        """NULL."""
-        return self.column.is_(None)
-
-    def exists(self) -> Test:
-        """A day is there."""
-        return self.column.is_not(None)
-
 
 @dataclass(frozen=True, slots=True)
-class DateTimeKind:
-    """A moment."""
+class DateTimeKind(Held):
+    """A moment. `as_text`: the column holds it as ISO 8601 writes it, in UTC."""
 
     column: SQLColumnExpression[object]
     as_text: bool = False
@@ -81,18 +71,7 @@ class DateTimeKind:
         """To the microsecond."""
         moment = _moment(operator, value, context)
         held = moment.astimezone(UTC).isoformat() if self.as_text else moment
-        sign = _SIGNS.get(operator, operator)
-        if sign in (">", ">="):
-            return self.column > held if sign == ">" else self.column >= held
-        return self.column < held if sign == "<" else self.column <= held
-
-    def missing(self) -> Test:
-        """NULL."""
-        return self.column.is_(None)
-
-    def exists(self) -> Test:
-        """A moment is there."""
-        return self.column.is_not(None)
+        return COMPARED[_SIGNS.get(operator, operator)](self.column, held)
 
 
 def _day(value: object) -> date:

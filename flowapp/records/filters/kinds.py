@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import ClassVar
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, func, li
 
 from flowapp.errors import InvalidError
 from flowapp.models.folding import folded
-from flowapp.records.filters.context import Context, text_of, values_of
+from flowapp.records.filters.context import COMPARED, Context, Held, read_each, text_of
 from flowapp.texts import say
 from flowapp.values.examples import number_example
 from flowapp.values.numbers import plain_number
@@ -21,7 +21,7 @@ Test = ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
-class TextKind:
+class TextKind(Held):
     """A text; also one of a few words."""
 
     column: SQLColumnExpression[str]
@@ -29,7 +29,7 @@ class TextKind:
 
     def read(self, operator: str, value: object, context: Context) -> object:  # noqa: ARG002
         """Texts stay as they are: "007" is not 7."""
-        return [text_of(entry) for entry in values_of(value)] if operator == "in" else text_of(value)
+        return read_each(operator, value, text_of)
 
     def test(self, operator: str, value: object, context: Context, *, ignore_case: bool) -> Test:
         """By characters, unless case does not count."""
@@ -47,17 +47,13 @@ class TextKind:
             return and_(start > 0, func.substr(column, start, func.length(text)) == text)
         return column == text
 
-    def missing(self) -> Test:
-        """NULL: an empty text is one."""
-        return self.column.is_(None)
-
     def exists(self) -> Test:
-        """Blank is nothing."""
+        """Blank is nothing, though an empty text is not missing."""
         return func.trim(self.column) != ""
 
 
 @dataclass(frozen=True, slots=True)
-class NumberKind:
+class NumberKind(Held):
     """A number. `places`: the column is exact and has so many decimals; None: it is any number, out of JSON."""
 
     column: SQLColumnExpression[object]
@@ -67,9 +63,7 @@ class NumberKind:
 
     def read(self, operator: str, value: object, context: Context) -> object:  # noqa: ARG002
         """Numbers, also as text in plain notation."""
-        if operator == "in":
-            return [_number(entry) for entry in values_of(value)]
-        return _number(value)
+        return read_each(operator, value, _number)
 
     def test(self, operator: str, value: object, context: Context, *, ignore_case: bool) -> Test:  # noqa: ARG002
         """A column of so many decimals is compared with the next number that it can hold."""
@@ -80,22 +74,14 @@ class NumberKind:
     def _compared(self, operator: str, value: object, context: Context) -> Test:
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value))
         if self.places is None:
-            return _COMPARED[operator](self.column, _any_number(number, context))
+            return COMPARED[operator](self.column, _any_number(number, context))
         limit = Decimal(self.most) + 1
         held = max(-limit, min(limit, number))
         one = Decimal(1).scaleb(-self.places)
         held = held.quantize(one, rounding=ROUND_FLOOR if operator in (">", "<=", "==") else ROUND_CEILING)
         if operator == "==" and held != number:
             return and_(false(), self.column.is_not(None))
-        return _COMPARED[operator](self.column, held if self.places else int(held))
-
-    def missing(self) -> Test:
-        """NULL."""
-        return self.column.is_(None)
-
-    def exists(self) -> Test:
-        """Nought is a number."""
-        return self.column.is_not(None)
+        return COMPARED[operator](self.column, held if self.places else int(held))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +122,7 @@ class ListKind:
 
     def read(self, operator: str, value: object, context: Context) -> object:  # noqa: ARG002
         """Texts."""
-        return [text_of(entry) for entry in values_of(value)] if operator == "in" else text_of(value)
+        return read_each(operator, value, text_of)
 
     def test(self, operator: str, value: object, context: Context, *, ignore_case: bool) -> Test:  # noqa: ARG002
         """Whether one of its entries is the value, or one of the values."""
@@ -152,7 +138,7 @@ class ListKind:
 
 
 @dataclass(frozen=True, slots=True)
-class IdKind:
+class IdKind(Held):
     """A reference to something else. `find` reads what a person calls it; None: there is no such thing."""
 
     column: SQLColumnExpression[str] | SQLColumnExpression[str | None]
@@ -161,7 +147,7 @@ class IdKind:
 
     def read(self, operator: str, value: object, context: Context) -> object:  # noqa: ARG002
         """Ids."""
-        return [self._id(entry) for entry in values_of(value)] if operator == "in" else self._id(value)
+        return read_each(operator, value, self._id)
 
     def _id(self, value: object) -> str:
         text = text_of(value).strip()
@@ -173,14 +159,6 @@ class IdKind:
     def test(self, operator: str, value: object, context: Context, *, ignore_case: bool) -> Test:  # noqa: ARG002
         """Whether it is this one."""
         return self.column.in_(value) if isinstance(value, list) else self.column == value
-
-    def missing(self) -> Test:
-        """NULL."""
-        return self.column.is_(None)
-
-    def exists(self) -> Test:
-        """It leads somewhere."""
-        return self.column.is_not(None)
 
 
 def _as_it_is(text: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
@@ -199,12 +177,3 @@ def _any_number(number: Decimal, context: Context) -> object:
     if not context.sqlite:
         return number
     return int(number) if number == number.to_integral_value() and abs(number) < 2**53 else float(number)
-
-
-_COMPARED: Mapping[str, Callable[[SQLColumnExpression[object], object], Test]] = {
-    "==": lambda column, value: column == value,
-    ">": lambda column, value: column > value,
-    ">=": lambda column, value: column >= value,
-    "<": lambda column, value: column < value,
-    "<=": lambda column, value: column <= value,
-}
