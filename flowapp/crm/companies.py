@@ -54,7 +54,7 @@ def create(session: Session, data: Mapping[str, object], *, cause: Cause, source
     values = reading.read(session, {"name": "", **named(data)}, READERS)
     held = fields.read(session, NOUN, data.get("fields", {}), {}, new=True)
     company = Company(**values, fields=held, source_key=source_key)
-    _write(session, company, {})
+    write(session, company, {})
     _record(session, "company.created", company, {}, cause)
     return company
 
@@ -69,7 +69,7 @@ def update(session: Session, company: Company, data: Mapping[str, object], *, ca
     for name, value in values.items():
         setattr(company, name, value)
     if changes := changed(before, view(company)):
-        _write(session, company, held)
+        write(session, company, held)
         _record(session, "company.updated", company, changes, cause)
     return company
 
@@ -165,7 +165,8 @@ def index(company: Company) -> None:
     company.search = search_of(company)
 
 
-def _write(session: Session, company: Company, held: Mapping[str, object]) -> None:
+def write(session: Session, company: Company, held: Mapping[str, object]) -> None:
+    """Writes the company, by what it is found and what it alone may have; `held` were its custom fields."""
     index(company)
     save(session, company)
     fields.claim(session, NOUN, company, held)

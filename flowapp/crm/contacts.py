@@ -60,7 +60,7 @@ def create(session: Session, data: Mapping[str, object], *, cause: Cause, source
     values = addresses.arranged(reading.read(session, named(data), READERS))
     held = fields.read(session, NOUN, data.get("fields", {}), {}, new=True)
     contact = Contact(**values, fields=held, source_key=source_key)
-    _write(session, contact, {})
+    write(session, contact, {})
     _record(session, "contact.created", contact, {}, cause)
     return contact
 
@@ -78,7 +78,7 @@ def update(session: Session, contact: Contact, data: Mapping[str, object], *, ca
     for name, value in values.items():
         setattr(contact, name, value)
     if changes := changed(before, view(contact)):
-        _write(session, contact, held)
+        write(session, contact, held)
         _record(session, "contact.updated", contact, changes, cause)
     return contact
 
@@ -199,7 +199,8 @@ def index(contact: Contact) -> None:
     contact.search = search_of(contact)
 
 
-def _write(session: Session, contact: Contact, held: Mapping[str, object]) -> None:
+def write(session: Session, contact: Contact, held: Mapping[str, object]) -> None:
+    """Writes the contact, by what it is found and what it alone may have; `held` were its custom fields."""
     index(contact)
     addresses.write(session, contact)
     fields.claim(session, NOUN, contact, held)

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from flowapp.crm import reading
-from flowapp.crm.writing import Record
 from flowapp.data.columns import MAX_LONG_TEXT, UNSTORABLE, Column
 from flowapp.errors import InvalidError, UnknownReferenceError
 from flowapp.exact_json import dump_json
-from flowapp.models import Company, Contact, Deal, FieldDef, by_reference, conventions_of
+from flowapp.models import FieldDef, by_reference, conventions_of
+from flowapp.models.crm.nouns import RECORDS
 from flowapp.texts import say
 from flowapp.values.lists import as_list
 from flowapp.values.text import folded
@@ -21,7 +21,6 @@ from flowapp.values.text import folded
 MAX_OPTIONS = 500
 MAX_HELD = 500  # characters that the database keeps of it
 MAX_NAME = 200  # of a field that nobody has defined
-_TARGETS: Mapping[str, type[Record]] = {"contact": Contact, "company": Company, "deal": Deal}
 
 
 def coerce(session: Session, field: FieldDef, value: object) -> object:
@@ -80,7 +79,7 @@ def _url(_session: Session, _field: FieldDef, value: object) -> str:
 
 
 def _relation(session: Session, field: FieldDef, value: object) -> str:
-    row = by_reference(session, _TARGETS[field.target], reading.plain_text(value, "").strip())
+    row = by_reference(session, RECORDS[field.target], reading.plain_text(value, "").strip())
     if row is None:
         raise UnknownReferenceError.at("", say("There is no such %(object)s.", object=say(field.target)))
     return row.id

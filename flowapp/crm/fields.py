@@ -13,12 +13,12 @@ from flowapp.crm.field_types import MAX_OPTIONS, any_json, coerce, identity
 from flowapp.crm.writing import Record, save
 from flowapp.data.names import suggestion
 from flowapp.errors import InvalidError, NotFoundError, Problem, UnknownReferenceError, UnsuitableError
-from flowapp.models import FIELD_OBJECTS, FIELD_TYPES, Company, Contact, Deal, FieldDef, FieldValue, iso
+from flowapp.models import FIELD_OBJECTS, FIELD_TYPES, Contact, FieldDef, FieldValue, iso
+from flowapp.models.crm.nouns import RECORDS
 from flowapp.texts import say
 from flowapp.workflows.projects import slugify
 
 Fields = dict[str, object]
-MODELS: Mapping[str, type[Record]] = {"contact": Contact, "company": Company, "deal": Deal}
 RESERVED = {  # names that expressions know of every record
     "id", "number", "name", "fields", "montant", "nom", "contact_id", "pipeline", "stage", "tags", "lists", "contacts", "owner",
     "company", "contact", "organisation", "deal",
@@ -157,7 +157,7 @@ def _read_one(session: Session, noun: str, key: str, value: object, defined: Map
 def _refuse_key(session: Session, field: FieldDef) -> None:
     if not _KEY.fullmatch(field.key):
         raise InvalidError.at("key", say("Use lower-case letters, digits and underscores, a letter first."))
-    if field.key in RESERVED or field.key in inspect(MODELS[field.noun]).columns:
+    if field.key in RESERVED or field.key in inspect(RECORDS[field.noun]).columns:
         raise InvalidError.at("key", say("Every record has a field of this name. Choose another key."), "taken")
     if any(one.key == field.key for one in of(session, field.noun)):
         raise UnsuitableError.at("key", _TAKEN, "taken")
@@ -184,7 +184,7 @@ def _written(session: Session, field: FieldDef, *, claimed: bool = False) -> Non
 
 def _hold_all(session: Session, field: FieldDef) -> None:
     """Holds the values of every record, some at a time: there may be many."""
-    model, last = MODELS[field.noun], ""
+    model, last = RECORDS[field.noun], ""
     while True:
         some = select(model.id, model.fields).order_by(model.id).limit(AT_ONCE)
         rows = session.execute(some.where(model.id > last) if last else some).all()

@@ -25,6 +25,7 @@ from flowapp.errors import InvalidError
 from flowapp.exact_json import loads
 from flowapp.models import Contact, Deal, ListMember, Tag, Tagging, Task, read_id, utcnow
 from flowapp.models.crm.base import Owned, Sourced
+from flowapp.models.crm.nouns import NOUNS
 from flowapp.records.paging import Page, PageAt, numbered
 from flowapp.texts import say
 
@@ -51,6 +52,7 @@ class Search:
 
     `filter` are conditions in their canonical form, and `matching` the same for the database: `read` makes both.
     `due` is a word of todo.DUE, of tasks; `now` is when it was read, in the zone of its reader.
+    `reader` is who `read` read it for, with the fields that it has asked for.
     """
 
     text: str = ""
@@ -66,6 +68,7 @@ class Search:
     filter: Conditions = field(default_factory=Conditions)
     matching: ColumnElement[bool] | None = field(default=None, compare=False, repr=False)
     now: datetime = field(default_factory=utcnow, compare=False, repr=False)
+    reader: Reader | None = field(default=None, compare=False, repr=False)
 
     @property
     def narrows(self) -> bool:
@@ -86,10 +89,10 @@ def read(session: Session, model: type[Sourced], data: Mapping[str, object], me:
     texts = {name: str(value)[:1000] for name, value in given.items() if name in TEXTS}
     texts["owner_id"] = me if me and texts.get("owner_id", "").lower() in ME else texts.get("owner_id", "")
     reader = Reader(session, me)
-    asked = views.read_filter(reader, views.NOUNS[model], conditions_of(given.get("filter")))
+    asked = views.read_filter(reader, NOUNS[model], conditions_of(given.get("filter")))
     order_of(reader, model, texts.get("sort", DEFAULT_SORT))
     now = utcnow().astimezone(zone_of(session, me)) if model is Task else utcnow()
-    search = Search(trashed=bool(given.get("trashed")), filter=asked.conditions, now=now)
+    search = Search(trashed=bool(given.get("trashed")), filter=asked.conditions, now=now, reader=reader)
     return replace(search, matching=asked.matching if asked.conditions else None, **texts)  # type: ignore[arg-type]
 
 
@@ -107,15 +110,15 @@ def conditions_of(given: object) -> object:
 
 def noun_of(model: type[Sourced]) -> str:
     """The noun that a table's rows are of."""
-    return views.NOUNS[model]
+    return NOUNS[model]
 
 
-def find(session: Session, model: type[R], search: Search, sort: str, at: PageAt, *narrowed: Test) -> Page[R]:
+def find(session: Session, model: type[R], search: Search, at: PageAt, *narrowed: Test) -> Page[R]:
     """The page of the records that match, and of which `narrowed` holds. InvalidError at `sort` for an unknown one; an unknown id matches nothing."""
     statement = select(model).where(*conditions(model, search), *narrowed)
     if model in (Contact, Deal):
         statement = statement.options(selectinload(_column(model, "company")))
-    order = order_of(Reader(session), model, sort)
+    order = order_of(search.reader or Reader(session), model, search.sort)
     page = numbered(session, statement, at, order=order, counted=_column(model, "id"))
     return page.of([row[0] for row in page.rows])
 
@@ -156,7 +159,7 @@ def order_of(reader: Reader, model: type[Sourced], sort: str) -> list[Key]:
 
     InvalidError at `sort` for an unknown one.
     """
-    noun = views.NOUNS[model]
+    noun = NOUNS[model]
     known = views.find(views.of(reader, noun), noun, sort.removeprefix("-"))
     if known is None or not known.sort:
         raise InvalidError.at("sort", say("This list cannot be sorted by “%(name)s”.", name=sort[:50]), "unknown")

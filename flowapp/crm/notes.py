@@ -49,10 +49,7 @@ def create(session: Session, data: Mapping[str, object], *, cause: Cause, source
     if (made := made_before(session, Note, source_key)) is not None:
         return made
     data = named(data)
-    made_by = {
-        name: value for name, value in cause.columns().items() if name not in ("depth", "bulk", "silent") and value
-    }
-    note = Note(**reading.read(session, data, READERS), made_by=made_by, source_key=source_key)
+    note = Note(**reading.read(session, data, READERS), made_by=cause.made_by(), source_key=source_key)
     _set_text(session, note, data, required=True)
     links.refuse_nothing(note)
     save(session, note)

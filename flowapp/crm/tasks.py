@@ -44,10 +44,7 @@ def create(session: Session, data: Mapping[str, object], *, cause: Cause, source
         return made
     data = named(data)
     values = reading.read(session, {"title": "", **data}, READERS)
-    made_by = {
-        name: value for name, value in cause.columns().items() if name not in ("depth", "bulk", "silent") and value
-    }
-    task = Task(**values, made_by=made_by, source_key=source_key)
+    task = Task(**values, made_by=cause.made_by(), source_key=source_key)
     _set_due(session, task, data)
     _set_done(session, task, data)
     task.search = search_of(task)

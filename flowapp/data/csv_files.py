@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +15,7 @@ from flowapp.models import DataTable, conventions_of
 from flowapp.security import helpers
 from flowapp.texts import say
 from flowapp.values.conventions import Conventions
+from flowapp.values.csv_lines import MARK, csv_line
 from flowapp.values.formulas import bare, harmless
 from flowapp.workflows.projects import slugify
 
@@ -146,18 +145,12 @@ def _cell(cells: Sequence[str], at: int) -> str:
 def write(session: Session, table: DataTable) -> Iterator[str]:
     """The whole table as CSV (UTF-8 with a byte order mark, so that spreadsheets read accents), piece by piece."""
     columns = tables.columns_of(table)
-    yield "\ufeff" + _line(["id", *(column.key for column in columns), "created_at", "updated_at"])
+    yield MARK + csv_line(["id", *(column.key for column in columns), "created_at", "updated_at"])
     for row in records.every(session, table):
-        yield _line([str(row["id"]), *(_safe(row[column.key], column.type) for column in columns),
+        yield csv_line([str(row["id"]), *(_safe(row[column.key], column.type) for column in columns),
                      as_text(row["created_at"]), as_text(row["updated_at"])])  # fmt: skip
 
 
 def _safe(value: object, kind: str) -> str:
     text = as_text(value)
     return text if kind == "number" else harmless(text)
-
-
-def _line(cells: Sequence[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(cells)
-    return out.getvalue()

@@ -21,6 +21,7 @@ from flowapp.texts import say
 
 MAX_ROWS = 50_000
 MAX_LINES = 20 * MAX_ROWS  # empty ones, and those inside of quotes, too
+WIDEST = 16_384  # cells of a row: no spreadsheet has more columns
 SAMPLE = 64 * 1024  # characters in which the separator is looked for
 SAMPLED = 50  # records
 SEPARATORS = {"\t": N_("Tab"), ";": N_("Semicolon"), "|": N_("Vertical bar"), ",": N_("Comma")}
@@ -155,9 +156,15 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     count = 0
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
+            if filled := _filled(cells):
                 count += 1
-                yield reader.line_num, [cell.strip() for cell in cells]
+                if len(filled) > WIDEST:
+                    raise InvalidError.at("file", say("A row can have at most %(limit)s cells.", limit=WIDEST))
+                named = [""] * (min(len(cells), WIDEST) - len(filled)) if count <= SAMPLED else []
+                yield (
+                    reader.line_num,
+                    filled + named,
+                )  # among the first are the names of the columns, some of them empty
             if len(held) > 1:
                 _refuse_open(held, separator, reader.line_num)
             if count > MAX_ROWS + 1 or reader.line_num > MAX_LINES:
@@ -170,6 +177,14 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
         raise InvalidError.at("file", message) from None
     if count:
         _refuse_open(last, separator, reader.line_num)
+
+
+def _filled(cells: list[str]) -> list[str]:
+    """The cells up to the last one that holds something: a line may end with millions of separators."""
+    width = len(cells)
+    while width and not cells[width - 1].strip():
+        width -= 1
+    return [cell.strip() for cell in cells[:width]]
 
 
 def _refuse_open(lines: list[str], separator: str, ends: int) -> None:

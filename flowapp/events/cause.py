@@ -63,5 +63,10 @@ class Cause:
             "silent": self.silent,
         }
 
+    def made_by(self) -> dict[str, object]:
+        """What a task or a note keeps of it: who or what made it."""
+        return {name: value for name, value in self.columns().items() if name not in _OF_EVENTS and value}
 
+
+_OF_EVENTS = ("depth", "bulk", "silent")
 SYSTEM = Cause()  # nobody: Flowapp itself

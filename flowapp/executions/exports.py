@@ -6,9 +6,7 @@ attempts themselves, so the lines that the API composes of their starts and ends
 
 from __future__ import annotations
 
-import csv
 import heapq
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from flowapp.exact_json import Json
 from flowapp.executions import history, log, serialisers
 from flowapp.models import Execution, LogLine, StepRun, Workflow, first_id
 from flowapp.texts import localized_values, say
+from flowapp.values.csv_lines import MARK, csv_line
 from flowapp.values.formulas import harmless
 
 FORMATS = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
@@ -169,11 +168,11 @@ def _jsonl(reader: _Reader) -> Iterator[str]:
 
 
 def _csv(reader: _Reader) -> Iterator[str]:
-    yield "\ufeff" + _line(_COLUMNS)
+    yield MARK + csv_line(_COLUMNS)
     for execution in reader.executions():
         for kind, row in reader.entries(str(execution["id"])):
             shown = {"execution_id": execution["id"], "type": kind, **row, **_details(kind, row)}
-            yield _line([_cell(shown.get(name)) for name in _COLUMNS])
+            yield csv_line([_cell(shown.get(name)) for name in _COLUMNS])
 
 
 def _details(kind: str, row: Json) -> Json:
@@ -188,9 +187,3 @@ def _cell(value: object) -> str:
         return ""
     text = value.isoformat() if isinstance(value, datetime) else str(value)
     return harmless(text) if isinstance(value, str) else text
-
-
-def _line(cells: Sequence[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(cells)
-    return out.getvalue()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowapp.values.csv_lines import MARK, csv_line
 from flowapp.values.formulas import BEGINNINGS, harmless
 from flowapp.values.numbers import number_text
 
@@ -31,9 +30,9 @@ _FIRST_YEAR = 1900  # of the calendar of spreadsheets
 
 def csv_pieces(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     """As CSV: UTF-8 with a byte order mark, so that spreadsheets read accents."""
-    yield "\ufeff" + _line([harmless(name) for name in header])
+    yield MARK + csv_line([harmless(name) for name in header])
     for row in rows:
-        yield _line([_text(cell) for cell in row])
+        yield csv_line([_text(cell) for cell in row])
 
 
 def write_xlsx(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -74,9 +73,3 @@ def _text(cell: Cell) -> str:
     if isinstance(cell, Decimal | int):
         return number_text(Decimal(cell))
     return cell.isoformat() if isinstance(cell, date) else harmless(cell)
-
-
-def _line(cells: Sequence[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(cells)
-    return out.getvalue()

@@ -13,6 +13,7 @@ from flowapp.crm.views import fields
 from flowapp.crm.views.reader import Reader
 from flowapp.models import Company, Contact, Deal
 from flowapp.models.crm.base import Sourced
+from flowapp.models.crm.nouns import NOUNS
 from flowapp.records.paging import FIRST
 
 # Of contacts there may be a hundred thousand: each sorting. Of the others the most used ones.
@@ -47,7 +48,7 @@ def plan_of(session: Session, model: type[Sourced], sort: str) -> str:
     engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", note)
     try:
-        finding.find(session, model, finding.Search(sort=sort), sort, FIRST)
+        finding.find(session, model, finding.Search(sort=sort), FIRST)
     finally:
         event.remove(engine, "before_cursor_execute", note)
     ((statement, values),) = asked
@@ -61,7 +62,7 @@ def plan_of(session: Session, model: type[Sourced], sort: str) -> str:
 def test_an_index_serves_each_sorting(session: Session, model: type[Sourced]) -> None:
     if session.get_bind().dialect.name == "sqlite":
         as_if_there_were_many(session, model.__tablename__)
-    known = fields.of(Reader(session), fields.NOUNS[model])
+    known = fields.of(Reader(session), NOUNS[model])
     offered = {name for name, one in known.items() if one.sort}
     names = SERVED[model] or offered
     assert names <= offered

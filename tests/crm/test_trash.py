@@ -53,7 +53,7 @@ def test_what_is_erased_leaves_nothing_of_its_own(session: Session) -> None:
     tasks.create(session, {"title": "Hers", "contact_id": ann.id}, cause=SYSTEM)
     contacts.delete(session, ann, cause=SYSTEM)
     session.commit()
-    erasing.erase(session, "contact", ann)
+    erasing.erase(session, "contact", ann.id)
     session.commit()
     assert [note.text for note in session.query(Note)] == ["The deal's too"]
     assert session.query(Task).count() == session.query(FieldValue).count() == session.query(ContactEmail).count() == 0

@@ -37,11 +37,22 @@ def test_lines_are_those_of_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"a,b\n" * 60_000, b"x" * 200_000 + b",y\n1,2\n", b'"' * 100_000, b"a,b\n1,\x00\n"]
+    "content",
+    [b"a,b\n" * 60_000, b"x" * 200_000 + b",y\n1,2\n", b'"' * 100_000, b"a,b\n1,\x00\n", b"a,b\n" + b"1," * 20_000],
 )
 def test_what_cannot_be_imported_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidError):
         csv_reading.read(content)
+
+
+def test_empty_cells_at_the_end_of_a_row_cost_nothing() -> None:
+    header, rows = b"name,note,\n", b"Ann,x\n" * 60
+    began = time.process_time()
+    sheet = csv_reading.read(header + b"Bob" + b"," * (MAX_FILE - 1000) + b"\n" + rows + b"Eve" + b"," * 40 + b"\n")
+    assert time.process_time() - began < 2
+    assert sheet.header == ["name", "note", ""]  # what stands in its column belongs somewhere
+    assert len(sheet.rows[0][1]) == csv_reading.WIDEST and set(sheet.rows[0][1]) == {"Bob", ""}
+    assert sheet.rows[-1] == (63, ["Eve"])
 
 
 @pytest.mark.parametrize("line", [b"name,note,amount,more\n", b'"a","b","c"\n', b"x" * 1000 + b"\n", b"\n", b'""'])

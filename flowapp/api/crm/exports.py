@@ -14,6 +14,7 @@ from flowapp.catalog import N_
 from flowapp.crm import finding
 from flowapp.crm.exports import table
 from flowapp.extensions import db
+from flowapp.models.crm.nouns import MODELS
 from flowapp.security.roles import Role
 from flowapp.web.access import access
 from flowapp.web.crm.saved_lists import list_file
@@ -37,7 +38,7 @@ class ExportQuery(RecordQuery):
 def _file(noun: str) -> Response:
     query = read_query(ExportQuery)
     session = db.session()
-    search = finding.read(session, table.MODELS[noun], query.model_dump(by_alias=True), g.actor.user.id)
+    search = finding.read(session, MODELS[noun], query.model_dump(by_alias=True), g.actor.user.id)
     names = [name.strip() for name in query.columns.split(",") if name.strip()]
     return list_file(noun, search, query.format, table.columns_of(session, noun, names), lambda column: column.name)
 

@@ -97,7 +97,7 @@ def page_of(model: type[R], query: ListQuery, *narrowed: ColumnElement[bool]) ->
     if search.sort not in BY_ID:
         if at.cursor:
             raise UnsuitableError.at("cursor", say("A list that is sorted so has numbered pages: give a page."))
-        return finding.find(db.session(), model, search, search.sort, at, *narrowed)
+        return finding.find(db.session(), model, search, at, *narrowed)
     statement = select(model).where(*finding.conditions(model, search), *narrowed)
     falling = search.sort.startswith("-")
     return paginate(db.session(), statement, at, key=_id(model), id_column=_id(model), descending=falling)

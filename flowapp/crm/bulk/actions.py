@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import N_
 from flowapp.crm import lists, owners, tags
-from flowapp.crm.bulk.nouns import NOUNS, BulkNoun, Row
+from flowapp.crm.bulk.nouns import NOUNS, BulkNoun
 from flowapp.crm.bulk.starting import read_workflow, start_all
 from flowapp.crm.writing import Record
 from flowapp.errors import InvalidError
 from flowapp.events import Cause
 from flowapp.models import Contact, Execution, Job
+from flowapp.models.crm.nouns import Listed
 from flowapp.texts import say
 
 __all__ = ["ACTIONS", "NOUNS", "Action", "Work"]
@@ -32,12 +33,12 @@ class Work:
 
     session: Session
     noun: BulkNoun
-    rows: Sequence[Row]
+    rows: Sequence[Listed]
     arguments: Given
     cause: Cause
     job: Job
     changed: int = 0
-    refused: list[tuple[Row, str]] = field(default_factory=list)
+    refused: list[tuple[Listed, str]] = field(default_factory=list)
     started: Sequence[Execution] = ()
 
 

@@ -16,23 +16,20 @@ from flowapp.data.names import suggestion
 from flowapp.errors import UnknownReferenceError
 from flowapp.events import Cause
 from flowapp.models import Company, Contact, Deal, Task
+from flowapp.models.crm.nouns import MODELS, Listed
 from flowapp.texts import say
-
-Row = Contact | Company | Deal | Task
 
 
 class Service(Protocol):
     """What the services of the four nouns have in common."""
 
-    def update(self, session: Session, row: Row, /, data: Mapping[str, object], *, cause: Cause) -> Row: ...
-
     def update_together(
-        self, session: Session, rows: Sequence[Row], /, data: Mapping[str, object], *, cause: Cause
-    ) -> ChangedRows[Row]: ...
+        self, session: Session, rows: Sequence[Listed], /, data: Mapping[str, object], *, cause: Cause
+    ) -> ChangedRows[Listed]: ...
 
-    def delete(self, session: Session, row: Row, /, *, cause: Cause) -> None: ...
+    def delete(self, session: Session, row: Listed, /, *, cause: Cause) -> None: ...
 
-    def restore(self, session: Session, row: Row, /, *, cause: Cause) -> Row: ...
+    def restore(self, session: Session, row: Listed, /, *, cause: Cause) -> Listed: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ class BulkNoun:
     """`one` and `many` are msgids; `names` are what can be changed of them."""
 
     name: str
-    model: type[Row]
+    model: type[Listed]
     service: Service
     one: str
     many: str
@@ -56,42 +53,42 @@ class BulkNoun:
             raise UnknownReferenceError.at(unknown, say("There is no such field.") + suggestion(unknown, self.names))
 
 
-def _noun(name: str, model: type[Row], service: object, texts: tuple[str, str], names: Iterable[str]) -> BulkNoun:
+def _noun(name: str, service: object, texts: tuple[str, str], names: Iterable[str]) -> BulkNoun:
     # Each service knows rows of its own kind only, which is what it is given: no type says so of all four.
-    return BulkNoun(name, model, cast(Service, service), *texts, frozenset(names))
+    return BulkNoun(name, MODELS[name], cast(Service, service), *texts, frozenset(names))
 
 
 NOUNS: Mapping[str, BulkNoun] = {
     noun.name: noun
     for noun in (
-        _noun("contact", Contact, contacts, (N_("%(count)s contact"), N_("%(count)s contacts")),
+        _noun("contact", contacts, (N_("%(count)s contact"), N_("%(count)s contacts")),
               {*contacts.READERS, *contacts.ALIASES, "fields"}),
-        _noun("company", Company, companies, (N_("%(count)s company"), N_("%(count)s companies")),
+        _noun("company", companies, (N_("%(count)s company"), N_("%(count)s companies")),
               {*companies.READERS, *companies.ALIASES, "fields"}),
-        _noun("deal", Deal, deals, (N_("%(count)s deal"), N_("%(count)s deals")),
+        _noun("deal", deals, (N_("%(count)s deal"), N_("%(count)s deals")),
               {*deals.READERS, *deals.ALIASES, *deals.BY_ITSELF, "fields"}),
-        _noun("task", Task, tasks, (N_("%(count)s task"), N_("%(count)s tasks")),
+        _noun("task", tasks, (N_("%(count)s task"), N_("%(count)s tasks")),
               {*tasks.READERS, *tasks.ALIASES, "due_date", "due_time", "due_at", "done"}),
     )
 }  # fmt: skip
 
 
-def title_of(row: Row) -> str:
+def title_of(row: Listed) -> str:
     """What a record is called."""
     if isinstance(row, Contact):
         return contacts.name_of(row)
     return row.name if isinstance(row, Company) else row.title
 
 
-def read(session: Session, noun: BulkNoun, ids: Sequence[str]) -> dict[str, Row]:
+def read(session: Session, noun: BulkNoun, ids: Sequence[str]) -> dict[str, Listed]:
     """The rows of these ids, in the trash too, locked until the commit."""
-    model: type[Row] = noun.model
+    model: type[Listed] = noun.model
     wanted = select(model).where(model.id.in_(ids)).order_by(model.id).with_for_update(of=model)
     if noun.model is Deal:
         wanted = wanted.options(selectinload(Deal.company))
     if noun.model is Task:
         _read_about(session, ids)
-    return {row.id: cast(Row, row) for row in session.scalars(wanted)}
+    return {row.id: cast(Listed, row) for row in session.scalars(wanted)}
 
 
 def _read_about(session: Session, ids: Sequence[str]) -> None:

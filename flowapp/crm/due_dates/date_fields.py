@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from flowapp.crm import fields
 from flowapp.errors import InvalidError
-from flowapp.models import FIELD_OBJECTS, Company, Contact, Deal, Task
+from flowapp.models import FIELD_OBJECTS
 from flowapp.models.base import UtcDateTime
 from flowapp.models.crm.base import Sourced
+from flowapp.models.crm.nouns import MODELS
+from flowapp.records.filters.json_values import JsonValue
 from flowapp.texts import say
 
 DAY = timedelta(days=1)
-MODELS: Mapping[str, type[Sourced]] = {"contact": Contact, "company": Company, "deal": Deal, "task": Task}
 _DATED = ("date", "datetime")
 
 
@@ -56,15 +56,12 @@ class DateField:
         if self.column is not None:
             shown = func.to_char(self.column, "YYYY-MM-DD") if dialect == "postgresql" else self.column
             return cast(shown, Text)
-        held = inspect(self.model).columns["fields"]
-        if dialect == "postgresql":
-            return func.json_extract_path_text(held, self.name)
-        return cast(func.json_extract(held, f'$."{self.name}"'), Text)
+        return JsonValue(inspect(self.model).columns["fields"], self.name, sqlite=dialect == "sqlite").raw
 
 
 def find(session: Session, noun: str, name: str) -> DateField:
     """The date field of that name. InvalidError names those that there are."""
-    model = MODELS[noun]
+    model: type[Sourced] = MODELS[noun]
     own = {key: column for key, column in inspect(model).columns.items() if _is_date(key, column)}
     if name in own:
         return DateField(model, name, own[name])

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from flowapp.crm.due_dates.date_fields import DAY, MODELS, DateField, find
+from flowapp.crm.due_dates.date_fields import DAY, DateField, find
 from flowapp.models.crm.base import Sourced
+from flowapp.models.crm.nouns import MODELS
 
 AT_ONCE = 500
 MOST_DAYS = 366  # that are made up for after a standstill

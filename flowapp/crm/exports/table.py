@@ -21,13 +21,13 @@ from flowapp.crm.imports.targets import OWN, Target
 from flowapp.crm.views.reader import Reader
 from flowapp.crm.writing import Record
 from flowapp.errors import InvalidError
-from flowapp.models import Company, Contact, Deal, Task, iso
+from flowapp.models import iso
 from flowapp.models.crm.base import Sourced
+from flowapp.models.crm.nouns import MODELS
 from flowapp.records.table_files import Cell
 from flowapp.texts import say
 
 AT_ONCE = 500
-MODELS: Mapping[str, type[Sourced]] = {"contact": Contact, "company": Company, "deal": Deal, "task": Task}
 _TASK = (
     Target("title", N_("Title")),
     Target("type", N_("Type")),
@@ -87,7 +87,7 @@ def count(session: Session, noun: str, search: Search) -> int:
 def rows(session: Session, noun: str, search: Search, columns: Sequence[Target]) -> Iterator[list[Cell]]:
     """The rows of the list, in its order; what is added meanwhile is not among them."""
     model = MODELS[noun]
-    order = finding.order_of(Reader(session), model, search.sort)
+    order = finding.order_of(search.reader or Reader(session), model, search.sort)
     ids = session.scalars(select(model.id).where(*finding.conditions(model, search)).order_by(*order)).all()
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]

@@ -31,11 +31,9 @@ def run(session: Session, job: Job, limit: int) -> Batch:
     some = _next(session, row, taken, limit)
     columns = Columns(session, row.noun, row.header, service.mapping_of(row))
     upsert = Upsert(session, service.rules_of(row), cause=cause(job, row))
-    done = upsert.write({} if columns.wide(cells) else columns.data(cells) for _, cells in some)
+    done = columns.write(upsert, some)
     failures = []
     for (line, cells), one in zip(some, done, strict=True):
-        if columns.wide(cells):
-            columns.refuse_wide(one)
         if one.outcome == FAILED:
             sent = {name: cells[at] if at < len(cells) else "" for at, name in enumerate(row.header)}
             failures.append(Failure(str(line), columns.reason(one), data=sent))

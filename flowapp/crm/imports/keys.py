@@ -16,6 +16,7 @@ from flowapp.crm.people import addresses
 from flowapp.crm.writing import Record
 from flowapp.errors import InvalidError
 from flowapp.models import Contact, FieldDef, FieldValue, read_number
+from flowapp.models.crm.nouns import RECORDS
 from flowapp.models.folding import folded as folded_column
 from flowapp.texts import say
 from flowapp.values.text import folded
@@ -60,7 +61,7 @@ def find(session: Session, noun: str, keys: Sequence[Key]) -> dict[Key, list[Rec
 
 
 def _with(session: Session, noun: str, name: str, values: Sequence[str]) -> list[tuple[str, Record]]:
-    model = fields.MODELS[noun]
+    model = RECORDS[noun]
     if name.startswith(OWN):
         field = next(one for one in fields.of(session, noun) if one.key == name.removeprefix(OWN))
         held = select(FieldValue.value, FieldValue.record_id)

@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from flowapp.crm.imports import targets
 from flowapp.crm.imports.rows import Row, split
 from flowapp.crm.imports.targets import LISTED, OWN
+from flowapp.crm.imports.upsert import Upsert
 from flowapp.errors import InvalidError, Problem
 from flowapp.texts import join, labelled, say
 
+_WIDE = say("There are more cells than column names. Put values with separators in quotes.")
 FULL_NAME = "name"  # of a contact: its first word is the first name
 
 
@@ -38,6 +40,18 @@ class Columns:
         if problems:
             raise InvalidError(problems)
 
+    def write(self, upsert: Upsert, lines: Sequence[tuple[int, Sequence[str]]]) -> list[Row]:
+        """What became of each line. One with more cells than there are columns has its values in the wrong ones: it fails."""
+        wide = [any(cells[len(self._header) :]) for _, cells in lines]
+        rows = upsert.write(
+            {} if is_wide else self.data(cells) for is_wide, (_, cells) in zip(wide, lines, strict=True)
+        )
+        for is_wide, row in zip(wide, rows, strict=True):
+            if is_wide:
+                row.problems.clear()
+                row.fail(Problem("columns", _WIDE))
+        return rows
+
     def data(self, cells: Sequence[str]) -> dict[str, object]:
         """What a row says; blank cells say nothing."""
         data: dict[str, object] = {}
@@ -55,16 +69,6 @@ class Columns:
             else:
                 data[name] = split(cell) if name in LISTED else cell
         return {**data, "fields": own} if own else data
-
-    def wide(self, cells: Sequence[str]) -> bool:
-        """Whether a row has more cells than there are columns: its values stand in the wrong ones."""
-        return any(cells[len(self._header) :])
-
-    def refuse_wide(self, row: Row) -> None:
-        """Fails such a row."""
-        row.problems.clear()
-        wide = say("There are more cells than column names. Put values with separators in quotes.")
-        row.fail(Problem("columns", wide))
 
     def column_of(self, path: str) -> str:
         """The name of the file's column that a problem is about; the field's own name where none goes there."""

@@ -17,6 +17,7 @@ from flowapp.crm.writing import Record, View, changed
 from flowapp.errors import InvalidError, Problem
 from flowapp.events import Cause
 from flowapp.models import FieldValue, new_id
+from flowapp.models.crm.nouns import RECORDS
 from flowapp.models.numbers import take
 from flowapp.texts import say
 
@@ -40,7 +41,7 @@ def write(session: Session, noun: str, rows: Sequence[Row], *, cause: Cause, dry
 
 def _hold(session: Session, noun: str, rows: Sequence[Row]) -> None:
     """Keeps others from changing the records until the transaction ends, and reads them as they are now."""
-    model = fields.MODELS[noun]
+    model = RECORDS[noun]
     ids = [row.record.id for row in rows if row.record is not None]
     if not ids:
         return
@@ -91,7 +92,7 @@ def _refuse_held(session: Session, field_id: str, key: str, rows: Sequence[Row])
 
 
 def _put(session: Session, noun: str, rows: Sequence[Row]) -> None:
-    model, service = fields.MODELS[noun], SERVICES[noun]
+    model, service = RECORDS[noun], SERVICES[noun]
     new = [row for row in rows if row.record is None]
     last = _numbers(session, model, len(new))
     for at, row in enumerate(new, 1):

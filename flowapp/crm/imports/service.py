@@ -127,10 +127,8 @@ def trial(session: Session, row: Import, sheet: Sheet) -> Trial:
     until, found = time.monotonic() + TRIAL_SECONDS, Trial()
     for start in range(0, len(sheet.rows), PART):
         some = sheet.rows[start : start + PART]
-        done = upsert.write({} if columns.wide(cells) else columns.data(cells) for _, cells in some)
-        for (line, cells), one in zip(some, done, strict=True):
-            if columns.wide(cells):
-                columns.refuse_wide(one)
+        done = columns.write(upsert, some)
+        for (line, _), one in zip(some, done, strict=True):
             found.counts[one.outcome] += 1
             room = LISTED_PROBLEMS - len(found.problems)
             found.problems += [(line, columns.column_of(p.path), p.message) for p in one.problems[:room]]

@@ -12,6 +12,7 @@ from flowapp.crm.bulk import nouns
 from flowapp.crm.bulk.actions import ACTIONS, Action, Work
 from flowapp.crm.bulk.service import KIND
 from flowapp.models import Job
+from flowapp.models.crm.nouns import Listed
 from flowapp.records.jobs import Batch, Failure, cause_of, files, job_kind
 from flowapp.texts import say
 
@@ -33,11 +34,9 @@ def run(session: Session, job: Job, limit: int) -> Batch:
     return Batch(cursor, len(ids), work.changed, failures, work.started, over=cursor >= job.total)
 
 
-def _fitting(
-    action: Action, ids: Sequence[str], found: Mapping[str, nouns.Row]
-) -> tuple[list[nouns.Row], list[Failure]]:
+def _fitting(action: Action, ids: Sequence[str], found: Mapping[str, Listed]) -> tuple[list[Listed], list[Failure]]:
     """The rows that the action is for, in the order of their ids, and why the others are not."""
-    fit: list[nouns.Row] = []
+    fit: list[Listed] = []
     failures: list[Failure] = []
     for one in ids:
         row = found.get(one)

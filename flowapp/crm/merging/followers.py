@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Text, cast, delete, func, inspect, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flowapp.catalog.entities import Departure, follows_contact
-from flowapp.crm.fields import MODELS
 from flowapp.events import following as _of_events  # noqa: F401 - declares itself
 from flowapp.executions import following as _of_executions  # noqa: F401
 from flowapp.models import (
@@ -24,6 +23,8 @@ from flowapp.models import (
     Tagging,
     Task,
 )
+from flowapp.models.crm.nouns import RECORDS
+from flowapp.records.filters.json_values import JsonValue
 
 Column = InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
 # Whose these are by noun, and beside what it may stand there once only.
@@ -46,7 +47,7 @@ def follow(session: Session, departure: Departure) -> None:
         for column, beside in _LINKS[departure.noun]:
             _move(session, column, beside, departure)
         _move_relations(session, departure)
-    elif departure.what == "erased" and departure.noun in MODELS:
+    elif departure.what == "erased" and departure.noun in RECORDS:
         session.execute(delete(FieldValue).where(FieldValue.record_id == departure.id))
         session.execute(delete(RecordMerge).where(RecordMerge.into_id == departure.id))
 
@@ -73,13 +74,7 @@ def _move_relations(session: Session, departure: Departure) -> None:
     for field in session.scalars(
         select(FieldDef).where(FieldDef.type == "relation", FieldDef.target == departure.noun)
     ):
-        model = MODELS[field.noun]
-        for row in session.scalars(select(model).where(_leads_to(session, field, departure.id))):
+        model = RECORDS[field.noun]
+        leads_to = JsonValue(model.fields, field.key, sqlite=session.get_bind().dialect.name == "sqlite").raw
+        for row in session.scalars(select(model).where(leads_to == departure.id)):
             row.fields = {**row.fields, field.key: departure.into}
-
-
-def _leads_to(session: Session, field: FieldDef, record_id: str) -> ColumnElement[bool]:
-    column = inspect(MODELS[field.noun]).columns["fields"]
-    if session.get_bind().dialect.name == "sqlite":
-        return cast(func.json_extract(column, f"$.{field.key}"), Text) == record_id
-    return cast(func.json_extract_path_text(column, field.key), Text) == record_id

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from flowapp import events
 from flowapp.catalog.entities import Departure, follow
-from flowapp.crm import companies, contacts, fields
+from flowapp.crm import companies, contacts
 from flowapp.crm.merging import choices
 from flowapp.crm.merging.redirects import redirect
 from flowapp.crm.people import addresses
-from flowapp.crm.writing import changed, save, touch
+from flowapp.crm.writing import changed
 from flowapp.errors import UnsuitableError
 from flowapp.events import Cause
 from flowapp.models import Company, Contact, FieldValue, utcnow
@@ -29,8 +29,7 @@ def contact(session: Session, kept: Contact, gone: Contact, take: Collection[str
     _become_one(session, contacts.NOUN, kept, gone, chosen, told)
     for name, value in addresses.arranged({"emails": emails}, kept).items():
         setattr(kept, name, value)
-    addresses.write(session, kept)
-    _finish(session, contacts.NOUN, kept, contacts.search_of(kept))
+    contacts.write(session, kept, {})
     payload = {**contacts.payload(kept), **told, "changes": changed(before, contacts.view(kept))}
     _record(session, contacts.NOUN, kept, payload, cause)
     return kept
@@ -43,7 +42,7 @@ def company(session: Session, kept: Company, gone: Company, take: Collection[str
     if chosen["montant_potentiel"] == gone.montant_potentiel:
         chosen["currency"] = gone.currency
     _become_one(session, companies.NOUN, kept, gone, chosen, told)
-    _finish(session, companies.NOUN, kept, companies.search_of(kept))
+    companies.write(session, kept, {})
     payload = {**companies.payload(kept), **told, "changes": changed(before, companies.view(kept))}
     _record(session, companies.NOUN, kept, payload, cause)
     return kept
@@ -89,13 +88,6 @@ def _become_one(
     for name, value in chosen.items():
         if not name.startswith("fields."):
             setattr(kept, name, value)
-
-
-def _finish(session: Session, noun: str, kept: Contact | Company, search: str) -> None:
-    touch(kept)
-    kept.search = search
-    save(session, kept)
-    fields.claim(session, noun, kept, {})
 
 
 def _record(session: Session, noun: str, kept: Contact | Company, payload: dict[str, object], cause: Cause) -> None:

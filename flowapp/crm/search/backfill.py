@@ -11,17 +11,16 @@ from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from flowapp.crm import companies, contacts, deals, tasks
-from flowapp.models import Company, Contact, Deal, InstallationSetting, Task
+from flowapp.models import Company, Contact, Deal, InstallationSetting
+from flowapp.models.crm.nouns import MODELS, Listed
 
 AT_ONCE = 500
 _DONE = "done"
-Row = Contact | Company | Deal | Task
-_NOUNS: tuple[type[Row], ...] = (Contact, Company, Deal, Task)
 
 
 def take_up(session: Session) -> int:
     """Takes up the next rows: how many. The caller commits; the session sees all organizations."""
-    for model in _NOUNS:
+    for model in MODELS.values():
         name = f"{model.__tablename__}_words"
         mark = session.get(InstallationSetting, name)
         if mark is None or mark.value != _DONE:
@@ -33,13 +32,13 @@ def take_up(session: Session) -> int:
     return 0
 
 
-def _rows(session: Session, model: type[Row], before: str) -> list[Row]:
+def _rows(session: Session, model: type[Listed], before: str) -> list[Listed]:
     statement = select(model).order_by(model.id.desc()).limit(AT_ONCE)
     found = session.scalars(statement.where(model.id < before) if before else statement).unique()
-    return cast(list[Row], found.all())
+    return cast(list[Listed], found.all())
 
 
-def _write(session: Session, model: type[Row], rows: list[Row]) -> None:
+def _write(session: Session, model: type[Listed], rows: list[Listed]) -> None:
     """What somebody has written meanwhile stays."""
     table = cast(Table, model.__table__)
     statement = update(table).where(table.c.id == bindparam("row"), table.c.search == bindparam("old"))
@@ -49,7 +48,7 @@ def _write(session: Session, model: type[Row], rows: list[Row]) -> None:
         session.execute(statement.values(search=bindparam("new"), updated_at=table.c.updated_at), changes)
 
 
-def _search_of(row: Row) -> str:
+def _search_of(row: Listed) -> str:
     if isinstance(row, Contact):
         return contacts.search_of(row)
     if isinstance(row, Company):

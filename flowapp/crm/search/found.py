@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, Select, false, intersect, select, union_al
 from sqlalchemy.orm import aliased
 
 from flowapp.crm.search.words import Asked, asked_of
-from flowapp.models import Company, Contact, Deal, Task
+from flowapp.models import Company, Contact, Deal
 from flowapp.models.crm.base import Sourced
+from flowapp.models.crm.nouns import NOUNS
 from flowapp.models.folding import one_of
 from flowapp.models.search import RecordWord
 
-NOUNS: dict[type[Sourced], str] = {Contact: "contact", Company: "company", Deal: "deal", Task: "task"}
 _AFTER_ALL = "\U0010ffff"
 
 

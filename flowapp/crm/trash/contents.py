@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Protocol, cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from flowapp.errors import InvalidError, UnknownReferenceError
 from flowapp.events import Cause
 from flowapp.models import Company, Contact, Deal, Note, Task, iso, read_id
 from flowapp.models.crm.base import Sourced
+from flowapp.models.crm.nouns import MODELS
 from flowapp.records.paging import Page, PageAt, numbered
 from flowapp.texts import say
 
@@ -22,42 +23,17 @@ DAYS = 30  # that things stay in the trash
 MOST_SAID = 120  # characters of a note
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What may be in the trash; `restore` is its service's."""
+class Service(Protocol):
+    """What the services of all of them have in common."""
 
-    model: type[Sourced]
-    restore: Callable[[Session, Sourced, Cause], object]
-    title: Callable[[Sourced], str]
+    def restore(self, session: Session, row: Sourced, /, *, cause: Cause) -> object: ...
 
 
-KINDS: Mapping[str, Kind] = {
-    "contact": Kind(
-        Contact,
-        lambda session, row, cause: contacts.restore(session, cast(Contact, row), cause=cause),
-        lambda row: contacts.name_of(cast(Contact, row)),
-    ),
-    "company": Kind(
-        Company,
-        lambda session, row, cause: companies.restore(session, cast(Company, row), cause=cause),
-        lambda row: cast(Company, row).name,
-    ),
-    "deal": Kind(
-        Deal,
-        lambda session, row, cause: deals.restore(session, cast(Deal, row), cause=cause),
-        lambda row: cast(Deal, row).title,
-    ),
-    "task": Kind(
-        Task,
-        lambda session, row, cause: tasks.restore(session, cast(Task, row), cause=cause),
-        lambda row: cast(Task, row).title,
-    ),
-    "note": Kind(
-        Note,
-        lambda session, row, cause: notes.restore(session, cast(Note, row), cause=cause),
-        lambda row: " ".join(cast(Note, row).text.split())[:MOST_SAID],
-    ),
-}
+KINDS: Mapping[str, type[Sourced]] = {**MODELS, "note": Note}
+# Each service knows rows of its own kind only, which is what it is given: no type says so of all five.
+_SERVICES = cast(
+    Mapping[str, Service], {"contact": contacts, "company": companies, "deal": deals, "task": tasks, "note": notes}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +48,25 @@ class Item:
 
 def find(session: Session, kind: str, at: PageAt) -> Page[Item]:
     """What is in the trash of a kind, what was deleted last first."""
-    known = _kind(kind)
-    model = known.model
+    model = _kind(kind)
     wanted = select(model).where(model.deleted_at.is_not(None))
     page = numbered(session, wanted, at, order=[model.deleted_at.desc(), model.id.desc()])
     rows = [cast(Sourced, row[0]) for row in page.rows]
-    return page.of([Item(kind, row.id, known.title(row), cast(datetime, row.deleted_at)) for row in rows])
+    return page.of([Item(kind, row.id, title_of(row), cast(datetime, row.deleted_at)) for row in rows])
 
 
 def counts(session: Session) -> dict[str, int]:
     """How much is in the trash, by kind."""
     return {
-        name: session.scalar(select(func.count(kind.model.id)).where(kind.model.deleted_at.is_not(None))) or 0
-        for name, kind in KINDS.items()
+        name: session.scalar(select(func.count(model.id)).where(model.deleted_at.is_not(None))) or 0
+        for name, model in KINDS.items()
     }
 
 
 def get(session: Session, kind: str, reference: str) -> Sourced:
     """What is in the trash under that id. InvalidError at `kind` or `id`."""
     known = read_id(reference)
-    row = session.get(_kind(kind).model, known) if known else None
+    row = session.get(_kind(kind), known) if known else None
     if row is None or row.deleted_at is None:
         raise UnknownReferenceError.at("id", say("This is not in the trash."))
     return row
@@ -99,10 +74,19 @@ def get(session: Session, kind: str, reference: str) -> Sourced:
 
 def restore(session: Session, kind: str, reference: str, *, cause: Cause) -> Item:
     """Takes it out of the trash."""
-    row, known = get(session, kind, reference), _kind(kind)
-    item = Item(kind, row.id, known.title(row), cast(datetime, row.deleted_at))
-    known.restore(session, row, cause)
+    row = get(session, kind, reference)
+    item = Item(kind, row.id, title_of(row), cast(datetime, row.deleted_at))
+    _SERVICES[kind].restore(session, row, cause=cause)
     return item
+
+
+def title_of(row: Sourced) -> str:
+    """What it is called; of a note, how it begins."""
+    if isinstance(row, Contact):
+        return contacts.name_of(row)
+    if isinstance(row, Note):
+        return " ".join(row.text.split())[:MOST_SAID]
+    return row.name if isinstance(row, Company) else cast(Deal | Task, row).title
 
 
 def item_json(item: Item) -> dict[str, object]:
@@ -110,7 +94,7 @@ def item_json(item: Item) -> dict[str, object]:
     return {"kind": item.kind, "id": item.id, "name": item.name, "deleted_at": iso(item.deleted_at)}
 
 
-def _kind(kind: str) -> Kind:
+def _kind(kind: str) -> type[Sourced]:
     if kind not in KINDS:
         raise InvalidError.at("kind", say("Choose one of: %(options)s.", options=", ".join(KINDS)))
     return KINDS[kind]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,31 +11,29 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from flowapp.catalog.entities import Departure, follow
 from flowapp.crm.trash.contents import KINDS
 from flowapp.models import Note, Task
-from flowapp.models.crm.base import Sourced
 
 Quiet = TypeVar("Quiet", Update, Delete)
 AT_ONCE = 50  # rows of a transaction
 
 
-def erase(session: Session, kind: str, row: Sourced) -> None:
+def erase(session: Session, kind: str, row_id: str) -> None:
     """Erases one. Tasks and notes that are about something else too stay there."""
     if kind in ("contact", "company", "deal"):
         for name, model in (("task", Task), ("note", Note)):
-            _erase_linked(session, name, model, f"{kind}_id", row.id)
-    follow(session, Departure("erased", kind, row.id))
-    session.execute(_quiet(delete(type(row)).where(type(row).id == row.id)))
+            _erase_linked(session, name, model, f"{kind}_id", row_id)
+    follow(session, Departure("erased", kind, row_id))
+    table = KINDS[kind]
+    session.execute(_quiet(delete(table).where(table.id == row_id)))
     session.expire_all()
 
 
 def purge(session: Session, kind: str, before: datetime) -> int:
     """Erases some of what was deleted before that time; how many. The caller commits, and asks again until it is 0."""
-    model = KINDS[kind].model
-    due = select(model).where(model.deleted_at < before).order_by(model.deleted_at).limit(AT_ONCE)
-    rows: Sequence[Sourced] = session.scalars(due.with_for_update(skip_locked=True, of=model)).all()
-    ids = [row.id for row in rows]
+    model = KINDS[kind]
+    due = select(model.id).where(model.deleted_at < before).order_by(model.deleted_at).limit(AT_ONCE)
+    ids = session.scalars(due.with_for_update(skip_locked=True, of=model)).all()
     for row_id in ids:
-        if (row := session.get(model, row_id)) is not None:
-            erase(session, kind, row)
+        erase(session, kind, row_id)
     return len(ids)
 
 

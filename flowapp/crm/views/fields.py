@@ -8,14 +8,13 @@ from flowapp.crm import companies, contacts, deals, tasks
 from flowapp.crm import fields as custom
 from flowapp.crm.views.nouns import FIXED
 from flowapp.crm.views.reader import ListField, Reader
-from flowapp.models import Company, Contact, Deal, FieldDef, Task
-from flowapp.models.crm.base import Sourced
+from flowapp.models import FieldDef
+from flowapp.models.crm.nouns import RECORDS
 from flowapp.records.filters import Filter, Kind, filter_of
 from flowapp.records.filters.dates import DateKind, DateTimeKind
 from flowapp.records.filters.json_values import JsonValue
 from flowapp.records.filters.kinds import NumberKind, TextKind
 
-NOUNS: Mapping[type[Sourced], str] = {Contact: "contact", Company: "company", Deal: "deal", Task: "task"}
 _ALIASES: Mapping[str, Mapping[str, str]] = {
     "contact": {**contacts.ALIASES, "company": "company_id", "organisation": "company_id"},
     "company": companies.ALIASES,
@@ -26,10 +25,12 @@ _PREFIXES: Mapping[str, tuple[str, ...]] = {"company": ("company.", "organisatio
 
 
 def of(reader: Reader, noun: str) -> Mapping[str, ListField]:
-    """The fields by name: fixed ones first, then those that an admin defined, in their order."""
-    known = {one.name: one for one in FIXED[noun](reader)}
-    own = custom.of(reader.session, noun) if noun in custom.MODELS else ()
-    return {**known, **{one.key: _own(reader, noun, one) for one in own}}
+    """The fields by name: fixed ones first, then those that an admin defined, in their order. Made once for a reader."""
+    if noun not in reader.known:
+        fixed = {one.name: one for one in FIXED[noun](reader)}
+        own = custom.of(reader.session, noun) if noun in RECORDS else ()
+        reader.known[noun] = {**fixed, **{one.key: _own(reader, noun, one) for one in own}}
+    return reader.known[noun]
 
 
 def find(known: Mapping[str, ListField], noun: str, name: str) -> ListField | None:
@@ -46,17 +47,16 @@ def find(known: Mapping[str, ListField], noun: str, name: str) -> ListField | No
 
 def read_filter(reader: Reader, noun: str, conditions: object, path: str = "filter") -> Filter:
     """The filter of a list that conditions ask for. InvalidError names what cannot be asked."""
-    known = of(reader, noun)
 
     def kind(name: str) -> Kind | None:
-        found = find(known, noun, name)
+        found = find(of(reader, noun), noun, name)
         return found.kind if found else None
 
     return filter_of(conditions, kind, reader.context(), path)
 
 
 def _own(reader: Reader, noun: str, defined: FieldDef) -> ListField:
-    value = JsonValue(custom.MODELS[noun].fields, defined.key, sqlite=reader.sqlite)
+    value = JsonValue(RECORDS[noun].fields, defined.key, sqlite=reader.sqlite)
     kind = value.kind(defined.type, reader.record(defined.target or noun))
     sort = (kind.column,) if isinstance(kind, TextKind | NumberKind | DateKind | DateTimeKind) else ()
     options = {option: option for option in defined.options}

@@ -19,10 +19,14 @@ Sortable = SQLColumnExpression[object]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Whose list it is: `me` is the id of a member, empty where nobody in particular asks."""
+    """Whose list it is: `me` is the id of a member, empty where nobody in particular asks.
+
+    `known` are the fields of lists that it has asked for, by noun (fields.of).
+    """
 
     session: Session
     me: str = ""
+    known: dict[str, Mapping[str, ListField]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def sqlite(self) -> bool:

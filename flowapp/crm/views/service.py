@@ -15,13 +15,12 @@ from flowapp.crm.writing import save
 from flowapp.engine.language.condition_parser import normalize
 from flowapp.errors import ForbiddenError, InvalidError, NotFoundError, UnsuitableError
 from flowapp.models import VIEW_LAYOUTS, VIEW_OBJECTS, View, ViewDefault, iso, read_id
-from flowapp.models.crm.base import Sourced
+from flowapp.models.crm.nouns import MODELS
 from flowapp.texts import say
 from flowapp.values.text import folded
 
 MOST = 200  # views of one member
 MOST_COLUMNS = 30
-MODELS: Mapping[str, type[Sourced]] = {noun: model for model, noun in fields.NOUNS.items()}
 DEFAULTS = ("", "me", "everyone")
 Data = Mapping[str, object]
 

@@ -9,6 +9,7 @@ from flowapp.crm import finding
 from flowapp.crm.exports import table
 from flowapp.errors import InvalidError
 from flowapp.extensions import db
+from flowapp.models.crm.nouns import MODELS
 from flowapp.security.roles import Role
 from flowapp.web import access, go
 from flowapp.web.crm.saved_lists import list_file
@@ -26,7 +27,7 @@ def save(object_name: str, file_kind: str) -> Response:
         abort(404)
     session = db.session()
     try:
-        search = finding.read(session, table.MODELS[object_name], request.args.to_dict(), g.actor.user.id)
+        search = finding.read(session, MODELS[object_name], request.args.to_dict(), g.actor.user.id)
         columns = table.columns_of(session, object_name, _names())
         return list_file(object_name, search, file_kind, columns, label_of)
     except InvalidError as error:

@@ -52,9 +52,8 @@ def restore() -> Response:
 def erase() -> Response:
     """Erases one for good."""
     kind, session = request.form.get("kind", ""), db.session()
-    row = contents.get(session, kind, request.form.get("id", ""))
-    row_id = row.id
-    erasing.erase(session, kind, row)
+    row_id = contents.get(session, kind, request.form.get("id", "")).id
+    erasing.erase(session, kind, row_id)
     audit(session, f"{kind}.erased", actor=g.actor.audit, target=(kind, row_id, ""))
     session.commit()
     flash(_("It was deleted for good."), "success")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 from uuid import UUID
@@ -14,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 from flowapp.errors import NotFoundError
 from flowapp.models import Job, JobFailure, JobFile, new_id
 from flowapp.texts import Parts, restored, say
+from flowapp.values.csv_lines import MARK, csv_line
 from flowapp.values.formulas import harmless
 
 _ID = 16  # bytes
@@ -104,14 +103,14 @@ def error_file(session: Session, job: Job, translate: Callable[[str], str], sepa
     """The error file as CSV, piece by piece: of rows that were sent all their columns, of records id and name; then why."""
     first = next(iter(failures(session, job, 1)), None)
     sent = list(first.data) if first is not None and isinstance(first.data, dict) else []
-    yield "\ufeff" + _line([*(map(_cell, sent) if sent else ("id", "name")), "error"], separator)
+    yield MARK + csv_line([*(map(_cell, sent) if sent else ("id", "name")), "error"], separator)
     after = -1
     while True:
         wanted = select(JobFailure).where(JobFailure.job_id == job.id, JobFailure.position > after)
         some = session.scalars(wanted.order_by(JobFailure.position).limit(_AT_ONCE)).all()
         if not some:
             return
-        yield "".join(_line(_cells(one, sent, translate), separator) for one in some)
+        yield "".join(csv_line(_cells(one, sent, translate), separator) for one in some)
         after = some[-1].position
         session.expunge_all()
 
@@ -124,9 +123,3 @@ def _cells(failure: JobFailure, sent: Sequence[str], translate: Callable[[str], 
 
 def _cell(value: object) -> str:
     return "" if value is None else harmless(str(value))
-
-
-def _line(cells: Sequence[str], separator: str) -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=separator, lineterminator="\r\n").writerow(cells)
-    return out.getvalue()

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from wtforms.fields.choices import SelectChoice
 
 from flowapp.crm import links
-from flowapp.crm.writing import Record
 from flowapp.data.columns import as_text
 from flowapp.errors import InvalidError, Problem
 from flowapp.models import Company, Contact, Deal, Member, Tag, User, read_id
+from flowapp.models.crm.nouns import RECORDS
 from flowapp.web.crm.nouns import NOUNS, RecordField, title_of
 from flowapp.web.crm.pipelines import every_pipeline
 from flowapp.web.forms.field import Posted
@@ -24,7 +24,6 @@ from flowapp.web.forms.user_fields import box, select_box
 from flowapp.web.locale import placed, zone_text
 from flowapp.web.texts import label_of
 
-MODELS: Mapping[str, type[Record]] = {"contact": Contact, "company": Company, "deal": Deal}
 _OWN = "own-"
 MOST = 500  # tags that a box offers
 
@@ -88,7 +87,7 @@ def mentionable(session: Session) -> list[dict[str, str]]:
 def reference(session: Session, kind: str, record_id: object) -> str:
     """How a box names another record: as a person would, where that names only this one."""
     known = read_id(str(record_id)) if record_id else None
-    record = session.get(MODELS[kind], known) if known else None
+    record = session.get(RECORDS[kind], known) if known else None
     if record is None or record.deleted_at:
         return ""
     if isinstance(record, Contact):

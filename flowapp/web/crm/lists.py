@@ -65,7 +65,7 @@ class ListPages(Generic[S]):
         if begun := beginning(noun.name, here.layout) or (here.view if here.unopened else None):
             return to_url(here.opening(begun))
         at = PageAt(SIZE, number=read_page(request.args.get("cursor")))
-        found = finding.find(session, noun.model, here.search, here.search.sort, at)
+        found = finding.find(session, noun.model, here.search, at)
         trash: Select = {
             "name": "trash",
             "label": _("Deleted"),
@@ -118,7 +118,7 @@ class ListPages(Generic[S]):
         """What a box suggests for what is typed: the only argument, whatever it is called."""
         typed = next(iter(request.args.values()), "")[:200]
         at = PageAt(SUGGESTED, number=1)
-        found = finding.find(db.session(), self.noun.model, Search(text=typed), "-created_at", at)
+        found = finding.find(db.session(), self.noun.model, Search(text=typed), at)
         options = [
             (reference(db.session(), self.noun.name, record.id), self.noun.title(record)) for record in found.rows
         ]

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from flowapp.crm import owners
 from flowapp.crm.writing import Record
 from flowapp.models import read_id
-from flowapp.web.crm.boxes import MODELS, target_of
+from flowapp.models.crm.nouns import RECORDS
+from flowapp.web.crm.boxes import target_of
 from flowapp.web.crm.nouns import NOUNS, RecordField, Row, noun_of, title_of
 from flowapp.web.locale import day, money, number, when
 
@@ -56,7 +57,7 @@ def names_of(session: Session, shown: Iterable[RecordField], many: Iterable[Mapp
 
 
 def _titles(session: Session, target: str, ids: set[str]) -> Mapping[str, Shown]:
-    model = MODELS[target]
+    model = RECORDS[target]
     asked = {given: known for given in ids if (known := read_id(given))}
     rows = session.scalars(select(model).where(model.id.in_(asked.values()))) if asked else ()
     shown = {record.id: _titled(record) for record in rows}
@@ -73,7 +74,7 @@ def of_field(
         return named[one.name].get(str(value), Shown())
     if target := target_of(one):
         known = read_id(str(value))
-        record = session.get(MODELS[target], known) if known else None
+        record = session.get(RECORDS[target], known) if known else None
         return _titled(record) if record else Shown()
     if one.kind == "member":
         return Shown(owners.names(session, {str(value)}).get(str(value), ""))

@@ -80,9 +80,8 @@ def restore_from_trash() -> tuple[str, int]:
 def erase_from_trash() -> tuple[str, int]:
     """For good, with its timeline. 404 where it is not in the trash."""
     asked, session = read_model(TrashItemIn), db.session()
-    row = contents.get(session, asked.kind, asked.id)
-    row_id = row.id
-    erasing.erase(session, asked.kind, row)
+    row_id = contents.get(session, asked.kind, asked.id).id
+    erasing.erase(session, asked.kind, row_id)
     events.audit(session, f"{asked.kind}.erased", actor=g.actor.audit, target=(asked.kind, row_id, ""))
     session.commit()
     return "", 204

@@ -31,8 +31,7 @@ def run(days: int = DAYS) -> dict[str, int]:
     if days < 1:
         raise InvalidError.at("days", say("Enter how many days to keep: 1 or more."))
     current, before, erased = runtime(), utcnow() - timedelta(days=days), 0
-    for kind, declared in KINDS.items():
-        model = declared.model
+    for kind, model in KINDS.items():
         with system_session(current.engine) as session:
             due = select(model.organization_id).where(model.deleted_at < before).distinct()
             organizations = session.scalars(due).all()

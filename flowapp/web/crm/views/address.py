@@ -16,6 +16,7 @@ from flowapp.errors import InvalidError
 from flowapp.exact_json import dump_json
 from flowapp.extensions import db
 from flowapp.models import View
+from flowapp.models.crm.nouns import MODELS
 from flowapp.security.roles import Role
 from flowapp.web.crm.views.listing import LISTINGS, Listing
 from flowapp.web.texts import translated
@@ -134,7 +135,7 @@ def asked(noun: str, endpoint: str) -> Asked:
     given = {**({} if view else listing.begins), **service.asked(view, args)}
     search, problem = _read(noun, given)
     args = {name: value for name, value in args.items() if name not in ("filter", "sort") or value == given.get(name)}
-    known = fields.of(Reader(session, me().id), noun)
+    known = fields.of(search.reader or Reader(session, me().id), noun)
     names = args["columns"].split(",") if args.get("columns") else view.columns if view and view.columns else ()
     shown = [known[name] for name in names if name in known and known[name].shown and name != listing.main]
     columns = shown or [known[name] for name in listing.columns]
@@ -146,7 +147,7 @@ def _read(noun: str, given: dict[str, object]) -> tuple[Search, str]:
     said: list[str] = []
     while True:
         try:
-            return finding.read(db.session(), service.MODELS[noun], given, me().id), " ".join(said)
+            return finding.read(db.session(), MODELS[noun], given, me().id), " ".join(said)
         except InvalidError as error:
             wrong = "sort" if error.problems[0].path == "sort" else "filter"
             usual = LISTINGS[noun].begins.get(wrong, "")
