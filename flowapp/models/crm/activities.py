@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flowapp.exact_json import Json
 from flowapp.models.base import AnyJson, Base, Id
-from flowapp.models.crm.base import Linked, Sourced, by_deletion, by_source
+from flowapp.models.crm.base import Linked, Sourced, by_deletion, by_order, by_source
 
 TASK_TYPES = ("task", "call", "email", "meeting")
 TASK_PRIORITIES = ("low", "normal", "high")
@@ -26,6 +26,7 @@ class Task(Sourced, Linked, Base):
     __table_args__ = (
         by_source("tasks"),
         by_deletion("tasks"),
+        by_order("tasks"),
         CheckConstraint(f"type IN {TASK_TYPES}", name="type"),
         CheckConstraint(f"priority IN {TASK_PRIORITIES}", name="priority"),
         CheckConstraint("due_at IS NULL OR due_date IS NOT NULL", name="due"),

@@ -58,8 +58,10 @@ def by_deletion(table: str) -> Index:
 
 
 def by_order(table: str, *columns: str) -> Index:
-    """The index that a list is read from when it is sorted by these columns, either way (crm.finding.order_of)."""
-    return Index(f"ix_{table}_by_{columns[0]}", "organization_id", *columns, "id")
+    """The index that a list is read from when it is sorted by these columns, either way (crm.finding.order_of); by none:
+    the newest first."""
+    order = (*columns, "id")
+    return Index(f"ix_{table}_by_{order[0]}", "organization_id", *order)
 
 
 class Owned(Sourced, Numbered):

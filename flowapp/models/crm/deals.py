@@ -61,6 +61,7 @@ class Deal(Owned, Base):
         by_number("deals"),
         by_source("deals"),
         by_deletion("deals"),
+        by_order("deals"),
         by_order("deals", "last_activity_at"),
         ForeignKeyConstraint(["pipeline_id", "stage_id"], ["stages.pipeline_id", "stages.id"], ondelete="RESTRICT"),
         CheckConstraint(f"status IN {DEAL_STATUSES}", name="status"),

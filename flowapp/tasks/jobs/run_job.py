@@ -10,6 +10,7 @@ from flowapp.catalog import N_
 from flowapp.errors import FlowError, InvalidError
 from flowapp.logs import get_logger
 from flowapp.models import JOB_OPEN, Job
+from flowapp.models.sqlite import refresh_statistics
 from flowapp.models.tenancy import tenant_session
 from flowapp.notifications import jobs
 from flowapp.records.jobs import KINDS, JobKind, claims
@@ -22,6 +23,7 @@ TURN = 5.0  # seconds after which other work may have the thread
 BATCH = 0.1  # seconds that a batch should take
 WAITING = 3  # times as long as it works a batch may take, with what it waits for
 _FIRST = 250  # rows
+_MANY = 2000  # rows after which the database's statistics say something else
 log = get_logger(__name__)
 
 
@@ -80,6 +82,8 @@ class Turn:
             jobs.tell(session, job)
             commit_and_start(session, *batch.started)
         announce(job)
+        if job.status not in JOB_OPEN and job.done >= _MANY:
+            refresh_statistics(runtime().engine)
         # On a busy machine a batch of any size takes its time: smaller ones would only make more of them.
         seconds = max(time.thread_time() - worked, (time.monotonic() - began) / WAITING)
         self._adapt(limit, kind, seconds)

@@ -229,3 +229,22 @@ def test_who_started_a_long_job_is_told_how_it_ended(
             (ann, f"/jobs/{job_id}", "job", not fails)
         }
     assert mailed == ["send_notification_emails"] * len(told)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_after_many_rows_the_database_looks_at_its_indexes_again(
+    place: Place, runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch, database_url: object
+) -> None:
+    def known() -> int:
+        with place.session() as session:
+            asked = "SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'jobs'"
+            return int(session.connection().exec_driver_sql(asked).scalar_one())
+
+    with place.session() as session:
+        session.connection().exec_driver_sql("ANALYZE organizations")
+        session.commit()
+    for done, expected in ((100, False), (5000, True)):
+        work(
+            place, a_job(place, monkeypatch, lambda _session, _job, _limit, done=done: Batch(None, done, 0, over=True))
+        )
+        assert bool(known()) == expected
