@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, Uuid, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, UnaryExpression, Uuid, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql import operators
 
 from flowapp import exact_json
 from flowapp.errors import UnknownReferenceError
@@ -93,7 +94,7 @@ def paginate(
         order = [column.desc() if descending else column.asc() for column in columns]
         page = numbered(session, statement, at, order=order, counted=id_column)
         return page.of([row[0] for row in page.rows])
-    total, at_least = _count(session, statement, id_column)
+    whole = statement.limit(COUNTED + 1)
     place = _read(at.cursor, key, id_column) if at.cursor else None
     back = place is not None and place.back
     falling = descending != back
@@ -106,12 +107,13 @@ def paginate(
     if back:
         rows = rows[::-1]
     first, last = (rows[0], rows[-1]) if rows else (None, None)
+    total = len(rows) if place is None and not more else _number_of(session, whole, id_column)
     return Page(
         [row[0] for row in rows],
         _write(last, back=False) if more or back else None,
         _write(first, back=True) if place is not None and (more or not back) else None,
-        total,
-        at_least,
+        min(total, COUNTED),
+        total > COUNTED,
     )
 
 
@@ -128,12 +130,18 @@ def numbered(
     For lists whose order no cursor can hold: a column that may be empty, a sum over groups.
     """
     number = at.number or 1
-    total, at_least = _count(session, statement, counted)
-    rows = session.execute(slice_of(statement, at, order, more=1)).all()
-    following = str(number + 1) if len(rows) > at.limit and number < MAX_NUMBER else None
-    return Page(
-        list(rows[: at.limit]), following, str(number - 1) if number > 1 else None, total, at_least, numbered=True
-    )
+    first = (number - 1) * at.limit
+    if first >= COUNTED:
+        total = _number_of(session, statement, counted)
+        rows, more = _far(session, statement, at, order, total)
+    else:
+        found = session.execute(slice_of(statement, at, order, more=1)).all()
+        rows, more = found[: at.limit], len(found) > at.limit
+        ended = not more and (rows or not first)  # all that there are is seen, and need not be counted
+        total = first + len(rows) if ended else _number_of(session, statement.limit(COUNTED + 1), counted)
+    following = str(number + 1) if more and number < MAX_NUMBER else None
+    previous = str(number - 1) if number > 1 else None
+    return Page(rows, following, previous, min(total, COUNTED), total > COUNTED, numbered=True)
 
 
 def slice_of(statement: Select[Any], at: PageAt, order: Sequence[ColumnElement[Any]], more: int = 0) -> Select[Any]:
@@ -141,13 +149,34 @@ def slice_of(statement: Select[Any], at: PageAt, order: Sequence[ColumnElement[A
     return statement.order_by(*order).limit(at.limit + more).offset(((at.number or 1) - 1) * at.limit)
 
 
-def _count(session: Session, statement: Select[Any], counted: InstrumentedAttribute[Any] | None) -> tuple[int, bool]:
-    """How many rows there are, up to COUNTED, and whether there are more."""
-    if counted is not None:
-        statement = statement.with_only_columns(counted, maintain_column_froms=True)
-    some = statement.order_by(None).limit(COUNTED + 1).subquery()
-    total = session.scalar(select(func.count()).select_from(some)) or 0
-    return min(total, COUNTED), total > COUNTED
+def _far(
+    session: Session, statement: Select[Item], at: PageAt, order: Sequence[ColumnElement[object]], total: int
+) -> tuple[Sequence[Row[Item]], bool]:
+    """The rows of a page far behind, of `total`, and whether there are more. Read from the end where that is nearer: what
+    is left out is read all the same."""
+    first = ((at.number or 1) - 1) * at.limit
+    last = min(first + at.limit, total)
+    if first < total - last:
+        return session.execute(slice_of(statement, at, order)).all(), last < total
+    backwards = statement.order_by(*map(_backwards, order)).limit(max(last - first, 0)).offset(total - last)
+    return session.execute(backwards).all()[::-1], last < total
+
+
+def _backwards(key: ColumnElement[object]) -> ColumnElement[object]:
+    """The key of the same order from its end."""
+    if not isinstance(key, UnaryExpression):
+        return key.desc()
+    if key.modifier in (operators.nulls_last_op, operators.nulls_first_op):
+        inner = _backwards(key.element)
+        return inner.nulls_first() if key.modifier is operators.nulls_last_op else inner.nulls_last()
+    return key.element.asc() if key.modifier is operators.desc_op else key.element.desc()
+
+
+def _number_of(session: Session, statement: Select[Item], counted: InstrumentedAttribute[object] | None) -> int:
+    """How many rows there are; a limit bounds what it costs."""
+    ids = statement if counted is None else statement.with_only_columns(counted, maintain_column_froms=True)
+    rows = ids.order_by(None).subquery()
+    return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
 def _write(row: Any, *, back: bool) -> str | None:

@@ -12,6 +12,8 @@ from flowapp.crm import companies, contacts, deals, fields, finding, lists, tags
 from flowapp.errors import InvalidError
 from flowapp.events import SYSTEM
 from flowapp.models import Company, Contact, Deal, Task
+from flowapp.records import paging
+from flowapp.records.paging import PageAt
 from tests.support.tenant import Tenant
 
 PEOPLE: dict[str, dict[str, Any]] = {
@@ -167,3 +169,20 @@ def test_deals_companies_and_tasks_are_filtered_too(session: Session, tenant: Te
     assert found(session, rule("assignee", "==", "me"), Task, me=tenant.user_id) == "Call"
     assert found(session, {}, Task, q="cal") == "Call"
     assert found(session, {}, Task, tag="x") == ""
+
+
+@pytest.mark.parametrize("sort", ["created_at", "-created_at", "name", "-score", "number", "plan", "-plan"])
+def test_pages_far_behind_are_those_that_follow(people: Session, sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "COUNTED", 2)  # what lies behind is far
+    for n in range(6):
+        data = {"email": f"{n}@b.example", "score": n % 2, "fields": {"plan": ("free", None)[n % 2]}}
+        contacts.create(people, data, cause=SYSTEM)
+
+    def pages(limit: int) -> list[paging.Page[Contact]]:
+        search = finding.read(people, Contact, {"sort": sort})
+        return [finding.find(people, Contact, search, PageAt(limit, number=number)) for number in range(1, 7)]
+
+    (every, *_), few = pages(20), pages(2)
+    assert [row.id for page in few for row in page.rows] == [row.id for row in every.rows]
+    assert [page.next for page in few] == ["2", "3", "4", "5", None, None]
+    assert not few[5].rows
