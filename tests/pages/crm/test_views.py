@@ -269,3 +269,10 @@ def test_companies_and_deals_have_views_too(crm: Crm, plural: str) -> None:
     tab = Tab(crm.ada.client, f"/{plural}/views/new?sort=-number", "view-form")
     location = tab.type(name="Newest").send().location
     assert urlsplit(location).path == path and rows(crm.ada.get(location).text) == ["Acme"]
+
+
+def test_a_custom_field_may_be_called_as_a_time_of_another_noun(crm: Crm) -> None:
+    with crm.session() as session:
+        fields.create(session, {"object": "company", "label": "Closed", "key": "closed_at", "type": "text"})
+    crm.company("Acme", fields={"closed_at": "At weekends"})
+    assert "At weekends" in crm.ada.get("/companies?columns=closed_at").text

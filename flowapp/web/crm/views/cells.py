@@ -77,7 +77,7 @@ def _cell(
         return Cell(column, Shown(), tags=tagged)
     if column.name == "company.name":
         return Cell(column, _company(record), one.row)
-    value = iso(getattr(record, column.name)) if column.name in _TIMES else values.get(column.name)
+    value = iso(getattr(record, column.name)) if column.name in _TIMES and not column.own else values.get(column.name)
     return Cell(column, of_field(session, one.field, value, str(values.get("currency") or ""), named), one.row)
 
 
