@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, lazyload, selectinload
 
 from flowapp.crm import finding
 from flowapp.crm.finding import Search
@@ -55,7 +55,7 @@ def _newest(session: Session, where: Sequence[ColumnElement[bool]], stage: Stage
     newest = (
         select(Deal)
         .where(*where, Deal.stage_id == stage.id)
-        .options(selectinload(Deal.company))
+        .options(selectinload(Deal.company), lazyload(Deal.contacts))  # a card does not show its people
         .order_by(Deal.stage_entered_at.desc(), Deal.id.desc())
         .limit(SHOWN)
     )

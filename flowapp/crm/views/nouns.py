@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from flowapp.catalog import N_
 from flowapp.crm.tags import OF
+from flowapp.crm.views.company_kind import CompanyKind
 from flowapp.crm.views.reader import ListField, Reader
 from flowapp.crm.writing import Record
 from flowapp.models import Company, Contact, ContactList, Deal, ListMember, Pipeline, Stage, Tag, Tagging, Task
@@ -87,18 +88,15 @@ def lists() -> ListField:
 def of_company(company_id: Id, *, sort: bool = True) -> list[ListField]:
     """What is known of the company that a record belongs to. `sort`: its name can be sorted by, which no index serves."""
 
-    def read(column: InstrumentedAttribute[str]) -> TextColumn:
-        return select(column).where(Company.id == company_id, Company.deleted_at.is_(None)).scalar_subquery()
+    def field(name: str, label: str, column: InstrumentedAttribute[str], kind: str, *, shown: bool) -> ListField:
+        return ListField(name, label, kind, CompanyKind(company_id, TextKind(column)), shown=shown)
 
+    mine = select(Company.name).where(Company.id == company_id, Company.deleted_at.is_(None)).scalar_subquery()
+    name = field("company.name", N_("Company"), Company.name, "company", shown=True)
     return [
-        text("company.name", N_("Company"), read(Company.name), "company", sort=sort),
-        replace(text("company.domain", N_("Company: domain"), read(Company.domain), sort=False), shown=False),
-        replace(
-            text(
-                "company.pipeline_stage", N_("Company: stage"), read(Company.pipeline_stage), "stage_name", sort=False
-            ),
-            shown=False,
-        ),
+        replace(name, sort=(mine,) if sort else ()),
+        field("company.domain", N_("Company: domain"), Company.domain, "text", shown=False),
+        field("company.pipeline_stage", N_("Company: stage"), Company.pipeline_stage, "stage_name", shown=False),
     ]
 
 
