@@ -26,6 +26,7 @@ from flowapp.exact_json import loads
 from flowapp.models import Contact, Deal, ListMember, Tag, Tagging, Task, read_id, utcnow
 from flowapp.models.crm.base import Owned, Sourced
 from flowapp.models.crm.nouns import NOUNS
+from flowapp.models.folding import one_of
 from flowapp.records.paging import Page, PageAt, numbered
 from flowapp.texts import say
 
@@ -118,6 +119,8 @@ def find(session: Session, model: type[R], search: Search, at: PageAt, *narrowed
     statement = select(model).where(*conditions(model, search), *narrowed)
     if model in (Contact, Deal):
         statement = statement.options(selectinload(_column(model, "company")))
+    if model is Deal:  # joined, the stage of every deal would be looked up before they are sorted
+        statement = statement.options(selectinload(Deal.stage))
     order = order_of(search.reader or Reader(session), model, search.sort)
     page = numbered(session, statement, at, order=order, counted=_column(model, "id"))
     return page.of([row[0] for row in page.rows])
@@ -143,15 +146,16 @@ def conditions(model: type[R], search: Search) -> list[ColumnElement[bool]]:
     if search.list_id:
         known = read_id(search.list_id)
         members = select(ListMember.contact_id).where(ListMember.list_id == known)
-        where.append(_column(model, "id").in_(members) if known else false())
+        where.append(one_of(model.id, members.scalar_subquery()) if known else false())
     return where
 
 
 def _tagged(model: type[Sourced], name: str) -> ColumnElement[bool]:
     if not issubclass(model, Owned):
         return false()
-    tagged = select(OF[model][1]).join(Tag, Tag.id == Tagging.tag_id).where(Tag.key == key_of(name))
-    return _column(model, "id").in_(tagged)
+    record = OF[model][1]
+    tagged = select(record).join(Tag, Tag.id == Tagging.tag_id).where(Tag.key == key_of(name), record.is_not(None))
+    return one_of(model.id, tagged.scalar_subquery())
 
 
 def order_of(reader: Reader, model: type[Sourced], sort: str) -> list[Key]:

@@ -15,7 +15,7 @@ from flowapp.crm.views.reader import ListField, Reader
 from flowapp.crm.writing import Record
 from flowapp.models import Company, Contact, ContactList, Deal, ListMember, Pipeline, Stage, Tag, Tagging, Task
 from flowapp.models.crm.base import Sourced
-from flowapp.models.folding import folded
+from flowapp.models.folding import folded, one_of
 from flowapp.records.filters.dates import DateKind, DateTimeKind
 from flowapp.records.filters.kinds import IdKind, ListKind, NumberKind, TextKind, TruthKind
 
@@ -66,23 +66,24 @@ def record(reader: Reader, name: str, label: str, column: Id, target: str, *, sh
 def tags(model: type[Record]) -> ListField:
     """The tags of a record."""
     of = OF[model][1]
-    here = select(Tagging.id).where(of == _id(model)).join(Tag, Tag.id == Tagging.tag_id)
+    tagged = select(of).join(Tag, Tag.id == Tagging.tag_id).where(of.is_not(None))
 
     def holds(names: Sequence[str], ignore_case: bool) -> ColumnElement[bool]:
-        return here.where(_among(Tag.name, names, ignore_case)).exists()
+        return one_of(_id(model), tagged.where(_among(Tag.name, names, ignore_case)).scalar_subquery())
 
-    return ListField("tags", N_("Tags"), "tags", ListKind(holds, here.exists()))
+    any_tag = select(Tagging.id).where(of == _id(model)).exists()
+    return ListField("tags", N_("Tags"), "tags", ListKind(holds, any_tag))
 
 
 def lists() -> ListField:
     """The lists that a contact is in."""
-    here = select(ListMember.list_id).where(ListMember.contact_id == Contact.id)
-    here = here.join(ContactList, ContactList.id == ListMember.list_id)
+    members = select(ListMember.contact_id).join(ContactList, ContactList.id == ListMember.list_id)
 
     def holds(names: Sequence[str], ignore_case: bool) -> ColumnElement[bool]:
-        return here.where(_among(ContactList.name, names, ignore_case)).exists()
+        return one_of(Contact.id, members.where(_among(ContactList.name, names, ignore_case)).scalar_subquery())
 
-    return ListField("lists", N_("Lists"), "lists", ListKind(holds, here.exists()), shown=False)
+    any_list = select(ListMember.list_id).where(ListMember.contact_id == Contact.id).exists()
+    return ListField("lists", N_("Lists"), "lists", ListKind(holds, any_list), shown=False)
 
 
 def of_company(company_id: Id, *, sort: bool = True) -> list[ListField]:
