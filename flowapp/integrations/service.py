@@ -69,6 +69,13 @@ def connector(integration_type: str) -> ConnectorSpec:
         raise NotFoundError(message) from None
 
 
+def free_name(session: Session, name: str) -> str:
+    """The name, with a number after it where it is taken."""
+    taken = set(session.scalars(select(Integration.name).where(Integration.name.startswith(name, autoescape=True))))
+    numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
+
+
 def known_type(integration_type: str) -> str:
     """The type as it is stored. InvalidError at integration_type names the known ones."""
     try:

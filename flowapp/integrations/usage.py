@@ -116,7 +116,7 @@ def usage_json(session: Session, row: Integration, days: int = 30) -> dict[str, 
     since = today - timedelta(days=days - 1)
     found = select(IntegrationUsage).where(IntegrationUsage.integration_id == row.id, IntegrationUsage.day >= since)
     used = session.scalars(found.order_by(IntegrationUsage.day)).all()
-    latencies = _merged(used)
+    latencies, by_day = _merged(used), {one.day: one for one in used}
     return {
         "integration": row.id,
         "period_start": since.isoformat(),
@@ -128,8 +128,13 @@ def usage_json(session: Session, row: Integration, days: int = 30) -> dict[str, 
         "last_used_at": iso(row.last_used_at),
         "last_error": row.last_error,
         "last_error_at": iso(row.last_error_at),
-        "days": [{"date": one.day.isoformat(), "calls": one.calls, "errors": one.errors} for one in used],
+        "days": [_day_json(since + timedelta(days=at), by_day) for at in range(days)],
     }
+
+
+def _day_json(day: date, used: Mapping[date, IntegrationUsage]) -> dict[str, object]:
+    row = used.get(day)
+    return {"date": day.isoformat(), "calls": row.calls if row else 0, "errors": row.errors if row else 0}
 
 
 def calls_of(session: Session, ids: Iterable[str], days: int = 30) -> dict[str, int]:

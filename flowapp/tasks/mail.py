@@ -95,9 +95,7 @@ def opened(runtime: Runtime, row: Integration) -> IntegrationHandle:
 def unknown_integration(reference: str) -> StepError:
     """The error of a step that names an integration which is not there, or not active."""
     return StepError(
-        say(
-            "There is no active integration “%(reference)s”. Add it under Settings, Integrations.", reference=reference
-        ),
+        say("There is no active integration “%(reference)s”. Add it on the page Integrations.", reference=reference),
         permanent=True,
     )
 

@@ -76,6 +76,8 @@ def _listed(value: object) -> set[str]:
 
 def _names(thing: Thing) -> set[str]:
     """What workflows may call it by."""
-    called = ("id", "email") if isinstance(thing, User) else ("id", "name", "slug", "number")
+    called = (
+        ("id", "email") if isinstance(thing, User) else ("id", "name", "slug", "number", "integration_type", "provider")
+    )
     own = (getattr(thing, name, None) for name in called)
     return {str(name).casefold() for name in own if name}

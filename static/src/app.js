@@ -3,6 +3,7 @@ import "./bell.js";
 import "./board.js";
 import "./choices.js";
 import "./confirm.js";
+import "./connect.js";
 import "./copy.js";
 import "./editor.js";
 import "./live.js";

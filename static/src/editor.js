@@ -11,6 +11,7 @@ document.addEventListener("input", (event) => {
   if (event.target.closest?.("form.editor")) dirty = true;
 });
 document.addEventListener("submit", (event) => {
+  if (event.target.closest("dialog")) return; // what a dialog sends is not what the editor holds
   if (!event.submitter?.formNoValidate) dirty = false;
 }, true);
 document.addEventListener("htmx:after:swap", () => {

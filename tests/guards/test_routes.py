@@ -251,7 +251,7 @@ def of_crm(tenant: Tenant) -> dict[str, str]:
 
 
 # Routes whose argument is no id of a tenant's object: a choice from the catalog.
-NO_IDS = {"integrations.new", "crm_imports.new", "crm_imports.create", "crm_exports.save"}
+NO_IDS = {"integrations.new", "integration_dialog.connect", "crm_imports.new", "crm_imports.create", "crm_exports.save"}
 
 
 @pytest.mark.usefixtures("_no_csrf")

@@ -29,7 +29,7 @@ PLACES: list[tuple[str, str, dict[str, str]]] = [
     ("/forms/new", "fields-0-label", {"name": "Ask", "fields-0-type": "text"}),
     ("/schemas/new", "name", {"rules-0-field": "email", "rules-0-rule": "required"}),
     (
-        "/settings/integrations/new/webhook",
+        "/integrations/new/webhook",
         "name",
         {"config-base_url": "https://api.example.com", "config-auth": "none"},
     ),

@@ -147,8 +147,8 @@ def test_a_record(app: Flask, ada: Browser, table: DataTable) -> None:
 
 def test_an_integration(app: Flask, ada: Browser) -> None:
     smtp = {"config-provider": "smtp", "config-host": "127.0.0.1", "config-port": "25", "secret-password": "old"}
-    ada.post("/settings/integrations/new/email", {"name": "Mail", **smtp})
-    path = f"/settings/integrations/{only(app, Integration).id}"
+    ada.post("/integrations/new/email", {"name": "Mail", **smtp})
+    path = f"/integrations/{only(app, Integration).id}"
     first, second = two(ada, path, "integration")
     first.type(config__from_name="Shop").send()
     second.type(name="Post").send()

@@ -20,7 +20,7 @@ def test_what_uses_a_thing_is_named_before_it_is_deleted(app: Flask) -> None:
     ada.post("/tables/new", {"name": "Parts", "columns-0-label": "Name", "columns-1-label": "Size"})
     ada.post("/forms/new", {"name": "Contact", "order": ["0"], "fields-0-label": "Name"})
     ada.post("/schemas/new", {"name": "Order", "rules-0-field": "id", "rules-0-rule": "required"})
-    ada.post("/settings/integrations/new/webhook", {"name": "Shop", "config-base_url": "https://a.example/"})
+    ada.post("/integrations/new/webhook", {"name": "Shop", "config-base_url": "https://a.example/"})
     steps = [
         {"step_id": "save", "name": "Save part", "action_type": "database_save",
          "params": {"table": "parts", "data": {"name": "x"}}},
@@ -43,7 +43,7 @@ def test_what_uses_a_thing_is_named_before_it_is_deleted(app: Flask) -> None:
     for path, use in (
         (f"/forms/{form}", "Used by “Stock”."),
         ("/schemas", "Used by “Stock” (Check)."),
-        (f"/settings/integrations/{integration}", "Used by “Stock” (Call)."),
+        (f"/integrations/{integration}", "Used by “Stock” (Call)."),
         (f"/workflows/{alarm_id}/settings", "Used by “Stock”."),
     ):
         assert use in html.unescape(ada.get(path).text), path

@@ -87,7 +87,7 @@ def test_accounts_and_integrations_object_in_french(ada: Browser) -> None:
     )
     assert "Saisissez un nom de 200 caractères au maximum." in page
     assert "Cette intégration n’existe pas." in html.unescape(
-        ada.get("/settings/integrations/019ad000-0000-7000-8000-000000000000", 404).text
+        ada.get("/integrations/019ad000-0000-7000-8000-000000000000", 404).text
     )
 
 

@@ -127,7 +127,7 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
     what = say("“%(subject)s” to %(to)s", subject=subject, to=", ".join(params.to))
     if sent.caught:
         ctx.log(
-            say("Caught, not sent: %(what)s. Connect a mail server under Settings, Integrations.", what=what), "warning"
+            say("Caught, not sent: %(what)s. Connect a mail server on the page Integrations.", what=what), "warning"
         )
     else:
         ctx.log(say("Sent %(what)s.", what=what))

@@ -95,6 +95,7 @@ connector(
         credentials=HttpCredentials,
         test=try_service,
         providers=("http",),
+        category="developer",
         default_action="send_webhook",
         destination=lambda config: origin_of(config.base_url),
         credential_type=lambda config: {"basic": "basic", "none": "custom"}.get(config.auth, "api_key"),

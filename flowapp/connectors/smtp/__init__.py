@@ -106,6 +106,7 @@ connector(
         credentials=EmailCredentials,
         test=try_server,
         providers=("smtp", SENDGRID),
+        category="communication",
         default_action="send_email",
         destination=lambda config: (config.provider, config.host.lower(), config.port, config.security),
         credential_type=lambda config: "api_key" if config.provider == SENDGRID else "smtp",

@@ -36,7 +36,7 @@ ALSO = {
     "/settings/pipelines": N_("stages sales"),
     "/settings/fields": N_("properties attributes columns"),
     "/settings/trash": N_("deleted restore bin"),
-    "/settings/integrations": N_("connections apps services credentials"),
+    "/integrations": N_("connections apps services credentials"),
 }
 
 

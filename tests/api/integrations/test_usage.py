@@ -66,7 +66,8 @@ def test_usage_equals_what_the_service_has_seen(app: Any, api: Api, sink: Sink, 
         assert jobs.perform(JOB) == {"calls": 0}
         usage = usage_of(api, shop)
     assert (usage["calls"], usage["errors"]) == (len(sink.requests), 1)
-    assert usage["days"] == [{"date": usage["period_end"], "calls": len(sink.requests), "errors": 1}]
+    assert usage["days"][-1] == {"date": usage["period_end"], "calls": len(sink.requests), "errors": 1}
+    assert (len(usage["days"]), usage["days"][0]["date"]) == (30, usage["period_start"])
     assert "returned 503: closed" in usage["last_error"]
     assert usage["last_used_at"] >= usage["last_error_at"]
     assert 0 <= usage["latency_p50_ms"] <= usage["latency_p95_ms"] < 20_000

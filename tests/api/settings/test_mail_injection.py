@@ -142,6 +142,6 @@ def test_the_settings_of_a_mail_server(app: Any) -> None:
     browser = Browser(app).set_up()
     data = {"name": "Post", "config-provider": "smtp", "config-host": "mail.example", "config-port": "25"}
     for field, value, words in WRONG_SETTINGS:
-        browser.post("/settings/integrations/new/email", {**data, f"config-{field}": value}, 422)
+        browser.post("/integrations/new/email", {**data, f"config-{field}": value}, 422)
         at = browser.text.index(f'id="config-{field}-error"')
         assert words in browser.text[at : at + 300], field

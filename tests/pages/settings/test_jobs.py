@@ -94,7 +94,7 @@ def test_a_workflow_shows_how_much_it_takes(app: Any, ada: Browser) -> None:
 
 def test_an_integration_states_its_changes(app: Any, ada: Browser) -> None:
     fields = {"name": "Shop", "config-base_url": "https://shop.example", "config-auth": "none"}
-    made = ada.post("/settings/integrations/new/webhook", fields)
+    made = ada.post("/integrations/new/webhook", fields)
     path = made.location
     ada.post(path, fields | {"name": "Store"})
     ada.post(f"{path}/delete")

@@ -225,9 +225,9 @@ def test_another_password_signs_other_browsers_out(app: Any, ada: Browser) -> No
 def test_the_settings_begin_with_the_profile(ada: Browser, bob: Browser) -> None:
     assert ada.get("/settings", 303).location == "/settings/profile"
     ada.get("/settings/profile")
-    assert "/settings/integrations" in ada.text
+    assert "/settings/outgoing" in ada.text
     bob.get("/settings/profile")
-    assert "/settings/integrations" not in bob.text
+    assert "/settings/outgoing" not in bob.text
 
 
 def test_the_audit_knows_from_where_a_workflow_was_changed(app: Any, ada: Browser) -> None:

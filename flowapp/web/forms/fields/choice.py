@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from flask import g, url_for
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
 from flowapp.catalog.times import timezones
+from flowapp.security.roles import Role
 from flowapp.web.forms.field import ParamField
 from flowapp.web.forms.info import ABSENT, Info, accepts, literals
 from flowapp.web.forms.text import kind, number, shown, typed
@@ -133,6 +135,17 @@ class SelectField(
         return str(self.description)
 
     @property
+    def connects(self) -> str | None:
+        """Where an integration that is not there can be connected beside this form; None for other choices and readers."""
+        actor = g.get("actor")
+        if self.info.widget != "integration" or actor is None or actor.role < Role.ADMIN:
+            return None
+        place = {"field": self.name}
+        if self.info.integration_type:
+            return url_for("integration_dialog.connect", integration_type=self.info.integration_type, **place)
+        return url_for("integration_dialog.choose", **place)
+
+    @property
     def switch(self) -> str:
         free = accepts(self.info.annotation, str) and self.info.widget != "step"
         return "expression" if free and self.meta.picker else ""
@@ -160,7 +173,7 @@ _EMPTY = {
     "schema": N_("There is no validation schema yet. Create one first, then come back."),
     "form": N_("There is no form yet. Create one on the page “Forms”, then come back."),
     "email_template": N_("There is no e-mail template yet. Create one on the page “E-mail templates”, then come back."),
-    "integration": N_("There is no suitable integration yet. Add one under Settings, Integrations."),
+    "integration": N_("There is no suitable integration yet."),
     "step": N_("There is no other step yet."),
     "workflow": N_("There is no other workflow yet."),
 }

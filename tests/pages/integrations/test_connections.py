@@ -15,7 +15,7 @@ from flowapp.models.tenancy import system_session
 from tests.support.browser import Browser
 
 SECRET = "s3cr3t-token-of-the-service"
-BASE = "/settings/integrations"
+BASE = "/integrations"
 
 
 @pytest.fixture

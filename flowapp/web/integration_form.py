@@ -1,37 +1,26 @@
-"""Integrations: connections to mail servers and web services; their forms are made of the connectors' models."""
+"""The form of an integration: its name, and what its connector asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import wtforms
-from flask import Blueprint, Response, flash, g, request
+from flask import g
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from flowapp import tasks
-from flowapp.catalog import CONNECTORS, N_, Params
-from flowapp.errors import ConfigError, InvalidError, NotFoundError
-from flowapp.events import Cause, audit
+from flowapp.catalog import Params
+from flowapp.errors import ConfigError, InvalidError
+from flowapp.events import Cause
 from flowapp.extensions import db
 from flowapp.integrations import service
 from flowapp.models import Integration
-from flowapp.records.lock import lock
-from flowapp.security.roles import Role
 from flowapp.web import forms
-from flowapp.web.access import access
-from flowapp.web.edits import Edit, Path, deleted_elsewhere, mark_of, part
+from flowapp.web.edits import Edit, Path, mark_of, part
 from flowapp.web.forms import ParamsForm, PlainForm
 from flowapp.web.forms.field import Posted
 from flowapp.web.forms.fields.stored import SecretField, keep_secrets
-from flowapp.web.nav import Nav
-from flowapp.web.render import go, page
 from flowapp.web.texts import translated
-
-bp = Blueprint("integrations", __name__, url_prefix="/settings/integrations")
-NAV = Nav(
-    50, N_("Integrations"), "plug", "integrations.index", "/settings/integrations", role=Role.ADMIN, group="settings"
-)
 
 
 class IntegrationForm(wtforms.Form):  # type: ignore[misc]
@@ -119,98 +108,3 @@ def _part(model: type[Params], stored: Mapping[str, object], posted: Posted | No
 def _marked(credentials: ParamsForm) -> dict[str, object]:
     """The credentials as a page may carry them: of each only a mark, by which to see that it is another one."""
     return {key: mark_of(value) if value else value for key, value in credentials.data.items()}
-
-
-def _form_page(form: IntegrationForm) -> Response:
-    status = 422 if form.errors or form.edit.questions else 200
-    return page("settings/integration.html", block="form", form=form, status=status)
-
-
-@bp.get("")
-@access(Role.ADMIN)
-def index() -> Response:
-    """What is connected."""
-    rows = db.session.scalars(select(Integration).order_by(Integration.name)).all()
-    return page("settings/integrations.html", rows=rows, connectors=CONNECTORS)
-
-
-@bp.get("/new")
-@access(Role.ADMIN)
-def choose() -> Response:
-    """What can be connected."""
-    return page("settings/integration_types.html", connectors=sorted(CONNECTORS.values(), key=lambda spec: spec.label))
-
-
-@bp.route("/new/<integration_type>", methods=["GET", "POST"])
-@access(Role.ADMIN)
-def new(integration_type: str) -> Response:
-    """Connects a service."""
-    row = Integration(integration_type=integration_type, name=_(service.connector(integration_type).label))
-    form = IntegrationForm(row, request.form if request.method == "POST" else None)
-    if request.method == "GET" or not form.save():
-        return _form_page(form)
-    return _saved(row, "integration.created")
-
-
-@bp.route("/<uuid:integration_id>", methods=["GET", "POST"])
-@access(Role.ADMIN)
-def edit(integration_id: object) -> Response:
-    """Changes a connection."""
-    try:
-        row = service.get(db.session(), str(integration_id))
-        if request.method == "POST":
-            lock(db.session(), row)
-    except NotFoundError:
-        if request.form.get("_type") not in CONNECTORS:
-            raise
-        return _typed_again(request.form["_type"])
-    form = IntegrationForm(row, request.form if request.method == "POST" else None)
-    if request.method == "GET" or not form.save():
-        return _form_page(form)
-    form.edit.tell()
-    return _saved(row, "integration.updated")
-
-
-def _typed_again(integration_type: str) -> Response:
-    """The form of a new connection with what was typed for one that is gone."""
-    form = IntegrationForm(Integration(integration_type=integration_type), request.form)
-    form.form_errors.append(deleted_elsewhere())
-    return _form_page(form)
-
-
-@bp.post("/<uuid:integration_id>/test")
-@access(Role.ADMIN)
-def test(integration_id: object) -> Response:
-    """Asks the service for a sign of life."""
-    runtime = tasks.runtime()
-    row = service.get(db.session(), str(integration_id))
-    runtime.pause.refuse()
-    answer = service.try_out(runtime.vault, row, runtime.outgoing.http(row.organization_id))
-    _note("integration.tested", row, {"success": answer["success"]})
-    flash(translated(answer["message"]), "success" if answer["success"] else "danger")
-    return go("integrations.edit", integration_id=row.id)
-
-
-@bp.post("/<uuid:integration_id>/delete")
-@access(Role.ADMIN)
-def delete(integration_id: object) -> Response:
-    """Removes a connection with its credentials."""
-    row = service.get(db.session(), str(integration_id))
-    service.tell(db.session(), row, "deleted", Cause(g.actor.user.id))
-    db.session.delete(row)
-    _note("integration.deleted", row)
-    flash(_("“%(name)s” was deleted.", name=row.name), "success")
-    return go("integrations.index")
-
-
-def _saved(row: Integration, action: str) -> Response:
-    _note(action, row)
-    flash(_("Saved. Test the connection to make sure it works."), "success")
-    return go("integrations.edit", integration_id=row.id)
-
-
-def _note(action: str, row: Integration, details: Mapping[str, object] | None = None) -> None:
-    audit(
-        db.session(), action, actor=g.actor.audit, target=("integration", row.id, row.name), details=details,
-    )  # fmt: skip
-    db.session.commit()
