@@ -29,7 +29,7 @@ def tell(session: Session, row: Integration, title: str, body: str, *, key: str 
         wish, language = wishes[member.user_id], organization.language_for(member.user)
         notification = Notification(
             user_id=member.user_id, kind=KIND, level=level, title=localized(title, language)[:300],
-            body=localized(body, language), link=f"/settings/integrations/{row.id}", source_key=own_key,
+            body=localized(body, language), link=f"/integrations/{row.id}", source_key=own_key,
         )  # fmt: skip
         session.add(settings.told(wish, notification))
         session.flush()

@@ -26,7 +26,7 @@ from tests.support.servers.oauth import CLIENT, OAuthServer
 from tests.support.servers.sink import Answer, Sink
 from tests.support.tenant import Tenant
 
-BACK = "https://flow.example/settings/integrations/oauth/callback"
+BACK = "https://flow.example/integrations/oauth/callback"
 HTTP = SafeHttp(("127.0.0.1",))
 
 
@@ -208,7 +208,7 @@ def test_invalid_grant_marks_the_integration_and_tells_its_owner_once(service: S
     assert "Token has been revoked" in row.reconnect_reason and "Sign in again" in row.reconnect_reason
     with system_session(service.runtime.engine) as system:
         (told,) = system.scalars(select(Notification)).all()
-    assert (told.user_id, told.link) == (service.tenant.user_id, f"/settings/integrations/{service.id}")
+    assert (told.user_id, told.link) == (service.tenant.user_id, f"/integrations/{service.id}")
     service.sign_in()
     assert service.row().reconnect_reason == ""
     assert service.get() in server.valid

@@ -9,7 +9,11 @@ from pydantic import Field
 from flowapp.api.schemas import In, ListOut, Out, PageQuery
 
 _CONFIG: dict[str, object] = {"provider": "sendgrid", "from_email": "noreply@example.com"}
-_CREDENTIALS: dict[str, object] = {"credential_type": "api_key", "credentials_data": {"api_key": "SG.xxx"}}
+_CREDENTIALS: dict[str, object] = {
+    "credential_type": "api_key",
+    "credentials_data": {"api_key": "SG.xxx"},
+    "expires_at": None,
+}
 
 
 class IntegrationQuery(PageQuery):
@@ -20,7 +24,7 @@ class IntegrationQuery(PageQuery):
 
 
 class IntegrationChangeIn(In):
-    """What changes; credentials that are not named stay. `credentials`: names and values, or credential_type and credentials_data."""
+    """What changes; credentials that are not named stay. `credentials`: names and values, or credential_type, credentials_data and expires_at."""
 
     name: str = Field(default="", max_length=200, examples=["SendGrid Email"])
     config: dict[str, object] = Field(default_factory=dict, examples=[_CONFIG])
@@ -45,6 +49,9 @@ class IntegrationOut(Out):
     organization: str
     config: dict[str, object]
     is_active: bool
+    credential_type: str
+    expires_at: datetime | None = Field(description="When its credentials expire; null: nobody knows.")
+    reconnect_reason: str = Field(description="Why somebody has to sign in again; empty: nobody has.")
     last_tested_at: datetime | None
     last_test_ok: bool | None
     last_test_message: str

@@ -14,6 +14,7 @@ from flowapp.errors import NotFoundError
 from flowapp.events import Cause, audit
 from flowapp.extensions import db
 from flowapp.integrations import changes, service
+from flowapp.integrations.credentials import expiry
 from flowapp.integrations.usage import calls_of, usage_json
 from flowapp.models import Integration
 from flowapp.records.lock import lock
@@ -30,6 +31,9 @@ from flowapp.workflows.uses import uses, with_published
 bp = Blueprint("integrations", __name__)
 BASE = "/integrations"
 NAV = Nav(38, N_("Integrations"), "plug", "integrations.index", BASE, role=Role.EDITOR)
+
+
+bp.app_template_global("expiry_of")(expiry)
 
 
 @bp.get(BASE)

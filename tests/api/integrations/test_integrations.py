@@ -57,8 +57,18 @@ def test_a_service_is_configured_as_the_documents_write_it(app: Any, api: Api) -
     assert (made["name"], made["integration_type"], made["provider"]) == ("SendGrid Email", "email", "sendgrid")
     assert made["config"] == body["config"]
     assert made["organization"] == api.place.id
+    assert (made["credential_type"], made["expires_at"], made["reconnect_reason"]) == ("api_key", None, "")
     assert "SG.xxx" not in str(made)
     assert opened(app, made["id"]) == {"api_key": "SG.xxx"}
+
+
+def test_credentials_may_expire(api: Api, sink: Sink) -> None:
+    credentials = {"credentials_data": {"secret": SECRET}, "expires_at": "2031-05-01T12:00:00+02:00"}
+    made = connected(api, sink, credentials=credentials)
+    one = f"/integrations/{made['id']}/"
+    assert made["expires_at"] == "2031-05-01T10:00:00+00:00"
+    assert api.patch(one, {"name": "Store"})["expires_at"] == made["expires_at"]
+    assert api.patch(one, {"credentials": {"expires_at": None}})["expires_at"] is None
 
 
 def test_another_organization_is_refused(api: Api, sink: Sink) -> None:
@@ -75,6 +85,9 @@ def test_another_organization_is_refused(api: Api, sink: Sink) -> None:
         ({"config": {"base_url": "https://a.example", "colour": "red"}}, "config.colour"),
         ({"credentials": {"password": "x"}}, "credentials.password"),
         ({"credentials": {"credential_type": "api_key", "credentials_data": "x"}}, "credentials.credentials_data"),
+        ({"credentials": {"credential_type": "magic"}}, "credentials.credential_type"),
+        ({"credentials": {"credentials_data": {}, "expires_at": "soon"}}, "credentials.expires_at"),
+        ({"credentials": {"credentials_data": {}, "secret": "x"}}, "credentials.secret"),
         ({"credentials": "x"}, "credentials"),
         ({"shade": 1}, "shade"),
     ],

@@ -38,7 +38,7 @@ def ada(app: Any, monkeypatch: pytest.MonkeyPatch) -> Browser:
 def path(ada: Browser, server: OAuthServer) -> str:
     config = {f"config-{name}": str(value) for name, value in config_of(server, grant="authorization_code").items()}
     secrets = {"secret-client_id": CLIENT["client_id"], "secret-client_secret": CLIENT["client_secret"]}
-    return str(ada.post("/settings/integrations/new/acme", {"name": "Acme", **config, **secrets}).location)
+    return str(ada.post("/integrations/new/acme", {"name": "Acme", **config, **secrets}).location)
 
 
 def stored(app: Any) -> tuple[Integration, dict[str, Any]]:
@@ -58,7 +58,7 @@ def test_a_person_connects_a_service(app: Any, ada: Browser, server: OAuthServer
     away = ada.get(f"{path}/connect", 303).location
     asked = parse_qs(urlsplit(away).query)
     assert away.startswith(server.url("/authorize?")) and asked["access_type"] == ["offline"]
-    assert asked["redirect_uri"][0].endswith("/settings/integrations/oauth/callback")
+    assert asked["redirect_uri"][0].endswith("/integrations/oauth/callback")
     assert asked["scope"] == ["read write"]
     back = local(server.sign_in(away))
     assert ada.get(back, 303).location == path
@@ -69,7 +69,7 @@ def test_a_person_connects_a_service(app: Any, ada: Browser, server: OAuthServer
     with app.app_context(), system_session(db.engine) as system:
         assert "integration.connected" in system.scalars(select(AuditEntry.action)).all()
     ada.get(back, 303)  # the address once more
-    assert "not begun in this browser" in ada.get("/settings/integrations").text
+    assert "not begun in this browser" in ada.get("/integrations").text
     assert len(server.calls) == 1
 
 
@@ -81,7 +81,7 @@ def test_what_was_begun_elsewhere_is_refused(
     back = urlsplit(server.sign_in(away))
     query = {name: values[0] for name, values in parse_qs(back.query).items()} | change
     ada.get(f"{back.path}?{urlencode(query)}", 303)
-    assert "not begun in this browser" in ada.get("/settings/integrations").text
+    assert "not begun in this browser" in ada.get("/integrations").text
     assert stored(app)[1] == {}
     assert server.calls == []
 
@@ -89,14 +89,14 @@ def test_what_was_begun_elsewhere_is_refused(
 def test_a_person_who_says_no_changes_nothing(app: Any, ada: Browser, server: OAuthServer, path: str) -> None:
     away = ada.get(f"{path}/connect", 303).location
     state = parse_qs(urlsplit(away).query)["state"][0]
-    ada.get(f"/settings/integrations/oauth/callback?error=access_denied&state={state}", 303)
+    ada.get(f"/integrations/oauth/callback?error=access_denied&state={state}", 303)
     assert "access was not granted" in ada.get(path).text
     assert stored(app)[1] == {}
 
 
 def test_what_the_service_answers_to_a_wrong_code_is_said(app: Any, ada: Browser, path: str) -> None:
     state = parse_qs(urlsplit(ada.get(f"{path}/connect", 303).location).query)["state"][0]
-    ada.get(f"/settings/integrations/oauth/callback?code=made-up&state={state}", 303)
+    ada.get(f"/integrations/oauth/callback?code=made-up&state={state}", 303)
     assert "invalid_grant" in ada.get(path).text
     assert stored(app)[1] == {}
 
@@ -134,7 +134,7 @@ def test_an_independent_provider_signs_in_and_renews(app: Any, ada: Browser, pro
     """The same calls as `grants` and `tokens` make, against somebody else's reading of the RFC."""
     spec = OAuth2(f"{provider}/oauth2/token", authorize_url=f"{provider}/oauth2/authorize", scopes=("openid", "email"))
     back, known = (
-        "https://flow.example/settings/integrations/oauth/callback",
+        "https://flow.example/integrations/oauth/callback",
         {"client_id": "us", "client_secret": "x y"},
     )
     url, _state, verifier = grants.request(spec, known, back)

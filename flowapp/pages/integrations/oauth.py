@@ -20,7 +20,7 @@ from flowapp.web.access import access
 from flowapp.web.render import go
 from flowapp.web.texts import translated
 
-bp = Blueprint("integrations_oauth", __name__, url_prefix="/settings/integrations")
+bp = Blueprint("integrations_oauth", __name__, url_prefix="/integrations")
 _ROOM = "oauth"  # in the session: what it keeps of somebody who is at the service, sealed
 _MINUTES = 30  # that they may take there
 
@@ -100,4 +100,4 @@ def callback_of(row: Integration) -> str:
 
 
 def _callback() -> str:
-    return f"{tasks.runtime().public_url()}/settings/integrations/oauth/callback"
+    return f"{tasks.runtime().public_url()}/integrations/oauth/callback"
