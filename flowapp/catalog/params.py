@@ -25,6 +25,7 @@ Widget = Literal[
     "choices",  # one or several of `choices`
     "checkbox",
     "duration",  # "90 seconds", "2 days", ISO 8601
+    "date",  # a day, chosen in a calendar
     "datetime",
     "timezone",
     "keyvalue",  # dict: rows of name and value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -49,6 +50,12 @@ def test_events_that_would_have_matched_follow_the_settings(site: Site) -> None:
     html = site.post("/new-trigger/deal_stage_changed", p__to="PERDU", _refresh="1", headers=HX).get_data(as_text=True)
     assert "None of the recent events" in html
     assert "Recent events" not in site.get("/new-trigger/schedule")
+
+
+def test_what_an_event_is_about_is_said_in_french(site: Site) -> None:
+    site.client.set_cookie("locale", "fr")
+    text = unescape(site.get("/new-trigger/deal_stage_changed"))
+    assert "Une affaire est passée à une autre étape : <strong>Mill</strong>" in text.replace("\xa0", " ")
 
 
 def test_conditions_count_too(site: Site) -> None:

@@ -42,7 +42,7 @@ class NewClientParams(Params):
         max_length=200,
         json_schema_extra=ui(
             N_("Welcome e-mail"),
-            N_("Leave empty to have a template made, which you can change."),
+            N_("If none is chosen, a template is made, which you can change."),
             widget="email_template",
         ),
     )

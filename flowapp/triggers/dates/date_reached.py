@@ -17,7 +17,9 @@ class Day(Params):
 
     date: str = Field(
         max_length=40,
-        json_schema_extra=ui(N_("Date"), N_("Year, month and day."), placeholder="2026-12-31", plain=True),
+        json_schema_extra=ui(
+            N_("Date"), N_("Year, month and day."), widget="date", placeholder="2026-12-31", plain=True
+        ),
     )
 
     @field_validator("date")

@@ -69,6 +69,16 @@ def test_a_schedule_is_shown_in_words_and_dates_before_it_is_saved(site: Site) -
     assert "At 08:30" in site.get("/steps")
 
 
+def test_a_day_is_chosen_in_a_calendar(site: Site) -> None:
+    assert '<input type="date" id="p-date"' in site.get("/new-trigger/date_reached")
+    assert site.post("/new-trigger/date_reached", p__date="2030-12-31").status_code == 303
+    (trigger,) = site.draft["triggers"]
+    assert trigger["config"]["date"] == "2030-12-31"
+    assert '<input type="date" id="p-date" name="p-date" value="2030-12-31"' in site.get(f"/triggers/{trigger['key']}")
+    refused = site.post("/new-trigger/date_reached", p__date="31/12/2030")
+    assert refused.status_code == 422 and '<input type="text" id="p-date"' in refused.get_data(as_text=True)
+
+
 def test_the_wizard_shows_the_next_times_too(site: Site) -> None:
     html = site.get("/wizard/trigger?type=schedule")
     times = re.search(r'class="trigger-times">(.*?)</ol>', html, re.DOTALL)[1]  # type: ignore[index]

@@ -23,10 +23,13 @@ PRESETS = (
     ("0 8 1 1,4,7,10 *", N_("On the first day of each quarter at 8:00")),
 )
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MARKS = re.compile(r"(\{\{|\}\}|,)")
 
 
-class TextField(ParamField, widgets=("text", "textarea", "sql", "duration", "datetime"), template="forms/text.html"):
+class TextField(
+    ParamField, widgets=("text", "textarea", "sql", "duration", "date", "datetime"), template="forms/text.html"
+):
     """One line or several. A value of another type keeps it while its text stays readable as such."""
 
     @classmethod
@@ -65,6 +68,11 @@ class TextField(ParamField, widgets=("text", "textarea", "sql", "duration", "dat
         if self.info.widget == "datetime" and not self.description:
             return str(_("A date such as 2026-03-31 09:00, or relative: +3 days."))
         return str(self.description)
+
+    @property
+    def input_type(self) -> str:
+        """A calendar for a day; what is stored and is no day, or an expression, stays a text."""
+        return "date" if self.info.widget == "date" and _DAY.fullmatch(self.text or "2026-12-31") else "text"
 
     @property
     def mono(self) -> bool:
