@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, expect, sync_playwright
 
+from flowapp.accounts import members
+from flowapp.extensions import db
 from tests.conftest import base_environ
+from tests.e2e.people import app_of
+from tests.support.browser import PASSWORD
 from tests.support.group import ROOT, Group, running_group
 from tests.support.servers.smtp import SmtpServer
 
@@ -34,11 +38,14 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def group(tmp_path_factory: pytest.TempPathFactory, _smtp: SmtpServer) -> Iterator[Group]:
-    """A Flowapp without an account, one for each file of tests; it may call this machine and sends real mail."""
+    """A Flowapp that has been set up, one for all tests: each has an organization of its own (people.arrive). It may call
+    this machine and sends real mail."""
     environ = base_environ(tmp_path_factory.mktemp("group"))
     with running_group(environ | {"SMTP_URL": _smtp.url, "FLOWAPP_EGRESS_ALLOW": "127.0.0.0/8"}) as running:
+        with app_of(running).app_context():
+            members.set_up(db.engine, name="First", email="first@example.com", password=PASSWORD, address=running.url)
         yield running
 
 

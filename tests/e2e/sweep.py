@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
 from flask import Flask
@@ -132,7 +134,8 @@ class Page:
     endpoint: str
     path: str
     signed_in: bool
-    has_static_title: bool
+    static_heading: str
+    """In English; empty where it is about what the address names."""
 
 
 def furnish(app: Flask) -> Furnished:
@@ -365,6 +368,12 @@ def _pages_of(app: Flask, rule: Rule, place: Furnished) -> Iterator[Page]:
             continue  # the token of another page, a thing of another workflow
         if answer.mimetype == "text/html" and answer.status_code not in (301, 302, 303, 308):
             assert answer.status_code == 200, f"{path}: {answer.status}"
-            yield Page(rule.endpoint, path, signed_in, not rule.arguments)
+            yield Page(rule.endpoint, path, signed_in, "" if rule.arguments else _heading(answer.text))
         found += 1
     assert found, f"{rule.rule}: no token of tests/e2e/sweep.py opens it"
+
+
+def _heading(text: str) -> str:
+    found = re.search(r"<h1\b.*?</h1>", text, re.DOTALL)
+    assert found, "a page without a heading"
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", found[0])).split())

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.people import hold, set_up
+from tests.e2e.people import arrive, hold
 from tests.support.group import Group
 from tests.support.servers.sink import Sink
 from tests.support.servers.smtp import SmtpServer
@@ -26,7 +26,7 @@ def test_contact_workflow(
     group: Group, visit: Callable, smtp: SmtpServer, sink: Sink, picture: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = visit(group).new_page()
-    set_up(page, demo=False)
+    arrive(page, group)
     make_table(page)
     make_schema(page)
     link = make_form(page)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.people import set_up
+from tests.e2e.people import arrive
 from tests.support.group import Group
 
 pytestmark = pytest.mark.e2e
@@ -28,7 +28,7 @@ ANSWERED = "() => window.swapped"
 def editor(group: Group, visit: Callable) -> Iterator[Callable[[str], Page]]:
     """editor("switch") is a new step of that type in the editor."""
     page = visit(group).new_page()
-    set_up(page)
+    arrive(page, group, demo=True)
     page.goto("/workflows/")
     page.locator("#list td.main a").first.click()
     page.wait_for_url(re.compile(r"/workflows/[0-9a-f-]{36}"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.people import set_up
+from tests.e2e.people import arrive
 from tests.support.group import Group
 
 pytestmark = pytest.mark.e2e
@@ -19,7 +19,7 @@ FILE = "Courriel;Prénom;Famille;Entreprise\nann@b.example;Ann;Lee;Acme\nbob at 
 
 def test_a_file_is_imported_and_its_errors_are_sent_again(group: Group, visit: Callable, tmp_path: Path) -> None:
     page = visit(group).new_page()
-    set_up(page, demo=False)
+    arrive(page, group)
     file = tmp_path / "clients.csv"
     file.write_bytes(FILE.encode("cp1252"))
     choose(page, file)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.e2e.people import set_up
+from tests.e2e.people import arrive
 from tests.support.group import Group
 
 pytestmark = pytest.mark.e2e
@@ -17,7 +17,7 @@ HANDS = 60
 
 def test_a_workflow_by_keyboard(group: Group, visit: Callable) -> None:
     page = visit(group).new_page()
-    set_up(page, demo=False)
+    arrive(page, group)
     skip_and_menu(page)
     make(page)
     add_step(page, "First")

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import base_environ
-from tests.e2e.people import set_up
+from tests.e2e.people import arrive, set_up
 from tests.support.group import Group, running_group
 
 pytestmark = pytest.mark.e2e
@@ -40,7 +40,7 @@ def pause(step_id: str, **params: Any) -> dict[str, Any]:
 
 def test_what_arrives_is_shown(group: Group, visit: Callable) -> None:
     page = visit(group).new_page()
-    set_up(page, demo=False)
+    arrive(page, group)
     page.goto("/settings/profile")
     page.locator("[name=timezone]").select_option("Asia/Tokyo")
     page.locator("form:has([name=timezone]) button[type=submit]").first.click()

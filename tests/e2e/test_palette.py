@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.people import set_up
+from tests.e2e.people import arrive
 from tests.support.group import Group
 
 pytestmark = pytest.mark.e2e
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 def test_a_contact_is_found_and_opened_by_keyboard(group: Group, visit: Callable) -> None:
     page = visit(group).new_page()
-    set_up(page, demo=False)
+    arrive(page, group)
     page.keyboard.press("Control+K")
     palette = page.get_by_role("dialog", name="Search")
     palette.get_by_role("combobox").press_sequentially("new con")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.people import set_up
+from tests.e2e.people import arrive
 from tests.support.browser import PASSWORD
 from tests.support.group import Group
 
@@ -17,7 +17,7 @@ PHONE = {"width": 390, "height": 844}
 
 def test_a_view_is_built_saved_shared_and_opened(group: Group, visit: Callable) -> None:
     page = visit(group).new_page()
-    set_up(page, demo=False)
+    arrive(page, group)
     for name in ("Ann", "Bob"):
         page.goto("/contacts/new")
         page.get_by_role("textbox", name="First name", exact=True).fill(name)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.people import set_up
+from tests.e2e.people import arrive
 from tests.support.group import Group
 
 pytestmark = pytest.mark.e2e
@@ -20,7 +20,7 @@ STEPS = {"Plan the kick-off": "+3 days", "Thank the client": "+1 day"}
 def test_a_deal_is_dragged_to_signed(group: Group, visit: Callable) -> None:
     person = visit(group)
     board = person.new_page()
-    set_up(board, demo=False)
+    arrive(board, group)
     build(board)
     make_deal(board)
     page = person.new_page()

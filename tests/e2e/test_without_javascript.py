@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.people import hold, set_up
+from tests.e2e.people import arrive, hold
 from tests.support.group import Group
 from tests.support.servers.sink import Sink
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def page(group: Group, visit: Callable) -> Iterator[Page]:
     page = visit(group, java_script_enabled=False).new_page()
-    set_up(page, demo=False)
+    arrive(page, group)
     return page
 
 
