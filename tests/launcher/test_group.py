@@ -178,14 +178,14 @@ def test_a_child_that_dies_is_started_again(group: Group, folder: Path, name: st
 def test_a_crash_loop_ends_the_group_with_a_clear_message(group: Group, folder: Path) -> None:
     (folder / "crashing").touch()
     group.start()
-    assert group.wait(30) == 1
+    assert group.wait() == 1
     group.wait_for(r"flowapp +\| worker ended 5 times in a row \(exit code 7\); giving up")
 
 
 def test_a_failed_migration_ends_the_group(group: Group, folder: Path) -> None:
     (folder / "unmigratable").touch()
     group.start()
-    assert group.wait(30) == 1
+    assert group.wait() == 1
     group.wait_for(r"migrate failed \(exit code 3\); the lines above say why")
 
 

@@ -86,7 +86,7 @@ class Group:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 15) -> int:
+    def wait(self, seconds: float = 60) -> int:
         """The exit code of the launcher."""
         assert self.process is not None
         return self.process.wait(seconds)
