@@ -24,7 +24,8 @@ def used() -> dict[str, str]:
     """Each word of a name, with one place where it is used."""
     found: dict[str, str] = {}
     for path in trees():
-        for name in (path.stem, path.parent.name):
+        of_service = path.parent.name if path.parent.parent.name == "connectors" else ""  # as the service calls itself
+        for name in {path.stem, path.parent.name} - {of_service}:
             found.update(dict.fromkeys(words(name) - {"init"}, str(path)))
     for path, node in classes():
         found.update(dict.fromkeys(words(node.name), f"{path}: {node.name}"))

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from flowapp.texts import declare
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_VALUE = re.compile(r"\{([\w.]+)\}")  # in a message: what stands at that path in the answer
 _SHAPE = {
     "oneOf": [
         {"type": "string"},
@@ -38,7 +39,7 @@ def _words(value: object) -> object:
 
 def _message(value: object) -> object:
     """The same of a message with values, `{team}`: a template as texts.say takes it."""
-    english, french = (_PLACEHOLDER.sub(r"%(\1)s", text.replace("%", "%%")) for text in _both(value))
+    english, french = (_VALUE.sub(r"%(\1)s", text.replace("%", "%%")) for text in _both(value))
     if french != english:
         declare("fr", english, french)
     return english

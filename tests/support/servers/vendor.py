@@ -4,7 +4,7 @@ The description is a small YAML file beside the tests of a connector:
 
     calls:
       POST /api/chat.postMessage:
-        in: json                     # json, form, query or none: where the fields are; headers are not looked at
+        in: json                     # json, form, multipart, query or none: where the fields are; headers are not looked at
         required: [channel]
         fields: {channel: string, text: string, blocks: array}
         answer: {ok: true, ts: "1.2"}
@@ -14,6 +14,7 @@ The description is a small YAML file beside the tests of a connector:
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
+from werkzeug.formparser import parse_form_data
 
 from flowapp.catalog import HttpResponse
 from flowapp.security.egress import SafeHttp
@@ -31,6 +33,7 @@ from tests.support.servers.sink import Answer, Received, Sink
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "boolean": lambda value: isinstance(value, bool),
     "array": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
@@ -102,7 +105,21 @@ def _fields(received: Received, place: str) -> Any:
         return json.loads(received.body or b"{}") if not query else "a query"
     if place == "form":
         return dict(parse_qsl(received.body.decode())) if not query else "a query"
+    if place == "multipart":
+        return _parts(received) if not query else "a query"
     return query if not received.body else "a body"
+
+
+def _parts(received: Received) -> dict[str, object]:
+    """Texts, and of files their contents."""
+    environ = {"wsgi.input": io.BytesIO(received.body), "CONTENT_LENGTH": str(len(received.body)), "REQUEST_METHOD": "POST",
+               "CONTENT_TYPE": received.headers["Content-Type"]}  # fmt: skip
+    _, form, files = parse_form_data(environ)
+    contents: dict[str, object] = {}
+    for name, file in files.items():
+        contents[name] = file.read()
+        file.close()
+    return form.to_dict() | contents
 
 
 def reroute(monkeypatch: pytest.MonkeyPatch, origins: Mapping[str, str]) -> None:
