@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.crm import contacts, deals, lists, notes, tags, tasks, timeline
+from flowapp.crm import contacts, deals, finding, lists, notes, tags, tasks, timeline
 from flowapp.errors import InvalidError, UnsuitableError
 from flowapp.events import SYSTEM, Cause
-from flowapp.models import Contact, Deal, Organization, Tag, User
+from flowapp.models import Contact, Deal, Organization, Tag, Task, User
 from tests.crm.conftest import recorded, types
 from tests.support.tenant import Tenant
 
@@ -33,6 +35,43 @@ def test_a_task_is_due_on_a_day_or_at_a_moment_of_its_assignee(session: Session,
     assert (by_hour.due_date, by_hour.due_at) == (date(2026, 2, 1), datetime(2026, 1, 31, 20, tzinfo=UTC))
     tasks.update(session, by_hour, {"due_date": None}, cause=SYSTEM)
     assert (by_hour.due_date, by_hour.due_at) == (None, None)
+
+
+def test_a_time_without_a_zone_is_the_assignees(session: Session, tenant: Tenant) -> None:
+    session.get_one(User, tenant.user_id).timezone = "Asia/Tokyo"
+    given = {"title": "Call", "assignee": tenant.email, "due_date": "2026-01-31", "due_time": "08:30"}
+    task = tasks.create(session, given, cause=SYSTEM)
+    assert (task.due_date, task.due_at) == (date(2026, 1, 31), datetime(2026, 1, 30, 23, 30, tzinfo=UTC))
+    assert tasks.clock_of(session, task) == "08:30"
+    tasks.update(session, task, {"assignee": None}, cause=SYSTEM)
+    assert (task.due_date, tasks.clock_of(session, task)) == (date(2026, 1, 30), "23:30"), "the organization's day"
+    tasks.update(session, task, {"due_at": None}, cause=SYSTEM)
+    assert (task.due_date, task.due_at) == (date(2026, 1, 30), None)
+
+
+def test_today_begins_where_the_reader_is(session: Session, tenant: Tenant) -> None:
+    session.get_one(User, tenant.user_id).timezone = "Pacific/Kiritimati"
+    soon = datetime.now(ZoneInfo("Pacific/Kiritimati")).replace(hour=23, minute=59, second=59)
+    for title, due in (
+        ("Today", soon),
+        ("Tomorrow", soon + timedelta(minutes=1)),
+        ("Passed", soon - timedelta(days=1)),
+    ):
+        tasks.create(session, {"title": title, "due_at": due.isoformat()}, cause=SYSTEM)
+    tasks.create(session, {"title": "All day", "due_date": str(soon.date())}, cause=SYSTEM)
+    tasks.create(session, {"title": "Some day"}, cause=SYSTEM)
+    expected = {
+        "today": {"Today", "All day"},
+        "upcoming": {"Tomorrow", "Some day"},
+        "overdue": {"Passed"},
+        "done": set(),
+        "never": set(),
+    }
+    for due, titles in expected.items():
+        search = finding.read(session, Task, {"due": due}, tenant.user_id)
+        assert set(session.scalars(select(Task.title).where(*finding.conditions(Task, search)))) == titles, due
+    search = finding.read(session, Contact, {"due": "open"}, tenant.user_id)
+    assert session.scalars(select(Contact.id).where(*finding.conditions(Contact, search))).all() == []
 
 
 def test_a_task_is_done_once(session: Session) -> None:

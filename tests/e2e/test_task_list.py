@@ -65,6 +65,7 @@ def change_in_place_while_another_is_ticked(page: Page) -> None:
     """The list fetches itself again when a task is ticked, but not away what is being typed."""
     expect(page.locator("td.main")).to_have_text(["Ask", "Bill", "Call"])
     row = page.get_by_role("row", name=re.compile("Call"))
+    page.get_by_role("checkbox", name="Select: Call").check()
     row.hover()
     page.get_by_role("link", name="Edit: Due, Call").click()
     row.get_by_label("Time").fill("14:30")
@@ -74,3 +75,5 @@ def change_in_place_while_another_is_ticked(page: Page) -> None:
     row.get_by_role("button", name="Save", exact=True).click()
     expect(row).to_contain_text("2:30")
     expect(page.locator("td.main")).to_have_text(["Bill", "Call"])
+    expect(page.get_by_role("checkbox", name="Select: Call")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Select: Bill")).not_to_be_checked()

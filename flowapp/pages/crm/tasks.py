@@ -13,7 +13,7 @@ from flowapp.crm import finding, tasks, todo
 from flowapp.errors import InvalidError
 from flowapp.events import audit
 from flowapp.extensions import db
-from flowapp.models import Company, Contact, Deal, Task
+from flowapp.models import Company, Contact, Deal, Task, read_id
 from flowapp.security.roles import Role
 from flowapp.web import Nav, access, go, page, to_url, wants_fragment
 from flowapp.web.crm.boxes import member_choices, reference
@@ -25,7 +25,7 @@ from flowapp.web.crm.page import cause
 from flowapp.web.crm.values import Shown, to_record
 from flowapp.web.crm.views.address import Asked
 from flowapp.web.edits import Edit, labels
-from flowapp.web.locale import today
+from flowapp.web.locale import select_timezone, today
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 NAV = Nav(15, N_("Tasks"), "checklist", "tasks.index", "/tasks")
@@ -154,7 +154,11 @@ def delete(task_id: UUID) -> Response:
 
 
 def _begun(stored: Data) -> TaskForm:
-    return TaskForm(member_choices(db.session()), stored=stored)
+    form = TaskForm(member_choices(db.session()), stored=stored)
+    there = str(tasks.zone_of(db.session(), read_id(str(stored.get("assignee_id") or ""))))
+    if there != select_timezone():
+        form.due_time.description = _("Time zone: %(zone)s", zone=there)
+    return form
 
 
 def _filled(task: Task) -> TaskForm:

@@ -40,6 +40,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("/contacts/bulk/", {"action": "change", "data": {"email": "a@b.example"}, "filter": {}}, "data.email"),
     ("/contacts/bulk/", {"action": "change", "data": {"colour": "red"}, "filter": {}}, "data.colour"),
     ("/contacts/bulk/", {"action": "change", "filter": {}}, "data"),
+    ("/tasks/bulk/", {"action": "change", "data": {"due_date": "soon"}, "filter": {}}, "data.due_date"),
+    ("/deals/bulk/", {"action": "complete", "filter": {}}, "action"),
     ("/companies/bulk/", {"action": "change", "data": {"fields": {"no": 1}}, "filter": {}}, "data.fields.no"),
     ("/contacts/bulk/", {"action": "add_to_list", "list": "none", "filter": {}}, "list"),
     ("/contacts/bulk/", {"action": "start_workflow", "workflow": 99, "filter": {}}, "workflow"),
@@ -100,6 +102,17 @@ def test_records_are_assigned(app: Any, api: Api, place: Place, noun: str) -> No
     assert [one.payload["changes"] for one in events] == [{name: {"old": None, "new": place.user_id}}] * 2
     bulk(app, api, noun, {"action": "assign", "owner": None, "ids": ids[:1]})
     assert api.get(f"{PATHS[noun]}{ids[0]}/")[name] is None
+
+
+def test_tasks_are_done_and_reopened(app: Any, api: Api, place: Place) -> None:
+    late = api.post("/tasks/", {"title": "Late", "due_date": "2026-01-31"}, 201)["id"]
+    other = api.post("/tasks/", {"title": "Some day"}, 201)["id"]
+    job = bulk(app, api, "task", {"action": "complete", "filter": {"due": "overdue"}})
+    assert (job["title"], job["changed"]) == ("Mark as done: 1 task", 1)
+    assert (api.get(f"/tasks/{late}/")["done"], api.get(f"/tasks/{other}/")["done"]) == (True, False)
+    assert len(told(app, place, "task.completed")) == 1
+    bulk(app, api, "task", {"action": "reopen", "ids": [late, other]})
+    assert [row["title"] for row in api.get("/tasks/?due=overdue")["results"]] == ["Late"]
 
 
 @pytest.mark.parametrize(

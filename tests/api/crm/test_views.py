@@ -167,6 +167,11 @@ def test_tasks_are_filtered_and_sorted(api: Api) -> None:
     assert [row["title"] for row in api.get(f"/tasks/?{late}")["results"]] == ["Write"]
     assert [row["title"] for row in api.get("/tasks/?sort=due_date")["results"]] == ["Write", "Call", "Wait"]
     assert [row["title"] for row in api.get("/tasks/?search=wait&done=false")["results"]] == ["Wait"]
+    api.post("/tasks/", {"title": "Late", "due_date": "2020-01-31"}, 201)
+    view = api.post("/views/", {"object": "task", "name": "Late", "search": {"due": "overdue"}, "sort": "-title"}, 201)
+    assert view["search"] == {"due": "overdue"}
+    assert "Late" in [row["title"] for row in api.get(f"/tasks/?view={view['id']}")["results"]]
+    assert "Late" not in [row["title"] for row in api.get(f"/tasks/?view={view['id']}&due=upcoming")["results"]]
 
 
 @pytest.mark.parametrize("field", ["first_name", "tags", "company.name", "hobbies", "score"])

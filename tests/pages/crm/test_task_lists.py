@@ -110,6 +110,9 @@ def test_a_cell_changes_day_and_time_of_the_assignee(crm: Crm) -> None:
         f"/tasks/{task}/cell?column=due_date", {"due_date": "", "due_time": "8", "_seen": seen}, 422, headers=PART
     ).text
     assert "due_date-error" in wrong
+    page = crm.member("viewer").get(f"/tasks/{task}").text  # in the zone of the organization
+    assert 'value="08:30"' in page and "Time zone: Asia/Tokyo" in page
+    assert "Time zone" not in crm.ada.get(f"/tasks/{task}").text
     for column in ("priority", "assignee_id", "deal_id", "contact_id", "company_id", "type", "done"):
         assert "<form" in crm.ada.get(f"/tasks/{task}/cell?column={column}", headers=PART).text
     crm.ada.get(f"/tasks/{task}/cell?column=created_at", 404)
