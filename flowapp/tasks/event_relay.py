@@ -39,10 +39,11 @@ def hand_on(outbox: Outbox, now: datetime) -> int:
     while time.monotonic() < until:
         with system_session(runtime().engine) as session:
             ids = outbox.next(session)
-        outbox.more = bool(ids)
         if not ids:
             break
         started += _try(ids, now)
+    else:
+        outbox.more = True
     return started
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select
+from sqlalchemy.exc import OperationalError
 
 from flowapp import tasks
 from flowapp.broker import due_length, queue_length
 from flowapp.engine.store.event_matching.outbox import Outbox
 from flowapp.models import Event, Execution, Signal, Subscription, Trigger, new_id, utcnow
 from flowapp.models.tenancy import system_session
+from flowapp.scheduler import Scheduler
 from flowapp.tasks import event_relay
 from tests.engine.place import Place, _actions, place, runtime, step
 from tests.support.statements import noted
@@ -106,6 +108,29 @@ def test_a_burst_is_handed_on_whole_and_another_organization_does_not_wait_for_i
     assert queue_length(runtime.broker) - due_length(runtime.broker) == 1, (
         "the single one has its own place in the queue"
     )
+
+
+def test_only_a_burst_hastens_the_scheduler_not_a_database_that_is_away(
+    place: Place, runtime: tasks.Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would look again fifty times a second, in whole rounds, for as long as the outage lasts."""
+
+    def away(*_: object) -> None:
+        raise OperationalError("UPDATE events", {}, Exception("server closed the connection"))
+
+    scheduler = Scheduler(runtime, utcnow)
+    recorded(place, 3)
+    with monkeypatch.context() as outage:
+        outage.setattr(event_relay, "take", away)
+        scheduler.tick()
+    assert left(place) == 3
+    assert not scheduler.outbox.more
+    with monkeypatch.context() as burst:
+        burst.setattr(event_relay, "SECONDS", 0)  # as if there were more than it has time for
+        scheduler.tick()
+    assert scheduler.outbox.more
+    scheduler.tick()
+    assert (left(place), scheduler.outbox.more) == (0, False)
 
 
 def test_what_a_person_waits_for_comes_before_what_a_job_made(place: Place, runtime: tasks.Runtime) -> None:

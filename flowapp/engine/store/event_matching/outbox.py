@@ -17,7 +17,7 @@ ORGANIZATIONS = 50  # in one transaction
 class Outbox:
     """Remembers whose turn it was. Events wait by organization; in each, those of a job over many rows come last.
 
-    `more`: some were left the last time that the relay looked, so it is worth looking again at once.
+    `more`: the relay's time ran out before the events did, so it is worth looking again at once.
     """
 
     def __init__(self) -> None:
