@@ -69,6 +69,7 @@ EXECUTION_FAILED = f"{OF_EXECUTIONS}failed"
 EXECUTION_CANCELLED = f"{OF_EXECUTIONS}cancelled"
 # Recorded where somebody listens for them by name: every execution would be two more rows otherwise.
 ROUTINE = (EXECUTION_STARTED, EXECUTION_COMPLETED, EXECUTION_CANCELLED)
+ROUTINE_HEARD_BY = frozenset((*ROUTINE, "automation.*"))  # the types, and their family: `*` alone is none of them
 EVENT_TYPES: Mapping[str, EventType] = {
     declared.name: declared
     for declared in (

@@ -18,7 +18,7 @@ from flowapp.texts import say
 from flowapp.workflows.changes import lock, tell
 from flowapp.workflows.extras import Extras, read_extras
 from flowapp.workflows.projects import default_project
-from flowapp.workflows.publishing import activate, archive, pause
+from flowapp.workflows.publishing import activate, archive, pause, settle_hearing
 from flowapp.workflows.secrets import settle, without_hook_keys
 
 NAME_LENGTH = 200
@@ -216,4 +216,5 @@ def delete(session: Session, workflow: Workflow, *, actor_id: str | None = None)
     ended = release_workflow(session, workflow)
     session.delete(workflow)
     session.flush()
+    settle_hearing(session)
     return ended

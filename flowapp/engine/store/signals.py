@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from flowapp.engine.store.control import abandon
 from flowapp.engine.store.rows import ExecutionRow, ReceivedSignal, SignalRow
 from flowapp.events.cause import EventRow
-from flowapp.events.types import check
+from flowapp.events.types import ROUTINE_HEARD_BY, check
 from flowapp.models import OPEN, BranchCount, Event, Execution, Organization, Signal, Subscription, new_id
 
 _executions = cast(Table, Execution.__table__)
@@ -32,7 +32,8 @@ _OPEN = (
     .order_by(_signals.c.id)
 )
 
-# A step that waits for executions has them recorded from then on; publishing settles whether somebody still listens.
+# A step that waits for executions has them recorded from then on; publishing and deleting workflows settle
+# whether somebody still listens.
 _HEARS = (
     update(_organizations)
     .where(_organizations.c.id == bindparam("org"), _organizations.c.hears_executions.is_(False))
@@ -124,7 +125,7 @@ def write(connection: Connection, execution: ExecutionRow, batch: Any) -> None:
         send(connection, batch.signals)
     if batch.listening:
         connection.execute(insert(_subscriptions), batch.listening)
-        if any(one["event_type"].startswith("automation.") for one in batch.listening):
+        if any(one["event_type"] in ROUTINE_HEARD_BY for one in batch.listening):
             connection.execute(_HEARS, {"org": execution["organization_id"]})
     if batch.taken:
         count(connection, execution["organization_id"], batch.taken)

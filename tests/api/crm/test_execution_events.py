@@ -38,6 +38,15 @@ def hears(api: Api) -> bool:
         return session.get_one(Organization, api.place.id).hears_executions
 
 
+def waits_for(api: Api, event_type: str) -> str:
+    """An execution whose step waits for such an event."""
+    params = {"kind": "event", "events": [event_type]}
+    waits = {"step_id": "w", "action_type": "wait_event", "params": params}
+    waiting = str(api.post(f"/workflows/{workflow(api, 'Waits', waits)}/execute/", {}, 202)["execution_id"])
+    wait_until(lambda: api.get(f"/executions/{waiting}/")["status"] == "waiting")
+    return waiting
+
+
 LOG = {"step_id": "a", "action_type": "log", "params": {"message": "x"}}
 
 
@@ -88,14 +97,25 @@ def test_a_workflow_that_is_archived_listens_no_more(api: Api, worker: None) -> 
     assert told(ran(api, workflow(api, "Other", LOG))) == []
 
 
+def test_a_workflow_that_is_deleted_listens_no_more(api: Api, worker: None) -> None:
+    handler = listening(api, "event", {"event_type": "automation.execution.*"})
+    waiting = waits_for(api, "automation.*")
+    api("DELETE", f"/workflows/{handler}/", status=204)
+    assert hears(api), "a step still waits for them"
+    of_waiting = api.get(f"/executions/{waiting}/")["workflow"]
+    api("DELETE", f"/workflows/{of_waiting}/", status=204)
+    assert not hears(api)
+    assert told(ran(api, workflow(api, "Other", LOG))) == []
+
+
+@pytest.mark.parametrize("event_type", ["automation.workflow.created", "automation.execution.failed"])
+def test_a_step_that_waits_for_other_facts_has_no_execution_recorded(api: Api, worker: None, event_type: str) -> None:
+    waits_for(api, event_type)
+    assert not hears(api)
+
+
 def test_a_step_that_waits_for_executions_hears_of_them(api: Api, worker: None) -> None:
-    waits = {
-        "step_id": "w",
-        "action_type": "wait_event",
-        "params": {"kind": "event", "events": ["automation.execution.completed"]},
-    }
-    waiting = api.post(f"/workflows/{workflow(api, 'Waits', waits)}/execute/", {}, 202)["execution_id"]
-    wait_until(lambda: api.get(f"/executions/{waiting}/")["status"] == "waiting")
+    waiting = waits_for(api, "automation.execution.completed")
     ran(api, workflow(api, "Other", LOG))
     hand_on()
     wait_until(lambda: api.get(f"/executions/{waiting}/")["status"] == "completed")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 
 from flowapp.catalog import TRIGGERS, Params
 from flowapp.engine.store.event_matching.waiting import family
-from flowapp.events.types import OF_EXECUTIONS, ROUTINE
+from flowapp.events.types import OF_EXECUTIONS, ROUTINE, ROUTINE_HEARD_BY
 from flowapp.models import Event, Subscription, Trigger, Version, Workflow
 
 ANY = "*"  # of a trigger: only its settings tell which types it listens for
@@ -142,8 +142,7 @@ def somebody_listens(session: Session, event_type: str) -> bool:
 
 def hears_executions(session: Session) -> bool:
     """Whether the session's organization listens for starts and ends of executions by their names."""
-    families = {family(kind) for kind in ROUTINE}
-    waiting = select(Subscription.id).where(Subscription.event_type.in_({*ROUTINE, *families}))
+    waiting = select(Subscription.id).where(Subscription.event_type.in_(ROUTINE_HEARD_BY))
     if session.scalar(waiting.limit(1)) is not None:
         return True
     triggers = (
@@ -151,7 +150,7 @@ def hears_executions(session: Session) -> bool:
         .join(Workflow, Workflow.id == Trigger.workflow_id)
         .where(
             Trigger.trigger_type.in_(event_triggers()),
-            Trigger.source.in_((*ROUTINE, *families, ANY)),
+            Trigger.source.in_((*ROUTINE_HEARD_BY, ANY)),
             Workflow.status.in_(("active", "paused")),
         )
     )
