@@ -127,9 +127,7 @@ def readers(session: Session, workflow: Workflow) -> list[User]:
 
 def mailed(session: Session, workflow: Workflow) -> list[User]:
     """Those of them who want it by e-mail."""
-    people = readers(session, workflow)
-    wishes = settings.wishes(session, workflow.organization_id, KIND, [user.id for user in people])
-    return [user for user in people if wishes[user.id].by_email]
+    return settings.by_email(session, workflow.organization_id, KIND, readers(session, workflow))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import select
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import N_
 from flowapp.errors import InvalidError
-from flowapp.models import Notification, NotificationSetting, utcnow
+from flowapp.models import Notification, NotificationSetting, User, utcnow
 from flowapp.texts import say
 
 KINDS: Mapping[str, str] = {
@@ -44,6 +44,12 @@ def wishes(session: Session, organization_id: str, kind: str, user_ids: Iterable
         for row in session.scalars(select(NotificationSetting).where(*of_these))
     }
     return {user_id: chosen.get(user_id, Wish()) for user_id in ids}
+
+
+def by_email(session: Session, organization_id: str, kind: str, people: Sequence[User]) -> list[User]:
+    """Those of these members who want such things by e-mail."""
+    known = wishes(session, organization_id, kind, [user.id for user in people])
+    return [user for user in people if known[user.id].by_email]
 
 
 def of(session: Session, user_id: str) -> dict[str, Wish]:

@@ -75,7 +75,8 @@ class Members:
             people |= {member.user_id: member.user for member in named}
             told = list(people.values())
             notify(session, told, title, body, link, kind="message", level=level, key=self._key)
-            return len(told), [user.email for user in mailed(session, told, "message")]
+            by_mail = settings.by_email(session, session.info["organization_id"], "message", told)
+            return len(told), [user.email for user in by_mail]
 
         told = self._services.within(write)
         by_mail = told[1] if by_email else []
@@ -109,7 +110,8 @@ class Members:
             notified = set(session.scalars(select(Notification.user_id).where(_to(people), Notification.link == page)))
             new = [user for user in people if user.id not in notified]
             notify(session, new, title, message, page, kind="decision")
-            return (*_names(session, self._visit), mailed(session, people, "decision"))
+            workflow, organization = _names(session, self._visit)
+            return workflow, organization, settings.by_email(session, organization.id, "decision", people)
 
         workflow, organization, by_mail = self._services.within(write)
         sent = [
@@ -175,19 +177,14 @@ def notify(
     again."""
     words = {"kind": kind, "level": level, "title": title[:300], "body": kept_text(body), "link": link[:500]}
     keys = {user.id: f"{key}:{user.id}" if key else None for user in people}
-    told = set(session.scalars(select(Notification.source_key).where(Notification.source_key.in_(keys.values()))))
+    of_key = select(Notification.source_key).where(Notification.source_key.in_(keys.values()))
+    told = set(session.scalars(of_key)) if key else set()
     wishes = settings.wishes(session, session.info["organization_id"], kind, [user.id for user in people])
     session.add_all(
         settings.told(wishes[user.id], Notification(user_id=user.id, source_key=keys[user.id], **words))
         for user in people
-        if keys[user.id] not in told or not key
+        if keys[user.id] not in told
     )
-
-
-def mailed(session: Session, people: Sequence[User], kind: str) -> list[User]:
-    """Those of them who want such things by e-mail."""
-    wishes = settings.wishes(session, session.info["organization_id"], kind, [user.id for user in people])
-    return [user for user in people if wishes[user.id].by_email]
 
 
 def sender_name(organization: str) -> str:
