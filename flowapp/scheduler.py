@@ -50,10 +50,7 @@ class Scheduler:
         self.runtime, self.now = runtime, now
         self.leased_until: datetime | None = None
         self.notes, self.outbox = Notes(), Outbox()
-        self.replays_woken_at: datetime | None = None
-        self.recoveries_seen_at: datetime | None = None
-        self.indexed_at: datetime | None = None
-        self.jobs_woken_at: datetime | None = None
+        self.looked_at: dict[str, datetime] = {}  # when, by what is looked for every few seconds only
         self.records_indexed = False
 
     def tick(self) -> None:
@@ -142,11 +139,18 @@ class Scheduler:
         """Hands recorded events on, in their order."""
         event_relay.hand_on(self.outbox, now)
 
+    def _is_time(self, what: str, pause: timedelta, now: datetime) -> bool:
+        """Whether the last look lies that long ago, which makes this the next one. One ahead was a clock's that was wrong."""
+        last = self.looked_at.get(what)
+        if last is not None and last <= now < last + pause:
+            return False
+        self.looked_at[what] = now
+        return True
+
     def announce_recoveries(self, now: datetime) -> None:
         """Tells of workflows that work again; looks for them every few seconds."""
-        if self.recoveries_seen_at and self.recoveries_seen_at <= now < self.recoveries_seen_at + RECOVERIES:
+        if not self._is_time("recoveries", RECOVERIES, now):
             return
-        self.recoveries_seen_at = now
         with system_session(self.runtime.engine) as session:
             alerted = alerts.recoveries(session, now)
             session.commit()
@@ -154,12 +158,14 @@ class Scheduler:
 
     def index_executions(self, now: datetime) -> None:
         """Has executions found by what they are about; at every tick while many are left, else every few seconds."""
-        if self.indexed_at and self.indexed_at <= now < self.indexed_at + INDEXING:
+        if not self._is_time("executions", INDEXING, now):
             return
+        del self.looked_at["executions"]  # where this fails, the next tick looks again
         with system_session(self.runtime.engine) as session:
             taken_up = search.take_up(session, now)
             session.commit()
-        self.indexed_at = now if taken_up < search.AT_ONCE else None
+        if taken_up < search.AT_ONCE:
+            self.looked_at["executions"] = now
 
     def index_records(self, _now: datetime) -> None:
         """Has records of the CRM found that an earlier release wrote: once, a few at every tick."""
@@ -169,9 +175,8 @@ class Scheduler:
 
     def wake_replays(self, now: datetime) -> None:
         """Has replays that stand still go on; looks for them twice a minute."""
-        if self.replays_woken_at and self.replays_woken_at <= now < self.replays_woken_at + replays.STALLED_AFTER / 2:
+        if not self._is_time("replays", replays.STALLED_AFTER / 2, now):
             return
-        self.replays_woken_at = now
         with system_session(self.runtime.engine) as session:
             wake_ups = replays.stalled(session, now)
         for replay_id, organization_id in wake_ups:
@@ -179,9 +184,8 @@ class Scheduler:
 
     def wake_jobs(self, now: datetime) -> None:
         """Has jobs go on whose worker died or whose message was lost; looks for them every few seconds."""
-        if self.jobs_woken_at and self.jobs_woken_at <= now < self.jobs_woken_at + JOBS:
+        if not self._is_time("jobs", JOBS, now):
             return
-        self.jobs_woken_at = now
         with system_session(self.runtime.engine) as session:
             wake_ups = claims.lost(session, now)
             session.commit()
