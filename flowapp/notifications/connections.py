@@ -7,8 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.models import ROLES, Integration, Member, Notification, Organization
-from flowapp.notifications import settings
-from flowapp.notifications.mentions import MAILED
+from flowapp.notifications import changes, settings
 from flowapp.texts import localized
 
 KIND = "connection"
@@ -26,16 +25,13 @@ def tell(session: Session, row: Integration, title: str, body: str, *, key: str 
         own_key = f"{key}:{member.user_id}" if key else None
         if own_key and session.scalar(select(Notification.id).where(Notification.source_key == own_key)):
             continue
-        wish, language = wishes[member.user_id], organization.language_for(member.user)
+        language = organization.language_for(member.user)
         notification = Notification(
             user_id=member.user_id, kind=KIND, level=level, title=localized(title, language)[:300],
             body=localized(body, language), link=f"/integrations/{row.id}", source_key=own_key,
         )  # fmt: skip
-        session.add(settings.told(wish, notification))
-        session.flush()
+        changes.write(session, wishes[member.user_id], notification)
         told += 1
-        if wish.by_email:
-            session.info.setdefault(MAILED, []).append(notification.id)
     return told
 
 

@@ -8,8 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.models import Job, Member, Notification, Organization
-from flowapp.notifications import settings
-from flowapp.notifications.mentions import MAILED
+from flowapp.notifications import changes, settings
 from flowapp.records.jobs.service import result_of, title_of
 from flowapp.texts import localized, say
 
@@ -34,10 +33,7 @@ def tell(session: Session, job: Job) -> None:
         title=localized(title, language)[:300], body=localized(result_of(job), language), link=f"/jobs/{job.id}",
         source_key=key,
     )  # fmt: skip
-    session.add(settings.told(wish, row))
-    session.flush()
-    if wish.by_email:
-        session.info.setdefault(MAILED, []).append(row.id)
+    changes.write(session, wish, row)
 
 
 def _is_worth_it(job: Job) -> bool:

@@ -52,8 +52,10 @@ def mark_read(session: Session, user_id: str, ids: Sequence[str] | None = None) 
     if ids is not None:
         statement = statement.where(Notification.id.in_(ids))
     changed = session.execute(statement.values(read_at=utcnow()).execution_options(synchronize_session=False))
-    changes.note(session, session.info["organization_id"], user_id)
-    return int(changed.rowcount)  # type: ignore[attr-defined]
+    marked = int(changed.rowcount)  # type: ignore[attr-defined]
+    if marked:
+        changes.note(session, session.info["organization_id"], user_id)
+    return marked
 
 
 def notification_json(row: Notification) -> dict[str, object]:

@@ -9,13 +9,12 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import Email
 from flowapp.models import Member, Notification, Organization, User
-from flowapp.notifications import settings
+from flowapp.notifications import changes, settings
 from flowapp.notifications.alerts import AlertText, email
 from flowapp.texts import localized, say
 
 KIND = "mention"
 MOST_SAID = 500  # characters of the note
-MAILED = "mailed_notifications"  # where a session keeps the ids of those that tasks e-mail after its commit
 
 
 def tell(session: Session, user_ids: Collection[str], *, author: str, text: str, link: str) -> None:
@@ -26,13 +25,10 @@ def tell(session: Session, user_ids: Collection[str], *, author: str, text: str,
         say("%(name)s mentioned you in a note", name=author) if author else say("A workflow mentioned you in a note")
     )
     for member in session.scalars(select(Member).where(Member.user_id.in_(user_ids))):
-        wish, user = wishes[member.user_id], member.user
+        user = member.user
         words = localized(title, organization.language_for(user))[:300]
         row = Notification(user_id=user.id, kind=KIND, title=words, body=text[:MOST_SAID], link=link)
-        session.add(settings.told(wish, row))
-        session.flush()
-        if wish.by_email:
-            session.info.setdefault(MAILED, []).append(row.id)
+        changes.write(session, wishes[user.id], row)
 
 
 def emails(session: Session, ids: Collection[str], *, url: str, sender_name: str) -> list[Email]:

@@ -15,8 +15,7 @@ from flowapp.executions.following import ENDED
 from flowapp.logs import get_logger
 from flowapp.models import Execution
 from flowapp.models.tenancy import tenant_session
-from flowapp.notifications.changes import NOTIFIED
-from flowapp.notifications.mentions import MAILED
+from flowapp.notifications.changes import MAILED, NOTIFIED
 from flowapp.tasks import jobs
 from flowapp.tasks.runtime import runtime
 

@@ -12,7 +12,7 @@ from flowapp.extensions import db
 from flowapp.models import Notification
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.notifications import settings
-from flowapp.notifications.mentions import MAILED
+from flowapp.notifications.changes import MAILED
 from flowapp.tasks import jobs
 from tests.support.tenant import add_person, make_tenant
 
