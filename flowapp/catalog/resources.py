@@ -6,7 +6,7 @@ then offer the choices, and a draft with a name that does not exist says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -80,6 +80,7 @@ class ProjectLookup:
     def __init__(self, session: Session, project_id: str) -> None:
         self._session, self._project_id = session, project_id
         self._read: dict[str, Choices] = {}
+        self._names: dict[str, frozenset[str]] = {}
 
     def choices(self, name: str) -> Choices:
         if name not in self._read:
@@ -89,12 +90,24 @@ class ProjectLookup:
 
     def has(self, name: str, wanted: str) -> bool:
         known = RESOURCES[name]
-        if is_among(self.choices(name), wanted):
+        if name not in self._names:
+            self._names[name] = frozenset(called for one in self.choices(name) for called in names_of(one))
+        if as_name(wanted) in self._names[name]:
             return True
         return known.knows is not None and known.knows(self._session, self._project_id, wanted)
 
 
 def is_among(choices: Choices, wanted: str) -> bool:
     """Whether one of the choices is called so, in any case."""
-    name = folded(wanted.strip())
-    return any(name in map(folded, (one.value, *one.also)) for one in choices)
+    name = as_name(wanted)
+    return any(name in names_of(one) for one in choices)
+
+
+def names_of(choice: Choice) -> Iterator[str]:
+    """What it is called, as names are compared."""
+    return map(folded, (choice.value, *choice.also))
+
+
+def as_name(wanted: str) -> str:
+    """The name that somebody entered, as names are compared."""
+    return folded(wanted.strip())

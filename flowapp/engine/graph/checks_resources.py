@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from flowapp.catalog import ACTIONS, TRIGGERS, ActionSpec, TriggerSpec
+from flowapp.catalog import ACTIONS, TRIGGERS
 from flowapp.catalog.params import Hints
 from flowapp.catalog.resources import RESOURCES
 from flowapp.engine.graph.check_context import CheckContext, Findings, is_shown, with_hints
@@ -21,7 +21,6 @@ _MANY = ("lines", "members", "keyvalue")  # widgets of params that name several
 class _Param(NamedTuple):
     """A param of a step or a trigger, and where it stands."""
 
-    spec: ActionSpec | TriggerSpec
     values: Mapping[str, object]
     path: str
     value: object
@@ -69,12 +68,12 @@ def _params(context: CheckContext) -> Iterator[_Param]:
         if action := ACTIONS.get(step.action_type):
             for name, value, hints in context.fields(step):
                 if is_shown(action, step.params, hints):
-                    yield _Param(action, step.params, f"steps.{at}.params.{name}", value, hints, step.step_id)
+                    yield _Param(step.params, f"steps.{at}.params.{name}", value, hints, step.step_id)
     for at, trigger in enumerate(context.definition.triggers):
         if spec := TRIGGERS.get(trigger.trigger_type):
             for name, value, hints in with_hints(spec, trigger.config):
                 if is_shown(spec, trigger.config, hints):
-                    yield _Param(spec, trigger.config, f"triggers.{at}.config.{name}", value, hints, None)
+                    yield _Param(trigger.config, f"triggers.{at}.config.{name}", value, hints, None)
 
 
 def _missing_step(context: CheckContext, value: object) -> str:
@@ -89,8 +88,9 @@ def _missing(context: CheckContext, value: object, hints: Hints) -> Iterator[str
     if known is None or resource is None:
         return
     fixed = [word for word, _label in hints.get("choices") or ()] + list(hints.get("words") or ())
+    known_words = set(map(folded, fixed))
     for name in _named(value, several=hints.get("widget") in _MANY):
-        if has_expression(name) or folded(name) in map(folded, fixed) or known.has(resource.name, name):
+        if has_expression(name) or folded(name) in known_words or known.has(resource.name, name):
             continue
         there = known.choices(resource.name)
         near = nearest(name, [*(one.value for one in there), *fixed])
