@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.catalog import get_trigger
 from flowapp.engine.store import schedules
+from flowapp.engine.store.event_matching.listeners import Listener
 from flowapp.errors import FlowError
 from flowapp.logs import get_logger
 from flowapp.models import Trigger, Version, Workflow
@@ -22,7 +23,7 @@ from flowapp.tasks.jobs import Due
 from flowapp.tasks.records_due.dates import start_anniversaries, start_dates
 from flowapp.tasks.records_due.delays import start_delays
 from flowapp.tasks.records_due.inactivity import start_inactive
-from flowapp.tasks.records_due.part import Listener, Look, Part
+from flowapp.tasks.records_due.part import Look, Part
 from flowapp.tasks.runtime import runtime
 from flowapp.tasks.starting import commit_and_start
 

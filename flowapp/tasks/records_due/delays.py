@@ -23,9 +23,10 @@ def start_delays(session: Session, look: Look) -> Part:
     """One execution for each event, as if it had happened now. What was deleted since starts nothing."""
     events = _past(session, look)
     views = _views(session, events)
-    listener = listeners.Listener(*look.listener)
     heard = [
-        listeners.Match(event, listener, {**event.payload, **views[event.id], "happened_at": iso(event.created_at)})
+        listeners.Match(
+            event, look.listener, {**event.payload, **views[event.id], "happened_at": iso(event.created_at)}
+        )
         for event in events
         if event.id in views
     ]

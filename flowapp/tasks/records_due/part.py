@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from flowapp.catalog import Params
-from flowapp.models import Execution, Trigger, Version, Workflow
+from flowapp.engine.store.event_matching.listeners import Listener
+from flowapp.models import Execution
 from flowapp.notifications.alerts import Alert
-
-
-class Listener(NamedTuple):
-    """A trigger with the version that it starts."""
-
-    trigger: Trigger
-    workflow: Workflow
-    version: Version
 
 
 @dataclass(frozen=True, slots=True)

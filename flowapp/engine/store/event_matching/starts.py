@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from flowapp.engine.store import admission
-from flowapp.engine.store.event_matching.listeners import Match
+from flowapp.engine.store.event_matching.listeners import Listener, Match
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.rows import Columns
 from flowapp.engine.store.start import Given, insert_together, new_row, start
 from flowapp.errors import FlowError, StorageFullError
 from flowapp.logs import get_logger
-from flowapp.models import Event, Execution, Trigger, Version, Workflow, iso, read_id
+from flowapp.models import Event, Execution, iso, read_id
 
 log = get_logger(__name__)
 
@@ -78,11 +78,9 @@ class Occasion:
     key: str
 
 
-def begin_each(
-    session: Session, listener: tuple[Trigger, Workflow, Version], occasions: Sequence[Occasion]
-) -> list[Execution]:
+def begin_each(session: Session, listener: Listener, occasions: Sequence[Occasion]) -> list[Execution]:
     """The same for records about which there is no event: each occasion starts the trigger once."""
-    trigger, workflow, version = listener
+    trigger, workflow, version = listener.trigger, listener.workflow, listener.version
     if _full(session, [workflow.organization_id]):
         return []
     limited, rows, begun = admission.gate_of(session, version.id) is not None, [], []
