@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-
 from sqlalchemy import Engine
 
 from flowapp.engine.runtime.recorder import Message
-from flowapp.errors import MalformedError
+from flowapp.live.feed import StateFeed
 from flowapp.models import JOB_OPEN
 from flowapp.models.tenancy import tenant_session
 from flowapp.records.jobs import service
@@ -18,14 +15,13 @@ from flowapp.texts import localized_values
 POLL_SECONDS = 2.0
 
 
-class JobFeed:
-    """`seq` is the time of the message, in microseconds: each tells the whole state, so that nothing needs to be replayed."""
+class JobFeed(StateFeed):
+    """How one job stands; `language`: the reader's."""
 
     def __init__(self, engine: Engine, organization_id: str, job_id: str, language: str = "en") -> None:
         self._engine, self._organization_id, self._id, self._language = engine, organization_id, job_id, language
         self._told: object = None
         self.channel = job_channel(job_id)
-        self.seq = 0
         self.poll: float | None = POLL_SECONDS
 
     def begin(self) -> list[Message]:
@@ -40,10 +36,6 @@ class JobFeed:
         """job_progress, where it is otherwise than it was told last."""
         return self._tell("job_progress", self._read())
 
-    def answer(self, action: str, question: Mapping[str, object]) -> Message:  # noqa: ARG002 - as the line asks every feed
-        """There is nothing to ask for."""
-        raise MalformedError(f"There is no action “{action[:50]}” here.")
-
     def _read(self) -> dict[str, object]:
         with tenant_session(self._engine, self._organization_id) as session:
             return service.job_json(service.get(session, self._id))
@@ -55,5 +47,4 @@ class JobFeed:
         self._told = stands
         if job["status"] not in JOB_OPEN:
             self.poll = None
-        self.seq = max(self.seq + 1, time.time_ns() // 1000)
-        return [{"type": kind, "seq": self.seq, "job": localized_values(job, self._language)}]
+        return [{"type": kind, "seq": self.next_seq(), "job": localized_values(job, self._language)}]

@@ -6,7 +6,6 @@ replayed. A client that comes back with its last one gets what began or ended si
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from flowapp import tasks
 from flowapp.engine.runtime.recorder import Message, end_of, execution_started
 from flowapp.errors import MalformedError
 from flowapp.executions import history
+from flowapp.live.feed import now
 from flowapp.live.line import shown
 from flowapp.models import TERMINAL, Execution
 from flowapp.models.tenancy import tenant_session
@@ -42,7 +42,7 @@ class MonitorFeed:
     def begin(self) -> list[Message]:
         """initial_stats, then what was missed."""
         if self._since is None:
-            self.seq = _now()
+            self.seq = now()
         with self._session() as session:
             first: Message = {"type": "initial_stats", "seq": self.seq, "stats": history.stats(session)}
         return [first, *(self._missed() if self._since is not None else [])]
@@ -50,7 +50,7 @@ class MonitorFeed:
     def take(self, news: Message) -> list[Message] | None:
         """The message, numbered; nothing where it was told already."""
         about = str(news["execution"]["id"]) if news["type"] == "execution_started" else news["execution_id"]
-        return self._tell(news, about, _now())
+        return self._tell(news, about, now())
 
     def read(self) -> list[Message]:
         """What began or ended since the last message."""
@@ -98,9 +98,5 @@ def _ended(execution: Execution) -> Message:
     return end_of(execution)
 
 
-def _now() -> int:
-    return time.time_ns() // 1000
-
-
 def _moment(seq: int) -> datetime:
-    return datetime.fromtimestamp(min(seq, _now()) / 1_000_000, UTC)
+    return datetime.fromtimestamp(min(seq, now()) / 1_000_000, UTC)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-
 from sqlalchemy import Engine
 
 from flowapp.engine.runtime.recorder import Message
-from flowapp.errors import MalformedError
+from flowapp.live.feed import StateFeed
 from flowapp.models.tenancy import tenant_session
 from flowapp.notifications import listing
 from flowapp.tasks.bus import member_channel
 
 
-class NotificationsFeed:
-    """`seq` is the time of the message, in microseconds: each tells the whole state, so that nothing needs to be replayed."""
+class NotificationsFeed(StateFeed):
+    """How many notifications of one member are unread."""
 
     poll: float | None = None
 
@@ -23,7 +20,6 @@ class NotificationsFeed:
         self._engine, self._organization_id, self._user_id = engine, organization_id, user_id
         self.channel = member_channel(organization_id, user_id)
         self._told: int | None = None
-        self.seq = 0
 
     def begin(self) -> list[Message]:
         """initial_state."""
@@ -37,15 +33,10 @@ class NotificationsFeed:
         """notifications, where the number is otherwise than it was told last."""
         return self._tell("notifications")
 
-    def answer(self, action: str, question: Mapping[str, object]) -> Message:  # noqa: ARG002 - as the line asks every feed
-        """There is nothing to ask for."""
-        raise MalformedError(f"There is no action “{action[:50]}” here.")
-
     def _tell(self, kind: str) -> list[Message]:
         with tenant_session(self._engine, self._organization_id) as session:
             unread = listing.unread_count(session, self._user_id)
         if unread == self._told:
             return []
         self._told = unread
-        self.seq = max(self.seq + 1, time.time_ns() // 1000)
-        return [{"type": kind, "seq": self.seq, "unread": unread}]
+        return [{"type": kind, "seq": self.next_seq(), "unread": unread}]
