@@ -27,7 +27,7 @@ from sqlalchemy.orm import make_transient
 
 from flowapp.broker import QUEUE
 from flowapp.catalog import N_
-from flowapp.errors import ConflictError, FlowError, UnavailableError, UnknownIdError
+from flowapp.errors import ConflictError, FlowError, InvalidError, UnavailableError, UnknownIdError
 from flowapp.logs import get_logger
 from flowapp.models import JobRun, read_id, utcnow
 from flowapp.models.tenancy import system_session
@@ -36,6 +36,7 @@ from flowapp.texts import say
 
 Result = dict[str, Any]
 Due = Callable[[datetime], datetime]
+PAUSE = 0.02  # seconds after each transaction of a job that deletes a lot: others write meanwhile
 log = get_logger(__name__)
 
 
@@ -104,6 +105,13 @@ def daily_at(hour: int) -> Due:
 
 
 nightly = daily_at(3)
+
+
+def kept_since(days: int) -> datetime:
+    """The time since which a job keeps things that are to be kept so many days. InvalidError for fewer than one."""
+    if days < 1:
+        raise InvalidError.at("days", say("Enter how many days to keep: 1 or more."))
+    return utcnow() - timedelta(days=days)
 
 
 def is_due(spec: JobSpec, last: datetime | None, now: datetime) -> bool:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flowapp.catalog import N_
 from flowapp.crm.imports.service import drop_ended_parts
-from flowapp.errors import InvalidError
-from flowapp.models import utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.records.jobs.purge import DAYS, purge
-from flowapp.tasks.jobs import job, nightly
+from flowapp.tasks.jobs import PAUSE, job, kept_since, nightly
 from flowapp.tasks.runtime import runtime
-from flowapp.texts import say
-
-PAUSE = 0.02  # seconds after each transaction: others write meanwhile
 
 
 @job(
@@ -26,9 +19,7 @@ PAUSE = 0.02  # seconds after each transaction: others write meanwhile
 )
 def run(days: int = DAYS) -> dict[str, int]:
     """How many were `deleted`. `days`: instead of 30."""
-    if days < 1:
-        raise InvalidError.at("days", say("Enter how many days to keep: 1 or more."))
-    current, before, deleted = runtime(), utcnow() - timedelta(days=days), 0
+    current, before, deleted = runtime(), kept_since(days), 0
     while not current.stopping.is_set():
         with system_session(current.engine) as session:
             some = purge(session, before)
