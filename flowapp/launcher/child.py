@@ -107,4 +107,6 @@ class Child:
 
     def _more_to_read(self) -> bool:
         """Not so where a daemon that left the group keeps the pipe open in silence."""
-        return bool(select.select([self.output], [], [], 0)[0])
+        poller = select.poll()  # select() takes no descriptor over 1,023
+        poller.register(self.output, select.POLLIN)
+        return bool(poller.poll(0))

@@ -158,6 +158,20 @@ def test_helpers_end_with_their_parent(tmp_path) -> None:
     wait_for(lambda: not alive(int(mark.read_text())))
 
 
+def test_a_helper_is_used_again_where_many_files_are_open() -> None:
+    """select() takes no descriptor over 1,023; a process with a thousand sockets has no others left."""
+    source = (
+        "import os, resource\nfrom flowapp.security import helpers\n"
+        "most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (2048, most))\n"
+        "held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]\n"
+        "assert held[-1] > 1023\n"
+        "print(len({helpers.call(os.getpid) for _ in range(3)}))"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
+
+
 def test_a_helper_knows_no_secrets(pool, monkeypatch) -> None:
     monkeypatch.setenv("FLOWAPP_SECRET_KEY", "of the parent")
     assert pool.call(hostile.environment) <= {"PATH", "LANG", "LC_CTYPE"}
