@@ -18,7 +18,7 @@ from flowapp.catalog.times import timezones
 from flowapp.config import Settings
 from flowapp.errors import ConfigError, ConflictError, ForbiddenError, InvalidError, NotFoundError, Problem
 from flowapp.events import Cause, audit, record
-from flowapp.models import AccessToken, Lease, Member, Organization, PasswordReset, User, new_id, read_id, utcnow
+from flowapp.models import AccessToken, Event, Lease, Member, Organization, PasswordReset, User, new_id, read_id, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.security.passwords import check_password, hash_password
 from flowapp.security.roles import Role
@@ -162,6 +162,8 @@ def add_owner(
         system.add(user)
         system.flush()
         _own(system, user, existing.id)
+        if user is fresh:
+            tell(system, "user.created", user).organization_id = existing.id
         system.commit()
         return user, user is fresh
 
@@ -243,10 +245,13 @@ def change_password(session: Session, user_id: str, current: str, new: str) -> U
 
 
 def tell_organization(
-    session: Session, organization: Organization, before: Mapping[str, object], actor_id: str
+    session: Session,
+    organization: Organization,
+    before: Mapping[str, object],
+    after: Mapping[str, object],
+    actor_id: str,
 ) -> None:
-    """Records organization.updated, where one of the settings in `before` has another value now."""
-    after = {name: getattr(organization, name) for name in before}
+    """Records organization.updated, where one of its settings is another than before."""
     changes = {name: {"old": before[name], "new": after[name]} for name in before if before[name] != after[name]}
     if changes:
         told = {"organization_id": organization.id, "name": organization.name, "changes": changes}
@@ -270,10 +275,10 @@ def note(engine: Engine, action: str, user: User, *, ip: str = "", details: Mapp
             own.commit()
 
 
-def tell(session: Session, kind: str, user: User) -> None:
+def tell(session: Session, kind: str, user: User) -> Event:
     """Records a fact about a person's account: user.created, user.logged_in, user.logged_out."""
     told = {"user_id": user.id, "email": user.email, "name": user.name}
-    record(session, kind, entity=("user", user.id), payload=told, cause=Cause(user.id))
+    return record(session, kind, entity=("user", user.id), payload=told, cause=Cause(user.id))
 
 
 def _changed(session: Session, statement: Update) -> int:

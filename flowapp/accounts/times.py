@@ -17,18 +17,21 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 LAST_DAY = 28  # that every month has
 
 
-def times_of(organization: Organization) -> dict[str, dict[str, object]]:
+ByName = dict[str, dict[str, object]]
+
+
+def times_of(organization: Organization) -> ByName:
     """By job or frequency when it is due."""
     return {name: dict(organization.clock.time_of(name)) for name in DEFAULT_TIMES}
 
 
-def set_times(session: Session, organization: Organization, given: Mapping[str, Mapping[str, object]]) -> None:
-    """Changes the times that `given` names. InvalidError names what cannot be used, as in weekly.at.
+def set_times(session: Session, organization: Organization, given: Mapping[str, Mapping[str, object]]) -> ByName:
+    """Changes the times that `given` names, and returns those before. InvalidError names what cannot be used: weekly.at.
 
     The caller has the clocks set anew (workflows.reset_clocks).
     """
     lock(session, organization)
-    known, problems = times_of(organization), list[Problem]()
+    before, known, problems = times_of(organization), times_of(organization), list[Problem]()
     for name, settings in given.items():
         for key, value in settings.items():
             if name not in known or key not in known[name]:
@@ -42,6 +45,7 @@ def set_times(session: Session, organization: Organization, given: Mapping[str, 
     chosen = {name: settings for name, settings in known.items() if settings != DEFAULT_TIMES[name]}
     organization.times = dict[str, object](chosen)
     session.flush()
+    return before
 
 
 def _time(value: object) -> str | None:

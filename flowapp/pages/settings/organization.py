@@ -98,7 +98,7 @@ def save() -> Response:
     )  # fmt: skip
     if merged["timezone"] != before["timezone"]:
         workflows.reset_clocks(db.session(), utcnow())
-    members.tell_organization(db.session(), organization, before, g.actor.user.id)
+    members.tell_organization(db.session(), organization, before, _stored(organization), g.actor.user.id)
     db.session.commit()
     edit.tell()
     flash(_("Saved"), "success")

@@ -10,6 +10,7 @@ from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 
 from flowapp import workflows
+from flowapp.accounts import members
 from flowapp.accounts.times import DAYS, LAST_DAY, set_times, times_of
 from flowapp.catalog import N_
 from flowapp.errors import InvalidError
@@ -74,9 +75,8 @@ def save() -> Response:
     given: dict[str, dict[str, object]] = {}
     for field, (name, key) in PARTS.items():
         given.setdefault(name, {})[key] = form[field].data
-    before = times_of(organization)
     try:
-        set_times(db.session(), organization, given)
+        before = set_times(db.session(), organization, given)
     except InvalidError as error:
         for problem in error.problems:
             at = next(field for field, part in PARTS.items() if ".".join(part) == problem.path)
@@ -85,6 +85,9 @@ def save() -> Response:
     workflows.reset_clocks(db.session(), utcnow())
     target = ("organization", organization.id, organization.name)
     audit(db.session(), "organization.updated", actor=g.actor.audit, target=target, details={"before": before})
+    members.tell_organization(
+        db.session(), organization, {"times": before}, {"times": times_of(organization)}, g.actor.user.id
+    )
     db.session.commit()
     flash(_("Saved"), "success")
     return go("times.show")

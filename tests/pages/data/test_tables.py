@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from flowapp.data import records
 from flowapp.extensions import db
-from flowapp.models import AuditEntry, DataTable
+from flowapp.models import AuditEntry, DataTable, Event
 from flowapp.models.tenancy import system_session, tenant_session
 from tests.support.browser import Browser
 from tests.support.tenant import add_member, make_tenant
@@ -89,6 +89,25 @@ def test_records_are_added_changed_found_and_deleted(app, ada, contacts):
     assert "already" in ada.post(f"{contacts}/records/new", {"name": "C", "email": "zoe@example.com"}, 422).text
     ada.post(f"{contacts}/records/delete", {"id": [row["id"] for row in stored(app)]})
     assert stored(app) == []
+
+
+def test_what_becomes_of_a_record_is_a_fact_once(app, ada, contacts):
+    zoe = {"name": "Zoë", "email": "zoe@example.com", "amount": "", "seen": ""}
+    ada.post(f"{contacts}/records/new", zoe)
+    (row,) = stored(app)
+    ada.post(f"{contacts}/records/new", {**zoe, "name": ""}, 422)
+    for _ in range(2):  # the second time nothing is changed
+        ada.post(f"{contacts}/records/{row['id']}", {**zoe, "name": "Zoé"})
+    for _ in range(2):  # it is gone already
+        ada.post(f"{contacts}/records/delete", {"id": [row["id"]]})
+    with app.app_context(), system_session(db.engine) as system:
+        found = system.scalars(select(Event).where(Event.entity_id == row["id"]).order_by(Event.id)).all()
+        told = [(event.type, event.payload["record"]["name"], event.payload["changes"]) for event in found]
+    assert told == [
+        ("table.record.created", "Zoë", {}),
+        ("table.record.updated", "Zoé", {"name": {"old": "Zoë", "new": "Zoé"}}),
+        ("table.record.deleted", "Zoé", {}),
+    ]
 
 
 def test_the_grid_has_pages(app, ada, contacts):

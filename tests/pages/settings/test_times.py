@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from flowapp import workflows
-from flowapp.models import Organization, Trigger
+from flowapp.models import Event, Organization, Trigger, User
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.tasks import jobs, runtime
 from tests.pages.settings.test_settings import Browser, ada, bob, rows
@@ -60,6 +60,17 @@ def test_what_names_no_time_goes_by_the_organization_s_clock(app: Any, ada: Brow
     assert chosen == {"daily": "07:30", "weekly": "16:00", "monthly": "10:00", "silent": "03:15", "date": "07:30"}
     assert (due(ids["weekly"]).weekday(), due(ids["monthly"]).day) == (4, 15)
     assert 'value="07:30"' in ada.get("/settings/times").text
+
+
+def test_changed_times_are_a_fact_with_both_values(app: Any, ada: Browser) -> None:
+    for _ in range(2):  # the second time nothing is changed
+        ada.post("/settings/times", FORM)
+    (changed,) = [event for event in rows(app, Event) if event.type == "organization.updated"]
+    assert list(changed.payload["changes"]) == ["times"]
+    old, new = changed.payload["changes"]["times"]["old"], changed.payload["changes"]["times"]["new"]
+    assert (old["daily"], new["daily"]) == ({"at": "09:00"}, {"at": "07:30"})
+    assert (old["weekly"]["weekday"], new["weekly"]["weekday"]) == ("monday", "friday")
+    assert changed.actor_id == rows(app, User)[0].id
 
 
 def test_what_names_its_time_and_zone_keeps_to_them(app: Any, ada: Browser) -> None:
