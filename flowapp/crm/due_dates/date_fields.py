@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from flowapp.crm import fields
 from flowapp.errors import InvalidError
-from flowapp.models import FIELD_OBJECTS
+from flowapp.models import FIELD_OBJECTS, Contact
 from flowapp.models.base import UtcDateTime
 from flowapp.models.crm.base import Sourced
 from flowapp.models.crm.nouns import MODELS
@@ -61,19 +61,28 @@ class DateField:
 
 def find(session: Session, noun: str, name: str) -> DateField:
     """The date field of that name. InvalidError names those that there are."""
+    known = dates_of(session, noun)
+    if field := known.get(name.lower()):
+        return field
+    if noun == "contact" and _is_undefined(session, name):
+        return DateField(Contact, name, None)  # contacts keep values of fields that nobody has defined
+    raise InvalidError.at(
+        "field", say("There is no date “%(name)s”. Available: %(known)s.", name=name, known=", ".join(known)), "unknown"
+    )  # fmt: skip
+
+
+def dates_of(session: Session, noun: str) -> dict[str, DateField]:
+    """The date fields of a noun by their names: columns of its own, then the custom fields."""
     model: type[Sourced] = MODELS[noun]
     own = {key: column for key, column in inspect(model).columns.items() if _is_date(key, column)}
-    if name in own:
-        return DateField(model, name, own[name])
-    defined = {field.key: field for field in fields.of(session, noun)} if noun in FIELD_OBJECTS else {}
-    if (field := defined.get(name)) is not None and field.type in _DATED:
-        return DateField(model, name, None)
-    if noun == "contact" and field is None and name not in inspect(model).columns:
-        return DateField(model, name, None)  # contacts keep values of fields that nobody has defined
-    known = ", ".join([*own, *(key for key, one in defined.items() if one.type in _DATED)])
-    raise InvalidError.at(
-        "field", say("There is no date “%(name)s”. Available: %(known)s.", name=name, known=known), "unknown"
-    )  # fmt: skip
+    defined = fields.of(session, noun) if noun in FIELD_OBJECTS else ()
+    names = [field.key for field in defined if field.type in _DATED]
+    return {key: DateField(model, key, own.get(key)) for key in (*own, *names)}
+
+
+def _is_undefined(session: Session, name: str) -> bool:
+    """Whether it is neither a column of contacts nor a field that an admin defined."""
+    return name not in inspect(Contact).columns and all(field.key != name for field in fields.of(session, "contact"))
 
 
 def read_day(value: object, zone: ZoneInfo) -> date | None:

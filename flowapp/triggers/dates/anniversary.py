@@ -25,7 +25,10 @@ class AnniversaryParams(RecordDateParams):
         min_length=1,
         max_length=80,
         json_schema_extra=ui(
-            N_("Date field"), N_("For example created_at, or a field of your own such as birthday."), plain=True
+            N_("Date field"),
+            N_("For example created_at, or a field of your own such as birthday."),
+            plain=True,
+            resource="{entity}_date",
         ),
     )
 

@@ -73,6 +73,7 @@ class RecordDate(Params):
             N_("Date field"),
             N_("For example expected_close of a deal, due_date of a task, created_at, or a field of your own."),
             plain=True,
+            resource="{entity}_date",
         ),
     )
     days: int = Field(

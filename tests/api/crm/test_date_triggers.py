@@ -169,8 +169,12 @@ def test_tasks_and_moments_have_dates_too(api: Api) -> None:
     assert about(api, new_deal) == [deal_id]
 
 
-def test_a_field_that_is_no_date_is_named_on_the_trigger(api: Api) -> None:
-    workflow_id = listening(api, "date_field_reached", {"entity": "deal", "field": "title"})
+def test_a_date_field_that_was_deleted_since_is_named_on_the_trigger(api: Api) -> None:
+    define(api, "deal", "renewal", "date")
+    workflow_id = listening(api, "date_field_reached", {"entity": "deal", "field": "Renewal"})
+    with tenant_session(runtime().engine, api.place.id) as session:
+        fields.remove(session, fields.get(session, "renewal"))
+        session.commit()
     assert look(workflow_id) == 0
     assert "expected_close" in error_of(workflow_id)
 

@@ -27,6 +27,7 @@ def crm(api: Api, app: Any) -> None:
         tags.create(session, "R&D")
         for noun in ("contact", "company", "deal"):
             fields.create(session, {"object": noun, "label": "Plan", "type": "text"})
+        fields.create(session, {"object": "deal", "label": "Renewal", "type": "date"})
         session.commit()
 
 
@@ -66,6 +67,11 @@ WRONG = [
     (trigger("deal_stage_changed", to="Nwe"), "to", f"No pipeline has a stage “Nwe”. Did you mean “New”? {FIELDS}"),
     (trigger("contact_list_added", list="Nobody"), "list", "There is no list “Nobody”. Add it under Settings, Lists, or choose another."),
     (trigger("deal_updated", fields=["valeu"]), "fields", "Deals have no field “valeu”. Did you mean “value”?"),
+    (trigger("date_field_reached", field="expected_closed"), "field", "Deals have no date “expected_closed”. Did you mean “expected_close”?"),
+    (trigger("date_field_reached", entity="Organisation", field="name"), "field", "Companies have no date “name”."),
+    (trigger("date_field_reached", entity_type="task", date_field="due_dat"), "field", "Tasks have no date “due_dat”. Did you mean “due_date”?"),
+    (trigger("date_field_reached", entity="deal", field="fields.plan"), "field", "Deals have no date “fields.plan”. Did you mean “fields.renewal”?"),
+    (trigger("anniversary", field="plan"), "field", "Contacts have no date “plan”."),
 ]  # fmt: skip
 
 
@@ -90,6 +96,9 @@ RIGHT = [
     step("create_task", title="x", assignee="round robin"),
     trigger("deal_stage_changed", **{"from": "SIGNE", "to": "new", "pipeline": "sales"}),
     trigger("company_updated", fields=["nom", "plan", "fields.plan", "montant_potentiel"]),
+    trigger("date_field_reached", field="fields.Renewal"),
+    trigger("date_field_reached", entity="organization", field="last_activity_at"),
+    trigger("anniversary", field="birthday"),
 ]
 
 

@@ -36,6 +36,7 @@ def site(app: Any) -> Site:
         ("/new-trigger/deal_stage_changed", "p-from", [*FIRST_STAGES, "New", "Won"]),
         ("/new-trigger/deal_stage_changed", "p-to", [*FIRST_STAGES, "New", "Won"]),
         ("/new-trigger/deal_won", "p-pipeline", ["Deals", "Sales"]),
+        ("/new-trigger/anniversary", "p-field", ["last_activity_at", "created_at", "updated_at"]),
         ("/new-trigger/contact_list_added", "p-list", ["Readers"]),
         ("/new-trigger/contact_list_removed", "p-list", ["Readers"]),
         ("/new-trigger/contact_tag_added", "p-tag", ["R&D"]),
