@@ -10,13 +10,15 @@ must be one that would pass everything that is left out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from apiflask import APIFlask
-from flask import Response, request
+from flask import Request, Response, request
 from flask.globals import request_ctx
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from flowapp.security.helpers import within
 from flowapp.web.rules import LateRule, StoredNumber
@@ -86,12 +88,22 @@ class Application(APIFlask):
 
     def make_default_options_response(self) -> Response:
         """`Allow` names the methods of the rule that answers here: “export” in /contacts/export/ is no contact's id."""
-        answers = request.url_rule.rule if request.url_rule else ""
         response = super().make_default_options_response()
-        mine = [rule.methods or () for rule in self.url_map.iter_rules() if rule.rule == answers]
         response.allow.clear()
-        response.allow.update(method for methods in mine for method in methods)
+        response.allow.update(self._methods_of(request.url_rule.rule if request.url_rule else ""))
         return response
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """The same of what a 405 allows."""
+        error, adapter = request.routing_exception, request_ctx.url_adapter
+        if isinstance(error, MethodNotAllowed) and adapter is not None:
+            with suppress(HTTPException):
+                rule, _ = adapter.match(method="OPTIONS", return_rule=True)
+                request.routing_exception = MethodNotAllowed(sorted(self._methods_of(rule.rule)))
+        super().raise_routing_exception(request)
+
+    def _methods_of(self, address: str) -> set[str]:
+        return {method for rule in self.url_map.iter_rules() if rule.rule == address for method in rule.methods or ()}
 
     @cached_property
     def _fast_after(self) -> list[Callable[[Response], Response]]:

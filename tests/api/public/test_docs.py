@@ -104,6 +104,12 @@ def test_options_tell_the_methods_of_the_path_alone(api: Api) -> None:
         assert set(answer.allow) - {"HEAD", "OPTIONS"} == methods
 
 
+def test_a_405_allows_the_methods_of_the_path_alone(api: Api) -> None:
+    for method, path, methods in (("POST", "contacts/export", {"GET"}), ("DELETE", "workflows", {"GET", "POST"})):
+        refused = api(method, f"/{path}/", {} if method == "POST" else None, 405)
+        assert set(refused.allow) - {"HEAD", "OPTIONS"} == methods
+
+
 def test_docs_page_has_the_products_frame_for_members(api: Api) -> None:
     page = api.client.get("/api/docs", headers=api.place.headers())
     assert page.status_code == 200
