@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import Engine, create_engine, text
 
 from flowapp import ROOT
 from flowapp.config import Settings
@@ -179,3 +181,24 @@ def test_a_schema_of_something_else_is_refused(app: Any, environ: dict[str, str]
         connection.execute(text("UPDATE alembic_version SET version_num = 'abc'"))
     refused = Migrating(environ)
     assert refused.process.wait(60) != 0
+
+
+def test_a_table_is_protected_as_those_of_earlier_migrations_are(postgres: Any) -> None:
+    name = postgres.create_database()
+    engine = create_engine(postgres.url(name).replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection, Operations.context(MigrationContext.configure(connection)):
+        connection.execute(text("CREATE TABLE fresh (organization_id UUID NOT NULL)"))
+        migrations.protect("fresh")
+        rules = "SELECT policyname, permissive, roles, cmd, qual, with_check FROM pg_policies WHERE tablename = :name"
+        forced = "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = :name AND relkind = 'r'"
+        for asked in (rules, forced):
+            fresh, views = (connection.execute(text(asked), {"name": one}).all() for one in ("fresh", "views"))
+            assert fresh == views and len(fresh) == 1
+    engine.dispose()
+    postgres.drop_database(name)
+
+
+def test_sqlite_has_no_such_protection() -> None:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection, Operations.context(MigrationContext.configure(connection)):
+        migrations.protect("fresh")  # not an error
