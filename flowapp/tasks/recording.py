@@ -52,7 +52,7 @@ class RecordingServices(StepServices):
     ) -> None:
         self._recording, self._step_id = recording, step_id
         self.clock, self.catches = recording.clock, recording.catches
-        self.http, self.mail, self.people = _Http(self, real.http), _Mail(self), _People(self, real.people)
+        self.http, self.mail, self.people = _Http(self, real.connections), _Mail(self), _People(self, real.people)
         self.connect, self.addresses = _no_connection, _no_connection
         self.integration_used = lambda _integration_id: nullcontext()
         self.tables, self.workflows = _Tables(self, real.tables), _Workflows(other)

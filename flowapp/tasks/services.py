@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Found, IntegrationHandle, Saved
+from flowapp.catalog import Found, HttpResponse, IntegrationHandle, Saved
 from flowapp.catalog.context import StepServices
+from flowapp.catalog.outgoing import HttpOptions
 from flowapp.config import Settings
 from flowapp.crm.steps.records import StepCrm, StepOf
 from flowapp.data.schemas import ProjectSchemas
@@ -21,6 +22,7 @@ from flowapp.integrations.oauth.tokens import AccessTokens
 from flowapp.marketing.steps import StepTemplates
 from flowapp.models import conventions_of
 from flowapp.models.tenancy import tenant_session
+from flowapp.security.chains import HEADER, HOOKS, Chain, is_own_hook
 from flowapp.security.links import sign
 from flowapp.security.sandbox import ProcessSandbox
 from flowapp.tasks.mail import OrganizationMailer, opened, unknown_integration
@@ -111,7 +113,7 @@ class VisitServices(StepServices):
     """The real services of one visit. `key`: its idempotency key."""
 
     def __init__(self, execution: ExecutionServices, visit: Visit, step_id: str, key: str) -> None:
-        self.http = execution.http
+        self.connections, self.http = execution.http, _VisitHttp(execution, visit)
         self.connect, self.addresses = execution.http.connect, execution.http.addresses
         self.integration_used = execution.usage.of
         self.mail = execution.mail
@@ -127,6 +129,20 @@ class VisitServices(StepServices):
         self.templates = StepTemplates(execution.tried, execution.project_id, lambda: visit.scope)
         self.conventions = execution.conventions
         self.calls = execution.calls
+
+
+class _VisitHttp:
+    """The outgoing HTTP of a visit. A webhook of this installation is told how many executions led to the call."""
+
+    def __init__(self, execution: ExecutionServices, visit: Visit) -> None:
+        self._execution, self._visit = execution, visit
+
+    def request(self, method: str, url: str, **how: Unpack[HttpOptions]) -> HttpResponse:
+        """As Http.request."""
+        if HOOKS in url and is_own_hook(url, self._execution.public_url):
+            chain = Chain(self._visit.depth + 1, self._visit.workflow_id).signed(self._execution.settings.secret_key)
+            how["headers"] = {**(how.get("headers") or {}), HEADER: chain}
+        return self._execution.http.request(method, url, **how)
 
 
 class StepTables:

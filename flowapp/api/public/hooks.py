@@ -16,7 +16,7 @@ from sqlalchemy import select
 from flowapp import exact_json, tasks
 from flowapp.api import schemas
 from flowapp.api.bodies import raw_body
-from flowapp.api.public import found_hooks, hook_answers, hook_origins, test_calls
+from flowapp.api.public import found_hooks, hook_answers, hook_chains, hook_origins, test_calls
 from flowapp.api.public.found_hooks import KEY, MOST_UNKNOWN, known_hooks
 from flowapp.api.public.hook_rates import Rates
 from flowapp.api.public.known_hooks import STARTED, Hook, KnownHooks, Started, accepted, challenge, given
@@ -140,12 +140,13 @@ def _organization_of(key: str) -> str:
 
 
 def _start(hook: Hook, data: object) -> Started:
+    more = hook_chains.options_after(hook.workflow.id)
     session, starting = db.session(), given(hook, data, request)
     if hook.listening:
         received_calls.copy(session, hook.workflow.id, hook.trigger.key, data, starting["context"])
     if hook.gated:
         session.commit()  # from here on a transaction: what admission counts, and the row that it lets in
-    execution, created = start(session, hook.workflow, hook.version, **starting)
+    execution, created = start(session, hook.workflow, hook.version, more=more, **starting)
     tasks.commit_and_start(session, execution, created=created)
     return Started(execution.id, execution.organization_id, hook.config.response)
 

@@ -25,12 +25,14 @@ from flowapp.engine.store.start import new_row, start_where
 from flowapp.errors import FlowError, ThrottledError
 from flowapp.models import Trigger, Version, Workflow, conventions_of, utcnow
 from flowapp.models.tenancy import tenant_session
+from flowapp.security.chains import HEADER
 from flowapp.security.opened import shown_headers
 from flowapp.triggers.webhook import WebhookParams, delivery_id, verify
 from flowapp.web.fast_path import Answer
 from flowapp.web.headers import of_data
 
 KEPT = 1000  # hooks, and names of this host, that a process remembers
+_CHAIN = f"HTTP_{HEADER.upper().replace('-', '_')}"
 STARTED, COUNTED = "flowapp.hook.started", "flowapp.hook.counted"  # in a request's environ
 
 _t, _w = Trigger.__table__.c, Workflow.__table__.c
@@ -60,7 +62,7 @@ class Hook:
     @property
     def hidden(self) -> set[str]:
         """Headers that no execution shows."""
-        return {self.config.header_name.lower(), self.config.signature_header.lower()}
+        return {self.config.header_name.lower(), self.config.signature_header.lower(), HEADER.lower()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,12 @@ class KnownHooks:
             return error
         except (FlowError, HTTPException):  # a wrong secret, for instance, may be right by now
             return None
-        if hook.gated or challenge(data) or not quotas.has_room(hook.workflow.organization_id):
+        if (
+            hook.gated
+            or _CHAIN in request.environ
+            or challenge(data)
+            or not quotas.has_room(hook.workflow.organization_id)
+        ):
             return None
         try:
             notation = partial(_locale, hook.workflow.organization_id)

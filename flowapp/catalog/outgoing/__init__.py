@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypedDict, Unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +35,28 @@ class FilePart:
     content_type: str = "application/octet-stream"
 
 
-class Http(Protocol):
-    """Outgoing HTTP behind the egress guard. Raises StepError (network, timeout) and EgressError.
+class HttpOptions(TypedDict, total=False):
+    """What a request takes beside method and URL. `timeout` is 30 seconds where nobody says otherwise.
 
     What is sent is one of `json`, `form`, `files` (a multipart form, with the fields of `form`) and `body`. Files and
     iterators are read while they are sent; a file is sent from where it stands. With `into`, an answer below 400 is written
     to this file while it comes, at most as much as FLOWAPP_DOWNLOAD_SIZE says; after an error the file holds a part of it.
     """
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        json: object = None,
-        form: Mapping[str, str | list[str]] | None = None,
-        files: Mapping[str, FilePart | Sequence[FilePart]] | None = None,
-        body: bytes | Iterable[bytes] | None = None,
-        auth: tuple[str, str] | None = None,
-        timeout: float = 30.0,
-        into: BinaryIO | None = None,
-    ) -> HttpResponse: ...
+    headers: Mapping[str, str] | None
+    json: object
+    form: Mapping[str, str | list[str]] | None
+    files: Mapping[str, FilePart | Sequence[FilePart]] | None
+    body: bytes | Iterable[bytes] | None
+    auth: tuple[str, str] | None
+    timeout: float
+    into: BinaryIO | None
+
+
+class Http(Protocol):
+    """Outgoing HTTP behind the egress guard. Raises StepError (network, timeout) and EgressError."""
+
+    def request(self, method: str, url: str, **how: Unpack[HttpOptions]) -> HttpResponse: ...
 
 
 class Calls(Protocol):

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from flowapp.catalog import ActionSpec, Fail, Outcome, Params, StepContext, Stop, get_action, is_raw, secret_fields
 from flowapp.catalog.context import SERVICES, Logger, LogLevel, Signal, StepServices
-from flowapp.catalog.outgoing import Http, HttpResponse
+from flowapp.catalog.outgoing import Http, HttpOptions, HttpResponse
 from flowapp.engine.language.conditions import Explanation, evaluate
 from flowapp.engine.language.expression import compile_value
 from flowapp.engine.language.insertion import compile_params
@@ -204,7 +204,7 @@ class _Http:
     def __init__(self, http: Http, opened: Opened) -> None:
         self._http, self._opened = http, opened
 
-    def request(self, method: str, url: str, **how: Any) -> HttpResponse:
+    def request(self, method: str, url: str, **how: Unpack[HttpOptions]) -> HttpResponse:
         answer = self._http.request(method, url, **how)
         if not self._opened:
             return answer
