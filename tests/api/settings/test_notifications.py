@@ -10,6 +10,7 @@ from flowapp.extensions import db
 from flowapp.models import Member, Notification
 from flowapp.models.tenancy import system_session
 from flowapp.notifications import listing
+from flowapp.tasks.bus import Bus
 from tests.api.conftest import Api
 
 
@@ -50,6 +51,19 @@ def test_some_and_all_are_read(api: Api, told: list[str]) -> None:
     assert operator.post("/notifications/read/") == {"read": 1}
     assert operator.get("/notifications/")["unread"] == 0
     assert api.get("/notifications/")["unread"] == 1
+
+
+def test_the_bell_hears_of_reading_only_where_something_was_unread(
+    api: Api, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[str, str]] = []
+    monkeypatch.setattr(Bus, "tell_members", lambda _bus, members: heard.extend(members))
+    operator = api.as_("operator")
+    operator.post("/notifications/read/", {"ids": told[:1]})
+    assert len(heard) == 1
+    operator.post("/notifications/read/", {"ids": told[:1]})
+    operator.post(f"/notifications/{told[0]}/read/")
+    assert len(heard) == 1
 
 
 def test_somebody_elses_is_not_found(api: Api, told: list[str]) -> None:
