@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Numeric, SQLColumnExpression, Text, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Numeric, SQLColumnExpression, Text, and_, case, cast, func, literal, or_, select
 from sqlalchemy.sql.functions import Function
 
 from flowapp.models.folding import folded
-from flowapp.records.filters.context import Kind
+from flowapp.records.filters.context import Context, Kind
 from flowapp.records.filters.dates import DateKind, DateTimeKind
 from flowapp.records.filters.kinds import IdKind, ListKind, NumberKind, TextKind, TruthKind
 
 T = TypeVar("T")
+_PLAIN = re.compile(r"[A-Za-z0-9 _.@:-]+")
 _DAY, _MOMENT = "____-__-__", "____-__-__T%+00:00"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTextKind(TextKind):
+    """A text in the JSON `whole`. PostgreSQL reads JSON anew for each question, so only that is read that has what is looked
+    for anywhere in it; what JSON may write in several ways is not looked for so."""
+
+    whole: ColumnElement[str]
+
+    def test(self, operator: str, value: object, context: Context, *, ignore_case: bool) -> ColumnElement[bool]:
+        """As of any text."""
+        test = TextKind.test(self, operator, value, context, ignore_case=ignore_case)
+        texts = [str(entry) for entry in value] if isinstance(value, list) else [str(value)]
+        if ignore_case or not texts or not all(map(_PLAIN.fullmatch, texts)):
+            return test
+        return and_(or_(*(func.strpos(self.whole, text) > 0 for text in texts)), test)
 
 
 class JsonValue:
@@ -68,7 +87,10 @@ class JsonValue:
             return TruthKind(self.says, self.type.in_(("true", "false", "boolean")))
         if name == "multiple_choice":
             return ListKind(self.holds, self.entries())
-        return IdKind(self.text, find) if name == "relation" else TextKind(self.text)
+        return IdKind(self.text, find) if name == "relation" else self._text_kind()
+
+    def _text_kind(self) -> TextKind:
+        return TextKind(self.text) if self.sqlite else HeldTextKind(self.text, cast(self.column, Text))
 
     def says(self, wanted: bool) -> ColumnElement[bool]:
         """Whether it is true, or false."""
