@@ -52,11 +52,25 @@ def available_integrations() -> Response:
 
 @route(
     bp, "/integrations/configure/", "POST", tag=TAG, summary=N_("Connect a service"), body=schemas.IntegrationIn,
-    answer=schemas.IntegrationOut, status=201, aliases=("/integrations/",),
+    answer=schemas.IntegrationOut, status=201,
 )  # fmt: skip
 @access(Role.ADMIN)
 def configure_integration() -> tuple[Response, int]:
     """The credentials are stored encrypted and never shown again."""
+    return _connected()
+
+
+@route(
+    bp, "/integrations/", "POST", tag=TAG, summary=N_("Create an integration"), body=schemas.IntegrationIn,
+    answer=schemas.IntegrationOut, status=201,
+)  # fmt: skip
+@access(Role.ADMIN)
+def create_integration() -> tuple[Response, int]:
+    """The same as /integrations/configure/."""
+    return _connected()
+
+
+def _connected() -> tuple[Response, int]:
     body = read_model(schemas.IntegrationIn)
     row = Integration(integration_type=service.known_type(body.integration_type))
     return _saved(row, body.model_dump(exclude_unset=True), "created"), 201

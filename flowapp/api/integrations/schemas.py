@@ -8,10 +8,10 @@ from pydantic import Field
 
 from flowapp.api.schemas import In, ListOut, Out, PageQuery
 
-_CONFIG: dict[str, object] = {"provider": "sendgrid", "from_email": "noreply@example.com"}
+_CONFIG: dict[str, object] = {"base_url": "https://api.example.com", "auth": "bearer"}
 _CREDENTIALS: dict[str, object] = {
     "credential_type": "api_key",
-    "credentials_data": {"api_key": "SG.xxx"},
+    "credentials_data": {"secret": "key-of-the-shop"},
     "expires_at": None,
 }
 
@@ -26,7 +26,7 @@ class IntegrationQuery(PageQuery):
 class IntegrationChangeIn(In):
     """What changes; credentials that are not named stay. `credentials`: names and values, or credential_type, credentials_data and expires_at."""
 
-    name: str = Field(default="", max_length=200, examples=["SendGrid Email"])
+    name: str = Field(default="", max_length=200, examples=["Shop"])
     config: dict[str, object] = Field(default_factory=dict, examples=[_CONFIG])
     credentials: dict[str, object] = Field(default_factory=dict, examples=[_CREDENTIALS])
     is_active: bool = True
@@ -35,8 +35,8 @@ class IntegrationChangeIn(In):
 class IntegrationIn(IntegrationChangeIn):
     """A service to connect. `GET /integrations/available/` names the types and their fields."""
 
-    name: str = Field(max_length=200, examples=["SendGrid Email"])
-    integration_type: str = Field(max_length=64, examples=["email"])
+    name: str = Field(max_length=200, examples=["Shop"])
+    integration_type: str = Field(max_length=64, examples=["webhook"])
 
 
 class IntegrationOut(Out):
@@ -93,8 +93,8 @@ class TestedOut(Out):
 class ExecuteIn(In):
     """`action`: as in a workflow, with or without the type before it; empty: what is usually done with it."""
 
-    action: str = Field(default="", max_length=100, examples=["create_customer"])
-    params: dict[str, object] = Field(default_factory=dict, examples=[{"email": "ann@example.com", "name": "Ann"}])
+    action: str = Field(default="", max_length=100, examples=[""])
+    params: dict[str, object] = Field(default_factory=dict, examples=[{"url": "/orders", "json": {"order": "A-17"}}])
 
 
 class ExecuteLineOut(Out):

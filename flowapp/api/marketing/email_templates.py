@@ -13,7 +13,7 @@ from flowapp.api.bodies import list_of, read_model, read_query
 from flowapp.api.routes import route
 from flowapp.api.schemas import In, ListOut, Out, PageQuery
 from flowapp.catalog import N_, FilledTemplate
-from flowapp.errors import ExpressionError, InvalidError
+from flowapp.errors import ExpressionError, InvalidError, StepError, UnavailableError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.marketing import email_templates as templates
@@ -169,7 +169,10 @@ def preview_email_template(template_id: str) -> Response:
 def test_email_template(template_id: str) -> Response:
     """With sample values, to the address of whoever calls."""
     to = g.actor.user.email
-    sent = send_example(g.organization.id, to, _filled(template_id))
+    try:
+        sent = send_example(g.organization.id, to, _filled(template_id))
+    except StepError as error:
+        raise UnavailableError(error.message) from None
     return jsonify({"to": to, "caught": sent.caught})
 
 

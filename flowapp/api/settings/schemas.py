@@ -26,7 +26,7 @@ class NotificationOut(Out):
     """A message to the caller; `level`: info, success, warning or danger; `link`: a path of this application."""
 
     id: str
-    kind: str = Field(description="mention, decision, message or alert; empty of an old one.")
+    kind: str = Field(description="mention, decision, message, alert, job or connection; empty of an old one.")
     level: str
     title: str
     body: str
@@ -63,6 +63,7 @@ class WishesOut(Out):
     message: WishOut
     alert: WishOut
     job: WishOut
+    connection: WishOut
 
 
 class WishIn(In):
@@ -80,6 +81,7 @@ class WishesIn(In):
     message: WishIn = Field(default_factory=WishIn)
     alert: WishIn = Field(default_factory=WishIn)
     job: WishIn = Field(default_factory=WishIn)
+    connection: WishIn = Field(default_factory=WishIn)
 
 
 class OutgoingOut(Out):
