@@ -69,8 +69,11 @@ async function symbol(name) {
 
 async function declaredIcons(room) {
   const files = (await readdir(room, { recursive: true })).filter((name) => /\.py$|connector\.yaml$/.test(name));
-  const texts = await Promise.all(files.map((name) => readFile(path.join(room, name), "utf8")));
-  return texts.flatMap((text) => [...text.matchAll(/\bicon(?:="|: *"?)([a-z0-9-]+)/g)].map((found) => found[1]));
+  const found = await Promise.all(files.map(async (name) => {
+    const text = await readFile(path.join(room, name), "utf8");
+    return [...text.matchAll(name.endsWith(".py") ? /\bicon="([a-z0-9-]+)"/g : /\bicon: ([a-z0-9-]+)/g)].map((icon) => icon[1]);
+  }));
+  return found.flat();
 }
 
 async function sprite() {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Literal, TypedDict
@@ -175,12 +175,16 @@ def opened(vault: Vault, row: Integration) -> Json:
     return stored.read(vault, row)
 
 
-def try_out(vault: Vault, row: Integration, http: Http) -> Answer:
-    """Asks the service for a sign of life; the row remembers the answer."""
+def try_out(vault: Vault, row: Integration, http: Http, token: Callable[[str, str], str] | None = None) -> Answer:
+    """Asks the service for a sign of life; the row remembers the answer. `token` gives one of OAuth2: id, refused one."""
+
+    def access_token(_handle: object, refused: str = "") -> str:
+        return token(row.id, refused) if token else ""
+
     try:
         spec = connector(row.integration_type)
         config, credentials = spec.read(row.config, opened(vault, row))
-        message, success = spec.test(config, credentials, SimpleNamespace(http=http)), True
+        message, success = spec.test(config, credentials, SimpleNamespace(http=http, access_token=access_token)), True
     except FlowError as error:
         message, success = error.message, False
     row.last_test_ok = success

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, Unpack
 
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import Found, HttpResponse, IntegrationHandle, Saved
+from flowapp.catalog import Found, Http, HttpResponse, IntegrationHandle, Saved
 from flowapp.catalog.context import StepServices
 from flowapp.catalog.outgoing import HttpOptions
 from flowapp.config import Settings
@@ -104,9 +104,12 @@ class ExecutionServices:
 
     def access_token(self, handle: IntegrationHandle, refused: str = "") -> str:
         """A token of an integration that signs in by OAuth2, valid now."""
-        current = self._runtime
-        tokens = AccessTokens(current.engine, current.vault, self.http, self.organization_id, current.clock.now)
-        return tokens.get(handle.id, refused)
+        return access_tokens(self._runtime, self.http, self.organization_id).get(handle.id, refused)
+
+
+def access_tokens(runtime: Runtime, http: Http, organization_id: str) -> AccessTokens:
+    """The tokens of an organization's integrations that sign in by OAuth2."""
+    return AccessTokens(runtime.engine, runtime.vault, http, organization_id, runtime.clock.now)
 
 
 class VisitServices(StepServices):

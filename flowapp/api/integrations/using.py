@@ -15,6 +15,7 @@ from flowapp.extensions import db
 from flowapp.integrations import service
 from flowapp.integrations.usage import usage_json
 from flowapp.security.roles import Role
+from flowapp.tasks.services import access_tokens
 from flowapp.web.access import access
 
 bp = Blueprint("using_integrations_api", __name__)
@@ -27,7 +28,8 @@ def test_integration(integration_id: str) -> Response:
     current = tasks.runtime()
     row = service.get(db.session(), integration_id)
     current.pause.refuse()
-    answer = service.try_out(current.vault, row, current.outgoing.http(row.organization_id))
+    http = current.outgoing.http(row.organization_id)
+    answer = service.try_out(current.vault, row, http, access_tokens(current, http, row.organization_id).get)
     target = ("integration", row.id, row.name)
     audit(
         db.session(), "integration.tested", actor=g.actor.audit, target=target, details={"success": answer["success"]}

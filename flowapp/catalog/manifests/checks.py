@@ -35,7 +35,7 @@ def findings(manifest: Manifest) -> Iterator[Finding]:
 def _of_auth(auth: Auth) -> list[str]:
     return [
         name
-        for text in (auth.token, auth.user, auth.password, auth.name, auth.value)
+        for text in (auth.token, auth.user, auth.password, auth.name, auth.value, auth.authorize_url, auth.token_url)
         for name in placeholders(text)
     ]  # fmt: skip
 
@@ -48,8 +48,6 @@ def _of_action(manifest: Manifest, action: Action, place: Place) -> Iterator[Fin
             yield (*place, "fields", at, "name"), f"“{field.name}” has another meaning; choose another name, and `as`"
         if (field.kind == "choice") != bool(field.choices):
             yield (*place, "fields", at), "choices and kind choice belong together"
-        if field.options and field.options.action not in [other.name for other in manifest.actions]:
-            yield (*place, "fields", at, "options"), f"there is no action “{field.options.action}”"
         yield from _unknown((*place, "fields", at, "show_if"), field.show_if, fields)
     if action.call:
         yield from _unknown((*place, "call"), action.call.named, {*fields, *manifest.settings, *BUILT_IN})

@@ -7,13 +7,14 @@ from typing import Protocol
 
 from flowapp.catalog.context import StepContext
 from flowapp.catalog.manifests.custom_call import CUSTOM_CALL
-from flowapp.catalog.manifests.manifest import Action, ActionField, Manifest
+from flowapp.catalog.manifests.manifest import Action, ActionField, Manifest, Setting
 from flowapp.catalog.manifests.models import ConnectorParams, params_model, settings_model
+from flowapp.catalog.manifests.words import filled
 from flowapp.catalog.outcome import Outcome
 from flowapp.catalog.params import N_, Params
-from flowapp.catalog.specs import ActionSpec, ConnectorSpec
+from flowapp.catalog.specs import ActionSpec, ConnectorSpec, OAuth2
 
-Result = dict[str, object]
+CREDENTIAL_TYPES = {"bearer": "api_key", "header": "api_key", "query": "api_key", "basic": "basic", "oauth2": "oauth2"}
 _PAGED = (
     ("count", N_("Number of entries")),
     ("more", N_("Whether there are more entries than were fetched")),
@@ -53,15 +54,37 @@ def connector_spec(manifest: Manifest, runner: Runner, home: str) -> ConnectorSp
         description=manifest.description,
         icon=manifest.icon,
         config=settings_model(manifest, "config", manifest.config, secret=False),
-        credentials=settings_model(manifest, "credentials", manifest.credentials, secret=True),
+        credentials=settings_model(manifest, "credentials", credentials_of(manifest), secret=True),
         test=test,
         providers=tuple(manifest.providers),
         default_action=f"{manifest.type}_{manifest.default_action}",
         destination=lambda config: runner.destination(manifest, config),
+        credential_type=lambda config: CREDENTIAL_TYPES.get(manifest.auth_of(config.model_dump()).kind, "custom"),
+        oauth2=lambda config: oauth2_of(manifest, config.model_dump()),
         home=home,
         category=manifest.category,
         guide=manifest.guide,
     )
+
+
+def credentials_of(manifest: Manifest) -> list[Setting]:
+    """The fields of its credentials; where it signs in by OAuth2 also those of the client."""
+    if not any(auth.kind == "oauth2" for auth in manifest.auth):
+        return manifest.credentials
+    client = (("client_id", N_("Client ID")), ("client_secret", N_("Client secret")))
+    named = {one.name for one in manifest.credentials}
+    return [*(Setting(name=name, label=label) for name, label in client if name not in named), *manifest.credentials]
+
+
+def oauth2_of(manifest: Manifest, config: Mapping[str, object]) -> OAuth2 | None:
+    """How it signs in by OAuth2 with this config; None where it does otherwise."""
+    auth = manifest.auth_of(config)
+    if auth.kind != "oauth2":
+        return None
+    return OAuth2(
+        token_url=filled(auth.token_url, config), authorize_url=filled(auth.authorize_url, config), grant=auth.grant,
+        scopes=tuple(auth.scopes), client_auth=auth.client_auth, extra=auth.extra, token_extra=auth.token_extra,
+    )  # fmt: skip
 
 
 def action_specs(manifest: Manifest, runner: Runner, home: str) -> Iterator[ActionSpec]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -41,15 +42,6 @@ class Choice(Part):
     label: Words
 
 
-class Options(Part):
-    """Choices that are loaded: the entries of the first result of an action of the connector, a list."""
-
-    action: str
-    value: str = "id"
-    label: str = "name"
-    params: dict[str, object] = {}
-
-
 class Setting(Part):
     """A field of the connection's form: of `config`, or of `credentials`, which are kept encrypted and never shown again."""
 
@@ -78,7 +70,6 @@ class ActionField(Part):
     send_as: str = Field("", alias="as")
     aliases: list[str] = []
     choices: list[Choice] = []
-    options: Options | None = None
     placeholder: str = ""
     advanced: bool = False
     show_if: dict[str, list[str]] = {}
@@ -136,14 +127,25 @@ def _named(value: object) -> set[str]:
 class Auth(Part):
     """How a call signs in. `when`: only where the config has these values; the first that fits counts."""
 
-    kind: Literal["none", "bearer", "basic", "header", "query", "python"]
+    kind: Literal["none", "bearer", "basic", "header", "query", "oauth2", "python"]
     token: str = ""
     user: str = ""
     password: str = ""
     name: str = ""
     value: str = ""
     function: str = ""
+    authorize_url: str = ""
+    token_url: str = ""
+    grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
+    scopes: list[str] = []
+    client_auth: Literal["basic", "body"] = "basic"
+    extra: dict[str, str] = {}
+    token_extra: dict[str, str] = {}
     when: dict[str, str] = {}
+
+    def holds(self, config: Mapping[str, object]) -> bool:
+        """Whether it is the way to sign in with this config."""
+        return all(str(config.get(name)) == wanted for name, wanted in self.when.items())
 
     @model_validator(mode="after")
     def _complete(self) -> Auth:
@@ -153,6 +155,7 @@ class Auth(Part):
             "basic": ("user", "password"),
             "header": ("name", "value"),
             "query": ("name", "value"),
+            "oauth2": ("token_url",) if self.grant == "client_credentials" else ("authorize_url", "token_url"),
             "python": ("function",),
         }[self.kind]
         missing = [key for key in needed if not getattr(self, key)]
@@ -289,6 +292,10 @@ class Manifest(Part):
         if isinstance(values, dict) and isinstance(values.get("auth"), dict):
             return {**values, "auth": [values["auth"]]}
         return values
+
+    def auth_of(self, config: Mapping[str, object]) -> Auth:
+        """The way to sign in that holds with this config."""
+        return next((auth for auth in self.auth if auth.holds(config)), Auth(kind="none"))
 
     @property
     def setting_labels(self) -> dict[str, str]:

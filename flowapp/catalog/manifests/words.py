@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -27,6 +28,11 @@ _SHAPE = {
 def placeholders(text: str) -> list[str]:
     """The names in braces, in their order: `customer` of `/customers/{customer}`."""
     return _PLACEHOLDER.findall(text)
+
+
+def filled(text: str, values: Mapping[str, object]) -> str:
+    """A text with values in the place of their names."""
+    return _PLACEHOLDER.sub(lambda found: str(values.get(found[1]) or ""), text)
 
 
 def _words(value: object) -> object:

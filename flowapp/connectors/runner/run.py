@@ -20,8 +20,8 @@ from flowapp.security.addresses import origin_of
 from flowapp.texts import say
 
 
-class _HasHttp(Protocol):
-    """What the test of an integration is given."""
+class _TestContext(Protocol):
+    """What the test of an integration is given; `access_token` where it may sign in by OAuth2."""
 
     http: Http
 
@@ -39,7 +39,7 @@ class ManifestRunner:
             )
         if manifest.base_url:
             wait_for_turn(ctx, handle, manifest.label)
-        service = Service(manifest, handle, ctx.http, ctx.timeout, ctx.now, ctx.integration_used)
+        service = Service(manifest, handle, ctx.http, ctx.timeout, ctx.now, ctx.integration_used, ctx.access_token)
         values = {**params.model_dump(by_alias=True), "idempotency_key": ctx.idempotency_key}
         del values["integration"]
         try:
@@ -50,7 +50,8 @@ class ManifestRunner:
     def test(self, manifest: Manifest, config: Params, credentials: Params, context: object) -> str:
         """Asks the service for a sign of life."""
         handle = IntegrationHandle("", manifest.label, manifest.type, config.model_dump(), credentials.model_dump())
-        service = Service(manifest, handle, cast(_HasHttp, context).http)
+        test_context = cast(_TestContext, context)
+        service = Service(manifest, handle, test_context.http, access_token=getattr(test_context, "access_token", None))
         if manifest.test.function:
             return str(function_of(manifest, manifest.test.function)(service, context))
         call = manifest.test.call

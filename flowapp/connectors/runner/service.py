@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flowapp.catalog import Http, HttpResponse, IntegrationHandle
+from flowapp.catalog.context import AccessTokens
 from flowapp.catalog.manifests import Action, Call, Manifest, placeholders
 from flowapp.connectors.runner.answers import check
 from flowapp.connectors.runner.filling import Values, filled_address
@@ -18,6 +19,8 @@ from flowapp.connectors.runner.sending import Request, joined, request_of, sent_
 from flowapp.connectors.runner.signing import sign, values_of
 from flowapp.errors import StepError
 from flowapp.texts import say
+
+_UNAUTHORIZED = 401
 
 
 def _now() -> datetime:
@@ -34,6 +37,8 @@ class Service:
     timeout: float = 30.0
     now: Callable[[], datetime] = _now
     used: Callable[[str], AbstractContextManager[object]] = nullcontext  # counts a call (ctx.integration_used)
+
+    access_token: AccessTokens | None = None  # of OAuth2 (ctx.access_token)
 
     @property
     def base(self) -> str:
@@ -64,8 +69,29 @@ class Service:
 
     def send(self, request: Request, name: str, *, signed: bool = True, checked: bool = True) -> HttpResponse:
         """Sends a request. StepError where the answer is an error, unless that is not `checked`."""
+        token = ""
+
+        def access_token() -> str:
+            nonlocal token
+            token = self._token(refused=token)
+            return token
+
         if signed:
-            sign(self.manifest, self.handle, request, self.base)
+            sign(self.manifest, self.handle, request, self.base, access_token)
+        try:
+            return self._sent(request, name, checked=checked)
+        except StepError as error:
+            if not token or error.details.get("status") != _UNAUTHORIZED:
+                raise
+        sign(self.manifest, self.handle, request, self.base, access_token)  # the token ended before its time
+        return self._sent(request, name, checked=checked)
+
+    def _token(self, refused: str) -> str:
+        if self.access_token is None:
+            raise StepError(say("“%(name)s” cannot sign in here.", name=self.handle.name), permanent=True)
+        return self.access_token(self.handle, refused)
+
+    def _sent(self, request: Request, name: str, *, checked: bool) -> HttpResponse:
         with self.used(self.handle.id):
             answer = self.http.request(
                 request.method,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 
 from flowapp.catalog import IntegrationHandle
 from flowapp.catalog.manifests import Auth, Manifest
-from flowapp.connectors.runner.filling import Values, as_text, filled_address
+from flowapp.connectors.runner.filling import Values, filled_address
 from flowapp.connectors.runner.sending import Request
 from flowapp.errors import StepError
 from flowapp.security.addresses import origin_of
 from flowapp.texts import say
 
 Function = Callable[..., object]
+AccessToken = Callable[[], str]
 
 
-def sign(manifest: Manifest, handle: IntegrationHandle, request: Request, base: str) -> None:
-    """Adds what the service wants to know its caller by. StepError where a secret is missing, or would go elsewhere."""
-    auth = auth_of(manifest, handle.config)
+def sign(manifest: Manifest, handle: IntegrationHandle, request: Request, base: str, access_token: AccessToken) -> None:
+    """Adds what the service wants to know its caller by. StepError where a secret is missing, or would go elsewhere.
+
+    `access_token` gives one where it signs in by OAuth2.
+    """
+    auth = manifest.auth_of(handle.config)
     if auth.kind == "none":
         return
     if not origin_of(request.url) or origin_of(request.url) != origin_of(base):
@@ -26,15 +30,10 @@ def sign(manifest: Manifest, handle: IntegrationHandle, request: Request, base: 
             say("“%(name)s” may be used at %(base)s only. Use a URL under it.", name=handle.name, base=origin_of(base)),
             permanent=True,
         )
+    if auth.kind == "oauth2":
+        request.headers["Authorization"] = f"Bearer {access_token()}"
+        return
     _SIGNERS[auth.kind](auth, request, _Secrets(handle), manifest, handle)
-
-
-def auth_of(manifest: Manifest, config: Mapping[str, object]) -> Auth:
-    """The way to sign in that holds with this config."""
-    for auth in manifest.auth:
-        if all(as_text(config.get(name)) == wanted for name, wanted in auth.when.items()):
-            return auth
-    return Auth(kind="none")
 
 
 def values_of(handle: IntegrationHandle) -> dict[str, object]:

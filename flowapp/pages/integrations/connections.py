@@ -19,6 +19,7 @@ from flowapp.integrations.usage import calls_of, usage_json
 from flowapp.models import Integration
 from flowapp.records.lock import lock
 from flowapp.security.roles import Role
+from flowapp.tasks.services import access_tokens
 from flowapp.web.access import access
 from flowapp.web.connectors import found_connectors, used_categories
 from flowapp.web.edits import deleted_elsewhere
@@ -106,7 +107,8 @@ def test(integration_id: object) -> Response:
     runtime = tasks.runtime()
     row = service.get(db.session(), str(integration_id))
     runtime.pause.refuse()
-    answer = service.try_out(runtime.vault, row, runtime.outgoing.http(row.organization_id))
+    http = runtime.outgoing.http(row.organization_id)
+    answer = service.try_out(runtime.vault, row, http, access_tokens(runtime, http, row.organization_id).get)
     _note("integration.tested", row, {"success": answer["success"]})
     flash(translated(answer["message"]), "success" if answer["success"] else "danger")
     return go("integrations.edit", integration_id=row.id)

@@ -11,6 +11,7 @@ import pytest
 
 import flowapp.connectors
 from flowapp.catalog import ACTIONS, CONNECTORS, load
+from flowapp.connectors.runner import MANIFESTS
 from flowapp.texts import Text, localized
 from scripts import make_docs
 from tests.api.conftest import Api
@@ -58,7 +59,7 @@ def _notary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(flowapp.connectors, "__path__", [*flowapp.connectors.__path__, str(tmp_path)])
     load("flowapp.connectors")
     yield
-    del CONNECTORS["notary"]
+    del CONNECTORS["notary"], MANIFESTS["notary"]
     for name in [name for name in ACTIONS if name.startswith("notary_")]:
         del ACTIONS[name]
     for module in [name for name in sys.modules if name.startswith("flowapp.connectors.notary")]:

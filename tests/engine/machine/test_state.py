@@ -90,6 +90,24 @@ def test_retry_waits_as_long_as_the_other_side_asks() -> None:
     assert state["tokens"]["1"]["until"] == 220.0
 
 
+def test_a_service_without_time_is_asked_again_whatever_the_policy() -> None:
+    """The attempts do not count: what the policy allows is left for real failures. At some time there is an end."""
+    flow = Flow({}, ["a"], a={"on_error": "stop"})
+    state = begin(flow)
+    for delay in (1.0, 2.0, 4.0):
+        state, commands = machine.advance(flow, state, {**failed(), "busy": True})
+        assert (commands, state["tokens"]["1"]["status"], state["tokens"]["1"]["until"]) == ([], "retry", 100.0 + delay)
+        state, _ = machine.advance(flow, state, {"type": "woken", "token": "1"})
+    state, _ = machine.advance(flow, state, {**failed(), "busy": True, "after": 300})
+    assert state["tokens"]["1"]["until"] == 400.0
+    retrying = Flow({}, ["a"], a={"on_error": "retry"})
+    state, _ = machine.advance(retrying, {**state, "tokens": {"1": {**state["tokens"]["1"], "attempt": 5}}}, failed())
+    assert state["tokens"]["1"]["until"] == 110.0, "the first attempt that counts"
+    state["tokens"]["1"]["busy"] = machine.MAX_BUSY
+    _, commands = machine.advance(flow, state, {**failed(), "busy": True})
+    assert commands == [{"do": "end", "status": "failed"}]
+
+
 def test_a_permanent_failure_is_not_retried() -> None:
     flow = Flow({}, ["a"], a={"on_error": "retry"})
     _, commands = machine.advance(flow, begin(flow), failed(permanent=True))

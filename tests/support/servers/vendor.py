@@ -7,6 +7,7 @@ The description is a small YAML file beside the tests of a connector:
         in: json                     # json, form, multipart, query or none: where the fields are; headers are not looked at
         required: [channel]
         fields: {channel: string, text: string, blocks: array}
+        ignored_query: false         # true where the address itself has one, a signature say
         answer: {ok: true, ts: "1.2"}
     refusal: {status: 200, body: {ok: false, error: "{reason}"}}
     auth: {header: Authorization, value: Bearer xoxb-secret}
@@ -86,6 +87,8 @@ class Vendor:
         auth = call.get("auth", self.description.get("auth"))
         if auth and received.headers.get(auth["header"]) != auth["value"]:
             return "invalid_auth"
+        if call.get("ignored_query"):
+            received = Received(received.method, urlsplit(received.path).path, received.headers, received.body)
         given = _fields(received, call.get("in", "json"))
         if not isinstance(given, dict):
             return "invalid_body"

@@ -1,0 +1,69 @@
+"""What is wrong with a manifest is told with its file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowapp.catalog.manifests import ManifestError, read
+
+GOOD = """\
+type: acme
+label: Acme
+description: Keeps notes.
+icon: note
+category: other
+base_url: https://api.acme.example
+credentials:
+  - {name: key, label: Key}
+auth: {kind: bearer, token: "{key}"}
+test: {call: {method: GET, path: /me}}
+default_action: add
+actions:
+  - name: add
+    label: Add
+    description: Adds a note.
+    effect: once
+    fields:
+      - {name: text, label: Text}
+    call: {path: "/notes"}
+    result: [{name: id, label: Id, sample: 1}]
+"""
+
+
+def test_a_good_one(tmp_path: Path) -> None:
+    path = tmp_path / "connector.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    assert read(path).actions[0].fields[0].label == "Text"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "told"),
+    [
+        ("icon: note", "icon: [", 6, "expected"),
+        ("icon: note", "ikon: note", 4, "ikon: Extra inputs"),
+        ("category: other", "category: fun", 5, "category: Input should be 'communication'"),
+        ("label: Text}", "label: Text, kind: texts}", 18, "actions.0.fields.0.kind: Input should be 'text'"),
+        ("label: Text}", "label: {en: Text}}", 18, "write a text, or {en: …, fr: …}"),
+        ("name: text,", "name: key,", 18, "“key” has another meaning"),
+        ("name: text,", "name: limit,", 18, "“limit” has another meaning"),
+        ("label: Text}", "label: Text, kind: choice}", 18, "choices and kind choice belong together"),
+        ('path: "/notes"', 'path: "/notes/{note}"', 19, "there is no field “note”"),
+        ('path: "/notes"', 'method: GET, path: "/notes", content: {a: 1}', 19, "there is content, but no body"),
+        ('path: "/notes"', 'url: "{text}"', 19, "only config and credentials"),
+        ('token: "{key}"', 'token: "{kee}"', 9, "there is no field “kee”"),
+        ("kind: bearer,", "kind: basic,", 9, "basic needs user and password"),
+        ("default_action: add", "default_action: ad", 11, "there is no action “ad”"),
+        ("sample: 1}", "sample: 1}, {name: id, label: Id}", 20, "“id” is there twice"),
+        ("    effect: once\n", "", 13, "actions.0.effect: Field required"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, told: str) -> None:
+    path = tmp_path / "connector.yaml"
+    assert old in GOOD
+    path.write_text(GOOD.replace(old, new), encoding="utf-8")
+    with pytest.raises(ManifestError) as caught:
+        read(path)
+    lines = caught.value.message.splitlines()
+    assert any(told in one and one.startswith(f"{path}:{line}: ") for one in lines), lines

@@ -1,0 +1,369 @@
+"""What a manifest says of a call is what is sent, and what it says of an answer is what the step gives."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import pytest
+
+from flowapp.catalog import ACTIONS, CONNECTORS, open_integration
+from flowapp.connectors.runner import MANIFESTS, declare
+from flowapp.errors import StepError
+from tests.actions.conftest import Bench
+from tests.support.servers.sink import Answer, Received, Sink
+
+HEAD = """
+type: probe
+label: Probe
+description: Shows what is sent.
+icon: note
+category: other
+base_url: "{address}"
+config:
+  - {name: address, label: Address}
+  - {name: way, label: Way, default: bearer}
+credentials: [{name: secret, label: Secret}, {name: hook, label: Hook}]
+auth:
+  - {when: {way: bearer}, kind: bearer, token: "{secret}"}
+  - {when: {way: basic}, kind: basic, user: ann, password: "{secret}"}
+  - {when: {way: header}, kind: header, name: X-Key, value: "Token {secret}"}
+  - {when: {way: query}, kind: query, name: key, value: "{secret}"}
+test: {call: {method: GET, path: /me}, message: "Hello {user.name}."}
+idempotency: Idempotency-Key
+default_action: act
+actions:
+"""
+RESULT = "    result: [{name: id, from: id, label: Id, sample: 1}]\n"
+FIELDS = """
+  - name: act
+    label: Act
+    description: Does something.
+    effect: idempotent
+    fields:
+      - {name: who, label: Who}
+      - {name: to, label: To, as: recipient.email}
+      - {name: tags, label: Tags, kind: list}
+      - {name: extra, label: Extra, kind: pairs}
+      - {name: deep, label: Deep, kind: json}
+      - {name: loud, label: Loud, kind: boolean}
+      - {name: file, label: File, kind: file}
+"""
+Make = Callable[..., Bench]
+
+
+@pytest.fixture
+def make(sink: Sink, tmp_path: Path) -> Iterator[Make]:
+    """A Bench with a connector of one action: `call` is the YAML of its call."""
+
+    def made(
+        call: str, extra: str = "", fields: str = FIELDS, result: str = RESULT, head: str = HEAD, **config: str
+    ) -> Bench:
+        text = head.replace("actions:\n", extra + "actions:\n") + fields + f"    call: {call}\n" + result
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.yaml"
+        path.write_text(text, encoding="utf-8")
+        declare(path, "flowapp.connectors.probe")
+        return Bench(integrations={"probe": account(**config)})
+
+    def account(**config: str) -> Any:
+        whole = {"address": sink.url("/v1"), **config}
+        return open_integration("probe", id="1", name="P", config=whole, credentials={"secret": "s3cret-of-ours"})
+
+    sink.default = Answer(200, b'{"id": 7}')
+    yield made
+    CONNECTORS.pop("probe", None)
+    MANIFESTS.pop("probe", None)
+    for name in [name for name in ACTIONS if name.startswith("probe_")]:
+        del ACTIONS[name]
+
+
+def test_fields_go_into_the_body_under_the_services_names(make: Make, sink: Sink) -> None:
+    run = make("{path: /things}")
+    done: Any = run("probe_act", who="Zoë", to="a@b.example", deep='{"a": [1]}', loud=False, tags="x, y")
+    assert done.result == {"id": 7}
+    [sent] = sink.requests
+    assert (sent.method, sent.path) == ("POST", "/v1/things")
+    assert sent.json == {
+        "who": "Zoë", "recipient": {"email": "a@b.example"}, "deep": {"a": [1]}, "loud": False, "tags": ["x", "y"],
+    }  # fmt: skip
+    assert sent.headers["Authorization"] == "Bearer s3cret-of-ours"
+    assert sent.headers["Idempotency-Key"] == "key-of-this-visit"
+
+
+@pytest.mark.parametrize(
+    ("way", "header", "value"),
+    [
+        ("bearer", "Authorization", "Bearer s3cret-of-ours"),
+        ("basic", "Authorization", "Basic YW5uOnMzY3JldC1vZi1vdXJz"),
+        ("header", "X-Key", "Token s3cret-of-ours"),
+        ("none", "Authorization", None),
+    ],
+)
+def test_the_ways_to_sign_in(make: Make, sink: Sink, way: str, header: str, value: str | None) -> None:
+    make("{method: GET, path: /x}", way=way)("probe_act", who="a")
+    assert sink.requests[0].headers.get(header) == value
+    assert sink.requests[0].path == "/v1/x?who=a"
+
+
+def test_signing_in_by_the_query(make: Make, sink: Sink) -> None:
+    make("{method: GET, path: '/x?a=1'}", way="query")("probe_act")
+    assert dict(parse_qsl(urlsplit(sink.requests[0].path).query)) == {"a": "1", "key": "s3cret-of-ours"}
+
+
+def test_what_the_call_names_stands_there_only_and_keeps_its_type(make: Make, sink: Sink) -> None:
+    call = """
+      path: "/people/{who}/mail"
+      query: {to: "{to}", fixed: "yes"}
+      headers: {X-Tags: "tags {tags}"}
+      content: {deep: "{deep}", note: "for {who}", gone: {inner: "{file}"}, loud: {$if: loud, is: "{loud}"}}
+"""
+    make(call)("probe_act", who="a/b c", to="x&y", deep=[1, {"b": None}], extra={"z": 1})
+    [sent] = sink.requests
+    assert urlsplit(sent.path).path == "/v1/people/a%2Fb%20c/mail"
+    assert parse_qs(urlsplit(sent.path).query) == {"to": ["x&y"], "fixed": ["yes"]}
+    assert sent.json == {"deep": [1, {"b": None}], "note": "for a/b c", "extra": {"z": 1}}
+    assert "X-Tags" not in sent.headers
+
+
+@pytest.mark.parametrize("who", ["", "..", "."])
+def test_a_value_in_the_path_leads_nowhere_else(make: Make, sink: Sink, who: str) -> None:
+    with pytest.raises(StepError, match="“who” must not be empty"):
+        make('{path: "/people/{who}/mail"}')("probe_act", who=who)
+    assert sink.requests == []
+
+
+def test_a_form_with_brackets_and_one_with_repeated_names(make: Make, sink: Sink) -> None:
+    values: dict[str, Any] = {"tags": ["a", "b"], "extra": {"k": {"n": 1}}, "loud": True}
+    make("{path: /x, body: form}")("probe_act", **values)
+    make("{path: /x, body: form, lists: repeated}")("probe_act", **values)
+    one, other = (parse_qsl(sent.body.decode()) for sent in sink.requests)
+    assert sorted(one) == [("extra[k][n]", "1"), ("loud", "true"), ("tags[0]", "a"), ("tags[1]", "b")]
+    assert [pair for pair in other if pair[0] == "tags"] == [("tags", "a"), ("tags", "b")]
+
+
+def test_files(make: Make, sink: Sink) -> None:
+    picture = {"base64": b64encode(b"\x89PNG").decode(), "content_type": "image/png", "filename": "a.png"}
+    make("{path: /x, body: multipart}")("probe_act", who="me", file=picture)
+    make("{path: /x, body: bytes, content: '{file}'}")("probe_act", file=picture)
+    make("{path: /x, body: bytes, content: '{file}'}")("probe_act", file="plain")
+    form, raw, text = sink.requests
+    assert b'name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n\x89PNG' in form.body
+    assert b'name="who"\r\n\r\nme' in form.body
+    assert (raw.body, raw.headers["Content-Type"]) == (b"\x89PNG", "image/png")
+    assert (text.body, text.headers["Content-Type"]) == (b"plain", "text/plain; charset=utf-8")
+    with pytest.raises(StepError, match="a file that an earlier step gave"):
+        make("{path: /x, body: bytes}")("probe_act", file={"name": "x"})
+
+
+def test_the_secret_goes_to_the_integrations_own_host_only(make: Make, sink: Sink) -> None:
+    run = make("{path: /x}")
+    with pytest.raises(StepError, match=r"may be used at http://127\.0\.0\.1"):
+        run("probe_custom_call", path="http://localhost:1/steal")
+    with pytest.raises(StepError, match=r"must not contain “\.\.”"):
+        run("probe_custom_call", path="/a/../../b")
+    assert sink.requests == []
+
+
+def test_a_custom_call(make: Make, sink: Sink) -> None:
+    run = make("{path: /x}")
+    done: Any = run("probe_custom_call", method="PUT", path="/any/7?a=1", query={"b": 2}, json={"n": 1})
+    assert (done.result["status"], done.result["body"]) == (200, {"id": 7})
+    [sent] = sink.requests
+    assert (sent.method, sent.path, sent.json) == ("PUT", "/v1/any/7?a=1&b=2", {"n": 1})
+    assert sent.headers["Authorization"] == "Bearer s3cret-of-ours"
+    with pytest.raises(StepError, match="Choose one of json, form and body"):
+        run("probe_custom_call", path="/x", method="POST", json={"a": 1}, form={"b": 2})
+    with pytest.raises(StepError, match="A GET call has no body"):
+        run("probe_custom_call", path="/x", json={"a": 1})
+
+
+def test_a_setting_that_was_not_entered_is_named(make: Make, sink: Sink) -> None:
+    with pytest.raises(StepError, match="“P” has no “Hook”"):
+        make("{url: '{hook}'}")("probe_act")
+    with pytest.raises(StepError, match="“P” has no “Address”"):
+        make("{path: /x}", address="")("probe_act")
+    assert sink.requests == []
+
+
+def test_a_token_of_oauth2_that_ended_early_is_renewed_once(make: Make, sink: Sink) -> None:
+    """The connector has the fields of the client, and says how it signs in."""
+    auth = "auth: {kind: oauth2, authorize_url: 'https://a.example/{way}', token_url: https://a.example/t, scopes: [x]}"
+    refused = Answer(401, b"{}")
+    sink.ask = lambda sent: refused if sent.headers["Authorization"] == "Bearer access-token" else None
+    run = make("{path: /x}", head=HEAD.replace(HEAD[HEAD.index("auth:") : HEAD.index("test:")], f"{auth}\n"))
+    done: Any = run("probe_act", who="me")
+    assert done.result == {"id": 7}
+    assert [one.headers["Authorization"] for one in sink.requests] == ["Bearer access-token", "Bearer renewed-token"]
+    spec = CONNECTORS["probe"]
+    config, _secrets = spec.read({"address": sink.url(), "way": "eu"}, {})
+    told = spec.oauth2(config)
+    assert told is not None
+    assert (told.authorize_url, told.token_url, told.scopes) == ("https://a.example/eu", "https://a.example/t", ("x",))
+    assert spec.credential_type(config) == "oauth2"
+    assert {"client_id", "client_secret"} <= set(spec.credentials.model_fields)
+    sink.ask = lambda _sent: refused
+    with pytest.raises(StepError, match="status 401"):
+        run("probe_act")
+    assert len(sink.requests) == 4
+
+
+ERRORS = """
+reason: [problem.title]
+errors:
+  - {status: [423], retry: true}
+  - {status: [4xx], body: {code: [gone, left]}, message: {en: "It is away: {reason} ({code}).", fr: "Parti."}}
+  - {body: {failed: {exists: true}}, message: "No: {failed}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "permanent"),
+    [
+        (Answer(423, b"{}"), "Probe refused “Act” (status 423).", False),
+        (Answer(404, b'{"code": "gone", "problem": {"title": "Left"}}'), "It is away: Left (gone).", True),
+        (Answer(404, b'{"code": "other", "problem": {"title": "Other"}}'), "Probe refused “Act”: Other", True),
+        (Answer(200, b'{"failed": "100 % sure"}'), "No: 100 % sure", True),
+        (Answer(503, b"{}"), "Probe refused “Act” (status 503).", False),
+        (Answer(400, b"plain words", {"Content-Type": "text/plain"}), "Probe refused “Act”: plain words", True),
+        (Answer(400, b"<html>x</html>", {"Content-Type": "text/html"}), "Probe refused “Act” (status 400).", True),
+    ],
+)
+def test_what_answers_mean(make: Make, sink: Sink, answer: Answer, told: str, permanent: bool) -> None:
+    sink.default = answer
+    with pytest.raises(StepError) as caught:
+        make("{path: /x}", ERRORS)("probe_act")
+    assert (caught.value.message, caught.value.permanent) == (told, permanent)
+    assert caught.value.details["status"] == answer.status
+
+
+def test_a_service_without_time_says_for_how_long(make: Make, sink: Sink) -> None:
+    sink.default = Answer(429, b"{}", {"Content-Type": "application/json", "Retry-After": "7"})
+    with pytest.raises(StepError) as caught:
+        make("{path: /x}")("probe_act")
+    assert caught.value.details == {"status": 429, "body": "{}", "retry_after": 7.0, "busy": True}
+
+
+def test_what_must_happen_once_is_uncertain_when_no_answer_comes(make: Make, sink: Sink) -> None:
+    class Late:
+        def request(self, *_call: object, **_how: object) -> None:
+            raise StepError("late", details={"timeout": True})
+
+    for effect, uncertain in (("once", True), ("idempotent", None)):
+        run = make("{path: /x}", fields=FIELDS.replace("effect: idempotent", f"effect: {effect}"))
+        run.http = Late()
+        with pytest.raises(StepError) as caught:
+            run("probe_act")
+        assert caught.value.details.get("uncertain") is uncertain
+    assert sink.requests == []
+
+
+def test_results_by_name(make: Make, sink: Sink) -> None:
+    sink.default = Answer(201, b'{"a": [{"b": 5}], "s": "x"}', {"Content-Type": "application/json", "Location": "/n/1"})
+    result = """
+    result:
+      - {name: b, from: a.0.b, label: B}
+      - {name: none, from: a.4.b, label: None}
+      - {name: status, from: $status, label: Status}
+      - {name: place, from: $headers.location, label: Place}
+      - {name: whole, label: Whole}
+"""
+    done: Any = make("{path: /x}", result=result)("probe_act")
+    whole = {"a": [{"b": 5}], "s": "x"}
+    assert done.result == {"b": 5, "none": None, "status": 201, "place": "/n/1", "whole": whole}
+
+
+ROWS = 1000
+
+
+def cursor(received: Received) -> Answer:
+    query = parse_qs(urlsplit(received.path).query)
+    start, size = int(query.get("after", ["0"])[0]), int(query["size"][0])
+    rows = [{"n": n} for n in range(start, min(start + size, ROWS))]
+    following = str(start + size) if start + size < ROWS else None
+    return Answer(200, json.dumps({"data": {"rows": rows, "next": following}}).encode())
+
+
+def numbered(received: Received) -> Answer:
+    query = parse_qs(urlsplit(received.path).query)
+    size = int(query["size"][0])
+    start = int(query["offset"][0]) if "offset" in query else (int(query.get("page", ["1"])[0]) - 1) * size
+    rows = [{"n": n} for n in range(start, min(start + size, ROWS))]
+    return Answer(200, json.dumps({"data": {"rows": rows}}).encode())
+
+
+def linked(received: Received) -> Answer:
+    start = int(parse_qs(urlsplit(received.path).query).get("after", ["0"])[0])
+    rows = [{"n": n} for n in range(start, start + 100)]
+    link = {"Link": f'</v1/x?after={start + 100}>; rel="next"'} if start + 100 < ROWS else {}
+    return Answer(200, json.dumps({"data": {"rows": rows}}).encode(), {"Content-Type": "application/json", **link})
+
+
+@pytest.mark.parametrize(
+    ("paging", "service"),
+    [
+        ("{kind: cursor, next: data.next, parameter: after, size_parameter: size", cursor),
+        ("{kind: page, parameter: page, size_parameter: size", numbered),
+        ("{kind: offset, parameter: offset, first: 0, size_parameter: size", numbered),
+        ("{kind: link", linked),
+    ],
+    ids=["cursor", "page", "offset", "link"],
+)
+def test_a_list_of_1000_rows_in_pages_of_100(
+    make: Make, sink: Sink, paging: str, service: Callable[[Received], Answer]
+) -> None:
+    sink.ask = service
+    result = f"    paging: {paging}, items: data.rows, size: 100, maximum: 5000}}\n"
+    result += "    result: [{name: rows, label: Rows, sample: [{n: 1}]}]\n"
+    run = make("{method: GET, path: /x}", result=result)
+    done: Any = run("probe_act")
+    assert [row["n"] for row in done.result["rows"]] == list(range(ROWS))
+    assert (done.result["count"], done.result["more"], run.lines) == (ROWS, False, [])
+    assert len(sink.requests) in (10, 11)
+    stopped: Any = run("probe_act", limit=250)
+    assert (stopped.result["count"], stopped.result["more"]) == (250, True)
+    assert run.lines[-1][0] == "warning"
+    assert "more than 250 entries" in run.lines[-1][1]
+
+
+def test_a_next_page_elsewhere_is_not_fetched(make: Make, sink: Sink) -> None:
+    sink.default = Answer(200, b'{"rows": [1], "next": "https://evil.example/x"}')
+    result = "    paging: {kind: link, next: next, items: rows}\n    result: [{name: rows, label: Rows, sample: [1]}]\n"
+    with pytest.raises(StepError, match="lies on another host"):
+        make("{method: GET, path: /x}", result=result)("probe_act")
+    assert len(sink.requests) == 1
+
+
+def test_pages_that_go_round_in_a_circle_end(make: Make, sink: Sink) -> None:
+    sink.default = Answer(200, b'{"rows": [1], "next": "same"}')
+    result = "    paging: {kind: cursor, next: next, parameter: c, items: rows}\n"
+    result += "    result: [{name: rows, label: Rows, sample: [1]}]\n"
+    with pytest.raises(StepError, match="again and again"):
+        make("{method: GET, path: /x}", result=result)("probe_act")
+
+
+def test_a_limit_that_is_used_up_lets_the_step_wait(make: Make, sink: Sink) -> None:
+    run = make("{path: /x}", "limit: {calls: 2, seconds: 1}\n")
+    run.calls.wait = 3.5
+    with pytest.raises(StepError, match="120 times a minute through “P”") as caught:
+        run("probe_act")
+    assert caught.value.details == {"busy": True, "retry_after": 3.5}
+    assert run.calls.asked == [("1", 120, "key-of-this-visit")]
+    assert sink.requests == []
+    run.calls.wait = 0
+    run("probe_act")
+    assert len(sink.requests) == 1
+
+
+def test_the_test_of_the_connection(make: Make, sink: Sink) -> None:
+    run = make("{path: /x}")
+    spec = CONNECTORS["probe"]
+    config, credentials = spec.read({"address": sink.url("/v1")}, {"secret": "s3cret-of-ours"})
+    sink.default = Answer(200, b'{"user": {"name": "Zo\\u00eb"}}')
+    assert spec.test(config, credentials, run) == "Hello Zoë."
+    sink.default = Answer(401, b'{"message": "Bad key"}')
+    with pytest.raises(StepError, match="Probe refused “Test”: Bad key"):
+        spec.test(config, credentials, run)
