@@ -10,7 +10,7 @@ import pytest
 
 from flowapp import tasks
 from flowapp.errors import EgressError
-from flowapp.models import AuditEntry, Organization
+from flowapp.models import AuditEntry, Organization, new_id
 from flowapp.tasks.outgoing import Outgoing
 from tests.pages.settings.test_settings import Browser, ada, bob, rows
 
@@ -73,9 +73,9 @@ def test_pools_are_shared_by_those_alone_who_allow_nothing(
 ) -> None:
     (organization,) = rows(app, Organization)
     ada.post(PATH, {"allow": "10.1.2.3"})
-    own = current.outgoing.http(organization.id)
-    assert current.outgoing.http("other") is current.outgoing.http("another") is not own
+    own, other, another = current.outgoing.http(organization.id), new_id(), new_id()
+    assert current.outgoing.http(other) is current.outgoing.http(another) is not own
     with_setting(current, monkeypatch, egress_organizations="all")
-    assert current.outgoing.http("other") is current.outgoing.http("another")
+    assert current.outgoing.http(other) is current.outgoing.http(another)
     with pytest.raises(EgressError, match="under Settings"):  # it may, and has not
-        current.outgoing.http("other").guard.addresses("10.1.2.3", 80)
+        current.outgoing.http(other).guard.addresses("10.1.2.3", 80)
