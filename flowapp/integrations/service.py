@@ -20,6 +20,7 @@ from flowapp.exact_json import Json
 from flowapp.integrations import credentials as stored
 from flowapp.models import Integration, read_id, utcnow
 from flowapp.security.credentials import Vault
+from flowapp.security.opened import Opened, collecting
 from flowapp.texts import say
 
 _WRITE_AGAIN = say("The address has changed. Enter this again to confirm that it may be sent there.")
@@ -181,12 +182,16 @@ def try_out(vault: Vault, row: Integration, http: Http, token: Callable[[str, st
     def access_token(_handle: object, refused: str = "") -> str:
         return token(row.id, refused) if token else ""
 
+    secrets = Opened()
     try:
-        spec = connector(row.integration_type)
-        config, credentials = spec.read(row.config, opened(vault, row))
-        message, success = spec.test(config, credentials, SimpleNamespace(http=http, access_token=access_token)), True
+        with collecting(secrets):
+            spec = connector(row.integration_type)
+            config, credentials = spec.read(row.config, opened(vault, row))
+            message = spec.test(config, credentials, SimpleNamespace(http=http, access_token=access_token))
+        success = True
     except FlowError as error:
         message, success = error.message, False
+    message = secrets.mask(message)  # a secret may stand in the address, or come back with an answer
     row.last_test_ok = success
     row.last_test_message, row.last_tested_at = message[:1000], utcnow()
     return {"success": success, "message": message if len(message) <= 1000 else row.last_test_message}
