@@ -86,7 +86,7 @@ def test_each_member_chooses_how_they_are_told(api: Api) -> None:
     operator = api.as_("operator")
     everything = {"in_app": True, "by_email": True}
     assert operator.get("/notifications/settings/") == dict.fromkeys(
-        ("mention", "decision", "message", "alert", "job"), everything
+        ("mention", "decision", "message", "alert", "job", "connection"), everything
     )
     changed = operator.patch("/notifications/settings/", {"mention": {"by_email": False}})
     assert (changed["mention"], changed["alert"]) == ({"in_app": True, "by_email": False}, everything)
