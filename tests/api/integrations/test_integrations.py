@@ -13,6 +13,7 @@ from flowapp.models.tenancy import system_session
 from flowapp.tasks import jobs, runtime
 from tests.api.conftest import Api
 from tests.support.servers.sink import Answer, Sink
+from tests.support.servers.vendor import reroute
 
 SECRET = "s3cr3t-token-of-the-service"
 
@@ -161,6 +162,20 @@ def test_it_is_tested(api: Api, sink: Sink) -> None:
     refused = api.post(path)
     assert (refused["success"], "refused the credentials" in refused["message"]) == (False, True)
     assert api.get(f"/integrations/{made['id']}/")["last_test_ok"] is False
+
+
+def test_a_secret_in_an_address_does_not_show_when_it_is_tested(
+    api: Api, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reroute(monkeypatch, {"https://api.telegram.org": sink.url("")})
+    sink.default = Answer(200, b"{", {"Content-Length": "100"})
+    token = "123456:ABC-never-shown"
+    body = {"name": "Bot", "integration_type": "telegram", "credentials": {"token": token}}
+    path = f"/integrations/{api.post('/integrations/', body, 201)['id']}/test/"
+    answer = api.post(path)
+    assert not answer["success"]
+    assert token in sink.requests[0].path, "it stands in the address"
+    assert token not in str(answer)
 
 
 def test_an_action_is_run(app: Any, api: Api, sink: Sink) -> None:
