@@ -18,6 +18,10 @@ def findings(manifest: Manifest) -> Iterator[Finding]:
     """(where, what) of each thing that is wrong."""
     yield from _twice(("config",), [one.name for one in (*manifest.config, *manifest.credentials)])
     yield from _twice(("actions",), [action.name for action in manifest.actions])
+    for part in ("config", "credentials"):  # a form of its own each
+        fields = getattr(manifest, part)
+        for at, field in enumerate(fields):
+            yield from _unknown((part, at, "show_if"), field.show_if, [one.name for one in fields])
     for at, auth in enumerate(manifest.auth):
         yield from _unknown(("auth", at), _of_auth(auth), manifest.settings)
     yield from _unknown(("base_url",), placeholders(manifest.base_url), manifest.settings)

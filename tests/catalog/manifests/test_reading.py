@@ -43,6 +43,7 @@ def test_a_good_one(tmp_path: Path) -> None:
     [
         ("icon: note", "icon: [", 6, "expected"),
         ("icon: note", "ikon: note", 4, "ikon: Extra inputs"),
+        ("label: Key}", "label: Key, show_if: {text: [a]}}", 8, "credentials.0.show_if: there is no field “text”"),
         ("category: other", "category: fun", 5, "category: Input should be 'communication'"),
         ("label: Text}", "label: Text, kind: texts}", 18, "actions.0.fields.0.kind: Input should be 'text'"),
         ("label: Text}", "label: {en: Text}}", 18, "write a text, or {en: …, fr: …}"),

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from flowapp import tasks
+from flowapp.catalog import CONNECTORS
 from flowapp.extensions import db
 from flowapp.integrations import service as integrations
 from flowapp.models import AuditEntry, Integration, new_id
@@ -217,3 +218,9 @@ def test_a_base_address_is_a_place(ada: Browser, sink: Any) -> None:
         ada.post(f"{BASE}/new/webhook", service(sink, **{"config-base_url": wrong}), 422)
         at = ada.text.index('id="config-base_url-error"')
         assert "Enter a host" in ada.text[at : at + 300]
+
+
+def test_the_form_of_every_connector_opens(ada: Browser) -> None:
+    for integration_type in CONNECTORS:
+        ada.get(f"/integrations/new/{integration_type}", 200)
+        ada.post(f"/integrations/new/{integration_type}", {"name": ""}, 422)
