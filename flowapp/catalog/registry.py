@@ -136,8 +136,8 @@ def integration_action(spec: ConnectorSpec, name: str = "") -> ActionSpec:
     """
     name, known = name.strip().lower(), actions_of(spec)
     for wanted in (name or spec.default_action, f"{spec.type}_{name}"):
-        if wanted in known:
-            return known[wanted]
+        if (meant := canonical_type("action", wanted)) in known:
+            return known[meant]
     raise NotFoundError(
         say("“%(connector)s” has no action “%(name)s”. Available: %(known)s.", connector=spec.label, name=name,
             known=", ".join(sorted(known)))

@@ -26,6 +26,7 @@ Kind = Literal[
     "json",  # any JSON value, also written as text
     "datetime",
     "file",  # text, or {"base64", "content_type", "filename"}
+    "value",  # any JSON value; text stays as it is
 ]
 
 

@@ -39,14 +39,16 @@ def _file(value: object) -> object:
 _TYPES: dict[Kind, object] = {
     "text": Text, "long": Text, "html": Text, "addresses": Addresses, "number": float, "integer": int, "boolean": bool,
     "list": Lines, "pairs": dict[str, object], "json": object, "datetime": Moment,
-    "file": Annotated[object, BeforeValidator(_file)],
+    "file": Annotated[object, BeforeValidator(_file)], "value": object,
 }  # fmt: skip
 _WIDGETS: dict[Kind, Widget] = {
     "long": "textarea", "html": "textarea", "number": "number", "integer": "number", "boolean": "checkbox",
     "choice": "select", "list": "lines", "pairs": "keyvalue", "json": "textarea", "datetime": "datetime", "file": "text",
+    "value": "textarea",
 }  # fmt: skip
 _EMPTY: dict[Kind, object] = {
     "text": "", "long": "", "html": "", "addresses": [], "list": [], "pairs": {}, "datetime": "", "file": "", "json": None,
+    "value": None,
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def site(app: Any) -> Site:
 
 def kinds(html: str) -> list[str]:
     """The step types on a page, in their order."""
-    return re.findall(r'href="/workflows/[0-9a-f-]+/new-step/([a-z_]+)', html)
+    return re.findall(r'href="/workflows/[0-9a-f-]+/new-step/([a-z0-9_]+)', html)
 
 
 def test_what_is_used_most_stands_first(site: Site) -> None:

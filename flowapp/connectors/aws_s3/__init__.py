@@ -1,0 +1,1 @@
+"""Amazon S3, and any storage that speaks as it does."""
