@@ -138,6 +138,9 @@ def integration_action(spec: ConnectorSpec, name: str = "") -> ActionSpec:
     for wanted in (name or spec.default_action, f"{spec.type}_{name}"):
         if (meant := canonical_type("action", wanted)) in known:
             return known[meant]
+    for found in known.values():
+        if name in found.call_names:
+            return found
     raise NotFoundError(
         say("“%(connector)s” has no action “%(name)s”. Available: %(known)s.", connector=spec.label, name=name,
             known=", ".join(sorted(known)))

@@ -38,6 +38,7 @@ class ActionSpec:
     `own_branches` reads the names of branches out of stored params, which may hold anything (cases, variants); "*"
     stands for them in `branches`.
     `synonyms` are words that people may look for it by, in English and French; a search finds its label, too.
+    `call_names` are names by which integration_call also finds it among the actions of its connector.
     `counted`: how often each branch was taken is kept for each version.
     `destination` says where the secrets in stored params go: the same text for the same place, one with `{{` where only
     an expression knows. A secret stays in its step while that stays as it is.
@@ -64,6 +65,7 @@ class ActionSpec:
     run: ActionFunction
     synonyms: str = ""
     aliases: tuple[str, ...] = ()
+    call_names: tuple[str, ...] = ()
     branches: tuple[str, ...] = ("next",)
     result: Mapping[str, str] = field(default_factory=dict)
     raw: frozenset[str] = frozenset()

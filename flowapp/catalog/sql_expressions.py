@@ -5,10 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from flowapp.catalog.context import StepContext
+from flowapp.errors import StepError
+from flowapp.texts import say
+
 _OPENS = re.compile(r"""--|/\*|"|'|\{\{""")
 _CLOSES = {"--": "\n", "/*": "*/", '"': '"'}
 _IN_TEXT = re.compile(r"''|'|\{\{")
 _BRACES = re.compile(r"\{\{|\}\}")
+
+
+def bind(ctx: StepContext, query: str, params: dict[str, object]) -> tuple[str, dict[str, object]]:
+    """The query with each expression replaced by a parameter of its own, and all parameters.
+
+    `'%{{ x }}%'` becomes one text parameter, quotes included; `{{ x }}` keeps its type.
+    """
+
+    def value_of(part: str) -> object:
+        in_quotes = part.startswith("'")
+        value = ctx.render(part[1:-1].replace("''", "'") if in_quotes else part)
+        if isinstance(value, dict) or (isinstance(value, list) and in_quotes):
+            raise StepError(say("%(part)s is not a single value: use one of its fields.", part=part), permanent=True)
+        return str(value) if in_quotes and value is not None else value
+
+    return replace_expressions(query, params, value_of)
 
 
 def replace_expressions(

@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 from flowapp.catalog import N_, Done, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.context import Found
 from flowapp.catalog.fields import Lines
-from flowapp.catalog.sql_expressions import replace_expressions
-from flowapp.errors import StepError
+from flowapp.catalog.sql_expressions import bind
 from flowapp.texts import say
 
 MAX_ROWS = 10_000
@@ -143,19 +142,3 @@ def _result(found: Found) -> dict[str, object]:
     rows = found.records
     first = rows[0] if rows else None
     return {"results": rows, "count": found.count, "truncated": found.count > len(rows), "first": first}
-
-
-def bind(ctx: StepContext, query: str, params: dict[str, object]) -> tuple[str, dict[str, object]]:
-    """The query with each expression replaced by a parameter of its own, and all parameters.
-
-    `'%{{ x }}%'` becomes one text parameter, quotes included; `{{ x }}` keeps its type.
-    """
-
-    def value_of(part: str) -> object:
-        in_quotes = part.startswith("'")
-        value = ctx.render(part[1:-1].replace("''", "'") if in_quotes else part)
-        if isinstance(value, dict) or (isinstance(value, list) and in_quotes):
-            raise StepError(say("%(part)s is not a single value: use one of its fields.", part=part), permanent=True)
-        return str(value) if in_quotes and value is not None else value
-
-    return replace_expressions(query, params, value_of)

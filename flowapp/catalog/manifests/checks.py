@@ -25,6 +25,7 @@ def findings(manifest: Manifest) -> Iterator[Finding]:
     for at, auth in enumerate(manifest.auth):
         yield from _unknown(("auth", at), _of_auth(auth), manifest.settings)
     yield from _unknown(("base_url",), placeholders(manifest.base_url), manifest.settings)
+    yield from _unknown(("destination",), placeholders(manifest.destination), manifest.settings)
     if manifest.test.call:
         yield from _unknown(("test", "call"), manifest.test.call.named, manifest.settings)
     if not manifest.test.call and not manifest.test.function:

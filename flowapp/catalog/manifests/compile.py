@@ -11,7 +11,7 @@ from flowapp.catalog.manifests.manifest import Action, ActionField, Manifest, Se
 from flowapp.catalog.manifests.models import ConnectorParams, params_model, settings_model
 from flowapp.catalog.manifests.words import filled
 from flowapp.catalog.outcome import Outcome
-from flowapp.catalog.params import N_, Params
+from flowapp.catalog.params import N_, Params, raw_fields
 from flowapp.catalog.specs import ActionSpec, ConnectorSpec, OAuth2
 
 CREDENTIAL_TYPES = {"bearer": "api_key", "header": "api_key", "query": "api_key", "basic": "basic", "oauth2": "oauth2"}
@@ -95,6 +95,7 @@ def action_specs(manifest: Manifest, runner: Runner, home: str) -> Iterator[Acti
 
 def _action_spec(manifest: Manifest, action: Action, runner: Runner, home: str) -> ActionSpec:
     result = result_of(action)
+    params = params_model(manifest, action.name, action.description, fields_of(action))
     return ActionSpec(
         type=f"{manifest.type}_{action.name}",
         label=action.label,
@@ -102,10 +103,12 @@ def _action_spec(manifest: Manifest, action: Action, runner: Runner, home: str) 
         group=manifest.label,
         icon=action.icon or manifest.icon,
         effect=action.effect,
-        params=params_model(manifest, action.name, action.description, fields_of(action)),
+        params=params,
+        raw=raw_fields(params),
         run=_function(manifest, action, runner),
         synonyms=f"{manifest.type} {manifest.label} {' '.join(manifest.providers)} {action.synonyms}",
         aliases=tuple(action.aliases),
+        call_names=tuple(action.call_names),
         result={name: label for name, (label, _sample) in result.items()},
         param_aliases=dict(action.param_aliases),
         sample={name: sample for name, (_label, sample) in result.items()},

@@ -15,6 +15,7 @@ _BODYLESS = ("GET", "HEAD")
 Kind = Literal[
     "text",  # one line
     "long",  # several lines
+    "sql",  # SQL: the function binds what expressions give (catalog.sql_expressions)
     "html",  # HTML: what expressions insert is escaped
     "addresses",  # e-mail addresses: what expressions insert adds none
     "number",
@@ -234,6 +235,7 @@ class Action(Part):
     synonyms: str = ""
     icon: str = ""
     aliases: list[str] = []
+    call_names: list[str] = []
     param_aliases: dict[str, str] = {}
     fields: list[ActionField] = []
     call: Call | None = None
@@ -274,6 +276,7 @@ class Manifest(Part):
     providers: list[str] = []
     guide: Words = ""
     base_url: str = ""
+    destination: str = ""
     config: list[Setting] = []
     credentials: list[Setting] = []
     auth: list[Auth] = []

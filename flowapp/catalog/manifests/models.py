@@ -37,22 +37,22 @@ def _file(value: object) -> object:
 
 
 _TYPES: dict[Kind, object] = {
-    "text": Text, "long": Text, "html": Text, "addresses": Addresses, "number": float, "integer": int, "boolean": bool,
+    "text": Text, "long": Text, "sql": str, "html": Text, "addresses": Addresses, "number": float, "integer": int, "boolean": bool,
     "list": Lines, "pairs": dict[str, object], "json": object, "datetime": Moment,
     "file": Annotated[object, BeforeValidator(_file)], "value": object,
 }  # fmt: skip
 _WIDGETS: dict[Kind, Widget] = {
-    "long": "textarea", "html": "textarea", "number": "number", "integer": "number", "boolean": "checkbox",
+    "long": "textarea", "sql": "sql", "html": "textarea", "number": "number", "integer": "number", "boolean": "checkbox",
     "choice": "select", "list": "lines", "pairs": "keyvalue", "json": "textarea", "datetime": "datetime", "file": "text",
     "value": "textarea",
 }  # fmt: skip
 _EMPTY: dict[Kind, object] = {
-    "text": "", "long": "", "html": "", "addresses": [], "list": [], "pairs": {}, "datetime": "", "file": "", "json": None,
+    "text": "", "long": "", "sql": "", "html": "", "addresses": [], "list": [], "pairs": {}, "datetime": "", "file": "", "json": None,
     "value": None,
 }  # fmt: skip
 
 
-_SIZED = frozenset({"text", "long", "html", "addresses", "list", "pairs"})
+_SIZED = frozenset({"text", "long", "sql", "html", "addresses", "list", "pairs"})
 
 
 class ConnectorParams(Params):
@@ -113,6 +113,7 @@ def _field(field: ActionField) -> object:
         advanced=field.advanced,
         choices=[(choice.value, choice.label) for choice in field.choices] or None,
         show_if=field.show_if or None,
+        raw=field.kind == "sql",
         inserts={"html": "html", "addresses": "addresses"}.get(field.kind, "text"),  # type: ignore[arg-type]
     )
     limits: dict[str, object] = {"ge": field.minimum, "le": field.maximum, "max_length": field.max_length}

@@ -63,8 +63,11 @@ class ManifestRunner:
         return say(manifest.test.message, **names)
 
     def destination(self, manifest: Manifest, config: Params) -> str:
-        """The origin of the base address."""
-        return origin_of(filled_address(manifest.base_url, config.model_dump()))
+        """The origin of the base address; of what is no HTTP, what the manifest says."""
+        values = config.model_dump()
+        if manifest.destination:
+            return filled_address(manifest.destination, values)
+        return origin_of(filled_address(manifest.base_url, values))
 
 
 def wait_for_turn(ctx: StepContext, handle: IntegrationHandle, label: str) -> None:

@@ -1,0 +1,95 @@
+"""What steps do with a database, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Protocol, cast
+
+from flowapp.catalog import StepContext
+from flowapp.catalog.sql_expressions import bind
+from flowapp.connectors.database import statements
+from flowapp.connectors.database.target import AddressesOf, Connect, Row, Target, target_of
+from flowapp.connectors.runner import Service
+from flowapp.errors import StepError
+from flowapp.texts import say
+
+Values = Mapping[str, object]
+
+
+class _Guard(Protocol):
+    connect: Connect
+    addresses: AddressesOf
+
+
+def run_query(ctx: StepContext, service: Service, values: Values) -> dict[str, object]:
+    """One statement, with its rows or how many it changed."""
+    target = target_of(service.handle, ctx.connect, ctx.addresses, ctx.timeout)
+    query, params = bind(ctx, str(values["query"]), cast(dict[str, object], values["params"]))
+    statement = statements.read(target.kind, query, params)
+    if not target.allow_changes and (statement.word not in statements.READS or statement.writes_file):
+        raise target.read_only()
+    with service.used(service.handle.id):
+        found = _driver(target).query(target, statement)
+    if found.more:
+        message = say("There are more than %(most)s rows; the rest was not read. Narrow the query, or raise the maximum of the integration.", most=target.row_limit)  # fmt: skip
+        ctx.log(message, "warning")
+    first = found.rows[0] if found.rows else None
+    return {"results": found.rows, "count": found.count, "truncated": found.more, "first": first}
+
+
+def insert_rows(ctx: StepContext, service: Service, values: Values) -> dict[str, object]:
+    """Adds rows."""
+    return _write(ctx, service, values, None)
+
+
+def upsert_rows(ctx: StepContext, service: Service, values: Values) -> dict[str, object]:
+    """Adds rows, or updates those with the same values in the columns `match`."""
+    return _write(ctx, service, values, [str(name) for name in cast(list[object], values["match"])])
+
+
+def try_out(service: Service, context: object) -> str:
+    """Signs in and asks for the server's version."""
+    guard: _Guard = context.http.guard  # type: ignore[attr-defined] # every Http of the product has one
+    target = target_of(service.handle, guard.connect, guard.addresses, most=10)
+    answer = _driver(target).query(target, statements.read(target.kind, "SELECT version() AS version", {}))
+    return say("Connected to “%(database)s” (%(version)s).", database=target.database,
+               version=str(answer.rows[0]["version"])[:100])  # fmt: skip
+
+
+def _driver(target: Target) -> ModuleType:
+    """Loaded when it is used."""
+    if target.kind == "mysql":
+        from flowapp.connectors.database import mysql
+
+        return mysql
+    from flowapp.connectors.database import postgresql
+
+    return postgresql
+
+
+def _write(ctx: StepContext, service: Service, values: Values, match: list[str] | None) -> dict[str, object]:
+    target = target_of(service.handle, ctx.connect, ctx.addresses, ctx.timeout)
+    if not target.allow_changes:
+        raise target.read_only()
+    table, rows = str(values["table"]).strip(), _rows(values["rows"])
+    for name in (*table.split("."), *(column for row in rows for column in row), *(match or ())):
+        if not name.strip() or "\0" in name:
+            raise StepError(say("A name of a table or column is empty, or has a character that no name has."), permanent=True)  # fmt: skip
+    for row in rows:
+        if lacking := [name for name in match or () if name not in row]:
+            raise StepError(say("A row does not name the column “%(name)s”.", name=lacking[0]), permanent=True)
+    if not rows:
+        return {"count": 0}
+    with service.used(service.handle.id):
+        return {"count": _driver(target).write(target, table, rows, match)}
+
+
+def _rows(given: object) -> list[Row]:
+    made = list[Row]()
+    for row in given if isinstance(given, list) else [given]:
+        if not isinstance(row, dict) or not row:
+            message = say("Rows must be an object such as %(example)s, or a list of them.", example='{"name": "Ann"}')
+            raise StepError(message, permanent=True)
+        made.append({str(name): value for name, value in row.items()})
+    return made
