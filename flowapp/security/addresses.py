@@ -18,14 +18,13 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from flowapp.errors import EgressError, StepError
-from flowapp.security.allow_list import Address, AllowList, is_openable
+from flowapp.security.allow_list import MAX_HOST, Address, AllowList, is_openable
 from flowapp.security.failures import why_failed
 from flowapp.texts import say
 
 Resolve = Callable[[str, int], list[str]]
 Connect = Callable[[str, int, float], socket.socket]
 
-MAX_HOST = 253  # characters (RFC 1035)
 
 # All of the public Internet's IPv6 (RFC 4291, IANA): what else is written as an IPv6 address leads inside, or nowhere.
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")

@@ -16,11 +16,12 @@ _PRIVATE = tuple(
     ipaddress.ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
+MAX_HOST = 253  # characters (RFC 1035)
 # Metadata and key services of clouds that lie in these: Alibaba; Amazon, Google, Scaleway.
 _METADATA = tuple(
     ipaddress.ip_network(text) for text in ("100.100.100.200/32", "fd00:ec2::/32", "fd20:ce::/32", "fd00:42::/32")
 )
-_HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?")
 
 
 class AllowList:
@@ -69,7 +70,7 @@ def read_entry(text: str) -> str:
             )
         return str(network.network_address) if network.num_addresses == 1 else str(network)
     host = _plain(text)
-    if not _HOST.fullmatch(host) or host.rpartition(".")[2].isdigit():
+    if len(host) > MAX_HOST or not _HOST.fullmatch(host) or host.rpartition(".")[2].isdigit():
         raise ValueError(
             say(
                 "“%(entry)s” is not a host, an address or a range. Write it like db.internal, 10.0.0.5 or 10.0.0.0/24.",

@@ -40,6 +40,7 @@ SHORT: dict[tuple[str, str], str] = {
     ("flowapp/actions/data/transform_data/patterns.py", "_TOKEN"): "a pattern has at most 500 characters",
     ("flowapp/catalog/patterns.py", "_PART"): "a pattern has at most 500 characters",
     ("flowapp/data/sql/sqlite.py", "_PART"): "an interval has at most 200 characters",
+    ("flowapp/security/allow_list.py", "_HOST"): "a longer text than a host's 253 characters is refused before",
 }
 
 

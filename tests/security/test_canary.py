@@ -190,8 +190,8 @@ def _pages(app: Any, api: Api, seeded: Seeded, ids: list[str]) -> Iterator[tuple
     client = app.test_client()
     for path in (
         *(f"/executions/{execution_id}" for execution_id in executions[:2]),
-        *(f"/workflows/{workflow_id}" for workflow_id in workflows), "/settings/integrations", "/executions",
-        *(f"/settings/integrations/{row_id}" for row_id in seeded.ids[::6]), f"/settings/integrations/{workflows[0]}",
+        *(f"/workflows/{workflow_id}" for workflow_id in workflows), "/integrations", "/executions",
+        *(f"/integrations/{row_id}" for row_id in seeded.ids[::6]), f"/integrations/{workflows[0]}",
     ):  # fmt: skip
         answer = client.get(path, headers=api.place.headers())
         assert answer.status_code in (200, 404), path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
@@ -15,7 +14,6 @@ from flowapp.errors import StepError
 from flowapp.security.addresses import origin_of
 from flowapp.texts import say
 
-_LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
 Values = dict[str, object]
 
 
@@ -87,5 +85,14 @@ def _link(paging: Paging, answer: HttpResponse) -> str:
     if paging.next:
         return str(at(answer.json, paging.next) or "")
     given = next((value for name, value in answer.headers.items() if name.lower() == "link"), "")
-    found = _LINK.search(given if isinstance(given, str) else ", ".join(given))
-    return found[1] if found else ""
+    return _next_in(given if isinstance(given, str) else ", ".join(given))
+
+
+def _next_in(header: str) -> str:
+    """The address that a header Link calls the next one: `<https://…>; rel="next"` (RFC 8288)."""
+    for part in header.split("<")[1:]:
+        address, _, parameters = part.partition(">")
+        named = {one.strip(" ,").replace('"', "").lower() for one in parameters.split(";")}
+        if "rel=next" in named:
+            return address
+    return ""

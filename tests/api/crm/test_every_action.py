@@ -26,7 +26,8 @@ from tests.support.servers.smtp import SmtpServer
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("worker")]
 catalog.load()
-KNOWN = {name: spec for name, spec in ACTIONS.items() if not name.startswith(("test_", "try_"))}
+# Those of connectors are called in tests/connectors (test_every_action.py there).
+KNOWN = {name: spec for name, spec in ACTIONS.items() if not spec.home and not name.startswith(("test_", "try_"))}
 Done = dict[str, Any]
 YES = {"all": [{"field": "deal.title", "operator": "==", "value": "Engine"}]}
 NO = {"all": [{"field": "deal.title", "operator": "==", "value": "Mill"}]}
@@ -127,6 +128,8 @@ CASES: dict[str, tuple[dict[str, Any], Effect | Callable[[Done], bool]]] = {
                    one_more(lambda at: [str(one.message["Subject"]) for one in at.smtp.inbox].count("Hi"))),
     "send_webhook": ({"url": "SINK", "json": {"title": "{{ deal.title }}"}},
                      one_more(lambda at: [one.json for one in at.sink.requests].count({"title": "Engine"}))),
+    "integration_call": ({"integration": "Shop", "params": {"url": "/called", "json": {"title": "Called"}}},
+                         one_more(lambda at: [one.json for one in at.sink.requests].count({"title": "Called"}))),
     "wait_condition": ({"conditions": NO}, ends),
     "wait_event": ({"kind": "event", "events": ["order.paid"]}, ends),
     "wait_time": ({"duration": "1 day"}, ends),
@@ -175,6 +178,8 @@ def site(app: Any, api: Api, place: Place, smtp: SmtpServer, sink: Sink) -> Iter
         session.commit()
         sub = api.post("/workflows/", SUB, 201)
         api.post(f"/workflows/{sub['id']}/activate/")
+        shop = {"name": "Shop", "integration_type": "webhook", "config": {"base_url": sink.url(), "auth": "none"}}
+        api.post("/integrations/", shop, 201)
         yield made
 
 
