@@ -90,7 +90,7 @@ class TestedOut(Out):
     message: str
 
 
-class ExecuteIn(In):
+class RunActionIn(In):
     """`action`: as in a workflow, with or without the type before it; empty: what is usually done with it."""
 
     action: str = Field(default="", max_length=100, examples=[""])

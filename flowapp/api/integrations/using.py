@@ -39,13 +39,13 @@ def test_integration(integration_id: str) -> Response:
 
 
 @route(
-    bp, f"{ONE}execute/", "POST", tag=TAG, summary=N_("Run an action of an integration"), body=schemas.ExecuteIn,
+    bp, f"{ONE}execute/", "POST", tag=TAG, summary=N_("Run an action of an integration"), body=schemas.RunActionIn,
     answer=schemas.ExecutedOut,
 )  # fmt: skip
 @access(Role.EDITOR)
 def execute_integration(integration_id: str) -> Response:
     """As a step of a workflow would, outside any. 200 also where the service refuses; 422 names what is wrong in `params`."""
-    body = read_model(schemas.ExecuteIn)
+    body = read_model(schemas.RunActionIn)
     row = service.get(db.session(), integration_id)
     target = ("integration", row.id, row.name)
     audit(db.session(), "integration.executed", actor=g.actor.audit, target=target, details={"action": body.action})

@@ -268,7 +268,9 @@ def test_a_later_start_takes_the_place_of_one_that_still_waits(place: Place, sch
     assert scheduler.runtime.redis.llen("flowapp:queue:flowapp") == 0
     place.later(31)
     scheduler.tick()
-    wake_ups = {Message.decode(raw).args[0] for raw in scheduler.runtime.redis.lrange("flowapp:queue:flowapp", 0, -1)}
+    wake_ups = {
+        Message.decode(raw).args[0] for raw in scheduler.runtime.redis.lrange("flowapp:queue:flowapp:due", 0, -1)
+    }
     assert wake_ups == {other, last}
     for execution_id in (other, last):
         place.runner.run(execution_id, place.org)
