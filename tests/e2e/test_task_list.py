@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.people import set_up
+from tests.e2e.people import arrive
 from tests.support.group import Group
 
 pytestmark = pytest.mark.e2e
@@ -18,7 +18,7 @@ PHONE = {"width": 390, "height": 844}
 
 def test_a_view_of_tasks_and_many_done_at_once(group: Group, visit: Callable) -> None:
     page = visit(group).new_page()
-    set_up(page, demo=False)
+    arrive(page, group)
     for title, days in (("Ask", -2), ("Bill", -1), ("Call", 1)):
         make(page, title, days)
     expect(page.get_by_role("link", name="Overdue 2")).to_be_visible()
