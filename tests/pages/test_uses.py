@@ -63,4 +63,4 @@ def test_a_list_reads_the_workflows_once_however_many_things_it_shows(app: Flask
                 page = ada.get(path).text
             assert page.count("Delete “") == (1 if names == ("One",) else 4), path
             counted.append(len(statements))
-    assert all(few == many for few, many in counts.values()), counts
+    assert all(many <= few for few, many in counts.values()), counts

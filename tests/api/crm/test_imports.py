@@ -233,4 +233,4 @@ def test_a_list_of_imports_reads_their_jobs_at_once(api: Api, app: Flask) -> Non
             listed = api.get("/imports/")["results"]
         assert {one["status"] for one in listed} == {"completed"} and len(listed) == (1 if more == 1 else 5)
         counts.append(len(statements))
-    assert counts[0] == counts[1]
+    assert counts[1] <= counts[0]  # the first one may note when the token was used

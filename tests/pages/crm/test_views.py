@@ -129,7 +129,7 @@ def test_a_list_asks_the_database_as_often_for_many_rows_as_for_few(crm: Crm) ->
         assert (html.count("Grace Hopper<a "), len(rows(html))) == (upto // 2, upto)
         assert html.count(">Company 1</a>") == 2
         counts.append(len(statements))
-    assert counts[0] == counts[1]
+    assert counts[1] <= counts[0]
 
 
 def test_conditions_are_built_and_stand_in_the_address(people: Crm) -> None:
