@@ -117,6 +117,8 @@ def _field(field: ActionField) -> object:
         inserts={"html": "html", "addresses": "addresses"}.get(field.kind, "text"),  # type: ignore[arg-type]
     )
     limits: dict[str, object] = {"ge": field.minimum, "le": field.maximum, "max_length": field.max_length}
+    if field.kind == "number":
+        limits["allow_inf_nan"] = False
     if field.required and field.kind in _SIZED:
         limits["min_length"] = 1
     if _attribute(field.name) != field.name:
@@ -131,6 +133,7 @@ class _Limits(TypedDict, total=False):
     le: float
     min_length: int
     max_length: int
+    allow_inf_nan: bool
     pattern: str
     alias: str
     validation_alias: AliasChoices

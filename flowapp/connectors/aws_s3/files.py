@@ -12,6 +12,7 @@ from flowapp import exact_json
 from flowapp.catalog import StepContext
 from flowapp.connectors.aws_s3.library import Storage
 from flowapp.connectors.runner import Service
+from flowapp.connectors.runner.paging import tell_of_more
 from flowapp.connectors.runner.sending import File
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -54,8 +55,7 @@ def list_objects(ctx: StepContext, service: Service, values: Values) -> Result:
         more = bool(page.get("IsTruncated")) and bool(page.get("NextContinuationToken"))
         asked["ContinuationToken"] = page.get("NextContinuationToken")
     if more:
-        message = "There are more than %(most)s entries; the rest was not fetched. Raise “Maximum” to fetch more."
-        ctx.log(say(message, most=len(found)), "warning")
+        tell_of_more(ctx, len(found))
     return {"objects": found, "count": len(found), "more": more}
 
 

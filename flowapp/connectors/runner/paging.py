@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
-from flowapp.catalog import HttpResponse
+from flowapp.catalog import HttpResponse, StepContext
 from flowapp.catalog.manifests import Paging
 from flowapp.connectors.runner.answers import at
 from flowapp.connectors.runner.filling import is_empty
@@ -79,6 +79,12 @@ def _next(paging: Paging, answer: HttpResponse, so_far: int, on_page: int, sent:
         return {**sent, paging.parameter: (paging.first or 0) + so_far}, ""
     page = sent.get(paging.parameter, 1)
     return {**sent, paging.parameter: (page if isinstance(page, int) else 1) + 1}, ""
+
+
+def tell_of_more(ctx: StepContext, count: int) -> None:
+    """Warns that a list ended at its maximum."""
+    message = "There are more than %(most)s entries; the rest was not fetched. Raise “Maximum” to fetch more."
+    ctx.log(say(message, most=count), "warning")
 
 
 def _link(paging: Paging, answer: HttpResponse) -> str:

@@ -11,7 +11,7 @@ from flowapp.connectors.runner.answers import at, named_results, names_in
 from flowapp.connectors.runner.custom import custom_call
 from flowapp.connectors.runner.filling import Values, filled_address
 from flowapp.connectors.runner.paging import Values as Sent
-from flowapp.connectors.runner.paging import fetch_all
+from flowapp.connectors.runner.paging import fetch_all, tell_of_more
 from flowapp.connectors.runner.sending import Request
 from flowapp.connectors.runner.service import Service, uncertain
 from flowapp.connectors.runner.signing import function_of
@@ -121,8 +121,7 @@ class _Attempt:
             return self._sample()
         found = fetch_all(paging, self._call, self.service.base, limit if isinstance(limit, int) else paging.maximum)
         if found.more:
-            self.ctx.log(say("There are more than %(most)s entries; the rest was not fetched. Raise “Maximum” to fetch more.",
-                             most=len(found.entries)), "warning")  # fmt: skip
+            tell_of_more(self.ctx, len(found.entries))
         return {self.action.result[0].name: found.entries, "count": len(found.entries), "more": found.more}
 
     def _python(self) -> dict[str, object]:

@@ -8,7 +8,8 @@ from typing import cast
 
 from flowapp.catalog import StepContext
 from flowapp.connectors.runner import Service
-from flowapp.connectors.stripe.library import Calls
+from flowapp.connectors.runner.paging import tell_of_more
+from flowapp.connectors.stripe.library import Calls, odd_answer
 from flowapp.errors import StepError
 from flowapp.exact_json import Json
 from flowapp.texts import say
@@ -97,12 +98,13 @@ def list_objects(ctx: StepContext, service: Service, values: Values) -> Result:
     while more and len(found) < most:
         params = {"limit": min(PAGE, most - len(found)), "customer": values.get("customer_id")}
         page = calls.get(f"/v1/{values['kind']}", {**params, "starting_after": found[-1]["id"] if found else None})
+        if not isinstance(page.get("data"), list):
+            raise odd_answer()
         data = cast(list[Json], page["data"])
         found += data
         more = bool(page.get("has_more")) and bool(data)
     if more:
-        message = "There are more than %(most)s entries; the rest was not fetched. Raise “Maximum” to fetch more."
-        ctx.log(say(message, most=len(found)), "warning")
+        tell_of_more(ctx, len(found))
     return {"objects": found, "count": len(found)}
 
 

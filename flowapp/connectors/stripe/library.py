@@ -10,6 +10,7 @@ from flowapp import exact_json
 from flowapp.catalog import StepContext
 from flowapp.connectors.runner import Service
 from flowapp.connectors.runner.sending import Request
+from flowapp.errors import StepError
 from flowapp.exact_json import Json
 from flowapp.texts import say
 
@@ -25,10 +26,13 @@ class Calls:
         self._client = _client(service)
 
     def post(self, path: str, params: Mapping[str, object]) -> Json:
-        """What Stripe answers. StepError with its reason where it refuses."""
+        """The object that Stripe made. StepError with its reason where it refuses."""
         self._made += 1
         key = self._key if self._made == 1 else f"{self._key}-{self._made}"
-        return _data(self._client.raw_request("post", path, **_given(params), idempotency_key=key))
+        made = _data(self._client.raw_request("post", path, **_given(params), idempotency_key=key))
+        if "id" not in made:
+            raise odd_answer()
+        return made
 
     def get(self, path: str, params: Mapping[str, object] | None = None) -> Json:
         """The same of what only reads."""
@@ -37,6 +41,11 @@ class Calls:
 
 def _given(params: Mapping[str, object]) -> Json:
     return {name: value for name, value in params.items() if value not in (None, "", {})}
+
+
+def odd_answer() -> StepError:
+    """Something in between answered. Trying again is safe: a change is known by its key."""
+    return StepError(say("The answer did not come from Stripe. Trying again may help."))
 
 
 def _data(answer: stripe.StripeResponse) -> Json:
@@ -73,7 +82,10 @@ def _client_class() -> Callable[[Service], stripe.HTTPClient]:
             body = post_data.encode() if isinstance(post_data, str) else None
             sent = Request(method.upper(), url, dict(headers or {}), body=body)
             answer = self._service.send(sent, say("Stripe"), signed=False)
-            return answer.text, answer.status, {name: str(value) for name, value in answer.headers.items()}
+            if not isinstance(answer.json, dict):
+                raise odd_answer()
+            text = exact_json.dumps(answer.json).decode()  # whole: `answer.text` is cut at 1 MiB
+            return text, answer.status, {name: str(value) for name, value in answer.headers.items()}
 
         def close(self) -> None:
             """There is nothing to close."""

@@ -159,3 +159,28 @@ def test_the_connection_is_tested(stripe: Vendor) -> None:
     config, credentials = spec.read({}, {"api_key": KEY})
     told = spec.test(config, credentials, SimpleNamespace(http=SafeHttp(("127.0.0.1",))))
     assert (str(told), stripe.called) == ("The key is accepted.", ["GET /v1/balance"])
+
+
+@pytest.mark.parametrize("amount", ["Infinity", "NaN", "1e400", "12,50"])
+def test_an_amount_that_is_no_number_reaches_nobody(run: Bench, stripe: Vendor, amount: str) -> None:
+    with pytest.raises(StepError, match="amount: Enter a number"):
+        run("stripe_refund", payment="pi_1", amount=amount)
+    assert stripe.called == []
+
+
+@pytest.mark.parametrize("body", [b"<html>Welcome", b"", b"[]", b"{}", b'{"id": 5', b'"x"', b"\xe9t\xe9"])
+def test_an_answer_of_somebody_else_is_told(run: Bench, stripe: Vendor, body: bytes) -> None:
+    stripe.answers["POST /v1/customers"] = stripe.answers["GET /v1/invoices"] = lambda _received: Answer(200, body)
+    with pytest.raises(StepError, match="did not come from Stripe") as caught:
+        run("stripe_create_customer", email="a@b.example")
+    assert not caught.value.permanent
+    with pytest.raises(StepError, match="did not come from Stripe"):
+        run("stripe_list", kind="invoices")
+
+
+def test_a_page_of_two_megabytes_is_read_whole(run: Bench, stripe: Vendor) -> None:
+    rows = [{"id": f"in_{n}", "text": "x" * 20_000} for n in range(100)]
+    page = {"object": "list", "data": rows, "has_more": False}
+    stripe.answers["GET /v1/invoices"] = lambda _received: Answer(200, json.dumps(page).encode())
+    done: Any = run("stripe_list", kind="invoices")
+    assert (done.result["count"], done.result["objects"]) == (100, rows)
