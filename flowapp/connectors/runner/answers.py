@@ -94,6 +94,18 @@ def names_in(template: str) -> Iterable[str]:
     return {part.partition(")")[0] for part in template.split("%(")[1:]}
 
 
+def unread(service: str, action: str) -> StepError:
+    """Something else answered, a proxy for instance: success cannot be told from failure."""
+    message = say("The answer of %(service)s cannot be read, so it is not known whether “%(action)s” was done. Look there first.",
+                  service=service, action=action)  # fmt: skip
+    return StepError(message, permanent=True)
+
+
+def reads_json(action: Action) -> bool:
+    """Whether its results are parts of an answer's JSON."""
+    return action.paging is not None or any(one.source and not one.source.startswith("$") for one in action.result)
+
+
 def named_results(action: Action, answer: HttpResponse) -> dict[str, object]:
     """What later steps can use of an answer: parts of its body; $status, $text and $headers.name are parts of the answer."""
     around = {"$status": answer.status, "$text": answer.text, "$headers": answer.headers}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from flowapp.catalog import Done, Http, HttpResponse, IntegrationHandle, Outcome, Params, StepContext
-from flowapp.catalog.manifests import Action, ConnectorParams, Manifest, result_of
-from flowapp.connectors.runner.answers import at, named_results, names_in
+from flowapp.catalog.manifests import Action, Call, ConnectorParams, Manifest, result_of
+from flowapp.connectors.runner.answers import at, named_results, names_in, reads_json, unread
 from flowapp.connectors.runner.custom import custom_call
 from flowapp.connectors.runner.filling import Values, filled_address
 from flowapp.connectors.runner.paging import Values as Sent
@@ -105,8 +105,12 @@ class _Attempt:
     def _call(self, more: Sent, link: str) -> HttpResponse:
         call = self.action.call
         assert call is not None  # noqa: S101 - the manifest has one where it has no function
-        if link:
-            return self.service.send(Request("GET", link), self.action.label)
+        answer = self.service.send(Request("GET", link), self.action.label) if link else self._first_call(call, more)
+        if answer.json is None and answer.status != 204 and not answer.assumed and reads_json(self.action):
+            raise unread(self.service.manifest.label, self.action.label)
+        return answer
+
+    def _first_call(self, call: Call, more: Sent) -> HttpResponse:
         header = self.action.idempotency if self.action.idempotency is not None else self.service.manifest.idempotency
         if header and self.action.effect != "pure":
             call = call.model_copy(update={"headers": {header: "{idempotency_key}", **call.headers}})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from flowapp.catalog import StepContext
 from flowapp.connectors.runner import Service
+from flowapp.connectors.runner.answers import unread
 from flowapp.connectors.runner.sending import Request, joined
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -32,8 +33,9 @@ def _send(service: Service, values: Values, channel: str) -> dict[str, object]:
         form["StatusCallback"] = str(callback)
     request = Request("POST", joined(service.base, f"/{account}/Messages.json"), form=form)
     answer = service.send(request, say("Send a message")).json
-    sent = answer if isinstance(answer, dict) else {}
-    return {"sid": sent.get("sid"), "status": sent.get("status"), "to": to}
+    if not isinstance(answer, dict) or not answer.get("sid"):
+        raise unread("Twilio", say("Send a message"))
+    return {"sid": answer["sid"], "status": answer.get("status"), "to": to}
 
 
 def _from(sender: str, channel: str) -> dict[str, str]:

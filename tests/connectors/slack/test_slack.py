@@ -159,3 +159,11 @@ def test_the_test_of_a_webhook_posts_nothing(tried: Callable[..., str], slack: V
     slack.sink.ask = lambda _received: Answer(404, b"no_service", {"Content-Type": "text/html"})
     with pytest.raises(StepError, match=r"does not know this webhook \(no_service\)"):
         tried(webhook_url=HOOK)
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in to this network", b""])
+def test_an_answer_of_something_in_between_is_no_success(run: Bench, slack: Vendor, body: bytes) -> None:
+    slack.answers["POST /api/chat.postMessage"] = lambda _received: Answer(200, body, {"Content-Type": "text/html"})
+    with pytest.raises(StepError, match="it is not known whether") as caught:
+        run("slack_send_message", channel="#x", message="y")
+    assert caught.value.permanent

@@ -113,3 +113,11 @@ def test_other_calls_go_to_the_service_too(run: Bench, telegram: Vendor) -> None
     done: Any = run("telegram_custom_call", method="GET", path="/getMe")
     assert done.result["status"] == 200
     assert telegram.called == [f"GET {PATH}/getMe"]
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in to this network", b""])
+def test_an_answer_of_something_in_between_is_no_success(run: Bench, telegram: Vendor, body: bytes) -> None:
+    telegram.answers[f"POST {PATH}/sendMessage"] = lambda _received: Answer(200, body, {"Content-Type": "text/html"})
+    with pytest.raises(StepError, match="it is not known whether") as caught:
+        run("telegram_send_message", chat_id="1", message="x")
+    assert caught.value.permanent

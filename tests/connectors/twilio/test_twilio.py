@@ -115,3 +115,11 @@ def test_other_calls_go_to_the_service_too(run: Bench, twilio: Vendor) -> None:
     done: Any = run("twilio_custom_call", method="GET", path=f"/{SID}.json")
     assert done.result["status"] == 200
     assert not twilio.refused
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in to this network", b""])
+def test_an_answer_of_something_in_between_is_no_success(run: Bench, twilio: Vendor, body: bytes) -> None:
+    twilio.answers[MESSAGES] = lambda _received: Answer(200, body, {"Content-Type": "text/html"})
+    with pytest.raises(StepError, match="it is not known whether") as caught:
+        run("twilio_send_sms", to="+1", message="x")
+    assert caught.value.permanent
