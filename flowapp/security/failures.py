@@ -28,14 +28,15 @@ _KINDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Text]
 
 def why_failed(error: BaseException) -> Text:
     """A sentence about the first cause of `error` that is known; what is not known keeps the words of the system."""
-    for cause in _causes(error):
+    for cause in causes_of(error):
         if (text := _reason(cause)) is not None:
             return text
     strerror = error.strerror if isinstance(error, OSError) else None
     return say("The connection failed (%(reason)s).", reason=strerror or str(error) or type(error).__name__)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it was raised by, and so on."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

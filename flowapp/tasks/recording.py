@@ -102,6 +102,13 @@ class _Calls:
     def turn(self, integration_id: str, calls_per_minute: int, ticket: str) -> float:  # noqa: ARG002
         return 0.0
 
+    def keep(self, ticket: str, progress: object) -> bool:  # noqa: ARG002
+        """No attempt follows."""
+        return False
+
+    def kept(self, ticket: str) -> None:
+        """Nothing."""
+
     def note(self, operation: str, **what: object) -> None:
         self._record.note("call", operation=operation, **what)
         self._record.assume(say("the call was not made; its sample result was used."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -100,10 +101,18 @@ class FreeCalls:
     wait: float = 0.0
     assumed: bool = False
     asked: list[tuple[str, int, str]] = field(default_factory=list)
+    progress: dict[str, Any] = field(default_factory=dict)
 
     def turn(self, integration_id: str, calls_per_minute: int, ticket: str) -> float:
         self.asked.append((integration_id, calls_per_minute, ticket))
         return self.wait
+
+    def keep(self, ticket: str, progress: Any) -> bool:
+        self.progress[ticket] = json.loads(json.dumps(progress))
+        return progress is not None
+
+    def kept(self, ticket: str) -> Any:
+        return self.progress.get(ticket)
 
     def note(self, operation: str, **what: Any) -> None:
         """Nobody is told."""
@@ -133,6 +142,7 @@ class Bench:
     crm: Any = None
     templates: Any = field(default_factory=RecordingTemplates)
     calls: Any = field(default_factory=FreeCalls)
+    attempt: int = 1
     signal: Signal | None = None
     contact_id: str = ""
     entity: tuple[str, str] = ("", "")
@@ -152,7 +162,7 @@ class Bench:
 
         made = StepContext(
             execution_id="execution", workflow_id="workflow", organization_id="organization", project_id="project",
-            step_id="step", step_name="Step", attempt=1, iteration=0, idempotency_key="key-of-this-visit", timeout=30.0,
+            step_id="step", step_name="Step", attempt=self.attempt, iteration=0, idempotency_key="key-of-this-visit", timeout=30.0,
             now=lambda: self.now, timezone=self.timezone,
             log=lambda message, level="info", **_data: self.lines.append((level, message)),
             render=lambda value, **extra: expression.render(value, scope.extended(extra)),

@@ -71,6 +71,14 @@ class Calls(Protocol):
         """Seconds until this call may be made: 0 now, else when its turn comes, which is kept for the `ticket`."""
         ...
 
+    def keep(self, ticket: str, progress: object) -> bool:
+        """Keeps what an attempt has so far (JSON; None: nothing any more), for the next one. Whether it is kept; it may be lost."""
+        ...
+
+    def kept(self, ticket: str) -> object:
+        """What an earlier attempt kept; None where there is nothing."""
+        ...
+
     def note(self, operation: str, **what: object) -> None:
         """In a simulation: a call that would have been made. Else nothing."""
         ...

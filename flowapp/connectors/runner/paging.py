@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
@@ -17,41 +18,66 @@ from flowapp.texts import say
 Values = dict[str, object]
 
 
-@dataclass(slots=True)
-class Entries:
-    """What was fetched, and whether there is more."""
-
-    entries: list[object] = field(default_factory=list)
-    more: bool = False
-
-
+MAX_PAGES = 10_000  # of one list: pages may be empty, and have another cursor each
 # Fetches a page: given what is sent besides the fields, or the whole address of the page.
 Fetch = Callable[[Values, str], HttpResponse]
 
 
-def fetch_all(paging: Paging, fetch: Fetch, base: str, limit: int) -> Entries:
-    """The entries of all pages, at most `limit`."""
-    found, sent, link = Entries(), _first(paging, limit), ""
-    seen: set[str] = set()
-    while True:
-        answer = fetch(sent, link)
-        page = at(answer.json, paging.items)
-        entries = page if isinstance(page, list) else []
-        found.entries += entries
-        following = _next(paging, answer, len(found.entries), len(entries), sent)
-        if len(found.entries) >= limit:
-            found.more = len(found.entries) > limit or following is not None
-            del found.entries[limit:]
-            return found
+@dataclass(slots=True)
+class Listing:
+    """A list on its way: what was fetched, where it goes on, and whether there is more than was asked for.
+
+    It is plain JSON (`asdict`), so that the next attempt of a step can go on at the page that this one did not get.
+    """
+
+    sent: Values
+    link: str = ""
+    entries: list[object] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)  # pages that were asked for
+    more: bool = False
+
+    @classmethod
+    def begun(cls, paging: Paging, limit: int, kept: object) -> Listing:
+        """A new one, or what an earlier attempt kept of it."""
+        if isinstance(kept, dict):
+            with suppress(TypeError):  # of another release
+                return cls(**kept)
+        return cls(_first(paging, limit))
+
+    def fetch_all(self, paging: Paging, fetch: Fetch, base: str, limit: int) -> None:
+        """Fetches the pages that are left, up to `limit` entries."""
+        while not self._fetch_page(paging, fetch, base, limit):
+            pass
+
+    def _fetch_page(self, paging: Paging, fetch: Fetch, base: str, limit: int) -> bool:
+        """Fetches one. True where it was the last one."""
+        answer = fetch(self.sent, self.link)
+        entries = entries_of(paging, answer)
+        self.entries += entries
+        following = _next(paging, answer, len(self.entries), len(entries), self.sent)
+        if len(self.entries) >= limit:
+            self.more = len(self.entries) > limit or following is not None
+            del self.entries[limit:]
+            return True
         if following is None:
-            return found
-        sent, link = following[0], urljoin(base, following[1]) if following[1] else ""
-        mark = f"{sent} {link}"
-        if mark in seen:
+            return True
+        self._go_on(*following, base)
+        return False
+
+    def _go_on(self, sent: Values, link: str, base: str) -> None:
+        self.sent, self.link = sent, urljoin(base, link) if link else ""
+        mark = f"{sent} {self.link}"
+        if mark in self.seen or len(self.seen) >= MAX_PAGES:
             raise StepError(say("The service gives the same page again and again."), permanent=True)
-        seen.add(mark)
-        if link and origin_of(link) != origin_of(base):
+        self.seen.append(mark)
+        if self.link and origin_of(self.link) != origin_of(base):
             raise StepError(say("The next page lies on another host: it is not fetched."), permanent=True)
+
+
+def entries_of(paging: Paging, answer: HttpResponse) -> list[object]:
+    """The entries of a page."""
+    page = at(answer.json, paging.items)
+    return page if isinstance(page, list) else []
 
 
 def _first(paging: Paging, limit: int) -> Values:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol, cast
 
 from flowapp.catalog import Done, Http, HttpResponse, IntegrationHandle, Outcome, Params, StepContext
-from flowapp.catalog.manifests import Action, Call, ConnectorParams, Manifest, result_of
+from flowapp.catalog.manifests import Action, Call, ConnectorParams, Manifest, Paging, result_of
 from flowapp.connectors.runner.answers import at, named_results, names_in, reads_json, unread
 from flowapp.connectors.runner.custom import custom_call
 from flowapp.connectors.runner.filling import Values, filled_address
+from flowapp.connectors.runner.paging import Listing, tell_of_more
 from flowapp.connectors.runner.paging import Values as Sent
-from flowapp.connectors.runner.paging import fetch_all, tell_of_more
 from flowapp.connectors.runner.sending import Request
 from flowapp.connectors.runner.service import Service, uncertain
 from flowapp.connectors.runner.signing import function_of
@@ -37,7 +37,7 @@ class ManifestRunner:
                 say("The integration “%(name)s” is not %(service)s.", name=handle.name, service=manifest.label),
                 permanent=True,
             )
-        if manifest.base_url:
+        if manifest.base_url and not action.paging:
             wait_for_turn(ctx, handle, manifest.label)
         service = Service(manifest, handle, ctx.http, ctx.timeout, ctx.now, ctx.integration_used, ctx.access_token)
         values = {**params.model_dump(by_alias=True), "idempotency_key": ctx.idempotency_key}
@@ -70,12 +70,16 @@ class ManifestRunner:
         return origin_of(filled_address(manifest.base_url, values))
 
 
-def wait_for_turn(ctx: StepContext, handle: IntegrationHandle, label: str) -> None:
-    """StepError (busy) where the integration was called as often as it may be: the step runs again when its turn comes."""
+def wait_for_turn(ctx: StepContext, handle: IntegrationHandle, label: str, page: int = 0) -> None:
+    """StepError (busy) where the integration was called as often as it may be: the step runs again when its turn comes.
+
+    Each page of a list has a turn of its own.
+    """
     most = handle.config["calls_per_minute"]
     if not most:
         return
-    seconds = ctx.calls.turn(handle.id, int(most), ctx.idempotency_key)
+    ticket = f"{ctx.idempotency_key}:{page}" if page else ctx.idempotency_key
+    seconds = ctx.calls.turn(handle.id, int(most), ticket)
     if seconds > 0:
         message = say(
             "%(service)s may be called %(most)s times a minute through “%(name)s”: this call waits for its turn.",
@@ -123,10 +127,34 @@ class _Attempt:
         if self.ctx.calls.assumed:
             self._call({}, "")
             return self._sample()
-        found = fetch_all(paging, self._call, self.service.base, limit if isinstance(limit, int) else paging.maximum)
+        found = self._listing(paging, limit if isinstance(limit, int) else paging.maximum)
         if found.more:
             tell_of_more(self.ctx, len(found.entries))
         return {self.action.result[0].name: found.entries, "count": len(found.entries), "more": found.more}
+
+    def _listing(self, paging: Paging, limit: int) -> Listing:
+        """All pages. Those of an attempt that has to wait are kept for the next one, which goes on at the page it did not get."""
+        key, calls = self.ctx.idempotency_key, self.ctx.calls
+        kept = calls.kept(key) if self.ctx.attempt > 1 else None
+        listing = Listing.begun(paging, limit, kept)
+        before = len(listing.seen)
+
+        def fetch(more: Sent, link: str) -> HttpResponse:
+            if self.service.manifest.base_url:
+                wait_for_turn(self.ctx, self.service.handle, self.service.manifest.label, len(listing.seen))
+            return self._call(more, link)
+
+        try:
+            listing.fetch_all(paging, fetch, self.service.base, limit)
+        except StepError as error:
+            if len(listing.seen) > before and not error.permanent:
+                error.details["advanced"] = calls.keep(key, asdict(listing))
+            elif error.permanent and kept:
+                calls.keep(key, None)  # a cursor that ended, say: who tries again begins anew
+            raise
+        if kept:
+            calls.keep(key, None)
+        return listing
 
     def _python(self) -> dict[str, object]:
         name = self.action.function

@@ -110,6 +110,6 @@ class Service:
 
 def uncertain(error: StepError, effect: str) -> StepError:
     """The same error; where nobody knows whether the service did what must happen once, it says so."""
-    if effect == "once" and error.details.get("timeout"):
+    if effect == "once" and error.details.get("sent"):
         error.details["uncertain"] = True
     return error

@@ -15,10 +15,11 @@ Outcomes (what happened):
     {"type": "goal", "token"}                                    done, and the goal is reached
     {"type": "jump", "step"}                                     everything is left, the flow goes on at a step
     {"type": "responded"}                                        the caller was answered
-    {"type": "failed", "token", "permanent", "now", "jitter", "after"?, "busy"?, "reason"?}    error edge, retry, continue,
+    {"type": "failed", "token", "permanent", "now", "jitter", "after"?, "busy"?, "advanced"?, "reason"?}    error edge, retry, continue,
                                                                  goto or stop; `after`: seconds that the other side asked to
                                                                  wait; `busy`: it had no time for this, so it is asked again
-                                                                 whatever the policy, and the attempt does not count
+                                                                 whatever the policy, and the attempt does not count;
+                                                                 `advanced`: it came further than the one before
     {"type": "interrupted", "token"}                             crashed inside an effect that may run twice: it does
     {"type": "uncertain", "token"}                               crashed inside an effect that must not run twice
     {"type": "stopped", "status"}                                a step ends the execution
@@ -43,7 +44,8 @@ from flowapp.engine.machine.transitions import follow, move, place_new
 from flowapp.engine.machine.types import SUSPENDED, Commands, End, Flow, Outcome, State, Token
 
 MAX_RETRY_DELAY = 86_400.0
-MAX_BUSY = 50  # attempts of one visit
+MAX_BUSY = 50  # attempts of one visit in a row that come no further
+MAX_ADVANCED = 1000  # attempts of one visit, of which each comes a little further
 BUSY_DELAY = 1.0
 MAX_TOKENS = 10_000  # every change of a state costs what its tokens do
 TIMED = ("waiting", "retry", SUSPENDED, "joined")
@@ -211,9 +213,10 @@ def _failed(flow: Flow, state: State, outcome: Outcome) -> Commands:
     token = state["tokens"][number]
     policy = flow.policy(token["step"])
     how, busy = policy["on_error"], token.get("busy", 0)
-    if outcome.get("busy") and busy < MAX_BUSY:
-        token["busy"] = busy + 1
-        return _retry(token, outcome, BUSY_DELAY, min(busy + 1, 6))
+    idle = 0 if outcome.get("advanced") else token.get("idle", busy)
+    if outcome.get("busy") and idle < MAX_BUSY and busy < MAX_ADVANCED:
+        token["busy"], token["idle"] = busy + 1, idle + 1
+        return _retry(token, outcome, BUSY_DELAY, min(idle + 1, 6))
     if how == "retry":
         if not outcome["permanent"] and token["attempt"] - busy <= policy["retry_count"]:
             return _retry(token, outcome, policy["retry_delay"], token["attempt"] - busy)

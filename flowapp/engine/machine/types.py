@@ -32,6 +32,7 @@ class Token(_From, total=False):
     same_entity: bool  # only events about the execution's contact or entity count
     seq: int  # of the attempt that waits
     busy: int  # attempts for which the other side had no time: they count as none
+    idle: int  # of them, those in a row that came no further
 
 
 class ItemError(TypedDict):
@@ -104,6 +105,7 @@ class Outcome(TypedDict, total=False):
     jitter: float
     after: float
     busy: bool
+    advanced: bool
     error: str
     reason: str
     status: End

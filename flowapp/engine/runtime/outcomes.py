@@ -228,7 +228,7 @@ def _fail(outcome: Fail, here: Here) -> Meaning:
     }
     busy = bool(details.get("busy"))  # the other side had no time for it
     if busy:
-        then["busy"] = True
+        then["busy"], then["advanced"] = True, bool(details.get("advanced"))
     lines = [("warning" if busy else "error", outcome.message)]
     return Meaning("failed", then, error=outcome.message, details=outcome.details, lines=lines, reason=reason)
 

@@ -99,8 +99,14 @@ class SafeHttp:
     ) -> tuple[BaseHTTPResponse, Url]:
         """The answer that redirects nowhere, its body unread, and who gave it."""
         first, cookies, own = target, Cookies(), cookie_of(headers)
+        done = False  # a POST was answered: what follows only fetches the answer
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._send(method, target, headers, body, deadline)
+            try:
+                answer = self._send(method, target, headers, body, deadline)
+            except StepError as error:
+                if done:
+                    error.details["sent"] = True
+                raise
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not location:
                 return answer, target
@@ -108,6 +114,7 @@ class SafeHttp:
             cookies.keep(target, answer.headers.getlist("set-cookie"))
             before, target = target, parsed(urljoin(target.url, header_text(location)))
             if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
+                done = done or method not in ("GET", "HEAD")
                 method, body = ("HEAD" if method == "HEAD" else "GET"), None
             if body is not None:
                 _refuse_again(body, before, target)

@@ -14,6 +14,7 @@ from typing import Any
 import certifi
 from urllib3 import HTTPConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
 from flowapp.security.addresses import Guard
 from flowapp.security.cutoff import CutOff
@@ -51,6 +52,10 @@ class _TimedResponse(WireResponse):
         self.fp = io.BufferedReader(_TimedReader(sock, deadline))
 
 
+class NotSentError(OSError):
+    """No connection came about (no such host, refused, no TLS): nothing of the request was sent."""
+
+
 class _Guarded:
     """Mixed into urllib3's connections: sockets come from the guard, and long idle ones are not used again."""
 
@@ -66,7 +71,13 @@ class _Guarded:
         return made
 
     def connect(self: Any) -> None:
-        """TimeoutError where it took too long, all together."""
+        """NotSentError, also where it took too long, all together."""
+        try:
+            self._connect()
+        except (OSError, HTTPError) as error:
+            raise NotSentError(*error.args) from error
+
+    def _connect(self: Any) -> None:
         try:
             super().connect()  # type: ignore[misc]
         except OSError as error:

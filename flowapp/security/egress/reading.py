@@ -13,8 +13,9 @@ from urllib3.util import Url
 
 from flowapp.catalog import HttpResponse
 from flowapp.errors import StepError
+from flowapp.security.egress.connections import NotSentError
 from flowapp.security.egress.headers import name
-from flowapp.security.failures import why_failed
+from flowapp.security.failures import causes_of, why_failed
 from flowapp.security.responses import Body, read, shown_headers
 from flowapp.texts import say
 
@@ -78,16 +79,14 @@ def since(begun: float) -> int:
 
 
 def broken(error: Exception, target: Url) -> StepError:
-    """What a step is told of a call that came to nothing."""
-    cause: BaseException | None = error
-    late = False
-    while cause is not None:
+    """What a step is told of a call that came to nothing. Its detail `sent`: the other side may have received it."""
+    causes = list(causes_of(error))
+    for cause in causes:
         if isinstance(cause, StepError):  # of the guard, wrapped by urllib3
             return cause
-        late = late or isinstance(cause, TimeoutError)
-        cause = cause.__cause__ or cause.__context__
+    sent = not any(isinstance(cause, NotSentError) for cause in causes)
     message = say("The request to %(url)s failed. %(reason)s", url=name(target), reason=why_failed(error))
-    return StepError(message, details={"timeout": True} if late else None)
+    return StepError(message, details={"sent": True} if sent else None)
 
 
 def _refuse_headers(answer: BaseHTTPResponse, target: Url) -> None:

@@ -1,4 +1,5 @@
-"""Whose turn it is to call a service: at most so many calls a minute through one integration, counted in Redis for all workers.
+"""What calls through an integration have in common, in Redis for all workers: whose turn it is to call (at most so many calls a
+minute), and what a step that has to wait has so far.
 
 The generic cell rate algorithm: the bucket is the time at which the next call is due if none is saved up. A caller who comes
 too early gets a turn of its own, kept under its ticket, and so waits once, however many wait with it.
@@ -6,11 +7,16 @@ too early gets a turn of its own, kept under its ticket, and so waits once, howe
 
 from __future__ import annotations
 
+import zlib
+
 import redis
 
+from flowapp import exact_json
 from flowapp.logs import get_logger
 
+MAX_PROGRESS = 4 * 2**20  # bytes, packed
 _KEPT = 3600  # seconds that a turn is kept after its time
+_PROGRESS_KEPT = 86_400 + 3600  # seconds: a service may ask to be left alone for a day
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -42,6 +48,7 @@ class IntegrationCalls:
     assumed = False
 
     def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
         self._take = client.register_script(_TAKE)
 
     def turn(self, integration_id: str, calls_per_minute: int, ticket: str) -> float:
@@ -54,6 +61,28 @@ class IntegrationCalls:
         except redis.RedisError as error:
             log.warning("calls are not counted: Redis does not answer", error=str(error))
             return 0.0
+
+    def keep(self, ticket: str, progress: object) -> bool:
+        """Keeps what an attempt has so far, packed. What is larger than MAX_PROGRESS is fetched again."""
+        name = f"flowapp:progress:{ticket}"
+        packed = b"" if progress is None else zlib.compress(exact_json.dumps(progress), level=1)
+        try:
+            if 0 < len(packed) <= MAX_PROGRESS:
+                self._redis.set(name, packed, ex=_PROGRESS_KEPT)
+                return True
+            self._redis.delete(name)
+        except redis.RedisError as error:
+            log.warning("progress of a step is not kept: Redis does not answer", error=str(error))
+        return False
+
+    def kept(self, ticket: str) -> object:
+        """What an earlier attempt kept, while it is there."""
+        try:
+            packed = self._redis.get(f"flowapp:progress:{ticket}")
+        except redis.RedisError as error:
+            log.warning("progress of a step is not known: Redis does not answer", error=str(error))
+            return None
+        return exact_json.loads(zlib.decompress(packed)) if isinstance(packed, bytes) else None
 
     def note(self, operation: str, **what: object) -> None:
         """It is made, so nobody is told."""

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from flowapp.engine.machine import state
 from tests.api.conftest import Api
 from tests.api.workflows.test_stored_defaults import connect
-from tests.support.servers.sink import Answer, Sink
+from tests.support.servers.sink import Answer, Received, Sink
 from tests.support.servers.vendor import Vendor, reroute
 
 SLACK = Path(__file__).parents[2] / "connectors" / "slack" / "api.yaml"
@@ -110,6 +111,29 @@ def test_a_service_that_has_no_time_fails_no_step(api: Api, slack: Vendor, monke
     assert slack.called == ["POST /api/chat.postMessage"] * 2
     lines = [line["message"] for line in api.get(f"/executions/{done['execution_id']}/logs/")["results"]]
     assert any("Attempt 1 failed; the next one follows in" in line for line in lines)
+
+
+@pytest.mark.usefixtures("worker", "slack_account")
+def test_a_service_that_has_no_time_for_the_next_page_is_asked_for_that_one_again(
+    api: Api, slack: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "BUSY_DELAY", 0)
+    asked: list[str] = []
+
+    def pages(received: Received) -> Answer:
+        cursor = dict(parse_qsl(urlsplit(received.path).query)).get("cursor", "")
+        asked.append(cursor)
+        if len(asked) == 3:
+            return Answer(429, b'{"ok": false, "error": "ratelimited"}')
+        here = int(cursor or 0)
+        following = {"next_cursor": str(here + 1) if here < 3 else ""}
+        body = {"ok": True, "channels": [{"id": f"C{here}", "name": "x"}], "response_metadata": following}
+        return Answer(200, json.dumps(body).encode())
+
+    slack.answers["GET /api/conversations.list"] = pages
+    done = ended(api, [{"id": "direct", "action": "slack_list_channels"}], DATA)
+    assert done["status"] == "completed", done
+    assert asked == ["", "1", "2", "2", "3"]
 
 
 @pytest.mark.usefixtures("slack_account")

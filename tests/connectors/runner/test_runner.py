@@ -2,83 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
-from flowapp.catalog import ACTIONS, CONNECTORS, open_integration
-from flowapp.connectors.runner import MANIFESTS, declare
+from flowapp.catalog import CONNECTORS
 from flowapp.errors import StepError
-from tests.actions.conftest import Bench
-from tests.support.servers.sink import Answer, Received, Sink
-
-HEAD = """
-type: probe
-label: Probe
-description: Shows what is sent.
-icon: note
-category: other
-base_url: "{address}"
-config:
-  - {name: address, label: Address}
-  - {name: way, label: Way, default: bearer}
-credentials: [{name: secret, label: Secret}, {name: hook, label: Hook}]
-auth:
-  - {when: {way: bearer}, kind: bearer, token: "{secret}"}
-  - {when: {way: basic}, kind: basic, user: ann, password: "{secret}"}
-  - {when: {way: header}, kind: header, name: X-Key, value: "Token {secret}"}
-  - {when: {way: query}, kind: query, name: key, value: "{secret}"}
-test: {call: {method: GET, path: /me}, message: "Hello {user.name}."}
-idempotency: Idempotency-Key
-default_action: act
-actions:
-"""
-RESULT = "    result: [{name: id, from: id, label: Id, sample: 1}]\n"
-FIELDS = """
-  - name: act
-    label: Act
-    description: Does something.
-    effect: idempotent
-    fields:
-      - {name: who, label: Who}
-      - {name: to, label: To, as: recipient.email}
-      - {name: tags, label: Tags, kind: list}
-      - {name: extra, label: Extra, kind: pairs}
-      - {name: deep, label: Deep, kind: json}
-      - {name: loud, label: Loud, kind: boolean}
-      - {name: file, label: File, kind: file}
-"""
-Make = Callable[..., Bench]
-
-
-@pytest.fixture
-def make(sink: Sink, tmp_path: Path) -> Iterator[Make]:
-    """A Bench with a connector of one action: `call` is the YAML of its call."""
-
-    def made(
-        call: str, extra: str = "", fields: str = FIELDS, result: str = RESULT, head: str = HEAD, **config: str
-    ) -> Bench:
-        text = head.replace("actions:\n", extra + "actions:\n") + fields + f"    call: {call}\n" + result
-        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.yaml"
-        path.write_text(text, encoding="utf-8")
-        declare(path, "flowapp.connectors.probe")
-        return Bench(integrations={"probe": account(**config)})
-
-    def account(**config: str) -> Any:
-        whole = {"address": sink.url("/v1"), **config}
-        return open_integration("probe", id="1", name="P", config=whole, credentials={"secret": "s3cret-of-ours"})
-
-    sink.default = Answer(200, b'{"id": 7}')
-    yield made
-    CONNECTORS.pop("probe", None)
-    MANIFESTS.pop("probe", None)
-    for name in [name for name in ACTIONS if name.startswith("probe_")]:
-        del ACTIONS[name]
+from tests.connectors.runner.conftest import FIELDS, HEAD, Make
+from tests.support.servers.sink import Answer, Sink
 
 
 def test_fields_go_into_the_body_under_the_services_names(make: Make, sink: Sink) -> None:
@@ -247,17 +180,21 @@ def test_a_service_without_time_says_for_how_long(make: Make, sink: Sink) -> Non
     assert caught.value.details == {"status": 429, "body": "{}", "retry_after": 7.0, "busy": True}
 
 
-def test_what_must_happen_once_is_uncertain_when_no_answer_comes(make: Make, sink: Sink) -> None:
-    class Late:
+@pytest.mark.parametrize(
+    ("effect", "sent", "uncertain"), [("once", True, True), ("once", False, None), ("idempotent", True, None)]
+)
+def test_what_must_happen_once_is_uncertain_where_it_may_have_been_received(
+    make: Make, sink: Sink, effect: str, sent: bool, uncertain: bool | None
+) -> None:
+    class Broken:
         def request(self, *_call: object, **_how: object) -> None:
-            raise StepError("late", details={"timeout": True})
+            raise StepError("It broke.", details={"sent": sent})
 
-    for effect, uncertain in (("once", True), ("idempotent", None)):
-        run = make("{path: /x}", fields=FIELDS.replace("effect: idempotent", f"effect: {effect}"))
-        run.http = Late()
-        with pytest.raises(StepError) as caught:
-            run("probe_act")
-        assert caught.value.details.get("uncertain") is uncertain
+    run = make("{path: /x}", fields=FIELDS.replace("effect: idempotent", f"effect: {effect}"))
+    run.http = Broken()
+    with pytest.raises(StepError) as caught:
+        run("probe_act")
+    assert caught.value.details.get("uncertain") is uncertain
     assert sink.requests == []
 
 
@@ -274,75 +211,6 @@ def test_results_by_name(make: Make, sink: Sink) -> None:
     done: Any = make("{path: /x}", result=result)("probe_act")
     whole = {"a": [{"b": 5}], "s": "x"}
     assert done.result == {"b": 5, "none": None, "status": 201, "place": "/n/1", "whole": whole}
-
-
-ROWS = 1000
-
-
-def cursor(received: Received) -> Answer:
-    query = parse_qs(urlsplit(received.path).query)
-    start, size = int(query.get("after", ["0"])[0]), int(query["size"][0])
-    rows = [{"n": n} for n in range(start, min(start + size, ROWS))]
-    following = str(start + size) if start + size < ROWS else None
-    return Answer(200, json.dumps({"data": {"rows": rows, "next": following}}).encode())
-
-
-def numbered(received: Received) -> Answer:
-    query = parse_qs(urlsplit(received.path).query)
-    size = int(query["size"][0])
-    start = int(query["offset"][0]) if "offset" in query else (int(query.get("page", ["1"])[0]) - 1) * size
-    rows = [{"n": n} for n in range(start, min(start + size, ROWS))]
-    return Answer(200, json.dumps({"data": {"rows": rows}}).encode())
-
-
-def linked(received: Received) -> Answer:
-    start = int(parse_qs(urlsplit(received.path).query).get("after", ["0"])[0])
-    rows = [{"n": n} for n in range(start, start + 100)]
-    link = {"Link": f'</v1/x?after={start + 100}>; rel="next"'} if start + 100 < ROWS else {}
-    return Answer(200, json.dumps({"data": {"rows": rows}}).encode(), {"Content-Type": "application/json", **link})
-
-
-@pytest.mark.parametrize(
-    ("paging", "service"),
-    [
-        ("{kind: cursor, next: data.next, parameter: after, size_parameter: size", cursor),
-        ("{kind: page, parameter: page, size_parameter: size", numbered),
-        ("{kind: offset, parameter: offset, first: 0, size_parameter: size", numbered),
-        ("{kind: link", linked),
-    ],
-    ids=["cursor", "page", "offset", "link"],
-)
-def test_a_list_of_1000_rows_in_pages_of_100(
-    make: Make, sink: Sink, paging: str, service: Callable[[Received], Answer]
-) -> None:
-    sink.ask = service
-    result = f"    paging: {paging}, items: data.rows, size: 100, maximum: 5000}}\n"
-    result += "    result: [{name: rows, label: Rows, sample: [{n: 1}]}]\n"
-    run = make("{method: GET, path: /x}", result=result)
-    done: Any = run("probe_act")
-    assert [row["n"] for row in done.result["rows"]] == list(range(ROWS))
-    assert (done.result["count"], done.result["more"], run.lines) == (ROWS, False, [])
-    assert len(sink.requests) in (10, 11)
-    stopped: Any = run("probe_act", limit=250)
-    assert (stopped.result["count"], stopped.result["more"]) == (250, True)
-    assert run.lines[-1][0] == "warning"
-    assert "more than 250 entries" in run.lines[-1][1]
-
-
-def test_a_next_page_elsewhere_is_not_fetched(make: Make, sink: Sink) -> None:
-    sink.default = Answer(200, b'{"rows": [1], "next": "https://evil.example/x"}')
-    result = "    paging: {kind: link, next: next, items: rows}\n    result: [{name: rows, label: Rows, sample: [1]}]\n"
-    with pytest.raises(StepError, match="lies on another host"):
-        make("{method: GET, path: /x}", result=result)("probe_act")
-    assert len(sink.requests) == 1
-
-
-def test_pages_that_go_round_in_a_circle_end(make: Make, sink: Sink) -> None:
-    sink.default = Answer(200, b'{"rows": [1], "next": "same"}')
-    result = "    paging: {kind: cursor, next: next, parameter: c, items: rows}\n"
-    result += "    result: [{name: rows, label: Rows, sample: [1]}]\n"
-    with pytest.raises(StepError, match="again and again"):
-        make("{method: GET, path: /x}", result=result)("probe_act")
 
 
 def test_a_limit_that_is_used_up_lets_the_step_wait(make: Make, sink: Sink) -> None:

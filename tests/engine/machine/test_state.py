@@ -103,8 +103,24 @@ def test_a_service_without_time_is_asked_again_whatever_the_policy() -> None:
     retrying = Flow({}, ["a"], a={"on_error": "retry"})
     state, _ = machine.advance(retrying, {**state, "tokens": {"1": {**state["tokens"]["1"], "attempt": 5}}}, failed())
     assert state["tokens"]["1"]["until"] == 110.0, "the first attempt that counts"
-    state["tokens"]["1"]["busy"] = machine.MAX_BUSY
+    state["tokens"]["1"] = {**state["tokens"]["1"], "busy": machine.MAX_BUSY, "idle": machine.MAX_BUSY}
     _, commands = machine.advance(flow, state, {**failed(), "busy": True})
+    assert commands == [{"do": "end", "status": "failed"}]
+
+
+def test_attempts_that_come_further_are_asked_again_more_often_and_not_for_ever() -> None:
+    flow = Flow({}, ["a"], a={"on_error": "stop"})
+    state, busy = begin(flow), {**failed(), "busy": True}
+    state["tokens"]["1"]["busy"] = machine.MAX_BUSY  # counted by the release before
+    _, commands = machine.advance(flow, state, busy)
+    assert commands == [{"do": "end", "status": "failed"}]
+    state, commands = machine.advance(flow, state, {**busy, "advanced": True})
+    assert (commands, state["tokens"]["1"]["until"]) == ([], 101.0), "as after the first one"
+    state, _ = machine.advance(flow, state, {"type": "woken", "token": "1"})
+    state, commands = machine.advance(flow, state, busy)
+    assert (commands, state["tokens"]["1"]["until"]) == ([], 102.0)
+    state["tokens"]["1"]["busy"] = machine.MAX_ADVANCED
+    _, commands = machine.advance(flow, state, {**busy, "advanced": True})
     assert commands == [{"do": "end", "status": "failed"}]
 
 

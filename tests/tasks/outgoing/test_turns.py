@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from random import randbytes
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from flowapp.broker import connect
-from flowapp.tasks.outgoing.turns import IntegrationCalls
+from flowapp.tasks.outgoing.turns import MAX_PROGRESS, IntegrationCalls
 
 COUNT = """
 import sys
@@ -53,4 +56,18 @@ def test_a_turn_that_came_is_taken(valkey_url: str) -> None:
 
 
 def test_without_redis_every_call_is_made() -> None:
-    assert IntegrationCalls(redis.Redis(port=1)).turn("one", 1, "t") == 0
+    calls = IntegrationCalls(redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    assert calls.turn("one", 1, "t") == 0
+    assert (calls.keep("t", {"a": 1}), calls.kept("t")) == (False, None)
+
+
+def test_progress_is_kept_for_another_process_until_it_is_done(valkey_url: str) -> None:
+    calls, other = IntegrationCalls(connect(valkey_url)), IntegrationCalls(connect(valkey_url))
+    progress = {"entries": [{"n": 10**21, "text": "Zoë"}], "link": ""}
+    assert calls.keep("visit", progress)
+    assert (other.kept("visit"), other.kept("another")) == (progress, None)
+    assert redis.Redis.from_url(valkey_url).ttl("flowapp:progress:visit") > 86_400
+    assert not other.keep("visit", None)
+    assert calls.kept("visit") is None
+    assert not calls.keep("visit", {"large": randbytes(MAX_PROGRESS).hex()})
+    assert calls.kept("visit") is None
