@@ -264,7 +264,10 @@ class Test(Part):
 
 
 class Manifest(Part):
-    """One connector. `custom_call`: any method and path under the base URL can be called as well."""
+    """One connector. `custom_call`: any method and path under the base URL can be called as well.
+
+    `origins`: further origins of the same service, which get the secret, too.
+    """
 
     type: str = Field(pattern=NAME)
     label: Words
@@ -276,6 +279,7 @@ class Manifest(Part):
     providers: list[str] = []
     guide: Words = ""
     base_url: str = ""
+    origins: list[Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+$")]] = []
     destination: str = ""
     config: list[Setting] = []
     credentials: list[Setting] = []

@@ -18,6 +18,7 @@ from flowapp.connectors.runner.filling import Values, filled_address
 from flowapp.connectors.runner.sending import Request, joined, request_of, sent_names
 from flowapp.connectors.runner.signing import sign, values_of
 from flowapp.errors import StepError
+from flowapp.security.addresses import origin_of
 from flowapp.texts import say
 
 _UNAUTHORIZED = 401
@@ -59,7 +60,8 @@ class Service:
         known = {**values_of(self.handle), **values}
         base = self._address(call.url) if call.url else self.base
         request = request_of(call, base, known, sent_names(action) if action else {}, more)
-        return self.send(request, name, signed=call.signed and not call.url)
+        own = not call.url or origin_of(base) in map(origin_of, self.manifest.origins)
+        return self.send(request, name, signed=call.signed and own)
 
     def request(
         self, method: str, path: str, name: str, *, json: object = None, headers: Mapping[str, str] | None = None

@@ -25,7 +25,8 @@ def sign(manifest: Manifest, handle: IntegrationHandle, request: Request, base: 
     auth = manifest.auth_of(handle.config)
     if auth.kind == "none":
         return
-    if not origin_of(request.url) or origin_of(request.url) != origin_of(base):
+    origins = {origin_of(base), *map(origin_of, manifest.origins)}
+    if not origin_of(request.url) or origin_of(request.url) not in origins:
         raise StepError(
             say("“%(name)s” may be used at %(base)s only. Use a URL under it.", name=handle.name, base=origin_of(base)),
             permanent=True,
