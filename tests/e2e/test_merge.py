@@ -39,6 +39,7 @@ def test_two_contacts_become_one(group: Group, visit: Callable) -> None:
     page.get_by_role("link", name="Jon Smith").first.click()
     page.get_by_text("Delete", exact=True).first.click()
     page.get_by_role("button", name="Move to trash").click()
+    expect(page.get_by_role("heading", name="Contacts", exact=True)).to_be_visible()  # not while it is still on its way
     page.goto("/settings/trash")
     look(page, "trash")
     page.get_by_role("button", name="Restore: Jon Smith").click()
