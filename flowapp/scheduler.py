@@ -76,6 +76,7 @@ class Scheduler:
             (self.wake_signals, due.signals),
             (self.admit, due.held),
             (self.fire_clocks, due.schedules),
+            (self.wake_polls, due.schedules),
             (self.publish_events, due.events),
             (self.announce_recoveries, True),
             (self.wake_replays, True),
@@ -134,6 +135,10 @@ class Scheduler:
     def fire_clocks(self, now: datetime) -> None:
         """Starts what schedules say."""
         self.notes.count("process_scheduled_triggers", "started", due.fire_clocks, now)
+
+    def wake_polls(self, now: datetime) -> None:
+        """Has workers poll for what is new."""
+        due.wake_polls(now)
 
     def publish_events(self, now: datetime) -> None:
         """Hands recorded events on, in their order."""

@@ -25,7 +25,7 @@ from flowapp.engine.language.filters import ALIASES, FILTERS  # noqa: E402
 STEPS_HEAD = """# Steps and triggers
 
 Made by `make docs` from the declarations in `flowapp/actions/` and `flowapp/triggers/`; do not edit.
-The steps of connectors stand in [connectors/](connectors/), a page for each.
+The steps and triggers of connectors stand in [connectors/](connectors/), a page for each.
 Every text parameter may hold expressions such as `{{ input.email }}` or `{{ steps.save.id }}`.
 """
 CONTAINERS = {"PORT", "FLOWAPP_DATA_DIR", "DATABASE_URL", "REDIS_URL", "FLOWAPP_SQLITE_SYNCHRONOUS"}  # compose's own
@@ -47,11 +47,20 @@ def steps_page() -> str:
     plain = [action for action in catalog.ACTIONS.values() if not action.home]
     parts += [step(action) for action in sorted(plain, key=lambda a: (a.group, a.type))]
     parts.append("\n## Triggers\n")
-    for trigger in sorted(catalog.TRIGGERS.values(), key=lambda t: t.type):
-        parts.append(f"\n### `{trigger.type}` · {trigger.label}\n\n{trigger.description}\n")
-        if trigger.aliases:
-            parts.append(f"\nAlso called: {', '.join(f'`{a}`' for a in trigger.aliases)}.\n")
-        parts.append(parameters(trigger.params))
+    plain_triggers = [one for one in catalog.TRIGGERS.values() if not one.home]
+    parts += [trigger(one) for one in sorted(plain_triggers, key=lambda t: t.type)]
+    return "".join(parts)
+
+
+def trigger(spec: catalog.TriggerSpec) -> str:
+    """The part about one trigger type."""
+    parts = [f"\n### `{spec.type}` · {spec.label}\n\n{spec.description}\n"]
+    if spec.aliases:
+        parts.append(f"\nAlso called: {', '.join(f'`{a}`' for a in spec.aliases)}.\n")
+    parts.append(parameters(spec.params))
+    if spec.home and spec.sample:
+        names = "".join(f"| `input.{name}` | {as_code(value)} |\n" for name, value in spec.sample.items())
+        parts.append(f"\n| steps can use | for example |\n| --- | --- |\n{names}")
     return "".join(parts)
 
 
@@ -97,6 +106,8 @@ def connector_page(spec: catalog.ConnectorSpec) -> str:
             parts.append(f"\n## {title}\n{parameters(model)}")
     parts.append("\n## Steps\n")
     parts += [step(action) for name, action in sorted(catalog.actions_of(spec).items()) if action.home == spec.home]
+    triggers = [one for _name, one in sorted(catalog.TRIGGERS.items()) if spec.home and one.home == spec.home]
+    parts += ["\n## Triggers\n", *map(trigger, triggers)] if triggers else []
     return "".join(parts)
 
 

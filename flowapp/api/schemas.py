@@ -18,6 +18,7 @@ from flowapp.records.paging import MAX_NUMBER, PageAt
 from flowapp.texts import say
 from flowapp.workflows.extras import STATUS_ALIASES
 from flowapp.workflows.listing import SORTS
+from flowapp.workflows.polling import Polling
 
 ENDED_ALIASES = {"success": "completed", "canceled": "cancelled"}
 
@@ -164,7 +165,7 @@ class WorkflowItemOut(Out):
 
 
 class WorkflowOut(WorkflowItemOut):
-    """A workflow with what it is made of; `canvas_data` as it was sent."""
+    """A workflow with what it is made of; `canvas_data` as it was sent, `polling` as its published triggers do."""
 
     language: int = Field(description="The meaning of values that it was written for.")
     variables: dict[str, object]
@@ -173,6 +174,7 @@ class WorkflowOut(WorkflowItemOut):
     edges: list[EdgeDef]
     triggers: list[TriggerDef]
     canvas_data: dict[str, object]
+    polling: list[Polling]
 
 
 class LogLineOut(Out):

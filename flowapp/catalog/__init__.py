@@ -39,6 +39,7 @@ from flowapp.catalog.params import (
     ui,
     ui_of,
 )
+from flowapp.catalog.polling import Item, PollContext, Polled
 from flowapp.catalog.registry import (
     ACTIONS,
     CONNECTORS,
@@ -80,6 +81,7 @@ __all__ = [
     "Http",
     "HttpResponse",
     "IntegrationHandle",
+    "Item",
     "Join",
     "KeptRecord",
     "Kinds",
@@ -91,6 +93,8 @@ __all__ = [
     "Params",
     "PastVisit",
     "People",
+    "PollContext",
+    "Polled",
     "Question",
     "Reason",
     "Render",

@@ -14,12 +14,13 @@ from flowapp.catalog.context import StepContext
 from flowapp.catalog.explanations import Explain, Question
 from flowapp.catalog.outcome import Outcome
 from flowapp.catalog.params import Params, hints_of, stored_value
+from flowapp.catalog.polling import Poll
 from flowapp.catalog.rows import RowSamples, SampleFunction
 from flowapp.errors import StepError
 from flowapp.texts import say
 
 Effect = Literal["pure", "idempotent", "once"]
-Source = Literal["person", "hook", "form", "clock", "api", "event"]
+Source = Literal["person", "hook", "form", "clock", "api", "event", "poll"]
 ActionFunction = Callable[[StepContext, Any], Outcome]
 OfConfig = Callable[[Any], str]
 ParamsClass = type[Params]  # a name of its own: the specs have a field called type
@@ -134,6 +135,8 @@ class TriggerSpec:
     `matches`, given the config and {"type", "payload"}, can tell.
     `time_of`, of a stored config, names the organization's time (catalog.clock) that holds where the config names none.
     `over_records`: when its time has come, it starts the workflow for each record that it finds; a job looks for them.
+    `poll` asks a service what is new; its params have the fields of PollParams, and `integration` where it uses one.
+    `synonyms` are words that people may look for it by; `home` is the folder of connectors/ that it is declared in.
     """
 
     type: str
@@ -156,6 +159,9 @@ class TriggerSpec:
     time_of: Callable[[Mapping[str, object]], str] | None = None
     over_records: bool = False
     awaits_answer: Callable[[Mapping[str, object]], bool] | None = None
+    poll: Poll | None = None
+    synonyms: str = ""
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,17 @@ from flowapp.models.operations import (
 from flowapp.models.project import CaughtMail, DataTable, Form, Project, Schema, Submission
 from flowapp.models.search import ExecutionWord
 from flowapp.models.signal import BranchCount, Event, EventKey, Signal, Subscription
-from flowapp.models.workflow import WORKFLOW_STATUSES, ReceivedCall, Trigger, Version, Workflow, WorkflowSize
+from flowapp.models.workflow import (
+    POLL_STATUSES,
+    WORKFLOW_STATUSES,
+    ReceivedCall,
+    Trigger,
+    TriggerPoll,
+    Version,
+    Workflow,
+    WorkflowSize,
+)
 
 __all__ = [
-    "CONSENTS", "CREDENTIAL_TYPES", "DEAL_STATUSES", "EXECUTION_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "IS_ABOUT", "IS_DEAD", "IS_HELD", "IS_OPEN", "JOB_OPEN", "JOB_STATUSES", "OPEN", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TASK_PRIORITIES", "TASK_TYPES", "TERMINAL", "TEST", "VIEW_LAYOUTS", "VIEW_OBJECTS", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Company", "Contact", "ContactEmail", "ContactList", "Counter", "DataTable", "Deal", "DealContact", "DistinctPair", "EmailTemplate", "EndedSession", "Event", "EventKey", "Execution", "ExecutionWord", "FieldDef", "FieldValue", "Form", "Heartbeat", "Import", "ImportPart", "InstallationSetting", "Integration", "IntegrationUsage", "Invitation", "Job", "JobFailure", "JobFile", "JobRun", "Lease", "ListMember", "LogLine", "Member", "Note", "Notification", "NotificationSetting", "Numbered", "Organization", "OrganizationKey", "PasswordReset", "Pipeline", "Project", "ReceivedCall", "RecordMerge", "Replay", "Schema", "Signal", "Stage", "StepRun", "Submission", "Subscription", "Tag", "Tagging", "Task", "Tenant", "Timer", "Trigger", "User", "Version", "View", "ViewDefault", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
+    "CONSENTS", "CREDENTIAL_TYPES", "DEAL_STATUSES", "EXECUTION_STATUSES", "FIELD_OBJECTS", "FIELD_TYPES", "IS_ABOUT", "IS_DEAD", "IS_HELD", "IS_OPEN", "JOB_OPEN", "JOB_STATUSES", "OPEN", "POLL_STATUSES", "PROCESS_KINDS", "REPLAY_STATUSES", "ROLES", "TASK_PRIORITIES", "TASK_TYPES", "TERMINAL", "TEST", "VIEW_LAYOUTS", "VIEW_OBJECTS", "WORKFLOW_STATUSES", "AccessToken", "AuditEntry", "Base", "BranchCount", "CaughtMail", "Company", "Contact", "ContactEmail", "ContactList", "Counter", "DataTable", "Deal", "DealContact", "DistinctPair", "EmailTemplate", "EndedSession", "Event", "EventKey", "Execution", "ExecutionWord", "FieldDef", "FieldValue", "Form", "Heartbeat", "Import", "ImportPart", "InstallationSetting", "Integration", "IntegrationUsage", "Invitation", "Job", "JobFailure", "JobFile", "JobRun", "Lease", "ListMember", "LogLine", "Member", "Note", "Notification", "NotificationSetting", "Numbered", "Organization", "OrganizationKey", "PasswordReset", "Pipeline", "Project", "ReceivedCall", "RecordMerge", "Replay", "Schema", "Signal", "Stage", "StepRun", "Submission", "Subscription", "Tag", "Tagging", "Task", "Tenant", "Timer", "Trigger", "TriggerPoll", "User", "Version", "View", "ViewDefault", "Workflow", "WorkflowSize", "by_reference", "conventions_of", "first_id", "id_of", "iso", "new_id", "read_id", "read_number", "utcnow",
 ]  # fmt: skip

@@ -15,6 +15,8 @@ from flowapp.models.project import InProject
 from flowapp.texts import Parts, parts, restored
 
 WORKFLOW_STATUSES = ("draft", "active", "paused", "archived")
+# Of a polling trigger: not asked yet, went well, failed, the service asked to wait, somebody must sign in to it again.
+POLL_STATUSES = ("new", "ok", "failing", "busy", "signed_out")
 
 
 class Workflow(HasId, InProject, Numbered, Timestamps, Base):
@@ -91,7 +93,7 @@ class Trigger(HasId, Tenant, Timestamps, Base):
     """A trigger of a workflow's published version (id = uuid5(workflow, key)).
 
     `hook_key` is the public address of a webhook; `source` what an event trigger listens to (a form's slug);
-    `next_fire_at` when a clock trigger is due.
+    `next_fire_at` when a clock trigger is due, or a polling one asks next (TriggerPoll).
     """
 
     __tablename__ = "triggers"
@@ -124,6 +126,35 @@ class Trigger(HasId, Tenant, Timestamps, Base):
     def blame(self, message: str) -> None:
         """Keeps why it did not start."""
         self.last_error, self.last_error_parts = message[:1000], parts(message) if len(message) <= 1000 else None
+
+
+class TriggerPoll(Tenant, Base):
+    """What a polling trigger has asked so far; it stays while the workflow is paused or published again.
+
+    `cursor` belongs to what is asked for, of which `source` is a fingerprint: of something else it is None. `begun`: what was
+    there at the first poll is behind it. A worker holds the trigger by `fence` and `lease_until`. `polled_at`: the last poll
+    that went well; `failures` since then; `alerted_at`: while people have been told of them.
+    """
+
+    __tablename__ = "trigger_polls"
+    __table_args__ = (
+        CheckConstraint(f"status IN {POLL_STATUSES}", name="status"),
+        CheckConstraint("failures >= 0", name="failures"),
+    )
+
+    trigger_id: Mapped[str] = mapped_column(Id, ForeignKey("triggers.id", ondelete="CASCADE"), primary_key=True)
+    source: Mapped[str] = mapped_column(String(64), default="")
+    cursor: Mapped[object] = mapped_column(AnyJson, nullable=True)
+    begun: Mapped[bool] = mapped_column(default=False)
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    status: Mapped[str] = mapped_column(String(16), default="new")
+    polled_at: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(String(1000), default="")
+    error_parts: Mapped[Parts | None] = mapped_column(AnyJson)
+    alerted_at: Mapped[datetime | None]
 
 
 class ReceivedCall(HasId, Tenant, Base):

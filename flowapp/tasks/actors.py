@@ -14,7 +14,7 @@ from flowapp.engine.runtime.runner import Runner
 from flowapp.engine.store.journal import Journal
 from flowapp.engine.store.leases import Keeper
 from flowapp.logs import get_logger
-from flowapp.tasks import jobs
+from flowapp.tasks import jobs, polling
 from flowapp.tasks.due import hand_over
 from flowapp.tasks.endings import announce_ends, ended
 from flowapp.tasks.runtime import Runtime, runtime
@@ -82,5 +82,16 @@ def declare() -> None:
             _runner().run_together(ids, organization_id)
         except Exception:
             log.exception("run failed, the scheduler will wake them again", executions=len(ids))
+
+    @dramatiq.actor(actor_name="poll_trigger", queue_name=QUEUE)
+    def poll_trigger(trigger_id: str, organization_id: str) -> None:
+        """Polls for what starts a workflow. What an error leaves is woken again, as is what a paused installation leaves."""
+        if runtime().pause.state():
+            return
+        try:
+            with runtime().watch.working("poll_trigger"):
+                polling.poll(trigger_id, organization_id)
+        except Exception:
+            log.exception("poll failed, the scheduler will wake it again", trigger_id=trigger_id)
 
     jobs.declare()

@@ -8,7 +8,7 @@ from datetime import datetime
 import redis
 
 from flowapp.broker import due_length, oldest_due, oldest_message
-from flowapp.engine.store import schedules, timers
+from flowapp.engine.store import polls, schedules, timers
 from flowapp.engine.store.group_commit import MOST
 from flowapp.logs import get_logger
 from flowapp.models import Trigger
@@ -120,3 +120,12 @@ def _fire(trigger_id: str, now: datetime) -> int:
         log.exception("schedule failed, trying again", trigger_id=trigger_id)
         return 0
     return len(started)
+
+
+def wake_polls(now: datetime) -> int:
+    """Has workers ask the services of triggers whose time has come; how many."""
+    with system_session(runtime().engine) as session:
+        wake_ups = polls.due(session, now)
+        session.commit()
+    _send(runtime().broker.wake_many, "poll_trigger", wake_ups)
+    return len(wake_ups)

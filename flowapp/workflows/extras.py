@@ -18,7 +18,7 @@ STATUS_ALIASES = {"inactive": "paused"}
 # Printed with each workflow, so that what was read can be sent back; never taken from a body.
 READ_ONLY = frozenset(
     {"id", "number", "version", "created_by", "created_at", "updated_at", "execution_count", "success_count", "failure_count",
-     "success_rate", "last_executed_at", "triggers_count", "steps_count", "is_deleted"}
+     "success_rate", "last_executed_at", "triggers_count", "steps_count", "is_deleted", "polling"}
 )  # fmt: skip
 _KNOWN = frozenset({"organization", "organization_id", "project", "project_id", "status", "canvas_data", "is_template"})
 

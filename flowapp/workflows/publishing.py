@@ -140,6 +140,8 @@ def _fill(session: Session, row: Trigger, trigger: TriggerDef, workflow: Workflo
 
 
 def _next_fire(session: Session, spec: TriggerSpec, trigger: TriggerDef, after: datetime) -> datetime | None:
+    if spec.poll is not None:
+        return after
     if spec.next_fire is None:
         return None
     clock = session.get_one(Organization, session.info["organization_id"]).clock

@@ -12,6 +12,7 @@ from flowapp.models import Workflow, by_reference, iso
 from flowapp.models.definitions import DefinitionJson
 from flowapp.security.credentials import hide
 from flowapp.texts import say
+from flowapp.workflows.polling import polling_of
 from flowapp.workflows.statistics import Stats, statistics
 
 
@@ -46,6 +47,7 @@ def workflow_json(session: Session, workflow: Workflow) -> dict[str, object]:
         "edges": draft["edges"],
         "triggers": draft["triggers"],
         "canvas_data": {} if workflow.canvas_data is None else workflow.canvas_data,
+        "polling": [poll.as_json() for poll in polling_of(session, workflow)],
     }
 
 

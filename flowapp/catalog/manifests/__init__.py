@@ -1,9 +1,10 @@
 """Connectors as manifests: their shape, how they are read, and what they are compiled to. Reads nothing but their files."""
 
 from flowapp.catalog.manifests.compile import Runner, action_specs, actions_of_manifest, connector_spec, result_of
-from flowapp.catalog.manifests.manifest import Action, Auth, Call, ErrorRule, Limit, Manifest, Paging
+from flowapp.catalog.manifests.manifest import Action, Auth, Call, ErrorRule, Limit, Manifest, ManifestTrigger, Paging
 from flowapp.catalog.manifests.models import ConnectorParams
 from flowapp.catalog.manifests.reading import ManifestError, read
+from flowapp.catalog.manifests.triggers import trigger_specs
 from flowapp.catalog.manifests.words import placeholders
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Limit",
     "Manifest",
     "ManifestError",
+    "ManifestTrigger",
     "Paging",
     "Runner",
     "action_specs",
@@ -23,4 +25,5 @@ __all__ = [
     "placeholders",
     "read",
     "result_of",
+    "trigger_specs",
 ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from flowapp.catalog.manifests.manifest import Action, Auth, Call, Manifest
+from flowapp.catalog.manifests.manifest import Action, ActionField, Auth, Call, Manifest, ManifestTrigger
 from flowapp.catalog.manifests.words import placeholders
+from flowapp.catalog.polling import PACE
 
 Place = tuple[str | int, ...]
 Finding = tuple[Place, str]
 BUILT_IN = frozenset({"idempotency_key"})  # what a call may name besides fields, config and credentials
 RESERVED = frozenset({"integration", "limit"})
+RESERVED_OF_TRIGGERS = frozenset({"integration", *PACE})
 
 
 def findings(manifest: Manifest) -> Iterator[Finding]:
@@ -35,6 +37,9 @@ def findings(manifest: Manifest) -> Iterator[Finding]:
         yield ("default_action",), f"there is no action “{manifest.default_action}”"
     for at, action in enumerate(manifest.actions):
         yield from _of_action(manifest, action, ("actions", at))
+    yield from _twice(("triggers",), [trigger.name for trigger in manifest.triggers])
+    for at, trigger in enumerate(manifest.triggers):
+        yield from _of_trigger(manifest, trigger, ("triggers", at))
 
 
 def _of_auth(auth: Auth) -> list[str]:
@@ -46,18 +51,34 @@ def _of_auth(auth: Auth) -> list[str]:
 
 
 def _of_action(manifest: Manifest, action: Action, place: Place) -> Iterator[Finding]:
-    fields = [field.name for field in action.fields]
-    yield from _twice((*place, "fields"), [*fields, *(alias for field in action.fields for alias in field.aliases)])
-    for at, field in enumerate(action.fields):
-        if field.name in RESERVED or field.name in manifest.settings:
+    yield from _of_fields(manifest, action.fields, RESERVED, place)
+    if action.call:
+        known = {field.name for field in action.fields} | manifest.settings | BUILT_IN
+        yield from _unknown((*place, "call"), action.call.named, known)
+        yield from _of_call(manifest, action.call, (*place, "call"))
+    yield from _twice((*place, "result"), [one.name for one in action.result])
+
+
+def _of_trigger(manifest: Manifest, trigger: ManifestTrigger, place: Place) -> Iterator[Finding]:
+    yield from _of_fields(manifest, trigger.fields, RESERVED_OF_TRIGGERS, place)
+    if call := trigger.poll.call:
+        known = {field.name for field in trigger.fields} | manifest.settings
+        yield from _unknown((*place, "poll", "call"), call.named, known)
+        yield from _of_call(manifest, call, (*place, "poll", "call"))
+    yield from _twice((*place, "result"), [one.name for one in trigger.result])
+
+
+def _of_fields(
+    manifest: Manifest, fields: list[ActionField], reserved: frozenset[str], place: Place
+) -> Iterator[Finding]:
+    names = [field.name for field in fields]
+    yield from _twice((*place, "fields"), [*names, *(alias for field in fields for alias in field.aliases)])
+    for at, field in enumerate(fields):
+        if field.name in reserved or field.name in manifest.settings:
             yield (*place, "fields", at, "name"), f"“{field.name}” has another meaning; choose another name, and `as`"
         if (field.kind == "choice") != bool(field.choices):
             yield (*place, "fields", at), "choices and kind choice belong together"
-        yield from _unknown((*place, "fields", at, "show_if"), field.show_if, fields)
-    if action.call:
-        yield from _unknown((*place, "call"), action.call.named, {*fields, *manifest.settings, *BUILT_IN})
-        yield from _of_call(manifest, action.call, (*place, "call"))
-    yield from _twice((*place, "result"), [one.name for one in action.result])
+        yield from _unknown((*place, "fields", at, "show_if"), field.show_if, names)
 
 
 def _of_call(manifest: Manifest, call: Call, place: Place) -> Iterator[Finding]:

@@ -7,11 +7,12 @@ from typing import Protocol
 
 from flowapp.catalog.context import StepContext
 from flowapp.catalog.manifests.custom_call import CUSTOM_CALL
-from flowapp.catalog.manifests.manifest import Action, ActionField, Manifest, Setting
+from flowapp.catalog.manifests.manifest import Action, ActionField, Manifest, ManifestTrigger, Setting
 from flowapp.catalog.manifests.models import ConnectorParams, params_model, settings_model
 from flowapp.catalog.manifests.words import filled
 from flowapp.catalog.outcome import Outcome
 from flowapp.catalog.params import N_, Params, raw_fields
+from flowapp.catalog.polling import PollContext, Polled
 from flowapp.catalog.specs import ActionSpec, ConnectorSpec, OAuth2
 
 CREDENTIAL_TYPES = {"bearer": "api_key", "header": "api_key", "query": "api_key", "basic": "basic", "oauth2": "oauth2"}
@@ -26,6 +27,12 @@ class Runner(Protocol):
 
     def run(self, manifest: Manifest, action: Action, ctx: StepContext, params: ConnectorParams) -> Outcome:
         """One attempt of an action."""
+        ...
+
+    def poll(
+        self, manifest: Manifest, trigger: ManifestTrigger, ctx: PollContext, params: ConnectorParams, cursor: object
+    ) -> Polled:
+        """Asks for what is new."""
         ...
 
     def test(self, manifest: Manifest, config: Params, credentials: Params, context: object) -> str:

@@ -255,6 +255,51 @@ class Action(Part):
         return self
 
 
+class PollCursor(Part):
+    """From where the next poll goes on: what stands at `next` in the answer is sent with it as `parameter`."""
+
+    next: str = Field(min_length=1)
+    parameter: str = Field(min_length=1)
+
+
+class Poll(Part):
+    """How a trigger asks what is new: by a `call` with a list at `items`, or by a `function` (file.function).
+
+    `id`: where the id of an entry stands in it; empty where the entry itself is one. `more`: what is true in the answer while
+    there is more, so that the next poll is made at once.
+    """
+
+    call: Call | None = None
+    function: str = ""
+    items: str = ""
+    id: str = "id"
+    cursor: PollCursor | None = None
+    more: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Poll:
+        if (self.call is None) != bool(self.function):
+            raise ValueError("say either call or function")
+        if self.more and not self.cursor:
+            raise ValueError("more needs a cursor, else the same is asked again")
+        return self
+
+
+class ManifestTrigger(Part):
+    """Something new in the service that starts a workflow: a trigger type, called <connector>_<name>. A worker polls for it."""
+
+    name: str = Field(pattern=NAME)
+    label: Words
+    description: Words
+    synonyms: str = ""
+    icon: str = ""
+    aliases: list[str] = []
+    param_aliases: dict[str, str] = {}
+    fields: list[ActionField] = []
+    poll: Poll
+    result: list[Named] = Field(min_length=1)
+
+
 class Test(Part):
     """The call that shows that the service can be used, and what is said then: {name} is what stands there in the answer."""
 
@@ -290,6 +335,7 @@ class Manifest(Part):
     limit: Limit | None = None
     idempotency: str = ""
     actions: list[Action] = []
+    triggers: list[ManifestTrigger] = []
     default_action: str = ""
     custom_call: bool = True
 

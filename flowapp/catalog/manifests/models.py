@@ -63,9 +63,14 @@ class ConnectorParams(Params):
     integration: str
 
 
-def params_model(manifest: Manifest, name: str, doc: str, fields: Iterable[ActionField]) -> type[ConnectorParams]:
-    """The params of an action: the integration, then its fields."""
-    made = {_attribute(field.name): (_type(field), _field(field)) for field in fields}
+Made = Mapping[str, tuple[object, object]]
+
+
+def params_model(
+    manifest: Manifest, name: str, doc: str, fields: Iterable[ActionField], more: Made | None = None
+) -> type[ConnectorParams]:
+    """The params of an action or a trigger: the integration, then its fields, and `more` (types and fields by name)."""
+    made = {**{_attribute(field.name): (_type(field), _field(field)) for field in fields}, **(more or {})}
     connection = Field(
         manifest.type,
         json_schema_extra=ui(

@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Protocol, cast
 
-from flowapp.catalog import Done, Http, HttpResponse, IntegrationHandle, Outcome, Params, StepContext
-from flowapp.catalog.manifests import Action, Call, ConnectorParams, Manifest, Paging, result_of
+from flowapp.catalog import (
+    Done,
+    Http,
+    HttpResponse,
+    IntegrationHandle,
+    Outcome,
+    Params,
+    PollContext,
+    Polled,
+    StepContext,
+)
+from flowapp.catalog.manifests import Action, Call, ConnectorParams, Manifest, ManifestTrigger, Paging, result_of
 from flowapp.connectors.runner.answers import at, named_results, names_in, reads_json, unread
 from flowapp.connectors.runner.custom import custom_call
 from flowapp.connectors.runner.filling import Values, filled_address
 from flowapp.connectors.runner.paging import Listing, tell_of_more
 from flowapp.connectors.runner.paging import Values as Sent
+from flowapp.connectors.runner.polling import poll
 from flowapp.connectors.runner.sending import Request
 from flowapp.connectors.runner.service import Service, uncertain
 from flowapp.connectors.runner.signing import function_of
@@ -31,21 +42,19 @@ class ManifestRunner:
 
     def run(self, manifest: Manifest, action: Action, ctx: StepContext, params: ConnectorParams) -> Outcome:
         """One attempt of an action."""
-        handle = ctx.integration(params.integration)
-        if handle.integration_type != manifest.type:
-            raise StepError(
-                say("The integration “%(name)s” is not %(service)s.", name=handle.name, service=manifest.label),
-                permanent=True,
-            )
-        if manifest.base_url and not action.paging:
-            wait_for_turn(ctx, handle, manifest.label)
-        service = Service(manifest, handle, ctx.http, ctx.timeout, ctx.now, ctx.integration_used, ctx.access_token)
+        service = opened(manifest, ctx, params, waits=not action.paging)
         values = {**params.model_dump(by_alias=True), "idempotency_key": ctx.idempotency_key}
         del values["integration"]
         try:
             return Done(_Attempt(action, ctx, service, values).result())
         except StepError as error:
             raise uncertain(error, action.effect) from error
+
+    def poll(
+        self, manifest: Manifest, trigger: ManifestTrigger, ctx: PollContext, params: ConnectorParams, cursor: object
+    ) -> Polled:
+        """Asks for what is new."""
+        return poll(opened(manifest, ctx, params), trigger, ctx, params, cursor)
 
     def test(self, manifest: Manifest, config: Params, credentials: Params, context: object) -> str:
         """Asks the service for a sign of life."""
@@ -70,7 +79,22 @@ class ManifestRunner:
         return origin_of(filled_address(manifest.base_url, values))
 
 
-def wait_for_turn(ctx: StepContext, handle: IntegrationHandle, label: str, page: int = 0) -> None:
+def opened(
+    manifest: Manifest, ctx: StepContext | PollContext, params: ConnectorParams, *, waits: bool = True
+) -> Service:
+    """The service of the integration that is named; where it `waits`, when its turn has come. StepError."""
+    handle = ctx.integration(params.integration)
+    if handle.integration_type != manifest.type:
+        raise StepError(
+            say("The integration “%(name)s” is not %(service)s.", name=handle.name, service=manifest.label),
+            permanent=True,
+        )
+    if manifest.base_url and waits:
+        wait_for_turn(ctx, handle, manifest.label)
+    return Service(manifest, handle, ctx.http, ctx.timeout, ctx.now, ctx.integration_used, ctx.access_token)
+
+
+def wait_for_turn(ctx: StepContext | PollContext, handle: IntegrationHandle, label: str, page: int = 0) -> None:
     """StepError (busy) where the integration was called as often as it may be: the step runs again when its turn comes.
 
     Each page of a list has a turn of its own.

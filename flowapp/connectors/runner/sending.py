@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from urllib3.filepost import encode_multipart_formdata
 
-from flowapp.catalog.manifests import Action, Call
+from flowapp.catalog.manifests import Action, Call, ManifestTrigger
 from flowapp.connectors.runner.filling import ABSENT, Values, as_text, filled, filled_path, is_empty
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -56,8 +56,8 @@ def request_of(call: Call, base: str, values: Values, sent: Mapping[str, str], m
     return request
 
 
-def sent_names(action: Action) -> dict[str, str]:
-    """The fields of an action by the names that they are sent under."""
+def sent_names(action: Action | ManifestTrigger) -> dict[str, str]:
+    """The fields of an action or a trigger by the names that they are sent under."""
     return {one.send_as or one.name: one.name for one in action.fields}
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from flowapp.catalog import Http, HttpResponse, IntegrationHandle
 from flowapp.catalog.context import AccessTokens
-from flowapp.catalog.manifests import Action, Call, Manifest, placeholders
+from flowapp.catalog.manifests import Action, Call, Manifest, ManifestTrigger, placeholders
 from flowapp.connectors.runner.answers import check
 from flowapp.connectors.runner.filling import Values, filled_address
 from flowapp.connectors.runner.sending import Request, joined, request_of, sent_names
@@ -55,7 +55,7 @@ class Service:
                 raise StepError(message, permanent=True)
         return filled_address(template, values)
 
-    def call(self, call: Call, name: str, values: Values, *, action: Action | None = None, more: Values | None = None) -> HttpResponse:  # fmt: skip
+    def call(self, call: Call, name: str, values: Values, *, action: Action | ManifestTrigger | None = None, more: Values | None = None) -> HttpResponse:  # fmt: skip
         """Makes a call of the manifest. `name`: what is done, for errors; `more`: further values to send."""
         known = {**values_of(self.handle), **values}
         base = self._address(call.url) if call.url else self.base

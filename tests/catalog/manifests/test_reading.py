@@ -29,6 +29,14 @@ actions:
       - {name: text, label: Text}
     call: {path: "/notes"}
     result: [{name: id, label: Id, sample: 1}]
+triggers:
+  - name: new_note
+    label: New note
+    description: A note was added.
+    fields:
+      - {name: shelf, label: Shelf}
+    poll: {call: {method: GET, path: "/shelves/{shelf}"}, items: notes}
+    result: [{name: note, label: Note, sample: {}}]
 """
 
 
@@ -58,6 +66,18 @@ def test_a_good_one(tmp_path: Path) -> None:
         ("default_action: add", "default_action: ad", 11, "there is no action “ad”"),
         ("sample: 1}", "sample: 1}, {name: id, label: Id}", 20, "“id” is there twice"),
         ("    effect: once\n", "", 13, "actions.0.effect: Field required"),
+        ("name: shelf,", "name: interval,", 26, "“interval” has another meaning"),
+        ('"/shelves/{shelf}"', '"/shelves/{shelve}"', 27, "triggers.0.poll.call: there is no field “shelve”"),
+        ("items: notes}", "function: a.b}", 27, "say either call or function"),
+        ("items: notes}", "items: notes, more: further}", 27, "more needs a cursor"),
+        (
+            "items: notes}",
+            "items: notes, cursor: {next: last}}",
+            27,
+            "triggers.0.poll.cursor.parameter: Field required",
+        ),
+        ("[{name: note, label: Note, sample: {}}]", "[]", 28, "at least 1 item"),
+        ("name: new_note", "name: New", 22, "triggers.0.name: String should match"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: int, told: str) -> None:

@@ -80,19 +80,27 @@ class Occasion:
 
 def begin_each(session: Session, listener: Listener, occasions: Sequence[Occasion]) -> list[Execution]:
     """The same for records about which there is no event: each occasion starts the trigger once."""
-    trigger, workflow, version = listener.trigger, listener.workflow, listener.version
-    if _full(session, [workflow.organization_id]):
+    if _full(session, [listener.workflow.organization_id]):
         return []
+    return begin_given(session, listener, [_given_of(listener, one) for one in occasions])
+
+
+def _given_of(listener: Listener, one: Occasion) -> Given:
+    contact_id = one.input_data.get("contact_id")
+    return {
+        "trigger": listener.trigger,
+        "input_data": one.input_data,
+        "idempotency_key": one.key,
+        "entity": one.entity,
+        "contact_id": read_id(contact_id) if isinstance(contact_id, str) else None,
+    }
+
+
+def begin_given(session: Session, listener: Listener, starts: Iterable[Given]) -> list[Execution]:
+    """Writes executions of a workflow and returns those whose idempotency keys are new; the caller commits, then has them run."""
+    workflow, version = listener.workflow, listener.version
     limited, rows, begun = admission.gate_of(session, version.id) is not None, [], []
-    for one in occasions:
-        contact_id = one.input_data.get("contact_id")
-        how: Given = {
-            "trigger": trigger,
-            "input_data": one.input_data,
-            "idempotency_key": one.key,
-            "entity": one.entity,
-            "contact_id": read_id(contact_id) if isinstance(contact_id, str) else None,
-        }
+    for how in starts:
         if limited:
             execution, created = start(session, workflow, version, **how)
             begun += [execution] if created else []
