@@ -28,7 +28,8 @@ def test_a_deal_is_dragged_to_signed(group: Group, visit: Callable) -> None:
     page.evaluate("window.same = true")
     expect(page.get_by_text("Nothing to do")).to_be_visible()
     board.bring_to_front()  # a tab in the background draws once a second
-    board.emulate_media(reduced_motion="reduce")  # a card that still glides back cannot be picked up: 120 ms, no hand is so quick
+    # A card that still glides back cannot be picked up: 120 ms, no hand is so quick.
+    board.emulate_media(reduced_motion="reduce")
     board.goto("/deals")
     drag(board, card(board), column(board, "SIGNÉ"))
     expect(column(board, "SIGNÉ").locator(".column-sums")).to_have_text("€12,000")
