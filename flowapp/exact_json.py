@@ -1,7 +1,8 @@
-"""JSON (RFC 8259) whose whole numbers keep every digit: orjson, which alone would stop at 64 bits.
+"""JSON (RFC 8259) whose numbers keep every digit: orjson, which alone would stop at 64 bits.
 
 orjson reads a longer whole number as a float, without a word, and refuses to write one. Both are met here: a text that holds
-many digits in a row is read once more by the standard library, and long numbers are written as they are.
+many digits in a row is read once more by the standard library, and long numbers are written as they are. A Decimal, which has more digits
+than a float, is written as a number.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -48,13 +50,12 @@ def loads(raw: bytes | str) -> Any:
 def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     """JSON of a value; keys are made texts. TypeError (orjson.JSONEncodeError, LongNumberError) where it cannot be."""
     try:
-        return orjson.dumps(value, default, _OPTIONS)
+        return orjson.dumps(value, default and _spelling(default), _OPTIONS)
     except orjson.JSONEncodeError as error:
-        if "64-bit" not in str(error):
+        if "64-bit" not in str(error) and "decimal.Decimal" not in str(error):
             raise
-        spelled = default and (lambda part: _spelled(default(part)))
         try:
-            return orjson.dumps(_spelled(value), spelled, _OPTIONS)
+            return orjson.dumps(_spelled(value), _spelling(default), _OPTIONS)
         except RecursionError:
             raise TypeError("Recursion limit reached") from None  # as orjson says it
 
@@ -74,8 +75,21 @@ def _too_long() -> LongNumberError:
     return LongNumberError(f"a whole number has more than {MAX_DIGITS} digits")
 
 
+def _spelling(default: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    """What `default` gives, with long numbers as pieces of JSON."""
+
+    def spelled(part: Any) -> Any:
+        return _spelled(part if isinstance(part, Decimal) or default is None else default(part))
+
+    return spelled
+
+
 def _spelled(value: Any) -> Any:
     """The value with its long numbers as pieces of JSON."""
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise TypeError("a number is not finite")
+        return orjson.Fragment(str(value))
     if isinstance(value, dict):
         return {key: _spelled(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import orjson
 import pytest
@@ -72,3 +73,11 @@ def test_a_long_number_too_deep_to_be_written_is_refused_as_any_depth_is() -> No
         value = [value]
     with pytest.raises(TypeError, match="ecursion"):
         exact_json.dumps([10**30, value])
+
+
+def test_a_decimal_is_written_as_the_number_that_it_is() -> None:
+    value = {"price": Decimal("12345678901234567.890"), "tiny": [Decimal("1E-7")], "long": 10**30}
+    written = b'{"price":12345678901234567.890,"tiny":[1E-7],"long":%d}' % 10**30
+    assert exact_json.dumps(value) == exact_json.dumps(value, default=str) == written
+    with pytest.raises(TypeError):
+        exact_json.dumps([Decimal("NaN")])

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -16,6 +17,7 @@ from flowapp.catalog.mail_text import read_mailboxes
 from flowapp.catalog.times import parse_duration, resolve_relative
 from flowapp.errors import ExpressionError, StepError
 from flowapp.texts import say
+from flowapp.values.numbers import plain_number
 
 _YEAR_LAST = re.compile(r"\s*[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}\b.*", re.DOTALL)
 
@@ -63,6 +65,24 @@ def _as_address(value: object) -> object:
     return found[0] if found else ""
 
 
+def _as_number(value: object) -> object:
+    """A number as JSON carries it: whole ones with all their digits, and decimals that a float would round as Decimal."""
+    number = plain_number(value)
+    if number is None:
+        raise ValueError(say("Enter a number as programs write it, for example 1234.5."))
+    if not isinstance(value, str) or not isinstance(number, float):
+        return number
+    exact = Decimal(value.strip())
+    return number if Decimal(repr(number)) == exact else exact
+
+
+def _as_whole(value: object) -> object:
+    number = None if plain_number(value) is None else Decimal(value.strip() if isinstance(value, str) else value)  # type: ignore[arg-type]
+    if number is None or number != number.to_integral_value():
+        raise ValueError(say("Enter a whole number, for example 12."))
+    return int(number)
+
+
 def _is_duration(value: object) -> object:
     if has_expression(value):
         return value
@@ -104,6 +124,8 @@ Addresses = Annotated[list[str], BeforeValidator(_as_addresses)]
 Address = Annotated[str, BeforeValidator(_as_address), WithJsonSchema({"type": "string"})]
 Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(is_moment), WithJsonSchema({"type": "string"})]
 # Limits of waits: longer than nothing.
+Number = Annotated[int | float | Decimal, BeforeValidator(_as_number), WithJsonSchema({"type": "number"})]
+Whole = Annotated[int, BeforeValidator(_as_whole), WithJsonSchema({"type": "integer"})]
 Duration = Annotated[str | int | float, AfterValidator(_is_duration)]
 OptionalDuration = Annotated[str | int | float, AfterValidator(_is_duration_or_nothing)]
 

@@ -182,12 +182,31 @@ class ErrorRule(Part):
 
 
 class Named(Part):
-    """A named result: what stands at `from` in the answer (dotted, 0 for the first entry; empty: all of it)."""
+    """A named result: what stands at `from` in the answer (dotted, 0 for the first entry; empty: all of it).
+
+    An answer without it is none of the service's, unless it is `optional`. An object or a list is known by the sample.
+    """
 
     name: str = Field(pattern=NAME)
     label: Words
     source: str = Field("", alias="from")
     sample: object = None
+    optional: bool = False
+
+    @property
+    def of_json(self) -> bool:
+        """Whether it is a part of the answer's JSON."""
+        return not self.source.startswith("$")
+
+    def fits(self, value: object) -> bool:
+        """Whether it may be what the answer has there."""
+        if value is None:
+            return self.optional
+        return self.sample is None or _shape(value) is _shape(self.sample)
+
+
+def _shape(value: object) -> type:
+    return next((kind for kind in (dict, list) if isinstance(value, kind)), object)
 
 
 class Paging(Part):

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, create_mo
 from pydantic.config import JsonDict
 
 from flowapp import exact_json
-from flowapp.catalog.fields import Addresses, Lines, Moment, Text, has_expression, json_fault
+from flowapp.catalog.fields import Addresses, Lines, Moment, Number, Text, Whole, has_expression, json_fault
 from flowapp.catalog.manifests.manifest import ActionField, Kind, Manifest, Setting
 from flowapp.catalog.params import N_, Params, Widget, ui
 from flowapp.texts import say
@@ -37,7 +37,7 @@ def _file(value: object) -> object:
 
 
 _TYPES: dict[Kind, object] = {
-    "text": Text, "long": Text, "sql": str, "html": Text, "addresses": Addresses, "number": float, "integer": int, "boolean": bool,
+    "text": Text, "long": Text, "sql": str, "html": Text, "addresses": Addresses, "number": Number, "integer": Whole, "boolean": bool,
     "list": Lines, "pairs": dict[str, object], "json": object, "datetime": Moment,
     "file": Annotated[object, BeforeValidator(_file)], "value": object,
 }  # fmt: skip
@@ -122,8 +122,6 @@ def _field(field: ActionField) -> object:
         inserts={"html": "html", "addresses": "addresses"}.get(field.kind, "text"),  # type: ignore[arg-type]
     )
     limits: dict[str, object] = {"ge": field.minimum, "le": field.maximum, "max_length": field.max_length}
-    if field.kind == "number":
-        limits["allow_inf_nan"] = False
     if field.required and field.kind in _SIZED:
         limits["min_length"] = 1
     if _attribute(field.name) != field.name:
@@ -138,7 +136,6 @@ class _Limits(TypedDict, total=False):
     le: float
     min_length: int
     max_length: int
-    allow_inf_nan: bool
     pattern: str
     alias: str
     validation_alias: AliasChoices

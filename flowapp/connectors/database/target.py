@@ -59,7 +59,7 @@ class Target:
     def lost(self, reason: str) -> StepError:
         """The connection broke. Where something was written, nobody knows whether it was kept."""
         return self.fault(
-            say("the connection was lost (%(reason)s).", reason=reason), permanent=False, timeout=self.allow_changes
+            say("the connection was lost (%(reason)s).", reason=reason), permanent=False, sent=self.allow_changes
         )
 
 

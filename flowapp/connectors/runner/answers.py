@@ -101,14 +101,39 @@ def unread(service: str, action: str) -> StepError:
     return StepError(message, permanent=True)
 
 
+def odd(service: str, action: str, place: str) -> StepError:
+    """The answer has another shape than the manifest says: nothing is as it should be there."""
+    message = say(
+        "The answer of %(service)s is of another shape than expected (see “%(place)s”), so it is not known whether “%(action)s” was done. Look there first.",
+        service=service, place=place, action=action,
+    )  # fmt: skip
+    return StepError(message, permanent=True)
+
+
 def reads_json(action: Action) -> bool:
     """Whether its results are parts of an answer's JSON."""
-    return action.paging is not None or any(one.source and not one.source.startswith("$") for one in action.result)
+    return action.paging is not None or any(one.of_json and one.source for one in action.result)
 
 
-def named_results(action: Action, answer: HttpResponse) -> dict[str, object]:
-    """What later steps can use of an answer: parts of its body; $status, $text and $headers.name are parts of the answer."""
+def named_results(service: str, action: Action, answer: HttpResponse) -> dict[str, object]:
+    """What later steps can use of an answer: parts of its body; $status, $text and $headers.name are parts of the answer.
+
+    StepError where it is of another shape.
+    """
     around = {"$status": answer.status, "$text": answer.text, "$headers": answer.headers}
-    return {
-        one.name: at(around if one.source.startswith("$") else answer.json, one.source) for one in action.result
-    }  # fmt: skip
+    results = {one.name: at(answer.json if one.of_json else around, one.source) for one in action.result}
+    for one in action.result:
+        if one.of_json and not one.fits(results[one.name]):
+            raise odd(service, action.label, one.source or one.name)
+    return results
+
+
+def entries_of(service: str, action: Action, answer: HttpResponse) -> list[object]:
+    """The entries of a page of a list. StepError where there is no list."""
+    place = action.paging.items if action.paging else ""
+    page = at(answer.json, place)
+    if page is None and action.result[0].optional:
+        return []
+    if not isinstance(page, list):
+        raise odd(service, action.label, place)
+    return page

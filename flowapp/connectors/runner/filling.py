@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
 
@@ -55,6 +56,8 @@ def as_text(value: object) -> str:
     """A value inside text."""
     if value is None:
         return ""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

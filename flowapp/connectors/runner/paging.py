@@ -19,8 +19,8 @@ Values = dict[str, object]
 
 
 MAX_PAGES = 10_000  # of one list: pages may be empty, and have another cursor each
-# Fetches a page: given what is sent besides the fields, or the whole address of the page.
-Fetch = Callable[[Values, str], HttpResponse]
+# Fetches a page and its entries: given what is sent besides the fields, or the whole address of the page.
+Fetch = Callable[[Values, str], tuple[HttpResponse, list[object]]]
 
 
 @dataclass(slots=True)
@@ -51,8 +51,7 @@ class Listing:
 
     def _fetch_page(self, paging: Paging, fetch: Fetch, base: str, limit: int) -> bool:
         """Fetches one. True where it was the last one."""
-        answer = fetch(self.sent, self.link)
-        entries = entries_of(paging, answer)
+        answer, entries = fetch(self.sent, self.link)
         self.entries += entries
         following = _next(paging, answer, len(self.entries), len(entries), self.sent)
         if len(self.entries) >= limit:
@@ -72,12 +71,6 @@ class Listing:
         self.seen.append(mark)
         if self.link and origin_of(self.link) != origin_of(base):
             raise StepError(say("The next page lies on another host: it is not fetched."), permanent=True)
-
-
-def entries_of(paging: Paging, answer: HttpResponse) -> list[object]:
-    """The entries of a page."""
-    page = at(answer.json, paging.items)
-    return page if isinstance(page, list) else []
 
 
 def _first(paging: Paging, limit: int) -> Values:

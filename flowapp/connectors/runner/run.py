@@ -17,7 +17,7 @@ from flowapp.catalog import (
     StepContext,
 )
 from flowapp.catalog.manifests import Action, Call, ConnectorParams, Manifest, ManifestTrigger, Paging, result_of
-from flowapp.connectors.runner.answers import at, named_results, names_in, reads_json, unread
+from flowapp.connectors.runner.answers import at, entries_of, named_results, names_in, reads_json, unread
 from flowapp.connectors.runner.custom import custom_call
 from flowapp.connectors.runner.filling import Values, filled_address
 from flowapp.connectors.runner.paging import Listing, tell_of_more
@@ -125,7 +125,7 @@ class _Attempt:
         if self.action.paging:
             return self._list()
         answer = self._call({}, "")
-        return self._sample() if answer.assumed else named_results(self.action, answer)
+        return self._sample() if answer.assumed else named_results(self.service.manifest.label, self.action, answer)
 
     def _sample(self) -> dict[str, object]:
         return {name: sample for name, (_label, sample) in result_of(self.action).items()}
@@ -158,15 +158,16 @@ class _Attempt:
 
     def _listing(self, paging: Paging, limit: int) -> Listing:
         """All pages. Those of an attempt that has to wait are kept for the next one, which goes on at the page it did not get."""
-        key, calls = self.ctx.idempotency_key, self.ctx.calls
+        key, calls, label = self.ctx.idempotency_key, self.ctx.calls, self.service.manifest.label
         kept = calls.kept(key) if self.ctx.attempt > 1 else None
         listing = Listing.begun(paging, limit, kept)
         before = len(listing.seen)
 
-        def fetch(more: Sent, link: str) -> HttpResponse:
+        def fetch(more: Sent, link: str) -> tuple[HttpResponse, list[object]]:
             if self.service.manifest.base_url:
-                wait_for_turn(self.ctx, self.service.handle, self.service.manifest.label, len(listing.seen))
-            return self._call(more, link)
+                wait_for_turn(self.ctx, self.service.handle, label, len(listing.seen))
+            answer = self._call(more, link)
+            return answer, entries_of(label, self.action, answer)
 
         try:
             listing.fetch_all(paging, fetch, self.service.base, limit)

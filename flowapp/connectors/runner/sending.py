@@ -5,10 +5,10 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from urllib3.filepost import encode_multipart_formdata
-
+from flowapp.catalog import FilePart
 from flowapp.catalog.manifests import Action, Call, ManifestTrigger
 from flowapp.connectors.runner.filling import ABSENT, Values, as_text, filled, filled_path, is_empty
 from flowapp.errors import StepError
@@ -17,15 +17,25 @@ from flowapp.texts import say
 
 @dataclass(slots=True)
 class Request:
-    """A request before it is signed. At most one of `json`, `form` and `body`."""
+    """A request before it is signed. At most one of `json`, `form` (with `files`: multipart) and `body`."""
 
     method: str
     url: str
     headers: dict[str, str] = field(default_factory=dict)
     json: object = None
     form: dict[str, str | list[str]] | None = None
+    files: dict[str, File] | None = None
     body: bytes | None = None
     basic: tuple[str, str] | None = None
+
+    @property
+    def parts(self) -> dict[str, FilePart] | None:
+        """The files, from their beginning each time: the request may be sent again."""
+        if self.files is None:
+            return None
+        return {
+            name: FilePart(file.filename, BytesIO(file.content), file.content_type) for name, file in self.files.items()
+        }
 
     def add_query(self, more: Mapping[str, object]) -> None:
         """Adds to the query; a value that is there already is replaced."""
@@ -81,16 +91,11 @@ def _put_body(request: Request, call: Call, content: object, rest: Values) -> No
         request.headers.setdefault("Content-Type", file.content_type)
     elif call.kind == "multipart":
         parts = {**_mapping(content), **rest}
-        request.body, request.headers["Content-Type"] = encode_multipart_formdata(list(_multipart(parts)))
+        request.files = {name: File.of(value) for name, value in parts.items() if _is_file(value)}
+        fields = {name: value for name, value in parts.items() if name not in request.files}
+        request.form = _form(fields, repeated=False)
     elif call.kind == "form":
-        repeated = call.lists == "repeated"
-        request.form = {}
-        for name, value in {**_mapping(content), **rest}.items():
-            for key, text in _pairs(name, value, repeated=repeated):
-                before = request.form.get(key)
-                request.form[key] = (
-                    text if before is None else [*([before] if isinstance(before, str) else before), text]
-                )
+        request.form = _form({**_mapping(content), **rest}, repeated=call.lists == "repeated")
     else:
         request.json = _json(content, rest)
 
@@ -126,6 +131,15 @@ def _pairs(name: str, value: object, *, repeated: bool) -> Iterator[tuple[str, s
         yield name, as_text(value)
 
 
+def _form(fields: Values, *, repeated: bool) -> dict[str, str | list[str]]:
+    form: dict[str, str | list[str]] = {}
+    for name, value in fields.items():
+        for key, text in _pairs(name, value, repeated=repeated):
+            before = form.get(key)
+            form[key] = text if before is None else [*([before] if isinstance(before, str) else before), text]
+    return form
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """What a param of kind file gives: text, or {"base64", "content_type", "filename"} as other steps give it."""
@@ -149,10 +163,5 @@ class File:
         return cls(content, kind, as_text(value.get("filename")) or "file")
 
 
-def _multipart(parts: Values) -> Iterator[tuple[str, str | tuple[str, bytes, str]]]:
-    for name, value in parts.items():
-        if isinstance(value, Mapping) and "base64" in value:
-            file = File.of(value)
-            yield name, (file.filename, file.content, file.content_type)
-        else:
-            yield from _pairs(name, value, repeated=False)
+def _is_file(value: object) -> bool:
+    return isinstance(value, Mapping) and "base64" in value

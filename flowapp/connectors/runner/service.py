@@ -101,6 +101,7 @@ class Service:
                 headers=request.headers,
                 json=request.json,
                 form=request.form,
+                files=request.parts,
                 body=request.body,
                 auth=request.basic,
                 timeout=self.timeout,

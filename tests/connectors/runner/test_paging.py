@@ -52,9 +52,9 @@ KINDS = pytest.mark.parametrize(
 )
 
 
-def listing(make: Make, paging: str, head: str = HEAD, **config: str) -> Bench:
+def listing(make: Make, paging: str, head: str = HEAD, more: str = "", **config: str) -> Bench:
     result = f"    paging: {paging}, items: data.rows, size: 100, maximum: 5000}}\n"
-    result += "    result: [{name: rows, label: Rows, sample: [{n: 1}]}]\n"
+    result += f"    result: [{{name: rows, label: Rows, sample: [{{n: 1}}]{more}}}]\n"
     return make("{method: GET, path: /x}", result=result, head=head, **config)
 
 
@@ -72,6 +72,16 @@ def test_a_list_of_1000_rows_in_pages_of_100(
     assert (stopped.result["count"], stopped.result["more"]) == (250, True)
     assert run.lines[-1][0] == "warning"
     assert "more than 250 entries" in run.lines[-1][1]
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"data": {"rows": {}}}', b'{"data": {"rows": null}}', b'"x"'])
+def test_an_answer_without_a_list_is_no_empty_list(make: Make, sink: Sink, body: bytes) -> None:
+    sink.default = Answer(200, body)
+    with pytest.raises(StepError, match=r"another shape than expected .see “data\.rows”"):
+        listing(make, "{kind: link")("probe_act")
+    sink.default = Answer(200, b'{"data": {}}')
+    done: Any = listing(make, "{kind: link", more=", optional: true")("probe_act")
+    assert done.result == {"rows": [], "count": 0, "more": False}
 
 
 def test_a_next_page_elsewhere_is_not_fetched(make: Make, sink: Sink) -> None:

@@ -92,6 +92,66 @@ def test_files(make: Make, sink: Sink) -> None:
         make("{path: /x, body: bytes}")("probe_act", file={"name": "x"})
 
 
+def test_a_file_is_sent_whole_again_with_a_renewed_token(make: Make, sink: Sink) -> None:
+    auth = "auth: {kind: oauth2, authorize_url: https://a.example/a, token_url: https://a.example/t}\n"
+    refused = Answer(401, b"{}")
+    sink.ask = lambda sent: refused if sent.headers["Authorization"] == "Bearer access-token" else None
+    run = make("{path: /x, body: multipart}", head=HEAD.replace(HEAD[HEAD.index("auth:") : HEAD.index("test:")], auth))
+    run("probe_act", who="me", file={"base64": b64encode(b"all of it").decode()})
+    assert [one.body.count(b"all of it") for one in sink.requests] == [1, 1]
+    assert [int(one.headers["Content-Length"]) == len(one.body) for one in sink.requests] == [True, True]
+
+
+NUMBERS = FIELDS.replace(
+    "{name: who, label: Who}", "{name: who, label: Who, kind: KIND, minimum: -1e30, maximum: 1e30}"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "sent"),
+    [
+        ("integer", 1234567890123456789012, b"1234567890123456789012"),
+        ("integer", "1234567890123456789012", b"1234567890123456789012"),
+        ("integer", "-12345678901234567.0", b"-12345678901234567"),
+        ("integer", 7.0, b"7"),
+        ("number", 1234567890123456789012, b"1234567890123456789012"),
+        ("number", "1234567890123456789012", b"1234567890123456789012"),
+        ("number", 9007199254740993, b"9007199254740993"),
+        ("number", "12345678901234567.89", b"12345678901234567.89"),
+        ("number", "19.99", b"19.99"),
+        ("number", 0.1, b"0.1"),
+        ("number", "0.10", b"0.1"),
+        ("number", " -5 ", b"-5"),
+        ("number", 1, b"1"),
+    ],
+)
+def test_a_number_keeps_every_digit(make: Make, sink: Sink, kind: str, given: object, sent: bytes) -> None:
+    fields = NUMBERS.replace("KIND", kind)
+    make("{path: /x}", fields=fields)("probe_act", who=given)
+    make("{path: /x, body: form}", fields=fields)("probe_act", who=given)
+    make('{method: GET, path: "/x/{who}"}', fields=fields)("probe_act", who=given)
+    body, form, path = sink.requests
+    assert body.body == b'{"who":%s}' % sent
+    assert form.body == b"who=" + sent
+    assert path.path == "/v1/x/" + sent.decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("integer", "12345678901234567.5"), ("integer", 1.5), ("integer", True), ("integer", "1_000"), ("integer", []),
+        ("number", "1_000"), ("number", "1,234"), ("number", "NaN"), ("number", float("inf")), ("number", True),
+        ("number", "1e999"), ("number", {"a": 1}), ("number", 1e31), ("number", "-10000000000000000000000000000001"),
+        ("number", "٣"), ("number", "9" * 5000),
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_refused_by_name(make: Make, sink: Sink, kind: str, given: object) -> None:
+    with pytest.raises(StepError, match="who: ") as caught:
+        make("{path: /x}", fields=NUMBERS.replace("KIND", kind))("probe_act", who=given)
+    assert caught.value.permanent
+    assert sink.requests == []
+
+
 def test_the_secret_goes_to_the_integrations_own_host_only(make: Make, sink: Sink) -> None:
     run = make("{path: /x}")
     with pytest.raises(StepError, match=r"may be used at http://127\.0\.0\.1"):
@@ -203,7 +263,7 @@ def test_results_by_name(make: Make, sink: Sink) -> None:
     result = """
     result:
       - {name: b, from: a.0.b, label: B}
-      - {name: none, from: a.4.b, label: None}
+      - {name: none, from: a.4.b, label: None, optional: true}
       - {name: status, from: $status, label: Status}
       - {name: place, from: $headers.location, label: Place}
       - {name: whole, label: Whole}
@@ -211,6 +271,47 @@ def test_results_by_name(make: Make, sink: Sink) -> None:
     done: Any = make("{path: /x}", result=result)("probe_act")
     whole = {"a": [{"b": 5}], "s": "x"}
     assert done.result == {"b": 5, "none": None, "status": 201, "place": "/n/1", "whole": whole}
+
+
+SHAPES = """
+    result:
+      - {name: id, from: made.id, label: Id, sample: 1}
+      - {name: tags, from: made.tags, label: Tags, sample: [a], optional: true}
+      - {name: made, from: made, label: Made, sample: {id: 1}}
+      - {name: free, from: made.free, label: Free, optional: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (b"{}", "made.id"), (b"[]", "made.id"), (b'"made"', "made.id"), (b"7", "made.id"),
+        (b'{"made": {"id": null}}', "made.id"), (b'{"made": {"id": {"n": 1}}}', "made.id"),
+        (b'{"made": {"id": [1]}}', "made.id"), (b'{"made": {"id": 1, "tags": "a"}}', "made.tags"),
+    ],
+)  # fmt: skip
+def test_an_answer_of_another_shape_is_no_success(make: Make, sink: Sink, body: bytes, place: str) -> None:
+    sink.default = Answer(200, body)
+    with pytest.raises(StepError, match=f"another shape than expected .see “{place}”") as caught:
+        make("{path: /x}", result=SHAPES)("probe_act")
+    assert caught.value.permanent, "once more would do it twice"
+
+
+@pytest.mark.parametrize("more", [b"", b', "tags": null, "free": [1]', b', "tags": [], "free": "x"'])
+def test_what_a_service_does_not_always_give_may_be_missing(make: Make, sink: Sink, more: bytes) -> None:
+    sink.default = Answer(200, b'{"made": {"id": "a"%s}}' % more)
+    done: Any = make("{path: /x}", result=SHAPES)("probe_act")
+    assert done.result["id"] == "a"
+    assert not done.result["tags"]
+
+
+def test_no_content_is_no_success_where_results_are_declared(make: Make, sink: Sink) -> None:
+    sink.default = Answer(204, b"")
+    with pytest.raises(StepError, match="another shape"):
+        make("{path: /x}")("probe_act")
+    status = "    result: [{name: status, from: $status, label: Status, sample: 204}]\n"
+    done: Any = make("{path: /x}", result=status)("probe_act")
+    assert done.result == {"status": 204}
 
 
 def test_a_limit_that_is_used_up_lets_the_step_wait(make: Make, sink: Sink) -> None:
