@@ -55,7 +55,7 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
         if "64-bit" not in str(error) and "decimal.Decimal" not in str(error):
             raise
         try:
-            return orjson.dumps(_spelled(value), _spelling(default), _OPTIONS)
+            return orjson.dumps(_spelled(value), default and _spelling(default), _OPTIONS)
         except RecursionError:
             raise TypeError("Recursion limit reached") from None  # as orjson says it
 
@@ -75,11 +75,11 @@ def _too_long() -> LongNumberError:
     return LongNumberError(f"a whole number has more than {MAX_DIGITS} digits")
 
 
-def _spelling(default: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+def _spelling(default: Callable[[object], object]) -> Callable[[object], object]:
     """What `default` gives, with long numbers as pieces of JSON."""
 
-    def spelled(part: Any) -> Any:
-        return _spelled(part if isinstance(part, Decimal) or default is None else default(part))
+    def spelled(part: object) -> object:
+        return _spelled(part if isinstance(part, Decimal) else default(part))
 
     return spelled
 
