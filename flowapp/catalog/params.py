@@ -38,6 +38,8 @@ Widget = Literal[
     "email_template",  # slug of an e-mail template
     "form",  # slug of a form
     "integration",  # id of an integration; `integration_type` narrows
+    "integration_action",  # what to do with the integration chosen in the field named by `depends_on`
+    "action_params",  # dict: the params of the action chosen in the field named by `depends_on`
     "members",  # e-mail addresses of members of the organization
     "step",  # step_id of this workflow
     "workflow",  # id or name of another workflow

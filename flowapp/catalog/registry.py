@@ -123,6 +123,12 @@ def _home(module: str) -> str:
     return folder + inside.partition(".")[0] if inside != module else ""
 
 
+def connector_named(name: str) -> ConnectorSpec | None:
+    """The integration type of that name, or the one that a provider of that name belongs to."""
+    wanted = name.strip().lower()
+    return next((spec for spec in CONNECTORS.values() if wanted in (spec.type, *spec.providers)), None)
+
+
 def actions_of(spec: ConnectorSpec) -> dict[str, ActionSpec]:
     """What can be done with an integration of this type, by step type: its own actions, and its default one."""
     own = {name: found for name, found in ACTIONS.items() if spec.home and found.home == spec.home}

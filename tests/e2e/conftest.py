@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,11 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def group(tmp_path_factory: pytest.TempPathFactory, _smtp: SmtpServer) -> Iterator[Group]:
     """A Flowapp that has been set up, one for all tests: each has an organization of its own (people.arrive). It may call
-    this machine and sends real mail."""
-    environ = base_environ(tmp_path_factory.mktemp("group"))
-    with running_group(environ | {"SMTP_URL": _smtp.url, "FLOWAPP_EGRESS_ALLOW": "127.0.0.0/8"}) as running:
+    this machine and sends real mail; where vendors have doubles on this machine, `reroute` says."""
+    folder = tmp_path_factory.mktemp("group")
+    inside = {"PYTHONPATH": str(ROOT / "tests/support/inside"), "FLOWAPP_TEST_REROUTES": str(folder / "reroutes.json")}
+    services = {"SMTP_URL": _smtp.url, "FLOWAPP_EGRESS_ALLOW": "127.0.0.0/8"}
+    with running_group(base_environ(folder) | inside | services) as running:
         with app_of(running).app_context():
             members.set_up(db.engine, name="First", email="first@example.com", password=PASSWORD, address=running.url)
         yield running
@@ -76,6 +79,18 @@ def visit(browser: Browser) -> Iterator[Visit]:
     for context in contexts:
         context.close()
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def reroute(group: Group) -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """reroute({"https://slack.com": sink.url("")}): until the test ends, the group's calls of that origin go there, by real HTTP."""
+    file = Path(group.environ["FLOWAPP_TEST_REROUTES"])
+
+    def write(origins: Mapping[str, str]) -> None:
+        file.write_text(json.dumps({origin: double.rstrip("/") for origin, double in origins.items()}))
+
+    yield write
+    file.unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ class Group:
 
     def __init__(self, environ: Mapping[str, str], cwd: Path = ROOT) -> None:
         self.port = int(environ.get("PORT") or free_port())
-        self.environ = {**environ, "PORT": str(self.port), "PYTHONPATH": str(ROOT)}
+        paths = os.pathsep.join(filter(None, (environ.get("PYTHONPATH"), str(ROOT))))
+        self.environ = {**environ, "PORT": str(self.port), "PYTHONPATH": paths}
         self.cwd = cwd
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None

@@ -34,7 +34,7 @@ VALUES: dict[str, Any] = {
     "checkbox": True, "duration": "2 hours", "date": "2026-12-31", "datetime": "+3 days", "timezone": "Europe/Paris", "cron": "0 8 * * 1",
     "keyvalue": {"a": "b", "n": 5, "deep": {"list": [1, None]}}, "lines": ["a@b.c", "d@e.f"], "events": ["contact.updated", "order.*"], "conditions": GROUP,
     "mapping": {"email": "{{ input.email }}", "gone": 2}, "secret": "••••", "hidden": "kept", "json": {"a": [1]},
-    **dict.fromkeys(("table", "schema", "form", "email_template", "step", "workflow", "integration"), "two"), "members": ["one", "two"],
+    **dict.fromkeys(("table", "schema", "form", "email_template", "step", "workflow", "integration"), "two"), "members": ["one", "two"], "integration_action": "two", "action_params": {"a": "b", "n": 5},
 }  # fmt: skip
 
 

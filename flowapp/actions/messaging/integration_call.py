@@ -14,6 +14,7 @@ from flowapp.catalog import (
     Params,
     StepContext,
     action,
+    connector_named,
     integration_action,
     ui,
 )
@@ -33,11 +34,17 @@ class IntegrationCallParams(Params):
     action: Text = Field(
         "",
         json_schema_extra=ui(
-            N_("Action"), N_("Leave empty for what the service is mostly used for."), placeholder="send_message"
+            N_("Action"),
+            N_("Leave empty for what the service is mostly used for."),
+            widget="integration_action",
+            depends_on="integration",
         ),
     )
     params: dict[str, object] = Field(
-        {}, json_schema_extra=ui(N_("Parameters"), N_("Those of the action."), widget="keyvalue", raw=True)
+        {},
+        json_schema_extra=ui(
+            N_("Parameters"), N_("Those of the action."), widget="action_params", depends_on="action", raw=True
+        ),
     )
 
     def of_action(self) -> dict[str, object]:
@@ -47,8 +54,7 @@ class IntegrationCallParams(Params):
 
 def sample_of(_ctx: StepContext, params: IntegrationCallParams) -> object:
     """The sample of the action, where the type of service tells which one it is."""
-    wanted = params.integration.lower()
-    spec = next((one for one in CONNECTORS.values() if wanted in (one.type, *one.providers)), None)
+    spec = connector_named(params.integration)
     try:
         return integration_action(spec, params.action).sample if spec else None
     except FlowError:

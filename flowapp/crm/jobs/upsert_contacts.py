@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from flowapp import exact_json
 from flowapp.catalog import N_
 from flowapp.crm import contacts
+from flowapp.crm.bulk.nouns import NOUNS
 from flowapp.errors import InvalidError
 from flowapp.events import Cause
 from flowapp.models import Job
@@ -25,7 +26,7 @@ def begin(session: Session, records: Sequence[Record], *, created_by: str | None
     """The job, which has not begun. InvalidError where there is nothing to do."""
     if not records:
         raise InvalidError.at("records", say("No record is meant."), "empty")
-    title = say("Create or change %(count)s contacts", count=len(records))
+    title = say("Create or change %(records)s", records=NOUNS["contact"].counted(len(records)))
     job = create(
         session, KIND, title, created_by=created_by, total=len(records), start_workflows=start_workflows
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import wtforms
 from flask import current_app
@@ -37,6 +37,7 @@ class ParamField(wtforms.Field):  # type: ignore[misc]
     widget = staticmethod(draw)
     errors: Sequence[str] = ()
     acted = False  # one of its own buttons was pressed: add, remove, up, down
+    around: Mapping[str, object] = {}  # what it shows of the params that stand beside its own
 
     def __init__(self, info: Info, mode: str = "", **options: object) -> None:
         self.info, self.mode = info, mode

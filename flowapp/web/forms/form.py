@@ -122,7 +122,10 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
     @property
     def data(self) -> dict[str, object]:
         """The params. Defaults that were never written down stay unwritten."""
-        return dict(self._written()) | self.unknown
+        written = dict(self._written())
+        for field in self:
+            written |= field.around
+        return written | self.unknown
 
     def _written(self) -> Iterator[tuple[str, Any]]:
         for field in self:
@@ -149,11 +152,11 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
 
     def show_at(self, path: Sequence[str], message: str) -> None:
         """Shows one problem."""
-        field = next((f for f in self if path and path[0] in (f.info.key, f.info.name)), None)
+        field = next((f for f in self if path and path[0] in (f.info.key, f.info.name, *f.around)), None)
         if field is None or field.hidden:
             self.form_errors.append(translated(labelled(field.label.text if field else "", message)))
         else:
-            field.show(path[1:], message)
+            field.show(path if path[0] in field.around else path[1:], message)
 
     def current(self, name: str) -> str:
         """What the field called `name` holds now, as text."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from flask import g, url_for
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
 from flowapp.catalog.times import timezones
-from flowapp.security.roles import Role
 from flowapp.web.forms.field import ParamField
 from flowapp.web.forms.info import ABSENT, Info, accepts, literals
 from flowapp.web.forms.text import kind, number, shown, typed
@@ -85,7 +83,7 @@ def _listed(value: object) -> list[object]:
 
 class SelectField(
     ParamField,
-    widgets=("select", "table", "schema", "form", "email_template", "integration", "step", "workflow"),
+    widgets=("select", "table", "schema", "form", "email_template", "step", "workflow"),
     template="forms/select.html",
     alternative="expression",
 ):
@@ -96,9 +94,7 @@ class SelectField(
         return not isinstance(value, dict | list) and not (isinstance(value, str) and "{{" in value)
 
     def process_data(self, value: object) -> None:
-        self.value, self.kind = shown(value), kind(value)
-        if self.info.widget != "integration":  # a type or provider means whichever there is, not the first of them
-            self.value = self.meta.providers.offered_as(self.info.resource, self.value)
+        self.value, self.kind = self.meta.providers.offered_as(self.info.resource, shown(value)), kind(value)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
@@ -117,8 +113,12 @@ class SelectField(
     def choices(self) -> Choices:
         choices = [(value, str(_(name))) for value, name in self._offered()]
         if self.value and self.value not in dict(choices):
-            choices.append((self.value, str(_("%(value)s (no longer available)", value=self.value))))
+            choices.append((self.value, self.called(self.value)))
         return choices
+
+    def called(self, value: str) -> str:
+        """What a stored value is called that is none of the choices."""
+        return str(_("%(value)s (no longer available)", value=value))
 
     @property
     def blank(self) -> str | None:
@@ -133,17 +133,6 @@ class SelectField(
         if self.info.widget in _EMPTY and not self._offered():
             return str(_(_EMPTY[self.info.widget]))
         return str(self.description)
-
-    @property
-    def connects(self) -> str | None:
-        """Where an integration that is not there can be connected beside this form; None for other choices and readers."""
-        actor = g.get("actor")
-        if self.info.widget != "integration" or actor is None or actor.role < Role.ADMIN:
-            return None
-        place = {"field": self.name}
-        if self.info.integration_type:
-            return url_for("integration_dialog.connect", integration_type=self.info.integration_type, **place)
-        return url_for("integration_dialog.choose", **place)
 
     @property
     def switch(self) -> str:
@@ -173,7 +162,6 @@ _EMPTY = {
     "schema": N_("There is no validation schema yet. Create one first, then come back."),
     "form": N_("There is no form yet. Create one on the page “Forms”, then come back."),
     "email_template": N_("There is no e-mail template yet. Create one on the page “E-mail templates”, then come back."),
-    "integration": N_("There is no suitable integration yet."),
     "step": N_("There is no other step yet."),
     "workflow": N_("There is no other workflow yet."),
 }
