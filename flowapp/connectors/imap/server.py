@@ -1,0 +1,89 @@
+"""The mail server that an integration names, how it may be reached, and its errors in plain words."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from flowapp.catalog import IntegrationHandle
+from flowapp.errors import StepError
+from flowapp.security.failures import why_failed
+from flowapp.texts import Text, say
+
+TIMEOUT = 20.0  # seconds for each answer of the server
+WITHIN = 60.0  # seconds for all of one conversation
+_PORTS = {"tls": 993, "starttls": 143, "none": 143}
+# What may be different later (RFC 5530); every other NO is the same answer next time.
+_PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG|CONTACTADMIN|OVERQUOTA|THROTTLED)\b", re.IGNORECASE)
+
+Connect = Callable[[str, int, float], socket.socket]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`connect` is the egress guard's. `within`: seconds that a whole conversation may take."""
+
+    host: str
+    port: int
+    security: str
+    username: str
+    password: str = field(repr=False)
+    connect: Connect
+    within: float = WITHIN
+
+    def fault(self, reason: str, *, permanent: bool, **details: object) -> StepError:
+        """An error in plain words, without the password."""
+        if self.password and self.password in reason:
+            reason = reason.replace(self.password, "…")
+        message = say("The mail server %(host)s: %(reason)s", host=self.host, reason=reason)
+        return StepError(message, permanent=permanent, details=dict(details))
+
+    def refused(self, did: Text, answer: object) -> StepError:
+        """The server said NO."""
+        reason = words(answer)
+        return self.fault(say("%(did)s (%(reason)s)", did=did, reason=reason),
+                          permanent=_PASSING.search(reason) is None, answered=True)  # fmt: skip
+
+
+def server_of(handle: IntegrationHandle, connect: Connect, most: float = WITHIN) -> Server:
+    """`most`: seconds that the step has."""
+    config = handle.config
+    port = config["port"] or _PORTS[config["security"]]
+    if not 0 < port < 65536:
+        raise StepError(say("The port must be between 1 and 65535."), permanent=True)
+    return Server(
+        host=config["host"], port=port, security=config["security"], username=config["username"],
+        password=handle.credentials["password"], connect=connect, within=max(0.1, min(most, WITHIN)),
+    )  # fmt: skip
+
+
+def words(answer: object) -> str:
+    """What the server said, as far as people can read it."""
+    if isinstance(answer, list | tuple):
+        answer = answer[-1] if answer else b""
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer or "")
+    return "".join(char if char.isprintable() else " " for char in text).strip()[:300]
+
+
+@contextmanager
+def in_words(server: Server) -> Iterator[None]:
+    """Whatever goes wrong with the server becomes a StepError.
+
+    imaplib raises anything where a server does not keep to the protocol.
+    """
+    try:
+        yield
+    except imaplib.IMAP4.readonly as error:
+        raise server.fault(say("the mailbox can only be read."), permanent=True) from error
+    except imaplib.IMAP4.abort as error:
+        raise server.fault(say("the connection was lost (%(reason)s).", reason=words(str(error))), permanent=False, timeout=True) from error  # fmt: skip
+    except imaplib.IMAP4.error as error:
+        raise server.fault(words(str(error)), permanent=False) from error
+    except OSError as error:
+        raise server.fault(why_failed(error), permanent=False, timeout=True) from error
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise server.fault(say("it does not answer as an IMAP server does."), permanent=False) from error
