@@ -137,6 +137,8 @@ class TriggerSpec:
     `over_records`: when its time has come, it starts the workflow for each record that it finds; a job looks for them.
     `poll` asks a service what is new; its params have the fields of PollParams, and `integration` where it uses one.
     `synonyms` are words that people may look for it by; `home` is the folder of connectors/ that it is declared in.
+    The params of those whose source is hook are HookParams; `guide` says where to enter their address at the service.
+    `unready` says of a stored config why nothing could start it (empty: something can): shown on the draft, refused at publish.
     """
 
     type: str
@@ -162,6 +164,8 @@ class TriggerSpec:
     poll: Poll | None = None
     synonyms: str = ""
     home: str = ""
+    guide: str = ""
+    unready: Callable[[Mapping[str, object]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

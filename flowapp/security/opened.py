@@ -12,6 +12,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, reduce
@@ -193,7 +194,7 @@ def _without(text: str, core: str) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def shown_headers(sent: Mapping[str, str], hidden: set[str]) -> dict[str, str]:
+def shown_headers(sent: Mapping[str, str], hidden: AbstractSet[str]) -> dict[str, str]:
     """Headers (names in lower case), those left out that are `hidden`, hold a secret or prove who sent them."""
     return {name: value for name, value in sent.items() if name not in hidden and not _is_secret_header(name)}
 

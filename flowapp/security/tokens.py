@@ -22,3 +22,8 @@ def hash_token(token: str) -> str:
 def make_key(size: int = 18) -> str:
     """A key that nobody guesses, for a public address (a hook, a form)."""
     return secrets.token_urlsafe(size)
+
+
+def with_key(config: dict[str, object]) -> dict[str, object]:
+    """The config of a hook with its key, made once: a part of its address that nobody guesses."""
+    return config if config.get("key") else {**config, "key": make_key()}

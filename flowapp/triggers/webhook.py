@@ -13,12 +13,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from flowapp.catalog import N_, Params, TriggerSpec, stored_value, trigger, ui
+from flowapp.catalog import N_, TriggerSpec, stored_value, trigger, ui
 from flowapp.catalog.fields import Lines
+from flowapp.catalog.hooks import Delivery, HookParams, HookTerms
 from flowapp.errors import InvalidError, Problem, UnauthenticatedError
 from flowapp.security.signatures import Custom, Preset, basic, same, standard_key
 from flowapp.security.signatures import verify as verify_signature
-from flowapp.security.tokens import make_key
+from flowapp.security.tokens import with_key
 from flowapp.texts import say
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -32,10 +33,9 @@ _ONLY_HMAC = {"auth": ["hmac"]}
 _ONLY_CUSTOM = {"preset": ["custom"]}
 
 
-class WebhookParams(Params):
+class WebhookParams(HookParams):
     """`secret` is text, or the sealed form ({"$secret": …}) in which it is stored."""
 
-    key: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_-]*$", json_schema_extra=ui(N_("Key"), widget="hidden"))
     methods: list[Method] = Field(
         ["POST"],
         min_length=1,
@@ -125,10 +125,19 @@ class WebhookParams(Params):
         ),
     )
 
+    def verify(self, delivery: Delivery) -> None:
+        verify(self, delivery.headers, delivery.body, delivery.now)
 
-def prepare(config: dict[str, object]) -> dict[str, object]:
-    """Gives the hook its key, a part of its address that nobody guesses."""
-    return config if config.get("key") else {**config, "key": make_key()}
+    def delivery_id(self, data: object, sent: Mapping[str, str]) -> str | None:
+        return delivery_id(data, sent)
+
+    def starts(self, data: object) -> bool:  # noqa: ARG002 - any input does
+        return True
+
+    def terms(self) -> HookTerms:
+        hidden = frozenset({self.header_name.lower(), self.signature_header.lower()})
+        origins = tuple(self.allowed_origins)
+        return HookTerms(tuple(self.methods), self.response, origins, self.rate_limit, hidden)
 
 
 def check(config: WebhookParams) -> None:
@@ -201,7 +210,7 @@ trigger(
         source="hook",
         params=WebhookParams,
         sample={"event": "order.created", "order": {"id": 1001, "total": 129.9, "email": "ada@example.com"}},
-        prepare=prepare,
+        prepare=with_key,
         made=("key",),
         check=check,
         summary=summary,

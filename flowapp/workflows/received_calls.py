@@ -17,6 +17,7 @@ from flowapp.models import ReceivedCall, Trigger, Workflow, utcnow
 from flowapp.texts import say
 
 LISTENS = timedelta(minutes=10)
+NOTED = timedelta(minutes=1)
 LARGEST = 262_144  # characters of a sample as JSON: as many as test data may have
 _calls = ReceivedCall.__table__.c
 
@@ -101,6 +102,21 @@ def copy(session: Session, workflow_id: str, trigger_key: str, data: object, con
 def refuse(session: Session, workflow_id: str, trigger_key: str, why: str) -> None:
     """Notes why a call that came was not taken; the trigger goes on listening."""
     _write(session, workflow_id, trigger_key, {"refused": why[:500], "refused_at": utcnow()})
+
+
+def note_refusal(session: Session, workflow_id: str, trigger: Trigger, hook_key: str, why: str) -> bool:
+    """Shows on the trigger's page why a call to the workflow itself was refused; False where that was said a moment ago.
+
+    At most once in NOTED: who may not call makes nothing be written again and again.
+    """
+    call, now = of(session, workflow_id, trigger.key), utcnow()
+    if call is not None and call.refused_at is not None and call.refused_at > now - NOTED:
+        return False
+    if call is None:
+        call = ReceivedCall(workflow_id=workflow_id, trigger_key=trigger.key, hook_key=hook_key)
+        session.add(call)
+    call.refused, call.refused_at = why[:500], now
+    return True
 
 
 def _write(session: Session, workflow_id: str, trigger_key: str, values: dict[str, object]) -> None:

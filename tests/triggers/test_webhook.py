@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from flowapp.errors import InvalidError, UnauthenticatedError
-from flowapp.triggers.webhook import WebhookParams, check, prepare, summary, verify
+from flowapp.security.tokens import with_key
+from flowapp.triggers.webhook import WebhookParams, check, summary, verify
 from tests.security.test_signatures import BODY, NOW, WHSEC, signed
 
 
@@ -20,10 +21,10 @@ def config(**values) -> WebhookParams:
 
 
 def test_a_key_is_made_once() -> None:
-    first = prepare({"auth": "none"})
+    first = with_key({"auth": "none"})
     assert len(first["key"]) >= 20
-    assert prepare(first) == first
-    assert prepare({"auth": "none"})["key"] != first["key"]
+    assert with_key(first) == first
+    assert with_key({"auth": "none"})["key"] != first["key"]
     config(**first)
 
 

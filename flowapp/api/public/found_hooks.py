@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from flask import current_app, request
@@ -16,7 +17,6 @@ from flowapp.errors import NotFoundError, UnauthenticatedError
 from flowapp.extensions import db
 from flowapp.models import Trigger, Version, Workflow, utcnow
 from flowapp.models.tenancy import at_once
-from flowapp.triggers.webhook import WebhookParams
 from flowapp.workflows import received_calls
 from flowapp.workflows.kept_starts import paused_hook
 
@@ -51,14 +51,12 @@ def find(key: str, organization_id: str) -> Hook | None:
 
 
 def _made(row: Row[*tuple[Any, ...]]) -> Hook:
-    return Hook(
-        Trigger(id=row.id, key=row.key, trigger_type=row.trigger_type, conditions=row.conditions),
-        Workflow(id=row.workflow_id, organization_id=row.organization_id),
-        _version(row),
-        WebhookParams.model_validate(tasks.runtime().vault.open(row.config)),
-        admission.gate_of(db.session(), row.published_version_id) is not None,
-        {"still_trigger": row.id, "still_since": row.updated_at, "still_version": row.published_version_id},
-        row.listening,
+    trigger = Trigger(id=row.id, key=row.key, trigger_type=row.trigger_type, conditions=row.conditions)
+    workflow = Workflow(id=row.workflow_id, organization_id=row.organization_id)
+    return replace(
+        Hook.of((trigger, workflow, _version(row)), row.config, listening=row.listening),
+        gated=admission.gate_of(db.session(), row.published_version_id) is not None,
+        unchanged={"still_trigger": row.id, "still_since": row.updated_at, "still_version": row.published_version_id},
     )
 
 
@@ -77,9 +75,8 @@ def paused(key: str) -> Hook:
     if found is None:
         raise NotFoundError("There is no such webhook, or its workflow is not active.")
     trigger, workflow, version = found
-    config = WebhookParams.model_validate(tasks.runtime().vault.open(trigger.config))
     listening = received_calls.is_listening(session, workflow.id, trigger.key)
-    return Hook(trigger, workflow, version, config, gated=False, unchanged={}, listening=listening)
+    return Hook.of((trigger, workflow, version), trigger.config, listening=listening)
 
 
 def read(hook: Hook, raw: bytes) -> object:

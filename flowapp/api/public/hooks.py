@@ -6,12 +6,14 @@ is started by what is known of it (known_hooks); any other is looked up here.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, request
 from flask.blueprints import BlueprintSetupState
 from flask.sansio.app import App
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from flowapp import exact_json, tasks
 from flowapp.api import schemas
@@ -19,13 +21,24 @@ from flowapp.api.bodies import raw_body
 from flowapp.api.public import found_hooks, hook_answers, hook_chains, hook_origins, test_calls
 from flowapp.api.public.found_hooks import KEY, MOST_UNKNOWN, known_hooks
 from flowapp.api.public.hook_rates import Rates
-from flowapp.api.public.known_hooks import STARTED, Hook, KnownHooks, Started, accepted, challenge, given
+from flowapp.api.public.known_hooks import (
+    NOTHING_STARTED,
+    STARTED,
+    Hook,
+    KnownHooks,
+    Started,
+    accepted,
+    challenge,
+    given,
+)
 from flowapp.api.routes import ANYTHING, route
 from flowapp.catalog import N_
+from flowapp.catalog.hooks import HookAnswer
 from flowapp.catalog.outcome import ANSWER_WITHIN
 from flowapp.engine.store.start import start
-from flowapp.errors import NotFoundError
+from flowapp.errors import NotFoundError, UnauthenticatedError
 from flowapp.extensions import db, limiter, peer
+from flowapp.logs import get_logger
 from flowapp.models import Trigger
 from flowapp.models.tenancy import system_session
 from flowapp.web.access import enter_organization, public
@@ -34,6 +47,7 @@ from flowapp.web.problems import problem
 from flowapp.workflows import received_calls
 
 bp = Blueprint("hooks", __name__)
+_log = get_logger(__name__)
 WAIT_SECONDS = ANSWER_WITHIN
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 
@@ -79,7 +93,7 @@ receive.provide_automatic_options = False  # type: ignore[attr-defined]
 @public("it says which methods a webhook takes, and which sites may call it")
 def preflight(key: str) -> Response:
     """What a page of another site may send here: its browser asks first (CORS)."""
-    return hook_origins.asked_before(_hook(key).config, request)
+    return hook_origins.asked_before(_hook(key).terms, request)
 
 
 def _shared(key: str) -> Response:
@@ -89,7 +103,7 @@ def _shared(key: str) -> Response:
     except Exception as error:  # noqa: BLE001 - as Flask does it: the handlers of errors know them all
         response = make_response(current_app.handle_user_exception(error))
     hook = known_hooks().get(key)  # as it is now: it was just looked at
-    return hook_origins.readable(response, hook.config, request) if hook else response
+    return hook_origins.readable(response, hook.terms, request) if hook else response
 
 
 def _received(key: str) -> Response | tuple[Response, int]:
@@ -98,6 +112,8 @@ def _received(key: str) -> Response | tuple[Response, int]:
     started = request.environ[STARTED] if tried else known_hooks().start_known(key, request, raw)
     if isinstance(started, Exception):
         raise started
+    if isinstance(started, HookAnswer):
+        return _answered(started)
     if started is None:
         try:
             hook = _hook(key)
@@ -105,11 +121,26 @@ def _received(key: str) -> Response | tuple[Response, int]:
             if (answer := test_calls.taken(key)) is None:
                 raise
             return answer
-        data = found_hooks.read(hook, raw)
+        data = _read(key, hook, raw)
         if asked := challenge(data):
             return jsonify({"challenge": asked})
+        if not hook.config.starts(data):
+            return _answered(hook.config.own_answer or NOTHING_STARTED)
         started = _start(hook, data)
     return _accepted(started) if started.response == "at_once" else _outcome(started)
+
+
+def _read(key: str, hook: Hook, raw: bytes) -> object:
+    """The input; where the caller may not call, whoever looks at the trigger is told why."""
+    try:
+        return found_hooks.read(hook, raw)
+    except UnauthenticatedError as error:
+        db.session.rollback()
+        if received_calls.note_refusal(db.session(), hook.workflow.id, hook.trigger, key, error.message):
+            _log.warning("webhook refused", workflow=hook.workflow.id, trigger=hook.trigger.key, reason=error.message)
+            with suppress(IntegrityError):  # another call was refused at the same moment
+                db.session.commit()
+        raise
 
 
 def _hook(key: str) -> Hook:
@@ -148,12 +179,18 @@ def _start(hook: Hook, data: object) -> Started:
         session.commit()  # from here on a transaction: what admission counts, and the row that it lets in
     execution, created = start(session, hook.workflow, hook.version, more=more, **starting)
     tasks.commit_and_start(session, execution, created=created)
-    return Started(execution.id, execution.organization_id, hook.config.response)
+    return Started(execution.id, execution.organization_id, hook.terms.response, hook.config.own_answer)
 
 
 def _accepted(started: Started) -> Response:
+    if started.own_answer:
+        return _answered(started.own_answer)
     body = exact_json.dumps(accepted(started.id, known_hooks().origin(request)))
     return Response(body, 202, mimetype="application/json")
+
+
+def _answered(answer: HookAnswer) -> Response:
+    return Response(answer.body, answer.status, content_type=answer.content_type)
 
 
 def _outcome(started: Started) -> Response | tuple[Response, int]:

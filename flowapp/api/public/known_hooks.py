@@ -6,7 +6,8 @@ request, a wrong secret, a body without a length, a repeated delivery) is left t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -20,19 +21,23 @@ from flowapp import exact_json, tasks
 from flowapp.api.bodies import read_input
 from flowapp.api.form_bodies import query
 from flowapp.api.public.hook_rates import Rates
+from flowapp.catalog import TRIGGERS
+from flowapp.catalog.hooks import Delivery, HookAnswer, HookParams, HookTerms
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.start import new_row, start_where
-from flowapp.errors import FlowError, ThrottledError
+from flowapp.errors import FlowError, NotFoundError, ThrottledError
 from flowapp.models import Trigger, Version, Workflow, conventions_of, utcnow
 from flowapp.models.tenancy import tenant_session
 from flowapp.security.chains import HEADER
 from flowapp.security.opened import shown_headers
-from flowapp.triggers.webhook import WebhookParams, delivery_id, verify
 from flowapp.web.fast_path import Answer
 from flowapp.web.headers import of_data
 
 KEPT = 1000  # hooks, and names of this host, that a process remembers
 _CHAIN = f"HTTP_{HEADER.upper().replace('-', '_')}"
+NOTHING_STARTED = HookAnswer(
+    200, "application/json", b'{"message":"This starts nothing here: other events were chosen."}'
+)
 STARTED, COUNTED = "flowapp.hook.started", "flowapp.hook.counted"  # in a request's environ
 
 _t, _w = Trigger.__table__.c, Workflow.__table__.c
@@ -54,15 +59,24 @@ class Hook:
     trigger: Trigger
     workflow: Workflow
     version: Version
-    config: WebhookParams
-    gated: bool
-    unchanged: dict[str, Any]
+    config: HookParams
+    terms: HookTerms
+    gated: bool = False
+    unchanged: dict[str, Any] = field(default_factory=dict)
     listening: bool = False
 
-    @property
-    def hidden(self) -> set[str]:
-        """Headers that no execution shows."""
-        return {self.config.header_name.lower(), self.config.signature_header.lower(), HEADER.lower()}
+    @classmethod
+    def of(
+        cls, rows: tuple[Trigger, Workflow, Version], stored: Mapping[str, object], *, listening: bool = False
+    ) -> Hook:
+        """`stored` is the trigger's config, its secrets sealed."""
+        trigger, workflow, version = rows
+        config = TRIGGERS[trigger.trigger_type].params.model_validate(tasks.runtime().vault.open(stored))
+        if not isinstance(config, HookParams):
+            raise NotFoundError("There is no such webhook.")
+        terms = config.terms()
+        terms = replace(terms, hidden=terms.hidden | {HEADER.lower()})
+        return cls(trigger, workflow, version, config, terms, listening=listening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,8 @@ class Started:
 
     id: str
     organization_id: str
-    response: str  # what the trigger answers with (WebhookParams.response)
+    response: str  # when the trigger answers (HookTerms.response)
+    own_answer: HookAnswer | None = None  # what with, where it is not what the API says
 
 
 class KnownHooks:
@@ -113,27 +128,28 @@ class KnownHooks:
         raw = _body(environ, tasks.runtime().settings.max_body) if hook and origin else None
         if hook is None or origin is None or raw is None or environ["REQUEST_METHOD"] == "HEAD":
             return None
-        if hook.config.allowed_origins and "HTTP_ORIGIN" in environ:  # the answer needs more headers
+        if hook.terms.origins and "HTTP_ORIGIN" in environ:  # the answer needs more headers
             return None
         with Request(environ, populate_request=False) as request:  # closes the files of a form
             started = self.start(hook, request, raw)
         environ["wsgi.input"] = BytesIO(raw)  # a form was read
-        if not isinstance(started, Started) or started.response != "at_once":
+        if not isinstance(started, Started) or started.response != "at_once" or started.own_answer:
             environ[STARTED] = started
             return None
         body = exact_json.dumps(accepted(started.id, origin))
         kind = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         return Answer("202 ACCEPTED", [*kind, *(_SECURE if environ["wsgi.url_scheme"] == "https" else _PLAIN)], body)
 
-    def start_known(self, key: str, request: Request, raw: bytes) -> Started | Exception | None:
+    def start_known(self, key: str, request: Request, raw: bytes) -> Started | HookAnswer | Exception | None:
         """Starts the hook of that key, where it is known; see `start`."""
         hook = self._hooks.get(key)
         return self.start(hook, request, raw) if hook else None
 
-    def start(self, hook: Hook, request: Request, raw: bytes) -> Started | Exception | None:
+    def start(self, hook: Hook, request: Request, raw: bytes) -> Started | HookAnswer | Exception | None:
         """Starts by what the hook was. None, and nothing happened, where that is not all there is to it.
 
-        An error that Flask is to answer is returned: the execution may have been stored, so nobody tries again.
+        An error that Flask is to answer is returned: the execution may have been stored, so nobody tries again. What starts
+        nothing gets an answer of its own.
         """
         try:
             data = self.input(hook, request, raw)  # before the database is asked anything
@@ -148,21 +164,28 @@ class KnownHooks:
             or not quotas.has_room(hook.workflow.organization_id)
         ):
             return None
+        if not hook.config.starts(data):
+            return hook.config.own_answer or NOTHING_STARTED
         try:
             notation = partial(_locale, hook.workflow.organization_id)
             return _stored(hook, new_row(hook.workflow, hook.version, **given(hook, data, request), notation=notation))
         except Exception as error:  # noqa: BLE001 - as Flask does it: the handlers of errors know them all
             return error
 
-    def input(self, hook: Hook, request: Request, raw: bytes) -> Any:
+    def input(self, hook: Hook, request: Request, raw: bytes) -> object:
         """The workflow's input, once it is known that the caller may send it."""
-        if request.method not in hook.config.methods:
-            raise MethodNotAllowed(valid_methods=list(hook.config.methods))
-        verify(hook.config, headers(request), raw, utcnow())
+        if request.method not in hook.terms.methods:
+            raise MethodNotAllowed(valid_methods=list(hook.terms.methods))
+        hook.config.verify(Delivery(headers(request), raw, utcnow(), partial(self._address, request)))
         if COUNTED not in request.environ:  # after the proof: who has none uses up nobody's calls
             request.environ[COUNTED] = True
-            self.rates.admit(hook.trigger.id, hook.config.rate_limit or tasks.runtime().settings.hook_rate)
+            self.rates.admit(hook.trigger.id, hook.terms.rate_limit or tasks.runtime().settings.hook_rate)
         return read_input(request, raw)
+
+    def _address(self, request: Request) -> str:
+        """The address that a request was sent to, as its sender has it: behind a proxy the request itself knows another."""
+        asked = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+        return f"{self.origin(request).rstrip('/')}{request.environ['PATH_INFO']}{asked}"
 
 
 def _stored(hook: Hook, row: dict[str, Any]) -> Started | None:
@@ -171,17 +194,17 @@ def _stored(hook: Hook, row: dict[str, Any]) -> Started | None:
         return None
     if row["status"] == "pending":
         tasks.runtime().bus.begin(written)
-    return Started(row["id"], row["organization_id"], hook.config.response)
+    return Started(row["id"], row["organization_id"], hook.terms.response, hook.config.own_answer)
 
 
-def given(hook: Hook, data: Any, request: Request) -> dict[str, Any]:
+def given(hook: Hook, data: object, request: Request) -> dict[str, Any]:
     """What an execution of the hook starts with."""
     sent = headers(request)
-    delivery = delivery_id(data, sent)
+    delivery = hook.config.delivery_id(data, sent)
     return {
         "trigger": hook.trigger,
         "input_data": data,
-        "context": context(request, sent, hook.hidden),
+        "context": context(request, sent, hook.terms.hidden),
         "idempotency_key": f"{hook.trigger.key}:{delivery}" if delivery else None,
     }
 
@@ -191,7 +214,7 @@ def headers(request: Request) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def context(request: Request, sent: dict[str, str], hidden: set[str]) -> dict[str, Any]:
+def context(request: Request, sent: dict[str, str], hidden: frozenset[str]) -> dict[str, Any]:
     """Method, query and headers, those left out that are `hidden`, hold a secret or prove who sent it."""
     shown = shown_headers(sent, hidden)
     return {"method": request.method, "query": query(request) if request.query_string else {}, "headers": shown}

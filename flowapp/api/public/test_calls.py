@@ -9,7 +9,6 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from flowapp import tasks
 from flowapp.api.bodies import raw_body
 from flowapp.api.public.found_hooks import KEY, MOST_UNKNOWN, known_hooks, read
 from flowapp.api.public.known_hooks import Hook, challenge, given
@@ -17,7 +16,6 @@ from flowapp.errors import FlowError, NotFoundError
 from flowapp.extensions import db, limiter, peer
 from flowapp.models import ReceivedCall, Trigger, Version, Workflow
 from flowapp.models.tenancy import system_session
-from flowapp.triggers.webhook import WebhookParams
 from flowapp.web.access import enter_organization, public
 from flowapp.web.fast_path import fast
 from flowapp.workflows import received_calls
@@ -73,12 +71,11 @@ def _kept(call: ReceivedCall) -> Response:
 def _hook(call: ReceivedCall) -> Hook:
     """The trigger as the draft has it."""
     workflow = db.session.get_one(Workflow, call.workflow_id)
-    config = next((one["config"] for one in workflow.draft["triggers"] if one.get("key") == call.trigger_key), None)
-    if config is None:
+    found = next((one for one in workflow.draft["triggers"] if one.get("key") == call.trigger_key), None)
+    if found is None:
         raise NotFoundError("There is no such webhook: its trigger was deleted.")
-    opened = WebhookParams.model_validate(tasks.runtime().vault.open(config))
-    trigger = Trigger(id=call.id, key=call.trigger_key, trigger_type="webhook")
-    return Hook(trigger, workflow, Version(), opened, gated=False, unchanged={})
+    trigger = Trigger(id=call.id, key=call.trigger_key, trigger_type=found["trigger_type"])
+    return Hook.of((trigger, workflow, Version()), found["config"])
 
 
 def _why(error: FlowError | HTTPException) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from flowapp.catalog import ACTIONS
+from flowapp.catalog import ACTIONS, TRIGGERS
 from flowapp.engine.graph import checks_flow as flow
 from flowapp.engine.graph import checks_names as named
 from flowapp.engine.graph import checks_resources as resources
@@ -71,6 +71,10 @@ def _unready(context: CheckContext) -> Findings:
         spec = ACTIONS.get(step.action_type)
         if spec and spec.unready and (message := spec.unready(step.params)):
             yield context.problem(step, "params", message, "unready")
+    for at, trigger in enumerate(context.definition.triggers):
+        starter = TRIGGERS.get(trigger.trigger_type)
+        if trigger.is_active and starter and starter.unready and (message := starter.unready(trigger.config)):
+            yield Problem(f"triggers.{at}.config", message, code="unready")
 
 
 def _wrong_sql(context: CheckContext) -> Findings:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Required, TypedDict
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, g, request, url_for
+from flask import Blueprint, Response, current_app, flash, g, request, url_for
 from flask_babel import gettext as _
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -201,7 +201,7 @@ def _trigger_details(workflow: Workflow) -> list[TriggerWords]:
     """The words, with addresses and the next firing of what runs."""
     rows = db.session.scalars(select(Trigger).filter_by(workflow_id=workflow.id)).all()
     running = {row.key: row for row in rows}
-    base = request.host_url.rstrip("/")
+    base = (current_app.extensions["settings"].base_url or request.host_url).rstrip("/")
     details = trigger_words(workflow)
     for words in details:
         row = running.get(words["key"])

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp import exact_json
-from flowapp.catalog import N_
+from flowapp.catalog import N_, get_trigger
+from flowapp.catalog.hooks import Delivery, HookParams
 from flowapp.engine.store.start import start
 from flowapp.errors import InvalidError, NotFoundError
 from flowapp.models import Execution, Trigger, Version, Workflow, utcnow
@@ -51,7 +52,6 @@ def run(key: str, body: Any = None, headers: Any = None) -> Result:
 
 def _start(session: Session, key: str, raw: bytes, data: object, sent: dict[str, str]) -> tuple[Execution, bool]:
     from flowapp.security.opened import shown_headers
-    from flowapp.triggers.webhook import WebhookParams, delivery_id, verify
 
     found = session.execute(
         select(Trigger, Workflow, Version)
@@ -62,16 +62,20 @@ def _start(session: Session, key: str, raw: bytes, data: object, sent: dict[str,
     if found is None:
         raise NotFoundError(say("There is no such webhook, or its workflow is not active."))
     trigger, workflow, version = found
-    config = WebhookParams.model_validate(runtime().vault.open(trigger.config))
-    verify(config, sent, raw, utcnow())
-    hidden = {config.header_name.lower(), config.signature_header.lower()}
-    delivery = delivery_id(data, sent)
+    config = get_trigger(trigger.trigger_type).params.model_validate(runtime().vault.open(trigger.config))
+    if not isinstance(config, HookParams):
+        raise NotFoundError(say("There is no such webhook."))
+    address = f"{runtime().settings.base_url}/hooks/{key}"
+    config.verify(Delivery(sent, raw, utcnow(), lambda: address))
+    if not config.starts(data):
+        raise InvalidError.at("body", say("This starts nothing: the trigger waits for other events."))
+    delivery = config.delivery_id(data, sent)
     return start(
         session,
         workflow,
         version,
         trigger=trigger,
         input_data=data,
-        context={"method": "POST", "query": {}, "headers": shown_headers(sent, hidden)},
+        context={"method": "POST", "query": {}, "headers": shown_headers(sent, config.terms().hidden)},
         idempotency_key=f"{trigger.key}:{delivery}" if delivery else None,
     )

@@ -104,7 +104,7 @@ def _addresses(form: TriggerForm) -> dict[str, str]:
     config = form.trigger["config"]
     if form.spec.source == "hook" and config.get("key"):
         addresses["hook"] = f"{base.rstrip('/')}/hooks/{config['key']}"
-        addresses["curl"] = _curl(addresses["hook"], config, form.spec)
+        addresses["curl"] = "" if form.spec.guide else _curl(addresses["hook"], config, form.spec)
     slug = config.get("form_id")
     row = db.session.scalars(select(Form).filter_by(slug=slug)).first() if form.spec.source == "form" and slug else None
     if row is not None:

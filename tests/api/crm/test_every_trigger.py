@@ -21,6 +21,7 @@ from tests.api.crm.test_crm_triggers import BY, company, make_names
 from tests.api.crm.test_crm_triggers import CASES as CRM
 from tests.api.crm.test_date_triggers import contact, day_of, deal, define, due_at, look
 from tests.api.crm.test_event_triggers import executions, hand_on, listening
+from tests.api.public.test_service_hooks import SECRETS, SENT
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("worker")]
 catalog.load()
@@ -146,6 +147,18 @@ def webhook(api: Api, name: str) -> str:
     return workflow_id
 
 
+def of_a_service(kind: str) -> Deed:
+    def act(api: Api, name: str) -> str:
+        workflow_id = listening(api, name, {"secret": SECRETS[kind]})
+        (trigger,) = api.get(f"/workflows/{workflow_id}/")["triggers"]
+        hook = f"/hooks/{trigger['config']['key']}"
+        sent = SENT[kind](hook, "http://localhost")[0]
+        assert sent.to(api, hook).status_code in (200, 202)
+        return workflow_id
+
+    return act
+
+
 CASES: dict[str, Deed] = {
     **{kind: of_the_crm(kind) for kind in CRM},
     "date_reached": date_reached,
@@ -161,6 +174,7 @@ CASES: dict[str, Deed] = {
     "manual": manual,
     "form_submit": form_submit,
     "webhook": webhook,
+    **{kind: of_a_service(kind) for kind in SENT},
 }
 
 

@@ -294,3 +294,38 @@ def test_a_viewer_may_not_listen(app: Any) -> None:
         system.scalars(select(Member)).one().role = "viewer"
         system.commit()
     assert site.do("listen").status_code == 403
+
+
+def test_a_refused_call_of_an_active_workflow_is_told_once_a_minute(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = Hook(app, "active", auth="header", secret="right-one")
+    assert "was refused" not in hook.page
+    assert hook.call().status_code == 401
+    assert "The header X-Webhook-Secret is missing or wrong." in hook.page
+    with app.app_context():
+        engine = db.engine
+    with noted(engine) as statements:
+        assert hook.call(headers={"X-Webhook-Secret": "wrong"}).status_code == 401
+    assert [text for text in statements if text.startswith(("INSERT", "UPDATE"))] == []
+    monkeypatch.setattr(received_calls, "NOTED", timedelta(0))
+    assert hook.call(headers={"X-Webhook-Secret": "wrong"}).status_code == 401
+    assert hook.call(headers={"X-Webhook-Secret": "right-one"}).status_code == 202
+    assert 'wrong"' not in hook.page
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("slack_event", "Request URL"),
+        ("stripe_event", "Developers, Webhooks"),
+        ("twilio_callback", "A message comes in"),
+        ("telegram_update", "setWebhook"),
+    ],
+)
+def test_the_trigger_of_a_service_says_where_to_enter_its_address(app: Any, kind: str, words: str) -> None:
+    site = Site(app, steps=[LOG], triggers=[{"trigger_type": kind, "config": {}}])
+    trigger = site.draft["triggers"][0]
+    page = html_.unescape(site.get(f"/triggers/{trigger['key']}"))
+    assert words in page
+    assert f"/hooks/{trigger['config']['key']}" in page
+    assert "curl" not in page
+    assert words in html_.unescape(site.get(f"/new-trigger/{kind}"))
