@@ -36,6 +36,7 @@ DOCS: dict[str, str] = {
     "SENTRY_DSN": "Shown by `flask doctor`; errors are reported by the log.",
     "FLOWAPP_EGRESS_ALLOW": "Hosts or CIDRs, comma separated, that outgoing calls may reach besides public addresses.",
     "FLOWAPP_EGRESS_ORGANIZATIONS": "Whose administrators may allow private addresses for their organization: first (the one that runs the installation), all or none.",
+    "FLOWAPP_SQLITE_FOLDER": "Folder whose SQLite files workflows of the first organization may open as databases; empty: none. Not the data folder.",
     "FLOWAPP_DOWNLOAD_SIZE": "Megabytes (MiB) that a step may download into one file.",
     "FLOWAPP_TRUSTED_PROXIES": "How many reverse proxies stand in front (their X-Forwarded-* are believed).",
     "FLOWAPP_COOKIE_SECURE": "yes: cookies only over HTTPS; auto: when the request came over HTTPS.",
@@ -90,6 +91,7 @@ class Settings:
     sentry_dsn: str = ""
     egress_allow: tuple[str, ...] = ()
     egress_organizations: str = "first"
+    sqlite_folder: str = ""
     download_size: int = 100
     trusted_proxies: int = 0
     cookie_secure: str = "auto"
@@ -146,6 +148,7 @@ class Settings:
             sentry_dsn=env.get("SENTRY_DSN", ""),
             egress_allow=_list(env.get("FLOWAPP_EGRESS_ALLOW", "")),
             egress_organizations=_choice(env, "FLOWAPP_EGRESS_ORGANIZATIONS", "first", ("first", "all", "none")),
+            sqlite_folder=_sqlite_folder(env, data_dir),
             download_size=_number(env, "FLOWAPP_DOWNLOAD_SIZE", 100, 1, 1_048_576),
             trusted_proxies=_number(env, "FLOWAPP_TRUSTED_PROXIES", 0, 0, 10),
             cookie_secure=_choice(env, "FLOWAPP_COOKIE_SECURE", "auto", ("auto", "yes", "no")),
@@ -185,6 +188,19 @@ def _database_url(env: Mapping[str, str], data_dir: Path) -> str:
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ConfigError("DATABASE_URL must start with sqlite:/// or postgresql://.")
     return url
+
+
+def _sqlite_folder(env: Mapping[str, str], data_dir: Path) -> str:
+    """Its absolute path; it need not be there yet. Nothing of Flowapp's own may lie in it."""
+    text = env.get("FLOWAPP_SQLITE_FOLDER", "").strip()
+    if not text:
+        return ""
+    folder, own = Path(text).resolve(), [data_dir]
+    if (url := _database_url(env, data_dir)).startswith("sqlite:///"):
+        own.append(Path(url.removeprefix("sqlite:///")).resolve().parent)
+    if any(folder.is_relative_to(one) for one in own):
+        raise ConfigError("FLOWAPP_SQLITE_FOLDER must be a folder of its own, outside of Flowapp's data and database.")
+    return str(folder)
 
 
 def read_address(text: str) -> str:

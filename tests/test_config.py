@@ -61,3 +61,16 @@ def test_one_more_encryption_key(tmp_path: Path) -> None:
 
 def test_the_error_tracker(tmp_path: Path) -> None:
     assert read(tmp_path, SENTRY_DSN="https://key@sentry.example/1").sentry_dsn == "https://key@sentry.example/1"
+
+
+def test_the_folder_of_sqlite_files_holds_nothing_of_flowapp(tmp_path: Path) -> None:
+    data, other = tmp_path / "data", tmp_path / "other"
+    assert read(data).sqlite_folder == ""
+    assert read(data, FLOWAPP_SQLITE_FOLDER=f"{other}/").sqlite_folder == str(other)
+    (tmp_path / "link").symlink_to(data)
+    url = f"sqlite:///{other}/flowapp.db"
+    for folder in (data, data / "inner", tmp_path / "link"):
+        with pytest.raises(ConfigError, match="FLOWAPP_SQLITE_FOLDER"):
+            read(data, FLOWAPP_SQLITE_FOLDER=str(folder))
+    with pytest.raises(ConfigError, match="FLOWAPP_SQLITE_FOLDER"):
+        read(data, FLOWAPP_SQLITE_FOLDER=str(other), DATABASE_URL=url)

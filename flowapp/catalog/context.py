@@ -294,6 +294,7 @@ class StepServices(Protocol):
     addresses: Callable[
         [str, int], Names
     ]  # host, port: those allowed, at least one, for drivers that connect by themselves
+    database_file: Callable[[str], str]  # its name: the path of a SQLite file that the organization may open
     integration_used: Callable[
         [str], AbstractContextManager[None]
     ]  # its id: what happens within counts as one call of it

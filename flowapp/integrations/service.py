@@ -127,8 +127,7 @@ def save(
     if problems:
         raise InvalidError(problems)
     row.name, row.config, row.is_active = name.strip(), config, is_active
-    row.provider = str(stored_value(spec.config, config, "provider") if "provider" in spec.config.model_fields else "")
-    row.provider = row.provider or next(iter(spec.providers), "")
+    row.provider = _provider(spec, config)
     row.credential_type = credential_type or spec.credential_type(spec.config.model_validate(config))
     if expires_at != "kept":
         row.credentials_expire_at = expires_at
@@ -140,6 +139,14 @@ def save(
     session.flush()
     tell(session, row, event, cause)
     return row
+
+
+def _provider(spec: ConnectorSpec, config: Json) -> str:
+    """By which steps also find it: what its config says, in a field of that name or with the name of one; else the first."""
+    if "provider" in spec.config.model_fields and (named := str(stored_value(spec.config, config, "provider"))):
+        return named
+    chosen = [value for value in config.values() if isinstance(value, str) and value in spec.providers]
+    return next(iter([*chosen, *spec.providers]), "")
 
 
 def _goes_elsewhere(spec: ConnectorSpec, before: Json, after: Json) -> bool:

@@ -19,6 +19,7 @@ from urllib3.util import parse_url
 
 from flowapp.errors import EgressError, StepError
 from flowapp.security.allow_list import MAX_HOST, Address, AllowList, is_openable
+from flowapp.security.database_files import DatabaseFiles
 from flowapp.security.failures import why_failed
 from flowapp.texts import say
 
@@ -66,7 +67,8 @@ def connect(address: str, port: int, timeout: float) -> socket.socket:
 
 class Guard:
     """Judges addresses. `allow` (FLOWAPP_EGRESS_ALLOW) and `own`, of the organization, list what may be reached besides
-    public ones; an organization opens private ranges only (see allow_list). `settable`: it may say so itself.
+    public ones; an organization opens private ranges only (see allow_list). `settable`: it may say so itself. `files`: the
+    databases that are files here.
     """
 
     def __init__(
@@ -77,10 +79,12 @@ class Guard:
         settable: bool = False,
         resolve: Resolve = resolve,
         connect: Connect = connect,
+        files: DatabaseFiles | None = None,
     ) -> None:
         self._allow, self._own, self._settable = AllowList(allow), AllowList(own), settable
         self._resolve = resolve
         self._connect = connect
+        self.database_file = (files or DatabaseFiles()).path
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """A connection to `host`, within `timeout` seconds in all.

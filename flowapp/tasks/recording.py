@@ -54,6 +54,7 @@ class RecordingServices(StepServices):
         self.clock, self.catches = recording.clock, recording.catches
         self.http, self.mail, self.people = _Http(self, real.connections), _Mail(self), _People(self, real.people)
         self.connect, self.addresses = _no_connection, _no_connection
+        self.database_file = real.database_file
         self.integration_used = lambda _integration_id: nullcontext()
         self.tables, self.workflows = _Tables(self, real.tables), _Workflows(other)
         self.crm = _Crm(self, real.trial_crm)

@@ -118,6 +118,7 @@ class VisitServices(StepServices):
     def __init__(self, execution: ExecutionServices, visit: Visit, step_id: str, key: str) -> None:
         self.connections, self.http = execution.http, _VisitHttp(execution, visit)
         self.connect, self.addresses = execution.http.connect, execution.http.addresses
+        self.database_file = execution.http.database_file
         self.integration_used = execution.usage.of
         self.mail = execution.mail
         self.tables = StepTables(execution, key, visit.cause(step_id))

@@ -130,6 +130,7 @@ class Bench:
     integrations: dict[str, IntegrationHandle] = field(default_factory=dict)
     connect: Any = None
     addresses: Any = None
+    database_file: Any = None
     used: list[str] = field(default_factory=list)
     access_token: Any = lambda _handle, refused="": "renewed-token" if refused else "access-token"
     lines: list[tuple[str, str]] = field(default_factory=list)

@@ -23,7 +23,8 @@ def findings(manifest: Manifest) -> Iterator[Finding]:
     for part in ("config", "credentials"):  # a form of its own each
         fields = getattr(manifest, part)
         for at, field in enumerate(fields):
-            yield from _unknown((part, at, "show_if"), field.show_if, [one.name for one in fields])
+            known = fields[:at] if field.required else fields  # whether it must be filled in is asked with those before
+            yield from _unknown((part, at, "show_if"), field.show_if, [one.name for one in known])
     for at, auth in enumerate(manifest.auth):
         yield from _unknown(("auth", at), _of_auth(auth), manifest.settings)
     yield from _unknown(("base_url",), placeholders(manifest.base_url), manifest.settings)

@@ -66,7 +66,7 @@ def connector_spec(manifest: Manifest, runner: Runner, home: str) -> ConnectorSp
         providers=tuple(manifest.providers),
         default_action=f"{manifest.type}_{manifest.default_action}",
         destination=lambda config: runner.destination(manifest, config),
-        credential_type=lambda config: CREDENTIAL_TYPES.get(manifest.auth_of(config.model_dump()).kind, "custom"),
+        credential_type=lambda config: credential_type_of(manifest, config.model_dump()),
         oauth2=lambda config: oauth2_of(manifest, config.model_dump()),
         home=home,
         category=manifest.category,
@@ -81,6 +81,11 @@ def credentials_of(manifest: Manifest) -> list[Setting]:
     client = (("client_id", N_("Client ID")), ("client_secret", N_("Client secret")))
     named = {one.name for one in manifest.credentials}
     return [*(Setting(name=name, label=label) for name, label in client if name not in named), *manifest.credentials]
+
+
+def credential_type_of(manifest: Manifest, config: Mapping[str, object]) -> str:
+    """One of models.CREDENTIAL_TYPES: what the manifest says, else what follows from how it signs in."""
+    return manifest.credential_type or CREDENTIAL_TYPES.get(manifest.auth_of(config).kind, "custom")
 
 
 def oauth2_of(manifest: Manifest, config: Mapping[str, object]) -> OAuth2 | None:

@@ -53,7 +53,7 @@ class Setting(Part):
     placeholder: str = ""
     required: bool = False
     default: str | int | bool | None = None
-    kind: Literal["text", "integer", "boolean", "choice", "url"] = "text"
+    kind: Literal["text", "long", "integer", "boolean", "choice", "url"] = "text"
     choices: list[Choice] = []
     pattern: str = ""
     advanced: bool = False
@@ -347,6 +347,7 @@ class Manifest(Part):
     destination: str = ""
     config: list[Setting] = []
     credentials: list[Setting] = []
+    credential_type: Literal["", "aws", "database"] = ""
     auth: list[Auth] = []
     test: Test
     reason: list[str] = ["error.message", "message", "error_description", "error", "detail"]

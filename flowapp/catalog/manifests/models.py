@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Optional, TypedDict, cast
 
-from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, ValidationInfo, create_model
 from pydantic.config import JsonDict
+from pydantic_core import PydanticKnownError
 
 from flowapp import exact_json
 from flowapp.catalog.fields import Addresses, Lines, Moment, Number, Text, Whole, has_expression, json_fault
@@ -62,6 +63,12 @@ class ConnectorParams(Params):
     integration: str
 
 
+class _Settings(Params):
+    """Base of config and credentials: whether a default will do may depend on another field."""
+
+    model_config = ConfigDict(validate_default=True)
+
+
 Made = Mapping[str, tuple[object, object]]
 
 
@@ -84,7 +91,7 @@ def settings_model(manifest: Manifest, name: str, settings: Iterable[Setting], *
     made = {one.name: (_setting_type(one), _setting(one, secret=secret)) for one in settings}
     if not secret and manifest.base_url:
         made["calls_per_minute"] = (Optional[int], _calls_per_minute(manifest))  # noqa: UP045 - made at run time
-    return create_model(_class_name(manifest.type, name), __base__=Params, __doc__=manifest.description, **made)  # type: ignore[call-overload, no-any-return]  # fmt: skip
+    return create_model(_class_name(manifest.type, name), __base__=_Settings, __doc__=manifest.description, **made)  # type: ignore[call-overload, no-any-return]  # fmt: skip
 
 
 def _attribute(name: str) -> str:
@@ -149,11 +156,23 @@ def _declared(default: object, extra: JsonDict, limits: Mapping[str, object]) ->
 def _setting_type(one: Setting) -> object:
     if one.kind == "choice":
         return Literal[tuple(choice.value for choice in one.choices)]
-    return {"integer": int, "boolean": bool}.get(one.kind, str)
+    made = {"integer": int, "boolean": bool}.get(one.kind, str)
+    return Annotated[made, _filled_where_shown(one.show_if)] if one.required and one.show_if else made
+
+
+def _filled_where_shown(show_if: Mapping[str, list[str]]) -> AfterValidator:
+    """What is required is so only where the form shows it."""
+
+    def check(value: object, info: ValidationInfo) -> object:
+        if value in ("", None) and all(info.data.get(name) in shown for name, shown in show_if.items()):
+            raise PydanticKnownError("string_too_short", {"min_length": 1})
+        return value
+
+    return AfterValidator(check)
 
 
 def _setting(one: Setting, *, secret: bool) -> object:
-    kinds: dict[str, Widget] = {"integer": "number", "boolean": "checkbox", "choice": "select"}
+    kinds: dict[str, Widget] = {"integer": "number", "boolean": "checkbox", "choice": "select", "long": "textarea"}
     extra: JsonDict = ui(
         one.label,
         one.help,
@@ -163,11 +182,13 @@ def _setting(one: Setting, *, secret: bool) -> object:
         choices=[(choice.value, choice.label) for choice in one.choices] or None,
         show_if=one.show_if or None,
     )
-    limits: dict[str, object] = {"pattern": one.pattern or None}
-    if one.kind in ("text", "url"):
-        limits |= {"max_length": 10_000, "min_length": 1 if one.required else None}
+    always = one.required and not one.show_if
+    pattern = f"^$|{one.pattern}" if one.pattern and one.required and not always else one.pattern
+    limits: dict[str, object] = {"pattern": pattern or None}
+    if one.kind in ("text", "long", "url"):
+        limits |= {"max_length": 10_000, "min_length": 1 if always else None}
     default = ({"integer": 0, "boolean": False}.get(one.kind, "")) if one.default is None else one.default
-    return _declared(... if one.required and one.default is None else default, extra, limits)
+    return _declared(... if always and one.default is None else default, extra, limits)
 
 
 def _calls_per_minute(manifest: Manifest) -> object:

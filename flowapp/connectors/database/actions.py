@@ -4,31 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Protocol, cast
+from typing import cast
 
 from flowapp.catalog import StepContext
 from flowapp.catalog.sql_expressions import bind
 from flowapp.connectors.database import statements
-from flowapp.connectors.database.target import AddressesOf, Connect, Row, Target, target_of
+from flowapp.connectors.database.target import Reach, Target, target_of
+from flowapp.connectors.database.values import Row
 from flowapp.connectors.runner import Service
 from flowapp.errors import StepError
 from flowapp.texts import say
 
 Values = Mapping[str, object]
-
-
-class _Guard(Protocol):
-    connect: Connect
-    addresses: AddressesOf
+_VERSION = {"sqlite": "SELECT 'SQLite ' || sqlite_version() AS version, (SELECT count(*) FROM sqlite_master) AS tables"}
 
 
 def run_query(ctx: StepContext, service: Service, values: Values) -> dict[str, object]:
-    """One statement, with its rows or how many it changed."""
-    target = target_of(service.handle, ctx.connect, ctx.addresses, ctx.timeout)
+    """One statement that reads, whatever the integration allows, with its rows."""
+    target = target_of(service.handle, ctx, ctx.timeout)
+    statement = _statement(ctx, target, values)
+    if statement.word not in statements.READS or statement.writes_file:
+        raise target.only_reads()
+    return _run(ctx, service, target, statement)
+
+
+def run_statement(ctx: StepContext, service: Service, values: Values) -> dict[str, object]:
+    """One statement that may change something, with the rows that it returns, or how many it changed."""
+    target = target_of(service.handle, ctx, ctx.timeout, writes=True)
+    return _run(ctx, service, target, _statement(ctx, target, values))
+
+
+def _statement(ctx: StepContext, target: Target, values: Values) -> statements.Statement:
     query, params = bind(ctx, str(values["query"]), cast(dict[str, object], values["params"]))
-    statement = statements.read(target.kind, query, params)
-    if not target.allow_changes and (statement.word not in statements.READS or statement.writes_file):
-        raise target.read_only()
+    return statements.read(target.kind, query, params)
+
+
+def _run(ctx: StepContext, service: Service, target: Target, statement: statements.Statement) -> dict[str, object]:
     with service.used(service.handle.id):
         found = _driver(target).query(target, statement)
     if found.more:
@@ -50,15 +61,20 @@ def upsert_rows(ctx: StepContext, service: Service, values: Values) -> dict[str,
 
 def try_out(service: Service, context: object) -> str:
     """Signs in and asks for the server's version."""
-    guard: _Guard = context.http.guard  # type: ignore[attr-defined] # every Http of the product has one
-    target = target_of(service.handle, guard.connect, guard.addresses, most=10)
-    answer = _driver(target).query(target, statements.read(target.kind, "SELECT version() AS version", {}))
+    reach: Reach = context.http.guard  # type: ignore[attr-defined] # every Http of the product has one
+    target = target_of(service.handle, reach, most=10)
+    query = _VERSION.get(target.kind, "SELECT version() AS version")
+    answer = _driver(target).query(target, statements.read(target.kind, query, {}))
     return say("Connected to “%(database)s” (%(version)s).", database=target.database,
                version=str(answer.rows[0]["version"])[:100])  # fmt: skip
 
 
 def _driver(target: Target) -> ModuleType:
     """Loaded when it is used."""
+    if target.kind == "sqlite":
+        from flowapp.connectors.database import sqlite
+
+        return sqlite
     if target.kind == "mysql":
         from flowapp.connectors.database import mysql
 
@@ -69,9 +85,7 @@ def _driver(target: Target) -> ModuleType:
 
 
 def _write(ctx: StepContext, service: Service, values: Values, match: list[str] | None) -> dict[str, object]:
-    target = target_of(service.handle, ctx.connect, ctx.addresses, ctx.timeout)
-    if not target.allow_changes:
-        raise target.read_only()
+    target = target_of(service.handle, ctx, ctx.timeout, writes=True)
     table, rows = str(values["table"]).strip(), _rows(values["rows"])
     for name in (*table.split("."), *(column for row in rows for column in row), *(match or ())):
         if not name.strip() or "\0" in name:

@@ -13,8 +13,8 @@ from pymysql.cursors import Cursor, SSCursor
 
 from flowapp import exact_json
 from flowapp.connectors.database.statements import Statement
-from flowapp.connectors.database.target import Found, Row, Target, cut_after
-from flowapp.connectors.database.values import is_flat, row_of
+from flowapp.connectors.database.target import Target, cut_after
+from flowapp.connectors.database.values import Found, Row, is_flat, row_of, taken
 from flowapp.errors import StepError
 
 # Fixed, so that texts end where statements.read says that they do.
@@ -27,12 +27,11 @@ _PASSING = (1040, 1203, 1205, 1213, 1226, 1317, 2003)  # too many connections, l
 def query(target: Target, statement: Statement) -> Found:
     """Runs a statement."""
     values = {name: _listed(value) for name, value in statement.values.items()}
-    with _opened(target) as connection, _cursor(connection, whole=target.allow_changes) as cursor:
+    with _opened(target) as connection, _cursor(connection, whole=target.writes) as cursor:
         cursor.execute(statement.text, values)
         if not cursor.description:
             return Found([], max(cursor.rowcount, 0))
-        rows = [_row(cursor.description, row) for row in cursor.fetchmany(target.row_limit)]
-        return Found(rows, len(rows), cursor.fetchone() is not None)
+        return taken((_row(cursor.description, row) for row in cursor), target.row_limit)
 
 
 def write(target: Target, table: str, rows: Sequence[Row], match: Sequence[str] | None) -> int:
@@ -93,7 +92,7 @@ def _cursor(connection: Connection[Cursor], *, whole: bool) -> Iterator[SSCursor
 @contextmanager
 def _opened(target: Target) -> Iterator[Connection[Cursor]]:
     """A connection in a transaction, which is kept where nothing goes wrong. StepError."""
-    socket = target.connect(target.host, target.port, float(target.timeout))
+    socket = target.reach.connect(target.host, target.port, float(target.timeout))
     connection = _client(target)
     try:
         with socket, cut_after(socket.fileno(), target.timeout):
@@ -114,7 +113,7 @@ def _opened(target: Target) -> Iterator[Connection[Cursor]]:
 
 def _client(target: Target) -> Connection[Cursor]:
     tls: dict[str, Mapping[str, object]] = {
-        "required": {"ssl": ssl.create_default_context()},
+        "required": {"ssl": target.trust() if target.tls == "required" else None},
         "preferred": {},
         "off": {"ssl_disabled": True},
     }
@@ -132,7 +131,7 @@ def _prepare(target: Target, connection: Connection[Cursor]) -> None:
             cursor.execute("SET SESSION max_statement_time = %s", [target.timeout])
         else:
             cursor.execute("SET SESSION max_execution_time = %s", [target.timeout * 1000])
-        cursor.execute("START TRANSACTION" if target.allow_changes else "START TRANSACTION READ ONLY")
+        cursor.execute("START TRANSACTION" if target.writes else "START TRANSACTION READ ONLY")
 
 
 def _fault(target: Target, error: pymysql.MySQLError) -> StepError:
@@ -141,7 +140,7 @@ def _fault(target: Target, error: pymysql.MySQLError) -> StepError:
     if code in _TOO_SLOW:
         return target.too_slow()
     if code == _READ_ONLY:
-        return target.read_only()
+        return target.only_reads()
     if code in _LOST:
         return target.lost(reason)
     refused = isinstance(getattr(error, "original_exception", None), ssl.SSLError)  # such as a wrong certificate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from tempfile import NamedTemporaryFile
 
 import psycopg
 from psycopg import sql
@@ -13,14 +13,14 @@ from psycopg.types.json import Jsonb, set_json_loads
 
 from flowapp import exact_json
 from flowapp.connectors.database.statements import Statement
-from flowapp.connectors.database.target import Found, Row, Target, cut_after
-from flowapp.connectors.database.values import is_flat, row_of
+from flowapp.connectors.database.target import Target, cut_after
+from flowapp.connectors.database.values import Found, Row, is_flat, row_of, taken
 from flowapp.errors import StepError
 from flowapp.texts import say
 
 _TLS = {"required": "verify-full", "preferred": "prefer", "off": "disable"}
 _STREAMED = frozenset({"select", "with", "values", "table", "show", "explain"})
-_CHUNK = 100
+_CHUNK = 10  # rows that are held at once, however large they are
 # What may succeed later: connection, resources, operator intervention, rollback of a transaction, system, locks.
 _PASSING = ("08", "53", "57", "40", "58", "55")
 _CANCELLED, _READ_ONLY = "57014", "25006"
@@ -32,27 +32,21 @@ def query(target: Target, statement: Statement) -> Found:
     values = {name: _bound(value) for name, value in statement.values.items()}
     with _opened(target) as connection, connection.cursor() as cursor:
         text = statement.text.encode()
-        if statement.word in _STREAMED:
+        if statement.word in _STREAMED or statement.returning:
             return _streamed(target, cursor, text, values)
         cursor.execute(text, values, prepare=True)
-        if cursor.description is None:
-            return Found([], max(cursor.rowcount, 0))
-        names = [column.name for column in cursor.description]
-        kept = [row_of(names, row) for row in cursor.fetchmany(target.row_limit)]
-        return Found(kept, len(kept), cursor.rowcount > len(kept))
+        return Found([], max(cursor.rowcount, 0))
 
 
 def _streamed(target: Target, cursor: psycopg.Cursor, text: bytes, values: Mapping[str, object]) -> Found:
     """Rows as they come; a statement that may change something is not ended before it is through."""
-    rows, kept = cursor.stream(text, values, size=_CHUNK), list[Row]()
-    for row in islice(rows, target.row_limit):
-        kept.append(row_of([column.name for column in cursor.description or ()], row))
-    more = next(rows, None) is not None
-    if target.allow_changes:
-        for _rest in rows:
+    answers = cursor.stream(text, values, size=_CHUNK)
+    found = taken((row_of([column.name for column in cursor.description or ()], row) for row in answers), target.row_limit)  # fmt: skip
+    if target.writes:
+        for _rest in answers:
             pass
-    rows.close()  # type: ignore[attr-defined] # it is a generator
-    return Found(kept, len(kept), more)
+    answers.close()  # type: ignore[attr-defined] # it is a generator
+    return found
 
 
 def write(target: Target, table: str, rows: Sequence[Row], match: Sequence[str] | None) -> int:
@@ -109,7 +103,7 @@ def _opened(target: Target) -> Iterator[psycopg.Connection]:
         with cut_after(connection.fileno(), target.timeout):
             set_json_loads(exact_json.loads, connection)
             connection.execute("SELECT set_config('statement_timeout', %s, false)", [f"{target.timeout}s"])
-            connection.execute("SELECT set_config('default_transaction_read_only', %s, false)", ["off" if target.allow_changes else "on"])  # fmt: skip
+            connection.execute("SELECT set_config('default_transaction_read_only', %s, false)", ["off" if target.writes else "on"])  # fmt: skip
             connection.commit()
             yield connection
             connection.commit()
@@ -120,26 +114,39 @@ def _opened(target: Target) -> Iterator[psycopg.Connection]:
 
 
 def _connected(target: Target) -> psycopg.Connection:
-    addresses = target.addresses(target.host, target.port)
-    roots = (ssl.get_default_verify_paths().cafile or "system") if target.tls == "required" else None
+    addresses = target.reach.addresses(target.host, target.port)
     try:
-        return psycopg.connect(
-            host=",".join([target.host] * len(addresses)),
-            hostaddr=",".join(addresses),
-            port=target.port,
-            dbname=target.database,
-            user=target.username,
-            password=target.password or "-",  # an empty one is looked for in files and the environment
-            sslmode=_TLS[target.tls],
-            gssencmode="disable",
-            client_encoding="UTF8",
-            application_name="flowapp",
-            connect_timeout=max(2, target.timeout),
-            sslrootcert=roots,
-        )
+        with _authorities(target) as roots:
+            return psycopg.connect(
+                host=",".join([target.host] * len(addresses)),
+                hostaddr=",".join(addresses),
+                port=target.port,
+                dbname=target.database,
+                user=target.username,
+                password=target.password or "-",  # an empty one is looked for in files and the environment
+                sslmode=_TLS[target.tls],
+                gssencmode="disable",
+                client_encoding="UTF8",
+                application_name="flowapp",
+                connect_timeout=max(2, target.timeout),
+                sslrootcert=roots,
+            )
     except psycopg.Error as error:
         reason = str(error).strip().rpartition("FATAL:")[2].strip()
         raise target.fault(reason, permanent=any(word in reason for word in _REFUSALS)) from None
+
+
+@contextmanager
+def _authorities(target: Target) -> Iterator[str | None]:
+    """The file of those whose certificates are accepted: libpq takes no text."""
+    if target.tls != "required" or not target.tls_ca:
+        yield (ssl.get_default_verify_paths().cafile or "system") if target.tls == "required" else None
+        return
+    target.trust()  # says what is wrong with it
+    with NamedTemporaryFile("w", prefix="flowapp-", suffix=".pem") as file:
+        file.write(target.tls_ca)
+        file.flush()
+        yield file.name
 
 
 def _fault(target: Target, error: psycopg.Error, connection: psycopg.Connection) -> StepError:
@@ -147,7 +154,7 @@ def _fault(target: Target, error: psycopg.Error, connection: psycopg.Connection)
     if state == _CANCELLED:
         return target.too_slow()
     if state == _READ_ONLY:
-        return target.read_only()
+        return target.only_reads()
     if connection.broken or (not state and isinstance(error, psycopg.OperationalError)):
         return target.lost(str(error).strip())
     if "stream() didn't produce" in str(error):

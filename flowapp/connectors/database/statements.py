@@ -24,20 +24,25 @@ _PARTS = {
         rf"""|`[^`]*(?:`|\Z)|{_NAME}""",
         re.DOTALL,
     ),
+    "sqlite": re.compile(
+        rf"""--[^\n]*|{_COMMENT}|'[^']*(?:'|\Z)|"[^"]*(?:"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z)|{_NAME}""", re.DOTALL
+    ),
 }
-READS = frozenset({"select", "with", "values", "table", "show", "explain", "describe", "desc"})
+READS = frozenset({"select", "with", "values", "table", "show", "explain", "describe", "desc", "pragma"})
 _FIRST_WORD = re.compile(r"[\s(]*(\w*)")
 _INTO_FILE = re.compile(r"\binto\s+(outfile|dumpfile)\b", re.IGNORECASE)
+_RETURNING = re.compile(r"\breturning\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`text` has the placeholders `%(name)s`; `word`: with which it begins."""
+    """`text` has the placeholders `%(name)s`; `word`: with which it begins; `returning`: whether it has that word."""
 
     text: str
     values: dict[str, object]
     word: str
     writes_file: bool
+    returning: bool
 
 
 def read(kind: str, query: str, params: Mapping[str, object]) -> Statement:
@@ -56,9 +61,16 @@ def read(kind: str, query: str, params: Mapping[str, object]) -> Statement:
         code += [between, " "]
     written.append(query[done:].replace("%", "%%"))
     code.append(query[done:])
-    _check(unused=sorted(set(params) - used.keys()), code="".join(code))
-    word = _FIRST_WORD.match("".join(code))
-    return Statement("".join(written), used, word[1].lower() if word else "", bool(_INTO_FILE.search("".join(code))))
+    bare = "".join(code)
+    _check(unused=sorted(set(params) - used.keys()), code=bare)
+    word = _FIRST_WORD.match(bare)
+    return Statement(
+        text="".join(written),
+        values=used,
+        word=word[1].lower() if word else "",
+        writes_file=bool(_INTO_FILE.search(bare)),
+        returning=bool(_RETURNING.search(bare)),
+    )
 
 
 def _value(params: Mapping[str, object], name: str) -> object:

@@ -4,11 +4,50 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
+from itertools import islice
 
-from flowapp.connectors.database.target import Row
+from flowapp import exact_json
+from flowapp.errors import StepError
+from flowapp.texts import say
+
+MAX_BYTES = 8 * 2**20  # of a result, as of the step that reads Flowapp's own tables
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows of a statement, or how many it changed; `more`: there were more than the limit."""
+
+    rows: list[Row]
+    count: int
+    more: bool = False
+
+
+def taken(rows: Iterator[Row], limit: int) -> Found:
+    """The first rows, at most `limit`. StepError where they are too large together."""
+    kept, size = list[Row](), 0
+    for row in islice(rows, limit):
+        size += sum(len(name) + _size(value) for name, value in row.items())
+        if size > MAX_BYTES:
+            raise too_large()
+        kept.append(row)
+    return Found(kept, len(kept), next(rows, None) is not None)
+
+
+def too_large() -> StepError:
+    """The result has more bytes than a step may take on."""
+    message = say("The result is larger than %(most)s MiB. Select fewer rows or columns.", most=MAX_BYTES // 2**20)
+    return StepError(message, permanent=True)
+
+
+def _size(value: object) -> int:
+    if isinstance(value, list | dict):
+        return len(exact_json.dumps(value))
+    return len(value.encode()) if isinstance(value, str) else 8
 
 
 def row_of(names: Sequence[str], values: Iterable[object]) -> Row:

@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
+from flowapp.accounts.installation import first_organization
 from flowapp.accounts.outgoing import allowed_of, may_allow, refused
 from flowapp.catalog import HttpResponse
 from flowapp.config import Settings
 from flowapp.models import Organization
 from flowapp.models.tenancy import system_session
 from flowapp.security.addresses import Guard
+from flowapp.security.database_files import DatabaseFiles
 from flowapp.security.egress import SafeHttp
 
 KNOWN_SECONDS = 10  # what an organization allows is asked for at most so often
@@ -36,8 +38,8 @@ class Outgoing:
 
     def http(self, organization_id: str) -> SafeHttp:
         """Its pools, and their guard."""
-        own, settable = self._known(organization_id, int(time.monotonic() // KNOWN_SECONDS))
-        return self._http(organization_id if own else "", own, settable)
+        own, settable, first = self._known(organization_id, int(time.monotonic() // KNOWN_SECONDS))
+        return self._http(organization_id if own else "", own, settable, first)
 
     def is_settable(self, organization_id: str) -> bool:
         """Whether the organization may allow private addresses for itself."""
@@ -52,14 +54,19 @@ class Outgoing:
         """What organizations allow is asked for again: it was changed here."""
         self._known.cache_clear()
 
-    def _asked(self, organization_id: str, _when: int) -> tuple[tuple[str, ...], bool]:
+    def _asked(self, organization_id: str, _when: int) -> tuple[tuple[str, ...], bool, bool]:
+        """What it allows, whether it may, and whether it is the one that runs the installation."""
         with system_session(self._engine) as system:
             settable = may_allow(system, self._settings, organization_id)
             organization = system.get(Organization, organization_id) if settable else None
-            return tuple(allowed_of(organization)) if organization else (), settable
+            first = bool(self._settings.sqlite_folder) and first_organization(system) == organization_id
+            return tuple(allowed_of(organization)) if organization else (), settable, first
 
-    def _made(self, _organization_id: str, own: tuple[str, ...], settable: bool) -> SafeHttp:
-        guard = Guard(self._settings.egress_allow, own=own, settable=settable)
+    def _made(self, _organization_id: str, own: tuple[str, ...], settable: bool, first: bool) -> SafeHttp:
+        url = make_url(self._settings.database_url)
+        ours = [url.database] if self._settings.is_sqlite and url.database else []
+        files = DatabaseFiles(self._settings.sqlite_folder, ours) if first else None
+        guard = Guard(self._settings.egress_allow, own=own, settable=settable, files=files)
         return SafeHttp(guard=guard, max_download=self._settings.download_size * 2**20)
 
 
@@ -91,3 +98,7 @@ class StepConnections:
     def addresses(self, host: str, port: int) -> list[str]:
         """Implements `ctx.addresses`."""
         return self.guard.addresses(host, port)
+
+    def database_file(self, name: str) -> str:
+        """Implements `ctx.database_file`."""
+        return self.guard.database_file(name)

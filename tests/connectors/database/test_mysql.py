@@ -142,13 +142,13 @@ def test_rows_are_updated_or_inserted(change: Bench, admin: Any) -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("DELETE FROM customers", "changes are not allowed"),
-        ("# select\nDROP TABLE customers", "changes are not allowed"),
-        ("SET GLOBAL read_only = 0", "changes are not allowed"),
-        ("SELECT * FROM customers INTO/**/OUTFILE '/tmp/x'", "changes are not allowed"),
+        ("DELETE FROM customers", "this step only reads"),
+        ("# select\nDROP TABLE customers", "this step only reads"),
+        ("SET GLOBAL read_only = 0", "this step only reads"),
+        ("SELECT * FROM customers INTO/**/OUTFILE '/tmp/x'", "this step only reads"),
         ("SELECT 1 /*! INTO OUTFILE '/tmp/x' */", "Comments that MySQL executes"),
-        ("WITH x AS (SELECT 1 AS id) DELETE FROM customers", "syntax|not allowed"),
-        ("EXPLAIN DELETE FROM customers", "changes are not allowed"),
+        ("WITH x AS (SELECT 1 AS id) DELETE FROM customers", "syntax|only reads"),
+        ("EXPLAIN DELETE FROM customers", "this step only reads"),
         ("SELECT 1; DROP TABLE customers", "one statement only"),
     ],
 )
@@ -159,7 +159,7 @@ def test_without_permission_nothing_is_changed(run: Bench, admin: Any, query: st
 
 def test_the_server_refuses_what_a_function_would_change(run: Bench, admin: Any) -> None:
     admin.execute("CREATE FUNCTION gone() RETURNS int BEGIN DELETE FROM customers; RETURN 1; END")
-    assert fails(run, "run_query", "Turn on “Allow changes”", query="SELECT gone()").permanent
+    assert fails(run, "run_query", "this step only reads", query="SELECT gone()").permanent
     assert len(rows(admin)) == 3
 
 
@@ -170,19 +170,27 @@ def test_without_permission_nothing_is_written(run: Bench, action: str) -> None:
 
 
 def test_a_statement_may_change_rows(change: Bench, admin: Any) -> None:
-    done: Any = change("database_run_query", query="UPDATE customers SET city = :c WHERE id < 3", params={"c": "Rome"})
+    done: Any = change(
+        "database_run_statement", query="UPDATE customers SET city = :c WHERE id < 3", params={"c": "Rome"}
+    )
     assert (done.result["count"], done.result["results"]) == (2, [])
     assert [one[2] for one in rows(admin)] == ["Rome", "Rome", "Paris"]
 
 
-@pytest.mark.parametrize("allow_changes", [False, True])
-def test_more_rows_than_the_limit_are_told(run: Bench, allow_changes: bool) -> None:
-    run.integrations["database"] = account(row_limit=3, allow_changes=allow_changes)
-    done: Any = run("database_run_query", query="SELECT seq FROM seq_1_to_20000")
+@pytest.mark.parametrize("action", ["run_query", "run_statement"])
+def test_more_rows_than_the_limit_are_told(run: Bench, action: str) -> None:
+    run.integrations["database"] = account(row_limit=3, allow_changes=True)
+    done: Any = run(f"database_{action}", query="SELECT seq FROM seq_1_to_20000")
     assert ([row["seq"] for row in done.result["results"]], done.result["truncated"]) == ([1, 2, 3], True)
     assert "more than 3 rows" in run.lines[0][1]
     exact: Any = run("database_run_query", query="SELECT * FROM customers")
     assert exact.result["truncated"] is False
+
+
+def test_what_is_too_large_is_refused(change: Bench) -> None:
+    query = "SELECT REPEAT('x', 1024 * 1024) AS x FROM seq_1_to_9"
+    for action in ("run_query", "run_statement"):
+        assert fails(change, action, "larger than 8 MiB", query=query).permanent
 
 
 def test_a_slow_statement_is_ended(run: Bench) -> None:
@@ -203,7 +211,7 @@ def test_faults_of_a_query_are_permanent(run: Bench, query: str, told: str) -> N
 
 
 def test_a_lost_connection_is_worth_a_retry(change: Bench) -> None:
-    error = fails(change, "run_query", "the connection was lost", query="KILL CONNECTION_ID()")
+    error = fails(change, "run_statement", "the connection was lost", query="KILL CONNECTION_ID()")
     assert not error.permanent
     assert error.details["uncertain"], "nobody knows whether something was changed"
 

@@ -146,7 +146,7 @@ def test_rows_are_updated_or_inserted(change: Bench, admin: psycopg.Connection) 
     ],
 )
 def test_without_permission_nothing_is_changed(run: Bench, admin: psycopg.Connection, query: str) -> None:
-    error = fails(run, "run_query", "changes are not allowed|read-write mode must be set before", query=query)
+    error = fails(run, "run_query", "this step only reads|read-write mode must be set before", query=query)
     assert error.permanent
     assert len(rows(admin)) == 5
 
@@ -158,20 +158,22 @@ def test_without_permission_nothing_is_written(run: Bench, action: str) -> None:
 
 
 def test_a_statement_may_change_rows(change: Bench, admin: psycopg.Connection) -> None:
-    done: Any = change("database_run_query", query="UPDATE customers SET city = :c WHERE id < 3", params={"c": "Rome"})
+    done: Any = change(
+        "database_run_statement", query="UPDATE customers SET city = :c WHERE id < 3", params={"c": "Rome"}
+    )
     assert (done.result["count"], done.result["results"]) == (2, [])
-    done = change("database_run_query", query="DELETE FROM customers WHERE id = 5 RETURNING id, name")
+    done = change("database_run_statement", query="DELETE FROM customers WHERE id = 5 RETURNING id, name")
     assert done.result["first"] == {"id": 5, "name": "Name 5"}
     assert len(rows(admin)) == 4
-    fails(change, "run_query", "Add RETURNING", query="WITH x AS (SELECT 1) DELETE FROM customers")
+    fails(change, "run_statement", "Add RETURNING", query="WITH x AS (SELECT 1) DELETE FROM customers")
     assert len(rows(admin)) == 4, "it was taken back"
 
 
-@pytest.mark.parametrize("allow_changes", [False, True])
-def test_more_rows_than_the_limit_are_told(server: Cluster, run: Bench, allow_changes: bool) -> None:
-    run.integrations["database"] = account(server, row_limit=3, allow_changes=allow_changes)
+@pytest.mark.parametrize("action", ["run_query", "run_statement"])
+def test_more_rows_than_the_limit_are_told(server: Cluster, run: Bench, action: str) -> None:
+    run.integrations["database"] = account(server, row_limit=3, allow_changes=True)
     query = "SELECT i, :text::text AS t FROM generate_series(1, 20000) i"
-    done: Any = run("database_run_query", query=query, params={"text": "%"})
+    done: Any = run(f"database_{action}", query=query, params={"text": "%"})
     assert ([row["i"] for row in done.result["results"]], done.result["truncated"]) == ([1, 2, 3], True)
     assert done.result["count"] == 3
     assert run.lines[0][0] == "warning"
@@ -182,8 +184,19 @@ def test_more_rows_than_the_limit_are_told(server: Cluster, run: Bench, allow_ch
 
 def test_a_limit_does_not_end_a_change_half_way(server: Cluster, change: Bench, admin: psycopg.Connection) -> None:
     change.integrations["database"] = account(server, row_limit=1, allow_changes=True)
-    change("database_run_query", query="WITH u AS (UPDATE customers SET city = 'Rome' RETURNING id) SELECT * FROM u")
+    change(
+        "database_run_statement", query="WITH u AS (UPDATE customers SET city = 'Rome' RETURNING id) SELECT * FROM u"
+    )
     assert {city for _, _, city in rows(admin)} == {"Rome"}
+
+
+@pytest.mark.parametrize("action", ["run_query", "run_statement"])
+def test_what_is_too_large_is_refused_and_undone(change: Bench, admin: psycopg.Connection, action: str) -> None:
+    many = "SELECT repeat('x', 1024 * 1024) AS x FROM generate_series(1, 9)"
+    assert fails(change, action, "larger than 8 MiB", query=many).permanent
+    query = "UPDATE customers SET name = repeat('x', 2 * 1024 * 1024) RETURNING *"
+    assert fails(change, "run_statement", "larger than 8 MiB", query=query).permanent
+    assert rows(admin)[0] == (1, "Name 1", "Paris")
 
 
 def test_a_slow_statement_is_ended(server: Cluster, run: Bench) -> None:
@@ -197,7 +210,7 @@ def test_a_slow_statement_is_ended(server: Cluster, run: Bench) -> None:
     [
         ("SELECT 1; DELETE FROM customers", "one statement only"),
         ("SELECT * FROM nowhere", 'relation "nowhere" does not exist'),
-        ("SELEC 1", "changes are not allowed"),
+        ("SELEC 1", "this step only reads"),
         ("SELECT FROM FROM", "syntax error"),
         ("SELECT :x", "there is no parameter of that name"),
         (" -- nothing", "Enter the query"),
@@ -216,7 +229,7 @@ def test_a_parameter_that_nothing_uses_is_told(run: Bench) -> None:
 def test_a_lost_connection_is_worth_a_retry(change: Bench, admin: psycopg.Connection) -> None:
     admin.execute("RESET ROLE")
     admin.execute("GRANT pg_signal_backend TO shop")
-    error = fails(change, "run_query", "lost|terminat", query="SELECT pg_terminate_backend(pg_backend_pid())")
+    error = fails(change, "run_statement", "lost|terminat", query="SELECT pg_terminate_backend(pg_backend_pid())")
     assert not error.permanent
     assert error.details["uncertain"], "nobody knows whether something was changed"
 
@@ -304,13 +317,20 @@ def test_the_password_goes_to_this_server_only(server: Cluster) -> None:
     """Another host, kind or encryption asks for it again; a limit does not."""
     spec, config = CONNECTORS["database"], account(server).config
     before = spec.destination(spec.config.model_validate(config))
-    changed = [{"host": "db.example.com"}, {"port": 1}, {"kind": "mysql"}, {"tls": "required"}]
+    changed = [{"host": "db.example.com"}, {"port": 1}, {"kind": "mysql"}, {"tls": "required"}, {"tls_ca": "x"}]
     assert all(spec.destination(spec.config.model_validate({**config, **one})) != before for one in changed)
     assert spec.destination(spec.config.model_validate({**config, "allow_changes": True})) == before
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [("", "run_query"), ("query", "run_query"), ("insert", "insert_rows"), ("Upsert", "upsert_rows")]
+    ("name", "meant"),
+    [
+        ("", "run_query"),
+        ("query", "run_query"),
+        ("execute", "run_statement"),
+        ("insert", "insert_rows"),
+        ("Upsert", "upsert_rows"),
+    ],
 )
 def test_the_names_of_its_actions(name: str, meant: str) -> None:
     assert integration_action(CONNECTORS["database"], name).type == f"database_{meant}"
@@ -326,10 +346,11 @@ def test_the_integration_is_called_by_name(run: Bench) -> None:
 
 def test_a_simulation_reaches_nothing(server: Cluster) -> None:
     run = bench(account(server, host="192.0.2.1", allow_changes=True))
-    run.connect = run.addresses = None
+    run.connect = run.addresses = run.database_file = None
     run.calls = FreeCalls(assumed=True)
     for name, params in (
         ("run_query", {"query": "SELECT 1"}),
+        ("run_statement", {"query": "DELETE FROM t"}),
         ("insert_rows", {"table": "t", "rows": {"a": 1}}),
         ("upsert_rows", {"table": "t", "rows": {"a": 1}, "match": ["a"]}),
     ):

@@ -19,6 +19,7 @@ class NoServices(StepServices):
         self.http: Any = None
         self.connect: Any = None
         self.addresses: Any = None
+        self.database_file: Any = None
         self.integration_used: Any = lambda _integration_id: nullcontext()
         self.mail: Any = None
         self.tables: Any = None
