@@ -9,7 +9,7 @@ from typing import cast
 from flowapp.catalog import StepContext
 from flowapp.catalog.sql_expressions import bind
 from flowapp.connectors.database import statements
-from flowapp.connectors.database.target import Reach, Target, target_of
+from flowapp.connectors.database.target import Access, Target, target_of
 from flowapp.connectors.database.values import Row
 from flowapp.connectors.runner import Service
 from flowapp.errors import StepError
@@ -61,8 +61,8 @@ def upsert_rows(ctx: StepContext, service: Service, values: Values) -> dict[str,
 
 def try_out(service: Service, context: object) -> str:
     """Signs in and asks for the server's version."""
-    reach: Reach = context.http.guard  # type: ignore[attr-defined] # every Http of the product has one
-    target = target_of(service.handle, reach, most=10)
+    access: Access = context.http.guard  # type: ignore[attr-defined] # every Http of the product has one
+    target = target_of(service.handle, access, most=10)
     query = _VERSION.get(target.kind, "SELECT version() AS version")
     answer = _driver(target).query(target, statements.read(target.kind, query, {}))
     return say("Connected to “%(database)s” (%(version)s).", database=target.database,

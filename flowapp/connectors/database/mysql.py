@@ -92,7 +92,7 @@ def _cursor(connection: Connection[Cursor], *, whole: bool) -> Iterator[SSCursor
 @contextmanager
 def _opened(target: Target) -> Iterator[Connection[Cursor]]:
     """A connection in a transaction, which is kept where nothing goes wrong. StepError."""
-    socket = target.reach.connect(target.host, target.port, float(target.timeout))
+    socket = target.access.connect(target.host, target.port, float(target.timeout))
     connection = _client(target)
     try:
         with socket, cut_after(socket.fileno(), target.timeout):

@@ -114,7 +114,7 @@ def _opened(target: Target) -> Iterator[psycopg.Connection]:
 
 
 def _connected(target: Target) -> psycopg.Connection:
-    addresses = target.reach.addresses(target.host, target.port)
+    addresses = target.access.addresses(target.host, target.port)
     try:
         with _authorities(target) as roots:
             return psycopg.connect(

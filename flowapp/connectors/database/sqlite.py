@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from flowapp import exact_json
 from flowapp.connectors.database import sqlite_work
-from flowapp.connectors.database.sqlite_work import CommittedError, Job, NotAllowedError
+from flowapp.connectors.database.sqlite_work import Job, LostError, RefusedError
 from flowapp.connectors.database.statements import Statement
 from flowapp.connectors.database.target import Target
 from flowapp.connectors.database.values import Found, Row, is_flat, too_large
@@ -65,15 +65,15 @@ def _bound(value: object) -> object:
 
 def _done(target: Target, work: Callable[..., T], *what: object) -> T:
     """What the work gives, in a helper."""
-    path = target.reach.database_file(target.database)
+    path = target.access.database_file(target.database)
     with _ticket(target) as ticket:
         try:
             return helpers.call(work, Job(path, ticket, target.timeout, target.row_limit), *what)
         except sqlite3.Error as error:
             raise _fault(target, error) from None
-        except NotAllowedError as error:
+        except RefusedError as error:
             raise _refused(target, error) from None
-        except CommittedError:
+        except LostError:
             raise target.lost(say("its process ended")) from None
 
 
@@ -89,7 +89,7 @@ def _ticket(target: Target) -> Iterator[str]:
         yield str(file)
 
 
-def _refused(target: Target, error: NotAllowedError) -> StepError:
+def _refused(target: Target, error: RefusedError) -> StepError:
     if error.changes:
         return target.only_reads()
     return target.fault(

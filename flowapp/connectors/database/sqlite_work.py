@@ -51,7 +51,7 @@ class Job:
     row_limit: int
 
 
-class NotAllowedError(Exception):
+class RefusedError(Exception):
     """A statement does what it may not. `changes`: it changes something; else `what` it does."""
 
     def __init__(self, what: str, changes: bool) -> None:
@@ -59,7 +59,7 @@ class NotAllowedError(Exception):
         self.what, self.changes = what, changes
 
 
-class CommittedError(Exception):
+class LostError(Exception):
     """Another helper was about to keep this change, and was lost."""
 
 
@@ -82,7 +82,7 @@ def write(job: Job, statements: Sequence[tuple[str, Sequence[object]]]) -> None:
 
 @contextmanager
 def _opened(job: Job) -> Iterator[sqlite3.Connection]:
-    mode, refused = "rw" if job.ticket else "ro", list[NotAllowedError]()
+    mode, refused = "rw" if job.ticket else "ro", list[RefusedError]()
     connection = sqlite3.connect(
         f"file:{quote(job.path)}?mode={mode}", uri=True, timeout=min(_BUSY, job.timeout), isolation_level=None
     )
@@ -106,7 +106,7 @@ def _keep(connection: sqlite3.Connection, ticket: str) -> None:
     try:
         Path(ticket).unlink()
     except FileNotFoundError:
-        raise CommittedError from None
+        raise LostError from None
     connection.set_authorizer(None)
     connection.execute("COMMIT")
 
@@ -120,7 +120,7 @@ def _limit(connection: sqlite3.Connection, end: float) -> None:
     connection.set_progress_handler(lambda: int(time.monotonic() > end), _HANDLED_EVERY)
 
 
-def _authorizer(refused: list[NotAllowedError], allowed: frozenset[int]) -> Callable[..., int]:
+def _authorizer(refused: list[RefusedError], allowed: frozenset[int]) -> Callable[..., int]:
     def may(code: int, first: str | None, second: str | None, *_more: object) -> int:
         if code == sqlite3.SQLITE_PRAGMA:
             fits = str(first).lower() in _SHOWN or (str(first).lower() in _SETTINGS and second is None)
@@ -135,7 +135,7 @@ def _authorizer(refused: list[NotAllowedError], allowed: frozenset[int]) -> Call
         what = f"{second}()" if code == sqlite3.SQLITE_FUNCTION else _NAMES.get(code, "TEMP")
         if code == sqlite3.SQLITE_PRAGMA:
             what = f"PRAGMA {first}"
-        refused.append(NotAllowedError(what, code in _CHANGES))
+        refused.append(RefusedError(what, code in _CHANGES))
         return sqlite3.SQLITE_DENY
 
     return may

@@ -19,7 +19,7 @@ _PORTS = {"postgresql": 5432, "mysql": 3306}
 _PATIENCE = 5  # seconds that a server has beyond its own time limit before its connection is cut
 
 
-class Reach(Protocol):
+class Access(Protocol):
     """What may be reached, as the egress guard decides: a StepContext, or the guard itself."""
 
     connect: Callable[[str, int, float], socket.socket]
@@ -42,7 +42,7 @@ class Target:
     writes: bool
     timeout: int
     row_limit: int
-    reach: Reach
+    access: Access
 
     def fault(self, reason: str, *, permanent: bool, **details: object) -> StepError:
         """An error in plain words, without the password."""
@@ -78,7 +78,7 @@ class Target:
         )
 
 
-def target_of(handle: IntegrationHandle, reach: Reach, most: float = LONGEST, *, writes: bool = False) -> Target:
+def target_of(handle: IntegrationHandle, access: Access, most: float = LONGEST, *, writes: bool = False) -> Target:
     """`most`: seconds that the step has. StepError where it wants to write, and may not."""
     config = handle.config
     port = config["port"] or _PORTS.get(config["kind"], 1)
@@ -96,7 +96,7 @@ def target_of(handle: IntegrationHandle, reach: Reach, most: float = LONGEST, *,
         writes=writes,
         timeout=max(1, min(config["timeout"], int(most), LONGEST)),
         row_limit=max(1, min(config["row_limit"], MOST_ROWS)),
-        reach=reach,
+        access=access,
     )
     if writes and not config["allow_changes"]:
         reason = say("changes are not allowed. Turn on “Allow changes” in the integration to write to it.")

@@ -13,7 +13,7 @@ import pytest
 
 from flowapp.catalog import CONNECTORS, IntegrationHandle, open_integration
 from flowapp.connectors.database import sqlite_work
-from flowapp.connectors.database.sqlite_work import CommittedError, Job
+from flowapp.connectors.database.sqlite_work import Job, LostError
 from flowapp.errors import StepError
 from flowapp.integrations.service import check
 from flowapp.security.addresses import Guard
@@ -243,7 +243,7 @@ def test_a_file_that_is_locked_is_worth_a_retry(change: Bench, admin: sqlite3.Co
 def test_a_change_is_not_kept_twice(admin: sqlite3.Connection, folder: Path) -> None:
     """A helper that was lost while it kept a change leaves no ticket: the next one keeps nothing."""
     job = Job(str(folder / "shop.db"), str(folder / "ticket"), 5, 10)
-    with pytest.raises(CommittedError):
+    with pytest.raises(LostError):
         sqlite_work.write(job, [("INSERT INTO customers (id) VALUES (?)", [9])])
     assert len(rows(admin)) == 5
 
