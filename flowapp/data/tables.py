@@ -27,9 +27,10 @@ RESERVED = frozenset(
     {*SYSTEM_COLUMNS, "source_key", "organization_id", "rowid", "oid", "_rowid_", "ctid", "xmin", "xmax", "cmin", "cmax",
      "tableoid"}
 )  # fmt: skip
+# In a sub-select PostgreSQL reads the setting once for each statement.
 _MINE = (
-    "current_setting('flowapp.organization', true) = 'system' "
-    "OR organization_id = current_setting('flowapp.organization', true)"
+    "(SELECT current_setting('flowapp.organization', true) = 'system') "
+    "OR organization_id = (SELECT current_setting('flowapp.organization', true))"
 )
 
 

@@ -64,7 +64,8 @@ def sent(connection: Connection, migration: Any) -> list[str]:
         statements.append(" ".join(statement.replace('"', "").split()).lower())
 
     event.listen(connection, "before_cursor_execute", note)
-    with Operations.context(MigrationContext.configure(connection)):
+    context = MigrationContext.configure(connection, opts={"transaction_per_migration": True})
+    with context.begin_transaction(_per_migration=True), Operations.context(context):
         migration.upgrade()
     event.remove(connection, "before_cursor_execute", note)
     return statements

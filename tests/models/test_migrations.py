@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 
 from flowapp import ROOT
@@ -196,6 +197,32 @@ def test_a_table_is_protected_as_those_of_earlier_migrations_are(postgres: Any) 
             assert fresh == views and len(fresh) == 1
     engine.dispose()
     postgres.drop_database(name)
+
+
+def test_the_organization_is_read_once_for_each_statement(postgres: Any) -> None:
+    """And the tables of users, which releases before made, are among those that the migration changes."""
+    name = postgres.create_database()
+    engine = create_engine(postgres.url(name).replace("postgresql://", "postgresql+psycopg://"))
+    column = "CREATE TABLE ud_old (organization_id VARCHAR(36) NOT NULL)"
+    old = "CREATE POLICY tenant ON ud_old USING (organization_id = current_setting('flowapp.organization', true))"
+    asked = text("SELECT DISTINCT qual, with_check FROM pg_policies WHERE policyname = 'tenant' ORDER BY qual DESC")
+    with engine.connect() as connection:
+        connection.execute(text(column))
+        connection.execute(text(old))
+        connection.commit()
+        context = MigrationContext.configure(connection, opts={"transaction_per_migration": True})
+        with context.begin_transaction(_per_migration=True), Operations.context(context):
+            migration("0042").upgrade()
+        varchar, uuid = connection.execute(asked).all()
+    assert varchar.qual == varchar.with_check and uuid.qual == uuid.with_check
+    assert varchar.qual.count("SELECT") == uuid.qual.count("SELECT") == 2
+    engine.dispose()
+    postgres.drop_database(name)
+
+
+def migration(revision: str) -> Any:
+    scripts = ScriptDirectory(str(ROOT / "migrations")).walk_revisions()
+    return next(script.module for script in scripts if script.revision == revision)
 
 
 def test_sqlite_has_no_such_protection() -> None:
