@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
+from flowapp.catalog import registry
 from flowapp.data import records, tables
 from flowapp.data.step_tables import ProjectTables
 from flowapp.errors import InvalidError, NotFoundError, StepError
@@ -264,6 +265,7 @@ def test_what_is_found_is_counted_beyond_the_limit(session, project, contacts):
 
 
 def test_names_of_the_project_are_known(session, project, contacts):
+    registry.load()  # "table" is declared where its steps are
     found = known(session, project.id)
     assert all(found.resources.has("table", name) for name in (contacts.id, "contacts", "Contacts"))
     assert not found.resources.has("table", "companies") and not found.resources.choices("schema")
