@@ -197,7 +197,6 @@ class ConnectorSpec:
     `credential_type` says of a config which of models.CREDENTIAL_TYPES its credentials are; `oauth2` how it signs in by OAuth2
     (None: it does not).
     `category` groups connectors in the catalogue; `guide` says how to get what its form asks for.
-    `lacks` names the credential that is missing and without which this config is of no use (empty: none).
     """
 
     type: str
@@ -215,7 +214,6 @@ class ConnectorSpec:
     home: str = ""
     category: str = ""
     guide: str = ""
-    lacks: Callable[[Any, Any], str] = lambda _config, _credentials: ""
 
     def read(self, config: Mapping[str, object], credentials: Mapping[str, object]) -> tuple[Params, Params]:
         """What is stored of an integration, through its models: what they leave out has its default.

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from flowapp import events
 from flowapp.catalog import CONNECTORS, ConnectorSpec, Http, Params, stored_value
 from flowapp.engine.language.validation_messages import plain_problems
+from flowapp.engine.store import polls
 from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.events import Cause
 from flowapp.exact_json import Json
@@ -120,8 +121,6 @@ def save(
     problems = _name_problems(session, row, name)
     for part, model, values in (("config", spec.config, config), ("credentials", spec.credentials, credentials)):
         problems += [Problem(f"{part}.{p.path}".rstrip("."), p.message) for p in check(model, values)]
-    if not problems and (missing := spec.lacks(*spec.read(config, credentials))):
-        problems = [Problem(f"credentials.{missing}", say("Enter this."))]
     if not problems and inspect(row).has_identity and _goes_elsewhere(spec, row.config, config):
         problems = [Problem(f"credentials.{name}", _WRITE_AGAIN) for name in kept if credentials.get(name)]
     if problems:
@@ -132,6 +131,8 @@ def save(
     if expires_at != "kept":
         row.credentials_expire_at = expires_at
     if not stored.holds(vault, row, credentials):
+        if row.reconnect_reason:
+            polls.ask_again(session, utcnow())
         row.connected_by, row.oauth_tokens, row.reconnect_reason = cause.actor_id, None, ""
         stored.write(session, vault, row, credentials)
     row.last_test_ok, row.last_tested_at, row.last_test_message = None, None, ""

@@ -34,6 +34,12 @@ def test_every_action_is_called_in_a_test() -> None:
     assert own - named() == set()
 
 
+def test_every_trigger_is_polled_in_a_test() -> None:
+    own = {f"{name}_{trigger.name}" for name, manifest in MANIFESTS.items() for trigger in manifest.triggers}
+    assert "api_new_entry" in own
+    assert own - named() == set()
+
+
 def test_a_connector_has_few_actions() -> None:
     assert {name for name, manifest in MANIFESTS.items() if len(manifest.actions) > MOST} == set()
 

@@ -67,18 +67,15 @@ class PollParams(Params):
         DEFAULT_MINUTES,
         ge=1,
         le=_MOST_MINUTES,
-        json_schema_extra=ui(N_("Check every … minutes"), widget="number"),
+        json_schema_extra=ui(N_("Minutes between two checks"), widget="number"),
     )
     start: Start = Field(
         "from_now",
         json_schema_extra=ui(
-            N_("What is there already"),
-            N_("Decided with the first check. It counts again only when the connection or what is checked changes."),
+            N_("Items that are there already"),
+            N_("Decided with the first check, and again only when the connection or what is checked changes."),
             widget="select",
-            choices=[
-                ("from_now", N_("Leave it out: start only for what is new from now on")),
-                ("with_existing", N_("Start for it, too")),
-            ],
+            choices=[("from_now", N_("Ignore them")), ("with_existing", N_("Start for each of them, too"))],
         ),
     )
 

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from flowapp.catalog import Http, OAuth2
+from flowapp.engine.store import polls
 from flowapp.errors import ConflictError
 from flowapp.integrations import credentials, service
 from flowapp.integrations.oauth import exchange
-from flowapp.models import Integration
+from flowapp.models import Integration, utcnow
 from flowapp.security.credentials import Vault
 from flowapp.texts import say
 
@@ -80,3 +81,4 @@ def finish(
     tokens = exchange.ask(http, spec, known, body)
     credentials.write(session, vault, row, dict(tokens), "oauth_tokens")
     row.reconnect_reason = ""
+    polls.ask_again(session, utcnow())

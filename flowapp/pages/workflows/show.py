@@ -33,6 +33,7 @@ from flowapp.web.forms.providers import of_project
 from flowapp.web.forms.summary import conditions_line, described, step_line
 from flowapp.web.texts import localized_problems, translated
 from flowapp.workflows.kept_starts import kept_while_paused
+from flowapp.workflows.polling import Polling, polling_of
 
 bp = Blueprint("workflow", __name__)
 _EXECUTIONS = 25
@@ -155,7 +156,8 @@ def _change(workflow_id: UUID, change: Callable[..., object], done: str) -> Resp
 
 
 class TriggerWords(TypedDict, total=False):
-    """A trigger in words: what it means is its `text`; `url` and `page` are a webhook's and a form's addresses."""
+    """A trigger in words: what it means is its `text`; `url` and `page` are a webhook's and a form's addresses,
+    `polling` how its checks go."""
 
     icon: str
     label: str
@@ -169,6 +171,7 @@ class TriggerWords(TypedDict, total=False):
     error: str
     url: str
     page: str
+    polling: Polling | None
 
 
 @bp.app_template_global("trigger_words")
@@ -201,12 +204,14 @@ def _trigger_details(workflow: Workflow) -> list[TriggerWords]:
     """The words, with addresses and the next firing of what runs."""
     rows = db.session.scalars(select(Trigger).filter_by(workflow_id=workflow.id)).all()
     running = {row.key: row for row in rows}
+    polling = {one.trigger: one for one in polling_of(db.session(), workflow)}
     base = (current_app.extensions["settings"].base_url or request.host_url).rstrip("/")
     details = trigger_words(workflow)
     for words in details:
         row = running.get(words["key"])
         words["next"] = row.next_fire_at if row else None
         words["error"] = translated(row.error) if row else ""
+        words["polling"] = polling.get(words["key"])
         if words.get("source") == "hook":
             words["url"] = f"{base}/hooks/{words['config'].get('key', '')}"
         elif words.get("source") == "form":

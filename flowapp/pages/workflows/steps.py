@@ -19,12 +19,11 @@ from flowapp.web.edits import at_the_same_moment, deleted_elsewhere
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.editor import PLACES, Editor
 from flowapp.web.forms.flow import flow
-from flowapp.web.forms.step_picker import step_kinds
+from flowapp.web.forms.step_picker import MAX_SEARCH, step_kinds
 from flowapp.web.render import page, to_url, wants_fragment
 from flowapp.workflows import test_data
 
 bp = Blueprint("steps", __name__, url_prefix="/workflows/<uuid:workflow_id>")
-MAX_SEARCH = 200
 
 
 @bp.get("/steps")

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
 
-from flowapp.catalog import TRIGGERS, TriggerSpec, get_trigger
+from flowapp.catalog import TRIGGERS, get_trigger
 from flowapp.engine.language.definition import free_key
 from flowapp.errors import InvalidError, NotFoundError, StaleError
 from flowapp.extensions import db
@@ -17,6 +17,7 @@ from flowapp.web.access import access
 from flowapp.web.edits import at_the_same_moment, deleted_elsewhere
 from flowapp.web.forms.draft import Draft
 from flowapp.web.forms.flow import trigger_card
+from flowapp.web.forms.step_picker import MAX_SEARCH, trigger_kinds
 from flowapp.web.forms.trigger_side import side
 from flowapp.web.forms.triggers import TriggerForm
 from flowapp.web.locale import select_timezone
@@ -39,10 +40,11 @@ def index(workflow_id: UUID) -> Response:
 @access(Role.EDITOR)
 def catalog(workflow_id: UUID) -> Response:
     """Which kind to add."""
-    groups: dict[str, list[TriggerSpec]] = {}
-    for spec in sorted(TRIGGERS.values(), key=lambda spec: str(_(spec.label)).lower()):
-        groups.setdefault(str(_(spec.group)), []).append(spec)
-    return page("workflows/triggers/catalog.html", groups=groups, workflow=Draft(workflow_id).workflow)
+    wanted = request.args.get("q", "").strip()[:MAX_SEARCH]
+    workflow = Draft(workflow_id).workflow
+    return page(
+        "workflows/triggers/catalog.html", block="list", kinds=trigger_kinds(wanted), workflow=workflow, q=wanted
+    )
 
 
 @bp.route("/new-trigger/<trigger_type>", methods=["GET", "POST"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -35,14 +37,40 @@ log = get_logger(__name__)
 
 
 def poll(trigger_id: str, organization_id: str) -> None:
-    """Polls a trigger, if that is still to be done and nobody else does; while there is more, some times in a row."""
-    for _page in range(PAGES):
-        current = runtime()
-        with tenant_session(current.engine, organization_id) as session:
-            turn = polls.claim(session, trigger_id, current.clock.now())
-            session.commit()
-        if turn is None or not _Polling(current, organization_id, turn).run() or current.stopping.is_set():
-            return
+    """Polls a trigger, if that is still to be done and nobody else does; while there is more, some times in a row.
+
+    At most half of the process's threads wait for services that are slow: executions need the others.
+    """
+    current = runtime()
+    places = _places(max(1, current.settings.threads // 2))
+    if not places.acquire(blocking=False):
+        _put_off(current, trigger_id, organization_id)
+        return
+    try:
+        for _page in range(PAGES):
+            turn = _claim(current, trigger_id, organization_id)
+            if turn is None or not _Polling(current, organization_id, turn).run() or current.stopping.is_set():
+                return
+    finally:
+        places.release()
+
+
+@cache
+def _places(count: int) -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(count)
+
+
+def _claim(current: Runtime, trigger_id: str, organization_id: str) -> Turn | None:
+    with tenant_session(current.engine, organization_id) as session:
+        turn = polls.claim(session, trigger_id, current.clock.now())
+        session.commit()
+    return turn
+
+
+def _put_off(current: Runtime, trigger_id: str, organization_id: str) -> None:
+    with tenant_session(current.engine, organization_id) as session:
+        polls.come_back(session, trigger_id, current.clock.now() + SOON)
+        session.commit()
 
 
 class _Polling:

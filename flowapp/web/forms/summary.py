@@ -18,6 +18,7 @@ from flowapp.web.forms.info import Info, infos
 from flowapp.web.forms.providers import Providers
 from flowapp.web.forms.text import number, shown
 from flowapp.web.locale import duration
+from flowapp.web.texts import translated
 
 LENGTH = 110
 _JOIN = {"all": " · ", "any": " / ", "not": " · "}
@@ -70,7 +71,7 @@ def described(spec: TriggerSpec, config: Mapping[str, object]) -> str:
     model = spec.params.model_validate(completed(spec, config))
     if spec.source == "clock":
         return str(spec.summary(model, str(get_locale() or "en")))
-    return spec.summary(model)
+    return translated(spec.summary(model))
 
 
 def completed(spec: TriggerSpec, config: Mapping[str, object]) -> dict[str, object]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from dramatiq import Message
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
 
 from flowapp import tasks
-from flowapp.models import utcnow
+from flowapp.engine.store import polls
+from flowapp.models import Execution, utcnow
+from flowapp.models.tenancy import make_engine, prepare_engine, system_session
 from flowapp.scheduler import Scheduler
 from flowapp.tasks import polling
 from tests.api.conftest import Api
@@ -27,6 +34,7 @@ class Shop:
     def __init__(self, api: Api, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
         self.api, self.sink, self.time = api, sink, utcnow()
         self.orders: list[dict[str, Any]] = []
+        self.sent: set[str] = set()  # what workers were asked to do
         sink.ask = lambda request: Answer(body=json.dumps({"data": self.orders}).encode()) if not sink.answers else None
         self.runtime = tasks.runtime()
         monkeypatch.setattr(self.runtime.clock, "now", lambda: self.time)
@@ -66,6 +74,7 @@ class Shop:
         self.scheduler.tick()
         queued = [Message.decode(one) for name in QUEUES for one in self.runtime.redis.lrange(name, 0, -1)]
         self.runtime.redis.delete(*QUEUES)
+        self.sent |= {one.actor_name for one in queued}
         return [(one.args[0], one.args[1]) for one in queued if one.actor_name == "poll_trigger"]
 
     def poll(self, minutes: float = 0) -> int:
@@ -77,10 +86,10 @@ class Shop:
         return len(self.sink.requests) - before
 
     def fired(self, workflow_id: str) -> list[Any]:
-        """The ids of the entries that started the workflow, in their order."""
-        found = self.api.get(f"/executions/?workflow={workflow_id}&limit=100")["results"]
-        details = [self.api.get(f"/executions/{one['id']}/") for one in found]
-        return sorted(one["input_data"]["entry"]["id"] for one in details)
+        """The ids of the entries that started the workflow."""
+        with system_session(self.runtime.engine) as session:
+            found = session.scalars(select(Execution.input_data).filter_by(workflow_id=workflow_id))
+            return sorted(one["entry"]["id"] for one in found)  # type: ignore[index]
 
     def health(self, workflow_id: str) -> Any:
         return self.api.get(f"/workflows/{workflow_id}/")["polling"][0]
@@ -94,10 +103,6 @@ def log(step_id: str, message: str = "x") -> dict[str, Any]:
 def shop(app: Any, api: Api, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     with app.app_context():
         yield Shop(api, sink, monkeypatch)
-
-
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def test_each_new_entry_starts_the_workflow_once(shop: Shop) -> None:
@@ -139,3 +144,135 @@ def test_an_item_between_a_poll_and_a_republish_still_fires_once(shop: Shop) -> 
     shop.change(workflow, interval=1)
     shop.poll(minutes=1)
     assert shop.fired(workflow) == [2, 3]
+
+
+@pytest.mark.parametrize("change", [{"path": "/other"}, {"query": {"shop": "2"}}])
+def test_what_is_looked_at_changes_and_is_asked_for_anew(shop: Shop, change: dict[str, Any]) -> None:
+    """Entries of another list are others, whatever their ids; what is there already is left out once more."""
+    shop.orders = [{"id": 1}]
+    workflow = shop.workflow()
+    shop.poll()
+    shop.orders += [{"id": 2}]
+    shop.poll(minutes=5)
+    shop.change(workflow, **change)
+    shop.poll()
+    shop.orders += [{"id": 3}]
+    shop.poll(minutes=5)
+    assert shop.fired(workflow) == [2, 3]
+    shop.change(workflow, start="with_existing", path="/third")
+    shop.poll()
+    assert shop.fired(workflow) == [1, 2, 2, 3, 3]
+
+
+def test_two_workers_poll_once(shop: Shop) -> None:
+    """Whoever comes while another one polls goes away; a message that came twice polls again and starts nothing twice."""
+    shop.orders = [{"id": 1}]
+    workflow = shop.workflow(start="with_existing")
+    shop.time = utcnow()
+    ((trigger_id, organization_id),) = shop.woken()
+    asked = threading.Event()
+
+    def ask(_request: Any) -> Answer:
+        asked.set()
+        second.join(5)
+        return Answer(body=b'{"data": [{"id": 1}]}')
+
+    def come_second() -> None:
+        asked.wait(5)
+        polling.poll(trigger_id, organization_id)
+
+    shop.sink.ask, second = ask, threading.Thread(target=come_second)
+    second.start()
+    polling.poll(trigger_id, organization_id)
+    assert (len(shop.sink.requests), shop.fired(workflow)) == (1, [1])
+    polling.poll(trigger_id, organization_id)
+    assert (len(shop.sink.requests), shop.fired(workflow)) == (2, [1])
+
+
+def test_a_worker_that_is_killed_between_poll_and_commit_loses_nothing(shop: Shop, settings: Any) -> None:
+    """A process of its own is killed as it commits what it found."""
+    shop.orders = [{"id": 1}]
+    workflow = shop.workflow(start="with_existing")
+    shop.time = utcnow()
+    ((trigger_id, organization_id),) = shop.woken()
+    child = os.fork()
+    if not child:
+        _poll_and_die(shop, settings, trigger_id, organization_id)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert (len(shop.sink.requests), shop.fired(workflow)) == (1, [])
+    assert shop.poll(minutes=1) == 0, "the killed worker may still be at it"
+    shop.orders += [{"id": 2}]
+    assert shop.poll(minutes=2) == 1
+    shop.poll(minutes=5)
+    assert shop.fired(workflow) == [1, 2]
+
+
+def _poll_and_die(shop: Shop, settings: Any, trigger_id: str, organization_id: str) -> None:
+    try:
+        engine = make_engine(settings, "worker")
+        prepare_engine(engine, settings)
+        runtime = tasks.Runtime.make(settings, engine)
+        runtime.clock.now = lambda: shop.time
+        tasks.init(runtime)
+        event.listen(Session, "before_commit", lambda s: os.kill(os.getpid(), 9) if s.info.get("accepted") else None)
+        accept = polls.accept
+
+        def accepted(session: Session, *how: Any) -> Any:
+            session.info["accepted"] = True
+            return accept(session, *how)
+
+        polls.accept = accepted
+        polling.poll(trigger_id, organization_id)
+    finally:
+        os._exit(1)
+
+
+def test_a_list_that_is_long_starts_all_of_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many transactions; the last one moves the cursor."""
+    monkeypatch.setattr(polls, "STARTED_TOGETHER", 3)
+    shop.orders = [{"id": one} for one in range(10)]
+    workflow = shop.workflow(start="with_existing")
+    shop.poll()
+    shop.poll(minutes=5)
+    assert shop.fired(workflow) == list(range(10))
+
+
+def test_text_that_no_database_keeps_stops_nothing(shop: Shop) -> None:
+    shop.orders = [{"id": 1, "note": "a\0b"}]
+    workflow = shop.workflow(start="with_existing")
+    shop.poll()
+    (found,) = shop.api.get(f"/executions/?workflow={workflow}")["results"]
+    assert shop.api.get(f"/executions/{found['id']}/")["input_data"]["entry"] == {"id": 1, "note": "ab"}
+
+
+def test_the_trigger_is_checked_when_it_is_saved(shop: Shop) -> None:
+    def problems(**config: Any) -> dict[str, str]:
+        trigger = {"trigger_type": "api_new_entry", "config": shop.config(**config)}
+        answer = shop.api("POST", "/workflows/", {"name": "W", "triggers": [trigger], "steps": [log("a")]}, 422)
+        return {one["path"]: one["message"] for one in answer.json["errors"]}
+
+    assert "{{" in problems(path="/{{ input.a }}")["triggers.0.config.path"]
+    assert "triggers.0.config.interval" in problems(interval=0)
+    assert "triggers.0.config.start" in problems(start="later")
+    assert "triggers.0.config.path" in problems(path="")
+    workflow = shop.workflow(active=False, integration="Nobody's")
+    answer = shop.api("POST", f"/workflows/{workflow}/activate/", {}, 422)
+    assert "There is no integration “Nobody's”" in answer.json["errors"][0]["message"]
+
+
+def test_it_is_exported_and_imported(shop: Shop) -> None:
+    shop.orders = [{"id": 1}]
+    workflow = shop.workflow()
+    shop.poll()
+    read = shop.api.get(f"/workflows/{workflow}/")
+    assert shop.api("PUT", f"/workflows/{workflow}/", read, 200).json["triggers"] == read["triggers"]
+    file = shop.api.get(f"/workflows/{workflow}/export/")
+    (copied,) = shop.api.post("/import/?mode=copy", file)["workflows"]
+    triggers = shop.api.get(f"/workflows/{copied['id']}/")["triggers"]
+    assert [one["config"] for one in triggers] == [one["config"] for one in read["triggers"]]
+    shop.api.post(f"/workflows/{copied['id']}/activate/")
+    shop.orders += [{"id": 2}]
+    shop.poll(minutes=5)
+    shop.orders += [{"id": 3}]
+    shop.poll(minutes=5)
+    assert [shop.fired(workflow), shop.fired(copied["id"])] == [[2, 3], [3]], "each has a cursor of its own"

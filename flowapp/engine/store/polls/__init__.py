@@ -149,7 +149,7 @@ def accept(session: Session, turn: Turn, found: Found, now: datetime, next_at: d
     }  # fmt: skip
     started = _started(session, turn, found, values, now)
     if started is not None:
-        _come_back(session, turn, next_at)
+        come_back(session, turn.trigger_id, next_at)
     return started
 
 
@@ -198,14 +198,14 @@ def fail(
     if not _write(session, turn, values):
         return None
     if _listener(session, turn) is not None:
-        _come_back(session, turn, next_at)
+        come_back(session, turn.trigger_id, next_at)
     return session.get_one(TriggerPoll, turn.trigger_id, populate_existing=True)
 
 
 def give_back(session: Session, turn: Turn, next_at: datetime) -> None:
     """Ends a turn of which nothing came. The caller commits."""
     if _write(session, turn, {"lease_until": None}):
-        _come_back(session, turn, next_at)
+        come_back(session, turn.trigger_id, next_at)
 
 
 def _write(session: Session, turn: Turn, values: dict[str, object]) -> bool:
@@ -219,10 +219,14 @@ def _write(session: Session, turn: Turn, values: dict[str, object]) -> bool:
     return bool(written.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def _come_back(session: Session, turn: Turn, next_at: datetime) -> None:
-    session.execute(
-        update(Trigger)
-        .where(Trigger.id == turn.trigger_id, Trigger.is_active)
-        .values(next_fire_at=next_at)
-        .execution_options(synchronize_session=False)
-    )
+def come_back(session: Session, trigger_id: str, next_at: datetime) -> None:
+    """Sets when the trigger is polled next, unless it was switched off. The caller commits."""
+    later = update(Trigger).where(Trigger.id == trigger_id, Trigger.is_active).values(next_fire_at=next_at)
+    session.execute(later.execution_options(synchronize_session=False))
+
+
+def ask_again(session: Session, now: datetime) -> None:
+    """Polls at once what stood still because somebody had to sign in again: somebody did. The caller commits."""
+    still = select(TriggerPoll.trigger_id).where(TriggerPoll.status == "signed_out")
+    soon = update(Trigger).where(Trigger.id.in_(still), Trigger.is_active).values(next_fire_at=now)
+    session.execute(soon.execution_options(synchronize_session=False))
