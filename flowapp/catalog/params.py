@@ -99,6 +99,7 @@ class Hints(TypedDict, total=False):
     others: Others
     words: tuple[str, ...]
     inserts: Inserts
+    options_of: tuple[str, ...]
 
 
 def ui(
@@ -120,6 +121,7 @@ def ui(
     others: Others = "wrong",
     words: tuple[str, ...] = (),
     inserts: Inserts = "text",
+    options_of: tuple[str, ...] = (),
 ) -> JsonDict:
     """`json_schema_extra` of a field. `raw`: expressions inside are left to the action (ctx.render, ctx.test).
 
@@ -135,6 +137,8 @@ def ui(
     `words` mean something fixed, too. `{object}_field` is the resource that field `object`
     decides. `others` is what a name is that nothing has: wrong (it keeps the draft from being published), doubtful (it is
     only told), or new (right: it comes to be). Widgets for one resource name it by themselves.
+    `options_of`, of a field whose choices the service gives (ConnectorSpec.options): the step or trigger type, then the fields
+    that must be filled in first.
     """
     hints: Hints = {
         "label": label,
@@ -154,6 +158,7 @@ def ui(
         "others": others,
         "words": words,
         "inserts": inserts,
+        "options_of": options_of,
     }
     return cast("JsonDict", {"ui": hints})
 

@@ -6,10 +6,13 @@ then offer the choices, and a draft with a name that does not exist says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from flowapp.catalog.context import AccessTokens, IntegrationHandle
+from flowapp.catalog.outgoing import Http
 from flowapp.values.text import folded
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ class Choice:
 
 
 Choices = Sequence[Choice]
+MOST_OFFERED = 1000  # choices of one field that are fetched from a service
 # Lists the choices in a session of the organization, for a workflow of the project.
 Listing = Callable[["Session", str], Choices]
 
@@ -60,6 +64,39 @@ def resource(
         return listing
 
     return register
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What a service has to choose from, and whether there is more than was fetched."""
+
+    choices: Choices
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsContext:
+    """What may be used to ask a service, under the names that StepContext has for it."""
+
+    http: Http
+    integration_used: Callable[[str], AbstractContextManager[None]]
+    access_token: AccessTokens
+    timeout: float
+
+
+Load = Callable[[OptionsContext, IntegrationHandle, Mapping[str, object]], Offered]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOptions:
+    """A field whose choices a service gives when somebody looks for them: its channels, its spreadsheets.
+
+    `needs`: the fields, with their labels, that must be filled in first; `load` takes their values. StepError where the
+    service refuses.
+    """
+
+    needs: Mapping[str, str]
+    load: Load
 
 
 class Lookup(Protocol):

@@ -15,6 +15,7 @@ from flowapp.catalog.explanations import Explain, Question
 from flowapp.catalog.outcome import Outcome
 from flowapp.catalog.params import Params, hints_of, stored_value
 from flowapp.catalog.polling import Poll
+from flowapp.catalog.resources import FieldOptions
 from flowapp.catalog.rows import RowSamples, SampleFunction
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -197,6 +198,7 @@ class ConnectorSpec:
     `credential_type` says of a config which of models.CREDENTIAL_TYPES its credentials are; `oauth2` how it signs in by OAuth2
     (None: it does not).
     `category` groups connectors in the catalogue; `guide` says how to get what its form asks for.
+    `options`: the fields whose choices the service gives, by step or trigger type and name.
     """
 
     type: str
@@ -214,6 +216,7 @@ class ConnectorSpec:
     home: str = ""
     category: str = ""
     guide: str = ""
+    options: Mapping[str, Mapping[str, FieldOptions]] = field(default_factory=dict)
 
     def read(self, config: Mapping[str, object], credentials: Mapping[str, object]) -> tuple[Params, Params]:
         """What is stored of an integration, through its models: what they leave out has its default.

@@ -9,6 +9,7 @@ import "./editor.js";
 import "./live.js";
 import "./mentions.js";
 import "./menus.js";
+import "./offers.js";
 import "./palette.js";
 import "./picker.js";
 import "./record.js";

@@ -106,6 +106,7 @@ EVERYTHING: dict[str, Any] = {
 QUERIES: dict[str, Values] = {
     "edges.change": {"source": "large", "branch": "yes", "target": "tell"},
     "workflow_values.show": {"path": "now"},
+    "field_options.show": {"prefix": "p-"},
     **{
         name: {} for name in ("companies.view", "contacts.view", "deals.view", "tasks.view")
     },  # each has views of its own
@@ -180,6 +181,7 @@ def _run(session: Session, place: Furnished) -> None:
     place.sets += [{"workflow_id": report.id, "number": 1}]  # its published version
     place.sets += [{"workflow_id": report.id, "action_type": kind} for kind in ACTIONS]
     place.sets += [{"workflow_id": report.id, "trigger_type": kind} for kind in TRIGGERS]
+    place.sets += [{"step_type": "slack_send_message", "field": "channel"}]
 
 
 def _wait_for_approval(session: Session, place: Furnished) -> Workflow:

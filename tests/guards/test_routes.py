@@ -251,7 +251,9 @@ def of_crm(tenant: Tenant) -> dict[str, str]:
 
 
 # Routes whose argument is no id of a tenant's object: a choice from the catalog.
-NO_IDS = {"integrations.new", "integration_dialog.connect", "crm_imports.new", "crm_imports.create", "crm_exports.save"}
+NO_IDS = {
+    "integrations.new", "integration_dialog.connect", "field_options.show", "crm_imports.new", "crm_imports.create", "crm_exports.save",
+}  # fmt: skip
 
 
 @pytest.mark.usefixtures("_no_csrf")

@@ -112,6 +112,32 @@ class ExecutedOut(Out):
     duration_ms: float
 
 
+class FindOptionsIn(In):
+    """Which field of which action or trigger, as in a workflow; `params`: what its other fields hold; `search`: part of a choice."""
+
+    action: str = Field(max_length=100, examples=["send_message"])
+    field: str = Field(max_length=100, examples=["channel"])
+    params: dict[str, object] = Field(default_factory=dict, examples=[{}])
+    search: str = Field(default="", max_length=200)
+
+
+class FieldOptionOut(Out):
+    """`value` is what the field takes."""
+
+    value: str
+    label: str
+
+
+class FieldOptionsOut(Out):
+    """The first choices that fit, and how many do; `more`: the service has more than were looked at. `message`: why there are none."""
+
+    success: bool
+    message: str
+    options: list[FieldOptionOut]
+    count: int
+    more: bool
+
+
 class UsageQuery(In):
     """How many days back."""
 

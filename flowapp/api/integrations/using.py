@@ -10,11 +10,13 @@ from flowapp.api.integrations import schemas
 from flowapp.api.integrations.integrations import ONE, TAG
 from flowapp.api.routes import route
 from flowapp.catalog import N_
+from flowapp.errors import StepError
 from flowapp.events import audit
 from flowapp.extensions import db
 from flowapp.integrations import service
 from flowapp.integrations.usage import usage_json
 from flowapp.security.roles import Role
+from flowapp.tasks.outgoing.options import find_options
 from flowapp.tasks.services import access_tokens
 from flowapp.web.access import access
 
@@ -52,6 +54,28 @@ def execute_integration(integration_id: str) -> Response:
     reference = (g.organization.id, row.id, row.integration_type)
     db.session.commit()
     return jsonify(tasks.execute_action(*reference, body.action, body.params))
+
+
+@route(
+    bp, f"{ONE}options/", "POST", tag=TAG, summary=N_("List the choices of a field"), body=schemas.FindOptionsIn,
+    answer=schemas.FieldOptionsOut,
+)  # fmt: skip
+@access(Role.EDITOR)
+def integration_options(integration_id: str) -> Response:
+    """What the service offers for a field: channels, spreadsheets. 200 also where the service refuses."""
+    row = service.get(db.session(), integration_id)
+    body = read_model(schemas.FindOptionsIn)
+    step_type = (
+        body.action if body.action.startswith(f"{row.integration_type}_") else f"{row.integration_type}_{body.action}"
+    )
+    reference = (g.organization.id, row.id, step_type, body.field, body.params, body.search)
+    db.session.commit()  # nothing stays open while the service is asked
+    try:
+        found = find_options(*reference)
+    except StepError as error:
+        return jsonify({"success": False, "message": error.message, "options": [], "count": 0, "more": False})
+    options = [{"value": one.value, "label": one.label} for one in found.choices]
+    return jsonify({"success": True, "message": "", "options": options, "count": found.count, "more": found.more})
 
 
 @route(

@@ -1,7 +1,18 @@
 """Connectors as manifests: their shape, how they are read, and what they are compiled to. Reads nothing but their files."""
 
 from flowapp.catalog.manifests.compile import Runner, action_specs, actions_of_manifest, connector_spec, result_of
-from flowapp.catalog.manifests.manifest import Action, Auth, Call, ErrorRule, Limit, Manifest, ManifestTrigger, Paging
+from flowapp.catalog.manifests.manifest import (
+    Action,
+    ActionField,
+    Auth,
+    Call,
+    ErrorRule,
+    Limit,
+    Manifest,
+    ManifestTrigger,
+    OptionsOf,
+    Paging,
+)
 from flowapp.catalog.manifests.models import ConnectorParams
 from flowapp.catalog.manifests.reading import ManifestError, read
 from flowapp.catalog.manifests.triggers import trigger_specs
@@ -9,6 +20,7 @@ from flowapp.catalog.manifests.words import placeholders
 
 __all__ = [
     "Action",
+    "ActionField",
     "Auth",
     "Call",
     "ConnectorParams",
@@ -17,6 +29,7 @@ __all__ = [
     "Manifest",
     "ManifestError",
     "ManifestTrigger",
+    "OptionsOf",
     "Paging",
     "Runner",
     "action_specs",

@@ -80,6 +80,19 @@ def _of_fields(
         if (field.kind == "choice") != bool(field.choices):
             yield (*place, "fields", at), "choices and kind choice belong together"
         yield from _unknown((*place, "fields", at, "show_if"), field.show_if, names)
+    yield from _of_options(manifest, fields, place)
+
+
+def _of_options(manifest: Manifest, fields: list[ActionField], place: Place) -> Iterator[Finding]:
+    names = {field.name for field in fields}
+    for at, field in enumerate(fields):
+        if options := field.options:
+            yield from _unknown((*place, "fields", at, "options"), options.needs, names)
+            if field.kind != "text":
+                yield (*place, "fields", at, "options"), "only a field of kind text has options"
+            if options.call:
+                yield from _unknown((*place, "fields", at, "options"), options.call.named, names | manifest.settings)
+                yield from _of_call(manifest, options.call, (*place, "fields", at, "options"))
 
 
 def _of_call(manifest: Manifest, call: Call, place: Place) -> Iterator[Finding]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from flowapp.catalog.context import StepContext
+from flowapp.catalog.context import IntegrationHandle, StepContext
 from flowapp.catalog.manifests.custom_call import CUSTOM_CALL
 from flowapp.catalog.manifests.manifest import Action, ActionField, Manifest, ManifestTrigger, Setting
-from flowapp.catalog.manifests.models import ConnectorParams, params_model, settings_model
+from flowapp.catalog.manifests.models import ConnectorParams, needs_of, params_model, settings_model
 from flowapp.catalog.manifests.words import filled
 from flowapp.catalog.outcome import Outcome
 from flowapp.catalog.params import N_, Params, raw_fields
 from flowapp.catalog.polling import PollContext, Polled
+from flowapp.catalog.resources import FieldOptions, Load, Offered, OptionsContext
 from flowapp.catalog.specs import ActionSpec, ConnectorSpec, OAuth2
 
 CREDENTIAL_TYPES = {"bearer": "api_key", "header": "api_key", "query": "api_key", "basic": "basic", "oauth2": "oauth2"}
@@ -37,6 +38,17 @@ class Runner(Protocol):
 
     def test(self, manifest: Manifest, config: Params, credentials: Params, context: object) -> str:
         """Asks the service for a sign of life. StepError."""
+        ...
+
+    def options(
+        self,
+        manifest: Manifest,
+        field: ActionField,
+        ctx: OptionsContext,
+        handle: IntegrationHandle,
+        values: Mapping[str, object],
+    ) -> Offered:
+        """The choices of a field."""
         ...
 
     def destination(self, manifest: Manifest, config: Params) -> str:
@@ -71,7 +83,34 @@ def connector_spec(manifest: Manifest, runner: Runner, home: str) -> ConnectorSp
         home=home,
         category=manifest.category,
         guide=manifest.guide,
+        options=_options(manifest, runner),
     )
+
+
+def _options(manifest: Manifest, runner: Runner) -> dict[str, dict[str, FieldOptions]]:
+    """The fields with choices of the service, by step or trigger type."""
+    actions = {action.name: action.fields for action in manifest.actions}
+    triggers = {trigger.name: trigger.fields for trigger in manifest.triggers}
+    found = {
+        f"{manifest.type}_{name}": _of_fields(manifest, fields, runner)
+        for name, fields in {**actions, **triggers}.items()
+    }
+    return {step_type: options for step_type, options in found.items() if options}
+
+
+def _of_fields(manifest: Manifest, fields: Iterable[ActionField], runner: Runner) -> dict[str, FieldOptions]:
+    labels = {field.name: field.label for field in fields}
+
+    def load_of(field: ActionField) -> Load:
+        return lambda ctx, handle, values: runner.options(manifest, field, ctx, handle, values)
+
+    return {
+        field.name: FieldOptions(
+            {name: labels[name] for name in needs_of(field.options) if name in labels}, load_of(field)
+        )
+        for field in fields
+        if field.options
+    }
 
 
 def credentials_of(manifest: Manifest) -> list[Setting]:

@@ -7,28 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from flowapp.catalog.manifests.kinds import Kind
 from flowapp.catalog.manifests.words import Message, Words, placeholders
 
 NAME = r"^[a-z][a-z0-9_]*$"
 _BODYLESS = ("GET", "HEAD")
-
-Kind = Literal[
-    "text",  # one line
-    "long",  # several lines
-    "sql",  # SQL: the function binds what expressions give (catalog.sql_expressions)
-    "html",  # HTML: what expressions insert is escaped
-    "addresses",  # e-mail addresses: what expressions insert adds none
-    "number",
-    "integer",
-    "boolean",
-    "choice",  # one of `choices`
-    "list",  # texts
-    "pairs",  # names with values
-    "json",  # any JSON value, also written as text
-    "datetime",
-    "file",  # text, or {"base64", "content_type", "filename"}
-    "value",  # any JSON value; text stays as it is
-]
 
 
 class Part(BaseModel):
@@ -58,26 +41,6 @@ class Setting(Part):
     pattern: str = ""
     advanced: bool = False
     show_if: dict[str, list[str]] = {}
-
-
-class ActionField(Part):
-    """A param of an action. It is sent under its name, or `as`, unless the call names it somewhere as {name}."""
-
-    name: str = Field(pattern=NAME)
-    label: Words
-    help: Words = ""
-    kind: Kind = "text"
-    required: bool = False
-    default: object = None
-    send_as: str = Field("", alias="as")
-    aliases: list[str] = []
-    choices: list[Choice] = []
-    placeholder: str = ""
-    advanced: bool = False
-    show_if: dict[str, list[str]] = {}
-    minimum: float | None = None
-    maximum: float | None = None
-    max_length: int | None = None
 
 
 def _upper(value: object) -> object:
@@ -232,6 +195,51 @@ class Paging(Part):
         if self.kind in ("page", "offset") and not self.parameter:
             raise ValueError(f"{self.kind} needs parameter")
         return self
+
+
+class OptionsOf(Part):
+    """Where the choices of a field come from: a `call`, in whose answer they stand at `items`, or a `function` (file.function).
+
+    `value` and `label` say where what is stored and what people read stand in each; the label may also be a text, “#{name}”.
+    A call may name other fields as {name}; a function says which it `needs`. With `paging` all pages are fetched.
+    """
+
+    call: Call | None = None
+    function: str = ""
+    needs: list[str] = []
+    items: str = ""
+    value: str = "id"
+    label: str = "name"
+    paging: Paging | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> OptionsOf:
+        if (self.call is None) != bool(self.function):
+            raise ValueError("say either call or function")
+        if self.paging and not self.call:
+            raise ValueError("paging needs a call")
+        return self
+
+
+class ActionField(Part):
+    """A param of an action. It is sent under its name, or `as`, unless the call names it somewhere as {name}."""
+
+    name: str = Field(pattern=NAME)
+    label: Words
+    help: Words = ""
+    kind: Kind = "text"
+    required: bool = False
+    default: object = None
+    send_as: str = Field("", alias="as")
+    aliases: list[str] = []
+    choices: list[Choice] = []
+    options: OptionsOf | None = None
+    placeholder: str = ""
+    advanced: bool = False
+    show_if: dict[str, list[str]] = {}
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int | None = None
 
 
 class Limit(Part):

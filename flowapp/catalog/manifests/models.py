@@ -11,7 +11,8 @@ from pydantic_core import PydanticKnownError
 
 from flowapp import exact_json
 from flowapp.catalog.fields import Addresses, Lines, Moment, Number, Text, Whole, has_expression, json_fault
-from flowapp.catalog.manifests.manifest import ActionField, Kind, Manifest, Setting
+from flowapp.catalog.manifests.kinds import Kind
+from flowapp.catalog.manifests.manifest import ActionField, Manifest, OptionsOf, Setting
 from flowapp.catalog.params import N_, Params, Widget, ui
 from flowapp.texts import say
 
@@ -77,7 +78,10 @@ def params_model(
     manifest: Manifest, name: str, doc: str, fields: Iterable[ActionField], more: Made | None = None
 ) -> type[ConnectorParams]:
     """The params of an action or a trigger: the integration, then its fields, and `more` (types and fields by name)."""
-    made = {**{_attribute(field.name): (_type(field), _field(field)) for field in fields}, **(more or {})}
+    made = {
+        **{_attribute(field.name): (_type(field), _field(field, f"{manifest.type}_{name}")) for field in fields},
+        **(more or {}),
+    }
     connection = Field(
         manifest.type,
         json_schema_extra=ui(
@@ -115,7 +119,7 @@ def _type(field: ActionField) -> object:
     return Optional[made] if optional else made  # noqa: UP045 - made at run time
 
 
-def _field(field: ActionField) -> object:
+def _field(field: ActionField, step_type: str) -> object:
     default = _EMPTY.get(field.kind) if field.default is None else field.default
     extra = ui(
         field.label,
@@ -126,6 +130,7 @@ def _field(field: ActionField) -> object:
         choices=[(choice.value, choice.label) for choice in field.choices] or None,
         show_if=field.show_if or None,
         raw=field.kind == "sql",
+        options_of=(step_type, *needs_of(field.options)) if field.options else (),
         inserts={"html": "html", "addresses": "addresses"}.get(field.kind, "text"),  # type: ignore[arg-type]
     )
     limits: dict[str, object] = {"ge": field.minimum, "le": field.maximum, "max_length": field.max_length}
@@ -136,6 +141,11 @@ def _field(field: ActionField) -> object:
     if field.aliases:
         limits["validation_alias"] = AliasChoices(field.name, *field.aliases)
     return _declared(... if field.required and field.default is None else default, extra, limits)
+
+
+def needs_of(options: OptionsOf) -> list[str]:
+    """The fields that must be filled in before the choices can be asked for; settings of the connection may be among them."""
+    return sorted(options.call.named) if options.call else options.needs
 
 
 class _Limits(TypedDict, total=False):

@@ -16,10 +16,21 @@ from flowapp.catalog import (
     Polled,
     StepContext,
 )
-from flowapp.catalog.manifests import Action, Call, ConnectorParams, Manifest, ManifestTrigger, Paging, result_of
+from flowapp.catalog.manifests import (
+    Action,
+    ActionField,
+    Call,
+    ConnectorParams,
+    Manifest,
+    ManifestTrigger,
+    Paging,
+    result_of,
+)
+from flowapp.catalog.resources import Offered, OptionsContext
 from flowapp.connectors.runner.answers import at, entries_of, named_results, names_in, reads_json, unread
 from flowapp.connectors.runner.custom import custom_call
 from flowapp.connectors.runner.filling import Values, filled_address
+from flowapp.connectors.runner.options import options
 from flowapp.connectors.runner.paging import Listing, tell_of_more
 from flowapp.connectors.runner.paging import Values as Sent
 from flowapp.connectors.runner.polling import poll
@@ -70,6 +81,13 @@ class ManifestRunner:
             return say("%(service)s answers, and the credentials are accepted.", service=manifest.label)
         names = {name: str(at(body, name) or "") for name in names_in(manifest.test.message)}
         return say(manifest.test.message, **names)
+
+    def options(
+        self, manifest: Manifest, field: ActionField, ctx: OptionsContext, handle: IntegrationHandle, values: Values
+    ) -> Offered:
+        """The choices of a field."""
+        how = {"timeout": ctx.timeout, "used": ctx.integration_used, "access_token": ctx.access_token}
+        return options(Service(manifest, handle, ctx.http, **how), field, values)  # type: ignore[arg-type]
 
     def destination(self, manifest: Manifest, config: Params) -> str:
         """The origin of the base address; of what is no HTTP, what the manifest says."""

@@ -41,6 +41,7 @@ class Info:
     plain: bool = False
     suggest: str = ""
     resource: str = ""
+    options_of: tuple[str, ...] = ()
 
     @property
     def deciding(self) -> tuple[str, ...]:
@@ -80,6 +81,7 @@ def _info(model: type[BaseModel], name: str, field: FieldInfo) -> Info:
         plain=bool(ui.get("plain")),
         suggest=ui.get("suggest", ""),
         resource=ui.get("resource", ""),
+        options_of=tuple(ui.get("options_of", ())),
     )
 
 

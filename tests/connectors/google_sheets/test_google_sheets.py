@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from flowapp.catalog import CONNECTORS, open_integration
+from flowapp.catalog.resources import OptionsContext
 from flowapp.connectors.google_sheets.cells import letters, names_of
 from flowapp.errors import StepError
 from flowapp.security.egress import SafeHttp
@@ -262,3 +264,18 @@ def test_the_test_says_who_is_connected(google: Google) -> None:
 def test_names_of_columns() -> None:
     assert names_of(["Name", "", "Name", 2026, "Name", "B"]) == ["Name", "B", "Name (2)", "2026", "Name (3)", "B (2)"]
     assert [letters(at) for at in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
+
+
+def test_spreadsheets_and_sheets_to_choose_from(google: Google) -> None:
+    google.files = [{"id": str(number), "name": f"File {number}"} for number in range(3)]
+    fields = CONNECTORS["google_sheets"].options["google_sheets_append_row"]
+    handle = open_integration(
+        "google_sheets", id="1", name="G", config={}, credentials={"client_id": "c", "client_secret": "s"}
+    )
+    tokens: Any = lambda _handle, refused="": google.token  # noqa: E731
+    ctx = OptionsContext(SafeHttp(("127.0.0.1",)), lambda _id: nullcontext(), tokens, 5.0)
+    files = fields["spreadsheet"].load(ctx, handle, {}).choices
+    assert [(one.value, one.label) for one in files] == [("0", "File 0"), ("1", "File 1"), ("2", "File 2")]
+    sheets = fields["sheet"].load(ctx, handle, {"spreadsheet": BOOK}).choices
+    assert [(one.value, one.label) for one in sheets] == [("Orders", "Orders")]
+    assert fields["sheet"].needs == {"spreadsheet": "Spreadsheet"}

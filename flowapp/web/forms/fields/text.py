@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from flask import url_for
 from flask_babel import gettext as _
 
 from flowapp.catalog import N_
@@ -73,6 +74,17 @@ class TextField(
     def input_type(self) -> str:
         """A calendar for a day; what is stored and is no day, or an expression, stays a text."""
         return "date" if self.info.widget == "date" and _DAY.fullmatch(self.text or "2026-12-31") else "text"
+
+    @property
+    def offers(self) -> dict[str, str] | None:
+        """Where its choices are asked for, with the fields that they depend on; None where no service gives any."""
+        if not self.info.options_of:
+            return None
+        step_type, *needs = self.info.options_of
+        prefix = self.name.removesuffix(self.info.key)
+        names = (f"[name='{prefix}{name}']" for name in ("integration", *needs))
+        url = url_for("field_options.show", step_type=step_type, field=self.info.key, prefix=prefix)
+        return {"url": url, "include": ", ".join(names)}
 
     @property
     def mono(self) -> bool:
