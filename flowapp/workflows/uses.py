@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flowapp.catalog import ACTIONS, TRIGGERS
+from flowapp.catalog import ACTIONS, TRIGGERS, stored_value, ui_of
 from flowapp.engine.graph.check_context import with_hints
 from flowapp.engine.language.workflow_config import stored_config
 from flowapp.models import DataTable, EmailTemplate, Form, Integration, Schema, User, Version, Workflow
@@ -57,6 +57,7 @@ def used_in(definition: DefinitionJson, thing: Thing, column: str = "") -> Itera
     for step in definition["steps"]:
         fields = list(with_hints(ACTIONS.get(step["action_type"]), step["params"]))
         by_widget = {str(hints.get("widget")): value for _name, value, hints in fields}
+        by_widget.setdefault(widget, _by_default(step["action_type"], widget))
         if not names.isdisjoint(_listed(by_widget.get(widget))):
             written = by_widget.get("mapping")
             if not column or (isinstance(written, Mapping) and column in written):
@@ -67,6 +68,13 @@ def used_in(definition: DefinitionJson, thing: Thing, column: str = "") -> Itera
             yield ""
     if isinstance(thing, Workflow) and stored_config(definition).error_workflow.casefold() in names:
         yield ""
+
+
+def _by_default(action_type: str, widget: str) -> object:
+    """What a step that leaves the parameter out uses: of a connector's, the first integration of its type."""
+    model = ACTIONS[action_type].params if action_type in ACTIONS else None
+    names = (name for name in model.model_fields if ui_of(model, name).get("widget") == widget) if model else ()
+    return next((stored_value(model, {}, name) for name in names if model), None)
 
 
 def _listed(value: object) -> set[str]:

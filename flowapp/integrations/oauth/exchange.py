@@ -29,11 +29,12 @@ class Tokens(TypedDict):
 
 
 class RefusedError(StepError):
-    """The service gave no token; `code` is its reason by RFC 6749 (invalid_grant), empty where it gave none."""
+    """The service gave no token; `code` is its reason by RFC 6749 (invalid_grant), empty where it gave none, and `said`
+    what it says to that."""
 
-    def __init__(self, message: str, code: str = "", *, permanent: bool = True) -> None:
+    def __init__(self, message: str, code: str = "", said: str = "", *, permanent: bool = True) -> None:
         super().__init__(message, permanent=permanent)
-        self.code = code
+        self.code, self.said = code, said
 
 
 def client_of(credentials: Mapping[str, object]) -> WebApplicationClient:
@@ -70,10 +71,10 @@ def _read(spec: OAuth2, answer: HttpResponse) -> Tokens:
     except (OAuth2Error, ValueError, TypeError, AttributeError) as error:
         code = _code(answer)
         again = answer.status in (408, 429) or answer.status >= 500
-        said = str(getattr(error, "description", "") or "")[:_MOST_SAID] if code else ""
-        reason = f"{code}{f' ({said})' if said and said != code else ''}" if code else f"status {answer.status}"
-        message = say("%(host)s gave no access token: %(reason)s.", host=host, reason=reason)
-        raise RefusedError(message, code, permanent=not again) from None
+        said = str(getattr(error, "description", "") or "")[:_MOST_SAID].rstrip(". ") if code else ""
+        reason = (f"{code}: {said}" if said not in ("", code) else code) or f"status {answer.status}"
+        message = say("%(host)s gave no access token (%(reason)s).", host=host, reason=reason)
+        raise RefusedError(message, code, said or code, permanent=not again) from None
     return _tokens(given)
 
 

@@ -32,7 +32,7 @@ def spec_of(row: Integration) -> OAuth2 | None:
     """How the integration signs in by OAuth2; None where it does not, or its config is an older release's."""
     connector = service.connector(row.integration_type)
     try:
-        return connector.oauth2(connector.config.model_validate(row.config))
+        return connector.oauth2(connector.config.model_validate(row.config or {}))
     except ValidationError:
         return None
 

@@ -190,7 +190,7 @@ def _body(state: State) -> str:
         return str(client.prepare_request_body(scope=list(state.spec.scopes) or None))
     if state.tokens is None:
         raise StepError(
-            say("Nobody has signed in to “%(name)s” yet. Open it under Settings, Integrations.", name=state.name),
+            say("Nobody has signed in to “%(name)s” yet. Open it under Integrations.", name=state.name),
             permanent=True,
         )
     if "refresh_token" not in state.tokens:
@@ -203,11 +203,17 @@ def _body(state: State) -> str:
 def _signed_out(state: State, error: RefusedError) -> str:
     if state.spec.grant == "client_credentials":
         return say(
-            "“%(name)s” cannot sign in: %(reason)s Check the client ID and secret under Settings, Integrations.",
+            "“%(name)s” cannot sign in: %(reason)s Check the client ID and secret under Integrations.",
             name=state.name, reason=error.message,
         )  # fmt: skip
+    if error.code == "invalid_grant" and error.said:
+        return say(
+            "“%(name)s” is signed out: the service no longer accepts the earlier sign-in (%(reason)s). "
+            "Sign in again under Integrations.",
+            name=state.name, reason=error.said,
+        )  # fmt: skip
     return say(
-        "“%(name)s” is signed out: %(reason)s Sign in again under Settings, Integrations.",
+        "“%(name)s” is signed out: %(reason)s Sign in again under Integrations.",
         name=state.name, reason=error.message,
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ def connect(integration_type: str) -> Response:
         return page("integrations/dialog.html", block=block, form=form, action=action, field=_field(), status=status)
     audit(db.session(), "integration.created", actor=g.actor.audit, target=("integration", row.id, row.name))
     db.session.commit()
-    return page("integrations/connected.html", block="told", row=row, field=_field())
+    return page("integrations/connected.html", block="told", row=row, spec=form.spec, field=_field())
 
 
 def _field() -> str:
