@@ -13,7 +13,7 @@ from flowapp.values.text import folded, without_accents
 CATEGORIES = {
     "communication": N_("Communication"),
     "payments": N_("Payments"),
-    "data": N_("Databases"),
+    "data": N_("Data"),
     "files": N_("Files"),
     "ai": N_("Artificial intelligence"),
     "marketing": N_("Marketing"),

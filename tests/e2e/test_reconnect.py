@@ -50,12 +50,13 @@ def test_who_is_signed_out_signs_in_again(group: Group, visit: Callable, google:
     google.revoke()
     run(page, workflow, "Failed")
     failed = page.url
-    page.screenshot(path="/tmp/g3/failed.png", full_page=True)
-    expect(page.locator("#content")).to_contain_text("“Google Sheets” is signed out")
+    expect(page.locator("#content")).to_contain_text(
+        "“Google Sheets” is signed out: the service no longer accepts the earlier sign-in (Token has been revoked). "
+        "Sign in again under Integrations."
+    )
     reconnect(page)
     page.goto(failed)
     page.get_by_role("link", name="Run again").first.click()
-    page.screenshot(path="/tmp/g3/again.png", full_page=True)
     page.get_by_role("button", name="Run again").click()
     expect(page.locator("#state")).to_have_text("Completed")
 
@@ -65,7 +66,9 @@ def lead_to(route: Route, google: OAuthServer) -> None:
     answer = route.fetch(max_redirects=0)
     sent = answer.headers["location"]
     assert sent.startswith("https://accounts.google.com/o/oauth2/v2/auth?"), sent
-    route.fulfill(response=answer, headers={**answer.headers, "location": google.url(f"/authorize?{urlsplit(sent).query}")})
+    route.fulfill(
+        response=answer, headers={**answer.headers, "location": google.url(f"/authorize?{urlsplit(sent).query}")}
+    )
 
 
 def connect(page: Page) -> None:
@@ -102,9 +105,7 @@ def run(page: Page, workflow: str, state: str) -> None:
 def reconnect(page: Page) -> None:
     """From the notification."""
     page.get_by_role("link", name=re.compile("Notifications")).first.click()
-    page.screenshot(path="/tmp/g3/notes.png", full_page=True)
     page.get_by_role("button", name="Show: “Google Sheets” is signed out").click()
-    page.screenshot(path="/tmp/g3/signedout.png", full_page=True)
     page.get_by_role("link", name="Reconnect").click()
     page.get_by_role("link", name="Allow").click()
     expect(page.get_by_text("“Google Sheets” is connected.")).to_be_visible()

@@ -117,9 +117,13 @@ def credentials_of(manifest: Manifest) -> list[Setting]:
     """The fields of its credentials; where it signs in by OAuth2 also those of the client."""
     if not any(auth.kind == "oauth2" for auth in manifest.auth):
         return manifest.credentials
-    client = (("client_id", N_("Client ID")), ("client_secret", N_("Client secret")))
+    always = all(auth.kind == "oauth2" for auth in manifest.auth)
+    client = [
+        Setting(name="client_id", label=N_("Client ID"), required=always),
+        Setting(name="client_secret", label=N_("Client secret")),
+    ]
     named = {one.name for one in manifest.credentials}
-    return [*(Setting(name=name, label=label) for name, label in client if name not in named), *manifest.credentials]
+    return [*(one for one in client if one.name not in named), *manifest.credentials]
 
 
 def credential_type_of(manifest: Manifest, config: Mapping[str, object]) -> str:

@@ -12,6 +12,7 @@ from flowapp.texts import declare
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _VALUE = re.compile(r"\{([\w.]+)\}")  # in a message: what stands at that path in the answer
+_NARROW = re.compile(r"(?<=«) | (?=[»:;?!%])")  # the spaces of French that break no line
 _SHAPE = {
     "oneOf": [
         {"type": "string"},
@@ -57,8 +58,13 @@ def _both(value: object) -> tuple[str, str]:
     if isinstance(value, dict) and value.keys() == {"en", "fr"}:
         english, french = value["en"], value["fr"]
         if isinstance(english, str) and isinstance(french, str):
-            return english, french
+            return english, _spaced(french)
     raise ValueError("write a text, or {en: …, fr: …}")
+
+
+def _spaced(french: str) -> str:
+    """French as it is set: the spaces inside guillemets and before : ; ? ! break no line."""
+    return _NARROW.sub("\N{NO-BREAK SPACE}", french)
 
 
 Words = Annotated[str, BeforeValidator(_words), WithJsonSchema(_SHAPE)]

@@ -89,7 +89,7 @@ connector(
     ConnectorSpec(
         type="webhook",
         label=N_("HTTP service"),
-        description=N_("Calls a web service with a token, a password or a custom header."),
+        description=N_("Keeps the token, password or header with which the step “Send HTTP request” signs in."),
         icon="world",
         config=HttpConfig,
         credentials=HttpCredentials,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flowapp.catalog.manifests import ManifestError, read
+from flowapp.texts import localized, say
 
 GOOD = """\
 type: acme
@@ -88,3 +89,11 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, old: str, new: str,
         read(path)
     lines = caught.value.message.splitlines()
     assert any(told in one and one.startswith(f"{path}:{line}: ") for one in lines), lines
+
+
+def test_spaces_of_french_break_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "connector.yaml"
+    french = 'label: {en: "“Text” of the note: which?", fr: "« Texte » de la note : lequel ?"}'
+    path.write_text(GOOD.replace("label: Text}", f"{french}}}"), encoding="utf-8")
+    label = read(path).actions[0].fields[0].label
+    assert localized(say(label), "fr") == "«~Texte~» de la note~: lequel~?".replace("~", "\N{NO-BREAK SPACE}")

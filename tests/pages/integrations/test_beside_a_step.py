@@ -109,6 +109,19 @@ def test_the_page_of_a_connection_shows_its_use_and_where_it_is_used(app: Any, a
     assert "Works" in ada.text
 
 
+def test_a_step_that_leaves_the_connection_out_uses_the_first_of_its_type(ada: Browser) -> None:
+    made = ada.client.post(
+        "/api/v1/automation/workflows/",
+        json={
+            "name": "Tell them",
+            "steps": [{"step_id": "a", "action_type": "slack_find_user", "params": {"email": "a@b.c"}}],
+        },
+        headers={"X-CSRFToken": ada.token()},
+    )
+    path = ada.post(f"{BASE}/new/slack", {"name": "Our Slack", "secret-token": "xoxb-1"}).location
+    assert f'href="/workflows/{made.json["id"]}/steps"' in ada.get(path).text
+
+
 def test_editors_see_and_use_integrations_and_change_none(app: Any, ada: Browser, bob: Browser, sink: Sink) -> None:
     one = connected(app, ada, sink)
     bob.get(BASE)

@@ -111,6 +111,23 @@ def test_a_signed_out_integration_asks_to_reconnect(app: Any, ada: Browser, serv
     assert "is signed out: invalid_grant" not in ada.get(path).text
 
 
+def test_the_redirect_address_is_told_before_the_client_is_made(ada: Browser) -> None:
+    for path in ("/integrations/new/google_sheets", "/integrations/beside-a-step/google_sheets"):
+        ada.get(path)
+        assert "/integrations/oauth/callback</code>" in ada.text
+        ada.post(path, {"name": "Sheets", "secret-client_id": ""}, 422)
+        assert "This must not be empty" in ada.text or "This field is required" in ada.text
+
+
+def test_beside_a_step_the_person_is_asked_to_sign_in(app: Any, ada: Browser, server: OAuthServer) -> None:
+    config = {f"config-{name}": str(value) for name, value in config_of(server, grant="authorization_code").items()}
+    secrets = {"secret-client_id": CLIENT["client_id"], "secret-client_secret": CLIENT["client_secret"]}
+    ada.post("/integrations/beside-a-step/acme?field=p-integration", {"name": "Acme", **config, **secrets}, 200)
+    row, _tokens = stored(app)
+    assert f'data-connected="{row.id}"' in ada.text and "data-said" not in ada.text
+    assert f'target="_blank" href="/integrations/{row.id}/connect"' in ada.text and "Now sign in" in ada.text
+
+
 def test_other_credentials_ask_to_connect_again(app: Any, ada: Browser, server: OAuthServer, path: str) -> None:
     ada.get(local(server.sign_in(ada.get(f"{path}/connect", 303).location)), 303)
     config = {f"config-{name}": str(value) for name, value in config_of(server, grant="authorization_code").items()}
