@@ -8,7 +8,7 @@ FAULTS_IN_SHORT = tests/launcher/test_group.py \
   "tests/faults/test_kill.py::test_kill_9_at_random_moments_loses_nothing_and_doubles_nothing[postgresql]" \
   "tests/faults/test_redis.py::test_redis_killed_and_started_again[sqlite]"
 
-.PHONY: help run test test-all faults bench lint format docs texts lock setup setup-dev clean python
+.PHONY: help run test test-all faults bench lint format docs texts lock setup setup-dev setup-doubles clean python
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,11 +17,11 @@ run: setup ## Set up what is missing and serve http://127.0.0.1:8000 (another po
 	@exec $(PY) -m flowapp.launcher
 
 test: setup-dev lint ## Set up what is missing and run every check and every test, faults in a short form
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not faults"
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not faults and not doubles"
 	$(PY) -m pytest -n 2 --dist worksteal -m e2e
 	$(PY) -m pytest -m faults $(FAULTS_IN_SHORT)
 
-test-all: setup-dev lint ## The full matrix: every test on SQLite and on PostgreSQL, all faults in full form
+test-all: setup-doubles lint ## The full matrix: every test on SQLite and on PostgreSQL, all faults in full form
 	FLOWAPP_TEST_DATABASES=both $(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not faults"
 	$(PY) -m pytest -n 2 --dist worksteal -m e2e
 	@$(MAKE) faults
@@ -67,6 +67,9 @@ setup: python
 setup-dev: python
 	@$(PYTHON) scripts/setup.py dev
 	@$(PYTHON) scripts/servers.py
+
+setup-doubles: setup-dev
+	@$(PYTHON) scripts/setup.py doubles
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

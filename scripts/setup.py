@@ -25,6 +25,9 @@ NEWEST_PYTHON = (3, 14)  # the newest that the locks were made for
 
 
 def main(arguments: list[str]) -> None:
+    if arguments == ["doubles"]:
+        install_doubles()
+        return
     requirements = "dev" if arguments == ["dev"] else "app"
     make_venv()
     install(requirements)
@@ -80,6 +83,18 @@ def install_frontend() -> None:
         ROOT / "node_modules" / ".flowapp.stamp",
         [ROOT / "package-lock.json", ROOT / "package.json"],
         lambda: run_node([*npm(), "ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"]),
+    )
+
+
+def install_doubles() -> None:
+    """Prism, by which make test-all judges what connectors send. It is large, so nothing else installs it."""
+    folder = ROOT / "tests" / "support" / "prism"
+    options = ["--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"]
+    once(
+        "Installing Prism",
+        folder / "node_modules" / ".flowapp.stamp",
+        [folder / "package-lock.json", folder / "package.json"],
+        lambda: run_node([*npm(), "ci", *options]),
     )
 
 

@@ -179,21 +179,27 @@ def test_a_release_that_is_newer_than_a_pin_changes_nothing(tmp_path: Path) -> N
     assert (target / "mailaddresses.py").read_text() == "version = '3.0'\n"
 
 
-def test_npms_lock_is_complete_and_names_no_host() -> None:
+@pytest.mark.parametrize("folder", [".", "tests/support/prism"])
+def test_npms_lock_is_complete_and_names_no_host(folder: str) -> None:
     """`npm ci` takes this file as it is: each package by version and hash, those of other machines too."""
-    lock = json.loads((ROOT / "package-lock.json").read_text())
-    wanted = json.loads((ROOT / "package.json").read_text())
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text())
+    wanted = json.loads((ROOT / folder / "package.json").read_text())
     packages = dict(lock["packages"])
     top = packages.pop("")
     for kind in ("dependencies", "devDependencies"):
-        assert top[kind] == wanted[kind]
-        for name, version in wanted[kind].items():
+        assert top.get(kind) == wanted.get(kind)
+        for name, version in wanted.get(kind, {}).items():
             assert packages[f"node_modules/{name}"]["version"] == version, "an exact version, as installed"
     for place, package in packages.items():
         assert "resolved" not in package, f"{place} names a host"
         assert package["version"], place
         assert package["integrity"].startswith("sha512-"), place
         for name in {**package.get("dependencies", {}), **package.get("optionalDependencies", {})}:
-            assert any(f"{folder}node_modules/{name}" in packages for folder in ("", f"{place}/")), (place, name)
-    for machine in ("linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"):
-        assert f"node_modules/@esbuild/{machine}" in packages
+            above = [place[:at] for at in range(len(place)) if place[at:].startswith("/node_modules/")]
+            assert any(
+                f"{inside}node_modules/{name}" in packages
+                for inside in ("", f"{place}/", *(f"{one}/" for one in above))
+            ), (place, name)
+    if folder == ".":
+        for machine in ("linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"):
+            assert f"node_modules/@esbuild/{machine}" in packages
