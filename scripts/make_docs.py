@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from flowapp import catalog  # noqa: E402 - the checkout is on the path only now
 from flowapp.actions.data.transform_data.kinds import documented  # noqa: E402
 from flowapp.catalog.manifests import Manifest  # noqa: E402
+from flowapp.catalog.params import Hints  # noqa: E402
 from flowapp.config import DOCS, Settings  # noqa: E402
 from flowapp.engine.language.filters import ALIASES, FILTERS  # noqa: E402
 
@@ -103,25 +104,46 @@ def connector_page(spec: catalog.ConnectorSpec) -> str:
     )
     for title, model in (("Connection", spec.config), ("Credentials", spec.credentials)):
         if model.model_fields:
-            parts.append(f"\n## {title}\n{parameters(model)}")
+            parts.append(f"\n## {title}\n{parameters(model, spec.config)}")
     parts.append("\n## Steps\n")
-    parts += [step(action) for name, action in sorted(catalog.actions_of(spec).items()) if action.home == spec.home]
+    # Also the one of actions/ that is meant where a connector has none of its own: the page is for who uses it.
+    parts += [step(action) for _name, action in sorted(catalog.actions_of(spec).items())]
     triggers = [one for _name, one in sorted(catalog.TRIGGERS.items()) if spec.home and one.home == spec.home]
     parts += ["\n## Triggers\n", *map(trigger, triggers)] if triggers else []
     return "".join(parts)
 
 
-def parameters(model: type[catalog.Params]) -> str:
-    """A table of a model's fields."""
+def parameters(model: type[catalog.Params], config: type[catalog.Params] | None = None) -> str:
+    """A table of a model's fields. With `config`, that of a connection: also what each choice means, and which of them shows a field."""
     rows = []
     for name, field in model.model_fields.items():
         ui = catalog.ui_of(model, name)
-        meaning = " ".join(x for x in (ui.get("label", ""), f"— {ui['help']}" if ui.get("help") else "") if x)
+        told = [ui.get("label", ""), f"— {ui['help']}" if ui.get("help") else ""]
+        if config is not None:
+            told += [choices(ui), shown_for(ui, config)]
+        meaning = " ".join(filter(None, told))
         default = "required" if field.is_required() else shown(field.get_default(call_default_factory=True))
         rows.append(f"| `{field.alias or name}` | {meaning.replace('|', chr(92) + '|')} | {default} |\n")
     if not rows:
         return "\nIt has no parameters.\n"
     return "\n| parameter | meaning | default |\n| --- | --- | --- |\n" + "".join(rows)
+
+
+def choices(ui: Hints) -> str:
+    """The values that can be chosen, and what they mean."""
+    told = ", ".join(f"`{value}` ({label})" for value, label in ui.get("choices") or ())
+    return f"— one of {told}" if told else ""
+
+
+def shown_for(ui: Hints, config: type[catalog.Params]) -> str:
+    """For which choices of the connection a field is there."""
+    wanted = (ui.get("show_if") or {}).items()
+    told = (
+        (catalog.ui_of(config, name).get("label", name), dict(catalog.ui_of(config, name).get("choices") or ()), values)
+        for name, values in wanted
+    )
+    texts = (f"{label}: {', '.join(names.get(value, value) for value in values)}" for label, names, values in told)
+    return f"({'; '.join(texts)})" if wanted else ""
 
 
 def shown(value: Any) -> str:
