@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from flowapp.catalog.explanations import Question
 from flowapp.catalog.outcome import Outcome
 from flowapp.catalog.outgoing import Calls, Http
+from flowapp.catalog.outgoing.files import File
 from flowapp.errors import StepError
 from flowapp.values.conventions import Conventions
 
@@ -27,7 +28,8 @@ LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 class Email:
     """An e-mail to send. Addresses are bare (`a@b.c`) or with a name (`Ann <a@b.c>`).
 
-    Where `sender` is empty it comes from the mail server's own address, under `sender_name` where that is set.
+    Where `sender` is empty it comes from the mail server's own address, under `sender_name` where that is set. `headers`:
+    further ones, by their names.
     """
 
     to: Sequence[str]
@@ -40,6 +42,8 @@ class Email:
     bcc: Sequence[str] = ()
     message_id: str = ""
     sender_name: str = ""
+    attachments: Sequence[File] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class SentMail(NamedTuple):

@@ -199,6 +199,7 @@ class ConnectorSpec:
     (None: it does not).
     `category` groups connectors in the catalogue; `guide` says how to get what its form asks for.
     `options`: the fields whose choices the service gives, by step or trigger type and name.
+    `lacks` names the credential that is missing and without which this config is of no use (empty: none).
     """
 
     type: str
@@ -217,6 +218,7 @@ class ConnectorSpec:
     category: str = ""
     guide: str = ""
     options: Mapping[str, Mapping[str, FieldOptions]] = field(default_factory=dict)
+    lacks: Callable[[Any, Any], str] = lambda _config, _credentials: ""
 
     def read(self, config: Mapping[str, object], credentials: Mapping[str, object]) -> tuple[Params, Params]:
         """What is stored of an integration, through its models: what they leave out has its default.

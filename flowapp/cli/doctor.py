@@ -21,7 +21,7 @@ from flowapp.broker import queue_length
 from flowapp.cli import checks, meanings
 from flowapp.cli.words import tell
 from flowapp.config import Settings
-from flowapp.connectors.smtp import SmtpMail
+from flowapp.connectors.email import SmtpMail
 from flowapp.errors import FlowError
 from flowapp.extensions import db
 from flowapp.integrations import service as integrations

@@ -121,6 +121,8 @@ def save(
     problems = _name_problems(session, row, name)
     for part, model, values in (("config", spec.config, config), ("credentials", spec.credentials, credentials)):
         problems += [Problem(f"{part}.{p.path}".rstrip("."), p.message) for p in check(model, values)]
+    if not problems and (missing := spec.lacks(*spec.read(config, credentials))):
+        problems = [Problem(f"credentials.{missing}", say("Enter this."))]
     if not problems and inspect(row).has_identity and _goes_elsewhere(spec, row.config, config):
         problems = [Problem(f"credentials.{name}", _WRITE_AGAIN) for name in kept if credentials.get(name)]
     if problems:

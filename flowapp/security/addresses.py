@@ -1,7 +1,7 @@
 """Where outgoing connections may go: public addresses, and what the installation and the organization allow.
 
 A name is resolved once, every address found is judged, and the socket is opened to an address that passed: a name that
-answers differently the second time (DNS rebinding) gains nothing. HTTP (security.egress) and SMTP (connectors.smtp)
+answers differently the second time (DNS rebinding) gains nothing. HTTP (security.egress) and SMTP (connectors.email)
 open their sockets here.
 """
 

@@ -8,10 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flowapp.accounts import installation
-from flowapp.catalog import Email, FilledTemplate, IntegrationHandle, SentMail, open_integration
-from flowapp.connectors.smtp import SmtpMail, compose
-from flowapp.connectors.smtp.message import sender_of
-from flowapp.connectors.smtp.server import server_of
+from flowapp.catalog import Email, FilledTemplate, IntegrationHandle, Mailer, SentMail, open_integration
+from flowapp.connectors.email import SmtpMail, compose, mailer_of
+from flowapp.connectors.email.parts import sender_of
 from flowapp.errors import StepError
 from flowapp.integrations import service as integrations
 from flowapp.logs import get_logger
@@ -49,15 +48,15 @@ class OrganizationMailer:
         with tenant_session(self._runtime.engine, self._organization_id) as session:
             return not self._runtime.settings.smtp_url and integrations.mail_server(session) is None
 
-    def _server(self, integration: str | None) -> tuple[SmtpMail | None, str]:
+    def _server(self, integration: str | None) -> tuple[Mailer | None, str]:
         """The mail server, and the id of its integration where it is one."""
         settings = self._runtime.settings
         with tenant_session(self._runtime.engine, self._organization_id) as session:
             row = integrations.find(session, integration) if integration else integrations.mail_server(session)
             if row is not None:
                 handle = opened(self._runtime, row)
-                guard = self._runtime.outgoing.http(self._organization_id).guard
-                return SmtpMail(server_of(handle, settings.mail_from), guard=guard), row.id
+                http = self._runtime.outgoing.http(self._organization_id)
+                return mailer_of(handle, settings.mail_from, http), row.id
         if integration:
             raise unknown_integration(integration)
         return (SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else None), ""
@@ -79,7 +78,7 @@ class InstallationMailer(OrganizationMailer):
         with system_session(runtime.engine) as system:
             super().__init__(runtime, installation.first_organization(system) or "")
 
-    def _server(self, integration: str | None) -> tuple[SmtpMail | None, str]:
+    def _server(self, integration: str | None) -> tuple[Mailer | None, str]:
         settings = self._runtime.settings
         own = SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else None
         return (own, "") if own else super()._server(integration)

@@ -20,7 +20,7 @@ from flowapp.catalog import (
     SentMail,
 )
 from flowapp.catalog.context import Names, StepServices
-from flowapp.connectors.smtp import compose
+from flowapp.connectors.email import compose
 from flowapp.crm.steps.records import StepCrm
 from flowapp.engine.runtime.simulate import VirtualClock
 from flowapp.errors import StepError
@@ -155,6 +155,7 @@ class _Mail:
             subject=email.subject,
             text=email.text,
             html=email.html,
+            **({"attachments": [file.filename for file in email.attachments]} if email.attachments else {}),
             integration=integration,
         )
         return SentMail(email.message_id, caught=integration is None and self._record.catches)

@@ -36,12 +36,12 @@ class IntegrationForm(wtforms.Form):  # type: ignore[misc]
             secrets, self.unreadable = {}, True
 
         self.config = _part(self.spec.config, row.config or {}, None, "config-")
-        self.credentials = _part(self.spec.credentials, secrets, None, "secret-")
+        self.credentials = _part(self.spec.credentials, secrets, None, "secret-", self.config)
         super().__init__(None, data={"name": row.name or ""})
         self.edit = Edit(self.values, self.label, inside=("config", "credentials"))
         if posted is not None:
             self.config = _part(self.spec.config, part(self.edit.seen, "config"), posted, "config-")
-            self.credentials = _part(self.spec.credentials, secrets, posted, "secret-")
+            self.credentials = _part(self.spec.credentials, secrets, posted, "secret-", self.config)
             self.process(posted)
 
     @property
@@ -101,8 +101,14 @@ class IntegrationForm(wtforms.Form):  # type: ignore[misc]
             part.show_at(path[1:], message)
 
 
-def _part(model: type[Params], stored: Mapping[str, object], posted: Posted | None, prefix: str) -> ParamsForm:
-    return forms.build(model, stored, posted, base=PlainForm, prefix=prefix, check=lambda _params: [])
+def _part(
+    model: type[Params],
+    stored: Mapping[str, object],
+    posted: Posted | None,
+    prefix: str,
+    beside: ParamsForm | None = None,
+) -> ParamsForm:
+    return forms.build(model, stored, posted, base=PlainForm, prefix=prefix, check=lambda _params: [], beside=beside)
 
 
 def _marked(credentials: ParamsForm) -> dict[str, object]:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from flowapp.catalog import Email
 from flowapp.catalog.mail_text import Mailbox
-from flowapp.connectors.smtp import SmtpMail
-from flowapp.connectors.smtp.message import compose
+from flowapp.connectors.email import SmtpMail
+from flowapp.connectors.email.message import compose
 from tests.corpus import entries
 from tests.support.servers.smtp import SmtpServer
 

@@ -104,7 +104,7 @@ def test_a_server_that_is_switched_off_takes_none(app: Any, api: Api, smtp: Smtp
 def test_there_is_one_way_for_every_mail() -> None:
     """Nothing hands a mail to a server but the mailer that knows which: the doctor only asks whether it is there."""
     users = {str(path) for path in Path("flowapp").rglob("*.py") if "import SmtpMail" in path.read_text("utf-8")}
-    assert {user for user in users if "/connectors/smtp/" not in user} == {
+    assert {user for user in users if "/connectors/email/" not in user} == {
         "flowapp/tasks/mail.py", "flowapp/cli/doctor.py",
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from flowapp.catalog import N_, Done, Email, FieldsError, FilledTemplate, Outcome, Params, StepContext, action, ui
 from flowapp.catalog.fields import Address, Addresses, Text
 from flowapp.catalog.mail_text import has_controls
+from flowapp.catalog.outgoing.files import files_of
 from flowapp.texts import say
 
 MAX_RECIPIENTS = 100
@@ -68,6 +69,21 @@ class SendEmailParams(Params):
             N_("From"), N_("Leave empty to use the default sender."), advanced=True, inserts="addresses"
         ),
     )
+    attachments: object = Field(
+        None,
+        json_schema_extra=ui(
+            N_("Attachments"),
+            N_("Name of the file, and what is in it: text, or a file that an earlier step or a form gave."),
+            widget="keyvalue",
+            advanced=True,
+        ),
+    )
+    headers: dict[str, Text] = Field(
+        {},
+        json_schema_extra=ui(
+            N_("Headers"), N_("Further headers, for example List-Unsubscribe."), widget="keyvalue", advanced=True
+        ),
+    )
     integration: str = Field(
         "",
         json_schema_extra=ui(
@@ -122,6 +138,8 @@ def send_email(ctx: StepContext, params: SendEmailParams) -> Outcome:
         cc=params.cc,
         bcc=params.bcc,
         message_id=f"<{ctx.idempotency_key}@flowapp>",
+        attachments=tuple(files_of(params.attachments)),
+        headers=params.headers,
     )
     sent = ctx.mail.send(email, integration=params.integration or None, timeout=ctx.timeout)
     what = say("“%(subject)s” to %(to)s", subject=subject, to=", ".join(params.to))

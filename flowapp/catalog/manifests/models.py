@@ -13,6 +13,7 @@ from flowapp import exact_json
 from flowapp.catalog.fields import Addresses, Lines, Moment, Number, Text, Whole, has_expression, json_fault
 from flowapp.catalog.manifests.kinds import Kind
 from flowapp.catalog.manifests.manifest import ActionField, Manifest, OptionsOf, Setting
+from flowapp.catalog.outgoing.files import packed
 from flowapp.catalog.params import N_, Params, Widget, ui
 from flowapp.texts import say
 
@@ -31,10 +32,8 @@ def _as_json(name: str) -> BeforeValidator:
 
 
 def _file(value: object) -> object:
-    if isinstance(value, dict) and not isinstance(value.get("base64"), str):
-        raise ValueError(  # noqa: TRY004 - pydantic takes this one
-            say("Enter text, or a file that an earlier step gave: base64, content_type and filename.")
-        )
+    if isinstance(value, dict) and packed(value) is None:
+        raise ValueError(say("Enter text, or a file that an earlier step gave: base64, content_type and filename."))
     return value
 
 

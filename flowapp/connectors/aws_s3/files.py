@@ -10,10 +10,10 @@ from typing import BinaryIO, cast
 
 from flowapp import exact_json
 from flowapp.catalog import StepContext
+from flowapp.catalog.outgoing.files import File
 from flowapp.connectors.aws_s3.library import Storage
 from flowapp.connectors.runner import Service
 from flowapp.connectors.runner.paging import tell_of_more
-from flowapp.connectors.runner.sending import File
 from flowapp.errors import StepError
 from flowapp.texts import say
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -10,9 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from flowapp.catalog import FilePart
 from flowapp.catalog.manifests import Action, Call, ManifestTrigger
+from flowapp.catalog.outgoing.files import File, packed
 from flowapp.connectors.runner.filling import ABSENT, Values, as_text, filled, filled_path, is_empty
-from flowapp.errors import StepError
-from flowapp.texts import say
 
 
 @dataclass(slots=True)
@@ -91,7 +89,7 @@ def _put_body(request: Request, call: Call, content: object, rest: Values) -> No
         request.headers.setdefault("Content-Type", file.content_type)
     elif call.kind == "multipart":
         parts = {**_mapping(content), **rest}
-        request.files = {name: File.of(value) for name, value in parts.items() if _is_file(value)}
+        request.files = {name: File.of(value) for name, value in parts.items() if packed(value) is not None}
         fields = {name: value for name, value in parts.items() if name not in request.files}
         request.form = _form(fields, repeated=False)
     elif call.kind == "form":
@@ -138,30 +136,3 @@ def _form(fields: Values, *, repeated: bool) -> dict[str, str | list[str]]:
             before = form.get(key)
             form[key] = text if before is None else [*([before] if isinstance(before, str) else before), text]
     return form
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """What a param of kind file gives: text, or {"base64", "content_type", "filename"} as other steps give it."""
-
-    content: bytes
-    content_type: str
-    filename: str
-
-    @classmethod
-    def of(cls, value: object) -> File:
-        """StepError where it is neither."""
-        if not isinstance(value, Mapping):
-            return cls(as_text(value).encode(), "text/plain; charset=utf-8", "file.txt")
-        try:
-            content = b64decode(str(value["base64"]), validate=True)
-        except (KeyError, ValueError):
-            raise StepError(
-                say("This is no file: text is wanted, or base64, content_type and filename."), permanent=True
-            ) from None
-        kind = as_text(value.get("content_type")) or "application/octet-stream"
-        return cls(content, kind, as_text(value.get("filename")) or "file")
-
-
-def _is_file(value: object) -> bool:
-    return isinstance(value, Mapping) and "base64" in value

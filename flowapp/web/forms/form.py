@@ -36,6 +36,7 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         providers = Providers()
         picker = True  # expressions are evaluated here, so values of the workflow may be inserted
         live = False  # every change is shown at once
+        beside: ParamsForm | None = None  # a form on the same page whose fields may decide which of these are shown
 
         def bind_field(self, form: ParamsForm, unbound_field: wtforms.Field, options: dict[str, object]) -> object:
             """A parameter is bound to the field that can show its value."""
@@ -93,6 +94,8 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
         for field in self:
             field.refreshes = self.meta.live or bool(watched & set(field.info.names))
             field.hidden = field.info.widget == "hidden" or not self.applies(field.info)
+        for field in self.meta.beside or ():
+            field.refreshes |= bool(watched & set(field.info.names))
         super().post_process(formdata)
 
     def validate(self, extra_validators: object = None) -> bool:
@@ -165,13 +168,22 @@ class ParamsForm(wtforms.Form):  # type: ignore[misc]
 
     def applies(self, info: Info) -> bool:
         """Whether what other fields hold lets this one be seen."""
-        return all(self.current(name) in values for name, values in (info.show_if or {}).items())
+        return all(form.current(name) in values for form, name, values in self._deciding(info))
 
     def untouched(self, info: Info) -> bool:
         """A stored value out of sight stays while nobody changed what hides it."""
-        before = {name: shown(self._value(self[name].info)) for name in info.show_if or {}}
+        deciding = [(form.current(name), form[name].info, form) for form, name, _values in self._deciding(info)]
         stored = bool(self._stored.keys() & set(info.names))
-        return info.widget == "hidden" or (stored and all(self.current(name) == before[name] for name in before))
+        kept = all(now == shown(form._value(before)) for now, before, form in deciding)  # noqa: SLF001
+        return info.widget == "hidden" or (stored and kept)
+
+    def _deciding(self, info: Info) -> Iterator[tuple[ParamsForm, str, list[str]]]:
+        """The fields that another one hangs on, and their values then: of this form, or of the one beside it."""
+        for name, values in (info.show_if or {}).items():
+            for form in (self, self.meta.beside):
+                if form is not None and any(name in (one.key, one.name) for one in form.infos):
+                    yield form, name, values
+                    break
 
     def _fits(self, field: ParamField) -> bool:
         """Whether the field can show what is stored, although the page showed it in another way."""
@@ -208,6 +220,7 @@ def build(
     providers: Providers | None = None,
     prefix: str = "",
     check: Check | None = None,
+    beside: ParamsForm | None = None,
 ) -> ParamsForm:
     """The form for stored `values`, and for what was posted of it.
 
@@ -220,4 +233,4 @@ def build(
         return json_problems(params) or check_params(model, params, "")[0]
 
     made = form_class(model, base)  # type: ignore[arg-type] # WTForms' classes have no types
-    return made(posted, values, prefix, check or check_step, {"providers": providers or Providers()})
+    return made(posted, values, prefix, check or check_step, {"providers": providers or Providers(), "beside": beside})

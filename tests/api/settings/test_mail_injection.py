@@ -19,7 +19,7 @@ from flowapp.tasks.people import Members
 from flowapp.tasks.services import open_services
 from tests.api.conftest import Api
 from tests.api.waiting import ended, started, wait_event
-from tests.connectors.test_header_injection import ATTACKS, HEADERS, email
+from tests.connectors.email.test_header_injection import ATTACKS, HEADERS, email
 from tests.support.browser import PASSWORD, Browser
 from tests.support.servers.smtp import SmtpServer
 

@@ -202,15 +202,41 @@ def test_a_password_stays_with_its_mail_server(app: Any, ada: Browser) -> None:
         {"config-host": "evil.example"},
         {"config-port": "2525"},
         {"config-security": "none"},
-        {"config-provider": "sendgrid"},
     )
     for change in moves:
         ada.post(path, {**data, "secret-password": "", **change}, 422)
         at = ada.text.index('id="secret-password-error"')
         assert "The address has changed" in ada.text[at : at + 300]
+    ada.post(path, {**data, "secret-password": "", "config-provider": "sendgrid"}, 422)
+    assert "Enter this." in ada.text[ada.text.index('id="secret-api_key-error"') :][:300]
     ada.post(path, {**data, "secret-password": "", "config-from_name": "Acme", "config-host": "MAIL.example"})
     with app.app_context():
         assert opened(stored(app)[0])["password"] == SECRET
+
+
+SHOWN = {
+    "smtp": {"config-host", "config-port", "config-security", "config-username", "secret-password"},
+    "sendgrid": {"config-data_region", "secret-api_key"},
+    "mailgun": {"config-domain", "config-data_region", "secret-api_key"},
+    "ses": {"config-aws_region", "config-username", "secret-password"},
+}
+
+
+@pytest.mark.parametrize("provider", SHOWN)
+def test_the_form_asks_for_what_the_provider_needs(ada: Browser, provider: str) -> None:
+    ada.get(f"{BASE}/new/email", 200)
+    ada.post(f"{BASE}/new/email", {"name": "Post", "config-provider": provider, "_refresh": "1"}, 200)
+    shown = {name for name in set().union(*SHOWN.values()) if f'name="{name}"' in ada.text}
+    assert shown == SHOWN[provider]
+
+
+def test_another_provider_gets_no_password_of_the_one_before(app: Any, ada: Browser) -> None:
+    data = {"name": "Post", "config-provider": "smtp", "config-host": "mail.example", "secret-password": SECRET}
+    path = ada.post(f"{BASE}/new/email", data).location
+    ada.post(path, {"name": "Post", "config-provider": "sendgrid", "secret-api_key": "SG.x"})
+    with app.app_context():
+        (row,) = stored(app)
+        assert (row.provider, row.credential_type, opened(row)) == ("sendgrid", "api_key", {"api_key": "SG.x"})
 
 
 def test_a_base_address_is_a_place(ada: Browser, sink: Any) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flowapp.catalog import Email, SentMail
-from flowapp.connectors.smtp.message import compose
-from flowapp.connectors.smtp.server import Client, Server, open_client, server_from_url
+from flowapp.connectors.email.message import Composed, compose
+from flowapp.connectors.email.parts import too_large
+from flowapp.connectors.email.server import Client, Server, open_client, server_from_url
 from flowapp.errors import StepError
 from flowapp.security.addresses import Guard
 from flowapp.security.failures import why_failed
@@ -30,10 +31,11 @@ class SmtpMail:
         self._server = server_from_url(server, sender) if isinstance(server, str) else server
         self._guard, self._timeout = guard, timeout
 
-    def check(self) -> None:
-        """Signs in and asks for a sign of life. StepError says what is wrong."""
+    def check(self) -> str:
+        """Signs in and asks for a sign of life; what the person reads. StepError says what is wrong."""
         with self._client() as client:
             client.noop()
+        return say("Connected to %(host)s, port %(port)s.", host=self._server.host, port=str(self._server.port))
 
     def send(self, email: Email, *, integration: str | None = None, timeout: float = WITHIN) -> SentMail:  # noqa: ARG002 - one server is known here
         """Hands the e-mail to the server within `timeout` seconds, under a Message-ID that is made here where it has none.
@@ -43,10 +45,11 @@ class SmtpMail:
         """
         made = compose(email, self._server.sender)
         with self._client(timeout) as client:
+            self._refuse_size(client, made)
             if made.utf8 and not client.has_extn("smtputf8"):
                 raise StepError(say("The mail server does not accept addresses with these characters."), permanent=True)
             accepted = self._envelope(client, made.sender, made.recipients, utf8=made.utf8)
-            self._hand_over(client, made.content)
+            answer = self._hand_over(client, made.content)
         refused = [address for address in made.recipients if address not in accepted]
         if refused:
             raise StepError(
@@ -58,7 +61,18 @@ class SmtpMail:
                 permanent=True,
                 details={"accepted": accepted, "refused": refused},
             )
-        return SentMail(made.message_id)
+        return SentMail(self.message_id(made, answer))
+
+    def message_id(self, made: Composed, _answer: str) -> str:
+        """The Message-ID that the e-mail arrives under, where the server's answer to it is `_answer`."""
+        return made.message_id
+
+    def _refuse_size(self, client: Client, made: Composed) -> None:
+        """StepError where the e-mail is larger than the server takes (RFC 1870)."""
+        said = client.esmtp_features.get("size", "")
+        most = int(said) if said.isdecimal() and len(said) < 16 and int(said) else self._server.most
+        if most and len(made.content) > most:
+            raise too_large(len(made.content), most, self._server.host)
 
     def _envelope(self, client: Client, sender: str, recipients: list[str], *, utf8: bool) -> list[str]:
         """Announces sender and recipients; the recipients that the server takes, at least one."""
@@ -76,7 +90,8 @@ class SmtpMail:
             raise smtplib.SMTPRecipientsRefused(refused)
         return accepted
 
-    def _hand_over(self, client: Client, content: bytes) -> None:
+    def _hand_over(self, client: Client, content: bytes) -> str:
+        """What the server answers."""
         try:
             code, answer = client.data(content)
         except (smtplib.SMTPServerDisconnected, OSError) as error:
@@ -91,6 +106,7 @@ class SmtpMail:
             ) from error
         if code != 250:
             raise smtplib.SMTPDataError(code, answer)
+        return _words(answer)
 
     @contextmanager
     def _client(self, within: float = WITHIN) -> Iterator[Client]:

@@ -13,21 +13,19 @@ from time import monotonic
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from flowapp.catalog import IntegrationHandle
-from flowapp.catalog.mail_text import Mailbox
 from flowapp.errors import ConfigError, StepError
 from flowapp.security.addresses import Guard
 from flowapp.security.cutoff import CutOff
 from flowapp.texts import say
 
-SENDGRID = "sendgrid"
 MAX_SAID = 2**20  # bytes of a server in one dialogue: it says about a line for each recipient
 Security = Literal["offered", "starttls", "tls", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`security` offered: STARTTLS where the server offers it, but no password without it (loopback excepted)."""
+    """`security` offered: STARTTLS where the server offers it, but no password without it (loopback excepted). `most`: bytes
+    of an e-mail that it takes, where that is known beforehand."""
 
     host: str
     port: int
@@ -35,6 +33,7 @@ class Server:
     username: str = ""
     password: str = field(default="", repr=False)
     sender: str = ""
+    most: int = 0
 
     @property
     def may_be_plain(self) -> bool:
@@ -67,32 +66,6 @@ def server_from_url(url: str, sender: str) -> Server:
         password=unquote(parts.password or ""),
         sender=sender,
     )
-
-
-def server_of(handle: IntegrationHandle, sender: str) -> Server:
-    """The server of an integration of type `email`; `sender` where its config names none. StepError for other types."""
-    if handle.integration_type != "email":
-        raise StepError(say("The integration “%(name)s” does not send e-mail.", name=handle.name), permanent=True)
-    config, secrets = handle.config, handle.credentials
-    if config["from_email"]:
-        sender = _named(config["from_name"], config["from_email"])
-    if config["provider"] == SENDGRID:
-        # https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api
-        key = secrets["api_key"] or secrets["password"]
-        return Server("smtp.sendgrid.net", 587, "starttls", "apikey", key, sender)
-    return Server(
-        host=config["host"],
-        port=config["port"],
-        security=config["security"],
-        username=config["username"],
-        password=secrets["password"],
-        sender=sender,
-    )
-
-
-def _named(name: str, address: str) -> str:
-    """The sender's address under the name; where that has one already, as it is."""
-    return str(Mailbox(name, address)) if name and "<" not in address else address
 
 
 class Client(smtplib.SMTP):

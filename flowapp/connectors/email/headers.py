@@ -32,12 +32,23 @@ def text(name: str, value: str) -> str:
 
 def mailboxes(name: str, given: Iterable[Mailbox]) -> str:
     """A field of addresses, folded. Names have no control characters, addresses are checked."""
+    return _folded(name, _tokens(given))
+
+
+def one_line(value: str | Iterable[Mailbox]) -> str:
+    """What stands in a field, words or addresses, in ASCII and not folded: for those who make the field themselves."""
+    if not isinstance(value, str):
+        return " ".join(_tokens(value))
+    return value if value.isascii() and "=?" not in value else " ".join(_encoded(value))
+
+
+def _tokens(given: Iterable[Mailbox]) -> list[str]:
     tokens: list[str] = []
     for mailbox in given:
         if tokens:
             tokens[-1] += ","
         tokens += [*_phrase(mailbox.name), f"<{mailbox.address}>"] if mailbox.name else [mailbox.address]
-    return _folded(name, tokens)
+    return tokens
 
 
 def decoded(value: str) -> str:

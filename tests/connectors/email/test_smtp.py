@@ -19,8 +19,9 @@ from aiosmtpd.smtp import AuthResult
 from pydantic import ValidationError
 
 from flowapp.catalog import CONNECTORS, Email, IntegrationHandle, open_integration
-from flowapp.connectors.smtp import EmailConfig, EmailCredentials, SmtpMail, try_server
-from flowapp.connectors.smtp.server import Server, server_from_url, server_of
+from flowapp.connectors.email import EmailConfig, EmailCredentials, SmtpMail, mailer_of, try_provider
+from flowapp.connectors.email.providers import server_of
+from flowapp.connectors.email.server import Server, server_from_url
 from flowapp.errors import ConfigError, EgressError, StepError
 from flowapp.security.addresses import Guard
 from flowapp.security.egress import SafeHttp
@@ -308,28 +309,26 @@ def test_servers_of_integrations() -> None:
     )
     assert server.sender.endswith("<a@b.example>")
     assert "p" not in repr(server).split("sender")[0].split("username='u'")[1]
-    sendgrid = server_of(handle({"provider": "sendgrid"}, {"api_key": "SG.x"}), "s")
-    assert sendgrid == Server("smtp.sendgrid.net", 587, "starttls", "apikey", "SG.x", "s")
     with pytest.raises(StepError, match="does not send e-mail"):
-        server_of(handle({"base_url": "https://a.example"}, kind="webhook"), "s")
+        mailer_of(handle({"base_url": "https://a.example"}, kind="webhook"), "s", SafeHttp())
 
 
 def test_an_integration_is_behind_the_guard(smtp) -> None:
     own = handle({"host": "127.0.0.1", "port": smtp.port, "security": "none"})
     with pytest.raises(EgressError, match="FLOWAPP_EGRESS_ALLOW"):
-        SmtpMail(server_of(own, SENDER), guard=Guard()).send(email())
-    SmtpMail(server_of(own, SENDER), guard=Guard(("127.0.0.1",))).send(email())
+        mailer_of(own, SENDER, SafeHttp()).send(email())
+    mailer_of(own, SENDER, SafeHttp(("127.0.0.1",))).send(email())
     assert smtp.wait_for(1)[0].sender == "flow@example.com"
 
 
 def test_the_connector_is_declared_and_tries_its_server(smtp) -> None:
     spec = CONNECTORS["email"]
-    assert spec.providers == ("smtp", "sendgrid")
+    assert spec.providers == ("smtp", "sendgrid", "mailgun", "ses")
     config = EmailConfig.model_validate({"smtp_host": "127.0.0.1", "smtp_port": smtp.port, "security": "none"})
     context = SimpleNamespace(http=SafeHttp(("127.0.0.1",)))
-    assert try_server(config, EmailCredentials(), context) == f"Connected to 127.0.0.1, port {smtp.port}."
+    assert try_provider(config, EmailCredentials(), context) == f"Connected to 127.0.0.1, port {smtp.port}."
     with pytest.raises(EgressError):
-        try_server(config, EmailCredentials(), SimpleNamespace(http=SafeHttp()))
+        try_provider(config, EmailCredentials(), SimpleNamespace(http=SafeHttp()))
     with pytest.raises(ValidationError, match="Enter the mail server's host"):
         EmailConfig.model_validate({"provider": "smtp"})
     EmailConfig.model_validate({"provider": "sendgrid", "from_email": "noreply@example.com"})

@@ -10,8 +10,8 @@ import pytest
 
 from flowapp.catalog import Email
 from flowapp.catalog.mail_text import read_mailboxes
-from flowapp.connectors.smtp import SmtpMail
-from flowapp.connectors.smtp.message import addresses
+from flowapp.connectors.email import SmtpMail
+from flowapp.connectors.email.parts import addresses
 from flowapp.errors import StepError
 from tests.support.cost import promptly
 from tests.support.servers.smtp import SmtpServer
