@@ -369,7 +369,7 @@ def test_a_port_where_nobody_listens_is_a_temporary_error(http: SafeHttp) -> Non
     assert not caught.value.permanent
 
 
-def self_signed(tmp_path: Any) -> ssl.SSLContext:
+def self_signed(tmp_path: Any, *hosts: str) -> ssl.SSLContext:
     from datetime import UTC, datetime, timedelta
 
     from cryptography import x509
@@ -381,7 +381,9 @@ def self_signed(tmp_path: Any) -> ssl.SSLContext:
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.DNSName("shop.example")]), False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(host) for host in ("localhost", "shop.example", *hosts)]), False
+        )
         .sign(key, hashes.SHA256())
     )
     (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

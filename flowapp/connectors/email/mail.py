@@ -70,7 +70,8 @@ class SmtpMail:
     def _refuse_size(self, client: Client, made: Composed) -> None:
         """StepError where the e-mail is larger than the server takes (RFC 1870)."""
         said = client.esmtp_features.get("size", "")
-        most = int(said) if said.isdecimal() and len(said) < 16 and int(said) else self._server.most
+        sizes = (int(said) if said.isdecimal() and len(said) < 16 else 0, self._server.most)
+        most = min((size for size in sizes if size), default=0)
         if most and len(made.content) > most:
             raise too_large(len(made.content), most, self._server.host)
 

@@ -78,3 +78,42 @@ def test_letters_that_cannot_be_sent_are_refused(run, refused, params, told) -> 
     assert error.permanent
     assert told in error.message
     assert run.mail.sent == []
+
+
+PNG = {"base64": "AP8=", "content_type": "image/png", "size": 2}
+
+
+@pytest.mark.parametrize(
+    ("given", "files"),
+    [
+        ({"rows.csv": "a;é"}, [("rows.csv", "text/csv", "a;é".encode())]),
+        ({"logo.png": "{{ input.png }}"}, [("logo.png", "image/png", b"\x00\xff")]),
+        ("{{ input.upload }}", [("cv.pdf", "application/pdf", b"%PDF")]),
+        (
+            ["{{ input.upload }}", {"n.txt": 5}],
+            [("cv.pdf", "application/pdf", b"%PDF"), ("n.txt", "text/plain; charset=utf-8", b"5")],
+        ),
+        (
+            {"rows.json": "{{ input.rows }}"},
+            [("rows.json", "application/json", b'[\n  {\n    "a": 1\n  }\n]')],
+        ),
+        ({"empty.txt": "", "none.txt": "{{ input.none }}"}, []),
+        ("{{ input.none }}", []),
+    ],
+)
+def test_attachments(run, given, files) -> None:
+    upload = {"filename": "cv.pdf", "content_type": "application/pdf", "size": 4, "content": "JVBERg=="}
+    scope = {"png": PNG, "upload": upload, "rows": [{"a": 1}], "none": None}
+    run("send_email", scope, to="a@b.c", subject="s", message="m", attachments=given, headers={"X-A": "1"})
+    email = run.mail.sent[0][0]
+    assert [(file.filename, file.content_type, file.content) for file in email.attachments] == files
+    assert email.headers == {"X-A": "1"}
+
+
+@pytest.mark.parametrize(
+    "given", ["report.pdf", 5, [["a.txt"]], {"a.png": {"base64": "%%"}}, {"base64": "%%"}, [None, "x"]]
+)
+def test_what_is_no_attachment_is_refused(run, refused, given) -> None:
+    error = refused("send_email", {}, to="a@b.c", subject="s", message="m", attachments=given)
+    assert error.permanent and ("file" in error.message)
+    assert run.mail.sent == []

@@ -14,9 +14,9 @@ from flowapp.tasks.triggers import trigger_form_submitted
 from tests.api.conftest import Api
 from tests.api.crm.test_event_triggers import executions
 from tests.api.workflows.test_stored_defaults import connect
+from tests.connectors.email.doubles import KEY, SendGrid
 from tests.support.processes import wait_until
 from tests.support.servers.sink import Sink
-from tests.support.servers.smtp import SmtpServer
 from tests.support.servers.vendor import Vendor, reroute
 
 pytestmark = pytest.mark.both_databases
@@ -52,20 +52,19 @@ RULES = [{"field": "name", "rule": "required"}, {"field": "email", "rule": "emai
 
 @pytest.mark.usefixtures("worker")
 def test_a_form_is_checked_saved_mailed_and_told(
-    app: Any, api: Api, sink: Sink, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+    app: Any, api: Api, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reroute(monkeypatch, {"https://slack.com": sink.url("")})
-    slack = Vendor.of(sink, SLACK)
+    reroute(monkeypatch, {"https://slack.com": sink.url(""), "https://api.sendgrid.com": sink.url("")})
+    sendgrid, slack = SendGrid(sink), Vendor.of(sink, SLACK)
+    sink.ask = lambda received: (sendgrid if received.path.startswith("/v3/") else slack).answer(received)
     mail = {
-        "provider": "smtp",
-        "host": "127.0.0.1",
-        "port": smtp.port,
-        "security": "none",
-        "from_email": "crm@b.example",
-    }
+        "name": "SendGrid Email", "integration_type": "email",
+        "config": {"provider": "sendgrid", "from_email": "desk@example.com"},
+        "credentials": {"credential_type": "api_key", "credentials_data": {"api_key": KEY}},
+    }  # fmt: skip
     with app.app_context(), tenant_session(runtime().engine, api.place.id) as session:
         connect(api, {}, "slack", token="xoxb-1234-secret")
-        api.post("/integrations/", {"name": "sendgrid", "integration_type": "email", "config": mail}, 201)
+        api.post("/integrations/configure/", mail, 201)
         form = forms.create(session, {"name": "contact_form_1", "fields": FIELDS})
         tables.create(
             session,
@@ -83,10 +82,12 @@ def test_a_form_is_checked_saved_mailed_and_told(
     api.post(f"/workflows/{workflow}/activate/", {})
     trigger_form_submitted(api.place.id, number, {"name": "Zoë", "email": "zoe@b.example"})
     wait_until(lambda: [one["status"] for one in executions(api, workflow)] == ["completed"], 20)
-    sent = smtp.wait_for()[0]
-    assert (sent.recipients, sent.message["Subject"]) == (["admin@example.com"], "New: Zoë")
-    assert sent.text.strip() == "Zoë, zoe@b.example"
-    assert [one.json for one in sink.requests] == [{"channel": "#sales", "text": "Nouveau contact: Zoë"}]
-    assert not slack.refused
+    [sent] = sendgrid.sent
+    assert sent["personalizations"][0]["to"] == [{"email": "admin@example.com"}]
+    assert (sent["subject"], sent["content"]) == ("New: Zoë", [{"type": "text/plain", "value": "Zoë, zoe@b.example"}])
+    told = [one.json for one in sink.requests if not one.path.startswith("/v3/")]
+    assert told == [{"channel": "#sales", "text": "Nouveau contact: Zoë"}]
+    assert not slack.refused and not sendgrid.refused
     [done] = executions(api, workflow)
-    assert done["context"]["state"]["save_db"]["count"] == 1
+    state = done["context"]["state"]
+    assert (state["save_db"]["count"], state["send_email"]["message_id"]) == (1, "sg-1")

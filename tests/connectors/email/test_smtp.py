@@ -19,6 +19,7 @@ from aiosmtpd.smtp import AuthResult
 from pydantic import ValidationError
 
 from flowapp.catalog import CONNECTORS, Email, IntegrationHandle, open_integration
+from flowapp.catalog.outgoing.files import File
 from flowapp.connectors.email import EmailConfig, EmailCredentials, SmtpMail, mailer_of, try_provider
 from flowapp.connectors.email.providers import server_of
 from flowapp.connectors.email.server import Server, server_from_url
@@ -400,6 +401,43 @@ def test_a_server_that_is_silent_in_the_handshake_gains_no_time() -> None:
 def test_a_subject_that_takes_long_to_fold_is_refused(mail) -> None:
     with promptly(), pytest.raises(StepError, match="The subject has more than 2,000 characters"):
         mail.send(email(subject="é" * 1_000_000))
+
+
+def test_what_is_larger_than_the_server_takes_is_not_handed_over() -> None:
+    inbox, port = Inbox(), free_port()
+    controller = Controller(inbox, hostname="127.0.0.1", port=port, data_size_limit=1_000_000)
+    controller.start()
+    try:
+        large = File(b"x" * 1_000_000, "application/zip", "all.zip")
+        with pytest.raises(
+            StepError, match=r"has 2 MB with its attachments, and 127.0.0.1 takes at most 1 MB"
+        ) as caught:
+            SmtpMail(f"smtp://127.0.0.1:{port}", SENDER).send(email(attachments=[large]))
+    finally:
+        controller.stop()
+    assert caught.value.permanent and inbox.count == 0
+
+
+def test_attachments_and_headers_arrive(mail, smtp) -> None:
+    files = [File("é;1".encode(), "text/csv", 'Été 2026, "x".csv'), File(b"\x00\xff", "image/png", "b" * 200 + ".png"),
+             File("é".encode("latin-1"), "text/plain", "latin.txt")]  # fmt: skip
+    mail.send(
+        email(
+            html="<b>x</b>",
+            attachments=files,
+            headers={"X-Note": "été " * 40, "List-Unsubscribe": "<https://a.example/" + "x" * 200 + ">"},
+        )
+    )
+    message = smtp.wait_for(1)[0].message
+    got = [
+        (part.get_filename(), part.get_content_type(), part.get_payload(decode=True))
+        for part in message.iter_attachments()
+    ]
+    assert got == [(file.filename, file.content_type, file.content) for file in files]
+    assert [part.get_param("charset") for part in message.iter_attachments()] == ["utf-8", None, None]
+    assert message["X-Note"] == ("été " * 40).strip()
+    assert message["List-Unsubscribe"] == "<https://a.example/" + "x" * 200 + ">"
+    assert message.get_body(("html",)).get_content().strip() == "<b>x</b>"
 
 
 def test_a_server_under_the_names_of_other_systems() -> None:
