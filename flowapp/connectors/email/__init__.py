@@ -4,7 +4,7 @@ or Amazon SES."""
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 
@@ -14,7 +14,7 @@ from flowapp.connectors.email.headers import decoded
 from flowapp.connectors.email.mail import SmtpMail
 from flowapp.connectors.email.message import compose
 from flowapp.connectors.email.parts import addresses
-from flowapp.connectors.email.providers import API_KEY, PASSWORD, mailer_of
+from flowapp.connectors.email.providers import API_KEY, PASSWORD, TestContext, mailer_of
 from flowapp.errors import StepError
 from flowapp.texts import say
 
@@ -133,7 +133,7 @@ class EmailCredentials(Params):
     api_key: str = Field("", json_schema_extra=ui(N_("API key"), widget="secret", show_if={"provider": list(API_KEY)}))
 
 
-def try_provider(config: EmailConfig, credentials: EmailCredentials, context: Any) -> str:
+def try_provider(config: EmailConfig, credentials: EmailCredentials, context: TestContext) -> str:
     """Signs in without sending anything, through `context.http` and its guard."""
     handle = IntegrationHandle("", "", "email", config.model_dump(), credentials.model_dump())
     return mailer_of(handle, "", context.http).check()

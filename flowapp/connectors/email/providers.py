@@ -27,6 +27,12 @@ class Outgoing(Http, Protocol):
     guard: Guard
 
 
+class TestContext(Protocol):
+    """What the test of an integration is given."""
+
+    http: Outgoing
+
+
 class Provider(Mailer, Protocol):
     """A mailer that can be asked for a sign of life."""
 

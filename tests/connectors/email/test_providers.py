@@ -188,7 +188,7 @@ class Context:
 def tried(provider: str, **secrets: str) -> str:
     config, credentials = CONFIGS[provider]
     return try_provider(
-        EmailConfig.model_validate(config), EmailCredentials.model_validate({**credentials, **secrets}), Context
+        EmailConfig.model_validate(config), EmailCredentials.model_validate({**credentials, **secrets}), Context()
     )
 
 
