@@ -25,7 +25,9 @@ Token = tuple[bytes, bool]  # and whether it is a value: a literal, or in quotes
 
 @dataclass(slots=True)
 class MailAnswer:
-    """What a server says of one mail. `failed`: it could not give this mail; nothing else of it is known then."""
+    """What a server says of one mail. `whole`: `content` is all that was asked for. `failed`: why the server could not give
+    it; nothing else is known then.
+    """
 
     uid: int
     flags: frozenset[str] = frozenset()
@@ -33,11 +35,7 @@ class MailAnswer:
     size: int = 0
     content: bytes = b""
     failed: str = ""
-
-    @property
-    def whole(self) -> bool:
-        """Whether `content` is all of the mail."""
-        return self.size <= len(self.content)
+    whole: bool = True
 
 
 def fetch(session: Session, uids: Sequence[int], part: str, most: int, chunk: int = CHUNK) -> Iterator[MailAnswer]:
@@ -67,25 +65,27 @@ def _fetch(session: Session, uids: Sequence[int], part: str, most: int) -> list[
         session.largest = before
     found: dict[int, MailAnswer] = {}
     for values in responses(said):
-        made = _fetched(values)
+        made = _read(values, most)
         if made is not None and (made.uid not in found or made.content):  # news about flags may come in between
             found[made.uid] = made
     return [found[uid] for uid in uids if uid in found]
 
 
-def _fetched(values: dict[str, object]) -> MailAnswer | None:
+def _read(values: dict[str, object], most: int) -> MailAnswer | None:
     uid, size, moment, flags = (values.get(name) for name in ("UID", "RFC822.SIZE", "INTERNALDATE", "FLAGS"))
     if not isinstance(uid, bytes) or not uid.isdigit():
         return None
     body = next((value for name, value in values.items() if name.startswith("BODY[")), b"")
+    content = body if isinstance(body, bytes) else b""
+    named = flags if isinstance(flags, list) else []
+    octets = int(size) if isinstance(size, bytes) and size.isdigit() else 0
     return MailAnswer(
         int(uid),
-        frozenset(flag.decode("ascii", "replace").lower() for flag in flags if isinstance(flag, bytes))
-        if isinstance(flags, list)
-        else frozenset(),
+        frozenset(flag.decode("ascii", "replace").lower() for flag in named if isinstance(flag, bytes)),
         _moment(moment),
-        int(size) if isinstance(size, bytes) and size.isdigit() else 0,
-        body if isinstance(body, bytes) else b"",
+        octets,
+        content,
+        whole=len(content) < most or octets <= most,  # some servers are wrong about sizes
     )
 
 

@@ -20,8 +20,9 @@ from typing import Any
 
 from flowapp.connectors.imap.names import encoded
 
+USER, PASSWORD = "ann@example.com", 'pass "word" \\ é'
 DAYS = "%d-%b-%Y"
-ATOM = re.compile(rb'[^\s(){%*"\\\]\x00-\x1f\x7f]+(?:\[[^\]]*\](?:<\d+\.\d+>)?)?|\*')
+ATOM = re.compile(rb'\d+:\*|[^\s(){%*"\\\]\x00-\x1f\x7f]+(?:\[[^\]]*\](?:<\d+\.\d+>)?)?|\*')
 QUOTED = re.compile(rb'"((?:[^"\\\r\n\x80-\xff]|\\["\\])*)"')
 FETCH = re.compile(r"\(UID FLAGS INTERNALDATE RFC822\.SIZE BODY\.PEEK\[(|HEADER\.FIELDS \([A-Z -]+\))\]<0\.(\d+)>\)")
 SET = re.compile(r"\d+(:(\d+|\*))?(,\d+(:(\d+|\*))?)*")
@@ -53,8 +54,8 @@ class ImapServer:
     """`silent`: commands that are never answered; `raw`: answers that are sent as they are; `broken`: UIDs it cannot give."""
 
     port: int = 0
-    user: str = "ann@example.com"
-    password: str = 'pass "word" \\ é'
+    user: str = ""
+    password: str = ""
     folders: dict[str, Folder] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -63,13 +64,15 @@ class ImapServer:
     broken: set[int] = field(default_factory=set)
     tls: ssl.SSLContext | None = None
     implicit: bool = False
+    quiet: bool = False  # about UIDNEXT
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def reset(self) -> None:
         self.folders = {name: Folder() for name in ("INBOX", "Archive", "Entwürfe & Ideen")}
         self.capabilities = ["IMAP4rev1", "AUTH=PLAIN", "UIDPLUS", "MOVE"]
         self.commands, self.silent, self.raw, self.broken = [], set(), {}, set()
-        self.tls, self.implicit = None, False
+        self.tls, self.implicit, self.quiet, self.user = None, False, False, USER
+        self.password = PASSWORD
         self.stopped.set()
         self.stopped = threading.Event()
 
@@ -244,9 +247,9 @@ class _Handler(socketserver.StreamRequestHandler):
     def select(self, name: str, writable: bool = True) -> str:
         self.folder, self.writable = self.named(name), writable
         self.say(f"* {len(self.folder.mails)} EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Seen \\Deleted)\r\n".encode())
-        self.say(
-            f"* OK [UIDVALIDITY {self.folder.validity}] ok\r\n* OK [UIDNEXT {self.folder.following}] ok\r\n".encode()
-        )
+        self.say(f"* OK [UIDVALIDITY {self.folder.validity}] ok\r\n".encode())
+        if not self.imap.quiet:
+            self.say(f"* OK [UIDNEXT {self.folder.following}] ok\r\n".encode())
         return "[READ-WRITE] selected" if writable else "[READ-ONLY] selected"
 
     def examine(self, name: str) -> str:
