@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from flowapp import exact_json
 from flowapp.catalog.context import StepContext
@@ -112,6 +114,18 @@ def is_moment(value: str) -> str:
     return value
 
 
+def _is_web_address(value: str) -> str:
+    """Refuses what nothing can be called at. The egress guard judges where it leads."""
+    try:
+        found = parse_url(value.strip())
+        sound = found.scheme in ("http", "https") and bool(found.host) and not found.auth
+    except LocationParseError:
+        sound = False
+    if value and not sound:
+        raise ValueError(say("Enter a web address such as https://api.example.com, without user name and password."))
+    return value
+
+
 def has_expression(value: object) -> bool:
     """Whether text is to be evaluated first, so that it cannot be checked yet."""
     return isinstance(value, str) and "{{" in value
@@ -126,6 +140,7 @@ Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(is_moment), Wi
 # Limits of waits: longer than nothing.
 Number = Annotated[int | float | Decimal, BeforeValidator(_as_number), WithJsonSchema({"type": "number"})]
 Whole = Annotated[int, BeforeValidator(_as_whole), WithJsonSchema({"type": "integer"})]
+WebAddress = Annotated[str, AfterValidator(_is_web_address)]
 Duration = Annotated[str | int | float, AfterValidator(_is_duration)]
 OptionalDuration = Annotated[str | int | float, AfterValidator(_is_duration_or_nothing)]
 

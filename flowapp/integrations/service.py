@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from traceback import format_exception
 from types import SimpleNamespace
 from typing import Literal, TypedDict
 
@@ -19,11 +20,13 @@ from flowapp.errors import FlowError, InvalidError, NotFoundError, Problem
 from flowapp.events import Cause
 from flowapp.exact_json import Json
 from flowapp.integrations import credentials as stored
+from flowapp.logs import get_logger
 from flowapp.models import Integration, read_id, utcnow
 from flowapp.security.credentials import Vault
 from flowapp.security.opened import Opened, collecting
 from flowapp.texts import say
 
+log = get_logger(__name__)
 _WRITE_AGAIN = say("The address has changed. Enter this again to confirm that it may be sent there.")
 
 
@@ -188,6 +191,12 @@ def opened(vault: Vault, row: Integration) -> Json:
     return stored.read(vault, row)
 
 
+def _crashed(row: Integration, error: Exception, secrets: Opened) -> str:
+    trace = "".join(format_exception(error))
+    log.error("test failed unexpectedly", integration_type=row.integration_type, exception=secrets.mask(trace))
+    return say("The test failed unexpectedly (%(name)s).", name=type(error).__name__)
+
+
 def try_out(vault: Vault, row: Integration, http: Http, token: Callable[[str, str], str] | None = None) -> Answer:
     """Asks the service for a sign of life; the row remembers the answer. `token` gives one of OAuth2: id, refused one."""
 
@@ -203,6 +212,8 @@ def try_out(vault: Vault, row: Integration, http: Http, token: Callable[[str, st
         success = True
     except FlowError as error:
         message, success = error.message, False
+    except Exception as error:  # noqa: BLE001 - of a connector; it is logged, without what was opened
+        message, success = _crashed(row, error, secrets), False
     message = secrets.mask(message)  # a secret may stand in the address, or come back with an answer
     row.last_test_ok = success
     row.last_test_message, row.last_tested_at = message[:1000], utcnow()

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any
+from urllib.parse import urljoin
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -185,6 +186,14 @@ def origin_of(url: str) -> str:
     if parsed.scheme not in _PORTS or not parsed.host or parsed.auth:
         return ""
     return f"{parsed.scheme}://{parsed.host.lower()}:{parsed.port or _PORTS[parsed.scheme]}"
+
+
+def absolute(base: str, reference: str) -> str:
+    """The address that a reference means at `base`. What means none stays as it is, and is refused where it is called."""
+    try:
+        return urljoin(base, reference)
+    except ValueError:  # an IPv6 address that is none
+        return reference
 
 
 def credentials_of(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Literal
-from urllib.parse import urljoin
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -14,7 +13,7 @@ from flowapp.catalog import N_, Done, FieldsError, Outcome, Params, StepContext,
 from flowapp.catalog.fields import FormField, Text, has_expression, json_fault, says_json
 from flowapp.catalog.http_answers import answered, body_of, refusal
 from flowapp.errors import StepError
-from flowapp.security.addresses import credentials_of, origin_of
+from flowapp.security.addresses import absolute, credentials_of, origin_of
 from flowapp.security.responses import MAX_TEXT
 from flowapp.texts import say
 
@@ -191,7 +190,7 @@ def _target(ctx: StepContext, params: SendWebhookParams) -> tuple[str, dict[str,
     if handle.integration_type != "webhook":
         raise StepError(say("The integration “%(name)s” is not an HTTP service.", name=handle.name), permanent=True)
     base = str(handle.config["base_url"])
-    url = urljoin(base.rstrip("/") + "/", params.url.lstrip("/") if params.url.startswith("/") else params.url)
+    url = absolute(base.rstrip("/") + "/", params.url.lstrip("/") if params.url.startswith("/") else params.url)
     if not origin_of(url) or origin_of(url) != origin_of(base):
         raise StepError(
             say("“%(name)s” may be used at %(base)s only. Use a URL under it.", name=handle.name, base=base),

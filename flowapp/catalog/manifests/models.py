@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticKnownError
 
 from flowapp import exact_json
-from flowapp.catalog.fields import Addresses, Lines, Moment, Number, Text, Whole, has_expression, json_fault
+from flowapp.catalog.fields import Addresses, Lines, Moment, Number, Text, WebAddress, Whole, has_expression, json_fault
 from flowapp.catalog.manifests.kinds import Kind
 from flowapp.catalog.manifests.manifest import ActionField, Manifest, OptionsOf, Setting
 from flowapp.catalog.outgoing.files import packed
@@ -166,7 +166,7 @@ def _declared(default: object, extra: JsonDict, limits: Mapping[str, object]) ->
 def _setting_type(one: Setting) -> object:
     if one.kind == "choice":
         return Literal[tuple(choice.value for choice in one.choices)]
-    made = {"integer": int, "boolean": bool}.get(one.kind, str)
+    made: object = {"integer": int, "boolean": bool, "url": WebAddress}.get(one.kind, str)
     return Annotated[made, _filled_where_shown(one.show_if)] if one.required and one.show_if else made
 
 

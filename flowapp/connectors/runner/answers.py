@@ -86,7 +86,12 @@ def reason_of(manifest: Manifest, answer: HttpResponse) -> str:
 def _values(template: str, answer: HttpResponse, reason: str) -> dict[str, str]:
     """The values of a message: `reason`, `status`, or what stands at that name in the answer."""
     known: dict[str, object] = {"reason": reason, "status": answer.status}
-    return {name: str(known.get(name, at(answer.json, name)) or "") for name in names_in(template)}
+    return {name: told(known.get(name, at(answer.json, name))) for name in names_in(template)}
+
+
+def told(value: object) -> str:
+    """A part of an answer inside a message."""
+    return str(value or "")[:_TOLD]
 
 
 def names_in(template: str) -> Iterable[str]:

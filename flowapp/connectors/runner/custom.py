@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from urllib.parse import urljoin
+from urllib.parse import unquote
 
 from flowapp.catalog import HttpResponse
 from flowapp.catalog.http_answers import body_of
@@ -13,6 +14,7 @@ from flowapp.connectors.runner.service import Service
 from flowapp.errors import StepError
 from flowapp.texts import say
 
+_SLASHES = re.compile(r"[/\\]")
 _BODIES = ("json", "form", "body")
 
 
@@ -34,11 +36,12 @@ def shown(answer: HttpResponse) -> dict[str, object]:
 
 def _url(base: str, path: str) -> str:
     """A whole address stays: signing refuses another host. A path must not climb out of the base address."""
-    if "://" in path.partition("?")[0]:
+    before = path.partition("?")[0]
+    if "://" in before:
         return path
-    if ".." in path.partition("?")[0].split("/"):
+    if ".." in _SLASHES.split(unquote(before)):
         raise StepError(say("The path must not contain “..”."), permanent=True)
-    return joined(base, path) if path else urljoin(base, path)
+    return joined(base, path)
 
 
 def _pairs(value: object) -> Mapping[str, object]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import urljoin
 
 from flowapp.catalog import HttpResponse, StepContext
 from flowapp.catalog.manifests import Paging
 from flowapp.connectors.runner.answers import at
 from flowapp.connectors.runner.filling import is_empty
 from flowapp.errors import StepError
-from flowapp.security.addresses import origin_of
+from flowapp.security.addresses import absolute, origin_of
 from flowapp.texts import say
 
 Values = dict[str, object]
@@ -64,7 +63,7 @@ class Listing:
         return False
 
     def _go_on(self, sent: Values, link: str, base: str) -> None:
-        self.sent, self.link = sent, urljoin(base, link) if link else ""
+        self.sent, self.link = sent, absolute(base, link) if link else ""
         mark = f"{sent} {self.link}"
         if mark in self.seen or len(self.seen) >= MAX_PAGES:
             raise StepError(say("The service gives the same page again and again."), permanent=True)

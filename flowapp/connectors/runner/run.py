@@ -27,7 +27,7 @@ from flowapp.catalog.manifests import (
     result_of,
 )
 from flowapp.catalog.resources import Offered, OptionsContext
-from flowapp.connectors.runner.answers import at, entries_of, named_results, names_in, reads_json, unread
+from flowapp.connectors.runner.answers import at, entries_of, named_results, names_in, reads_json, told, unread
 from flowapp.connectors.runner.custom import custom_call
 from flowapp.connectors.runner.filling import Values, filled_address
 from flowapp.connectors.runner.options import options
@@ -60,6 +60,10 @@ class ManifestRunner:
             return Done(_Attempt(action, ctx, service, values).result())
         except StepError as error:
             raise uncertain(error, action.effect) from error
+        except UnicodeEncodeError:
+            raise StepError(
+                say("A value of this step cannot be sent: it holds half a character. Correct the text."), permanent=True
+            ) from None
 
     def poll(
         self, manifest: Manifest, trigger: ManifestTrigger, ctx: PollContext, params: ConnectorParams, cursor: object
@@ -79,7 +83,7 @@ class ManifestRunner:
         body = answer.json if answer else None
         if not manifest.test.message:
             return say("%(service)s answers, and the credentials are accepted.", service=manifest.label)
-        names = {name: str(at(body, name) or "") for name in names_in(manifest.test.message)}
+        names = {name: told(at(body, name)) for name in names_in(manifest.test.message)}
         return say(manifest.test.message, **names)
 
     def options(

@@ -73,7 +73,7 @@ def joined(base: str, path: str) -> str:
     """An address under a base address; a query of the base stays."""
     if not path:
         return base
-    parts, inner = urlsplit(base), urlsplit(path)
+    parts, inner = urlsplit(base), urlsplit(f"/{path.lstrip('/')}")  # a path, whatever it begins with
     query = "&".join(filter(None, (parts.query, inner.query)))
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{inner.path.lstrip('/')}", query=query))
 

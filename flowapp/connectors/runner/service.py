@@ -53,7 +53,12 @@ class Service:
                 message = say("“%(name)s” has no “%(field)s”. Open the integration and enter it.",
                               name=self.handle.name, field=labels.get(name, name))  # fmt: skip
                 raise StepError(message, permanent=True)
-        return filled_address(template, values)
+        address = filled_address(template, values)
+        if not origin_of(address):
+            message = say("The address of “%(name)s” is no web address. Open the integration and correct it.",
+                          name=self.handle.name)  # fmt: skip
+            raise StepError(message, permanent=True)
+        return address
 
     def call(self, call: Call, name: str, values: Values, *, action: Action | ManifestTrigger | None = None, more: Values | None = None) -> HttpResponse:  # fmt: skip
         """Makes a call of the manifest. `name`: what is done, for errors; `more`: further values to send."""

@@ -144,6 +144,8 @@ def _try(step: Step, visit: Visit, attempt: Attempt, ready: Ready | None) -> Non
         attempt.outcome = Fail(error.message, error.permanent, error.details or None)
     except FlowError as error:
         attempt.outcome = Fail(error.message, permanent=True)
+    except RecursionError as error:
+        attempt.outcome = Fail(_unstorable(type(error).__name__), permanent=True)
     except Exception as error:  # noqa: BLE001 - it is logged, without what was opened
         _note_crash(step, visit, attempt.opened.mask(traceback.format_exc()))
         attempt.outcome = Fail(

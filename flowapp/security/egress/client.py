@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from http.client import HTTPException
 from time import monotonic
 from typing import BinaryIO
-from urllib.parse import urljoin
 
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
@@ -18,7 +17,7 @@ from urllib3.util import Url
 
 from flowapp.catalog import HttpResponse
 from flowapp.errors import StepError
-from flowapp.security.addresses import Guard
+from flowapp.security.addresses import Guard, absolute
 from flowapp.security.cookies import Cookies
 from flowapp.security.egress.bodies import Body, Files, Form, Piece, body_of, packed
 from flowapp.security.egress.connections import Pools
@@ -112,7 +111,7 @@ class SafeHttp:
                 return answer, target
             spare(answer)
             cookies.keep(target, answer.headers.getlist("set-cookie"))
-            before, target = target, parsed(urljoin(target.url, header_text(location)))
+            before, target = target, parsed(absolute(target.url, header_text(location)))
             if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
                 done = done or method not in ("GET", "HEAD")
                 method, body = ("HEAD" if method == "HEAD" else "GET"), None

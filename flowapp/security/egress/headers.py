@@ -46,6 +46,7 @@ def headers_of(given: Mapping[str, str], auth: tuple[str, str] | None) -> Header
             del headers[own]
         headers[key] = str(value).encode()
     if auth is not None:
+        headers = without(headers, "authorization")
         headers["Authorization"] = make_headers(basic_auth=f"{auth[0]}:{auth[1]}")["authorization"]
     return headers
 
