@@ -66,7 +66,7 @@ class Service:
             asked = grants.begin(self.runtime.vault, row, BACK)
             back = self.server.sign_in(asked.url)
             code = back.partition("code=")[2].partition("&")[0]
-            how = {"code": code, "verifier": asked.verifier, "redirect_uri": BACK}
+            how = {"code": code, "verifier": asked.verifier, "redirect_uri": BACK, "token_url": asked.token_url}
             grants.finish(session, self.runtime.vault, HTTP, row, **how)
             session.commit()
 
@@ -122,7 +122,8 @@ def test_a_verifier_of_another_sign_in_is_refused(runtime: tasks.Runtime, tenant
         asked, other = (grants.begin(runtime.vault, row, BACK) for _ in range(2))
         code = server.sign_in(asked.url).partition("code=")[2].partition("&")[0]
         with pytest.raises(RefusedError, match="invalid_grant"):
-            grants.finish(session, runtime.vault, HTTP, row, code=code, verifier=other.verifier, redirect_uri=BACK)
+            how = {"code": code, "verifier": other.verifier, "redirect_uri": BACK, "token_url": asked.token_url}
+            grants.finish(session, runtime.vault, HTTP, row, **how)
     assert service.row().oauth_tokens is None
 
 

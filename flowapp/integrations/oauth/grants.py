@@ -21,11 +21,12 @@ from flowapp.texts import say
 
 
 class Started(NamedTuple):
-    """Where a person is sent, and what their session keeps until they are back."""
+    """Where a person is sent, and what their session keeps until they are back. `token_url`: who may get what they bring."""
 
     url: str
     state: str
     verifier: str
+    token_url: str
 
 
 def spec_of(row: Integration) -> OAuth2 | None:
@@ -67,16 +68,22 @@ def request(spec: OAuth2, known: Mapping[str, object], redirect_uri: str) -> Sta
         "code_challenge_method": "S256",
     }
     url = add_params_to_uri(spec.authorize_url, list({**spec.extra, **asked}.items()))
-    return Started(url, state, verifier)
+    return Started(url, state, verifier, spec.token_url)
 
 
 def finish(
-    session: Session, vault: Vault, http: Http, row: Integration, *, code: str, verifier: str, redirect_uri: str
-) -> None:
-    """Gives the code for tokens, and stores them. StepError where the service refuses. The caller commits."""
+    session: Session, vault: Vault, http: Http, row: Integration, *, code: str, verifier: str, redirect_uri: str,
+    token_url: str,
+) -> None:  # fmt: skip
+    """Gives the code for tokens, and stores them. StepError where the service refuses. The caller commits.
+
+    ConflictError where the integration has got another `token_url` meanwhile: that one is given no code of this service's.
+    """
     spec, known = spec_of(row), credentials.read(vault, row)
     if spec is None:
         raise ConflictError(say("This integration does not sign in through the service's own page."))
+    if spec.token_url != token_url:
+        raise ConflictError(say("The integration was changed while you signed in. Start again."))
     body = exchange.client_of(known).prepare_request_body(code=code, redirect_uri=redirect_uri, code_verifier=verifier)
     tokens = exchange.ask(http, spec, known, body)
     credentials.write(session, vault, row, dict(tokens), "oauth_tokens")

@@ -37,7 +37,8 @@ def connect(integration_id: object) -> Response:
     except (ConflictError, ConfigError) as error:
         flash(translated(error.message), "danger")
         return go("integrations.edit", integration_id=row.id)
-    kept = {"id": row.id, "state": asked.state, "verifier": asked.verifier, "at": utcnow().isoformat()}
+    kept = {"id": row.id, "at": utcnow().isoformat(), **asked._asdict()}
+    del kept["url"]
     session[_ROOM] = runtime.vault.encrypt(kept).decode()
     return make_response(redirect(asked.url, code=303))  # to the service's own page, as its connector says
 
@@ -70,6 +71,7 @@ def _finish(kept: dict[str, str]) -> None:
     row = service.get(db.session(), kept["id"])
     http = runtime.outgoing.http(row.organization_id)
     how = {"code": request.args.get("code", ""), "verifier": kept["verifier"], "redirect_uri": _callback()}
+    how["token_url"] = kept.get("token_url", "")  # a release before kept none
     grants.finish(db.session(), runtime.vault, http, row, **how)
     row.connected_by = g.actor.user.id
 

@@ -14,6 +14,7 @@ from flowapp.integrations import service as integrations
 from flowapp.models import AuditEntry, Integration, new_id
 from flowapp.models.tenancy import system_session
 from tests.support.browser import Browser
+from tests.support.tenant import add_organization
 
 SECRET = "s3cr3t-token-of-the-service"
 BASE = "/integrations"
@@ -250,3 +251,34 @@ def test_the_form_of_every_connector_opens(ada: Browser) -> None:
     for integration_type in CONNECTORS:
         ada.get(f"/integrations/new/{integration_type}", 200)
         ada.post(f"/integrations/new/{integration_type}", {"name": ""}, 422)
+
+
+def test_the_pages_of_another_organization_s_connection_are_not_there(app: Any, ada: Browser, sink: Any) -> None:
+    with app.app_context(), system_session(db.engine) as system:
+        elsewhere = add_organization(system, "Other")[0]
+        row = Integration(
+            organization_id=elsewhere, integration_type="webhook", name="Theirs", config={"base_url": sink.url("/")}
+        )
+        system.add(row)
+        system.commit()
+        one = f"{BASE}/{row.id}"
+    ada.get(BASE)
+    assert "Theirs" not in ada.text
+    for path in (one, f"{one}/connect"):
+        ada.get(path, 404)
+    for path in (one, f"{one}/test", f"{one}/delete"):
+        ada.post(path, service(sink), 404)
+    assert [kept.name for kept in stored(app)] == ["Theirs"]
+    assert sink.requests == []
+
+
+@pytest.mark.parametrize(
+    "odd", ["https://[", "http://ann:pw@h/", "ftp://h", "x" * 20_000, "\0", "{{ [1] }}", "é\r\nX: 1"]
+)
+def test_a_form_with_what_is_no_address_names_the_field(app: Any, ada: Browser, odd: str) -> None:
+    for kind, field in (("api", "base_url"), ("webhook", "base_url"), ("llm", "base_url"), ("aws_s3", "endpoint")):
+        answer = ada.client.post(
+            f"{BASE}/new/{kind}", data={"csrf_token": ada.token(), "name": "N", f"config-{field}": odd}
+        )
+        assert answer.status_code in (400, 422), (kind, answer.text[:500])
+    assert stored(app) == []

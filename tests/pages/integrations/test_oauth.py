@@ -154,7 +154,7 @@ def test_an_independent_provider_signs_in_and_renews(app: Any, ada: Browser, pro
         "https://flow.example/integrations/oauth/callback",
         {"client_id": "us", "client_secret": "x y"},
     )
-    url, _state, verifier = grants.request(spec, known, back)
+    url, _state, verifier, _token_url = grants.request(spec, known, back)
     client = exchange.client_of(known)
     code = parse_qs(urlsplit(_agreed(url)).query)["code"][0]
     http = SafeHttp(("localhost", "127.0.0.1"))
@@ -179,3 +179,42 @@ def _agreed(url: str) -> str:
         "POST", f"{parts.path}?{parts.query}", form, {"Content-Type": "application/x-www-form-urlencoded"}
     )
     return connection.getresponse().headers["Location"]
+
+
+def test_a_code_goes_to_nobody_else_when_the_integration_was_changed_meanwhile(
+    app: Any, ada: Browser, server: OAuthServer, path: str, sink: Sink
+) -> None:
+    back = local(server.sign_in(ada.get(f"{path}/connect", 303).location))
+    changed = {
+        "config-url": sink.url("/elsewhere"),
+        "config-grant": "authorization_code",
+        "config-client_auth": "basic",
+    }
+    again = {"secret-client_id": "theirs", "secret-client_secret": "theirs-too"}
+    ada.post(path, {"name": "Acme", **changed, **again})
+    before = len(sink.requests)
+    ada.get(back, 303)
+    assert "was changed while you signed in" in ada.get(path).text
+    assert len(sink.requests) == before
+    assert stored(app)[1] == {}
+
+
+def test_a_sign_in_ends_with_the_session_that_began_it(app: Any, ada: Browser, server: OAuthServer, path: str) -> None:
+    """Who signs in after somebody in the same browser does not finish what they began."""
+    back = local(server.sign_in(ada.get(f"{path}/connect", 303).location))
+    ada.post("/logout")
+    ada.sign_in()
+    ada.get(back, 303)
+    assert "not begun in this browser" in ada.get("/integrations").text
+    assert server.calls == []
+
+
+@pytest.mark.parametrize("what", ["error", "error_description"])
+def test_what_the_service_sends_along_is_text_and_leads_nowhere(
+    app: Any, ada: Browser, server: OAuthServer, path: str, what: str
+) -> None:
+    state = parse_qs(urlsplit(ada.get(f"{path}/connect", 303).location).query)["state"][0]
+    said = {"error": "x", what: "<script>alert(1)</script>" * 30, "next": "https://evil.example", "state": state}
+    assert ada.get(f"/integrations/oauth/callback?{urlencode(said)}", 303).location == path
+    ada.get(path)
+    assert "<script>alert" not in ada.text and "&lt;script&gt;alert" in ada.text
