@@ -67,7 +67,9 @@ def make(sink: Sink, tmp_path: Path) -> Iterator[Make]:
 
     def account(**config: str) -> Any:
         whole = {"address": sink.url("/v1"), **config}
-        return open_integration("probe", id="1", name="P", config=whole, credentials={"secret": "s3cret-of-ours"})
+        known = {"secret": "s3cret-of-ours", "client_id": "c", "client_secret": "client-secret"}
+        credentials = {name: known[name] for name in CONNECTORS["probe"].credentials.model_fields if name in known}
+        return open_integration("probe", id="1", name="P", config=whole, credentials=credentials)
 
     sink.default = Answer(200, b'{"id": 7}')
     yield made

@@ -192,7 +192,7 @@ def test_a_token_of_oauth2_that_ended_early_is_renewed_once(make: Make, sink: Si
     assert done.result == {"id": 7}
     assert [one.headers["Authorization"] for one in sink.requests] == ["Bearer access-token", "Bearer renewed-token"]
     spec = CONNECTORS["probe"]
-    config, _secrets = spec.read({"address": sink.url(), "way": "eu"}, {})
+    config, _secrets = spec.read({"address": sink.url(), "way": "eu"}, {"client_id": "c", "client_secret": "s"})
     told = spec.oauth2(config)
     assert told is not None
     assert (told.authorize_url, told.token_url, told.scopes) == ("https://a.example/eu", "https://a.example/t", ("x",))
