@@ -157,7 +157,7 @@ class _Polling:
         with tenant_session(self._current.engine, self._organization_id) as session:
             signed_out = self._signed_out()
             status = "signed_out" if signed_out else "busy" if details.get("busy") else "failing"
-            next_at = now + (_wait(details, self._interval) if status == "busy" else self._interval)
+            next_at = now + _wait(details, self._interval, busy=status == "busy")
             row = polls.fail(
                 session, self._turn, status, signed_out or message, now, next_at, counts=status == "failing"
             )
@@ -180,12 +180,14 @@ def _reason(error: FlowError) -> str:
     return error.problems[0].message if isinstance(error, InvalidError) else error.message
 
 
-def _wait(details: dict[str, object], interval: timedelta) -> timedelta:
-    """For how long the service wants to be left alone; the trigger's interval where it does not say."""
+def _wait(details: Mapping[str, object], interval: timedelta, *, busy: bool) -> timedelta:
+    """How long until the next poll. A service that is only `busy` says how long it wants to be left alone; one that fails may
+    ask for more than the trigger's interval."""
     asked = details.get("retry_after")
     if not isinstance(asked, int | float):
         return interval
-    return min(max(timedelta(seconds=asked), LEAST_WAIT), MOST_WAIT)
+    wanted = min(max(timedelta(seconds=asked), LEAST_WAIT), MOST_WAIT)
+    return wanted if busy else max(wanted, interval)
 
 
 def _storable(value: object) -> Any:

@@ -75,6 +75,10 @@ def test_a_service_that_asks_to_wait_is_left_alone(shop: Shop) -> None:
     found = shop.health(workflow)
     assert (found["status"], found["failures"]) == ("busy", 0)
     assert [shop.poll(minutes=19), shop.poll(minutes=2)] == [0, 1]
+    shop.sink.answers.append(Answer(503, b"{}", headers))
+    shop.poll(minutes=5)
+    assert shop.health(workflow)["failures"] == 1
+    assert [shop.poll(minutes=19), shop.poll(minutes=2)] == [0, 1]
 
 
 def test_a_limit_of_calls_puts_a_poll_off(shop: Shop) -> None:

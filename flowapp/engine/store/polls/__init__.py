@@ -144,9 +144,11 @@ def accept(session: Session, turn: Turn, found: Found, now: datetime, next_at: d
     StorageFullError: nothing is started, and the cursor stays.
     """
     values: dict[str, object] = {
-        "source": found.source, "cursor": found.cursor, "begun": found.begun, "status": "ok", "polled_at": now, "tried_at": now,
+        "source": found.source, "begun": found.begun, "status": "ok", "polled_at": now, "tried_at": now,
         "failures": 0, "error": "", "error_parts": None, "alerted_at": None, "lease_until": None,
     }  # fmt: skip
+    if (found.source, found.cursor) != (turn.source, turn.cursor):  # it may be large, and mostly nothing is new
+        values["cursor"] = found.cursor
     started = _started(session, turn, found, values, now)
     if started is not None:
         come_back(session, turn.trigger_id, next_at)
