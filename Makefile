@@ -21,7 +21,7 @@ test: setup-dev lint ## Set up what is missing and run every check and every tes
 	$(PY) -m pytest -n 2 --dist worksteal -m e2e
 	$(PY) -m pytest -m faults $(FAULTS_IN_SHORT)
 
-test-all: setup-doubles lint ## The full matrix: every test on SQLite and on PostgreSQL, all faults in full form
+test-all: setup-doubles lint ## The full matrix: every test on SQLite and on PostgreSQL, heavy doubles, all faults in full form
 	FLOWAPP_TEST_DATABASES=both $(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not faults"
 	$(PY) -m pytest -n 2 --dist worksteal -m e2e
 	@$(MAKE) faults
@@ -70,6 +70,7 @@ setup-dev: python
 
 setup-doubles: setup-dev
 	@$(PYTHON) scripts/setup.py doubles
+	@$(PY) scripts/servers.py all
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

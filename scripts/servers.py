@@ -1,4 +1,5 @@
-"""Sees to the programs that the tests drive and pip does not bring: PostgreSQL's server and Chromium.
+"""Sees to the programs that the tests drive and pip does not bring: PostgreSQL's server and Chromium; with `all` also those of
+`make test-all` alone, MariaDB's server and dovecot.
 
 As root on a Debian or Ubuntu it installs them; elsewhere it says what to install. A missing one is an error everywhere:
 no test is skipped in silence.
@@ -10,29 +11,36 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 # No versions: a distribution keeps one of each, and takes older ones away. Its release may have become the old stable
 # one since this machine was made, and another apt-get may be at work.
-PACKAGES = {"PostgreSQL's server": "postgresql", "Chromium": "chromium"}
+PACKAGES = {
+    "PostgreSQL's server": "postgresql",
+    "Chromium": "chromium",
+    "MariaDB's server": "mariadb-server",
+    "dovecot": "dovecot-imapd",
+}
 UPDATE = ["apt-get", "-q", "update", "--allow-releaseinfo-change"]
 INSTALL = ["apt-get", "-q", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
 
 
 def main() -> None:
-    missing = [name for name, is_there in CHECKS.items() if not is_there()]
+    checks = {**CHECKS, **HEAVY} if "all" in sys.argv[1:] else CHECKS
+    missing = [name for name, is_there in checks.items() if not is_there()]
     if not missing:
         return
     packages = [PACKAGES[name] for name in missing]
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         sys.exit(
             f"The tests need {' and '.join(missing)}. On Debian and Ubuntu: sudo apt-get install {' '.join(packages)}\n"
-            "Elsewhere, put initdb and postgres, chromium or google-chrome on the PATH."
+            "Elsewhere, put initdb and postgres, chromium or google-chrome, mariadbd, dovecot on the PATH."
         )
     print("Installing", ", ".join(packages), flush=True)
     for command in (UPDATE, [*INSTALL, *packages]):
         run(command)
-    if still := [name for name in missing if not CHECKS[name]()]:
+    if still := [name for name in missing if not checks[name]()]:
         sys.exit(
             f"apt-get installed {' '.join(packages)}, but {' and '.join(still)} cannot be found or does not start."
         )
@@ -64,7 +72,13 @@ def has_chromium() -> bool:
     return any(subprocess.run([p, "--version"], capture_output=True, check=False).returncode == 0 for p in programs)
 
 
+def has(program: str) -> bool:
+    """Whether a server is there; those of the system stand where not everybody looks."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") is not None
+
+
 CHECKS = {"PostgreSQL's server": has_postgres, "Chromium": has_chromium}
+HEAVY = {"MariaDB's server": partial(has, "mariadbd"), "dovecot": partial(has, "dovecot")}
 
 
 if __name__ == "__main__":

@@ -76,13 +76,14 @@ def _row(description: Sequence[Sequence[object]], values: Sequence[object]) -> R
 @contextmanager
 def _cursor(connection: Connection[Cursor], *, whole: bool) -> Iterator[SSCursor]:
     """Rows as they come. Unless the statement must go through to its end (`whole`), the rest is dropped with the connection."""
-    cursor = connection.cursor(SSCursor)
+    cursor, through = connection.cursor(SSCursor), False
     try:
         yield cursor
         if whole:
             cursor.close()
+            through = True
     finally:
-        if not whole:
+        if not through:
             connection._force_close()  # type: ignore[attr-defined] # noqa: SLF001 - close() would read all that is left
             cursor.connection = None  # type: ignore[assignment]
             if cursor._result:  # type: ignore[attr-defined] # noqa: SLF001
@@ -92,8 +93,8 @@ def _cursor(connection: Connection[Cursor], *, whole: bool) -> Iterator[SSCursor
 @contextmanager
 def _opened(target: Target) -> Iterator[Connection[Cursor]]:
     """A connection in a transaction, which is kept where nothing goes wrong. StepError."""
-    socket = target.access.connect(target.host, target.port, float(target.timeout))
     connection = _client(target)
+    socket = target.access.connect(target.host, target.port, float(target.timeout))
     try:
         with socket, cut_after(socket.fileno(), target.timeout):
             try:

@@ -68,7 +68,7 @@ class Target:
         """Checks the server's certificate, by the authority of the integration, else by those that this machine knows."""
         try:
             return ssl.create_default_context(cadata=self.tls_ca or None)
-        except (ssl.SSLError, ValueError):  # ValueError: not ASCII
+        except (ssl.SSLError, TypeError, ValueError):  # TypeError: not ASCII
             raise StepError(say("“Certificate of the authority” is no certificate. Paste the text from BEGIN CERTIFICATE to END CERTIFICATE."), permanent=True) from None  # fmt: skip
 
     def lost(self, reason: str) -> StepError:

@@ -1,25 +1,21 @@
-"""The connector `database` at a real MariaDB. FLOWAPP_TEST_MARIADB=root:password@127.0.0.1:3306 names a server for tests,
-in which the database flowapp_test is made anew; where it is not set, conftest.py leaves this file out.
-"""
+"""The connector `database` at a real MariaDB, in `make test-all` (conftest.py)."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
-import pymysql
 import pytest
 
 from flowapp.catalog import CONNECTORS, IntegrationHandle, open_integration
 from flowapp.errors import EgressError, StepError
 from flowapp.security.egress import SafeHttp
 from tests.actions.conftest import Bench
-from tests.connectors.database.conftest import PASSWORD, bench
+from tests.connectors.database.conftest import PASSWORD, bench, named
+from tests.support.servers.certificates import Authority
+from tests.support.servers.mariadb import MariaDb, running_mariadb
 
-SERVER = urlsplit(f"//{os.environ['FLOWAPP_TEST_MARIADB']}")
 TABLE = """
     CREATE TABLE customers (
         id int PRIMARY KEY, name varchar(100), city varchar(100) DEFAULT 'Paris', amount decimal(20, 4), born date,
@@ -28,10 +24,15 @@ TABLE = """
 """
 
 
+@pytest.fixture(scope="module")
+def server(authority: Authority) -> Iterator[MariaDb]:
+    with running_mariadb(authority, "db.example.com") as running:
+        yield running
+
+
 @pytest.fixture
-def admin() -> Iterator[Any]:
-    host, port, user, password = SERVER.hostname, SERVER.port or 3306, SERVER.username, SERVER.password or ""
-    with pymysql.connect(host=host, port=port, user=user, password=password, autocommit=True) as connection:  # type: ignore[arg-type]
+def admin(server: MariaDb) -> Iterator[Any]:
+    with server.admin() as connection:
         cursor = connection.cursor()
         for statement in (
             "DROP DATABASE IF EXISTS flowapp_test",
@@ -48,21 +49,21 @@ def admin() -> Iterator[Any]:
 
 
 @pytest.fixture
-def run(admin: Any) -> Bench:
+def run(admin: Any, server: MariaDb) -> Bench:
     del admin  # the tables are there
-    return bench(account())
+    return bench(account(server))
 
 
 @pytest.fixture
-def change(admin: Any) -> Bench:
+def change(admin: Any, server: MariaDb) -> Bench:
     """The same, and it may write."""
     del admin
-    return bench(account(allow_changes=True))
+    return bench(account(server, allow_changes=True))
 
 
-def account(password: str = PASSWORD, **config: Any) -> IntegrationHandle:
+def account(server: MariaDb, password: str = PASSWORD, **config: Any) -> IntegrationHandle:
     given = {
-        "kind": "mysql", "host": SERVER.hostname, "port": SERVER.port or 3306, "database": "flowapp_test",
+        "kind": "mysql", "host": "127.0.0.1", "port": server.port, "database": "flowapp_test",
         "username": "flowapp_test", "tls": "preferred", **config,
     }  # fmt: skip
     return open_integration("database", id="1", name="Shop", config=given, credentials={"password": password})
@@ -178,8 +179,8 @@ def test_a_statement_may_change_rows(change: Bench, admin: Any) -> None:
 
 
 @pytest.mark.parametrize("action", ["run_query", "run_statement"])
-def test_more_rows_than_the_limit_are_told(run: Bench, action: str) -> None:
-    run.integrations["database"] = account(row_limit=3, allow_changes=True)
+def test_more_rows_than_the_limit_are_told(server: MariaDb, run: Bench, action: str) -> None:
+    run.integrations["database"] = account(server, row_limit=3, allow_changes=True)
     done: Any = run(f"database_{action}", query="SELECT seq FROM seq_1_to_20000")
     assert ([row["seq"] for row in done.result["results"]], done.result["truncated"]) == ([1, 2, 3], True)
     assert "more than 3 rows" in run.lines[0][1]
@@ -193,8 +194,8 @@ def test_what_is_too_large_is_refused(change: Bench) -> None:
         assert fails(change, action, "larger than 8 MiB", query=query).permanent
 
 
-def test_a_slow_statement_is_ended(run: Bench) -> None:
-    run.integrations["database"] = account(timeout=1)
+def test_a_slow_statement_is_ended(server: MariaDb, run: Bench) -> None:
+    run.integrations["database"] = account(server, timeout=1)
     assert not fails(run, "run_query", "took longer than 1 seconds", query="SELECT SLEEP(30)").permanent
 
 
@@ -222,20 +223,44 @@ def test_a_lost_connection_is_worth_a_retry(change: Bench) -> None:
     [
         ({"password": "wrong"}, "Access denied for user 'flowapp_test'"),
         ({"database": "nowhere"}, "Unknown database 'nowhere'"),
-        ({"tls": "required"}, "SSL|certificate"),
     ],
 )
-def test_a_server_that_cannot_be_used(config: dict[str, Any], told: str) -> None:
-    assert fails(bench(account(**config)), "run_query", told, query="SELECT 1").permanent
-
-
-def test_private_hosts_are_refused() -> None:
-    with pytest.raises(EgressError, match="is not public"):
-        bench(account(), "192.0.2.1")("database_run_query", query="SELECT 1")
+def test_a_server_that_cannot_be_used(server: MariaDb, config: dict[str, Any], told: str) -> None:
+    assert fails(bench(account(server, **config)), "run_query", told, query="SELECT 1").permanent
 
 
 @pytest.mark.usefixtures("admin")
-def test_the_connection_is_tested() -> None:
-    spec, handle = CONNECTORS["database"], account()
+def test_a_certificate_of_a_private_authority(server: MariaDb, authority: Authority) -> None:
+    for config in ({"tls": "required", "tls_ca": authority.pem}, {"tls": "preferred"}):
+        run = bench(account(server, host="db.example.com", **config), resolve=named)
+        done: Any = run("database_run_query", query="SHOW STATUS LIKE 'Ssl_cipher'")
+        assert done.result["first"]["Value"].startswith("TLS_")
+
+
+@pytest.mark.usefixtures("admin")
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"host": "other.example.com"}, "other.example.com"),
+        ({"tls_ca": ""}, "certificate verify failed"),
+        ({"tls_ca": Authority("Another").pem}, "certificate verify failed"),
+        ({"tls_ca": "My authority"}, "is no certificate"),
+    ],
+)
+def test_a_server_that_is_another_is_refused(
+    server: MariaDb, authority: Authority, config: dict[str, Any], told: str
+) -> None:
+    given = {"host": "db.example.com", "tls": "required", "tls_ca": authority.pem, **config}
+    assert fails(bench(account(server, **given), resolve=named), "run_query", told, query="SELECT 1").permanent
+
+
+def test_private_hosts_are_refused(server: MariaDb) -> None:
+    with pytest.raises(EgressError, match="is not public"):
+        bench(account(server), "192.0.2.1")("database_run_query", query="SELECT 1")
+
+
+@pytest.mark.usefixtures("admin")
+def test_the_connection_is_tested(server: MariaDb) -> None:
+    spec, handle = CONNECTORS["database"], account(server)
     told = spec.test(*spec.read(handle.config, handle.credentials), SimpleNamespace(http=SafeHttp(("127.0.0.1",))))
     assert str(told).startswith("Connected to “flowapp_test” (10.") or "MariaDB" in str(told)

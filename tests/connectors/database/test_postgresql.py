@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +18,8 @@ from flowapp.integrations.service import check
 from flowapp.security.addresses import Guard
 from flowapp.security.egress import SafeHttp
 from tests.actions.conftest import Bench, FreeCalls
-from tests.connectors.database.conftest import PASSWORD, account, bench
+from tests.connectors.database.conftest import PASSWORD, account, bench, named
+from tests.support.servers.certificates import Authority
 from tests.support.servers.postgres import Cluster
 
 
@@ -301,6 +304,37 @@ def test_the_environment_does_not_steer_the_connection(run: Bench, monkeypatch: 
     monkeypatch.setenv("PGOPTIONS", "-c default_transaction_read_only=off")
     done: Any = run("database_run_query", query="SELECT current_setting('transaction_read_only') AS ro")
     assert done.result["first"] == {"ro": "on"}
+
+
+@pytest.mark.parametrize("host", ["db.example.com", "127.0.0.1"])
+def test_a_certificate_of_a_private_authority(encrypted: Cluster, authority: Authority, host: str) -> None:
+    run = bench(account(encrypted, host=host, tls="required", tls_ca=f"\n{authority.pem}\n"), resolve=named)
+    done: Any = run("database_run_query", query="SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    assert done.result["first"] == {"ssl": True}
+    assert list(Path(tempfile.gettempdir()).glob("flowapp-*.pem")) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"host": "other.example.com"}, 'does not match host name "other.example.com"'),
+        ({"tls_ca": ""}, "certificate verify failed"),
+        ({"tls_ca": Authority("Another").pem}, "certificate verify failed"),
+        ({"tls_ca": "My authority"}, "is no certificate"),
+        ({"tls_ca": "-----BEGIN CERTIFICATE-----\nétoile\n-----END CERTIFICATE-----"}, "is no certificate"),
+    ],
+)
+def test_a_server_that_is_another_is_refused(
+    encrypted: Cluster, authority: Authority, config: dict[str, Any], told: str
+) -> None:
+    given = {"host": "db.example.com", "tls": "required", "tls_ca": authority.pem, **config}
+    assert fails(bench(account(encrypted, **given), resolve=named), "run_query", told, query="SELECT 1").permanent
+
+
+def test_encryption_where_it_is_offered(encrypted: Cluster) -> None:
+    run = bench(account(encrypted, tls="preferred"))
+    done: Any = run("database_run_query", query="SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    assert done.result["first"] == {"ssl": True}
 
 
 @pytest.mark.usefixtures("admin")

@@ -96,7 +96,7 @@ def running_postgres(port: int | None = None) -> Iterator[Cluster]:
     its roles are the caller's business."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="flowapp-pg-"))
-    owner = _unprivileged(folder)
+    owner = unprivileged(folder)
     data = folder / "data"
     try:
         subprocess.run(
@@ -128,8 +128,8 @@ def _programs() -> Path:
     return installed[-1].parent
 
 
-def _unprivileged(folder: Path) -> dict[str, Any]:
-    """The server refuses to run as root: then another user owns the folder and runs it."""
+def unprivileged(folder: Path) -> dict[str, Any]:
+    """Servers of databases refuse to run as root: then another user owns the folder and runs it."""
     if os.geteuid() != 0:
         return {}
     user = next((entry for entry in pwd.getpwall() if entry.pw_name == "postgres"), None) or pwd.getpwnam("nobody")
