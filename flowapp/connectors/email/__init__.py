@@ -79,7 +79,9 @@ class EmailConfig(Params):
         validate_default=True,
         json_schema_extra=ui(N_("AWS region"), placeholder="eu-west-1", show_if={"provider": ["ses"]}),
     )
-    username: str = Field("", json_schema_extra=ui(N_("User name"), show_if={"provider": list(PASSWORD)}))
+    username: str = Field(
+        "", validate_default=True, json_schema_extra=ui(N_("User name"), show_if={"provider": list(PASSWORD)})
+    )
     from_email: str = Field("", json_schema_extra=ui(N_("Sender address"), placeholder="hello@example.com"))
     from_name: str = Field("", json_schema_extra=ui(N_("Sender name")))
 
@@ -108,6 +110,13 @@ class EmailConfig(Params):
         if info.data.get("provider") == "smtp" and not host.strip():
             raise ValueError(say("Enter the mail server's host, for example smtp.example.com."))
         return host
+
+    @field_validator("username")
+    @classmethod
+    def _has_user(cls, username: str, info: ValidationInfo) -> str:
+        if info.data.get("provider") == "ses" and not username.strip():
+            raise ValueError(say("Enter the SMTP user name that Amazon SES made."))
+        return username
 
     @field_validator("domain")
     @classmethod

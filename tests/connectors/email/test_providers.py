@@ -244,7 +244,8 @@ def test_a_stored_mail_server_is_what_it_was() -> None:
         ({"provider": "mailgun", "domain": "mg.example.com/../x"}, "Enter the domain"),
         ({"provider": "mailgun", "domain": "mg@example.com"}, "Enter the domain"),
         ({"provider": "ses"}, "Enter the region where you use Amazon SES"),
-        ({"provider": "ses", "aws_region": "eu-west-1.evil.example/"}, "Enter the region"),
+        ({"provider": "ses", "aws_region": "eu-west-1.evil.example/", "username": "u"}, "Enter the region"),
+        ({"provider": "ses", "aws_region": "eu-west-1"}, "Enter the SMTP user name"),
         ({"provider": "ses", "aws_region": ["eu-west-1"]}, "valid string"),
         ({"provider": "pigeon"}, "'smtp', 'sendgrid', 'mailgun' or 'ses'"),
     ],
@@ -316,6 +317,19 @@ def test_where_no_answer_comes_nobody_knows(service: tuple[str, Service]) -> Non
     with pytest.raises(StepError, match="in time") as caught:
         mailer_of(integration(name), "", HTTP).send(email(), timeout=0.1)
     assert caught.value.details["uncertain"]
+    double.broken = Answer(close=True)
+    with pytest.raises(StepError, match="closed the connection") as caught:
+        mailer_of(integration(name), "", HTTP).send(email())
+    assert caught.value.details["uncertain"]
+
+
+@pytest.mark.parametrize("provider", ["sendgrid", "mailgun"])
+def test_what_never_left_may_be_sent_again(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    reroute(monkeypatch, {"https://api.sendgrid.com": nobody, "https://api.mailgun.net": nobody})
+    with pytest.raises(StepError, match="refused the connection") as caught:
+        mailer_of(integration(provider), "", HTTP).send(email())
+    assert not caught.value.permanent and "uncertain" not in caught.value.details
 
 
 # -- what cannot be sent ---------------------------------------------------------------------------
