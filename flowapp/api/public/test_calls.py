@@ -65,7 +65,8 @@ def _kept(call: ReceivedCall) -> Response:
     context = given(hook, data, request)["context"]
     received_calls.keep(db.session(), call.workflow_id, call.trigger_key, data, context)
     db.session.commit()
-    return jsonify(KEPT)
+    own = hook.config.own_answer
+    return Response(own.body, own.status, content_type=own.content_type) if own else jsonify(KEPT)
 
 
 def _hook(call: ReceivedCall) -> Hook:

@@ -66,9 +66,15 @@ class _Words(TypedDict):
 
 def service_hook(type: str, **words: Unpack[_Words]) -> None:  # noqa: A002 - the word of the definition language
     """Declares a trigger type, which belongs to the connector in whose folder its params are."""
+
+    def unready(config: Mapping[str, object]) -> str:
+        if stored_value(ServiceHookParams, config, "secret"):
+            return ""
+        return say("“%(name)s” has no secret yet, so no call is accepted. Enter it first.", name=say(words["label"]))
+
     home = words["params"].__module__.rpartition(".")[0]
     trigger(
-        TriggerSpec(type, source="hook", prepare=with_key, made=("key",), unready=_unready, home=home, **words)
+        TriggerSpec(type, source="hook", prepare=with_key, made=("key",), unready=unready, home=home, **words)
     )  # fmt: skip
 
 
@@ -76,9 +82,3 @@ def text_at(data: object, name: str) -> str:
     """The text under a name of an object; empty where there is none."""
     found = data.get(name) if isinstance(data, Mapping) else None
     return found if isinstance(found, str) else ""
-
-
-def _unready(config: Mapping[str, object]) -> str:
-    if stored_value(ServiceHookParams, config, "secret"):
-        return ""
-    return say("Enter the secret by which calls of the service are known. Without it, none is accepted.")

@@ -13,10 +13,13 @@ from urllib.parse import urlencode
 
 import pytest
 import stripe
+from sqlalchemy import select
 from twilio.request_validator import RequestValidator
 
 from flowapp import tasks
 from flowapp.catalog import TRIGGERS
+from flowapp.models import Trigger
+from flowapp.models.tenancy import system_session
 from flowapp.security.credentials import SHOWN
 from tests.api.conftest import Api
 from tests.api.crm.people import workflow_body
@@ -166,6 +169,14 @@ def test_without_a_secret_it_is_not_published_and_a_draft_may_wait_for_it(api: A
     assert len(workflow["triggers"][0]["config"]["key"]) >= 20, "the service makes the secret when it knows the address"
     refused = api.post(f"/workflows/{workflow['id']}/activate/", status=422)
     assert [one["path"] for one in refused["errors"]] == ["triggers.0.config"]
+    assert f"“{TRIGGERS[kind].label}” has no secret yet" in refused["errors"][0]["message"]
+    body["triggers"] = [{**workflow["triggers"][0], "config": {"secret": SECRETS[kind]}}]
+    saved = api.patch(f"/workflows/{workflow['id']}/", body, 200)["triggers"][0]["config"]
+    assert (saved["key"], saved["secret"]) == (workflow["triggers"][0]["config"]["key"], SHOWN), "the address stays"
+    api.post(f"/workflows/{workflow['id']}/activate/")
+    with system_session(tasks.runtime().engine) as system:
+        config = system.scalars(select(Trigger.config).where(Trigger.workflow_id == workflow["id"])).one()
+    assert SECRETS[kind] not in json.dumps(config)
 
 
 def test_slack_asks_for_its_challenge_and_is_answered_at_once(api: Api) -> None:

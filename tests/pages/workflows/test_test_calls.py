@@ -17,6 +17,7 @@ from flowapp.models import Execution, Member, ReceivedCall, Workflow, utcnow
 from flowapp.models.tenancy import system_session, tenant_session
 from flowapp.workflows import received_calls
 from flowapp.workflows.publishing import activate, pause
+from tests.api.public.test_service_hooks import SECRETS, SENT, slack
 from tests.pages.workflows.test_steps import HX, LOG, Site
 from tests.support.statements import noted
 from tests.support.tenant import add_organization
@@ -28,8 +29,8 @@ ORDER = {"order": {"number": "A-1001", "email": "zoe@example.com"}, "password": 
 class Hook(Site):
     """A workflow with one webhook; `call` is what another service sends, without a session."""
 
-    def __init__(self, app: Any, status: str = "draft", **config: Any) -> None:
-        super().__init__(app, steps=[LOG], triggers=[{"trigger_type": "webhook", "config": config}])
+    def __init__(self, app: Any, status: str = "draft", kind: str = "webhook", **config: Any) -> None:
+        super().__init__(app, steps=[LOG], triggers=[{"trigger_type": kind, "config": config}])
         with app.app_context(), tenant_session(db.engine, self.organization_id) as session:
             workflow = session.get_one(Workflow, self.id)
             for become in {"active": [activate], "paused": [activate, pause]}.get(status, []):
@@ -310,6 +311,21 @@ def test_a_refused_call_of_an_active_workflow_is_told_once_a_minute(app: Any, mo
     assert hook.call(headers={"X-Webhook-Secret": "wrong"}).status_code == 401
     assert hook.call(headers={"X-Webhook-Secret": "right-one"}).status_code == 202
     assert 'wrong"' not in hook.page
+
+
+@pytest.mark.parametrize(("kind", "answer"), [("slack_event", b"kept as a sample"), ("twilio_callback", b"<Response>")])
+def test_a_draft_that_waits_keeps_what_a_service_sends_and_starts_nothing(app: Any, kind: str, answer: bytes) -> None:
+    hook = Hook(app, kind=kind, secret=SECRETS[kind])
+    hook.do("listen")
+    asked = slack({"type": "url_verification", "challenge": "c-1"})
+    if kind == "slack_event":
+        assert hook.app.test_client().post(hook.hook, data=asked.body, headers=asked.headers).json == {
+            "challenge": "c-1"
+        }
+    sent = SENT[kind](hook.hook, "http://localhost")[0]
+    assert answer in hook.app.test_client().post(hook.hook, data=sent.body, headers=sent.headers).data
+    assert "Its values are offered" in hook.page
+    assert hook.executions() == []
 
 
 @pytest.mark.parametrize(
