@@ -21,11 +21,12 @@ from typing import Any
 
 from bench import burst, crm, history, imports, measure, people, scenarios, sockets, waiting
 from bench.cluster import running_cluster
+from bench.connectors import measuring as connectors
 from bench.stacks import BenchError, Product, bare, product
 from bench.stats import Row, table
 from tests.support.group import ROOT
 
-JOBS = ("memory", "idle", "W3", "L40", "WS500", "T100k", "P", "R", "I", "E")
+JOBS = ("memory", "idle", "W3", "L40", "WS500", "T100k", "P", "R", "I", "E", "X")
 TITLES = {
     "sqlite": "SQLite (WAL, synchronous=NORMAL: the default)",
     "postgresql": "PostgreSQL (fsync and synchronous_commit on)",
@@ -108,6 +109,14 @@ def run(database: str, options: argparse.Namespace) -> dict[str, Any]:
             prepare(alone, sink.url)
             small = burst.QUICK if options.quick else burst.Sizes()
             found.add("E", lambda: burst.measure(alone, sink, replace(small, contacts=options.size or small.contacts)))
+        if "X" in options.only:
+            doubles = stack.enter_context(connectors.running_doubles())
+            calling = stack.enter_context(
+                product(folder / "calling", urls[4], server, **connectors.environ(folder, doubles))
+            )
+            connectors.prepare(calling, doubles)
+            few = connectors.QUICK if options.quick else connectors.Sizes()
+            found.add("X", lambda: connectors.measure(calling, doubles, few))
     print(table(TITLES[database], found.rows))
     print(shares(found.details), end="\n\n", flush=True)
     return {"rows": [row.as_json() for row in found.rows], "details": found.details, "invalid": found.invalid}
@@ -143,12 +152,12 @@ def prepare(ours: Product, sink: str) -> None:
 
 @contextmanager
 def databases(name: str) -> Iterator[tuple[tuple[str, ...], int | None]]:
-    """The DATABASE_URLs of four stacks ("" is the default, SQLite), and the server's process."""
+    """The DATABASE_URLs of five stacks ("" is the default, SQLite), and the server's process."""
     if name == "sqlite":
-        yield ("", "", "", ""), None
+        yield ("", "", "", "", ""), None
         return
     with running_cluster() as (cluster, pid):
-        yield tuple(cluster.url(cluster.create_database(migrated=False)) for _ in range(4)), pid
+        yield tuple(cluster.url(cluster.create_database(migrated=False)) for _ in range(5)), pid
 
 
 def shares(details: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ class Sink(asyncio.Protocol):
         head, separator, body = self.data.partition(b"\r\n\r\n")
         if not separator:
             return
-        length = _content_length(head)
+        length = content_length(head)
         if len(body) < length:
             return
         self.data = body[length:]
@@ -52,7 +52,8 @@ class Sink(asyncio.Protocol):
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text)
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
+    """Of a request's head, without the blank line after it; 0 where it says none."""
     _, found, rest = head.lower().partition(b"\r\ncontent-length:")
     return int(rest.split(b"\r\n", 1)[0]) if found else 0
 

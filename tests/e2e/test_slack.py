@@ -1,4 +1,7 @@
-"""In a real browser: Slack is connected from inside a step of a new workflow, the workflow runs, and its use is told rightly."""
+"""In a real browser: Slack is connected from inside a step of a new workflow, the workflow runs, and its use is told rightly.
+
+The channel of a step is chosen from those that Slack has, or typed.
+"""
 
 from __future__ import annotations
 
@@ -131,3 +134,58 @@ def read_use(page: Page, group: Group, *, calls: int, errors: int) -> None:
     expect(counts.nth(1)).to_have_text(f"Errors{errors}")
     expect(page.get_by_text("Last error")).to_contain_text("Slack has no open channel of this name")
     expect(page.get_by_role("link", name="Tell the team", exact=True)).to_be_visible()
+
+
+@pytest.fixture
+def channels(sink: Sink, reroute: Callable) -> Sink:
+    """A Slack of 70 channels."""
+    reroute({"https://slack.com": sink.url("")})
+    known = [{"id": f"C{number:03}", "name": f"team-{number}"} for number in range(70)]
+    sink.default = Answer(200, json.dumps({"ok": True, "channels": known}).encode())
+    return sink
+
+
+def test_a_channel_is_chosen_from_a_list(group: Group, visit: Callable, channels: Sink) -> None:
+    page = visit(group).new_page()
+    arrive(page, group)
+    open_step(page, group)
+    channel, button = (
+        page.get_by_role("textbox", name="Channel", exact=True),
+        page.get_by_role("button", name="Channel: Choose from a list"),
+    )
+    button.click()
+    expect(page.locator("#p-channel-offers")).to_contain_text("no active integration")
+    page.goto(f"{group.url}/integrations/new/slack")
+    page.get_by_label("Bot token").fill("xoxb-1234-secret")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved. Test the connection")).to_be_visible()
+    open_step(page, group)
+    page.get_by_role("textbox", name="Message", exact=True).fill("Typed before")
+    button.click()
+    expect(page.get_by_text("50 of 70")).to_be_visible()
+    search = page.locator("#p-channel-offers").get_by_role("searchbox")
+    search.fill("TEAM 69")
+    expect(page.locator("[data-offer]")).to_have_count(1)
+    search.press("Enter")
+    expect(channel).to_have_value("C069")
+    expect(channel).to_be_focused()
+    expect(page.locator("[data-offer]")).to_have_count(0)
+    expect(page.get_by_role("textbox", name="Message", exact=True)).to_have_value("Typed before")
+    button.click()
+    page.get_by_role("button", name="#team-0 C000").click()
+    expect(channel).to_have_value("C000")
+    channel.fill("{{ input.channel }}")
+    page.get_by_role("button", name="Add step").click()
+    page.locator("#flow").get_by_role("link", name="Send a message", exact=True).click()
+    expect(channel).to_have_value("{{ input.channel }}")
+    assert len(channels.requests) == 1
+
+
+def open_step(page: Page, group: Group) -> None:
+    """A new step in a new workflow."""
+    page.goto(group.url)
+    begin(page)
+    page.get_by_role("link", name="Add the first step").click()
+    page.get_by_role("searchbox").fill("slack message")
+    page.get_by_role("link", name="Send a message").first.click()
+    expect(page.get_by_label("Step name")).to_be_visible()

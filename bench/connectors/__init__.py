@@ -1,0 +1,1 @@
+"""Job X: connectors under load, against doubles of their services."""
