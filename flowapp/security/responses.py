@@ -63,6 +63,7 @@ def read(status: int, headers: HTTPHeaderDict, data: bytes, *, whole: bool, dura
         json=body.json(data) if body.is_json and not binary else None,
         duration_ms=duration_ms,
         content=data if binary else None,
+        size=len(data),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from flowapp.catalog.polling import PACE
 
 Place = tuple[str | int, ...]
 Finding = tuple[Place, str]
+_OTHER_HOSTS = ("evil.example/", "evil.example?", "evil.example#", "x@evil.example:1")
 BUILT_IN = frozenset({"idempotency_key"})  # what a call may name besides fields, config and credentials
 RESERVED = frozenset({"integration", "limit"})
 RESERVED_OF_TRIGGERS = frozenset({"integration", *PACE})
@@ -28,6 +30,7 @@ def findings(manifest: Manifest) -> Iterator[Finding]:
     for at, auth in enumerate(manifest.auth):
         yield from _unknown(("auth", at), _of_auth(auth), manifest.settings)
     yield from _unknown(("base_url",), placeholders(manifest.base_url), manifest.settings)
+    yield from _of_host(manifest)
     yield from _unknown(("destination",), placeholders(manifest.destination), manifest.settings)
     if manifest.test.call:
         yield from _unknown(("test", "call"), manifest.test.call.named, manifest.settings)
@@ -41,6 +44,22 @@ def findings(manifest: Manifest) -> Iterator[Finding]:
     yield from _twice(("triggers",), [trigger.name for trigger in manifest.triggers])
     for at, trigger in enumerate(manifest.triggers):
         yield from _of_trigger(manifest, trigger, ("triggers", at))
+
+
+def _of_host(manifest: Manifest) -> Iterator[Finding]:
+    """A part of the host that may hold more than a part leads the secret to another host."""
+    scheme, _, rest = manifest.base_url.partition("://")
+    named = {*placeholders(rest.partition("/")[0]), *placeholders(scheme if rest else "")}
+    for part, fields in (("config", manifest.config), ("credentials", manifest.credentials)):
+        for at, field in enumerate(fields):
+            bounded = field.kind == "choice" or (
+                field.pattern and not any(re.search(field.pattern, text) for text in _OTHER_HOSTS)
+            )
+            if field.name in named and not bounded:
+                yield (
+                    (part, at),
+                    "it is a part of the host: give it choices, or a pattern that takes no “/”, “?”, “#” and “@”",
+                )
 
 
 def _of_auth(auth: Auth) -> list[str]:

@@ -12,7 +12,7 @@ class HttpResponse:
     """Answer of a call. `json` is the parsed body where its type says JSON, else None. `text` is cut at 1 MiB.
 
     A header that came several times is a list. `content`: the bytes of a body that is no text; its `text` is empty.
-    `size`: how many bytes went into the file of the call, where it had one.
+    `size`: how many bytes the body has, or went into the file of the call.
     `assumed`: nobody was called, it is a simulation.
     """
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
 
 from flowapp.catalog import HttpResponse, StepContext
 from flowapp.catalog.manifests import Paging
@@ -17,6 +19,7 @@ from flowapp.texts import say
 Values = dict[str, object]
 
 
+MAX_SIZE = 50 * 2**20  # bytes of the answers of one list
 MAX_PAGES = 10_000  # of one list: pages may be empty, and have another cursor each
 # Fetches a page and its entries: given what is sent besides the fields, or the whole address of the page.
 Fetch = Callable[[Values, str], tuple[HttpResponse, list[object]]]
@@ -34,6 +37,7 @@ class Listing:
     entries: list[object] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)  # pages that were asked for
     more: bool = False
+    size: int = 0  # bytes of the answers
 
     @classmethod
     def begun(cls, paging: Paging, limit: int, kept: object) -> Listing:
@@ -43,15 +47,23 @@ class Listing:
                 return cls(**kept)
         return cls(_first(paging, limit))
 
-    def fetch_all(self, paging: Paging, fetch: Fetch, base: str, limit: int) -> None:
-        """Fetches the pages that are left, up to `limit` entries."""
+    def fetch_all(self, paging: Paging, fetch: Fetch, base: str, limit: int, seconds: float = inf) -> None:
+        """Fetches the pages that are left, up to `limit` entries. StepError (busy) where that takes longer than `seconds`:
+        no service keeps a worker for as long as it likes."""
+        until = monotonic() + seconds
         while not self._fetch_page(paging, fetch, base, limit):
-            pass
+            if monotonic() > until:
+                message = say("The list takes longer than %(seconds)s seconds.", seconds=f"{seconds:g}")
+                raise StepError(message, details={"busy": True})
 
     def _fetch_page(self, paging: Paging, fetch: Fetch, base: str, limit: int) -> bool:
         """Fetches one. True where it was the last one."""
         answer, entries = fetch(self.sent, self.link)
         self.entries += entries
+        self.size += answer.size
+        if self.size > MAX_SIZE:
+            message = say("The list is larger than %(most)s MiB. Lower “Maximum”.", most=MAX_SIZE // 2**20)
+            raise StepError(message, permanent=True)
         following = _next(paging, answer, len(self.entries), len(entries), self.sent)
         if len(self.entries) >= limit:
             self.more = len(self.entries) > limit or following is not None

@@ -59,7 +59,8 @@ class ManifestRunner:
         try:
             return Done(_Attempt(action, ctx, service, values).result())
         except StepError as error:
-            raise uncertain(error, action.effect) from error
+            reads = action.name == "custom_call" and values.get("method") == "GET"
+            raise uncertain(error, "idempotent" if reads else action.effect) from error
         except UnicodeEncodeError:
             raise StepError(
                 say("A value of this step cannot be sent: it holds half a character. Correct the text."), permanent=True
@@ -192,7 +193,7 @@ class _Attempt:
             return answer, entries_of(label, self.action, answer)
 
         try:
-            listing.fetch_all(paging, fetch, self.service.base, limit)
+            listing.fetch_all(paging, fetch, self.service.base, limit, self.ctx.timeout)
         except StepError as error:
             if len(listing.seen) > before and not error.permanent:
                 error.details["advanced"] = calls.keep(key, asdict(listing))

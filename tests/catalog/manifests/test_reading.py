@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,28 @@ def test_a_good_one(tmp_path: Path) -> None:
     path = tmp_path / "connector.yaml"
     path.write_text(GOOD, encoding="utf-8")
     assert read(path).actions[0].fields[0].label == "Text"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sound"),
+    [
+        ("", False),
+        (", pattern: '^[a-z]'", False),
+        (", pattern: '^[a-z.]+$'", True),
+        (", pattern: '^[a-z]+[^/]*$'", False),
+    ],
+)
+def test_a_part_of_the_host_is_bounded(tmp_path: Path, pattern: str, sound: bool) -> None:
+    """A shop called “evil.example/” would get the secret."""
+    text = re.sub("base_url: .*", 'base_url: "https://{shop}.example.com"', GOOD)
+    text = text.replace("credentials:", f"config: [{{name: shop, label: Shop{pattern}}}]\ncredentials:", 1)
+    path = tmp_path / "connector.yaml"
+    path.write_text(text, encoding="utf-8")
+    if sound:
+        assert read(path).config[0].pattern
+        return
+    with pytest.raises(ManifestError, match=r"config\.0: it is a part of the host"):
+        read(path)
 
 
 @pytest.mark.parametrize(

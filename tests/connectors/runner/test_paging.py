@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from flowapp.connectors.runner import paging as paging_of_runner
 from flowapp.errors import StepError
 from tests.actions.conftest import Bench
 from tests.connectors.runner.conftest import HEAD, Make
@@ -116,6 +118,31 @@ def test_a_service_that_has_no_time_in_the_middle_is_asked_again_for_that_page(
     assert [row["n"] for row in done.result["rows"]] == list(range(ROWS))
     assert len(sink.requests) in (12, 13), "ten pages, and two refusals"
     assert run.calls.progress == {"key-of-this-visit": None}, "nothing is left of it"
+
+
+def test_a_slow_list_goes_on_in_another_attempt(make: Make, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No service keeps a worker for as long as it likes."""
+    sink.ask = linked
+    run = listing(make, "{kind: link")
+    seconds = itertools.count(0, 11)
+    monkeypatch.setattr(paging_of_runner, "monotonic", lambda: next(seconds))
+    with pytest.raises(StepError, match="longer than 30 seconds") as caught:
+        run("probe_act")
+    assert (caught.value.permanent, caught.value.details) == (False, {"busy": True, "advanced": True})
+    assert len(sink.requests) == 3
+    monkeypatch.undo()
+    run.attempt = 2
+    done: Any = run("probe_act")
+    assert (done.result["count"], len(sink.requests)) == (ROWS, 10)
+
+
+def test_a_list_of_huge_pages_ends(make: Make, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging_of_runner, "MAX_SIZE", 5000)
+    sink.ask = linked
+    with pytest.raises(StepError, match="Lower “Maximum”") as caught:
+        listing(make, "{kind: link")("probe_act")
+    assert caught.value.permanent
+    assert 1 < len(sink.requests) < 10
 
 
 def test_a_service_without_time_for_the_page_it_is_asked_for_brings_nobody_further(make: Make, sink: Sink) -> None:

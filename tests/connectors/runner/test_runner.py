@@ -255,6 +255,10 @@ def test_what_must_happen_once_is_uncertain_where_it_may_have_been_received(
     with pytest.raises(StepError) as caught:
         run("probe_act")
     assert caught.value.details.get("uncertain") is uncertain
+    for method, of_custom_call in (("GET", None), ("POST", sent or None)):
+        with pytest.raises(StepError) as caught:
+            run("probe_custom_call", method=method, path="/x")
+        assert caught.value.details.get("uncertain") is of_custom_call
     assert sink.requests == []
 
 
