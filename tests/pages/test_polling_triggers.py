@@ -80,7 +80,7 @@ def test_the_form_asks_in_plain_words_what_is_to_become_of_what_is_there(site: S
 @pytest.mark.parametrize(
     ("state", "shown"),
     [
-        ({"status": "ok", "polled_at": utcnow()}, "Last check that went well"),
+        ({"status": "ok", "polled_at": utcnow()}, "Last successful check"),
         ({"status": "failing", "failures": 3, "error": "Out of order"}, "The last 3 checks failed."),
         ({"status": "failing", "failures": 1, "error": "Out of order"}, "Out of order"),
         ({"status": "busy", "error": "Too many requests"}, "The service asked to wait before the next check."),

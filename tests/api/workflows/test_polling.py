@@ -164,6 +164,13 @@ def test_what_is_looked_at_changes_and_is_asked_for_anew(shop: Shop, change: dic
     assert shop.fired(workflow) == [1, 2, 2, 3, 3]
 
 
+def test_a_message_that_was_lost_is_sent_again_after_a_minute(shop: Shop) -> None:
+    shop.workflow()
+    shop.time = utcnow()
+    assert [len(shop.woken()), len(shop.woken())] == [1, 0]
+    assert shop.poll(minutes=1.1) == 1
+
+
 def test_two_workers_poll_once(shop: Shop) -> None:
     """Whoever comes while another one polls goes away; a message that came twice polls again and starts nothing twice."""
     shop.orders = [{"id": 1}]
