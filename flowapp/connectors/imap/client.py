@@ -15,6 +15,8 @@ from flowapp.errors import StepError
 from flowapp.security.cutoff import CutOff
 from flowapp.texts import say
 
+GOODBYE = 1.0  # seconds that the answer to LOGOUT may take: all is done then
+_CHANGES = frozenset({"COPY", "MOVE", "STORE", "EXPUNGE"})
 MAX_LINE = 4 * 2**20  # bytes: the UIDs of about 500,000 mails
 MAX_LITERAL = 256 * 2**10  # bytes of one literal, where a command does not say more
 MAX_SAID = 64 * 2**20  # bytes of a server in one conversation
@@ -36,7 +38,7 @@ class Session(imaplib.IMAP4):
         self.server = server
         self._reader: io.BufferedReader | None = None
         self._cut_off: CutOff | None = None
-        self._said, self._lines, self.largest = 0, 0, MAX_LITERAL
+        self._said, self._lines, self.largest, self.changing = 0, 0, MAX_LITERAL, False
         try:
             super().__init__(server.host, server.port, min(TIMEOUT, server.within))
         except BaseException:
@@ -126,7 +128,9 @@ class Session(imaplib.IMAP4):
 
     def ask(self, did: str, command: str, *arguments: str) -> list[bytes | tuple[bytes, bytes]]:
         """A command by UID, and what the server says to it. StepError where it says no; `did` is what failed."""
+        self.changing = command in _CHANGES
         answer, said = self.uid(command, *arguments)
+        self.changing = False
         if answer != "OK":
             raise self.server.refused(say("it refused to %(action)s", action=did), said)
         return [entry for entry in said if entry is not None]
@@ -136,12 +140,13 @@ class Session(imaplib.IMAP4):
 def opened(server: Server) -> Iterator[Session]:
     """A conversation, signed in. StepError, in plain words, for all that goes wrong in it."""
     session: Session | None = None
-    with in_words(server):
+    with in_words(server, lambda: session is not None and session.changing):
         try:
             session = Session(server)
             _sign_in(session, server)
             yield session
             with suppress(imaplib.IMAP4.error, OSError):
+                session.sock.settimeout(GOODBYE)
                 session.logout()
         finally:
             if session is not None:

@@ -70,8 +70,8 @@ def words(answer: object) -> str:
 
 
 @contextmanager
-def in_words(server: Server) -> Iterator[None]:
-    """Whatever goes wrong with the server becomes a StepError.
+def in_words(server: Server, changing: Callable[[], bool]) -> Iterator[None]:
+    """Whatever goes wrong with the server becomes a StepError; where it was `changing` something, nobody knows whether it did.
 
     imaplib raises anything where a server does not keep to the protocol.
     """
@@ -80,10 +80,12 @@ def in_words(server: Server) -> Iterator[None]:
     except imaplib.IMAP4.readonly as error:
         raise server.fault(say("the mailbox can only be read."), permanent=True) from error
     except imaplib.IMAP4.abort as error:
-        raise server.fault(say("the connection was lost (%(reason)s).", reason=words(str(error))), permanent=False, timeout=True) from error  # fmt: skip
+        lost = say("the connection was lost (%(reason)s).", reason=words(str(error)))
+        raise server.fault(lost, permanent=False, sent=changing()) from error
     except imaplib.IMAP4.error as error:
         raise server.fault(words(str(error)), permanent=False) from error
     except OSError as error:
-        raise server.fault(why_failed(error), permanent=False, timeout=True) from error
+        raise server.fault(why_failed(error), permanent=False, sent=changing()) from error
     except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise server.fault(say("it does not answer as an IMAP server does."), permanent=False) from error
+        unread = say("it does not answer as an IMAP server does.")
+        raise server.fault(unread, permanent=False, sent=changing()) from error

@@ -151,6 +151,27 @@ def test_a_server_that_is_busy_is_asked_again(at: Bench, double: ImapServer) -> 
     assert not fails(at, "imap_list_mailboxes", "try later").permanent
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("command", "uncertain"),
+    [("AUTHENTICATE", False), ("SELECT", False), ("UID SEARCH", False), ("UID MOVE", True), ("UID COPY", True)],
+)
+def test_only_what_may_have_been_done_is_uncertain(at: Bench, double: ImapServer, command: str, uncertain: bool) -> None:  # fmt: skip
+    if command == "UID COPY":
+        double.capabilities.remove("MOVE")
+    double.silent.add(command)
+    error = fails(at, "imap_move_mail", "did not respond in time", mail="1", to_mailbox="Archive")
+    assert bool(error.details.get("uncertain")) is uncertain
+
+
+def test_nobody_waits_for_a_goodbye(at: Bench, double: ImapServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "GOODBYE", 0.05)
+    double.silent.add("LOGOUT")
+    began = time.monotonic()
+    assert at("imap_list_mailboxes").result["count"] == 3  # type: ignore[union-attr]
+    assert time.monotonic() - began < 5
+
+
 def test_without_move_a_mail_is_copied_and_removed(at: Bench, double: ImapServer) -> None:
     double.capabilities.remove("MOVE")
     done: Any = at("imap_move_mail", mail="1", to_mailbox="Archive")
