@@ -13,7 +13,7 @@ from flowapp.connectors.imap.client import Session, opened
 from flowapp.connectors.imap.ids import MailId, mail_id, uid_of
 from flowapp.connectors.imap.message import read_head, read_mail
 from flowapp.connectors.imap.names import mailbox_argument
-from flowapp.connectors.imap.server import Connect, server_of, words
+from flowapp.connectors.imap.server import Connect, Server, server_of, words
 from flowapp.connectors.imap.words import iso
 from flowapp.connectors.runner import Service
 from flowapp.errors import StepError
@@ -22,6 +22,7 @@ from flowapp.texts import say
 Values = Mapping[str, object]
 Result = dict[str, object]
 MIB = 2**20
+_PATIENCE = 20.0  # seconds that a person waits
 _HEAD = "HEADER.FIELDS (FROM SENDER TO CC REPLY-TO SUBJECT DATE MESSAGE-ID IN-REPLY-TO)"
 _MOST_OF_HEAD = 32 * 2**10  # bytes of each mail in a list
 _SET = {"read": ("+FLAGS", "\\Seen"), "unread": ("-FLAGS", "\\Seen"), "flagged": ("+FLAGS", "\\Flagged"), "unflagged": ("-FLAGS", "\\Flagged")}  # fmt: skip
@@ -110,14 +111,26 @@ def list_mailboxes(ctx: StepContext, service: Service, _values: Values) -> Resul
     return {"mailboxes": found, "count": len(found)}
 
 
+def mailbox_choices(service: Service, _values: Values) -> list[tuple[str, str]]:
+    """The names of the mailboxes, for forms."""
+    with service.used(service.handle.id), opened(_server(service, service.http)) as session:
+        names = [str(one["name"]) for one in listing.mailboxes(session)]
+    return [(name, name) for name in names]
+
+
 def try_out(service: Service, context: object) -> str:
     """Signs in, and opens the inbox."""
-    guard: _Guard = context.http.guard  # type: ignore[attr-defined] # every Http of the product has one
-    server = server_of(service.handle, guard.connect, most=20)
+    server = _server(service, context.http)  # type: ignore[attr-defined] # what a test is given
     with opened(server) as session:
         session.use("INBOX")
         waiting = len(search.mails(session, {"state": "unread"}))
     return say("Signed in to %(host)s. Unread mails in the inbox: %(count)s.", host=server.host, count=waiting)
+
+
+def _server(service: Service, http: object) -> Server:
+    """The server, for what a person waits for."""
+    guard: _Guard = http.guard  # type: ignore[attr-defined] # every Http of the product has one
+    return server_of(service.handle, guard.connect, most=_PATIENCE)
 
 
 def about(one: MailAnswer, validity: int, read: Result) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from flowapp.catalog import ACTIONS, CONNECTORS, integration_action
+from flowapp.catalog.resources import OptionsContext
 from flowapp.errors import EgressError, StepError
 from flowapp.security.egress import SafeHttp
 from tests.actions.conftest import Bench, FreeCalls
@@ -231,6 +233,14 @@ def test_the_connection_is_tested(server: Any) -> None:
     with pytest.raises(StepError, match="refused the user name or password") as caught:
         spec.test(*spec.read(handle.config, {"password": "wrong"}), context)
     assert caught.value.permanent
+
+
+@pytest.mark.parametrize("field", ["imap_search_mails mailbox", "imap_move_mail to_mailbox", "imap_new_mail mailbox"])
+def test_mailboxes_can_be_chosen_in_forms(server: Any, field: str) -> None:
+    step_type, _, name = field.partition(" ")
+    context = OptionsContext(SafeHttp(("127.0.0.1",)), lambda _id: nullcontext(), lambda _handle, _refused="": "", 10.0)
+    offered = CONNECTORS["imap"].options[step_type][name].load(context, account(server), {})
+    assert {choice.value for choice in offered.choices} == {"INBOX", "Archive", FOLDER}
 
 
 def test_private_hosts_are_refused(server: Any) -> None:
