@@ -167,6 +167,7 @@ def bare_app() -> Flask:
     app.jinja_env.globals.update(asset=lambda name: name, csrf_token=lambda: "t")
     Babel(app)
     app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.add_url_rule("/integrations/options/<step_type>/<field>", "field_options.show")
     return app
 
 

@@ -1,4 +1,4 @@
-"""Mailboxes on a strict server of our own, and for `make test-all` on Debian's dovecot where it is installed."""
+"""Mailboxes on a strict server of our own, and for `make test-all` on Debian's dovecot."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from flowapp.catalog import IntegrationHandle, open_integration
 from flowapp.security.addresses import Guard
 from tests.actions.conftest import Bench
 from tests.security.test_egress import self_signed
-from tests.support.servers.dovecot import BINARY, Dovecot, running_dovecot
+from tests.support.servers.dovecot import Dovecot, running_dovecot
 from tests.support.servers.imap import ImapServer, running_imap
 
 FULL = os.environ.get("FLOWAPP_TEST_DATABASES") == "both"
-SERVERS = ["double", *(["dovecot"] if FULL and BINARY else [])]
+SERVERS = ["double", *(["dovecot"] if FULL else [])]
 
 
 @pytest.fixture(scope="session")

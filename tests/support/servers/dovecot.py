@@ -138,7 +138,7 @@ class Dovecot:
 @contextmanager
 def running_dovecot(folder: Path) -> Iterator[Dovecot]:
     """`folder` holds cert.pem and key.pem."""
-    assert BINARY is not None
+    assert BINARY, "dovecot is missing: run scripts/servers.py all"
     made = Dovecot(folder, free_port(), free_port())
     owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     names = {
