@@ -165,6 +165,7 @@ def bare_app() -> Flask:
     app = Flask("test")
     app.jinja_loader = FileSystemLoader(ROOT / "templates")
     app.jinja_env.globals.update(asset=lambda name: name, csrf_token=lambda: "t")
+    app.add_url_rule("/<step_type>/<field>", "field_options.show")
     Babel(app)
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.add_url_rule("/integrations/options/<step_type>/<field>", "field_options.show")

@@ -71,7 +71,8 @@ def test_the_fields_of_the_action_are_asked_for(reference: str) -> None:
     html = page(make({"integration": reference})).html
     assert 'for="p-params-of-channel"' in html and "Its name, such as #sales, or its id." in html
     assert "Usual action: Send a message" in html
-    assert 'name="p-params-of-integration"' not in html
+    assert 'for="p-params-of-integration"' not in html
+    assert f'name="p-params-of-integration" value="{reference}"' in html  # of which channels are asked for
     html = page(make({"integration": reference, "action": "find_user"})).html
     assert 'for="p-params-of-email"' in html and "p-params-of-channel" not in html
 

@@ -15,7 +15,19 @@ from flowapp.data import tables
 from flowapp.engine.store.start import start
 from flowapp.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from flowapp.extensions import db
-from flowapp.models import AuditEntry, Event, Execution, Form, Project, Trigger, Version, Workflow, new_id, utcnow
+from flowapp.models import (
+    AuditEntry,
+    Event,
+    Execution,
+    Form,
+    Integration,
+    Project,
+    Trigger,
+    Version,
+    Workflow,
+    new_id,
+    utcnow,
+)
 from flowapp.models.tenancy import tenant_session
 from flowapp.records.paging import PageAt
 from flowapp.security.credentials import SHOWN
@@ -282,3 +294,19 @@ def test_sql_is_checked_before_it_is_published(session: Session, place: Place, q
     workflow = make(session, place, steps=[step])
     errors, _warnings = workflows.validate(session, workflow)
     assert [(e.path, words in e.message) for e in errors] == ([("steps.0.params.query", True)] if words else [])
+
+
+def test_sql_for_a_database_of_ones_own_knows_no_data_table(session: Session, place: Place) -> None:
+    session.add(
+        Integration(
+            organization_id=place.id, integration_type="database", name="Shop", config={}, credentials=b"",
+            is_active=True,
+        )
+    )  # fmt: skip
+    session.flush()
+    steps = [
+        {"step_id": "find", "action_type": "database_run_query", "params": {"query": "SELECT * FROM customers"}},
+        {"step_id": "use", "action_type": "integration_call", "params": {"integration": "Shop", "query": "SELECT 1"}},
+    ]
+    errors, _warnings = workflows.validate(session, make(session, place, steps=steps))
+    assert errors == []

@@ -29,7 +29,7 @@ class IntegrationCallParams(Params):
 
     integration: Text = Field(
         min_length=1,
-        json_schema_extra=ui(N_("Connection"), N_("Its name, or the type of service."), widget="integration"),
+        json_schema_extra=ui(N_("Connection"), N_("One of your connected services."), widget="integration"),
     )
     action: Text = Field(
         "",

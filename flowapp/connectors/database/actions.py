@@ -65,8 +65,10 @@ def try_out(service: Service, context: object) -> str:
     target = target_of(service.handle, access, most=10)
     query = _VERSION.get(target.kind, "SELECT version() AS version")
     answer = _driver(target).query(target, statements.read(target.kind, query, {}))
-    return say("Connected to “%(database)s” (%(version)s).", database=target.database,
-               version=str(answer.rows[0]["version"])[:100])  # fmt: skip
+    version = (
+        str(answer.rows[0]["version"]).partition(" (")[0].partition(" on ")[0]
+    )  # PostgreSQL also names its compiler
+    return say("Connected to “%(database)s” (%(version)s).", database=target.database, version=version[:100])
 
 
 def _driver(target: Target) -> ModuleType:

@@ -78,12 +78,13 @@ def _unready(context: CheckContext) -> Findings:
 
 
 def _wrong_sql(context: CheckContext) -> Findings:
+    """Of what is asked of the project's own tables; a connector's step asks a database of its own."""
     fault_of = context.known.sql
     for step in context.definition.steps if fault_of else ():
         for name, value, ui in context.fields(step):
             if ui.get("widget") != "sql" or not isinstance(value, str) or not value.strip():
                 continue
-            if not is_shown(ACTIONS[step.action_type], step.params, ui):
+            if ACTIONS[step.action_type].home or not is_shown(ACTIONS[step.action_type], step.params, ui):
                 continue
             given = step.params.get("params")
             fault = fault_of(value, given if isinstance(given, dict) else {}) if fault_of else ""

@@ -87,5 +87,5 @@ def finish(
     body = exchange.client_of(known).prepare_request_body(code=code, redirect_uri=redirect_uri, code_verifier=verifier)
     tokens = exchange.ask(http, spec, known, body)
     credentials.write(session, vault, row, dict(tokens), "oauth_tokens")
-    row.reconnect_reason = ""
+    row.reconnect_reason, row.last_test_ok, row.last_tested_at, row.last_test_message = "", None, None, ""
     polls.ask_again(session, utcnow())

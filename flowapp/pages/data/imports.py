@@ -9,6 +9,7 @@ import wtforms
 from flask import Blueprint, Response, current_app, flash, g, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from werkzeug.datastructures import CombinedMultiDict
 from wtforms.fields.choices import SelectChoice
 
@@ -154,7 +155,7 @@ def _save(table: DataTable, checked: CheckedRows) -> Response:
     details = {"count": len(checked.good), "left_out": len(checked.bad_lines)}
     audit(session, "record.imported", actor=g.actor.audit, target=target, details=details)
     session.commit()
-    flash(_("%(count)s records imported.", count=len(checked.good)), "success")
+    flash(ngettext("%(num)d record imported.", "%(num)d records imported.", len(checked.good)), "success")
     return go("records.index", table_id=table.id)
 
 

@@ -15,6 +15,7 @@ from flowapp.events import Cause, audit
 from flowapp.extensions import db
 from flowapp.integrations import changes, service
 from flowapp.integrations.credentials import expiry
+from flowapp.integrations.oauth import grants
 from flowapp.integrations.usage import calls_of, usage_json
 from flowapp.models import Integration
 from flowapp.records.lock import lock
@@ -142,7 +143,9 @@ def _form_page(form: IntegrationForm) -> Response:
 
 def _saved(row: Integration, action: str) -> Response:
     _note(action, row)
-    flash(_("Saved. Test the connection to make sure it works."), "success")
+    waits = grants.asks_person(row) and not row.oauth_tokens
+    text = _("Saved. Now sign in at the service.") if waits else _("Saved. Test the connection to make sure it works.")
+    flash(text, "success")
     return go("integrations.edit", integration_id=row.id)
 
 

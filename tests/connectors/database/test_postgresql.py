@@ -342,7 +342,7 @@ def test_the_connection_is_tested(server: Cluster) -> None:
     spec, handle = CONNECTORS["database"], account(server)
     context = SimpleNamespace(http=SafeHttp(("127.0.0.1",)))
     told = str(spec.test(*spec.read(handle.config, handle.credentials), context))
-    assert re.match(r"Connected to “shop” \(PostgreSQL \d+", told)
+    assert re.fullmatch(r"Connected to “shop” \(PostgreSQL [\d.]+\)\.", told)
     with pytest.raises(StepError, match="password authentication failed"):
         spec.test(*spec.read(handle.config, {"password": "x"}), context)
 

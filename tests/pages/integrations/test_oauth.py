@@ -55,6 +55,8 @@ def local(url: str) -> str:
 def test_a_person_connects_a_service(app: Any, ada: Browser, server: OAuthServer, path: str) -> None:
     ada.get(path)
     assert f"{path}/connect" in ada.text and "Connect with Acme" in ada.text
+    ada.post(f"{path}/test", {})
+    assert "Works" in ada.get(path).text
     away = ada.get(f"{path}/connect", 303).location
     asked = parse_qs(urlsplit(away).query)
     assert away.startswith(server.url("/authorize?")) and asked["access_type"] == ["offline"]
@@ -62,7 +64,7 @@ def test_a_person_connects_a_service(app: Any, ada: Browser, server: OAuthServer
     assert asked["scope"] == ["read write"]
     back = local(server.sign_in(away))
     assert ada.get(back, 303).location == path
-    assert "“Acme” is connected" in ada.get(path).text
+    assert "“Acme” is connected" in ada.get(path).text and "Not tested yet" in ada.text  # the test is of before
     row, tokens = stored(app)
     assert tokens["access_token"] in server.valid and row.reconnect_reason == ""
     assert CLIENT["client_secret"] not in away + ada.text

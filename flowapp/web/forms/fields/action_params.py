@@ -56,6 +56,11 @@ class ActionParamsField(KeyValueField, widgets=("action_params",), template="for
         return self._form.inner(action.params, f"{self.name}-of", formdata, known, _CONNECTION)
 
     @property
+    def integration(self) -> str:
+        """The chosen one, of which the action's fields ask what there is to choose from."""
+        return str(self._form.current(_CONNECTION))
+
+    @property
     def params(self) -> dict[str, object]:
         """All of them under the names that they are stored under, and in that order."""
         rows = {row.name: row.json for row in self.rows if not row.blank}

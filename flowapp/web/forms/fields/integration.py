@@ -99,7 +99,9 @@ class IntegrationActionField(SelectField, widgets=("integration_action",), templ
     @property
     def hint(self) -> str:
         action = self._meant(self.value)
-        return str(_(action.description)) if action else str(self.description)
+        if action:
+            return str(_(action.description))
+        return str(self.description if self._form.current(self.info.depends_on) else _("Choose the connection first."))
 
 
 def action_of(field: ParamField) -> ActionSpec | None:
