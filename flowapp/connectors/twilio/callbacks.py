@@ -61,15 +61,19 @@ class TwilioCallbackParams(ServiceHookParams):
         if not any(right):
             raise UnauthenticatedError(_WRONG)
 
-    def delivery_id(self, data: object, sent: Mapping[str, str]) -> str | None:
-        """By what is signed, where that tells: the header can be anybody's."""
-        if message := text_at(data, "MessageSid") or text_at(data, "SmsSid"):
-            return f"{message}:{text_at(data, 'MessageStatus') or 'incoming'}"[:64]
-        return sent.get("i-twilio-idempotency-token", "")[:64] or None
+    def delivery_id(self, data: object, sent: Mapping[str, str]) -> str | None:  # noqa: ARG002
+        """By what is signed: a header can be anybody's."""
+        return f"{_message(data)}:{text_at(data, 'MessageStatus') or 'incoming'}"[:64]
 
     def starts(self, data: object) -> bool:
         events = [self.events] if isinstance(self.events, str) else self.events
-        return not events or ("status" if text_at(data, "MessageStatus") else "incoming") in events
+        kind = "status" if text_at(data, "MessageStatus") else "incoming"
+        return bool(_message(data)) and (not events or kind in events)
+
+
+def _message(data: object) -> str:
+    """The message's id; empty for what is about no message, such as a phone call."""
+    return text_at(data, "MessageSid") or text_at(data, "SmsSid")
 
 
 def _signed_fields(delivery: Delivery) -> str:

@@ -23,6 +23,8 @@ from flowapp.config import Settings
 from flowapp.extensions import db
 from tests.api.conftest import Api
 from tests.api.public.test_hooks import execution_of, made
+from tests.api.public.test_service_hooks import SENT
+from tests.api.public.test_service_hooks import made as of_service
 
 pytestmark = pytest.mark.both_databases
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -338,3 +340,14 @@ def test_a_server_that_drops_its_connections(ways: Ways, api: Api) -> None:
     assert statuses.count(503) <= 1
     assert statuses[1:] == [202] * 3
     assert api.get("/executions/")["count"] == 1 + statuses.count(202)
+
+
+@pytest.mark.parametrize("kind", ["slack_event", "stripe_event", "telegram_update"])
+def test_a_known_hook_of_a_service_is_answered_before_flask_too(app: Any, api: Api, kind: str) -> None:
+    hook = of_service(api, kind)
+    ways = Ways(app, hook)
+    first, second, wrong = SENT[kind](hook, "http://localhost")
+    for sent in (first, second, first, wrong):
+        answer = ways.known(data=sent.body, headers=sent.headers)
+        assert answer.status_code == (401 if sent is wrong else 202)
+    assert ways.short == [False, True, False, False], "met, known, sent again, refused"

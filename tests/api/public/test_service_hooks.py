@@ -241,7 +241,9 @@ def test_each_status_of_a_message_starts_it_once_where_that_is_wanted(api: Api) 
         for one in (hook, of_status):
             sent = twilio(one, {"MessageSid": "SM1", "MessageStatus": status, "ErrorCode": ""})
             assert sent.to(api, one).status_code == 200
-    assert twilio(of_status, SMS).to(api, of_status).status_code == 200
+    for other in (SMS, {"CallSid": "CA1", "CallStatus": "ringing"}):
+        assert twilio(of_status, other).to(api, of_status).status_code == 200
+    assert twilio(hook, {"CallSid": "CA1", "CallStatus": "ringing"}).to(api, hook).status_code == 200
     assert [one["input_data"]["MessageStatus"] for one in started(api)] == ["sent", "delivered"]
 
 
