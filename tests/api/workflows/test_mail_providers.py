@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from flowapp.connectors.email.server import Server
+from flowapp.engine.machine import state
 from tests.api.conftest import Api
 from tests.connectors.email.doubles import DOMAIN, KEY, Mailgun, SendGrid
-from tests.support.servers.sink import Sink
+from tests.support.servers.sink import Answer, Received, Sink
 from tests.support.servers.smtp import SmtpServer
 from tests.support.servers.vendor import reroute
 
@@ -72,6 +73,27 @@ def test_each_is_found_by_its_provider(api: Api, smtp: SmtpServer, services: Ser
         assert services.taken == dict.fromkeys(list(CONNECTED)[:count], 1)
     keyed = [mail.message["X-Flowapp-Message-ID"] for mail in smtp.inbox if mail.sender == "ses@example.com"]
     assert len(keyed) == 1 and keyed[0].endswith("@flowapp")
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_provider_that_has_no_time_is_asked_again(
+    api: Api, smtp: SmtpServer, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "BUSY_DELAY", 0)
+    connect(api, smtp, "sendgrid")
+    asked, take = [], services.sendgrid.sink.ask
+
+    def busy_at_first(received: Received) -> Answer | None:
+        asked.append(received.path)
+        return Answer(429, b'{"errors": [{"message": "too many requests"}]}') if len(asked) == 1 else take(received)
+
+    services.sendgrid.sink.ask = busy_at_first
+    params = {"to": "ada@b.example", "subject": "Hi", "message": "m"}
+    steps = [{"step_id": "mail", "action_type": "send_email", "params": params, "on_error": "stop"}]
+    made = api.post("/workflows/", {"name": "W", "steps": steps}, 201)
+    done = api.post(f"/workflows/{made['id']}/execute/", {"async_execution": False})
+    assert (done["status"], done["output_data"]["message_id"]) == ("completed", "sg-1"), done
+    assert (len(asked), services.taken) == (2, {"sendgrid": 1})
 
 
 @pytest.mark.parametrize("provider", CONNECTED)
