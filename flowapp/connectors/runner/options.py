@@ -49,7 +49,7 @@ def options(service: Service, field: ActionField, values: Values) -> Offered:
         entries = fetch({}, "")[1]
         return Offered(_read(declared, entries[:MOST_OFFERED]), len(entries) > MOST_OFFERED)
     listing = Listing.begun(declared.paging, MOST_OFFERED, None)
-    listing.fetch_all(declared.paging, fetch, service.base, MOST_OFFERED)
+    listing.fetch_all(declared.paging, fetch, service.base, MOST_OFFERED, service.timeout)  # somebody waits
     return Offered(_read(declared, listing.entries), listing.more)
 
 

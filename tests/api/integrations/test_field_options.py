@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
 import pytest
 
+from flowapp.connectors.runner import paging
 from flowapp.tasks.outgoing import options as found_options
 from tests.api.conftest import Api
 from tests.api.crm.people import make_place
@@ -98,3 +100,13 @@ def test_choices_that_depend_on_another_field(api: Api, slack: Sink) -> None:
     assert "known only when the workflow runs" in late["message"]
     assert "Nobody has signed in" in api.post(path, {**field, "params": {"spreadsheet": "1AbC"}})["message"]
     assert slack.requests == []
+
+
+def test_a_service_that_gives_page_after_page_keeps_nobody_waiting(
+    api: Api, slack: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count(0, 11)
+    monkeypatch.setattr(paging, "monotonic", lambda: next(seconds))
+    answer = api.post(f"/integrations/{connected(api)}/options/", FIELD)
+    assert (answer["success"], answer["message"]) == (False, "The list takes longer than 10 seconds.")
+    assert len(slack.requests) == 1

@@ -27,6 +27,7 @@ CALLS = [
     ("GET", "", None), ("PATCH", "", {"name": "Mine"}), ("PUT", "", {"config": {"base_url": "https://evil.example"}}),
     ("PATCH", "", {"credentials": {"secret": "mine"}}), ("DELETE", "", None), ("POST", "test/", {}),
     ("POST", "execute/", {"action": "send_webhook", "params": {"url": "/x"}}), ("GET", "usage/", None),
+    ("POST", "options/", {"action": "send_webhook", "field": "url"}),
 ]  # fmt: skip
 
 
