@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.processes import server, wait_until
-from tests.support.servers.postgres import Cluster, _programs, _unprivileged
+from tests.support.servers.postgres import Cluster, _programs, unprivileged
 
 # Besides these two, everything is PostgreSQL's default: fsync, synchronous_commit and full_page_writes are on.
 _SETTINGS = {"listen_addresses": "", "max_connections": "200"}
@@ -22,7 +22,7 @@ def running_cluster() -> Iterator[tuple[Cluster, int]]:
     """A fresh cluster with the application's role in it, and the process id of its server."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="flowapp-pg-"))
-    owner = _unprivileged(folder)
+    owner = unprivileged(folder)
     data = folder / "data"
     try:
         subprocess.run(

@@ -14,7 +14,7 @@ from typing import Any
 
 from flowapp.launcher.lifeline import tie_to_this_process
 from tests.support.processes import wait_until
-from tests.support.servers.postgres import Cluster, _programs, _unprivileged
+from tests.support.servers.postgres import Cluster, _programs, unprivileged
 
 # Everything else is PostgreSQL's default: what it has acknowledged survives a crash.
 _SETTINGS = {"listen_addresses": "", "max_connections": "200", "shared_buffers": "64MB"}
@@ -26,7 +26,7 @@ class CrashingCluster(Cluster):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._owner: dict[str, Any] = _unprivileged(folder)
+        self._owner: dict[str, Any] = unprivileged(folder)
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
 
