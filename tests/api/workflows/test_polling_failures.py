@@ -161,3 +161,25 @@ def test_a_workflow_that_is_paused_during_a_poll_starts_nothing_and_forgets_noth
     shop.sink.ask = lambda _request: Answer(body=b'{"data": [{"id": 1}, {"id": 2}]}')
     shop.api.post(f"/workflows/{workflow}/activate/")
     assert (shop.poll(), shop.fired(workflow)) == (1, [2])
+
+
+def test_a_trigger_that_is_deleted_during_a_poll_starts_nothing(shop: Shop) -> None:
+    """Publishing waits for nobody, and nobody waits for it."""
+    shop.orders = [{"id": 1}]
+    workflow = shop.workflow(start="with_existing")
+
+    def ask(_request: Any) -> Answer:
+        def publish() -> None:
+            shop.api.patch(f"/workflows/{workflow}/", {"triggers": []})
+            shop.api.post(f"/workflows/{workflow}/publish/")
+
+        publishing = threading.Thread(target=publish)
+        publishing.start()
+        publishing.join(5)
+        assert not publishing.is_alive()
+        return Answer(body=b'{"data": [{"id": 1}]}')
+
+    shop.sink.ask = ask
+    assert (shop.poll(), shop.fired(workflow)) == (1, [])
+    assert shop.api.get(f"/workflows/{workflow}/")["polling"] == []
+    assert shop.poll(minutes=5) == 0

@@ -64,6 +64,7 @@ def due(session: Session, now: datetime) -> list[WakeUp]:
     """Those whose time has come; woken again after a while where nobody has polled. The caller commits."""
     which = (schedules.is_due(now), Trigger.trigger_type.in_(_polling()))
     found = select(Trigger.id, Trigger.organization_id).where(*which).order_by(Trigger.next_fire_at)
+    found = found.with_for_update(skip_locked=True, of=Trigger)  # who publishes holds several, in an order of its own
     wake_ups: list[WakeUp] = [(row.id, row.organization_id) for row in session.execute(found.limit(WOKEN_TOGETHER))]
     if wake_ups:
         later = (
@@ -158,6 +159,7 @@ def accept(session: Session, turn: Turn, found: Found, now: datetime, next_at: d
 def _started(
     session: Session, turn: Turn, found: Found, values: dict[str, object], now: datetime
 ) -> list[Execution] | None:
+    _hold(session, turn)
     listener = _listener(session, turn)
     if listener is None or not _write(session, turn, values):
         return None
@@ -195,6 +197,7 @@ def fail(
         "status": status, "error": message[:1000], "error_parts": None if long else parts(message), "tried_at": now,
         "lease_until": None,
     }  # fmt: skip
+    _hold(session, turn)
     if counts:
         values["failures"] = TriggerPoll.failures + 1
     if not _write(session, turn, values):
@@ -206,8 +209,14 @@ def fail(
 
 def give_back(session: Session, turn: Turn, next_at: datetime) -> None:
     """Ends a turn of which nothing came. The caller commits."""
+    _hold(session, turn)
     if _write(session, turn, {"lease_until": None}):
         come_back(session, turn.trigger_id, next_at)
+
+
+def _hold(session: Session, turn: Turn) -> None:
+    """Locks the trigger before its poll: who deletes a trigger takes them in this order."""
+    session.execute(select(Trigger.id).where(Trigger.id == turn.trigger_id).with_for_update(key_share=True))
 
 
 def _write(session: Session, turn: Turn, values: dict[str, object]) -> bool:
