@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,6 +21,10 @@ from flowapp.texts import say
 Values = Mapping[str, object]
 Result = dict[str, object]
 PAGE = 1000
+_NOT_FOUND = 404
+_LONGEST_KEY = 1024  # bytes
+_HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair
+_SENDABLE = re.compile(r"[\x20-\x7e]+")
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -28,6 +33,8 @@ def put_object(_ctx: StepContext, service: Service, values: Values) -> Result:
     place = _place(service, values)
     content, kind = _content(values.get("data"), place["Key"])
     kind = str(values.get("content_type") or kind).strip()
+    if not _SENDABLE.fullmatch(kind):
+        raise StepError(say("“Content type” is none: enter one such as text/plain."), permanent=True)
     made = Storage(service).ask("put_object", say("Upload an object"), **place, Body=content, ContentType=kind)
     bucket, key = place["Bucket"], place["Key"]
     return {"bucket": bucket, "key": key, "size": len(content), "etag": _etag(made), "uri": f"s3://{bucket}/{key}"}
@@ -57,6 +64,28 @@ def list_objects(ctx: StepContext, service: Service, values: Values) -> Result:
     if more:
         tell_of_more(ctx, len(found))
     return {"objects": found, "count": len(found), "more": more}
+
+
+def copy_object(_ctx: StepContext, service: Service, values: Values) -> Result:
+    """Copies within the storage, which does it by itself."""
+    place = _place(service, values)
+    source = _place(service, {"bucket": values.get("source_bucket"), "key": values["source_key"]})
+    made = Storage(service).ask("copy_object", say("Copy an object"), **place, CopySource=source)
+    bucket, key = place["Bucket"], place["Key"]
+    answer = cast(Values, made.get("CopyObjectResult", {}))
+    return {"bucket": bucket, "key": key, "etag": _etag(answer), "uri": f"s3://{bucket}/{key}"}
+
+
+def head_object(_ctx: StepContext, service: Service, values: Values) -> Result:
+    """What the storage knows of an object. That there is none is an answer, too."""
+    try:
+        found = Storage(service).ask("head_object", say("Look up an object"), **_place(service, values))
+    except StepError as error:
+        if error.details.get("status") != _NOT_FOUND:
+            raise
+        return {"found": False, "size": None, "content_type": None, "etag": None, "last_modified": None}
+    return {"found": True, "size": found.get("ContentLength"), "content_type": str(found.get("ContentType") or ""),
+            "etag": _etag(found), "last_modified": _moment(found)}  # fmt: skip
 
 
 def delete_object(_ctx: StepContext, service: Service, values: Values) -> Result:
@@ -94,6 +123,11 @@ def _bucket(service: Service, values: Values) -> str:
 
 def _place(service: Service, values: Values) -> dict[str, str]:
     key = str(values["key"])
+    size = len(key.encode("utf-8", "surrogatepass"))
+    if size > _LONGEST_KEY:
+        raise StepError(say("A key can have at most %(most)s bytes; this one has %(size)s.", most=_LONGEST_KEY, size=size), permanent=True)  # fmt: skip
+    if "\0" in key or _HALF.search(key):
+        raise StepError(say("A key cannot have a NUL or half a character in it."), permanent=True)
     if {".", ".."} & set(key.split("/")):  # HTTP resolves them, and the signature would be of another address
         raise StepError(say("A key cannot have “.” or “..” between slashes: “%(key)s”.", key=key[:200]), permanent=True)
     return {"Bucket": _bucket(service, values), "Key": key}
@@ -104,6 +138,8 @@ def _content(data: object, key: str) -> tuple[bytes, str]:
     if data is None:
         raise StepError(say("There is nothing to upload: “data” has no value."), permanent=True)
     if isinstance(data, str):
+        if _HALF.search(data):
+            raise StepError(say("“Data” holds half a character (an unpaired surrogate). Replace it."), permanent=True)
         return data.encode(), guess_type(key)[0] or _TEXT
     if isinstance(data, Mapping) and isinstance(data.get("base64"), str):
         file = File.of(data)

@@ -85,11 +85,13 @@ class Storage:
         self.last = answer
         content = body.getvalue() if answer.status < 400 else answer.text.encode()
         headers = {name: one if isinstance(one, str) else ", ".join(one) for name, one in answer.headers.items()}
+        told = next((one for name, one in headers.items() if name.lower() == "content-length"), "0")
+        size = told if request.method == "HEAD" else str(len(content))
         headers = {
             name: one for name, one in headers.items() if name.lower() not in ("content-length", "transfer-encoding")
         }
         raw = HTTPResponse(io.BytesIO(content), preload_content=False)
-        return AWSResponse(request.url, answer.status, {**headers, "content-length": str(len(content))}, raw)
+        return AWSResponse(request.url, answer.status, {**headers, "content-length": size}, raw)
 
     def _refused(self, response: Mapping[str, Mapping[str, object]], name: str) -> StepError:
         error, answer = response.get("Error", {}), self.last
@@ -155,6 +157,7 @@ def _client(service: Service) -> BaseClient:
             endpoint_url=endpoint or None,
             aws_access_key_id=credentials["access_key_id"],
             aws_secret_access_key=credentials["secret_access_key"],
+            aws_session_token=credentials["session_token"].strip() or None,
             verify=True,
             config=Config(
                 signature_version="s3v4",

@@ -10,7 +10,7 @@ from flowapp.catalog import StepContext
 from flowapp.catalog.sql_expressions import bind
 from flowapp.connectors.database import statements
 from flowapp.connectors.database.target import Access, Target, target_of
-from flowapp.connectors.database.values import Row
+from flowapp.connectors.database.values import Row, check_sendable, is_text
 from flowapp.connectors.runner import Service
 from flowapp.errors import StepError
 from flowapp.texts import say
@@ -36,6 +36,7 @@ def run_statement(ctx: StepContext, service: Service, values: Values) -> dict[st
 
 def _statement(ctx: StepContext, target: Target, values: Values) -> statements.Statement:
     query, params = bind(ctx, str(values["query"]), cast(dict[str, object], values["params"]))
+    check_sendable(target.kind, {"query": query, **params})
     return statements.read(target.kind, query, params)
 
 
@@ -90,9 +91,10 @@ def _write(ctx: StepContext, service: Service, values: Values, match: list[str] 
     target = target_of(service.handle, ctx, ctx.timeout, writes=True)
     table, rows = str(values["table"]).strip(), _rows(values["rows"])
     for name in (*table.split("."), *(column for row in rows for column in row), *(match or ())):
-        if not name.strip() or "\0" in name:
+        if not name.strip() or "\0" in name or not is_text(name):
             raise StepError(say("A name of a table or column is empty, or has a character that no name has."), permanent=True)  # fmt: skip
     for row in rows:
+        check_sendable(target.kind, row)
         if lacking := [name for name in match or () if name not in row]:
             raise StepError(say("A row does not name the column “%(name)s”.", name=lacking[0]), permanent=True)
     if not rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -16,6 +16,7 @@ from flowapp.texts import say
 
 MAX_BYTES = 8 * 2**20  # of a result, as of the step that reads Flowapp's own tables
 Row = dict[str, object]
+_BITS = 63  # of a whole number, besides its sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +86,29 @@ def _as_text(value: object) -> str:
 def is_flat(values: list[object]) -> bool:
     """Whether a list has plain values only: then it is a list to a database too, else JSON."""
     return not any(isinstance(value, list | dict) for value in values)
+
+
+def check_sendable(kind: str, values: Mapping[str, object]) -> None:
+    """StepError (permanent) names the value that no driver can send, or that SQLite cannot keep."""
+    for name, value in values.items():
+        if not is_text(value):
+            message = say("“%(name)s” holds half a character (an unpaired surrogate), which no database keeps. Replace it.", name=name if is_text(name) else "?")  # fmt: skip
+            raise StepError(message, permanent=True)
+        for one in value if isinstance(value, list) else [value]:
+            if kind == "sqlite" and isinstance(one, int) and one.bit_length() > _BITS:
+                message = say("“%(name)s” has more than 64 bits, which SQLite cannot keep as a number. Give it as text.", name=name)  # fmt: skip
+                raise StepError(message, permanent=True)
+
+
+def is_text(value: object) -> bool:
+    """Whether every text in it can be written as UTF-8."""
+    if isinstance(value, dict):
+        return all(is_text(key) and is_text(part) for key, part in value.items())
+    if isinstance(value, list):
+        return all(map(is_text, value))
+    try:
+        if isinstance(value, str):
+            value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -82,6 +82,22 @@ def test_a_list_goes_on_over_pages_and_warns_at_its_maximum(
     assert "There are more than 3 entries" in str(run.lines)
 
 
+def test_an_object_is_copied_and_looked_up_without_being_read(run: Bench, s3: Storage) -> None:
+    s3.bucket("archive")
+    s3.put("backups", "a b/é+.json", b"[1]")
+    done: Any = run("aws_s3_copy_object", source_key="a b/é+.json", bucket="archive", key="kept.json")
+    assert s3.objects["archive"]["kept.json"].body == b"[1]"
+    assert (done.result["uri"], done.result["etag"]) == ("s3://archive/kept.json", s3.etag("archive", "kept.json"))
+    found: Any = run("aws_s3_head_object", bucket="archive", key="kept.json")
+    assert (found.result["found"], found.result["size"], found.result["etag"]) == (True, 3, done.result["etag"])
+    assert found.result["last_modified"].endswith("+00:00")
+    none: Any = run("aws_s3_head_object", key="nothing")
+    assert (none.result["found"], none.result["size"]) == (False, None)
+    with pytest.raises(StepError, match="NoSuchKey") as caught:
+        run("aws_s3_copy_object", source_key="nothing", key="x")
+    assert caught.value.permanent
+
+
 def test_an_object_is_deleted_also_twice(run: Bench, s3: Storage) -> None:
     s3.put("backups", "a", b"1")
     for _ in range(2):

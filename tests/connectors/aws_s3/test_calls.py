@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from flowapp.catalog import CONNECTORS
 from flowapp.errors import StepError
+from flowapp.security.addresses import Guard
 from flowapp.security.egress import SafeHttp
 from tests.actions.conftest import Bench
 from tests.connectors.aws_s3.conftest import bench
@@ -102,6 +104,40 @@ def test_nothing_but_the_integration_says_where_and_how(
     with pytest.raises(StepError, match=r"127\.0\.0\.1"):
         refused("aws_s3_put_object", key="a", data="x")
     assert len(sink.requests) == 1
+
+
+def test_temporary_keys_go_with_their_token(s3_signed: Storage) -> None:
+    keys = s3_signed.role()
+    s3_signed.bucket("backups")
+    run = bench(s3_signed.url, keys)
+    run("aws_s3_put_object", key="a", data="signed")
+    read: Any = run("aws_s3_get_object", key="a")
+    assert read.result["data"] == "signed"
+    with pytest.raises(StepError, match=r"InvalidAccessKeyId|InvalidToken|SignatureDoesNotMatch"):
+        bench(s3_signed.url, {**keys, "session_token": "another"})("aws_s3_get_object", key="a")
+    place: Any = run("aws_s3_presign_url", key="a")
+    assert parse_qs(urlsplit(place.result["url"]).query)["X-Amz-Security-Token"] == [keys["session_token"]]
+
+
+def test_what_its_keys_are() -> None:
+    spec = CONNECTORS["aws_s3"]
+    assert spec.credential_type(spec.config()) == "aws"
+
+
+def test_a_bucket_in_the_host_is_called_there(s3: Storage) -> None:
+    s3.bucket("backups")
+    run = bench(f"http://s3.amazonaws.com:{urlsplit(s3.url).port}", addressing="virtual")
+    asked: list[str] = []
+
+    def named(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    run.http = SafeHttp(guard=Guard(("127.0.0.1",), resolve=named))
+    run("aws_s3_put_object", key="a b/é", data="kept")
+    assert s3.objects["backups"]["a b/é"].body == b"kept"
+    read: Any = run("aws_s3_get_object", key="a b/é")
+    assert (read.result["data"], set(asked)) == ("kept", {"backups.s3.amazonaws.com"})
 
 
 @pytest.mark.parametrize(

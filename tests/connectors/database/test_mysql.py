@@ -13,6 +13,7 @@ from flowapp.errors import EgressError, StepError
 from flowapp.security.egress import SafeHttp
 from tests.actions.conftest import Bench
 from tests.connectors.database.conftest import PASSWORD, bench, named
+from tests.connectors.odd import ODD
 from tests.support.servers.certificates import Authority
 from tests.support.servers.mariadb import MariaDb, running_mariadb
 
@@ -162,6 +163,18 @@ def test_the_server_refuses_what_a_function_would_change(run: Bench, admin: Any)
     admin.execute("CREATE FUNCTION gone() RETURNS int BEGIN DELETE FROM customers; RETURN 1; END")
     assert fails(run, "run_query", "this step only reads", query="SELECT gone()").permanent
     assert len(rows(admin)) == 3
+
+
+def test_a_wrong_kind_is_told_in_words(change: Bench) -> None:
+    for name, value in ODD.items():
+        for action, params in (
+            ("run_query", {"query": "SELECT :a AS a", "params": {"a": value}}),
+            ("insert_rows", {"table": "customers", "rows": {"id": 9, "name": value}}),
+        ):
+            try:
+                change(f"database_{action}", **params)
+            except StepError as error:
+                assert error.permanent, (name, error.message)
 
 
 @pytest.mark.parametrize("action", ["insert_rows", "upsert_rows"])

@@ -19,6 +19,7 @@ from flowapp.security.addresses import Guard
 from flowapp.security.egress import SafeHttp
 from tests.actions.conftest import Bench, FreeCalls
 from tests.connectors.database.conftest import PASSWORD, account, bench, named
+from tests.connectors.odd import ODD
 from tests.support.servers.certificates import Authority
 from tests.support.servers.postgres import Cluster
 
@@ -152,6 +153,18 @@ def test_without_permission_nothing_is_changed(run: Bench, admin: psycopg.Connec
     error = fails(run, "run_query", "this step only reads|read-write mode must be set before", query=query)
     assert error.permanent
     assert len(rows(admin)) == 5
+
+
+def test_a_wrong_kind_is_told_in_words(change: Bench) -> None:
+    for name, value in ODD.items():
+        for action, params in (
+            ("run_query", {"query": "SELECT :a AS a", "params": {"a": value}}),
+            ("insert_rows", {"table": "customers", "rows": {"id": 9, "name": value}}),
+        ):
+            try:
+                change(f"database_{action}", **params)
+            except StepError as error:
+                assert error.permanent, (name, error.message)
 
 
 @pytest.mark.parametrize("action", ["insert_rows", "upsert_rows"])

@@ -9,6 +9,7 @@ from typing import Any
 
 KEYS = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "s3cr3t-key"}
 _ACCOUNT = "123456789012"
+_ALL = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,32 @@ class Storage:
             for name, bucket in self._backend.buckets.items()
         }
 
+    def etag(self, bucket: str, key: str) -> str:
+        """As its owner sees it."""
+        return str(self._backend.buckets[bucket].keys[key].etag).strip('"')
+
+    def role(self) -> dict[str, str]:
+        """Temporary keys of a role that may do anything with S3."""
+        from moto.iam.models import iam_backends
+        from moto.sts.models import sts_backends
+
+        iam = iam_backends[_ACCOUNT]["aws"]
+        role = iam.create_role("flowapp", "{}", "/", None, "", [], 3600)
+        iam.put_role_policy("flowapp", "s3", _ALL)
+        given = sts_backends[_ACCOUNT]["aws"].assume_role("eu-west-3", "session", role.arn, None, 900, "")
+        return {
+            "access_key_id": given.access_key_id,
+            "secret_access_key": given.secret_access_key,
+            "session_token": given.session_token,
+        }
+
     def user(self) -> dict[str, str]:
         """The keys of a new user who may do anything with S3."""
         from moto.iam.models import iam_backends
 
         iam = iam_backends[_ACCOUNT]["aws"]
         iam.create_user("aws", "flowapp")
-        policy = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
-        iam.put_user_policy("flowapp", "s3", policy)
+        iam.put_user_policy("flowapp", "s3", _ALL)
         key = iam.create_access_key("flowapp")
         return {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key}
 
@@ -77,5 +96,5 @@ def emptied() -> None:
     """Forgets everything that is kept."""
     from moto.backends import get_backend
 
-    for name in ("s3", "iam"):
+    for name in ("s3", "iam", "sts"):
         get_backend(name).reset()
