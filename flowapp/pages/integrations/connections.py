@@ -135,6 +135,8 @@ def moved() -> Response:
 
 def _form_page(form: IntegrationForm) -> Response:
     status = 422 if form.errors or form.edit.questions else 200
+    if status == 422:
+        db.session.rollback()  # nobody waits for the lock of a save that did not come about
     about: dict[str, object] = {}
     if form.row.id:
         about = {"usage": usage_json(db.session(), form.row), "uses": uses(with_published(db.session()), form.row)}
