@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from flowapp.connectors.imap.answers import MailAnswer
 from flowapp.connectors.imap.message import read_head
@@ -29,10 +29,10 @@ class Cursor:
 
     @classmethod
     def read(cls, value: object, account: str) -> Cursor | None:
-        """None where it is of another account, or of none."""
+        """None where it is of another account, or of none. What another release has written besides counts for nothing."""
         if not isinstance(value, Mapping) or value.get("account") != account:
             return None
-        return cls(**value)
+        return cls(**{one.name: value[one.name] for one in fields(cls) if one.name in value})
 
     def written(self) -> dict[str, object]:
         """As JSON."""

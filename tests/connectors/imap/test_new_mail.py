@@ -207,6 +207,16 @@ def test_another_account_starts_anew(double: ImapServer) -> None:
     assert watch() == ["New"]
 
 
+def test_a_cursor_of_another_release_goes_on(double: ImapServer) -> None:
+    watch = Watch(account(double))
+    watch()
+    written: Any = watch.cursor
+    del written["since"]
+    written["more"] = "of what a later one knows"
+    deliver(double, "New")
+    assert watch() == ["New"]
+
+
 def test_poisonous_mails_do_not_block_those_behind_them(double: ImapServer) -> None:
     watch = Watch(account(double))
     watch()

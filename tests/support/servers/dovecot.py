@@ -67,6 +67,10 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  # Or every sign-in after a refused one waits.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
