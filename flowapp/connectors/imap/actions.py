@@ -130,7 +130,7 @@ def try_out(service: Service, context: object) -> str:
 def _server(service: Service, http: object) -> Server:
     """The server, for what a person waits for."""
     guard: _Guard = http.guard  # type: ignore[attr-defined] # every Http of the product has one
-    return server_of(service.handle, guard.connect, most=_PATIENCE)
+    return server_of(service, guard.connect, most=_PATIENCE)
 
 
 def about(one: MailAnswer, validity: int, read: Result) -> Result:
@@ -149,7 +149,7 @@ def about(one: MailAnswer, validity: int, read: Result) -> Result:
 
 @contextmanager
 def _conversation(ctx: StepContext, service: Service) -> Iterator[Session]:
-    server = server_of(service.handle, ctx.connect, ctx.timeout)
+    server = server_of(service, ctx.connect, ctx.timeout)
     with service.used(service.handle.id), opened(server) as session:
         yield session
 

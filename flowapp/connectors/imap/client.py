@@ -5,7 +5,7 @@ from __future__ import annotations
 import imaplib
 import io
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from flowapp.security.cutoff import CutOff
 from flowapp.texts import say
 
 GOODBYE = 1.0  # seconds that the answer to LOGOUT may take: all is done then
+_DID = say("it refused the user name or password")
 _CHANGES = frozenset({"COPY", "MOVE", "STORE", "EXPUNGE"})
 MAX_LINE = 4 * 2**20  # bytes: the UIDs of about 500,000 mails
 MAX_LITERAL = 256 * 2**10  # bytes of one literal, where a command does not say more
@@ -142,8 +143,7 @@ def opened(server: Server) -> Iterator[Session]:
     session: Session | None = None
     with in_words(server, lambda: session is not None and session.changing):
         try:
-            session = Session(server)
-            _sign_in(session, server)
+            session = _signed_in(server, "")
             yield session
             with suppress(imaplib.IMAP4.error, OSError):
                 session.sock.settimeout(GOODBYE)
@@ -153,21 +153,48 @@ def opened(server: Server) -> Iterator[Session]:
                 session.shutdown()
 
 
-def _sign_in(session: Session, server: Server) -> None:
-    if server.security == "starttls":
-        session.start_encryption()
-    did = say("it refused the user name or password")
-    if "AUTH=PLAIN" in session.capabilities:
-        secret = f"\0{server.username}\0{server.password}".encode()
-        try:
-            session.authenticate("PLAIN", lambda _challenge: secret)
-        except session.abort:
+def _signed_in(server: Server, refused: str) -> Session:
+    """A session that is signed in; a token that ended early is renewed once (`refused`)."""
+    token = server.token(refused) if server.token else ""
+    session = Session(server)
+    try:
+        if server.security == "starttls":
+            session.start_encryption()
+        _sign_in(session, server, token)
+        session._get_capabilities()  # noqa: SLF001 - more may be offered now
+    except BaseException as error:
+        session.shutdown()
+        if not (isinstance(error, _RefusedError) and token and not refused):
             raise
-        except session.error as error:
-            raise server.refused(did, str(error)) from error
+    else:
+        return session
+    return _signed_in(server, token)
+
+
+class _RefusedError(StepError):
+    """The server does not take the user name with this password or token."""
+
+
+def _sign_in(session: Session, server: Server, token: str) -> None:
+    if token:
+        # https://developers.google.com/workspace/gmail/imap/xoauth2-protocol; what is said to a refusal is empty
+        secrets = iter([f"user={server.username}\1auth=Bearer {token}\1\1".encode()])
+        _authenticate(session, server, "XOAUTH2", lambda _challenge: next(secrets, b""))
+    elif "AUTH=PLAIN" in session.capabilities:
+        secret = f"\0{server.username}\0{server.password}".encode()
+        _authenticate(session, server, "PLAIN", lambda _challenge: secret)
     else:
         _log_in(session, server)
-    session._get_capabilities()  # noqa: SLF001 - more may be offered now
+
+
+def _authenticate(session: Session, server: Server, how: str, say_it: Callable[[bytes], bytes]) -> None:
+    try:
+        session.authenticate(how, say_it)
+    except session.abort:
+        raise
+    except session.error as error:
+        told = server.refused(_DID, str(error))
+        raise _RefusedError(told.message, permanent=told.permanent, details=told.details) from error
 
 
 def _log_in(session: Session, server: Server) -> None:
@@ -178,5 +205,5 @@ def _log_in(session: Session, server: Server) -> None:
         raise server.fault(say("it takes no user name or password with these characters."), permanent=True)
     answer, said = session._simple_command("LOGIN", quoted(server.username), quoted(server.password))  # noqa: SLF001 - login() hides the answer
     if answer != "OK":
-        raise server.refused(say("it refused the user name or password"), said)
+        raise server.refused(_DID, said)
     session.state = "AUTH"

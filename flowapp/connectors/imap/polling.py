@@ -31,7 +31,7 @@ Values = Mapping[str, object]
 def new_mail(ctx: PollContext, service: Service, values: Values, cursor: object) -> Polled:
     """The mails that have arrived since the cursor, oldest first."""
     until = monotonic() + ctx.timeout * _SHARE
-    server = server_of(service.handle, ctx.connect, ctx.timeout)
+    server = server_of(service, ctx.connect, ctx.timeout)
     with service.used(service.handle.id), opened(server) as session:
         box = session.use(str(values["mailbox"]))
         known = Cursor.read(cursor, account_of(server))

@@ -8,8 +8,9 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-from flowapp.catalog import IntegrationHandle
+from flowapp.connectors.runner import Service
 from flowapp.errors import StepError
 from flowapp.security.failures import why_failed
 from flowapp.texts import Text, say
@@ -34,6 +35,7 @@ class Server:
     password: str = field(repr=False)
     connect: Connect
     within: float = WITHIN
+    token: Callable[[str], str] | None = None  # of OAuth2, in the place of a password; given the one that was refused
 
     def fault(self, reason: str, *, permanent: bool, **details: object) -> StepError:
         """An error in plain words, without the password."""
@@ -49,16 +51,26 @@ class Server:
                           permanent=_PASSING.search(reason) is None, answered=True)  # fmt: skip
 
 
-def server_of(handle: IntegrationHandle, connect: Connect, most: float = WITHIN) -> Server:
+def server_of(service: Service, connect: Connect, most: float = WITHIN) -> Server:
     """`most`: seconds that the step has."""
-    config = handle.config
+    handle, config = service.handle, service.handle.config
     port = config["port"] or _PORTS[config["security"]]
     if not 0 < port < 65536:
         raise StepError(say("The port must be between 1 and 65535."), permanent=True)
+    by_token = config["sign_in"] != "password"
+    if by_token and config["security"] == "none":
+        raise StepError(say("Sign in by OAuth2 over an encrypted connection: choose TLS or STARTTLS."), permanent=True)
     return Server(
         host=config["host"], port=port, security=config["security"], username=config["username"],
         password=handle.credentials["password"], connect=connect, within=max(0.1, min(most, WITHIN)),
+        token=partial(_token, service) if by_token else None,
     )  # fmt: skip
+
+
+def _token(service: Service, refused: str) -> str:
+    if service.access_token is None:
+        raise StepError(say("“%(name)s” cannot sign in here.", name=service.handle.name), permanent=True)
+    return service.access_token(service.handle, refused)
 
 
 def words(answer: object) -> str:

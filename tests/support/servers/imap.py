@@ -65,6 +65,8 @@ class ImapServer:
     tls: ssl.SSLContext | None = None
     implicit: bool = False
     quiet: bool = False  # about UIDNEXT
+    token: str = ""
+    tokens: list[str] = field(default_factory=list)  # as they came
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def reset(self) -> None:
@@ -72,7 +74,7 @@ class ImapServer:
         self.capabilities = ["IMAP4rev1", "AUTH=PLAIN", "UIDPLUS", "MOVE"]
         self.commands, self.silent, self.raw, self.broken = [], set(), {}, set()
         self.tls, self.implicit, self.quiet, self.user = None, False, False, USER
-        self.password = PASSWORD
+        self.password, self.tokens = PASSWORD, []
         self.stopped.set()
         self.stopped = threading.Event()
 
@@ -217,10 +219,24 @@ class _Handler(socketserver.StreamRequestHandler):
         self.say(b"* BYE\r\n")
 
     def authenticate(self, mechanism: str) -> None:
-        assert mechanism == "PLAIN" and not self.signed_in
+        assert mechanism in ("PLAIN", "XOAUTH2") and not self.signed_in
+        if mechanism == "XOAUTH2":
+            self.present()
+            return
         self.say(b"+ \r\n")
         given = base64.b64decode(self.rfile.readline(), validate=False).decode().split("\0")
         self.enter(given == ["", self.imap.user, self.imap.password])
+
+    def present(self) -> None:
+        """A token of OAuth2: a refusal says why, and waits for an empty answer."""
+        self.say(b"+ \r\n")
+        given = base64.b64decode(self.rfile.readline()).decode()
+        self.imap.tokens.append(given)
+        if given != f"user={self.imap.user}\1auth=Bearer {self.imap.token}\1\1":
+            self.say(b"+ eyJzdGF0dXMiOiI0MDAifQ==\r\n")
+            assert self.rfile.readline() == b"\r\n"
+            raise NoError("[AUTHENTICATIONFAILED] Invalid credentials")
+        self.signed_in = True
 
     def login(self, user: str, password: str) -> None:
         self.enter((user, password) == (self.imap.user, self.imap.password))
