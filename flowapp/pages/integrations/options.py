@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, g, request
-from flask_babel import gettext as _
 
 from flowapp.errors import StepError
 from flowapp.extensions import db
@@ -39,4 +38,4 @@ def show(step_type: str, field: str) -> Response:
         "prefix": prefix,
         **{f"{prefix}{key}": one for key, one in params.items()},
     }
-    return page("integrations/options.html", block=block, found=found, problem=problem, name=name, again=again, search=search, title=_("Choices"))  # fmt: skip
+    return page("integrations/options.html", block=block, found=found, problem=problem, name=name, again=again, search=search)  # fmt: skip
