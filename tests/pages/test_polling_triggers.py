@@ -47,7 +47,7 @@ def test_those_of_services_stand_after_our_own(site: Site) -> None:
     ("words", "first"),
     [
         ("rest", "api_new_entry"),
-        ("surveiller", "api_new_entry"),
+        ("surveiller rest", "api_new_entry"),
         ("new entry", "api_new_entry"),
         ("form", "form_submit"),
     ],
