@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, request
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, g, request, url_for
 
 from flowapp.errors import StepError
 from flowapp.extensions import db
@@ -22,7 +24,9 @@ def show(step_type: str, field: str) -> Response:
     """The choices, with a search; the reason where there are none. The form's fields come with their names on the page."""
     prefix, search = request.args.get("prefix", "")[:50], request.args.get("offered-search", "").strip()[:LONGEST]
     params = {
-        name.removeprefix(prefix): value[:LONGEST] for name, value in request.args.items() if name.startswith(prefix)
+        name.removeprefix(prefix): value[:LONGEST]
+        for name, value in request.args.items()
+        if name.startswith(prefix) and name != "offered-search"
     }
     organization_id, found, problem = g.organization.id, None, ""
     db.session.commit()  # nothing stays open while the service is asked
@@ -32,10 +36,6 @@ def show(step_type: str, field: str) -> Response:
         problem = translated(error.message)
     name = f"{prefix}{field}"
     block = "list" if "offered-search" in request.args else "offered"
-    again = {
-        "step_type": step_type,
-        "field": field,
-        "prefix": prefix,
-        **{f"{prefix}{key}": one for key, one in params.items()},
-    }
+    asked = {"prefix": prefix, **{f"{prefix}{key}": value for key, value in params.items()}}
+    again = f"{url_for('field_options.show', step_type=step_type, field=field)}?{urlencode(asked)}"
     return page("integrations/options.html", block=block, found=found, problem=problem, name=name, again=again, search=search)  # fmt: skip

@@ -104,3 +104,10 @@ def test_editors_only(ada: Browser, bob: Browser, slack: Sink, app: Any) -> None
 
     viewer.post(invite(ada, "v@example.com", "operator"), {"name": "V", "password": PASSWORD})
     viewer.get(f"{ADDRESS}&p-integration=slack", 403, headers=FRAGMENT)
+
+
+def test_odd_names_in_the_address(ada: Browser, slack: Sink) -> None:
+    connect(ada)
+    for odd in ("_scheme=x", "endpoint=x", "_external=1", "step_type=x", "offered-search=room", "p-integration=other"):
+        ada.get(f"/integrations/options/slack_send_message/channel?prefix=&integration=slack&{odd}", headers=FRAGMENT)
+        assert "data-offer=" in ada.text
