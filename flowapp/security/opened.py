@@ -28,6 +28,7 @@ SHORTEST = 4
 _SHORTEST_PART = 8  # of a header such as “Bearer …” or “session=…; theme=dark”
 _SHORTEST_NAMED = 6  # a shorter one may be a word of any text
 _SHORTEST_CORE = 6  # characters of base64
+_DEEPEST = 255  # levels: orjson writes no more
 _PARTS = re.compile(r"[\s;,=]+")
 _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 
@@ -107,13 +108,16 @@ def masked(value: object) -> Any:
     return opened.mask(value) if opened else value
 
 
-def _masked(value: object, known: list[_Needles]) -> object:
+def _masked(value: object, known: list[_Needles], depth: int = 0) -> object:
+    """RecursionError for what is nested too deeply to be kept anywhere, well before the interpreter's own limit."""
+    if depth > _DEEPEST:
+        raise RecursionError("nested too deeply")
     if isinstance(value, str):
         return mapped(value, lambda text: reduce(lambda rest, needles: needles.mask(rest), known, text))
     if isinstance(value, Mapping):
-        return {_masked(key, known): _masked(entry, known) for key, entry in value.items()}
+        return {_masked(key, known): _masked(entry, known, depth + 1) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(entry, known) for entry in value]
+        return [_masked(entry, known, depth + 1) for entry in value]
     return value
 
 
