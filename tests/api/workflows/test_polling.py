@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from flowapp import tasks
 from flowapp.engine.store import polls
-from flowapp.models import Execution, utcnow
+from flowapp.models import Execution, Trigger, utcnow
 from flowapp.models.tenancy import make_engine, prepare_engine, system_session
 from flowapp.scheduler import Scheduler
 from flowapp.tasks import polling
@@ -116,6 +116,23 @@ def test_each_new_entry_starts_the_workflow_once(shop: Shop) -> None:
     assert [shop.sink.requests[0].path, shop.sink.requests[0].headers["Authorization"]] == [
         "/v1/orders", "Bearer s3cr3t-of-the-shop",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("config", [{}, {"concurrency": 5}])
+def test_an_entry_that_the_conditions_cannot_judge_holds_up_no_other(shop: Shop, config: dict[str, Any]) -> None:
+    workflow = shop.workflow()
+    condition = {"all": [{"field": "entry.text", "operator": "matches", "value": "^a"}]}
+    trigger = {"key": "orders", "trigger_type": "api_new_entry", "config": shop.config(), "conditions": condition}
+    shop.api.patch(f"/workflows/{workflow}/", {"triggers": [trigger], "config": config})
+    shop.api.post(f"/workflows/{workflow}/publish/")
+    shop.poll()
+    shop.orders = [{"id": 3, "text": "a"}, {"id": 2, "text": "a" * 20_001}, {"id": 1, "text": "a"}]
+    shop.poll(minutes=5)
+    assert shop.fired(workflow) == [1, 3]
+    assert (shop.health(workflow)["last_error"], shop.poll(minutes=5)) == ("", 1)
+    with system_session(shop.runtime.engine) as session:
+        assert session.scalars(select(Trigger.last_error).filter_by(workflow_id=workflow)).one()
+    assert shop.fired(workflow) == [1, 3]
 
 
 @pytest.mark.parametrize(("start", "fired"), [("from_now", [3]), ("with_existing", [1, 2, 3])])

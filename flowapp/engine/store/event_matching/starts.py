@@ -97,15 +97,24 @@ def _given_of(listener: Listener, one: Occasion) -> Given:
 
 
 def begin_given(session: Session, listener: Listener, starts: Iterable[Given]) -> list[Execution]:
-    """Writes executions of a workflow and returns those whose idempotency keys are new; the caller commits, then has them run."""
+    """Writes executions of a workflow and returns those whose idempotency keys are new; the caller commits, then has them run.
+
+    One that the trigger's conditions cannot judge starts nothing, as the trigger's page then says, and holds up no other.
+    """
     workflow, version = listener.workflow, listener.version
     limited, rows, begun = admission.gate_of(session, version.id) is not None, [], []
     for how in starts:
-        if limited:
-            execution, created = start(session, workflow, version, **how)
-            begun += [execution] if created else []
-        else:
-            rows.append(new_row(workflow, version, **how))
+        try:
+            if limited:
+                with session.begin_nested():
+                    execution, created = start(session, workflow, version, **how)
+                begun += [execution] if created else []
+            else:
+                rows.append(new_row(workflow, version, **how))
+        except StorageFullError:
+            raise
+        except FlowError as error:
+            listener.trigger.blame(error.message)
     return [*begun, *insert_together(session, rows)]
 
 
