@@ -41,7 +41,7 @@ class MailAnswer:
 def fetch(session: Session, uids: Sequence[int], part: str, most: int, chunk: int = CHUNK) -> Iterator[MailAnswer]:
     """The mails in this order, with at most `most` bytes of a `part` (empty: all) of each. Those that are not there are left out.
 
-    A mail that the server cannot give does not hide the others.
+    A mail that the server refuses for good does not hide the others; StepError for a failure that may pass.
     """
     for start in range(0, len(uids), chunk):
         some = uids[start : start + chunk]

@@ -130,10 +130,17 @@ class Session(imaplib.IMAP4):
     def ask(self, did: str, command: str, *arguments: str) -> list[bytes | tuple[bytes, bytes]]:
         """A command by UID, and what the server says to it. StepError where it says no; `did` is what failed."""
         self.changing = command in _CHANGES
-        answer, said = self.uid(command, *arguments)
+        refused = say("it refused to %(action)s", action=did)
+        try:
+            answer, said = self.uid(command, *arguments)
+        except self.abort:
+            raise
+        except self.error as error:  # it said BAD, as Exchange does to a mail that it cannot convert
+            self.changing = False
+            raise self.server.refused(refused, str(error), permanent=False) from error
         self.changing = False
         if answer != "OK":
-            raise self.server.refused(say("it refused to %(action)s", action=did), said)
+            raise self.server.refused(refused, said)
         return [entry for entry in said if entry is not None]
 
 
@@ -145,7 +152,7 @@ def opened(server: Server) -> Iterator[Session]:
         try:
             session = _signed_in(server, "")
             yield session
-            with suppress(imaplib.IMAP4.error, OSError):
+            with suppress(Exception):  # all is done, or failed before: nothing depends on a goodbye
                 session.sock.settimeout(GOODBYE)
                 session.logout()
         finally:

@@ -41,9 +41,10 @@ class Cursor:
     def see(self, mail: MailAnswer) -> None:
         """A mail was there."""
         self.seen.append(f"{mark_of(mail)} {arrived(mail)}")
-        if len(self.seen) > REMEMBERED:
+        forgotten = self.seen[:-REMEMBERED]
+        if forgotten:
             del self.seen[:-REMEMBERED]
-            self.since = max(self.since, int(self.seen[0].partition(" ")[2]))
+            self.since = max(self.since, *(int(entry.partition(" ")[2]) + 1 for entry in forgotten))
 
     def marks(self) -> list[str]:
         """Those of the mails that were there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from flowapp.connectors.imap.client import Session
-from flowapp.connectors.imap.names import decoded
+from flowapp.connectors.imap.names import LONGEST, decoded
 from flowapp.texts import say
 
 MOST = 1000
@@ -18,7 +18,7 @@ _USES = ("all", "archive", "drafts", "flagged", "junk", "sent", "trash")
 
 
 def mailboxes(session: Session) -> list[dict[str, object]]:
-    """Those that hold mails, at most MOST, with what they are for where the server says it."""
+    """Those that hold mails and have a name that steps can use, at most MOST, with what they are for where the server says it."""
     answer, said = session.list('""', "*")
     if answer != "OK":
         raise session.server.refused(say("it refused to list the mailboxes"), said)
@@ -35,5 +35,8 @@ def _mailbox(entry: bytes | tuple[bytes, bytes]) -> dict[str, object] | None:
     flags = {flag.strip("\\").lower() for flag in read[1].decode("ascii", "replace").split()} if read else set()
     if not name or "noselect" in flags or "nonexistent" in flags:
         return None
+    readable = decoded(name)
+    if len(readable) > LONGEST:
+        return None
     use = "inbox" if name.upper() == b"INBOX" else next((use for use in _USES if use in flags), "")
-    return {"name": decoded(name), "use": use}
+    return {"name": readable, "use": use}

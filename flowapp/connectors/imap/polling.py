@@ -12,10 +12,11 @@ from flowapp.connectors.imap import search
 from flowapp.connectors.imap.actions import about
 from flowapp.connectors.imap.answers import MailAnswer, fetch
 from flowapp.connectors.imap.client import MailboxState, Session, opened
-from flowapp.connectors.imap.cursor import REMEMBERED, Cursor, account_of, arrived, mark_of
+from flowapp.connectors.imap.cursor import REMEMBERED, Cursor, account_of, mark_of
 from flowapp.connectors.imap.message import read_mail
-from flowapp.connectors.imap.server import server_of
+from flowapp.connectors.imap.server import in_words, server_of
 from flowapp.connectors.runner import Service
+from flowapp.errors import StepError
 
 PAGE = 25  # mails of one poll
 WINDOW = 5000  # UIDs that are looked through at once
@@ -54,7 +55,6 @@ def _from_now(session: Session, box: MailboxState, values: Values, known: Cursor
         known.since = int(now.timestamp())
     for mail in fetch(session, uids[-REMEMBERED:], _MARK, _MOST_OF_MARK):
         known.see(mail)
-        known.since = min(known.since, arrived(mail) or known.since)
     known.uid = _last(box, uids)
     return known
 
@@ -92,14 +92,23 @@ def _give_following(session: Session, box: MailboxState, values: Values, known: 
 
 
 def _items(session: Session, known: Cursor, uids: list[int], until: float) -> tuple[list[Item], int]:
-    """The next of them, and the last UID that was dealt with."""
-    page = uids[:PAGE]
+    """The next of them, and the last UID that was dealt with. The mails before a failure are given: it counts when the
+    next poll begins with it.
+    """
+    page, last = uids[:PAGE], 0
     items: list[Item] = []
-    for mail in fetch(session, page, "", _MOST, 1):
-        items.append(_item(mail, known))
-        known.see(mail)
-        if monotonic() > until:
-            return items, mail.uid
+    try:
+        with in_words(session.server, lambda: False):
+            for mail in fetch(session, page, "", _MOST, 1):
+                items.append(_item(mail, known))
+                known.see(mail)
+                last = mail.uid
+                if monotonic() > until:
+                    return items, last
+    except StepError:
+        if not items:
+            raise
+        return items, last
     return items, page[-1] if page else 0
 
 

@@ -18,8 +18,13 @@ from flowapp.texts import Text, say
 TIMEOUT = 20.0  # seconds for each answer of the server
 WITHIN = 60.0  # seconds for all of one conversation
 _PORTS = {"tls": 993, "starttls": 143, "none": 143}
-# What may be different later (RFC 5530); every other NO is the same answer next time.
-_PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG|CONTACTADMIN|OVERQUOTA|THROTTLED)\b", re.IGNORECASE)
+# What is refused because of the account or the server as they are now, whatever was asked for (RFC 5530; Exchange and Gmail
+# say some of it in words only).
+_PASSING = re.compile(
+    r"\[(?:UNAVAILABLE|INUSE|LIMIT|CONTACTADMIN|OVERQUOTA|THROTTLED)\b|\bthrottled\b|\bbandwidth\b|\bnot connected\b",
+    re.IGNORECASE,
+)
+_SERVERBUG = re.compile(r"\[SERVERBUG\b", re.IGNORECASE)  # may be mended, but is about what was asked for
 
 Connect = Callable[[str, int, float], socket.socket]
 
@@ -44,11 +49,16 @@ class Server:
         message = say("The mail server %(host)s: %(reason)s", host=self.host, reason=reason)
         return StepError(message, permanent=permanent, details=dict(details))
 
-    def refused(self, did: Text, answer: object) -> StepError:
-        """The server said NO."""
+    def refused(self, did: Text, answer: object, *, permanent: bool = True) -> StepError:
+        """The server said NO: the same answer next time, unless it says so or this is not `permanent`.
+
+        `answered` in the details: the answer is about what was asked for.
+        """
         reason = words(answer)
-        return self.fault(say("%(did)s (%(reason)s)", did=did, reason=reason),
-                          permanent=_PASSING.search(reason) is None, answered=True)  # fmt: skip
+        passing = _PASSING.search(reason) is not None
+        permanent = permanent and not passing and _SERVERBUG.search(reason) is None
+        told = say("%(did)s (%(reason)s)", did=did, reason=reason)
+        return self.fault(told, permanent=permanent, answered=not passing)
 
 
 def server_of(service: Service, connect: Connect, most: float = WITHIN) -> Server:

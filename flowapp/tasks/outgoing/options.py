@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from sys import getsizeof
+from typing import Final, NamedTuple
 
 from flowapp.catalog import CONNECTORS
 from flowapp.catalog.resources import Choice, FieldOptions, Offered, OptionsContext
@@ -24,7 +25,9 @@ from flowapp.values.text import folded, without_accents
 SHOWN: Final = 50  # at once; a search finds the others
 TIMEOUT: Final = 10.0  # seconds: somebody waits before the form
 _KEPT_FOR: Final = 30.0  # seconds
-_MOST_KEPT: Final = 200
+_MOST_KEPT: Final = 16 * 2**20  # bytes of memory
+_OVERHEAD: Final = 1000  # bytes of an entry besides its texts
+_LONGEST_VALUE, _LONGEST_LABEL = 2000, 300  # characters
 Key = tuple[object, ...]
 
 
@@ -41,20 +44,50 @@ class _Kept:
     """What services gave a moment ago, in this process. A key begins with the organization and the integration."""
 
     def __init__(self) -> None:
-        self._options: dict[Key, tuple[float, Offered]] = {}
+        self._options: dict[Key, _Entry] = {}  # those that end first come first
+        self._size = 0
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> Offered | None:
         with self._lock:
-            until, options = self._options.get(key, (0.0, None))
-        return options if time.monotonic() < until else None
+            self._make_room(0)
+            found = self._options.get(key)
+        return found.offered if found else None
 
     def put(self, key: Key, offered: Offered) -> None:
+        size = _size(key, offered)
+        if size > _MOST_KEPT:
+            return
         with self._lock:
-            self._options.pop(key, None)
-            while len(self._options) >= _MOST_KEPT:
-                del self._options[next(iter(self._options))]
-            self._options[key] = time.monotonic() + _KEPT_FOR, offered
+            if key in self._options:
+                self._forget(key)
+            self._make_room(size)
+            self._options[key] = _Entry(time.monotonic() + _KEPT_FOR, size, offered)
+            self._size += size
+
+    def _make_room(self, size: int) -> None:
+        """Forgets what has ended, and the oldest of the others where they would not fit."""
+        now = time.monotonic()
+        while self._options:
+            key, entry = next(iter(self._options.items()))
+            if entry.until > now and self._size + size <= _MOST_KEPT:
+                return
+            self._forget(key)
+
+    def _forget(self, key: Key) -> None:
+        self._size -= self._options.pop(key).size
+
+
+class _Entry(NamedTuple):
+    until: float
+    size: int
+    offered: Offered
+
+
+def _size(key: Key, offered: Offered) -> int:
+    """Bytes of memory, about."""
+    texts = sum(getsizeof(one) + getsizeof(one.value) + getsizeof(one.label) for one in offered.choices)
+    return _OVERHEAD + getsizeof(str(key)) + texts
 
 
 _kept = _Kept()
@@ -131,6 +164,13 @@ def _load(
     http = StepConnections(current.outgoing, organization_id)
     tokens = access_tokens(current, http, organization_id)
     ctx = OptionsContext(http, current.usage.of, lambda handle, refused="": tokens.get(handle.id, refused), TIMEOUT)
-    found = declared.load(ctx, handle, values)
+    found = _bounded(declared.load(ctx, handle, values))
     _kept.put(key, found)
     return found
+
+
+def _bounded(offered: Offered) -> Offered:
+    """Without values that nobody could store; labels are cut."""
+    fitting = [one for one in offered.choices if len(one.value) <= _LONGEST_VALUE]
+    choices = [replace(one, label=one.label[:_LONGEST_LABEL]) for one in fitting]
+    return Offered(choices, offered.more or len(fitting) < len(offered.choices))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flowapp.catalog.resources import Choice, Offered
 from flowapp.connectors.runner import paging
 from flowapp.tasks.outgoing import options as found_options
 from tests.api.conftest import Api
@@ -110,3 +111,35 @@ def test_a_service_that_gives_page_after_page_keeps_nobody_waiting(
     answer = api.post(f"/integrations/{connected(api)}/options/", FIELD)
     assert (answer["success"], answer["message"]) == (False, "The list takes longer than 10 seconds.")
     assert len(slack.requests) == 1
+
+
+def test_what_no_field_could_hold_is_left_out(api: Api, slack: Sink) -> None:
+    channels = [{"id": "C" * 3000, "name": "odd"}, {"id": "C1", "name": "n" * 100_000}]
+    slack.ask = lambda _received: Answer(200, json.dumps({"ok": True, "channels": channels}).encode())
+    found = api.post(f"/integrations/{connected(api)}/options/", FIELD)
+    assert [one["value"] for one in found["options"]] == ["C1"]
+    assert len(found["options"][0]["label"]) == 300
+    assert found["more"]
+
+
+def test_no_more_is_kept_than_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found_options, "_MOST_KEPT", 100_000)
+    kept, some = found_options._Kept(), Offered([Choice("v", "x" * 40_000)])
+    for key in ("a", "b", "a", "c"):
+        kept.put((key,), some)
+    assert [kept.get((key,)) for key in "abc"] == [some, None, some]
+    kept.put(("d",), Offered([Choice("v", "x" * 200_000)]))
+    assert kept.get(("c",)) is some, "what is too large takes no other's place"
+    assert kept.get(("d",)) is None
+    assert kept._size <= 100_000
+
+
+def test_what_has_ended_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, some = found_options._Kept(), Offered([Choice("v", "x")])
+    monkeypatch.setattr(found_options, "_KEPT_FOR", -1.0)
+    for key in "ab":
+        kept.put((key,), some)
+    monkeypatch.undo()
+    kept.put(("c",), some)
+    assert list(kept._options) == [("c",)]
+    assert kept.get(("a",)) is None

@@ -17,7 +17,7 @@ from tests.actions.conftest import Bench
 from tests.connectors.imap.conftest import account, bench
 from tests.connectors.imap.test_imap import fails, mail, source
 from tests.security.test_egress import self_signed
-from tests.support.servers.imap import ImapServer
+from tests.support.servers.imap import Folder, ImapServer
 
 HUGE = b"* 1 FETCH (UID 1 FLAGS () RFC822.SIZE 9 BODY[]<0> {%d}\r\n"
 
@@ -104,6 +104,19 @@ def test_a_mail_that_the_server_cannot_give_hides_no_others(double: ImapServer) 
     assert "Internal error occurred" in done.result["mails"][2]["problem"]
     error = fails(bench(account(double)), "imap_read_mail", "Internal error occurred", mail="2")
     assert error.permanent
+
+
+def test_mailboxes_whose_names_no_step_could_use_are_left_out(at: Bench, double: ImapServer) -> None:
+    double.folders |= {"x" * 500: Folder(), "x" * 501: Folder(), "ü" * 60_000: Folder()}
+    found: Any = at("imap_list_mailboxes").result["mailboxes"]  # type: ignore[union-attr]
+    assert [len(one["name"]) for one in found][-2:] == [16, 500]
+
+
+def test_a_command_that_is_answered_with_bad_changed_nothing(at: Bench, double: ImapServer) -> None:
+    double.raw["UID MOVE"] = b"TAG BAD Server Unavailable. 15\r\n"
+    error = fails(at, "imap_move_mail", "refused to move the mail .*Server Unavailable", mail="1", to_mailbox="Archive")
+    assert not error.details.get("uncertain")
+    assert not error.permanent
 
 
 @pytest.mark.parametrize(("security", "implicit"), [("tls", True), ("starttls", False)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -157,6 +158,7 @@ def test_of_many_mails_the_last_are_known_by_their_marks(double: ImapServer, mon
     for day in range(6):
         deliver(double, f"Old {day}", received=began + timedelta(day))
     watch = Watch(account(double))
+    watch.context = replace(watch.context, now=lambda: began + timedelta(5, hours=1))
     watch()
     deliver(double, "One", received=began + timedelta(6))
     assert watch() == ["One"]
@@ -164,6 +166,33 @@ def test_of_many_mails_the_last_are_known_by_their_marks(double: ImapServer, mon
     double.rebuild()
     assert watch() == ["Between"]
     assert len(watch.cursor["seen"]) == 3  # type: ignore[index, call-overload]
+
+
+def test_an_old_mail_among_the_last_makes_no_other_old_one_new(double: ImapServer, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """As one that was moved back into the mailbox: UIDs change before any new mail has come, and then when some have."""
+    monkeypatch.setattr(cursor, "REMEMBERED", 3)
+    monkeypatch.setattr(polling, "REMEMBERED", 3)
+    now = datetime.now(UTC)
+    for days in (6, 5, 4, 3000, 2, 1):
+        deliver(double, f"{days} days old", received=now - timedelta(days))
+    watch, existing = Watch(account(double)), Watch(account(double), start="with_existing")
+    assert (watch(), len(existing())) == ([], 6)
+    double.rebuild()
+    assert (watch(), existing()) == ([], [])
+    deliver(double, "New", received=now + timedelta(1))
+    double.rebuild()
+    assert (watch(), existing()) == (["New"], ["New"])
+
+
+def test_a_mail_that_is_forgotten_is_not_new_where_an_older_one_is_remembered(double: ImapServer, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(cursor, "REMEMBERED", 3)
+    now = datetime.now(UTC)
+    for days in (5, 3000, 4, 3):
+        deliver(double, f"{days} days old", received=now - timedelta(days))
+    watch = Watch(account(double), start="with_existing")
+    assert len(watch()) == 4
+    double.rebuild()
+    assert watch() == []
 
 
 def test_a_large_mailbox_is_looked_through_in_parts(double: ImapServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,6 +262,67 @@ def test_poisonous_mails_do_not_block_those_behind_them(double: ImapServer) -> N
     assert watch() == ["Before", "", "", "", "", "", "After"]
     assert "Internal error occurred" in watch.items[-2]["problem"]
     assert watch() == []
+
+
+@pytest.mark.parametrize(
+    "told", ["BAD Server Unavailable. 15", "NO [SERVERBUG] Internal error occurred", "NO cannot be converted"]
+)
+def test_a_mail_that_the_server_refuses_for_good_is_given_without_its_content(double: ImapServer, told: str) -> None:
+    watch = Watch(account(double))
+    watch()
+    deliver(double, "One", "Two", "Three")
+    double.refusals[2] = told
+    assert watch() == ["One", "", "Three"]
+    assert told.partition(" ")[2] in watch.items[1]["problem"]
+    double.rebuild()
+    assert watch() == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "NO [THROTTLED] Account exceeded command or bandwidth limits",
+        "NO [UNAVAILABLE] later",
+        "NO [INUSE] later",
+        "NO [LIMIT] later",
+        "NO [ALERT] Account exceeded command or bandwidth limits. (Failure)",
+        "BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds",
+        "BAD User is authenticated but not connected.",
+        "",
+    ],
+)
+def test_a_failure_that_passes_loses_no_mail(double: ImapServer, told: str) -> None:
+    watch = Watch(account(double))
+    watch()
+    deliver(double, "One", "Two", "Three")
+    double.refusals[2] = told
+    assert watch.once() == (["One"], True)
+    with pytest.raises(StepError) as failed:
+        watch.once()
+    assert not failed.value.permanent
+    double.refusals.clear()
+    assert watch() == ["Two", "Three"]
+    assert watch() == []
+
+
+def test_a_failure_that_passes_loses_no_mail_where_uids_have_changed(double: ImapServer) -> None:
+    watch = Watch(account(double))
+    watch()
+    deliver(double, "One", "Two", "Three")
+    double.rebuild()
+    double.refusals[2] = "NO [INUSE] later"
+    with pytest.raises(StepError, match="later"):
+        watch.once()
+    del double.refusals[2]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polling, "_SHARE", -1)
+        assert watch.once() == (["One"], True)
+    double.refusals[3] = "NO [INUSE] later"
+    assert watch.once() == (["Two"], True)
+    with pytest.raises(StepError, match="later"):
+        watch.once()
+    double.refusals.clear()
+    assert watch() == ["Three"]
 
 
 def test_a_slow_mail_leaves_those_behind_it_to_the_next_poll(

@@ -51,7 +51,9 @@ class Folder:
 
 @dataclass
 class ImapServer:
-    """`silent`: commands that are never answered; `raw`: answers that are sent as they are; `broken`: UIDs it cannot give."""
+    """`silent`: commands that are never answered; `raw`: answers that are sent as they are; `broken`: UIDs it cannot give;
+    `refusals`: what it says to a UID instead, such as `NO [INUSE] later`; the connection ends where that is empty.
+    """
 
     port: int = 0
     user: str = ""
@@ -62,6 +64,7 @@ class ImapServer:
     silent: set[str] = field(default_factory=set)
     raw: dict[str, bytes] = field(default_factory=dict)
     broken: set[int] = field(default_factory=set)
+    refusals: dict[int, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
     implicit: bool = False
     quiet: bool = False  # about UIDNEXT
@@ -72,7 +75,7 @@ class ImapServer:
     def reset(self) -> None:
         self.folders = {name: Folder() for name in ("INBOX", "Archive", "Entwürfe & Ideen")}
         self.capabilities = ["IMAP4rev1", "AUTH=PLAIN", "UIDPLUS", "MOVE"]
-        self.commands, self.silent, self.raw, self.broken = [], set(), {}, set()
+        self.commands, self.silent, self.raw, self.broken, self.refusals = [], set(), {}, set(), {}
         self.tls, self.implicit, self.quiet, self.user = None, False, False, USER
         self.password, self.tokens = PASSWORD, []
         self.stopped.set()
@@ -319,7 +322,13 @@ class _Handler(socketserver.StreamRequestHandler):
         for one in self.chosen(uids):
             if one.uid in self.imap.broken:
                 raise NoError("Internal error occurred")
+            if one.uid in self.imap.refusals:
+                self.refuse(*self.imap.refusals[one.uid].split(" ", 1))
             self.say(self.fetched(one, asked[1], int(asked[2])))
+
+    @staticmethod
+    def refuse(status: str, said: str = "") -> None:
+        raise {"NO": NoError, "BAD": BadError, "": ConnectionError}[status](said)
 
     def fetched(self, one: Stored, part: str, most: int) -> bytes:
         content = one.content
