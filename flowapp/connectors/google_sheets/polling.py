@@ -1,73 +1,83 @@
-"""Rows that are added at the end of a sheet. Rows have no ids: the last one that was there is known again by what it holds."""
+"""Rows that are added at the end of a sheet."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from typing import cast
 
-from flowapp import exact_json
 from flowapp.catalog import Item, PollContext, Polled
 from flowapp.connectors.google_sheets.cells import is_blank, read_row
-from flowapp.connectors.google_sheets.sheet import Sheet
+from flowapp.connectors.google_sheets.known import REMEMBERED, Known, Numbered
+from flowapp.connectors.google_sheets.sheet import MOST_ROWS, Sheet, first_row, last_row
 from flowapp.connectors.runner import Service
 from flowapp.errors import StepError
 from flowapp.texts import say
 
 PAGE = 500  # rows of one poll
-BEFORE = 100  # rows in which the last one is looked for where others above it were deleted
-_END = 10_000_000
-Numbered = dict[int, list[object]]
 
 
 def new_row(_ctx: PollContext, service: Service, values: Mapping[str, object], cursor: object) -> Polled:
-    """The rows below the one that was the last, up to PAGE. `turn`, in their ids: how often rows above them were deleted."""
+    """The rows at the end that were not there before, up to PAGE. `turn`, in their ids, tells those of the same number apart."""
     sheet = Sheet(service, values, say("New row"))
-    known = cursor if isinstance(cursor, Mapping) else {}
-    if not known and values["start"] == "from_now":
-        return Polled([], _cursor(sheet, _rows(sheet, sheet.header_row, _END), 0))
-    last = max(cast(int, known.get("last", 0)), sheet.header_row)
-    rows = _window(sheet, last)
-    anchor = _anchor(rows, last, known.get("mark"))
-    turn = cast(int, known.get("turn", 0)) + int(anchor < last)
-    fresh = {number: row for number, row in rows.items() if number > max(anchor, sheet.header_row)}
+    if not isinstance(cursor, Mapping) and values["start"] == "from_now":
+        first, rows = _end(sheet, sheet.grid_rows(), REMEMBERED)
+        return Polled([], Known.at_end(rows, first, sheet.header_row).cursor())
+    known = Known.of(cursor if isinstance(cursor, Mapping) else {}, sheet.header_row)
+    first, rows = _view(sheet, known.last)
+    added = known.new(rows, sheet.header_row)
+    fresh, rest = added[:PAGE], added[PAGE:]
+    moved = max(rows, default=0) < known.last or (fresh and fresh[0] <= known.last)
+    turn = known.turn + int(bool(moved))
     names = sheet.names() if fresh else []
     items = [
-        Item(f"{turn}.{number}", {"row_number": number, "row": read_row(names, number, row)})
-        for number, row in fresh.items()
+        Item(f"{turn}.{number}", {"row_number": number, "row": read_row(names, number, rows[number])})
+        for number in fresh
     ]
-    return Polled(items, _cursor(sheet, rows, turn), more=bool(fresh))
+    seen = {number: row for number, row in rows.items() if not rest or number < rest[0]}
+    return Polled(items, Known.at_end(seen, first, sheet.header_row, turn).cursor(), more=bool(fresh))
 
 
-def _rows(sheet: Sheet, first: int, last: int) -> Numbered:
-    """The rows between two numbers that are not blank."""
-    start, found = sheet.read(f"{first}:{last}")
-    return {(start or first) + at: row for at, row in enumerate(found) if not is_blank(row)}
+def _view(sheet: Sheet, last: int) -> tuple[int, Numbered]:
+    """The rows around the one that was the last; where there are none below it, those further down, and where there are none
+    at all, those at the end of what is left. With the number of the row from which on they were read."""
+    first, until = max(sheet.header_row + 1, last - REMEMBERED), last + PAGE
+    rows, bottom = _read(sheet, first, until)
+    if bottom == until and max(rows, default=0) <= last:
+        rows |= _part(sheet, until + 1, MOST_ROWS)
+    return (first, rows) if rows else _end(sheet, first - 1, REMEMBERED + PAGE)
 
 
-def _window(sheet: Sheet, last: int) -> Numbered:
-    """The rows around the one that was the last. Where the sheet has become shorter than that, all there are."""
-    first = max(sheet.header_row, last - BEFORE)
+def _end(sheet: Sheet, bottom: int, size: int) -> tuple[int, Numbered]:
+    """The last rows down to a row, blank ones at the end left out; with the number of the first."""
+    last = max(_part(sheet, sheet.header_row + 1, bottom, from_end=True), default=sheet.header_row)
+    first = max(sheet.header_row + 1, last - size + 1)
+    return first, _read(sheet, first, last)[0]
+
+
+def _part(sheet: Sheet, first: int, last: int, *, from_end: bool = False) -> Numbered:
+    """The rows between two numbers; of more than one answer may hold, those in the first part that is not blank, or the last."""
     try:
-        return _rows(sheet, first, last + PAGE)
+        return _read(sheet, first, last)[0]
     except StepError as error:
-        if "exceeds grid limits" not in str(error.details.get("body")) or first == sheet.header_row:
+        if not error.details.get("too_large") or first == last:
             raise
-        return _rows(sheet, sheet.header_row, last + PAGE)
+    last = min(last, sheet.grid_rows())
+    middle = (first + last) // 2
+    parts = [(first, middle), (middle + 1, last)]
+    for begin, end in reversed(parts) if from_end else parts:
+        if rows := _part(sheet, begin, end, from_end=from_end):
+            return rows
+    return {}
 
 
-def _anchor(rows: Numbered, last: int, mark: object) -> int:
-    """Where the row now stands that was the last one; where it was changed or deleted, the last place that it may have."""
-    if mark is None or (last in rows and _mark(rows[last]) == mark):
-        return last
-    alike = [number for number, row in rows.items() if _mark(row) == mark]
-    return min(alike, key=lambda number: abs(number - last)) if alike else min(last, max(rows, default=0))
-
-
-def _cursor(sheet: Sheet, rows: Numbered, turn: int) -> dict[str, object]:
-    last = max(rows, default=sheet.header_row)
-    return {"last": last, "mark": _mark(rows[last]) if last in rows else None, "turn": turn}
-
-
-def _mark(row: list[object]) -> str:
-    return hashlib.sha256(exact_json.dumps(row)).hexdigest()[:16]
+def _read(sheet: Sheet, first: int, last: int) -> tuple[Numbered, int]:
+    """The rows between two numbers that are not blank, and where the range ended: the sheet may end before."""
+    if first > last:
+        return {}, 0
+    try:
+        span, found = sheet.read_range(f"{first}:{last}")
+    except StepError as error:
+        if "exceeds grid limits" not in str(error.details.get("body")):
+            raise
+        return {}, 0
+    start = first_row(span) or first
+    return {start + at: row for at, row in enumerate(found) if not is_blank(row)}, last_row(span)

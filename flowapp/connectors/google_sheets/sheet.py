@@ -17,6 +17,7 @@ from flowapp.exact_json import Json
 from flowapp.texts import say
 
 Rows = list[list[object]]
+MOST_ROWS = 10_000_000  # of any sheet: so many cells a spreadsheet may have
 _ADDRESS = re.compile(r"/spreadsheets/d/([\w-]+)")
 _ROW = re.compile(r"^[A-Z]*([0-9]+)")
 _READ = {"valueRenderOption": "UNFORMATTED_VALUE", "dateTimeRenderOption": "FORMATTED_STRING"}
@@ -37,6 +38,11 @@ def first_row(found_range: object) -> int:
     """The first row of a range as an answer says it, 'Sheet 1'!A2:C5; 0 where it names none."""
     found = _ROW.match(str(found_range or "").rpartition("!")[2])
     return int(found[1]) if found else 0
+
+
+def last_row(found_range: object) -> int:
+    """The last row of a range as an answer says it, which ends where the sheet does; 0 where it names none."""
+    return first_row(str(found_range or "").rpartition(":")[2])
 
 
 class Sheet:
@@ -68,8 +74,18 @@ class Sheet:
 
     def read(self, cells: str) -> tuple[int, Rows]:
         """The number of the first row of a range, and its rows; numbers are numbers, dates are text as they are shown."""
+        span, rows = self.read_range(cells)
+        return first_row(span), rows
+
+    def read_range(self, cells: str) -> tuple[object, Rows]:
+        """The range that was read, as the answer says it, and its rows."""
         answer = self.call("GET", cells, query=_READ)
-        return first_row(answer.get("range")), cast(Rows, answer.get("values") or [])
+        return answer.get("range"), cast(Rows, answer.get("values") or [])
+
+    def grid_rows(self) -> int:
+        """How many rows the sheet has, blank ones included."""
+        answer = self.call("GET", f"{self.header_row}:{MOST_ROWS}", query={"fields": "range"})
+        return last_row(answer.get("range"))
 
     def append(self, rows: Sequence[Sequence[Cell]], option: object) -> Json:
         """Adds rows below the table that begins in column A of the header row; what stands below it moves down."""

@@ -114,4 +114,5 @@ def _too_large(target: Url, most: int) -> StepError:
             most=most // 2**20,
         ),
         permanent=True,
+        details={"too_large": True},
     )

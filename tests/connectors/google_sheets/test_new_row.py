@@ -11,7 +11,7 @@ import pytest
 from flowapp.catalog import TRIGGERS, PollContext, Polled, open_integration
 from flowapp.connectors.google_sheets import polling
 from flowapp.errors import StepError
-from flowapp.security.egress import SafeHttp
+from flowapp.security.egress import SafeHttp, reading
 from tests.actions.conftest import Bench, FreeCalls
 from tests.support.servers.google import BOOK, Google
 from tests.support.servers.sink import Sink
@@ -106,6 +106,124 @@ def test_rows_that_are_deleted_and_written_anew(google: Google, rows: list[Any])
     assert poll() == []
     rows.append(["Last", 1])
     assert [name for _id, name in poll()] == ["Last"]
+
+
+@pytest.mark.parametrize("count", [60, 150, 1000])
+@pytest.mark.parametrize("order", ["reversed", "shuffled"])
+def test_sorting_starts_nothing(google: Google, rows: list[Any], count: int, order: str) -> None:
+    google.rows = 2000
+    rows[1:] = [[f"r{number:04}", number] for number in range(count)]
+    poll = Polls()
+    poll()
+    keys = {"reversed": lambda row: -row[1], "shuffled": lambda row: row[1] * 7919 % 1009}
+    rows[1:] = sorted(rows[1:], key=keys[order])
+    assert poll() == poll() == []
+    rows.append(["New", count])
+    assert poll() == [(f"0.{count + 2}", "New")]
+
+
+def test_a_row_that_is_added_and_sorted_in(rows: list[Any]) -> None:
+    rows[1:] = [[f"r{number:02}", number] for number in range(60, 0, -2)]
+    poll = Polls()
+    poll()
+    rows[1:] = sorted([*rows[1:], ["r07", 7]])
+    assert poll() == [("1.5", "r07")]
+    rows.insert(3, ["r03", 3])
+    assert poll() == [], "inserted between others"
+
+
+def test_rows_that_are_deleted_once_they_were_handled(rows: list[Any]) -> None:
+    del rows[1:]
+    poll = Polls()
+    assert poll() == []
+    started = []
+    for waiting in (
+        ["order 1"],
+        ["order 2", "order 3"],
+        ["order 4"],
+        [],
+        ["order 5", "order 6", "order 7"],
+        ["order 8"],
+    ):
+        rows[1:] = [[name, "new"] for name in waiting]
+        started += poll()
+        assert poll() == []
+    assert [name for _id, name in started] == [f"order {number}" for number in range(1, 9)]
+    assert len({one for one, _name in started}) == 8
+
+
+def test_the_last_row_is_deleted_and_another_one_written_in_its_place(rows: list[Any]) -> None:
+    rows[1:] = [[f"r{number}", number] for number in range(300)]
+    poll = Polls()
+    poll()
+    rows[-1] = ["New", 300]
+    assert poll() == [("1.301", "New")]
+    assert poll() == []
+
+
+def test_what_a_workflow_writes_into_the_rows_starts_nothing(rows: list[Any]) -> None:
+    poll = Polls()
+    poll()
+    rows += [[f"New {number}", "open", number] for number in range(4)]
+    assert len(poll()) == 4
+    for row in rows[3:]:
+        row[1] = "done"
+        row.append("2026-01-31")
+    assert poll() == []
+    rows.append(["Half"])
+    assert [name for _id, name in poll()] == ["Half"]
+    rows[-1] += ["open", 9]  # typed further
+    assert poll() == []
+
+
+def test_rows_far_below_the_last_one(google: Google, rows: list[Any]) -> None:
+    google.rows = 20_000
+    poll = Polls()
+    poll()
+    rows += [[] for _ in range(9000)] + [["Far", 3]]
+    assert poll() == [("0.9004", "Far")]
+    assert poll() == []
+    rows.append(["Further", 4])
+    assert poll() == [("0.9005", "Further")]
+
+
+@pytest.mark.parametrize("left", [800, 200, 3])
+def test_many_rows_are_deleted(google: Google, rows: list[Any], left: int) -> None:
+    google.rows = 5000
+    rows[1:] = [[f"r{number}", number] for number in range(1000)]
+    poll = Polls()
+    poll()
+    del rows[1 : 1001 - left]
+    rows.append(["New", 0])
+    assert [name for _id, name in poll()] == (["New"] if left >= 100 else []), "of fewer nothing else is known"
+    rows.append(["Newer", 0])
+    assert [name for _id, name in poll()] == ["Newer"]
+
+
+def test_a_sheet_larger_than_one_answer(google: Google, rows: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    google.rows = 20_000
+    rows[1:] = [[f"r{number}", number, "x" * 100] for number in range(3000)]
+    monkeypatch.setattr(reading, "MAX_READ", 100_000)
+    poll = Polls()
+    assert poll() == []
+    assert len(google.called) <= 20
+    rows.append(["New", 1])
+    assert poll() == [("0.3002", "New")]
+    rows += [[] for _ in range(600)] + [[f"s{number}", number, "x" * 100] for number in range(2000)]
+    found = []
+    while more := poll():
+        found += more
+    assert [name for _id, name in found] == [f"s{number}" for number in range(2000)]
+    rows[-1] = ["Much", 1, "x" * 200_000]
+    with pytest.raises(StepError, match="Request less data"):
+        poll()
+
+
+def test_the_cursor_is_small(rows: list[Any]) -> None:
+    rows[1:] = [[f"r{number}", *range(30)] for number in range(900)]
+    poll = Polls()
+    poll()
+    assert len(str(poll.cursor)) < 4000
 
 
 def test_a_sheet_that_is_not_there(rows: list[Any]) -> None:

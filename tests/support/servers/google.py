@@ -131,7 +131,8 @@ class Google:
     def _values(self, name: str, area: Area, query: dict[str, str], body: Any) -> Any:
         if name.startswith("GET"):
             values = area.read()
-            return {"range": area.name(), "majorDimension": "ROWS", **({"values": values} if values else {})}
+            answer = {"range": area.name(), "majorDimension": "ROWS", **({"values": values} if values else {})}
+            return _chosen(answer, query.get("fields"))
         if name.endswith(":clear"):
             area.clear()
             return {"spreadsheetId": BOOK, "clearedRange": area.name()}
@@ -185,6 +186,16 @@ class Google:
         start = int(query.get("pageToken", 0))
         more = {"nextPageToken": str(start + 2)} if start + 2 < len(self.files) else {}
         return {"files": self.files[start : start + 2], **more}
+
+
+def _chosen(answer: dict[str, Any], fields: str | None) -> dict[str, Any]:
+    """Those fields of an answer that were asked for; names alone, no paths."""
+    if fields is None:
+        return answer
+    names = fields.split(",")
+    if unknown := set(names) - {"range", "majorDimension", "values"}:
+        raise Refused(400, f"Request contains an invalid argument: Invalid field selection {min(unknown)}")
+    return {name: answer[name] for name in names if name in answer}
 
 
 def _cells(row: Any) -> list[Any]:
