@@ -14,6 +14,9 @@ from flowapp.errors import StepError
 from flowapp.texts import say
 
 _TEMPORARY = frozenset({408, 425, 429})  # besides the 500s
+# After these nobody knows whether the call was done: it broke inside, or a gateway heard nothing of the service in time.
+# 520 and 524 are Cloudflare's. The other 500s say that nothing was done: overloaded (503), not there, not known.
+_UNCLEAR = frozenset({500, 502, 504, 520, 524})
 _TOLD = 200  # characters of the answer in the message
 _KEPT = 2000  # in the details
 
@@ -37,6 +40,11 @@ def failed(answer: HttpResponse, message: str, now: datetime) -> StepError:
     if delay is not None:
         details["retry_after"] = delay
     return StepError(message, permanent=permanent, details=details)
+
+
+def is_unclear(answer: HttpResponse) -> bool:
+    """Whether the call may have been done although the answer is an error: `sent` in the details says so."""
+    return answer.status in _UNCLEAR
 
 
 def answered(method: str, url: str, status: int) -> str:

@@ -70,7 +70,13 @@ def query(job: Job, text: str, values: Mapping[str, object]) -> Found:
         if cursor.description is None:
             return Found([], max(cursor.rowcount, 0))
         names = [column[0] for column in cursor.description]
-        return taken((row_of(names, row) for row in cursor), job.row_limit)
+        found = taken((row_of(names, row) for row in cursor), job.row_limit)
+        if (
+            job.ticket
+        ):  # a statement that changes something is through with its last row only: before, nothing can be kept
+            for _rest in cursor:
+                pass
+        return found
 
 
 def write(job: Job, statements: Sequence[tuple[str, Sequence[object]]]) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Unpack
 
 from flowapp.catalog import Email, Http, HttpResponse, SentMail
-from flowapp.catalog.http_answers import failed
+from flowapp.catalog.http_answers import failed, is_unclear
 from flowapp.catalog.outgoing import HttpOptions
 from flowapp.connectors.email.parts import Parts, parts_of, too_large
 from flowapp.connectors.runner.service import uncertain
@@ -71,4 +71,6 @@ class ApiMail(ABC):
         error = failed(answer, message, datetime.now(UTC))
         if answer.status == 429:  # it has no time: the attempt does not count
             error.details["busy"] = True
+        if is_unclear(answer):
+            error.details["sent"] = True
         return error

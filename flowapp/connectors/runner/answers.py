@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from flowapp.catalog import HttpResponse
-from flowapp.catalog.http_answers import failed
+from flowapp.catalog.http_answers import failed, is_unclear
 from flowapp.catalog.manifests import Action, ErrorRule, Manifest
 from flowapp.connectors.runner.filling import is_empty
 from flowapp.errors import StepError
@@ -52,6 +52,8 @@ def _error(answer: HttpResponse, message: str, rule: ErrorRule | None, now: date
         error.permanent = True
     if rule is not None and rule.retry is not None:
         error.permanent = not rule.retry
+    elif is_unclear(answer) and not (rule and rule.message):
+        error.details["sent"] = True
     if answer.status == _BUSY:
         error.details["busy"] = True
     return error

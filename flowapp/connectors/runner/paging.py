@@ -38,14 +38,15 @@ class Listing:
     seen: list[str] = field(default_factory=list)  # pages that were asked for
     more: bool = False
     size: int = 0  # bytes of the answers
+    asked: str = ""  # by which one list is told from another
 
     @classmethod
-    def begun(cls, paging: Paging, limit: int, kept: object) -> Listing:
-        """A new one, or what an earlier attempt kept of it."""
-        if isinstance(kept, dict):
+    def begun(cls, paging: Paging, limit: int, kept: object, asked: str = "") -> Listing:
+        """A new one, or what an earlier attempt kept of it; what it kept of another list does not count."""
+        if isinstance(kept, dict) and kept.get("asked", "") == asked:
             with suppress(TypeError):  # of another release
                 return cls(**kept)
-        return cls(_first(paging, limit))
+        return cls(_first(paging, limit), asked=asked)
 
     def fetch_all(self, paging: Paging, fetch: Fetch, base: str, limit: int, seconds: float = inf) -> None:
         """Fetches the pages that are left, up to `limit` entries. StepError (busy) where that takes longer than `seconds`:
@@ -102,13 +103,19 @@ def _next(paging: Paging, answer: HttpResponse, so_far: int, on_page: int, sent:
     if (
         on_page == 0
         or (paging.next and not at(answer.json, paging.next))
-        or (not paging.next and on_page < paging.size)
+        or (not paging.next and on_page < _size(paging, sent))
     ):
         return None
     if paging.kind == "offset":
         return {**sent, paging.parameter: (paging.first or 0) + so_far}, ""
     page = sent.get(paging.parameter, 1)
     return {**sent, paging.parameter: (page if isinstance(page, int) else 1) + 1}, ""
+
+
+def _size(paging: Paging, sent: Values) -> int:
+    """How many entries a full page has: as many as were asked for."""
+    asked = sent.get(paging.size_parameter) if paging.size_parameter else None
+    return asked if isinstance(asked, int) else paging.size
 
 
 def tell_of_more(ctx: StepContext, count: int) -> None:

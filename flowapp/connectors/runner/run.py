@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Protocol, cast
 
@@ -41,6 +44,8 @@ from flowapp.errors import StepError
 from flowapp.security.addresses import origin_of
 from flowapp.texts import say
 
+_TIMES = re.compile(r"T\d\d:\d\d[\d:.]*")  # of day: {{ now }} is another one in each attempt, and means the same list
+
 
 class _TestContext(Protocol):
     """What the test of an integration is given; `access_token` where it may sign in by OAuth2."""
@@ -59,8 +64,7 @@ class ManifestRunner:
         try:
             return Done(_Attempt(action, ctx, service, values).result())
         except StepError as error:
-            reads = action.name == "custom_call" and values.get("method") == "GET"
-            raise uncertain(error, "idempotent" if reads else action.effect) from error
+            raise uncertain(error, action.effect) from error
         except UnicodeEncodeError:
             raise StepError(
                 say("A value of this step cannot be sent: it holds half a character. Correct the text."), permanent=True
@@ -165,6 +169,7 @@ class _Attempt:
         header = self.action.idempotency if self.action.idempotency is not None else self.service.manifest.idempotency
         if header and self.action.effect != "pure":
             call = call.model_copy(update={"headers": {header: "{idempotency_key}", **call.headers}})
+            self.service.keyed = True
         return self.service.call(call, self.action.label, self.values, action=self.action, more=more)
 
     def _list(self) -> dict[str, object]:
@@ -183,8 +188,8 @@ class _Attempt:
         """All pages. Those of an attempt that has to wait are kept for the next one, which goes on at the page it did not get."""
         key, calls, label = self.ctx.idempotency_key, self.ctx.calls, self.service.manifest.label
         kept = calls.kept(key) if self.ctx.attempt > 1 else None
-        listing = Listing.begun(paging, limit, kept)
-        before = len(listing.seen)
+        listing = Listing.begun(paging, limit, kept, self._asked())
+        before = len(kept.get("seen", ())) if isinstance(kept, dict) else 0
 
         def fetch(more: Sent, link: str) -> tuple[HttpResponse, list[object]]:
             if self.service.manifest.base_url:
@@ -203,6 +208,12 @@ class _Attempt:
         if kept:
             calls.keep(key, None)
         return listing
+
+    def _asked(self) -> str:
+        """What tells one list from another: pages that came through another integration, or of other values, are of no use."""
+        handle = self.service.handle
+        asked = json.dumps([self.action.name, handle.id, handle.config, self.values], default=str)
+        return hashlib.sha256(_TIMES.sub("", asked).encode()).hexdigest()
 
     def _python(self) -> dict[str, object]:
         name = self.action.function

@@ -22,6 +22,7 @@ from flowapp.security.addresses import origin_of
 from flowapp.texts import say
 
 _UNAUTHORIZED = 401
+_READS = frozenset({"GET", "HEAD"})
 
 
 def _now() -> datetime:
@@ -40,6 +41,8 @@ class Service:
     used: Callable[[str], AbstractContextManager[object]] = nullcontext  # counts a call (ctx.integration_used)
 
     access_token: AccessTokens | None = None  # of OAuth2 (ctx.access_token)
+    changes: bool = False  # whether a call was sent that may have changed something
+    keyed: bool = False  # whether calls carry a key by which the service knows one that it has done already
 
     @property
     def base(self) -> str:
@@ -65,6 +68,7 @@ class Service:
         known = {**values_of(self.handle), **values}
         base = self._address(call.url) if call.url else self.base
         request = request_of(call, base, known, sent_names(action) if action else {}, more)
+        self.changes = True  # whatever its method: the action has its effect by it
         own = not call.url or origin_of(base) in map(origin_of, self.manifest.origins)
         return self.send(request, name, signed=call.signed and own)
 
@@ -99,6 +103,16 @@ class Service:
         return self.access_token(self.handle, refused)
 
     def _sent(self, request: Request, name: str, *, checked: bool) -> HttpResponse:
+        self.changes = self.changes or request.method not in _READS
+        try:
+            return self._answer(request, name, checked=checked)
+        except StepError as error:
+            answered = "status" in error.details
+            if not self.changes or (self.keyed and answered):
+                error.details.pop("sent", None)  # it can be sent again
+            raise
+
+    def _answer(self, request: Request, name: str, *, checked: bool) -> HttpResponse:
         with self.used(self.handle.id):
             answer = self.http.request(
                 request.method,

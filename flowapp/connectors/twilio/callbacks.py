@@ -62,8 +62,9 @@ class TwilioCallbackParams(ServiceHookParams):
             raise UnauthenticatedError(_WRONG)
 
     def delivery_id(self, data: object, sent: Mapping[str, str]) -> str | None:  # noqa: ARG002
-        """By what is signed: a header can be anybody's."""
-        return f"{_message(data)}:{text_at(data, 'MessageStatus') or 'incoming'}"[:64]
+        """By the signature, which is the same when Twilio calls again. A field would not do: names and values are signed
+        run together and without a time, so an old call could be sent again with its fields divided in another way."""
+        return hashlib.sha256(sent.get("x-twilio-signature", "").encode()).hexdigest()
 
     def starts(self, data: object) -> bool:
         events = [self.events] if isinstance(self.events, str) else self.events

@@ -247,6 +247,20 @@ def test_each_status_of_a_message_starts_it_once_where_that_is_wanted(api: Api) 
     assert [one["input_data"]["MessageStatus"] for one in started(api)] == ["sent", "delivered"]
 
 
+@pytest.mark.parametrize("more", ["", "?from=sales"])
+def test_an_old_call_of_twilio_with_its_fields_divided_in_another_way_is_the_same_call(api: Api, more: str) -> None:
+    """Names and values are signed run together, after the address: the same signature fits however they are divided."""
+    hook = made(api, "twilio_callback")
+    first = twilio(hook, {"Body": "pay10", "MessageSid": "SM1", "NumMedia": "0"}, more=more)
+    divided = [("Body=pay10&MessageSid=SM1NumMedia0", more), ("Body=pay10&MessageSid=SM1&Num=Media0", more)]
+    if more:
+        divided.append(("MessageSid=SM1&NumMedia=0", f"{more}Bodypay10"))
+    again = [Sent(body.encode(), first.headers, address) for body, address in divided]
+    for sent in (first, *again, first):
+        assert sent.to(api, hook).status_code == 200
+    assert [one["input_data"]["MessageSid"] for one in started(api)] == ["SM1"]
+
+
 def test_a_json_body_of_twilio_is_vouched_for_by_its_sha256(api: Api) -> None:
     hook, body = made(api, "twilio_callback"), as_json({"MessageSid": "SM9", "Body": "hi"})
     more = f"?bodySHA256={hashlib.sha256(body).hexdigest()}"

@@ -13,6 +13,7 @@ import pytest
 from flowapp.engine.machine import state
 from tests.api.conftest import Api
 from tests.api.workflows.test_stored_defaults import connect
+from tests.support.processes import wait_until
 from tests.support.servers.sink import Answer, Received, Sink
 from tests.support.servers.vendor import Vendor, reroute
 
@@ -85,10 +86,11 @@ def test_wrong_params_fail_the_step_with_the_name(api: Api, slack: Vendor, param
 
 
 @pytest.mark.usefixtures("worker")
-def test_call_external_api_is_tried_three_times_more(app: Any, api: Api, sink: Sink) -> None:
+@pytest.mark.parametrize("status", [500, 503, 504])
+def test_call_external_api_is_tried_three_times_more(app: Any, api: Api, sink: Sink, status: int) -> None:
     with app.app_context():
         connect(api, {"base_url": sink.url("/v1")}, "api", secret="t0ken-of-the-service")
-    sink.answers.extend([Answer(503, b"{}")] * 3)
+    sink.answers.extend([Answer(status, b"{}")] * 3)
     step = {
         "step_id": "call_external_api", "action": "call_external_api", "on_error": "retry", "retry_count": 3, "retry_delay": 0,
         "params": {"integration": "shop", "path": "/orders", "data": {"n": "{{input.n}}"}},
@@ -97,6 +99,19 @@ def test_call_external_api_is_tried_three_times_more(app: Any, api: Api, sink: S
     assert done["status"] == "completed", done
     assert [(one.method, one.path, one.json) for one in sink.requests] == [("POST", "/v1/orders", {"n": 5})] * 4
     assert len({one.headers["Idempotency-Key"] for one in sink.requests}) == 1
+
+
+@pytest.mark.usefixtures("worker", "slack_account")
+def test_what_a_gateway_answered_is_not_sent_again_whatever_the_policy(api: Api, slack: Vendor) -> None:
+    """Slack may have the message: a person decides."""
+    slack.answers["POST /api/chat.postMessage"] = lambda _received: Answer(504, b"<html>Gateway timeout</html>")
+    step = {**SEND_SLACK, "on_error": "retry", "retry_count": 3, "retry_delay": 0}
+    made = api.post("/workflows/", {"name": "W", "trigger": {"type": "manual"}, "steps": [step]}, 201)
+    api.post(f"/workflows/{made['id']}/execute/", {"input_data": DATA}, 202)
+    wait_until(lambda: api.get("/executions/uncertain/")["count"])
+    [undecided] = api.get("/executions/uncertain/")["results"]
+    assert "504" in undecided["error_message"]
+    assert slack.called == ["POST /api/chat.postMessage"]
 
 
 @pytest.mark.usefixtures("worker", "slack_account")

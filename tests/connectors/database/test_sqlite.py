@@ -217,6 +217,13 @@ def test_more_rows_than_the_limit_are_told(run: Bench) -> None:
     assert "more than 3 rows" in run.lines[0][1]
 
 
+def test_a_change_that_returns_more_rows_than_the_limit_is_kept(change: Bench, admin: sqlite3.Connection) -> None:
+    change.integrations["database"] = account(row_limit=3, allow_changes=True)
+    done: Any = change("database_run_statement", query="DELETE FROM customers RETURNING id")
+    assert (done.result["count"], done.result["truncated"]) == (3, True)
+    assert rows(admin) == []
+
+
 @pytest.mark.parametrize(
     "query",
     [

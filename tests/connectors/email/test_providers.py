@@ -301,6 +301,17 @@ def test_a_refusal_without_words_tells_its_status(service: tuple[str, Service]) 
     assert not caught.value.permanent
 
 
+@pytest.mark.parametrize(("status", "uncertain"), [(500, True), (502, True), (504, True), (503, None), (429, None)])
+def test_an_answer_that_says_nothing_of_the_e_mail_is_no_reason_to_send_it_again(
+    service: tuple[str, Service], status: int, uncertain: bool | None
+) -> None:
+    name, double = service
+    double.broken = Answer(status, b"<html>Gateway</html>", {"Content-Type": "text/html"})
+    with pytest.raises(StepError) as caught:
+        mailer_of(integration(name), "", HTTP).send(email())
+    assert caught.value.details.get("uncertain") is uncertain
+
+
 def test_an_answer_of_somebody_else_is_no_success(service: tuple[str, Service]) -> None:
     name, double = service
     double.broken = HTML

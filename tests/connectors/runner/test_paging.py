@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -74,6 +75,15 @@ def test_a_list_of_1000_rows_in_pages_of_100(
     assert (stopped.result["count"], stopped.result["more"]) == (250, True)
     assert run.lines[-1][0] == "warning"
     assert "more than 250 entries" in run.lines[-1][1]
+
+
+@pytest.mark.parametrize("paging", ["{kind: page, parameter: page", "{kind: offset, parameter: offset, first: 0"])
+def test_a_maximum_that_is_less_than_a_page_tells_of_more(make: Make, sink: Sink, paging: str) -> None:
+    sink.ask = numbered
+    run = listing(make, f"{paging}, size_parameter: size")
+    done: Any = run("probe_act", limit=10)
+    assert (done.result["count"], done.result["more"], len(sink.requests)) == (10, True, 1)
+    assert "more than 10 entries" in run.lines[-1][1]
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"data": {"rows": {}}}', b'{"data": {"rows": null}}', b'"x"'])
@@ -167,6 +177,24 @@ def test_a_cursor_that_ended_meanwhile_is_not_kept(make: Make, sink: Sink) -> No
     sink.ask, run.attempt = linked, 3
     done: Any = run("probe_act")
     assert done.result["count"] == ROWS
+
+
+@pytest.mark.parametrize("other", ["values", "integration", "moment"])
+def test_pages_of_another_list_are_not_gone_on_with(make: Make, sink: Sink, other: str) -> None:
+    run = listing(make, "{kind: link")
+    sink.ask = lambda received: linked(received) if len(sink.requests) < 4 else Answer(429, b"{}")
+    with pytest.raises(StepError) as caught:
+        run("probe_act", who="2026-11-30T20:00:01+00:00")
+    assert caught.value.details["advanced"]
+    if other == "integration":
+        run.integrations["probe"] = replace(run.integrations["probe"], id="2")
+    run.attempt, sink.ask = 2, lambda received: linked(received) if len(sink.requests) < 7 else Answer(429, b"{}")
+    with pytest.raises(StepError) as caught:
+        run("probe_act", who="Bob" if other == "values" else "2026-11-30T20:00:02+00:00")
+    asked = [urlsplit(one.path).query.rpartition("=")[2] for one in sink.requests if "after" in one.path]
+    goes_on = other == "moment"
+    assert asked == ["100", "200", "300", *(["300", "400", "500"] if goes_on else ["100", "200"])]
+    assert caught.value.details.get("advanced") is (True if goes_on else None), "it came no further than before"
 
 
 def test_each_page_counts_against_the_limit_and_once(make: Make, sink: Sink) -> None:

@@ -262,6 +262,41 @@ def test_what_must_happen_once_is_uncertain_where_it_may_have_been_received(
     assert sink.requests == []
 
 
+UNCLEAR = [500, 502, 504, 520, 524]
+
+
+@pytest.mark.parametrize("status", [*UNCLEAR, 501, 503, 429, 408, 400])
+def test_what_must_happen_once_is_uncertain_where_its_answer_says_nothing(make: Make, sink: Sink, status: int) -> None:
+    """A gateway that lost the service's answer, say. With a key the service knows a repetition, so it can be tried again."""
+    sink.default = Answer(status, b"<html>x</html>", {"Content-Type": "text/html"})
+    expected = status in UNCLEAR or None
+    once = FIELDS.replace("effect: idempotent", "effect: once")
+    unkeyed = HEAD.replace("idempotency: Idempotency-Key\n", "")
+    for fields, head, uncertain in ((once, unkeyed, expected), (once, HEAD, None), (FIELDS, unkeyed, None)):
+        with pytest.raises(StepError) as caught:
+            make("{path: /x}", fields=fields, head=head)("probe_act")
+        assert caught.value.details.get("uncertain") is uncertain
+    for method, of_custom_call in (("GET", None), ("POST", expected)):
+        with pytest.raises(StepError) as caught:
+            make("{path: /x}")("probe_custom_call", method=method, path="/x")
+        assert caught.value.details.get("uncertain") is of_custom_call
+
+
+@pytest.mark.parametrize(
+    ("rule", "uncertain"),
+    [("retry: true", None), ('message: "Nothing was done."', None), ("body: {code: 5}", True), ("status: [4xx]", True)],
+)
+def test_a_rule_that_says_what_an_answer_means_is_believed(
+    make: Make, sink: Sink, rule: str, uncertain: bool | None
+) -> None:
+    sink.default = Answer(500, b'{"code": 5}')
+    rules = f"errors:\n  - {{status: [500], {rule}}}\n".replace("status: [500], status", "status")
+    head = HEAD.replace("idempotency: Idempotency-Key\n", "")
+    with pytest.raises(StepError) as caught:
+        make("{path: /x}", rules, FIELDS.replace("effect: idempotent", "effect: once"), head=head)("probe_act")
+    assert caught.value.details.get("uncertain") is uncertain
+
+
 def test_results_by_name(make: Make, sink: Sink) -> None:
     sink.default = Answer(201, b'{"a": [{"b": 5}], "s": "x"}', {"Content-Type": "application/json", "Location": "/n/1"})
     result = """
