@@ -93,7 +93,8 @@ class Trigger(HasId, Tenant, Timestamps, Base):
     """A trigger of a workflow's published version (id = uuid5(workflow, key)).
 
     `hook_key` is the public address of a webhook; `source` what an event trigger listens to (a form's slug);
-    `next_fire_at` when a clock trigger is due, or a polling one asks next (TriggerPoll).
+    `next_fire_at` when a clock trigger is due, or a polling one asks next (TriggerPoll). `woken_until`: until when a polling
+    one that is due counts on the worker that was sent for.
     """
 
     __tablename__ = "triggers"
@@ -112,6 +113,7 @@ class Trigger(HasId, Tenant, Timestamps, Base):
     hook_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     source: Mapped[str] = mapped_column(String(200), default="")
     next_fire_at: Mapped[datetime | None]
+    woken_until: Mapped[datetime | None]
     last_fired_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(String(1000), default="")
     last_error_parts: Mapped[Parts | None] = mapped_column(AnyJson)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -12,11 +12,14 @@ from flowapp.notifications.alerts import KIND, readers
 from flowapp.texts import localized, say
 
 ALERT_AFTER = 5  # failures in a row
+PATIENCE = timedelta(hours=1)  # with a service that asks to wait: minutes of that are nothing to tell of
 
 
 def after_failure(session: Session, workflow: Workflow, poll: TriggerPoll, now: datetime) -> None:
     """Tells the readers of the workflow, where it has failed often enough and they do not know it yet. The caller commits."""
     if poll.failures < ALERT_AFTER or poll.alerted_at is not None:
+        return
+    if poll.status == "busy" and poll.polled_at is not None and now - poll.polled_at < PATIENCE:
         return
     poll.alerted_at = now
     organization, people = session.get_one(Organization, workflow.organization_id), readers(session, workflow)

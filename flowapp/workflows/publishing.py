@@ -133,7 +133,7 @@ def _fill(session: Session, row: Trigger, trigger: TriggerDef, workflow: Workflo
     if not active:
         row.next_fire_at = None
     elif not same_clock:
-        row.next_fire_at = _next_fire(session, spec, trigger, utcnow())
+        row.next_fire_at, row.woken_until = _next_fire(session, spec, trigger, utcnow()), None
     row.trigger_type, row.config, row.conditions = spec.type, trigger.config, trigger.conditions
     row.is_active, row.hook_key = active, hook_key(trigger)
     row.source = _source(session, spec, trigger, workflow.project_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from flowapp import tasks, workflows
 from flowapp.catalog import TRIGGERS, Item, PollContext, Polled, TriggerSpec
@@ -54,7 +54,10 @@ def test_who_is_signed_out_is_told_once_and_goes_on_where_it_stood(
         session.commit()
 
     def polled() -> tuple[str, int, int]:
-        """Status, executions, people told."""
+        """Status, executions, people told, after its interval."""
+        with tenant_session(runtime.engine, tenant.organization_id) as session:
+            session.execute(update(Trigger).values(next_fire_at=utcnow()))
+            session.commit()
         polling.poll(trigger.id, tenant.organization_id)
         with tenant_session(runtime.engine, tenant.organization_id) as session:
             row = session.get_one(TriggerPoll, trigger.id)

@@ -74,7 +74,7 @@ def unseen(entries: Sequence[object], path: str, seen: object) -> tuple[list[tup
     known, fresh, marks = set(before), [], []
     for entry in entries:
         one = _id_of(entry, path)
-        mark = hashlib.sha256(one.encode()).hexdigest()[:_DIGEST]
+        mark = hashlib.sha256(one.encode(errors="surrogatepass")).hexdigest()[:_DIGEST]
         marks.append(mark)
         if mark not in known:
             known.add(mark)
@@ -85,7 +85,7 @@ def unseen(entries: Sequence[object], path: str, seen: object) -> tuple[list[tup
 def _forgotten_last(before: Iterable[str], marks: Sequence[str]) -> list[str]:
     """Of those that were known, the ones that have left the list, as many as are remembered."""
     here = set(marks)
-    return [mark for mark in before if mark not in here][: max(0, REMEMBERED - len(here))]
+    return [mark for mark in before if mark not in here][:REMEMBERED]
 
 
 def _id_of(entry: object, path: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
-from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -16,6 +14,7 @@ from flowapp.catalog import Item, Params, PollContext
 from flowapp.catalog.polling import DEFAULT_MINUTES, interval_of, takes_existing
 from flowapp.engine.store import polls
 from flowapp.engine.store.polls import Found, Turn
+from flowapp.engine.store.polls.items import storable
 from flowapp.engine.store.schedules import UNREADABLE
 from flowapp.errors import FlowError, InvalidError, StepError
 from flowapp.logs import get_logger
@@ -23,6 +22,7 @@ from flowapp.models import Integration, Workflow
 from flowapp.models.tenancy import tenant_session
 from flowapp.notifications import polls as alerts
 from flowapp.security.opened import Opened, collecting
+from flowapp.tasks.polling.places import Places
 from flowapp.tasks.runtime import Runtime, runtime
 from flowapp.tasks.services import open_services
 from flowapp.tasks.starting import commit_and_start
@@ -43,21 +43,19 @@ def poll(trigger_id: str, organization_id: str) -> None:
     """
     current = runtime()
     places = _places(max(1, current.settings.threads // 2))
-    if not places.acquire(blocking=False):
-        _put_off(current, trigger_id, organization_id)
-        return
-    try:
-        for _page in range(PAGES):
+    for _page in range(PAGES):
+        with places.taken(organization_id) as taken:
+            if not taken:
+                break
             turn = _claim(current, trigger_id, organization_id)
             if turn is None or not _Polling(current, organization_id, turn).run() or current.stopping.is_set():
                 return
-    finally:
-        places.release()
+    _put_off(current, trigger_id, organization_id)
 
 
 @cache
-def _places(count: int) -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(count)
+def _places(count: int) -> Places:
+    return Places(count)
 
 
 def _claim(current: Runtime, trigger_id: str, organization_id: str) -> Turn | None:
@@ -69,7 +67,8 @@ def _claim(current: Runtime, trigger_id: str, organization_id: str) -> Turn | No
 
 def _put_off(current: Runtime, trigger_id: str, organization_id: str) -> None:
     with tenant_session(current.engine, organization_id) as session:
-        polls.come_back(session, trigger_id, current.clock.now() + SOON)
+        now = current.clock.now()
+        polls.put_off(session, trigger_id, now, now + SOON)
         session.commit()
 
 
@@ -116,8 +115,8 @@ class _Polling:
         polled = turn.spec.poll(context, params, turn.cursor if same else None)
         begun = turn.begun and same
         fires = begun or takes_existing(params)
-        items = [Item(one.id, secrets.mask(_storable(one.data))) for one in polled.items] if fires else []
-        return Found(items, source, polled.cursor, begun or not polled.more), polled.more
+        items = [Item(one.id, secrets.mask(storable(one.data))) for one in polled.items] if fires else []
+        return Found(items, source, storable(polled.cursor), begun or not polled.more), polled.more
 
     def _params(self) -> Params:
         try:
@@ -138,7 +137,7 @@ class _Polling:
         with tenant_session(self._current.engine, self._organization_id) as session:
             now = self._now()
             rest = Found(last, found.source, found.cursor, found.begun)
-            started = polls.accept(session, self._turn, rest, now, now + (SOON if more else self._interval))
+            started = polls.accept(session, self._turn, rest, now, now if more else now + self._interval)
             if started is None:
                 return self._give_back()
             commit_and_start(session, *started)
@@ -158,9 +157,9 @@ class _Polling:
             signed_out = self._signed_out()
             status = "signed_out" if signed_out else "busy" if details.get("busy") else "failing"
             next_at = now + _wait(details, self._interval, busy=status == "busy")
-            row = polls.fail(
-                session, self._turn, status, signed_out or message, now, next_at, counts=status == "failing"
-            )
+            refused = status == "busy" and "status" in details  # by the service, not by a limit of ours
+            counts = refused or status == "failing"
+            row = polls.fail(session, self._turn, status, signed_out or message, now, next_at, counts=counts)
             if row is not None:
                 alerts.after_failure(session, session.get_one(Workflow, self._turn.workflow_id), row, now)
             session.commit()
@@ -188,12 +187,3 @@ def _wait(details: Mapping[str, object], interval: timedelta, *, busy: bool) -> 
         return interval
     wanted = min(max(timedelta(seconds=asked), LEAST_WAIT), MOST_WAIT)
     return wanted if busy else max(wanted, interval)
-
-
-def _storable(value: object) -> Any:
-    """The value without NUL characters, which no text of the database has."""
-    if isinstance(value, str):
-        return value.replace("\0", "")
-    if isinstance(value, Mapping):
-        return {str(_storable(name)): _storable(entry) for name, entry in value.items()}
-    return [_storable(entry) for entry in value] if isinstance(value, list | tuple) else value

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from flowapp.extensions import db
-from flowapp.models import Integration, Notification, utcnow
+from flowapp.models import Integration, Notification, Trigger, utcnow
 from flowapp.models.tenancy import system_session
 from flowapp.tasks import polling, runtime
 from tests.api.workflows.test_polling import Shop, shop
@@ -73,12 +73,29 @@ def test_a_service_that_asks_to_wait_is_left_alone(shop: Shop) -> None:
     shop.sink.answers.append(Answer(429, b"{}", headers))
     shop.poll(minutes=5)
     found = shop.health(workflow)
-    assert (found["status"], found["failures"]) == ("busy", 0)
+    assert (found["status"], found["failures"]) == ("busy", 1)
+    with system_session(db.engine) as session:
+        (message,) = session.execute(select(Trigger.id, Trigger.organization_id).filter_by(workflow_id=workflow)).all()
+    asked = len(shop.sink.requests)
+    polling.poll(*message)  # one of before, which comes late
+    assert len(shop.sink.requests) == asked
     assert [shop.poll(minutes=19), shop.poll(minutes=2)] == [0, 1]
     shop.sink.answers.append(Answer(503, b"{}", headers))
     shop.poll(minutes=5)
     assert shop.health(workflow)["failures"] == 1
     assert [shop.poll(minutes=19), shop.poll(minutes=2)] == [0, 1]
+
+
+def test_a_service_that_asks_to_wait_for_ever_is_told_of(shop: Shop) -> None:
+    """Not before an hour has passed: some minutes of that are nothing to tell of."""
+    workflow = shop.workflow()
+    shop.poll()
+    shop.sink.answers.extend([Answer(429, b"{}", {"Content-Type": "application/json", "Retry-After": "60"})] * 12)
+    for _ in range(11):
+        shop.poll(minutes=5)
+        assert told() == []
+    shop.poll(minutes=6)
+    assert told() and shop.health(workflow)["status"] == "busy"
 
 
 def test_a_limit_of_calls_puts_a_poll_off(shop: Shop) -> None:
@@ -89,7 +106,8 @@ def test_a_limit_of_calls_puts_a_poll_off(shop: Shop) -> None:
     runtime().redis.flushall()
     shop.api.post(f"{path}execute/", {"action": "get", "params": {"path": "/x"}})
     assert shop.poll() == 0
-    assert shop.health(workflow)["status"] == "busy"
+    found = shop.health(workflow)
+    assert (found["status"], found["failures"]) == ("busy", 0)
 
 
 def test_who_is_signed_out_is_not_asked(shop: Shop) -> None:

@@ -122,5 +122,6 @@ def test_entries_are_known_after_they_left_the_list() -> None:
     assert [one for one, _ in fresh] == ["3"]
     assert unseen([1, 2, 3, 3, 4], "", seen)[0] == [("4", 4)]
     _fresh, many = unseen(list(range(10, 10 + REMEMBERED + 5)), "", seen)
-    assert len(many) == REMEMBERED + 5, "as many as the list has"
-    assert len(unseen([1], "", many)[1]) == REMEMBERED
+    assert len(many) == REMEMBERED + 5 + 3, "those of the list and those that left it"
+    assert unseen([1, 2, 3], "", many)[0] == []
+    assert len(unseen([1], "", many)[1]) == REMEMBERED + 1

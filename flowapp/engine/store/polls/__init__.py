@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from flowapp.catalog.polling import PACE
 from flowapp.engine.store import schedules
 from flowapp.engine.store.event_matching.listeners import Listener
 from flowapp.engine.store.event_matching.starts import begin_given
+from flowapp.engine.store.polls.items import key_of, storable
 from flowapp.engine.store.quota import quotas
 from flowapp.engine.store.start import Given
 from flowapp.exact_json import Json, dump_json
@@ -28,9 +29,9 @@ from flowapp.texts import parts
 
 LEASE = timedelta(minutes=2)  # longer than a poll takes
 WAKE_AGAIN = timedelta(minutes=1)  # after which a message counts as lost
+_CLOCKS_APART = timedelta(seconds=2)  # by which the clock of a worker may be behind the scheduler's
 WOKEN_TOGETHER = 100
 STARTED_TOGETHER = 200  # executions of one transaction
-_LONGEST_ID = 64
 
 WakeUp = tuple[str, str]  # trigger, organization
 
@@ -62,15 +63,14 @@ class Found:
 
 def due(session: Session, now: datetime) -> list[WakeUp]:
     """Those whose time has come; woken again after a while where nobody has polled. The caller commits."""
-    which = (schedules.is_due(now), Trigger.trigger_type.in_(_polling()))
+    unwoken = Trigger.woken_until.is_(None) | (Trigger.woken_until <= now)
+    which = (schedules.is_due(now), unwoken, Trigger.trigger_type.in_(_polling()))
     found = select(Trigger.id, Trigger.organization_id).where(*which).order_by(Trigger.next_fire_at)
     found = found.with_for_update(skip_locked=True, of=Trigger)  # who publishes holds several, in an order of its own
     wake_ups: list[WakeUp] = [(row.id, row.organization_id) for row in session.execute(found.limit(WOKEN_TOGETHER))]
     if wake_ups:
-        later = (
-            update(Trigger).where(Trigger.id.in_([one for one, _ in wake_ups])).values(next_fire_at=now + WAKE_AGAIN)
-        )
-        session.execute(later.execution_options(synchronize_session=False))
+        woken = update(Trigger).where(Trigger.id.in_([one for one, _ in wake_ups])).values(woken_until=now + WAKE_AGAIN)
+        session.execute(woken.execution_options(synchronize_session=False))
     return wake_ups
 
 
@@ -79,8 +79,13 @@ def _polling() -> list[str]:
 
 
 def claim(session: Session, trigger_id: str, now: datetime) -> Turn | None:
-    """Takes the trigger for a poll; None where it must not be polled now, or somebody else does. The caller commits."""
-    found = session.execute(_running(trigger_id)).first()
+    """Takes the trigger for a poll; None where it is not due, or somebody else polls it. The caller commits.
+
+    A message may come twice, so that one came says nothing. The lock waits for whoever is setting the next time; SQLite has
+    none, and looks again as it writes.
+    """
+    is_due = Trigger.next_fire_at <= now + _CLOCKS_APART
+    found = session.execute(_running(trigger_id).where(is_due).with_for_update(of=Trigger)).first()
     if found is None:
         return None
     trigger, workflow, _version = found
@@ -93,7 +98,7 @@ def claim(session: Session, trigger_id: str, now: datetime) -> Turn | None:
     )
     taken = session.execute(
         update(TriggerPoll)
-        .where(TriggerPoll.trigger_id == trigger_id, free)
+        .where(TriggerPoll.trigger_id == trigger_id, free, exists().where(Trigger.id == trigger_id, is_due))
         .values(fence=TriggerPoll.fence + 1, lease_until=now + LEASE)
         .execution_options(synchronize_session=False)
     )
@@ -179,12 +184,11 @@ def _listener(session: Session, turn: Turn) -> Listener | None:
 
 
 def _given(listener: Listener, source: str, item: Item) -> Given:
-    key = item.id if len(item.id) <= _LONGEST_ID else hashlib.sha256(item.id.encode()).hexdigest()
     return {
         "trigger": listener.trigger,
         "input_data": dict(item.data),
-        "context": {"item_id": item.id},
-        "idempotency_key": f"poll:{listener.trigger.id}:{source[:16]}:{key}",
+        "context": {"item_id": storable(item.id)},
+        "idempotency_key": f"poll:{listener.trigger.id}:{source[:16]}:{key_of(item.id)}",
     }
 
 
@@ -232,12 +236,20 @@ def _write(session: Session, turn: Turn, values: dict[str, object]) -> bool:
 
 def come_back(session: Session, trigger_id: str, next_at: datetime) -> None:
     """Sets when the trigger is polled next, unless it was switched off. The caller commits."""
-    later = update(Trigger).where(Trigger.id == trigger_id, Trigger.is_active).values(next_fire_at=next_at)
-    session.execute(later.execution_options(synchronize_session=False))
+    _set_next(session, next_at, Trigger.id == trigger_id)
+
+
+def put_off(session: Session, trigger_id: str, now: datetime, next_at: datetime) -> None:
+    """Polls a trigger that is due a little later. The caller commits."""
+    _set_next(session, next_at, Trigger.id == trigger_id, Trigger.next_fire_at <= now)
 
 
 def ask_again(session: Session, now: datetime) -> None:
     """Polls at once what stood still because somebody had to sign in again: somebody did. The caller commits."""
     still = select(TriggerPoll.trigger_id).where(TriggerPoll.status == "signed_out")
-    soon = update(Trigger).where(Trigger.id.in_(still), Trigger.is_active).values(next_fire_at=now)
-    session.execute(soon.execution_options(synchronize_session=False))
+    _set_next(session, now, Trigger.id.in_(still))
+
+
+def _set_next(session: Session, next_at: datetime, *which: ColumnElement[bool]) -> None:
+    later = update(Trigger).where(*which, Trigger.is_active).values(next_fire_at=next_at, woken_until=None)
+    session.execute(later.execution_options(synchronize_session=False))
