@@ -34,10 +34,11 @@ _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 
 
 class Opened:
-    """Collects secrets, and masks them. Costs nothing while there is none."""
+    """Collects secrets, and masks them. Costs nothing while there is none. `hid`: something that came in held one of them."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: dict[str, None] = {}
+        self.hid = False
         for secret in secrets:
             self.add(secret)
 

@@ -30,6 +30,10 @@ from flowapp.values.conventions import Conventions
 Ready = tuple[Params, dict[str, object]]
 
 _DID_NOT_RUN = say("The step did not run.")
+_HIDDEN = say(
+    "A part of the answer is the same as a password or key of this step, so it was replaced by dots. Choose a password that is "
+    "no common word if values are missing because of that."
+)
 
 log = get_logger(__name__)
 _SHOWN = frozenset({"result", "message", "details", "headers", "body", "items", "waits_for"})  # what an outcome says
@@ -129,7 +133,10 @@ def run(step: Step, visit: Visit, ready: Ready | None = None) -> Attempt:
         _try(step, visit, attempt, ready)
     _refuse_unstorable(step, attempt)
     if attempt.opened:
-        attempt.outcome = _without_secrets(attempt.outcome, attempt.opened)
+        shown = _without_secrets(attempt.outcome, attempt.opened)
+        if not isinstance(shown, Fail) and (attempt.opened.hid or shown != attempt.outcome):
+            visit.log(_HIDDEN, "warning")
+        attempt.outcome = shown
     if isinstance(attempt.outcome, Fail | Stop):  # its message goes into rows, events, signals and live messages
         attempt.outcome = replace(attempt.outcome, message=kept_text(attempt.outcome.message))
     return attempt
@@ -215,6 +222,7 @@ class _Http:
                 say("The answer is no text and holds a secret of this step, so it is not kept."), permanent=True
             )
         shown = {name: self._opened.mask(getattr(answer, name)) for name in ("headers", "text", "json")}
+        self._opened.hid |= any(shown[name] != getattr(answer, name) for name in shown)
         return replace(answer, **shown)
 
 

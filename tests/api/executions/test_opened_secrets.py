@@ -87,6 +87,12 @@ def test_an_echoed_secret(app: Any, api: Api, sink: Sink, way: str, status: int)
     assert SECRET in sent.headers.get("Authorization", "") + sent.headers.get("X-Api-Key", "") or way == "basic"
     seen = everything(app, api, done["id"])
     assert "you sent" in seen and "••••••" in seen
+    told = [
+        line
+        for line in api.get(f"/executions/{done['id']}/logs/")["results"]
+        if "was replaced by dots" in line["message"]
+    ]
+    assert [line["level"] for line in told] == (["WARNING"] if status == 200 else []), "no silence where values change"
     for spelling in spellings(SECRET):
         assert spelling not in seen, spelling
     definition = {"name": "W", "variables": {}, "edges": [], "steps": [{**step, "order": 1}]}
