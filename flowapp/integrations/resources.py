@@ -12,7 +12,7 @@ from flowapp.models import Integration
 
 @resource(
     "integration",
-    missing=N_("There is no integration “%(name)s” in this project.%(near)s Create it, or choose another."),
+    missing=N_("There is no integration “%(name)s”.%(near)s Create it, or choose another."),
 )
 def integrations(session: Session, _project_id: str) -> Choices:
     """Those that are switched on, by their ids; a step may also say the name, the type or the provider."""

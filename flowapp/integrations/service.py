@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from traceback import format_exception
 from types import SimpleNamespace
@@ -48,7 +48,24 @@ def get(session: Session, integration_id: str) -> Integration:
 
 def find(session: Session, reference: str) -> Integration | None:
     """The first active integration with this id, name, type or provider, in this order."""
-    rows = session.scalars(select(Integration).where(Integration.is_active.is_(True)).order_by(Integration.id)).all()
+    return _first(_active(session), reference)
+
+
+def called(session: Session, row: Integration) -> set[str]:
+    """What steps that use this integration call it by; empty: those that send e-mail and name none.
+
+    A type or a provider means the first integration of it, or any of it where none is switched on.
+    """
+    active, words = _active(session), filter(None, (row.id, row.name, row.integration_type, row.provider))
+    by_default = {""} if mail_server(session) is row else set()
+    return {word for word in words if _first(active, word) in (row, None)} | by_default
+
+
+def _active(session: Session) -> Sequence[Integration]:
+    return session.scalars(select(Integration).where(Integration.is_active.is_(True)).order_by(Integration.id)).all()
+
+
+def _first(rows: Sequence[Integration], reference: str) -> Integration | None:
     for column in ("id", "name", "integration_type", "provider"):
         for row in rows:
             if str(getattr(row, column)).lower() == reference.lower():

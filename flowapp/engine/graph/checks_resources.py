@@ -12,6 +12,7 @@ from flowapp.engine.graph.check_context import CheckContext, Findings, is_shown,
 from flowapp.engine.language.expression import has_expression
 from flowapp.engine.language.validation_messages import nearest, no_step
 from flowapp.errors import Problem
+from flowapp.models import read_id
 from flowapp.texts import say
 from flowapp.values.text import folded
 
@@ -91,6 +92,9 @@ def _missing(context: CheckContext, value: object, hints: Hints) -> Iterator[str
     known_words = set(map(folded, fixed))
     for name in _named(value, several=hints.get("widget") in _MANY):
         if has_expression(name) or folded(name) in known_words or known.has(resource.name, name):
+            continue
+        if read_id(name):
+            yield say("What was chosen here is no longer available. Choose another.")
             continue
         there = known.choices(resource.name)
         near = nearest(name, [*(one.value for one in there), *fixed])

@@ -28,7 +28,7 @@ from flowapp.web.integration_form import IntegrationForm
 from flowapp.web.nav import Nav
 from flowapp.web.render import go, page
 from flowapp.web.texts import translated
-from flowapp.workflows.uses import uses, with_published
+from flowapp.workflows.uses import by_workflow, uses, with_published
 
 bp = Blueprint("integrations", __name__)
 BASE = "/integrations"
@@ -139,7 +139,8 @@ def _form_page(form: IntegrationForm) -> Response:
         db.session.rollback()  # nobody waits for the lock of a save that did not come about
     about: dict[str, object] = {}
     if form.row.id:
-        about = {"usage": usage_json(db.session(), form.row), "uses": uses(with_published(db.session()), form.row)}
+        found = uses(with_published(db.session()), form.row)
+        about = {"usage": usage_json(db.session(), form.row), "uses": by_workflow(found)}
     return page("integrations/show.html", block="form", form=form, status=status, **about)
 
 

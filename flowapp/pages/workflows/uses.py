@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, g
 from flask_babel import gettext as _
 
 from flowapp.extensions import db
-from flowapp.workflows.uses import Thing, Use, uses, with_published
+from flowapp.workflows.uses import Thing, Use, by_workflow, uses, with_published
 
 bp = Blueprint("uses", __name__)
 _SHOWN = 10
@@ -14,7 +16,7 @@ _SHOWN = 10
 
 @bp.app_template_global("used_by")
 def used_by(thing: Thing, column: str = "") -> str:
-    """The workflows that use it, each with its step; empty where none does."""
+    """The workflows that use it, each with its steps; empty where none does."""
     if "stored_workflows" not in g:  # a list asks for each of its things
         g.stored_workflows = with_published(db.session())
     key = f"uses_{thing.id}"
@@ -24,7 +26,13 @@ def used_by(thing: Thing, column: str = "") -> str:
     if column and found:
         ids = {use.workflow.id for use in found}
         found = uses([stored for stored in g.stored_workflows if stored[0].id in ids], thing, column)
-    names = [f"“{use.workflow.name}”" + (f" ({use.step})" if use.step else "") for use in found[:_SHOWN]]
-    if len(found) > _SHOWN:
-        names.append(str(_("%(count)s more", count=len(found) - _SHOWN)))
+    workflows = by_workflow(found)
+    names = [_named(workflow.name, places) for workflow, places in workflows[:_SHOWN]]
+    if len(workflows) > _SHOWN:
+        names.append(str(_("%(count)s more", count=len(workflows) - _SHOWN)))
     return str(_("Used by %(workflows)s.", workflows=", ".join(names))) if names else ""
+
+
+def _named(workflow: str, places: Sequence[Use]) -> str:
+    steps = ", ".join(use.step for use in places if use.step)
+    return f"“{workflow}” ({steps})" if steps else f"“{workflow}”"

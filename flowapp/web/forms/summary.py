@@ -13,6 +13,7 @@ from flowapp.catalog import ACTIONS, TRIGGERS, TriggerSpec
 from flowapp.catalog.clock import OrganizationClock
 from flowapp.engine.language.condition_parser import GROUPS, Conditions, Group, normalize
 from flowapp.errors import FlowError
+from flowapp.models import read_id
 from flowapp.models.definitions import StepJson, TriggerJson
 from flowapp.web.forms.info import Info, infos
 from flowapp.web.forms.providers import Providers
@@ -106,6 +107,8 @@ def _part(info: Info, value: object, providers: Providers) -> str:
         return conditions_line(value)
     if isinstance(value, str):
         offered = providers.steps if info.widget == "step" else providers.pairs(info.resource)
+        if info.resource not in ("", "workflow") and read_id(value):  # a workflow that runs itself is not offered
+            return dict(offered).get(providers.offered_as(info.resource, value)) or str(_("No longer available"))
         return dict(offered).get(value) or str(_(dict(info.choices).get(value, value)))
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
         return ", ".join(value)

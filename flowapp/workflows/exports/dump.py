@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from flowapp.models import Workflow
 from flowapp.workflows.exports.file import PARTS, Thing, things
 from flowapp.workflows.reading import shown_definition
-from flowapp.workflows.uses import used_in
+from flowapp.workflows.uses import is_used_in
 
 Json = dict[str, object]
 
@@ -24,10 +24,7 @@ def exported(session: Session, workflows: Sequence[Workflow]) -> dict[str, list[
 
 
 def _used(thing: Thing, workflows: Sequence[Workflow]) -> bool:
-    return any(
-        workflow.project_id == thing.project_id and any(True for _ in used_in(workflow.draft, thing))
-        for workflow in workflows
-    )
+    return any(workflow.project_id == thing.project_id and is_used_in(workflow.draft, thing) for workflow in workflows)
 
 
 def _workflow(workflow: Workflow) -> Json:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from dramatiq import Message
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from flowapp import workflows
 from flowapp.extensions import db
@@ -90,6 +90,11 @@ def test_a_workflow_shows_how_much_it_takes(app: Any, ada: Browser) -> None:
             session.commit()
     ada.get(f"/workflows/{workflow.id}")
     assert "Its 12 kept executions take about 3.5 MB." in ada.text
+    with app.test_request_context(), tenant_session(db.engine, organization_id) as session:
+        session.execute(update(WorkflowSize).values(executions=0))  # measured before its first execution
+        session.commit()
+    ada.get(f"/workflows/{workflow.id}")
+    assert "kept execution" not in ada.text
 
 
 def test_an_integration_states_its_changes(app: Any, ada: Browser) -> None:

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 
 from flowapp.catalog import N_
 from flowapp.catalog.times import timezones
+from flowapp.models import read_id
 from flowapp.web.forms.field import ParamField
 from flowapp.web.forms.info import ABSENT, Info, accepts, literals
 from flowapp.web.forms.text import kind, number, shown, typed
@@ -117,7 +118,9 @@ class SelectField(
         return choices
 
     def called(self, value: str) -> str:
-        """What a stored value is called that is none of the choices."""
+        """What a stored value is called that is none of the choices. An id tells nobody anything."""
+        if self.info.resource and read_id(value):
+            return str(_("No longer available"))
         return str(_("%(value)s (no longer available)", value=value))
 
     @property
