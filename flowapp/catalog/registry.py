@@ -12,6 +12,7 @@ from flowapp.catalog.aliases import Kinds, ParamAliases
 from flowapp.catalog.context import IntegrationHandle
 from flowapp.catalog.explanations import Explain, Question
 from flowapp.catalog.params import raw_fields
+from flowapp.catalog.resources import Choices, as_name, is_among
 from flowapp.catalog.rows import RowSamples, SampleFunction
 from flowapp.catalog.specs import (
     ActionFunction,
@@ -127,6 +128,16 @@ def connector_named(name: str) -> ConnectorSpec | None:
     """The integration type of that name, or the one that a provider of that name belongs to."""
     wanted = name.strip().lower()
     return next((spec for spec in CONNECTORS.values() if wanted in (spec.type, *spec.providers)), None)
+
+
+def connector_meant(connected: Choices, reference: str) -> ConnectorSpec | None:
+    """The type of what a step means by the id or name of one that is `connected`, by a type or by a provider."""
+    wanted = as_name(reference)
+    called = (
+        one for one in connected if wanted in (as_name(one.value), as_name(one.label))
+    )  # before others of its type
+    found = next(called, None) or next((one for one in connected if is_among([one], reference)), None)
+    return CONNECTORS.get(found.kind) if found else connector_named(reference)
 
 
 def actions_of(spec: ConnectorSpec) -> dict[str, ActionSpec]:

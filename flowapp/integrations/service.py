@@ -147,6 +147,8 @@ def save(
         problems = [Problem(f"credentials.{name}", _WRITE_AGAIN) for name in kept if credentials.get(name)]
     if problems:
         raise InvalidError(problems)
+    if row.config != config:
+        row.changed_at = utcnow()
     row.name, row.config, row.is_active = name.strip(), config, is_active
     row.provider = _provider(spec, config)
     row.credential_type = credential_type or spec.credential_type(spec.config.model_validate(config))
@@ -156,6 +158,7 @@ def save(
         if row.reconnect_reason:
             polls.ask_again(session, utcnow())
         row.connected_by, row.oauth_tokens, row.reconnect_reason = cause.actor_id, None, ""
+        row.changed_at = utcnow()
         stored.write(session, vault, row, credentials)
     row.last_test_ok, row.last_tested_at, row.last_test_message = None, None, ""
     session.add(row)
@@ -225,7 +228,8 @@ def try_out(vault: Vault, row: Integration, http: Http, token: Callable[[str, st
         with collecting(secrets):
             spec = connector(row.integration_type)
             config, credentials = spec.read(row.config, opened(vault, row))
-            message = spec.test(config, credentials, SimpleNamespace(http=http, access_token=access_token))
+            context = SimpleNamespace(http=http, access_token=access_token, name=row.name)
+            message = spec.test(config, credentials, context)
         success = True
     except FlowError as error:
         message, success = error.message, False

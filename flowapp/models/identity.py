@@ -179,6 +179,7 @@ class Integration(HasId, Tenant, Timestamps, Base):
 
     `credentials` and, where it signs in by OAuth2, `oauth_tokens` are encrypted JSON (integrations.credentials).
     `connected_by`: the member who entered them last. `reconnect_reason`: why somebody has to sign in again; empty: nobody has.
+    `changed_at`: when its config or credentials changed last; what was used before says nothing of how it is now.
     """
 
     __tablename__ = "integrations"
@@ -195,6 +196,7 @@ class Integration(HasId, Tenant, Timestamps, Base):
     reconnect_reason: Mapped[str] = mapped_column(String(1000), default="", server_default="")
     connected_by: Mapped[str | None] = mapped_column(Id)
     is_active: Mapped[bool] = mapped_column(default=True)
+    changed_at: Mapped[datetime | None]
     last_tested_at: Mapped[datetime | None]
     last_test_message: Mapped[str] = mapped_column(String(1000), default="")
     last_test_ok: Mapped[bool | None]

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from werkzeug.datastructures import MultiDict
 
-from flowapp.catalog import get_action, load
+from flowapp.catalog import connector_meant, get_action, load
 from flowapp.catalog.resources import Choice
 from flowapp.web.forms import ParamsForm, Providers, build
 from tests.web.test_formgen import bare_app, page, read
@@ -125,3 +125,11 @@ def test_a_name_of_a_service_says_what_it_means() -> None:
     assert "REST API (not connected yet)" in page(make({"integration": "api"})).html
     assert "gone (no longer available)" in page(make({"integration": "gone"})).html
     assert ">Our Slack</option>" in page(make({"integration": "our slack"})).html
+
+
+def test_a_name_counts_before_the_type_of_another() -> None:
+    connected = [*CONNECTED, Choice("id-3", "slack", ("slack", "api"), "api")]
+    meant = {reference: connector_meant(connected, reference) for reference in ("slack", "our slack", "ID-1", "stripe")}
+    assert {name: spec and spec.type for name, spec in meant.items()} == {
+        "slack": "api", "our slack": "slack", "ID-1": "slack", "stripe": "stripe",
+    }  # fmt: skip

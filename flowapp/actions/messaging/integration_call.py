@@ -9,7 +9,6 @@ from pydantic import ConfigDict, Field
 from flowapp.catalog import (
     CONNECTORS,
     N_,
-    ConnectorSpec,
     Outcome,
     Params,
     StepContext,
@@ -18,7 +17,7 @@ from flowapp.catalog import (
     integration_action,
     ui,
 )
-from flowapp.catalog.fields import Text, has_expression
+from flowapp.catalog.fields import Text
 from flowapp.errors import FlowError, StepError
 
 
@@ -66,19 +65,6 @@ def destination(params: Mapping[str, object]) -> str:
     return f"integration {params.get('integration') or ''}"
 
 
-def unready(params: Mapping[str, object]) -> str:
-    """An action that the service, where it is named by its type, does not have."""
-    named, name = str(params.get("integration") or "").lower(), str(params.get("action") or "")
-    spec: ConnectorSpec | None = CONNECTORS.get(named)
-    if spec is None or has_expression(name):
-        return ""
-    try:
-        integration_action(spec, name)
-    except FlowError as error:
-        return error.message
-    return ""
-
-
 @action(
     "integration_call",
     label=N_("Use an integration"),
@@ -92,7 +78,6 @@ def unready(params: Mapping[str, object]) -> str:
     destination=destination,
     result={"": N_("What the action gives")},
     sample_of=sample_of,
-    unready=unready,
 )
 def integration_call(ctx: StepContext, params: IntegrationCallParams) -> Outcome:
     """Finds the integration by id, name, type or provider, and does what its action does."""

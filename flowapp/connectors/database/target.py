@@ -12,6 +12,7 @@ from typing import Protocol
 
 from flowapp.catalog import IntegrationHandle
 from flowapp.errors import StepError
+from flowapp.security.opened import Opened
 from flowapp.texts import say
 
 MOST_ROWS, LONGEST = 100_000, 3600
@@ -46,8 +47,7 @@ class Target:
 
     def fault(self, reason: str, *, permanent: bool, **details: object) -> StepError:
         """An error in plain words, without the password."""
-        if self.password:
-            reason = reason.replace(self.password, "…")
+        reason = Opened([self.password]).mask(reason)
         if self.kind == "sqlite":
             message = say("The database “%(database)s”: %(reason)s", database=self.database, reason=reason)
         else:

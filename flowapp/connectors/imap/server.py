@@ -13,6 +13,7 @@ from functools import partial
 from flowapp.connectors.runner import Service
 from flowapp.errors import StepError
 from flowapp.security.failures import why_failed
+from flowapp.security.opened import Opened
 from flowapp.texts import Text, say
 
 TIMEOUT = 20.0  # seconds for each answer of the server
@@ -44,8 +45,7 @@ class Server:
 
     def fault(self, reason: str, *, permanent: bool, **details: object) -> StepError:
         """An error in plain words, without the password."""
-        if self.password and self.password in reason:
-            reason = reason.replace(self.password, "…")
+        reason = Opened([self.password]).mask(reason)
         message = say("The mail server %(host)s: %(reason)s", host=self.host, reason=reason)
         return StepError(message, permanent=permanent, details=dict(details))
 

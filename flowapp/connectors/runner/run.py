@@ -48,7 +48,7 @@ _TIMES = re.compile(r"T\d\d:\d\d[\d:.]*")  # of day: {{ now }} is another one in
 
 
 class _TestContext(Protocol):
-    """What the test of an integration is given; `access_token` where it may sign in by OAuth2."""
+    """What the test of an integration is given; `access_token` where it may sign in by OAuth2, `name` where it has one."""
 
     http: Http
 
@@ -78,8 +78,9 @@ class ManifestRunner:
 
     def test(self, manifest: Manifest, config: Params, credentials: Params, context: object) -> str:
         """Asks the service for a sign of life."""
-        handle = IntegrationHandle("", manifest.label, manifest.type, config.model_dump(), credentials.model_dump())
         test_context = cast(_TestContext, context)
+        name = getattr(test_context, "name", manifest.label)
+        handle = IntegrationHandle("", name, manifest.type, config.model_dump(), credentials.model_dump())
         service = Service(manifest, handle, test_context.http, access_token=getattr(test_context, "access_token", None))
         if manifest.test.function:
             return str(function_of(manifest, manifest.test.function)(service, context))

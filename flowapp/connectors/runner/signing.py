@@ -34,7 +34,7 @@ def sign(manifest: Manifest, handle: IntegrationHandle, request: Request, base: 
     if auth.kind == "oauth2":
         request.headers["Authorization"] = f"Bearer {access_token()}"
         return
-    _SIGNERS[auth.kind](auth, request, _Secrets(handle), manifest, handle)
+    _SIGNERS[auth.kind](auth, request, _Secrets(manifest, handle), manifest, handle)
 
 
 def values_of(handle: IntegrationHandle) -> dict[str, object]:
@@ -43,18 +43,27 @@ def values_of(handle: IntegrationHandle) -> dict[str, object]:
 
 
 class _Secrets:
-    """Fills texts with config and credentials; an empty result is a missing secret."""
+    """Fills texts with config and credentials; where the result is empty, a secret or a setting is missing."""
 
-    def __init__(self, handle: IntegrationHandle) -> None:
+    def __init__(self, manifest: Manifest, handle: IntegrationHandle) -> None:
         self._values: Values = values_of(handle)
         self._name = handle.name
+        self._settings = {field.name: field.label for field in manifest.config}
 
     def __call__(self, template: str) -> str:
         text = filled_address(template, self._values)
         if not text:
-            message = say("“%(name)s” has no secret. Open the integration and save one.", name=self._name)
-            raise StepError(message, permanent=True)
+            raise StepError(self._missing(template), permanent=True)
         return text
+
+    def _missing(self, template: str) -> str:
+        setting = next((label for name, label in self._settings.items() if f"{{{name}}}" in template), "")
+        if setting:
+            return say(
+                "“%(field)s” of “%(name)s” is empty. Open the integration and fill it in.",
+                field=say(setting), name=self._name,
+            )  # fmt: skip
+        return say("“%(name)s” has no secret. Open the integration and save one.", name=self._name)
 
 
 def _bearer(auth: Auth, request: Request, secret: _Secrets, *_rest: object) -> None:

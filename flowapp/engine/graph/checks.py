@@ -12,6 +12,7 @@ from flowapp.engine.graph import checks_flow as flow
 from flowapp.engine.graph import checks_names as named
 from flowapp.engine.graph import checks_resources as resources
 from flowapp.engine.graph.check_context import CheckContext, Findings, Known, is_shown, names
+from flowapp.engine.graph.checks_integrations import unfit_actions
 from flowapp.engine.graph.checks_people import unheld_roles
 from flowapp.engine.language.conditions import check_conditions
 from flowapp.engine.language.validation_messages import MAX_PROBLEMS, check_params, no_step
@@ -173,7 +174,7 @@ def _params(context: CheckContext, *, doubtful: bool) -> Findings:
 _Find = Callable[[CheckContext], Findings]
 _ERRORS: tuple[_Find, ...] = (
     flow.what_never_runs, partial(_params, doubtful=False), _wrong_conditions, _wrong_references, _wrong_edges,
-    resources.missing_things, resources.missing_columns, _unpublished, _unready,
+    resources.missing_things, resources.missing_columns, _unpublished, _unready, unfit_actions,
     _wrong_sql, _wrong_config, flow.lost_edges, flow.own_gotos, flow.without_body, flow.endless_loops,
 )  # fmt: skip
 _WARNINGS: tuple[_Find, ...] = (

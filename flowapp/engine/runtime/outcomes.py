@@ -71,15 +71,17 @@ def meaning(outcome: Outcome, here: Here) -> Meaning:
     return _MEANINGS[type(outcome)](outcome, here)
 
 
-def retry_words(token: machine.Token | None, now: datetime) -> str:
-    """What the log says where a failed attempt is made again."""
+def retry_words(token: machine.Token | None, now: datetime, *, busy: bool) -> str:
+    """What the log says where an attempt is made again: it failed, or the other side was `busy`."""
     if token is None or token["status"] != "retry":
         return ""
-    seconds = (token.get("until") or 0) - now.timestamp()
+    seconds = f"{(token.get('until') or 0) - now.timestamp():.0f}"
+    if busy:
+        return say("It waits for its turn and goes on in %(seconds)s s.", seconds=seconds)
     return say(
         "Attempt %(attempt)s failed; the next one follows in %(seconds)s s.",
         attempt=token["attempt"],
-        seconds=f"{seconds:.0f}",
+        seconds=seconds,
     )
 
 

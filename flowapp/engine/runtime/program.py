@@ -59,7 +59,7 @@ def validate(spec: ActionSpec, values: dict[str, object]) -> Params:
         return spec.params.model_validate(values)
     except ValidationError as error:
         details = {p.path: p.message for p in plain_problems(error, values, spec.params)}
-        text = "; ".join(f"{path}: {message}" for path, message in details.items())
+        text = "; ".join(f"{path}: {message}" if path else message for path, message in details.items())
         raise StepError(
             say("The parameters are not valid: %(text)s", text=text), permanent=True, details={"params": details}
         ) from None

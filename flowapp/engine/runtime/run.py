@@ -215,7 +215,7 @@ class Run:
         token = here.token
         self.advance(means.then)
         if means.status == "failed" and not self.over:
-            words = retry_words(self.state["tokens"].get(number), here.now)
+            words = retry_words(self.state["tokens"].get(number), here.now, busy=bool(means.then.get("busy")))
             if not words and is_late(token) and machine.stops(self.program, token["step"]):
                 words = say("A merge went on without this branch: it ends here, and nothing else fails.")
             if words:

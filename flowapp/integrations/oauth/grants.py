@@ -88,4 +88,5 @@ def finish(
     tokens = exchange.ask(http, spec, known, body)
     credentials.write(session, vault, row, dict(tokens), "oauth_tokens")
     row.reconnect_reason, row.last_test_ok, row.last_tested_at, row.last_test_message = "", None, None, ""
+    row.changed_at = utcnow()
     polls.ask_again(session, utcnow())

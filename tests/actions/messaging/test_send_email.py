@@ -83,6 +83,7 @@ def test_letters_that_cannot_be_sent_are_refused(run, refused, params, told) -> 
     error = refused("send_email", {"none": None}, **{"to": "a@b.c", "subject": "s", "message": "m", **params})
     assert error.permanent
     assert told in error.message
+    assert ": : " not in error.message
     assert run.mail.sent == []
 
 

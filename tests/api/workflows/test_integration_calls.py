@@ -78,7 +78,9 @@ def test_an_integration_is_found_by_id_name_or_type(api: Api, slack: Vendor, sla
     ],
 )
 def test_wrong_params_fail_the_step_with_the_name(api: Api, slack: Vendor, params: dict[str, str], told: str) -> None:
-    done = ended(api, [{"id": "s", "action": "integration_call", "integration": "shop", "params": params}], {})
+    """Of an integration that is known in the execution only: any other is checked before it is published."""
+    step = {"id": "s", "action": "integration_call", "integration": "{{input.which}}", "params": params}
+    done = ended(api, [step], {"which": "shop"})
     assert done["status"] == "failed"
     execution = api.get(f"/executions/{done['execution_id']}/")
     assert told in execution["error_message"]
@@ -125,7 +127,7 @@ def test_a_service_that_has_no_time_fails_no_step(api: Api, slack: Vendor, monke
     assert done["status"] == "completed", done
     assert slack.called == ["POST /api/chat.postMessage"] * 2
     lines = [line["message"] for line in api.get(f"/executions/{done['execution_id']}/logs/")["results"]]
-    assert any("Attempt 1 failed; the next one follows in" in line for line in lines)
+    assert any("It waits for its turn and goes on in" in line for line in lines)
 
 
 @pytest.mark.usefixtures("worker", "slack_account")
@@ -178,6 +180,46 @@ def test_the_catalog_lists_what_the_manifest_says(api: Api) -> None:
     [connector] = [one for one in catalog["connectors"] if one["type"] == "slack"]
     assert connector["default_action"] == "slack_send_message"
     assert "slack_custom_call" in connector["actions"]
+
+
+MESSAGE = {"channel": "#x", "message": "y"}
+
+
+@pytest.mark.parametrize("named", ["Shop", "slack", "id"])
+@pytest.mark.parametrize(
+    ("params", "path", "told"),
+    [
+        ({"params": {**MESSAGE, "json": "{"}}, "params.params.json", "There is no field “json” here."),
+        ({**MESSAGE, "priority": 1}, "params.priority", "Available: blocks, channel, integration, message."),
+        ({"params": {"channel": "{{input.x}}"}}, "params.params.message", "This field is required."),
+        ({"params": MESSAGE, "action": "dance"}, "params.action", "“Slack” has no action “dance”"),
+    ],
+)
+def test_params_that_fail_every_run_are_told_before_publishing(
+    api: Api, slack_account: str, named: str, params: dict[str, Any], path: str, told: str
+) -> None:
+    reference = slack_account if named == "id" else named
+    step = {"step_id": "s", "action_type": "integration_call", "params": {"integration": reference, **params}}
+    made = api.post("/workflows/", {"name": "W", "trigger": {"type": "manual"}, "steps": [step]}, 201)
+    errors = api.post(f"/workflows/{made['id']}/validate/")["errors"]
+    assert [one["path"] for one in errors] == [f"steps.0.{path}"]
+    assert told in errors[0]["message"]
+
+
+@pytest.mark.usefixtures("slack_account")
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"integration": "Shop", "params": "{{ input.all }}"},
+        {"integration": "Shop", "action": "{{ input.do }}", "params": {"anything": 1}},
+        {"integration": "{{ input.which }}", "params": {"anything": 1}},
+        {"integration": "Shop", "channel": "#x", "params": {"text": "{{ input.text }}"}},
+    ],
+)
+def test_what_only_the_execution_knows_can_be_published(api: Api, params: dict[str, Any]) -> None:
+    step = {"step_id": "s", "action_type": "integration_call", "params": params}
+    made = api.post("/workflows/", {"name": "W", "trigger": {"type": "manual"}, "steps": [step]}, 201)
+    assert api.post(f"/workflows/{made['id']}/validate/")["errors"] == []
 
 
 def test_an_unknown_integration_is_told_before_publishing(api: Api) -> None:

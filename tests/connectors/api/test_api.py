@@ -70,6 +70,42 @@ def test_the_ways_to_sign_in(sink: Sink, config: dict[str, str], name: str, valu
         spec.test(*read, context)
 
 
+def answer_of(sink: Sink, credentials: dict[str, str], **config: str) -> str:
+    spec = CONNECTORS["api"]
+    context = SimpleNamespace(http=SafeHttp(("127.0.0.1",)), name="Our shop")
+    return spec.test(*spec.read({"base_url": sink.url("/v1"), **config}, credentials), context)
+
+
+@pytest.mark.parametrize("status", [400, 404, 429])
+def test_a_path_for_the_test_must_answer_as_steps_need_it(sink: Sink, status: int) -> None:
+    sink.default = Answer(status)
+    with pytest.raises(StepError, match=f"/v1/gone returned status {status}. Check “Path for the test”"):
+        answer_of(sink, {"secret": SECRET}, check_path="/gone")
+    assert f"returned {status}" in answer_of(sink, {"secret": SECRET}), "at the base URL there need be nothing"
+
+
+def test_a_whole_url_is_no_path_for_the_test(sink: Sink) -> None:
+    with pytest.raises(StepError, match="is a whole URL"):
+        answer_of(sink, {"secret": SECRET}, check_path=sink.url("/v1/me"))
+    assert sink.requests == []
+
+
+@pytest.mark.parametrize(
+    ("credentials", "config", "told"),
+    [
+        ({"secret": SECRET}, {"auth": "basic"}, "“User name” of “Our shop” is empty."),
+        ({"secret": SECRET}, {"auth": "header", "header_name": ""}, "“Header name” of “Our shop” is empty."),
+        ({}, {"auth": "basic", "username": "ann"}, "“Our shop” has no secret."),
+    ],
+)
+def test_what_is_missing_to_sign_in_is_named(
+    sink: Sink, credentials: dict[str, str], config: dict[str, str], told: str
+) -> None:
+    with pytest.raises(StepError, match=told):
+        answer_of(sink, credentials, **config)
+    assert sink.requests == []
+
+
 @pytest.mark.parametrize("address", ["ftp://a", "https://", "//a", "https://a@b"])
 def test_addresses_that_cannot_be_used(address: str) -> None:
     with pytest.raises(StepError):

@@ -239,3 +239,8 @@ def test_the_address_that_was_judged_is_the_one_that_is_used(at: Bench, double: 
 def test_a_port_that_is_none(at: Bench, double: ImapServer) -> None:
     at.integrations["imap"] = account(double, port=70000)
     assert fails(at, "imap_list_mailboxes", "between 1 and 65535").permanent
+
+
+def test_a_short_password_garbles_no_message(double: ImapServer) -> None:
+    reached = server.Server("mail.example.com", 993, "tls", "ann", "p", connect=lambda *_: None)  # type: ignore[arg-type]
+    assert "port 993 stopped" in reached.fault("port 993 stopped", permanent=True).message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from flowapp import tasks
 from flowapp.catalog import CONNECTORS
 from flowapp.extensions import db
 from flowapp.integrations import service as integrations
-from flowapp.models import AuditEntry, Integration, new_id
+from flowapp.integrations import usage
+from flowapp.models import AuditEntry, Integration, new_id, utcnow
 from flowapp.models.tenancy import system_session
 from tests.support.browser import Browser
 from tests.support.tenant import add_organization
@@ -79,6 +81,25 @@ def test_a_secret_that_is_not_typed_again_stays(app: Any, ada: Browser, sink: An
     ada.post(path, service(sink, **{"secret-secret": "", "secret-secret-forget": "y"}))
     with app.app_context():
         assert opened(stored(app)[0]) == {}
+
+
+def used(app: Any, at: datetime) -> None:
+    with app.app_context(), system_session(db.engine) as system:
+        usage.add(system, new_id(), {}, {row.id: usage.LastUse(at) for row in system.scalars(select(Integration))})
+        system.commit()
+
+
+def test_what_was_used_before_a_change_says_nothing_of_how_it_is_now(app: Any, ada: Browser, sink: Any) -> None:
+    path = ada.post(f"{BASE}/new/webhook", service(sink)).location
+    for change in ({"secret-secret": "another-token"}, {"config-auth": "header", "secret-secret": ""}):
+        used(app, utcnow())
+        ada.post(path, service(sink, name="Renamed", **{"secret-secret": ""}))
+        ada.get(BASE)
+        assert "Works" in ada.text
+        ada.post(path, service(sink, name="Renamed", **change))
+        ada.get(BASE)
+        assert "Works" not in ada.text
+        assert "Not tested yet" in ada.text
 
 
 def test_what_the_service_answers_is_told(ada: Browser, sink: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import g, url_for
 from flask_babel import gettext as _
 
-from flowapp.catalog import CONNECTORS, ActionSpec, ConnectorSpec, actions_of, connector_named, integration_action
+from flowapp.catalog import ActionSpec, ConnectorSpec, actions_of, connector_meant, connector_named, integration_action
 from flowapp.catalog.resources import is_among
 from flowapp.errors import NotFoundError
 from flowapp.security.roles import Role
@@ -18,9 +18,7 @@ from flowapp.web.forms.text import kind, shown
 
 def service_of(providers: Providers, reference: str) -> ConnectorSpec | None:
     """The type of the integration that is meant by id, name, type or provider; None where nobody can tell."""
-    found = (one for one in providers.choices("integration") if is_among([one], reference))
-    known = next(found, None)
-    return CONNECTORS.get(known.kind) if known else connector_named(reference)
+    return connector_meant(providers.choices("integration"), reference)
 
 
 class IntegrationField(SelectField, widgets=("integration",), template="forms/integration.html"):
